@@ -1,0 +1,45 @@
+"""The build, top to bottom. doit reads this file (`doit shot=knob_hero`); Hydra runs it (`python dodo.py -m ...`).
+
+Each line is a stage: what it reads, what it writes and which config keys it hashes stand in tasks/<stage>.py;
+what it computes in shotmake/<stage>.py. Stages are linked by the names of the targets they read.
+"""
+
+from tasks import shots
+from tasks.composite import COMPOSITE
+from tasks.console import ShotReporter
+from tasks.export import EXPORT
+from tasks.footage import FOOTAGE
+from tasks.graph import Graph
+from tasks.preview import PREVIEW
+from tasks.report import REPORT
+from tasks.scene import SCENE
+from tasks.solve import SOLVE
+from tasks.stmap import STMAP
+from tasks.tracks import TRACKS
+
+GRAPH = Graph(FOOTAGE, TRACKS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+
+task_footage = GRAPH.stage(FOOTAGE, "the plate, read end to end: size, rate, frames")
+task_tracks = GRAPH.stage(TRACKS, "the plate -> 2D tracks")
+task_solve = GRAPH.stage(SOLVE, "tracks -> camera and lens, or a refusal with its reason")
+task_stmap = GRAPH.stage(STMAP, "lens -> undistort and redistort ST-maps")
+task_scene = GRAPH.stage(SCENE, "camera and config -> every number Blender needs")
+task_composite = GRAPH.stage(COMPOSITE, "scene, tracks, ST-map -> the .blend")
+task_preview = GRAPH.stage(PREVIEW, "the plate with tracks, points and a ground grid")
+task_export = GRAPH.stage(EXPORT, "the camera for other programs")
+task_report = GRAPH.stage(REPORT, "what came out, in numbers")
+task_publish = GRAPH.publish
+task_verify = GRAPH.verify
+task_blender = GRAPH.blender
+task_config = GRAPH.config
+
+DOIT_CONFIG = {
+    "default_tasks": ["publish"],
+    "reporter": ShotReporter,
+    "continue": True,  # what does not depend on a failed task is built
+    "dep_file": ".gsd-state/doit.sqlite",  # a disposable cache: the stamps decide
+    "backend": "sqlite3",
+}
+
+if __name__ == "__main__":
+    shots.main()

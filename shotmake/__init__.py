@@ -1,0 +1,1 @@
+"""shotmake: Make for tracked VFX shots. This package is pure: arrays in, arrays out."""

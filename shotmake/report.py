@@ -1,0 +1,48 @@
+"""The report: one plain summary of plate, tracks and solve, and which `tracking.qc` limits they break."""
+
+
+def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> dict:
+    """footage JSON, quality JSON, solve JSON (None where the shot has none) -> report.json."""
+    summary = {
+        "schema": 1,
+        "plate": {name: plate[name] for name in ("files", "size_px", "frame_rate", "first_frame", "frame_count")},
+        "frames": list(frames),
+        "tracks": quality,
+        "solve": None,
+        "faults": qc_faults(quality, solution, qc, frames),
+        "warnings": list(plate["warnings"]),
+    }
+    if solution is not None:
+        kept = ("shot", "status", "reason", "kind", "lens", "rms_px", "holdout_rms_px", "rms_px_per_frame",
+                "confidence", "tracks_used", "scale_known", "engine")  # fmt: skip
+        summary["solve"] = {name: solution[name] for name in kept}
+        summary["solve"]["frames_pct"] = frames_pct(solution, frames)
+        summary["warnings"] += solution["warnings"]
+    return summary
+
+
+def frames_pct(solution: dict, frames: tuple[int, int]) -> float:
+    """Share of the frames first..last that have a camera, in percent."""
+    return 100.0 * len(solution["frames"]) / (frames[1] - frames[0] + 1)
+
+
+def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> list[str]:
+    """One line for each limit of `tracking.qc` that is broken; empty when the shot may leave the house."""
+    faults = []
+    if solution is not None:
+        if solution["status"] == "refused":
+            return [f"solve: refused: {solution['reason']}"]
+        share = frames_pct(solution, frames)
+        if share < qc["min_frames_pct"]:
+            limit = qc["min_frames_pct"]
+            faults.append(f"solve: {share:.1f} % of the frames have a camera; tracking.qc.min_frames_pct is {limit:g}")
+        holdout = solution["holdout_rms_px"]
+        if holdout is not None and holdout > qc["max_holdout_px"]:
+            limit = qc["max_holdout_px"]
+            faults.append(f"solve: hold-out error {holdout:.2f} px; tracking.qc.max_holdout_px is {limit:g}")
+    if quality is not None and quality["tracks_per_frame_min"] < qc["min_tracks_per_frame"]:
+        faults.append(
+            f"tracks: {quality['tracks_per_frame_min']} tracks in the thinnest frame; "
+            f"tracking.qc.min_tracks_per_frame is {qc['min_tracks_per_frame']}"
+        )
+    return faults

@@ -1,0 +1,113 @@
+"""The scene sheet: every number Blender needs, already in Blender's terms.
+
+Blender's camera looks along -Z with Y up; its sensor is fitted to the width; shift is in image widths.
+"""
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.lens import Lens, overscan_px
+
+GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
+SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
+
+
+def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dict:
+    """solve JSON + footage JSON + config slices -> scene.json (a plain tree).
+
+    Raises ShotError when there is no camera: a refused solve has no scene.
+    """
+    cam_from_world = camera_matrices(solution)
+    frames = solution["frames"]
+    width, height = solution["image_size_px"]
+    lens = Lens.from_json(solution["lens"])
+    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
+    sensor_width_mm = shot["camera"]["sensor_width_mm"]
+    focal_mm = lens.fx_px / width * sensor_width_mm
+    over_x, over_y = chosen_overscan_px(lens, (width, height), composite["lens_distortion"]["overscan"])
+    over_width, over_height = width + 2 * over_x, height + 2 * over_y
+    subject, lights = shot["subject"], shot["lights"]
+    location = np.array(subject["location"])
+    distance = float(np.median(np.linalg.norm(centres - location, axis=1)))
+    size = subject["size"] or distance * width / lens.fx_px * SUBJECT_SHARE_OF_VIEW
+    azimuth, elevation = np.radians([lights["sun_azimuth_deg"], lights["sun_elevation_deg"]])
+    to_sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    return {
+        "schema": 1,
+        "shot": solution["shot"],
+        "status": solution["status"],
+        "frame_start": shot["frames"][0],
+        "frame_end": shot["frames"][1],
+        "frame_rate": plate["frame_rate"],
+        "resolution_px": [width, height],
+        "color_space": plate["color_space"],
+        "plate": {
+            "file": plate["files"][0],
+            "kind": plate["kind"],
+            "first_frame": plate["first_frame"],
+            "frame_count": plate["frame_count"],
+        },
+        "world": {"unit_scale": 1.0, "units": "METRIC" if solution["scale_known"] else "NONE"},
+        "camera": {
+            "sensor_fit": "HORIZONTAL",
+            "sensor_width_mm": sensor_width_mm,
+            "sensor_height_mm": sensor_width_mm * height / width,
+            "focal_mm": focal_mm,
+            "shift_x": (width / 2 - lens.cx_px) / width,
+            "shift_y": (lens.cy_px - height / 2) / width,
+            "clip_start": distance / 200,
+            "clip_end": distance * 200,
+            "frames": frames,
+            "location": centres.tolist(),
+            "rotation_quaternion": quaternions_wxyz(
+                np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV
+            ).tolist(),
+        },
+        "overscan": {
+            "resolution_px": [over_width, over_height],
+            "sensor_width_mm": sensor_width_mm * over_width / width,
+            "shift_x": (width / 2 - lens.cx_px) / over_width,
+            "shift_y": (lens.cy_px - height / 2) / over_width,
+        },
+        "lens": solution["lens"],
+        "ground": {"z": 0.0, "size": 8 * distance},
+        "subject": {
+            "kind": subject["kind"],
+            "size": size,
+            "location": subject["location"],
+            "rotation_z_deg": subject["rotation_z_deg"],
+        },
+        "lights": {
+            "preset": lights["preset"],
+            "sun_direction": (-to_sun).tolist(),
+            "sun_strength": lights["sun_strength"],
+            "sun_angle_deg": 1.0,
+            "fill_strength": lights["fill_strength"],
+        },
+        "backdrop": shot["backdrop"],
+        "composite": {
+            name: composite[name] for name in ("mode", "background_source", "shadow_catcher", "film_transparent")
+        },
+        "render": composite["render"],
+    }
+
+
+def camera_matrices(solution: dict) -> np.ndarray:
+    """(N, 3, 4) cam_from_world of a solve JSON; ShotError with the solve's reason when it was refused."""
+    if solution["status"] == "refused":
+        raise ShotError(f"the solve was refused: {solution['reason']}")
+    return np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
+
+
+def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
+    """`composite.lens_distortion.overscan`: auto = what the lens needs, else that many px on each side."""
+    return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)
+
+
+def quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
+    """(N, 3, 3) -> (N, 4) unit quaternions, signs chosen so that neighbours never jump."""
+    from scipy.spatial.transform import Rotation
+
+    quaternions = np.roll(Rotation.from_matrix(rotations).as_quat(), 1, axis=1)
+    signs = np.cumprod(np.r_[1.0, np.where((quaternions[1:] * quaternions[:-1]).sum(1) < 0, -1.0, 1.0)])
+    return quaternions * signs[:, None]

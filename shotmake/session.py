@@ -1,0 +1,62 @@
+"""A session: the 2D tracks of a shot, and the tracks.npz that holds them."""
+
+import io
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+TRACKED, INTERPOLATED, DISABLED = 0, 1, 2  # values of `status`
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """One row a marker, sorted by track then frame.
+
+    track_id (M,) int32; frame (M,) int32, plate frame numbers; xy_px (M, 2) float32, origin at the
+    top-left corner, first pixel's centre at 0.5; quality (M,) float32, expected error in px (0 =
+    unknown); status (M,) uint8: TRACKED, INTERPOLATED or DISABLED.
+    """
+
+    track_id: np.ndarray
+    frame: np.ndarray
+    xy_px: np.ndarray
+    quality: np.ndarray
+    status: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def where(self, keep: np.ndarray) -> "Tracks":
+        """The markers selected by a boolean mask or indices (M,)."""
+        return replace(self, **{name: value[keep] for name, value in vars(self).items()})
+
+    @classmethod
+    def from_markers(cls, track_id, frame, xy_px, quality=None, status=None) -> "Tracks":
+        """Sort loose markers by track then frame and give them the file's types."""
+        track_id, frame = np.asarray(track_id, np.int32), np.asarray(frame, np.int32)
+        order = np.lexsort((frame, track_id))
+        count = len(track_id)
+        return cls(
+            track_id[order],
+            frame[order],
+            np.asarray(xy_px, np.float32).reshape(count, 2)[order],
+            np.asarray(np.zeros(count) if quality is None else quality, np.float32)[order],
+            np.asarray(np.zeros(count) if status is None else status, np.uint8)[order],
+        )
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """An uncompressed .npz with the same bytes for the same arrays (zip entries carry a fixed date)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def save_tracks(tracks: Tracks) -> bytes:
+    """The bytes of tracks.npz."""
+    return npz_bytes(vars(tracks))
+
+
+def load_tracks(path) -> Tracks:
+    with np.load(path, allow_pickle=False) as arrays:
+        return Tracks(**{name: arrays[name] for name in Tracks.__dataclass_fields__})

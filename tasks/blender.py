@@ -1,0 +1,133 @@
+"""blender: the build's own Blender, in a private environment that all clones share; and how to run it.
+
+bpy needs numpy < 2 and our own environment numpy >= 2, so the two never share one.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from tasks import ROOT
+
+VERSION = "4.5"  # LTS; its wheels are for Python 3.11
+PYTHON = (3, 11)
+LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
+BINARY_FLAGS = ["--factory-startup", "--background", "--python-exit-code", "1", "--python"]
+
+
+def environment() -> Path:
+    """Where our Blender lives: $SHOTMAKE_BLENDER_HOME or the user's cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("SHOTMAKE_BLENDER_HOME") or cache / "shotmake") / f"blender-{VERSION}"
+
+
+def python() -> Path:
+    return environment() / "bin" / "python"
+
+
+def ready() -> bool:
+    """ready.json is written last, after bpy was imported once."""
+    return (environment() / "ready.json").is_file() and python().exists()
+
+
+def task(executables: list[str | None]) -> dict:
+    """The doit task; nothing to do when every shot names a Blender of its own."""
+    needed = None in executables
+    return {
+        "basename": "blender",
+        "doc": f"Blender {VERSION} (bpy) in {environment()}",
+        "actions": [make_environment] if needed else None,
+        "uptodate": [ready],
+        "verbosity": 2,
+    }
+
+
+def make_environment() -> TaskFailed | None:
+    """Make the environment beside its place and rename it when bpy runs; about 900 MB, once per user."""
+    home = environment()
+    home.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(home.parent / f"{home.name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not ready():
+                print(f"   installing Blender {VERSION} (bpy, about 900 MB, once) in {home}", flush=True)
+                _install(home)
+    except ShotError as error:
+        return TaskFailed(f"blender: {error}")
+    return None
+
+
+def _install(home: Path) -> None:
+    part = Path(tempfile.mkdtemp(prefix=f".part-{home.name}-", dir=home.parent))
+    try:
+        _run([_python_for_bpy(), "-m", "venv", str(part)])
+        _run([str(part / "bin" / "python"), "-m", "pip", "install", "-q", f"bpy=={VERSION}.*", "numpy<2"])
+        found = _run([str(part / "bin" / "python"), "-c", "import bpy; print('bpy', bpy.app.version_string)"])
+        (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n")
+        shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
+        os.replace(part, home)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _python_for_bpy() -> str:
+    if sys.version_info[:2] == PYTHON:
+        return sys.executable
+    name = "python{}.{}".format(*PYTHON)
+    found = shutil.which(name)
+    if found is None:
+        raise ShotError(f"found no {name}, which bpy {VERSION} needs; install it or set composite.blender.executable")
+    return found
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ShotError(f"{Path(command[0]).name} {' '.join(command[1:4])}: {_advice(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+def _advice(output: str) -> str:
+    last = output.strip().splitlines()[-1] if output.strip() else "no output"
+    if "cannot open shared object file" in output:
+        return f"{last}; install the libraries Blender needs (Debian: apt install {LIBRARIES})"
+    return last
+
+
+def command(executable: str | None) -> list[str]:
+    """The words before a script's name: our Python with bpy, another one, or a Blender binary."""
+    if executable is None:
+        return [str(python())]
+    found = shutil.which(executable) or shutil.which(str(ROOT / executable))
+    if found is None:
+        raise ShotError(f"composite.blender.executable: found no program {executable}; null uses our own Blender")
+    return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
+
+
+def run_script(script: str, arguments: list[str], executable: str | None) -> str:
+    """Run blender_scripts/<script> in Blender -> its stdout.
+
+    ShotError with the script's own line when it refuses its input; RuntimeError with all output when it breaks.
+    """
+    words = command(executable)
+    if len(words) > 1:
+        arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
+    done = subprocess.run(
+        [*words, str(ROOT / "blender_scripts" / script), *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        if errors:
+            raise ShotError(*(line.removeprefix("error: ") for line in errors))
+        if "cannot open shared object file" in done.stderr:
+            raise ShotError(_advice(done.stderr))
+        raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done.stdout

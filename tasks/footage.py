@@ -1,0 +1,52 @@
+"""footage: the plate, read once from end to end -> what it really is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from shotmake.config import Config
+from tasks import ROOT
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes
+
+
+def settings(config: Config) -> dict:
+    footage = asdict(config.shot.footage)
+    del footage["frame_range"]  # a matter of the tracks: another range does not read the plate again
+    return footage
+
+
+def plate_inputs(config: Config) -> dict[str, Path]:
+    """The plate's files, for every stage that decodes it."""
+    from shotmake.footage import plate_files
+
+    return {f"plate {number}": ROOT / path for number, path in plate_files(config.shot.footage.file, ROOT)}
+
+
+def read_plate(path: Path):
+    """footage.json -> Plate."""
+    from shotmake.footage import Plate
+
+    record = json.loads(path.read_text())
+    record.pop("schema")
+    return Plate.from_json(record)
+
+
+def build(job: Job) -> str:
+    from shotmake.footage import probe
+
+    with job.progress(None, "reading") as bar:
+        plate = probe(**job.settings, root=ROOT, on_frame=bar)
+    job.targets["footage"].write_bytes(json_bytes(plate.to_json()))
+    rate = plate.frame_rate[0] / plate.frame_rate[1]
+    return f"{plate.frame_count} frames, {plate.size_px[0]}x{plate.size_px[1]}, {rate:.6g} frames/s"
+
+
+FOOTAGE = Stage(
+    "footage",
+    version=1,
+    targets={"footage": "tracking/footage/{id}.json"},
+    settings=settings,
+    files=plate_inputs,
+    build=build,
+)

@@ -1,0 +1,107 @@
+"""All shots asked for, as doit tasks."""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from doit import Globals
+from doit.exceptions import InvalidCommand, TaskFailed
+
+from tasks import STATE, blender, publish, shots, verify
+from tasks.shots import ShotConfig
+from tasks.stage import Node, Stage, doit_task, nodes
+
+
+class Graph:
+    """The shots of this command line and their stages. Nothing is read before a task is asked for."""
+
+    def __init__(self, *stages: Stage):
+        STATE.mkdir(exist_ok=True)  # doit opens its cache there before it asks for tasks
+        self._stages = stages
+        self._load = cache(self._load_once)
+
+    def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
+        found = shots.load_shots(shots.command_line_words(sys.argv[1:]))
+        if not any(shot.config for shot in found):  # nothing to build: say why, before any task
+            for shot in found:
+                sys.stderr.write("".join(f"{fault}\n" for fault in shot.faults))
+            if not found:
+                sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
+            sys.exit(1)
+        made = [(shot, nodes(shot.config, self._stages) if shot.config else None) for shot in found]
+        if "forget" in sys.argv[1:]:
+            _forget_stamps_too({node.task_name: node.stamp_path for _, graph in made for node in (graph or {}).values()})
+        return made
+
+    def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
+        yield from ((shot, found) for shot, found in self._load() if found is not None)
+
+    def _broken(self) -> Iterator[dict]:
+        """Tasks of the shots whose YAML is broken: they fail, the others go on."""
+        for shot, found in self._load():
+            if found is None:
+                yield {"name": shot.name, "actions": None, "task_dep": [f"config:{shot.name}"]}
+
+    def stage(self, stage: Stage, doc: str) -> Callable[[], Iterator[dict]]:
+        def create() -> Iterator[dict]:
+            yield {"name": None, "doc": doc}
+            for _, found in self._good():
+                if stage.name in found:
+                    yield doit_task(found[stage.name])
+            yield from self._broken()
+
+        return create
+
+    def config(self) -> Iterator[dict]:
+        self.check_info()
+        yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
+        for shot, found in self._load():
+            if found is None:
+                yield {"name": shot.name, "actions": [(TaskFailed, ["\n".join(shot.faults)])]}
+
+    def publish(self) -> Iterator[dict]:
+        yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/"}
+        for shot, found in self._good():
+            yield from publish.tasks_of(shot, found)
+        yield from ({"basename": "publish", **task} for task in self._broken())
+
+    def verify(self) -> Iterator[dict]:
+        yield {"name": None, "doc": "is what is on disk right?"}
+        for shot, found in self._good():
+            yield verify.task(shot, found)
+        yield from self._broken()
+
+    def check_info(self) -> None:
+        """`doit info` of a task that is not there: doit itself would show a traceback."""
+        words = [word for word in sys.argv[1:] if not word.startswith("-") and "=" not in word]
+        if words[:1] != ["info"]:
+            return
+        shot_names = {shot.config.shot.name if shot.config else shot.name for shot, _ in self._load()}
+        known = {stage.name for stage in self._stages} | {"publish", "verify", "blender", "config"}
+        for word in words[1:]:
+            group, _, shot = word.partition(":")
+            if group not in known or (shot and shot not in shot_names):
+                raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
+
+    def blender(self) -> dict:
+        wanted = [found["composite"].settings["executable"] for _, found in self._good() if "composite" in found]
+        return blender.task(wanted)
+
+
+def _forget_stamps_too(stamps: dict[str, Path]) -> None:
+    """`doit forget` clears doit's records; ours are the stamps, so they go with them."""
+    manager = Globals.dep_manager
+    forget_one, forget_all = manager.remove, manager.remove_all
+
+    def remove(task_name: str) -> None:
+        forget_one(task_name)
+        if task_name in stamps:
+            stamps[task_name].unlink(missing_ok=True)
+
+    def remove_all() -> None:
+        forget_all()
+        for path in stamps.values():
+            path.unlink(missing_ok=True)
+
+    manager.remove, manager.remove_all = remove, remove_all

@@ -1,0 +1,53 @@
+"""preview: the plate with tracks, solved points and a ground grid drawn in -> a movie, without Blender."""
+
+from dataclasses import asdict
+from fractions import Fraction
+
+from shotmake.config import Config
+from tasks import ROOT
+from tasks.footage import plate_inputs, read_plate
+from tasks.solve import read_solution
+from tasks.stage import Job, Stage
+
+
+def settings(config: Config) -> dict:
+    return {"frame_range": config.shot.footage.frame_range, **asdict(config.tracking.preview)}
+
+
+def build(job: Job) -> str:
+    import numpy as np
+
+    from shotmake.footage import frame_span, read_bgr
+    from shotmake.preview import write_preview
+    from shotmake.session import load_tracks
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    points_xyz = np.zeros((0, 3))
+    if "points" in job.inputs:
+        with np.load(job.inputs["points"], allow_pickle=False) as points:
+            points_xyz = points["point_xyz"]
+    with job.progress(last - first + 1, "previewing") as bar:
+        write_preview(
+            job.targets["preview"],
+            read_bgr(plate, ROOT, first, last),
+            Fraction(*plate.frame_rate),
+            load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
+            read_solution(job.inputs["solve"]) if "solve" in job.inputs else None,
+            points_xyz,
+            job.settings["trail_frames"],
+            on_frame=bar,
+        )
+    return f"{last - first + 1} frames"
+
+
+PREVIEW = Stage(
+    "preview",
+    version=1,
+    targets={"preview": "previews/{id}.mp4"},
+    reads=("footage", "tracks", "solve", "points"),
+    settings=settings,
+    files=plate_inputs,
+    wanted=lambda config: config.tracking.preview.enabled,
+    build=build,
+)

@@ -1,0 +1,47 @@
+"""scene: the solved camera and the config -> scene.json, every number Blender needs."""
+
+import json
+from dataclasses import asdict
+
+from shotmake.config import Config
+from tasks.footage import read_plate
+from tasks.solve import has_camera, read_solution
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes
+
+
+def settings(config: Config) -> dict:
+    shot, composite = asdict(config.shot), asdict(config.composite)
+    return {
+        "frame_range": config.shot.footage.frame_range,
+        "shot": {
+            "camera": {"sensor_width_mm": config.shot.camera.sensor_width_mm},
+            **{name: shot[name] for name in ("subject", "lights", "backdrop")},
+        },
+        "composite": {name: value for name, value in composite.items() if name != "blender"},
+    }
+
+
+def build(job: Job) -> str:
+    from shotmake.footage import frame_span
+    from shotmake.scene import scene_sheet
+
+    plate = read_plate(job.inputs["footage"])
+    frames = frame_span(plate, job.settings["frame_range"])
+    solution = read_solution(job.inputs["solve"])
+    footage = json.loads(job.inputs["footage"].read_text())
+    sheet = scene_sheet(solution, footage, {**job.settings["shot"], "frames": frames}, job.settings["composite"])
+    job.targets["scene"].write_bytes(json_bytes(sheet))
+    subject = sheet["subject"]
+    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject['kind']} {subject['size']:.3g} across"
+
+
+SCENE = Stage(
+    "scene",
+    version=1,
+    targets={"scene": "scenes/{id}.json"},
+    reads=("footage", "solve"),
+    settings=settings,
+    wanted=has_camera,
+    build=build,
+)

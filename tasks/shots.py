@@ -1,0 +1,196 @@
+"""conf/ -> shot configs. The only file that knows Hydra.
+
+Hydra composes the groups (tracking=..., composite=...); then the shot's own nesting is normalised, the values
+typed on the command line are set, and shotmake.config checks the result against the schema, all faults at once.
+"""
+
+import difflib
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from shotmake import config as schema
+from shotmake.config import Config, ConfigFaults
+from shotmake.errors import ShotError
+from tasks import ROOT
+
+CONF = ROOT / "conf"
+GROUPS = ("tracking", "composite")
+
+
+@dataclass(frozen=True)
+class ShotConfig:
+    """One shot as asked for: its config, or its faults, one line each."""
+
+    name: str  # of the YAML file
+    overrides: tuple[str, ...]
+    config: Config | None
+    faults: tuple[str, ...] = ()
+
+
+def command_line_words(arguments: list[str]) -> list[str]:
+    """The `key=value` words, as doit itself picks them out, before or after the command."""
+    return [word for word in arguments if "=" in word and not word.startswith("-")]
+
+
+def shot_names() -> list[str]:
+    return sorted(path.stem for path in (CONF / "shot").glob("*.yaml"))
+
+
+def load_shots(words: list[str]) -> list[ShotConfig]:
+    """The shots asked for by `shot=...` (several with commas), or every one there is."""
+    asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
+    overrides = tuple(word for word in words if not word.startswith("shot="))
+    names = asked[-1].split(",") if asked else shot_names()
+    return _without_twins([load_shot(name, overrides) for name in dict.fromkeys(names)])
+
+
+def _without_twins(found: list[ShotConfig]) -> list[ShotConfig]:
+    """Two files with one shot.name would build into one folder: the later one is at fault."""
+    owner: dict[str, str] = {}
+    checked = []
+    for shot in found:
+        first = owner.setdefault(shot.config.shot.name, shot.name) if shot.config else shot.name
+        if first != shot.name:
+            line = f"conf/shot/{shot.name}.yaml: shot.name: found the name of conf/shot/{first}.yaml; choose another"
+            shot = ShotConfig(shot.name, shot.overrides, None, (line,))
+        checked.append(shot)
+    return checked
+
+
+def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
+    """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
+    if name not in shot_names():
+        close = difflib.get_close_matches(name, shot_names(), n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(shot_names()) or 'none'}"
+        return ShotConfig(name, overrides, None, (f"shot={name}: no conf/shot/{name}.yaml; {hint}",))
+    try:
+        tree = _compose(name, overrides)
+        return ShotConfig(name, overrides, schema.load(tree))
+    except ConfigFaults as problem:
+        lines = (f"{_where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
+        return ShotConfig(name, overrides, None, tuple(lines))
+    except ShotError as error:
+        return ShotConfig(name, overrides, None, error.faults)
+
+
+def _compose(name: str, overrides: tuple[str, ...]) -> dict:
+    """The composed tree in the schema's nesting, overrides applied, interpolations resolved."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    register_schema()
+    shot_file = _read_yaml(CONF / "shot" / f"{name}.yaml")
+    groups, values = [], []
+    for word in overrides:
+        try:
+            (parsed,) = OverridesParser.create().parse_overrides([word])
+        except HydraException as error:
+            raise ShotError(f"command line: {word}: {_one_line(error)}") from error
+        if parsed.is_sweep_override():
+            raise ShotError(f"command line: {word}: a sweep; run it with python dodo.py -m")
+        target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
+            parsed.key_or_group, parsed.key_or_group
+        )
+        if target in GROUPS and isinstance(parsed.value(), str):
+            groups.append((target, parsed.value(), f"command line: {word}"))
+        else:
+            values.append(parsed)
+    groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _presets(shot_file).items()] + groups
+    for group, preset, where in groups:
+        known = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        if preset not in known:
+            raise ShotError(f"{where}: no conf/{group}/{preset}.yaml; there are: {', '.join(known)}")
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
+            chosen = [f"{group}={preset}" for group, preset, _ in groups]
+            composed = compose("config", overrides=[f"shot={name}", *chosen])
+        tree = OmegaConf.create(schema.normalise(OmegaConf.to_container(composed, resolve=False)))
+        for parsed in values:
+            OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
+        return schema.normalise(OmegaConf.to_container(tree, resolve=True))
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ShotError(f"conf/shot/{name}.yaml: {_one_line(error)}") from error
+
+
+def register_schema() -> None:
+    """The schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(name="schema", node=schema.defaults(), provider="shotmake.config")
+
+
+def _presets(shot_file: dict) -> dict[str, str]:
+    """`preset:` words of the owner's nesting, {group: preset}."""
+    shot = shot_file.get("shot") or {}
+    blocks = {group: shot.get(group) for group in GROUPS if isinstance(shot, dict)}
+    return {group: block["preset"] for group, block in blocks.items() if isinstance(block, dict) and "preset" in block}
+
+
+def _read_yaml(path: Path) -> dict:
+    import yaml
+
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ShotError(f"{path.relative_to(ROOT)}{place}: not YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ShotError(f"{path.relative_to(ROOT)}: not YAML: {_one_line(error)}") from error
+    if not isinstance(tree, dict):
+        raise ShotError(f"{path.relative_to(ROOT)}: found {type(tree).__name__}; needed a block of keys, shot: first")
+    return tree
+
+
+def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
+    """Which word or file a faulty key stands in."""
+    for word in overrides:
+        if word.split("=", 1)[0].lstrip("+") == key:
+            return "command line"
+    presets = [path for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+    for path in [CONF / "shot" / f"{name}.yaml", *presets]:
+        tree = _read_yaml(path)
+        if path.parent.name in GROUPS:
+            tree = {path.parent.name: tree}
+        tree = schema.normalise(tree)
+        for part in key.split("."):
+            tree = tree.get(part, KeyError) if isinstance(tree, dict) else KeyError
+        if tree is not KeyError:
+            return str(path.relative_to(ROOT))
+    return f"conf/shot/{name}.yaml"
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error)).strip()
+
+
+def slug(overrides: tuple[str, ...]) -> str:
+    """The overrides as a folder name: sorted, safe, at most 80 characters, with a digest if cut."""
+    from tasks.stamp import short_hash
+
+    safe = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(sorted(overrides)))
+    return safe if len(safe) <= 80 else f"{safe[:67]}-{short_hash(sorted(overrides))}"
+
+
+def main() -> None:
+    """`python dodo.py ...`: Hydra's own command line (--cfg, -m, --help); each job is one doit run."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    register_schema()
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+    def job(_) -> None:
+        words = HydraConfig.get().overrides.task
+        done = subprocess.run([sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words], cwd=ROOT)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+    job()

@@ -1,0 +1,83 @@
+"""Shared: temporary projects in which the real command line runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHOW = ("dodo.py", "tasks", "conf", "blender_scripts")  # what a show consists of, besides plates
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def executed(self) -> list[str]:
+        """Names of the tasks that ran, in order."""
+        return [line.removeprefix(".  ") for line in self.out.splitlines() if line.startswith(".  ")]
+
+    @property
+    def fault_lines(self) -> list[str]:
+        return [line for line in self.err.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A show in a folder of its own."""
+
+    root: Path
+
+    def run(self, *words: str) -> Ran:
+        return self.doit_with(sys.executable, "-m", "doit", *words)
+
+    def python(self, *words: str) -> Ran:
+        return self.doit_with(sys.executable, "dodo.py", *words)
+
+    def doit_with(self, *command: str) -> Ran:
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def built(self, *words: str) -> Ran:
+        """Run and insist on success."""
+        ran = self.run(*words)
+        assert ran.code == 0, f"doit {' '.join(words)}\n{ran.out}\n{ran.err}"
+        return ran
+
+    def write_shot(self, name: str, text: str) -> Path:
+        path = self.root / "conf" / "shot" / f"{name}.yaml"
+        path.write_text(text)
+        return path
+
+    def remove_other_shots(self, keep: str) -> None:
+        for path in (self.root / "conf" / "shot").glob("*.yaml"):
+            if path.stem != keep:
+                path.unlink()
+
+
+def make_project(root: Path) -> Project:
+    """Copy the show (not its plates) into a new folder."""
+    root.mkdir(parents=True)
+    for name in SHOW:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, root / name)
+    (root / "footage").mkdir()
+    return Project(root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "show")

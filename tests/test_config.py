@@ -1,0 +1,121 @@
+"""The schema: every fault at once, both nestings, and what each kind of fault says."""
+
+import pytest
+
+from shotmake.config import Config, ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
+
+GOOD = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
+
+
+def faults(tree: dict) -> dict[str, str]:
+    with pytest.raises(ConfigFaults) as caught:
+        load(tree)
+    return {fault.key: fault.message for fault in caught.value.faults}
+
+
+def with_value(key: str, value) -> dict:
+    tree = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
+    *groups, last = key.split(".")
+    block = tree
+    for group in groups:
+        block = block.setdefault(group, {})
+    block[last] = value
+    return tree
+
+
+def test_defaults_load_to_the_defaults():
+    tree = defaults()
+    tree["shot"]["name"], tree["shot"]["footage"]["file"] = "s", "a.mp4"
+    assert load(tree) == load(GOOD)
+    assert len(keys()) > 70
+
+
+def test_all_faults_at_once():
+    tree = with_value("tracking.detect.min_trakcs", 5)
+    tree["composite"] = {"shadow_catcher": "maybe", "mode": "sideways"}
+    tree["shot"]["footage"]["frame_range"] = [1, 2, 3]
+    found = faults(tree)
+    assert set(found) == {
+        "shot.footage.frame_range",
+        "tracking.detect.min_trakcs",
+        "composite.shadow_catcher",
+        "composite.mode",
+    }
+    assert "did you mean tracking.detect.min_tracks" in found["tracking.detect.min_trakcs"]
+    assert "over_footage" in found["composite.mode"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("shot.footage.first_frame", "one", "found 'one'; needed a whole number"),
+        ("shot.footage.first_frame", True, "found true; needed a whole number"),
+        ("shot.footage.first_frame", 1.5, "found 1.5"),
+        ("shot.footage.frame_rate", "fast", "found 'fast'"),
+        ("shot.footage.frame_rate", 0, "found 0"),
+        ("shot.footage.frame_rate", "24/0", "found '24/0'"),
+        ("shot.footage.frame_range", [9, 2], "first frame must not be after the last"),
+        ("shot.footage.resolution", [1920], "found 1 values; needed 2"),
+        ("shot.footage", "a.mp4", "a block of keys is needed"),
+        ("shot.name", "../evil", "letters, digits"),
+        ("shot.camera.sensor_width_mm", float("nan"), "finite"),
+        ("shot.camera.lock_focal", True, "shot.camera.focal_mm"),
+        ("shot.camera.from_tracking", False, "import_file"),
+        ("shot.camera.lens_from", "other", "this version can only do null"),
+        ("shot.export", ["chan", "fbx"], "found 'fbx'; allowed: chan"),
+        ("tracking.detect.min_tracks", 2, "at least 12"),
+        ("tracking.track.correlation_min", 1.2, "at most 1.0"),
+        ("tracking.solve.refine", "focal", "a list of texts"),
+        ("tracking.solve.orient.origin", {"frame": 3}, "needed {frame, xy_px}"),
+        ("tracking.solve.orient.origin", {"frame": 3, "xy_px": [1]}, "needed {frame, xy_px}"),
+        ("tracking.objects.enabled", True, "this version can only do false"),
+        ("composite.lens_distortion.overscan", "lots", "needed auto"),
+    ],
+)
+def test_each_fault_says_what_was_found_and_what_is_needed(key, value, words):
+    found = faults(with_value(key, value))
+    (message,) = found.values()
+    assert words in message
+
+
+def test_owners_nesting_is_normalised():
+    tree = normalise(
+        {
+            "shot": {
+                "name": "composite_knob_hero",
+                "footage": {"file": "footage/knob_hero_4k.mp4", "frame_range": [1, 150]},
+                "tracking": {"enabled": True, "preset": "high_quality", "solve": True,
+                             "auto_detect": {"min_tracks": 77, "quality_threshold": 0.02}},
+                "camera": {"from_tracking": True},
+                "composite": {"mode": "over_footage", "shadow_catcher": True,
+                              "lens_distortion": {"overscan": 8}, "stabilization": {"enabled": False}},
+            }
+        }
+    )  # fmt: skip
+    config = load(tree)
+    assert config.tracking.solve.enabled and config.tracking.detect.min_tracks == 77
+    assert config.tracking.detect.quality_threshold == 0.02
+    assert config.composite.lens_distortion.overscan == 8
+    assert config.shot.footage.frame_range == [1, 150]
+
+
+def test_normalise_leaves_its_argument_alone_and_is_idempotent():
+    tree = {"shot": {"name": "s", "tracking": {"solve": False}}, "tracking": {"solve": {"kind": "tripod"}}}
+    once = normalise(tree)
+    assert tree["shot"]["tracking"] == {"solve": False}
+    assert once == normalise(once)
+    assert once["tracking"]["solve"] == {"kind": "tripod", "enabled": False}
+
+
+def test_frame_rates_are_exact():
+    assert frame_rate_fraction(23.976).as_integer_ratio() == (24000, 1001)
+    assert frame_rate_fraction(29.97).as_integer_ratio() == (30000, 1001)
+    assert frame_rate_fraction(25).as_integer_ratio() == (25, 1)
+    assert frame_rate_fraction(12.5).as_integer_ratio() == (25, 2)
+    assert frame_rate_fraction("24000/1001").as_integer_ratio() == (24000, 1001)
+
+
+def test_two_configs_share_no_lists():
+    first, second = Config(), Config()
+    first.shot.export.append("x")
+    assert second.shot.export == ["chan"]

@@ -1,0 +1,100 @@
+"""conf/ -> configs: every file composes, the owner's example runs verbatim, faults name file and key."""
+
+import json
+
+import pytest
+from conftest import REPOSITORY
+
+OWNERS_EXAMPLE = """\
+shot:
+  name: composite_knob_hero
+  footage: {file: footage/knob_hero_4k.mp4, frame_range: [1, 150]}
+  tracking: {enabled: true, preset: high_quality, solve: true}
+  camera: {from_tracking: true}
+  composite: {mode: over_footage, shadow_catcher: true}
+"""
+
+
+def load(project, shot: str, *overrides: str) -> dict:
+    """Load one shot in a process of its own: Hydra keeps global state."""
+    code = (
+        "import json, sys; from dataclasses import asdict; from tasks.shots import load_shot\n"
+        "shot = load_shot(sys.argv[1], tuple(sys.argv[2:]))\n"
+        "print(json.dumps({'config': shot.config and asdict(shot.config), 'faults': shot.faults}))"
+    )
+    ran = project.doit_with(__import__("sys").executable, "-c", code, shot, *overrides)
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "shot").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shot_composes(project, path):
+    assert load(project, path.stem)["faults"] == []
+
+
+@pytest.mark.parametrize("group", ["tracking", "composite"])
+def test_every_preset_composes(project, group):
+    for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml")):
+        found = load(project, "knob_hero", f"{group}={path.stem}")
+        assert found["faults"] == [], path
+
+
+def test_owners_example_verbatim(project):
+    project.write_shot("composite_knob_hero", OWNERS_EXAMPLE)
+    found = load(project, "composite_knob_hero")
+    preset = load(project, "knob_hero", "tracking=high_quality")
+    assert found["faults"] == []
+    assert found["config"]["shot"]["name"] == "composite_knob_hero"
+    assert found["config"]["shot"]["footage"]["frame_range"] == [1, 150]
+    assert found["config"]["tracking"] == preset["config"]["tracking"]
+    ran = project.run("shot=composite_knob_hero")
+    assert ran.code != 0
+    assert ran.fault_lines == [
+        "footage:composite_knob_hero: footage/knob_hero_4k.mp4: no such file; needed a movie or an image sequence "
+        "(shot.footage.file)"
+    ]
+
+
+def test_the_command_line_wins_over_the_shot_and_the_shot_over_the_preset(project):
+    project.write_shot("pinned", OWNERS_EXAMPLE.replace("solve: true", "solve: true, detect: {min_tracks: 123}"))
+    assert load(project, "pinned")["config"]["tracking"]["detect"]["min_tracks"] == 123
+    fast = load(project, "pinned", "tracking=fast")["config"]["tracking"]["detect"]
+    assert (fast["min_tracks"], fast["min_distance_px"]) == (123, 18.0)
+    assert load(project, "pinned", "tracking.detect.min_tracks=55")["config"]["tracking"]["detect"]["min_tracks"] == 55
+    assert load(project, "pinned", "shot.tracking.preset=fast")["config"]["tracking"]["detect"]["min_distance_px"] == 18
+
+
+def test_faults_name_the_file_the_key_and_come_all_at_once(project):
+    project.write_shot("wrong", OWNERS_EXAMPLE.replace("shadow_catcher", "shadow_cather").replace("[1, 150]", "[9, 1]"))
+    found = load(project, "wrong", "+composite.x=1", "tracking.detect.min_tracks=lots")["faults"]
+    assert found == [
+        "command line: tracking.detect.min_tracks: found 'lots'; needed a whole number",
+        "conf/shot/wrong.yaml: composite.shadow_cather: unknown key; did you mean composite.shadow_catcher?",
+        "command line: composite.x: unknown key; known here: mode, background_source, background_image, "
+        "lens_distortion, stabilization, corner_pin, shadow_catcher, film_transparent, blender, render",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shot: [", "conf/shot/bad.yaml:2:1: not YAML"),
+        ("just words", "needed a block of keys"),
+        ("shot: {name: a, tracking: {preset: nope}}", "no conf/tracking/nope.yaml; there are: balanced"),
+        ("shot: {name: a, footage: {file: '${nowhere}'}}", "nowhere"),
+        ("tracking: {}", "shot.name: not set"),
+    ],
+)
+def test_broken_yaml_is_one_line(project, text, words):
+    project.write_shot("bad", text + "\n")
+    ran = project.run("shot=bad")
+    assert ran.code != 0 and ran.executed == []
+    assert "Traceback" not in ran.err
+    assert words in ran.fault_lines[0], ran.err
+
+
+def test_cfg_job_prints_the_composed_config(project):
+    ran = project.python("shot=knob_hero", "tracking=fast", "--cfg", "job")
+    assert ran.code == 0, ran.err
+    assert "min_tracks: 120" in ran.out and "file: footage/knob_hero.mp4" in ran.out
+    assert not (project.root / "outputs").exists() and not (project.root / "multirun").exists()
