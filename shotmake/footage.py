@@ -98,7 +98,7 @@ def probe(
     ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, rotated,
     non-square pixels, variable rate), naming what was found.
     """
-    from shotmake.config import frame_rate_fraction
+    from shotmake.configcheck import frame_rate_fraction
 
     numbered = plate_files(file, root)
     files = [path for _, path in numbered]

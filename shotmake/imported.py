@@ -40,7 +40,7 @@ def imported(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> S
     known = {
         "schema": 1, "status": status, "reason": "", "kind": "general", "image_size_px": list(size_px),
         "lens": lens.to_json(), "focal_px_per_frame": None, "frames": [numbers[index] for index in inside],
-        "cam_from_world": cameras[inside].reshape(-1, 12).tolist(), "rms_px": 0.0, "holdout_rms_px": None,
+        "cam_from_world": cameras[inside].reshape(-1, 12).tolist(), "rms_px": None, "holdout_rms_px": None,
         "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
         "scale_known": bool(record.get("scale_known", False)), "engine": "imported",
         "warnings": [f"the camera was imported from {path.name} and not checked against tracks"],

@@ -4,6 +4,7 @@ Points and grid are drawn through the solved, *distorting* camera: if they slip 
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,22 +37,20 @@ def write_preview(
     """
     import av
 
-    cameras = {}
-    lens = None
+    cameras, view = {}, None
     if solution is not None and solution["status"] != "refused":
         cameras = dict(zip(solution["frames"], camera_matrices(solution), strict=True))
-        lens = Lens.from_json(solution["lens"])
-    grid = ground_grid(cameras) if cameras else []
+        view = View.of(Lens.from_json(solution["lens"]), tuple(solution["image_size_px"]))
+    grid = ground_grid(cameras) if cameras else np.zeros((0, 0, 3))
     with av.open(str(path), "w") as container:
         stream = None
         for count, (frame, image) in enumerate(images, 1):
             picture = image.copy()
             if tracks is not None:
                 _draw_tracks(picture, tracks, frame, trail_frames)
-            if frame in cameras:
-                assert lens is not None
-                _draw_grid(picture, grid, cameras[frame], lens)
-                _draw_points(picture, points_xyz, cameras[frame], lens)
+            if view is not None and frame in cameras:
+                _draw_grid(picture, grid, cameras[frame], view)
+                _draw_points(picture, points_xyz, cameras[frame], view)
             _draw_caption(picture, frame, solution)
             picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
             if stream is None:
@@ -65,8 +64,8 @@ def write_preview(
             container.mux(stream.encode())
 
 
-def ground_grid(cameras: dict[int, np.ndarray]) -> list[np.ndarray]:
-    """Lines on z = 0 around the origin as (S, 3) points; the step suits the cameras' distance."""
+def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
+    """(L, S, 3): L lines of S points on z = 0 around the origin; the step suits the cameras' distance."""
     centres = np.array([-m[:, :3].T @ m[:, 3] for m in cameras.values()])
     distance = float(np.median(np.linalg.norm(centres, axis=1)))
     step = 10.0 ** np.floor(np.log10(max(distance, 1e-6) / 4))
@@ -78,18 +77,29 @@ def ground_grid(cameras: dict[int, np.ndarray]) -> list[np.ndarray]:
     for offset in np.linspace(-reach, reach, 2 * GRID_LINES + 1):
         lines.append(np.stack([along, zero + offset, zero], 1))
         lines.append(np.stack([zero + offset, along, zero], 1))
-    return lines
+    return np.array(lines)
 
 
-def visible_px(points: np.ndarray, cam_from_world: np.ndarray, lens: Lens, size_px: tuple[int, int]) -> np.ndarray:
-    """(N, 3) -> (N, 2) px, NaN behind the camera and outside the view, where a lens polynomial means nothing."""
-    limit = 1.1 * np.abs(undistort(lens.normalised_from_px(border_px(size_px, 9)), lens)).max(0)
+@dataclass(frozen=True)
+class View:
+    """A solved lens and how far from the axis it may be believed (beyond the picture a polynomial means nothing)."""
+
+    lens: Lens
+    limit: np.ndarray  # (2,) undistorted normalised x and y
+
+    @classmethod
+    def of(cls, lens: Lens, size_px: tuple[int, int]) -> "View":
+        return cls(lens, 1.1 * np.abs(undistort(lens.normalised_from_px(border_px(size_px, 9)), lens)).max(0))
+
+
+def visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np.ndarray:
+    """(N, 3) -> (N, 2) px, NaN behind the camera and outside the view."""
     points_cam = points @ cam_from_world[:, :3].T + cam_from_world[:, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
-        inside = (points_cam[:, 2] > 1e-6) & (np.abs(points_cam[:, :2] / points_cam[:, 2:]) < limit).all(1)
+        inside = (points_cam[:, 2] > 1e-6) & (np.abs(points_cam[:, :2] / points_cam[:, 2:]) < view.limit).all(1)
     xy_px = np.full((len(points), 2), np.nan)
     if inside.any():
-        xy_px[inside] = project(points[inside], cam_from_world, lens)[0]
+        xy_px[inside] = project(points[inside], cam_from_world, view.lens)[0]
     return xy_px
 
 
@@ -99,34 +109,35 @@ def _draw_tracks(picture: np.ndarray, tracks: Tracks, frame: int, trail_frames: 
     near = tracks.where((tracks.frame <= frame) & (tracks.frame >= frame - trail_frames) & (tracks.status != DISABLED))
     alive = np.isin(near.track_id, near.track_id[near.frame == frame])
     near = near.where(alive)
-    for start, stop in _runs(near.track_id):
-        cv2.polylines(picture, [_fixed(near.xy_px[start:stop])], False, TRAIL_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
-        cv2.circle(picture, _fixed(near.xy_px[stop - 1]), 3 << SUBPIXEL_BITS, TRACK_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    xy_px = _fixed(near.xy_px)
+    runs = _runs(near.track_id)
+    trails = [xy_px[start:stop] for start, stop in runs]
+    cv2.polylines(picture, trails, False, TRAIL_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    for _, stop in runs:
+        cv2.circle(picture, xy_px[stop - 1], 3 << SUBPIXEL_BITS, TRACK_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _draw_points(picture: np.ndarray, points_xyz: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> None:
+def _draw_points(picture: np.ndarray, points_xyz: np.ndarray, cam_from_world: np.ndarray, view: View) -> None:
     import cv2
 
-    size_px = picture.shape[1], picture.shape[0]
-    for xy_px in visible_px(points_xyz, cam_from_world, lens, size_px):
-        if np.isfinite(xy_px).all():
-            for arm in ((2.5, 0.0), (0.0, 2.5)):
-                ends = _fixed(xy_px - arm), _fixed(xy_px + arm)
-                cv2.line(picture, *ends, POINT_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    xy_px = visible_px(points_xyz, cam_from_world, view)
+    xy_px = xy_px[np.isfinite(xy_px).all(1)]
+    for arm in ((2.5, 0.0), (0.0, 2.5)):
+        strokes = np.stack([_fixed(xy_px - arm), _fixed(xy_px + arm)], 1)
+        cv2.polylines(picture, list(strokes), False, POINT_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _draw_grid(picture: np.ndarray, grid: list[np.ndarray], cam_from_world: np.ndarray, lens: Lens) -> None:
+def _draw_grid(picture: np.ndarray, grid: np.ndarray, cam_from_world: np.ndarray, view: View) -> None:
     import cv2
 
-    size_px = picture.shape[1], picture.shape[0]
     layer = picture.copy()
-    for line in grid:
-        xy_px = visible_px(line, cam_from_world, lens, size_px)
-        shown = np.isfinite(xy_px).all(1)
-        for start, stop in _runs(np.cumsum(~shown)):
-            part = xy_px[start:stop][shown[start:stop]]
-            if len(part) > 1:
-                cv2.polylines(layer, [_fixed(part)], False, GRID_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    lines_px = visible_px(grid.reshape(-1, 3), cam_from_world, view).reshape(*grid.shape[:2], 2)
+    parts = []
+    for line_px in lines_px:
+        shown = np.isfinite(line_px).all(1)
+        parts += [line_px[start:stop][shown[start:stop]] for start, stop in _runs(np.cumsum(~shown))]
+    strokes = [_fixed(part) for part in parts if len(part) > 1]
+    cv2.polylines(layer, strokes, False, GRID_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.addWeighted(layer, 0.6, picture, 0.4, 0, dst=picture)
 
 

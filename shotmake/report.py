@@ -40,9 +40,8 @@ def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tup
         if holdout is not None and holdout > qc["max_holdout_px"]:
             limit = qc["max_holdout_px"]
             faults.append(f"solve: hold-out error {holdout:.2f} px; tracking.qc.max_holdout_px is {limit:g}")
-    if quality is not None and quality["tracks_per_frame_min"] < qc["min_tracks_per_frame"]:
-        faults.append(
-            f"tracks: {quality['tracks_per_frame_min']} tracks in the thinnest frame; "
-            f"tracking.qc.min_tracks_per_frame is {qc['min_tracks_per_frame']}"
-        )
+    if quality is not None:
+        thinnest, limit = quality["tracks_per_frame_min"], qc["min_tracks_per_frame"]
+        if thinnest < limit:
+            faults.append(f"tracks: {thinnest} in the thinnest frame; tracking.qc.min_tracks_per_frame is {limit}")
     return faults

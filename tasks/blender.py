@@ -124,9 +124,9 @@ def run_script(script: str, arguments: list[str], executable: str | None) -> str
         [*words, str(ROOT / "blender_scripts" / script), *arguments], capture_output=True, text=True, cwd=ROOT
     )
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        if errors:
-            raise ShotError(*(line.removeprefix("error: ") for line in errors))
+        refusals = [line for line in done.stderr.splitlines() if line.startswith(f"{script}: ")]
+        if refusals:
+            raise ShotError(*refusals)
         if "cannot open shared object file" in done.stderr:
             raise ShotError(_advice(done.stderr))
         raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

@@ -31,7 +31,8 @@ class Graph:
             sys.exit(1)
         made = [(shot, nodes(shot.config, self._stages) if shot.config else None) for shot in found]
         if "forget" in sys.argv[1:]:
-            _forget_stamps_too({node.task_name: node.stamp_path for _, graph in made for node in (graph or {}).values()})
+            every = [node for _, graph in made for node in (graph or {}).values()]
+            _forget_stamps_too({node.task_name: node.stamp_path for node in every})
         return made
 
     def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
@@ -58,7 +59,7 @@ class Graph:
         yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
         for shot, found in self._load():
             if found is None:
-                yield {"name": shot.name, "actions": [(TaskFailed, ["\n".join(shot.faults)])]}
+                yield {"name": shot.name, "actions": [(_fail, [shot.faults])]}
 
     def publish(self) -> Iterator[dict]:
         yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/"}
@@ -87,6 +88,10 @@ class Graph:
     def blender(self) -> dict:
         wanted = [found["composite"].settings["executable"] for _, found in self._good() if "composite" in found]
         return blender.task(wanted)
+
+
+def _fail(faults: tuple[str, ...]) -> TaskFailed:
+    return TaskFailed("\n".join(faults))
 
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:

@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from shotmake import config as schema
-from shotmake.config import Config, ConfigFaults
+from shotmake import configcheck
+from shotmake.config import Config
+from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
 from tasks import ROOT
 
@@ -68,7 +69,7 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         return ShotConfig(name, overrides, None, (f"shot={name}: no conf/shot/{name}.yaml; {hint}",))
     try:
         tree = _compose(name, overrides)
-        return ShotConfig(name, overrides, schema.load(tree))
+        return ShotConfig(name, overrides, configcheck.load(tree))
     except ConfigFaults as problem:
         lines = (f"{_where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
         return ShotConfig(name, overrides, None, tuple(lines))
@@ -111,10 +112,10 @@ def _compose(name: str, overrides: tuple[str, ...]) -> dict:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
             chosen = [f"{group}={preset}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={name}", *chosen])
-        tree = OmegaConf.create(schema.normalise(OmegaConf.to_container(composed, resolve=False)))
+        tree = OmegaConf.create(configcheck.normalise(OmegaConf.to_container(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
-        return schema.normalise(OmegaConf.to_container(tree, resolve=True))
+        return configcheck.normalise(OmegaConf.to_container(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ShotError(f"conf/shot/{name}.yaml: {_one_line(error)}") from error
 
@@ -123,7 +124,7 @@ def register_schema() -> None:
     """The schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
     from hydra.core.config_store import ConfigStore
 
-    ConfigStore.instance().store(name="schema", node=schema.defaults(), provider="shotmake.config")
+    ConfigStore.instance().store(name="schema", node=configcheck.defaults(), provider="shotmake.config")
 
 
 def _presets(shot_file: dict) -> dict[str, str]:
@@ -159,7 +160,7 @@ def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
         tree = _read_yaml(path)
         if path.parent.name in GROUPS:
             tree = {path.parent.name: tree}
-        tree = schema.normalise(tree)
+        tree = configcheck.normalise(tree)
         for part in key.split("."):
             tree = tree.get(part, KeyError) if isinstance(tree, dict) else KeyError
         if tree is not KeyError:

@@ -68,6 +68,8 @@ def build(job: Job) -> str:
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
         return f"refused: {record['reason']}"
+    if record["engine"] == "imported":
+        return f"imported, {len(record['frames'])} frames"
     holdout = record["holdout_rms_px"]
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "

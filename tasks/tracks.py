@@ -28,12 +28,12 @@ def build(job: Job) -> str:
             Detect(**job.settings["detect"]),
             Track(**job.settings["track"]),
             Clean(**job.settings["clean"]),
-            on_frame=bar,
+            on_frame=lambda frame: bar(frame - first + 1),
         )
     numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last)}
     job.targets["tracks"].write_bytes(save_tracks(tracks))
     job.targets["quality"].write_bytes(json_bytes(numbers))
-    return f"{len(set(tracks.track_id.tolist()))} tracks, at least {numbers['tracks_per_frame_min']} in every frame"
+    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame"
 
 
 TRACKS = Stage(

@@ -81,3 +81,51 @@ def make_project(root: Path) -> Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return make_project(tmp_path / "show")
+
+
+@pytest.fixture(scope="session")
+def mini_movie(tmp_path_factory) -> Path:
+    """A small synthetic plate: 40 frames around a desk, 480x270."""
+    from synthetic import frames, make_plate, write_movie
+
+    path = tmp_path_factory.mktemp("plate") / "mini.mp4"
+    write_movie(path, frames(make_plate("desk", frame_count=40)))
+    return path
+
+
+MINI_YAML = """\
+# @package _global_
+shot:
+  name: mini
+  footage: {file: footage/mini.mp4}
+tracking:
+  detect: {min_tracks: 120}
+"""
+
+
+def make_mini(root: Path, movie: Path) -> Project:
+    project = make_project(root)
+    shutil.copy(movie, root / "footage" / "mini.mp4")
+    project.write_shot("mini", MINI_YAML)
+    project.remove_other_shots("mini")
+    return project
+
+
+@pytest.fixture
+def mini(tmp_path: Path, mini_movie: Path) -> Project:
+    """A project with the small plate, nothing built."""
+    return make_mini(tmp_path / "show", mini_movie)
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory, mini_movie: Path) -> tuple[Project, Ran]:
+    """The small shot built once, for real, with the output of that build; copy it, do not touch it."""
+    project = make_mini(tmp_path_factory.mktemp("mini") / "show", mini_movie)
+    return project, project.built("shot=mini")
+
+
+@pytest.fixture
+def built(tmp_path: Path, built_once: tuple[Project, Ran]) -> Project:
+    """A copy of the built project: moving a project must not make it stale."""
+    shutil.copytree(built_once[0].root, tmp_path / "show", symlinks=True)
+    return Project(tmp_path / "show")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shotmake.config import Config, ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
+from shotmake.config import Config
+from shotmake.configcheck import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
 
 GOOD = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
 

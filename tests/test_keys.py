@@ -3,6 +3,9 @@
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
+
+from shotmake.config import Config
+from shotmake.configcheck import keys
 from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
@@ -13,8 +16,6 @@ from tasks.solve import SOLVE
 from tasks.stage import nodes
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
-
-from shotmake.config import Config, keys
 
 STAGES = (FOOTAGE, TRACKS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 ALL = {stage.name for stage in STAGES}

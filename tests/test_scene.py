@@ -35,7 +35,7 @@ def sheet(**changes) -> dict:
     return scene_sheet({**solution(), **changes.get("solution", {})}, PLATE, shot, composite)
 
 
-def blender_px(points: np.ndarray, camera: dict, frame: int, width: float, height: float, focal_mm: float) -> np.ndarray:
+def blender_px(points: np.ndarray, camera: dict, frame: int, width: int, height: int, focal_mm: float) -> np.ndarray:
     """Blender's own projection: quaternion wxyz, looks along -Z, fitted to the width, shift in widths."""
     w, x, y, z = camera["rotation_quaternion"][frame]
     in_camera = Rotation.from_quat([x, y, z, w]).inv().apply(points - camera["location"][frame])

@@ -19,7 +19,7 @@ def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: np.ndarray, 
     angles_deg = continuous_deg(euler_zxy_deg(world_from_gl))
     vfov_deg = np.degrees(2 * np.arctan(height_px / 2 / np.asarray(fy_px)))
     rows = np.column_stack([centres, angles_deg, vfov_deg])
-    words = (["%d" % frame, *(f"{value:.10g}" for value in row)] for frame, row in zip(frames, rows, strict=True))
+    words = ([str(frame), *(f"{value:.10g}" for value in row)] for frame, row in zip(frames, rows, strict=True))
     return "".join("\t".join(line) + "\n" for line in words)
 
 

@@ -1,0 +1,81 @@
+"""The solved camera, keyed every frame, and the wider camera that renders its overscan."""
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value  # pyright: ignore
+
+
+def solved_camera(
+    sheet: dict[str, Any], clip: bpy.types.MovieClip, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """The camera of the plate: focal, shift and sensor fit explicit, one key a solved frame, linear between."""
+    solved = sheet["camera"]
+    data = _camera_data("solved_camera", solved["focal_mm"], solved)
+    data.sensor_width, data.sensor_height = solved["sensor_width_mm"], solved["sensor_height_mm"]
+    data.shift_x, data.shift_y = solved["shift_x"], solved["shift_y"]
+    data.passepartout_alpha = 0.9
+    _plate_behind(data, clip, sheet)
+    camera = bpy.data.objects.new("solved_camera", data)
+    camera.rotation_mode = "QUATERNION"
+    collection.objects.link(camera)
+    _key(camera, "location", solved["frames"], np.array(solved["location"], float))
+    _key(camera, "rotation_quaternion", solved["frames"], np.array(solved["rotation_quaternion"], float))
+    return camera
+
+
+def overscan_camera(
+    sheet: dict[str, Any], parent: bpy.types.Object, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """A child of the solved camera, in the same place with the same focal, on the wider film back."""
+    solved, overscan = sheet["camera"], sheet["overscan"]
+    width, height = overscan["resolution_px"]
+    data = _camera_data("overscan_camera", solved["focal_mm"], solved)
+    data.sensor_width = overscan["sensor_width_mm"]
+    data.sensor_height = overscan["sensor_width_mm"] * height / width
+    data.shift_x, data.shift_y = overscan["shift_x"], overscan["shift_y"]
+    camera = bpy.data.objects.new("overscan_camera", data)
+    camera.parent = parent
+    camera.hide_select = True
+    collection.objects.link(camera)
+    return camera
+
+
+def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.types.Camera:
+    data = bpy.data.cameras.new(name)
+    data.sensor_fit = solved["sensor_fit"]
+    data.lens_unit = "MILLIMETERS"
+    data.lens = focal_mm
+    data.clip_start, data.clip_end = solved["clip_start"], solved["clip_end"]
+    return data
+
+
+def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
+    """The plate behind the view, undistorted by the clip's lens so that it lies on the undistorted CG."""
+    data.show_background_images = True
+    background = data.background_images.new()
+    background.source = "MOVIE_CLIP"
+    background.clip = clip
+    background.alpha = 1.0
+    background.display_depth = "BACK"
+    background.frame_method = "STRETCH"
+    lens = sheet["lens"]
+    background.clip_user.use_render_undistorted = any(lens.get(key) for key in ("k1", "k2", "k3", "p1", "p2"))
+
+
+def _key(camera: bpy.types.Object, path: str, frames: list[int], values: np.ndarray) -> None:
+    """Key all frames of one property at once, (N, components) values."""
+    setattr(camera, path, values[0].tolist())
+    camera.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
+    animation = camera.animation_data
+    assert animation and animation.action
+    for component in range(values.shape[1]):
+        curve = animation.action.fcurves.find(path, index=component)
+        assert curve
+        points = curve.keyframe_points
+        points.add(len(frames) - len(points))
+        points.foreach_set("co", np.stack([np.array(frames, float), values[:, component]], 1).ravel())  # pyright: ignore
+        points.foreach_set("interpolation", [LINEAR] * len(frames))
+        curve.update()

@@ -1,0 +1,206 @@
+"""Write a canonical JSON description of a .blend: two builds of the same shot give the same text, byte for byte.
+
+Run: python dump_blend.py --blend FILE --out FILE.json
+or:  blender --factory-startup --background --python-exit-code 1 --python dump_blend.py -- ARGS
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bpy  # noqa: E402
+from arguments import OneLineParser, script_arguments  # noqa: E402
+
+DIGITS = 6
+
+
+def numbers(values: Any) -> list[float]:
+    return [round(float(value), DIGITS) + 0.0 for value in values]  # + 0.0: no -0.0
+
+
+def scene_block(scene: bpy.types.Scene) -> dict[str, Any]:
+    render = scene.render
+    assert scene.cycles and scene.view_settings
+    return {
+        "frame_range": [scene.frame_start, scene.frame_end],
+        "frame_rate": [render.fps, round(render.fps_base, DIGITS)],
+        "resolution_px": [render.resolution_x, render.resolution_y],
+        "resolution_percentage": render.resolution_percentage,
+        "pixel_aspect": numbers([render.pixel_aspect_x, render.pixel_aspect_y]),
+        "engine": render.engine,
+        "samples": scene.cycles.samples,
+        "film_transparent": render.film_transparent,
+        "file_format": render.image_settings.file_format,
+        "view_transform": scene.view_settings.view_transform,
+        "units": [scene.unit_settings.system, round(scene.unit_settings.scale_length, DIGITS)],
+        "camera": scene.camera.name if scene.camera else None,
+        "world": scene.world.name if scene.world else None,
+        "active_clip": scene.active_clip.name if scene.active_clip else None,
+        "collections": sorted(scene.collection.children.keys()),
+        "view_layers": {
+            layer.name: {"shadow_catcher_pass": layer.cycles.use_pass_shadow_catcher}  # pyright: ignore
+            for layer in scene.view_layers
+        },
+        "compositor": tree_block(scene.node_tree) if scene.use_nodes and scene.node_tree else None,
+    }
+
+
+def tree_block(tree: bpy.types.NodeTree) -> dict[str, Any]:
+    """Nodes by name with what they refer to, and links as "node.socket -> node.socket"."""
+    nodes: dict[str, Any] = {}
+    for node in sorted(tree.nodes, key=lambda node: node.name):
+        block: dict[str, Any] = {"type": node.bl_idname, "label": node.label}
+        block["frame"] = node.parent.name if node.parent else None
+        for name in ("scene", "clip", "image", "node_tree", "filter_type", "operation", "blend_type"):
+            value = getattr(node, name, None)
+            if value is not None:
+                block[name] = value.name if isinstance(value, bpy.types.ID) else str(value)
+        if isinstance(node, bpy.types.CompositorNodeRLayers):
+            block["layer"] = node.layer
+        nodes[node.name] = block
+    links = [
+        f"{link.from_node.name}.{link.from_socket.identifier} -> {link.to_node.name}.{link.to_socket.identifier}"
+        for link in tree.links
+        if link.from_node and link.to_node and link.from_socket and link.to_socket
+    ]
+    return {"nodes": nodes, "links": sorted(links)}
+
+
+def camera_blocks(scene: bpy.types.Scene) -> dict[str, Any]:
+    """Each camera's settings and its world placement at every frame of the scene's range, as evaluated."""
+    blocks: dict[str, Any] = {}
+    cameras = sorted((thing for thing in bpy.data.objects if thing.type == "CAMERA"), key=lambda thing: thing.name)
+    for camera in cameras:
+        data = camera.data
+        assert isinstance(data, bpy.types.Camera)
+        action = camera.animation_data.action if camera.animation_data else None
+        curves = action.fcurves if action else []
+        blocks[camera.name] = {
+            "sensor_fit": data.sensor_fit,
+            "sensor_mm": numbers([data.sensor_width, data.sensor_height]),
+            "clip": numbers([data.clip_start, data.clip_end]),
+            "rotation_mode": camera.rotation_mode,
+            "parent": camera.parent.name if camera.parent else None,
+            "backgrounds": [background.clip.name for background in data.background_images if background.clip],
+            "keys": {f"{curve.data_path}[{curve.array_index}]": len(curve.keyframe_points) for curve in curves},
+            "interpolation": sorted({point.interpolation for curve in curves for point in curve.keyframe_points}),
+            "frames": [],
+        }
+    for frame in range(scene.frame_start, scene.frame_end + 1):
+        scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
+        for camera in cameras:
+            evaluated = camera.evaluated_get(graph)
+            data = evaluated.data
+            assert isinstance(data, bpy.types.Camera)
+            location, rotation, _ = evaluated.matrix_world.decompose()
+            blocks[camera.name]["frames"].append(
+                {
+                    "frame": frame,
+                    "location": numbers(location),
+                    "rotation_quaternion": numbers(math.copysign(1.0, rotation[0]) * part for part in rotation),
+                    "focal_mm": round(data.lens, DIGITS),
+                    "shift": numbers([data.shift_x, data.shift_y]),
+                }
+            )
+    return blocks
+
+
+def clip_block(clip: bpy.types.MovieClip) -> dict[str, Any]:
+    assert clip.tracking and clip.tracking.camera and clip.colorspace_settings
+    camera, tracks = clip.tracking.camera, clip.tracking.tracks
+    markers = [marker for track in tracks for marker in track.markers]
+    return {
+        "file": clip.filepath,
+        "source": clip.source,
+        "color_space": clip.colorspace_settings.name,
+        "size_px": list(clip.size),
+        "frame_start": clip.frame_start,
+        "frame_duration": clip.frame_duration,
+        "markers": sum(not marker.mute for marker in markers),
+        "muted_markers": sum(marker.mute for marker in markers),
+        "tracks": {
+            track.name: {
+                "markers": sum(not marker.mute for marker in track.markers),
+                "frames": [min(m.frame for m in track.markers), max(m.frame for m in track.markers)],
+                "first": numbers(next((m.co for m in track.markers if not m.mute), ())),
+            }
+            for track in sorted(tracks, key=lambda track: track.name)
+        },
+        "camera": {
+            "model": camera.distortion_model,
+            "sensor_width_mm": round(camera.sensor_width, DIGITS),
+            "focal_mm": round(camera.focal_length, DIGITS),
+            "principal_point_px": numbers(camera.principal_point_pixels),
+            "brown": {
+                name: round(getattr(camera, f"brown_{name}"), DIGITS) for name in ("k1", "k2", "k3", "k4", "p1", "p2")
+            },
+        },
+    }
+
+
+def object_block(thing: bpy.types.Object) -> dict[str, Any]:
+    block: dict[str, Any] = {
+        "type": thing.type,
+        "location": numbers(thing.location),
+        "scale": numbers(thing.scale),
+        "parent": thing.parent.name if thing.parent else None,
+        "hide_render": thing.hide_render,
+        "shadow_catcher": thing.is_shadow_catcher,
+    }
+    if isinstance(thing.data, bpy.types.Mesh):
+        block["vertices"], block["faces"] = len(thing.data.vertices), len(thing.data.polygons)
+        block["materials"] = [material.name for material in thing.data.materials if material]
+    return block
+
+
+def describe() -> dict[str, Any]:
+    """The open file as plain data."""
+    scene = bpy.context.scene
+    assert isinstance(scene, bpy.types.Scene)
+    shown_frame = scene.frame_current
+    cameras = camera_blocks(scene)
+    scene.frame_set(shown_frame)
+    return {
+        "blender": bpy.app.version_string,
+        "scene": scene.name,
+        "scenes": {each.name: scene_block(each) for each in sorted(bpy.data.scenes, key=lambda each: each.name)},
+        "cameras": cameras,
+        "clips": {clip.name: clip_block(clip) for clip in bpy.data.movieclips},
+        "images": {
+            image.name: {
+                "file": image.filepath,
+                "color_space": image.colorspace_settings.name if image.colorspace_settings else None,
+                "size_px": list(image.size),
+            }
+            for image in bpy.data.images
+            if image.source == "FILE"
+        },
+        "collections": {
+            collection.name: {thing.name: object_block(thing) for thing in collection.objects}
+            for collection in bpy.data.collections
+        },
+        "node_groups": {group.name: tree_block(group) for group in bpy.data.node_groups},
+        "texts": sorted(bpy.data.texts.keys()),
+        "drivers": sum(len(thing.animation_data.drivers) for thing in bpy.data.objects if thing.animation_data),
+        "workspaces": sorted(bpy.data.workspaces.keys()),
+    }
+
+
+def main() -> None:
+    parser = OneLineParser(prog="dump_blend.py", description=__doc__)
+    for name in ("blend", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    given = parser.parse_args(script_arguments())
+    if not Path(given.blend).is_file():
+        parser.error(f"--blend {given.blend}: no such file")
+    bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True)
+    Path(given.out).write_text(json.dumps(describe(), indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

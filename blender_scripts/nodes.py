@@ -1,0 +1,40 @@
+"""Making node trees, for shaders and the compositor alike."""
+
+from typing import Any
+
+import bpy
+
+Socket = bpy.types.NodeSocket
+
+
+def set_input(socket: Socket, value: Any) -> None:
+    """Set an unlinked socket. Only a socket's subtype knows its value, so the API's types cannot say this."""
+    assert hasattr(socket, "default_value"), socket
+    setattr(socket, "default_value", value)  # noqa: B010
+
+
+class NodeDesk:
+    """A node tree being filled: each node gets a name, a place, and perhaps a frame around it."""
+
+    def __init__(self, tree: bpy.types.NodeTree | None):
+        assert tree
+        self.tree = tree
+
+    def node(
+        self, kind: str, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: Any
+    ) -> bpy.types.Node:
+        node = self.tree.nodes.new(kind)
+        node.name = node.label = name
+        node.location = at
+        node.parent = frame
+        for key, value in settings.items():
+            setattr(node, key, value)
+        return node
+
+    def frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
+        frame = self.node("NodeFrame", f"{label} frame", (0, 0), label_size=24, shrink=True)
+        frame.label, frame.use_custom_color, frame.color = label, True, color
+        return frame
+
+    def link(self, source: Socket, target: Socket) -> None:
+        self.tree.links.new(source, target)

@@ -1,0 +1,300 @@
+"""pycolmap as the engine: keyframes -> incremental mapping -> every frame's pose -> robust adjustment.
+
+J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours
+(centre of the first pixel at 0.5). One thread throughout: sums in another order would be other bytes.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+
+import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
+import numpy as np
+import pycolmap
+
+from shotmake.errors import ShotError
+from shotmake.keyframes import Observations
+from shotmake.lens import Lens
+from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
+
+SEED = 7
+MIN_PAIR_TRACKS = 20
+MIN_POSE_MARKERS = 8
+PAIR_OFFSETS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
+# which lens values COLMAP's camera models can refine together
+MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"}
+
+pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
+
+
+@dataclass(frozen=True)
+class Model:
+    """cam_from_world (N, 3, 4), NaN for frames without pose; points (T, 4) homogeneous, NaN for unused
+    tracks; used (M,) markers that the adjustment kept."""
+
+    lens: Lens
+    cam_from_world: np.ndarray
+    points: np.ndarray
+    used: np.ndarray
+
+    @property
+    def posed(self) -> np.ndarray:
+        return np.isfinite(self.cam_from_world[:, 0, 0])
+
+
+def camera_model(refine: tuple[str, ...]) -> str:
+    """COLMAP's model for the coefficients in `refine`; ShotError for k2 without k1."""
+    coefficients = tuple(name for name in ("k1", "k2") if name in refine)
+    if coefficients not in MODELS:
+        raise ShotError(
+            "tracking.solve.refine: found k2 without k1; a lens needs k1 first: use [focal, k1, k2] or [focal, k1]"
+        )
+    return MODELS[coefficients]
+
+
+def _camera(lens: Lens, model: str, size_px: tuple[int, int]):
+    camera = pycolmap.Camera.create_from_model_name(1, model, lens.fx_px, *size_px)
+    camera.params = [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2][: len(camera.params)]
+    return camera
+
+
+def _lens(camera) -> Lens:
+    focal, cx, cy, *coefficients = (float(value) for value in camera.params)
+    return Lens(focal, focal, cx, cy, *coefficients)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """COLMAP and Ceres print to stderr from C++; a refused start is not the artist's business."""
+    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+def map_keyframes(
+    observations: Observations,
+    keyframes: np.ndarray,
+    size_px: tuple[int, int],
+    focal_px: float,
+    refine: tuple[str, ...],
+    forward: bool = False,
+) -> Model | None:
+    """COLMAP's incremental pipeline on the keyframes; None if it finds no model of three or more.
+
+    `forward` admits a first pair that moves along the view axis (a dolly), with few tracks or little angle.
+    """
+    markers = observations.of_frames(keyframes, min_markers=2)
+    width, height = size_px
+    model = camera_model(refine)
+    lens = Lens(focal_px, focal_px, width / 2, height / 2)
+    camera = _camera(lens, model, size_px)
+    camera.has_prior_focal_length = "focal" not in refine
+    pycolmap.set_random_seed(SEED)
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
+    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    database = pycolmap.Database.open(":memory:")
+    database.write_camera(camera, use_camera_id=True)
+    rig = pycolmap.Rig(rig_id=1)
+    rig.add_ref_sensor(camera.sensor_id)
+    database.write_rig(rig, use_rig_id=True)
+    for index in range(len(keyframes)):
+        image = pycolmap.Image(name=f"{index:06d}", camera_id=1, image_id=index + 1)
+        database.write_image(image, use_image_id=True)
+        frame = pycolmap.Frame(frame_id=index + 1, rig_id=1)
+        frame.add_data_id(database.read_image(index + 1).data_id)
+        database.write_frame(frame, use_frame_id=True)
+        database.write_keypoints(index + 1, markers.xy_px[rows[index]].astype(np.float32))
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.max_error = 2.0
+    options.ransac.random_seed = SEED
+    pairs = [(a, a + offset) for a in range(len(keyframes)) for offset in PAIR_OFFSETS if a + offset < len(keyframes)]
+    for first, second in pairs:
+        _, in_first, in_second = np.intersect1d(
+            markers.track[rows[first]], markers.track[rows[second]], assume_unique=True, return_indices=True
+        )
+        if len(in_first) < MIN_PAIR_TRACKS:
+            continue
+        matches = np.stack([in_first, in_second], 1).astype(np.uint32)
+        both = (markers.xy_px[rows[first]], markers.xy_px[rows[second]])
+        geometry = pycolmap.estimate_two_view_geometry(camera, both[0], camera, both[1], matches, options)
+        database.write_matches(first + 1, second + 1, matches)
+        database.write_two_view_geometry(first + 1, second + 1, geometry)
+
+    manager = pycolmap.ReconstructionManager()
+    with _quiet():
+        pycolmap.IncrementalPipeline(_pipeline_options(refine, forward), database, manager).run()
+    database.close()
+    models = [manager.get(index) for index in range(manager.size())]
+    if not models:
+        return None
+    largest = max(models, key=lambda one: one.num_reg_images())
+    if largest.num_reg_images() < 3:
+        return None
+    poses = np.full((observations.frame_count, 3, 4), np.nan)
+    for image_id in sorted(largest.reg_image_ids()):
+        poses[keyframes[image_id - 1]] = largest.image(image_id).cam_from_world().matrix()
+    points = np.full((len(observations.track_ids), 4), np.nan)
+    track_of = np.searchsorted(observations.track_ids, markers.track_ids)
+    for point_id in sorted(largest.points3D.keys()):
+        point = largest.point3D(point_id)
+        element = point.track.elements[0]
+        index = markers.track[rows[element.image_id - 1][element.point2D_idx]]
+        points[track_of[index]] = [*point.xyz, 1.0]
+    return Model(_lens(largest.camera(1)), poses, points, np.zeros(len(observations), bool))
+
+
+def _pipeline_options(refine: tuple[str, ...], forward: bool):
+    options = pycolmap.IncrementalPipelineOptions()
+    options.extract_colors = False
+    options.multiple_models = False
+    options.random_seed = SEED
+    options.num_threads = 1
+    options.ba_refine_focal_length = "focal" in refine
+    options.ba_refine_extra_params = "k1" in refine
+    options.min_focal_length_ratio, options.max_focal_length_ratio = 0.2, 15.0
+    mapper = options.mapper
+    mapper.init_min_tri_angle = 2.0 if forward else 6.0
+    mapper.init_max_forward_motion = 1.0 if forward else 0.95
+    mapper.init_min_num_inliers = 25 if forward else 40
+    mapper.abs_pose_min_num_inliers = 15
+    mapper.abs_pose_max_error = 6.0
+    mapper.abs_pose_refine_focal_length = "focal" in refine
+    mapper.abs_pose_refine_extra_params = False
+    mapper.filter_max_reproj_error = 3.0
+    mapper.filter_min_tri_angle = 1.0
+    mapper.ba_global_ignore_redundant_points3D = False
+    mapper.random_seed = SEED
+    mapper.num_threads = 1
+    options.triangulation.min_angle = 1.0
+    options.triangulation.random_seed = SEED
+    return options
+
+
+def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> np.ndarray:
+    """Poses (N, 3, 4) of the `wanted` (N,) frames from the model's points, others kept; NaN where it fails.
+
+    RANSAC PnP and refinement by COLMAP, with the model's lens.
+    """
+    camera = _camera(model.lens, "RADIAL", (int(2 * model.lens.cx_px), int(2 * model.lens.cy_px)))
+    options = pycolmap.AbsolutePoseEstimationOptions()
+    options.ransac.max_error = max_error_px
+    options.ransac.random_seed = SEED
+    options.ransac.max_num_trials = 300
+    refinement = pycolmap.AbsolutePoseRefinementOptions()
+    poses = model.cam_from_world.copy()
+    known = np.isfinite(model.points[:, 0])
+    order = np.argsort(observations.frame, kind="stable")
+    bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
+    for frame in np.flatnonzero(wanted):
+        rows = order[bounds[frame] : bounds[frame + 1]]
+        rows = rows[known[observations.track[rows]]]
+        if len(rows) < MIN_POSE_MARKERS:
+            continue
+        points = model.points[observations.track[rows]]
+        found = pycolmap.estimate_and_refine_absolute_pose(
+            observations.xy_px[rows], points[:, :3] / points[:, 3:], camera, options, refinement
+        )
+        if found is not None and found["num_inliers"] >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
+            poses[frame] = found["cam_from_world"].matrix()
+    return poses
+
+
+def complete(
+    model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
+) -> Model:
+    """From keyframes to every frame: pose, triangulate, adjust, drop what is worse than max_error_px, adjust.
+
+    Gates shrink from 4x to 1x `max_error_px`: errors before the first adjustment are the model's own.
+    """
+    poses = pose_frames(model, observations, ~model.posed, 3 * max_error_px)
+    model = replace(model, cam_from_world=poses)
+    for gate in (4.0, 1.5, 1.0):
+        if model.posed.sum() < 3:
+            break
+        if not model.posed.all() and gate < 4.0:
+            poses = pose_frames(model, observations, ~model.posed, 3 * max_error_px)
+            model = replace(model, cam_from_world=poses)
+        model = _adjust(_points(model, observations, gate * max_error_px), observations, size_px, refine)
+    return model
+
+
+def _points(model: Model, observations: Observations, gate_px: float) -> Model:
+    """Triangulate every track again and keep the markers within `gate_px` of tracks that mostly agree."""
+    points = triangulate(observations, model.cam_from_world, model.lens, loss_px=max(1.0, gate_px / 4))
+    errors = marker_errors_px(points, observations, model.cam_from_world, model.lens)
+    count = len(observations.track_ids)
+    posed = model.posed[observations.frame]
+    medians = track_medians(errors[posed], observations.track[posed], count)
+    used = (errors < gate_px) & (medians[observations.track] < gate_px)
+    numbers = np.bincount(observations.track[used], minlength=count)
+    angles = angles_deg(points, observations, model.cam_from_world)
+    # a point as good as at infinity cannot be written as x, y, z; its rays add little but trouble
+    good = (numbers >= 3) & (angles > 0.2) & (points[:, 3] > 0)
+    return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[observations.track])
+
+
+def _adjust(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
+    camera = _camera(model.lens, camera_model(refine), size_px)
+    reconstruction = pycolmap.Reconstruction()
+    reconstruction.add_camera_with_trivial_rig(camera)
+    order = np.argsort(observations.frame[model.used], kind="stable")
+    rows = np.flatnonzero(model.used)[order]
+    bounds = np.searchsorted(observations.frame[rows], np.arange(observations.frame_count + 1))
+    frames = [frame for frame in np.flatnonzero(model.posed) if bounds[frame + 1] - bounds[frame] >= MIN_POSE_MARKERS]
+    if len(frames) < 2:
+        return replace(model, cam_from_world=np.full_like(model.cam_from_world, np.nan))
+    elements: dict[int, list[tuple[int, int]]] = {}
+    for frame in frames:
+        mine = rows[bounds[frame] : bounds[frame + 1]]
+        image = pycolmap.Image(
+            name=f"{frame:06d}", keypoints=observations.xy_px[mine], camera_id=1, image_id=int(frame) + 1
+        )
+        reconstruction.add_image_with_trivial_frame(image, pycolmap.Rigid3d(model.cam_from_world[frame]))
+        for place, track in enumerate(observations.track[mine]):
+            elements.setdefault(int(track), []).append((int(frame) + 1, place))
+    point_of = {}
+    for track in sorted(elements):
+        if len(elements[track]) < 3:
+            continue
+        seen = pycolmap.Track()
+        for image_id, place in elements[track]:
+            seen.add_element(image_id, place)
+        point_of[track] = reconstruction.add_point3D(model.points[track, :3] / model.points[track, 3], seen)
+    config = pycolmap.BundleAdjustmentConfig()
+    for frame in frames:
+        config.add_image(int(frame) + 1)
+    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    with _quiet():
+        pycolmap.create_default_bundle_adjuster(_adjustment_options(refine), config, reconstruction).solve()
+    poses = np.full_like(model.cam_from_world, np.nan)
+    for frame in frames:
+        poses[frame] = reconstruction.image(int(frame) + 1).cam_from_world().matrix()
+    points = np.full_like(model.points, np.nan)
+    for track, point_id in point_of.items():
+        points[track] = [*reconstruction.point3D(point_id).xyz, 1.0]
+    used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
+    return Model(_lens(reconstruction.camera(1)), poses, points, used)
+
+
+def _adjustment_options(refine: tuple[str, ...]):
+    options = pycolmap.BundleAdjustmentOptions()
+    options.refine_focal_length = "focal" in refine
+    options.refine_extra_params = "k1" in refine
+    options.refine_principal_point = False
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.loss_function_scale = 0.5
+    solver = options.ceres.solver_options
+    solver.max_num_iterations = 40
+    solver.function_tolerance = 1e-6
+    solver.gradient_tolerance = 1e-10
+    solver.parameter_tolerance = 1e-8
+    solver.num_threads = 1
+    return options

@@ -1,0 +1,255 @@
+"""A plain tree held against the schema of shotmake.config: every fault at once, one line each."""
+
+import difflib
+import math
+import re
+import types
+import typing
+from dataclasses import asdict, fields, is_dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from shotmake.config import Config
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a config: which key, and what was found and is allowed."""
+
+    key: str
+    message: str
+
+
+# The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
+MOVED_BLOCKS = ("tracking", "composite")
+
+
+def normalise(tree: dict) -> dict:
+    """A config tree in either nesting -> a new tree in the schema's. `preset` keys are dropped.
+
+    What stands inside `shot` is the shot's own word, so it wins over the blocks beside it.
+    """
+    tree = _copy(tree)
+    shot = tree.get("shot")
+    if not isinstance(shot, dict):
+        return tree
+    if isinstance(shot.get("shot"), dict):  # a shot file without `# @package _global_`
+        _merge(shot, shot.pop("shot"))
+    for block in MOVED_BLOCKS:
+        if isinstance(shot.get(block), dict):
+            inner = shot.pop(block)
+            inner.pop("preset", None)
+            _merge(tree.setdefault(block, {}), inner)
+    tracking = tree.get("tracking")
+    if isinstance(tracking, dict):
+        if isinstance(tracking.get("auto_detect"), dict):
+            _merge(tracking.setdefault("detect", {}), tracking.pop("auto_detect"))
+        if isinstance(tracking.get("solve"), bool):  # `solve: true` beside a preset's block
+            tracking["solve"] = {"enabled": tracking["solve"]}
+    return tree
+
+
+def defaults() -> dict:
+    """The whole schema as a plain tree of its defaults."""
+    return asdict(Config())
+
+
+def load(tree: dict) -> Config:
+    """A plain tree in the schema's nesting -> Config; raises ConfigFaults with *every* fault."""
+    faults: list[Fault] = []
+    config = _build(Config, tree, "", faults)
+    if not faults:
+        faults = _cross_check(config)
+    if faults:
+        raise ConfigFaults(faults)
+    return config
+
+
+class ConfigFaults(Exception):
+    """Every fault of one config, in the order of the schema."""
+
+    def __init__(self, faults: list[Fault]):
+        super().__init__("\n".join(f"{fault.key}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+def keys(schema: type = Config, prefix: str = "") -> list[str]:
+    """Every dotted leaf key of the schema, in order."""
+    hints = typing.get_type_hints(schema)
+    names = []
+    for item in fields(schema):
+        path = f"{prefix}{item.name}"
+        names += keys(hints[item.name], path + ".") if is_dataclass(hints[item.name]) else [path]
+    return names
+
+
+def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
+    if not isinstance(tree, dict):
+        faults.append(Fault(prefix.rstrip("."), f"found {_show(tree)}; a block of keys is needed"))
+        return schema()
+    hints = typing.get_type_hints(schema)
+    known = {item.name: item for item in fields(schema)}
+    for name in tree:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(known)}"
+            faults.append(Fault(f"{prefix}{name}", f"unknown key; {hint}"))
+    values = {}
+    for name, item in known.items():
+        path = f"{prefix}{name}"
+        if is_dataclass(hints[name]):
+            values[name] = _build(hints[name], tree.get(name, {}), path + ".", faults)
+        elif name in tree:
+            problem, values[name] = _check(tree[name], hints[name], item.metadata)
+            default = asdict(schema())[name]
+            if not problem and item.metadata["later"] and values[name] != default:
+                problem = f"found {_show(tree[name])}; this version can only do {_show(default)} here"
+            if problem:
+                faults.append(Fault(path, problem))
+    return schema(**values)
+
+
+def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
+    """One leaf against its type and limits -> (problem or "", value as the schema's type)."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        fits, converted = _as_type(value, option)
+        if fits:
+            break
+    else:
+        wanted = " or ".join(_type_name(option) for option in options)
+        return f"found {_show(value)}; needed {wanted}{_unit(limits)}", value
+    members = converted if isinstance(converted, list) else [converted]
+    if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
+        return f"found {len(converted)} values; needed {limits['length']}", value
+    if limits["choices"]:
+        wrong = [member for member in members if member not in limits["choices"]]
+        if wrong:
+            return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
+    if limits["pattern"] and isinstance(converted, str):
+        if not re.fullmatch(limits["pattern"], converted):
+            return f"found {_show(value)}; letters, digits, '_', '-' and '.' are allowed", value
+    for member in members:
+        if isinstance(member, (int, float)) and not isinstance(member, bool):
+            if not math.isfinite(member):
+                return f"found {member}; needed a finite number", value
+            if limits["low"] is not None and member < limits["low"]:
+                return f"found {member}; needed at least {limits['low']}{_unit(limits)}", value
+            if limits["high"] is not None and member > limits["high"]:
+                return f"found {member}; needed at most {limits['high']}{_unit(limits)}", value
+    return "", converted
+
+
+def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
+    if option is type(None):
+        return value is None, None
+    if option is bool:
+        return isinstance(value, bool), value
+    if option is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    if option is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number, float(value) if number else value
+    if option is str:
+        return isinstance(value, str), value
+    origin = typing.get_origin(option) or option
+    if origin is dict:
+        return isinstance(value, dict), value
+    if not isinstance(value, list):
+        return False, value
+    (member,) = typing.get_args(option) or (object,)
+    if member is object:
+        return True, value
+    pairs = [_as_type(item, member) for item in value]
+    return all(fits for fits, _ in pairs), [converted for _, converted in pairs]
+
+
+def _cross_check(config: Config) -> list[Fault]:
+    """What no single key can tell."""
+    faults = []
+    shot, camera = config.shot, config.shot.camera
+    if not shot.name:
+        faults.append(Fault("shot.name", "not set; needed a name for the shot's files"))
+    if not shot.footage.file:
+        faults.append(Fault("shot.footage.file", "not set; needed a movie or an image sequence"))
+    span = shot.footage.frame_range
+    if span and span[0] > span[1]:
+        faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
+    try:
+        if shot.footage.frame_rate is not None and frame_rate_fraction(shot.footage.frame_rate) <= 0:
+            raise ValueError
+    except (ValueError, ZeroDivisionError):
+        found = _show(shot.footage.frame_rate)
+        faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
+    if camera.lock_focal and camera.focal_mm is None:
+        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
+    if not camera.from_tracking and not camera.import_file:
+        faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
+    overscan = config.composite.lens_distortion.overscan
+    if isinstance(overscan, str) and overscan != "auto":
+        faults.append(
+            Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
+        )
+    orient = config.tracking.solve.orient
+    faults += _check_pick("tracking.solve.orient.origin", orient.origin, {"frame": 0, "xy_px": 2})
+    faults += _check_pick(
+        "tracking.solve.orient.distance", orient.distance, {"frame": 0, "a_px": 2, "b_px": 2, "metres": 0}
+    )
+    return faults
+
+
+def _check_pick(path: str, pick: dict | None, wanted: dict[str, int]) -> list[Fault]:
+    """A {frame, xy_px} pick: 0 stands for a number, n for a list of n numbers."""
+    if pick is None:
+        return []
+    needed = f"needed {{{', '.join(wanted)}}}"
+    if set(pick) != set(wanted):
+        return [Fault(path, f"found {{{', '.join(map(str, pick))}}}; {needed}")]
+    for name, length in wanted.items():
+        members = pick[name] if length else [pick[name]]
+        numbers = isinstance(members, list) and all(_as_type(member, float)[0] for member in members)
+        if not numbers or len(members) != max(length, 1) or (name == "metres" and members[0] <= 0):
+            return [Fault(f"{path}.{name}", f"found {_show(pick[name])}; {needed}, lengths positive")]
+    return []
+
+
+def frame_rate_fraction(rate: float | str) -> Fraction:
+    """24, 23.976 or "24000/1001" -> an exact Fraction; NTSC decimals become their n/1001 fraction."""
+    if isinstance(rate, str):
+        return Fraction(rate)
+    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
+    return ntsc if rate != round(rate) and abs(float(ntsc) - rate) < 0.005 else Fraction(str(rate))
+
+
+def _copy(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _copy(value) for name, value in tree.items()}
+    return [_copy(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def _merge(into: dict, tree: dict) -> None:
+    for name, value in tree.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        elif name == "solve" and isinstance(value, bool) and isinstance(into.get(name), dict):
+            into[name]["enabled"] = value
+        else:
+            into[name] = value
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _type_name(option: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if option in names:
+        return names[option]
+    origin = typing.get_origin(option) or option
+    if origin is dict:
+        return "a block of keys"
+    member = (typing.get_args(option) or (object,))[0]
+    return {int: "a list of whole numbers", float: "a list of numbers", str: "a list of texts"}.get(member, "a list")
+
+
+def _unit(limits: Any) -> str:
+    return f" ({limits['unit']})" if limits["unit"] else ""

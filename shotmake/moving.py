@@ -1,0 +1,289 @@
+"""A camera that moves: several starts, each completed and certified, until one stands."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake import colmap, config
+from shotmake.adjust import Bundle
+from shotmake.camera import camera_centres
+from shotmake.certify import certify
+from shotmake.errors import ShotError
+from shotmake.keyframes import Observations, choose_keyframes, thin
+from shotmake.lens import Lens
+from shotmake.nodal import FLAT_FOCAL_RISE, Parallax, focal_rise
+from shotmake.segment import background_tracks
+from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
+from shotmake.triangulate import triangulate
+
+MAP_TRACKS, ALL_TRACKS = 500, 1300
+LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
+SAME_FOCAL = 0.02  # starts whose keyframes agree this well in focal length end in the same place
+STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
+STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
+NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
+SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
+PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
+
+
+def solve_moving(
+    known: Observations,
+    held_out: Observations,
+    parallax: Parallax,
+    size_px: tuple[int, int],
+    focal_px: float,
+    settings: config.Solve,
+    free: tuple[str, ...],
+    scale: float,
+    on_step: Callable[[str], None],
+) -> Found:
+    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused."""
+    if parallax.ratio < NO_MOVE_RATIO:
+        raise Refused(
+            f"tiny parallax: a camera that moves explains the tracks only {parallax.ratio:.2f} times as well as one "
+            f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod"
+        )
+    tried: list[tuple[Found, str]] = []
+    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+    if best is not None:
+        tried.append((best, _fault(best, size_px)))
+    if best is None or tried[0][1] or best.certificate.long_bad > 0.12:
+        on_step("look for moving objects")
+        background, second_share = background_tracks(known, size_px)
+        if second_share > 0.10:
+            markers = known.of_tracks(background)
+            other, more = _try_starts(markers, held_out, None, size_px, focal_px, settings, free, scale, on_step)
+            faults += more
+            if other is not None:
+                note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
+                tried.append((replace(other, warnings=(note, *other.warnings)), _fault(other, size_px)))
+    if not tried:
+        if parallax.ratio < SMALL_MOVE_RATIO:
+            raise Refused(
+                f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers and none "
+                "that moves could be certified; set tracking.solve.kind: tripod"
+            )
+        raise Refused(
+            f"no camera could be started from the tracks ({faults[0]}); set shot.camera.focal_mm, raise "
+            "tracking.detect.min_tracks, or set tracking.solve.kind: tripod"
+        )
+    found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
+    if fault:
+        raise Refused(fault)
+    flat = "focal" in free and _focal_is_flat(found, size_px, free)
+    warnings = list(found.warnings)
+    if flat:
+        warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
+    kind = _kind(found, size_px, scale)
+    return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
+
+
+def _fault(found: Found, size_px: tuple[int, int]) -> str:
+    certificate = found.certificate
+    if not has_plausible_focal(found.lens, size_px):
+        return (
+            f"the focal length came out as {found.lens.fx_px:.0f} px "
+            f"({found.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true"
+        )
+    if found.posed_share < POSED_SHARE:
+        return (
+            f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
+            "tracking.detect.min_tracks or shorten shot.footage.frame_range"
+        )
+    if certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH:
+        return (
+            f"tiny parallax: rays meet at {certificate.angle_deg:.2g} deg (needed {LEAST_ANGLE_DEG:g}), the path is "
+            f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod"
+        )
+    fault = certificate.fault()
+    if fault:
+        return f"the solve is not to be trusted: {fault}; something large may move, or raise tracking.detect.min_tracks"
+    return ""
+
+
+def _try_starts(
+    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step
+) -> tuple[Found | None, list[str]]:
+    """The first strong and faultless solve, else the best of up to three (see `_rank`)."""
+    keyframes = choose_keyframes(known, size_px)
+    mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
+    solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
+    found, faults, focals_px = [], [], []
+    for step, model in _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step):
+        if model is None or model.posed.sum() < 0.6 * len(keyframes):
+            posed = 0 if model is None else model.posed.sum()
+            faults.append(f"{step}: COLMAP posed {posed} of {len(keyframes)} keyframes")
+            continue
+        if not has_plausible_focal(model.lens, size_px):
+            faults.append(f"{step}: the focal length ran away to {model.lens.fx_px:.0f} px")
+            continue
+        if any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
+            faults.append(f"{step}: same as an earlier start")
+            continue
+        focals_px.append(model.lens.fx_px)
+        on_step(f"adjust all frames ({step})")
+        one = _completed(model, solving, held_out, size_px, settings, free, scale)
+        if isinstance(one, str):
+            faults.append(f"{step}: {one}")
+            continue
+        fault = _fault(one, size_px)
+        if step == PLANE_START and not fault and one.agreement < PLANE_AGREEMENT:
+            # on larger moves this start ends in wrong minima that most hold-outs still like
+            fault = f"only {one.agreement:.0%} of the tracks agree"
+        if step == PLANE_START and fault:
+            faults.append(f"{step}: {fault}")
+            continue
+        certificate = one.certificate
+        settled = one.posed_share > 0.95 and certificate.long_bad < 0.25 and one.used.mean() > STRONG_USED
+        strong = settled and certificate.reach > STRONG_REACH
+        if strong and not fault:
+            return one, faults
+        found.append(one)
+        if len(found) == 3:
+            break
+    if not found:
+        return None, faults
+    return min(found, key=lambda one: _rank(one, size_px)), faults
+
+
+def _rank(found: Found, size_px: tuple[int, int]) -> tuple:
+    """Smaller is better: faultless, more frames, fewer disagreeing tracks (both in tenths), better hold-outs."""
+    certificate = found.certificate
+    coarse = -round(found.posed_share, 1), round(certificate.long_bad, 1)
+    return bool(_fault(found, size_px)), *coarse, certificate.holdout_rms_px
+
+
+def _starts(
+    mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step
+) -> Iterator[tuple[str, colmap.Model | None]]:
+    """(what, keyframe model), made one by one as they are asked for."""
+    plan = [(focal_px, False), (focal_px, True)]
+    if "focal" in free:
+        others = [share * size_px[0] for share in (0.8, 1.8) if abs(np.log(share * size_px[0] / focal_px)) > 0.2]
+        plan += [(guess, forward) for guess in others for forward in (True, False)]
+    plane = [] if parallax is None else [(PLANE_START, _from_bundle(parallax, solving))]
+    small = parallax is not None and parallax.ratio < SMALL_MOVE_RATIO
+    for place, (guess, forward) in enumerate(plan):
+        step = f"map keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
+        on_step(step)
+        model = colmap.map_keyframes(mapping, keyframes, size_px, guess, free, forward)
+        yield step, model and _renumbered(model, mapping, solving)
+        if small and place == 1:
+            yield from plane
+    if not small:
+        yield from plane
+
+
+def _renumbered(model: colmap.Model, old: Observations, new: Observations) -> colmap.Model:
+    """The same model with its points at the track indices of `new`, which holds all tracks of `old` it can."""
+    points = np.full((len(new.track_ids), 4), np.nan)
+    both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
+    points[at_new] = model.points[at_old]
+    return colmap.Model(model.lens, model.cam_from_world, points, np.zeros(len(new), bool))
+
+
+def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
+    """The general bundle of the verdict as a keyframe model: the better solver where the camera moves little."""
+    bundle = parallax.moving
+    turn = 1.0 if np.mean(bundle.inverse_depths > 0) >= 0.5 else -1.0  # depths in front of the camera
+    poses = np.full((markers.frame_count, 3, 4), np.nan)
+    poses[parallax.keyframes] = np.concatenate([bundle.rotations, turn * bundle.translations[:, :, None]], 2)
+    homogeneous = np.concatenate([bundle.directions, turn * bundle.inverse_depths[:, None]], 1)
+    homogeneous[homogeneous[:, 3] < 1e-6] = np.nan
+    points = np.full((len(markers.track_ids), 4), np.nan)
+    _, at_old, at_new = np.intersect1d(
+        parallax.markers.track_ids, markers.track_ids, assume_unique=True, return_indices=True
+    )
+    points[at_new] = homogeneous[at_old]
+    focal, k1, k2 = bundle.focal_px, float(bundle.lens[1]), float(bundle.lens[2])
+    lens = Lens(focal, focal, float(bundle.centre_px[0]), float(bundle.centre_px[1]), k1, k2)
+    return colmap.Model(lens, poses, points, np.zeros(len(markers), bool))
+
+
+def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | str:
+    """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
+    attempts: list[tuple[colmap.Model, tuple[str, ...], tuple[str, ...]]] = [(model, free, ())]
+    if "k2" in free:
+        fewer = tuple(name for name in free if name != "k2")
+        note = "k2 was dropped: with it the lens folded over inside the picture"
+        attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
+    for start, names, warnings in attempts:
+        try:
+            done = colmap.complete(start, solving, size_px, names, settings.clean.max_error_px)
+            if done.posed.sum() < 3:
+                return "fewer than 3 frames could be posed"
+            if folds(done.lens, size_px):
+                continue
+            certificate = certify(held_out, solving, done.cam_from_world, done.lens, scale)
+        except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
+            continue
+        ids, poses = held_out.track_ids, done.cam_from_world
+        agreement = certificate.agreement
+        return Found("solved", "general", done.lens, poses, solving, done.used, ids, certificate, agreement, warnings)
+    return "the lens found folds over inside the picture"
+
+
+def _focal_is_flat(found: Found, size_px: tuple[int, int], free: tuple[str, ...]) -> bool:
+    """Whether a focal length 10 % off fits as well: see nodal.focal_rise."""
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]
+    kept = Observations(
+        found.markers.track[found.used],
+        found.markers.frame[found.used],
+        found.markers.xy_px[found.used],
+        found.markers.track_ids,
+        found.markers.frame_count,
+    ).of_frames(frames, min_markers=4)
+    kept = kept.of_tracks(thin(kept, 250, 30))
+    cameras = found.cam_from_world[frames]
+    points = triangulate(kept, cameras, found.lens)
+    centres = camera_centres(cameras)
+    middle, size = centres.mean(0), max(float(np.linalg.norm(centres - centres.mean(0), axis=1).mean()), 1e-9)
+    directions = points[:, :3] - points[:, 3:] * middle
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
+    shifted = (cameras[:, :, 3] + cameras[:, :, :3] @ middle) / size
+    lens = np.array([np.log(found.lens.fx_px), found.lens.k1, found.lens.k2])
+    bundle = Bundle(
+        cameras[:, :, :3],
+        shifted,
+        directions / length,
+        (points[:, 3:] / length)[:, 0] * size,
+        lens,
+        np.array([found.lens.cx_px, found.lens.cy_px]),
+        general=True,
+    )
+    return focal_rise(bundle, kept, free) < FLAT_FOCAL_RISE
+
+
+def _kind(found: Found, size_px: tuple[int, int], scale: float) -> str:
+    """planar: one homography explains the tracks almost as well as an epipolar geometry. forward: the
+    camera moves within 25 deg of its axis. else general."""
+    import cv2
+
+    posed = np.isfinite(found.cam_from_world[:, 0, 0])
+    cameras = found.cam_from_world[posed]
+    centres = camera_centres(cameras)
+    span = max(1, len(centres) // 8)
+    moves = centres[span:] - centres[:-span]
+    lengths = np.linalg.norm(moves, axis=1)
+    along = np.abs((moves * cameras[span:, 2, :3]).sum(1)) / np.maximum(lengths, 1e-12)
+    markers, shares = found.markers, []
+    for first in np.linspace(0, markers.frame_count - 1, 7).astype(int)[:-1]:
+        for gap in (markers.frame_count // 2, markers.frame_count // 4, markers.frame_count // 8):
+            here, there = markers.frame == first, markers.frame == first + gap
+            _, a, b = np.intersect1d(markers.track[here], markers.track[there], return_indices=True)
+            if gap and len(a) >= 30:
+                pair = markers.xy_px[here][a], markers.xy_px[there][b]
+                cv2.setRNGSeed(1)
+                _, on_plane = cv2.findHomography(*pair, cv2.RANSAC, 2.0 * scale)
+                cv2.setRNGSeed(1)
+                _, on_lines = cv2.findFundamentalMat(*pair, cv2.FM_RANSAC, 2.0 * scale, 0.999, 2000)
+                if on_plane is not None and on_lines is not None:
+                    shares.append((on_plane.mean(), on_lines.mean()))
+                break
+    if shares:
+        plane, lines = np.median(np.array(shares), axis=0)
+        if plane >= 0.78 and plane >= 0.9 * lines:
+            return "planar"
+    return "forward" if np.average(along, weights=lengths + 1e-12) > np.cos(np.radians(25)) else "general"

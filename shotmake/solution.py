@@ -1,0 +1,194 @@
+"""What a solve hands back: the record (the solve JSON) and the points, oriented and in plain numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shotmake import config
+from shotmake.certify import Certificate, directions_at_infinity
+from shotmake.errors import ShotError
+from shotmake.keyframes import Observations
+from shotmake.lens import Lens, border_px, undistort
+from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
+from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
+
+DIGITS = 9
+POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
+FOCAL_LIMITS = (0.3, 10.0)  # of the width
+
+
+class Refused(Exception):
+    """No camera: the message says what was found and what the artist can change."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A camera before it is oriented. status, kind: as in the record. cam_from_world (N, 3, 4) by frame
+    index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
+    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera."""
+
+    status: str
+    kind: str
+    lens: Lens
+    cam_from_world: np.ndarray
+    markers: Observations
+    used: np.ndarray
+    held_out: np.ndarray
+    certificate: Certificate
+    agreement: float
+    warnings: tuple[str, ...] = ()
+    flat_focal: bool = False
+
+    @property
+    def posed_share(self) -> float:
+        return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """record: the solve JSON without `shot`. points: arrays for points.npz: track_id (P,), point_xyz (P, 3)
+    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool.
+
+    Points of tripod and static shots are directions at a depth of 5 units: for previews, not for building.
+    """
+
+    record: dict
+    points: dict[str, np.ndarray]
+
+
+def refused_solution(reason: str, size_px: tuple[int, int]) -> Solution:
+    record = _record("refused", "general", size_px, reason=reason)
+    none = np.zeros(0)
+    return Solution(record, _point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
+
+
+def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
+    record = {
+        "schema": 1,
+        "status": status,
+        "reason": "",
+        "kind": kind,
+        "image_size_px": [int(size_px[0]), int(size_px[1])],
+        "lens": None,
+        "focal_px_per_frame": None,
+        "frames": [],
+        "cam_from_world": [],
+        "rms_px": 0.0,
+        "holdout_rms_px": 0.0,
+        "rms_px_per_frame": [],
+        "confidence": 0.0,
+        "tracks_used": 0,
+        "scale_known": False,
+        "engine": "colmap",
+        "warnings": [],
+    }
+    return {name: _rounded(value) for name, value in (record | values).items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to 9 significant digits, through lists and dicts."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
+    return {
+        "track_id": np.asarray(track_id, np.int32),
+        "point_xyz": np.asarray(point_xyz, np.float32),
+        "error_px": np.asarray(error_px, np.float32),
+        "holdout": np.asarray(holdout, bool),
+        "ground_found": np.array(bool(ground_found)),
+    }
+
+
+def make_solution(
+    found: Found, everything: Observations, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
+) -> Solution:
+    turning = found.status != "solved"
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    plate_frames = posed + frames[0]
+    cameras = found.cam_from_world[posed]
+    lens = found.lens
+
+    locate = directions_at_infinity if turning else triangulate
+    points = locate(everything, found.cam_from_world, lens)
+    errors = marker_errors_px(points, everything, found.cam_from_world, lens)
+    finite = np.isfinite(errors)
+    count = len(everything.track_ids)
+    number = np.bincount(everything.track[finite], minlength=count)
+    mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
+    shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
+    if turning:
+        world = orient_turning(cameras, plate_frames, lens, settings.orient)
+        xyz = points[:, :3] * DEPTH_UNITS
+    else:
+        angles = angles_deg(points, everything, found.cam_from_world)
+        shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
+        xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
+        rows = finite & shown[everything.track]
+        depth = np.einsum("nj,nj->n", found.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]])
+        depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
+        reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
+        world = orient_moving(cameras, plate_frames, xyz[reliable], float(np.median(depth)), lens, settings.orient)
+    held = np.isin(everything.track_ids, found.held_out)
+
+    used_errors, per_frame = _frame_errors(found)
+    missing = everything.frame_count - len(posed)
+    warnings = [*found.warnings, *world.warnings]
+    if missing:
+        warnings.append(f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there")
+    confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
+    record = _record(
+        found.status,
+        found.kind,
+        size_px,
+        lens=lens.to_json(),
+        frames=[int(frame) for frame in plate_frames],
+        cam_from_world=world.cameras(cameras).reshape(-1, 12).tolist(),
+        rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else 0.0,
+        holdout_rms_px=found.certificate.holdout_rms_px if np.isfinite(found.certificate.holdout_rms_px) else 0.0,
+        rms_px_per_frame=[float(per_frame[index]) for index in posed],
+        confidence=float(confidence),
+        tracks_used=len(np.unique(found.markers.track[found.used])),
+        scale_known=world.scale_known,
+        warnings=warnings,
+    )
+    return Solution(
+        record,
+        _point_arrays(
+            everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
+        ),
+    )
+
+
+def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (K,) of the used markers against points triangulated from them alone; their RMS by frame (N,)."""
+    markers, used = found.markers, found.used
+    kept = Observations(
+        markers.track[used], markers.frame[used], markers.xy_px[used], markers.track_ids, markers.frame_count
+    )
+    locate = triangulate if found.status == "solved" else directions_at_infinity
+    points = locate(kept, found.cam_from_world, found.lens)
+    errors = marker_errors_px(points, kept, found.cam_from_world, found.lens)
+    fine = np.isfinite(errors)
+    number = np.bincount(kept.frame[fine], minlength=kept.frame_count)
+    squares = np.bincount(kept.frame[fine], errors[fine] ** 2, kept.frame_count)
+    return errors[fine], np.sqrt(squares / np.maximum(number, 1))
+
+
+def has_plausible_focal(lens: Lens, size_px: tuple[int, int]) -> bool:
+    """Whether the focal length is 0.3 to 10 widths (11 to 360 mm on a 36 mm film back)."""
+    return FOCAL_LIMITS[0] * size_px[0] <= lens.fx_px <= FOCAL_LIMITS[1] * size_px[0]
+
+
+def folds(lens: Lens, size_px: tuple[int, int]) -> bool:
+    """Whether the lens has no inverse somewhere on the plate's border."""
+    try:
+        undistort(lens.normalised_from_px(border_px(size_px)), lens)
+    except (ShotError, np.linalg.LinAlgError):
+        return True
+    return False

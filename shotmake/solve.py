@@ -1,0 +1,204 @@
+"""The camera solve: verdict first, then the solver that fits, then a certificate. A wrong solve is never
+called good: what cannot be certified is refused, with what was found and what to change.
+
+static   the picture stands still: one pose, the focal length cannot be known
+tripod   the camera only turns: rotations and lens (shotmake.nodal)
+solved   the camera moves: COLMAP (shotmake.colmap); kind general, forward or planar
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake import config, nodal
+from shotmake.certify import certify, directions_at_infinity
+from shotmake.errors import ShotError
+from shotmake.keyframes import Observations, pixel_scale, still_share, thin
+from shotmake.lens import Lens
+from shotmake.moving import solve_moving
+from shotmake.session import Tracks
+from shotmake.solution import (
+    POSED_SHARE,
+    Found,
+    Refused,
+    Solution,
+    folds,
+    has_plausible_focal,
+    make_solution,
+    refused_solution,
+)
+from shotmake.triangulate import marker_errors_px
+
+FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
+HOLDOUT_SHARE = 0.10
+STILL_SHARE = 0.60
+FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
+
+
+def solve(
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: config.Camera,
+    settings: config.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Solution:
+    """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
+
+    Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
+    setting that contradicts itself or a pick that misses the ground.
+
+    confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
+    eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
+    the picture that stands still. Times the share of frames that have a pose; x 0.7 if the tracks do not
+    determine the focal length. 0 for refused.
+    """
+    free = _free_lens(camera, settings)
+    focal_px = FOCAL_GUESS * size_px[0]
+    if camera.focal_mm is not None:
+        focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
+    try:
+        everything = Observations.from_tracks(tracks, frames)
+        _enough(everything)
+        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
+    except Refused as refusal:
+        return refused_solution(str(refusal), size_px)
+    on_step("orient")
+    return make_solution(found, everything, size_px, frames, settings)
+
+
+def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
+    """The lens values to refine, in the order focal, k1, k2."""
+    if camera.lock_focal and camera.focal_mm is None:
+        raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
+    if "k2" in settings.refine and "k1" not in settings.refine:
+        raise ShotError("tracking.solve.refine: found k2 without k1; needed k1 first: [focal, k1, k2] or [focal, k1]")
+    wanted = [name for name in ("focal", "k1", "k2") if name in settings.refine]
+    return tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
+
+
+def _enough(everything: Observations) -> None:
+    frame_count, count = everything.frame_count, len(everything.track_ids)
+    if frame_count < FEWEST_FRAMES:
+        raise Refused(f"{frame_count} frames; at least {FEWEST_FRAMES} are needed: widen shot.footage.frame_range")
+    if count < FEWEST_TRACKS:
+        raise Refused(
+            f"{count} tracks of 3 or more frames; at least {FEWEST_TRACKS} are needed: "
+            "raise tracking.detect.min_tracks or lower tracking.detect.quality_threshold"
+        )
+    covered = float(np.mean(everything.per_frame >= 6))
+    if covered < POSED_SHARE:
+        raise Refused(
+            f"only {covered:.0%} of the frames have 6 or more tracks; needed {POSED_SHARE:.0%}: raise "
+            "tracking.detect.min_tracks or shorten shot.footage.frame_range"
+        )
+
+
+def hold_out(count: int, seed: int = 0) -> np.ndarray:
+    """Mask (count,) of the seeded tenth of the tracks that no solver sees (at least 8 where there are 40)."""
+    wanted = max(int(np.ceil(HOLDOUT_SHARE * count)), min(8, count // 5))
+    held = np.zeros(count, bool)
+    held[np.random.default_rng(seed).permutation(count)[:wanted]] = True
+    return held
+
+
+def _verdict(
+    everything: Observations,
+    size_px: tuple[int, int],
+    focal_px: float,
+    camera: config.Camera,
+    settings: config.Solve,
+    free: tuple[str, ...],
+    on_step: Callable[[str], None],
+) -> Found:
+    scale = pixel_scale(size_px)
+    held = hold_out(len(everything.track_ids))
+    held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
+    on_step("verdict")
+    if settings.kind == "static" or (settings.kind == "auto" and still_share(known, size_px) >= STILL_SHARE):
+        return _static(known, held_out, size_px, focal_px, camera, settings, scale)
+    starts = [focal_px]
+    if "focal" in free and camera.focal_mm is None:
+        starts = [0.8 * size_px[0], 1.6 * size_px[0]]
+    try:
+        parallax = nodal.measure_parallax(known, size_px, starts, free, scale)
+    except nodal.TooLittle as little:
+        raise Refused(
+            f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
+            "tracking.clean.min_frames"
+        ) from None
+    if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
+        forced = settings.kind != "auto"
+        return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
+    try:
+        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+    except Refused as refusal:
+        # the turning camera explains the picture well enough to work with: say so instead of giving up
+        if settings.kind == "auto" and parallax.within_1px > 0.88:
+            found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+            share = f"{parallax.within_1px:.0%} of the markers"
+            note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
+            return replace(found, warnings=(note, *found.warnings))
+        raise
+
+
+def _static(known, held_out, size_px, focal_px, camera, settings, scale: float) -> Found:
+    lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
+    pose = np.concatenate([np.eye(3), np.zeros((3, 1))], 1)
+    cameras = np.repeat(pose[None], known.frame_count, axis=0)
+    certificate = certify(held_out, known, cameras, lens, scale, turning=True)
+    points = directions_at_infinity(known, cameras, lens)
+    errors = marker_errors_px(points, known, cameras, lens)
+    warnings = []
+    if camera.focal_mm is None:
+        warnings.append(
+            f"a camera that stands still does not show its focal length: taken as {focal_px:.0f} px "
+            "(a guess); set shot.camera.focal_mm"
+        )
+    still = still_share(known, size_px)
+    if settings.kind == "static":
+        if still < STILL_SHARE:
+            warnings.append(f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still")
+    # what moves in front of a locked-off camera is no fault of the camera: its share does not count
+    used = errors < settings.clean.max_error_px
+    return Found(
+        "static", "static", lens, cameras, known, used, held_out.track_ids, certificate, still, tuple(warnings)
+    )
+
+
+def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced: bool) -> Found:
+    on_step("tripod")
+    warnings = []
+    solving = known.of_tracks(thin(known, 900, 150))
+    centre_px = np.array(size_px, float) / 2
+    for names in (free, tuple(name for name in free if name != "k2")):
+        start = parallax.turning.lens * [1, 1 if "k1" in names else 0, 1 if "k2" in names else 0]
+        try:
+            bundle, posed, used = nodal.solve_turning(solving, start, centre_px, names, settings.clean.max_error_px)
+        except nodal.TooLittle as little:
+            raise Refused(f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px") from None
+        lens = Lens(bundle.focal_px, bundle.focal_px, size_px[0] / 2, size_px[1] / 2, *map(float, bundle.lens[1:]))
+        if not folds(lens, size_px):
+            break
+        warnings.append("k2 was dropped: with it the lens folded over inside the picture")
+    else:
+        raise Refused("the lens found folds over inside the picture; set tracking.solve.refine: [focal]")
+    if not has_plausible_focal(lens, size_px):
+        raise Refused(f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it")
+    cameras = np.full((known.frame_count, 3, 4), np.nan)
+    cameras[posed] = np.concatenate([bundle.rotations, np.zeros((len(posed), 3, 1))], 2)
+    certificate = certify(held_out, known, cameras, lens, scale, turning=True)
+    fault = certificate.fault()
+    if fault:
+        raise Refused(
+            f"a turning camera does not explain the tracks: {fault}; "
+            + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general")
+        )
+    if forced and not parallax.is_tripod:
+        warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")
+    flat = "focal" in free and nodal.focal_rise(parallax.turning, parallax.markers, free) < nodal.FLAT_FOCAL_RISE
+    if flat:
+        warnings.append("the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm")
+    ids, agreement = held_out.track_ids, certificate.agreement
+    return Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)

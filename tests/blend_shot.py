@@ -1,0 +1,142 @@
+"""A small shot whose camera, lens and points are known, built and rendered by real Blender.
+
+The sheet and the ST-map are made by shotmake's own code, the .blend by blender_scripts, so what is
+measured in the rendered pictures is the whole way from the solve to the comp.
+"""
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from conftest import REPOSITORY
+
+from shotmake.camera import project, rays_world
+from shotmake.config import Config
+from shotmake.lens import Lens
+from shotmake.scene import scene_sheet
+from shotmake.session import Tracks, npz_bytes, save_tracks
+from shotmake.stmap import redistort_map, write_stmap
+from tasks.blender import make_environment, python
+
+SIZE = (640, 360)
+LENS = Lens(540, 540, SIZE[0] / 2 + 11.3, SIZE[1] / 2 - 6.7, k1=-0.12, k2=0.03)
+FIRST_FRAME, FRAMES = 1001, (1002, 1003, 1004)  # the plate starts a frame before the range in use
+STMAP = ".gsd-state/stmaps/shot.redistort.exr"
+
+
+@dataclass(frozen=True)
+class BlendShot:
+    """A project folder with plate, sheet, tracks, points; `poses` (3, 3, 4) cam_from_world; `points` (N, 3)."""
+
+    root: Path
+    sheet: dict
+    overscan_px: tuple[int, int]
+    poses: np.ndarray
+    points: np.ndarray
+
+    @property
+    def plate_file(self) -> Path:
+        return self.root / self.sheet["plate"]["file"]
+
+    def expected_px(self, frame: int) -> np.ndarray:
+        """Where our own distorted projection puts all points."""
+        return project(self.points, self.poses[FRAMES.index(frame)], LENS)[0]
+
+    def redistort_st(self) -> np.ndarray:
+        return redistort_map(LENS, SIZE, self.overscan_px)
+
+    def build(
+        self,
+        name: str,
+        change_sheet: Callable[[dict], None] = lambda sheet: None,
+        st: np.ndarray | None = None,
+        with_tracks: bool = True,
+    ) -> Path:
+        """The .blend, after a change to a copy of the sheet, or with another ST-map."""
+        sheet = copy.deepcopy(self.sheet)
+        change_sheet(sheet)
+        sheet_file, stmap = self.root / f"{name}.json", STMAP.replace("shot", name)
+        sheet_file.write_text(json.dumps(sheet))
+        write_stmap(self.root / stmap, self.redistort_st() if st is None else st, "redistort", self.overscan_px)
+        blend = self.root / ".gsd-state" / "composites" / f"{name}.blend"
+        arguments = ["--project", self.root, "--sheet", sheet_file, "--stmap", stmap, "--out", blend]
+        if with_tracks:
+            arguments += ["--tracks", self.root / "tracks.npz", "--points", self.root / "points.npz"]
+        blender("build_composite.py", *arguments)
+        return blend
+
+    def dump(self, blend: Path) -> dict:
+        out = blend.with_suffix(".dump.json")
+        blender("dump_blend.py", "--blend", blend, "--out", out)
+        return json.loads(out.read_text())
+
+
+def blender(script: str, *arguments) -> str:
+    """Run one of blender_scripts in Blender -> its stdout; CalledProcessError shows stderr in the test's output."""
+    words = [str(python()), str(REPOSITORY / "blender_scripts" / script), *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise AssertionError(f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n{done.stderr}")
+    return done.stdout
+
+
+def make_blend_shot(root: Path, point_count: int = 120) -> BlendShot:
+    """Lay out the project: a camera on an arc around a desk, points all over its frame."""
+    failed = make_environment()
+    assert failed is None, failed
+    for folder in ("footage", ".gsd-state/composites", ".gsd-state/stmaps"):
+        (root / folder).mkdir(parents=True)
+    poses = np.stack([look_at(angle) for angle in (0.30, 0.34, 0.38)])
+    generator = np.random.default_rng(5)
+    xy_px = generator.uniform((4, 4), (SIZE[0] - 4, SIZE[1] - 4), (point_count, 2))
+    xy_px[:4] = [(16, 16), (SIZE[0] - 16, 16), (16, SIZE[1] - 16), (SIZE[0] - 16, SIZE[1] - 16)]
+    centre, directions = rays_world(xy_px, poses[1], LENS)
+    points = centre + directions * generator.uniform(2.0, 4.0, (point_count, 1))
+
+    for frame in range(FIRST_FRAME, FRAMES[-1] + 1):
+        write_plate_frame(root / "footage" / f"plate.{frame}.png", frame)
+    ids = np.arange(point_count, dtype=np.int32)
+    markers = [project(points, pose, LENS)[0] for pose in poses]
+    tracks = Tracks.from_markers(np.tile(ids, 3), np.repeat(FRAMES, point_count), np.concatenate(markers))
+    (root / "tracks.npz").write_bytes(save_tracks(tracks))
+    arrays = {"track_id": ids, "point_xyz": points, "error_px": np.full(point_count, 0.2), "holdout": ids % 10 == 0}
+    (root / "points.npz").write_bytes(npz_bytes(arrays))
+
+    sheet = scene_sheet(
+        {
+            **{"schema": 1, "shot": "shot", "status": "solved", "reason": "", "image_size_px": SIZE},
+            **{"lens": LENS.to_json(), "frames": list(FRAMES), "scale_known": False},
+            "cam_from_world": poses.reshape(3, 12).tolist(),
+        },
+        {
+            **{"files": [f"footage/plate.{FIRST_FRAME}.png"], "kind": "sequence", "first_frame": FIRST_FRAME},
+            **{"frame_count": 4, "frame_rate": [24000, 1001], "color_space": "sRGB"},
+        },
+        {**asdict(Config().shot), "frames": (FRAMES[0], FRAMES[-1])},
+        asdict(Config().composite),
+    )
+    over = tuple((big - small) // 2 for big, small in zip(sheet["overscan"]["resolution_px"], SIZE, strict=True))
+    return BlendShot(root, sheet, over, poses, points)
+
+
+def look_at(angle: float) -> np.ndarray:
+    """cam_from_world of a camera on a circle around the origin, looking just above it."""
+    eye = np.array([3.2 * np.cos(angle), 3.2 * np.sin(angle), 1.6])
+    ahead = np.array([0, 0, 0.25]) - eye
+    ahead /= np.linalg.norm(ahead)
+    right = np.cross(ahead, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(ahead, right), ahead])
+    return np.concatenate([rotation, (-rotation @ eye)[:, None]], 1)
+
+
+def write_plate_frame(path: Path, frame: int) -> None:
+    """A ramp in every channel; the blue one tells the frame."""
+    x, y = np.meshgrid(np.linspace(40, 220, SIZE[0]), np.linspace(40, 220, SIZE[1]))
+    blue = np.full_like(x, 60 + 40 * (frame - FIRST_FRAME))
+    assert cv2.imwrite(str(path), np.stack([blue, y, x], -1).round().astype(np.uint8))

@@ -1,0 +1,179 @@
+"""Track sets with a known camera, without rendering: what a KLT tracker would have handed over.
+
+The world is Z up, the desk is z = 0. Noise per marker: heavy-tailed white error plus a random walk
+(drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from shotmake.camera import project
+from shotmake.lens import Lens
+from shotmake.session import Tracks
+
+MARGIN_PX = 8
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """tracks; truth: a solve record with `path_length`; moving: track ids on the moving object;
+    points (T, 3) world, by track id."""
+
+    tracks: Tracks
+    truth: dict
+    moving: np.ndarray
+    points: np.ndarray
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return tuple(self.truth["image_size_px"])
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        return self.truth["frames"][0], self.truth["frames"][-1]
+
+
+def look_at(centres: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(N, 3, 3) rotations cam_from_world of level cameras in a Z-up world."""
+    forward = targets - centres
+    forward = forward / np.linalg.norm(forward, axis=1, keepdims=True)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    return np.stack([right, np.cross(forward, right), forward], 1)
+
+
+def _wobble(random: np.random.Generator, time: np.ndarray, amount: float, waves: int = 3) -> np.ndarray:
+    """(N,) a hand's unrest: a few slow sines."""
+    parts = [
+        random.normal(0, amount / (k + 1)) * np.sin(2 * np.pi * ((k + 1) * time * 0.8 + random.random()))
+        for k in range(waves)
+    ]
+    return np.sum(parts, axis=0)
+
+
+def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: float, span_deg: float, unrest: float):
+    """cam_from_world (N, 3, 4); distances in metres, the subject about 1.2 m away."""
+    time = np.linspace(0, 1, count)
+    hand = np.stack([_wobble(random, time, 0.02 * unrest) for _ in range(3)], 1)
+    turn_deg = np.stack([_wobble(random, time, 1.0 * unrest) for _ in range(3)], 1)
+    aim = np.tile([0.0, 0.0, 0.05], (count, 1))
+    if kind in ("orbit", "planar"):
+        angle = np.radians(span_deg) * (time - 0.5)
+        centres = np.stack([baseline * np.sin(angle), -np.cos(angle), np.full(count, 0.7)], 1) + hand
+    elif kind == "dolly":
+        centres = np.stack([0 * time, -1.6 + 0.7 * baseline * time, 0.6 - 0.1 * baseline * time], 1) + 0.2 * hand
+        aim = centres + [0.0, 1.0, -0.3]
+    elif kind in ("pan", "tiny", "static"):
+        centres = np.tile([0.0, -1.0, 0.7], (count, 1))
+        if kind == "tiny":
+            centres = centres + baseline * (np.outer(time - 0.5, [1.0, 0.3, 0.4]) + hand)
+    else:
+        raise ValueError(kind)
+    rotations = look_at(centres, aim)
+    if kind in ("pan", "tiny"):
+        turn_deg = turn_deg + np.outer(time - 0.5, [0.15, 1.0, 0.05]) * span_deg
+    if kind == "static":
+        turn_deg = turn_deg * 0
+    rotations = Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix() @ rotations
+    return np.concatenate([rotations, -rotations @ centres[:, :, None]], 2)
+
+
+def _scatter(kind: str, random: np.random.Generator, centre, rotation, lens: Lens, size_px, count: int) -> np.ndarray:
+    """(count, 3) world points seen by one camera: desk top, things on it, a room behind."""
+    xy_px = random.uniform(MARGIN_PX, np.array(size_px) - MARGIN_PX, (count, 2))
+    plane = (xy_px - (lens.cx_px, lens.cy_px)) / lens.fx_px  # roughly; the exact pixel does not matter
+    rays = np.concatenate([plane, np.ones((count, 1))], 1) @ rotation
+    downwards = rays[:, 2] < -0.05
+    to_desk = np.where(downwards, -centre[2] / np.where(downwards, rays[:, 2], -1), np.inf)
+    if kind == "planar":
+        depth = np.where(to_desk < 8, to_desk, np.nan)
+        return (centre + rays * depth[:, None])[np.isfinite(depth)]
+    room = random.uniform(1.8, 3.5, count)
+    depth = np.minimum(to_desk, room)
+    things = random.random(count) < 0.35
+    depth = np.where(things, depth * random.uniform(0.7, 0.97, count), depth)
+    return centre + rays * depth[:, None]
+
+
+def simulate(
+    kind: str,
+    seed: int = 0,
+    frame_count: int = 48,
+    size_px: tuple[int, int] = (960, 540),
+    lens: tuple[float, float, float] = (1000.0, -0.1, 0.03),
+    visible: int = 150,
+    baseline: float = 1.0,
+    span_deg: float = 40.0,
+    unrest: float = 1.0,
+    moving_share: float = 0.0,
+    bad_share: float = 0.03,
+    white_px: float = 0.1,
+    drift_px: float = 0.02,
+    first_frame: int = 1,
+    life_frames: float = 50.0,
+) -> Simulated:
+    """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2."""
+    random = np.random.default_rng(seed)
+    focal_px, k1, k2 = lens
+    true_lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2)
+    cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
+    centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
+    time = np.linspace(0, 1, frame_count)
+    body_turn = Rotation.from_rotvec(np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)).as_matrix()
+    body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
+    body_centre = np.array([0.05, 0.0, 0.15])
+
+    def paths_px(points: np.ndarray, on_body: np.ndarray) -> np.ndarray:
+        """(P, N, 2) plate px in every frame; NaN where not in the picture."""
+        out = np.empty((len(points), frame_count, 2))
+        for frame in range(frame_count):
+            moved = (points - body_centre) @ body_turn[frame].T + body_centre + body_shift[frame] - body_shift[0]
+            xy_px, _ = project(np.where(on_body[:, None], moved, points), cameras[frame], true_lens)
+            outside = (xy_px < MARGIN_PX) | (xy_px > np.array(size_px) - MARGIN_PX)
+            out[:, frame] = np.where(outside.any(1, keepdims=True) | np.isnan(xy_px), np.nan, xy_px)
+        return out
+
+    seen = np.zeros(frame_count, int)
+    rows_id, rows_frame, rows_xy, all_points, moving = [], [], [], [], []
+    for frame in range(frame_count):
+        wanted = visible - seen[frame]
+        if wanted <= 0:
+            continue
+        points = _scatter(kind, random, centres[frame], cameras[frame, :, :3], true_lens, size_px, wanted)
+        on_body = random.random(len(points)) < moving_share
+        body_points = body_centre + random.uniform(-1, 1, (len(points), 3)) * [0.25, 0.2, 0.15]
+        points = np.where(on_body[:, None], body_points, points)
+        paths = paths_px(points, on_body)
+        for point, body, path in zip(points, on_body, paths, strict=True):
+            life = 8 + int(random.exponential(life_frames))
+            there = np.isfinite(path[frame : frame + life, 0])
+            length = len(there) if there.all() else int(np.argmin(there))
+            slide = random.normal(0, 0.35, 2) if random.random() < bad_share else np.zeros(2)
+            walk = np.cumsum(random.standard_t(3, (length, 2)) * drift_px + slide, axis=0)
+            noise = walk - walk[:1] + random.standard_t(4, (length, 2)) * white_px
+            if length < 4:
+                continue
+            rows_id.append(np.full(length, len(all_points)))
+            rows_frame.append(np.arange(frame, frame + length))
+            rows_xy.append(path[frame : frame + length] + noise)
+            seen[frame : frame + length] += 1
+            if body:
+                moving.append(len(all_points))
+            all_points.append(point)
+    steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+    truth = {
+        "schema": 1,
+        "status": "solved",
+        "kind": {"pan": "pan", "tiny": "smallpar", "static": "static"}.get(kind, kind),
+        "image_size_px": list(size_px),
+        "lens": true_lens.to_json(),
+        "frames": list(range(first_frame, first_frame + frame_count)),
+        "cam_from_world": cameras.reshape(-1, 12).tolist(),
+        "path_length": float(steps.sum()),
+    }
+    tracks = Tracks.from_markers(
+        np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame, np.concatenate(rows_xy)
+    )
+    return Simulated(tracks, truth, np.array(moving, int), np.array(all_points))

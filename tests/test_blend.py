@@ -1,0 +1,139 @@
+"""What is in the .blend, and what its comp does to the plate."""
+
+import subprocess
+
+import cv2
+import numpy as np
+import pytest
+from blend_shot import FIRST_FRAME, FRAMES, LENS, REPOSITORY, SIZE, BlendShot, blender, make_blend_shot, python
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory) -> BlendShot:
+    return make_blend_shot(tmp_path_factory.mktemp("blend") / "show")
+
+
+@pytest.fixture(scope="module")
+def dump(shot) -> dict:
+    return shot.dump(shot.build("shot"))
+
+
+def test_scene_is_the_plates(dump):
+    scene = dump["scenes"]["shot"]
+    assert dump["scene"] == "shot" and scene["frame_range"] == [FRAMES[0], FRAMES[-1]]
+    assert scene["frame_rate"] == [24, 1.001] and scene["resolution_px"] == list(SIZE)
+    assert scene["resolution_percentage"] == 100 and scene["view_transform"] == "Standard"
+    assert scene["collections"] == ["camera", "ground", "lights", "solve", "subject"]
+    assert scene["collections"] == dump["scenes"]["CG overscan"]["collections"]
+    assert dump["drivers"] == 0 and dump["texts"] == [] and "Motion Tracking" in dump["workspaces"]
+
+
+def test_camera_is_keyed_every_frame(shot, dump):
+    camera, solved = dump["cameras"]["solved_camera"], shot.sheet["camera"]
+    assert set(camera["keys"].values()) == {3} and camera["interpolation"] == ["LINEAR"]
+    assert (camera["sensor_fit"], camera["sensor_mm"]) == ("HORIZONTAL", [36.0, 20.25])
+    assert [row["frame"] for row in camera["frames"]] == list(FRAMES)
+    for row, location, quaternion in zip(
+        camera["frames"], solved["location"], solved["rotation_quaternion"], strict=True
+    ):
+        np.testing.assert_allclose(row["location"], location, atol=2e-6)
+        assert abs(np.dot(row["rotation_quaternion"], quaternion)) > 1 - 1e-6
+        assert row["focal_mm"] == pytest.approx(solved["focal_mm"], abs=1e-4)
+        np.testing.assert_allclose(row["shift"], [solved["shift_x"], solved["shift_y"]], atol=1e-6)
+    for ours, wide in zip(camera["frames"], dump["cameras"]["overscan_camera"]["frames"], strict=True):
+        assert ours["location"] == wide["location"] and ours["rotation_quaternion"] == wide["rotation_quaternion"]
+
+
+def test_clip_holds_the_plate_and_our_tracks(shot, dump):
+    clip = dump["clips"]["shot"]
+    assert clip["file"] == f"//../../{shot.sheet['plate']['file']}" and clip["frame_start"] == FIRST_FRAME
+    assert clip["frame_duration"] == 4 and clip["size_px"] == list(SIZE)
+    assert len(clip["tracks"]) == len(shot.points) and clip["markers"] == 3 * len(shot.points)
+    first = clip["tracks"]["track_00000"]
+    assert first["markers"] == 3 and first["frames"] == [1, 4]  # a muted one before its first, clip frame 2
+    x, y = shot.expected_px(FRAMES[0])[0]
+    np.testing.assert_allclose(first["first"], [x / SIZE[0], 1 - y / SIZE[1]], atol=2e-6)
+    camera = clip["camera"]
+    assert (camera["model"], camera["brown"]["k1"], camera["brown"]["k2"]) == ("BROWN", -0.12, 0.03)
+    np.testing.assert_allclose(camera["principal_point_px"], [LENS.cx_px, SIZE[1] - LENS.cy_px], atol=1e-3)
+
+
+def test_points_subject_ground_and_comp(shot, dump):
+    solve = dump["collections"]["solve"]["solved_points"]
+    assert (solve["vertices"], solve["faces"], solve["hide_render"]) == (len(shot.points), 0, True)
+    assert {"knob_body", "knob_cap", "knob_pointer"} <= set(dump["collections"]["subject"])
+    assert dump["collections"]["ground"]["ground"]["shadow_catcher"]
+    assert dump["images"]["redistort_stmap"]["color_space"] == "Non-Color"
+    assert dump["images"]["redistort_stmap"]["file"].startswith("//../stmaps/")
+    comp = dump["scenes"]["shot"]["compositor"]
+    assert comp["nodes"]["CG render"]["scene"] == "CG overscan"
+    assert "CG over plate.Image -> comp.Image" in comp["links"]
+    assert "plate.Image -> plate x shadow.A_Color" in comp["links"]
+    assert dump["scenes"]["CG overscan"]["view_layers"]["CG"]["shadow_catcher_pass"]
+
+
+def test_two_builds_hold_the_same(shot, dump):
+    again = shot.dump(shot.build("shot"))
+    assert again == dump
+    assert not list(shot.root.rglob("*.blend1"))
+
+
+def test_no_tracks_and_no_plate(shot):
+    def change(sheet: dict) -> None:
+        sheet["composite"]["background_source"] = "none"
+        sheet["subject"]["kind"] = "cube"
+
+    dump = shot.dump(shot.build("bare", change, with_tracks=False))
+    assert dump["clips"]["shot"]["tracks"] == {} and dump["collections"]["solve"]["solved_points"]["vertices"] == 0
+    kinds = {node["type"] for node in dump["scenes"]["shot"]["compositor"]["nodes"].values()}
+    assert "CompositorNodeMovieClip" not in kinds and "CompositorNodeAlphaOver" not in kinds
+    assert not dump["scenes"]["CG overscan"]["view_layers"]["CG"]["shadow_catcher_pass"]
+
+
+def test_the_plate_passes_unchanged_and_only_the_overscan_scene_renders(shot):
+    def small_subject(sheet: dict) -> None:
+        sheet["subject"].update(kind="sphere", size=0.2)
+
+    blend = shot.build("plate", small_subject)
+    out = blend.with_name("plate.####.png")
+    frames = (FRAMES[0], FRAMES[-1])
+    said = blender(
+        *("render_frames.py", "--blend", blend, "--frames", ",".join(map(str, frames)), "--out", out, "--samples", 8)
+    )
+    rendered_scenes = {line.split("|")[-2].strip() for line in said.splitlines() if "Sample " in line}
+    assert rendered_scenes == {"CG overscan, CG"}
+    for frame in frames:
+        comp = cv2.imread(str(blend.with_name(f"plate.{frame}.png")), cv2.IMREAD_UNCHANGED).astype(int)
+        plate = cv2.imread(str(shot.root / "footage" / f"plate.{frame}.png")).astype(int)
+        difference = np.abs(comp[..., :3] - plate).max(2)
+        assert (comp[..., 3] == 255).all()
+        border = np.r_[difference[:20].ravel(), difference[:, :20].ravel(), difference[:, -20:].ravel()]
+        assert border.max() <= 1, "the plate changed where there is neither CG nor shadow"
+        assert (difference > 20).sum() > 100, "the CG or its shadow is missing"
+        darker = (comp[..., :3].sum(2) < plate.sum(2) - 60).sum()
+        assert darker > 50, "no shadow"
+
+
+FAULTS = {
+    "camera.focal_mm is missing": lambda sheet: sheet["camera"].pop("focal_mm"),
+    "composite.mode is 'add'": lambda sheet: sheet["composite"].update(mode="add"),
+    "footage/none.png: no such file": lambda sheet: sheet["plate"].update(file="footage/none.png"),
+    "Blender reads [640, 360] px": lambda sheet: sheet.update(resolution_px=[320, 180]),
+    "one focal": lambda sheet: sheet["lens"].update(fy_px=500.0),
+}
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_bad_input_is_one_line_and_leaves_nothing(shot, line):
+    with pytest.raises(AssertionError) as caught:
+        shot.build("bad", FAULTS[line])
+    stderr = str(caught.value).split("\n\n")[-1].strip().splitlines()
+    assert line in stderr[-1] and stderr[-1].startswith("build_composite.py: "), stderr
+    assert not (shot.root / ".gsd-state" / "composites" / "bad.blend").exists()
+    assert "Traceback" not in str(caught.value)
+
+
+def test_missing_arguments_exit_1():
+    script = REPOSITORY / "blender_scripts" / "build_composite.py"
+    done = subprocess.run([python(), script, "--project", "x"], capture_output=True, text=True)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1

@@ -1,0 +1,264 @@
+"""The tracker against plates whose truth is known. Bounds are measured figures with slack."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import synthetic
+
+from shotmake import anchor, config
+from shotmake.session import DISABLED, TRACKED, Tracks, save_tracks
+from shotmake.tracks import Handover, clean_tracks, join_tracks, quality, track_plate, track_segment
+
+DETECT, CLEAN = config.Detect(min_tracks=100), config.Clean()
+
+
+@pytest.fixture(scope="session")
+def desk():
+    """An orbit at 640x360, frames 1001-1040, about 2 px of motion a frame; and its luma frames."""
+    plate = synthetic.make_plate("desk", (640, 360), 40, first_frame=1001, span=0.33)
+    return plate, list(synthetic.luma_frames(plate))
+
+
+@pytest.fixture(scope="session")
+def desk_tracks(desk):
+    return track_plate(desk[1], DETECT, config.Track(), CLEAN)
+
+
+@pytest.fixture(scope="session")
+def short_desk():
+    """A smaller, faster plate of 14 frames for what needs no long tracks."""
+    plate = synthetic.make_plate("desk", (480, 270), 14, first_frame=25, span=0.15)
+    return plate, list(synthetic.luma_frames(plate))
+
+
+def ages_and_errors(plate: synthetic.Plate, tracks: Tracks) -> tuple[np.ndarray, np.ndarray]:
+    """Of each marker: frames since its track's birth, and px from where the birth's surface point truly is."""
+    births = {}
+    for row, track in enumerate(tracks.track_id.tolist()):
+        births.setdefault(track, row)
+    birth = np.array([births[track] for track in tracks.track_id.tolist()])
+    errors = np.full(len(tracks), np.nan)
+    for born, now in set(zip(tracks.frame[birth].tolist(), tracks.frame.tolist(), strict=True)):
+        rows = np.flatnonzero((tracks.frame[birth] == born) & (tracks.frame == now))
+        true_px = synthetic.true_position(plate, tracks.xy_px[birth[rows]], born, now)
+        errors[rows] = np.linalg.norm(tracks.xy_px[rows] - true_px, axis=1)
+    return tracks.frame - tracks.frame[birth], errors
+
+
+def test_drift_stays_small_with_age(desk, desk_tracks):
+    age, error = ages_and_errors(desk[0], desk_tracks)
+    old = error[(age >= 20) & (age <= 30)]
+    assert len(old) > 500
+    p50, p75, p90 = np.nanpercentile(old, [50, 75, 90])
+    assert p50 < 0.09 and p75 < 0.15 and p90 < 0.3  # measured 0.06, 0.09, 0.15
+
+
+def test_anchors_drift_less_than_frame_to_frame_matching(desk, desk_tracks):
+    previous = track_plate(desk[1], DETECT, config.Track(pattern_match="previous"), CLEAN)
+    spread = {}
+    for name, tracks in (("keyframe", desk_tracks), ("previous", previous)):
+        age, error = ages_and_errors(desk[0], tracks)
+        spread[name] = np.nanmedian(error[(age >= 20) & (age <= 30)])
+    assert spread["keyframe"] < 0.75 * spread["previous"]
+
+
+def test_quality_predicts_the_true_error(desk, desk_tracks):
+    age, error = ages_and_errors(desk[0], desk_tracks)
+    judged = (age > 3) & np.isfinite(error)
+    promised, error = desk_tracks.quality[judged], error[judged]
+    assert 0.5 < np.median(error / promised) < 2.0
+    best, worst = promised < np.percentile(promised, 25), promised > np.percentile(promised, 75)
+    assert np.median(error[worst]) > 2 * np.median(error[best])
+
+
+def test_every_frame_keeps_its_tracks(desk_tracks):
+    numbers = quality(desk_tracks, (640, 360), 1001, 1040)
+    assert numbers["tracks_per_frame_min"] >= 100 and numbers["frames_under_8"] == []
+    assert numbers["coverage_min"] > 0.75
+
+
+def test_ids_are_never_reused_and_types_are_the_files(desk_tracks):
+    begins = np.flatnonzero(np.diff(desk_tracks.track_id, prepend=-1) != 0)
+    gaps = np.delete(np.diff(desk_tracks.frame, prepend=0), begins)
+    assert (gaps == 1).all()
+    assert desk_tracks.xy_px.dtype == np.float32 and (desk_tracks.status == TRACKED).all()
+    assert (desk_tracks.quality > 0).all()
+
+
+def dots(shift_px: tuple[float, float], size_px: tuple[int, int] = (320, 180)) -> tuple[np.ndarray, np.ndarray]:
+    """Soft dots on a jittered lattice, drawn exactly (by formula): (H, W) uint8 luma and their centres (N, 2) px."""
+    rng = np.random.default_rng(5)
+    centres = np.stack(np.meshgrid(np.arange(30, 300, 30), np.arange(30, 160, 30)), -1).reshape(-1, 2)
+    centres = centres + rng.uniform(-4, 4, centres.shape) + shift_px
+    x, y = np.arange(size_px[0]) + 0.5, np.arange(size_px[1])[:, None] + 0.5  # pixel centres
+    luma = np.full((size_px[1], size_px[0]), 40.0)
+    for centre_x, centre_y in centres:
+        luma += 160 * np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (2 * 2.5**2))
+    return np.clip(luma + 0.5, 0, 255).astype(np.uint8), centres
+
+
+def test_half_pixel_convention_and_sub_pixel_shifts():
+    shifts = [(0.0, 0.0), (0.25, 0.1), (0.5, 0.2), (0.8, 0.3), (1.3, 0.45), (1.9, 0.55)]
+    frames = [(number, dots(shift)[0]) for number, shift in enumerate(shifts)]
+    tracks = track_plate(frames, config.Detect(min_tracks=45), config.Track(), config.Clean(min_frames=6))
+    start = tracks.where(tracks.frame == 0).xy_px
+    centres = dots((0, 0))[1]
+    nearest = np.linalg.norm(start[:, None] - centres, axis=2).argmin(1)
+    offset = start - centres[nearest]
+    on_dot = np.linalg.norm(offset, axis=1) < 1.5
+    assert on_dot.sum() > 25
+    assert np.abs(np.median(offset[on_dot], axis=0)).max() < 0.15  # half a pixel off would show as 0.5
+    for number, shift in enumerate(shifts):
+        moved = tracks.where(tracks.frame == number).xy_px - start
+        assert np.abs(moved[on_dot] - shift).max() < 0.03
+
+
+def test_segments_with_handover_equal_the_whole_plate(short_desk):
+    frames, track = short_desk[1], config.Track(segment_frames=8)
+    whole = track_plate(frames, DETECT, track, config.Clean(min_frames=2))
+    parts, handover, begins = [], None, []
+    for first, last in ((25, 31), (32, 38)):  # 32 is a multiple of 8
+        part, handover = track_segment([f for f in frames if first <= f[0] <= last], handover, DETECT, track)
+        parts.append(part)
+        begins.append(set(part.frame.tolist()))
+        saved = {name: np.array(value) for name, value in vars(handover).items()}  # as .npz would hold it
+        handover = Handover(**{**saved, "frame": int(saved["frame"]), "next_id": int(saved["next_id"])})
+    assert begins == [set(range(25, 32)), set(range(32, 39))]
+    joined = clean_tracks(join_tracks(parts), config.Clean(min_frames=2))
+    assert save_tracks(joined) == save_tracks(whole)
+    crossing = set(parts[0].track_id[parts[0].frame == 31]) & set(parts[1].track_id[parts[1].frame == 32])
+    assert len(crossing) > 50
+
+
+def test_segment_length_does_not_change_the_tracks_and_runs_repeat(short_desk):
+    runs = [track_plate(short_desk[1], DETECT, config.Track(segment_frames=n), CLEAN) for n in (8, 32, 32)]
+    assert save_tracks(runs[0]) == save_tracks(runs[1]) == save_tracks(runs[2])
+
+
+def test_on_frame_is_told_every_frame(short_desk):
+    told = []
+    track_plate(short_desk[1], DETECT, config.Track(), CLEAN, on_frame=told.append)
+    assert told == list(range(25, 39))
+
+
+@pytest.mark.parametrize("model", ["translation", "loc_rot", "loc_rot_scale", "affine"])
+def test_motion_model_follows_what_it_models(model):
+    """A patch turned and scaled by known amounts: each model finds the part that it can express."""
+    turn, scale, centre = np.radians(12), 1.15, np.array([100.3, 80.6])
+    plate = synthetic.make_plate("planar", (200, 160), 1, noise=0, shutter=0, k1=0, k2=0, seed=11)
+    _, luma = next(synthetic.luma_frames(plate))
+    image = cv2.GaussianBlur(luma, (0, 0), 1.5).astype(np.float32)
+    true_warp = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    shift = centre - 0.5 - true_warp @ (centre - 0.5) + (0.7, -0.4)
+    turned = cv2.warpAffine(image, np.column_stack([true_warp, shift]), (200, 160), flags=cv2.INTER_CUBIC)
+
+    patches, inside = anchor.cut_patches(image, centre[None])
+    found = anchor.refine(turned, anchor.prepare(patches, model), centre[None], np.eye(2)[None])
+    assert inside.all()
+    warp, miss_px = found.warp[0], np.linalg.norm(found.xy_px[0] - centre - (0.7, -0.4))
+    if model in ("affine", "loc_rot_scale"):
+        assert np.abs(warp - true_warp).max() < 0.03 and miss_px < 0.1 and found.correlation[0] > 0.99
+    if model == "loc_rot":
+        assert np.linalg.det(warp) == pytest.approx(1.0, abs=1e-9)
+        assert np.arctan2(warp[1, 0], warp[0, 0]) == pytest.approx(turn, abs=0.05)
+    if model == "translation":
+        assert (warp == np.eye(2)).all()
+
+
+def survivors(tracks: Tracks, first: int, last: int) -> int:
+    """How many tracks of one frame still live in a later one."""
+    return len(set(tracks.track_id[tracks.frame == first]) & set(tracks.track_id[tracks.frame == last]))
+
+
+def test_freer_motion_models_live_longer(desk, desk_tracks):
+    stiff = track_plate(desk[1], DETECT, config.Track(motion_model="translation"), CLEAN)
+    assert survivors(desk_tracks, 1005, 1035) > 1.3 * survivors(stiff, 1005, 1035) > 0
+
+
+def test_correlation_gate_ends_more_tracks_when_tighter(short_desk):
+    loose, usual, tight = (
+        survivors(track_plate(short_desk[1], DETECT, config.Track(correlation_min=gate), CLEAN), 26, 38)
+        for gate in (0.0, 0.75, 1.0)  # 1 = every marker below the frame's median
+    )
+    assert loose >= usual > 2 * tight
+
+
+def test_flicker_does_not_bias(short_desk):
+    plate, frames = short_desk
+    gains = {number: (1.0, 0.75, 0.9, 0.6)[number % 4] for number, _ in frames}
+    flickering = [
+        (number, (luma * gains[number] + 20 * (number % 3)).clip(0, 255).astype(np.uint8)) for number, luma in frames
+    ]
+    spread = []
+    for shot in (frames, flickering):
+        tracks = track_plate(shot, DETECT, config.Track(), CLEAN)
+        age, error = ages_and_errors(plate, tracks)
+        spread.append(np.nanmedian(error[age >= 6]))
+        assert quality(tracks, (480, 270), 25, 38)["tracks_per_frame_min"] > 60
+    assert spread[1] < 1.5 * spread[0] + 0.02
+
+
+def test_one_blurred_frame_does_not_end_all_tracks(short_desk):
+    frames = [(n, cv2.GaussianBlur(luma, (0, 0), 2.0) if n == 31 else luma) for n, luma in short_desk[1]]
+    tracks = track_plate(frames, DETECT, config.Track(), CLEAN)
+    before, after = (set(tracks.track_id[tracks.frame == n]) for n in (30, 33))
+    assert len(before & after) > 0.6 * len(before)
+
+
+def test_no_track_crosses_a_hard_cut(short_desk):
+    other = synthetic.make_plate("pan", (480, 270), 8, first_frame=39, span=0.1, seed=3)
+    tracks = track_plate(short_desk[1] + list(synthetic.luma_frames(other)), DETECT, config.Track(), CLEAN)
+    before, after = set(tracks.track_id[tracks.frame <= 38]), set(tracks.track_id[tracks.frame >= 39])
+    assert len(before) > 100 and len(after) > 100
+    assert len(before & after) <= 1
+
+
+@pytest.mark.parametrize("size_px", [(320, 180), (101, 63), (20, 12)])
+def test_featureless_and_tiny_plates_give_no_tracks_and_no_crash(size_px):
+    rng = np.random.default_rng(1)
+    noisy = (100 + rng.normal(0, 1.5, (6, size_px[1], size_px[0]))).astype(np.uint8)
+    for luma in (np.zeros_like(noisy), noisy):
+        tracks = track_plate(enumerate(luma), DETECT, config.Track(), CLEAN)
+        assert len(tracks) == 0
+        numbers = quality(tracks, size_px, 0, 5)
+        assert numbers["frames_under_8"] == list(range(6)) and numbers["tracks"] == 0
+
+
+def test_black_frames_in_between_and_single_frames(short_desk):
+    frames = [(n, np.zeros_like(luma) if n in (30, 31) else luma) for n, luma in short_desk[1]]
+    tracks = track_plate(frames, DETECT, config.Track(), CLEAN)
+    assert quality(tracks, (480, 270), 25, 38)["frames_under_8"] == [30, 31]
+    one, handover = track_segment(short_desk[1][:1], None, DETECT, config.Track())
+    assert len(one) >= 100 and handover.frame == 25 and handover.next_id == len(one)
+    assert len(track_plate([], DETECT, config.Track(), CLEAN)) == 0
+
+
+def test_new_corners_keep_distance_and_margin(short_desk):
+    detect = config.Detect(min_tracks=60, min_distance_px=24, margin_px=40)
+    one, _ = track_segment(short_desk[1][:1], None, detect, config.Track())
+    gaps = np.linalg.norm(one.xy_px[:, None] - one.xy_px, axis=2) + 1e9 * np.eye(len(one))
+    assert gaps.min() > 24 - 3  # half-size detection rounds by a pixel on either side
+    assert one.xy_px.min() > 39 and (one.xy_px < np.array([480, 270]) - 39).all()
+
+
+def test_cleaning():
+    frame = [1, 2, 3, 4, 5, 6, 9, 10, 1, 2, 3]  # track 0: a run of 6 and one of 2; track 1: a run of 3
+    track = [0] * 8 + [1] * 3
+    tracks = Tracks.from_markers(track, frame, np.zeros((11, 2)))
+    runs = clean_tracks(tracks, config.Clean(min_frames=5, action="delete_segments"))
+    assert runs.track_id.tolist() == [0] * 6 and runs.frame.tolist() == [1, 2, 3, 4, 5, 6]
+    whole = clean_tracks(tracks, config.Clean(min_frames=3, action="delete_track"))
+    assert whole.track_id.tolist() == [1, 1, 1]
+    assert len(tracks) == 11
+
+
+def test_quality_numbers():
+    xy_px = [[10, 10], [10, 10], [90, 40], [90, 40]]
+    tracks = Tracks.from_markers([3, 3, 5, 5], [10, 11, 10, 12], xy_px, status=[TRACKED, TRACKED, TRACKED, DISABLED])
+    numbers = quality(tracks, (100, 50), 10, 12)
+    assert numbers["tracks_per_frame"] == [2, 1, 0] and numbers["tracks_per_frame_min"] == 0
+    assert numbers["tracks"] == 2 and numbers["markers"] == 3 and numbers["short_tracks"] == 2
+    assert numbers["coverage_mean"] == pytest.approx(1 / 40) and numbers["coverage_min"] == 0.0
+    assert list(numbers) == sorted(numbers) and json.loads(json.dumps(numbers)) == numbers
