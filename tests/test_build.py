@@ -60,7 +60,7 @@ def test_touching_the_plate_runs_nothing_and_changing_it_does(built, mini_movie)
     plate = built.root / "footage" / "mini.mp4"
     os.utime(plate)
     assert built.built("shot=mini").executed == []
-    other = plate.read_bytes().replace(b"x264 - core", b"x265 - core")  # the encoder's comment: other bytes, same frames
+    other = plate.read_bytes().replace(b"x264 - core", b"x265 - core")  # its comment: other bytes, same frames
     plate.write_bytes(other)
     ran = built.built("shot=mini")
     assert {"footage", "tracks", "preview"} <= stages(ran.executed)

@@ -1,105 +1,81 @@
-"""Slip, end to end through Blender: spheres at solved points land where our own projection says.
+"""Slip, end to end: light put at solved points lands in Blender's rendered comp where our lens says it should.
 
-And it is shown that the test would notice: a wrong shift, half a pixel in the ST-map, and an ST-map of
-the wrong direction must each push the spheres off.
+The camera here has its principal point off the centre, so that shift matters, and the lens bends, so that the
+ST-map does. Each of the three ways to be subtly wrong is broken on purpose, and must show.
 """
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from blend_shot import FRAMES, LENS, SIZE, BlendShot, blender, make_blend_shot
-from slip import centroids_px, read_exr, slip_px, spread_points
+from conftest import Project, made_blend, rendered_slip_px
 
-from shotmake.stmap import undistort_map
+from shotmake.lens import Lens, distort, overscan_px
+from shotmake.stmap import redistort_map, write_stmap
 
 MEDIAN_PX, WORST_PX = 0.1, 0.3
-RENDERED = (FRAMES[0], FRAMES[-1])
+FRAMES = [1, 30]
+IMPORTED = ("shot.camera.from_tracking=false", "shot.camera.import_file=camera.json")
+BARE = "composite.background_source=none"
 
 
 @pytest.fixture(scope="module")
-def shot(tmp_path_factory) -> BlendShot:
-    return make_blend_shot(tmp_path_factory.mktemp("slip") / "show")
+def off_centre(tmp_path_factory, built_once) -> Project:
+    """The small shot with its own solve brought back as an imported camera whose centre is off by (9, -6) px."""
+    project = Project(tmp_path_factory.mktemp("slip") / "show")
+    shutil.copytree(built_once[0].root, project.root, symlinks=True)
+    solution = json.loads((project.root / "build" / "mini" / "solve.json").read_text())
+    solution["lens"]["cx_px"] += 9
+    solution["lens"]["cy_px"] -= 6
+    (project.root / "camera.json").write_text(json.dumps(solution))
+    project.built("composite", "shot=mini", BARE, *IMPORTED)
+    return project
 
 
-def cg_only(sheet: dict) -> None:
-    sheet["composite"]["background_source"] = "none"
+def newest(project: Project, pattern: str) -> Path:
+    return max((project.root / ".gsd-state").glob(pattern), key=lambda path: path.stat().st_mtime_ns)
 
 
-def measured_slip_px(shot: BlendShot, name: str, change_sheet=cg_only, st=None) -> np.ndarray:
-    """(frames, points) px, for 8 points of which 4 are near the corners."""
-    blend = shot.build(name, change_sheet, st)
-    margin = 10.0
-    seen = [shot.expected_px(frame) for frame in RENDERED]
-    inside = np.all([((xy > margin) & (xy < np.array(SIZE) - margin)).all(1) for xy in seen], axis=0)
-    chosen = spread_points(np.where(inside[:, None], seen[0], np.nan), SIZE, count=8, margin_px=margin)
-    assert len(chosen) == 8
-    markers = blend.with_suffix(".markers.json")
-    markers.write_text(json.dumps(shot.points[chosen].tolist()))
-    pattern = blend.with_name(f"{name}.####.exr")
-    frames = ",".join(map(str, RENDERED))
-    blender("render_frames.py", "--blend", blend, "--frames", frames, "--out", pattern, "--markers", markers)
-    pictures = [read_exr(blend.with_name(f"{name}.{frame}.exr")) for frame in RENDERED]
-    assert {picture.shape[:2] for picture in pictures} == {SIZE[::-1]}
-    return np.array([slip_px(picture, xy[chosen]) for picture, xy in zip(pictures, seen, strict=True)])
+def slip_of(project: Project, blend: Path) -> np.ndarray:
+    solution = json.loads((project.root / "camera.json").read_text())
+    solves = (project.root / ".gsd-state").glob("tracking/solves/*.points.npz")
+    points_xyz = max((np.load(path)["point_xyz"] for path in solves), key=len)  # the imported camera has none
+    return rendered_slip_px(blend, solution, points_xyz, FRAMES)
 
 
-def test_cg_lands_on_our_projection(shot):
-    slip = measured_slip_px(shot, "right")
-    print(f"slip: median {np.median(slip):.3f} px, worst {slip.max():.3f} px")
+def test_cg_lands_where_our_lens_says(off_centre):
+    slip = slip_of(off_centre, newest(off_centre, "composites/mini-*.blend"))
     assert np.median(slip) < MEDIAN_PX and slip.max() < WORST_PX, slip
 
 
-def other_shift(sheet: dict) -> None:
-    cg_only(sheet)
-    for camera in (sheet["camera"], sheet["overscan"]):
-        camera["shift_x"] *= -1
-        camera["shift_y"] *= -1
+@pytest.mark.parametrize("broken", ["shift", "half pixel", "direction"])
+def test_each_broken_convention_shows_as_slip(off_centre, broken):
+    sheet = json.loads(newest(off_centre, "scenes/mini-????????????.json").read_text())
+    lens, size = Lens.from_json(sheet["lens"]), tuple(sheet["resolution_px"])
+    overscan = overscan_px(lens, size)
+    stmap = redistort_map(lens, size, overscan)
+    if broken == "shift":
+        for view in ("camera", "overscan"):
+            sheet[view]["shift_x"] *= -1
+            sheet[view]["shift_y"] *= -1
+    elif broken == "half pixel":
+        stmap[..., 0] -= 0.5 / sheet["overscan"]["resolution_px"][0]
+        stmap[..., 1] += 0.5 / sheet["overscan"]["resolution_px"][1]
+    else:
+        inverted = distort(lens.normalised_from_px(_centres(size)), lens)  # distorts where it should undistort
+        straight = replace(lens.without_distortion())
+        xy_px = straight.px_from_normalised(inverted) + overscan
+        stmap[..., 0] = xy_px[..., 0] / sheet["overscan"]["resolution_px"][0]
+        stmap[..., 1] = 1 - xy_px[..., 1] / sheet["overscan"]["resolution_px"][1]
+    stmap_path = off_centre.root / ".gsd-state" / "stmaps" / "broken.exr"
+    write_stmap(stmap_path, stmap, "redistort", overscan)
+    slip = slip_of(off_centre, made_blend(off_centre, sheet, stmap_path))
+    assert not (np.median(slip) < MEDIAN_PX and slip.max() < WORST_PX), slip
+    assert np.median(slip) > 3 * MEDIAN_PX, slip
 
 
-def half_pixel_off(shot: BlendShot) -> np.ndarray:
-    st = shot.redistort_st()
-    grown = np.array(SIZE) + 2 * np.array(shot.overscan_px)
-    return st - np.float32([*(0.5 / grown), 0])
-
-
-def wrong_direction(shot: BlendShot) -> np.ndarray:
-    """The undistort map's positions (in the plate), counted in the overscanned image as the comp expects them."""
-    grown = np.array(SIZE) + 2 * np.array(shot.overscan_px)
-    st = undistort_map(LENS, SIZE, (0, 0))
-    st[..., :2] = (st[..., :2] * SIZE + shot.overscan_px) / grown
-    return st
-
-
-BROKEN = {
-    "shift": (other_shift, None),
-    "half_pixel": (cg_only, half_pixel_off),
-    "direction": (cg_only, wrong_direction),
-}
-
-
-@pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_chain_slips(shot, fault):
-    change_sheet, broken_st = BROKEN[fault]
-    slip = measured_slip_px(shot, fault, change_sheet, broken_st(shot) if broken_st else None)
-    print(f"{fault}: median {np.median(slip):.3f} px, worst {slip.max():.3f} px")
-    assert np.median(slip) > MEDIAN_PX and slip.max() > WORST_PX, slip
-
-
-def test_centroids_are_found_to_a_hundredth_of_a_pixel():
-    x, y = np.meshgrid(np.arange(200) + 0.5, np.arange(120) + 0.5)
-    places = np.array([[30.2, 40.9], [150.75, 80.4], [100.0, 20.5]])
-    light = sum(np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 1.5**2)) for px, py in places)
-    np.testing.assert_allclose(centroids_px(light, places + [2.0, -1.5], radius_px=10), places, atol=0.01)
-    assert slip_px(light, np.array([[60.0, 100.0]]), radius_px=5)[0] > 3  # no sphere there
-    assert np.isinf(slip_px(np.zeros((120, 200)), places)).all()
-
-
-def test_spread_points_takes_the_corners_and_keeps_its_distance():
-    xy_px = np.random.default_rng(2).uniform(0, (640, 360), (300, 2))
-    xy_px[7] = np.nan
-    chosen = spread_points(xy_px, (640, 360), count=8)
-    distances = np.linalg.norm(xy_px[chosen][:, None] - xy_px[chosen][None], axis=2) + np.eye(8) * 1e9
-    assert 7 not in chosen and len(set(chosen)) == 8 and distances.min() > 40
-    corners = np.array([(0, 0), (640, 0), (0, 360), (640, 360)])
-    assert (np.linalg.norm(xy_px[chosen[:4]] - corners, axis=1) < 60).all()
+def _centres(size: tuple[int, int]) -> np.ndarray:
+    return np.stack(np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5), -1)
