@@ -35,7 +35,7 @@ def relative_to_blend(project: Path, out: Path, file: str) -> str:
     """The `//../../...` path of a project-relative file; UserError if it is missing."""
     if not (project / file).is_file():
         raise UserError(f"{file}: no such file in {project}")
-    return "//" + os.path.relpath(project / file, out.parent).replace(os.sep, "/")
+    return "//" + "../" * FOLDERS_DEEP + file  # through the root: a neighbour in one folder is none in the other
 
 
 def build(

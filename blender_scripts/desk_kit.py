@@ -12,6 +12,8 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Vector
 
+PRINT_LIFT_M = 0.0001  # pictures float this far above their placement, not to fight with the paper in depth
+
 # ---------------------------------------------------------------- placing and meshes
 
 
@@ -225,7 +227,7 @@ def create_print(scene: bpy.types.Scene, placement: Matrix, size_m: tuple[float,
     width_m, height_m = size_m
     corners = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
     mesh = bpy.data.meshes.new("print")
-    mesh.from_pydata([(x * width_m, y * height_m, 0.0001) for x, y in corners], [], [(0, 1, 2, 3)])
+    mesh.from_pydata([(x * width_m, y * height_m, PRINT_LIFT_M) for x, y in corners], [], [(0, 1, 2, 3)])
     mesh.uv_layers.new().data.foreach_set("uv", [c + 0.5 for corner in corners for c in corner])
     create_object(scene, mesh, placement, material)
 

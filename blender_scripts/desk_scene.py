@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 from desk_kit import (
+    PRINT_LIFT_M,
     create_box,
     create_grain_material,
     create_lathe,
@@ -27,9 +28,10 @@ from desk_kit import (
     paint_shapes,
     place,
     rgb,
-)  # fmt: skip
+)
 from mathutils import Matrix, Vector
 
+TAPE_CROSS_M = 0.0003  # height of a tape cross's printed top above what it sticks to
 WORDS = (
     "camera lens solve track the a of with plate focal light frame grid pixel depth point ray and "
     "knob dial screw shaft bearing torque travel detent panel where each is measured between model "
@@ -376,8 +378,11 @@ def build_desk(scene: bpy.types.Scene, rng: np.random.Generator) -> dict[str, Ma
     }  # fmt: skip
     for at in crosses.values():
         create_tape_cross(scene, at)
+    for name in ("tape_far_left", "tape_far_right"):  # never in clear view: no use as check points
+        del crosses[name]
+    inked = {name: at @ place(0, 0, TAPE_CROSS_M) for name, at in crosses.items()}
     mat_corners = {f"mat_grid_{x:+d}_{y:+d}_cm": place(x / 100, y / 100, 0) for x in (-20, 20) for y in (-15, 15)}
-    return crosses | mat_corners
+    return inked | mat_corners
 
 
 def build_bookcase(scene: bpy.types.Scene, rng: np.random.Generator, left_m: float, right_m: float) -> None:
@@ -422,6 +427,7 @@ def build_room(scene: bpy.types.Scene, rng: np.random.Generator) -> dict[str, Ma
         (1.70, 0.24, 0.50, paint_shapes, "EXHIBITION"),
         (2.32, 0.24, 0.50, paint_map, "THE COAST"),
     ]
+    corners: dict[str, Matrix] = {}
     for x_m, z_m, width_m, paint, title in pictures:
         picture = paint(rng)
         height_m = width_m * picture.shape[0] / picture.shape[1]
@@ -430,7 +436,11 @@ def build_room(scene: bpy.types.Scene, rng: np.random.Generator) -> dict[str, Ma
         create_box(
             scene, at @ place(0, 0, 0.004), (width_m + 0.05, height_m + 0.10, 0.0145), create_matte("#ddd8cb", 0.03)
         )
-        create_print(scene, at @ place(0, 0.018, 0.0187), (width_m, height_m), picture)
+        paper = at @ place(0, 0.018, 0.0187)
+        create_print(scene, paper, (width_m, height_m), picture)
+        if title in ("FORM 57", "SIERRA 1:25 000"):  # those whose lower edge stays in view
+            for side, x in (("left", -width_m / 2), ("right", width_m / 2)):
+                corners[f"poster {title}, lower {side}"] = paper @ place(x, -height_m / 2, PRINT_LIFT_M)
         create_text(scene, at @ place(0, -height_m / 2 - 0.016, 0.0187), title, 0.03)
     for index, (x_m, z_m, tilt_deg) in enumerate(
         [
@@ -466,12 +476,8 @@ def build_room(scene: bpy.types.Scene, rng: np.random.Generator) -> dict[str, Ma
     create_carton(scene, place(1.05, wall_y_m - 0.2, top_z_m, 9), (0.24, 0.2, 0.12), "Archive 2019")
     create_plant(scene, place(1.95, wall_y_m - 0.2, top_z_m), rng)
     create_carton(scene, place(2.35, wall_y_m - 0.2, top_z_m, -6), (0.34, 0.24, 0.2), "Cables + clamps")
-    crosses = {
-        "tape_wall_1": on_wall @ place(-0.10, 0.20, 0, 10), "tape_wall_2": on_wall @ place(0.42, 0.36, 0, -7),
-        "tape_wall_3": on_wall @ place(0.98, 0.33, 0, 15), "tape_wall_4": on_wall @ place(1.42, 0.12, 0, 4),
-    }  # fmt: skip
-    for at in crosses.values():
-        create_tape_cross(scene, at, 0.05)
+    for x_m, z_m, yaw_deg in ((-0.10, 0.20, 10), (0.42, 0.36, -7), (0.98, 0.33, 15), (1.42, 0.12, 4)):
+        create_tape_cross(scene, on_wall @ place(x_m, z_m, 0, yaw_deg), 0.05)
 
     # Window wall: pieces around the opening, and bars whose shadows cross the desk.
     x_m, low_m, high_m, near_m, far_m = -2.5, 0.10, 2.0, -1.5, 0.95
@@ -483,7 +489,7 @@ def build_room(scene: bpy.types.Scene, rng: np.random.Generator) -> dict[str, Ma
     for y_m in np.linspace(near_m, far_m, 5)[1:-1]:
         create_box(scene, place(x_m, y_m, low_m), (0.06, 0.05, high_m - low_m), paint)
     create_box(scene, place(x_m, (near_m + far_m) / 2, 1.0), (0.06, far_m - near_m, 0.05), paint)
-    return crosses
+    return corners
 
 
 def join_matte_things(scene: bpy.types.Scene) -> None:

@@ -6,14 +6,13 @@ measured in the rendered pictures is the whole way from the solve to the comp.
 
 import copy
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from conftest import REPOSITORY
+from conftest import blender
 
 from shotmake.camera import project, rays_world
 from shotmake.config import Config
@@ -21,7 +20,6 @@ from shotmake.lens import Lens
 from shotmake.scene import scene_sheet
 from shotmake.session import Tracks, npz_bytes, save_tracks
 from shotmake.stmap import redistort_map, write_stmap
-from tasks.blender import make_environment, python
 
 SIZE = (640, 360)
 LENS = Lens(540, 540, SIZE[0] / 2 + 11.3, SIZE[1] / 2 - 6.7, k1=-0.12, k2=0.03)
@@ -76,19 +74,8 @@ class BlendShot:
         return json.loads(out.read_text())
 
 
-def blender(script: str, *arguments) -> str:
-    """Run one of blender_scripts in Blender -> its stdout; CalledProcessError shows stderr in the test's output."""
-    words = [str(python()), str(REPOSITORY / "blender_scripts" / script), *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        raise AssertionError(f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n{done.stderr}")
-    return done.stdout
-
-
 def make_blend_shot(root: Path, point_count: int = 120) -> BlendShot:
     """Lay out the project: a camera on an arc around a desk, points all over its frame."""
-    failed = make_environment()
-    assert failed is None, failed
     for folder in ("footage", ".gsd-state/composites", ".gsd-state/stmaps"):
         (root / folder).mkdir(parents=True)
     poses = np.stack([look_at(angle) for angle in (0.30, 0.34, 0.38)])

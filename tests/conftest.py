@@ -132,37 +132,28 @@ def built(tmp_path: Path, built_once: tuple[Project, Ran]) -> Project:
     return Project(tmp_path / "show")
 
 
-def blender(script: str, *arguments: str) -> None:
-    """Run one of blender_scripts/ in the build's own Blender."""
-    from tasks.blender import python
+def blender(script: str, *arguments) -> str:
+    """Run one of blender_scripts/ in the build's own Blender -> its stdout."""
+    from tasks.blender import make_environment, python
 
-    command = [str(python()), str(REPOSITORY / "blender_scripts" / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-
-def made_blend(project: Project, sheet: dict, stmap: Path) -> Path:
-    """A .blend straight from a scene sheet and a ST-map, for what the build itself would never make."""
-    folder = project.root / ".gsd-state" / "composites"
-    path = folder / "made.json"
-    path.write_text(json.dumps(sheet))
-    relative = os.path.relpath(stmap, project.root)
-    out = folder / "made.blend"
-    blender("build_composite.py", "--project", str(project.root), "--sheet", str(path), "--stmap", relative,
-            "--out", str(out))  # fmt: skip
-    return out
+    failed = make_environment()
+    assert failed is None, failed
+    words = [str(python()), str(REPOSITORY / "blender_scripts" / script), *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n{done.stderr}"
+    return done.stdout
 
 
-def rendered_slip_px(blend: Path, solution: dict, points_xyz, frames: list[int]):
-    """Render light at 8 solved points (those nearest the corners first) and measure how far it lands, in px."""
+def rendered_slip_px(blend: Path, cameras: dict, lens, size_px: tuple[int, int], points_xyz, frames: list[int]):
+    """Render light at 8 solved points (those nearest the corners first) and measure how far it lands, in px.
+
+    cameras: {frame: 3x4 cam_from_world}; returns (8 * frames,).
+    """
     import numpy as np
     from slip import read_exr, slip_px, spread_points
 
     from shotmake.camera import project as project_points
-    from shotmake.lens import Lens
 
-    lens, size_px = Lens.from_json(solution["lens"]), tuple(solution["image_size_px"])
-    cameras = dict(zip(solution["frames"], np.array(solution["cam_from_world"]).reshape(-1, 3, 4), strict=True))
     points_xyz = np.asarray(points_xyz, float)
     slips = []
     for frame in frames:
@@ -171,7 +162,7 @@ def rendered_slip_px(blend: Path, solution: dict, points_xyz, frames: list[int])
         assert len(chosen) == 8, f"frame {frame}: only {len(chosen)} points are far enough apart"
         markers = blend.with_name("markers.json")
         markers.write_text(json.dumps(points_xyz[chosen].tolist()))
-        blender("render_frames.py", "--blend", str(blend), "--frames", str(frame), "--markers", str(markers),
-                "--out", str(blend.with_name("slip.####.exr")))  # fmt: skip
+        words = ("--blend", blend, "--frames", frame, "--markers", markers, "--out", blend.with_name("slip.####.exr"))
+        blender("render_frames.py", *words)
         slips.append(slip_px(read_exr(blend.with_name(f"slip.{frame:04d}.exr")), expected_px[chosen]))
     return np.concatenate(slips)

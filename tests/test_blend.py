@@ -5,7 +5,10 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
-from blend_shot import FIRST_FRAME, FRAMES, LENS, REPOSITORY, SIZE, BlendShot, blender, make_blend_shot, python
+from blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
+from conftest import REPOSITORY, blender
+
+from tasks.blender import python
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_points_subject_ground_and_comp(shot, dump):
     assert {"knob_body", "knob_cap", "knob_pointer"} <= set(dump["collections"]["subject"])
     assert dump["collections"]["ground"]["ground"]["shadow_catcher"]
     assert dump["images"]["redistort_stmap"]["color_space"] == "Non-Color"
-    assert dump["images"]["redistort_stmap"]["file"].startswith("//../stmaps/")
+    assert dump["images"]["redistort_stmap"]["file"].startswith("//../../.gsd-state/stmaps/")
     comp = dump["scenes"]["shot"]["compositor"]
     assert comp["nodes"]["CG render"]["scene"] == "CG overscan"
     assert "CG over plate.Image -> comp.Image" in comp["links"]
