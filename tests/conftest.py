@@ -140,7 +140,8 @@ def blender(script: str, *arguments) -> str:
     assert failed is None, failed
     words = [str(python()), str(REPOSITORY / "blender_scripts" / script), *map(str, arguments)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n{done.stderr}"
+    if done.returncode:
+        raise RuntimeError(f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n\n{done.stderr}")
     return done.stdout
 
 

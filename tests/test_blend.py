@@ -130,7 +130,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("line", FAULTS)
 def test_bad_input_is_one_line_and_leaves_nothing(shot, line):
-    with pytest.raises(AssertionError) as caught:
+    with pytest.raises(RuntimeError) as caught:
         shot.build("bad", FAULTS[line])
     stderr = str(caught.value).split("\n\n")[-1].strip().splitlines()
     assert line in stderr[-1] and stderr[-1].startswith("build_composite.py: "), stderr

@@ -42,7 +42,8 @@ def test_every_preset_composes(project, group):
 def test_owners_example_verbatim(project):
     project.write_shot("composite_knob_hero", OWNERS_EXAMPLE)
     found = load(project, "composite_knob_hero")
-    preset = load(project, "knob_hero", "tracking=high_quality")
+    project.write_shot("plain", "shot: {name: plain, footage: {file: a.mp4}}\n")
+    preset = load(project, "plain", "tracking=high_quality")
     assert found["faults"] == []
     assert found["config"]["shot"]["name"] == "composite_knob_hero"
     assert found["config"]["shot"]["footage"]["frame_range"] == [1, 150]
