@@ -6,6 +6,7 @@ What is hashed into the key is exactly what the function is given.
 
 import contextlib
 import fcntl
+import multiprocessing
 import os
 import sys
 import time
@@ -194,11 +195,14 @@ class Progress:
     """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
 
     def __init__(self, total: int | None, label: str, unit: str):
-        self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False}
+        terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
+        self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False, "file": terminal}
         self._bar = None
 
     def __enter__(self) -> "Progress":
-        if sys.stderr.isatty():
+        terminal = self._arguments["file"]
+        alone = multiprocessing.parent_process() is None  # the bars of several workers would overwrite each other
+        if alone and terminal is not None and terminal.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(**self._arguments)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -193,6 +194,17 @@ def test_two_builds_at_once_build_each_target_once(mini):
 def test_workers_build_the_same(mini, built_once):
     mini.built("-n", "2", "shot=mini")
     assert digests(mini) == digests(built_once[0])
+
+
+def test_progress_shows_on_a_terminal_and_only_there(mini):
+    assert "frames/s]" not in mini.built("footage", "shot=mini").err
+    terminal, inside = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "doit", "tracks", "shot=mini"]
+    subprocess.run(command, cwd=mini.root, env=environment, stdout=subprocess.DEVNULL, stderr=inside, check=True)
+    os.close(inside)
+    assert b"tracking mini" in (shown := os.read(terminal, 65536)) and b"/40 [" in shown
+    os.close(terminal)
 
 
 BAD_INPUT = {

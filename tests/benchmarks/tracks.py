@@ -52,7 +52,8 @@ def main() -> None:
     started = time.process_time()
     track_plate(decoded, Detect(min_tracks=250), Track(), Clean())
     tracking_s = time.process_time() - started
-    print(f"knob_hero: {plate.frame_count / tracking_s:.1f} frames per CPU second, {tracking_s / decoding_s:.1f} x decoding")
+    rate = plate.frame_count / tracking_s
+    print(f"knob_hero: {rate:.1f} frames per CPU second, {tracking_s / decoding_s:.1f} x the time of decoding")
 
 
 if __name__ == "__main__":
