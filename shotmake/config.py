@@ -22,7 +22,7 @@ def group(schema: type):
 @dataclass
 class Footage:
     file: str = key("")  # movie, or sequence: name.####.exr, name.%04d.exr, name.[1001-1100].exr
-    first_frame: int = key(1, low=0)  # number of a movie's first frame
+    first_frame: int = key(1, low=0, high=100_000_000)  # number of a movie's first frame
     frame_range: list[int] | None = key(None, length=2)  # inclusive, plate frame numbers; null = all
     color_space: str = key("Rec.709", choices=["Rec.709", "sRGB", "Linear", "Raw"])
     frame_rate: float | str | None = key(None, unit="frames/s")  # null = what the file says; "24000/1001" is exact
@@ -78,8 +78,8 @@ class Shot:
 class Detect:
     min_tracks: int = key(100, low=12, high=5000)  # kept up in every frame
     quality_threshold: float = key(0.01, low=1e-6, high=1.0)  # of the strongest corner's response
-    min_distance_px: float = key(12.0, unit="px", low=3.0)
-    margin_px: int = key(16, unit="px", low=0)
+    min_distance_px: float = key(12.0, unit="px", low=3.0, high=1000.0)
+    margin_px: int = key(16, unit="px", low=0, high=1000)
 
 
 @dataclass

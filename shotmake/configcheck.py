@@ -35,14 +35,19 @@ def normalise(tree: dict) -> dict:
     if isinstance(shot.get("shot"), dict):  # a shot file without `# @package _global_`
         _merge(shot, shot.pop("shot"))
     for block in MOVED_BLOCKS:
-        if isinstance(shot.get(block), dict):
-            inner = shot.pop(block)
+        if tree.get(block) is None:
+            tree[block] = {}
+        if block in shot and (shot[block] is None or isinstance(shot[block], dict)):
+            inner = shot.pop(block) or {}  # an empty block says nothing
             inner.pop("preset", None)
-            _merge(tree.setdefault(block, {}), inner)
+            if isinstance(tree[block], dict):
+                _merge(tree[block], inner)
     tracking = tree.get("tracking")
     if isinstance(tracking, dict):
         if isinstance(tracking.get("auto_detect"), dict):
-            _merge(tracking.setdefault("detect", {}), tracking.pop("auto_detect"))
+            if not isinstance(tracking.get("detect"), dict):
+                tracking["detect"] = {}
+            _merge(tracking["detect"], tracking.pop("auto_detect"))
         if isinstance(tracking.get("solve"), bool):  # `solve: true` beside a preset's block
             tracking["solve"] = {"enabled": tracking["solve"]}
     return tree
@@ -83,6 +88,7 @@ def keys(schema: type = Config, prefix: str = "") -> list[str]:
 
 
 def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
+    tree = {} if tree is None else tree  # `tracking:` with nothing below it
     if not isinstance(tree, dict):
         faults.append(Fault(prefix.rstrip("."), f"found {_show(tree)}; a block of keys is needed"))
         return schema()
@@ -175,7 +181,7 @@ def _cross_check(config: Config) -> list[Fault]:
     if span and span[0] > span[1]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
     try:
-        if shot.footage.frame_rate is not None and frame_rate_fraction(shot.footage.frame_rate) <= 0:
+        if shot.footage.frame_rate is not None and not 0 < frame_rate_fraction(shot.footage.frame_rate) <= 1000:
             raise ValueError
     except (ValueError, ZeroDivisionError):
         found = _show(shot.footage.frame_rate)
@@ -230,6 +236,8 @@ def _merge(into: dict, tree: dict) -> None:
     for name, value in tree.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             _merge(into[name], value)
+        elif value is None and isinstance(into.get(name), dict):
+            continue  # an empty block says nothing
         elif name == "solve" and isinstance(value, bool) and isinstance(into.get(name), dict):
             into[name]["enabled"] = value
         else:

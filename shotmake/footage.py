@@ -54,7 +54,7 @@ def plate_files(pattern: str, root: Path) -> list[tuple[int, str]]:
     A movie is one entry numbered 0. ShotError when nothing is there, or frames of a sequence are missing.
     """
     match = SEQUENCE.match(pattern)
-    if not match:
+    if not match or (root / pattern).is_file():  # a movie may have a # in its name
         if not (root / pattern).is_file():
             raise ShotError(f"{pattern}: no such file; needed a movie or an image sequence ({KEY})")
         return [(0, pattern)]
@@ -103,7 +103,7 @@ def probe(
     numbered = plate_files(file, root)
     files = [path for _, path in numbered]
     rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
-    if SEQUENCE.match(file):
+    if SEQUENCE.match(file) and not (root / file).is_file():
         found = _probe_sequence(files, root, on_frame)
         found["first_frame"] = numbered[0][0]
         rate = rate or Fraction(24)
@@ -199,18 +199,34 @@ def _read_image(path: Path, color_space: str) -> np.ndarray:
     if source is None:
         raise ShotError(f"{path.name}: cannot be read ({oiio.geterror().splitlines()[0]}); needed an image ({KEY})")
     try:
-        channels = source.spec().nchannels
-        pixels = source.read_image(0, 0, 0, min(channels, 3), "float")
+        spec = source.spec()
+        if abs(spec.get_float_attribute("PixelAspectRatio", 1.0) - 1) > 1e-3:
+            aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
+            raise ShotError(f"{path.name}: pixels are {aspect:g}:1, not square; unsqueeze the plate first ({KEY})")
+        pixels = source.read_image(0, 0, 0, min(spec.nchannels, 3), "float")
     finally:
         source.close()
     if pixels is None:
         raise ShotError(f"{path.name}: cannot be decoded ({source.geterror().splitlines()[0]}); restore it ({KEY})")
-    pixels = pixels.reshape(pixels.shape[0], pixels.shape[1], -1)
+    pixels = _display_window(pixels.reshape(pixels.shape[0], pixels.shape[1], -1), spec)
     rgb = np.repeat(pixels[..., :1], 3, 2) if pixels.shape[2] < 3 else pixels
     if color_space == "Linear":
         rgb = np.clip(np.nan_to_num(rgb), 0, None)
         rgb = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * np.power(rgb, 1 / 2.4) - 0.055)  # IEC 61966-2-1
     return np.ascontiguousarray((np.clip(np.nan_to_num(rgb), 0, 1) * 255 + 0.5).astype(np.uint8)[..., ::-1])
+
+
+def _display_window(pixels: np.ndarray, spec) -> np.ndarray:
+    """An EXR's data window placed in its display window: the picture everybody else sees, black where no data is."""
+    width, height = spec.full_width, spec.full_height
+    left, top = spec.x - spec.full_x, spec.y - spec.full_y
+    if (left, top, width, height) == (0, 0, pixels.shape[1], pixels.shape[0]):
+        return pixels
+    shown = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + pixels.shape[1], width), min(top + pixels.shape[0], height)
+    if x1 > x0 and y1 > y0:
+        shown[y0:y1, x0:x1] = pixels[y0 - top : y1 - top, x0 - left : x1 - left]
+    return shown
 
 
 def _probe_sequence(files: list[str], root: Path, on_frame: Callable[[int], None]) -> dict:

@@ -3,7 +3,9 @@
 A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
 """
 
+import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
@@ -24,6 +26,7 @@ NAMES = {
     "solve": "solve.json",
     "report": "report.json",
 }
+OVERRIDES = "overrides.yaml"  # what a variant was built with
 WITHOUT_CAMERA = ("preview", "report")  # what a refused shot still shows, beside its solve.json
 
 
@@ -50,7 +53,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[dict]:
         "clean": [(clean, [shot])],
         "verbosity": 2,
     }
-    if "solve" not in nodes:
+    if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # these two follow no calc_dep
         publish["task_dep"] = always + rest
         return [publish]
     verdict = {
@@ -95,13 +98,13 @@ def made_by(shot: ShotConfig) -> dict:
 
 def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
     """"" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
-    if "solve" in nodes and not nodes["solve"].targets["solve"].is_file():
-        return "never built"
+    if "solve" in nodes and nodes["solve"].why_stale():
+        return "its solve is not up to date"
     reason = refusal(nodes)
     if reason:
         return f"the solve was refused: {reason}"
     sources = deliverables(shot, nodes)
-    targets = {name: folder(shot) / name for name in sources}
+    targets = {name: folder(shot) / name for name in (*sources, *([OVERRIDES] if shot.overrides else []))}
     return why_stale(read_stamp(stamp_path(shot)), made_by(shot), sources, targets, thorough)
 
 
@@ -126,7 +129,7 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
     place.mkdir(parents=True, exist_ok=True)
     published = (read_stamp(stamp_path(shot)) or {"targets": {}})["targets"]
     sources = deliverables(shot, nodes)
-    for name in set(published) - set(sources):  # no longer part of the shot
+    for name in set(published) - set(sources) - {OVERRIDES}:  # no longer part of the shot
         _make_room(place / name, published[name], "")
     stamp = {"made_by": made_by(shot), "inputs": {}, "targets": {}}
     for name, source in sources.items():
@@ -138,8 +141,10 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
             put_in_place(part, place / name)
         stamp["inputs"][name] = stamp["targets"][name] = wanted
     if shot.overrides:
-        lines = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides))
-        write_atomically(place / "overrides.yaml", lines.encode())
+        text = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides)).encode()
+        stamp["targets"][OVERRIDES] = hashlib.sha256(text).hexdigest()
+        _make_room(place / OVERRIDES, published.get(OVERRIDES), stamp["targets"][OVERRIDES])
+        write_atomically(place / OVERRIDES, text)
     write_atomically(stamp_path(shot), json_bytes(stamp))
     return len(sources)
 
@@ -177,6 +182,5 @@ def clean(shot: ShotConfig, dryrun: bool) -> None:
                 path.unlink()
     if not dryrun and published:
         stamp_path(shot).unlink()
-        (place / "overrides.yaml").unlink(missing_ok=True)
         if not any(place.iterdir()):
             place.rmdir()

@@ -37,7 +37,7 @@ def command_line_words(arguments: list[str]) -> list[str]:
 
 
 def shot_names() -> list[str]:
-    return sorted(path.stem for path in (CONF / "shot").glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / "shot").glob("*.yaml") if not path.name.startswith("."))
 
 
 def load_shots(words: list[str]) -> list[ShotConfig]:
@@ -92,8 +92,13 @@ def _compose(name: str, overrides: tuple[str, ...]) -> dict:
     for word in overrides:
         try:
             (parsed,) = OverridesParser.create().parse_overrides([word])
-        except HydraException as error:
-            raise ShotError(f"command line: {word}: {_one_line(error)}") from error
+        except HydraException:  # not its grammar, as in file=footage/a.####.exr: take the value as it stands
+            key, value = word.split("=", 1)
+            quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+            try:
+                (parsed,) = OverridesParser.create().parse_overrides([f"{key}='{quoted}'"])
+            except HydraException as error:
+                raise ShotError(f"command line: {word}: {_one_line(error)}") from error
         if parsed.is_sweep_override():
             raise ShotError(f"command line: {word}: a sweep; run it with python dodo.py -m")
         target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
@@ -116,7 +121,7 @@ def _compose(name: str, overrides: tuple[str, ...]) -> dict:
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
         return configcheck.normalise(OmegaConf.to_container(tree, resolve=True))
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ShotError(f"conf/shot/{name}.yaml: {_one_line(error)}") from error
 
 
@@ -153,11 +158,19 @@ def _read_yaml(path: Path) -> dict:
 def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
     """Which word or file a faulty key stands in."""
     for word in overrides:
-        if word.split("=", 1)[0].lstrip("+") == key:
+        typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))
+        if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
             return "command line"
+    shot_file = CONF / "shot" / f"{name}.yaml"
+    mentioned = " ".join(overrides) + shot_file.read_text()
     presets = [path for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-    for path in [CONF / "shot" / f"{name}.yaml", *presets]:
-        tree = _read_yaml(path)
+    presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
+    presets.sort(key=lambda path: path.stem not in mentioned)
+    for path in [shot_file, *presets]:
+        try:
+            tree = _read_yaml(path)
+        except ShotError:  # not the preset in use, or it would have been told before
+            continue
         if path.parent.name in GROUPS:
             tree = {path.parent.name: tree}
         tree = configcheck.normalise(tree)
@@ -186,6 +199,12 @@ def main() -> None:
     from hydra.core.hydra_config import HydraConfig
 
     register_schema()
+    words = command_line_words(sys.argv[1:])
+    for name in [word.removeprefix("shot=") for word in words if word.startswith("shot=")]:
+        if name in shot_names():  # a preset named in the shot's own nesting, as doit takes it
+            chosen = _presets(_read_yaml(CONF / "shot" / f"{name}.yaml"))
+            given = {word.split("=", 1)[0] for word in words}
+            sys.argv += [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
     def job(_) -> None:

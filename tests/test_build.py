@@ -145,6 +145,23 @@ def test_an_edited_deliverable_is_kept(built):
     assert (chan.parent / "camera.chan.edited-1").read_text() == "the artist's own\n"
     built.built("clean", "shot=mini")
     assert published(chan.parent) == {"camera.chan.edited-1"}
+    left = [path.name for path in (built.root / ".gsd-state").rglob("mini-*") if path.is_file()]
+    assert left == []
+
+
+def test_an_edited_note_of_a_variant_is_kept_too(built):
+    built.built("shot=mini", "tracking.solve.enabled=false")
+    note = built.root / "build" / "mini@tracking.solve.enabled=false" / "overrides.yaml"
+    note.write_text("# mine\n")
+    assert built.run("verify", "shot=mini", "tracking.solve.enabled=false").code == 1
+    built.built("shot=mini", "tracking.solve.enabled=false")
+    assert note.with_name("overrides.yaml.edited-1").read_text() == "# mine\n"
+
+
+def test_info_of_a_damaged_shot_is_no_traceback(built):
+    state_file(built, "tracking/solves/mini-????????????.json").write_text("{")
+    ran = built.run("info", "publish:mini", "shot=mini")
+    assert "Traceback" not in ran.err and "run" in ran.out
 
 
 def test_forget_makes_a_task_run_again_and_info_and_list_work(built):

@@ -84,6 +84,7 @@ def test_faults_name_the_file_the_key_and_come_all_at_once(project):
         ("shot: {name: a, tracking: {preset: nope}}", "no conf/tracking/nope.yaml; there are: balanced"),
         ("shot: {name: a, footage: {file: '${nowhere}'}}", "nowhere"),
         ("tracking: {}", "shot.name: not set"),
+        ("defaults: 5", "conf/shot/bad.yaml"),
     ],
 )
 def test_broken_yaml_is_one_line(project, text, words):
@@ -99,3 +100,25 @@ def test_cfg_job_prints_the_composed_config(project):
     assert ran.code == 0, ran.err
     assert "min_tracks: 120" in ran.out and "file: footage/knob_hero.mp4" in ran.out
     assert not (project.root / "outputs").exists() and not (project.root / "multirun").exists()
+
+
+def test_empty_blocks_hidden_files_and_odd_names_are_no_trouble(project):
+    nested = "shot: {name: a, footage: {file: a.mp4}, tracking: {detect: , auto_detect: {min_tracks: 55}}}\n"
+    project.write_shot("empty", nested + "tracking:\ncomposite:\n")
+    (project.root / "conf" / "shot" / ".#empty.yaml").symlink_to("nobody@nowhere.1:2")
+    found = load(project, "empty", "shot.footage.file=footage/p.####.png")
+    assert found["faults"] == []
+    assert found["config"]["tracking"]["detect"]["min_tracks"] == 55
+    assert found["config"]["shot"]["footage"]["file"] == "footage/p.####.png"
+
+
+def test_faults_name_the_preset_in_use_and_the_command_line(project):
+    (project.root / "conf" / "tracking" / "fast.yaml").write_text("detect: {min_tracks: abc}\n")
+    (project.root / "conf" / "tracking" / "tripod.yaml").write_text("")
+    (line,) = load(project, "knob_hero", "tracking=fast")["faults"]
+    assert line.startswith("conf/tracking/fast.yaml: tracking.detect.min_tracks")
+    for word in ("shot.tracking.detect.min_tracks=abc", "tracking.detect.min_tracks.foo=5"):
+        (line,) = load(project, "knob_hero", word)["faults"]
+        assert line.startswith("command line: "), line
+    (line,) = load(project, "knob_hero", "+tracking.detct.a=3")["faults"]
+    assert "did you mean tracking.detect" in line
