@@ -7,7 +7,7 @@ frame, which is the middle of the shutter.
 World: metres, Z up, origin on the cutting mat. Pixels: origin = top-left corner of the image, pixel centres
 at +0.5. Everything is seeded. Needs only bpy, numpy and the standard library:
 
-    python render_desk_plate.py --frames-dir /tmp/desk --output-mp4 ../footage/knob_hero.mp4 \
+    python render_desk_plate.py --frames-dir ~/desk_frames --output-mp4 ../footage/knob_hero.mp4 \
         --output-truth ../tests/data/knob_hero.truth.json
 """
 
