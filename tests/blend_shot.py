@@ -37,10 +37,6 @@ class BlendShot:
     poses: np.ndarray
     points: np.ndarray
 
-    @property
-    def plate_file(self) -> Path:
-        return self.root / self.sheet["plate"]["file"]
-
     def expected_px(self, frame: int) -> np.ndarray:
         """Where our own distorted projection puts all points."""
         return project(self.points, self.poses[FRAMES.index(frame)], LENS)[0]
