@@ -37,7 +37,7 @@ DOIT_CONFIG = {
     "default_tasks": ["publish"],
     "reporter": ShotReporter,
     "continue": True,  # what does not depend on a failed task is built
-    "dep_file": ".gsd-state/doit.sqlite",  # a disposable cache: the stamps decide
+    "dep_file": ":memory:",  # doit keeps no records: the stamps decide
     "backend": "sqlite3",
 }
 

@@ -16,6 +16,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.workers import die_with_parent
 
 VERSION = "4.5"  # LTS; its wheels are for Python 3.11
 PYTHON = (3, 11)
@@ -120,9 +121,8 @@ def run_script(script: str, arguments: list[str], executable: str | None) -> str
     words = command(executable)
     if len(words) > 1:
         arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
-    done = subprocess.run(
-        [*words, str(ROOT / "blender_scripts" / script), *arguments], capture_output=True, text=True, cwd=ROOT
-    )
+    command_line = [*words, str(ROOT / "blender_scripts" / script), *arguments]
+    done = subprocess.run(command_line, capture_output=True, text=True, cwd=ROOT, preexec_fn=die_with_parent)
     if done.returncode:
         refusals = [line for line in done.stderr.splitlines() if line.startswith(f"{script}: ")]
         if refusals:

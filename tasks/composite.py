@@ -29,6 +29,7 @@ COMPOSITE = Stage(
     version=1,
     targets={"blend": "composites/{id}.blend"},
     reads=("scene", "redistort", "tracks", "points"),
+    by_path=("redistort",),
     settings=settings,
     wanted=has_camera,
     after=("blender",),

@@ -1,20 +1,19 @@
 """Content digests of files, remembered by their stat so that a 4 GB plate is read once.
 
-The memory is a disposable cache, as git's index is: (mtime, ctime, size, inode) unchanged = content unchanged.
+As in git's index: (mtime, ctime, size, inode) unchanged = content unchanged.
 """
 
 import hashlib
 import os
-import sqlite3
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from tasks import ROOT, STATE
+from tasks import ROOT, cache
 
 # A file written in the same clock tick as its stat could change again unseen: such a stat is not trusted yet.
+# Only ctime tells, since anybody may set mtime.
 CLOCK_TICK_NS = 50_000_000
-
-_connections: dict[int, sqlite3.Connection] = {}
 
 
 def digest(path: Path, remembered: bool = True) -> str:
@@ -22,9 +21,9 @@ def digest(path: Path, remembered: bool = True) -> str:
     name = os.path.relpath(path, ROOT)
     seen = signature(path)
     if remembered:
-        row = _cache().execute("select signature, digest from digests where path = ?", (name,)).fetchone()
-        if row and row[0] == seen:
-            return row[1]
+        known, _, found = (cache.get("digest", name) or "").rpartition(" ")
+        if known == seen:
+            return found
     while True:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -32,24 +31,24 @@ def digest(path: Path, remembered: bool = True) -> str:
         if again == seen:
             break
         seen = again  # written to while it was read
-    if time.time_ns() - max(os.stat(path).st_mtime_ns, os.stat(path).st_ctime_ns) > CLOCK_TICK_NS:
-        with _cache() as cache:
-            cache.execute("insert or replace into digests values (?, ?, ?)", (name, seen, found))
+    if settled(path):
+        cache.put("digest", name, f"{seen} {found}")
     return found
 
 
-def signature(path: Path) -> str:
+def signature(path: Path | str) -> str:
     """What stat says of a file's content: equal signatures mean equal bytes."""
     stat = os.stat(path)
     return f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}"
 
 
-def _cache() -> sqlite3.Connection:
-    process = os.getpid()  # a connection must not be used across a fork
-    if process not in _connections:
-        STATE.mkdir(exist_ok=True)
-        connection = sqlite3.connect(STATE / "digests.sqlite", timeout=60, check_same_thread=False)
-        connection.execute("pragma journal_mode=WAL")
-        connection.execute("create table if not exists digests (path text primary key, signature text, digest text)")
-        _connections[process] = connection
-    return _connections[process]
+def settled(path: Path | str) -> bool:
+    """Whether a change from now on would show in the file's stat."""
+    return time.time_ns() - os.stat(path).st_ctime_ns > CLOCK_TICK_NS
+
+
+def wait_until_settled(paths: Iterable[Path]) -> None:
+    """At most one clock tick, and only after files that were written this instant."""
+    for path in paths:
+        while not settled(path) and time.time_ns() >= os.stat(path).st_ctime_ns:
+            time.sleep(CLOCK_TICK_NS / 4e9)

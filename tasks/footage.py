@@ -18,7 +18,7 @@ def settings(config: Config) -> dict:
 
 def plate_inputs(config: Config) -> dict[str, Path]:
     """The plate's files, for every stage that decodes it."""
-    from shotmake.footage import plate_files
+    from shotmake.plate_files import plate_files
 
     return {f"plate {number}": ROOT / path for number, path in plate_files(config.shot.footage.file, ROOT)}
 

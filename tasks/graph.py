@@ -8,7 +8,7 @@ from pathlib import Path
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
-from tasks import STATE, blender, publish, shots, verify
+from tasks import blender, locks, publish, shots, verify, workers
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, nodes
 
@@ -17,11 +17,14 @@ class Graph:
     """The shots of this command line and their stages. Nothing is read before a task is asked for."""
 
     def __init__(self, *stages: Stage):
-        STATE.mkdir(exist_ok=True)  # doit opens its cache there before it asks for tasks
+        workers.end_cleanly()
         self._stages = stages
         self._load = cache(self._load_once)
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
+        locks.announce_build()
+        if workers.jobs(sys.argv) > 1:
+            workers.watch_workers()
         found = shots.load_shots(shots.command_line_words(sys.argv[1:]))
         if not any(shot.config for shot in found):  # nothing to build: say why, before any task
             for shot in found:

@@ -4,18 +4,22 @@ A published file that somebody edited is never overwritten: it is moved to <name
 """
 
 import hashlib
+import os
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.digests import digest
+from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
-from tasks.stage import Node
-from tasks.stamp import json_bytes, part_path, put_in_place, read_stamp, why_stale, write_atomically
+from tasks.stage import Node, disk_fault
+from tasks.stamp import part_path, put_in_place, read_stamp, remove_parts, why_stale, write_atomically, write_stamp
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -27,6 +31,7 @@ NAMES = {
     "report": "report.json",
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
+REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
 WITHOUT_CAMERA = ("preview", "report")  # what a refused shot still shows, beside its solve.json
 
 
@@ -92,8 +97,9 @@ def stamp_path(shot: ShotConfig) -> Path:
     return folder(shot) / ".published.json"
 
 
-def made_by(shot: ShotConfig) -> dict:
-    return {"stage": "publish", "overrides": sorted(shot.overrides)}
+def made_by(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+    keys = {name: node.key for name, node in nodes.items()}
+    return {"stage": "publish", "shot": shot.name, "overrides": sorted(shot.overrides), "keys": keys}
 
 
 def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
@@ -105,18 +111,22 @@ def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = F
         return f"the solve was refused: {reason}"
     sources = deliverables(shot, nodes)
     targets = {name: folder(shot) / name for name in (*sources, *([OVERRIDES] if shot.overrides else []))}
-    return why_stale(read_stamp(stamp_path(shot)), made_by(shot), sources, targets, thorough)
+    return why_stale(read_stamp(stamp_path(shot)), made_by(shot, nodes), sources, targets, thorough)
 
 
 def publish_shot(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
     task = f"publish:{nodes['footage'].shot}"
-    try:
-        count = _publish(shot, nodes)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        return TaskFailed(f"{task}: cannot write {error.filename}: {error.strerror}")
     place = folder(shot).relative_to(ROOT)
+    try:
+        with locked(f"publish-{place.name}", task):
+            count = _publish(shot, nodes)
+    except ShotError as error:
+        return TaskFailed(f"{task}: {error}")
+    except OSError as error:
+        line = disk_fault(error, folder(shot))
+        if not line:
+            raise
+        return TaskFailed(f"{task}: {line}")
     reason = refusal(nodes)
     if reason:
         return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")
@@ -125,39 +135,53 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
 
 
 def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
+    assert shot.config is not None
     place = folder(shot)
     place.mkdir(parents=True, exist_ok=True)
-    published = (read_stamp(stamp_path(shot)) or {"targets": {}})["targets"]
     sources = deliverables(shot, nodes)
-    for name in set(published) - set(sources) - {OVERRIDES}:  # no longer part of the shot
-        _make_room(place / name, published[name], "")
-    stamp = {"made_by": made_by(shot), "inputs": {}, "targets": {}}
-    for name, source in sources.items():
-        wanted = digest(source)
-        _make_room(place / name, published.get(name), wanted)
-        if not (place / name).exists():
-            part = part_path(place / name)
-            shutil.copyfile(source, part)
-            put_in_place(part, place / name)
-        stamp["inputs"][name] = stamp["targets"][name] = wanted
+    wanted = {name: digest(source) for name, source in sources.items()}
+    note = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides)).encode()
     if shot.overrides:
-        text = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides)).encode()
-        stamp["targets"][OVERRIDES] = hashlib.sha256(text).hexdigest()
-        _make_room(place / OVERRIDES, published.get(OVERRIDES), stamp["targets"][OVERRIDES])
-        write_atomically(place / OVERRIDES, text)
-    write_atomically(stamp_path(shot), json_bytes(stamp))
+        wanted[OVERRIDES] = hashlib.sha256(note).hexdigest()
+
+    before = read_stamp(stamp_path(shot)) or {"targets": {}}
+    ours = {name: {found, *before.get("placed", {}).get(name, [])} for name, found in before["targets"].items()}
+    for name, found in wanted.items():
+        ours.setdefault(name, set()).add(found)
+    # Killed between two files, the next publish must know this one's from an artist's.
+    placed = {name: sorted(known) for name, known in ours.items()}
+    write_stamp(stamp_path(shot), {"stage": "publish"}, {}, {**before["targets"], **wanted}, {}, placed=placed)
+
+    for name, known in ours.items():
+        keep_if_edited(place / name, known)
+        if name not in wanted:  # no longer part of the shot
+            (place / name).unlink(missing_ok=True)
+        elif name == OVERRIDES:
+            write_atomically(place / name, note)
+        elif not (place / name).is_file() or digest(place / name) != wanted[name]:
+            _copy(sources[name], place / name, wanted[name])
+    # The config and the places are for plan and gc: what changed since, and what the copies still refer to.
+    state = {name: os.path.relpath(node.stamp_path, ROOT) for name, node in nodes.items()}
+    inputs = {name: wanted[name] for name in sources}
+    write_stamp(stamp_path(shot), made_by(shot, nodes), inputs, wanted, {}, config=asdict(shot.config), state=state)
     return len(sources)
 
 
-def _make_room(path: Path, published: str | None, wanted: str) -> None:
-    """Take the old copy out of the way; what is not as we published it is somebody's work and is kept."""
-    if not path.exists():
-        return
-    found = digest(path)
-    if found == wanted:
-        return
-    if found == published:
-        path.unlink()
+def _copy(source: Path, path: Path, wanted: str) -> None:
+    remove_parts(path)
+    part = part_path(path)
+    try:
+        shutil.copyfile(source, part)
+        if digest(part) != wanted:
+            raise ShotError(f"{source.name} changed while it was being copied; run doit again")
+        put_in_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def keep_if_edited(path: Path, ours: set[str]) -> None:
+    """What is not as we published it is somebody's work: it is moved aside."""
+    if not path.exists() or (path.is_file() and digest(path) in ours):
         return
     number = 1
     while (kept := path.with_name(f"{path.name}.edited-{number}")).exists():
@@ -181,6 +205,7 @@ def clean(shot: ShotConfig, dryrun: bool) -> None:
             if not dryrun:
                 path.unlink()
     if not dryrun and published:
-        stamp_path(shot).unlink()
+        for name in (*REPORTS, stamp_path(shot).name):
+            (place / name).unlink(missing_ok=True)
         if not any(place.iterdir()):
             place.rmdir()

@@ -5,19 +5,24 @@ typed on the command line are set, and shotmake.config checks the result against
 """
 
 import difflib
+import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from shotmake import configcheck
 from shotmake.config import Config
 from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, composed
+from tasks.composed import CONF
 
-CONF = ROOT / "conf"
+OWN_WORDS = ("force", "delete")  # of our tasks, as in `doit gc force=true`: no config keys
+MANY = 8  # from here on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
 
 
@@ -33,7 +38,14 @@ class ShotConfig:
 
 def command_line_words(arguments: list[str]) -> list[str]:
     """The `key=value` words, as doit itself picks them out, before or after the command."""
-    return [word for word in arguments if "=" in word and not word.startswith("-")]
+    words = (word for word in arguments if "=" in word and not word.startswith("-"))
+    return [word for word in words if word.split("=", 1)[0] not in OWN_WORDS]
+
+
+def own_word(name: str, arguments: list[str]) -> str:
+    """The value of one of OWN_WORDS, "" when it was not typed."""
+    values = [word.split("=", 1)[1] for word in arguments if word.startswith(f"{name}=")]
+    return values[-1] if values else ""
 
 
 def shot_names() -> list[str]:
@@ -45,7 +57,27 @@ def load_shots(words: list[str]) -> list[ShotConfig]:
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
     overrides = tuple(word for word in words if not word.startswith("shot="))
     names = asked[-1].split(",") if asked else shot_names()
-    return _without_twins([load_shot(name, overrides) for name in dict.fromkeys(names)])
+    return _without_twins(_load_each(list(dict.fromkeys(names)), overrides))
+
+
+def _load_each(names: list[str], overrides: tuple[str, ...]) -> list[ShotConfig]:
+    """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
+    there = set(shot_names())
+    found = {name: composed.remembered(name, overrides) for name in names if name in there}
+    new = [name for name in names if found.get(name) is None]
+    load = partial(load_shot, overrides=overrides)
+    if len(new) < MANY:
+        loaded = dict(zip(new, map(load, new), strict=True))
+    else:
+        from tqdm import tqdm
+
+        bar = tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None)
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool, bar:
+            loaded = {}
+            for name, shot in zip(new, pool.map(load, new, chunksize=4), strict=True):
+                loaded[name] = shot
+                bar.update()
+    return [loaded.get(name) or ShotConfig(name, overrides, found[name]) for name in names]
 
 
 def _without_twins(found: list[ShotConfig]) -> list[ShotConfig]:
@@ -67,9 +99,14 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         close = difflib.get_close_matches(name, shot_names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(shot_names()) or 'none'}"
         return ShotConfig(name, overrides, None, (f"shot={name}: no conf/shot/{name}.yaml; {hint}",))
+    known = composed.remembered(name, overrides)
+    if known is not None:
+        return ShotConfig(name, overrides, known)
     try:
-        tree = _compose(name, overrides)
-        return ShotConfig(name, overrides, configcheck.load(tree))
+        environment: dict[str, str | None] = {}
+        config = configcheck.load(compose_shot(name, overrides, environment))
+        composed.remember(name, overrides, config, environment)
+        return ShotConfig(name, overrides, config)
     except ConfigFaults as problem:
         lines = (f"{_where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
         return ShotConfig(name, overrides, None, tuple(lines))
@@ -77,8 +114,11 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         return ShotConfig(name, overrides, None, error.faults)
 
 
-def _compose(name: str, overrides: tuple[str, ...]) -> dict:
-    """The composed tree in the schema's nesting, overrides applied, interpolations resolved."""
+def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, str | None]) -> dict:
+    """The composed tree in the schema's nesting, overrides applied, interpolations resolved, by Hydra.
+
+    Fills `environment` with the variables that were read.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -87,6 +127,7 @@ def _compose(name: str, overrides: tuple[str, ...]) -> dict:
     from yaml import YAMLError
 
     register_schema()
+    _record_environment(environment)
     shot_file = _read_yaml(CONF / "shot" / f"{name}.yaml")
     groups, values = [], []
     for word in overrides:
@@ -123,6 +164,18 @@ def _compose(name: str, overrides: tuple[str, ...]) -> dict:
         return configcheck.normalise(OmegaConf.to_container(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ShotError(f"conf/shot/{name}.yaml: {_one_line(error)}") from error
+
+
+def _record_environment(read: dict[str, str | None]) -> None:
+    """`${oc.env:NAME}` as OmegaConf has it, noting what was read."""
+    from omegaconf import OmegaConf
+    from omegaconf.resolvers import oc
+
+    def resolve(name: str, *default):
+        read[name] = os.environ.get(name)
+        return oc.env(name, *default)
+
+    OmegaConf.register_new_resolver("oc.env", resolve, replace=True)
 
 
 def register_schema() -> None:

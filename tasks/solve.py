@@ -15,6 +15,7 @@ from tasks.stamp import json_bytes
 
 def settings(config: Config) -> dict:
     return {
+        "shot": config.shot.name,  # solve.json names it
         "camera": asdict(config.shot.camera),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
@@ -48,7 +49,7 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    values = {name: value for name, value in job.settings.items() if name not in ("camera", "frame_range")}
+    values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
     if "camera" in job.inputs:
@@ -63,7 +64,7 @@ def build(job: Job) -> str:
                 schema.Solve(**values),
                 on_step=bar.say,
             )
-    record = {**solution.record, "shot": job.shot}
+    record = {**solution.record, "shot": job.settings["shot"]}
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":

@@ -4,13 +4,13 @@ A stage reads inputs, calls one pure function with its own slice of the config, 
 What is hashed into the key is exactly what the function is given.
 """
 
-import contextlib
-import fcntl
+import errno
 import multiprocessing
 import os
+import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,18 +19,36 @@ from doit.exceptions import TaskFailed
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from tasks import ROOT, STATE
-from tasks.digests import digest, signature
-from tasks.stamp import json_bytes, part_path, put_in_place, read_stamp, short_hash, why_stale, write_atomically
+from tasks.digests import digest, signature, wait_until_settled
+from tasks.locks import locked
+from tasks.stamp import (
+    equal_result,
+    identity,
+    part_path,
+    put_in_place,
+    read_stamp,
+    remove_parts,
+    short_hash,
+    why_damaged,
+    why_stale,
+    write_stamp,
+)
+from tasks.workers import die_with_parent, place_to_build
+
+# Not a fault of ours: no space, no permission, a read-only or failing disk.
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 
 
 @dataclass(frozen=True)
 class Job:
     """What a stage's build gets: its settings, files to read, files to write (not yet under their names)."""
 
-    shot: str
+    shot: str  # for what it says on the way; a result that holds the name has it in its settings
     settings: dict
     inputs: dict[str, Path]
+    digests: dict[str, str]  # of the inputs
     targets: dict[str, Path]
+    kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
 
     def progress(self, total: int | None, label: str, unit: str = "frames") -> "Progress":
         return Progress(total, f"   {label} {self.shot}", unit)
@@ -48,6 +66,8 @@ class Stage:
     reads: tuple[str, ...] | Callable[[Config], tuple[str, ...]] = ()  # names of earlier stages' targets
     files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
     wanted: Callable[[Config], bool] = lambda config: True
+    by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
+    pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
     after: tuple[str, ...] = ()  # tasks that make its tools
 
 
@@ -69,6 +89,10 @@ class Node:
         return f"{self.stage.name}:{self.shot}"
 
     @property
+    def is_pinned(self) -> bool:
+        return self.stage.pinned(self.config) is not None
+
+    @property
     def stamp_path(self) -> Path:
         first = next(iter(self.targets.values()))
         return first.with_name(f"{first.name}.stamp.json")
@@ -81,13 +105,23 @@ class Node:
         """Every file it reads; ShotError when an outside file is not there."""
         return {**self.reads, **self.stage.files(self.config)}
 
+    def identity(self, digests: dict[str, str]) -> str:
+        """Of the result it makes from inputs with these digests."""
+        places = {name: os.path.relpath(self.reads[name], ROOT) for name in self.stage.by_path if name in self.reads}
+        return identity(self.made_by, digests, places)
+
     def why_stale(self, thorough: bool = False) -> str:
         """"" when up to date, else the reason."""
+        stamp = read_stamp(self.stamp_path)
+        if self.is_pinned:  # only that it is there, as it was approved
+            if stamp is None:
+                return f"tracking.{self.stage.name}.pin: found no {os.path.relpath(self.stamp_path, ROOT)}"
+            return why_damaged(stamp, self.targets, thorough)
         try:
             inputs = self.inputs()
         except ShotError as error:
             return error.faults[0]
-        return why_stale(read_stamp(self.stamp_path), self.made_by, inputs, self.targets, thorough)
+        return why_stale(stamp, self.made_by, inputs, self.targets, thorough)
 
 
 def nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
@@ -98,10 +132,11 @@ def nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
         if not stage.wanted(config):
             continue
         names = stage.reads(config) if callable(stage.reads) else stage.reads
-        sources = [name for name in names if name in maker]
+        pin = stage.pinned(config)
+        sources = [name for name in names if name in maker] if pin is None else []
         needs = tuple({maker[name].stage.name: maker[name] for name in sources}.values())
         settings = stage.settings(config)
-        key = short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
+        key = pin or short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
         targets = {
             name: STATE / pattern.format(id=f"{config.shot.name}-{key}") for name, pattern in stage.targets.items()
         }
@@ -128,67 +163,125 @@ def doit_task(node: Node) -> dict:
 
 def build(node: Node) -> TaskFailed | None:
     """Build one node under its lock. A user's fault becomes a failed task with one line a fault."""
+    if multiprocessing.parent_process() is not None:
+        die_with_parent()
     try:
-        with locked(node):
+        with locked(f"{node.stage.name}-{node.shot}-{node.key}", node.task_name):
             reason = node.why_stale()
-            if reason:  # else another process built it while we waited
-                _build(node)
+            if reason and node.is_pinned:
+                raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
+            if reason and not _adopt(node):  # "": another process built it while we waited
+                with place_to_build():
+                    _build(node)
     except ShotError as error:
         return TaskFailed("\n".join(f"{node.task_name}: {fault}" for fault in error.faults))
     except OSError as error:
-        if error.filename is None:
+        line = disk_fault(error, node.stamp_path.parent)
+        if not line:
             raise
-        return TaskFailed(f"{node.task_name}: cannot write or read {error.filename}: {error.strerror}")
+        return TaskFailed(f"{node.task_name}: {line}")
     return None
+
+
+def disk_fault(error: OSError, folder: Path) -> str:
+    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
+    if error.filename is None and error.errno not in DISK_FAULTS:
+        return ""
+    place = Path(os.fsdecode(error.filename or folder))
+    place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
+    return f"cannot write or read {place}: {error.strerror}"
 
 
 def _build(node: Node) -> None:
     started = time.time()
     inputs = node.inputs()
+    wait_until_settled(inputs.values())
     before = {name: signature(path) for name, path in inputs.items()}
     digests = {name: digest(path) for name, path in inputs.items()}
     parts = {name: part_path(path) for name, path in node.targets.items()}
-    for part in parts.values():
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)
+    for path in node.targets.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_parts(path)
+    job = Job(node.shot, node.settings, inputs, digests, parts)
     try:
-        line = node.stage.build(Job(node.shot, node.settings, inputs, parts))
+        line = node.stage.build(job)
+        if node.inputs() != inputs:
+            raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
         changed = [name for name, path in inputs.items() if signature(path) != before[name]]
         if changed:
             raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
         made = {name: digest(part) for name, part in parts.items()}
-        for name, part in parts.items():
-            put_in_place(part, node.targets[name])
+        _put_in_place(node, parts)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
     seconds = time.time() - started
-    stamp = {"made_by": node.made_by, "inputs": digests, "targets": made, "timing": {"seconds": round(seconds, 3)}}
-    write_atomically(node.stamp_path, json_bytes(stamp))
+    kept = {os.path.relpath(path, ROOT): digest(path) for path in job.kept}
+    timing = {"seconds": round(seconds, 3)}
+    write_stamp(node.stamp_path, node.made_by, digests, made, kept, identity=node.identity(digests), timing=timing)
     print(f"   {line} ({seconds:.1f} s)")
+
+
+def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
+    # The old stamp goes first: killed between two targets, there is no record that half fits.
+    node.stamp_path.unlink(missing_ok=True)
+    for name, part in parts.items():
+        put_in_place(part, node.targets[name])
+
+
+def adoptable(node: Node) -> tuple[Path, dict] | None:
+    """The stamp, undamaged, of a result that equals what this node would make; None when there is none."""
+    inputs = node.inputs()
+    if not all(path.is_file() for path in inputs.values()):
+        return None
+    stamp_path = equal_result(node.identity({name: digest(path) for name, path in inputs.items()}))
+    stamp = read_stamp(stamp_path) if stamp_path else None
+    if stamp_path is None or stamp is None or stamp["made_by"] != node.made_by:
+        return None
+    return (stamp_path, stamp) if not why_damaged(stamp, _targets_beside(stamp_path, node)) else None
+
+
+def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
+    """Where the targets of another node of the same stage lie, told by its stamp's place."""
+    pattern = next(iter(node.stage.targets.values()))
+    head, tail = (str(STATE / pattern) + ".stamp.json").split("{id}")
+    found = str(stamp_path).removeprefix(head).removesuffix(tail)
+    return {name: STATE / path.format(id=found) for name, path in node.stage.targets.items()}
+
+
+def _adopt(node: Node) -> bool:
+    """Take over an equal result made under another key, if there is one. A copy: damage to one is not the other's."""
+    found = adoptable(node)
+    if found is None:
+        return False
+    stamp_path, stamp = found
+    parts = {name: part_path(path) for name, path in node.targets.items()}
+    try:
+        for name, source in _targets_beside(stamp_path, node).items():
+            node.targets[name].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, parts[name])
+            if digest(parts[name]) != stamp["targets"].get(name):
+                return False  # it changed under our hands
+        _put_in_place(node, parts)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    origin = os.path.relpath(stamp_path, ROOT).removesuffix(".stamp.json")
+    write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
+    print(f"   the same as {origin}")
+    return True
 
 
 def clean(node: Node, dryrun: bool) -> None:
     """`doit clean`: remove this node's targets and its stamp."""
-    for path in [node.stamp_path, *node.targets.values()]:
+    if node.is_pinned:
+        return  # somebody approved it
+    kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
+    for path in [node.stamp_path, *node.targets.values(), *(ROOT / name for name in kept)]:
         if path.exists():
             print(f"{node.task_name} - removing {os.path.relpath(path, ROOT)}")
             if not dryrun:
                 path.unlink()
-
-
-@contextlib.contextmanager
-def locked(node: Node) -> Iterator[None]:
-    """One process builds a target; others wait and say for what. The lock dies with its owner."""
-    folder = STATE / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{node.stage.name}-{node.shot}-{node.key}", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"   waiting for another process to build {node.task_name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class Progress:

@@ -3,10 +3,15 @@
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
+from tasks import ROOT, STATE, cache
 from tasks.digests import digest
+
+
+SCANNED = "every stamp"  # the cache's row that says it knows them all
 
 
 def canonical(tree: Any) -> str:
@@ -24,21 +29,45 @@ def read_stamp(path: Path) -> dict | None:
         stamp = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return stamp if isinstance(stamp, dict) and {"made_by", "inputs", "targets"} <= set(stamp) else None
+    if not isinstance(stamp, dict):
+        return None
+    tables = [stamp.setdefault("kept", {}), *(stamp.get(name) for name in ("made_by", "inputs", "targets"))]
+    return stamp if all(isinstance(table, dict) for table in tables) else None
+
+
+def write_stamp(
+    path: Path, made_by: dict, inputs: dict[str, str], targets: dict[str, str], kept: dict[str, str], **more: Any
+) -> None:
+    """inputs, targets: name -> digest; kept: other files of the result, path in the show -> digest.
+
+    more: identity and timing, and where an adopted result comes from.
+    """
+    stamp = {"made_by": made_by, "inputs": inputs, "targets": targets, "kept": kept, **more}
+    write_atomically(path, json_bytes(stamp))
+    if "identity" in more:
+        cache.put("result", more["identity"], os.path.relpath(path, ROOT))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """The file appears under its name only when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_path(path)
-    with open(part, "wb") as file:
-        file.write(data)
-    put_in_place(part, path)
+    try:
+        part.write_bytes(data)
+        put_in_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def part_path(path: Path) -> Path:
-    """Where a target is written before it is complete: same folder, same suffix, a hidden name."""
-    return path.with_name(f".part-{path.name}")
+    """Where a target is written before it is complete: same folder, same suffix, a hidden name of its own."""
+    return path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
+
+
+def remove_parts(path: Path) -> None:
+    """What killed builds left of this target; the caller holds its lock."""
+    for part in path.parent.glob(f".part-????????-{path.name}"):
+        part.unlink(missing_ok=True)
 
 
 def put_in_place(part: Path, path: Path) -> None:
@@ -71,10 +100,38 @@ def why_stale(
         return "its settings or its stage's version changed"
     if set(stamp["inputs"]) != set(inputs):
         return "it reads other files now"
-    for kind, paths, known in (("input", inputs, stamp["inputs"]), ("target", targets, stamp["targets"])):
-        for name, path in paths.items():
-            if not path.is_file():
-                return f"{kind} {name} is missing ({path.name})"
-            if digest(path, remembered=not thorough) != known.get(name):
-                return f"{kind} {name} changed ({path.name})"
+    return why_different("input", stamp["inputs"], inputs, thorough) or why_damaged(stamp, targets, thorough)
+
+
+def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -> str:
+    """"" when all that was made is there, as it was made."""
+    kept = {name: ROOT / name for name in stamp["kept"]}
+    reason = why_different("target", stamp["targets"], targets, thorough)
+    return reason or why_different("target", stamp["kept"], kept, thorough)
+
+
+def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thorough: bool) -> str:
+    for name, path in paths.items():
+        if not path.is_file():
+            return f"{kind} {name} is missing ({path.name})"
+        if digest(path, remembered=not thorough) != known.get(name):
+            return f"{kind} {name} changed ({path.name})"
     return ""
+
+
+def identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> str:
+    """Equal for results that must be equal: same stage, version, settings and input contents.
+
+    by_path: the places of inputs that a target refers to by path.
+    """
+    return hashlib.sha256(canonical([made_by, inputs, by_path]).encode()).hexdigest()
+
+
+def equal_result(found: str) -> Path | None:
+    """The stamp of a result with this identity, if one was ever made here."""
+    if cache.get("result", SCANNED) is None:  # a new cache: the stamps know
+        stamps = ((path, read_stamp(path)) for path in sorted(STATE.rglob("*.stamp.json")))
+        known = [(stamp["identity"], os.path.relpath(path, ROOT)) for path, stamp in stamps if stamp and "identity" in stamp]
+        cache.put_all("result", [*known, (SCANNED, "")])
+    name = cache.get("result", found)
+    return ROOT / name if name and (ROOT / name).is_file() else None

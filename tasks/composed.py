@@ -1,0 +1,104 @@
+"""Composed configs, remembered: Hydra is asked again only when something it read has changed.
+
+A remembered config holds for the *contents* of every conf file (of shot files: those it could have read), the
+source of the schema, of the composing and of Hydra, the overrides, and the environment values it read.
+"""
+
+import importlib.util
+import json
+import os
+import re
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache as once
+from pathlib import Path
+from typing import get_type_hints
+
+from shotmake import config as schema
+from shotmake import configcheck
+from shotmake.config import Config
+from tasks import ROOT, cache
+from tasks.digests import digest
+from tasks.stamp import canonical, short_hash
+
+CONF = ROOT / "conf"
+SHOTS = CONF / "shot"
+# What these give is not in any file: such a config is composed every time.
+NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
+
+
+def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
+    """The config of this shot as Hydra would compose it now, or None when it has to be asked."""
+    text = cache.get("config", canonical([name, overrides]))
+    if text is None:
+        return None
+    known = json.loads(text)
+    if known["shared"] != shared_sources() or known["shots"] != _shot_sources(name, known["alone"]):
+        return None
+    if any(os.environ.get(variable) != value for variable, value in known["environment"].items()):
+        return None
+    return _config(Config, known["config"])
+
+
+def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
+    """environment: the variables its interpolations read, with their values."""
+    texts = [*overrides, (SHOTS / f"{name}.yaml").read_text(), *(path.read_text() for path in _shared_files())]
+    if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
+        return
+    alone = not _names_other_shots(name)
+    known = {
+        "shared": shared_sources(),
+        "shots": _shot_sources(name, alone),
+        "alone": alone,
+        "environment": environment,
+        "config": asdict(config),
+    }
+    cache.put("config", canonical([name, overrides]), json.dumps(known))
+
+
+@once
+def shared_sources() -> str:
+    """Of all that every shot is composed from."""
+    code = [Path(schema.__file__), Path(configcheck.__file__), ROOT / "tasks" / "shots.py", Path(__file__)]
+    for package, file in (("hydra", "__init__.py"), ("omegaconf", "version.py")):  # their versions stand there
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.origin is not None
+        code.append(Path(spec.origin).with_name(file))
+    conf = {str(path.relative_to(CONF)): digest(path) for path in _shared_files()}
+    return short_hash([conf, [digest(path) for path in code]])
+
+
+def _shared_files() -> list[Path]:
+    found = (path for path in sorted(CONF.rglob("*")) if path.suffix in (".yaml", ".yml") and path.is_file())
+    return [path for path in found if path.parent != SHOTS]
+
+
+def _shot_sources(name: str, alone: bool) -> str:
+    """Of its own file or, when it may read others', of all of them."""
+    paths = [SHOTS / f"{name}.yaml"] if alone else [path for path in sorted(SHOTS.glob("*.yaml")) if path.is_file()]
+    return short_hash({path.name: digest(path) for path in paths})
+
+
+def _names_other_shots(name: str) -> bool:
+    """Whether its defaults list, or a preset, could pull in another file of conf/shot/."""
+    import yaml
+
+    if any("/shot" in path.read_text() for path in _shared_files()):
+        return True
+    tree = yaml.safe_load((SHOTS / f"{name}.yaml").read_text())
+    for entry in tree.get("defaults") or []:
+        group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
+        group = re.sub(r"^(override|optional)\s+", "", str(group))
+        if group != "_self_" and not re.match(r"/(?!shot\b)", group):
+            return True
+    return False
+
+
+def _config(cls: type, tree: dict):
+    """The dataclass of a tree that was one before: nothing to check."""
+    return cls(**{name: _config(block, tree[name]) if block else tree[name] for name, block in _blocks(cls)})
+
+
+@once
+def _blocks(cls: type) -> list[tuple[str, type | None]]:
+    hints = get_type_hints(cls)
+    return [(item.name, hints[item.name] if is_dataclass(hints[item.name]) else None) for item in fields(cls)]

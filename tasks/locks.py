@@ -1,0 +1,190 @@
+"""Who builds what: one process a target, on one machine or on several that share the folder.
+
+On one machine flock decides; the kernel drops it with its owner, however that dies. Between machines, where
+flock may mean nothing, a lease file decides: its owner touches it every few seconds, and one that stands still
+is taken over. Should two machines ever build the same target all the same, nothing is damaged: targets are put
+in place whole, and a stamp that does not fit its targets means "build it again".
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from tasks import STATE
+
+FOLDER = STATE / "locks"
+HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
+LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
+NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
+
+
+@contextlib.contextmanager
+def locked(name: str, what: str) -> Iterator[None]:
+    """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / name
+    with _flock(path, what):
+        lease = path.with_name(f"{name}.lease")
+        _take_lease(lease, what)
+        beating = threading.Event()
+        beat = threading.Thread(target=_beat, args=(lease, beating), daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            beating.set()
+            beat.join()
+            lease.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _flock(path: Path, what: str) -> Iterator[None]:
+    said = False
+    while True:
+        file = open(path, "a+")
+        try:
+            if not _try_flock(file, fcntl.LOCK_EX):
+                if not said:
+                    print(f"   waiting for {_owner(path.with_name(f'{path.name}.lease'))} to build {what}", flush=True)
+                    said = True
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _same_file(file, path):
+                break
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its owner removed it when done: take the new one
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _try_flock(file: IO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS_HERE:
+            raise
+    return True
+
+
+def _same_file(file: IO, path: Path) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_ino == os.stat(path).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _take_lease(lease: Path, what: str) -> None:
+    """Ours when this returns. A lease of our own host is a dead one's, since we hold the flock."""
+    mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
+    mine.write_text(json.dumps({"host": HOST, "pid": os.getpid()}))
+    seen, since, said = "", time.monotonic(), False
+    try:
+        while True:
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, lease)  # fails when there is one, on network folders too
+                return
+            found = _read(lease)
+            if found is None:
+                continue  # its owner has just let go
+            content, now = found
+            if now != seen:
+                seen, since = now, time.monotonic()
+            if f'"host": {json.dumps(HOST)}' in content or time.monotonic() - since > LEASE_S:
+                _remove_dead(lease, now)
+                continue
+            if not said:
+                print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
+                said = True
+            time.sleep(min(1.0, LEASE_S / 10))
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def _read(lease: Path) -> tuple[str, str] | None:
+    """Its text, and what changes with every beat."""
+    try:
+        return lease.read_text(), f"{os.stat(lease).st_ino} {os.stat(lease).st_mtime_ns}"
+    except FileNotFoundError:
+        return None
+
+
+def _remove_dead(lease: Path, seen: str) -> None:
+    """Move it away first: of several who find it dead, one succeeds, and sees whether it is the dead one still."""
+    aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
+    try:
+        os.rename(lease, aside)
+    except FileNotFoundError:
+        return
+    found = _read(aside)
+    if found and found[1] != seen:  # somebody's new one: put it back
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, lease)
+    aside.unlink(missing_ok=True)
+
+
+def _owner(lease: Path) -> str:
+    try:
+        owner = json.loads(lease.read_text())
+    except (OSError, ValueError):
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner["host"] == HOST else f" on {owner['host']}")
+
+
+def _beat(lease: Path, stop: threading.Event) -> None:
+    while not stop.wait(LEASE_S / 6):
+        with contextlib.suppress(OSError):
+            os.utime(lease)
+
+
+@contextlib.contextmanager
+def slot(count: int) -> Iterator[int]:
+    """One of `count` places to build in on this machine -> its number; waits for a free one."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as files:
+        slots = [files.enter_context(open(FOLDER / f"slot-{HOST}-{number}", "a+")) for number in range(count)]
+        tries = 0
+        while True:
+            for number, file in enumerate(slots):
+                if _try_flock(file, fcntl.LOCK_EX):
+                    yield number
+                    return
+            tries += 1
+            if tries == 20:
+                print(f"   waiting for one of the {count} places to build in on this machine", flush=True)
+            time.sleep(0.1)
+
+
+_building: list[IO] = []  # open for as long as this process lives
+
+
+def announce_build() -> None:
+    """Hold off gc for as long as this process lives."""
+    if not _building:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        file = open(FOLDER / "building", "a+")
+        with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
+            fcntl.flock(file, fcntl.LOCK_SH)
+        _building.append(file)
+
+
+@contextlib.contextmanager
+def nobody_builds() -> Iterator[bool]:
+    """Whether no build runs, held for as long as the block runs when so."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "building", "a+") as file:
+        alone = _try_flock(file, fcntl.LOCK_EX)
+        yield alone and not any(FOLDER.glob("*.lease"))

@@ -1,0 +1,108 @@
+"""Processes: how many builds at once, on which cores, and that none outlives the build it belongs to."""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tasks import locks
+
+BUILD_MB = 1500  # what one build may need at its peak (solve and Blender on a 4K plate)
+PR_SET_PDEATHSIG = 1
+
+
+def jobs(arguments: list[str]) -> int:
+    """The N of doit's `-n N`, 1 without."""
+    for number, word in enumerate(arguments):
+        if word in ("-n", "--process") and arguments[number + 1 : number + 2]:
+            word = f"-n{arguments[number + 1]}"
+        value = word.removeprefix("--process=").removeprefix("-n")
+        if value != word and value.isdigit():
+            return max(1, int(value))
+    return 1
+
+
+@contextlib.contextmanager
+def place_to_build() -> Iterator[None]:
+    """Wait for one of the machine's places. With `-n N` each has its own cores, which caps the threads of all that
+    runs there: numpy, OpenCV, FFmpeg, COLMAP and Blender alike."""
+    places = min(len(_cores()), max(1, _memory_mb() // BUILD_MB))
+    workers = min(jobs(sys.argv), places)
+    with locks.slot(places) as number:
+        if workers == 1:
+            yield
+            return
+        width = len(_cores()) // workers
+        first = number % workers * width
+        os.sched_setaffinity(0, _cores()[first : first + width])
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, _cores())
+
+
+@cache
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def _memory_mb() -> int:
+    """Of the machine, or of the container we are in."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+            limits.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+    return min(limits) // 2**20
+
+
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """For a child process: when its parent is killed, it is killed too."""
+    if sys.platform == "linux":
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_cleanly() -> None:
+    """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame) -> None:
+    if multiprocessing.parent_process() is None:
+        sys.stderr.write("stopped; the next doit goes on from here\n")
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+    for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not interrupt the tidying up
+        signal.signal(again, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def watch_workers() -> None:
+    """doit waits for ever for a worker that was killed (out of memory, say): end the build instead."""
+
+    def watch() -> None:
+        known: set = set()
+        while True:
+            known |= set(multiprocessing.active_children())
+            dead = [worker for worker in known if worker.exitcode not in (None, 0)]
+            if dead:
+                code = dead[0].exitcode
+                cause = f"by signal {-code}" if code < 0 else f"with code {code}"
+                sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
+                sys.stderr.flush()
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                os._exit(1)
+            time.sleep(0.5)
+
+    threading.Thread(target=watch, daemon=True).start()
