@@ -4,7 +4,14 @@ Each line is a stage: what it reads, what it writes and which config keys it has
 what it computes in shotmake/<stage>.py. Stages are linked by the names of the targets they read.
 """
 
-from tasks import shots
+import sys
+
+from tasks import snapshot
+
+if __name__ != "__main__":
+    snapshot.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
+
+from tasks import sessions, shots
 from tasks.composite import COMPOSITE
 from tasks.console import ShotReporter
 from tasks.export import EXPORT
@@ -29,7 +36,10 @@ task_preview = GRAPH.stage(PREVIEW, "the plate with tracks, points and a ground 
 task_export = GRAPH.stage(EXPORT, "the camera for other programs")
 task_report = GRAPH.stage(REPORT, "what came out, in numbers")
 task_publish = GRAPH.publish
+task_plan = GRAPH.plan
 task_verify = GRAPH.verify
+task_gc = GRAPH.gc
+task_sessions = sessions.task
 task_blender = GRAPH.blender
 task_config = GRAPH.config
 

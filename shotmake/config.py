@@ -135,7 +135,7 @@ class Solve:
     refine: list[str] = key(["focal", "k1", "k2"], choices=["focal", "k1", "k2"])
     clean: SolveClean = group(SolveClean)
     orient: Orient = group(Orient)
-    pin: str | None = key(None, later=True)
+    pin: str | None = key(None, pattern=r"[0-9a-f]{12}")  # key of an approved solve, kept whatever changes
 
 
 @dataclass
@@ -155,7 +155,7 @@ class Preview:
 class Tracking:
     enabled: bool = key(True)
     engine: str = key("opencv", choices=["opencv"])
-    session_file: str | list | None = key(None, later=True)
+    session_file: str | list[str] | None = key(None)  # tracks.npz of other sessions; several are merged
     groups: dict = key({}, later=True)
     manual: list[dict] = key([], later=True)
     detect: Detect = group(Detect)

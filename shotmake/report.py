@@ -8,6 +8,7 @@ def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, f
         "plate": {name: plate[name] for name in ("files", "size_px", "frame_rate", "first_frame", "frame_count")},
         "frames": list(frames),
         "tracks": quality,
+        "session": session(quality, solution),
         "solve": None,
         "faults": qc_faults(quality, solution, qc, frames),
         "warnings": list(plate["warnings"]),
@@ -19,6 +20,17 @@ def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, f
         summary["solve"]["frames_pct"] = frames_pct(solution, frames)
         summary["warnings"] += solution["warnings"]
     return summary
+
+
+def session(quality: dict | None, solution: dict | None) -> dict:
+    """The session's state at this point: everything before the report is done, so there is nothing to resume."""
+    if quality is None:
+        return {"state": "created", "frames_done": 0, "frames": None, "resume_frame": None}
+    frames = quality["last_frame"] - quality["first_frame"] + 1
+    state = "tracked"
+    if solution is not None:
+        state = "failed" if solution["status"] == "refused" else "solved"
+    return {"state": state, "frames_done": frames, "frames": frames, "resume_frame": None}
 
 
 def frames_pct(solution: dict, frames: tuple[int, int]) -> float:

@@ -16,6 +16,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.stage import Node
 from tasks.workers import die_with_parent
 
 VERSION = "4.5"  # LTS; its wheels are for Python 3.11
@@ -39,14 +40,14 @@ def ready() -> bool:
     return (environment() / "ready.json").is_file() and python().exists()
 
 
-def task(executables: list[str | None]) -> dict:
-    """The doit task; nothing to do when every shot names a Blender of its own."""
-    needed = None in executables
+def task(composites: list[Node]) -> dict:
+    """The doit task; nothing to do when every shot names a Blender of its own, or has its .blend already."""
+    ours = [node for node in composites if node.settings["executable"] is None]
     return {
         "basename": "blender",
         "doc": f"Blender {VERSION} (bpy) in {environment()}",
-        "actions": [make_environment] if needed else None,
-        "uptodate": [ready],
+        "actions": [make_environment] if ours else None,
+        "uptodate": [lambda: ready() or not any(node.why_stale() for node in ours)],
         "verbosity": 2,
     }
 

@@ -39,6 +39,17 @@ def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
     return _config(Config, known["config"])
 
 
+def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
+    """What a remembered config was made of, besides what all are: files and environment values; None when it is
+    not remembered."""
+    text = cache.get("config", canonical([name, overrides]))
+    if text is None:
+        return None
+    known = json.loads(text)
+    files = [SHOTS / f"{name}.yaml"] if known["alone"] else [SHOTS, *sorted(SHOTS.glob("*.yaml"))]
+    return files, known["environment"]
+
+
 def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
     """environment: the variables its interpolations read, with their values."""
     texts = [*overrides, (SHOTS / f"{name}.yaml").read_text(), *(path.read_text() for path in _shared_files())]

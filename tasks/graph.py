@@ -8,9 +8,11 @@ from pathlib import Path
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
-from tasks import blender, locks, publish, shots, verify, workers
+from tasks import blender, gc, plan, publish, shots, snapshot, verify, workers
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, nodes
+
+OTHER_TASKS = {"publish", "plan", "verify", "gc", "sessions", "blender", "config"}
 
 
 class Graph:
@@ -22,11 +24,11 @@ class Graph:
         self._load = cache(self._load_once)
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
-        locks.announce_build()
         if workers.jobs(sys.argv) > 1:
             workers.watch_workers()
-        found = shots.load_shots(shots.command_line_words(sys.argv[1:]))
-        if not any(shot.config for shot in found):  # nothing to build: say why, before any task
+        current = self._current()
+        found = shots.load_shots(shots.command_line_words(sys.argv[1:]), current)
+        if not current and not any(shot.config for shot in found):  # nothing to build: say why, before any task
             for shot in found:
                 sys.stderr.write("".join(f"{fault}\n" for fault in shot.faults))
             if not found:
@@ -37,6 +39,11 @@ class Graph:
             every = [node for _, graph in made for node in (graph or {}).values()]
             _forget_stamps_too({node.task_name: node.stamp_path for node in every})
         return made
+
+    @staticmethod
+    def _current() -> dict[str, str]:
+        """The shots of a plain build that need no tasks: name of the YAML file -> shot.name."""
+        return snapshot.current_shots(tuple(sys.argv))
 
     def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
         yield from ((shot, found) for shot, found in self._load() if found is not None)
@@ -66,15 +73,25 @@ class Graph:
 
     def publish(self) -> Iterator[dict]:
         yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/"}
+        for name in self._current().values():
+            yield {"basename": "publish", "name": name, "actions": None, "uptodate": [True]}
         for shot, found in self._good():
             yield from publish.tasks_of(shot, found)
         yield from ({"basename": "publish", **task} for task in self._broken())
 
     def verify(self) -> Iterator[dict]:
         yield {"name": None, "doc": "is what is on disk right?"}
-        for shot, found in self._good():
+        for shot, found in self._load():
             yield verify.task(shot, found)
+
+    def plan(self) -> Iterator[dict]:
+        yield {"name": None, "doc": "what would run and why; builds nothing"}
+        for shot, found in self._good():
+            yield plan.task(shot, found)
         yield from self._broken()
+
+    def gc(self) -> dict:
+        return gc.task(self._stages)
 
     def check_info(self) -> None:
         """`doit info` of a task that is not there: doit itself would show a traceback."""
@@ -82,15 +99,14 @@ class Graph:
         if words[:1] != ["info"]:
             return
         shot_names = {shot.config.shot.name if shot.config else shot.name for shot, _ in self._load()}
-        known = {stage.name for stage in self._stages} | {"publish", "verify", "blender", "config"}
+        known = {stage.name for stage in self._stages} | OTHER_TASKS
         for word in words[1:]:
             group, _, shot = word.partition(":")
             if group not in known or (shot and shot not in shot_names):
                 raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
 
     def blender(self) -> dict:
-        wanted = [found["composite"].settings["executable"] for _, found in self._good() if "composite" in found]
-        return blender.task(wanted)
+        return blender.task([found["composite"] for _, found in self._good() if "composite" in found])
 
 
 def _fail(faults: tuple[str, ...]) -> TaskFailed:

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache as once
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +30,7 @@ NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network fold
 @contextlib.contextmanager
 def locked(name: str, what: str) -> Iterator[None]:
     """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    announce_build()
     path = FOLDER / name
     with _flock(path, what):
         lease = path.with_name(f"{name}.lease")
@@ -168,17 +169,14 @@ def slot(count: int) -> Iterator[int]:
             time.sleep(0.1)
 
 
-_building: list[IO] = []  # open for as long as this process lives
-
-
-def announce_build() -> None:
-    """Hold off gc for as long as this process lives."""
-    if not _building:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        file = open(FOLDER / "building", "a+")
-        with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
-            fcntl.flock(file, fcntl.LOCK_SH)
-        _building.append(file)
+@once
+def announce_build() -> IO:
+    """Hold off gc for as long as this process lives: what it makes is not published yet."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = open(FOLDER / "building", "a+")
+    with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file
 
 
 @contextlib.contextmanager

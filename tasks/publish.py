@@ -13,8 +13,8 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT
-from tasks.digests import digest
+from tasks import ROOT, composed, snapshot
+from tasks.digests import digest, wait_until_settled
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
@@ -36,8 +36,7 @@ WITHOUT_CAMERA = ("preview", "report")  # what a refused shot still shows, besid
 
 
 def folder(shot: ShotConfig) -> Path:
-    assert shot.config is not None
-    name = shot.config.shot.name
+    name = shot.config.shot.name if shot.config else shot.name
     return ROOT / "build" / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
 
 
@@ -53,7 +52,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[dict]:
         "name": name,
         "doc": f"{folder(shot).relative_to(ROOT)}",
         "actions": [(publish_shot, [shot, nodes])],
-        "uptodate": [lambda: not why_unpublished(shot, nodes)],
+        "uptodate": [lambda: is_current(shot, nodes)],
         "task_dep": always,
         "clean": [(clean, [shot])],
         "verbosity": 2,
@@ -114,6 +113,45 @@ def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = F
     return why_stale(read_stamp(stamp_path(shot)), made_by(shot, nodes), sources, targets, thorough)
 
 
+def is_current(shot: ShotConfig, nodes: dict[str, Node]) -> bool:
+    """Whether nothing of the shot has to be done; if so it is remembered for the next time."""
+    if why_unpublished(shot, nodes):
+        return False
+    remember_current(shot, nodes)
+    return True
+
+
+def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
+    """Note the stat of every file of the shot, if it is current with the files as they are at this moment."""
+    assert shot.config is not None
+    sources = composed.sources(shot.name, shot.overrides)
+    if sources is None:
+        return
+    try:
+        files = [*sources[0], *files_of(shot, nodes)]
+        seen = snapshot.signatures(files)
+        if any(node.why_stale() for node in nodes.values()) or why_unpublished(shot, nodes):
+            return
+    except (ShotError, FileNotFoundError):  # something went a moment ago: not current
+        return
+    snapshot.remember(shot.name, shot.overrides, shot.config.shot.name, seen, sources[1])
+
+
+def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
+    """All that the shot is made of and consists of, on disk: plates (and the folders a sequence's frames could come
+    to), state and what was published."""
+    paths = {stamp_path(shot)}
+    published = read_stamp(stamp_path(shot))
+    paths |= {folder(shot) / name for name in (published or {"targets": {}})["targets"]}
+    for node in nodes.values():
+        outside = node.stage.files(node.config)
+        kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
+        paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(ROOT / name for name in kept)}
+        if len(outside) > 1:
+            paths |= {path.parent for path in outside.values()}
+    return sorted(paths)
+
+
 def publish_shot(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
     task = f"publish:{nodes['footage'].shot}"
     place = folder(shot).relative_to(ROOT)
@@ -130,7 +168,9 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
     reason = refusal(nodes)
     if reason:
         return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")
-    print(f"   {count} files in {place}")
+    print(f"   {count} files in {place}", flush=True)
+    wait_until_settled([stamp_path(shot)])
+    remember_current(shot, nodes)
     return None
 
 

@@ -32,7 +32,7 @@ def build(job: Job) -> str:
 
 REPORT = Stage(
     "report",
-    version=1,
+    version=2,
     targets={"report": "reports/{id}.json"},
     reads=("footage", "quality", "solve"),
     settings=settings,

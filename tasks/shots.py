@@ -20,6 +20,7 @@ from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
 from tasks import ROOT, composed
 from tasks.composed import CONF
+from tasks.snapshot import overrides_in, shot_names
 
 OWN_WORDS = ("force", "delete")  # of our tasks, as in `doit gc force=true`: no config keys
 MANY = 8  # from here on it pays to compose on all cores
@@ -48,16 +49,14 @@ def own_word(name: str, arguments: list[str]) -> str:
     return values[-1] if values else ""
 
 
-def shot_names() -> list[str]:
-    return sorted(path.stem for path in (CONF / "shot").glob("*.yaml") if not path.name.startswith("."))
-
-
-def load_shots(words: list[str]) -> list[ShotConfig]:
-    """The shots asked for by `shot=...` (several with commas), or every one there is."""
+def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
+    """The shots asked for by `shot=...` (several with commas), or every one there is; without those known to be
+    current: name of the YAML file -> shot.name."""
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
-    overrides = tuple(word for word in words if not word.startswith("shot="))
+    overrides = overrides_in(words)
     names = asked[-1].split(",") if asked else shot_names()
-    return _without_twins(_load_each(list(dict.fromkeys(names)), overrides))
+    names = [name for name in dict.fromkeys(names) if name not in current]
+    return _without_twins(_load_each(names, overrides), {shot: name for name, shot in current.items()})
 
 
 def _load_each(names: list[str], overrides: tuple[str, ...]) -> list[ShotConfig]:
@@ -80,9 +79,12 @@ def _load_each(names: list[str], overrides: tuple[str, ...]) -> list[ShotConfig]
     return [loaded.get(name) or ShotConfig(name, overrides, found[name]) for name in names]
 
 
-def _without_twins(found: list[ShotConfig]) -> list[ShotConfig]:
-    """Two files with one shot.name would build into one folder: the later one is at fault."""
-    owner: dict[str, str] = {}
+def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
+    """Two files with one shot.name would build into one folder: the later one is at fault.
+
+    owner: shot.name -> name of the YAML file, of other shots.
+    """
+    owner = dict(owner)
     checked = []
     for shot in found:
         first = owner.setdefault(shot.config.shot.name, shot.name) if shot.config else shot.name

@@ -86,5 +86,6 @@ SOLVE = Stage(
     settings=settings,
     files=camera_file,
     wanted=has_camera,
+    pinned=lambda config: config.tracking.solve.pin,
     build=build,
 )

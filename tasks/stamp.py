@@ -10,7 +10,6 @@ from typing import Any
 from tasks import ROOT, STATE, cache
 from tasks.digests import digest
 
-
 SCANNED = "every stamp"  # the cache's row that says it knows them all
 
 
@@ -130,8 +129,8 @@ def identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> 
 def equal_result(found: str) -> Path | None:
     """The stamp of a result with this identity, if one was ever made here."""
     if cache.get("result", SCANNED) is None:  # a new cache: the stamps know
-        stamps = ((path, read_stamp(path)) for path in sorted(STATE.rglob("*.stamp.json")))
-        known = [(stamp["identity"], os.path.relpath(path, ROOT)) for path, stamp in stamps if stamp and "identity" in stamp]
+        paths = sorted(STATE.rglob("*.stamp.json"))
+        known = [((read_stamp(path) or {}).get("identity", ""), os.path.relpath(path, ROOT)) for path in paths]
         cache.put_all("result", [*known, (SCANNED, "")])
     name = cache.get("result", found)
     return ROOT / name if name and (ROOT / name).is_file() else None

@@ -1,46 +1,99 @@
-"""verify: every target present, current and undamaged (each byte read again), and within tracking.qc."""
+"""verify: every target present, current and undamaged (each byte read again), and within tracking.qc.
+
+Says one line for each fault, and writes verify.json and verify.xml (JUnit) beside what was published.
+"""
 
 import json
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass
 
 from doit.exceptions import TaskFailed
 
-from tasks.publish import folder, why_unpublished
+from tasks.publish import REPORTS, folder, why_unpublished
 from tasks.shots import ShotConfig
-from tasks.stage import Node
+from tasks.stage import Node, disk_fault
+from tasks.stamp import json_bytes, write_atomically
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `faults` are whole lines; None: not looked at, since it needs something that is wrong."""
+
+    name: str
+    faults: tuple[str, ...] | None
+
+
+def task(shot: ShotConfig, nodes: dict[str, Node] | None) -> dict:
+    name = nodes["footage"].shot if nodes else shot.name
     return {
-        "name": nodes["footage"].shot,
+        "name": name,
         "doc": "fails with one line for each fault",
         "actions": [(verify, [shot, nodes])],
         "verbosity": 2,
     }
 
 
-def verify(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
-    faults = find_faults(shot, nodes)
+def verify(shot: ShotConfig, nodes: dict[str, Node] | None) -> TaskFailed | None:
+    checks = look_at(shot, nodes) if nodes else [Check("config", shot.faults)]
+    faults = [fault for check in checks for fault in check.faults or ()]
+    place = folder(shot)
+    try:
+        for path, data in zip(REPORTS, (as_json(place.name, checks), as_junit(place.name, checks)), strict=True):
+            write_atomically(place / path, data)
+    except OSError as error:
+        line = disk_fault(error, place)
+        if not line:
+            raise
+        faults.append(f"verify:{place.name}: {line}")
     if faults:
         return TaskFailed("\n".join(faults))
-    print(f"   {len(nodes)} stages and {folder(shot).name} are present, current and undamaged")
+    print(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
     return None
 
 
-def find_faults(shot: ShotConfig, nodes: dict[str, Node]) -> list[str]:
-    """One line for each fault; a stage that cannot be right because an earlier one is wrong is not listed again."""
-    faults: list[str] = []
+def look_at(shot: ShotConfig, nodes: dict[str, Node]) -> list[Check]:
+    """A check for each stage, for publish and for the qc limits."""
+    checks: list[Check] = []
     wrong: set[str] = set()
-    for node in nodes.values():
+    for name, node in nodes.items():
+        blocked = wrong & {need.stage.name for need in node.needs}
         reason = node.why_stale(thorough=True)
-        if reason and not wrong & {need.stage.name for need in node.needs}:
-            faults.append(f"{node.task_name}: {reason}")
         if reason:
-            wrong.add(node.stage.name)
+            wrong.add(name)
+        checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+    shot_name = nodes["footage"].shot
+    reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)
+    checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))
+    limits = None
     if "report" not in wrong:
         report = json.loads(nodes["report"].targets["report"].read_text())
-        faults += [f"{nodes['footage'].shot}: {fault}" for fault in report["faults"]]
-    if not wrong:
-        reason = why_unpublished(shot, nodes, thorough=True)
-        if reason:
-            faults.append(f"publish:{nodes['footage'].shot}: {reason}")
-    return faults
+        limits = tuple(f"{shot_name}: {fault}" for fault in report["faults"])
+    checks.append(Check("qc", limits))
+    return checks
+
+
+def as_json(shot: str, checks: list[Check]) -> bytes:
+    found = {check.name: "not checked" if check.faults is None else list(check.faults) for check in checks}
+    good = all(check.faults == () for check in checks)
+    return json_bytes({"schema": 1, "shot": shot, "good": good, "checks": found})
+
+
+def as_junit(shot: str, checks: list[Check]) -> bytes:
+    """The XML that CI servers read: one test case for each check."""
+    counts = {
+        "tests": len(checks),
+        "failures": sum(bool(check.faults) for check in checks),
+        "skipped": sum(check.faults is None for check in checks),
+    }
+    suite = xml.Element("testsuite", name=shot, **{name: str(count) for name, count in counts.items()})
+    for check in checks:
+        case = xml.SubElement(suite, "testcase", classname=shot, name=check.name)
+        if check.faults is None:
+            xml.SubElement(case, "skipped")
+        elif check.faults:
+            xml.SubElement(case, "failure", message=check.faults[0]).text = "\n".join(check.faults)
+    return xml.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def _line(task: str, reason: str) -> tuple[str, ...]:
+    return (f"{task}: {reason}",) if reason else ()

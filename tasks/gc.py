@@ -1,0 +1,116 @@
+"""gc: state that neither a shot's YAML nor a published variant refers to. Lists it; `force=true` removes it."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from tasks import ROOT, STATE, locks
+from tasks.publish import OVERRIDES
+from tasks.shots import load_shot, own_word, shot_names
+from tasks.stage import Node, Stage, nodes
+from tasks.stamp import read_stamp
+
+KEPT_FOLDERS = ("locks",)
+KEPT_FILES = re.compile(r"\.gitkeep|cache\.sqlite.*")
+
+
+def task(stages: tuple[Stage, ...]) -> dict:
+    return {
+        "basename": "gc",
+        "doc": "lists state that nothing refers to; force=true removes it",
+        "actions": [(collect, [stages])],
+        "verbosity": 2,
+    }
+
+
+def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
+    try:
+        needed = referred(stages)
+    except ValueError as error:
+        return TaskFailed(f"gc: cannot tell what is needed: {error}")
+    with locks.nobody_builds() as alone:
+        if not alone:
+            return TaskFailed("gc: a build is running; what it makes is not referred to yet")
+        waste = sorted(path for path in _state_files() if path not in needed)
+        size_mb = sum(path.stat().st_size for path in waste) / 1e6
+        force = own_word("force", sys.argv).lower() == "true"
+        for path in waste:
+            print(f"   {'removing ' if force else ''}{path.relative_to(ROOT)}")
+            if force:
+                path.unlink()
+        if force:
+            _remove_empty_folders()
+    print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
+    return None
+
+
+def referred(stages: tuple[Stage, ...]) -> set[Path]:
+    """Every state file that a shot's YAML, or a variant's overrides.yaml, refers to, and what the published copies
+    of these were made from (a published .blend reads its ST-map there). ValueError when one cannot be read."""
+    wanted = [(name, (), ROOT / "build") for name in shot_names()]
+    for note in sorted((ROOT / "build").glob(f"*/{OVERRIDES}")):
+        name, overrides = _variant(note)
+        if name in shot_names():
+            wanted.append((name, overrides, note.parent))
+    needed: set[Path] = set()
+    for name, overrides, place in wanted:
+        shot = load_shot(name, overrides)
+        if shot.config is None:
+            raise ValueError(shot.faults[0])
+        for node in nodes(shot.config, stages).values():
+            needed |= _files(node)
+        folder = place if overrides else place / shot.config.shot.name
+        published = read_stamp(folder / ".published.json") or {}
+        for stamp in published.get("state", {}).values():
+            needed |= _files_beside(ROOT / stamp)
+    return needed
+
+
+def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
+    """The YAML's name and the overrides of a published variant."""
+    import yaml
+
+    made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
+    try:
+        words = yaml.safe_load(note.read_text())
+    except yaml.YAMLError:
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{note.relative_to(ROOT)}: needed a list of overrides; restore it or remove its folder")
+    return made_by.get("shot", note.parent.name.split("@")[0]), tuple(words)
+
+
+def _files(node: Node) -> set[Path]:
+    return _files_beside(node.stamp_path) | set(node.targets.values())
+
+
+def _files_beside(stamp_path: Path) -> set[Path]:
+    """The stamp, its targets (all files of that name but for the ending, or in that folder) and what it kept."""
+    stamp = read_stamp(stamp_path) or {"kept": {}}
+    kept = [ROOT / name for name in stamp["kept"]]
+    found = {stamp_path, *kept, *(path.with_name(f"{path.name}.stamp.json") for path in kept)}
+    match = re.search(r"/([^/]+-[0-9a-f]{12})([./])", str(stamp_path))
+    if match and match[2] == "/":
+        found |= set(stamp_path.parent.glob("*"))
+    elif match:
+        found |= set(stamp_path.parent.glob(f"{match[1]}.*"))
+    return found
+
+
+def _state_files() -> list[Path]:
+    found = []
+    for place, inside, names in os.walk(STATE):
+        if Path(place) == STATE:
+            inside[:] = [name for name in inside if name not in KEPT_FOLDERS]
+        found += [Path(place) / name for name in names if not KEPT_FILES.fullmatch(name)]
+    return found
+
+
+def _remove_empty_folders() -> None:
+    for place, _, _ in os.walk(STATE, topdown=False):
+        path = Path(place)
+        if path.parent.name == "sessions" and not any(path.iterdir()) and path.name != "segments":
+            path.rmdir()

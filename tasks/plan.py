@@ -1,0 +1,115 @@
+"""plan: what would run and why, what is reused and from where. Builds nothing."""
+
+import copy
+import os
+from dataclasses import asdict, replace
+from typing import Any
+
+from shotmake.config import Config
+from shotmake.configcheck import keys
+from shotmake.errors import ShotError
+from tasks import ROOT, sessions
+from tasks.publish import folder, stamp_path, why_unpublished
+from tasks.shots import ShotConfig
+from tasks.stage import Node, adoptable
+from tasks.stamp import read_stamp
+
+
+def task(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+    return {
+        "name": nodes["footage"].shot,
+        "doc": "what would run and why; builds nothing",
+        "actions": [(plan, [shot, nodes])],
+        "verbosity": 2,
+    }
+
+
+def plan(shot: ShotConfig, nodes: dict[str, Node]) -> None:
+    lines = find_plan(shot, nodes)
+    for stage, verdict, reason in lines:
+        print(f"   {stage:<10} {verdict:<11} {reason}")
+    print(f"   session    {sessions.in_words(sessions.state_of(nodes))}")
+
+
+def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
+    """(stage, "up to date" | "reuse" | "run" | "may run", reason or place) for each stage and publish."""
+    published = read_stamp(stamp_path(shot)) or read_stamp(stamp_path(replace(shot, overrides=())))
+    lines: list[tuple[str, str, str]] = []
+    open_ended: set[str] = set()  # may come out with other bytes than now
+    for name, node in nodes.items():
+        verdict, reason = _verdict(node, published, open_ended)
+        if verdict in ("run", "may run"):
+            open_ended.add(name)
+        lines.append((name, verdict, reason))
+    if open_ended:
+        lines.append(("publish", "run", "after what runs"))
+    else:
+        reason = why_unpublished(shot, nodes)
+        place = str(folder(shot).relative_to(ROOT))
+        lines.append(("publish", "run", reason) if reason else ("publish", "up to date", place))
+    return lines
+
+
+def _verdict(node: Node, published: dict | None, open_ended: set[str]) -> tuple[str, str]:
+    reason = node.why_stale()
+    place = os.path.relpath(next(iter(node.targets.values())), ROOT)
+    waits_for = [need.stage.name for need in node.needs if need.stage.name in open_ended]
+    if waits_for:
+        changed = "".join(f"{line}; " for line in _what_changed(node, published) if "->" in line)
+        return "may run", f"{changed}after {_listed(waits_for)}, unless what it reads comes out as it was"
+    if not reason:
+        return "up to date", f"{place} (pinned)" if node.is_pinned else place
+    try:
+        found = None if node.is_pinned else adoptable(node)
+    except ShotError as error:
+        return "run", error.faults[0]
+    if found:
+        return "reuse", os.path.relpath(found[0], ROOT).removesuffix(".stamp.json")
+    if reason == "never built":
+        reason = "; ".join(_what_changed(node, published)) or reason
+    if node.stage.name == "tracks" and (stored := sessions.segments_of(node)):
+        reason += f"; {sum(segment.is_stored for segment in stored)} of {len(stored)} segments are there"
+    return "run", reason
+
+
+def _what_changed(node: Node, published: dict | None) -> list[str]:
+    """What makes this node another one than the published: config keys, the stage's version, or what it needs."""
+    if published is None or node.stage.name not in published.get("state", {}):
+        return []
+    before = published["config"]
+    lines = [
+        f"{key}: {_show(_value(before, key))} -> {_show(_value(asdict(node.config), key))}"
+        for key in keys()
+        if _value(before, key) != _value(asdict(node.config), key) and _reads(node, key, _value(before, key))
+    ]
+    old = read_stamp(ROOT / published["state"][node.stage.name])
+    if old and old["made_by"].get("version") != node.stage.version:
+        lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
+    keys_before = published["made_by"].get("keys", {})
+    others = [need.stage.name for need in node.needs if keys_before.get(need.stage.name) != need.key]
+    return lines or ([f"reads another {_listed(others)}"] if others else [])
+
+
+def _reads(node: Node, key: str, value: Any) -> bool:
+    """Whether the stage's slice holds this config key: set back, it would be another slice."""
+    config: Config = copy.deepcopy(node.config)
+    *blocks, leaf = key.split(".")
+    block = config
+    for name in blocks:
+        block = getattr(block, name)
+    setattr(block, leaf, value)
+    return node.stage.settings(config) != node.settings
+
+
+def _value(tree: dict, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part, {}) if isinstance(tree, dict) else {}
+    return tree
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,143 @@
+"""Sessions: the tracks of a shot, with a state and a resume point that follow from what is on disk.
+
+`doit sessions` lists them all, `doit sessions delete=<shot>-<key>` deletes one. Several are merged by naming
+their tracks.npz in a shot's `tracking.session_file`.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE, locks
+from tasks.digests import digest
+from tasks.footage import read_plate
+from tasks.segments import Stored, stored
+from tasks.solve import read_solution
+from tasks.stage import Node
+from tasks.stamp import read_stamp
+
+FOLDER = STATE / "tracking" / "sessions"
+NAME = re.compile(r".+-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class State:
+    """created -> tracking -> tracked -> solved | failed; resume_frame is the first frame still to track."""
+
+    name: str
+    frames_done: int
+    frames: int | None  # None: the plate has not been read
+    resume_frame: int | None
+
+
+def state_of(nodes: dict[str, Node]) -> State:
+    """Of the shot as its config is now."""
+    tracks, solve = nodes.get("tracks"), nodes.get("solve")
+    if tracks is None:
+        return State("created", 0, None, None)
+    if tracks.why_stale():
+        spans = segments_of(tracks)
+        if not spans:
+            return State("created", 0, None, None)
+        done = [segment for segment in spans if segment.is_stored]
+        frames = sum(segment.last - segment.first + 1 for segment in done)
+        missing = next((segment.first for segment in spans if not segment.is_stored), None)
+        total = spans[-1].last - spans[0].first + 1
+        return State("tracking" if done else "created", frames, total, missing)
+    first, last = _frames(tracks)
+    name = "tracked"
+    if solve is not None and not solve.why_stale():
+        name = "failed" if read_solution(solve.targets["solve"])["status"] == "refused" else "solved"
+    return State(name, last - first + 1, last - first + 1, None)
+
+
+def in_words(state: State) -> str:
+    if state.frames is None or (state.resume_frame is not None and not state.frames_done):
+        return state.name
+    at = f", resumes at frame {state.resume_frame}" if state.resume_frame is not None else ""
+    return f"{state.name}, {state.frames_done} of {state.frames} frames{at}"
+
+
+def segments_of(tracks: Node) -> list[Stored]:
+    """The segments of a shot's tracks, stored or not; empty while the plate has not been read or is not there."""
+    footage = next((need for need in tracks.needs if need.stage.name == "footage"), None)
+    if footage is None or footage.why_stale() or tracks.settings["session_file"]:
+        return []
+    try:
+        inputs = tracks.inputs()
+        plate = read_plate(inputs["footage"])
+        return stored(plate, tracks.settings, {name: digest(path) for name, path in inputs.items()})
+    except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
+        return []
+
+
+def _frames(tracks: Node) -> tuple[int, int]:
+    quality = json.loads(tracks.targets["quality"].read_text())
+    return quality["first_frame"], quality["last_frame"]
+
+
+def task() -> dict:
+    return {
+        "basename": "sessions",
+        "doc": "lists the tracks there are; delete=<session> deletes one",
+        "actions": [list_or_delete],
+        "verbosity": 2,
+    }
+
+
+def list_or_delete() -> TaskFailed | None:
+    import sys
+
+    from tasks.shots import own_word
+
+    name = own_word("delete", sys.argv)
+    if name:
+        return delete(name)
+    for path in _sessions():
+        print(f"   {path.name}  {_described(path)}")
+    return None
+
+
+def delete(name: str) -> TaskFailed | None:
+    """Remove a session and those of its segments that no other one has."""
+    path = FOLDER / name
+    if path not in _sessions():
+        return TaskFailed(f"sessions: found no {name}; there are: {', '.join(p.name for p in _sessions()) or 'none'}")
+    with locks.nobody_builds() as alone:
+        if not alone:
+            return TaskFailed("sessions: a build is running; delete when it is done")
+        others = {name for other in _sessions() if other != path for name in _kept(other)}
+        for part in sorted(_kept(path) - others):
+            for file in (ROOT / part, ROOT / f"{part}.stamp.json"):
+                file.unlink(missing_ok=True)
+        for file in sorted(path.iterdir()):
+            file.unlink()
+        path.rmdir()
+    print(f"   deleted {os.path.relpath(path, ROOT)}")
+    return None
+
+
+def _sessions() -> list[Path]:
+    found = FOLDER.iterdir() if FOLDER.is_dir() else iter(())
+    return sorted(path for path in found if path.is_dir() and NAME.fullmatch(path.name))
+
+
+def _kept(session: Path) -> set[str]:
+    return set((read_stamp(session / "tracks.npz.stamp.json") or {"kept": {}})["kept"])
+
+
+def _described(session: Path) -> str:
+    try:
+        quality = json.loads((session / "quality.json").read_text())
+    except (OSError, ValueError):
+        return "not complete"
+    size_mb = sum(file.stat().st_size for file in session.iterdir()) / 1e6
+    return (
+        f"frames {quality['first_frame']}-{quality['last_frame']}, {quality['tracks']} tracks, "
+        f"{len(_kept(session))} segments, {size_mb:.1f} MB"
+    )

@@ -1,0 +1,111 @@
+"""A shot that was all current and of which no file has changed since is current: told by stat alone.
+
+This runs before doit asks for tasks and imports nothing heavy, so that doing nothing takes no time.
+"""
+
+import json
+import os
+import sys
+from functools import cache as once
+from pathlib import Path
+
+import shotmake
+from tasks import ROOT, cache
+from tasks.digests import settled, signature
+from tasks.stamp import canonical
+
+CONF_SHOT = ROOT / "conf" / "shot"
+
+
+def end_if_current(arguments: list[str]) -> None:
+    """For a plain `doit [shot=...] [overrides]`: when every shot asked for is current, say so and exit."""
+    names = shots_asked(arguments)
+    if names and set(names) <= set(current_shots(tuple(arguments))):
+        sys.stdout.write("".join(f"-- publish:{current_shots(tuple(arguments))[name]}\n" for name in names))
+        sys.stdout.flush()
+        os._exit(0)  # nothing is open; the interpreter's own tidying up would take as long again
+
+
+def shots_asked(arguments: list[str]) -> list[str] | None:
+    """Names of the YAML files of a plain build; None for anything else than a plain build."""
+    program, words = Path(arguments[0]), arguments[1:]
+    if "doit" not in (program.name, program.parent.name) or not all(_is_plain(word) for word in words):
+        return None
+    asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
+    return list(dict.fromkeys(asked[-1].split(","))) if asked else shot_names()
+
+
+def shot_names() -> list[str]:
+    """Of the YAML files in conf/shot/."""
+    try:
+        found = os.listdir(CONF_SHOT)
+    except OSError:
+        return []
+    return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
+
+
+@once
+def current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Of the shots of a plain build, those known to be current: name of the YAML file -> shot.name."""
+    names = shots_asked(list(arguments))
+    if not names:
+        return {}
+    overrides = overrides_in(arguments[1:])
+    known = cache.get_all("current") if len(names) > 8 else {}
+    sources = _sources()
+    found = {}
+    for name in names:
+        key = canonical([name, overrides])
+        text = known.get(key) or cache.get("current", key)
+        entry = json.loads(text) if text else None
+        if entry and entry["sources"] == sources and _unchanged(entry):
+            found[name] = entry["shot"]
+    return found
+
+
+def overrides_in(words) -> tuple[str, ...]:
+    return tuple(word for word in words if not word.startswith("shot="))
+
+
+def remember(
+    name: str, overrides: tuple[str, ...], shot: str, seen: dict[str, str], environment: dict[str, str | None]
+) -> None:
+    """The caller has found the shot current, with these signatures of its files taken before it looked."""
+    if all(settled(ROOT / path) for path in seen):
+        entry = {"shot": shot, "sources": _sources(), "environment": environment, "files": seen}
+        cache.put("current", canonical([name, overrides]), json.dumps(entry))
+
+
+def signatures(files: list[Path]) -> dict[str, str]:
+    return {os.path.relpath(path, ROOT): signature(path) for path in files}
+
+
+def _is_plain(word: str) -> bool:
+    return "=" in word and word[0] != "-" and word.split("=", 1)[0] not in ("force", "delete")
+
+
+def _unchanged(entry: dict) -> bool:
+    if any(os.environ.get(name) != value for name, value in entry["environment"].items()):
+        return False
+    root = f"{ROOT}{os.sep}"
+    try:
+        return all(signature(root + path) == seen for path, seen in entry["files"].items())
+    except OSError:
+        return False
+
+
+@once
+def _sources() -> str:
+    """Stat of all that every shot is made of: conf (but for the shots' own files) and our code."""
+    folders = [ROOT / "conf", ROOT / "tasks", Path(shotmake.__file__).parent]
+    found = [f"dodo.py {signature(ROOT / 'dodo.py')}"]
+    for folder in folders:
+        for place, inside, names in os.walk(folder):
+            inside[:] = [name for name in inside if name != "__pycache__"]
+            if Path(place) != CONF_SHOT:
+                found += [f"{name} {signature(os.path.join(place, name))}" for name in names if _counts(name)]
+    return canonical(sorted(found))
+
+
+def _counts(name: str) -> bool:
+    return name.endswith((".py", ".yaml", ".yml")) and name[0] != "."
