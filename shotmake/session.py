@@ -1,7 +1,7 @@
 """A session: the 2D tracks of a shot, and the tracks.npz that holds them."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -43,6 +43,13 @@ class Tracks:
             np.asarray(np.zeros(count) if quality is None else quality, np.float32)[order],
             np.asarray(np.zeros(count) if status is None else status, np.uint8)[order],
         )
+
+
+def join_tracks(parts: list[Tracks]) -> Tracks:
+    """The markers of several stretches of frames as one set of tracks."""
+    if not parts:
+        return Tracks.from_markers([], [], np.zeros((0, 2)))
+    return Tracks.from_markers(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Tracks)))
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:

@@ -5,11 +5,11 @@ In each frame every live track is predicted by pyramidal Lucas-Kanade on the hal
 against its anchor patch (shotmake.anchor), judged, and ended when in doubt: a short track costs
 little, a wrong one bends the solve. New corners (shotmake.corners) replace the ended tracks.
 
-All that one frame hands to the next is in `Handover`, so a plate can be tracked in segments.
+All that one frame hands to the next is in shotmake.handover, so a plate can be tracked in segments.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import groupby
 
 import cv2
@@ -17,7 +17,8 @@ import numpy as np
 
 from shotmake import anchor, config
 from shotmake.corners import detect_corners
-from shotmake.session import DISABLED, Tracks
+from shotmake.handover import LIVE, Handover, join_segments
+from shotmake.session import DISABLED, Tracks, join_tracks
 
 REFILL_BELOW, REFILL_TO = 1.2, 1.5  # times min_tracks: some of the newborn soon fail and are cleaned away
 REFILL_EVERY_FRAMES = 4  # cells that ran empty are refilled at least this often
@@ -38,44 +39,16 @@ ROUNDNESS_MIN = 0.05  # below this it is an edge, free to slide
 SMOOTHING_SIGMA_PX = 0.5
 
 
-@dataclass(frozen=True)
-class Handover:
-    """Everything needed to go on with the next frame. Plain arrays and integers (savable as .npz).
-
-    frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8,
-    that frame at half size. Of the N live tracks: track_id (N,) int32; xy_px (N, 2); velocity_px
-    (N, 2) per frame; patch (N, CUT_PX, CUT_PX) float32, the anchor; warp (N, 2, 2) from the anchor to
-    the frame; inherited_px2 (N,) error variance of the anchor itself, when it was renewed;
-    expected_px (N,) expected error of the marker in this frame.
-    """
-
-    frame: int
-    next_id: int
-    half: np.ndarray
-    track_id: np.ndarray
-    xy_px: np.ndarray
-    velocity_px: np.ndarray
-    patch: np.ndarray
-    warp: np.ndarray
-    inherited_px2: np.ndarray
-    expected_px: np.ndarray
-
-    def keep(self, which: np.ndarray) -> "Handover":
-        """The same with only the live tracks selected by a mask (N,)."""
-        return replace(self, **{name: getattr(self, name)[which] for name in LIVE})
-
-
-LIVE = [field.name for field in fields(Handover)][3:]  # the arrays with one row a live track
-
-
 def track_segment(
     frames: Iterable[tuple[int, np.ndarray]], handover: Handover | None, detect: config.Detect, track: config.Track
 ) -> tuple[Tracks, Handover]:
     """Track consecutive frames (plate frame number, (H, W) uint8 luma), going on from a handover (None = start).
 
-    Returns the markers of these frames, uncleaned, and the handover for the next segment.
+    Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this
+    segment's own: those handed over are 0 to N-1, in order.
     """
     parts = []
+    handover = handover.renumbered() if handover is not None else None
     for frame, luma in frames:
         image = cv2.GaussianBlur(luma.astype(np.float32), (5, 5), SMOOTHING_SIGMA_PX)
         half = cv2.resize(luma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
@@ -111,15 +84,8 @@ def track_plate(
     parts, handover = [], None
     for _, segment in groupby(reported(), key=lambda numbered: numbered[0] // track.segment_frames):
         part, handover = track_segment(segment, handover, detect, track)
-        parts.append(part)
-    return clean_tracks(join_tracks(parts), clean)
-
-
-def join_tracks(parts: list[Tracks]) -> Tracks:
-    """The markers of several stretches of frames as one set of tracks."""
-    if not parts:
-        return Tracks.from_markers([], [], np.zeros((0, 2)))
-    return Tracks.from_markers(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Tracks)))
+        parts.append((part, handover.track_id))
+    return clean_tracks(join_segments(parts), clean)
 
 
 def clean_tracks(tracks: Tracks, clean: config.Clean) -> Tracks:

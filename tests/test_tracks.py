@@ -1,6 +1,7 @@
 """The tracker against plates whose truth is known. Bounds are measured figures with slack."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 import synthetic
 
 from shotmake import anchor, config
+from shotmake.handover import handover_bytes, join_segments, load_segment, save_segment, segment_spans
 from shotmake.session import DISABLED, TRACKED, Tracks, save_tracks
-from shotmake.tracks import Handover, clean_tracks, join_tracks, quality, track_plate, track_segment
+from shotmake.tracks import clean_tracks, quality, track_plate, track_segment
 
 DETECT, CLEAN = config.Detect(min_tracks=100), config.Clean()
 
@@ -115,21 +117,70 @@ def test_half_pixel_convention_and_sub_pixel_shifts():
         assert np.abs(moved[on_dot] - shift).max() < 0.03
 
 
-def test_segments_with_handover_equal_the_whole_plate(short_desk):
+def tracked_by_hand(frames, spans, track):
+    """Segment by segment, each through its .npz -> [(tracks, handover)]."""
+    parts, handover = [], None
+    for first, last in spans:
+        made = track_segment([f for f in frames if first <= f[0] <= last], handover, DETECT, track)
+        parts.append(load_segment(save_segment(*made)))
+        assert save_segment(*parts[-1]) == save_segment(*made)
+        handover = parts[-1][1]
+    return parts
+
+
+def test_segments_through_their_files_equal_the_whole_plate(short_desk):
     frames, track = short_desk[1], config.Track(segment_frames=8)
     whole = track_plate(frames, DETECT, track, config.Clean(min_frames=2))
-    parts, handover, begins = [], None, []
-    for first, last in ((25, 31), (32, 38)):  # 32 is a multiple of 8
-        part, handover = track_segment([f for f in frames if first <= f[0] <= last], handover, DETECT, track)
-        parts.append(part)
-        begins.append(set(part.frame.tolist()))
-        saved = {name: np.array(value) for name, value in vars(handover).items()}  # as .npz would hold it
-        handover = Handover(**{**saved, "frame": int(saved["frame"]), "next_id": int(saved["next_id"])})
-    assert begins == [set(range(25, 32)), set(range(32, 39))]
-    joined = clean_tracks(join_tracks(parts), config.Clean(min_frames=2))
-    assert save_tracks(joined) == save_tracks(whole)
-    crossing = set(parts[0].track_id[parts[0].frame == 31]) & set(parts[1].track_id[parts[1].frame == 32])
+    spans = segment_spans(25, 38, 8)
+    parts = tracked_by_hand(frames, spans, track)
+    assert spans == [(25, 31), (32, 38)]
+    assert [(part.frame.min(), part.frame.max()) for part, _ in parts] == spans
+    joined = join_segments([(part, handover.track_id) for part, handover in parts])
+    assert save_tracks(clean_tracks(joined, config.Clean(min_frames=2))) == save_tracks(whole)
+    crossing = set(joined.track_id[joined.frame == 31]) & set(joined.track_id[joined.frame == 32])
     assert len(crossing) > 50
+
+
+def test_what_is_handed_over_knows_no_ids(short_desk):
+    """A handover tells the next segment nothing of how many tracks there were before it."""
+    frames, track = short_desk[1], config.Track()
+    (_, handover), (following, _) = tracked_by_hand(frames, [(25, 31), (32, 34)], track)
+    later = replace(handover, track_id=handover.track_id * 7 + 900, next_id=12345)
+    assert handover_bytes(later) == handover_bytes(handover) != handover_bytes(None)
+    again, _ = track_segment([f for f in frames if 32 <= f[0] <= 34], later, DETECT, track)
+    assert save_tracks(again) == save_tracks(following)
+    moved = replace(handover, xy_px=handover.xy_px + np.eye(1, 2) * 1e-9)
+    assert handover_bytes(moved) != handover_bytes(handover)
+
+
+def test_joining_gives_the_ids_of_the_whole_plate():
+    def part(track, frame):
+        return Tracks.from_markers(track, frame, np.zeros((len(track), 2)))
+
+    first = part([0, 0, 1, 2, 2], [1, 2, 1, 1, 2]), np.array([0, 2])  # track 1 ended
+    second = part([1, 2, 3], [3, 3, 3]), np.array([3, 1])  # 0 (whole: 0) ended at once; 2 and 3 were born
+    nothing = part([], []), np.array([], int)
+    third = part([0], [5]), np.array([0])
+    joined = join_segments([first, second, nothing, third])
+    assert joined.track_id.tolist() == [0, 0, 1, 2, 2, 2, 3, 4, 5]
+    assert joined.frame.tolist() == [1, 2, 1, 1, 2, 3, 3, 3, 5]
+    handed_on = join_segments([first, second, third])
+    assert handed_on.frame[handed_on.track_id == 4].tolist() == [3, 5]
+    assert len(join_segments([])) == len(join_segments([nothing])) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "spans"),
+    [
+        (1, 20, [(1, 7), (8, 15), (16, 20)]),
+        (16, 31, [(16, 23), (24, 31)]),
+        (1001, 1003, [(1001, 1003)]),
+        (7, 8, [(7, 7), (8, 8)]),
+        (0, 8, [(0, 7), (8, 8)]),
+    ],
+)
+def test_segments_begin_at_absolute_frames(first, last, spans):
+    assert segment_spans(first, last, 8) == spans
 
 
 def test_segment_length_does_not_change_the_tracks_and_runs_repeat(short_desk):

@@ -1,0 +1,87 @@
+"""Segments: a plate is tracked in stretches of frames, and each hands its live tracks over to the next.
+
+Track ids inside a segment are its own (0 to N-1 are the N tracks it was handed, in order; the newborn go on
+from N), so that a segment does not depend on how many tracks lived before it. `join_segments` gives them
+the ids of the whole plate.
+"""
+
+import io
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from shotmake.session import Tracks, join_tracks, npz_bytes
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Everything needed to go on with the next frame. Plain arrays and integers.
+
+    frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8,
+    that frame at half size. Of the N live tracks: track_id (N,) int32; xy_px (N, 2); velocity_px
+    (N, 2) per frame; patch (N, CUT_PX, CUT_PX) float32, the anchor; warp (N, 2, 2) from the anchor to
+    the frame; inherited_px2 (N,) error variance of the anchor itself, when it was renewed;
+    expected_px (N,) expected error of the marker in this frame.
+    """
+
+    frame: int
+    next_id: int
+    half: np.ndarray
+    track_id: np.ndarray
+    xy_px: np.ndarray
+    velocity_px: np.ndarray
+    patch: np.ndarray
+    warp: np.ndarray
+    inherited_px2: np.ndarray
+    expected_px: np.ndarray
+
+    def keep(self, which: np.ndarray) -> "Handover":
+        """The same with only the live tracks selected by a mask (N,)."""
+        return replace(self, **{name: getattr(self, name)[which] for name in LIVE})
+
+    def renumbered(self) -> "Handover":
+        """The same with its live tracks numbered 0 to N-1: the ids the next segment knows them by."""
+        count = len(self.track_id)
+        return replace(self, track_id=np.arange(count, dtype=np.int32), next_id=count)
+
+
+LIVE = [field.name for field in fields(Handover)][3:]  # the arrays with one row a live track
+
+
+def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
+    """First and last frame of each segment of the frames first..last; they begin where frame % segment_frames == 0."""
+    begins = [first, *range((first // segment_frames + 1) * segment_frames, last + 1, segment_frames)]
+    return list(zip(begins, [begin - 1 for begin in begins[1:]] + [last], strict=True))
+
+
+def join_segments(parts: list[tuple[Tracks, np.ndarray]]) -> Tracks:
+    """Consecutive segments as one set of tracks: (markers, ids of the tracks it hands over), both by its own ids."""
+    renamed, handed, unused = [], np.zeros(0, np.int32), 0
+    for tracks, live in parts:
+        born = max(0, int(tracks.track_id.max(initial=-1)) + 1 - len(handed))
+        names = np.concatenate([handed, np.arange(unused, unused + born, dtype=np.int32)])
+        unused += born
+        renamed.append(replace(tracks, track_id=names[tracks.track_id]))
+        handed = names[live]
+    return join_tracks(renamed)
+
+
+def handover_bytes(handover: Handover | None) -> bytes:
+    """All that the next segment depends on (no ids): equal bytes = it comes out the same. Empty for None, the start."""
+    if handover is None:
+        return b""
+    return npz_bytes({name: np.asarray(value) for name, value in vars(handover.renumbered()).items()})
+
+
+def save_segment(tracks: Tracks, handover: Handover) -> bytes:
+    """A tracked segment as an .npz, with the same bytes for the same segment."""
+    markers = {f"marker.{name}": value for name, value in vars(tracks).items()}
+    return npz_bytes(markers | {f"handover.{name}": np.asarray(value) for name, value in vars(handover).items()})
+
+
+def load_segment(data: bytes) -> tuple[Tracks, Handover]:
+    """What save_segment was given."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        tracks = Tracks(**{field.name: arrays[f"marker.{field.name}"] for field in fields(Tracks)})
+        state = {field.name: arrays[f"handover.{field.name}"] for field in fields(Handover)}
+    return tracks, Handover(**{**state, "frame": int(state["frame"]), "next_id": int(state["next_id"])})
