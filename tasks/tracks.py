@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from shotmake.config import Clean, Config, Detect, Track
-from tasks import ROOT
+from shotmake.config import Clean, Config
+from tasks import segments
 from tasks.footage import plate_inputs, read_plate
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -16,29 +16,28 @@ def settings(config: Config) -> dict:
 
 
 def build(job: Job) -> str:
-    from shotmake.footage import frame_span, read_luma
+    from shotmake.footage import frame_span
     from shotmake.session import save_tracks
-    from shotmake.tracks import quality, track_plate
+    from shotmake.tracks import clean_tracks, quality
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
     with job.progress(last - first + 1, "tracking") as bar:
-        tracks = track_plate(
-            read_luma(plate, ROOT, first, last),
-            Detect(**job.settings["detect"]),
-            Track(**job.settings["track"]),
-            Clean(**job.settings["clean"]),
-            on_frame=lambda frame: bar(frame - first + 1),
+        walked = segments.walk(
+            plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
-    numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last)}
+    job.kept.extend(walked.paths)
+    tracks = clean_tracks(walked.tracks, Clean(**job.settings["clean"]))
+    numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last), "segments": walked.spans}
     job.targets["tracks"].write_bytes(save_tracks(tracks))
     job.targets["quality"].write_bytes(json_bytes(numbers))
-    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame"
+    line = f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame"
+    return line + (f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else "")
 
 
 TRACKS = Stage(
     "tracks",
-    version=1,
+    version=segments.VERSION,
     targets={"tracks": "tracking/sessions/{id}/tracks.npz", "quality": "tracking/sessions/{id}/quality.json"},
     reads=("footage",),
     settings=settings,

@@ -1,0 +1,64 @@
+"""The plate's luma, decoded only when asked for, and sure to be of the files whose digests are known."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.digests import digest, signature, wait_until_settled
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage import Plate
+
+
+def file_names(plate: "Plate", first: int, last: int) -> list[str]:
+    """The inputs (tasks.footage.plate_inputs) that hold these frames: the movie, or the frames' own files."""
+    return ["plate 0"] if plate.kind == "movie" else [f"plate {frame}" for frame in range(first, last + 1)]
+
+
+class PlateReader:
+    """Reads on and on. A movie is opened once: where frames are left out, it is decoded past them."""
+
+    def __init__(self, plate: "Plate", files: dict[str, Path], digests: dict[str, str], last: int):
+        """last: of the frames that will be asked for."""
+        self._plate, self._last, self._digests = plate, last, digests
+        self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
+        self._seen: dict[str, str] = {}  # signatures from before the first frame was read
+        self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
+        self._next: int | None = None  # the frame it stands at
+
+    def read(self, first: int, last: int) -> "Iterator[tuple[int, np.ndarray]]":
+        """(plate frame number, (H, W) uint8 luma) of first..last; each call asks for later frames."""
+        from shotmake.footage import read_luma
+
+        if not self._seen:
+            self._note_signatures()
+        if self._next is None or (self._plate.kind == "sequence" and self._next != first):
+            self._frames, self._next = read_luma(self._plate, ROOT, first, self._last), first
+        while self._next <= last:
+            number, luma = next(self._frames)
+            self._next = number + 1
+            if number >= first:
+                yield number, luma
+
+    def check_unchanged(self, first: int, last: int) -> None:
+        """ShotError when a file of these frames may no longer be the one whose digest is known."""
+        for name in file_names(self._plate, first, last):
+            path = self._files[name]
+            if not path.is_file() or signature(path) != self._seen[name]:
+                raise _changed(path)
+
+    def _note_signatures(self) -> None:
+        wait_until_settled(self._files.values())
+        self._seen = {name: signature(path) for name, path in self._files.items()}
+        for name, path in self._files.items():
+            if digest(path) != self._digests[name]:
+                raise _changed(path)
+
+
+def _changed(path: Path) -> ShotError:
+    return ShotError(f"{os.path.relpath(path, ROOT)} changed while it was being read; run doit again")

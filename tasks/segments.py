@@ -1,0 +1,201 @@
+"""Segments: the stretches of frames in which tracks are made, each stored under a key of its own.
+
+A segment depends on the pixels of its own frames, on what the segment before hands over, and on the settings
+that reach it: neither on frame_range nor on cleaning. So a killed build loses at most the segment in hand, a
+longer tail tracks only the tail, and after a changed head tracking goes on until a handover is the same again.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tasks import STATE
+from tasks.locks import locked
+from tasks.plate_reader import PlateReader, file_names
+from tasks.stamp import read_stamp, remove_parts, short_hash, why_damaged, write_atomically, write_stamp
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage import Plate
+    from shotmake.handover import Handover
+    from shotmake.session import Tracks
+
+FOLDER = STATE / "tracking" / "sessions" / "segments"
+VERSION = 1  # raised by hand when the numbers of the tracks change; the tracks stage has the same
+
+
+class Stored(NamedTuple):
+    """A segment as far as can be told without tracking; key and path are None after the first that is missing."""
+
+    first: int
+    last: int
+    key: str | None
+    path: Path | None
+    is_stored: bool
+
+
+class Walked(NamedTuple):
+    """All segments, tracked or reused. tracks: joined, not cleaned."""
+
+    tracks: "Tracks"
+    spans: list[tuple[int, int]]
+    paths: list[Path]
+    reused: int
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """made_by and inputs are all it depends on; inputs: "handover" and "plate <number>" -> digest ("" at the start)."""
+
+    first: int
+    last: int
+    made_by: dict
+    inputs: dict[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        return short_hash([self.made_by, self.inputs])
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / f"{self.key}.npz"
+
+    @property
+    def stamp_path(self) -> Path:
+        return FOLDER / f"{self.key}.npz.stamp.json"
+
+    def stamp(self) -> dict | None:
+        """Its stamp, when it is the one of this segment."""
+        stamp = read_stamp(self.stamp_path)
+        return stamp if stamp and (stamp["made_by"], stamp["inputs"]) == (self.made_by, self.inputs) else None
+
+
+def stored(plate: "Plate", settings: dict, digests: dict[str, str]) -> list[Stored]:
+    """What is there of a shot's segments, told by their stamps; nothing is decoded.
+
+    settings: of the tracks stage; digests: of its inputs. ShotError when frame_range leaves the plate.
+    """
+    found: list[Stored] = []
+    handover: str | None = ""
+    for span in _spans(plate, settings):
+        if handover is None:
+            found.append(Stored(*span, None, None, False))
+            continue
+        segment = _segment(span, plate, settings, digests, handover)
+        stamp = segment.stamp()
+        if stamp and why_damaged(stamp, {"segment": segment.path}):
+            stamp = None
+        found.append(Stored(*span, segment.key, segment.path, stamp is not None))
+        handover = stamp.get("handover") if stamp else None
+    return found
+
+
+def walk(
+    plate: "Plate",
+    settings: dict,
+    files: dict[str, Path],
+    digests: dict[str, str],
+    shot: str,
+    on_frame: Callable[[int], None] = lambda frame: None,
+) -> Walked:
+    """Every segment in order, from the store or tracked and stored. `on_frame` is told the last frame that is done.
+
+    settings, files, digests: the tracks stage's settings and inputs.
+    """
+    from shotmake.handover import join_segments
+
+    spans, parts, paths, reused = _spans(plate, settings), [], [], 0
+    handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
+    for span in spans:
+        segment = _segment(span, plate, settings, digests, _handover_digest(handover))
+        found = _load(segment)
+        if found is None:
+            with locked(f"segment-{segment.key}", f"frames {segment.first}-{segment.last} of tracks:{shot}"):
+                found = _load(segment)  # another build made it while we waited
+                if found is None:
+                    found = _track(segment, handover, settings, reader, on_frame)
+                else:
+                    reused += 1
+        else:
+            reused += 1
+        tracks, handover = found
+        parts.append((tracks, handover.track_id))
+        paths.append(segment.path)
+        on_frame(segment.last)
+    return Walked(join_segments(parts), spans, paths, reused)
+
+
+def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
+    from shotmake.footage import frame_span
+    from shotmake.handover import segment_spans
+
+    return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
+
+
+def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dict[str, str], handover: str) -> _Segment:
+    first, last = span
+    track = {name: value for name, value in settings["track"].items() if name != "segment_frames"}
+    reaches = {**{name: settings[name] for name in ("engine", "detect", "mask")}, "track": track}
+    if plate.kind == "movie":
+        reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
+    else:
+        reaches["color_space"] = plate.color_space
+    made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
+    pictures = {name: digests[name] for name in file_names(plate, first, last)}
+    return _Segment(first, last, made_by, {"handover": handover, **pictures})
+
+
+def _handover_digest(handover: "Handover | None") -> str:
+    from shotmake.handover import handover_bytes
+
+    return hashlib.sha256(handover_bytes(handover)).hexdigest() if handover is not None else ""
+
+
+def _load(segment: _Segment) -> "tuple[Tracks, Handover] | None":
+    """The stored segment; None when it is not there, or not as it was made."""
+    from shotmake.handover import load_segment
+
+    stamp = segment.stamp()
+    if stamp is None:
+        return None
+    try:
+        data = segment.path.read_bytes()  # read once: the bytes that are judged are those that are used
+    except OSError:
+        return None
+    if hashlib.sha256(data).hexdigest() != stamp["targets"].get("segment"):
+        return None
+    return load_segment(data)
+
+
+def _track(
+    segment: _Segment, handover: "Handover | None", settings: dict, reader: PlateReader, on_frame: Callable[[int], None]
+) -> "tuple[Tracks, Handover]":
+    """Track and store one segment; the caller holds its lock."""
+    from shotmake.config import Detect, Track
+    from shotmake.handover import save_segment
+    from shotmake.tracks import track_segment
+
+    started = time.time()
+    remove_parts(segment.path)
+    remove_parts(segment.stamp_path)
+
+    def reported() -> "Iterator[tuple[int, np.ndarray]]":
+        for frame, luma in reader.read(segment.first, segment.last):
+            yield frame, luma
+            on_frame(frame)
+
+    tracks, after = track_segment(reported(), handover, Detect(**settings["detect"]), Track(**settings["track"]))
+    data = save_segment(tracks, after)
+    reader.check_unchanged(segment.first, segment.last)
+    write_atomically(segment.path, data)
+    made = {"segment": hashlib.sha256(data).hexdigest()}
+    timing = {"seconds": round(time.time() - started, 3)}
+    write_stamp(
+        segment.stamp_path, segment.made_by, segment.inputs, made, {}, handover=_handover_digest(after), timing=timing
+    )
+    return tracks, after
