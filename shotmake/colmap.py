@@ -6,6 +6,8 @@ J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016
 
 import contextlib
 import os
+import signal
+import threading
 from dataclasses import dataclass, replace
 
 import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
@@ -24,6 +26,8 @@ PAIR_OFFSETS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 # which lens values COLMAP's camera models can refine together
 MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"}
 
+if threading.current_thread() is threading.main_thread():  # its import took SIGTERM over: give it back
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
 
 

@@ -14,7 +14,6 @@ from shotmake.errors import ShotError
 from shotmake.plate_files import KEY, SEQUENCE, plate_files
 
 
-
 @dataclass(frozen=True)
 class Plate:
     """What was found. `files` are as the config names them: one movie, or one image a frame."""

@@ -65,5 +65,19 @@ def save_tracks(tracks: Tracks) -> bytes:
 
 
 def load_tracks(path) -> Tracks:
+    """Of a tracks.npz; ValueError, KeyError or BadZipFile when it is none."""
     with np.load(path, allow_pickle=False) as arrays:
         return Tracks(**{name: arrays[name] for name in Tracks.__dataclass_fields__})
+
+
+def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:
+    """The tracks of several sessions side by side, frames first..last; ids of the later ones go on from the earlier.
+
+    What two sessions have in common comes twice: each marker is a measurement of its own.
+    """
+    parts, used = [], 0
+    for tracks in sessions:
+        parts.append(replace(tracks, track_id=tracks.track_id - tracks.track_id.min(initial=0) + used))
+        used = int(parts[-1].track_id.max(initial=used - 1)) + 1
+    joined = Tracks.from_markers(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
+    return joined.where((joined.frame >= first) & (joined.frame <= last))

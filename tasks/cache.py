@@ -35,7 +35,7 @@ def put_all(kind: str, values: Iterable[tuple[str, str]]) -> None:
 
 
 def _execute(statement: str, values, many: bool = False) -> list[tuple]:
-    for attempt in range(2):
+    for _ in range(2):
         connection = _connection()
         if connection is None:
             return []
@@ -46,8 +46,10 @@ def _execute(statement: str, values, many: bool = False) -> list[tuple]:
         except sqlite3.OperationalError:  # full, read-only or busy: go on without
             return []
         except sqlite3.DatabaseError:  # damaged: begin a new one
-            if attempt == 0:
+            try:
                 _discard()
+            except OSError:
+                return []
     return []
 
 
@@ -55,11 +57,15 @@ def _connection() -> sqlite3.Connection | None:
     process = os.getpid()  # a connection must not be used across a fork
     if process not in _connections:
         try:
-            _connections[process] = _open()
-        except sqlite3.OperationalError:
-            _connections[process] = None
-        except sqlite3.DatabaseError:
-            _discard()
+            STATE.mkdir(exist_ok=True)
+            try:
+                _connections[process] = _open()
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                FILE.unlink()
+                _connections[process] = _open()
+        except (sqlite3.Error, OSError):
             _connections[process] = None
     return _connections[process]
 
@@ -79,7 +85,4 @@ def _discard() -> None:
     connection = _connections.pop(os.getpid(), None)
     if connection is not None:
         connection.close()
-    try:
-        FILE.unlink(missing_ok=True)
-    except OSError:  # a read-only folder: go on without
-        _connections[os.getpid()] = None
+    FILE.unlink(missing_ok=True)

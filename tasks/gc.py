@@ -1,5 +1,6 @@
 """gc: state that neither a shot's YAML nor a published variant refers to. Lists it; `force=true` removes it."""
 
+import contextlib
 import os
 import re
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from shotmake.errors import ShotError
 from tasks import ROOT, STATE, locks
 from tasks.publish import OVERRIDES
 from tasks.shots import load_shot, own_word, shot_names
@@ -84,7 +86,12 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _files(node: Node) -> set[Path]:
-    return _files_beside(node.stamp_path) | set(node.targets.values())
+    found = _files_beside(node.stamp_path) | set(node.targets.values())
+    with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
+        for path in node.stage.files(node.config).values():
+            if path.is_relative_to(STATE):  # another session's tracks
+                found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
+    return found
 
 
 def _files_beside(stamp_path: Path) -> set[Path]:

@@ -1,12 +1,37 @@
-"""tracks: the plate -> 2D tracks and what they are worth."""
+"""tracks: the plate -> 2D tracks and what they are worth. Or tracks that were made elsewhere, several merged."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config import Clean, Config
-from tasks import segments
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE, segments
 from tasks.footage import plate_inputs, read_plate
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.session import Tracks
+
+KEY = "tracking.session_file"
+
+
+def session_files(config: Config) -> dict[str, Path]:
+    """The tracks.npz of the sessions a shot takes its tracks from, named by path or as `doit sessions` names them."""
+    named = config.tracking.session_file or []
+    found = {}
+    for number, name in enumerate([named] if isinstance(named, str) else named):
+        places = [ROOT / name, STATE / "tracking" / "sessions" / name / "tracks.npz"]
+        path = next((place for place in places if place.is_file()), None)
+        if path is None:
+            raise ShotError(f"{name}: no such session; needed a tracks.npz, or a name that doit sessions lists ({KEY})")
+        found[f"session {number}"] = path
+    return found
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    return session_files(config) if config.tracking.session_file else plate_inputs(config)
 
 
 def settings(config: Config) -> dict:
@@ -18,21 +43,47 @@ def settings(config: Config) -> dict:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.session import save_tracks
-    from shotmake.tracks import clean_tracks, quality
+    from shotmake.tracks import quality
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
+    sessions = [path for name, path in job.inputs.items() if name.startswith("session ")]
+    tracks, spans, line = merged(sessions, first, last) if sessions else tracked(job, plate, first, last)
+    numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last), "segments": spans}
+    job.targets["tracks"].write_bytes(save_tracks(tracks))
+    job.targets["quality"].write_bytes(json_bytes(numbers))
+    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{line}"
+
+
+def tracked(job: Job, plate, first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
+    """Tracks of the plate, made segment by segment, and cleaned."""
+    from shotmake.tracks import clean_tracks
+
     with job.progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend(walked.paths)
-    tracks = clean_tracks(walked.tracks, Clean(**job.settings["clean"]))
-    numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last), "segments": walked.spans}
-    job.targets["tracks"].write_bytes(save_tracks(tracks))
-    job.targets["quality"].write_bytes(json_bytes(numbers))
-    line = f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame"
-    return line + (f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else "")
+    reused = f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else ""
+    return clean_tracks(walked.tracks, Clean(**job.settings["clean"])), walked.spans, reused
+
+
+def merged(paths: list[Path], first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
+    """Tracks of other sessions, as they are: whoever made them has cleaned them."""
+    from zipfile import BadZipFile
+
+    from shotmake.session import load_tracks, merge_tracks
+
+    loaded = []
+    for path in paths:
+        try:
+            loaded.append(load_tracks(path))
+        except (ValueError, KeyError, BadZipFile) as error:
+            raise ShotError(f"{path.name}: not a tracks.npz ({error}); check {KEY}") from error
+    tracks = merge_tracks(loaded, first, last)
+    if not len(tracks):
+        raise ShotError(f"{paths[0].name}: no marker in the frames {first} to {last}; check {KEY}")
+    return tracks, [], f", from {len(paths)} sessions"
 
 
 TRACKS = Stage(
@@ -41,7 +92,7 @@ TRACKS = Stage(
     targets={"tracks": "tracking/sessions/{id}/tracks.npz", "quality": "tracking/sessions/{id}/quality.json"},
     reads=("footage",),
     settings=settings,
-    files=plate_inputs,
+    files=inputs,
     wanted=lambda config: config.tracking.enabled,
     build=build,
 )

@@ -25,7 +25,7 @@ CAMERA = {"stmap", "scene", "composite", "export"}
 
 # The first rule whose prefix matches a key tells which stages it touches.
 RULES = {
-    "shot.name": set(),  # names the files; no number depends on it
+    "shot.name": AFTER_SOLVE,  # solve.json names it
     "shot.footage.frame_range": AFTER_TRACKS,
     "shot.footage": ALL,
     "shot.camera.from_tracking": AFTER_SOLVE,

@@ -9,7 +9,7 @@ from shotmake.report import qc_faults, report
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
          "warnings": ["the plate is interlaced"]}  # fmt: skip
-QUALITY = {"tracks": 200, "tracks_per_frame_min": 50}
+QUALITY = {"tracks": 200, "tracks_per_frame_min": 50, "first_frame": 1, "last_frame": 10}
 SOLUTION = {"shot": "s", "status": "solved", "reason": "", "kind": "general", "lens": {}, "rms_px": 0.3,
             "holdout_rms_px": 0.4, "rms_px_per_frame": [], "confidence": 0.9, "tracks_used": 180,
             "scale_known": False, "engine": "colmap", "frames": list(range(1, 11)),

@@ -1,0 +1,129 @@
+"""Remembered configs equal what Hydra composes, and are asked again when anything they were made of changes."""
+
+import json
+import os
+import sys
+
+import pytest
+from conftest import REPOSITORY, Project
+
+# Loads shots twice, with and without the memory, in one process; prints both and how often Hydra was asked.
+BOTH = """
+import json, sys
+from dataclasses import asdict
+from shotmake import configcheck
+from tasks import composed, shots
+asked = []
+real = shots.compose_shot
+def counted(name, overrides, environment):
+    asked.append(name)
+    return real(name, overrides, environment)
+shots.compose_shot = counted
+found = []
+for line in json.loads(sys.argv[1]):
+    name, *overrides = line
+    shot = shots.load_shot(name, tuple(overrides))
+    fresh = asdict(configcheck.load(real(name, tuple(overrides), {}))) if shot.config else None
+    found.append([shot.config and asdict(shot.config), fresh, list(shot.faults)])
+print(json.dumps({"found": found, "asked": asked}))
+"""
+
+
+def load_both(project: Project, *lines: list[str], **environment: str) -> tuple[list, list[str]]:
+    """Lines of a shot and its overrides -> [[remembered or composed, by Hydra, faults], ...], whom Hydra composed."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        ran = project.doit_with(sys.executable, "-c", BOTH, json.dumps(lines))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    assert ran.code == 0, ran.err
+    answer = json.loads(ran.out)
+    return answer["found"], answer["asked"]
+
+
+def every_line() -> list[list[str]]:
+    """Every shot we ship with every preset, and some overrides."""
+    shots = [path.stem for path in (REPOSITORY / "conf" / "shot").glob("*.yaml")]
+    presets = [f"{path.parent.name}={path.stem}" for group in ("tracking", "composite")
+               for path in (REPOSITORY / "conf" / group).glob("*.yaml")]  # fmt: skip
+    words = [[], *([preset] for preset in presets), ["tracking=fast", "tracking.detect.min_tracks=77"],
+             ["shot.footage.frame_rate=24000/1001"], ["shot.camera.focal_mm=30"]]  # fmt: skip
+    return [[shot, *some] for shot in shots for some in words]
+
+
+def test_remembered_configs_equal_hydras_own_over_all_shots_and_presets(project):
+    lines = every_line()
+    first, asked = load_both(project, *lines)
+    assert len(asked) == len(lines)
+    second, asked = load_both(project, *lines)
+    assert asked == []  # all remembered
+    for line, (once, fresh, faults), (again, _, _) in zip(lines, first, second, strict=True):
+        assert faults == [] and once == fresh == again, line
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "who"),
+    [
+        ("conf/shot/knob_hero.yaml", "shot:", "# a comment\nshot:", ["knob_hero"]),
+        ("conf/tracking/fast.yaml", "min_tracks", "# a comment\n  min_tracks", ["knob_hero", "other"]),
+        ("conf/config.yaml", "defaults:", "# a comment\ndefaults:", ["knob_hero", "other"]),
+        ("tasks/shots.py", "import difflib", "import difflib  # edited", ["knob_hero", "other"]),
+    ],
+)
+def test_what_a_config_was_composed_from_is_noticed_by_content(project, file, old, new, who):
+    project.write_shot("other", "shot: {name: other, footage: {file: a.mp4}}\n")
+    lines = [["knob_hero"], ["other"]]
+    load_both(project, *lines)
+    path = project.root / file
+    text = path.read_text()
+    os.utime(path)
+    assert load_both(project, *lines)[1] == []  # touched, not changed
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert load_both(project, *lines)[1] == who
+
+
+def test_environment_values_are_part_of_it(project):
+    text = "shot: {name: other, footage: {file: '${oc.env:PLATE,none}.mp4'}}\n"
+    project.write_shot("other", text)
+    for plate, asked_again in (("a", ["other"]), ("a", []), ("b", ["other"])):
+        found, asked = load_both(project, ["other"], PLATE=plate)
+        assert asked == asked_again
+        assert found[0][0]["shot"]["footage"]["file"] == f"{plate}.mp4"
+    found, asked = load_both(project, ["other"])
+    assert asked == ["other"] and found[0][0]["shot"]["footage"]["file"] == "none.mp4"
+
+
+def test_a_shot_built_on_another_follows_it(project):
+    base = "shot: {name: base, footage: {file: a.mp4}, subject: {size: 2.0}}\n"
+    project.write_shot("base", base)
+    project.write_shot("heir", "# @package _global_\ndefaults: [base, _self_]\nshot: {name: heir}\n")
+    for text, size in ((base, 2.0), (base.replace("2.0", "3.0"), 3.0)):
+        project.write_shot("base", "# @package _global_\n" + text)
+        found, asked = load_both(project, ["heir"])
+        assert asked == ["heir"] and found[0][0]["shot"]["subject"]["size"] == size, found
+
+
+def test_the_time_of_day_is_not_remembered(project):
+    project.write_shot("timed", "shot: {name: timed, footage: {file: '${now:%H%M%S%f}.mp4'}}\n")
+    for _ in range(2):
+        assert load_both(project, ["timed"])[1] == ["timed"]
+
+
+def test_many_new_shots_are_composed_on_all_cores(project):
+    for number in range(12):
+        faulty = ", size: x" if number == 5 else ""
+        text = f"shot: {{name: s{number:02}, footage: {{file: a.mp4}}, subject: {{kind: knob{faulty}}}}}\n"
+        project.write_shot(f"s{number:02}", text)
+    (project.root / "conf" / "shot" / "knob_hero.yaml").unlink()
+    code = (
+        "from tasks.shots import load_shots\n"
+        "for shot in load_shots([], {}): print(shot.name, shot.config and shot.config.shot.name, shot.faults)"
+    )
+    for _ in range(2):
+        ran = project.doit_with(sys.executable, "-c", code)
+        lines = ran.out.splitlines()
+        assert [line.split()[0] for line in lines] == [f"s{number:02}" for number in range(12)], ran.err
+        assert lines[7] == "s07 s07 ()" and "shot.subject.size: found 'x'" in lines[5]
