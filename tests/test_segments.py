@@ -166,9 +166,9 @@ def test_settings_that_do_not_reach_a_segment_track_nothing(filmed):
 
 
 def test_a_movies_frame_numbers_are_part_of_its_segments(filmed):
-    filmed.walk(settings())
-    renumbered = filmed.plate(first_frame=9)  # frames 9 to 15 were other pictures
-    assert filmed.tracked_again(settings(), plate=renumbered)[:2] == [(9, 15), (16, 23)]
+    filmed.walk(settings([9, 40]))
+    renumbered = filmed.plate(first_frame=9)  # frame 9 was another picture
+    assert filmed.tracked_again(settings([9, 40]), plate=renumbered)[0] == (9, 15)
 
 
 def test_a_replaced_frame_of_a_sequence_tracks_its_segment(scanned, pictures):
