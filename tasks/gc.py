@@ -9,10 +9,10 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, locks
+from tasks import ROOT, STATE, locks, sessions
 from tasks.publish import OVERRIDES
 from tasks.shots import load_shot, own_word, shot_names
-from tasks.stage import Node, Stage, nodes
+from tasks.stage import Node, Stage, kept_by, nodes
 from tasks.stamp import read_stamp
 
 KEPT_FOLDERS = ("locks",)
@@ -87,6 +87,9 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 
 def _files(node: Node) -> set[Path]:
     found = _files_beside(node.stamp_path) | set(node.targets.values())
+    if node.stage.name == "tracks":  # of a build that was killed: it goes on from them
+        stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
+        found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(STATE):  # another session's tracks
@@ -96,9 +99,7 @@ def _files(node: Node) -> set[Path]:
 
 def _files_beside(stamp_path: Path) -> set[Path]:
     """The stamp, its targets (all files of that name but for the ending, or in that folder) and what it kept."""
-    stamp = read_stamp(stamp_path) or {"kept": {}}
-    kept = [ROOT / name for name in stamp["kept"]]
-    found = {stamp_path, *kept, *(path.with_name(f"{path.name}.stamp.json") for path in kept)}
+    found = {stamp_path, *kept_by(stamp_path)}
     match = re.search(r"/([^/]+-[0-9a-f]{12})([./])", str(stamp_path))
     if match and match[2] == "/":
         found |= set(stamp_path.parent.glob("*"))

@@ -18,8 +18,7 @@ from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.segments import Stored, stored
 from tasks.solve import read_solution
-from tasks.stage import Node
-from tasks.stamp import read_stamp
+from tasks.stage import Node, kept_by
 
 FOLDER = STATE / "tracking" / "sessions"
 NAME = re.compile(r".+-[0-9a-f]{12}")
@@ -111,10 +110,9 @@ def delete(name: str) -> TaskFailed | None:
     with locks.nobody_builds() as alone:
         if not alone:
             return TaskFailed("sessions: a build is running; delete when it is done")
-        others = {name for other in _sessions() if other != path for name in _kept(other)}
-        for part in sorted(_kept(path) - others):
-            for file in (ROOT / part, ROOT / f"{part}.stamp.json"):
-                file.unlink(missing_ok=True)
+        others = {file for other in _sessions() if other != path for file in _kept(other)}
+        for file in sorted(_kept(path) - others):
+            file.unlink(missing_ok=True)
         for file in sorted(path.iterdir()):
             file.unlink()
         path.rmdir()
@@ -127,8 +125,8 @@ def _sessions() -> list[Path]:
     return sorted(path for path in found if path.is_dir() and NAME.fullmatch(path.name))
 
 
-def _kept(session: Path) -> set[str]:
-    return set((read_stamp(session / "tracks.npz.stamp.json") or {"kept": {}})["kept"])
+def _kept(session: Path) -> set[Path]:
+    return kept_by(session / "tracks.npz.stamp.json")
 
 
 def _described(session: Path) -> str:
@@ -139,5 +137,5 @@ def _described(session: Path) -> str:
     size_mb = sum(file.stat().st_size for file in session.iterdir()) / 1e6
     return (
         f"frames {quality['first_frame']}-{quality['last_frame']}, {quality['tracks']} tracks, "
-        f"{len(_kept(session))} segments, {size_mb:.1f} MB"
+        f"{len(_kept(session)) // 2} segments, {size_mb:.1f} MB"
     )

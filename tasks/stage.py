@@ -276,12 +276,22 @@ def clean(node: Node, dryrun: bool) -> None:
     """`doit clean`: remove this node's targets and its stamp."""
     if node.is_pinned:
         return  # somebody approved it
-    kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
-    for path in [node.stamp_path, *node.targets.values(), *(ROOT / name for name in kept)]:
+    kept = kept_by(node.stamp_path)
+    if kept:  # no other result of this stage may miss them
+        pattern = next(iter(node.stage.targets.values())).format(id="*")
+        for other in set(STATE.glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
+            kept -= kept_by(other)
+    for path in [node.stamp_path, *node.targets.values(), *sorted(kept)]:
         if path.exists():
             print(f"{node.task_name} - removing {os.path.relpath(path, ROOT)}")
             if not dryrun:
                 path.unlink()
+
+
+def kept_by(stamp_path: Path) -> set[Path]:
+    """The files a result stored under keys of their own, and their stamps."""
+    names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
+    return {ROOT / file for name in names for file in (name, f"{name}.stamp.json")}
 
 
 class Progress:

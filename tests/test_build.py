@@ -190,7 +190,8 @@ def test_killed_builds_lose_at_most_the_task_in_hand(mini, built_once, seconds):
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done_before = {path.name for path in (mini.root / ".gsd-state").rglob("*.stamp.json")}
+    stamps = (mini.root / ".gsd-state").rglob("*.stamp.json")
+    done_before = {path.name for path in stamps if path.parent.name != "segments"}
     ran = mini.built("shot=mini")
     assert len(ran.executed) == len(EVERY_STAGE) - len(done_before)
     assert digests(mini) == digests(built_once[0])

@@ -84,6 +84,16 @@ def test_gc_waits_for_no_build_but_does_not_take_its_files(built):
     assert built.built("gc").fault_lines == []
 
 
+def test_the_segments_of_a_killed_build_are_kept(mini):
+    mini.built("tracks", "shot=mini", "tracking.track.segment_frames=16")
+    for path in (mini.root / ".gsd-state" / "tracking" / "sessions").glob("mini-*/*"):
+        path.unlink()
+    path = mini.root / "conf" / "shot" / "mini.yaml"
+    path.write_text(path.read_text() + "  track: {segment_frames: 16}\n")
+    mini.built("gc", "force=true")
+    assert "3 of 3 segments reused" in mini.built("tracks", "shot=mini").out
+
+
 def test_half_written_files_of_killed_builds_are_waste(built):
     part = built.root / ".gsd-state" / "scenes" / ".part-0123abcd-mini-0123456789ab.json"
     part.write_text("{")
