@@ -25,6 +25,7 @@ class Graph:
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         if workers.jobs(sys.argv) > 1:
+            workers.bind_children()
             workers.watch_workers()
         current = self._current()
         found = shots.load_shots(shots.command_line_words(sys.argv[1:]), current)

@@ -104,7 +104,7 @@ def _take_lease(lease: Path, what: str) -> None:
             content, now = found
             if now != seen:
                 seen, since = now, time.monotonic()
-            if f'"host": {json.dumps(HOST)}' in content or time.monotonic() - since > LEASE_S:
+            if _is_ours(content) or time.monotonic() - since > LEASE_S:
                 _remove_dead(lease, now)
                 continue
             if not said:
@@ -121,6 +121,10 @@ def _read(lease: Path) -> tuple[str, str] | None:
         return lease.read_text(), f"{os.stat(lease).st_ino} {os.stat(lease).st_mtime_ns}"
     except FileNotFoundError:
         return None
+
+
+def _is_ours(content: str) -> bool:
+    return f'"host": {json.dumps(HOST)}' in content
 
 
 def _remove_dead(lease: Path, seen: str) -> None:
@@ -176,6 +180,7 @@ def announce_build() -> IO:
     file = open(FOLDER / "building", "a+")
     with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
+    _remove_dead_leases()
     return file
 
 
@@ -185,4 +190,18 @@ def nobody_builds() -> Iterator[bool]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "building", "a+") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
+        _remove_dead_leases()
         yield alone and not any(FOLDER.glob("*.lease"))
+
+
+def _remove_dead_leases() -> None:
+    """What builds left that were killed just when they were done: nobody would ever take these locks again."""
+    for lease in FOLDER.glob("*.lease"):
+        found = _read(lease)
+        if found is None or not _is_ours(found[0]):
+            continue  # of another machine: its own next build sees to it
+        path = lease.with_name(lease.name.removesuffix(".lease"))
+        with open(path, "a+") as file:
+            if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
+                lease.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
-from tasks.workers import die_with_parent, place_to_build
+from tasks.workers import place_to_build
 
 # Not a fault of ours: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
@@ -163,8 +163,6 @@ def doit_task(node: Node) -> dict:
 
 def build(node: Node) -> TaskFailed | None:
     """Build one node under its lock. A user's fault becomes a failed task with one line a fault."""
-    if multiprocessing.parent_process() is not None:
-        die_with_parent()
     try:
         with locked(f"{node.stage.name}-{node.shot}-{node.key}", node.task_name):
             reason = node.why_stale()

@@ -71,6 +71,18 @@ def die_with_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def bind_children() -> None:
+    """The same for all processes forked from now on, doit's workers among them."""
+    parents: list[int] = []
+
+    def bind() -> None:
+        die_with_parent()
+        if os.getppid() != parents[-1]:  # it has been killed already
+            os._exit(1)
+
+    os.register_at_fork(before=lambda: parents.append(os.getpid()), after_in_parent=parents.clear, after_in_child=bind)
+
+
 def end_cleanly() -> None:
     """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
     for number in (signal.SIGINT, signal.SIGTERM):

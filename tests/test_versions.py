@@ -159,8 +159,8 @@ def plate(tmp_path_factory) -> Path:
 
 
 def make_small_plate(folder: Path) -> Path:
-    path = folder / "versions.mp4"
-    write_movie(path, frames(make_plate("desk", frame_count=FRAME_COUNT)), rate=Fraction(24))
+    path = folder / "versions.mkv"  # lossless: x264 does not give the same pixels each time
+    write_movie(path, frames(make_plate("desk", frame_count=FRAME_COUNT)), rate=Fraction(24), codec="ffv1")
     return path
 
 
@@ -214,7 +214,7 @@ def record(folder: Path) -> None:
                 path.rename(folder / "new" / INPUTS[name])
             elif name in INPUTS:
                 data = path.read_bytes()
-                (RECORD / INPUTS[name]).write_bytes(data.replace(str(plate).encode(), b"versions.mp4"))
+                (RECORD / INPUTS[name]).write_bytes(data.replace(str(plate).encode(), b"versions.mkv"))
     (RECORD / "numbers.json").write_text(json.dumps(found, sort_keys=True, indent=1) + "\n")
 
 
