@@ -3,6 +3,7 @@
 bpy needs numpy < 2 and our own environment numpy >= 2, so the two never share one.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -130,5 +131,7 @@ def run_script(script: str, arguments: list[str], executable: str | None) -> str
             raise ShotError(*refusals)
         if "cannot open shared object file" in done.stderr:
             raise ShotError(_advice(done.stderr))
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return done.stdout

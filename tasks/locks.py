@@ -91,9 +91,9 @@ def _same_file(file: IO, path: Path) -> bool:
 def _take_lease(lease: Path, what: str) -> None:
     """Ours when this returns. A lease of our own host is a dead one's, since we hold the flock."""
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
-    mine.write_text(json.dumps({"host": HOST, "pid": os.getpid()}))
     seen, since, said = "", time.monotonic(), False
     try:
+        mine.write_text(json.dumps({"host": HOST, "pid": os.getpid()}))
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too

@@ -22,6 +22,7 @@ from tasks import ROOT, STATE
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
 from tasks.stamp import (
+    PART,
     equal_result,
     identity,
     part_path,
@@ -185,9 +186,19 @@ def disk_fault(error: OSError, folder: Path) -> str:
     """One line for a disk that is full, read-only or forbidden; "" for anything else."""
     if error.filename is None and error.errno not in DISK_FAULTS:
         return ""
-    place = Path(os.fsdecode(error.filename or folder))
+    place = Path(os.fsdecode(error.filename2 or error.filename or folder))
+    place = place.with_name(PART.sub("", place.name))
     place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
     return f"cannot write or read {place}: {error.strerror}"
+
+
+def _check_disk(path: Path) -> None:
+    """OSError when nothing can be written there: libraries that write files say that something failed, not what."""
+    part = part_path(path)
+    try:
+        part.write_bytes(bytes(2**18))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _build(node: Node) -> None:
@@ -202,7 +213,13 @@ def _build(node: Node) -> None:
         remove_parts(path)
     job = Job(node.shot, node.settings, inputs, digests, parts)
     try:
-        line = node.stage.build(job)
+        try:
+            line = node.stage.build(job)
+        except ShotError:
+            raise
+        except Exception:
+            _check_disk(node.stamp_path)
+            raise
         if node.inputs() != inputs:
             raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
         changed = [name for name, path in inputs.items() if signature(path) != before[name]]

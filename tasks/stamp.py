@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tasks import ROOT, STATE, cache
 from tasks.digests import digest
 
+PART = re.compile(r"^\.part-[0-9a-f]{8}-")
 SCANNED = "every stamp"  # the cache's row that says it knows them all
 
 
