@@ -11,10 +11,11 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache as once
 from pathlib import Path
 from typing import IO
@@ -34,16 +35,17 @@ def locked(name: str, what: str) -> Iterator[None]:
     path = FOLDER / name
     with _flock(path, what):
         lease = path.with_name(f"{name}.lease")
-        _take_lease(lease, what)
-        beating = threading.Event()
-        beat = threading.Thread(target=_beat, args=(lease, beating), daemon=True)
+        ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
+        _take_lease(lease, ours, what)
+        done = threading.Event()
+        beat = threading.Thread(target=_beat, args=(lease, ours, done), daemon=True)
         beat.start()
         try:
             yield
         finally:
-            beating.set()
+            done.set()
             beat.join()
-            lease.unlink(missing_ok=True)
+            _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
 
 
 @contextlib.contextmanager
@@ -66,7 +68,8 @@ def _flock(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if _same_file(file, path):
+            path.unlink(missing_ok=True)
         file.close()
 
 
@@ -88,12 +91,12 @@ def _same_file(file: IO, path: Path) -> bool:
         return False
 
 
-def _take_lease(lease: Path, what: str) -> None:
+def _take_lease(lease: Path, ours: str, what: str) -> None:
     """Ours when this returns. A lease of our own host is a dead one's, since we hold the flock."""
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
-        mine.write_text(json.dumps({"host": HOST, "pid": os.getpid()}))
+        mine.write_text(ours)
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too
@@ -105,7 +108,7 @@ def _take_lease(lease: Path, what: str) -> None:
             if now != seen:
                 seen, since = now, time.monotonic()
             if _is_ours(content) or time.monotonic() - since > LEASE_S:
-                _remove_dead(lease, now)
+                _remove(lease, lambda content, now, dead=now: now == dead)
                 continue
             if not said:
                 print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
@@ -127,15 +130,16 @@ def _is_ours(content: str) -> bool:
     return f'"host": {json.dumps(HOST)}' in content
 
 
-def _remove_dead(lease: Path, seen: str) -> None:
-    """Move it away first: of several who find it dead, one succeeds, and sees whether it is the dead one still."""
+def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
+    """Remove a lease if its text, and what changes with every beat, are those of the one meant: moved away first, so
+    that of several who want to, one succeeds, and sees which one it has."""
     aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
     try:
         os.rename(lease, aside)
     except FileNotFoundError:
         return
     found = _read(aside)
-    if found and found[1] != seen:  # somebody's new one: put it back
+    if found and not is_meant(*found):  # somebody's new one: put it back
         with contextlib.suppress(FileExistsError):
             os.link(aside, lease)
     aside.unlink(missing_ok=True)
@@ -149,10 +153,12 @@ def _owner(lease: Path) -> str:
     return f"process {owner['pid']}" + ("" if owner["host"] == HOST else f" on {owner['host']}")
 
 
-def _beat(lease: Path, stop: threading.Event) -> None:
-    while not stop.wait(LEASE_S / 6):
-        with contextlib.suppress(OSError):
-            os.utime(lease)
+def _beat(lease: Path, ours: str, done: threading.Event) -> None:
+    while not done.wait(LEASE_S / 6):
+        found = _read(lease)
+        if found and found[0] == ours:
+            with contextlib.suppress(OSError):
+                os.utime(lease)
 
 
 @contextlib.contextmanager
@@ -195,10 +201,14 @@ def nobody_builds() -> Iterator[bool]:
 
 
 def _remove_dead_leases() -> None:
-    """What builds left that were killed just when they were done: nobody would ever take these locks again."""
+    """What builds left that were killed just when they took or let go of a lock: nobody would take these again."""
+    for path in FOLDER.glob(f".*.lease-{HOST}-*"):
+        pid = path.name.rpartition("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            path.unlink(missing_ok=True)
     for lease in FOLDER.glob("*.lease"):
         found = _read(lease)
-        if found is None or not _is_ours(found[0]):
+        if lease.name.startswith(".") or found is None or not _is_ours(found[0]):
             continue  # of another machine: its own next build sees to it
         path = lease.with_name(lease.name.removesuffix(".lease"))
         with open(path, "a+") as file:
