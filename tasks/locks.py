@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import IO
 
 from tasks import STATE
+from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
 
 FOLDER = STATE / "locks"
-HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
 NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
 
@@ -201,11 +200,12 @@ def nobody_builds() -> Iterator[bool]:
 
 
 def _remove_dead_leases() -> None:
-    """What builds left that were killed just when they took or let go of a lock: nobody would take these again."""
+    """What killed builds left: of those that took or let go of a lock just then, nobody would take it again."""
+    found_dead = False
     for path in FOLDER.glob(f".*.lease-{HOST}-*"):
-        pid = path.name.rpartition("-")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if not is_alive(int(path.name.rpartition("-")[2])):
             path.unlink(missing_ok=True)
+            found_dead = True
     for lease in FOLDER.glob("*.lease"):
         found = _read(lease)
         if lease.name.startswith(".") or found is None or not _is_ours(found[0]):
@@ -215,3 +215,6 @@ def _remove_dead_leases() -> None:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
                 lease.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
+                found_dead = True
+    if found_dead:
+        remove_parts_of_the_dead()

@@ -16,10 +16,11 @@ from shotmake.errors import ShotError
 from tasks import ROOT, composed, snapshot
 from tasks.digests import digest, wait_until_settled
 from tasks.locks import locked
+from tasks.parts import part_path
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
 from tasks.stage import Node, disk_fault
-from tasks.stamp import part_path, put_in_place, read_stamp, remove_parts, why_stale, write_atomically, write_stamp
+from tasks.stamp import put_in_place, read_stamp, why_stale, write_atomically, write_stamp
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -208,7 +209,6 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
 
 
 def _copy(source: Path, path: Path, wanted: str) -> None:
-    remove_parts(path)
     part = part_path(path)
     try:
         shutil.copyfile(source, part)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks import STATE
 from tasks.locks import locked
 from tasks.plate_reader import PlateReader, file_names
-from tasks.stamp import read_stamp, remove_parts, short_hash, why_damaged, write_atomically, write_stamp
+from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -181,8 +181,6 @@ def _track(
     from shotmake.tracks import track_segment
 
     started = time.time()
-    remove_parts(segment.path)
-    remove_parts(segment.stamp_path)
 
     def reported() -> "Iterator[tuple[int, np.ndarray]]":
         for frame, luma in reader.read(segment.first, segment.last):

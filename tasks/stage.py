@@ -21,14 +21,12 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
+from tasks.parts import part_path, whole_name
 from tasks.stamp import (
-    PART,
     equal_result,
     identity,
-    part_path,
     put_in_place,
     read_stamp,
-    remove_parts,
     short_hash,
     why_damaged,
     why_stale,
@@ -187,7 +185,7 @@ def disk_fault(error: OSError, folder: Path) -> str:
     if error.filename is None and error.errno not in DISK_FAULTS:
         return ""
     place = Path(os.fsdecode(error.filename2 or error.filename or folder))
-    place = place.with_name(PART.sub("", place.name))
+    place = place.with_name(whole_name(place.name))
     place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
     return f"cannot write or read {place}: {error.strerror}"
 
@@ -210,7 +208,6 @@ def _build(node: Node) -> None:
     parts = {name: part_path(path) for name, path in node.targets.items()}
     for path in node.targets.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_parts(path)
     job = Job(node.shot, node.settings, inputs, digests, parts)
     try:
         try:

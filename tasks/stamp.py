@@ -3,15 +3,13 @@
 import hashlib
 import json
 import os
-import re
-import secrets
 from pathlib import Path
 from typing import Any
 
 from tasks import ROOT, STATE, cache
 from tasks.digests import digest
+from tasks.parts import part_path
 
-PART = re.compile(r"^\.part-[0-9a-f]{8}-")
 SCANNED = "every stamp"  # the cache's row that says it knows them all
 
 
@@ -57,17 +55,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         put_in_place(part, path)
     finally:
-        part.unlink(missing_ok=True)
-
-
-def part_path(path: Path) -> Path:
-    """Where a target is written before it is complete: same folder, same suffix, a hidden name of its own."""
-    return path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
-
-
-def remove_parts(path: Path) -> None:
-    """What killed builds left of this target; the caller holds its lock."""
-    for part in path.parent.glob(f".part-????????-{path.name}"):
         part.unlink(missing_ok=True)
 
 

@@ -95,7 +95,7 @@ def test_the_segments_of_a_killed_build_are_kept(mini):
 
 
 def test_half_written_files_of_killed_builds_are_waste(built):
-    part = built.root / ".gsd-state" / "scenes" / ".part-0123abcd-mini-0123456789ab.json"
+    part = built.root / ".gsd-state" / "scenes" / ".part-0123abcd-1-0000-mini-0123456789ab.json"
     part.write_text("{")
     assert listed(built.built("gc", "force=true")) == {str(part.relative_to(built.root))}
     assert not part.exists()

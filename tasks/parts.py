@@ -1,0 +1,46 @@
+"""Where a file is written before it is complete: the same folder and suffix, a hidden name that says by whom."""
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import zlib
+from pathlib import Path
+
+from tasks import ROOT, STATE
+
+HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
+PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
+
+
+def part_path(path: Path) -> Path:
+    return path.with_name(f".part-{_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
+
+
+def whole_name(name: str) -> str:
+    """The name a part would get when complete; other names stay as they are."""
+    return PART.sub("", name)
+
+
+def remove_parts_of_the_dead() -> None:
+    """What killed builds of this machine have left half-written."""
+    for part in [*STATE.rglob(".part-*"), *(ROOT / "build").glob("*/.part-*")]:
+        found = PART.match(part.name)
+        if found and found["host"] == _host() and not is_alive(int(found["pid"])):
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _host() -> str:
+    return f"{zlib.crc32(HOST.encode()):08x}"

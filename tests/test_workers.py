@@ -1,0 +1,54 @@
+"""How many builds run at once, and on which cores."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tasks.workers import jobs
+
+HOLD_A_PLACE = """
+import os, sys
+sys.argv = ["doit", "-n", sys.argv[1]]
+from tasks.workers import place_to_build
+with place_to_build():
+    print(*sorted(os.sched_getaffinity(0)), flush=True)
+    input()
+print(*sorted(os.sched_getaffinity(0)), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [("shot=a", 1), ("-n 4", 4), ("-n4 shot=a", 4), ("--process=3", 3), ("--process 3", 3), ("-n", 1), ("-n 0", 1)],
+)
+def test_the_number_of_workers_is_read_as_doit_reads_it(words, count):
+    assert jobs(["doit", *words.split()]) == count
+
+
+def hold_a_place(project, workers: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD_A_PLACE, str(workers)], cwd=project.root, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_workers_have_cores_of_their_own_and_never_more_than_there_are(project):
+    cores = sorted(os.sched_getaffinity(0))
+    builders = [hold_a_place(project, len(cores)) for _ in cores]
+    held = [builder.stdout.readline().split() for builder in builders]
+    assert sorted(sum(held, [])) == sorted(map(str, cores)) and all(len(part) == 1 for part in held)
+    late = hold_a_place(project, len(cores))
+    assert late.stdout.readline().startswith("   waiting for one of the ")
+    assert builders[0].communicate("\n")[0].split() == list(map(str, cores))  # all cores again
+    assert late.stdout.readline().split() == held[0]
+    for builder in (*builders[1:], late):
+        builder.communicate("\n")
+
+
+def test_one_build_alone_has_all_cores(project):
+    builder = hold_a_place(project, 1)
+    cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    assert builder.communicate("\n")[0].splitlines()[0].split() == cores
