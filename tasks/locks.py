@@ -206,11 +206,13 @@ def _remove_dead_leases() -> None:
         if not is_alive(int(path.name.rpartition("-")[2])):
             path.unlink(missing_ok=True)
             found_dead = True
-    for lease in FOLDER.glob("*.lease"):
+    for name in {path.name.removesuffix(".lease") for path in FOLDER.iterdir()}:
+        if name == "building" or name.startswith((".", "slot-")):
+            continue
+        path, lease = FOLDER / name, FOLDER / f"{name}.lease"
         found = _read(lease)
-        if lease.name.startswith(".") or found is None or not _is_ours(found[0]):
+        if found is not None and not _is_ours(found[0]):
             continue  # of another machine: its own next build sees to it
-        path = lease.with_name(lease.name.removesuffix(".lease"))
         with open(path, "a+") as file:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
                 lease.unlink(missing_ok=True)
