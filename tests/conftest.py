@@ -79,6 +79,62 @@ def make_project(root: Path) -> Project:
     return Project(root)
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption("--kills", type=int, default=12, help="random kills in test_attack_kills.py (a full run: 200)")
+
+
+@pytest.fixture(autouse=True)
+def nothing_keeps_running():
+    """Builds that an attack test has started in the background end with it."""
+    yield
+    if "attack" in sys.modules:
+        sys.modules["attack"].end_all()
+
+
+@pytest.fixture(scope="session")
+def small_movie(tmp_path_factory) -> Path:
+    """The attack tests' plate: 40 frames around a desk, 320x180."""
+    import attack
+
+    return attack.small_movie(tmp_path_factory.mktemp("small") / "mini.mp4")
+
+
+@pytest.fixture(scope="session")
+def other_movie(tmp_path_factory) -> Path:
+    """Another desk, as long and as large."""
+    import attack
+
+    return attack.small_movie(tmp_path_factory.mktemp("other") / "mini.mp4", seed=11)
+
+
+@pytest.fixture(scope="session")
+def small_once(tmp_path_factory, small_movie: Path) -> Project:
+    """The attack tests' shot, built; copy it, do not touch it."""
+    import attack
+
+    project = attack.make_small(tmp_path_factory.mktemp("small") / "show", small_movie)
+    project.built("shot=mini")
+    return project
+
+
+@pytest.fixture(scope="session")
+def other_once(tmp_path_factory, other_movie: Path) -> Project:
+    """The same shot of the other plate, built: its targets have the same names."""
+    import attack
+
+    project = attack.make_small(tmp_path_factory.mktemp("other") / "show", other_movie)
+    project.built("shot=mini")
+    return project
+
+
+@pytest.fixture
+def small(tmp_path: Path, small_once: Project) -> Project:
+    """A copy of it."""
+    import attack
+
+    return attack.copy_of(small_once, tmp_path / "show")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return make_project(tmp_path / "show")
