@@ -98,8 +98,11 @@ class Clean:
 
 @dataclass
 class Mask:
-    file: str | None = key(None, later=True)
-    shapes: list[dict] = key([], later=True)
+    """Where no feature is born and tracks are cut: white, as in Nuke's CameraTracker."""
+
+    file: str | None = key(None)  # a still, movie or sequence
+    shapes: list[dict] = key([])  # garbage mattes: {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}
+    invert: bool = key(False)
     from_objects: bool = key(False, later=True)
 
 
@@ -156,8 +159,8 @@ class Tracking:
     enabled: bool = key(True)
     engine: str = key("opencv", choices=["opencv"])
     session_file: str | list[str] | None = key(None)  # tracks.npz of other sessions; several are merged
-    groups: dict = key({}, later=True)
-    manual: list[dict] = key([], later=True)
+    groups: dict = key({})  # name: [{frame, xy_px}, ...] or {tracks: [...], weight, color, status}
+    manual: list[dict] = key([])  # {name, frame, xy_px, weight, color, motion_model}; one name, several keys
     detect: Detect = group(Detect)
     track: Track = group(Track)
     clean: Clean = group(Clean)

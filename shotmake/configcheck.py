@@ -9,6 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from shotmake import marks
 from shotmake.config import Config
 
 
@@ -195,6 +196,10 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(
             Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
         )
+    tracking = config.tracking
+    for _, found in (marks.read_manual(tracking.manual), marks.read_groups(tracking.groups)):
+        faults += [Fault(*fault) for fault in found]
+    faults += [Fault(*fault) for fault in marks.read_shapes(tracking.mask.shapes)[1]]
     orient = config.tracking.solve.orient
     faults += _check_pick("tracking.solve.orient.origin", orient.origin, {"frame": 0, "xy_px": 2})
     faults += _check_pick(

@@ -42,15 +42,18 @@ def settings(config: Config) -> dict:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
+    from shotmake.groups import manage
+    from shotmake.marks import read_groups
+    from shotmake.quality import quality
     from shotmake.session import save_tracks
-    from shotmake.tracks import quality
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
     sessions = [path for name, path in job.inputs.items() if name.startswith("session ")]
     tracks, spans, line = merged(sessions, first, last) if sessions else tracked(job, plate, first, last)
-    numbers = {"schema": 1, **quality(tracks, tuple(plate.size_px), first, last), "segments": spans}
-    job.targets["tracks"].write_bytes(save_tracks(tracks))
+    managed = manage(tracks, read_groups(job.settings["groups"])[0], {})
+    numbers = {"schema": 1, **quality(managed, {}, tuple(plate.size_px), first, last), "segments": spans}
+    job.targets["tracks"].write_bytes(save_tracks(managed.tracks))
     job.targets["quality"].write_bytes(json_bytes(numbers))
     return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{line}"
 

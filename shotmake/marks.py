@@ -1,0 +1,155 @@
+"""What an artist writes about single tracks: manual tracks, groups, garbage shapes. Read and checked, nothing applied.
+
+Every function takes the blocks of one config key and returns (what they say, faults): a fault is (key, message).
+"""
+
+from dataclasses import dataclass, field
+
+MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
+STATUSES = ("enabled", "disabled", "deleted")
+
+Faults = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Manual:
+    """A track placed by hand. keys: plate frame -> [x, y] px; the track goes both ways from each."""
+
+    name: str
+    keys: dict[int, list[float]]
+    weight: float = 1.0
+    color: list[float] | None = None
+    motion_model: str | None = None  # None: tracking.track.motion_model
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the config says of some tracks. color: r, g, b 0..1, or None; weight: 1 = as it is, 0 = not solved with."""
+
+    name: str
+    picks: list = field(default_factory=list)  # {frame, xy_px}, {frame, box_px} or a manual track's name
+    weight: float = 1.0
+    color: list[float] | None = None
+    status: str = "enabled"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A polygon with keyframes: `points_px` (K, P, 2), as lists, at `frames` (K,), ascending."""
+
+    frames: list[int]
+    points_px: list
+
+
+def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
+    """[{name, frame, xy_px, weight, color, motion_model}, ...]; entries of one name are keys of one track."""
+    key = "tracking.manual"
+    found: dict[str, Manual] = {}
+    faults: Faults = []
+    for number, block in enumerate(blocks):
+        where = f"{key}[{number}]"
+        known = ("name", "frame", "xy_px", "weight", "color", "motion_model")
+        if not isinstance(block, dict) or not {"name", "frame", "xy_px"} <= set(block) <= set(known):
+            faults.append((where, f"found {_names(block)}; needed {{{', '.join(known)}}}, the first three at least"))
+            continue
+        name, model = block["name"], block.get("motion_model")
+        if not isinstance(name, str) or not name:
+            faults.append((f"{where}.name", f"found {name!r}; needed text"))
+        if not _is_whole(block["frame"]) or not are_numbers(block["xy_px"], 2):
+            found_at = f"frame {block['frame']!r}, xy_px {block['xy_px']!r}"
+            faults.append((where, f"found {found_at}; needed a frame and [x, y]"))
+            continue
+        if model is not None and model not in MOTION_MODELS:
+            faults.append((f"{where}.motion_model", f"found {model!r}; allowed: {', '.join(MOTION_MODELS)}"))
+        faults += _check_look(where, block)
+        before = found.get(str(name))
+        keys = {**(before.keys if before else {}), block["frame"]: block["xy_px"]}
+        look = {item: block[item] for item in ("weight", "color", "motion_model") if item in block}
+        said = {item: getattr(before, item) for item in ("weight", "color", "motion_model")} if before else {}
+        found[str(name)] = Manual(str(name), dict(sorted(keys.items())), **{**said, **look})
+    return tuple(found.values()), faults
+
+
+def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
+    """{name: [picks]} or {name: {tracks: [picks], weight, color, status}}."""
+    groups, faults = [], []
+    for name, block in blocks.items():
+        key = f"tracking.groups.{name}"
+        block = {"tracks": block} if isinstance(block, list) else block
+        known = ("tracks", "weight", "color", "status")
+        if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
+            faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
+            continue
+        for pick in block.get("tracks", []):
+            if not (isinstance(pick, str) or _is_pick(pick, "xy_px", 2) or _is_pick(pick, "box_px", 4)):
+                needed = "{frame, xy_px: [x, y]}, {frame, box_px: [left, top, right, bottom]} or a manual track's name"
+                faults.append((f"{key}.tracks", f"found {pick!r}; needed {needed}"))
+        status = block.get("status", "enabled")
+        if status not in STATUSES:
+            faults.append((f"{key}.status", f"found {status!r}; allowed: {', '.join(STATUSES)}"))
+        faults += _check_look(key, block)
+        groups.append(
+            Group(str(name), block.get("tracks", []), block.get("weight", 1.0), block.get("color"), str(status))
+        )
+    return tuple(groups), faults
+
+
+def read_shapes(blocks: list) -> tuple[tuple[Shape, ...], Faults]:
+    """[{points_px: [[x, y], ...]}, or {keys: [{frame, points_px}, ...]}, ...], each with an optional name."""
+    shapes, faults = [], []
+    for number, block in enumerate(blocks):
+        where = f"tracking.mask.shapes[{number}]"
+        needed = "needed {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}, at least 3 points"
+        if not isinstance(block, dict) or set(block) - {"name"} not in ({"points_px"}, {"keys"}):
+            faults.append((where, f"found {_names(block)}; {needed}"))
+            continue
+        keys = block.get("keys", [{"frame": 0, "points_px": block.get("points_px")}])
+        if not isinstance(keys, list) or not keys or not all(_is_shape_key(one) for one in keys):
+            faults.append((where, f"not a shape; {needed}"))
+            continue
+        keys = sorted(keys, key=lambda one: one["frame"])
+        frames, counts = [one["frame"] for one in keys], {len(one["points_px"]) for one in keys}
+        if len(set(frames)) < len(frames) or len(counts) > 1:
+            at = f"{sorted(counts)} points at the frames {frames}"
+            faults.append((where, f"found {at}; needed as many at each, each once"))
+            continue
+        shapes.append(Shape(frames, [one["points_px"] for one in keys]))
+    return tuple(shapes), faults
+
+
+def _check_look(where: str, block: dict) -> Faults:
+    faults = []
+    weight, color = block.get("weight", 1.0), block.get("color")
+    if not _is_number(weight) or not 0 <= weight <= 100:
+        faults.append((f"{where}.weight", f"found {weight!r}; needed a number from 0 to 100"))
+    if color is not None and not (are_numbers(color, 3) and all(0 <= part <= 1 for part in color)):
+        faults.append((f"{where}.color", f"found {color!r}; needed [red, green, blue], each 0 to 1"))
+    return faults
+
+
+def _is_pick(pick, where: str, length: int) -> bool:
+    whole = isinstance(pick, dict) and set(pick) == {"frame", where}
+    return whole and _is_whole(pick["frame"]) and are_numbers(pick[where], length)
+
+
+def _is_shape_key(one) -> bool:
+    if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not _is_whole(one["frame"]):
+        return False
+    points = one["points_px"]
+    return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
+
+
+def are_numbers(values, length: int) -> bool:
+    return isinstance(values, list) and len(values) == length and all(map(_is_number, values))
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _names(block) -> str:
+    return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)
