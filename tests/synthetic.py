@@ -12,16 +12,17 @@ corner (first centre at 0.5, 0.5); cv2's is half a pixel off, so 0.5 is taken of
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-KINDS = ("desk", "pan", "static", "planar")
+KINDS = ("desk", "pan", "static", "planar", "dolly", "handheld", "moving")
 SUPERSAMPLING = 1.3  # the undistorted picture is drawn this much larger
 BLUR_SAMPLES = 2  # sub-frames averaged over the shutter's opening
+HANDHELD_BLUR_SAMPLES = 5  # its blur is longer
 NEAR = 0.05  # world units
 
 
@@ -34,6 +35,7 @@ class Quad:
     side_v: np.ndarray
     mipmaps: list[np.ndarray]
     one_sided: bool
+    shift_at: Callable[[float], np.ndarray] | None = None  # time 0..1 -> (3,) how far it has moved
 
     @property
     def normal(self) -> np.ndarray:
@@ -105,8 +107,10 @@ def make_plate(
     seed: int = 7,
     span: float = 1.0,
 ) -> Plate:
-    """A plate of one of KINDS: desk (an orbit round boxes), pan (nodal), static (locked off), planar (one wall).
+    """A plate of one of KINDS.
 
+    desk (an orbit round boxes), pan (nodal), static (locked off), planar (one wall), dolly (forward), handheld
+    (shaken; meant for a long shutter: 0.8 blurs by several px), moving (an orbit while a tall box walks past).
     `span` is how much of the camera's path the frames cover (1 = all of it: fast for few frames).
     """
     if kind not in KINDS:
@@ -114,6 +118,8 @@ def make_plate(
     rng = np.random.default_rng(seed)
     detail = size_px[0] / 1280  # texture density follows the plate's resolution
     quads = [_quad([-3, -0.1, -2], [6, 0, 0], [0, 0, 4], 420 * detail, rng)] if kind == "planar" else _room(detail, rng)
+    if kind == "moving":
+        quads += _walker(detail, np.random.default_rng(seed + 2), span)
     path = _path(kind, np.random.default_rng(seed + 1))
     return Plate(
         kind=kind,
@@ -185,11 +191,18 @@ def truth(plate: Plate) -> dict:
 
 def world_points(plate: Plate, xy_px: np.ndarray, frame: int) -> np.ndarray:
     """(N, 3) the surface points seen at plate pixels (N, 2); NaN where nothing is hit."""
+    return surfaces(plate, xy_px, frame)[0]
+
+
+def surfaces(plate: Plate, xy_px: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Like world_points, and the index of the quad that is hit (N,), -1 for none."""
     rotation, centre = plate.camera_at(plate.time(frame))
     normalised = plate.undistorted(xy_px)
     directions = np.concatenate([normalised, np.ones((len(normalised), 1))], 1) @ rotation
     nearest, points = np.full(len(directions), np.inf), np.full((len(directions), 3), np.nan)
-    for quad in plate.quads:
+    hit_quad = np.full(len(directions), -1)
+    for number, resting in enumerate(plate.quads):
+        quad = _moved(resting, plate.time(frame))
         facing = directions @ quad.normal
         with np.errstate(divide="ignore", invalid="ignore"):
             depth = ((quad.origin - centre) @ quad.normal) / facing
@@ -199,8 +212,8 @@ def world_points(plate: Plate, xy_px: np.ndarray, frame: int) -> np.ndarray:
             seen = (depth > NEAR) & (depth < nearest) & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1)
         if quad.one_sided:
             seen &= facing < 0
-        nearest[seen], points[seen] = depth[seen], hit[seen]
-    return points
+        nearest[seen], points[seen], hit_quad[seen] = depth[seen], hit[seen], number
+    return points, hit_quad
 
 
 def project(plate: Plate, points: np.ndarray, frame: int) -> np.ndarray:
@@ -220,7 +233,34 @@ def project(plate: Plate, points: np.ndarray, frame: int) -> np.ndarray:
 
 def true_position(plate: Plate, xy_px: np.ndarray, frame_a: int, frame_b: int) -> np.ndarray:
     """Where the surface points at xy_px (N, 2) in frame_a are in frame_b (hidden or not); NaN where nothing is hit."""
-    return project(plate, world_points(plate, xy_px, frame_a), frame_b)
+    points, hit_quad = surfaces(plate, xy_px, frame_a)
+    for number, quad in enumerate(plate.quads):
+        if quad.shift_at:
+            points[hit_quad == number] += quad.shift_at(plate.time(frame_b)) - quad.shift_at(plate.time(frame_a))
+    return project(plate, points, frame_b)
+
+
+def on_depth_edge(plate: Plate, xy_px: np.ndarray, frame: int, reach_px: float = 5.0) -> np.ndarray:
+    """(N,) whether a depth edge passes within reach_px: there T-junctions arise, which are no points in space.
+
+    Inverse depth is linear in the picture on a plane, so opposite neighbours on it average to the middle.
+    """
+    forward, centre = cam_from_world(plate, frame)[2, :3], plate.camera_at(plate.time(frame))[1]
+
+    def nearness(offset_px) -> np.ndarray:
+        depth = (world_points(plate, np.asarray(xy_px, float) + offset_px, frame) - centre) @ forward
+        return np.where(np.isfinite(depth), 1 / depth, 0.0)
+
+    here, found = nearness((0.0, 0.0)), np.zeros(len(xy_px), bool)
+    for angle in np.arange(4) * np.pi / 4:
+        offset_px = reach_px * np.array([np.cos(angle), np.sin(angle)])
+        found |= np.abs(nearness(offset_px) + nearness(-offset_px) - 2 * here) > 0.03 * here
+    return found
+
+
+def _moved(quad: Quad, time: float) -> Quad:
+    """Where a quad that moves is at a time."""
+    return replace(quad, origin=quad.origin + quad.shift_at(time)) if quad.shift_at else quad
 
 
 def write_movie(path, frames: Iterable[tuple[int, np.ndarray]], rate=24, codec: str = "libx264", crf: int = 16) -> None:
@@ -260,6 +300,17 @@ def _room(detail: float, rng: np.random.Generator) -> list[Quad]:
     for foot, size, turn, density in boxes:
         quads += _box(foot, size, turn, density * detail, rng)
     return quads
+
+
+def _walker(detail: float, rng: np.random.Generator, span: float) -> list[Quad]:
+    """A tall box that walks past the desk, swaying; about a tenth of the picture."""
+
+    def shift_at(time: float) -> np.ndarray:
+        walked = span * time
+        return np.array([1.9 * walked, -0.15 * walked, 0.03 * np.sin(25 * walked)])
+
+    return [replace(quad, shift_at=shift_at) for quad in _box((-0.95, -0.75, -0.3), (0.3, 0.15, 1.0), 0.2,
+                                                               900 * detail, rng)]  # fmt: skip
 
 
 def _box(foot, size, turn: float, density: float, rng: np.random.Generator) -> list[Quad]:
@@ -312,8 +363,10 @@ def _path(kind: str, rng: np.random.Generator) -> Callable[[float], tuple[np.nda
     sway = CubicSpline(np.linspace(0, 1, 9), rng.normal(0, 1, (9, 3)))
     aim = CubicSpline(np.linspace(0, 1, 11), rng.normal(0, 1, (11, 3)))
 
+    shake = CubicSpline(np.linspace(0, 1, 31), rng.normal(0, 1, (31, 3))) if kind == "handheld" else None
+
     def camera(time: float) -> tuple[np.ndarray, np.ndarray]:
-        if kind == "desk":
+        if kind in ("desk", "moving"):
             angle, radius = -1.55 + 0.75 * time, 2.1 - 0.25 * time
             centre = np.array([0.9 * radius * np.cos(angle) - 0.3, radius * np.sin(angle), 0.85])
             centre = centre + (0, 0, 0.25 * np.sin(2.5 * time)) + 0.02 * sway(time)
@@ -321,6 +374,12 @@ def _path(kind: str, rng: np.random.Generator) -> Callable[[float], tuple[np.nda
         elif kind == "pan":
             centre = np.array([0.2, -1.9, 0.8])
             target = np.array([-1.0 + 1.8 * time, 0.9 + 0.2 * np.sin(3 * time), 0.2]) + 0.05 * aim(time)
+        elif kind == "dolly":
+            centre = np.array([-0.25 + 0.4 * time, -2.75 + 1.2 * time, 0.75 - 0.1 * time]) + 0.02 * sway(time)
+            target = np.array([0.1, 1.2, 0.1]) + 0.04 * aim(time)
+        elif kind == "handheld":
+            centre = np.array([-0.5 + 0.9 * time, -2.05 + 0.25 * time, 0.8]) + 0.04 * sway(time) + 0.01 * shake(time)
+            target = np.array([-0.1 + 0.3 * time, 0.35, 0.15]) + 0.05 * aim(time) + 0.05 * shake(time)
         elif kind == "planar":
             centre = np.array([-1 + 2 * time, -2.3 + 0.4 * time, 0.3 * np.sin(2 * time)]) + 0.02 * sway(time)
             target = np.array([-0.3 + 0.6 * time, 0, 0.1]) + 0.04 * aim(time)
@@ -347,10 +406,12 @@ def _expose(plate: Plate, frame: int) -> np.ndarray:
     """(H, W, 3) float32 BGR without noise: the sub-frames of the shutter's opening, averaged, seen through the lens."""
     map_x, map_y, matrix, size = plate.lens_maps
     total = np.zeros((size[1], size[0], 3), np.uint16)
-    for sample in range(BLUR_SAMPLES):
-        moment = frame + plate.shutter * ((sample + 0.5) / BLUR_SAMPLES - 0.5)
-        total += _draw(plate.quads, *plate.camera_at(plate.time(moment)), matrix, size)
-    sharp = cv2.GaussianBlur((total / np.float32(BLUR_SAMPLES)).astype(np.float32), (0, 0), 0.7)
+    samples = BLUR_SAMPLES if plate.kind != "handheld" else HANDHELD_BLUR_SAMPLES
+    for sample in range(samples):
+        moment = frame + plate.shutter * ((sample + 0.5) / samples - 0.5)
+        quads = [_moved(quad, plate.time(moment)) for quad in plate.quads]
+        total += _draw(quads, *plate.camera_at(plate.time(moment)), matrix, size)
+    sharp = cv2.GaussianBlur((total / np.float32(samples)).astype(np.float32), (0, 0), 0.7)
     return cv2.remap(sharp, map_x, map_y, cv2.INTER_LINEAR)
 
 
