@@ -1,5 +1,6 @@
 """All shots asked for, as doit tasks."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -8,7 +9,7 @@ from pathlib import Path
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
-from tasks import blender, gc, plan, publish, shots, snapshot, verify, workers
+from tasks import blender, gc, locks, plan, publish, shots, snapshot, verify, workers
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, nodes
 
@@ -27,6 +28,8 @@ class Graph:
         if workers.jobs(sys.argv) > 1:
             workers.bind_children()
             workers.watch_workers()
+        with contextlib.suppress(OSError):  # a read-only show can be looked at all the same
+            locks.sweep()
         current = self._current()
         found = shots.load_shots(shots.command_line_words(sys.argv[1:]), current)
         if not current and not any(shot.config for shot in found):  # nothing to build: say why, before any task

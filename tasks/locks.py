@@ -185,7 +185,7 @@ def announce_build() -> IO:
     file = open(FOLDER / "building", "a+")
     with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
-    _remove_dead_leases()
+    sweep()
     return file
 
 
@@ -195,13 +195,15 @@ def nobody_builds() -> Iterator[bool]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "building", "a+") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
-        _remove_dead_leases()
+        sweep()
         yield alone and not any(FOLDER.glob("*.lease"))
 
 
-def _remove_dead_leases() -> None:
+def sweep() -> None:
     """What killed builds left: of those that took or let go of a lock just then, nobody would take it again."""
     found_dead = False
+    if not FOLDER.is_dir():
+        return
     for path in FOLDER.glob(f".*.lease-{HOST}-*"):
         if not is_alive(int(path.name.rpartition("-")[2])):
             path.unlink(missing_ok=True)

@@ -97,7 +97,7 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
 
 def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
-    if name not in shot_names():
+    if name.startswith(".") or not (CONF / "shot" / f"{name}.yaml").is_file():
         close = difflib.get_close_matches(name, shot_names(), n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(shot_names()) or 'none'}"
         return ShotConfig(name, overrides, None, (f"shot={name}: no conf/shot/{name}.yaml; {hint}",))

@@ -10,7 +10,7 @@ from functools import cache as once
 from pathlib import Path
 
 import shotmake
-from tasks import ROOT, cache
+from tasks import ROOT, STATE, cache
 from tasks.digests import settled, signature
 from tasks.stamp import canonical
 
@@ -20,10 +20,18 @@ CONF_SHOT = ROOT / "conf" / "shot"
 def end_if_current(arguments: list[str]) -> None:
     """For a plain `doit [shot=...] [overrides]`: when every shot asked for is current, say so and exit."""
     names = shots_asked(arguments)
-    if names and set(names) <= set(current_shots(tuple(arguments))):
+    if names and set(names) <= set(current_shots(tuple(arguments))) and not _leases():
         sys.stdout.write("".join(f"-- publish:{current_shots(tuple(arguments))[name]}\n" for name in names))
         sys.stdout.flush()
         os._exit(0)  # nothing is open; the interpreter's own tidying up would take as long again
+
+
+def _leases() -> bool:
+    """Whether somebody builds, or was killed while building: then there is something to sweep."""
+    try:
+        return any(name.endswith(".lease") for name in os.listdir(STATE / "locks"))
+    except OSError:
+        return False
 
 
 def shots_asked(arguments: list[str]) -> list[str] | None:
