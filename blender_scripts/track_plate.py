@@ -1,0 +1,180 @@
+"""Track a plate with Blender's own detect and track operators (libmv) and write the markers as an .npz.
+
+    python track_plate.py --file footage/shot.mp4 --size 1280 720 --first-frame 1001 --first 1001 --last 1100 \\
+        --settings '{"detect": {...}, "track": {...}}' --out tracks.npz
+or: blender --factory-startup --background --python-exit-code 1 --python track_plate.py -- ARGS
+
+--file is the movie, or the sequence's first image; --first-frame its number; --first and --last the frames to
+track. The settings are those of the config (tracking.detect and tracking.track). The .npz holds track_id and
+frame (M,), xy_px (M, 2) from the top-left corner, sorted by track then frame, not cleaned.
+
+Blender counts the clip's own frames from 1; so does all code here but the command line and the .npz.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from libmv_features import FeatureFinder  # noqa: E402
+from sheet import BLENDER_COLOR_SPACE  # noqa: E402
+
+MOTION_MODELS = {
+    "translation": "Loc",
+    "loc_rot": "LocRot",
+    "loc_scale": "LocScale",
+    "loc_rot_scale": "LocRotScale",
+    "affine": "Affine",
+    "perspective": "Perspective",
+}
+PATTERN_MATCHES = {"keyframe": "KEYFRAME", "previous": "PREV_FRAME"}
+PATTERN_PX = 21
+SEARCH_PX, SEARCH_SHARE = 71, 0.055  # the search area's side, and its least share of the plate's width
+REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this often at most
+
+
+def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str) -> bpy.types.MovieClip:
+    """The plate, its first frame as clip frame 1; UserError when Blender does not see what we see."""
+    if not Path(file).is_file():
+        raise UserError(f"{file}: no such file; needed a movie or the first image of a sequence")
+    try:
+        clip = bpy.data.movieclips.load(os.path.abspath(file), check_existing=False)
+    except RuntimeError as error:
+        raise UserError(f"{file}: Blender cannot open the plate: {str(error).strip()}") from error
+    if list(clip.size) != size_px:
+        raise UserError(f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; use an image sequence")
+    if clip.frame_duration < frame_count:
+        found = f"Blender reads {clip.frame_duration} frames, needed {frame_count}"
+        raise UserError(f"{file}: {found}; use an image sequence, with the frame as its names' last number")
+    assert clip.colorspace_settings
+    clip.colorspace_settings.name = BLENDER_COLOR_SPACE[color_space]  # pyright: ignore[reportAttributeAccessIssue]
+    return clip
+
+
+def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
+    """What every new track is born with."""
+    assert clip.tracking and clip.tracking.settings
+    settings = clip.tracking.settings
+    try:
+        settings.default_motion_model = MOTION_MODELS[track["motion_model"]]  # pyright: ignore[reportAttributeAccessIssue]
+        settings.default_pattern_match = PATTERN_MATCHES[track["pattern_match"]]  # pyright: ignore[reportAttributeAccessIssue]
+    except KeyError as error:
+        raise UserError(f"tracking.track: Blender has no {error}; it has {', '.join(MOTION_MODELS)}") from error
+    settings.default_pattern_size = PATTERN_PX
+    settings.default_search_size = max(SEARCH_PX, round(SEARCH_SHARE * clip.size[0]))
+    settings.default_correlation_min = track["correlation_min"]
+    settings.use_default_normalization = True
+    settings.default_frames_limit = 0
+    settings.default_margin = PATTERN_PX // 2  # a marker ends where its pattern leaves the frame
+
+
+@contextlib.contextmanager
+def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor]:
+    """A Clip Editor that shows the clip: the clip's operators work on nothing else."""
+    window = bpy.data.window_managers[0].windows[0]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    area.type = "CLIP_EDITOR"
+    space = area.spaces.active
+    assert isinstance(space, bpy.types.SpaceClipEditor)
+    space.clip, space.mode = clip, "TRACKING"
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
+        yield space
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """libmv prints megabytes there about every pattern that it cannot fit."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:
+    """Clip frames and positions (0..1 from the bottom-left) of a track; the muted ones only mark its ends."""
+    live = [marker for marker in track.markers if not marker.mute and first <= marker.frame <= last]
+    return [marker.frame for marker in live], [(marker.co[0], marker.co[1]) for marker in live]
+
+
+def track_clip(
+    clip: bpy.types.MovieClip, first: int, last: int, detect: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """track_id (M,), clip frame (M,), xy_px (M, 2) from the top-left corner.
+
+    Features are found in the first frame and followed to the last; then in the next frame where fewer than
+    min_tracks live, from where they are followed both ways, and so on.
+    """
+    assert clip.tracking
+    scene = bpy.data.scenes[0]
+    scene.frame_start, scene.frame_end = first, last  # the operators stop there
+    size_px = np.array(clip.size, float)
+    ids, frames, xy_px = np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))
+    with clip_editor(clip) as space:
+        finder = FeatureFinder(clip, space, detect)
+        birth: int | None = first
+        while birth is not None:
+            before = len(clip.tracking.tracks)
+            finder.add_tracks(birth, xy_px[frames == birth])
+            born = list(clip.tracking.tracks)[before:]
+            if born:
+                for backwards in (False, True):
+                    space.clip_user.frame_current = birth
+                    bpy.ops.clip.track_markers(backwards=backwards, sequence=True)
+            for number, track in enumerate(born, before):
+                its_frames, co = markers(track, first, last)
+                ids = np.append(ids, [number] * len(its_frames))
+                frames = np.append(frames, np.array(its_frames, int))
+                xy = np.array(co, float).reshape(-1, 2)
+                xy_px = np.concatenate([xy_px, np.stack([xy[:, 0], 1 - xy[:, 1]], 1) * size_px])
+            living = np.bincount(frames, minlength=last + 1)
+            later = range(birth + REFILL_EVERY_FRAMES, last + 1)
+            birth = next((frame for frame in later if living[frame] < detect["min_tracks"]), None)
+    order = np.lexsort((frames, ids))
+    return ids[order], frames[order], xy_px[order]
+
+
+def main() -> None:
+    parser = OneLineParser(prog="track_plate.py", description=__doc__)
+    for name in ("file", "settings", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("first-frame", "first", "last"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--size", type=int, nargs=2, required=True)
+    parser.add_argument("--color-space", choices=BLENDER_COLOR_SPACE, default="Rec.709")
+    given = parser.parse_args(script_arguments())
+    try:
+        try:
+            settings = json.loads(given.settings)
+            detect, track = settings["detect"], settings["track"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"--settings: needed JSON with detect and track: {error}") from error
+        first, last = given.first - given.first_frame + 1, given.last - given.first_frame + 1
+        if not 1 <= first <= last:
+            raise UserError(f"frames {given.first} to {given.last}: the plate begins at {given.first_frame}")
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        clip = load_clip(given.file, given.size, last, given.color_space)
+        set_tracking(clip, track)
+        with quiet_stderr():
+            track_id, frame, xy_px = track_clip(clip, first, last, detect)
+        np.savez(given.out, track_id=track_id, frame=frame + given.first_frame - 1, xy_px=xy_px)
+    except UserError as error:
+        print(f"track_plate.py: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Tracks by Blender's own tracker (libmv), in Blender's own process: tracking.engine: blender."""
+
+import json
+from typing import TYPE_CHECKING
+
+from shotmake.errors import ShotError
+from tasks.blender import run_script
+from tasks.parts import part_path
+from tasks.stage import Job
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
+    from shotmake.session import Tracks
+
+
+def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executable: str | None = None) -> "Tracks":
+    """Tracks of the plate's frames first..last, not cleaned; their quality is 0 (Blender tells of no error).
+
+    In one go, without segments: Blender's operators have no state that one segment could hand to the next.
+    executable: as composite.blender.executable.
+    """
+    settings = {name: job.settings[name] for name in ("detect", "track")}
+    made = part_path(job.targets["tracks"].with_name("libmv.npz"))
+    arguments = [f"--file={plate.files[0]}", "--size", *map(str, plate.size_px), f"--color-space={plate.color_space}"]
+    arguments += [f"--first-frame={plate.first_frame}", f"--first={first}", f"--last={last}"]
+    try:
+        run_script("track_plate.py", [*arguments, f"--settings={json.dumps(settings)}", f"--out={made}"], executable)
+        tracks = read_markers(made)
+    finally:
+        made.unlink(missing_ok=True)
+    if not len(tracks):
+        raise ShotError(
+            f"{plate.files[0]}: Blender found nothing to track; lower tracking.detect.quality_threshold "
+            "or use tracking.engine: opencv"
+        )
+    return tracks
+
+
+def read_markers(path) -> "Tracks":
+    """What blender_scripts/track_plate.py wrote."""
+    import numpy as np
+
+    from shotmake.session import Tracks
+
+    with np.load(path, allow_pickle=False) as arrays:
+        return Tracks.from_markers(arrays["track_id"], arrays["frame"], arrays["xy_px"])
