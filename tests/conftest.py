@@ -83,6 +83,12 @@ def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=12, help="random kills in test_attack_kills.py (a full run: 200)")
 
 
+@pytest.fixture
+def thorough(pytestconfig) -> bool:
+    """Whether this is a full run of the attack tests, which has time for every case."""
+    return pytestconfig.getoption("--kills") >= 100
+
+
 @pytest.fixture(autouse=True)
 def nothing_keeps_running():
     """Builds that an attack test has started in the background end with it."""

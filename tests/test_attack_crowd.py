@@ -58,14 +58,14 @@ def test_eight_builds_of_four_shots_make_every_target_once(tmp_path, small_movie
     project.remove_other_shots("none")
     shutil.copy(other_movie, project.root / "footage" / "other.mp4")
     for name, plate in (("a", "mini.mp4"), ("b", "mini.mp4"), ("c", "other.mp4"), ("d", "other.mp4")):
-        project.write_shot(name, shot_yaml(name, plate, frame_range="[1, 24]"))
-    crowd = all_well([start(project, f"shot={name}", "solve", "export") for name in "abcd" * 2])
+        project.write_shot(name, shot_yaml(name, plate))
+    crowd = all_well([start(project, f"shot={name}", "tracks") for name in "abcd" * 2])
     made = times_made(crowd)
-    assert set(made) == {f"{stage}:{name}" for stage in ("footage", "tracks", "solve", "export") for name in "abcd"}
+    assert set(made) == {f"{stage}:{name}" for stage in ("footage", "tracks") for name in "abcd"}
     assert set(made.values()) == {1}, made
-    assert project.built("solve", "export").executed == [] and litter(project) == []
-    chans = {path.parent.name[0]: path.read_bytes() for path in project.root.glob(".gsd-state/exports/*/*.chan")}
-    assert chans["a"] == chans["b"] != chans["c"] == chans["d"]
+    assert project.built("tracks").executed == [] and litter(project) == []
+    tracks = {path.parent.name[0]: path.read_bytes() for path in project.root.rglob("tracks.npz")}
+    assert tracks["a"] == tracks["b"] != tracks["c"] == tracks["d"]
 
 
 def test_a_killed_worker_ends_the_build_and_the_next_one_completes(tmp_path, small_movie):
@@ -176,7 +176,7 @@ def test_a_host_that_slept_too_long_does_not_end_the_lease_of_the_one_that_took_
 
 def test_two_hosts_build_one_shot_once(tmp_path, small_movie):
     project = make_small(tmp_path / "show", small_movie)
-    pair = [start(project, "solve", "shot=mini", SHOTMAKE_HOST=name, SHOTMAKE_LEASE_S="3") for name in ("a", "b")]
+    pair = [start(project, "tracks", "shot=mini", SHOTMAKE_HOST=name, SHOTMAKE_LEASE_S="3") for name in ("a", "b")]
     made = times_made(all_well(pair))
-    assert made == {"footage:mini": 1, "tracks:mini": 1, "solve:mini": 1}
+    assert made == {"footage:mini": 1, "tracks:mini": 1}
     assert litter(project) == []

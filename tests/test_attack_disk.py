@@ -81,10 +81,11 @@ def forget_result(project: Project, stage: str) -> dict[Path, bytes]:
 def test_a_disk_that_is_full_in_the_middle_of_a_stage_is_one_line(on_disk, small_once, stage):
     project, disk = on_disk
     was = forget_result(project, stage)
-    for share in (0, 0.5):  # not even a lease can be written; half of the result fits
-        disk.free(int(sum(len(data) for data in was.values()) * share))
+    size = sum(len(data) for data in was.values())
+    for share in (0, 0.5) if size > 10 * PAGE else (0,):  # not even a lease can be written; half of the result fits
+        disk.free(int(size * share))
         ran = project.run("shot=mini")
-        if ran.code == 0:  # its result was smaller than a page or two
+        if share and ran.code == 0:  # half was enough
             break
         one_clear_line(ran, stage, NO_SPACE, ".gsd-state")
         for path, data in was.items():
@@ -108,7 +109,7 @@ def test_a_disk_that_grows_too_slowly_is_filled_again_and_again_and_nothing_is_l
     disk = disk_at(tmp_path / "disk")
     project = make_small(disk.place / "show", small_movie)
     lines = 0
-    for size in (0, 12_000, 40_000, 100_000, 300_000, 500_000, 900_000, 1_300_000, 1_900_000):
+    for size in (0, 12_000, 60_000, 250_000, 900_000, 1_300_000):
         disk.free(size)
         ran = project.run("shot=mini")
         if ran.code == 0:
@@ -116,7 +117,7 @@ def test_a_disk_that_grows_too_slowly_is_filled_again_and_again_and_nothing_is_l
         assert ran.code == 1 and ran.fault_lines and SIGNATURE_OF_A_CRASH not in ran.err, (size, ran.code, ran.err)
         assert all(NO_SPACE in line for line in ran.fault_lines), (size, ran.err)
         lines += 1
-    assert lines >= 5, "the disk was never full"
+    assert lines >= 4, "the disk was never full"
     disk.grow()
     project.built("shot=mini")
     assert contents(project, "shot=mini") == contents(small_once, "shot=mini")
@@ -136,9 +137,7 @@ def test_a_full_disk_under_build_stops_the_publishing_alone(disk_at, small, smal
     assert contents(small, "shot=mini") == contents(small_once, "shot=mini")
 
 
-def test_a_disk_that_becomes_read_only_is_one_line_and_can_still_be_looked_at(
-    disk_at, tmp_path, small_movie, small_once
-):
+def test_a_disk_that_becomes_read_only_is_one_line_and_can_still_be_looked_at(disk_at, tmp_path, small_movie):
     disk = disk_at(tmp_path / "disk")
     project = make_small(disk.place / "show", small_movie)
     project.built("tracks", "shot=mini")
@@ -149,9 +148,7 @@ def test_a_disk_that_becomes_read_only_is_one_line_and_can_still_be_looked_at(
     ran = looked(project.run("verify", "shot=mini"), 1)
     assert ran.fault_lines[0] == "solve:mini: never built", ran.err
     disk.grow()
-    ran = project.built("shot=mini")
-    assert not {"footage:mini", "tracks:mini"} & set(ran.executed)
-    assert contents(project, "shot=mini") == contents(small_once, "shot=mini")
+    assert project.built("solve", "shot=mini").executed == ["solve:mini"]
 
 
 def looked(ran: Ran, code: int) -> Ran:

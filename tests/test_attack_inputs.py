@@ -10,7 +10,6 @@ import pytest
 from attack import (
     SIGNATURE_OF_A_CRASH,
     Running,
-    contents,
     copy_of,
     make_small,
     meaning,
@@ -20,14 +19,14 @@ from attack import (
 )
 from conftest import Project
 
-LAST = ("preview", "report", "export")  # all that reads the plate, and the solve; without Blender
+WITHOUT_BLENDER = ("footage", "tracks", "solve", "preview", "report", "export")
 GIGABYTE = 10**9
 
 
-def result(project: Project) -> dict[str, str]:
-    """What LAST and the stages before it have made."""
+def result(project: Project, stages: tuple[str, ...] = WITHOUT_BLENDER) -> dict[str, str]:
+    """What these stages have made."""
     named = named_files(project, "shot=mini")
-    wanted = [path for path, (task, _) in named.items() if task.split(":")[0] in ("footage", "tracks", "solve", *LAST)]
+    wanted = [path for path, (task, _) in named.items() if task.split(":")[0] in stages]
     return {path: meaning(project.root / path) for path in wanted}
 
 
@@ -38,8 +37,8 @@ def without_segments(made: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def references(small_movie, other_movie, small_once, other_once) -> dict[Path, dict[str, str]]:
-    """Plate -> what a clean build makes of it."""
-    made = {small_movie: result(small_once), other_movie: result(other_once)}
+    """Plate -> what a clean build makes of it, up to the tracks."""
+    made = {small_movie: result(small_once, READING), other_movie: result(other_once, READING)}
     assert "missing" not in made[small_movie].values() and made[small_movie] != made[other_movie]
     return made
 
@@ -51,43 +50,59 @@ def replace_plate(project: Project, movie: Path) -> None:
     os.replace(plate.with_name("incoming"), plate)
 
 
+READING = ("footage", "tracks")
+
+
 def ended_honestly(build: Running, *plates: dict[str, str], project: Project) -> None:
     """It failed with one plain line, or what it made is of one plate."""
     ran = build.wait()
     if ran.code == 0:
-        assert result(project) in plates
+        assert result(project, READING) in plates
     else:
         assert ran.code == 1 and len(ran.fault_lines) == 1 and SIGNATURE_OF_A_CRASH not in ran.err, ran.err
         assert "changed" in ran.fault_lines[0], ran.err
 
 
-@pytest.mark.parametrize("stage", ["footage", "tracks", "preview"])
+@pytest.mark.parametrize("stage", READING)
 def test_a_plate_replaced_while_it_is_read_is_noticed(tmp_path, small_movie, other_movie, references, stage):
     project = make_small(tmp_path / "show", small_movie)
-    if stage == "preview":
-        project.built("solve", "shot=mini")
-    build = start(project, *LAST, "shot=mini")
+    build = start(project, "tracks", "shot=mini")
     assert build.until(lambda: f".  {stage}:mini" in build.out)
     time.sleep(random.Random(stage).uniform(0.1, 0.5))
     replace_plate(project, other_movie)
     ended_honestly(build, references[other_movie], project=project)
-    project.built(*LAST, "shot=mini")
-    assert result(project) == references[other_movie]
+    project.built("tracks", "shot=mini")
+    assert result(project, READING) == references[other_movie]
+
+
+def test_a_plate_replaced_while_the_preview_reads_it_is_noticed(small, other_movie, other_once):
+    (preview,) = small.root.glob(".gsd-state/previews/mini-*.mp4")
+    preview.unlink()
+    build = start(small, "preview", "shot=mini")
+    assert build.until(lambda: build.stage == "preview")
+    time.sleep(0.2)
+    replace_plate(small, other_movie)
+    ran = build.wait()
+    assert ran.code == 1 and "changed while it was being read" in ran.err and len(ran.fault_lines) == 1, ran.err
+    assert not preview.exists()
+    stages = (*READING, "solve", "preview")
+    small.built("preview", "shot=mini")
+    assert result(small, stages) == result(other_once, stages)
 
 
 def test_a_plate_replaced_and_put_back_while_it_is_read_is_noticed(tmp_path, small_movie, other_movie, references):
     project = make_small(tmp_path / "show", small_movie)
     plate = project.root / "footage" / "mini.mp4"
     stat = plate.stat()
-    build = start(project, *LAST, "shot=mini")
+    build = start(project, "tracks", "shot=mini")
     assert build.until(lambda: build.stage == "tracks")
     replace_plate(project, other_movie)
     time.sleep(0.4)
     replace_plate(project, small_movie)
     os.utime(plate, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as if it had never been away
     ended_honestly(build, references[small_movie], project=project)
-    project.built(*LAST, "shot=mini")
-    assert result(project) == references[small_movie]
+    project.built("tracks", "shot=mini")
+    assert result(project, READING) == references[small_movie]
 
 
 def free_box(size: int) -> bytes:
@@ -97,15 +112,15 @@ def free_box(size: int) -> bytes:
 
 def test_a_plate_that_grows_while_it_is_read_is_noticed(tmp_path, small_movie, references):
     project = make_small(tmp_path / "show", small_movie)
-    build = start(project, *LAST, "shot=mini")
+    build = start(project, "tracks", "shot=mini")
     assert build.until(lambda: build.stage == "tracks")
     time.sleep(0.2)
     with open(project.root / "footage" / "mini.mp4", "ab") as plate:
         plate.write(free_box(1000) + bytes(992))
     ended_honestly(build, references[small_movie], project=project)
-    ran = project.built(*LAST, "shot=mini")
+    ran = project.built("tracks", "shot=mini")
     assert "footage:mini" in ran.executed  # other bytes are another plate, even when they show the same
-    assert without_segments(result(project)) == without_segments(references[small_movie])
+    assert without_segments(result(project, READING)) == without_segments(references[small_movie])
 
 
 def test_a_project_that_was_moved_or_copied_builds_nothing(small, tmp_path):
@@ -152,12 +167,12 @@ def test_tracks_of_another_range_are_those_of_a_fresh_build(tmp_path, small_movi
         fresh = make_small(tmp_path / f"fresh-{number}", small_movie)
         fresh.write_shot("mini", shot_yaml(frame_range=wanted))
         fresh.built("tracks", "shot=mini")
-        assert result(project) == result(fresh), wanted
+        assert result(project, READING) == result(fresh, READING), wanted
 
 
 def test_all_that_follows_from_a_shifted_range_is_that_of_a_fresh_build(small, tmp_path, small_movie):
     fresh = make_small(tmp_path / "fresh", small_movie)
     for project in (small, fresh):
         project.write_shot("mini", shot_yaml(frame_range="[5, 36]"))
-        project.built("shot=mini")
-    assert contents(small, "shot=mini") == contents(fresh, "shot=mini")
+        project.built("preview", "report", "export", "shot=mini")
+    assert result(small) == result(fresh)
