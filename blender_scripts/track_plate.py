@@ -50,10 +50,12 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     except RuntimeError as error:
         raise UserError(f"{file}: Blender cannot open the plate: {str(error).strip()}") from error
     if list(clip.size) != size_px:
-        raise UserError(f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; use an image sequence")
+        raise UserError(
+            f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; set tracking.engine: opencv"
+        )
     if clip.frame_duration < frame_count:
         found = f"Blender reads {clip.frame_duration} frames, needed {frame_count}"
-        raise UserError(f"{file}: {found}; use an image sequence, with the frame as its names' last number")
+        raise UserError(f"{file}: {found}; use a sequence whose last number in the name is the frame's")
     assert clip.colorspace_settings
     clip.colorspace_settings.name = BLENDER_COLOR_SPACE[color_space]  # pyright: ignore[reportAttributeAccessIssue]
     return clip

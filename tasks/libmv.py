@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
     from shotmake.session import Tracks
 
+OURS = "tracking.engine: opencv"
+
 
 def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executable: str | None = None) -> "Tracks":
     """Tracks of the plate's frames first..last, not cleaned; their quality is 0 (Blender tells of no error).
@@ -19,6 +21,7 @@ def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executab
     In one go, without segments: Blender's operators have no state that one segment could hand to the next.
     executable: as composite.blender.executable.
     """
+    _check_plate(plate, first, last)
     settings = {name: job.settings[name] for name in ("detect", "track")}
     made = part_path(job.targets["tracks"].with_name("libmv.npz"))
     arguments = [f"--file={plate.files[0]}", "--size", *map(str, plate.size_px), f"--color-space={plate.color_space}"]
@@ -30,10 +33,20 @@ def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executab
         made.unlink(missing_ok=True)
     if not len(tracks):
         raise ShotError(
-            f"{plate.files[0]}: Blender found nothing to track; lower tracking.detect.quality_threshold "
-            "or use tracking.engine: opencv"
+            f"{plate.files[0]}: Blender found nothing to track; lower tracking.detect.quality_threshold or set {OURS}"
         )
     return tracks
+
+
+def _check_plate(plate: "Plate", first: int, last: int) -> None:
+    """ShotError where Blender would see other pictures than we do."""
+    if plate.blender_fault:
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault}, or set {OURS} (shot.footage.file)")
+    files = plate.files[first - plate.first_frame : last - plate.first_frame + 1]
+    held = len(files) - len(set(files))
+    if plate.kind == "sequence" and held:
+        line = f"{held} frames in {first} to {last} are missing and Blender holds none; restore them or set {OURS}"
+        raise ShotError(f"{files[0]}: {line}")
 
 
 def read_markers(path) -> "Tracks":

@@ -140,6 +140,15 @@ def test_refusals_are_one_line(root, tmp_path):
     ):
         wrong = plate.to_json() | {"files": [str(root / "desk.mp4")], "size_px": [480, 272]}
         tracked_by_blender(job, Plate.from_json(wrong), FIRST, LAST)
+    held = Plate.from_json(probe("desk.####.png", root, FIRST).to_json())
+    held.files[4] = held.files[3]
+    with pytest.raises(
+        ShotError, match=r"^desk.1001.png: 1 frames in 1001 to 1030 are missing and Blender holds none;"
+    ):
+        tracked_by_blender(job, held, FIRST, LAST)
+    with pytest.raises(ShotError, match=r"bare h264 stream; .*, or set tracking.engine: opencv"):
+        bare = plate.to_json() | {"blender_fault": "Blender cannot read a bare h264 stream; put it into a container"}
+        tracked_by_blender(job, Plate.from_json(bare), FIRST, LAST)
     with pytest.raises(RuntimeError, match=r"track_plate.py: 1\n.*\n\ntrack_plate.py: the following arguments"):
         blender("track_plate.py", "--first", "1")
     assert list(tmp_path.iterdir()) == []
