@@ -25,8 +25,11 @@ class Footage:
     first_frame: int = key(1, low=0, high=100_000_000)  # number of a movie's first frame
     frame_range: list[int] | None = key(None, length=2)  # inclusive, plate frame numbers; null = all
     color_space: str = key("Rec.709", choices=["Rec.709", "sRGB", "Linear", "Raw"])
-    frame_rate: float | str | None = key(None, unit="frames/s")  # null = what the file says; "24000/1001" is exact
+    # null = what the file says; "24000/1001" is exact. With a rate given, the frames of a movie whose own rate
+    # varies are taken one by one as they come, whatever their times
+    frame_rate: float | str | None = key(None, unit="frames/s")
     resolution: list[int] | None = key(None, unit="px", length=2, low=16)  # null = what the file says
+    missing: str = key("error", choices=["error", "hold"])  # frames of a sequence; hold: the frame before stands in
 
 
 @dataclass

@@ -1,17 +1,27 @@
 """The plate: what a movie or an image sequence really holds, and its luma, frame by frame.
 
 Containers lie about frame counts and rates, so `probe` decodes everything once and believes only that.
+Pictures come upright: rotation and orientation tags are obeyed by every reader here.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from shotmake.ahead import decoded_ahead
 from shotmake.errors import ShotError
-from shotmake.plate_files import KEY, SEQUENCE, plate_files
+from shotmake.images import probe_sequence, read_image
+from shotmake.movie import movie_frames, probe_movie
+from shotmake.plate_files import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
+
+RATE_KEY = "shot.footage.frame_rate"
+MIN_SIDE_PX = 64  # below this there is no room for patches and the margin around them
+BLENDER_LAST_FRAME = 1_048_574  # it cannot count further
+SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
 
 
 @dataclass(frozen=True)
@@ -22,12 +32,15 @@ class Plate:
     files: list[str]
     first_frame: int
     frame_count: int
-    size_px: list[int]
+    size_px: list[int]  # upright
     frame_rate: list[int]  # exact fraction
     pixel_format: str
     color_space: str
     timecode: str
     warnings: list[str]
+    rotation_deg: int = 0  # a movie's stored pictures are turned by this, counter-clockwise
+    blender_fault: str = ""  # why Blender would show other pictures than are tracked
+    media: dict = field(default_factory=dict)  # what ffprobe would tell, and what the decode pass found
 
     @property
     def last_frame(self) -> int:
@@ -38,7 +51,7 @@ class Plate:
 
     @classmethod
     def from_json(cls, record: dict) -> "Plate":
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
 def probe(
@@ -48,45 +61,53 @@ def probe(
     color_space: str = "Rec.709",
     frame_rate: float | str | None = None,
     resolution: list[int] | None = None,
+    missing: str = "error",
     on_frame: Callable[[int], None] = lambda count: None,
 ) -> Plate:
     """Read the whole plate once and tell what it is; the arguments are the `shot.footage` keys.
 
-    ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, rotated,
+    ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, frames missing,
     non-square pixels, variable rate), naming what was found.
     """
     from shotmake.configcheck import frame_rate_fraction
 
-    numbered = plate_files(file, root)
-    files = [path for _, path in numbered]
-    rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
-    if SEQUENCE.match(file) and not (root / file).is_file():
-        found = _probe_sequence(files, root, on_frame)
-        found["first_frame"] = numbered[0][0]
-        rate = rate or Fraction(24)
+    numbered = plate_files(file, root, missing)
+    if is_sequence(file, root):
+        first_frame = numbered[0][0]
+        found = probe_sequence(numbered, root, on_frame)
     else:
-        found = _probe_movie(files[0], root, on_frame)
-        found["first_frame"] = first_frame
-        file_rate = found.pop("file_rate")
-        if rate is None and file_rate is None:
-            raise ShotError(f"{file}: the file gives no frame rate; set shot.footage.frame_rate")
-        rate = rate or file_rate
-    if resolution is not None and list(resolution) != found["size_px"]:
-        raise ShotError(
-            f"{file}: found {found['size_px'][0]}x{found['size_px'][1]}; shot.footage.resolution says "
-            f"{resolution[0]}x{resolution[1]}"
-        )
-    return Plate(files=files, frame_rate=[rate.numerator, rate.denominator], color_space=color_space, **found)
+        found = probe_movie(file, root, first_frame, on_frame)
+    width, height = found["size_px"]
+    if resolution is not None and list(resolution) != [width, height]:
+        raise ShotError(f"{file}: found {width}x{height}; shot.footage.resolution says {resolution[0]}x{resolution[1]}")
+    if min(width, height) < MIN_SIDE_PX:
+        raise ShotError(f"{file}: found {width}x{height}; needed at least {MIN_SIDE_PX} px on each side ({KEY})")
+    clock, file_rate = found.pop("clock", None), found.pop("file_rate")
+    given_rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
+    if clock is not None and given_rate is None:
+        _check_clock(file, clock, file_rate)
+    rate = given_rate or file_rate or SEQUENCE_RATE
+    return Plate(
+        files=[path for _, path in numbered],
+        first_frame=first_frame,
+        frame_rate=[rate.numerator, rate.denominator],
+        color_space=color_space,
+        warnings=_warnings(found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)),
+        blender_fault=_blender_fault(found, first_frame + found["frame_count"] - 1),
+        **found,
+    )
 
 
 def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive."""
-    yield from _frames(plate, root, first, last, "luma")
+    """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive; decoded ahead."""
+    with closing(decoded_ahead(_frames(plate, root, first, last, "luma"))) as frames:
+        yield from frames
 
 
 def read_bgr(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive."""
-    yield from _frames(plate, root, first, last, "bgr")
+    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive; decoded ahead."""
+    with closing(decoded_ahead(_frames(plate, root, first, last, "bgr"))) as frames:
+        yield from frames
 
 
 def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
@@ -108,38 +129,18 @@ def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
 def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Iterator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
-            image = _read_image(root / plate.files[number - plate.first_frame], plate.color_space)
+            image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)
             yield number, _luma_of_bgr(image) if what == "luma" else image
         return
-    import av
-
-    with av.open(str(root / plate.files[0])) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        number = plate.first_frame
-        for frame in container.decode(stream):
+    number = first
+    with closing(movie_frames(root / plate.files[0], plate.rotation_deg, first - plate.first_frame, what)) as images:
+        for image in images:
             if number > last:
                 return
-            if number >= first:
-                yield number, _luma_plane(frame) if what == "luma" else frame.to_ndarray(format="bgr24")
+            yield number, image
             number += 1
     if number <= last:
         raise ShotError(f"{plate.files[0]}: frame {number} cannot be decoded any more; the file has changed, run again")
-
-
-def _luma_plane(frame) -> np.ndarray:
-    """The Y plane as it is stored, without colour conversion; deep formats are cut to 8 bits."""
-    name = frame.format.name
-    bits = frame.format.components[0].bits
-    if not (name.startswith(("yuv", "nv12", "p010", "gray")) and name != "yuyv422"):
-        return _luma_of_bgr(frame.to_ndarray(format="bgr24"))
-    plane = frame.planes[0]
-    if bits == 8:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        return rows[: frame.height, : frame.width].copy()
-    rows = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)[: frame.height, : frame.width]
-    shift = 8 if name.startswith("p0") else bits - 8  # p010 keeps its bits at the top of the word
-    return (rows >> shift).astype(np.uint8)
 
 
 def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
@@ -148,127 +149,47 @@ def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-def _read_image(path: Path, color_space: str) -> np.ndarray:
-    """One frame of a sequence -> (H, W, 3) uint8 BGR, display-like (linear light gets the sRGB curve)."""
-    import OpenImageIO as oiio
-
-    source = oiio.ImageInput.open(str(path))
-    if source is None:
-        raise ShotError(f"{path.name}: cannot be read ({oiio.geterror().splitlines()[0]}); needed an image ({KEY})")
-    try:
-        spec = source.spec()
-        if abs(spec.get_float_attribute("PixelAspectRatio", 1.0) - 1) > 1e-3:
-            aspect = spec.get_float_attribute("PixelAspectRatio", 1.0)
-            raise ShotError(f"{path.name}: pixels are {aspect:g}:1, not square; unsqueeze the plate first ({KEY})")
-        pixels = source.read_image(0, 0, 0, min(spec.nchannels, 3), "float")
-    finally:
-        source.close()
-    if pixels is None:
-        raise ShotError(f"{path.name}: cannot be decoded ({source.geterror().splitlines()[0]}); restore it ({KEY})")
-    pixels = _display_window(pixels.reshape(pixels.shape[0], pixels.shape[1], -1), spec)
-    rgb = np.repeat(pixels[..., :1], 3, 2) if pixels.shape[2] < 3 else pixels
-    if color_space == "Linear":
-        rgb = np.clip(np.nan_to_num(rgb), 0, None)
-        rgb = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * np.power(rgb, 1 / 2.4) - 0.055)  # IEC 61966-2-1
-    return np.ascontiguousarray((np.clip(np.nan_to_num(rgb), 0, 1) * 255 + 0.5).astype(np.uint8)[..., ::-1])
-
-
-def _display_window(pixels: np.ndarray, spec) -> np.ndarray:
-    """An EXR's data window placed in its display window: the picture everybody else sees, black where no data is."""
-    width, height = spec.full_width, spec.full_height
-    left, top = spec.x - spec.full_x, spec.y - spec.full_y
-    if (left, top, width, height) == (0, 0, pixels.shape[1], pixels.shape[0]):
-        return pixels
-    shown = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + pixels.shape[1], width), min(top + pixels.shape[0], height)
-    if x1 > x0 and y1 > y0:
-        shown[y0:y1, x0:x1] = pixels[y0 - top : y1 - top, x0 - left : x1 - left]
-    return shown
-
-
-def _probe_sequence(files: list[str], root: Path, on_frame: Callable[[int], None]) -> dict:
-    size, first_format = None, ""
-    for count, path in enumerate(files, 1):
-        image = _read_image(root / path, "sRGB")
-        found = [image.shape[1], image.shape[0]]
-        if size is not None and found != size:
-            raise ShotError(f"{path}: found {found[0]}x{found[1]}; the frames before are {size[0]}x{size[1]} ({KEY})")
-        size, first_format = found, Path(path).suffix.lstrip(".")
-        on_frame(count)
-    return dict(
-        kind="sequence", frame_count=len(files), size_px=size, pixel_format=first_format, timecode="", warnings=[]
-    )
-
-
-def _probe_movie(file: str, root: Path, on_frame: Callable[[int], None]) -> dict:
-    import av
-
-    times: list[int | None] = []
-    pixel_format, ended_early = "", ""
-    warnings = []
-    try:
-        container = av.open(str(root / file))
-    except (av.FFmpegError, OSError) as error:
-        raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
-    with container:
-        if not container.streams.video:
-            raise ShotError(f"{file}: holds no video stream; check {KEY}")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
-        rate, announced, time_base = stream.average_rate or stream.guessed_rate, stream.frames, stream.time_base
-        pixel_aspect = stream.sample_aspect_ratio
-        try:
-            for frame in container.decode(stream):
-                if not pixel_format:
-                    size, rotation, interlaced = (frame.width, frame.height), frame.rotation, frame.interlaced_frame
-                    pixel_format = frame.format.name
-                if (frame.width, frame.height) != size:
-                    raise ShotError(f"{file}: frame size changes at frame {len(times) + 1}; transcode it ({KEY})")
-                if frame.is_corrupt:
-                    raise ShotError(f"{file}: frame {len(times) + 1} of the file is damaged; copy it again ({KEY})")
-                times.append(frame.pts)
-                on_frame(len(times))
-        except av.FFmpegError as error:
-            ended_early = _reason(error)
-    if not times:
-        raise ShotError(f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}")
-    if ended_early or (announced and len(times) < announced):
+def _check_clock(file: str, clock, file_rate: Fraction | None) -> None:
+    if file_rate is None:
+        raise ShotError(f"{file}: the file gives no frame rate that can be believed; set {RATE_KEY}")
+    if not clock.is_constant:
         raise ShotError(
-            f"{file}: truncated: {len(times)} of {announced or '?'} frames decode"
-            f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
-        )
-    if rotation:
-        raise ShotError(f"{file}: the file asks to be turned by {rotation} degrees; transcode it upright ({KEY})")
-    if pixel_aspect not in (None, 0, 1):
-        raise ShotError(f"{file}: pixels are {pixel_aspect}:1, not square; unsqueeze the plate first ({KEY})")
-    if rate and time_base and None not in times:
-        _check_constant_rate(file, times, time_base, rate)
-    if interlaced:
-        warnings.append("the plate is interlaced; a deinterlaced one tracks better")
-    return dict(
-        kind="movie",
-        frame_count=len(times),
-        size_px=list(size),
-        file_rate=Fraction(rate) if rate else None,
-        pixel_format=pixel_format,
-        timecode=timecode,
-        warnings=warnings,
-    )
-
-
-def _check_constant_rate(file: str, times: list[int], time_base: Fraction, rate: Fraction) -> None:
-    """Every frame within half a frame of a steady clock, else numbers mean other frames elsewhere."""
-    seconds = np.array(times, float) * float(time_base)
-    seconds -= seconds[0]
-    late = np.abs(seconds * float(rate) - np.arange(len(times)))
-    if len(times) > 2 and late.max() > 0.5:
-        gaps = np.diff(seconds)
-        raise ShotError(
-            f"{file}: variable frame rate ({1 / gaps.max():.4g} to {1 / max(gaps.min(), 1e-6):.4g} frames/s); "
-            f"transcode it to a constant rate ({KEY})"
+            f"{file}: variable frame rate ({clock.rates_text}); transcode it to a constant rate, or set {RATE_KEY} to "
+            f"take the frames one by one as they come"
         )
 
 
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", "") or error).splitlines()[0]
+def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, rate_given: bool) -> list[str]:
+    media, warnings = found["media"], []
+    held = held_frames(numbered)
+    if held:
+        warnings.append(
+            f"missing frames: {ranges_text(held)}; the frame before each gap stands in ({MISSING_KEY}: hold); "
+            f"Blender shows these frames black"
+        )
+    if not rate_known:
+        warnings.append(f"nothing says the sequence's frame rate; {SEQUENCE_RATE} is assumed, set {RATE_KEY}")
+    if found["kind"] == "movie":
+        if not media["has_clock"] and not rate_given:
+            warnings.append(f"the file has no clock; its frame rate is a guess, set {RATE_KEY}")
+        if not media["is_constant_rate"]:
+            warnings.append(f"variable frame rate; every frame is taken as it comes, at {RATE_KEY}")
+        if media["is_interlaced"]:
+            warnings.append("the plate is interlaced; a deinterlaced one tracks better")
+        if media["video_streams"] > 1:
+            warnings.append(f"the file holds {media['video_streams']} video streams; the first is used")
+    return warnings
+
+
+def _blender_fault(found: dict, last_frame: int) -> str:
+    """What Blender 4.5 was seen to do otherwise than the readers here; it does turn movies by their tag."""
+    media = found["media"]
+    if last_frame > BLENDER_LAST_FRAME:
+        return f"Blender counts frames to {BLENDER_LAST_FRAME}, the plate ends at {last_frame}; set lower numbers"
+    if not media.get("is_shown_as_stored", True):
+        return "Blender heeds neither orientation tags nor display windows; write images that need neither"
+    if not media.get("has_clock", True):
+        return f"Blender cannot read a bare {media['codec']} stream; put it into a container (mp4, mov, mkv)"
+    if not media.get("is_constant_rate", True):
+        return "Blender shows frames by the file's uneven clock; transcode the plate to a constant rate"
+    return ""

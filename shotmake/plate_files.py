@@ -1,49 +1,144 @@
 """Which files a plate consists of: one movie, or one image a frame."""
 
+import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from shotmake.errors import ShotError
 
 SEQUENCE = re.compile(
-    r"(?P<head>.*?)"
-    r"(?:(?P<hashes>#+)|%0?(?P<digits>\d*)d|\[(?P<first>\d+)-(?P<last>\d+)\])"
+    r"(?P<head>.*)"  # greedy: of several numbers the last counts the frames (take#2.####.exr)
+    r"(?:(?<!#)(?P<hashes>#+)|%0?(?P<digits>\d*)d|\[(?P<first>\d+)-(?P<last>\d+)\])"
     r"(?P<tail>[^/]*)$"
 )
 KEY = "shot.footage.file"
+MISSING_KEY = "shot.footage.missing"
+RANGES_SHOWN = 12
 
 
-def plate_files(pattern: str, root: Path) -> list[tuple[int, str]]:
+def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
     """The files a plate consists of: [(frame number, path as the config would write it)].
 
-    A movie is one entry numbered 0. ShotError when nothing is there, or frames of a sequence are missing.
+    A movie is one entry numbered 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
+    the frame before. ShotError when nothing is there, or frames are missing that nothing can stand in for.
     """
-    match = SEQUENCE.match(pattern)
-    if not match or (root / pattern).is_file():  # a movie may have a # in its name
-        if not (root / pattern).is_file():
-            raise ShotError(f"{pattern}: no such file; needed a movie or an image sequence ({KEY})")
+    if not is_sequence(pattern, root):
+        _check_movie(pattern, root)
         return [(0, pattern)]
-    head, tail = match["head"], match["tail"]
-    folder = (root / head).parent if not head.endswith("/") else root / head
-    prefix = "" if head.endswith("/") else Path(head).name
-    name = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(tail))
-    width = len(match["hashes"] or "") or int(match["digits"] or 0) or len(match["first"] or "")
-    found: dict[int, str] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        hit = name.fullmatch(path.name)
+    match = SEQUENCE.match(pattern)
+    assert match
+    found = _frames_in_folder(match, root)
+    if not found:
+        example = f"{match['head']}{'1'.zfill(_width(match))}{match['tail']}"
+        raise ShotError(f"{pattern}: no such frames; needed files like {example} ({KEY})")
+    first, last = min(found), max(found)
+    if match["first"]:
+        first, last = int(match["first"]), int(match["last"])
+    gaps = _gaps(sorted(found), first, last)
+    if gaps and missing != "hold":
+        count = sum(end - begin + 1 for begin, end in gaps)
+        raise ShotError(
+            f"{pattern}: {count} {'frame is' if count == 1 else 'frames are'} missing: {_shown(gaps)}; restore what "
+            f"is missing, set {MISSING_KEY}: hold, or give a range in {KEY}, like {_longest_run(sorted(found))}"
+        )
+    return sorted({**found, **_held(pattern, found, gaps)}.items())
+
+
+def is_sequence(pattern: str, root: Path) -> bool:
+    """A movie may have a # in its name."""
+    return bool(SEQUENCE.match(pattern)) and not _is_file(root / pattern)
+
+
+def held_frames(numbered: list[tuple[int, str]]) -> list[int]:
+    """Numbers of the frames for which the file of the frame before stands in."""
+    return [number for (_, before), (number, path) in pairwise(numbered) if path == before]
+
+
+def ranges_text(numbers: list[int]) -> str:
+    """[3, 10, 11, 12] -> "3, 10-12"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return _shown([(begin, end) for begin, end in runs])
+
+
+def _shown(runs: list[tuple[int, int]]) -> str:
+    texts = [f"{begin}" if begin == end else f"{begin}-{end}" for begin, end in runs[:RANGES_SHOWN]]
+    more = f" and {len(runs) - RANGES_SHOWN} more gaps" if len(runs) > RANGES_SHOWN else ""
+    return ", ".join(texts) + more
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no disk can have
+        return False
+
+
+def _check_movie(pattern: str, root: Path) -> None:
+    path = root / pattern
+    if _is_file(path):
+        return
+    needed = f"needed a movie or an image sequence ({KEY})"
+    if path.is_dir():
+        raise ShotError(f"{pattern}: found a folder; {needed}, like {pattern.rstrip('/')}/name.####.exr")
+    if path.is_symlink():
+        raise ShotError(f"{pattern}: found a link that leads to no file ({os.readlink(path)}); {needed}")
+    raise ShotError(f"{pattern}: no such file; {needed}")
+
+
+def _width(match: re.Match) -> int:
+    return len(match["hashes"] or "") or int(match["digits"] or 0) or len(match["first"] or "")
+
+
+def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
+    """{frame number: path} of the files that fit the pattern (and lie in its range, when it gives one)."""
+    head, width = match["head"], _width(match)
+    folder, prefix = os.path.split(head)
+    name = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(match["tail"]), re.ASCII)
+    try:
+        names = os.listdir(root / folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ShotError(f"{folder}: cannot be read ({getattr(error, 'strerror', error)}); check {KEY}") from error
+    found = {}
+    for entry in names:
+        hit = name.fullmatch(entry)
         if hit and (len(hit[1]) == width or (len(hit[1]) > width and hit[1][0] != "0")):
-            found[int(hit[1])] = str(Path(head).parent / path.name) if prefix else head + path.name
+            found[int(hit[1])] = os.path.join(folder, entry)
     if match["first"]:
         found = {number: path for number, path in found.items() if int(match["first"]) <= number <= int(match["last"])}
-        wanted = range(int(match["first"]), int(match["last"]) + 1)
-    else:
-        wanted = range(min(found, default=0), max(found, default=-1) + 1)
-    if not found:
-        raise ShotError(f"{pattern}: no such frames; needed files like {prefix}{'1'.zfill(width)}{tail} ({KEY})")
-    missing = [number for number in wanted if number not in found]
-    if missing:
+    return found
+
+
+def _gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
+    """Runs of missing numbers in first..last; counted by their ends, for one stray file may lie a million frames on."""
+    bounds = [first - 1, *numbers, last + 1]
+    return [(before + 1, after - 1) for before, after in pairwise(bounds) if after > before + 1]
+
+
+def _held(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
+    """The frames of the gaps, each with the file of the frame before its gap."""
+    if gaps and gaps[0][0] < min(found):
         raise ShotError(
-            f"{pattern}: {len(missing)} frames are missing, the first is {missing[0]}; "
-            f"restore them or give a range in {KEY}, like [{min(found)}-{missing[0] - 1}]"
+            f"{pattern}: the frames before {min(found)} are missing, and there is none before them to hold; "
+            f"restore them or begin {KEY} at {min(found)}"
         )
-    return sorted(found.items())
+    count = sum(end - begin + 1 for begin, end in gaps)
+    if count > len(found):
+        raise ShotError(
+            f"{pattern}: more frames are missing ({_shown(gaps)}) than are there ({len(found)}); {MISSING_KEY}: hold "
+            f"cannot stand in for them, give a range in {KEY}, like {_longest_run(sorted(found))}"
+        )
+    return {number: found[begin - 1] for begin, end in gaps for number in range(begin, end + 1)}
+
+
+def _longest_run(numbers: list[int]) -> str:
+    breaks = [0, *(index + 1 for index, (a, b) in enumerate(pairwise(numbers)) if b != a + 1), len(numbers)]
+    begin, end = max(pairwise(breaks), key=lambda run: run[1] - run[0])
+    return f"[{numbers[begin]}-{numbers[end - 1]}]"

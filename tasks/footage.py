@@ -20,7 +20,8 @@ def plate_inputs(config: Config) -> dict[str, Path]:
     """The plate's files, for every stage that decodes it."""
     from shotmake.plate_files import plate_files
 
-    return {f"plate {number}": ROOT / path for number, path in plate_files(config.shot.footage.file, ROOT)}
+    footage = config.shot.footage
+    return {f"plate {number}": ROOT / path for number, path in plate_files(footage.file, ROOT, footage.missing)}
 
 
 def read_plate(path: Path):
@@ -34,17 +35,17 @@ def read_plate(path: Path):
 
 def build(job: Job) -> str:
     from shotmake.footage import probe
+    from shotmake.footage_text import footage_text
 
     with job.progress(None, "reading") as bar:
         plate = probe(**job.settings, root=ROOT, on_frame=bar)
     job.targets["footage"].write_bytes(json_bytes(plate.to_json()))
-    rate = plate.frame_rate[0] / plate.frame_rate[1]
-    return f"{plate.frame_count} frames, {plate.size_px[0]}x{plate.size_px[1]}, {rate:.6g} frames/s"
+    return footage_text(plate)
 
 
 FOOTAGE = Stage(
     "footage",
-    version=1,
+    version=2,
     targets={"footage": "tracking/footage/{id}.json"},
     settings=settings,
     files=plate_inputs,

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from shotmake.config import Config
+from shotmake.errors import ShotError
 from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
@@ -27,6 +28,8 @@ def build(job: Job) -> str:
     from shotmake.scene import scene_sheet
 
     plate = read_plate(job.inputs["footage"])
+    if plate.blender_fault:  # found out before, but tracks, solve and exports are good without Blender
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
     frames = frame_span(plate, job.settings["frame_range"])
     solution = read_solution(job.inputs["solve"])
     footage = json.loads(job.inputs["footage"].read_text())

@@ -109,10 +109,10 @@ def test_missing_and_unreadable_plates(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "folder.mp4").mkdir()
     assert "no such file" in fault(tmp_path, "nothing.mp4")
-    assert "no such file" in fault(tmp_path, "folder.mp4")
+    assert "found a folder" in fault(tmp_path, "folder.mp4")
     assert "no such frames" in fault(tmp_path, "nothing.####.exr")
     assert "not a movie" in fault(tmp_path, "text.mp4")
-    assert "not a movie" in fault(tmp_path, "empty.mp4")
+    assert "an empty file, not a movie" in fault(tmp_path, "empty.mp4")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
@@ -137,7 +137,7 @@ def test_resolution_and_holes(tmp_path):
     assert "found 96x64" in fault(tmp_path, "a.mp4", resolution=[1920, 1080])
     for number in (1, 2, 4):
         cv2.imwrite(str(tmp_path / f"p.{number:04d}.png"), picture(number))
-    assert "1 frames are missing, the first is 3" in fault(tmp_path, "p.####.png")
+    assert "1 frame is missing: 3;" in fault(tmp_path, "p.####.png")
     assert [number for number, _ in plate_files("p.[0001-0002].png", tmp_path)] == [1, 2]
 
 
