@@ -38,8 +38,11 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
     held, as_stored = 0, True
     for count, (path, frames) in enumerate(groupby(numbered, key=lambda entry: entry[1]), 1):
         held += len(list(frames)) - 1
-        _check_png(root / path)
-        _, found = _decode(root / path, first.get("size_px"))
+        try:
+            _check_png(root / path)
+            _, found = _decode(root / path, first.get("size_px"))
+        except OSError as error:
+            raise _fault(root / path, "cannot be read", error.strerror or str(error)) from error
         first = first or found
         as_stored &= found["orientation"] == 1 and found["data_window"] == found["display_window"]
         on_frame(count + held)

@@ -72,7 +72,8 @@ def _shown(runs: list[tuple[int, int]]) -> str:
     return ", ".join(texts) + more
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: Path | os.DirEntry) -> bool:
+    """A folder, a pipe, or a link that leads nowhere is none."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that no disk can have
@@ -84,9 +85,9 @@ def _check_movie(pattern: str, root: Path) -> None:
     if _is_file(path):
         return
     needed = f"needed a movie or an image sequence ({KEY})"
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ShotError(f"{pattern}: found a folder; {needed}, like {pattern.rstrip('/')}/name.####.exr")
-    if path.is_symlink():
+    if os.path.islink(path):
         raise ShotError(f"{pattern}: found a link that leads to no file ({os.readlink(path)}); {needed}")
     raise ShotError(f"{pattern}: no such file; {needed}")
 
@@ -101,16 +102,16 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     folder, prefix = os.path.split(head)
     name = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(match["tail"]), re.ASCII)
     try:
-        names = os.listdir(root / folder)
+        files = [entry.name for entry in os.scandir(root / folder) if name.fullmatch(entry.name) and _is_file(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise ShotError(f"{folder}: cannot be read ({getattr(error, 'strerror', error)}); check {KEY}") from error
     found = {}
-    for entry in names:
-        hit = name.fullmatch(entry)
-        if hit and (len(hit[1]) == width or (len(hit[1]) > width and hit[1][0] != "0")):
-            found[int(hit[1])] = os.path.join(folder, entry)
+    for file in files:
+        digits = file[len(prefix) : len(file) - len(match["tail"])]
+        if len(digits) == width or (len(digits) > width and digits[0] != "0"):
+            found[int(digits)] = os.path.join(folder, file)
     if match["first"]:
         found = {number: path for number, path in found.items() if int(match["first"]) <= number <= int(match["last"])}
     return found
