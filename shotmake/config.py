@@ -160,7 +160,7 @@ class Preview:
 @dataclass
 class Tracking:
     enabled: bool = key(True)
-    engine: str = key("opencv", choices=["opencv"])
+    engine: str = key("opencv", choices=["opencv", "blender"])  # blender: libmv, through Blender's own operators
     session_file: str | list[str] | None = key(None)  # tracks.npz of other sessions; several are merged
     groups: dict = key({})  # name: [{frame, xy_px}, ...] or {tracks: [...], weight, color, status}
     manual: list[dict] = key([])  # {name, frame, xy_px, weight, color, motion_model}; one name, several keys

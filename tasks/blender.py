@@ -41,9 +41,9 @@ def ready() -> bool:
     return (environment() / "ready.json").is_file() and python().exists()
 
 
-def task(composites: list[Node]) -> dict:
-    """The doit task; nothing to do when every shot names a Blender of its own, or has its .blend already."""
-    ours = [node for node in composites if node.settings["executable"] is None]
+def task(users: list[Node]) -> dict:
+    """The doit task; nothing to do when every shot names a Blender of its own, or has what it makes already."""
+    ours = [node for node in users if node.settings["executable"] is None]
     return {
         "basename": "blender",
         "doc": f"Blender {VERSION} (bpy) in {environment()}",

@@ -32,6 +32,6 @@ COMPOSITE = Stage(
     by_path=("redistort",),
     settings=settings,
     wanted=has_camera,
-    after=("blender",),
+    after=lambda config: ("blender",),
     build=build,
 )

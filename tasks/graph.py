@@ -110,7 +110,8 @@ class Graph:
                 raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
 
     def blender(self) -> dict:
-        return blender.task([found["composite"] for _, found in self._good() if "composite" in found])
+        every = [node for _, found in self._good() for node in found.values()]
+        return blender.task([node for node in every if "blender" in node.stage.after(node.config)])
 
 
 def _fail(faults: tuple[str, ...]) -> TaskFailed:

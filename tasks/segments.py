@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
 from tasks.locks import locked
+from tasks.mattes import matte_names
 from tasks.plate_reader import PlateReader, file_names
 from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
@@ -146,7 +147,7 @@ def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dic
     else:
         reaches["color_space"] = plate.color_space
     made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
-    pictures = {name: digests[name] for name in file_names(plate, first, last)}
+    pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
     return _Segment(first, last, made_by, {"handover": handover, **pictures})
 
 

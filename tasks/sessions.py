@@ -65,7 +65,8 @@ def in_words(state: State) -> str:
 def segments_of(tracks: Node) -> list[Stored]:
     """The segments of a shot's tracks, stored or not; empty while the plate has not been read or is not there."""
     footage = next((need for need in tracks.needs if need.stage.name == "footage"), None)
-    if footage is None or footage.why_stale() or tracks.settings["session_file"]:
+    made_in_segments = tracks.settings["engine"] == "opencv" and not tracks.settings["session_file"]
+    if footage is None or footage.why_stale() or not made_in_segments:
         return []
     try:
         inputs = tracks.inputs()

@@ -67,7 +67,7 @@ class Stage:
     wanted: Callable[[Config], bool] = lambda config: True
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
     pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
-    after: tuple[str, ...] = ()  # tasks that make its tools
+    after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def doit_task(node: Node) -> dict:
         "actions": [(build, [node])],
         "uptodate": [lambda: not node.why_stale()],
         "targets": [os.path.relpath(path, ROOT) for path in node.targets.values()],
-        "task_dep": [need.task_name for need in node.needs] + list(node.stage.after),
+        "task_dep": [need.task_name for need in node.needs] + list(node.stage.after(node.config)),
         "clean": [(clean, [node])],
         "verbosity": 2,
     }

@@ -8,6 +8,8 @@ from shotmake.config import Clean, Config
 from shotmake.errors import ShotError
 from tasks import ROOT, STATE, segments
 from tasks.footage import plate_inputs, read_plate
+from tasks.libmv import tracked_by_blender
+from tasks.mattes import matte_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -31,13 +33,18 @@ def session_files(config: Config) -> dict[str, Path]:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    return session_files(config) if config.tracking.session_file else plate_inputs(config)
+    if config.tracking.session_file:
+        return session_files(config)
+    return {**plate_inputs(config), **matte_inputs(config)}
 
 
 def settings(config: Config) -> dict:
     tracking = asdict(config.tracking)
     names = ("engine", "detect", "track", "clean", "mask", "manual", "groups", "session_file")
-    return {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
+    found = {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
+    if config.tracking.engine == "blender":
+        found["executable"] = config.composite.blender.executable
+    return found
 
 
 def build(job: Job) -> str:
@@ -59,16 +66,20 @@ def build(job: Job) -> str:
 
 
 def tracked(job: Job, plate, first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
-    """Tracks of the plate, made segment by segment, and cleaned."""
+    """Tracks of the plate, made segment by segment (Blender's in one go), and cleaned."""
     from shotmake.tracks import clean_tracks
 
+    clean = Clean(**job.settings["clean"])
+    if job.settings["engine"] == "blender":
+        tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
+        return clean_tracks(tracks, clean), [], ", by Blender"
     with job.progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend(walked.paths)
     reused = f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else ""
-    return clean_tracks(walked.tracks, Clean(**job.settings["clean"])), walked.spans, reused
+    return clean_tracks(walked.tracks, clean), walked.spans, reused
 
 
 def merged(paths: list[Path], first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
@@ -97,5 +108,6 @@ TRACKS = Stage(
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.enabled,
+    after=lambda config: ("blender",) if config.tracking.engine == "blender" else (),
     build=build,
 )

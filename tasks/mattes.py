@@ -1,0 +1,65 @@
+"""A shot's matte (tracking.mask.file), frame by frame: a still, a movie that starts with the plate, or a sequence."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks import ROOT
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage import Plate
+
+KEY = "tracking.mask.file"
+
+
+def matte_inputs(config: Config) -> dict[str, Path]:
+    """Its files: "mask <plate frame>" of a sequence, "mask 0" of a still or a movie."""
+    from shotmake.plate_files import plate_files
+
+    if config.tracking.mask.file is None:
+        return {}
+    try:
+        return {f"mask {number}": ROOT / path for number, path in plate_files(config.tracking.mask.file, ROOT)}
+    except ShotError as error:
+        raise _ours(error) from error
+
+
+def matte_names(digests: dict[str, str], first: int, last: int) -> list[str]:
+    """Of these inputs, those that the frames first..last are masked by."""
+    return [name for name in ("mask 0", *(f"mask {frame}" for frame in range(first, last + 1))) if name in digests]
+
+
+def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarray] | None":
+    """Plate frame number -> (H, W) uint8 luma of the matte; asked for ascending frames it decodes each once."""
+    if file is None:
+        return None
+    from shotmake.footage import probe, read_luma
+
+    try:
+        matte = probe(file=file, root=ROOT, first_frame=plate.first_frame)
+    except ShotError as error:
+        raise _ours(error) from error
+    frames: Iterator[tuple[int, np.ndarray]] = iter(())
+    at: tuple[int, np.ndarray] | None = None
+
+    def read(frame: int) -> "np.ndarray":
+        nonlocal frames, at
+        wanted = matte.first_frame if matte.frame_count == 1 else frame  # a still is the matte of every frame
+        if not matte.first_frame <= wanted <= matte.last_frame:
+            raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
+        if at is None or wanted < at[0]:
+            frames = read_luma(matte, ROOT, wanted, matte.last_frame)
+            at = next(frames)
+        while at[0] < wanted:
+            at = next(frames)
+        return at[1]
+
+    return read
+
+
+def _ours(error: ShotError) -> ShotError:
+    return ShotError(*(fault.replace("shot.footage.file", KEY) for fault in error.faults))
