@@ -12,7 +12,7 @@ from synthetic import frames, make_plate, true_position, write_movie
 from shotmake.config import Detect, Track
 from shotmake.errors import ShotError
 from shotmake.footage import Plate, probe, read_bgr
-from shotmake.session import Tracks, save_tracks
+from shotmake.session import Tracks, load_tracks, save_tracks
 from tasks.blender import make_environment
 from tasks.libmv import tracked_by_blender
 from tasks.stage import Job
@@ -152,3 +152,16 @@ def test_refusals_are_one_line(root, tmp_path):
     with pytest.raises(RuntimeError, match=r"track_plate.py: 1\n.*\n\ntrack_plate.py: the following arguments"):
         blender("track_plate.py", "--first", "1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shot_by_blender(mini):
+    yaml = mini.root / "conf" / "shot" / "mini.yaml"
+    yaml.write_text(yaml.read_text() + "  engine: blender\n")
+    ran = mini.built("tracks", "shot=mini", "shot.footage.frame_range=[11,20]")
+    assert ran.executed == ["footage:mini", "tracks:mini"] and "by Blender" in ran.out
+    tracks = load_tracks(next(mini.root.glob(".gsd-state/tracking/sessions/*/tracks.npz")))
+    assert np.unique(tracks.frame).tolist() == list(range(11, 21))
+    again = mini.built("plan", "shot=mini", "shot.footage.frame_range=[11,20]")
+    assert "tracks     up to date" in again.out
+    other = mini.built("plan", "shot=mini", "shot.footage.frame_range=[11,20]", "composite.blender.executable=python3")
+    assert "tracks     up to date" not in other.out and "segments" not in other.out
