@@ -42,9 +42,13 @@ def settings(config: Config) -> dict:
     tracking = asdict(config.tracking)
     names = ("engine", "detect", "track", "clean", "mask", "manual", "groups", "session_file")
     found = {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
-    if config.tracking.engine == "blender":
+    if _is_by_blender(config):
         found["executable"] = config.composite.blender.executable
     return found
+
+
+def _is_by_blender(config: Config) -> bool:
+    return config.tracking.engine == "blender" and not config.tracking.session_file
 
 
 def build(job: Job) -> str:
@@ -108,6 +112,6 @@ TRACKS = Stage(
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.enabled,
-    after=lambda config: ("blender",) if config.tracking.engine == "blender" else (),
+    after=lambda config: ("blender",) if _is_by_blender(config) else (),
     build=build,
 )
