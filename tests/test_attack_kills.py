@@ -107,8 +107,8 @@ class Attack:
             self.late += 1
             return
         build.signal(number, group)
-        ran = build.wait(30)
         said = f"{number.name} to {'all' if group else 'doit alone'} {words} in {stage}"
+        ran = ends_soon(build, said)
         if ran.code == 0 or " files in build/" in ran.out:  # all was done
             self.late += 1
             return
@@ -126,6 +126,14 @@ class Attack:
         assert project.built("shot=mini").executed == []
         if self.rounds % 3 == 0:
             assert project.built("verify", "shot=mini").err == ""
+
+
+def ends_soon(build: Running, said: str) -> Ran:
+    try:
+        return build.wait(30)
+    except subprocess.TimeoutExpired:
+        still = build.leftovers(0)
+        raise AssertionError(f"{said}: still there after 30 s: {still}\n{build.out}\n{build.err}") from None
 
 
 def assert_died_well(ran: Ran, number: signal.Signals, said: str) -> None:
@@ -171,6 +179,27 @@ def test_killed_at_any_moment_the_next_build_ends_as_a_clean_one(attack, pytestc
             attack.begin_anew()
     assert not faults, "\n\n".join(faults)
     assert attack.killed["blender"] >= wanted // 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_stopped_by_hand_end_with_one_line(small, number):
+    """Ctrl-C in a terminal goes to the whole group: doit and its workers all get it, and doit ends them as well."""
+    forget_solve(small)
+    for delay_s in (0, 0.3):
+        build = start(small, "-n", "2", "solve", "shot=mini")
+        assert build.until(lambda build=build: build.stage == "solve")
+        time.sleep(delay_s)
+        build.signal(number, group=True)
+        ran = ends_soon(build, number.name)
+        assert (ran.code, ran.fault_lines) == (128 + number, ["stopped; the next doit goes on from here"]), ran.err
+        assert build.leftovers() == {}
+    assert small.built("solve", "shot=mini").executed == ["solve:mini"]
+    assert litter(small) == []
+
+
+def forget_solve(project: Project) -> None:
+    for path in (project.root / ".gsd-state" / "tracking" / "solves").iterdir():
+        path.unlink()
 
 
 def remove_cheap_results(project: Project) -> None:
