@@ -15,6 +15,7 @@ from pathlib import Path
 from tasks import locks
 
 BUILD_MB = 1500  # one build at its peak; at 960x540 Blender takes 325, solve 209: room for 4K
+WORKER_ENDS_S = 5.0  # time to tidy up
 PR_SET_PDEATHSIG = 1
 
 
@@ -77,6 +78,7 @@ def bind_children() -> None:
 
     def bind() -> None:
         die_with_parent()
+        signal.signal(signal.SIGINT, _ignore)  # of a terminal: the parent sees to its end
         if os.getppid() != parents[-1]:  # it has been killed already
             os._exit(1)
 
@@ -90,13 +92,24 @@ def end_cleanly() -> None:
 
 
 def _end(number: int, frame) -> None:
+    for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not interrupt the tidying up
+        signal.signal(again, _ignore)
+    workers = multiprocessing.active_children()
     if multiprocessing.parent_process() is None:
         sys.stderr.write("stopped; the next doit goes on from here\n")
-    for worker in multiprocessing.active_children():
+        sys.stderr.flush()
+    for worker in workers:
         worker.terminate()
-    for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not interrupt the tidying up
-        signal.signal(again, signal.SIG_IGN)
+    for worker in workers:
+        worker.join(WORKER_ENDS_S)
+        worker.kill()
+    if workers:
+        os._exit(128 + number)  # the workers tidied up; doit's queues to them may never come to an end
     sys.exit(128 + number)
+
+
+def _ignore(number: int, frame) -> None:
+    """Unlike SIG_IGN, not inherited by programs that are started."""
 
 
 def watch_workers() -> None:

@@ -110,7 +110,7 @@ def make_plate(
     """A plate of one of KINDS.
 
     desk (an orbit round boxes), pan (nodal), static (locked off), planar (one wall), dolly (forward), handheld
-    (shaken; meant for a long shutter: 0.8 blurs by several px), moving (an orbit while a tall box walks past).
+    (shaken; a shutter of 0.5 blurs it by several px), moving (an orbit while a tall box walks past).
     `span` is how much of the camera's path the frames cover (1 = all of it: fast for few frames).
     """
     if kind not in KINDS:
@@ -378,8 +378,8 @@ def _path(kind: str, rng: np.random.Generator) -> Callable[[float], tuple[np.nda
             centre = np.array([-0.25 + 0.4 * time, -2.75 + 1.2 * time, 0.75 - 0.1 * time]) + 0.02 * sway(time)
             target = np.array([0.1, 1.2, 0.1]) + 0.04 * aim(time)
         elif kind == "handheld":
-            centre = np.array([-0.5 + 0.9 * time, -2.05 + 0.25 * time, 0.8]) + 0.04 * sway(time) + 0.01 * shake(time)
-            target = np.array([-0.1 + 0.3 * time, 0.35, 0.15]) + 0.05 * aim(time) + 0.05 * shake(time)
+            centre = np.array([-0.5 + 0.9 * time, -2.05 + 0.25 * time, 0.8]) + 0.03 * sway(time) + 0.006 * shake(time)
+            target = np.array([-0.1 + 0.3 * time, 0.35, 0.15]) + 0.04 * aim(time) + 0.02 * shake(time)
         elif kind == "planar":
             centre = np.array([-1 + 2 * time, -2.3 + 0.4 * time, 0.3 * np.sin(2 * time)]) + 0.02 * sway(time)
             target = np.array([-0.3 + 0.6 * time, 0, 0.1]) + 0.04 * aim(time)
