@@ -52,7 +52,7 @@ def _offer(made: queue.Queue, stop: threading.Event, item: tuple) -> bool:
     while not stop.is_set() and threading.main_thread().is_alive():
         try:
             made.put(item, timeout=LOOK_UP_S)
-            return True
+            return not stop.is_set()
         except queue.Full:
             pass
     return False

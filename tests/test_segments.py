@@ -18,6 +18,7 @@ import synthetic
 from conftest import REPOSITORY, Project
 
 from shotmake import config, footage
+from shotmake.ahead import FRAMES_AHEAD
 from shotmake.errors import ShotError
 from shotmake.footage import Plate, frame_span, probe, read_luma
 from shotmake.plate_files import plate_files
@@ -247,13 +248,15 @@ def test_the_plate_is_decoded_only_when_needed_and_a_movie_once(filmed, monkeypa
 def test_a_sequence_is_not_decoded_between_missing_segments(scanned, monkeypatch):
     _, walked = scanned.walk(settings())
     read = []
-    decode = footage._read_image
+    decode = footage.read_image
     plate, files, known = scanned.plate(), scanned.files(), scanned.digests()
-    monkeypatch.setattr(footage, "_read_image", lambda path, space: (read.append(path.name), decode(path, space))[1])
+    monkeypatch.setattr(footage, "read_image", lambda path, space: (read.append(path.name), decode(path, space))[1])
     walked.paths[0].unlink()
     walked.paths[5].unlink()
     segments.walk(plate, settings(), files, known, "mini")
-    assert read == [f"scan.{number:04d}.png" for number in (*range(1, 8), 40)]
+    numbers = [int(name.split(".")[1]) for name in read]
+    assert numbers[:7] == list(range(1, 8)) and numbers[-1] == 40
+    assert set(numbers[7:-1]) <= set(range(8, 8 + FRAMES_AHEAD + 1))  # decoded ahead, and thrown away
 
 
 @pytest.mark.parametrize("kind", ["filmed", "scanned"])
