@@ -63,6 +63,9 @@ def movie(path: Path, count: int = 8, size=SIZE, codec="libx264", pix_fmt="yuv42
         stream.options = {"qp": "0", "g": "4"} if codec == "libx264" else {}
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
+        for tag, value in keys.get("tags", {}).items():
+            setattr(stream.codec_context, tag, value)
+        stream.metadata.update(keys.get("metadata", {}))
         if "aspect" in keys:
             stream.codec_context.sample_aspect_ratio = keys["aspect"]
         for number in range(count):
@@ -548,6 +551,27 @@ def test_doit_footage_says_what_the_plate_is(project):
     moved.built("footage", "shot=s")
     (record,) = moved.root.glob(".gsd-state/tracking/footage/s-*[0-9a-f].json")
     assert hashlib.sha256(record.read_bytes()).digest() == before
+
+
+def test_colour_tags_rate_and_timecode_are_told_by_name(tmp_path):
+    tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "color_range": 1}
+    movie(tmp_path / "a.mov", rate=Fraction(24000, 1001), tags=tags, metadata={"timecode": "01:02:03:04"})
+    plate = probe("a.mov", tmp_path)
+    text = footage_text(plate)
+    assert "primaries bt2020, transfer smpte2084, matrix bt2020nc, range tv" in text
+    assert "24000/1001 = 23.976 frames/s, 0.334 s, timecode 01:02:03:04" in text
+    assert all(len(line) < 120 for line in text.splitlines())
+
+
+def test_no_scene_is_made_of_a_plate_that_blender_shows_otherwise(tmp_path):
+    from tasks.scene import SCENE
+    from tasks.stage import Job
+
+    plate = probe(images(tmp_path, "jpg", Orientation=3), tmp_path)
+    (tmp_path / "footage.json").write_text(json.dumps(plate.to_json()))
+    job = Job("s", {"frame_range": None}, {"footage": tmp_path / "footage.json"}, {}, {})
+    with pytest.raises(ShotError, match=r"p.0001.jpg: Blender heeds neither orientation tags .* \(shot.footage.file\)"):
+        SCENE.build(job)
 
 
 def test_a_held_frame_that_comes_back_is_read_again(project):
