@@ -6,13 +6,16 @@ same anchor patch, cut in the frame where the track was born, so errors do not a
 The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Lucas-Kanade 20 Years On",
 IJCV 56 (2004), 221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches
 are normalised to mean 0 and deviation 1, and both directions are removed from the derivatives.
-All tracks are refined together: arrays start with N tracks; P = 21 x 21 pixels of a patch; K
-parameters of the motion model, the shift in x and y first.
+What an anchor needs for it is derived once, by `prepare`, and used in every frame. Arrays start with
+N tracks; P = the pixels of a patch, a disc of 21 px; 8 parameters: the shift in x and y, four of an affine shape
+and two of perspective, of which the motion model frees some combinations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+
+from shotmake import matching
 
 RADIUS_PX = 10  # 21 px patches: measured better than 15
 CUT_PX = 2 * (RADIUS_PX + 1) + 1  # patches are cut one pixel wider, for the derivatives
@@ -20,58 +23,78 @@ WINDOW_SIGMA = 0.75  # of the patch radius: the middle of the patch counts most
 SHAPE_DAMPING = 0.1  # holds scale, rotation and shear back where the pattern does not tell
 SHIFT_DAMPING = 1e-4
 MOST_ROUNDS = 10
-SHIFT_ROUNDS = 2  # the first rounds move without changing the shape
+SHIFT_ROUNDS = 1  # the first rounds move without changing the shape
 LONGEST_STEP_PX = 2.0
-DONE_PX = 0.01
+DONE_PX = 0.06  # Gauss-Newton leaves about a tenth of its last step
 RESIDUAL_FACTOR = 3.0  # residuals of neighbours are alike, so the pixels tell less: error / estimate, against truth
+QUADRANT_SHARE = 0.5  # of the quadrants' disagreement in the expected error: ranks true errors best, measured
 NEWBORN_CORRELATION = 0.99  # assumed for the marker from which the anchor is cut
 
 _AXIS = np.arange(-RADIUS_PX, RADIUS_PX + 1, dtype=np.float32)
-_X, _Y = (axis.ravel() for axis in np.meshgrid(_AXIS, _AXIS))
-_OFFSETS = np.stack([_X, _Y])  # (2, P) px from the patch's centre
-_PIXELS = len(_X)  # P
+_ROUND = np.hypot(_AXIS, _AXIS[:, None]) < RADIUS_PX + 0.5  # the corners of the square weigh little and cost a fifth
+_X, _Y = (axis[_ROUND] for axis in np.meshgrid(_AXIS, _AXIS))
 _WEIGHTS = np.exp(-0.5 * (_X**2 + _Y**2) / (WINDOW_SIGMA * RADIUS_PX) ** 2)
 _WEIGHTS /= _WEIGHTS.sum()
-_QUADRANTS = np.stack([(sx * _X > 0) & (sy * _Y > 0) for sy in (-1, 1) for sx in (-1, 1)]).astype(np.float32)
+_SIDE_X, _SIDE_Y = np.sign(_X), np.sign(_Y)  # float32: which quadrant a pixel is in, 0 on the axes
+_QUADRANTS = np.stack([(_SIDE_X == x) & (_SIDE_Y == y) for y in (-1, 1) for x in (-1, 1)]).astype(np.float32)
 
 
-def _motion_fields() -> dict[str, np.ndarray]:
-    """Per motion model (K, 2, P): how each parameter moves each pixel; 1 = one px, at the patch's edge for shapes."""
+def _motion_fields() -> np.ndarray:
+    """(8, 2, P): how each parameter moves each pixel; 1 = one px, at the patch's edge for shapes."""
     x, y, zero, one = _X / RADIUS_PX, _Y / RADIUS_PX, np.zeros_like(_X), np.ones_like(_X)
-    shift, rotation, scale = [(one, zero), (zero, one)], [(-y, x)], [(x, y)]
+    shift, shape = [(one, zero), (zero, one)], [(x, zero), (y, zero), (zero, x), (zero, y)]
+    return np.array(shift + shape + [(x * x, x * y), (x * y, y * y)], np.float32)
+
+
+def _freedoms() -> dict[str, np.ndarray]:
+    """Per motion model (8, K): the combinations of parameters it may change, the shift first."""
+    one = np.eye(8)
+    rotation, scale = one[4] - one[3], one[2] + one[5]
     models = {
-        "translation": shift,
-        "loc_rot": shift + rotation,
-        "loc_rot_scale": shift + rotation + scale,
-        "affine": shift + [(x, zero), (y, zero), (zero, x), (zero, y)],
+        "translation": [],
+        "loc_rot": [rotation],
+        "loc_rot_scale": [rotation, scale],
+        "affine": list(one[2:6]),
+        "perspective": list(one[2:8]),
     }
-    return {name: np.array(fields, np.float32) for name, fields in models.items()}
+    return {name: np.stack([one[0], one[1], *shape], 1) for name, shape in models.items()}
 
 
-def _shape_matrices() -> dict[str, np.ndarray]:
-    """Per motion model (K, 2, 2): the linear part of each parameter's field."""
-    shift, rotation, scale = np.zeros((2, 2, 2)), [[[0, -1], [1, 0]]], [[[1, 0], [0, 1]]]
-    full = np.eye(4).reshape(4, 2, 2)
-    parts = {"translation": [], "loc_rot": [rotation], "loc_rot_scale": [rotation, scale], "affine": [full]}
-    return {name: np.concatenate([shift, *map(np.array, part)]) / RADIUS_PX for name, part in parts.items()}
-
-
-FIELDS, SHAPES = _motion_fields(), _shape_matrices()
+FIELDS, FREEDOMS = _motion_fields(), _freedoms()
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """What the refinement needs of N anchor patches, derived from their pixels by `prepare`."""
+    """What the refinement needs of N anchor patches, derived from their pixels by `prepare`.
+
+    rows (N,): where in the arrays each anchor is, so that ended tracks cost no copying.
+    """
 
     motion_model: str
-    pattern: np.ndarray  # (N, P) float32, weighted mean 0 and deviation 1
-    descent: np.ndarray  # (N, K, P) float32, weighted derivatives of the pattern by the parameters
-    inverse_hessian: np.ndarray  # (N, K, K)
-    inverse_shift_hessian: np.ndarray  # (N, 2, 2), for moves that leave the shape alone
-    gradient: np.ndarray  # (N, 2, P) float32, weighted, of the pattern by x and y
-    quadrant_hessian: np.ndarray  # (N, 4, 2, 2)
-    contrast: np.ndarray  # (N,) deviation of the patch in grey levels
-    roundness: np.ndarray  # (N,) smaller / larger eigenvalue of the shift Hessian; 0 = an edge, fixed in one direction
+    rows: np.ndarray
+    pattern: np.ndarray  # (R, P) float32, of weighted mean 0 and deviation 1, times the weights
+    gradient: np.ndarray  # (R, 2, P) float32, weighted, of the pattern by x and y
+    on_pattern: np.ndarray  # (R, 8) weighted product of each parameter's derivative with the pattern: a gain
+    on_one: np.ndarray  # (R, 8) ... with a constant: an offset
+    solve: np.ndarray  # (R, 8, 8) slopes -> step, within the freedoms of the motion model
+    solve_shift: np.ndarray  # (R, 2, 2), for moves that leave the shape alone
+    quadrant_hessian: np.ndarray  # (R, 4, 3): xx, xy, yy
+    shift_variance: np.ndarray  # (R,) px2 for a residual of 1: trace of the inverse Hessian's shift part
+    contrast: np.ndarray  # (R,) deviation of the patch in grey levels
+    roundness: np.ndarray  # (R,) smaller / larger eigenvalue of the shift Hessian; 0 = an edge, fixed in one direction
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def keep(self, which: np.ndarray) -> "Anchors":
+        """Those selected by a mask or indices (N,)."""
+        return replace(self, rows=self.rows[which])
+
+    def join(self, more: "Anchors") -> "Anchors":
+        """These and more, and no others in the arrays."""
+        names = [field.name for field in fields(self)][2:]
+        arrays = {n: np.concatenate([getattr(self, n)[self.rows], getattr(more, n)[more.rows]]) for n in names}
+        return replace(self, rows=np.arange(len(self) + len(more)), **arrays)
 
 
 @dataclass(frozen=True)
@@ -80,121 +103,93 @@ class Refined:
 
     xy_px: np.ndarray  # (N, 2)
     warp: np.ndarray  # (N, 2, 2): patch offset in the anchor -> offset in this frame
+    tilt: np.ndarray  # (N, 2): perspective; offsets are divided by 1 + tilt . offset in the anchor
     correlation: np.ndarray  # (N,) normalised, 1 = the same pattern
-    expected_px: np.ndarray  # (N,) expected error: residual x inverse Hessian, scaled to the median true error
+    expected_px: np.ndarray  # (N,) expected error: residual x inverse Hessian and quadrants, scaled to true errors
     quadrant_px: np.ndarray  # (N,) how far the most deviating quadrant of the patch wants to move
+
+    def put(self, where: np.ndarray, better: "Refined") -> "Refined":
+        """The same with the markers at the indices `where` replaced."""
+
+        def placed(name: str) -> np.ndarray:
+            values = getattr(self, name).copy()
+            values[where] = getattr(better, name)
+            return values
+
+        return Refined(**{field.name: placed(field.name) for field in fields(self)})
 
 
 def cut_patches(image: np.ndarray, xy_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut (N, CUT_PX, CUT_PX) float32 patches around plate positions (N, 2), and (N,) whether they lie inside."""
-    axis = np.arange(-RADIUS_PX - 1, RADIUS_PX + 2, dtype=np.float32)
-    offsets = np.stack([grid.ravel() for grid in np.meshgrid(axis, axis)])
-    no_warp = np.broadcast_to(np.eye(2), (len(xy_px), 2, 2))
-    inside = _inside(image, xy_px, no_warp, RADIUS_PX + 1)
-    patches = np.zeros((len(xy_px), CUT_PX, CUT_PX), np.float32)
-    patches[inside] = _sample(image, xy_px[inside], no_warp[inside], offsets).reshape(-1, CUT_PX, CUT_PX)
+    """Cut (N, CUT_PX, CUT_PX) float32 patches of an (H, W) uint8 frame around (N, 2), and (N,) whether they fit."""
+    patches = matching.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), RADIUS_PX + 1)
+    limit = np.array([image.shape[1], image.shape[0]]) - 0.5
+    inside = ((xy_px - 0.5 >= RADIUS_PX + 1) & (xy_px + RADIUS_PX + 1 <= limit)).all(1)
     return patches, inside
 
 
 def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
     """Derive the pattern, its derivatives and Hessians from cut patches (N, CUT_PX, CUT_PX)."""
     count = len(patches)
-    pattern, contrast = _normalise(patches[:, 1:-1, 1:-1].reshape(count, _PIXELS))
+    pattern, contrast = _normalise(patches[:, 1:-1, 1:-1][:, _ROUND])
     along_x = patches[:, 1:-1, 2:] - patches[:, 1:-1, :-2]
     along_y = patches[:, 2:, 1:-1] - patches[:, :-2, 1:-1]
-    gradient = np.stack([along_x, along_y], 1).reshape(count, 2, _PIXELS) * (0.5 / contrast)[:, None, None]
+    gradient = np.stack([along_x[:, _ROUND], along_y[:, _ROUND]], 1) * (0.5 / contrast)[:, None, None]
 
-    field = FIELDS[motion_model]
-    descent = gradient[:, None, 0] * field[:, 0] + gradient[:, None, 1] * field[:, 1]
+    weighted_gradient = gradient * _WEIGHTS
+    descent = gradient[:, None, 0] * FIELDS[:, 0] + gradient[:, None, 1] * FIELDS[:, 1]
     # Without the parts that an offset or a gain would explain, matching ignores both.
-    descent -= (descent @ _WEIGHTS)[..., None]
-    descent -= (descent @ (_WEIGHTS * pattern)[..., None]) * pattern[:, None]
-    weighted_descent = descent * _WEIGHTS
-    hessian = (weighted_descent @ descent.transpose(0, 2, 1)).astype(float)
+    on_one = (descent @ _WEIGHTS).astype(float)
+    on_pattern = (descent @ (_WEIGHTS * pattern)[..., None]).astype(float)[..., 0]
+    hessian = ((descent * _WEIGHTS) @ descent.transpose(0, 2, 1)).astype(float)
+    hessian -= on_one[:, :, None] * on_one[:, None] + on_pattern[:, :, None] * on_pattern[:, None]
     shift_hessian = hessian[:, :2, :2]
     low, high = np.linalg.eigvalsh(shift_hessian).T
 
     size = np.trace(shift_hessian, axis1=1, axis2=2) + 1e-9  # flat patches stay invertible
-    damping = np.array([SHIFT_DAMPING] * 2 + [SHAPE_DAMPING] * (len(field) - 2))
-    weighted_gradient = gradient * _WEIGHTS
+    free = FREEDOMS[motion_model]
+    damping = np.diag([SHIFT_DAMPING] * 2 + [SHAPE_DAMPING] * (free.shape[1] - 2))
+    inverse = np.linalg.inv(free.T @ hessian @ free + size[:, None, None] * damping)
+    products = weighted_gradient[:, [0, 0, 1]] * gradient[:, [0, 1, 1]]
     return Anchors(
         motion_model=motion_model,
-        pattern=pattern,
-        descent=weighted_descent,
-        inverse_hessian=np.linalg.inv(hessian + size[:, None, None] * np.diag(damping)),
-        inverse_shift_hessian=np.linalg.inv(shift_hessian + size[:, None, None] * 0.01 * np.eye(2)),
+        rows=np.arange(count),
+        pattern=pattern * _WEIGHTS,
         gradient=weighted_gradient,
-        quadrant_hessian=np.einsum("nip,njp,qp->nqij", weighted_gradient, gradient, _QUADRANTS, optimize=True),
+        on_pattern=on_pattern,
+        on_one=on_one,
+        solve=np.ascontiguousarray(free @ inverse @ free.T),
+        solve_shift=np.linalg.inv(shift_hessian + size[:, None, None] * 0.01 * np.eye(2)),
+        quadrant_hessian=np.ascontiguousarray((products @ _QUADRANTS.T).transpose(0, 2, 1), float),
+        shift_variance=inverse[:, 0, 0] + inverse[:, 1, 1],
         contrast=contrast,
         roundness=low / np.maximum(high, 1e-9),
     )
 
 
-def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndarray) -> Refined:
-    """Match each anchor to a frame from a predicted position (N, 2) and warp (N, 2, 2).
+def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndarray, tilt: np.ndarray) -> Refined:
+    """Match each anchor to a frame from a predicted position (N, 2), warp (N, 2, 2) and tilt (N, 2).
 
-    `image` is (H, W) float32. Positions are plate px, origin at the top-left corner.
+    `image` is (H, W) uint8. Positions are plate px, origin at the top-left corner.
     """
-    xy_px, warp = xy_px.copy(), warp.copy()
-    moving = np.flatnonzero(_inside(image, xy_px, warp))
-    for round_number in range(MOST_ROUNDS):
-        if not len(moving):
-            break
-        step = _step(image, anchors, moving, xy_px[moving], warp[moving], shift_only=round_number < SHIFT_ROUNDS)
-        length = np.linalg.norm(step[:, :2], axis=1)
-        step *= np.minimum(1.0, LONGEST_STEP_PX / np.maximum(length, 1e-9))[:, None]
-        warp[moving] = warp[moving] @ np.linalg.inv(_shape_change(step, anchors.motion_model))
-        xy_px[moving] -= np.einsum("nij,nj->ni", warp[moving], step[:, :2])
-        done = (round_number >= SHIFT_ROUNDS) & (length < DONE_PX) & (np.abs(step[:, 2:]).sum(1) < 8 * DONE_PX)
-        moving = moving[~done & _inside(image, xy_px[moving], warp[moving])]
-    return _judge(image, anchors, xy_px, warp)
+    found = matching.match(
+        image, anchors.rows, anchors.pattern, anchors.gradient, anchors.on_pattern, anchors.on_one, anchors.solve,
+        anchors.solve_shift, anchors.quadrant_hessian, _X, _Y, _WEIGHTS, _SIDE_X, _SIDE_Y,
+        anchors.motion_model == "loc_rot", MOST_ROUNDS, SHIFT_ROUNDS, LONGEST_STEP_PX, DONE_PX, xy_px, warp, tilt,
+    )  # fmt: skip
+    xy_px, warp, tilt, correlation, quadrant_px = found
+    by_residual_px = _expected_px(anchors.shift_variance[anchors.rows], correlation)
+    expected_px = np.hypot(by_residual_px, QUADRANT_SHARE * quadrant_px)
+    return Refined(xy_px, warp, tilt, correlation, expected_px, quadrant_px)
 
 
 def newborn_error_px(anchors: Anchors) -> np.ndarray:
     """(N,) expected error of the markers the anchors were cut from, which have no residual of their own."""
-    return _expected_px(anchors.inverse_hessian, np.full(len(anchors.pattern), NEWBORN_CORRELATION))
+    return _expected_px(anchors.shift_variance[anchors.rows], np.full(len(anchors), NEWBORN_CORRELATION))
 
 
-def _step(image, anchors: Anchors, which: np.ndarray, xy_px, warp, shift_only: bool) -> np.ndarray:
-    """(M, K) Gauss-Newton step of the anchors `which` (M,)."""
-    found, _ = _normalise(_sample(image, xy_px, warp, _OFFSETS))
-    slope = (anchors.descent[which] @ found[..., None]).astype(float)
-    if shift_only:
-        slope[:, :2] = anchors.inverse_shift_hessian[which] @ slope[:, :2]
-        slope[:, 2:] = 0.0
-        return slope[..., 0]
-    return (anchors.inverse_hessian[which] @ slope)[..., 0]
-
-
-def _shape_change(step: np.ndarray, motion_model: str) -> np.ndarray:
-    """(M, 2, 2) change of shape that a step (M, K) stands for."""
-    change = np.eye(2) + np.einsum("nk,kij->nij", step, SHAPES[motion_model])
-    if motion_model == "loc_rot":  # a small rotation in first order grows: keep it a rotation
-        change /= np.sqrt(np.linalg.det(change))[:, None, None]
-    return change
-
-
-def _judge(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndarray) -> Refined:
-    """Correlation, expected error and quadrant disagreement at the final positions."""
-    count = len(xy_px)
-    correlation, quadrant_px = np.full(count, -1.0), np.zeros(count)
-    inside = _inside(image, xy_px, warp)
-    found, _ = _normalise(_sample(image, xy_px[inside], warp[inside], _OFFSETS))
-    correlation[inside] = (found * anchors.pattern[inside]) @ _WEIGHTS
-
-    residual = found - correlation[inside, None].astype(np.float32) * anchors.pattern[inside]
-    slope = ((anchors.gradient[inside] * residual[:, None]) @ _QUADRANTS.T).transpose(0, 2, 1)  # (M, 4, 2)
-    hessian = anchors.quadrant_hessian[inside]
-    # A quadrant with little pattern says little: damp it by the whole patch.
-    damping = 0.03 * np.trace(hessian.sum(1), axis1=1, axis2=2) + 1e-9
-    shift = np.linalg.solve(hessian + damping[:, None, None, None] * np.eye(2), slope[..., None])[..., 0]
-    quadrant_px[inside] = np.linalg.norm(shift, axis=2).max(1, initial=0.0)
-    return Refined(xy_px, warp, correlation, _expected_px(anchors.inverse_hessian, correlation), quadrant_px)
-
-
-def _expected_px(inverse_hessian: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+def _expected_px(shift_variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((_WEIGHTS**2).sum())
-    return RESIDUAL_FACTOR * np.sqrt(residual_variance * (inverse_hessian[:, 0, 0] + inverse_hessian[:, 1, 1]))
+    return RESIDUAL_FACTOR * np.sqrt(residual_variance * shift_variance)
 
 
 def _normalise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,27 +197,3 @@ def _normalise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centred = values - (values @ _WEIGHTS)[:, None]
     deviation = np.sqrt(np.square(centred) @ _WEIGHTS) + np.float32(1e-6)
     return centred / deviation[:, None], deviation
-
-
-def _inside(image: np.ndarray, xy_px: np.ndarray, warp: np.ndarray, radius_px: int = RADIUS_PX) -> np.ndarray:
-    """(N,) whether the whole warped patch lies within the frame."""
-    reach = np.abs(warp).sum(2) * radius_px + 0.5  # pixel centres stop half a pixel before the border
-    limit = (image.shape[1] - 0.01, image.shape[0] - 0.01)
-    return ((xy_px >= reach) & (xy_px + reach <= limit)).all(1)
-
-
-def _sample(image: np.ndarray, xy_px: np.ndarray, warp: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """(N, P) bilinear values of a float32 image at xy_px + warp @ offsets, all inside the frame.
-
-    cv2.remap would round positions to 1/32 px, coarser than the matching; hence numpy.
-    """
-    position = warp.astype(np.float32) @ offsets + (xy_px - 0.5).astype(np.float32)[:, :, None]
-    corner = position.astype(np.int32)
-    position -= corner
-    across, down = position[:, 0], position[:, 1]
-    width = image.shape[1]
-    index, flat = corner[:, 1] * width + corner[:, 0], image.ravel()
-    top_left, bottom_left = flat.take(index), flat.take(index + width)
-    top = top_left + across * (flat.take(index + 1) - top_left)
-    bottom = bottom_left + across * (flat.take(index + width + 1) - bottom_left)
-    return top + down * (bottom - top)

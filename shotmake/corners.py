@@ -7,14 +7,17 @@ that weak but usable corners far from the strong ones are tracked too.
 
 import cv2
 import numpy as np
+from numba import njit
 
 from shotmake.config import Detect
+from shotmake.matching import JIT
 
 BLOCK_PX = 5  # the gradient matrix is summed over this window
 PEAK_PX = 7  # a corner is the strongest pixel in this window
 STRONG_PERCENTILE = 99.5  # "the strong corners": robust against one light or caption
 TRACKS_PER_CELL = 4
 MOST_CELLS = 60
+SHARES = np.array([1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
 
 
 def detect_corners(image: np.ndarray, live_xy: np.ndarray, wanted: int, detect: Detect, scale: float) -> np.ndarray:
@@ -26,57 +29,65 @@ def detect_corners(image: np.ndarray, live_xy: np.ndarray, wanted: int, detect: 
     first up to two shares a cell.
     """
     strength = cv2.cornerMinEigenVal(image, BLOCK_PX, ksize=3)
-    usable = _far_from(live_xy, image.shape, detect.min_distance_px / scale)
     margin = max(2, int(np.ceil(detect.margin_px / scale)))
-    usable[:margin] = usable[-margin:] = False
-    usable[:, :margin] = usable[:, -margin:] = False
-
     strong = float(np.percentile(strength[::4, ::4], STRONG_PERCENTILE))
-    usable &= strength > max(detect.quality_threshold * strong, 1e-9)
-    usable &= strength >= cv2.dilate(strength, np.ones((PEAK_PX, PEAK_PX), np.uint8))
+    threshold = np.float32(max(detect.quality_threshold * strong, 1e-9))
+    peaks = strength >= cv2.dilate(strength, np.ones((PEAK_PX, PEAK_PX), np.uint8))
+    inner = (slice(margin, -margin), slice(margin, -margin))
+    rows, columns = np.nonzero(peaks[inner] & (strength[inner] > threshold))
+    rows, columns = rows + margin, columns + margin
 
-    rows, columns = np.nonzero(usable)
     by_strength = np.argsort(-strength[rows, columns], kind="stable")
     rows, columns = rows[by_strength], columns[by_strength]
-    chosen = _choose(np.stack([columns, rows], 1) + 0.5, live_xy, wanted, image.shape, detect.min_distance_px / scale)
+    candidates = np.stack([columns, rows], 1) + 0.5
+    chosen = _choose(candidates, live_xy, wanted, detect.min_distance_px / scale, *_cells(wanted, image.shape))
     return _peak_xy(strength, rows[chosen], columns[chosen])
 
 
-def _far_from(xy: np.ndarray, shape: tuple[int, int], distance: float) -> np.ndarray:
-    """(H, W) bool: pixels at least `distance` from every point."""
-    empty = np.full(shape, 255, np.uint8)
-    if not len(xy):
-        return empty > 0
-    column, row = np.clip(xy.astype(int), 0, (shape[1] - 1, shape[0] - 1)).T
-    empty[row, column] = 0
-    return cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) >= distance
-
-
-def _choose(candidates: np.ndarray, live_xy: np.ndarray, wanted: int, shape: tuple, distance: float) -> list[int]:
-    """Indices of the candidates (strongest first) to take; see detect_corners."""
+def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Height and width of the picture, and how many cells go across and down."""
     height, width = shape
     cells = np.clip(wanted / TRACKS_PER_CELL, 1, MOST_CELLS)
     across = max(1, round(np.sqrt(cells * width / height)))
-    down = max(1, round(cells / across))
+    return height, width, across, max(1, round(cells / across))
 
-    def cell_of(xy: np.ndarray) -> np.ndarray:
-        column, row = np.clip((xy * (across / width, down / height)).astype(int), 0, (across - 1, down - 1)).T
-        return row * across + column
 
+@njit(**JIT)
+def _block(blocked, x, y, distance):
+    """Mark the pixels nearer than `distance` to (x, y)."""
+    height, width = blocked.shape
+    reach = int(distance) + 1
+    for row in range(max(int(y) - reach, 0), min(int(y) + reach + 1, height)):
+        for column in range(max(int(x) - reach, 0), min(int(x) + reach + 1, width)):
+            if (column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 < distance * distance:
+                blocked[row, column] = True
+
+
+@njit(**JIT)
+def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
+    """Indices of the candidates (strongest first) to take; see detect_corners."""
+    blocked = np.zeros((height, width), np.bool_)
+    in_cell = np.zeros((down, across), np.int64)
+    taken = np.zeros(len(candidates), np.bool_)
     share = np.ceil(wanted / (across * down))
-    in_cell = np.bincount(cell_of(live_xy), minlength=across * down)
-    cell = cell_of(candidates)
-    free = np.ones(shape, np.uint8)
-    chosen: list[int] = []
-    for shares in (1, 2, np.inf):
-        for index, (x, y) in enumerate(candidates.astype(int).tolist()):
-            if shares > 1 and len(live_xy) + len(chosen) >= wanted:
+    for t in range(len(live_xy)):
+        x, y = live_xy[t]
+        _block(blocked, x, y, distance)
+        row, column = min(max(int(y * down / height), 0), down - 1), min(max(int(x * across / width), 0), across - 1)
+        in_cell[row, column] += 1
+    live = len(live_xy)
+    for turn in range(len(SHARES)):
+        for index in range(len(candidates)):
+            if turn > 0 and live >= wanted:
                 break
-            if free[y, x] and in_cell[cell[index]] < shares * share:
-                in_cell[cell[index]] += 1
-                chosen.append(index)
-                cv2.circle(free, (x, y), int(distance), 0, -1)
-    return chosen
+            x, y = candidates[index]
+            row, column = int(y * down / height), int(x * across / width)
+            if not blocked[int(y), int(x)] and in_cell[row, column] < SHARES[turn] * share:
+                in_cell[row, column] += 1
+                live += 1
+                taken[index] = True
+                _block(blocked, x, y, distance)
+    return np.flatnonzero(taken)
 
 
 def _peak_xy(strength: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

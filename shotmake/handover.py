@@ -18,34 +18,57 @@ class Handover:
     """Everything needed to go on with the next frame. Plain arrays and integers.
 
     frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8,
-    that frame at half size. Of the N live tracks: track_id (N,) int32; xy_px (N, 2); velocity_px
-    (N, 2) per frame; patch (N, CUT_PX, CUT_PX) float32, the anchor; warp (N, 2, 2) from the anchor to
-    the frame; inherited_px2 (N,) error variance of the anchor itself, when it was renewed;
-    expected_px (N,) expected error of the marker in this frame.
+    that frame at half size; renewed (K, 2) int32: id and frame of the anchors renewed in this segment,
+    a record that tells the next segment nothing. Of the N tracks: track_id (N,) int32; xy_px (N, 2);
+    velocity_px (N, 2) per frame; patch (N, CUT_PX, CUT_PX) float32, the anchor; warp (N, 2, 2) and
+    tilt (N, 2) from the anchor to the frame; inherited_px2 (N,) error variance of the anchor itself,
+    when it was renewed; expected_px (N,) expected error of the marker in this frame; seen_frames (N,)
+    int32, in how many frames it has been seen; lost_frames (N,) int32, since when it is hidden (0 = seen
+    in this frame): then xy_px is where its neighbours have carried it.
     """
 
     frame: int
     next_id: int
     half: np.ndarray
+    renewed: np.ndarray
     track_id: np.ndarray
     xy_px: np.ndarray
     velocity_px: np.ndarray
     patch: np.ndarray
     warp: np.ndarray
+    tilt: np.ndarray
     inherited_px2: np.ndarray
     expected_px: np.ndarray
+    seen_frames: np.ndarray
+    lost_frames: np.ndarray
 
     def keep(self, which: np.ndarray) -> "Handover":
-        """The same with only the live tracks selected by a mask (N,)."""
+        """The same with only the tracks selected by a mask or indices (N,)."""
         return replace(self, **{name: getattr(self, name)[which] for name in LIVE})
 
     def renumbered(self) -> "Handover":
         """The same with its live tracks numbered 0 to N-1: the ids the next segment knows them by."""
         count = len(self.track_id)
-        return replace(self, track_id=np.arange(count, dtype=np.int32), next_id=count)
+        return replace(self, track_id=np.arange(count, dtype=np.int32), next_id=count, renewed=NONE_RENEWED)
+
+    def join(self, more: "Handover") -> "Handover":
+        """The same with the tracks of another beside its own."""
+        return replace(self, **{name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in LIVE})
+
+    def markers(self) -> Tracks:
+        """The markers of this frame."""
+        seen = self.seen
+        frames = np.full(int(seen.sum()), self.frame)
+        return Tracks.from_markers(self.track_id[seen], frames, self.xy_px[seen], self.expected_px[seen])
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(N,) which tracks have a marker in this frame."""
+        return self.lost_frames == 0
 
 
-LIVE = [field.name for field in fields(Handover)][3:]  # the arrays with one row a live track
+NONE_RENEWED = np.zeros((0, 2), np.int32)
+LIVE = [field.name for field in fields(Handover)][4:]  # the arrays with one row a track
 
 
 def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
@@ -56,14 +79,30 @@ def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int,
 
 def join_segments(parts: list[tuple[Tracks, np.ndarray]]) -> Tracks:
     """Consecutive segments as one set of tracks: (markers, ids of the tracks it hands over), both by its own ids."""
-    renamed, handed, unused = [], np.zeros(0, np.int32), 0
+    names = _names(parts)
+    return join_tracks([replace(t, track_id=named[t.track_id]) for (t, _), named in zip(parts, names, strict=True)])
+
+
+def join_renewals(parts: list[tuple[Tracks, Handover]]) -> np.ndarray:
+    """(K, 2) int32 ids of the whole plate, as join_segments gives them, and frames in which anchors were renewed."""
+    names = _names([(tracks, handover.track_id) for tracks, handover in parts])
+    found = [NONE_RENEWED]
+    for (_, handover), named in zip(parts, names, strict=True):
+        found.append(np.stack([named[handover.renewed[:, 0]], handover.renewed[:, 1]], 1))
+    found = np.concatenate(found)
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+def _names(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
+    """Of each segment: the whole plate's id of each of its own ids."""
+    found, handed, unused = [], np.zeros(0, np.int32), 0
     for tracks, live in parts:
         born = max(0, int(tracks.track_id.max(initial=-1)) + 1 - len(handed))
         names = np.concatenate([handed, np.arange(unused, unused + born, dtype=np.int32)])
         unused += born
-        renamed.append(replace(tracks, track_id=names[tracks.track_id]))
+        found.append(names)
         handed = names[live]
-    return join_tracks(renamed)
+    return found
 
 
 def handover_bytes(handover: Handover | None) -> bytes:
