@@ -87,7 +87,7 @@ class Detect:
 
 @dataclass
 class Track:
-    motion_model: str = key("affine", choices=["translation", "loc_rot", "loc_rot_scale", "affine"])
+    motion_model: str = key("affine", choices=["translation", "loc_rot", "loc_rot_scale", "affine", "perspective"])
     pattern_match: str = key("keyframe", choices=["keyframe", "previous"])
     correlation_min: float = key(0.75, low=0.0, high=1.0)
     segment_frames: int = key(32, unit="frames", low=8, high=4096)

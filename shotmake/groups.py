@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.marks import Group
+from shotmake.marks import Group, Manual
 from shotmake.session import DISABLED, Tracks
 
 KEY = "tracking.groups"
@@ -51,9 +51,18 @@ def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int]) -> 
     left = set(np.unique(tracks.track_id[keep]).tolist())
     return Managed(
         replace(tracks, quality=quality, status=status).where(keep),
-        {name: [track for track in ids if track in left] for name, ids in members.items()},
+        {group.name: [at for at in members[group.name] if at in left] for group in groups if group.is_named},
         {track: weight for track, weight in weights.items() if track in left},
         {track: color for track, color in colors.items() if track in left},
+    )
+
+
+def looks(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
+    """The weights and colours of manual tracks."""
+    return tuple(
+        Group(f"manual {one.name}", [one.name], one.weight, one.color, is_named=False)
+        for one in manual
+        if one.weight != 1 or one.color is not None
     )
 
 

@@ -31,6 +31,7 @@ class Group:
     weight: float = 1.0
     color: list[float] | None = None
     status: str = "enabled"
+    is_named: bool = True  # by the artist; else it only carries the look of one manual track
 
 
 @dataclass(frozen=True)

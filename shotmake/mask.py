@@ -10,6 +10,7 @@ import numpy as np
 
 from shotmake import config
 from shotmake.marks import Shape
+from shotmake.session import Tracks
 
 BRIGHT = 128  # of 255
 SUBPIXEL_BITS = 4  # cv2.fillPoly's fixed point
@@ -48,3 +49,14 @@ def inside(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     within = (column >= 0) & (row >= 0) & (column < width) & (row < height)
     return within & mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+
+
+def without_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) -> Tracks:
+    """Tracks of a tracker that knows no masks, without the markers that lie where none may be."""
+    keep = np.ones(len(tracks), bool)
+    for frame in np.unique(tracks.frame).tolist():
+        mask = mask_of(frame)
+        if mask is not None:
+            there = np.flatnonzero(tracks.frame == frame)
+            keep[there] = ~inside(mask, tracks.xy_px[there])
+    return tracks.where(keep)

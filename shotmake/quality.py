@@ -18,9 +18,15 @@ def track_name(track_id: int) -> str:
 
 
 def quality(
-    managed: Managed, names: dict[int, str], size_px: tuple[int, int], first_frame: int, last_frame: int
+    managed: Managed,
+    names: dict[int, str],
+    renewals: np.ndarray,
+    size_px: tuple[int, int],
+    first_frame: int,
+    last_frame: int,
 ) -> dict:
-    """The contents of quality.json. names: of manual tracks, by id.
+    """The contents of quality.json. names: of manual tracks, by id; renewals: (K, 2) track id and frame in which its
+    anchor was renewed.
 
     Disabled markers do not count. Short tracks have fewer than short_track_frames markers; coverage is the share of
     an 8 x 5 grid's cells that hold a marker, in the mean and the worst frame. Per track only what is not the same for
@@ -39,7 +45,12 @@ def quality(
     def named(chosen: np.ndarray) -> list[str]:
         return [names.get(track, track_name(track)) for track in chosen.tolist()]
 
+    alive = np.isin(renewals[:, 0], ids)
     return {
+        "anchor_renewals": {
+            names.get(track, track_name(track)): renewals[renewals[:, 0] == track, 1].tolist()
+            for track in np.unique(renewals[alive, 0]).tolist()
+        },
         "coverage_grid": list(COVERAGE_GRID),
         "coverage_mean": _rounded(coverage.mean()),
         "coverage_min": _rounded(coverage.min()),

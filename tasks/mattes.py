@@ -61,5 +61,30 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
     return read
 
 
+def masks(plate: "Plate", mask: dict, first: int, last: int) -> "Callable[[int], np.ndarray | None]":
+    """Plate frame number -> (H, W) bool, True where no track may be; None for all where nothing is masked.
+
+    mask: the tracking.mask block. Frames first..last may be asked for in any order: each is made once.
+    """
+    from shotmake.config import Mask
+    from shotmake.marks import read_shapes
+    from shotmake.mask import mask_at
+
+    if mask["file"] is None and not mask["shapes"]:
+        return lambda frame: None
+    import numpy as np
+
+    width, height = plate.size_px
+    shapes, read = read_shapes(mask["shapes"])[0], matte_reader(mask["file"], plate)
+    packed: dict[int, np.ndarray] = {}  # a bit a pixel
+
+    def masked(frame: int) -> "np.ndarray":
+        for number in range(max(packed, default=first - 1) + 1, frame + 1):  # in order: a movie is decoded once
+            packed[number] = np.packbits(mask_at(number, (width, height), shapes, read, Mask(**mask)))
+        return np.unpackbits(packed[frame], count=width * height).reshape(height, width).astype(bool)
+
+    return masked
+
+
 def _ours(error: ShotError) -> ShotError:
     return ShotError(*(fault.replace("shot.footage.file", KEY) for fault in error.faults))

@@ -25,7 +25,7 @@ class PlateReader:
 
     def __init__(self, plate: "Plate", files: dict[str, Path], digests: dict[str, str], last: int):
         """last: of the frames that will be asked for."""
-        self._plate, self._last, self._digests = plate, last, digests
+        self.plate, self._last, self._digests = plate, last, digests
         self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
         self._seen: dict[str, str] = {}  # signatures from before the first frame was read
         self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
@@ -37,8 +37,8 @@ class PlateReader:
 
         if not self._seen:
             self._note_signatures()
-        if self._next is None or (self._plate.kind == "sequence" and self._next != first):
-            self._frames, self._next = read_luma(self._plate, ROOT, first, self._last), first
+        if self._next is None or (self.plate.kind == "sequence" and self._next != first):
+            self._frames, self._next = read_luma(self.plate, ROOT, first, self._last), first
         while self._next <= last:
             number, luma = next(self._frames)
             self._next = number + 1
@@ -47,7 +47,7 @@ class PlateReader:
 
     def check_unchanged(self, first: int, last: int) -> None:
         """ShotError when a file of these frames may no longer be the one whose digest is known."""
-        for name in file_names(self._plate, first, last):
+        for name in file_names(self.plate, first, last):
             path = self._files[name]
             if not path.is_file() or signature(path) != self._seen[name]:
                 raise _changed(path)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
 from tasks.locks import locked
-from tasks.mattes import matte_names
+from tasks.mattes import masks, matte_names
 from tasks.plate_reader import PlateReader, file_names
 from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
@@ -41,9 +41,10 @@ class Stored(NamedTuple):
 
 
 class Walked(NamedTuple):
-    """All segments, tracked or reused. tracks: joined, not cleaned."""
+    """All segments, tracked or reused. tracks: joined, not cleaned; renewals (K, 2): track id and frame."""
 
     tracks: "Tracks"
+    renewals: "np.ndarray"
     spans: list[tuple[int, int]]
     paths: list[Path]
     reused: int
@@ -108,7 +109,7 @@ def walk(
 
     settings, files, digests: the tracks stage's settings and inputs.
     """
-    from shotmake.handover import join_segments
+    from shotmake.handover import join_renewals, join_segments
 
     spans, parts, paths, reused = _spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
@@ -125,10 +126,11 @@ def walk(
         else:
             reused += 1
         tracks, handover = found
-        parts.append((tracks, handover.track_id))
+        parts.append((tracks, handover))
         paths.append(segment.path)
         on_frame(segment.last)
-    return Walked(join_segments(parts), spans, paths, reused)
+    joined = join_segments([(tracks, handover.track_id) for tracks, handover in parts])
+    return Walked(joined, join_renewals(parts), spans, paths, reused)
 
 
 def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
@@ -188,7 +190,9 @@ def _track(
             yield frame, luma
             on_frame(frame)
 
-    tracks, after = track_segment(reported(), handover, Detect(**settings["detect"]), Track(**settings["track"]))
+    matte = masks(reader.plate, settings["mask"], segment.first, segment.last)
+    detect, track = Detect(**settings["detect"]), Track(**settings["track"])
+    tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)
     reader.check_unchanged(segment.first, segment.last)
     write_atomically(segment.path, data)

@@ -2,18 +2,22 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from shotmake.config import Clean, Config
+from shotmake.config import Clean, Config, Track
 from shotmake.errors import ShotError
+from shotmake.marks import Manual
 from tasks import ROOT, STATE, segments
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import tracked_by_blender
-from tasks.mattes import matte_inputs
+from tasks.mattes import masks, matte_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage import Plate
     from shotmake.session import Tracks
 
 KEY = "tracking.session_file"
@@ -34,7 +38,7 @@ def session_files(config: Config) -> dict[str, Path]:
 
 def inputs(config: Config) -> dict[str, Path]:
     if config.tracking.session_file:
-        return session_files(config)
+        return {**session_files(config), **(plate_inputs(config) if config.tracking.manual else {})}
     return {**plate_inputs(config), **matte_inputs(config)}
 
 
@@ -53,43 +57,72 @@ def _is_by_blender(config: Config) -> bool:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
-    from shotmake.groups import manage
-    from shotmake.marks import read_groups
+    from shotmake.groups import looks, manage
+    from shotmake.marks import read_groups, read_manual
     from shotmake.quality import quality
-    from shotmake.session import save_tracks
+    from shotmake.session import merge_tracks, save_tracks
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
     sessions = [path for name, path in job.inputs.items() if name.startswith("session ")]
-    tracks, spans, line = merged(sessions, first, last) if sessions else tracked(job, plate, first, last)
-    managed = manage(tracks, read_groups(job.settings["groups"])[0], {})
-    numbers = {"schema": 1, **quality(managed, {}, tuple(plate.size_px), first, last), "segments": spans}
+    made = merged(sessions, first, last) if sessions else tracked(job, plate, first, last)
+    manual = read_manual(job.settings["manual"])[0]
+    names: dict[int, str] = {}
+    tracks = made.tracks
+    if manual:
+        unused = int(tracks.track_id.max(initial=-1)) + 1
+        placed = placed_by_hand(job, plate, manual, first, last)
+        tracks = merge_tracks([tracks, placed], first, last)
+        names = {unused + at: one.name for at, one in enumerate(manual)}
+    groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
+    managed = manage(tracks, groups, {name: track for track, name in names.items()})
+    numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks))
-    job.targets["quality"].write_bytes(json_bytes(numbers))
-    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{line}"
+    job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
+    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
 
 
-def tracked(job: Job, plate, first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
+class Made(NamedTuple):
+    """Tracks, wherever they come from; renewals (K, 2): track id and frame."""
+
+    tracks: "Tracks"
+    renewals: "np.ndarray"
+    spans: list[tuple[int, int]]
+    line: str  # what there is to say about it
+
+
+def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
     """Tracks of the plate, made segment by segment (Blender's in one go), and cleaned."""
+    from shotmake.handover import NONE_RENEWED
+    from shotmake.mask import without_masked
     from shotmake.tracks import clean_tracks
 
     clean = Clean(**job.settings["clean"])
     if job.settings["engine"] == "blender":
         tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
-        return clean_tracks(tracks, clean), [], ", by Blender"
+        tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last))
+        return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
     with job.progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend(walked.paths)
     reused = f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else ""
-    return clean_tracks(walked.tracks, clean), walked.spans, reused
+    return Made(clean_tracks(walked.tracks, clean), walked.renewals, walked.spans, reused)
 
 
-def merged(paths: list[Path], first: int, last: int) -> tuple["Tracks", list[tuple[int, int]], str]:
+def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":
+    from shotmake.footage import read_luma
+    from shotmake.manual import track_manual
+
+    return track_manual(read_luma(plate, ROOT, first, last), manual, Track(**job.settings["track"]), first, last)
+
+
+def merged(paths: list[Path], first: int, last: int) -> Made:
     """Tracks of other sessions, as they are: whoever made them has cleaned them."""
     from zipfile import BadZipFile
 
+    from shotmake.handover import NONE_RENEWED
     from shotmake.session import load_tracks, merge_tracks
 
     loaded = []
@@ -101,7 +134,7 @@ def merged(paths: list[Path], first: int, last: int) -> tuple["Tracks", list[tup
     tracks = merge_tracks(loaded, first, last)
     if not len(tracks):
         raise ShotError(f"{paths[0].name}: no marker in the frames {first} to {last}; check {KEY}")
-    return tracks, [], f", from {len(paths)} sessions"
+    return Made(tracks, NONE_RENEWED, [], f", from {len(paths)} sessions")
 
 
 TRACKS = Stage(

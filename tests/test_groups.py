@@ -87,10 +87,11 @@ def test_quality_names_what_is_wrong():
     short = ~((tracks.track_id == 7) & (frames > 4))
     changed = Tracks(tracks.track_id, frames, xy_px, worth, tracks.status).where(short)
     managed = manage(changed, read_groups({"off": {"tracks": ["m"], "status": "disabled"}})[0], {"m": 1})
-    told = quality(managed, {1: "m"}, (160, 120), 1, 12)
+    told = quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), 1, 12)
     assert told["jumping_tracks"] == ["track_00005"] and told["poor_tracks"] == ["track_00002"]
     assert told["short_tracks"] == ["track_00007"] and told["disabled_tracks"] == ["m"]
     assert told["tracks"] == 8 and told["tracks_per_frame_min"] == 7 and told["groups"] == {"off": ["m"]}
+    assert told["anchor_renewals"] == {"track_00003": [7]}
     assert told["per_track"] == {"1": {"name": "m", "groups": ["off"]}}
 
 
@@ -101,7 +102,8 @@ def test_a_bump_of_the_camera_is_no_jump():
 
 
 def test_no_tracks_have_a_quality_too():
-    told = quality(manage(grid_of_tracks().where(np.zeros(0, int)), (), {}), {}, (160, 120), 1, 12)
+    nobody = manage(grid_of_tracks().where(np.zeros(0, int)), (), {})
+    told = quality(nobody, {}, np.zeros((0, 2), int), (160, 120), 1, 12)
     assert told["tracks"] == 0 and told["frames_under_8"] == list(range(1, 13))
 
 

@@ -1,0 +1,107 @@
+"""Manual tracks: placed by hand at some frames, followed both ways from there as every other track is.
+
+Forward until the next key or until in doubt; backwards to the first frame of the segment that the key is in, as far
+as no earlier key has been there. A key sets position and anchor anew.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake import config
+from shotmake.errors import ShotError
+from shotmake.handover import Handover, segment_spans
+from shotmake.marks import Manual
+from shotmake.session import Tracks
+
+Frames = Iterable[tuple[int, np.ndarray]]
+Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> position, expected error
+
+
+def track_manual(frames: Frames, manual: tuple[Manual, ...], track: config.Track, first: int, last: int) -> Tracks:
+    """Tracks whose ids are places in `manual`. frames: (plate frame, (H, W) uint8 luma), first..last in order."""
+    for one in manual:
+        for frame in one.keys:
+            if not first <= frame <= last:
+                raise ShotError(f"tracking.manual: {one.name} has a key at {frame}; the frames are {first} to {last}")
+    found: Found = {}
+    running: dict[str, Handover | None] = {}
+    for segment in _segments(iter(frames), segment_spans(first, last, track.segment_frames)):
+        for model in sorted({one.motion_model or track.motion_model for one in manual}):
+            ours = {at: one for at, one in enumerate(manual) if (one.motion_model or track.motion_model) == model}
+            settings = replace(track, motion_model=model)
+            running[model] = _forward(segment, ours, running.get(model), settings, found)
+            _backward(segment, ours, settings, found)
+    rows = sorted(found)
+    places = [found[row][0] for row in rows]
+    errors = [found[row][1] for row in rows]
+    return Tracks.from_markers([row[0] for row in rows], [row[1] for row in rows], places or np.zeros((0, 2)), errors)
+
+
+def _segments(frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]) -> Iterator[list]:
+    for begin, end in spans:
+        yield [next(frames) for _ in range(begin, end + 1)]
+
+
+def _forward(segment: list, ours: dict[int, Manual], live: Handover | None, track: config.Track, found: Found):
+    from shotmake import following
+
+    for frame, luma in segment:
+        if live is None or not len(live.track_id):
+            live = following.no_tracks(frame, luma)
+        else:
+            live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
+        set_here = [at for at, one in ours.items() if frame in one.keys]
+        live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(_placed(live, luma, ours, set_here))
+        _write(live, found)
+    return live
+
+
+def _backward(segment: list, ours: dict[int, Manual], track: config.Track, found: Found) -> None:
+    from shotmake import following
+
+    live: Handover | None = None
+    for frame, luma in reversed(segment):
+        if live is None or not len(live.track_id):
+            live = following.no_tracks(frame, luma)
+        else:
+            live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
+        met = [at for at in live.track_id.tolist() if (at, frame) in found]  # an earlier key has been here
+        live = live.keep(np.flatnonzero(~np.isin(live.track_id, met)))
+        _write(live, found)
+        set_here = [at for at, one in ours.items() if frame in one.keys]
+        live = live.join(_placed(live, luma, ours, set_here))
+
+
+def _placed(live: Handover, luma: np.ndarray, ours: dict[int, Manual], which: list[int]) -> Handover:
+    """Tracks begun where the artist put them in the frame of `live`."""
+    from shotmake import anchor, following
+
+    xy_px = np.array([ours[at].keys[live.frame] for at in which], float).reshape(-1, 2)
+    patches, inside = anchor.cut_patches(luma, xy_px)
+    if not inside.all():
+        at = which[int(np.argmin(inside))]
+        raise ShotError(
+            f"tracking.manual: {ours[at].name} at {ours[at].keys[live.frame]} in frame {live.frame} is too near the "
+            f"border; needed {anchor.CUT_PX // 2 + 1} px on each side"
+        )
+    count = len(which)
+    return replace(
+        following.no_tracks(live.frame, luma),
+        track_id=np.array(which, np.int32),
+        xy_px=xy_px,
+        velocity_px=np.zeros((count, 2)),
+        patch=patches,
+        warp=np.tile(np.eye(2), (count, 1, 1)),
+        tilt=np.zeros((count, 2)),
+        inherited_px2=np.zeros(count),
+        expected_px=np.full(count, 0.05),
+        seen_frames=np.ones(count, np.int32),
+        lost_frames=np.zeros(count, np.int32),
+    )
+
+
+def _write(live: Handover, found: Found) -> None:
+    for row in np.flatnonzero(live.seen):
+        found[int(live.track_id[row]), live.frame] = (live.xy_px[row], float(live.expected_px[row]))
