@@ -33,6 +33,7 @@ NEWBORN_CORRELATION = 0.99  # assumed for the marker from which the anchor is cu
 _AXIS = np.arange(-RADIUS_PX, RADIUS_PX + 1, dtype=np.float32)
 _ROUND = np.hypot(_AXIS, _AXIS[:, None]) < RADIUS_PX + 0.5  # the corners of the square weigh little and cost a fifth
 _X, _Y = (axis[_ROUND] for axis in np.meshgrid(_AXIS, _AXIS))
+_PLACES = ((_Y + RADIUS_PX + 1) * CUT_PX + _X + RADIUS_PX + 1).astype(np.int64)  # of the disc in a cut patch
 _WEIGHTS = np.exp(-0.5 * (_X**2 + _Y**2) / (WINDOW_SIGMA * RADIUS_PX) ** 2)
 _WEIGHTS /= _WEIGHTS.sum()
 _SIDE_X, _SIDE_Y = np.sign(_X), np.sign(_Y)  # float32: which quadrant a pixel is in, 0 on the axes
@@ -129,19 +130,11 @@ def cut_patches(image: np.ndarray, xy_px: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
     """Derive the pattern, its derivatives and Hessians from cut patches (N, CUT_PX, CUT_PX)."""
-    count = len(patches)
-    pattern, contrast = _normalise(patches[:, 1:-1, 1:-1][:, _ROUND])
-    along_x = patches[:, 1:-1, 2:] - patches[:, 1:-1, :-2]
-    along_y = patches[:, 2:, 1:-1] - patches[:, :-2, 1:-1]
-    gradient = np.stack([along_x[:, _ROUND], along_y[:, _ROUND]], 1) * (0.5 / contrast)[:, None, None]
-
-    weighted_gradient = gradient * _WEIGHTS
-    descent = gradient[:, None, 0] * FIELDS[:, 0] + gradient[:, None, 1] * FIELDS[:, 1]
-    # Without the parts that an offset or a gain would explain, matching ignores both.
-    on_one = (descent @ _WEIGHTS).astype(float)
-    on_pattern = (descent @ (_WEIGHTS * pattern)[..., None]).astype(float)[..., 0]
-    hessian = ((descent * _WEIGHTS) @ descent.transpose(0, 2, 1)).astype(float)
-    hessian -= on_one[:, :, None] * on_one[:, None] + on_pattern[:, :, None] * on_pattern[:, None]
+    if not len(patches):
+        patches = np.zeros((0, CUT_PX, CUT_PX), np.float32)
+    pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast = matching.derive(
+        np.ascontiguousarray(patches), _PLACES, _WEIGHTS, FIELDS, _QUADRANTS
+    )
     shift_hessian = hessian[:, :2, :2]
     low, high = np.linalg.eigvalsh(shift_hessian).T
 
@@ -149,17 +142,16 @@ def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
     free = FREEDOMS[motion_model]
     damping = np.diag([SHIFT_DAMPING] * 2 + [SHAPE_DAMPING] * (free.shape[1] - 2))
     inverse = np.linalg.inv(free.T @ hessian @ free + size[:, None, None] * damping)
-    products = weighted_gradient[:, [0, 0, 1]] * gradient[:, [0, 1, 1]]
     return Anchors(
         motion_model=motion_model,
-        rows=np.arange(count),
-        pattern=pattern * _WEIGHTS,
-        gradient=weighted_gradient,
+        rows=np.arange(len(patches)),
+        pattern=pattern,
+        gradient=gradient,
         on_pattern=on_pattern,
         on_one=on_one,
         solve=np.ascontiguousarray(free @ inverse @ free.T),
         solve_shift=np.linalg.inv(shift_hessian + size[:, None, None] * 0.01 * np.eye(2)),
-        quadrant_hessian=np.ascontiguousarray((products @ _QUADRANTS.T).transpose(0, 2, 1), float),
+        quadrant_hessian=quadrant_hessian,
         shift_variance=inverse[:, 0, 0] + inverse[:, 1, 1],
         contrast=contrast,
         roundness=low / np.maximum(high, 1e-9),
@@ -191,9 +183,3 @@ def _expected_px(shift_variance: np.ndarray, correlation: np.ndarray) -> np.ndar
     residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((_WEIGHTS**2).sum())
     return RESIDUAL_FACTOR * np.sqrt(residual_variance * shift_variance)
 
-
-def _normalise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, P) values -> the same with weighted mean 0 and deviation 1, and the deviations (N,)."""
-    centred = values - (values @ _WEIGHTS)[:, None]
-    deviation = np.sqrt(np.square(centred) @ _WEIGHTS) + np.float32(1e-6)
-    return centred / deviation[:, None], deviation

@@ -7,7 +7,7 @@ from shotmake.anchor import Anchors
 from shotmake.corners import detect_corners
 from shotmake.handover import Handover
 
-REFILL_BELOW, REFILL_TO = 1.08, 1.2  # times min_tracks: some of the newborn soon fail and are cleaned away
+REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks: some of the newborn soon fail and are cleaned away
 REFILL_EVERY_FRAMES = 8  # cells that ran empty are refilled at least this often
 HURRY_EVERY_FRAMES = 2  # too few tracks: but a plate without texture is not searched in every frame
 HURRY_BELOW = 0.7  # so few are searched for at once

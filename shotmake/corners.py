@@ -17,16 +17,16 @@ PEAK_PX = 7  # a corner is the strongest pixel in this window
 STRONG_PERCENTILE = 99.5  # "the strong corners": robust against one light or caption
 TRACKS_PER_CELL = 4
 MOST_CELLS = 60
-SHARES = np.array([1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
+SHARES = np.array([0.5, 1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
 
 
 def detect_corners(image: np.ndarray, live_xy: np.ndarray, wanted: int, detect: Detect, scale: float) -> np.ndarray:
     """New corners (K, 2) of an (H, W) uint8 image, given the live tracks (N, 2), so that about `wanted` live.
 
     Positions are in px of `image` (origin at its top-left corner); `scale` is how many plate pixels
-    one of them spans, because the distances in `detect` are plate pixels. Cells short of their share
-    get theirs even when enough tracks live elsewhere; then the strongest corners left fill the rest,
-    first up to two shares a cell.
+    one of them spans, because the distances in `detect` are plate pixels. Cells short of half their
+    share get it even when enough tracks live elsewhere; then every cell gets its share, and the
+    strongest corners left fill the rest, first up to two shares a cell.
     """
     strength = cv2.cornerMinEigenVal(image, BLOCK_PX, ksize=3)
     margin = max(2, int(np.ceil(detect.margin_px / scale)))

@@ -20,6 +20,9 @@ CORRELATION_FLOOR = 0.5  # however bad the frame's median is
 # blur moves them too), within these limits. Of all gates this one removes the most drift.
 QUADRANT_RATIO, QUADRANT_MIN_PX, QUADRANT_MAX_PX = 3.0, 0.4, 0.7
 EXPECTED_MAX_PX = 0.5
+# So many times what is usual in the frame passes in any case: blur costs precision before it costs tracks.
+BLUR_RATIO = 1.3
+SAME_SHOT_CORRELATION = 0.8  # the median across a cut is lower
 USUAL_CORRELATION_MIN = 0.75  # the limits above are for this correlation_min; a stricter one narrows them all
 SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (early renewal drifts more)
 NEIGHBOURS = 6  # the median of their moves carries a hidden track
@@ -95,14 +98,19 @@ def _find(
     # Relative to the frame's median, so that one blurred frame does not end every track.
     median = float(np.median(first.correlation[inside])) if inside.any() else 0.0
     usual_px = float(np.median(first.quadrant_px[inside])) if inside.any() else 0.0
+    usual_expected_px = float(np.median(first.expected_px[inside])) if inside.any() else 0.0
 
     room = (1 - correlation_min) / (1 - USUAL_CORRELATION_MIN)
     quadrant_max_px = np.clip(QUADRANT_RATIO * usual_px, QUADRANT_MIN_PX, QUADRANT_MAX_PX) * room
+    expected_max_px = EXPECTED_MAX_PX * room
+    if median > SAME_SHOT_CORRELATION:
+        quadrant_max_px = max(quadrant_max_px, BLUR_RATIO * usual_px)
+        expected_max_px = max(expected_max_px, BLUR_RATIO * usual_expected_px)
 
     def believed(found: Refined, predicted_px: np.ndarray, ratio: float) -> np.ndarray:
         good = found.correlation >= max(ratio * median, CORRELATION_FLOOR)
         good &= np.linalg.norm(found.xy_px - predicted_px, axis=1) < JUMP_MAX_PX
-        return good & (found.quadrant_px < quadrant_max_px) & (found.expected_px < EXPECTED_MAX_PX * room)
+        return good & (found.quadrant_px < quadrant_max_px) & (found.expected_px < expected_max_px)
 
     nothing = np.zeros(count)
     found = Refined(before.xy_px, before.warp, before.tilt, nothing - 1, nothing, nothing).put(seen, first)

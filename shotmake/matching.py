@@ -97,6 +97,64 @@ def cut(image, xy_px, radius_px):
 
 
 @njit(**JIT)
+def derive(patches, places, weights, fields, quadrants):
+    """Of cut patches (N, S, S), at the pixels `places` (P,) of their flat interior + border: pattern, gradient,
+    on_one, on_pattern, Hessian, quadrant Hessian and contrast, as shotmake.anchor describes them."""
+    count, side, pixels, freedoms = len(patches), patches.shape[1], len(places), len(fields)
+    pattern, gradient = np.empty((count, pixels), np.float32), np.empty((count, 2, pixels), np.float32)
+    on_one, on_pattern = np.zeros((count, freedoms)), np.zeros((count, freedoms))
+    hessian, quadrant_hessian = np.zeros((count, freedoms, freedoms)), np.zeros((count, 4, 3))
+    contrast = np.zeros(count, np.float32)
+    plain, descent = np.empty(pixels, np.float32), np.empty((freedoms, pixels), np.float32)
+    for t in range(count):
+        patch, gx, gy = patches[t].ravel(), gradient[t, 0], gradient[t, 1]
+        mean = square = np.float32(0)
+        for k in range(pixels):
+            plain[k] = patch[places[k]]
+            mean += weights[k] * plain[k]
+        for k in range(pixels):
+            plain[k] -= mean
+            square += weights[k] * plain[k] * plain[k]
+        deviation = np.float32(math.sqrt(square) + 1e-6)
+        half = np.float32(0.5) / deviation
+        contrast[t] = deviation
+        for k in range(pixels):
+            plain[k] /= deviation
+            at = places[k]
+            gx[k], gy[k] = half * (patch[at + 1] - patch[at - 1]), half * (patch[at + side] - patch[at - side])
+        for i in range(freedoms):
+            field_x, field_y, line = fields[i, 0], fields[i, 1], descent[i]
+            one = like = np.float32(0)
+            for k in range(pixels):
+                line[k] = gx[k] * field_x[k] + gy[k] * field_y[k]
+                weighted = weights[k] * line[k]
+                one += weighted
+                like += weighted * plain[k]
+            on_one[t, i], on_pattern[t, i] = one, like
+            for j in range(i + 1):
+                other, product = descent[j], np.float32(0)
+                for k in range(pixels):
+                    product += weights[k] * line[k] * other[k]
+                # Without the parts that an offset or a gain would explain, matching ignores both.
+                hessian[t, i, j] = product - on_one[t, i] * on_one[t, j] - on_pattern[t, i] * on_pattern[t, j]
+                hessian[t, j, i] = hessian[t, i, j]
+        for z in range(4):
+            inside = quadrants[z]
+            xx = xy = yy = np.float32(0)
+            for k in range(pixels):
+                weight = weights[k] * inside[k]
+                xx += weight * gx[k] * gx[k]
+                xy += weight * gx[k] * gy[k]
+                yy += weight * gy[k] * gy[k]
+            quadrant_hessian[t, z, 0], quadrant_hessian[t, z, 1], quadrant_hessian[t, z, 2] = xx, xy, yy
+        for k in range(pixels):
+            pattern[t, k] = weights[k] * plain[k]
+            gx[k] *= weights[k]
+            gy[k] *= weights[k]
+    return pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast
+
+
+@njit(**JIT)
 def _compose(warp, tilt, step, radius):
     """Warp and tilt after an inverse-compositional step; returns the shift of the centre (x, y)."""
     # The step as a homography about the patch's centre, inverted by its adjugate.
