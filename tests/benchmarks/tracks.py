@@ -10,6 +10,7 @@ only their ratios mean something, since machines are noisy.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -29,7 +30,7 @@ from synthetic import Plate, luma_frames, make_plate, on_depth_edge, true_positi
 from shotmake.config import Clean, Detect, Track  # noqa: E402
 from shotmake.corners import detect_corners  # noqa: E402
 from shotmake.footage import probe, read_luma  # noqa: E402
-from shotmake.session import Tracks, load_tracks  # noqa: E402
+from shotmake.session import Tracks  # noqa: E402
 from shotmake.tracks import clean_tracks, track_plate  # noqa: E402
 
 KINDS = {"desk": {}, "dolly": {}, "pan": {}, "handheld": {"shutter": 0.5}, "moving": {}}
@@ -86,8 +87,14 @@ def libmv(frames: Frames) -> Tracks:
         for number, luma in frames:
             cv2.imwrite(f"{folder}/plate.{number:04d}.png", luma)
         out = Path(folder) / "tracks.npz"
-        blender("track_plate.py", "--plate", f"{folder}/plate.####.png", "--out", out)
-        return load_tracks(out)
+        first, last, size = frames[0][0], frames[-1][0], frames[0][1].shape[::-1]
+        settings = json.dumps({"detect": vars(Detect(min_tracks=MIN_TRACKS)), "track": vars(Track())})
+        blender(
+            "track_plate.py", "--file", f"{folder}/plate.{first:04d}.png", "--size", *size, "--first-frame", first,
+            "--first", first, "--last", last, "--settings", settings, "--out", out,
+        )  # fmt: skip
+        with np.load(out) as made:
+            return clean_tracks(Tracks.from_markers(made["track_id"], made["frame"], made["xy_px"]), Clean())
 
 
 def errors_at(plate: Plate, tracks: Tracks, age: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
