@@ -15,12 +15,9 @@ import numpy as np
 
 from shotmake import config
 from shotmake.handover import Handover, join_segments
-from shotmake.session import DISABLED, Tracks, join_tracks
+from shotmake.session import Tracks, join_tracks
 
 FRAMES_HELD_BYTES = 160_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
-FEW_TRACKS = 8  # a frame with fewer is hard to solve
-SHORT_TRACK_FRAMES = 10
-COVERAGE_GRID = (8, 5)
 
 Matte = Callable[[int], np.ndarray | None]  # plate frame number -> (H, W), nonzero where no track may be
 
@@ -106,47 +103,6 @@ def clean_tracks(tracks: Tracks, clean: config.Clean) -> Tracks:
     if clean.action == "delete_track":
         short = np.isin(tracks.track_id, tracks.track_id[short])
     return tracks.where(~short)
-
-
-def quality(tracks: Tracks, size_px: tuple[int, int], first_frame: int, last_frame: int) -> dict:
-    """quality.json: how many tracks live in each frame, how long, and how much of the picture they cover.
-
-    Disabled markers do not count. Short tracks have fewer than short_track_frames markers; coverage is the
-    share of an 8 x 5 grid's cells that hold a marker, in the mean and the worst frame.
-    """
-    tracks = tracks.where((tracks.status != DISABLED) & (tracks.frame >= first_frame) & (tracks.frame <= last_frame))
-    count = last_frame - first_frame + 1
-    index = tracks.frame - first_frame
-    per_frame = np.bincount(index, minlength=count)
-    lengths = np.unique(tracks.track_id, return_counts=True)[1]
-    known_px = tracks.quality[tracks.quality > 0]
-
-    grid = np.array(COVERAGE_GRID)
-    column, row = np.clip((tracks.xy_px * (grid / size_px)).astype(int), 0, grid - 1).T
-    covered = np.zeros((count, grid.prod()), bool)
-    covered[index, row * grid[0] + column] = True
-    coverage = covered.mean(1)
-    return {
-        "coverage_grid": list(COVERAGE_GRID),
-        "coverage_mean": _rounded(coverage.mean()),
-        "coverage_min": _rounded(coverage.min()),
-        "expected_error_median_px": _rounded(np.median(known_px)) if len(known_px) else None,
-        "first_frame": first_frame,
-        "frames_under_8": [int(frame) for frame in np.flatnonzero(per_frame < FEW_TRACKS) + first_frame],
-        "last_frame": last_frame,
-        "markers": len(tracks),
-        "short_track_frames": SHORT_TRACK_FRAMES,
-        "short_tracks": int((lengths < SHORT_TRACK_FRAMES).sum()),
-        "track_length_median": _rounded(np.median(lengths)) if len(lengths) else 0.0,
-        "tracks": len(lengths),
-        "tracks_per_frame": per_frame.tolist(),
-        "tracks_per_frame_median": _rounded(np.median(per_frame)),
-        "tracks_per_frame_min": int(per_frame.min()),
-    }
-
-
-def _rounded(number: float) -> float:
-    return round(float(number), 4)
 
 
 def _run_index(tracks: Tracks) -> np.ndarray:

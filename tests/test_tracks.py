@@ -9,7 +9,9 @@ import pytest
 import synthetic
 
 from shotmake import anchor, backwards, config
+from shotmake import quality as quality_module
 from shotmake import tracks as tracks_module
+from shotmake.groups import manage
 from shotmake.handover import (
     NONE_RENEWED,
     handover_bytes,
@@ -20,7 +22,13 @@ from shotmake.handover import (
     segment_spans,
 )
 from shotmake.session import DISABLED, TRACKED, Tracks, join_tracks, save_tracks
-from shotmake.tracks import clean_tracks, quality, track_plate, track_segment
+from shotmake.tracks import clean_tracks, track_plate, track_segment
+
+
+def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> dict:
+    """quality.json of tracks nobody manages."""
+    return quality_module.quality(manage(tracks, (), {}), {}, NONE_RENEWED, size_px, first, last)
+
 
 DETECT, CLEAN = config.Detect(min_tracks=100), config.Clean()
 
@@ -412,6 +420,7 @@ def test_quality_numbers():
     tracks = Tracks.from_markers([3, 3, 5, 5], [10, 11, 10, 12], xy_px, status=[TRACKED, TRACKED, TRACKED, DISABLED])
     numbers = quality(tracks, (100, 50), 10, 12)
     assert numbers["tracks_per_frame"] == [2, 1, 0] and numbers["tracks_per_frame_min"] == 0
-    assert numbers["tracks"] == 2 and numbers["markers"] == 3 and numbers["short_tracks"] == 2
+    assert numbers["tracks"] == 2 and numbers["markers"] == 3
+    assert numbers["short_tracks"] == ["track_00003", "track_00005"]
     assert numbers["coverage_mean"] == pytest.approx(1 / 40) and numbers["coverage_min"] == 0.0
     assert list(numbers) == sorted(numbers) and json.loads(json.dumps(numbers)) == numbers
