@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tasks import STATE
 
 FILE = STATE / "cache.sqlite"
-BUSY_S = 30
+BUSY_S = 5  # somebody who writes for longer has been stopped (Ctrl-Z): go on without
 
 _connections: dict[int, sqlite3.Connection | None] = {}
 
@@ -43,7 +43,8 @@ def _execute(statement: str, values, many: bool = False) -> list[tuple]:
             with connection:
                 done = (connection.executemany if many else connection.execute)(statement, values)
                 return done.fetchall()
-        except sqlite3.OperationalError:  # full, read-only or busy: go on without
+        except sqlite3.OperationalError:  # full, read-only or busy: go on without, from now on
+            _connections[os.getpid()] = None
             return []
         except sqlite3.DatabaseError:  # damaged: begin a new one
             try:

@@ -22,7 +22,7 @@ def results(out: str) -> dict[str, list[str]]:
     for line in out.splitlines():
         if line.startswith(".  "):
             task = line.removeprefix(".  ")
-        elif line.startswith("   ") and "waiting for" not in line:
+        elif line.startswith("   ") and line[3:4] != " " and "waiting for" not in line:
             found.setdefault(task, []).append(line.strip())
     return found
 
