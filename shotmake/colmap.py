@@ -12,12 +12,19 @@ from dataclasses import dataclass, replace
 
 import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
 import numpy as np
-import pycolmap
 
-from shotmake.errors import ShotError
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
+# Importing pycolmap takes SIGTERM over, for a stack trace: hold signals back meanwhile, and give it back.
+_held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+import pycolmap  # noqa: E402
+
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, _held)
+
+from shotmake.errors import ShotError  # noqa: E402
+from shotmake.keyframes import Observations  # noqa: E402
+from shotmake.lens import Lens  # noqa: E402
+from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate  # noqa: E402
 
 SEED = 7
 MIN_PAIR_TRACKS = 20
@@ -26,8 +33,6 @@ PAIR_OFFSETS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 # which lens values COLMAP's camera models can refine together
 MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"}
 
-if threading.current_thread() is threading.main_thread():  # its import took SIGTERM over: give it back
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
 
 

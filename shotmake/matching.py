@@ -14,7 +14,7 @@ WINDOW_MARGIN_PX = 3.0  # the patch may move so far before its stretch of the fr
 SIDE_TAP = 0.1065  # 3-tap Gaussian of sigma 0.5 px: takes off noise, keeps detail
 MIDDLE_TAP = 1 - 2 * SIDE_TAP
 PARAMETERS = 8  # shift x y, four of the affine shape, two of perspective
-JIT = dict(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+JIT = dict(cache=True)
 
 
 @njit(**JIT)

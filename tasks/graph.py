@@ -21,6 +21,7 @@ class Graph:
 
     def __init__(self, *stages: Stage):
         workers.end_cleanly()
+        workers.one_order_of_sums()
         self._stages = stages
         self._load = cache(self._load_once)
 

@@ -85,6 +85,12 @@ def bind_children() -> None:
     os.register_at_fork(before=lambda: parents.append(os.getpid()), after_in_parent=parents.clear, after_in_child=bind)
 
 
+def one_order_of_sums() -> None:
+    """OpenBLAS adds in another order with another number of threads: other last digits, so other bytes. To be called
+    before numpy is imported. What is heavy here runs in OpenCV, COLMAP and Blender."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
 def end_cleanly() -> None:
     """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
     for number in (signal.SIGINT, signal.SIGTERM):

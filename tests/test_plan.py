@@ -68,8 +68,8 @@ def test_a_raised_version_is_named(built):
 
 
 def test_what_will_be_reused_is_named_with_its_place_and_then_is(built):
-    """Other segments, the same tracks: the same solve under another key."""
-    words = ("tracking.track.segment_frames=16",)
+    """A group that changes no marker: the same tracks under another key, so the same solve."""
+    words = ("tracking.groups={all: [{frame: 1, box_px: [0, 0, 480, 270]}]}",)
     ran = built.built("tracks", "shot=mini", *words)
     assert "the same as" not in ran.out
     rows = plan(built, *words)
