@@ -31,6 +31,7 @@ NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network fold
 def locked(name: str, what: str) -> Iterator[None]:
     """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
     announce_build()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / name
     with _flock(path, what):
         lease = path.with_name(f"{name}.lease")
