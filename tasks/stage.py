@@ -32,7 +32,7 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
-from tasks.workers import place_to_build
+from tasks.workers import end_if_stopped, place_to_build
 
 # Not a fault of ours: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
@@ -215,6 +215,7 @@ def _build(node: Node) -> None:
         except ShotError:
             raise
         except Exception:
+            end_if_stopped()  # a stop inside compiled code comes out as an error of that code
             _check_disk(node.stamp_path)
             raise
         if node.inputs() != inputs:
@@ -246,9 +247,11 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
     inputs = node.inputs()
     if not all(path.is_file() for path in inputs.values()):
         return None
-    stamp_path = equal_result(node.identity({name: digest(path) for name, path in inputs.items()}))
+    wanted = node.identity({name: digest(path) for name, path in inputs.items()})
+    stamp_path = equal_result(wanted)
     stamp = read_stamp(stamp_path) if stamp_path else None
-    if stamp_path is None or stamp is None or stamp["made_by"] != node.made_by:
+    # The cache tells where such a result once lay; the stamp tells what lies there now (another plate's, say).
+    if stamp_path is None or stamp is None or stamp.get("identity") != wanted:
         return None
     return (stamp_path, stamp) if not why_damaged(stamp, _targets_beside(stamp_path, node)) else None
 

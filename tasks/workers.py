@@ -97,7 +97,16 @@ def end_cleanly() -> None:
         signal.signal(number, _end)
 
 
+_stopped_by: list[int] = []
+
+
+def end_if_stopped() -> None:
+    if _stopped_by:
+        sys.exit(128 + _stopped_by[0])
+
+
 def _end(number: int, frame) -> None:
+    _stopped_by.append(number)
     for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not interrupt the tidying up
         signal.signal(again, _ignore)
     workers = multiprocessing.active_children()

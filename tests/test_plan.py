@@ -90,6 +90,21 @@ def test_equal_results_are_adopted_across_keys(built):
     assert solve["shot"] == "twin"  # and not the twin's
 
 
+def test_a_plate_changed_and_changed_back_is_made_again_not_taken_for_its_own_past(built):
+    """The key holds no contents: where the first plate's result lay, the second one's lies now."""
+    plate = built.root / "footage" / "mini.mp4"
+    first = plate.read_bytes()
+    (path,) = (built.root / ".gsd-state" / "tracking" / "footage").glob("mini-????????????.json.stamp.json")
+    before = json.loads(path.read_text())["inputs"]
+    plate.write_bytes(first.replace(b"x264 - core", b"x265 - core"))
+    assert built.built("footage", "shot=mini").executed == ["footage:mini"]
+    plate.write_bytes(first)
+    ran = built.built("footage", "shot=mini")
+    assert ran.executed == ["footage:mini"] and "the same as" not in ran.out
+    assert json.loads(path.read_text())["inputs"] == before
+    assert built.built("shot=mini").executed == []
+
+
 def test_a_pinned_solve_is_kept_whatever_changes(built):
     (path,) = (built.root / ".gsd-state" / "tracking" / "solves").glob("mini-????????????.json")
     key = path.stem.removeprefix("mini-")
