@@ -80,7 +80,7 @@ def make_project(root: Path) -> Project:
 
 
 def pytest_addoption(parser) -> None:
-    parser.addoption("--kills", type=int, default=8, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--kills", type=int, default=6, help="random kills in test_attack_kills.py (a full run: 200)")
 
 
 @pytest.fixture
