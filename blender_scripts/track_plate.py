@@ -36,8 +36,7 @@ MOTION_MODELS = {
     "perspective": "Perspective",
 }
 PATTERN_MATCHES = {"keyframe": "KEYFRAME", "previous": "PREV_FRAME"}
-PATTERN_PX = 21
-SEARCH_PX, SEARCH_SHARE = 71, 0.055  # the search area's side, and its least share of the plate's width
+SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055  # the search area's side, in patterns, and its least share of the width
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this often at most
 
 
@@ -70,12 +69,12 @@ def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
         settings.default_pattern_match = PATTERN_MATCHES[track["pattern_match"]]  # pyright: ignore[reportAttributeAccessIssue]
     except KeyError as error:
         raise UserError(f"tracking.track: Blender has no {error}; it has {', '.join(MOTION_MODELS)}") from error
-    settings.default_pattern_size = PATTERN_PX
-    settings.default_search_size = max(SEARCH_PX, round(SEARCH_SHARE * clip.size[0]))
+    settings.default_pattern_size = track["pattern_px"]
+    settings.default_search_size = round(max(SEARCH_PATTERNS * track["pattern_px"], SEARCH_SHARE * clip.size[0]))
     settings.default_correlation_min = track["correlation_min"]
     settings.use_default_normalization = True
     settings.default_frames_limit = 0
-    settings.default_margin = PATTERN_PX // 2  # a marker ends where its pattern leaves the frame
+    settings.default_margin = track["pattern_px"] // 2  # a marker ends where its pattern leaves the frame
 
 
 @contextlib.contextmanager

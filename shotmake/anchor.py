@@ -7,18 +7,17 @@ The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Luca
 IJCV 56 (2004), 221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches
 are normalised to mean 0 and deviation 1, and both directions are removed from the derivatives.
 What an anchor needs for it is derived once, by `prepare`, and used in every frame. Arrays start with
-N tracks; P = the pixels of a patch, a disc of 21 px; 8 parameters: the shift in x and y, four of an affine shape
-and two of perspective, of which the motion model frees some combinations.
+N tracks; P = the pixels of a pattern, a disc; 8 parameters: the shift in x and y, four of an affine shape and two of
+perspective, of which the motion model frees some combinations.
 """
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 
 from shotmake import matching
 
-RADIUS_PX = 10  # 21 px patches: measured better than 15
-CUT_PX = 2 * (RADIUS_PX + 1) + 1  # patches are cut one pixel wider, for the derivatives
 WINDOW_SIGMA = 0.75  # of the patch radius: the middle of the patch counts most
 SHAPE_DAMPING = 0.1  # holds scale, rotation and shear back where the pattern does not tell
 SHIFT_DAMPING = 1e-4
@@ -30,21 +29,51 @@ RESIDUAL_FACTOR = 3.0  # residuals of neighbours are alike, so the pixels tell l
 QUADRANT_SHARE = 0.5  # of the quadrants' disagreement in the expected error: ranks true errors best, measured
 NEWBORN_CORRELATION = 0.99  # assumed for the marker from which the anchor is cut
 
-_AXIS = np.arange(-RADIUS_PX, RADIUS_PX + 1, dtype=np.float32)
-_ROUND = np.hypot(_AXIS, _AXIS[:, None]) < RADIUS_PX + 0.5  # the corners of the square weigh little and cost a fifth
-_X, _Y = (axis[_ROUND] for axis in np.meshgrid(_AXIS, _AXIS))
-_PLACES = ((_Y + RADIUS_PX + 1) * CUT_PX + _X + RADIUS_PX + 1).astype(np.int64)  # of the disc in a cut patch
-_WEIGHTS = np.exp(-0.5 * (_X**2 + _Y**2) / (WINDOW_SIGMA * RADIUS_PX) ** 2)
-_WEIGHTS /= _WEIGHTS.sum()
-_SIDE_X, _SIDE_Y = np.sign(_X), np.sign(_Y)  # float32: which quadrant a pixel is in, 0 on the axes
-_QUADRANTS = np.stack([(_SIDE_X == x) & (_SIDE_Y == y) for y in (-1, 1) for x in (-1, 1)]).astype(np.float32)
+
+@dataclass(frozen=True)
+class Disc:
+    """The pixels of a round pattern (the corners of its square weigh little and cost a fifth), arrays of P."""
+
+    x: np.ndarray  # float32, px from the middle
+    y: np.ndarray
+    places: np.ndarray  # in a cut patch, flattened
+    weights: np.ndarray  # sum 1
+    side_x: np.ndarray  # -1, 0, 1 float32: which half a pixel is in, 0 on the axis
+    side_y: np.ndarray
+    quadrants: np.ndarray  # (4, P) float32, 1 where a pixel is in the quadrant
+    motions: np.ndarray  # (8, 2, P): how each parameter moves each pixel; 1 = one px, at the edge for shapes
 
 
-def _motion_fields() -> np.ndarray:
-    """(8, 2, P): how each parameter moves each pixel; 1 = one px, at the patch's edge for shapes."""
-    x, y, zero, one = _X / RADIUS_PX, _Y / RADIUS_PX, np.zeros_like(_X), np.ones_like(_X)
-    shift, shape = [(one, zero), (zero, one)], [(x, zero), (y, zero), (zero, x), (zero, y)]
-    return np.array(shift + shape + [(x * x, x * y), (x * y, y * y)], np.float32)
+@lru_cache
+def _disc(radius_px: int) -> Disc:
+    axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
+    inside = np.hypot(axis, axis[:, None]) < radius_px + 0.5
+    x, y = (part[inside] for part in np.meshgrid(axis, axis))
+    weights = np.exp(-0.5 * (x**2 + y**2) / (WINDOW_SIGMA * radius_px) ** 2)
+    weights /= weights.sum()
+    side_x, side_y = np.sign(x), np.sign(y)
+    quadrants = np.stack([(side_x == across) & (side_y == down) for down in (-1, 1) for across in (-1, 1)])
+    u, v, zero, one = x / radius_px, y / radius_px, np.zeros_like(x), np.ones_like(x)
+    shift, shape = [(one, zero), (zero, one)], [(u, zero), (v, zero), (zero, u), (zero, v)]
+    return Disc(
+        x=x,
+        y=y,
+        places=((y + radius_px + 1) * cut_px(2 * radius_px + 1) + x + radius_px + 1).astype(np.int64),
+        weights=weights,
+        side_x=side_x,
+        side_y=side_y,
+        quadrants=quadrants.astype(np.float32),
+        motions=np.array(shift + shape + [(u * u, u * v), (u * v, v * v)], np.float32),
+    )
+
+
+def cut_px(pattern_px: int) -> int:
+    """The side of the patch cut for a pattern: one pixel more all round, for the derivatives."""
+    return 2 * (pattern_px // 2) + 3
+
+
+def _disc_of(patches: np.ndarray) -> Disc:
+    return _disc((patches.shape[1] - 3) // 2)
 
 
 def _freedoms() -> dict[str, np.ndarray]:
@@ -61,7 +90,7 @@ def _freedoms() -> dict[str, np.ndarray]:
     return {name: np.stack([one[0], one[1], *shape], 1) for name, shape in models.items()}
 
 
-FIELDS, FREEDOMS = _motion_fields(), _freedoms()
+FREEDOMS = _freedoms()
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,7 @@ class Anchors:
     """
 
     motion_model: str
+    disc: Disc
     rows: np.ndarray
     pattern: np.ndarray  # (R, P) float32, of weighted mean 0 and deviation 1, times the weights
     gradient: np.ndarray  # (R, 2, P) float32, weighted, of the pattern by x and y
@@ -93,7 +123,7 @@ class Anchors:
 
     def join(self, more: "Anchors") -> "Anchors":
         """These and more, and no others in the arrays."""
-        names = [field.name for field in fields(self)][2:]
+        names = [field.name for field in fields(self)][3:]
         arrays = {n: np.concatenate([getattr(self, n)[self.rows], getattr(more, n)[more.rows]]) for n in names}
         return replace(self, rows=np.arange(len(self) + len(more)), **arrays)
 
@@ -120,20 +150,20 @@ class Refined:
         return Refined(**{field.name: placed(field.name) for field in fields(self)})
 
 
-def cut_patches(image: np.ndarray, xy_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut (N, CUT_PX, CUT_PX) float32 patches of an (H, W) uint8 frame around (N, 2), and (N,) whether they fit."""
-    patches = matching.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), RADIUS_PX + 1)
+def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut (N, C, C) float32 patches, C = cut_px, of an (H, W) uint8 frame around (N, 2), and (N,) whether they fit."""
+    reach_px = pattern_px // 2 + 1
+    patches = matching.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), reach_px)
     limit = np.array([image.shape[1], image.shape[0]]) - 0.5
-    inside = ((xy_px - 0.5 >= RADIUS_PX + 1) & (xy_px + RADIUS_PX + 1 <= limit)).all(1)
+    inside = ((xy_px - 0.5 >= reach_px) & (xy_px + reach_px <= limit)).all(1)
     return patches, inside
 
 
 def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
-    """Derive the pattern, its derivatives and Hessians from cut patches (N, CUT_PX, CUT_PX)."""
-    if not len(patches):
-        patches = np.zeros((0, CUT_PX, CUT_PX), np.float32)
+    """Derive the pattern, its derivatives and Hessians from cut patches (N, C, C)."""
+    disc = _disc_of(patches)
     pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast = matching.derive(
-        np.ascontiguousarray(patches), _PLACES, _WEIGHTS, FIELDS, _QUADRANTS
+        np.ascontiguousarray(patches), disc.places, disc.weights, disc.motions, disc.quadrants
     )
     shift_hessian = hessian[:, :2, :2]
     low, high = np.linalg.eigvalsh(shift_hessian).T
@@ -144,6 +174,7 @@ def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
     inverse = np.linalg.inv(free.T @ hessian @ free + size[:, None, None] * damping)
     return Anchors(
         motion_model=motion_model,
+        disc=disc,
         rows=np.arange(len(patches)),
         pattern=pattern,
         gradient=gradient,
@@ -163,23 +194,23 @@ def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndar
 
     `image` is (H, W) uint8. Positions are plate px, origin at the top-left corner.
     """
+    disc = anchors.disc
     found = matching.match(
         image, anchors.rows, anchors.pattern, anchors.gradient, anchors.on_pattern, anchors.on_one, anchors.solve,
-        anchors.solve_shift, anchors.quadrant_hessian, _X, _Y, _WEIGHTS, _SIDE_X, _SIDE_Y,
+        anchors.solve_shift, anchors.quadrant_hessian, disc.x, disc.y, disc.weights, disc.side_x, disc.side_y,
         anchors.motion_model == "loc_rot", MOST_ROUNDS, SHIFT_ROUNDS, LONGEST_STEP_PX, DONE_PX, xy_px, warp, tilt,
     )  # fmt: skip
     xy_px, warp, tilt, correlation, quadrant_px = found
-    by_residual_px = _expected_px(anchors.shift_variance[anchors.rows], correlation)
+    by_residual_px = _expected_px(anchors, correlation)
     expected_px = np.hypot(by_residual_px, QUADRANT_SHARE * quadrant_px)
     return Refined(xy_px, warp, tilt, correlation, expected_px, quadrant_px)
 
 
 def newborn_error_px(anchors: Anchors) -> np.ndarray:
     """(N,) expected error of the markers the anchors were cut from, which have no residual of their own."""
-    return _expected_px(anchors.shift_variance[anchors.rows], np.full(len(anchors), NEWBORN_CORRELATION))
+    return _expected_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
 
 
-def _expected_px(shift_variance: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((_WEIGHTS**2).sum())
-    return RESIDUAL_FACTOR * np.sqrt(residual_variance * shift_variance)
-
+def _expected_px(anchors: Anchors, correlation: np.ndarray) -> np.ndarray:
+    residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((anchors.disc.weights**2).sum())
+    return RESIDUAL_FACTOR * np.sqrt(residual_variance * anchors.shift_variance[anchors.rows])

@@ -33,7 +33,7 @@ def follow_back(
         worth = np.flatnonzero(np.isin(born.track_id, lived) | (born.frame > last - LIVED_FRAMES))
         born = replace(born.keep(worth), velocity_px=-born.velocity_px[worth])
         if going is None or anchors is None:
-            going = replace(following.no_tracks(born.frame, later), half=born.half)
+            going = replace(following.no_tracks(born.frame, later, track), half=born.half)
             anchors = following.anchors_of(going, track)
         if len(born.track_id):
             going, anchors = going.join(born), anchors.join(following.anchors_of(born, track))

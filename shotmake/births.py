@@ -11,6 +11,7 @@ REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks: some of the newborn soo
 REFILL_EVERY_FRAMES = 8  # cells that ran empty are refilled at least this often
 HURRY_EVERY_FRAMES = 2  # too few tracks: but a plate without texture is not searched in every frame
 HURRY_BELOW = 0.7  # so few are searched for at once
+LOST_AT_ONCE = 0.02  # of min_tracks, hidden since this frame: so are the missing after a jolt
 CONTRAST_MIN = 3.0  # grey levels: below this a patch is noise
 ROUNDNESS_MIN = 0.05  # below this it is an edge, free to slide
 
@@ -27,7 +28,7 @@ def newborn(
     xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean())) * scale
     if matte is not None:
         xy_px = xy_px[matte[tuple(xy_px.astype(int).T[::-1])] == 0]
-    patches, inside = anchor.cut_patches(luma, xy_px)
+    patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     anchors = anchor.prepare(patches, track.motion_model)
     good = np.flatnonzero(inside & (anchors.contrast > CONTRAST_MIN) & (anchors.roundness > ROUNDNESS_MIN))
     anchors, born = anchors.keep(good), len(good)
@@ -56,5 +57,7 @@ def _is_due(live: Handover, min_tracks: int) -> bool:
     count = int(live.seen.sum())
     if count < HURRY_BELOW * min_tracks and (count == 0 or live.frame % HURRY_EVERY_FRAMES == 0):
         return True
-    every = HURRY_EVERY_FRAMES if count < REFILL_BELOW * min_tracks else REFILL_EVERY_FRAMES
-    return live.frame % every == 0
+    is_short = count < REFILL_BELOW * min_tracks
+    if is_short and (live.lost_frames == 1).sum() > LOST_AT_ONCE * min_tracks:
+        return True
+    return live.frame % (HURRY_EVERY_FRAMES if is_short else REFILL_EVERY_FRAMES) == 0

@@ -90,6 +90,7 @@ class Track:
     motion_model: str = key("affine", choices=["translation", "loc_rot", "loc_rot_scale", "affine", "perspective"])
     pattern_match: str = key("keyframe", choices=["keyframe", "previous"])
     correlation_min: float = key(0.75, low=0.0, high=1.0)
+    pattern_px: int = key(21, unit="px", low=9, high=81)  # across, Blender's pattern size; even = the next odd
     segment_frames: int = key(32, unit="frames", low=8, high=4096)
 
 

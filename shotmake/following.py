@@ -26,15 +26,16 @@ SAME_SHOT_CORRELATION = 0.8  # the median across a cut is lower
 USUAL_CORRELATION_MIN = 0.75  # the limits above are for this correlation_min; a stricter one narrows them all
 SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (early renewal drifts more)
 NEIGHBOURS = 6  # the median of their moves carries a hidden track
-HIDDEN_MAX_FRAMES = 8
+HIDDEN_MAX_FRAMES = 24  # so long no new track is born in its place either: what failed there would fail again
+LOOKED_FOR_FRAMES, LOOKED_FOR_EVERY = 8, 3  # after so many hidden frames it is looked for in every third only
 FOUND_AGAIN_RATIO = 0.9  # of the median correlation: a hidden track must match well to go on
-YOUNG_FRAMES = 4  # younger tracks end at once
 CUT_SHARE = 0.1  # fewer tracks match: another shot, or nothing to be seen; nothing is carried over
 
 
-def no_tracks(frame: int, luma: np.ndarray) -> Handover:
+def no_tracks(frame: int, luma: np.ndarray, track: config.Track) -> Handover:
     """The handover of a frame in which nothing has been found yet."""
-    shapes = {"patch": (0, anchor.CUT_PX, anchor.CUT_PX), "warp": (0, 2, 2)}
+    side_px = anchor.cut_px(track.pattern_px)
+    shapes = {"patch": (0, side_px, side_px), "warp": (0, 2, 2)}
     shapes |= dict.fromkeys(("xy_px", "velocity_px", "tilt"), (0, 2))
     types = {"patch": np.float32} | dict.fromkeys(("track_id", "seen_frames", "lost_frames"), np.int32)
     empty = {name: np.zeros(shapes.get(name, (0,)), types.get(name, np.float64)) for name in LIVE}
@@ -73,7 +74,7 @@ def follow(
         lost_frames=lost_frames,
     )
     in_frame = ((xy_px >= 0) & (xy_px < luma.shape[::-1])).all(1)
-    worth_waiting = in_frame & (after.seen_frames >= YOUNG_FRAMES) & (lost_frames <= HIDDEN_MAX_FRAMES)
+    worth_waiting = in_frame & (lost_frames <= HIDDEN_MAX_FRAMES)
     if sound.sum() < max(CUT_SHARE * before.seen.sum(), NEIGHBOURS):
         worth_waiting[:] = False
         sound &= before.seen.sum() < 3 * NEIGHBOURS  # where so few of many match, they do by chance
@@ -121,6 +122,8 @@ def _find(
     if len(missed) and sound.sum() >= NEIGHBOURS:
         nearest = cKDTree(before.xy_px[sound]).query(before.xy_px[missed], NEIGHBOURS)[1]
         moved_px[missed] = np.median((found.xy_px - before.xy_px)[sound][nearest], axis=1)
+        hidden_for = before.lost_frames[missed]
+        missed = missed[(hidden_for < LOOKED_FOR_FRAMES) | (hidden_for % LOOKED_FOR_EVERY == 0)]
         carried_px = (before.xy_px + moved_px)[missed]
         again = anchor.refine(luma, anchors.keep(missed), carried_px, before.warp[missed], before.tilt[missed])
         believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min))
@@ -151,7 +154,7 @@ def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: co
     due = np.flatnonzero(due & live.seen)
     if not len(due):
         return live, anchors
-    patches, inside = anchor.cut_patches(luma, live.xy_px[due])
+    patches, inside = anchor.cut_patches(luma, live.xy_px[due], track.pattern_px)
     due, patches = due[inside], patches[inside]
 
     def put(values: np.ndarray, renewed) -> np.ndarray:

@@ -20,7 +20,7 @@ class Handover:
     frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8,
     that frame at half size; renewed (K, 2) int32: id and frame of the anchors renewed in this segment,
     a record that tells the next segment nothing. Of the N tracks: track_id (N,) int32; xy_px (N, 2);
-    velocity_px (N, 2) per frame; patch (N, CUT_PX, CUT_PX) float32, the anchor; warp (N, 2, 2) and
+    velocity_px (N, 2) per frame; patch (N, C, C) float32, the anchor (C: anchor.cut_px); warp (N, 2, 2) and
     tilt (N, 2) from the anchor to the frame; inherited_px2 (N,) error variance of the anchor itself,
     when it was renewed; expected_px (N,) expected error of the marker in this frame; seen_frames (N,)
     int32, in how many frames it has been seen; lost_frames (N,) int32, since when it is hidden (0 = seen

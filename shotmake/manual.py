@@ -49,11 +49,11 @@ def _forward(segment: list, ours: dict[int, Manual], live: Handover | None, trac
 
     for frame, luma in segment:
         if live is None or not len(live.track_id):
-            live = following.no_tracks(frame, luma)
+            live = following.no_tracks(frame, luma, track)
         else:
             live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
         set_here = [at for at, one in ours.items() if frame in one.keys]
-        live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(_placed(live, luma, ours, set_here))
+        live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(_placed(live, luma, ours, set_here, track))
         _write(live, found)
     return live
 
@@ -64,31 +64,33 @@ def _backward(segment: list, ours: dict[int, Manual], track: config.Track, found
     live: Handover | None = None
     for frame, luma in reversed(segment):
         if live is None or not len(live.track_id):
-            live = following.no_tracks(frame, luma)
+            live = following.no_tracks(frame, luma, track)
         else:
             live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
         met = [at for at in live.track_id.tolist() if (at, frame) in found]  # an earlier key has been here
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, met)))
         _write(live, found)
         set_here = [at for at, one in ours.items() if frame in one.keys]
-        live = live.join(_placed(live, luma, ours, set_here))
+        live = live.join(_placed(live, luma, ours, set_here, track))
 
 
-def _placed(live: Handover, luma: np.ndarray, ours: dict[int, Manual], which: list[int]) -> Handover:
+def _placed(
+    live: Handover, luma: np.ndarray, ours: dict[int, Manual], which: list[int], track: config.Track
+) -> Handover:
     """Tracks begun where the artist put them in the frame of `live`."""
     from shotmake import anchor, following
 
     xy_px = np.array([ours[at].keys[live.frame] for at in which], float).reshape(-1, 2)
-    patches, inside = anchor.cut_patches(luma, xy_px)
+    patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     if not inside.all():
         at = which[int(np.argmin(inside))]
         raise ShotError(
             f"tracking.manual: {ours[at].name} at {ours[at].keys[live.frame]} in frame {live.frame} is too near the "
-            f"border; needed {anchor.CUT_PX // 2 + 1} px on each side"
+            f"border; needed {track.pattern_px // 2 + 2} px on each side"
         )
     count = len(which)
     return replace(
-        following.no_tracks(live.frame, luma),
+        following.no_tracks(live.frame, luma, track),
         track_id=np.array(which, np.int32),
         xy_px=xy_px,
         velocity_px=np.zeros((count, 2)),

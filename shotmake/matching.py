@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
-WINDOW_PX = 96  # side of the largest stretch of the frame that a warped patch may reach
+WINDOW_RADII = 9.6  # side of the largest stretch of the frame that a warped patch may reach, in radii
 WINDOW_MARGIN_PX = 3.0  # the patch may move so far before its stretch of the frame is read anew
 SIDE_TAP = 0.1065  # 3-tap Gaussian of sigma 0.5 px: takes off noise, keeps detail
 MIDDLE_TAP = 1 - 2 * SIDE_TAP
@@ -188,7 +188,8 @@ def match(
     radius = float(offset_x.max())
     found_xy, found_warp, found_tilt = xy_px.copy(), warps.copy(), tilts.copy()
     correlation, quadrant_px = np.full(count, -1.0), np.zeros(count)
-    raw, window = np.empty((WINDOW_PX + 4) ** 2, np.float32), np.empty((WINDOW_PX + 2) ** 2, np.float32)
+    side_px = int(WINDOW_RADII * radius)
+    raw, window = np.empty((side_px + 4) ** 2, np.float32), np.empty((side_px + 2) ** 2, np.float32)
     values = np.empty(pixels, np.float32)
     warp, tilt, slope, step = np.zeros(4), np.zeros(2), np.zeros(PARAMETERS), np.zeros(PARAMETERS)
     for t in range(count):
@@ -206,7 +207,7 @@ def match(
             if bend != 1.0:
                 reach_x, reach_y = reach_x / bend, reach_y / bend
             seen = seen and x >= reach_x and y >= reach_y and x + reach_x < width - 1 and y + reach_y < height - 1
-            seen = seen and max(reach_x, reach_y) < WINDOW_PX / 2 - WINDOW_MARGIN_PX - 2
+            seen = seen and max(reach_x, reach_y) < side_px / 2 - WINDOW_MARGIN_PX - 2
             if not seen:
                 break
             if not (

@@ -49,7 +49,7 @@ def track_segment(
     for frame, luma in frames:
         luma = np.ascontiguousarray(luma)
         if handover is None or anchors is None:
-            handover = following.no_tracks(frame, luma)
+            handover = following.no_tracks(frame, luma, track)
             anchors = following.anchors_of(handover, track)
         else:
             handover, anchors = following.follow(handover, anchors, frame, luma, track, matte(frame))

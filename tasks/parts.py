@@ -1,6 +1,7 @@
 """Where a file is written before it is complete: the same folder and suffix, a hidden name that says by whom."""
 
 import contextlib
+import glob
 import os
 import re
 import secrets
@@ -16,6 +17,12 @@ PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
 
 def part_path(path: Path) -> Path:
     return path.with_name(f".part-{_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
+
+
+def remove_part(part: Path) -> None:
+    """A part that will not be completed, and what its writer has put beside it: Blender writes name.blend@ first."""
+    for path in [part, *part.parent.glob(f"{glob.escape(part.name)}?*")]:
+        path.unlink(missing_ok=True)
 
 
 def whole_name(name: str) -> str:

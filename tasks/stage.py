@@ -21,7 +21,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
-from tasks.parts import part_path, whole_name
+from tasks.parts import part_path, remove_part, whole_name
 from tasks.stamp import (
     equal_result,
     identity,
@@ -227,7 +227,7 @@ def _build(node: Node) -> None:
         _put_in_place(node, parts)
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            remove_part(part)
     seconds = time.time() - started
     kept = {os.path.relpath(path, ROOT): digest(path) for path in job.kept}
     timing = {"seconds": round(seconds, 3)}
@@ -280,7 +280,7 @@ def _adopt(node: Node) -> bool:
         _put_in_place(node, parts)
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            remove_part(part)
     origin = os.path.relpath(stamp_path, ROOT).removesuffix(".stamp.json")
     write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
     print(f"   the same as {origin}")

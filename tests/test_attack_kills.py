@@ -28,6 +28,8 @@ from attack import (
 )
 from conftest import Project, Ran
 
+from tasks.parts import part_path, remove_part
+
 SEED = 20
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 EDITS = {  # name -> what is added to the shot's YAML
@@ -257,3 +259,11 @@ def kill_at(project: Project, call: str, number: int, expected: dict[str, str]) 
     assert contents(project, "shot=mini") == expected
     assert project.built("shot=mini").executed == []
     shutil.rmtree(project.root)
+
+
+def test_what_blender_writes_beside_a_part_goes_with_it(tmp_path):
+    part = part_path(tmp_path / "shot [1].blend")
+    for path in (part, part.with_name(f"{part.name}@"), other := tmp_path / ".part-1 [1].blend@"):
+        path.write_bytes(b"half")
+    remove_part(part)
+    assert list(tmp_path.iterdir()) == [other]
