@@ -45,9 +45,9 @@ def errors_px(bundle: Bundle, markers: Observations) -> np.ndarray:
     return np.linalg.norm(residuals_px(bundle, markers), axis=1)
 
 
-def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0) -> float:
-    """Sum of log(1 + (e / loss)^2) over markers (M, 2)."""
-    return float(np.log1p((residuals**2).sum(1) / loss_px**2).sum())
+def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray | float = 1.0) -> float:
+    """Sum of log(1 + weight (e / loss)^2) over markers (M, 2)."""
+    return float(np.log1p(weights * (residuals**2).sum(1) / loss_px**2).sum())
 
 
 def _project(bundle: Bundle, markers: Observations):
@@ -88,15 +88,17 @@ def adjust(
     rounds: int = 25,
     loss_px: float = 1.0,
     tolerance: float = 1e-4,
+    weights: np.ndarray | float = 1.0,
 ) -> Bundle:
-    """The bundle after up to `rounds` steps; `free` names the lens values that may change."""
+    """The bundle after up to `rounds` steps; `free` names the lens values that may change, weights (M,) multiply the
+    squared errors."""
     from scipy.spatial.transform import Rotation
 
     lens_is_free = np.array([name in free for name in LENS_NAMES])
-    cost = cauchy_cost(residuals_px(bundle, markers), loss_px)
+    cost = cauchy_cost(residuals_px(bundle, markers), loss_px, weights)
     damping = 1e-3
     for _ in range(rounds):
-        system = _reduced_system(bundle, markers, damping, loss_px)
+        system = _reduced_system(bundle, markers, damping, loss_px, weights)
         for _ in range(6):
             camera_step, point_step, lens_step = _step(system, damping, lens_is_free)
             directions = bundle.directions + np.einsum("nij,nj->ni", system["tangents"], point_step[:, :2])
@@ -113,7 +115,7 @@ def adjust(
                     translations=bundle.translations + camera_step[:, 3:6],
                     inverse_depths=(bundle.inverse_depths + point_step[:, 2]) / length,
                 )
-            trial_cost = cauchy_cost(residuals_px(trial, markers), loss_px)
+            trial_cost = cauchy_cost(residuals_px(trial, markers), loss_px, weights)
             if trial_cost < cost:
                 break
             damping *= 6
@@ -150,11 +152,13 @@ def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int):
     return scipy.sparse.csr_matrix((blocks.ravel(), indices, pointers), shape=(2 * count, column_count))
 
 
-def _reduced_system(bundle: Bundle, markers: Observations, damping: float, loss_px: float) -> dict:
+def _reduced_system(
+    bundle: Bundle, markers: Observations, damping: float, loss_px: float, weights: np.ndarray | float
+) -> dict:
     import scipy.sparse
 
     residuals, by_point, by_turn, by_lens = point_jacobian(bundle, markers)
-    root_weight = 1 / np.sqrt(1 + (residuals**2).sum(1) / loss_px**2)
+    root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
     tangents = _tangents(bundle.directions)
     in_world = by_point @ bundle.rotations[markers.frame]
     by_camera, by_track = by_turn, in_world @ tangents[markers.track]

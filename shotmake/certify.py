@@ -80,16 +80,10 @@ def cross_check(
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     odd = posed & (markers.frame % 2 == 1)
-    learn = Observations(
-        markers.track[odd], markers.frame[odd], markers.xy_px[odd], markers.track_ids, markers.frame_count
-    )
-    points = (directions_at_infinity if turning else triangulate)(learn, cam_from_world, lens)
+    points = (directions_at_infinity if turning else triangulate)(markers.only(odd), cam_from_world, lens)
     enough = (np.bincount(markers.track[odd], minlength=len(markers.track_ids)) >= 2)[markers.track]
     rows = np.flatnonzero(posed & ~odd & enough)
-    scored = Observations(
-        markers.track[rows], markers.frame[rows], markers.xy_px[rows], markers.track_ids, markers.frame_count
-    )
-    return rows, marker_errors_px(points, scored, cam_from_world, lens)
+    return rows, marker_errors_px(points, markers.only(rows), cam_from_world, lens)
 
 
 def certify(

@@ -1,6 +1,6 @@
 """Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,12 +21,14 @@ class Observations:
     """Markers with compact indices, sorted by track then frame.
 
     track (M,) index into track_ids; frame (M,) index from the first frame of the range; xy_px (M, 2);
-    track_ids (T,) the ids of the session; frame_count frames in the range.
+    expected_px (M,) expected error (0 = unknown); track_ids (T,) the ids of the session; frame_count frames
+    in the range.
     """
 
     track: np.ndarray
     frame: np.ndarray
     xy_px: np.ndarray
+    expected_px: np.ndarray
     track_ids: np.ndarray
     frame_count: int
 
@@ -41,6 +43,7 @@ class Observations:
             track[order],
             kept.frame[order].astype(np.int64) - frames[0],
             kept.xy_px[order].astype(float),
+            kept.quality[order].astype(float),
             ids.astype(np.int64),
             frames[1] - frames[0] + 1,
         )
@@ -59,26 +62,23 @@ class Observations:
         """(frame_count,) markers in each frame."""
         return np.bincount(self.frame, minlength=self.frame_count)
 
+    def only(self, rows: np.ndarray) -> "Observations":
+        """Only the markers of a mask or indices (M,); tracks keep their indices."""
+        names = ("track", "frame", "xy_px", "expected_px")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
     def of_tracks(self, chosen: np.ndarray) -> "Observations":
         """Only the tracks of a boolean mask (T,); their indices close up."""
         new_index = np.cumsum(chosen) - 1
-        keep = chosen[self.track]
-        return Observations(
-            new_index[self.track[keep]],
-            self.frame[keep],
-            self.xy_px[keep],
-            self.track_ids[chosen],
-            self.frame_count,
-        )
+        kept = self.only(chosen[self.track])
+        return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen])
 
     def of_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
         """Only the given frame indices, renumbered 0..; tracks seen in fewer than `min_markers` of them go."""
         new_index = np.full(self.frame_count, -1)
         new_index[frames] = np.arange(len(frames))
-        keep = new_index[self.frame] >= 0
-        fewer = Observations(
-            self.track[keep], new_index[self.frame[keep]], self.xy_px[keep], self.track_ids, len(frames)
-        )
+        kept = self.only(new_index[self.frame] >= 0)
+        fewer = replace(kept, frame=new_index[kept.frame], frame_count=len(frames))
         return fewer.of_tracks(fewer.lengths >= min_markers)
 
 

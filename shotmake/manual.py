@@ -53,7 +53,9 @@ def _forward(segment: list, ours: dict[int, Manual], live: Handover | None, trac
         else:
             live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
         set_here = [at for at, one in ours.items() if frame in one.keys]
-        live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(_placed(live, luma, ours, set_here, track))
+        live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(
+            _placed(live, luma, ours, set_here, track)
+        )
         _write(live, found)
     return live
 

@@ -6,16 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake import colmap, config
-from shotmake.adjust import Bundle
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
 from shotmake.nodal import FLAT_FOCAL_RISE, Parallax, focal_rise
+from shotmake.polish import bundle_of, polished
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
-from shotmake.triangulate import triangulate
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
@@ -71,6 +70,8 @@ def solve_moving(
     found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
     if fault:
         raise Refused(fault)
+    on_step("polish")
+    found = polished(found, held_out, size_px, free, scale)
     flat = "focal" in free and _focal_is_flat(found, size_px, free)
     warnings = list(found.warnings)
     if flat:
@@ -228,31 +229,9 @@ def _focal_is_flat(found: Found, size_px: tuple[int, int], free: tuple[str, ...]
     """Whether a focal length 10 % off fits as well: see nodal.focal_rise."""
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]
-    kept = Observations(
-        found.markers.track[found.used],
-        found.markers.frame[found.used],
-        found.markers.xy_px[found.used],
-        found.markers.track_ids,
-        found.markers.frame_count,
-    ).of_frames(frames, min_markers=4)
+    kept = found.markers.only(found.used).of_frames(frames, min_markers=4)
     kept = kept.of_tracks(thin(kept, 250, 30))
-    cameras = found.cam_from_world[frames]
-    points = triangulate(kept, cameras, found.lens)
-    centres = camera_centres(cameras)
-    middle, size = centres.mean(0), max(float(np.linalg.norm(centres - centres.mean(0), axis=1).mean()), 1e-9)
-    directions = points[:, :3] - points[:, 3:] * middle
-    length = np.linalg.norm(directions, axis=1, keepdims=True)
-    shifted = (cameras[:, :, 3] + cameras[:, :, :3] @ middle) / size
-    lens = np.array([np.log(found.lens.fx_px), found.lens.k1, found.lens.k2])
-    bundle = Bundle(
-        cameras[:, :, :3],
-        shifted,
-        directions / length,
-        (points[:, 3:] / length)[:, 0] * size,
-        lens,
-        np.array([found.lens.cx_px, found.lens.cy_px]),
-        general=True,
-    )
+    bundle, _, _ = bundle_of(found.cam_from_world[frames], kept, found.lens)
     return focal_rise(bundle, kept, free) < FLAT_FOCAL_RISE
 
 

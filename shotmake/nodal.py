@@ -235,5 +235,11 @@ def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Obs
         raise TooLittle("no tracks follow a turning camera")
     frames, frame = np.unique(observations.frame[rows], return_inverse=True)
     tracks, track = np.unique(observations.track[rows], return_inverse=True)
-    markers = Observations(track, frame, observations.xy_px[rows], observations.track_ids[tracks], len(frames))
+    markers = replace(
+        observations.only(rows),
+        track=track,
+        frame=frame,
+        track_ids=observations.track_ids[tracks],
+        frame_count=len(frames),
+    )
     return rows, markers, frames

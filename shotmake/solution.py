@@ -167,10 +167,7 @@ def make_solution(
 
 def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
     """Errors (K,) of the used markers against points triangulated from them alone; their RMS by frame (N,)."""
-    markers, used = found.markers, found.used
-    kept = Observations(
-        markers.track[used], markers.frame[used], markers.xy_px[used], markers.track_ids, markers.frame_count
-    )
+    kept = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity
     points = locate(kept, found.cam_from_world, found.lens)
     errors = marker_errors_px(points, kept, found.cam_from_world, found.lens)

@@ -80,7 +80,7 @@ def build(job: Job) -> str:
 
 SOLVE = Stage(
     "solve",
-    version=1,
+    version=2,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
     reads=lambda config: ("footage", "tracks") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,

@@ -3,29 +3,34 @@
 Run: python tests/benchmarks/tracks.py --quick     one seed, about two minutes
      python tests/benchmarks/tracks.py             five seeds, the table that counts
      ... --cache FOLDER    keep the drawn plates there
-     ... --libmv           also real Blender's tracker (minutes)
+     ... --libmv           also real Blender's tracker (minutes), and the points it has in common with balanced
+     ... --only length     200 and 2000 frames, 720p and 4K: time a frame and peak memory
 
-Errors are px from where the surface point of a track's first marker truly is. Times are CPU seconds of one run, and
-only their ratios mean something, since machines are noisy.
+Errors are px from where the surface point of a track's first marker truly is. `seen` is the median number of frames
+for which the points that plain KLT chose are in the picture and not hidden: no tracker's tracks can be longer. Times
+are CPU seconds of one run, and only their ratios mean something, since machines are noisy.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 import yaml
+from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from synthetic import Plate, luma_frames, make_plate, on_depth_edge, true_position, write_movie  # noqa: E402
+from synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
 
 from shotmake.config import Clean, Detect, Track  # noqa: E402
 from shotmake.corners import detect_corners  # noqa: E402
@@ -39,6 +44,9 @@ PRESETS = ("fast", "balanced", "high_quality")
 FRAME_COUNT = 72
 AGES = (30, 60)
 MIN_TRACKS = 200  # the same for all: the presets' own numbers would compare other corners
+SPEED_TRACKS = 300  # asked for at least, so that about 400 live
+SAME_POINT_PX = 3.0
+BORDER_PX = 8.0
 
 Frames = list[tuple[int, np.ndarray]]
 Tracker = Callable[[Frames], Tracks]
@@ -136,6 +144,46 @@ def score(cases: list[tuple[Plate, Tracks, float]]) -> dict:
     return row
 
 
+def common_errors(plate: Plate, ours: Tracks, theirs: Tracks, age: int) -> np.ndarray:
+    """(N, 2) px: of the points that both follow for `age` frames, how far each is from where its own begin went."""
+    found = []
+    for frame in plate.frame_numbers[:-age]:
+        pairs = []
+        for tracks in (ours, theirs):
+            here, there = tracks.where(tracks.frame == frame), tracks.where(tracks.frame == frame + age)
+            _, first, last = np.intersect1d(here.track_id, there.track_id, return_indices=True)
+            pairs.append((here.xy_px[first].astype(float), there.xy_px[last].astype(float)))
+        (mine_px, mine_then_px), (other_px, other_then_px) = pairs
+        if not len(mine_px) or not len(other_px):
+            continue
+        apart_px, nearest = cKDTree(mine_px).query(other_px)
+        near = apart_px < SAME_POINT_PX
+        both = [(mine_px[nearest[near]], mine_then_px[nearest[near]]), (other_px[near], other_then_px[near])]
+        errors = [np.linalg.norm(true_position(plate, a, frame, frame + age) - b, axis=1) for a, b in both]
+        found.append(np.stack(errors, 1)[~on_depth_edge(plate, other_px[near], frame)])
+    found = np.concatenate(found) if found else np.zeros((0, 2))
+    return found[np.isfinite(found).all(1)]
+
+
+def visible_frames(plate: Plate, tracks: Tracks) -> np.ndarray:
+    """(T,) for how many frames around its first marker each track's point is in the picture and not hidden."""
+    born = np.flatnonzero(np.diff(tracks.track_id, prepend=-1) != 0)
+    seen = np.zeros((len(born), plate.frame_count), bool)
+    for frame in np.unique(tracks.frame[born]):
+        rows = np.flatnonzero(tracks.frame[born] == frame)
+        start_px = tracks.xy_px[born[rows]].astype(float)
+        surface = surfaces(plate, start_px, int(frame))[1]
+        for column, other in enumerate(plate.frame_numbers):
+            there_px = true_position(plate, start_px, int(frame), other)
+            inside = ((there_px >= BORDER_PX) & (there_px < np.array(plate.size_px) - BORDER_PX)).all(1)
+            inside[inside] &= surfaces(plate, there_px[inside], other)[1] == surface[inside]
+            seen[rows, column] = inside
+    at = tracks.frame[born] - plate.first_frame
+    ends = [np.argmin(np.append(line[place:], False)) for line, place in zip(seen, at, strict=True)]
+    begins = [np.argmin(np.append(line[: place + 1][::-1], False)) for line, place in zip(seen, at, strict=True)]
+    return np.array(ends) + np.array(begins) - 1
+
+
 def percentiles(error: np.ndarray) -> list[float]:
     return np.percentile(error, [50, 75, 90]).tolist() if len(error) else [np.nan] * 3
 
@@ -156,8 +204,9 @@ def accuracy(seeds: list[int], trackers: dict[str, Tracker], kinds: list[str], c
     print(f"{'marks':>7}{'length':>7}{'fewest':>7}{'/cpu s':>8}{'rank':>6}")
     for kind in kinds:
         plates = [drawn(kind, seed, cache) for seed in seeds]
+        made: dict[str, list[tuple[Plate, Tracks, float]]] = {}
         for name, tracker in trackers.items():
-            cases = []
+            cases = made[name] = []
             for plate, frames in plates:
                 started = cpu_s()
                 cases.append((plate, tracker(frames), cpu_s() - started))
@@ -167,10 +216,50 @@ def accuracy(seeds: list[int], trackers: dict[str, Tracker], kinds: list[str], c
                 print(f"{' / '.join(f'{number:.2f}' for number in row[column]):>20}", end="")
             print(f"{row['count']:7}{row['length']:7.0f}{row['fewest']:7}{row['per cpu s']:8.0f}{row['spearman']:6.2f}")
             sys.stdout.flush()
+        if "klt" in made:
+            seen = np.concatenate([visible_frames(plate, tracks) for plate, tracks, _ in made["klt"]])
+            print(f"{kind:9}seen: {np.median(seen):.0f} frames", flush=True)
+        if "libmv" in made and "balanced" in made:
+            pairs = zip(made["balanced"], made["libmv"], strict=True)
+            errors = np.concatenate([common_errors(a[0], a[1], b[1], AGES[0]) for a, b in pairs])
+            rows = (" / ".join(f"{number:.2f}" for number in percentiles(errors[:, side])) for side in (0, 1))
+            print(
+                f"{kind:9}{len(errors)} common points at {AGES[0]}: balanced {next(rows)}, libmv {next(rows)}",
+                flush=True,
+            )
+
+
+def length(size_px: tuple[int, int], frame_counts: list[int], folder: Path) -> None:
+    """CPU ms a frame and peak memory of whole shots: a short plate played to and fro."""
+    path = folder / f"length-{size_px[1]}.mp4"
+    drawn_count = min(100, *frame_counts)
+    if not path.exists():
+        once = list(luma_frames(make_plate("desk", size_px, drawn_count, span=drawn_count / 150)))
+        to_and_fro = [luma for _, luma in once + once[-2:0:-1]]
+        frames = itertools.islice(itertools.cycle(to_and_fro), max(frame_counts))
+        write_movie(path, enumerate(frames, 1))
+    for frame_count in frame_counts:
+        with get_context("spawn").Pool(1) as process:
+            seconds, peak_mb, per_frame = process.apply(_tracked_length, (path, frame_count))
+        print(
+            f"{size_px[1]}p, {frame_count} frames: {1000 * seconds / frame_count:.1f} CPU ms a frame, "
+            f"peak {peak_mb:.0f} MB, {per_frame:.0f} markers a frame",
+            flush=True,
+        )
+
+
+def _tracked_length(path: Path, frame_count: int) -> tuple[float, float, float]:
+    plate = probe(path.name, path.parent)
+    detect, track = preset("balanced")
+    started = cpu_s()
+    tracks = track_plate(read_luma(plate, path.parent, 1, frame_count), detect, track, Clean())
+    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    peak_mb = int(status["VmHWM"].split()[0]) / 1024  # getrusage's would be the parent's
+    return cpu_s() - started, peak_mb, len(tracks) / frame_count
 
 
 def speed(size_px: tuple[int, int], names: list[str], min_tracks: int, frame_count: int, cache: Path | None) -> None:
-    """Rate of decoding and tracking over the rate of decoding alone, with `min_tracks` tracks."""
+    """Rate of decoding and tracking over the rate of decoding alone, with at least `min_tracks` tracks."""
     path = (cache or Path(tempfile.mkdtemp())) / f"speed-{size_px[1]}-{frame_count}.mp4"
     if not path.exists():
         write_movie(path, luma_frames(make_plate("desk", size_px, frame_count, span=frame_count / 150)))
@@ -205,13 +294,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS))
     parser.add_argument("--trackers", nargs="+", default=[*PRESETS, "klt"])
-    parser.add_argument("--only", choices=["accuracy", "speed"])
+    parser.add_argument("--only", choices=["accuracy", "speed", "length"])
     asked = parser.parse_args()
     track_plate(luma_frames(make_plate("desk", (320, 180), 12)), Detect(), Track(), Clean())  # compiles, if need be
+    if asked.only == "length":
+        folder = asked.cache or Path(tempfile.mkdtemp())
+        length((1280, 720), [200, 2000], folder)
+        length((3840, 2160), [24, 96], folder)
+        return
     if asked.only != "accuracy":
         for size_px in ((1280, 720), (1920, 1080)):
             names = [name for name in PRESETS if name in asked.trackers]
-            speed(size_px, names, 400, 33 if asked.quick else 97, asked.cache)
+            speed(size_px, names, SPEED_TRACKS, 33 if asked.quick else 97, asked.cache)
     if asked.only != "speed":
         trackers = {name: plain_klt if name == "klt" else ours(name) for name in asked.trackers}
         if asked.libmv:

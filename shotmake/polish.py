@@ -1,0 +1,82 @@
+"""The last adjustment of a camera that moves: every marker counts by its expected error.
+
+COLMAP knows no weights, so its solve is where this begins. Tracks of another tool, which promise nothing, count
+alike. The cameras' matrix is dense, so shots of more than MOST_FRAMES stay as COLMAP left them.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.adjust import Bundle, adjust
+from shotmake.camera import camera_centres
+from shotmake.certify import certify
+from shotmake.keyframes import Observations
+from shotmake.lens import Lens
+from shotmake.solution import Found, folds, has_plausible_focal
+from shotmake.triangulate import triangulate
+
+MOST_FRAMES = 400  # 10 s and 0.5 GB there, and four times the time for twice the frames
+FEWEST_MARKERS = 8  # a frame with fewer is not held by them
+LOSS_PX = 0.5
+FLOOR_PX = 0.1  # no marker is believed to be better: what the lens model leaves is of this size
+WORSE_HOLDOUTS = 1.02  # a polish after which the hold-outs fit so many times worse is not kept
+
+
+def polished(
+    found: Found, held_out: Observations, size_px: tuple[int, int], free: tuple[str, ...], scale: float
+) -> Found:
+    """The solve adjusted once more, or as it was where that is not possible or the hold-outs do not bear it out."""
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
+    if len(posed) > MOST_FRAMES or not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
+        return found
+    bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens)
+    if not np.isfinite(bundle.directions).all():
+        return found
+    bundle = adjust(bundle, markers, free, rounds=12, loss_px=LOSS_PX, weights=weights(markers.expected_px))
+    cameras = found.cam_from_world.copy()
+    moves = bundle.translations * size - bundle.rotations @ middle
+    cameras[posed] = np.concatenate([bundle.rotations, moves[:, :, None]], 2)
+    lens = replace(
+        found.lens, fx_px=bundle.focal_px, fy_px=bundle.focal_px, k1=float(bundle.lens[1]), k2=float(bundle.lens[2])
+    )
+    if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
+        return found
+    certificate = certify(held_out, found.markers, cameras, lens, scale)
+    before = found.certificate
+    if certificate.fault() or certificate.holdout_rms_px > WORSE_HOLDOUTS * before.holdout_rms_px:
+        return found
+    if certificate.agreement < before.agreement - 0.02:
+        return found
+    return replace(found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=certificate.agreement)
+
+
+def weights(expected_px: np.ndarray) -> np.ndarray:
+    """(M,) by expected errors (M,) px, 1 for the usual one and for those of which nothing is known (0)."""
+    known = expected_px > 0
+    if not known.any():
+        return np.ones(len(expected_px))
+    variance = FLOOR_PX**2 + np.where(known, expected_px, np.median(expected_px[known])) ** 2
+    return np.median(variance) / variance
+
+
+def bundle_of(cameras: np.ndarray, markers: Observations, lens: Lens) -> tuple[Bundle, np.ndarray, float]:
+    """Cameras (F, 3, 4) cam_from_world and their tracks as a bundle, in a world whose origin (3,) is the middle of
+    the path and whose unit is the path's size: both are returned too."""
+    points = triangulate(markers, cameras, lens)
+    centres = camera_centres(cameras)
+    middle = centres.mean(0)
+    size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
+    directions = points[:, :3] - points[:, 3:] * middle
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
+    bundle = Bundle(
+        cameras[:, :, :3],
+        (cameras[:, :, 3] + cameras[:, :, :3] @ middle) / size,
+        directions / length,
+        (points[:, 3:] / length)[:, 0] * size,
+        np.array([np.log(lens.fx_px), lens.k1, lens.k2]),
+        np.array([lens.cx_px, lens.cy_px]),
+        general=True,
+    )
+    return bundle, middle, size
