@@ -15,6 +15,7 @@ from shotmake.anchor import Anchors, Refined
 from shotmake.handover import LIVE, NONE_RENEWED, Handover
 
 JUMP_MAX_PX = 4.0  # refinement may move a marker this far from its prediction
+CARRIED_OFF_PX = 0.75  # and so much farther for each frame that it was hidden
 CORRELATION_FLOOR = 0.5  # however bad the frame's median is
 # Parts of a patch that move apart lie on a depth edge. Allowed: a ratio of what is usual in the frame (motion
 # blur moves them too), within these limits. Of all gates this one removes the most drift.
@@ -108,25 +109,28 @@ def _find(
         quadrant_max_px = max(quadrant_max_px, BLUR_RATIO * usual_px)
         expected_max_px = max(expected_max_px, BLUR_RATIO * usual_expected_px)
 
-    def believed(found: Refined, predicted_px: np.ndarray, ratio: float) -> np.ndarray:
+    def believed(found: Refined, predicted_px: np.ndarray, ratio: float, reach_px: np.ndarray | float) -> np.ndarray:
         good = found.correlation >= max(ratio * median, CORRELATION_FLOOR)
-        good &= np.linalg.norm(found.xy_px - predicted_px, axis=1) < JUMP_MAX_PX
+        good &= np.linalg.norm(found.xy_px - predicted_px, axis=1) < reach_px
         return good & (found.quadrant_px < quadrant_max_px) & (found.expected_px < expected_max_px)
 
     nothing = np.zeros(count)
     found = Refined(before.xy_px, before.warp, before.tilt, nothing - 1, nothing, nothing).put(seen, first)
     sound = np.zeros(count, bool)
-    sound[seen] = believed(first, predicted_px, correlation_min)
+    sound[seen] = believed(first, predicted_px, correlation_min, JUMP_MAX_PX)
     moved_px = before.velocity_px.copy()
     missed = np.flatnonzero(~sound)
     if len(missed) and sound.sum() >= NEIGHBOURS:
         nearest = cKDTree(before.xy_px[sound]).query(before.xy_px[missed], NEIGHBOURS)[1]
-        moved_px[missed] = np.median((found.xy_px - before.xy_px)[sound][nearest], axis=1)
+        moved_px[missed] += np.median((found.xy_px - before.xy_px - before.velocity_px)[sound][nearest], axis=1)
         hidden_for = before.lost_frames[missed]
         missed = missed[(hidden_for < LOOKED_FOR_FRAMES) | (hidden_for % LOOKED_FOR_EVERY == 0)]
-        carried_px = (before.xy_px + moved_px)[missed]
-        again = anchor.refine(luma, anchors.keep(missed), carried_px, before.warp[missed], before.tilt[missed])
-        believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min))
+        ours, carried_px = anchors.keep(missed), (before.xy_px + moved_px)[missed]
+        again = anchor.refine(luma, ours, carried_px, before.warp[missed], before.tilt[missed])
+        # Both place and shape may be far off by now: from where that ended it gets nearer.
+        again = anchor.refine(luma, ours, again.xy_px, again.warp, again.tilt)
+        reach_px = JUMP_MAX_PX + CARRIED_OFF_PX * before.lost_frames[missed]
+        believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min), reach_px)
         found, sound[missed] = found.put(missed, again), believable
     return found, sound, moved_px
 

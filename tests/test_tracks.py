@@ -254,7 +254,7 @@ def test_a_feature_is_found_again_behind_a_passing_bar(desk):
     names = set(inside.track_id.tolist())
     assert len(names) > 8 and not names & set(hidden.track_id.tolist())
     back = again.where(np.isin(again.track_id, inside.track_id))
-    assert len(back) > 0.3 * len(names)
+    assert len(back) > 0.6 * len(names)
     start = {track: xy for track, xy in zip(inside.track_id.tolist(), inside.xy_px, strict=True)}
     truly = synthetic.true_position(plate, np.array([start[t] for t in back.track_id.tolist()]), 1011, 1020)
     assert np.nanpercentile(np.linalg.norm(truly - back.xy_px, axis=1), 90) < 0.6
