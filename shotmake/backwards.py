@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 
 from shotmake import config, following
 from shotmake.handover import Handover
+from shotmake.pyramid import Picture
 from shotmake.session import Tracks, join_tracks
 
 LIVED_FRAMES = 3  # a track that ended sooner is not worth the way back
@@ -14,7 +15,7 @@ CROWDED = 0.5  # times min_distance_px: so near to another track it tells nothin
 
 
 def follow_back(
-    frames: list[tuple[int, np.ndarray]],
+    frames: list[tuple[int, Picture]],
     newborn: list[Handover],
     forward: list[Tracks],
     detect: config.Detect,
@@ -29,18 +30,18 @@ def follow_back(
     lived = np.flatnonzero(np.bincount(known.track_id) >= LIVED_FRAMES)
     last = frames[-1][0]
     going, anchors, parts = None, None, []
-    for (frame, luma), (_, later), born in zip(frames[-2::-1], frames[:0:-1], newborn[:0:-1], strict=True):
+    for (frame, picture), (_, later), born in zip(frames[-2::-1], frames[:0:-1], newborn[:0:-1], strict=True):
         worth = np.flatnonzero(np.isin(born.track_id, lived) | (born.frame > last - LIVED_FRAMES))
         born = replace(born.keep(worth), velocity_px=-born.velocity_px[worth])
         if going is None or anchors is None:
-            going = replace(following.no_tracks(born.frame, later, track), half=born.half)
+            going = following.no_tracks(born.frame, later, track)
             anchors = following.anchors_of(going, track)
         if len(born.track_id):
             going, anchors = going.join(born), anchors.join(following.anchors_of(born, track))
         if not len(going.track_id):
             going = replace(going, half=born.half)
             continue
-        going, anchors = following.follow(going, anchors, frame, luma, track, matte(frame))
+        going, anchors = following.follow(going, anchors, later.levels, frame, picture, track, matte(frame))
         there = known.xy_px[known.frame == frame]
         if len(there) and len(going.track_id):
             apart = cKDTree(there).query(going.xy_px)[0] > CROWDED * detect.min_distance_px

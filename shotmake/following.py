@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from shotmake import anchor, config, pyramid
 from shotmake.anchor import Anchors, Refined
 from shotmake.handover import LIVE, NONE_RENEWED, Handover
+from shotmake.pyramid import Picture
 
 JUMP_MAX_PX = 4.0  # refinement may move a marker this far from its prediction
 CARRIED_OFF_PX = 0.75  # and so much farther for each frame that it was hidden
@@ -33,14 +34,14 @@ FOUND_AGAIN_RATIO = 0.9  # of the median correlation: a hidden track must match 
 CUT_SHARE = 0.1  # fewer tracks match: another shot, or nothing to be seen; nothing is carried over
 
 
-def no_tracks(frame: int, luma: np.ndarray, track: config.Track) -> Handover:
+def no_tracks(frame: int, picture: Picture, track: config.Track) -> Handover:
     """The handover of a frame in which nothing has been found yet."""
     side_px = anchor.cut_px(track.pattern_px)
     shapes = {"patch": (0, side_px, side_px), "warp": (0, 2, 2)}
     shapes |= dict.fromkeys(("xy_px", "velocity_px", "tilt"), (0, 2))
     types = {"patch": np.float32} | dict.fromkeys(("track_id", "seen_frames", "lost_frames"), np.int32)
     empty = {name: np.zeros(shapes.get(name, (0,)), types.get(name, np.float64)) for name in LIVE}
-    return Handover(frame=frame, next_id=0, half=pyramid.halved(luma), renewed=NONE_RENEWED, **empty)
+    return Handover(frame=frame, next_id=0, half=picture.half, renewed=NONE_RENEWED, **empty)
 
 
 def anchors_of(handover: Handover, track: config.Track) -> Anchors:
@@ -48,13 +49,22 @@ def anchors_of(handover: Handover, track: config.Track) -> Anchors:
 
 
 def follow(
-    before: Handover, anchors: Anchors, frame: int, luma: np.ndarray, track: config.Track, matte: np.ndarray | None
+    before: Handover,
+    anchors: Anchors,
+    levels: list[np.ndarray],
+    frame: int,
+    picture: Picture,
+    track: config.Track,
+    matte: np.ndarray | None,
 ) -> tuple[Handover, Anchors]:
-    """Take the tracks to the next frame; those in doubt are hidden, and in the end dropped."""
-    half = pyramid.halved(luma)
+    """Take the tracks to the next frame; those in doubt are hidden, and in the end dropped.
+
+    levels: the pyramid of the frame they are in now.
+    """
+    luma = picture.luma
     if not len(before.track_id):
-        return replace(before, frame=frame, half=half), anchors
-    found, sound, moved_px = _find(before, anchors, luma, half, track.correlation_min)
+        return replace(before, frame=frame, half=picture.half), anchors
+    found, sound, moved_px = _find(before, anchors, levels, picture, track.correlation_min)
     if matte is not None:
         sound &= ~_covered(matte, found.xy_px)
 
@@ -65,7 +75,7 @@ def follow(
     after = replace(
         before,
         frame=frame,
-        half=half,
+        half=picture.half,
         xy_px=xy_px,
         velocity_px=np.where(steady, xy_px - before.xy_px, moved_px),
         warp=np.where(sound[:, None, None], found.warp, before.warp),
@@ -84,13 +94,13 @@ def follow(
 
 
 def _find(
-    before: Handover, anchors: Anchors, luma: np.ndarray, half: np.ndarray, correlation_min: float
+    before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float
 ) -> tuple[Refined, np.ndarray, np.ndarray]:
     """Where the tracks are, (N,) which of that to believe, and (N, 2) how far the neighbours of each moved."""
-    count, seen = len(before.track_id), np.flatnonzero(before.seen)
+    count, seen, luma = len(before.track_id), np.flatnonzero(before.seen), picture.luma
     predicted_px = pyramid.predict(
-        pyramid.pyramid(before.half),
-        pyramid.pyramid(half),
+        levels,
+        picture.levels,
         before.xy_px[seen],
         (before.xy_px + before.velocity_px)[seen],
         np.array(luma.shape[::-1], float),

@@ -14,6 +14,7 @@ from shotmake.errors import ShotError
 from shotmake.handover import Handover, segment_spans
 from shotmake.marks import Manual
 from shotmake.session import Tracks
+from shotmake.tracks import FRAMES_HELD_BYTES
 
 Frames = Iterable[tuple[int, np.ndarray]]
 Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> position, expected error
@@ -40,50 +41,57 @@ def track_manual(frames: Frames, manual: tuple[Manual, ...], track: config.Track
 
 
 def _segments(frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]) -> Iterator[list]:
+    """The frames of each segment, as pictures; of one too large to be held, in blocks."""
+    from shotmake.pyramid import Picture
+
     for begin, end in spans:
-        yield [next(frames) for _ in range(begin, end + 1)]
+        block: list[tuple[int, Picture]] = []
+        for _ in range(begin, end + 1):
+            frame, luma = next(frames)
+            if block and (len(block) + 1) * luma.nbytes > FRAMES_HELD_BYTES:
+                yield block
+                block = []
+            block.append((frame, Picture(luma)))
+        yield block
+
+
+def _followed(live: Handover | None, frame: int, picture, track: config.Track) -> Handover:
+    from shotmake import following, pyramid
+
+    if live is None or not len(live.track_id):
+        return following.no_tracks(frame, picture, track)
+    levels, anchors = pyramid.pyramid(live.half), following.anchors_of(live, track)
+    return following.follow(live, anchors, levels, frame, picture, track, None)[0]
 
 
 def _forward(segment: list, ours: dict[int, Manual], live: Handover | None, track: config.Track, found: Found):
-    from shotmake import following
-
-    for frame, luma in segment:
-        if live is None or not len(live.track_id):
-            live = following.no_tracks(frame, luma, track)
-        else:
-            live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
+    for frame, picture in segment:
+        live = _followed(live, frame, picture, track)
         set_here = [at for at, one in ours.items() if frame in one.keys]
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(
-            _placed(live, luma, ours, set_here, track)
+            _placed(live, picture, ours, set_here, track)
         )
         _write(live, found)
     return live
 
 
 def _backward(segment: list, ours: dict[int, Manual], track: config.Track, found: Found) -> None:
-    from shotmake import following
-
     live: Handover | None = None
-    for frame, luma in reversed(segment):
-        if live is None or not len(live.track_id):
-            live = following.no_tracks(frame, luma, track)
-        else:
-            live, _ = following.follow(live, following.anchors_of(live, track), frame, luma, track, None)
+    for frame, picture in reversed(segment):
+        live = _followed(live, frame, picture, track)
         met = [at for at in live.track_id.tolist() if (at, frame) in found]  # an earlier key has been here
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, met)))
         _write(live, found)
         set_here = [at for at, one in ours.items() if frame in one.keys]
-        live = live.join(_placed(live, luma, ours, set_here, track))
+        live = live.join(_placed(live, picture, ours, set_here, track))
 
 
-def _placed(
-    live: Handover, luma: np.ndarray, ours: dict[int, Manual], which: list[int], track: config.Track
-) -> Handover:
+def _placed(live: Handover, picture, ours: dict[int, Manual], which: list[int], track: config.Track) -> Handover:
     """Tracks begun where the artist put them in the frame of `live`."""
     from shotmake import anchor, following
 
     xy_px = np.array([ours[at].keys[live.frame] for at in which], float).reshape(-1, 2)
-    patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
+    patches, inside = anchor.cut_patches(picture.luma, xy_px, track.pattern_px)
     if not inside.all():
         at = which[int(np.argmin(inside))]
         raise ShotError(
@@ -92,7 +100,7 @@ def _placed(
         )
     count = len(which)
     return replace(
-        following.no_tracks(live.frame, luma, track),
+        following.no_tracks(live.frame, picture, track),
         track_id=np.array(which, np.int32),
         xy_px=xy_px,
         velocity_px=np.zeros((count, 2)),

@@ -7,6 +7,8 @@ refines it. cv2's version takes ten times as long, because it derives whole pyra
 """
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -25,6 +27,21 @@ LONGEST_STEP_PX = 2.5
 def halved(image: np.ndarray) -> np.ndarray:
     """The (H, W) uint8 image at half size."""
     return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame as the tracker reads it: (H, W) uint8 luma, and what is made of it once, when it is asked for."""
+
+    luma: np.ndarray
+
+    @cached_property
+    def half(self) -> np.ndarray:
+        return halved(self.luma)
+
+    @cached_property
+    def levels(self) -> list[np.ndarray]:
+        return pyramid(self.half)
 
 
 def pyramid(half: np.ndarray) -> list[np.ndarray]:

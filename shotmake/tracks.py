@@ -17,7 +17,7 @@ from shotmake import config
 from shotmake.handover import Handover, join_segments
 from shotmake.session import Tracks, join_tracks
 
-FRAMES_HELD_BYTES = 160_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
+FRAMES_HELD_BYTES = 140_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
 
 Matte = Callable[[int], np.ndarray | None]  # plate frame number -> (H, W), nonzero where no track may be
 
@@ -34,12 +34,13 @@ def track_segment(
     Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this
     segment's own: those handed over are 0 to N-1, in order.
     """
-    from shotmake import backwards, births, following  # compiled code: loaded when there is something to track
+    from shotmake import backwards, births, following, pyramid  # compiled code: loaded when there is work for it
 
     parts: list[Tracks] = []
     block, newborn = [], []
     handover = handover.renumbered() if handover is not None else None
     anchors = following.anchors_of(handover, track) if handover is not None else None
+    levels = pyramid.pyramid(handover.half) if handover is not None else []
 
     def go_back(handover: Handover) -> Handover:
         earlier, renewed = backwards.follow_back(block, newborn, parts, detect, track, matte)
@@ -47,13 +48,13 @@ def track_segment(
         return replace(handover, renewed=np.concatenate([handover.renewed, renewed]))
 
     for frame, luma in frames:
-        luma = np.ascontiguousarray(luma)
+        picture = pyramid.Picture(np.ascontiguousarray(luma))
         if handover is None or anchors is None:
-            handover = following.no_tracks(frame, luma, track)
+            handover = following.no_tracks(frame, picture, track)
             anchors = following.anchors_of(handover, track)
         else:
-            handover, anchors = following.follow(handover, anchors, frame, luma, track, matte(frame))
-        born, born_anchors = births.newborn(handover, luma, detect, track, matte(frame))
+            handover, anchors = following.follow(handover, anchors, levels, frame, picture, track, matte(frame))
+        born, born_anchors = births.newborn(handover, picture.luma, detect, track, matte(frame))
         if len(born.track_id):
             handover = replace(handover.join(born), next_id=handover.next_id + len(born.track_id))
             anchors = anchors.join(born_anchors)
@@ -61,7 +62,8 @@ def track_segment(
         if len(block) and (len(block) + 1) * luma.nbytes > FRAMES_HELD_BYTES:
             handover = go_back(handover)
             block, newborn = [], []
-        block.append((frame, luma))
+        block.append((frame, picture))
+        levels = picture.levels
         newborn.append(born)
     if handover is None:
         raise ValueError("track_segment: found no frames and no handover; needed one of them")

@@ -54,6 +54,12 @@ def test_backwards_it_stops_at_its_segment_and_a_later_key_sets_it_anew(wall, co
     assert min(b) == 1008 and np.allclose(b[1014], moved, atol=1e-3)
 
 
+def test_a_segment_too_large_to_be_held_goes_in_blocks(wall, corner_px, monkeypatch):
+    monkeypatch.setattr("shotmake.manual.FRAMES_HELD_BYTES", 5 * wall.size_px[0] * wall.size_px[1])
+    tracks = track_manual(luma_frames(wall), (Manual("a", {1013: corner_px.tolist()}),), Track(), 1001, 1024)
+    assert tracks.frame.tolist() == list(range(1011, 1025))  # 1001 to 1023 in fives: 1011 begins the block of 1013
+
+
 def test_a_key_outside_is_named(wall):
     with pytest.raises(ShotError, match="a has a key at 7; the frames are 1001 to 1024"):
         track_manual(luma_frames(wall), (Manual("a", {7: [100, 100]}),), Track(), 1001, 1024)
