@@ -158,6 +158,8 @@ def common_errors(plate: Plate, ours: Tracks, theirs: Tracks, age: int) -> np.nd
             continue
         apart_px, nearest = cKDTree(mine_px).query(other_px)
         near = apart_px < SAME_POINT_PX
+        if not near.any():
+            continue
         both = [(mine_px[nearest[near]], mine_then_px[nearest[near]]), (other_px[near], other_then_px[near])]
         errors = [np.linalg.norm(true_position(plate, a, frame, frame + age) - b, axis=1) for a, b in both]
         found.append(np.stack(errors, 1)[~on_depth_edge(plate, other_px[near], frame)])
@@ -176,7 +178,8 @@ def visible_frames(plate: Plate, tracks: Tracks) -> np.ndarray:
         for column, other in enumerate(plate.frame_numbers):
             there_px = true_position(plate, start_px, int(frame), other)
             inside = ((there_px >= BORDER_PX) & (there_px < np.array(plate.size_px) - BORDER_PX)).all(1)
-            inside[inside] &= surfaces(plate, there_px[inside], other)[1] == surface[inside]
+            if inside.any():
+                inside[inside] &= surfaces(plate, there_px[inside], other)[1] == surface[inside]
             seen[rows, column] = inside
     at = tracks.frame[born] - plate.first_frame
     ends = [np.argmin(np.append(line[place:], False)) for line, place in zip(seen, at, strict=True)]
