@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake import colmap, config
+from shotmake.adjust import Bundle
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
-from shotmake.nodal import FLAT_FOCAL_RISE, Parallax, focal_rise
+from shotmake.nodal import FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
 from shotmake.polish import bundle_of, polished
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
@@ -23,6 +24,7 @@ STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks mo
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
 NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
+CONTRADICTED = 0.5  # of the confidence is left where the tracks contradict a locked focal length
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 
 
@@ -72,10 +74,15 @@ def solve_moving(
         raise Refused(fault)
     on_step("polish")
     found = polished(found, held_out, size_px, free, scale)
-    flat = "focal" in free and _focal_is_flat(found, size_px, free)
+    bundle, markers = _sparse_bundle(found)
+    flat = "focal" in free and focal_rise(bundle, markers, free) < FLAT_FOCAL_RISE
     warnings = list(found.warnings)
     if flat:
         warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
+    fitting_px = None if "focal" in free else contradicted_by_px(bundle, markers, free)
+    if fitting_px is not None:
+        warnings.append(contradiction(found.lens.fx_px, fitting_px))
+        found = replace(found, agreement=CONTRADICTED * found.agreement)
     kind = _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
 
@@ -225,14 +232,14 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
     return "the lens found folds over inside the picture"
 
 
-def _focal_is_flat(found: Found, size_px: tuple[int, int], free: tuple[str, ...]) -> bool:
-    """Whether a focal length 10 % off fits as well: see nodal.focal_rise."""
+def _sparse_bundle(found: Found) -> tuple[Bundle, Observations]:
+    """Some of its frames and tracks, evenly spread: enough to ask how well another focal length fits."""
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]
     kept = found.markers.only(found.used).of_frames(frames, min_markers=4)
     kept = kept.of_tracks(thin(kept, 250, 30))
     bundle, _, _ = bundle_of(found.cam_from_world[frames], kept, found.lens)
-    return focal_rise(bundle, kept, free) < FLAT_FOCAL_RISE
+    return bundle, kept
 
 
 def _kind(found: Found, size_px: tuple[int, int], scale: float) -> str:

@@ -18,6 +18,7 @@ from shotmake.triangulate import track_medians
 VERDICT_TRACKS = 350
 VERDICT_KEYFRAMES = 30
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
+FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
 
 
 class TooLittle(Exception):
@@ -186,14 +187,36 @@ def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     others = tuple(name for name in free if name != "focal")
     base = adjust(bundle, markers, free, 15)
     cost = cauchy_cost(residuals_px(base, markers))
-    sizes = (6, 3) if bundle.general else (3, 2)
-    left = 2 * len(markers) - sizes[0] * len(bundle.rotations) - sizes[1] * len(bundle.directions)
+    left = _degrees_of_freedom(base, markers)
     rises = []
     for factor in (1.1, 1 / 1.1):
         off = replace(base, lens=base.lens + [np.log(factor), 0, 0])
         off = adjust(off, markers, others, 25, tolerance=1e-5)
         rises.append((cauchy_cost(residuals_px(off, markers)) - cost) / max(left, 1))
     return float(min(rises))
+
+
+def contradicted_by_px(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:
+    """The focal length that fits the tracks clearly better than the bundle's locked one, if there is one."""
+    locked = adjust(bundle, markers, free, 15)
+    freed = adjust(locked, markers, ("focal", *free), 25, tolerance=1e-5)
+    costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
+    gain = (costs[0] - costs[1]) / max(_degrees_of_freedom(bundle, markers), 1)
+    off = abs(np.log(freed.focal_px / locked.focal_px))
+    return freed.focal_px if off > FOCAL_OFF and gain > FLAT_FOCAL_RISE else None
+
+
+def contradiction(locked_px: float, fitting_px: float) -> str:
+    """What the artist is told of it."""
+    return (
+        f"the focal length is locked at {locked_px:.0f} px, but the tracks fit {fitting_px:.0f} px clearly better: "
+        "check shot.camera.focal_mm and sensor_width_mm"
+    )
+
+
+def _degrees_of_freedom(bundle: Bundle, markers: Observations) -> int:
+    sizes = (6, 3) if bundle.general else (3, 2)
+    return 2 * len(markers) - sizes[0] * len(bundle.rotations) - sizes[1] * len(bundle.directions)
 
 
 def solve_turning(

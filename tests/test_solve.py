@@ -4,6 +4,7 @@ The limits are what the shot needs, two to ten times looser than what these seed
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -217,6 +218,18 @@ def test_focal_locked_and_lens_not_refined(orbit):
     assert solution.record["lens"]["fx_px"] == pytest.approx(1000)
     assert solution.record["lens"]["k2"] == 0 and solution.record["lens"]["k1"] < -0.05
     accurate(orbit, solution, lens_px=2.0)
+    assert solution.record["warnings"] == [] and solution.record["confidence"] > 0.8
+
+
+@pytest.mark.parametrize("kind", ["orbit", "pan"])
+def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, request):
+    shot = request.getfixturevalue(kind)
+    true_px = shot.truth["lens"]["fx_px"]
+    record = run(shot, config.Camera(focal_mm=1.2 * true_px / 960 * 36, lock_focal=True)).record
+    assert record["status"] != "refused" and record["confidence"] < 0.6
+    said_px = r"locked at (\d+) px, but the tracks fit (\d+) px clearly better"
+    (said,) = re.findall(said_px, " ".join(record["warnings"]))
+    assert int(said[0]) == round(1.2 * true_px) and int(said[1]) == pytest.approx(true_px, rel=0.03)
 
 
 def test_wrong_settings_are_errors_that_name_their_key(orbit):

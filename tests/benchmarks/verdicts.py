@@ -117,11 +117,9 @@ def run(case: tuple[str, int]) -> tuple[str, str, str]:
     warnings = made.record["warnings"]
     if warnings and verdict != "refused":
         verdict += ", warned"
-    values = " ".join(
-        f"{name} {row[name]:.3f}" for name in ("ate_pct", "rot_deg", "focal_pct", "lens_px") if name in row
-    )
-    said = made.record["reason"] or "; ".join(warnings)
-    line = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:15}{values}  conf {made.record['confidence']:.2f} {said[:110]}"
+    values = " ".join(f"{name} {row[name]:.3f}" for name in ("ate_pct", "rot_deg", "focal_pct", "lens_px"))
+    said = (made.record["reason"] or "; ".join(warnings))[:110]
+    line = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:15}{values} conf {made.record['confidence']:.2f} {said}"
     return ("honest" if how in KINDS else "hostile"), verdict, line
 
 
