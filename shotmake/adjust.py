@@ -155,8 +155,6 @@ def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int):
 def _reduced_system(
     bundle: Bundle, markers: Observations, damping: float, loss_px: float, weights: np.ndarray | float
 ) -> dict:
-    import scipy.sparse
-
     residuals, by_point, by_turn, by_lens = point_jacobian(bundle, markers)
     root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
     tangents = _tangents(bundle.directions)
@@ -188,13 +186,14 @@ def _reduced_system(
     trace = np.trace(blocks, axis1=1, axis2=2)[:, None, None]
     identity = np.eye(track_size)
     inverse = np.linalg.inv(blocks * (1 + damping * identity) + identity * (1e-9 * trace + 1e-9))
-    inverse = scipy.sparse.bsr_matrix((inverse, np.arange(track_count), np.arange(track_count + 1))).tocsr()
     camera_block = (cameras.T @ cameras).toarray()
-    mixed = (cameras.T @ points).tocsr()
+    # Dense from here: tracks see so many frames that sparse products are ten times slower.
+    mixed = (cameras.T @ points).toarray()
+    eliminated = np.einsum("cti,tij->ctj", mixed.reshape(-1, track_count, track_size), inverse).reshape(mixed.shape)
     point_gradient, camera_gradient = points.T @ weighted, cameras.T @ weighted
     return {
-        "matrix": camera_block - (mixed @ inverse @ mixed.T).toarray(),
-        "gradient": camera_gradient - mixed @ (inverse @ point_gradient),
+        "matrix": camera_block - eliminated @ mixed.T,
+        "gradient": camera_gradient - eliminated @ point_gradient,
         "diagonal": np.diag(camera_block),
         "mixed": mixed,
         "inverse": inverse,
@@ -210,5 +209,6 @@ def _step(system: dict, damping: float, lens_is_free: np.ndarray):
     matrix = system["matrix"] + np.diag(damping * diagonal + 1e-9 * diagonal.mean() + 1e-9)
     matrix[-3:, -3:] += np.diag(np.where(lens_is_free, LENS_PRIOR, 1e14))
     cameras = -np.linalg.solve(matrix, system["gradient"])
-    points = -(system["inverse"] @ (system["point_gradient"] + system["mixed"].T @ cameras))
-    return cameras[:-3].reshape(-1, system["camera_size"]), points.reshape(-1, system["track_size"]), cameras[-3:]
+    wanted = (system["point_gradient"] + system["mixed"].T @ cameras).reshape(-1, system["track_size"])
+    points = -np.einsum("tij,tj->ti", system["inverse"], wanted)
+    return cameras[:-3].reshape(-1, system["camera_size"]), points, cameras[-3:]

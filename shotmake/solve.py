@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake import config, nodal
+from shotmake import config, nodal, rolling
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
@@ -52,7 +52,8 @@ def solve(
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
     the picture that stands still. Times the share of frames that have a pose; x 0.7 if the tracks do not
-    determine the focal length, x 0.5 if they contradict a locked one. 0 for refused.
+    determine the focal length, x 0.5 if they contradict a locked one,
+    x 0.7 if they show a rolling shutter. 0 for refused.
     """
     free = _free_lens(camera, settings)
     focal_px = FOCAL_GUESS * size_px[0]
@@ -64,6 +65,8 @@ def solve(
         found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
     except Refused as refusal:
         return refused_solution(str(refusal), size_px)
+    if found.status != "static":
+        found = rolling.noticed(found, size_px[1])
     on_step("orient")
     return make_solution(found, everything, size_px, frames, settings)
 

@@ -57,15 +57,19 @@ def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
     return np.stack(sums, 1).reshape(count, *values.shape[1:])
 
 
-def marker_errors_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """(M,) px between markers and their projected homogeneous points; inf behind the camera or without pose."""
-    points = points[markers.track]
-    seen = np.einsum("nij,nj->ni", cam_from_world[markers.frame], points)
+def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(M, 2) px from markers to their projected homogeneous points; inf behind the camera or without pose."""
+    seen = np.einsum("nij,nj->ni", cam_from_world[markers.frame], points[markers.track])
     with np.errstate(invalid="ignore", divide="ignore"):
         plane = seen[:, :2] / seen[:, 2:]
-        miss = lens.px_from_normalised(distort(plane, lens)) - markers.xy_px
-        errors = np.linalg.norm(miss, axis=1)
-    return np.where(np.isfinite(errors) & (seen[:, 2] > 0), errors, np.inf)
+        misses = lens.px_from_normalised(distort(plane, lens)) - markers.xy_px
+    known = np.isfinite(misses).all(1) & (seen[:, 2] > 0)
+    return np.where(known[:, None], misses, np.inf)
+
+
+def marker_errors_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(M,) the lengths of misses_px."""
+    return np.linalg.norm(misses_px(points, markers, cam_from_world, lens), axis=1)
 
 
 def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray) -> np.ndarray:

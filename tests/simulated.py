@@ -4,7 +4,7 @@ The world is Z up, the desk is z = 0. Noise per marker: heavy-tailed white error
 (drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -177,3 +177,15 @@ def simulate(
         np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame, np.concatenate(rows_xy)
     )
     return Simulated(tracks, truth, np.array(moving, int), np.array(all_points))
+
+
+def rolling_shutter(tracks: Tracks, height_px: int, readout: float) -> Tracks:
+    """The rows of the picture read one after the other: a marker is where it is at its own row's time.
+
+    readout: of the frame's time, from the first row to the last.
+    """
+    pace_px = np.gradient(tracks.xy_px.astype(float), axis=0)
+    ends = np.diff(tracks.track_id, prepend=-1, append=-1) != 0
+    pace_px[ends[:-1] | ends[1:]] = 0
+    late = readout * (tracks.xy_px[:, 1:] / height_px - 0.5)
+    return replace(tracks, xy_px=(tracks.xy_px + late * pace_px).astype(np.float32))

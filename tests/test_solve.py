@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from measure import measure
-from simulated import Simulated, simulate
+from simulated import Simulated, rolling_shutter, simulate
 
 from shotmake import config
 from shotmake.camera import camera_centres
@@ -230,6 +230,17 @@ def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, request):
     said_px = r"locked at (\d+) px, but the tracks fit (\d+) px clearly better"
     (said,) = re.findall(said_px, " ".join(record["warnings"]))
     assert int(said[0]) == round(1.2 * true_px) and int(said[1]) == pytest.approx(true_px, rel=0.03)
+
+
+@pytest.mark.parametrize("kind, seed", [("orbit", 3), ("planar", 4), ("pan", 5)])
+def test_a_rolling_shutter_is_noticed(kind, seed):
+    shot = simulate(kind, seed=seed, frame_count=36, visible=120)
+    tracks = rolling_shutter(shot.tracks, shot.size_px[1], 0.5)
+    made = {name: solve(tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
+            for name, tracks in (("global", shot.tracks), ("rolling", tracks))}  # fmt: skip
+    said = {name: any("rolling shutter" in warning for warning in record["warnings"]) for name, record in made.items()}
+    assert said == {"global": False, "rolling": made["rolling"]["status"] != "refused"}
+    assert made["rolling"]["confidence"] < 0.75 and made["global"]["confidence"] > 0.8
 
 
 def test_wrong_settings_are_errors_that_name_their_key(orbit):

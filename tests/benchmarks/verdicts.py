@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from measure import measure  # noqa: E402
-from simulated import Simulated, simulate  # noqa: E402
+from simulated import Simulated, rolling_shutter, simulate  # noqa: E402
 
 from shotmake.config import Camera, Solve  # noqa: E402
 from shotmake.session import Tracks  # noqa: E402
@@ -67,19 +67,10 @@ def hostile_shot(how: str, seed: int) -> tuple[str, Simulated, Camera]:
         focal_px = shot.truth["lens"]["fx_px"] * wrong
         camera = Camera(focal_mm=focal_px / shot.size_px[0] * 36.0, lock_focal=True)
     if how == "rolling":
-        shot = replace(shot, tracks=_rolling(shot.tracks, shot.size_px[1], float(random.uniform(0.3, 0.9))))
+        shot = replace(shot, tracks=rolling_shutter(shot.tracks, shot.size_px[1], float(random.uniform(0.3, 0.9))))
     if how == "shuffled":
         shot = replace(shot, tracks=_shuffled(shot.tracks, shot.frames, random))
     return kind, shot, camera
-
-
-def _rolling(tracks: Tracks, height_px: int, readout: float) -> Tracks:
-    """The rows of the picture read one after the other: a marker is where it is at its own row's time."""
-    pace_px = np.gradient(tracks.xy_px.astype(float), axis=0)
-    ends = np.diff(tracks.track_id, prepend=-1, append=-1) != 0
-    pace_px[ends[:-1] | ends[1:]] = 0
-    late = readout * (tracks.xy_px[:, 1:] / height_px - 0.5)
-    return replace(tracks, xy_px=(tracks.xy_px + late * pace_px).astype(np.float32))
 
 
 def _shuffled(tracks: Tracks, frames: tuple[int, int], random: np.random.Generator) -> Tracks:
