@@ -1,8 +1,8 @@
 """From one frame to the next: every track predicted, matched to its anchor, and judged.
 
-A marker in doubt is not written. Its track is carried along by its neighbours for a few frames, and goes on where
-its anchor matches again: behind a passing object, after a frame of heavy blur. Then it ends; a short track costs
-little, a wrong one bends the solve.
+A marker in doubt is not written. Its track is carried along at its own pace, changed as its neighbours change theirs,
+for up to a second, and goes on where its anchor matches again: behind a passing object, after a frame of heavy blur.
+Then it ends; a short track costs little, a wrong one bends the solve.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ BLUR_RATIO = 1.3
 SAME_SHOT_CORRELATION = 0.8  # the median across a cut is lower
 USUAL_CORRELATION_MIN = 0.75  # the limits above are for this correlation_min; a stricter one narrows them all
 SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (early renewal drifts more)
-NEIGHBOURS = 6  # the median of their moves carries a hidden track
+NEIGHBOURS = 6  # a hidden track changes its pace by the median of theirs
 HIDDEN_MAX_FRAMES = 24  # so long no new track is born in its place either: what failed there would fail again
 LOOKED_FOR_FRAMES, LOOKED_FOR_EVERY = 8, 3  # after so many hidden frames it is looked for in every third only
 FOUND_AGAIN_RATIO = 0.9  # of the median correlation: a hidden track must match well to go on

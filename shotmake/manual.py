@@ -6,6 +6,7 @@ as no earlier key has been there. A key sets position and anchor anew.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from shotmake.handover import Handover, segment_spans
 from shotmake.marks import Manual
 from shotmake.session import Tracks
 from shotmake.tracks import FRAMES_HELD_BYTES
+
+if TYPE_CHECKING:  # compiled code: loaded when there is something to track
+    from shotmake.pyramid import Picture
 
 Frames = Iterable[tuple[int, np.ndarray]]
 Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> position, expected error
@@ -40,7 +44,9 @@ def track_manual(frames: Frames, manual: tuple[Manual, ...], track: config.Track
     return Tracks.from_markers([row[0] for row in rows], [row[1] for row in rows], places or np.zeros((0, 2)), errors)
 
 
-def _segments(frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]) -> Iterator[list]:
+def _segments(
+    frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]
+) -> Iterator[list[tuple[int, "Picture"]]]:
     """The frames of each segment, as pictures; of one too large to be held, in blocks."""
     from shotmake.pyramid import Picture
 
@@ -55,7 +61,7 @@ def _segments(frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, i
         yield block
 
 
-def _followed(live: Handover | None, frame: int, picture, track: config.Track) -> Handover:
+def _followed(live: Handover | None, frame: int, picture: "Picture", track: config.Track) -> Handover:
     from shotmake import following, pyramid
 
     if live is None or not len(live.track_id):
@@ -86,7 +92,9 @@ def _backward(segment: list, ours: dict[int, Manual], track: config.Track, found
         live = live.join(_placed(live, picture, ours, set_here, track))
 
 
-def _placed(live: Handover, picture, ours: dict[int, Manual], which: list[int], track: config.Track) -> Handover:
+def _placed(
+    live: Handover, picture: "Picture", ours: dict[int, Manual], which: list[int], track: config.Track
+) -> Handover:
     """Tracks begun where the artist put them in the frame of `live`."""
     from shotmake import anchor, following
 
