@@ -10,7 +10,6 @@ from shotmake.handover import Handover
 REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks: some of the newborn soon fail and are cleaned away
 REFILL_EVERY_FRAMES = 8  # cells that ran empty are refilled at least this often
 HURRY_EVERY_FRAMES = 2  # too few tracks: but a plate without texture is not searched in every frame
-HURRY_BELOW = 0.7  # so few are searched for at once
 LOST_AT_ONCE = 0.02  # of min_tracks, hidden since this frame: so are the missing after a jolt
 CONTRAST_MIN = 3.0  # grey levels: below this a patch is noise
 ROUNDNESS_MIN = 0.05  # below this it is an edge, free to slide
@@ -55,9 +54,7 @@ def newborn(
 
 def _is_due(live: Handover, min_tracks: int) -> bool:
     count = int(live.seen.sum())
-    if count < HURRY_BELOW * min_tracks and (count == 0 or live.frame % HURRY_EVERY_FRAMES == 0):
-        return True
     is_short = count < REFILL_BELOW * min_tracks
-    if is_short and (live.lost_frames == 1).sum() > LOST_AT_ONCE * min_tracks:
+    if count == 0 or (is_short and (live.lost_frames == 1).sum() > LOST_AT_ONCE * min_tracks):
         return True
     return live.frame % (HURRY_EVERY_FRAMES if is_short else REFILL_EVERY_FRAMES) == 0

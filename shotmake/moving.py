@@ -12,7 +12,7 @@ from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
-from shotmake.nodal import FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
+from shotmake.nodal import CONTRADICTED, FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
 from shotmake.polish import bundle_of, polished
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
@@ -24,7 +24,6 @@ STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks mo
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
 NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
-CONTRADICTED = 0.5  # of the confidence is left where the tracks contradict a locked focal length
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 
 

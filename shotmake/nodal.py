@@ -19,6 +19,7 @@ VERDICT_TRACKS = 350
 VERDICT_KEYFRAMES = 30
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
 FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
+CONTRADICTED = 0.5  # of the confidence is left then
 
 
 class TooLittle(Exception):

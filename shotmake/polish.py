@@ -16,7 +16,7 @@ from shotmake.lens import Lens
 from shotmake.solution import Found, folds, has_plausible_focal
 from shotmake.triangulate import triangulate
 
-MOST_FRAMES = 400  # 10 s and 0.5 GB there, and four times the time for twice the frames
+MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames
 FEWEST_MARKERS = 8  # a frame with fewer is not held by them
 LOSS_PX = 0.5
 FLOOR_PX = 0.1  # no marker is believed to be better: what the lens model leaves is of this size

@@ -16,7 +16,7 @@ from shotmake.triangulate import misses_px, triangulate
 SHARE_MIN = 0.01
 MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing of rows
 FEWEST_MARKERS = 200
-PACE_MIN_PX = 0.3  # per frame over the picture's height: below it rows cannot be told apart
+LAG_MIN_PX = 0.3  # RMS of what a read-out of a whole frame would do: below it rows cannot be told apart
 
 
 def noticed(found: Found, height_px: int) -> Found:
@@ -44,6 +44,6 @@ def read_out_share(found: Found, height_px: int) -> float:
     fair = np.linalg.norm(miss_px[at], axis=1) < MISS_MAX_PX
     lag_px, miss_px = lag_px[fair], miss_px[at][fair]
     strength = float((lag_px**2).sum())
-    if fair.sum() < FEWEST_MARKERS or strength < fair.sum() * PACE_MIN_PX**2:
+    if fair.sum() < FEWEST_MARKERS or strength < fair.sum() * LAG_MIN_PX**2:
         return 0.0
     return float((miss_px * lag_px).sum() / strength)

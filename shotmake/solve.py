@@ -16,7 +16,7 @@ from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
-from shotmake.moving import CONTRADICTED, solve_moving
+from shotmake.moving import solve_moving
 from shotmake.session import Tracks
 from shotmake.solution import (
     POSED_SHARE,
@@ -52,8 +52,8 @@ def solve(
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
     the picture that stands still. Times the share of frames that have a pose; x 0.7 if the tracks do not
-    determine the focal length, x 0.5 if they contradict a locked one,
-    x 0.7 if they show a rolling shutter. 0 for refused.
+    determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
+    refused.
     """
     free = _free_lens(camera, settings)
     focal_px = FOCAL_GUESS * size_px[0]
@@ -207,5 +207,5 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     fitting_px = None if "focal" in free else nodal.contradicted_by_px(parallax.turning, parallax.markers, free)
     if fitting_px is not None:
         warnings.append(nodal.contradiction(lens.fx_px, fitting_px))
-        agreement *= CONTRADICTED
+        agreement *= nodal.CONTRADICTED
     return Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
