@@ -95,6 +95,23 @@ def end_cleanly() -> None:
     """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    make_threads_deaf()
+
+
+def make_threads_deaf() -> None:
+    """No thread started from now on takes these signals, so that they reach the main thread, or wait for it: while
+    pycolmap is imported SIGTERM is its own (shotmake/colmap.py), and the kernel gives a signal that the main thread
+    holds back to any other one, a queue's for example."""
+    start = threading.Thread.start
+
+    def start_deaf(thread: threading.Thread) -> None:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # a new thread inherits it
+        try:
+            start(thread)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+    threading.Thread.start = start_deaf
 
 
 _stopped_by: list[int] = []

@@ -1,12 +1,15 @@
 """How many builds run at once, and on which cores."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
-from tasks.workers import jobs
+from tasks.workers import jobs, make_threads_deaf
 
 HOLD_A_PLACE = """
 import os, sys
@@ -52,3 +55,19 @@ def test_one_build_alone_has_all_cores(project):
     builder = hold_a_place(project, 1)
     cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
     assert builder.communicate("\n")[0].splitlines()[0].split() == cores
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_thread_takes_the_signal_that_ends_a_build(monkeypatch):
+    """While pycolmap is imported, SIGTERM is its own and kills with a stack trace: our main thread holds it back."""
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.start)  # put back afterwards
+    make_threads_deaf()
+    asleep = threading.Event()
+    thread = threading.Thread(target=asleep.wait)
+    thread.start()
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    asleep.set()
+    thread.join()
+    blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT))
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())  # the main thread hears as before
