@@ -1,4 +1,4 @@
-"""pycolmap as the engine: keyframes -> incremental mapping -> every frame's pose -> robust adjustment.
+"""pycolmap as the engine: keyframes -> incremental mapping; poses of the other frames; long adjustments.
 
 J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours
 (centre of the first pixel at 0.5). One thread throughout: sums in another order would be other bytes.
@@ -24,7 +24,6 @@ signal.pthread_sigmask(signal.SIG_SETMASK, _held)
 from shotmake.errors import ShotError  # noqa: E402
 from shotmake.keyframes import Observations  # noqa: E402
 from shotmake.lens import Lens  # noqa: E402
-from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate  # noqa: E402
 
 SEED = 7
 MIN_PAIR_TRACKS = 20
@@ -215,41 +214,8 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
     return poses
 
 
-def complete(
-    model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
-) -> Model:
-    """From keyframes to every frame: pose, triangulate, adjust, drop what is worse than max_error_px, adjust.
-
-    Gates shrink from 4x to 1x `max_error_px`: errors before the first adjustment are the model's own.
-    """
-    poses = pose_frames(model, observations, ~model.posed, 3 * max_error_px)
-    model = replace(model, cam_from_world=poses)
-    for gate in (4.0, 1.5, 1.0):
-        if model.posed.sum() < 3:
-            break
-        if not model.posed.all() and gate < 4.0:
-            poses = pose_frames(model, observations, ~model.posed, 3 * max_error_px)
-            model = replace(model, cam_from_world=poses)
-        model = _adjust(_points(model, observations, gate * max_error_px), observations, size_px, refine)
-    return model
-
-
-def _points(model: Model, observations: Observations, gate_px: float) -> Model:
-    """Triangulate every track again and keep the markers within `gate_px` of tracks that mostly agree."""
-    points = triangulate(observations, model.cam_from_world, model.lens, loss_px=max(1.0, gate_px / 4))
-    errors = marker_errors_px(points, observations, model.cam_from_world, model.lens)
-    count = len(observations.track_ids)
-    posed = model.posed[observations.frame]
-    medians = track_medians(errors[posed], observations.track[posed], count)
-    used = (errors < gate_px) & (medians[observations.track] < gate_px)
-    numbers = np.bincount(observations.track[used], minlength=count)
-    angles = angles_deg(points, observations, model.cam_from_world)
-    # a point as good as at infinity cannot be written as x, y, z; its rays add little but trouble
-    good = (numbers >= 3) & (angles > 0.2) & (points[:, 3] > 0)
-    return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[observations.track])
-
-
-def _adjust(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
+def adjust_long(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
+    """COLMAP's adjustment of the used markers: sparse, for shots of more frames than our own can hold."""
     camera = _camera(model.lens, camera_model(refine), size_px)
     reconstruction = pycolmap.Reconstruction()
     reconstruction.add_camera_with_trivial_rig(camera)

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake import colmap, config
-from shotmake.adjust import Bundle
+from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
-from shotmake.lens import Lens
 from shotmake.nodal import CONTRADICTED, FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
 from shotmake.polish import bundle_of, polished
+from shotmake.resect import complete
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
 
@@ -203,9 +203,7 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
         parallax.markers.track_ids, markers.track_ids, assume_unique=True, return_indices=True
     )
     points[at_new] = homogeneous[at_old]
-    focal, k1, k2 = bundle.focal_px, float(bundle.lens[1]), float(bundle.lens[2])
-    lens = Lens(focal, focal, float(bundle.centre_px[0]), float(bundle.centre_px[1]), k1, k2)
-    return colmap.Model(lens, poses, points, np.zeros(len(markers), bool))
+    return colmap.Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool))
 
 
 def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | str:
@@ -217,7 +215,7 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
         attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
     for start, names, warnings in attempts:
         try:
-            done = colmap.complete(start, solving, size_px, names, settings.clean.max_error_px)
+            done = complete(start, solving, size_px, names, settings.clean.max_error_px)
             if done.posed.sum() < 3:
                 return "fewer than 3 frames could be posed"
             if folds(done.lens, size_px):

@@ -9,10 +9,12 @@ from shotmake.adjust import (
     adjust,
     cauchy_cost,
     errors_px,
+    lens_vector,
     point_jacobian,
     residuals_px,
 )
 from shotmake.keyframes import Observations, choose_keyframes, thin
+from shotmake.lens import Lens
 from shotmake.triangulate import track_medians
 
 VERDICT_TRACKS = 350
@@ -55,14 +57,16 @@ class Parallax:
         return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75))
 
 
-def rays(xy_px: np.ndarray, lens: np.ndarray, centre_px: np.ndarray) -> np.ndarray:
-    """(M, 3) unit rays of plate pixels for lens = (log focal, k1, k2), by Newton's method on the radius."""
-    plane = (xy_px - centre_px) / np.exp(lens[0])
+def rays(xy_px: np.ndarray, lens: np.ndarray) -> np.ndarray:
+    """(M, 3) unit rays of plate pixels by the radial part of `lens` (adjust.LENS_NAMES), by Newton's method on the
+    radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the lens is small."""
+    plane = (xy_px - lens[6:]) / np.exp(lens[0])
     distorted = np.linalg.norm(plane, axis=1)
     radius = distorted.copy()
     for _ in range(12):
-        miss = radius * (1 + radius**2 * (lens[1] + radius**2 * lens[2])) - distorted
-        slope = 1 + radius**2 * (3 * lens[1] + 5 * radius**2 * lens[2])
+        square = radius**2
+        miss = radius * (1 + square * (lens[1] + square * (lens[2] + square * lens[3]))) - distorted
+        slope = 1 + square * (3 * lens[1] + square * (5 * lens[2] + 7 * square * lens[3]))
         radius = np.clip(radius - miss / np.maximum(slope, 0.05), 0, 10)
     plane = plane * (radius / np.maximum(distorted, 1e-12))[:, None]
     out = np.concatenate([plane, np.ones((len(plane), 1))], 1)
@@ -81,9 +85,9 @@ def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) ->
     return rotation
 
 
-def turning_bundle(markers: Observations, lens: np.ndarray, centre_px: np.ndarray) -> Bundle:
+def turning_bundle(markers: Observations, lens: np.ndarray) -> Bundle:
     """Rotations chained from frame to frame, directions as the mean of their rays: a start for `adjust`."""
-    seen = rays(markers.xy_px, lens, centre_px)
+    seen = rays(markers.xy_px, lens)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     total = np.zeros((len(markers.track_ids), 3))  # sum of world rays so far, by track
@@ -98,8 +102,8 @@ def turning_bundle(markers: Observations, lens: np.ndarray, centre_px: np.ndarra
         rotations[frame] = last
         total[markers.track[rows]] += seen[rows] @ last  # R^T ray
     directions = total / np.linalg.norm(total, axis=1, keepdims=True)
-    empty = np.zeros((markers.frame_count, 3))
-    return Bundle(rotations, empty, directions, np.zeros(len(directions)), np.array(lens, float), centre_px)
+    still, constant = np.zeros((markers.frame_count, 3)), np.zeros(markers.frame_count)
+    return Bundle(rotations, still, directions, np.zeros(len(directions)), np.array(lens, float), constant)
 
 
 def fit_turning(
@@ -108,7 +112,7 @@ def fit_turning(
     """The best rotation-only bundle over several first guesses of the focal length."""
     found = []
     for focal_px in focal_starts_px:
-        bundle = turning_bundle(markers, np.array([np.log(focal_px), 0.0, 0.0]), centre_px)
+        bundle = turning_bundle(markers, lens_vector(Lens(focal_px, focal_px, *centre_px)))
         bundle = adjust(adjust(bundle, markers, free, 12, loss_px=3.0), markers, free, 25)
         found.append((cauchy_cost(residuals_px(bundle, markers)), bundle))
     return min(found, key=lambda pair: pair[0])[1]
@@ -191,7 +195,7 @@ def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     left = _degrees_of_freedom(base, markers)
     rises = []
     for factor in (1.1, 1 / 1.1):
-        off = replace(base, lens=base.lens + [np.log(factor), 0, 0])
+        off = replace(base, lens=base.lens + np.log(factor) * np.eye(len(base.lens))[0])
         off = adjust(off, markers, others, 25, tolerance=1e-5)
         rises.append((cauchy_cost(residuals_px(off, markers)) - cost) / max(left, 1))
     return float(min(rises))
@@ -221,7 +225,7 @@ def _degrees_of_freedom(bundle: Bundle, markers: Observations) -> int:
 
 
 def solve_turning(
-    observations: Observations, lens: np.ndarray, centre_px: np.ndarray, free: tuple[str, ...], max_error_px: float
+    observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float
 ) -> tuple[Bundle, np.ndarray, np.ndarray]:
     """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,).
 
@@ -230,7 +234,7 @@ def solve_turning(
     """
     used = np.ones(len(observations), bool)
     rows, markers, frames = _kept(observations, used)
-    bundle = adjust(turning_bundle(markers, lens, centre_px), markers, free, 20)
+    bundle = adjust(turning_bundle(markers, lens), markers, free, 20)
     for gate in (3.0, 1.5, 1.0):
         errors = errors_px(bundle, markers)
         medians = track_medians(errors, markers.track, len(markers.track_ids))
@@ -238,7 +242,7 @@ def solve_turning(
         used = np.zeros(len(observations), bool)
         used[rows[good]] = True
         rows, markers, frames = _kept(observations, used)
-        bundle = adjust(turning_bundle(markers, bundle.lens, centre_px), markers, free, 20)
+        bundle = adjust(turning_bundle(markers, bundle.lens), markers, free, 20)
     used = np.zeros(len(observations), bool)
     used[rows] = True
     return bundle, frames, used

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake.adjust import Bundle, adjust
+from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.keyframes import Observations
@@ -36,11 +36,8 @@ def polished(
         return found
     bundle = adjust(bundle, markers, free, rounds=12, loss_px=LOSS_PX, weights=weights(markers.expected_px))
     cameras = found.cam_from_world.copy()
-    moves = bundle.translations * size - bundle.rotations @ middle
-    cameras[posed] = np.concatenate([bundle.rotations, moves[:, :, None]], 2)
-    lens = replace(
-        found.lens, fx_px=bundle.focal_px, fy_px=bundle.focal_px, k1=float(bundle.lens[1]), k2=float(bundle.lens[2])
-    )
+    cameras[posed] = cameras_of(bundle, middle, size)
+    lens = lens_from_vector(bundle.lens)
     if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
         return found
     certificate = certify(held_out, found.markers, cameras, lens, scale)
@@ -61,10 +58,13 @@ def weights(expected_px: np.ndarray) -> np.ndarray:
     return np.median(variance) / variance
 
 
-def bundle_of(cameras: np.ndarray, markers: Observations, lens: Lens) -> tuple[Bundle, np.ndarray, float]:
+def bundle_of(
+    cameras: np.ndarray, markers: Observations, lens: Lens, points: np.ndarray | None = None
+) -> tuple[Bundle, np.ndarray, float]:
     """Cameras (F, 3, 4) cam_from_world and their tracks as a bundle, in a world whose origin (3,) is the middle of
-    the path and whose unit is the path's size: both are returned too."""
-    points = triangulate(markers, cameras, lens)
+    the path and whose unit is the path's size: both are returned too. points (T, 4): triangulated if not given."""
+    if points is None:
+        points = triangulate(markers, cameras, lens)
     centres = camera_centres(cameras)
     middle = centres.mean(0)
     size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
@@ -75,8 +75,14 @@ def bundle_of(cameras: np.ndarray, markers: Observations, lens: Lens) -> tuple[B
         (cameras[:, :, 3] + cameras[:, :, :3] @ middle) / size,
         directions / length,
         (points[:, 3:] / length)[:, 0] * size,
-        np.array([np.log(lens.fx_px), lens.k1, lens.k2]),
-        np.array([lens.cx_px, lens.cy_px]),
+        lens_vector(lens),
+        np.zeros(len(cameras)),
         general=True,
     )
     return bundle, middle, size
+
+
+def cameras_of(bundle: Bundle, middle: np.ndarray, size: float) -> np.ndarray:
+    """(F, 3, 4) cam_from_world, back in the world that `bundle_of` came from."""
+    moves = bundle.translations * size - bundle.rotations @ middle
+    return np.concatenate([bundle.rotations, moves[:, :, None]], 2)

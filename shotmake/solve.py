@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake import config, nodal, rolling
+from shotmake.adjust import lens_from_vector
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
@@ -174,14 +175,14 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     on_step("tripod")
     warnings = []
     solving = known.of_tracks(thin(known, 900, 150))
-    centre_px = np.array(size_px, float) / 2
     for names in (free, tuple(name for name in free if name != "k2")):
-        start = parallax.turning.lens * [1, 1 if "k1" in names else 0, 1 if "k2" in names else 0]
+        start = parallax.turning.lens.copy()
+        start[2] *= "k2" in names
         try:
-            bundle, posed, used = nodal.solve_turning(solving, start, centre_px, names, settings.clean.max_error_px)
+            bundle, posed, used = nodal.solve_turning(solving, start, names, settings.clean.max_error_px)
         except nodal.TooLittle as little:
             raise Refused(f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px") from None
-        lens = Lens(bundle.focal_px, bundle.focal_px, size_px[0] / 2, size_px[1] / 2, *map(float, bundle.lens[1:]))
+        lens = lens_from_vector(bundle.lens)
         if not folds(lens, size_px):
             break
         warnings.append("k2 was dropped: with it the lens folded over inside the picture")
