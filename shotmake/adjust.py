@@ -173,6 +173,23 @@ def adjust(
     return bundle
 
 
+def lens_covariance(
+    bundle: Bundle, markers: Observations, free: tuple[str, ...], loss_px: float, weights: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The free places (n,) of the lens vector and their covariance (n, n), cameras and points left open: what white
+    noise of the size of the residuals makes of them."""
+    lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
+    system = _reduced_system(bundle, markers, 0.0, loss_px, weights, lens_free, "zoom" in free)
+    matrix, lens_at = system["matrix"], len(system["matrix"]) - int(lens_free.sum())
+    cameras, mixed = matrix[:lens_at, :lens_at], matrix[:lens_at, lens_at:]
+    open_gauge = 1e-9 * np.diag(np.diag(cameras)) + 1e-12 * np.eye(lens_at)  # scale, origin and axes are free
+    information = matrix[lens_at:, lens_at:] - mixed.T @ np.linalg.solve(cameras + open_gauge, mixed)
+    residuals = residuals_px(bundle, markers)
+    robust = weights / (1 + weights * (residuals**2).sum(1) / loss_px**2)
+    variance = (robust * (residuals**2).sum(1)).sum() / max(2 * len(markers) - len(matrix) - 3 * len(system["root"]), 1)
+    return np.flatnonzero(lens_free), variance * np.linalg.pinv(information, hermitian=True)
+
+
 def _cross_matrix(vectors: np.ndarray) -> np.ndarray:
     out = np.zeros((*vectors.shape[:-1], 3, 3))
     out[..., 0, 1], out[..., 0, 2], out[..., 1, 2] = -vectors[..., 2], vectors[..., 1], -vectors[..., 0]

@@ -139,7 +139,9 @@ class Solve:
     enabled: bool = key(True)
     engine: str = key("colmap", choices=["colmap"])
     kind: str = key("auto", choices=["auto", "general", "tripod", "static"])
-    refine: list[str] = key(["focal", "k1", "k2"], choices=["focal", "k1", "k2"])
+    refine: list[str] = key(  # what the tracks do not determine is left alone, and said
+        ["focal", "k1", "k2"], choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]
+    )
     clean: SolveClean = group(SolveClean)
     orient: Orient = group(Orient)
     pin: str | None = key(None, pattern=r"[0-9a-f]{12}")  # key of an approved solve, kept whatever changes

@@ -11,6 +11,7 @@ from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
+from shotmake.lens_terms import BASE
 from shotmake.nodal import CONTRADICTED, FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
 from shotmake.polish import bundle_of, polished
 from shotmake.resect import complete
@@ -45,7 +46,8 @@ def solve_moving(
             f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod"
         )
     tried: list[tuple[Found, str]] = []
-    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+    first = tuple(name for name in free if name in BASE)  # the rest waits until cameras and points stand
+    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step)
     if best is not None:
         tried.append((best, _fault(best, size_px)))
     if best is None or tried[0][1] or best.certificate.long_bad > 0.12:
@@ -53,7 +55,7 @@ def solve_moving(
         background, second_share = background_tracks(known, size_px)
         if second_share > 0.10:
             markers = known.of_tracks(background)
-            other, more = _try_starts(markers, held_out, None, size_px, focal_px, settings, free, scale, on_step)
+            other, more = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step)
             faults += more
             if other is not None:
                 note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
@@ -74,11 +76,11 @@ def solve_moving(
     on_step("polish")
     found = polished(found, held_out, size_px, free, scale)
     bundle, markers = _sparse_bundle(found)
-    flat = "focal" in free and focal_rise(bundle, markers, free) < FLAT_FOCAL_RISE
+    flat = "focal" in free and focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
     warnings = list(found.warnings)
     if flat:
         warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
-    fitting_px = None if "focal" in free else contradicted_by_px(bundle, markers, free)
+    fitting_px = None if "focal" in free else contradicted_by_px(bundle, markers, first)
     if fitting_px is not None:
         warnings.append(contradiction(found.lens.fx_px, fitting_px))
         found = replace(found, agreement=CONTRADICTED * found.agreement)

@@ -15,11 +15,14 @@ from shotmake.adjust import (
 )
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
+from shotmake.lens_terms import TERMS, with_terms
 from shotmake.triangulate import track_medians
 
 VERDICT_TRACKS = 350
 VERDICT_KEYFRAMES = 30
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
+LENS_MAY, LENS_MAY_WITHIN, LENS_RATIO = 8.0, 0.85, 1.06
+CENTRE_MAX = 0.04  # of the width: a lens is not farther off its sensor's middle
 FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
 CONTRADICTED = 0.5  # of the confidence is left then
 
@@ -37,7 +40,8 @@ class Parallax:
     ratio: residual of turning / moving, corrected for degrees of freedom. sign: share of points whose
     inverse depths agree in sign (0.5 = depths are noise). explained: share of tracks whose median residual
     under `moving` is below 2 px (of a 1280 wide plate). within_2px: share of those tracks' turning residuals
-    below 2 px; within_1px likewise.
+    below 2 px; within_1px likewise. turning_lens: the same with k3, p1, p2 and the centre free in both, where a
+    turning camera with such a lens might pass for one that moves; None elsewhere.
     """
 
     turning: Bundle
@@ -49,12 +53,22 @@ class Parallax:
     explained: float
     within_2px: float
     within_1px: float
+    turning_lens: "Parallax | None" = None
 
     @property
     def is_tripod(self) -> bool:
         """Measured on 13 plates and 150 simulated sets: pans 1.06-1.36 / 0.51-0.68, moves >= 1.9 / 0.98."""
         fits = self.explained > 0.6 and self.within_2px > 0.95
-        return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75))
+        return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75)) or self.is_lens
+
+    @property
+    def is_lens(self) -> bool:
+        """A turning camera whose lens is off centre or bent sideways: with such a lens pans come to 1.00-1.04, paths
+        of 1 % of the depth to 1.07-1.4, with a centre far off."""
+        if self.turning_lens is None:
+            return False
+        whole = self.turning_lens
+        return whole.explained > 0.6 and whole.within_2px > 0.95 and whole.ratio < LENS_RATIO
 
 
 def rays(xy_px: np.ndarray, lens: np.ndarray) -> np.ndarray:
@@ -137,6 +151,17 @@ def measure_parallax(
     centre_px = np.array(size_px, float) / 2
     turning = fit_turning(markers, centre_px, focal_starts_px, free)
     moving = _move(turning, markers, free)
+    found = _compared(turning, moving, keyframes, markers, scale)
+    if found.is_tripod or found.ratio > LENS_MAY or found.within_2px < LENS_MAY_WITHIN:
+        return found
+    whole = (*free, *TERMS)
+    turning = adjust(turning, markers, whole, 25)
+    if np.abs(turning.lens[6:] - centre_px).max() > CENTRE_MAX * size_px[0]:
+        return found
+    return replace(found, turning_lens=_compared(turning, _move(turning, markers, whole), keyframes, markers, scale))
+
+
+def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: Observations, scale: float) -> Parallax:
     errors, errors_moving = errors_px(turning, markers), errors_px(moving, markers)
     numbers, frames, tracks = 2 * len(markers), len(keyframes), len(markers.track_ids)
     left, left_moving = numbers - 2 * tracks - 3 * frames, numbers - 3 * tracks - 6 * frames
@@ -225,16 +250,18 @@ def _degrees_of_freedom(bundle: Bundle, markers: Observations) -> int:
 
 
 def solve_turning(
-    observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float
-) -> tuple[Bundle, np.ndarray, np.ndarray]:
-    """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,).
+    observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float, width_px: int
+) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,), and a
+    warning for each lens value of `free` that the tracks do not determine.
 
     Markers worse than 3x, 1.5x, 1x `max_error_px`, and tracks whose median is, are dropped between
     adjustments. Frames with fewer than 6 used markers have no pose. TooLittle if none are left.
     """
+    base = tuple(name for name in free if name not in TERMS)
     used = np.ones(len(observations), bool)
     rows, markers, frames = _kept(observations, used)
-    bundle = adjust(turning_bundle(markers, lens), markers, free, 20)
+    bundle = adjust(turning_bundle(markers, lens), markers, base, 20)
     for gate in (3.0, 1.5, 1.0):
         errors = errors_px(bundle, markers)
         medians = track_medians(errors, markers.track, len(markers.track_ids))
@@ -242,10 +269,11 @@ def solve_turning(
         used = np.zeros(len(observations), bool)
         used[rows[good]] = True
         rows, markers, frames = _kept(observations, used)
-        bundle = adjust(turning_bundle(markers, bundle.lens), markers, free, 20)
+        bundle = adjust(turning_bundle(markers, bundle.lens), markers, base, 20)
     used = np.zeros(len(observations), bool)
     used[rows] = True
-    return bundle, frames, used
+    bundle, vague = with_terms(bundle, markers, free, width_px, 20) if base != free else (bundle, ())
+    return bundle, frames, used, vague
 
 
 def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Observations, np.ndarray]:

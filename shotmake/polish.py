@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
+from shotmake.adjust import Bundle, lens_from_vector, lens_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
+from shotmake.lens_terms import TERMS, with_terms
 from shotmake.solution import Found, folds, has_plausible_focal
 from shotmake.triangulate import triangulate
 
@@ -26,27 +27,40 @@ WORSE_HOLDOUTS = 1.02  # a polish after which the hold-outs fit so many times wo
 def polished(
     found: Found, held_out: Observations, size_px: tuple[int, int], free: tuple[str, ...], scale: float
 ) -> Found:
-    """The solve adjusted once more, or as it was where that is not possible or the hold-outs do not bear it out."""
+    """The solve adjusted once more, with all lens values of `free` that the tracks determine; or as it was where that
+    is not possible or the hold-outs do not bear it out."""
+    better = _adjusted(found, held_out, size_px, free, scale)
+    if better is not None:
+        return better
+    terms = ", ".join(name for name in TERMS if name in free)
+    note = (f"{terms} left alone: the held-back tracks do not bear out the refined lens",) if terms else ()
+    return replace(found, warnings=(*found.warnings, *note))
+
+
+def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
     if len(posed) > MOST_FRAMES or not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
-        return found
+        return None
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens)
     if not np.isfinite(bundle.directions).all():
-        return found
-    bundle = adjust(bundle, markers, free, rounds=12, loss_px=LOSS_PX, weights=weights(markers.expected_px))
+        return None
+    by_error = weights(markers.expected_px)
+    bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
     cameras = found.cam_from_world.copy()
     cameras[posed] = cameras_of(bundle, middle, size)
     lens = lens_from_vector(bundle.lens)
     if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
-        return found
+        return None
     certificate = certify(held_out, found.markers, cameras, lens, scale)
-    before = found.certificate
-    if certificate.fault() or certificate.holdout_rms_px > WORSE_HOLDOUTS * before.holdout_rms_px:
-        return found
-    if certificate.agreement < before.agreement - 0.02:
-        return found
-    return replace(found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=certificate.agreement)
+    before, agreement = found.certificate, certificate.agreement
+    worse = certificate.holdout_rms_px > WORSE_HOLDOUTS * before.holdout_rms_px or agreement < before.agreement - 0.02
+    if certificate.fault() or worse:
+        return None
+    warnings = (*found.warnings, *vague)
+    return replace(
+        found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=agreement, warnings=warnings
+    )
 
 
 def weights(expected_px: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
+from shotmake.lens_terms import BASE, TERMS
 from shotmake.moving import solve_moving
 from shotmake.session import Tracks
 from shotmake.solution import (
@@ -73,12 +74,15 @@ def solve(
 
 
 def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
-    """The lens values to refine, in the order focal, k1, k2."""
+    """The lens values to refine, in the order of the lens's terms."""
     if camera.lock_focal and camera.focal_mm is None:
         raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
-    if "k2" in settings.refine and "k1" not in settings.refine:
-        raise ShotError("tracking.solve.refine: found k2 without k1; needed k1 first: [focal, k1, k2] or [focal, k1]")
-    wanted = [name for name in ("focal", "k1", "k2") if name in settings.refine]
+    for lower, higher in (("k1", "k2"), ("k2", "k3")):
+        if higher in settings.refine and lower not in settings.refine:
+            raise ShotError(
+                f"tracking.solve.refine: found {higher} without {lower}; needed {lower} too, as in [focal, k1, k2]"
+            )
+    wanted = [name for name in (*BASE, *TERMS) if name in settings.refine]
     return tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
 
 
@@ -117,6 +121,7 @@ def _verdict(
     on_step: Callable[[str], None],
 ) -> Found:
     scale = pixel_scale(size_px)
+    first = tuple(name for name in free if name in BASE)  # the rest waits until cameras and points stand
     held = hold_out(len(everything.track_ids))
     held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
     on_step("verdict")
@@ -126,7 +131,7 @@ def _verdict(
     if "focal" in free and camera.focal_mm is None:
         starts = [0.8 * size_px[0], 1.6 * size_px[0]]
     try:
-        parallax = nodal.measure_parallax(known, size_px, starts, free, scale)
+        parallax = nodal.measure_parallax(known, size_px, starts, first, scale)
     except nodal.TooLittle as little:
         raise Refused(
             f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
@@ -179,11 +184,14 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
         start = parallax.turning.lens.copy()
         start[2] *= "k2" in names
         try:
-            bundle, posed, used = nodal.solve_turning(solving, start, names, settings.clean.max_error_px)
+            bundle, posed, used, vague = nodal.solve_turning(
+                solving, start, names, settings.clean.max_error_px, size_px[0]
+            )
         except nodal.TooLittle as little:
             raise Refused(f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px") from None
         lens = lens_from_vector(bundle.lens)
         if not folds(lens, size_px):
+            warnings += vague
             break
         warnings.append("k2 was dropped: with it the lens folded over inside the picture")
     else:
@@ -198,6 +206,12 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
         raise Refused(
             f"a turning camera does not explain the tracks: {fault}; "
             + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general")
+        )
+    if parallax.is_lens and not {"principal_point", "p1", "p2"} & set(free):
+        x_px, y_px = parallax.turning_lens.turning.lens[6:]
+        warnings.append(
+            f"the lens is off centre or bent (centre near {x_px:.0f}, {y_px:.0f} px): add principal_point, p1, p2 to "
+            "tracking.solve.refine"
         )
     if forced and not parallax.is_tripod:
         warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")

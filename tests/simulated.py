@@ -113,11 +113,13 @@ def simulate(
     drift_px: float = 0.02,
     first_frame: int = 1,
     life_frames: float = 50.0,
+    more_lens: dict[str, float] | None = None,
 ) -> Simulated:
-    """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2."""
+    """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2; more_lens: other
+    values of Lens."""
     random = np.random.default_rng(seed)
     focal_px, k1, k2 = lens
-    true_lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2)
+    true_lens = replace(Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2), **(more_lens or {}))
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)
