@@ -1,4 +1,4 @@
-"""Bundle adjustment of cameras X_cam = R_i d_j + rho_j t_i with one shared lens.
+"""Bundle adjustment of cameras X_cam = R_i d_j + rho_j t_i with one shared lens, and a zoom each.
 
 Directions d_j and inverse depths rho_j stand for the points, so that a camera that only turns
 (t = 0, rho unused) and one that hardly moves are the same smooth problem: a point may lie at infinity.
@@ -23,8 +23,8 @@ LENS_DAMPING = 1 / np.array([1.0, 0.5, 1.0, 2.0, 0.02, 0.02, 100.0, 100.0]) ** 2
 @dataclass(frozen=True)
 class Bundle:
     """rotations (F, 3, 3), translations (F, 3), directions (P, 3) unit, inverse_depths (P,), lens (8,) by
-    LENS_NAMES; log_zooms (F,) what each frame's focal length is times the lens's, as a logarithm; general: whether
-    cameras move (else only turn)."""
+    LENS_NAMES; log_zooms (F,) what each frame's focal length is times the lens's, as a logarithm (camera.zoomed);
+    general: whether cameras move (else only turn)."""
 
     rotations: np.ndarray
     translations: np.ndarray
@@ -66,11 +66,12 @@ def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray
 
 def _project(bundle: Bundle, markers: Observations):
     """residuals_px; X_cam without its translation (M, 3); the undistorted plane (M, 2); depth, radius squared and
-    radial factor (M,); the distorted plane (M, 2); focal lengths px (M,); which points are behind (M,)."""
+    radial factor (M,); the distorted plane (M, 2); zooms (M,); which points are behind (M,)."""
     turned = np.einsum("nij,nj->ni", bundle.rotations[markers.frame], bundle.directions[markers.track])
     points = turned + bundle.inverse_depths[markers.track, None] * bundle.translations[markers.frame]
     depth = np.where(np.abs(points[:, 2]) < 1e-6, 1e-6, points[:, 2])
-    plane = points[:, :2] / depth[:, None]
+    zoom = np.exp(bundle.log_zooms)[markers.frame]
+    plane = points[:, :2] * (zoom / depth)[:, None]
     _, k1, k2, k3, p1, p2, _, _ = bundle.lens
     radius2 = (plane**2).sum(1)
     radial = 1 + radius2 * (k1 + radius2 * (k2 + radius2 * k3))
@@ -79,17 +80,16 @@ def _project(bundle: Bundle, markers: Observations):
         x, y = plane.T
         sideways = [2 * p1 * x * y + p2 * (radius2 + 2 * x * x), p1 * (radius2 + 2 * y * y) + 2 * p2 * x * y]
         distorted = distorted + np.stack(sideways, 1)
-    focal_px = bundle.focal_px * np.exp(bundle.log_zooms)[markers.frame]
-    residuals = focal_px[:, None] * distorted + bundle.lens[6:] - markers.xy_px
+    residuals = bundle.focal_px * distorted + bundle.lens[6:] - markers.xy_px
     behind = depth <= 0
     residuals = np.where(behind[:, None], BEHIND_PX, residuals)
-    return residuals, turned, plane, depth, radius2, radial, distorted, focal_px, behind
+    return residuals, turned, plane, depth, radius2, radial, distorted, zoom, behind
 
 
 def point_jacobian(bundle: Bundle, markers: Observations):
     """Residuals (M, 2), their derivative by X_cam (M, 2, 3), by a left turn of the camera (M, 2, 3), by the lens
-    (M, 2, 8)."""
-    residuals, turned, plane, depth, radius2, radial, distorted, focal_px, behind = _project(bundle, markers)
+    (M, 2, 8), by the logarithm of the frame's zoom (M, 2, 1)."""
+    residuals, turned, plane, depth, radius2, radial, distorted, zoom, behind = _project(bundle, markers)
     _, k1, k2, k3, p1, p2, _, _ = bundle.lens
     slope = k1 + radius2 * (2 * k2 + 3 * k3 * radius2)
     by_plane = radial[:, None, None] * np.eye(2) + 2 * slope[:, None, None] * plane[:, :, None] * plane[:, None, :]
@@ -98,9 +98,9 @@ def point_jacobian(bundle: Bundle, markers: Observations):
         across = 2 * p1 * x + 2 * p2 * y
         rows = [np.stack([2 * p1 * y + 6 * p2 * x, across], 1), np.stack([across, 6 * p1 * y + 2 * p2 * x], 1)]
         by_plane = by_plane + np.stack(rows, 1)
-    by_plane *= focal_px[:, None, None]
+    by_plane *= bundle.focal_px
     plane_by_point = np.zeros((len(markers), 2, 3))
-    plane_by_point[:, 0, 0] = plane_by_point[:, 1, 1] = 1 / depth
+    plane_by_point[:, 0, 0] = plane_by_point[:, 1, 1] = zoom / depth
     plane_by_point[:, :, 2] = -plane / depth[:, None]
     by_point = np.where(behind[:, None, None], 0.0, by_plane @ plane_by_point)
     by_turn = -by_point @ _cross_matrix(turned)
@@ -110,10 +110,11 @@ def point_jacobian(bundle: Bundle, markers: Observations):
         by_lens[:, :, power] = (radius2**power)[:, None] * plane
     by_lens[:, :, 4] = np.stack([2 * x * y, radius2 + 2 * y * y], 1)
     by_lens[:, :, 5] = np.stack([radius2 + 2 * x * x, 2 * x * y], 1)
-    by_lens[:, :, :6] *= focal_px[:, None, None]
+    by_lens[:, :, :6] *= bundle.focal_px
     by_lens[:, :, 6:] = np.eye(2)
     by_lens[behind] = 0.0
-    return residuals, by_point, by_turn, by_lens
+    by_zoom = np.where(behind[:, None, None], 0.0, by_plane @ plane[:, :, None])
+    return residuals, by_point, by_turn, by_lens, by_zoom
 
 
 def adjust(
@@ -223,7 +224,7 @@ def _reduced_system(
     lens_free: np.ndarray,
     zooms: bool,
 ) -> dict:
-    residuals, by_point, by_turn, by_lens = point_jacobian(bundle, markers)
+    residuals, by_point, by_turn, by_lens, by_zoom = point_jacobian(bundle, markers)
     root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
     tangents = _tangents(bundle.directions)
     in_world = by_point @ bundle.rotations[markers.frame]
@@ -234,7 +235,7 @@ def _reduced_system(
         by_depth = np.einsum("nij,nj->ni", by_point, bundle.translations[markers.frame])
         by_track = np.concatenate([by_track, by_depth[:, :, None]], 2)
     if zooms:
-        by_camera.append(by_lens[:, :, :1])
+        by_camera.append(by_zoom)
     by_camera = np.concatenate(by_camera, 2)
     weight = root_weight[:, None, None]
     camera_size, track_size, lens_size = by_camera.shape[2], by_track.shape[2], int(lens_free.sum())

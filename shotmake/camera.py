@@ -15,8 +15,19 @@ from shotmake.lens import Lens, distort
 
 
 def camera_centres(cam_from_world: np.ndarray) -> np.ndarray:
-    """(N, 3, 4) cam_from_world -> (N, 3) camera centres in world units."""
-    return -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
+    """(N, 3, 4) cam_from_world, zoomed or not -> (N, 3) camera centres in world units."""
+    rows = cam_from_world[:, :, :3]
+    squares = np.maximum((rows**2).sum(2), 1e-12)  # 1 but for zooms
+    return -np.einsum("nji,nj->ni", rows, cam_from_world[:, :, 3] / squares)
+
+
+def zoomed(cam_from_world: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
+    """(N, 3, 4) cameras that project through the lens as if its focal length were exp(log_zooms) (N,) times itself.
+
+    Their first two rows are stretched, so the distortion stays where it is on the sensor while the focal changes.
+    """
+    stretch = np.exp(log_zooms)[:, None, None]
+    return np.concatenate([cam_from_world[:, :2] * stretch, cam_from_world[:, 2:]], 1)
 
 
 def project(points_world: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:

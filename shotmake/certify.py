@@ -64,7 +64,9 @@ def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, le
     plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
     rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    rays = np.einsum("nji,nj->ni", cam_from_world[markers.frame[posed], :, :3], rays)
+    rows = cam_from_world[markers.frame[posed], :, :3]
+    rays = np.einsum("nji,nj->ni", rows, rays / (rows**2).sum(2))  # zoomed rows are longer than 1
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     sums = np.zeros((len(markers.track_ids), 4))
     np.add.at(sums[:, :3], markers.track[posed], rays)
     length = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -95,7 +97,8 @@ def certify(
     turning: bool = False,
     seed: int = 0,
 ) -> Certificate:
-    """cam_from_world (N, 3, 4) by frame index, NaN without pose; scale: keyframes.pixel_scale."""
+    """cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose; scale:
+    keyframes.pixel_scale."""
     good_px, bad_px = GOOD_PX * scale, BAD_PX * scale
     rows, errors = cross_check(held_out, cam_from_world, lens, turning)
     medians = track_medians(errors, held_out.track[rows], len(held_out.track_ids))

@@ -21,9 +21,10 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, _held)
 
+from shotmake.camera import zoomed  # noqa: E402
 from shotmake.errors import ShotError  # noqa: E402
 from shotmake.keyframes import Observations  # noqa: E402
-from shotmake.lens import Lens  # noqa: E402
+from shotmake.lens import Lens, undistort  # noqa: E402
 
 SEED = 7
 MIN_PAIR_TRACKS = 20
@@ -38,12 +39,17 @@ pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.
 @dataclass(frozen=True)
 class Model:
     """cam_from_world (N, 3, 4), NaN for frames without pose; points (T, 4) homogeneous, NaN for unused
-    tracks; used (M,) markers that the adjustment kept."""
+    tracks; used (M,) markers that the adjustment kept; log_zooms (N,) as in adjust.Bundle."""
 
     lens: Lens
     cam_from_world: np.ndarray
     points: np.ndarray
     used: np.ndarray
+    log_zooms: np.ndarray
+
+    @property
+    def projecting(self) -> np.ndarray:
+        return zoomed(self.cam_from_world, self.log_zooms)
 
     @property
     def posed(self) -> np.ndarray:
@@ -84,6 +90,16 @@ def _quiet():
         os.close(sink)
 
 
+def _shared_lens(cameras: list) -> tuple[Lens, np.ndarray]:
+    """One lens for all keyframes' cameras, the middle of theirs, and their log zooms (K,)."""
+    lenses = [_lens(camera) for camera in cameras]
+    focal_px = float(np.median([lens.fx_px for lens in lenses]))
+    alike = [lens.written_for(focal_px) for lens in lenses]
+    k1, k2 = (float(np.median([getattr(one, name) for one in alike])) for name in ("k1", "k2"))
+    middle = Lens(focal_px, focal_px, alike[0].cx_px, alike[0].cy_px, k1, k2)
+    return middle, np.log([lens.fx_px / focal_px for lens in lenses])
+
+
 def map_keyframes(
     observations: Observations,
     keyframes: np.ndarray,
@@ -102,20 +118,24 @@ def map_keyframes(
     lens = Lens(focal_px, focal_px, width / 2, height / 2)
     camera = _camera(lens, model, size_px)
     camera.has_prior_focal_length = "focal" not in refine
+    own = "zoom" in refine  # every keyframe a camera of its own
     pycolmap.set_random_seed(SEED)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
     rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
     database = pycolmap.Database.open(":memory:")
-    database.write_camera(camera, use_camera_id=True)
-    rig = pycolmap.Rig(rig_id=1)
-    rig.add_ref_sensor(camera.sensor_id)
-    database.write_rig(rig, use_rig_id=True)
+    for number in range(1, len(keyframes) + 1 if own else 2):
+        camera.camera_id = number
+        database.write_camera(camera, use_camera_id=True)
+        rig = pycolmap.Rig(rig_id=number)
+        rig.add_ref_sensor(camera.sensor_id)
+        database.write_rig(rig, use_rig_id=True)
     for index in range(len(keyframes)):
-        image = pycolmap.Image(name=f"{index:06d}", camera_id=1, image_id=index + 1)
+        number = index + 1 if own else 1
+        image = pycolmap.Image(name=f"{index:06d}", camera_id=number, image_id=index + 1)
         database.write_image(image, use_image_id=True)
-        frame = pycolmap.Frame(frame_id=index + 1, rig_id=1)
+        frame = pycolmap.Frame(frame_id=index + 1, rig_id=number)
         frame.add_data_id(database.read_image(index + 1).data_id)
         database.write_frame(frame, use_frame_id=True)
         database.write_keypoints(index + 1, markers.xy_px[rows[index]].astype(np.float32))
@@ -146,7 +166,8 @@ def map_keyframes(
     if largest.num_reg_images() < 3:
         return None
     poses = np.full((observations.frame_count, 3, 4), np.nan)
-    for image_id in sorted(largest.reg_image_ids()):
+    registered = sorted(largest.reg_image_ids())
+    for image_id in registered:
         poses[keyframes[image_id - 1]] = largest.image(image_id).cam_from_world().matrix()
     points = np.full((len(observations.track_ids), 4), np.nan)
     track_of = np.searchsorted(observations.track_ids, markers.track_ids)
@@ -155,7 +176,9 @@ def map_keyframes(
         element = point.track.elements[0]
         index = markers.track[rows[element.image_id - 1][element.point2D_idx]]
         points[track_of[index]] = [*point.xyz, 1.0]
-    return Model(_lens(largest.camera(1)), poses, points, np.zeros(len(observations), bool))
+    lens, log_zooms = _shared_lens([largest.camera(largest.image(one).camera_id) for one in registered])
+    log_zooms = np.interp(np.arange(len(poses)), keyframes[np.array(registered) - 1], log_zooms)
+    return Model(lens, poses, points, np.zeros(len(observations), bool), log_zooms)
 
 
 def _pipeline_options(refine: tuple[str, ...], forward: bool):
@@ -185,12 +208,17 @@ def _pipeline_options(refine: tuple[str, ...], forward: bool):
     return options
 
 
-def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> np.ndarray:
-    """Poses (N, 3, 4) of the `wanted` (N,) frames from the model's points, others kept; NaN where it fails.
+def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> Model:
+    """The model with poses of the `wanted` (N,) frames from its points, where that succeeds. A frame without pose
+    takes its zoom from its neighbours.
 
-    RANSAC PnP and refinement by COLMAP, with the model's lens.
+    RANSAC PnP and refinement by COLMAP, with the model's lens taken out of the markers.
     """
-    camera = _camera(model.lens, "RADIAL", (int(2 * model.lens.cx_px), int(2 * model.lens.cy_px)))
+    lens = model.lens
+    camera = _camera(lens.without_distortion(), "SIMPLE_PINHOLE", (int(2 * lens.cx_px), int(2 * lens.cy_px)))
+    log_zooms = np.interp(np.arange(len(model.posed)), np.flatnonzero(model.posed), model.log_zooms[model.posed])
+    plane = undistort(lens.normalised_from_px(observations.xy_px), lens) / np.exp(log_zooms)[observations.frame, None]
+    xy_px = lens.px_from_normalised(plane)
     options = pycolmap.AbsolutePoseEstimationOptions()
     options.ransac.max_error = max_error_px
     options.ransac.random_seed = SEED
@@ -207,11 +235,11 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
             continue
         points = model.points[observations.track[rows]]
         found = pycolmap.estimate_and_refine_absolute_pose(
-            observations.xy_px[rows], points[:, :3] / points[:, 3:], camera, options, refinement
+            xy_px[rows], points[:, :3] / points[:, 3:], camera, options, refinement
         )
         if found is not None and found["num_inliers"] >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
             poses[frame] = found["cam_from_world"].matrix()
-    return poses
+    return replace(model, cam_from_world=poses, log_zooms=log_zooms)
 
 
 def adjust_long(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
@@ -255,7 +283,7 @@ def adjust_long(model: Model, observations: Observations, size_px: tuple[int, in
     for track, point_id in point_of.items():
         points[track] = [*reconstruction.point3D(point_id).xyz, 1.0]
     used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
-    return Model(_lens(reconstruction.camera(1)), poses, points, used)
+    return Model(_lens(reconstruction.camera(1)), poses, points, used, model.log_zooms)
 
 
 def _adjustment_options(refine: tuple[str, ...]):

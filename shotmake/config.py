@@ -142,6 +142,7 @@ class Solve:
     refine: list[str] = key(  # what the tracks do not determine is left alone, and said
         ["focal", "k1", "k2"], choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]
     )
+    zoom: bool = key(False)  # a focal length for every frame
     clean: SolveClean = group(SolveClean)
     orient: Orient = group(Orient)
     pin: str | None = key(None, pattern=r"[0-9a-f]{12}")  # key of an approved solve, kept whatever changes

@@ -40,6 +40,12 @@ class Lens:
     def without_distortion(self) -> "Lens":
         return replace(self, k1=0.0, k2=0.0, p1=0.0, p2=0.0, k3=0.0)
 
+    def written_for(self, focal_px: float) -> "Lens":
+        """The same displacements on the sensor in the terms of another focal length."""
+        times = focal_px / self.fx_px
+        k1, k2, k3 = self.k1 * times**2, self.k2 * times**4, self.k3 * times**6
+        return Lens(focal_px, self.fy_px * times, self.cx_px, self.cy_px, k1, k2, self.p1 * times, self.p2 * times, k3)
+
     def to_json(self) -> dict:
         """The `lens` block of a solve JSON."""
         numbers = {field.name: float(getattr(self, field.name)) for field in fields(self)}

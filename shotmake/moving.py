@@ -11,7 +11,7 @@ from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
-from shotmake.lens_terms import BASE
+from shotmake.lens_terms import TERMS
 from shotmake.nodal import CONTRADICTED, FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
 from shotmake.polish import bundle_of, polished
 from shotmake.resect import complete
@@ -46,7 +46,7 @@ def solve_moving(
             f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod"
         )
     tried: list[tuple[Found, str]] = []
-    first = tuple(name for name in free if name in BASE)  # the rest waits until cameras and points stand
+    first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
     best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step)
     if best is not None:
         tried.append((best, _fault(best, size_px)))
@@ -189,7 +189,7 @@ def _renumbered(model: colmap.Model, old: Observations, new: Observations) -> co
     points = np.full((len(new.track_ids), 4), np.nan)
     both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
     points[at_new] = model.points[at_old]
-    return colmap.Model(model.lens, model.cam_from_world, points, np.zeros(len(new), bool))
+    return replace(model, points=points, used=np.zeros(len(new), bool))
 
 
 def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
@@ -205,7 +205,8 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
         parallax.markers.track_ids, markers.track_ids, assume_unique=True, return_indices=True
     )
     points[at_new] = homogeneous[at_old]
-    return colmap.Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool))
+    log_zooms = np.interp(np.arange(markers.frame_count), parallax.keyframes, bundle.log_zooms)
+    return colmap.Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
 
 
 def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | str:
@@ -222,12 +223,13 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
                 return "fewer than 3 frames could be posed"
             if folds(done.lens, size_px):
                 continue
-            certificate = certify(held_out, solving, done.cam_from_world, done.lens, scale)
+            certificate = certify(held_out, solving, done.projecting, done.lens, scale)
         except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
             continue
         ids, poses = held_out.track_ids, done.cam_from_world
         agreement = certificate.agreement
-        return Found("solved", "general", done.lens, poses, solving, done.used, ids, certificate, agreement, warnings)
+        found = Found("solved", "general", done.lens, poses, solving, done.used, ids, certificate, agreement, warnings)
+        return replace(found, log_zooms=done.log_zooms if "zoom" in names else None)
     return "the lens found folds over inside the picture"
 
 
@@ -237,7 +239,8 @@ def _sparse_bundle(found: Found) -> tuple[Bundle, Observations]:
     frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]
     kept = found.markers.only(found.used).of_frames(frames, min_markers=4)
     kept = kept.of_tracks(thin(kept, 250, 30))
-    bundle, _, _ = bundle_of(found.cam_from_world[frames], kept, found.lens)
+    log_zooms = np.zeros(len(frames)) if found.log_zooms is None else found.log_zooms[frames]
+    bundle, _, _ = bundle_of(found.cam_from_world[frames], kept, found.lens, log_zooms)
     return bundle, kept
 
 

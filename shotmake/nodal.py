@@ -21,7 +21,8 @@ from shotmake.triangulate import track_medians
 VERDICT_TRACKS = 350
 VERDICT_KEYFRAMES = 30
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
-LENS_MAY, LENS_MAY_WITHIN, LENS_RATIO = 8.0, 0.85, 1.06
+LENS_MAY, LENS_MAY_WITHIN = 8.0, 0.85  # ratio and within_2px up to which a lens off centre may be the reason
+ZOOM_MIN = 0.02  # log of the focal length's range
 CENTRE_MAX = 0.04  # of the width: a lens is not farther off its sensor's middle
 FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
 CONTRADICTED = 0.5  # of the confidence is left then
@@ -41,7 +42,8 @@ class Parallax:
     inverse depths agree in sign (0.5 = depths are noise). explained: share of tracks whose median residual
     under `moving` is below 2 px (of a 1280 wide plate). within_2px: share of those tracks' turning residuals
     below 2 px; within_1px likewise. turning_lens: the same with k3, p1, p2 and the centre free in both, where a
-    turning camera with such a lens might pass for one that moves; None elsewhere.
+    turning camera with such a lens might pass for one that moves; None elsewhere. turning_zoom: the same with a focal
+    length for every frame.
     """
 
     turning: Bundle
@@ -54,6 +56,7 @@ class Parallax:
     within_2px: float
     within_1px: float
     turning_lens: "Parallax | None" = None
+    turning_zoom: "Parallax | None" = None
 
     @property
     def is_tripod(self) -> bool:
@@ -62,18 +65,29 @@ class Parallax:
         return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75)) or self.is_lens
 
     @property
+    def is_zoom(self) -> bool:
+        """A turning camera whose focal length changes."""
+        zoom = self.turning_zoom
+        return zoom is not None and zoom.is_tripod and np.ptp(zoom.turning.log_zooms) > ZOOM_MIN
+
+    @property
     def is_lens(self) -> bool:
-        """A turning camera whose lens is off centre or bent sideways: with such a lens pans come to 1.00-1.04, paths
-        of 1 % of the depth to 1.07-1.4, with a centre far off."""
+        """A turning camera whose lens is off centre or bent sideways: with such a lens 24 simulated pans came to
+        1.04-1.12 / 0.51-0.65, paths of 1 % of the depth to 1.14-1.45."""
         if self.turning_lens is None:
             return False
         whole = self.turning_lens
-        return whole.explained > 0.6 and whole.within_2px > 0.95 and whole.ratio < LENS_RATIO
+        return (
+            whole.explained > 0.6
+            and whole.within_2px > 0.95
+            and (whole.ratio < 1.06 or (whole.ratio < 1.13 and whole.sign < 0.7))
+        )
 
 
-def rays(xy_px: np.ndarray, lens: np.ndarray) -> np.ndarray:
+def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
     """(M, 3) unit rays of plate pixels by the radial part of `lens` (adjust.LENS_NAMES), by Newton's method on the
-    radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the lens is small."""
+    radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the lens is small.
+    log_zooms (M,) of their frames."""
     plane = (xy_px - lens[6:]) / np.exp(lens[0])
     distorted = np.linalg.norm(plane, axis=1)
     radius = distorted.copy()
@@ -82,7 +96,7 @@ def rays(xy_px: np.ndarray, lens: np.ndarray) -> np.ndarray:
         miss = radius * (1 + square * (lens[1] + square * (lens[2] + square * lens[3]))) - distorted
         slope = 1 + square * (3 * lens[1] + square * (5 * lens[2] + 7 * square * lens[3]))
         radius = np.clip(radius - miss / np.maximum(slope, 0.05), 0, 10)
-    plane = plane * (radius / np.maximum(distorted, 1e-12))[:, None]
+    plane = plane * (radius / np.maximum(distorted, 1e-12) / np.exp(log_zooms))[:, None]
     out = np.concatenate([plane, np.ones((len(plane), 1))], 1)
     return out / np.linalg.norm(out, axis=1, keepdims=True)
 
@@ -99,9 +113,27 @@ def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) ->
     return rotation
 
 
-def turning_bundle(markers: Observations, lens: np.ndarray) -> Bundle:
+def scale_changes(markers: Observations) -> np.ndarray:
+    """(F,) log of how the picture grew since the first frame, chained from neighbour to neighbour: the zoom of a
+    camera that turns little between them."""
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
+    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    grown = np.zeros(markers.frame_count)
+    for frame in range(1, markers.frame_count):
+        old, new = rows[frame - 1], rows[frame]
+        _, at_old, at_new = np.intersect1d(markers.track[old], markers.track[new], True, return_indices=True)
+        if len(at_old) >= 6:
+            spans = [xy - np.median(xy, axis=0) for xy in (markers.xy_px[old[at_old]], markers.xy_px[new[at_new]])]
+            before, after = (np.linalg.norm(span, axis=1) for span in spans)
+            far = before > np.median(before)
+            grown[frame] = np.median(np.log(np.maximum(after[far], 1e-6) / before[far]))
+    return np.cumsum(grown)
+
+
+def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarray) -> Bundle:
     """Rotations chained from frame to frame, directions as the mean of their rays: a start for `adjust`."""
-    seen = rays(markers.xy_px, lens)
+    seen = rays(markers.xy_px, lens, log_zooms[markers.frame])
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     total = np.zeros((len(markers.track_ids), 3))  # sum of world rays so far, by track
@@ -116,8 +148,8 @@ def turning_bundle(markers: Observations, lens: np.ndarray) -> Bundle:
         rotations[frame] = last
         total[markers.track[rows]] += seen[rows] @ last  # R^T ray
     directions = total / np.linalg.norm(total, axis=1, keepdims=True)
-    still, constant = np.zeros((markers.frame_count, 3)), np.zeros(markers.frame_count)
-    return Bundle(rotations, still, directions, np.zeros(len(directions)), np.array(lens, float), constant)
+    still = np.zeros((markers.frame_count, 3))
+    return Bundle(rotations, still, directions, np.zeros(len(directions)), np.array(lens, float), log_zooms)
 
 
 def fit_turning(
@@ -125,8 +157,9 @@ def fit_turning(
 ) -> Bundle:
     """The best rotation-only bundle over several first guesses of the focal length."""
     found = []
+    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(markers.frame_count)
     for focal_px in focal_starts_px:
-        bundle = turning_bundle(markers, lens_vector(Lens(focal_px, focal_px, *centre_px)))
+        bundle = turning_bundle(markers, lens_vector(Lens(focal_px, focal_px, *centre_px)), log_zooms)
         bundle = adjust(adjust(bundle, markers, free, 12, loss_px=3.0), markers, free, 25)
         found.append((cauchy_cost(residuals_px(bundle, markers)), bundle))
     return min(found, key=lambda pair: pair[0])[1]
@@ -152,7 +185,15 @@ def measure_parallax(
     turning = fit_turning(markers, centre_px, focal_starts_px, free)
     moving = _move(turning, markers, free)
     found = _compared(turning, moving, keyframes, markers, scale)
-    if found.is_tripod or found.ratio > LENS_MAY or found.within_2px < LENS_MAY_WITHIN:
+    if found.is_tripod or "focal" not in free:
+        return found
+    if "zoom" not in free:
+        zooming = replace(turning, log_zooms=scale_changes(markers))
+        zooming = adjust(zooming, markers, (*free, "zoom"), 25)
+        if np.mean(errors_px(zooming, markers) < 2.0 * scale) > LENS_MAY_WITHIN:
+            general = _move(zooming, markers, (*free, "zoom"))
+            found = replace(found, turning_zoom=_compared(zooming, general, keyframes, markers, scale))
+    if found.ratio > LENS_MAY or found.within_2px < LENS_MAY_WITHIN:
         return found
     whole = (*free, *TERMS)
     turning = adjust(turning, markers, whole, 25)
@@ -177,7 +218,7 @@ def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: O
 
 def _move(turning: Bundle, markers: Observations, free: tuple[str, ...]) -> Bundle:
     """The general bundle: residuals ~ rho_j J t_i solved in turns for t and rho, from two seeded starts."""
-    residuals, by_point, _, _ = point_jacobian(turning, markers)
+    residuals, by_point, *_ = point_jacobian(turning, markers)
     weights = 1 / (1 + (residuals**2).sum(1))
     frame_count, track_count = len(turning.rotations), len(turning.directions)
     starts = np.searchsorted(markers.track, np.arange(track_count))
@@ -214,7 +255,7 @@ def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     The smaller of both sides, everything else readjusted. Moving cameras: good shots >= 0.0066, straight
     drives <= 0.0001 (the focal length is then not determined by the tracks).
     """
-    others = tuple(name for name in free if name != "focal")
+    others = tuple(name for name in free if name not in ("focal", "zoom"))
     base = adjust(bundle, markers, free, 15)
     cost = cauchy_cost(residuals_px(base, markers))
     left = _degrees_of_freedom(base, markers)
@@ -261,15 +302,18 @@ def solve_turning(
     base = tuple(name for name in free if name not in TERMS)
     used = np.ones(len(observations), bool)
     rows, markers, frames = _kept(observations, used)
-    bundle = adjust(turning_bundle(markers, lens), markers, base, 20)
+    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(len(frames))
+    bundle = adjust(turning_bundle(markers, lens, log_zooms), markers, base, 20)
     for gate in (3.0, 1.5, 1.0):
         errors = errors_px(bundle, markers)
         medians = track_medians(errors, markers.track, len(markers.track_ids))
         good = (errors < gate * max_error_px) & (medians[markers.track] < gate * max_error_px)
         used = np.zeros(len(observations), bool)
         used[rows[good]] = True
+        before = frames
         rows, markers, frames = _kept(observations, used)
-        bundle = adjust(turning_bundle(markers, bundle.lens), markers, base, 20)
+        log_zooms = np.interp(frames, before, bundle.log_zooms)
+        bundle = adjust(turning_bundle(markers, bundle.lens, log_zooms), markers, base, 20)
     used = np.zeros(len(observations), bool)
     used[rows] = True
     bundle, vague = with_terms(bundle, markers, free, width_px, 20) if base != free else (bundle, ())

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.adjust import Bundle, lens_from_vector, lens_vector
-from shotmake.camera import camera_centres
+from shotmake.camera import camera_centres, zoomed
 from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
@@ -42,25 +42,26 @@ def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
     if len(posed) > MOST_FRAMES or not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
         return None
-    bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens)
+    log_zooms = np.zeros(len(found.cam_from_world)) if found.log_zooms is None else found.log_zooms.copy()
+    bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
     if not np.isfinite(bundle.directions).all():
         return None
     by_error = weights(markers.expected_px)
     bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
     cameras = found.cam_from_world.copy()
     cameras[posed] = cameras_of(bundle, middle, size)
+    log_zooms[posed] = bundle.log_zooms
     lens = lens_from_vector(bundle.lens)
     if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
         return None
-    certificate = certify(held_out, found.markers, cameras, lens, scale)
+    certificate = certify(held_out, found.markers, zoomed(cameras, log_zooms), lens, scale)
     before, agreement = found.certificate, certificate.agreement
     worse = certificate.holdout_rms_px > WORSE_HOLDOUTS * before.holdout_rms_px or agreement < before.agreement - 0.02
     if certificate.fault() or worse:
         return None
     warnings = (*found.warnings, *vague)
-    return replace(
-        found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=agreement, warnings=warnings
-    )
+    better = replace(found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=agreement)
+    return replace(better, warnings=warnings, log_zooms=None if found.log_zooms is None else log_zooms)
 
 
 def weights(expected_px: np.ndarray) -> np.ndarray:
@@ -73,12 +74,16 @@ def weights(expected_px: np.ndarray) -> np.ndarray:
 
 
 def bundle_of(
-    cameras: np.ndarray, markers: Observations, lens: Lens, points: np.ndarray | None = None
+    cameras: np.ndarray,
+    markers: Observations,
+    lens: Lens,
+    log_zooms: np.ndarray,
+    points: np.ndarray | None = None,
 ) -> tuple[Bundle, np.ndarray, float]:
     """Cameras (F, 3, 4) cam_from_world and their tracks as a bundle, in a world whose origin (3,) is the middle of
     the path and whose unit is the path's size: both are returned too. points (T, 4): triangulated if not given."""
     if points is None:
-        points = triangulate(markers, cameras, lens)
+        points = triangulate(markers, zoomed(cameras, log_zooms), lens)
     centres = camera_centres(cameras)
     middle = centres.mean(0)
     size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
@@ -90,7 +95,7 @@ def bundle_of(
         directions / length,
         (points[:, 3:] / length)[:, 0] * size,
         lens_vector(lens),
-        np.zeros(len(cameras)),
+        log_zooms,
         general=True,
     )
     return bundle, middle, size

@@ -21,8 +21,7 @@ def complete(
     """The model with a pose for every frame that has one; `used` are the markers within `max_error_px`."""
     for gate in GATES:
         if not model.posed.all():
-            poses = colmap.pose_frames(model, observations, ~model.posed, 3 * max_error_px)
-            model = replace(model, cam_from_world=poses)
+            model = colmap.pose_frames(model, observations, ~model.posed, 3 * max_error_px)
         if model.posed.sum() < 3:
             break
         model = _points(model, observations, gate * max_error_px)
@@ -35,8 +34,8 @@ def complete(
 
 def _points(model: Model, observations: Observations, gate_px: float) -> Model:
     """Triangulate every track again and keep the markers within `gate_px` of tracks that mostly agree."""
-    points = triangulate(observations, model.cam_from_world, model.lens, loss_px=max(1.0, gate_px / 4))
-    errors = marker_errors_px(points, observations, model.cam_from_world, model.lens)
+    points = triangulate(observations, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
+    errors = marker_errors_px(points, observations, model.projecting, model.lens)
     count = len(observations.track_ids)
     posed = model.posed[observations.frame]
     medians = track_medians(errors[posed], observations.track[posed], count)
@@ -57,11 +56,13 @@ def _adjusted(model: Model, observations: Observations, refine: tuple[str, ...],
         return replace(model, cam_from_world=poses)
     markers = observations.only(model.used).of_frames(frames)
     at = np.searchsorted(observations.track_ids, markers.track_ids)
-    bundle, middle, size = bundle_of(model.cam_from_world[frames], markers, model.lens, model.points[at])
+    cameras, log_zooms = model.cam_from_world[frames], model.log_zooms.copy()
+    bundle, middle, size = bundle_of(cameras, markers, model.lens, log_zooms[frames], model.points[at])
     bundle = adjust(bundle, markers, refine, 25, LOSS_PX, tolerance)
     poses[frames] = cameras_of(bundle, middle, size)
     points = np.full_like(model.points, np.nan)
     points[at] = np.concatenate([bundle.directions * size, bundle.inverse_depths[:, None]], 1)
     points[at, :3] += points[at, 3:] * middle
     used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
-    return Model(lens_from_vector(bundle.lens), poses, points, used)
+    log_zooms[frames] = bundle.log_zooms
+    return Model(lens_from_vector(bundle.lens), poses, points, used, log_zooms)

@@ -35,8 +35,8 @@ def read_out_share(found: Found, height_px: int) -> float:
     """The part of the frame's time between the top and the bottom row that the solve has not hidden; 0 if unknown."""
     markers = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity
-    points = locate(markers, found.cam_from_world, found.lens)
-    miss_px = -misses_px(points, markers, found.cam_from_world, found.lens)
+    points = locate(markers, found.projecting, found.lens)
+    miss_px = -misses_px(points, markers, found.projecting, found.lens)
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
     pace_px = (markers.xy_px[at + 1] - markers.xy_px[at - 1]) / 2

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from shotmake import config
+from shotmake.camera import zoomed
 from shotmake.certify import Certificate, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
@@ -26,7 +27,8 @@ class Refused(Exception):
 class Found:
     """A camera before it is oriented. status, kind: as in the record. cam_from_world (N, 3, 4) by frame
     index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
-    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera."""
+    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera;
+    log_zooms (N,) as in adjust.Bundle, None if the focal length is one for all."""
 
     status: str
     kind: str
@@ -39,6 +41,12 @@ class Found:
     agreement: float
     warnings: tuple[str, ...] = ()
     flat_focal: bool = False
+    log_zooms: np.ndarray | None = None
+
+    @property
+    def projecting(self) -> np.ndarray:
+        """(N, 3, 4) the cameras to project with: zoomed where the shot zooms."""
+        return self.cam_from_world if self.log_zooms is None else zoomed(self.cam_from_world, self.log_zooms)
 
     @property
     def posed_share(self) -> float:
@@ -115,8 +123,8 @@ def make_solution(
     lens = found.lens
 
     locate = directions_at_infinity if turning else triangulate
-    points = locate(everything, found.cam_from_world, lens)
-    errors = marker_errors_px(points, everything, found.cam_from_world, lens)
+    points = locate(everything, found.projecting, lens)
+    errors = marker_errors_px(points, everything, found.projecting, lens)
     finite = np.isfinite(errors)
     count = len(everything.track_ids)
     number = np.bincount(everything.track[finite], minlength=count)
@@ -126,7 +134,7 @@ def make_solution(
         world = orient_turning(cameras, plate_frames, lens, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS
     else:
-        angles = angles_deg(points, everything, found.cam_from_world)
+        angles = angles_deg(points, everything, found.projecting)
         shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
         xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
         rows = finite & shown[everything.track]
@@ -142,11 +150,16 @@ def make_solution(
     if missing:
         warnings.append(f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there")
     confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
+    focals_px = None
+    if found.log_zooms is not None:
+        focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()
+        lens = lens.written_for(float(np.median(focals_px)))
     record = _record(
         found.status,
         found.kind,
         size_px,
         lens=lens.to_json(),
+        focal_px_per_frame=focals_px,
         frames=[int(frame) for frame in plate_frames],
         cam_from_world=world.cameras(cameras).reshape(-1, 12).tolist(),
         rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else 0.0,
@@ -169,8 +182,8 @@ def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
     """Errors (K,) of the used markers against points triangulated from them alone; their RMS by frame (N,)."""
     kept = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity
-    points = locate(kept, found.cam_from_world, found.lens)
-    errors = marker_errors_px(points, kept, found.cam_from_world, found.lens)
+    points = locate(kept, found.projecting, found.lens)
+    errors = marker_errors_px(points, kept, found.projecting, found.lens)
     fine = np.isfinite(errors)
     number = np.bincount(kept.frame[fine], minlength=kept.frame_count)
     squares = np.bincount(kept.frame[fine], errors[fine] ** 2, kept.frame_count)

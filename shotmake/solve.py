@@ -13,6 +13,7 @@ import numpy as np
 
 from shotmake import config, nodal, rolling
 from shotmake.adjust import lens_from_vector
+from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
@@ -83,7 +84,12 @@ def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]
                 f"tracking.solve.refine: found {higher} without {lower}; needed {lower} too, as in [focal, k1, k2]"
             )
     wanted = [name for name in (*BASE, *TERMS) if name in settings.refine]
-    return tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
+    if settings.zoom and "focal" not in settings.refine:
+        raise ShotError("tracking.solve.refine: found no focal, with tracking.solve.zoom: true; needed focal too")
+    if settings.zoom and camera.lock_focal:
+        raise ShotError("shot.camera.lock_focal: found true with tracking.solve.zoom: true; needed only one of them")
+    free = tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
+    return (*free, "zoom") if settings.zoom else free
 
 
 def _enough(everything: Observations) -> None:
@@ -121,7 +127,7 @@ def _verdict(
     on_step: Callable[[str], None],
 ) -> Found:
     scale = pixel_scale(size_px)
-    first = tuple(name for name in free if name in BASE)  # the rest waits until cameras and points stand
+    first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
     held = hold_out(len(everything.track_ids))
     held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
     on_step("verdict")
@@ -180,6 +186,12 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     on_step("tripod")
     warnings = []
     solving = known.of_tracks(thin(known, 900, 150))
+    if parallax.is_lens and "focal" in free and "principal_point" not in free:
+        free = (*free, "principal_point")
+        warnings.append(
+            "only a lens off centre explains the tracks by turning: principal_point was refined too; add it to "
+            "tracking.solve.refine"
+        )
     for names in (free, tuple(name for name in free if name != "k2")):
         start = parallax.turning.lens.copy()
         start[2] *= "k2" in names
@@ -200,18 +212,13 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
         raise Refused(f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it")
     cameras = np.full((known.frame_count, 3, 4), np.nan)
     cameras[posed] = np.concatenate([bundle.rotations, np.zeros((len(posed), 3, 1))], 2)
-    certificate = certify(held_out, known, cameras, lens, scale, turning=True)
+    log_zooms = np.interp(np.arange(known.frame_count), posed, bundle.log_zooms)
+    certificate = certify(held_out, known, zoomed(cameras, log_zooms), lens, scale, turning=True)
     fault = certificate.fault()
     if fault:
         raise Refused(
             f"a turning camera does not explain the tracks: {fault}; "
             + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general")
-        )
-    if parallax.is_lens and not {"principal_point", "p1", "p2"} & set(free):
-        x_px, y_px = parallax.turning_lens.turning.lens[6:]
-        warnings.append(
-            f"the lens is off centre or bent (centre near {x_px:.0f}, {y_px:.0f} px): add principal_point, p1, p2 to "
-            "tracking.solve.refine"
         )
     if forced and not parallax.is_tripod:
         warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")
@@ -223,4 +230,5 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     if fitting_px is not None:
         warnings.append(nodal.contradiction(lens.fx_px, fitting_px))
         agreement *= nodal.CONTRADICTED
-    return Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
+    found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
+    return replace(found, log_zooms=log_zooms if settings.zoom else None)

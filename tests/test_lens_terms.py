@@ -34,8 +34,8 @@ def test_derivatives_by_lens_camera_and_point_are_those_of_the_projection():
     shot = simulate("orbit", seed=2, frame_count=10, visible=40, more_lens=WHOLE)
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
-    bundle, _, _ = bundle_of(cameras, markers, Lens.from_json(shot.truth["lens"]))
-    _, by_point, _, by_lens = point_jacobian(bundle, markers)
+    bundle, _, _ = bundle_of(cameras, markers, Lens.from_json(shot.truth["lens"]), 0.1 * np.arange(10))
+    _, by_point, _, by_lens, by_zoom = point_jacobian(bundle, markers)
     step = 1e-6
     for place in range(8):
         ends = [replace(bundle, lens=bundle.lens + sign * step * np.eye(8)[place]) for sign in (1, -1)]

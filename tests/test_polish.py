@@ -50,7 +50,7 @@ def test_a_bundle_projects_as_its_cameras_do():
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     lens = Lens.from_json(shot.truth["lens"])
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
-    bundle, middle, size = polish.bundle_of(cameras, markers, lens)
+    bundle, middle, size = polish.bundle_of(cameras, markers, lens, np.zeros(len(cameras)))
     assert isinstance(bundle, Bundle) and np.abs(residuals_px(bundle, markers)).max() < 2e-3
     back = bundle.translations * size - bundle.rotations @ middle
     assert np.allclose(back, cameras[:, :, 3], atol=1e-12)
