@@ -12,7 +12,17 @@ from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
-from shotmake.nodal import CONTRADICTED, FLAT_FOCAL_RISE, Parallax, contradicted_by_px, contradiction, focal_rise
+from shotmake.nodal import (
+    CONTRADICTED,
+    FLAT_FOCAL_RISE,
+    ZOOMS,
+    Parallax,
+    contradicted_by_px,
+    contradiction,
+    focal_rise,
+    zoom_share,
+    zoom_warning,
+)
 from shotmake.polish import bundle_of, polished
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
@@ -80,6 +90,10 @@ def solve_moving(
     warnings = list(found.warnings)
     if flat:
         warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
+    zooms = zoom_share(bundle, markers, first)
+    if zooms:
+        warnings.append(zoom_warning(zooms))
+        found = replace(found, agreement=ZOOMS * found.agreement)
     fitting_px = None if "focal" in free else contradicted_by_px(bundle, markers, first)
     if fitting_px is not None:
         warnings.append(contradiction(found.lens.fx_px, fitting_px))

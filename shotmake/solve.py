@@ -143,6 +143,12 @@ def _verdict(
             f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
             "tracking.clean.min_frames"
         ) from None
+    if settings.kind in ("auto", "tripod") and parallax.is_zoom:
+        share = np.expm1(np.ptp(parallax.turning_zoom.turning.log_zooms))
+        note = f"the focal length changes by {share:.1%}: solved as if with tracking.solve.zoom: true; set it"
+        parallax, free = parallax.turning_zoom, (*free, "zoom")
+        found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+        return replace(found, warnings=(note, *found.warnings))
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
@@ -226,9 +232,13 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     if flat:
         warnings.append("the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm")
     ids, agreement = held_out.track_ids, certificate.agreement
+    zooms = nodal.zoom_share(parallax.turning, parallax.markers, free)
+    if zooms:
+        warnings.append(nodal.zoom_warning(zooms))
+        agreement *= nodal.ZOOMS
     fitting_px = None if "focal" in free else nodal.contradicted_by_px(parallax.turning, parallax.markers, free)
     if fitting_px is not None:
         warnings.append(nodal.contradiction(lens.fx_px, fitting_px))
         agreement *= nodal.CONTRADICTED
     found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
-    return replace(found, log_zooms=log_zooms if settings.zoom else None)
+    return replace(found, log_zooms=log_zooms if "zoom" in free else None)

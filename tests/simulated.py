@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project
+from shotmake.camera import project, zoomed
 from shotmake.lens import Lens
 from shotmake.session import Tracks
 
@@ -114,15 +114,18 @@ def simulate(
     first_frame: int = 1,
     life_frames: float = 50.0,
     more_lens: dict[str, float] | None = None,
+    zoom: float = 0.0,
 ) -> Simulated:
     """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2; more_lens: other
-    values of Lens."""
+    values of Lens; zoom: by what logarithm the focal length grows, smoothly, in the middle of the shot."""
     random = np.random.default_rng(seed)
     focal_px, k1, k2 = lens
     true_lens = replace(Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2), **(more_lens or {}))
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)
+    log_zooms = zoom * (0.5 - 0.5 * np.cos(np.pi * np.clip((time - 0.2) / 0.6, 0, 1)))
+    seeing = zoomed(cameras, log_zooms)
     body_turn = Rotation.from_rotvec(np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)).as_matrix()
     body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
     body_centre = np.array([0.05, 0.0, 0.15])
@@ -132,7 +135,7 @@ def simulate(
         out = np.empty((len(points), frame_count, 2))
         for frame in range(frame_count):
             moved = (points - body_centre) @ body_turn[frame].T + body_centre + body_shift[frame] - body_shift[0]
-            xy_px, _ = project(np.where(on_body[:, None], moved, points), cameras[frame], true_lens)
+            xy_px, _ = project(np.where(on_body[:, None], moved, points), seeing[frame], true_lens)
             outside = (xy_px < MARGIN_PX) | (xy_px > np.array(size_px) - MARGIN_PX)
             out[:, frame] = np.where(outside.any(1, keepdims=True) | np.isnan(xy_px), np.nan, xy_px)
         return out
@@ -171,6 +174,7 @@ def simulate(
         "kind": {"pan": "pan", "tiny": "smallpar", "static": "static"}.get(kind, kind),
         "image_size_px": list(size_px),
         "lens": true_lens.to_json(),
+        "focal_px_per_frame": (focal_px * np.exp(log_zooms)).tolist() if zoom else None,
         "frames": list(range(first_frame, first_frame + frame_count)),
         "cam_from_world": cameras.reshape(-1, 12).tolist(),
         "path_length": float(steps.sum()),
