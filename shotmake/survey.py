@@ -10,12 +10,15 @@ import numpy as np
 
 from shotmake.camera import camera_centres, project
 from shotmake.errors import ShotError
+from shotmake.keyframes import pixel_scale
 from shotmake.picks import Solved, label, tracks_at
 from shotmake.world import World
 
 KEY = "tracking.solve.orient.survey"
 TOLERANCE = 0.03  # of a point's distance from the camera: a larger miss is no error of a solve or a tape measure
 THINNEST = 0.05  # points less wide than this share of their length are on a line
+LOOSE_PX = 4.0  # at 1280 wide, from a point to its track: more is worth a word
+FAR_SHARE = 4.0  # of the usual miss: one further off is not right
 MOST_TRIPLES = 2000
 STEEPER_DEG = 6.0  # between two survey points and the ground found
 TIPPED_DEG = 60.0  # between the cameras' own up and the survey's
@@ -38,6 +41,13 @@ class Similarity(NamedTuple):
         ours = (known - self.shift) @ self.rotation / self.scale
         return project(ours, solved.cam_from_world[seen], solved.lens)[0]
 
+    def misses_px(self, solved: Solved, sightings: list, known: np.ndarray) -> np.ndarray:
+        """(S,) median distance on the plate between where known places (S, 3) come to lie and their tracks."""
+        off_px = [self.seen_px(solved, seen, np.tile(place, (len(seen), 1))) - xy_px
+                  for (seen, xy_px), place in zip(sightings, known, strict=True)]  # fmt: skip
+        lengths = [np.linalg.norm(off, axis=1) for off in off_px]
+        return np.array([np.median(np.where(np.isnan(one), np.inf, one)) for one in lengths])  # inf: behind the camera
+
 
 def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     """The world in which the tracks of `survey`, [{a pick's keys, xyz_m}, ...], are where they were measured.
@@ -54,16 +64,16 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     centres = camera_centres(solved.cam_from_world)
     distance = np.array([np.linalg.norm(centres[seen] - place, axis=1).mean()
                          for (seen, _), place in zip(sightings, ours, strict=True)])  # fmt: skip
+    agree, kept = True, np.ones(len(rows), bool)
     if len(survey) == 2:
-        found, kept, agree = from_two(ours, known, up), np.ones(2, bool), True
+        found = from_two(ours, known, up)
     else:
         found, kept = fit(ours, known, distance)
         agree = bool((found.misses(ours, known) <= TOLERANCE * found.scale * distance)[kept].all())
         if agree:
-            found = _refined(found, solved, [sightings[at] for at in np.flatnonzero(kept)], known[kept])
-    miss_m = found.misses(ours, known)
-    miss_px = np.array([_median_px(found.seen_px(solved, seen, np.tile(place, (len(seen), 1))) - xy_px)
-                        for (seen, xy_px), place in zip(sightings, known, strict=True)])  # fmt: skip
+            found, kept = _refined(found, solved, sightings, known, kept)
+    miss_m, miss_px = found.misses(ours, known), found.misses_px(solved, sightings, known)
+    agree = agree and bool(miss_px[kept].max() < LOOSE_PX * pixel_scale(solved.size_px))
 
     def told(chosen: np.ndarray) -> str:
         return ", ".join(
@@ -132,7 +142,7 @@ def fit(ours: np.ndarray, known: np.ndarray, distance: np.ndarray) -> tuple[Simi
     candidates = [umeyama(ours[triple], known[triple], weights[triple]) for triple in wide]
     best = min(candidates, key=lambda one: np.median(shares(one)), default=found)
     kept = shares(best) <= TOLERANCE
-    if kept.sum() < max(3, count // 2 + 1):
+    if kept.sum() < _fewest(count):
         return found, np.ones(count, bool)
     _refuse_line(known[kept])
     return umeyama(ours[kept], known[kept], weights[kept]), kept
@@ -176,16 +186,29 @@ def _sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
     return np.searchsorted(solved.frames, frames[posed]), solved.markers.xy_px[at[posed]]
 
 
-def _refined(found: Similarity, solved: Solved, sightings: list, known: np.ndarray) -> Similarity:
+def _refined(
+    found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray
+) -> tuple[Similarity, np.ndarray]:
     """The measured places (S, 3) brought as near as may be to their tracks on the plate, where a solve is sharp: the
-    depth of its points is not. Halves the errors of the cameras that the points alone would give."""
+    depth of its points is not. What then stays off while most are close is left out of `kept` (S,)."""
+    found = _brought_near(found, solved, sightings, known, kept)
+    miss_px = found.misses_px(solved, sightings, known)
+    close = kept & (miss_px < np.maximum(LOOSE_PX * pixel_scale(solved.size_px), FAR_SHARE * np.median(miss_px)))
+    if close.sum() == kept.sum() or close.sum() < _fewest(len(known)) or _width(known[close]) < THINNEST:
+        return found, kept
+    return _brought_near(found, solved, sightings, known, close), close
+
+
+def _brought_near(
+    found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray
+) -> Similarity:
     from scipy.optimize import least_squares
     from scipy.spatial.transform import Rotation
 
-    seen = np.concatenate([seen for seen, _ in sightings])
-    xy_px = np.concatenate([xy_px for _, xy_px in sightings])
-    places = np.repeat(known, [len(seen) for seen, _ in sightings], axis=0)
-    middle = known.mean(0)
+    rows = np.flatnonzero(kept)
+    seen, xy_px = (np.concatenate([sightings[at][part] for at in rows]) for part in (0, 1))
+    places = np.repeat(known[rows], [len(sightings[at][0]) for at in rows], axis=0)
+    middle = known[rows].mean(0)
 
     def moved(step: np.ndarray) -> Similarity:
         turn, growth = Rotation.from_rotvec(step[:3]).as_matrix(), np.exp(step[3])
@@ -195,14 +218,14 @@ def _refined(found: Similarity, solved: Solved, sightings: list, known: np.ndarr
     def misses_px(step: np.ndarray) -> np.ndarray:
         return (moved(step).seen_px(solved, seen, places) - xy_px).ravel()
 
-    size = float(np.linalg.norm(known - middle, axis=1).mean())
+    size = float(np.linalg.norm(known[rows] - middle, axis=1).mean())
     steps = least_squares(misses_px, np.zeros(7), x_scale=np.array([1, 1, 1, 1, size, size, size]), loss="soft_l1")
     return moved(steps.x)
 
 
-def _median_px(misses_px: np.ndarray) -> float:
-    lengths = np.linalg.norm(misses_px, axis=1)
-    return float(np.median(np.where(np.isnan(lengths), np.inf, lengths)))  # behind the camera
+def _fewest(count: int) -> int:
+    """How many of `count` points must agree before the others are left out."""
+    return max(3, count // 2 + 1)
 
 
 def _angle_deg(a: np.ndarray, b: np.ndarray) -> float:

@@ -194,6 +194,14 @@ def test_a_survey_point_that_cannot_be_right_is_named_and_left_out(shot, solved,
         coincide(cameras, true_cameras(shot))
 
 
+def test_a_survey_point_a_little_off_is_named(shot, solved, survey):
+    entry = {**survey[2], "xyz_m": (np.array(survey[2]["xyz_m"]) + [0.012, 0.01, 0.0]).tolist()}
+    world, cameras = oriented(solved, survey=[*survey[:2], entry, *survey[3:]])
+    (warning,) = world.warnings
+    assert f": {entry['xy_px']} in frame {entry['frame']} by 0.01" in warning and "left out" in warning
+    coincide(cameras, true_cameras(shot))
+
+
 def test_a_survey_that_does_not_hold_together_is_said(shot, solved, survey):
     swapped = [{**survey[0], "xyz_m": survey[1]["xyz_m"]}, {**survey[1], "xyz_m": survey[0]["xyz_m"]}, survey[4]]
     world, _ = oriented(solved, survey=swapped)
