@@ -12,7 +12,7 @@ import numpy as np
 from shotmake import config
 from shotmake.camera import camera_centres
 from shotmake.errors import ShotError
-from shotmake.picks import Solved, checked, is_of_track, label, place, tracks_at
+from shotmake.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
 from shotmake.survey import THINNEST, surveyed
 from shotmake.world import World
 
@@ -107,6 +107,21 @@ def orient_moving(solved: Solved, reliable: np.ndarray, median_depth: float, set
 
     Survey points give all of it; else there is a ground, then a size, an origin and a heading.
     """
+    world = _placed(solved, reliable, median_depth, settings)
+    return replace(world, warnings=(*world.warnings, *sliding(_picks_of_tracks(settings), solved)))
+
+
+def _picks_of_tracks(settings: config.Orient) -> list[tuple[str, dict]]:
+    """Each with its key."""
+    single = {name: getattr(settings, name) for name in ("origin", "x_axis", "y_axis")}
+    anywhere = [(f"{KEY}.{name}", pick) for name, pick in single.items() if pick is not None]
+    if settings.distance is not None:
+        anywhere += [(f"{KEY}.distance", end) for end in _ends(settings.distance)]
+    always = [(f"{KEY}.{name}", pick) for name in ("ground", "survey") for pick in getattr(settings, name)]
+    return always + [(key, pick) for key, pick in anywhere if is_of_track(pick)]
+
+
+def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings: config.Orient) -> World:
     centres = camera_centres(solved.cam_from_world)
     up, information = level_up(solved.cam_from_world)
     if len(settings.survey) > 2:
@@ -200,17 +215,14 @@ def _picked(world: World, solved: Solved, settings: config.Orient) -> World:
     """Apply the artist's word on an upright world: the size, then the origin, then the heading."""
     if settings.distance is not None:
         key = f"{KEY}.distance"
-        pick = checked(settings.distance, key, ("metres",))
-        if "a" not in pick:
-            pick = checked(pick, key, ("frame", "a_px", "b_px"))
-            common = {name: pick[name] for name in ("frame", "snap") if name in pick}
-            pick = {**pick, "a": {**common, "xy_px": pick["a_px"]}, "b": {**common, "xy_px": pick["b_px"]}}
-        ends = [place(pick[name], key, world, solved) for name in ("a", "b")]
+        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        picks = _ends(settings.distance)
+        ends = [place(pick, key, world, solved) for pick in picks]
         length = float(np.linalg.norm(ends[0] - ends[1]))
-        if not float(pick["metres"]) > 0 or length < 1e-9:
-            ends_px = f"{label(pick['a'])} and {label(pick['b'])}"
-            raise ShotError(f"{key}: found {pick['metres']} metres between {ends_px}; needed two places and metres > 0")
-        world = _scaled(world, float(pick["metres"]) / length)
+        if not metres > 0 or length < 1e-9:
+            where = " and ".join(map(label, picks))
+            raise ShotError(f"{key}: found {metres:g} metres between {where}; needed two places and metres > 0")
+        world = _scaled(world, metres / length)
     if settings.camera_height_m is not None:
         key = f"{KEY}.camera_height_m"
         heights = camera_centres(world.cameras(solved.cam_from_world))[:, 2]
@@ -240,6 +252,15 @@ def _picked(world: World, solved: Solved, settings: config.Orient) -> World:
         turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
         world = replace(world, rotation=turn @ world.rotation, shift=turn @ world.shift)
     return world
+
+
+def _ends(distance: dict) -> list[dict]:
+    """The two picks of orient.distance, in either of its forms."""
+    if "a" in distance:
+        return [distance["a"], distance["b"]]
+    distance = checked(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))
+    common = {name: distance[name] for name in ("frame", "snap") if name in distance}
+    return [{**common, "xy_px": distance["a_px"]}, {**common, "xy_px": distance["b_px"]}]
 
 
 def _scaled(world: World, factor: float) -> World:

@@ -17,6 +17,7 @@ from shotmake.world import World
 
 REACH_PX = 5.0  # at 1280 wide; a pick further than this from any solved track is a mistake
 KEY_REACH_PX = 0.1  # a manual track is where it was put, to float32
+SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and times the usual error: a track further off is on no fixed point
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Solved:
     """What picks are looked up in, in the solver's own world. cam_from_world (N, 3, 4) of plate frames (N,).
 
     markers: of T tracks, whose frame index 0 is plate frame first_frame; points (T, 3), NaN where a track has no
-    point to rely on, or None for a camera that only turns: it sees directions, no points.
+    point to rely on, or None for a camera that only turns: it sees directions, no points; error_px (T,) mean
+    reprojection errors.
     """
 
     cam_from_world: np.ndarray
@@ -34,6 +36,7 @@ class Solved:
     markers: Observations
     first_frame: int
     points: np.ndarray | None
+    error_px: np.ndarray
 
     def camera_of(self, frame: int, key: str) -> int:
         """Index of a plate frame's camera; ShotError where it has none."""
@@ -84,6 +87,19 @@ def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
             twins = f"{label(picks[rows.index(row)])} and {label(picks[at])}"
             raise ShotError(f"{key}: found {twins}, which are one track; needed a track for each")
     return rows
+
+
+def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[str, ...]:
+    """A warning for each (key, pick of a track) whose track does not stand still in the solved world."""
+    usual_px = float(np.median(solved.error_px[np.isfinite(solved.points[:, 0])]))
+    limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
+    found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
+    return tuple(
+        f"{key}: {label(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, and what "
+        "it places is off with it; pick another"
+        for key, pick, error_px in found
+        if error_px > limit_px
+    )
 
 
 def _track_at(pick: dict, key: str, solved: Solved) -> int:

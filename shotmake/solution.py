@@ -124,7 +124,7 @@ def make_solution(
     number = np.bincount(everything.track[finite], minlength=count)
     mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
-    solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None)
+    solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
     if turning:
         world = orient_turning(solved, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS

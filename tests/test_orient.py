@@ -54,7 +54,7 @@ def solved_of(cameras, points) -> Solved:
     seen = np.array([project(points, camera, LENS)[0] for camera in cameras])
     track, frame = np.nonzero(((seen > 0) & (seen < SIZE_PX)).all(2).T)
     markers = Observations(track, frame, seen[frame, track], np.zeros(len(track)), np.arange(len(points)), len(cameras))
-    return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, int(FRAMES[0]), points)
+    return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, int(FRAMES[0]), points, np.full(len(points), 0.1))
 
 
 def oriented(settings: config.Orient, **scene):

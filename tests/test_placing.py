@@ -19,6 +19,7 @@ from shotmake.orient import orient_moving, orient_turning
 from shotmake.orientcheck import with_places
 from shotmake.picks import Solved
 from shotmake.solve import Solution, solve
+from shotmake.triangulate import marker_errors_px, triangulate
 from tasks.solve import settings
 
 PLACES = np.array([[-0.25, -0.15, 0], [0.3, -0.1, 0], [0.25, 0.3, 0], [-0.3, 0.25, 0], [0, 0.1, 0], [0, 1.2, 0]])
@@ -94,7 +95,9 @@ def solved(shot, solution) -> Solved:
     points[known] = scale * solution.points["point_xyz"] @ turn.T + shift
     lens = Lens.from_json(solution.record["lens"])
     frames = np.array(solution.record["frames"])
-    return Solved(cameras, frames, lens, shot.size_px, markers, shot.frames[0], points)
+    errors = np.full(len(points), np.nan)
+    errors[known] = solution.points["error_px"]
+    return Solved(cameras, frames, lens, shot.size_px, markers, shot.frames[0], points, errors)
 
 
 def oriented(solved: Solved, **orient):
@@ -241,6 +244,26 @@ def test_a_ground_pick_off_the_floor_is_named(shot, solved):
     (high,) = nearest_tracks(shot, PLACES[4:5] + [0, 0, 0.3], on_desk=False)
     world, _ = oriented(solved, ground=[*ground, pick(shot, high)])
     assert "not on one plane" in world.warnings[0] and f"frame {pick(shot, high)['frame']} is off" in world.warnings[0]
+
+
+def test_a_track_that_slides_is_named(shot, solved):
+    steady, slides = nearest_tracks(shot, PLACES[[0, 2]], on_desk=True)
+    markers = solved.markers
+    drift_px = 0.35 * (markers.frame[:, None] - 18) * (markers.track_ids[markers.track] == slides)[:, None]
+    markers = replace(markers, xy_px=markers.xy_px + drift_px * [1, -1])
+    points = triangulate(markers, solved.cam_from_world, solved.lens)
+    errors = marker_errors_px(points, markers, solved.cam_from_world, solved.lens)
+    mean_px = np.bincount(markers.track, errors) / markers.lengths
+    world, _ = oriented(
+        replace(solved, markers=markers, points=points[:, :3] / points[:, 3:], error_px=mean_px),
+        origin={"track": steady},
+        x_axis={"track": slides},
+        distance={"a": {"track": steady}, "b": {"track": slides}, "metres": 1},
+    )
+    assert [warning.split(" has an error of ")[0] for warning in world.warnings] == [
+        f"tracking.solve.orient.x_axis: track {slides}",
+        f"tracking.solve.orient.distance: track {slides}",
+    ]
 
 
 def test_a_turning_camera_has_a_height_but_no_points(shot, solved, survey):
