@@ -128,10 +128,23 @@ class SolveClean:
 
 @dataclass
 class Orient:
-    """Where the world stands. Picks are plate points {frame, xy_px}; their rays meet the ground."""
+    """Where the world stands, as the artist says; what is left out is found or guessed. A pick is one of
+    {frame: 48, xy_px: [480, 300]}: where the ray through that plate pixel meets the ground (in ground and survey: the
+        solved point of the track there; elsewhere so with snap: true),
+    sign or {name: sign}: the solved point of that manual track, {track: 12}: of the track with that id, which changes
+        when the plate is tracked again.
+    """
 
-    origin: dict | None = key(None)  # {frame: 48, xy_px: [480, 300]}
-    distance: dict | None = key(None)  # {frame: 48, a_px: [x, y], b_px: [x, y], metres: 0.3}
+    ground: list = key([])  # three or more picks on the floor: their plane is z = 0, up is where the camera is
+    origin: dict | str | None = key(None)  # a pick; its foot on the picked ground, else z = 0 goes through it
+    x_axis: dict | str | None = key(None)  # a pick: +X runs from the origin towards it, along the ground
+    y_axis: dict | str | None = key(None)  # instead of x_axis
+    distance: dict | None = key(None)  # {frame, a_px, b_px, metres}, or {a: pick, b: pick, metres}
+    camera_height_m: float | None = key(None, unit="m", low=0.001, high=100_000.0)  # of the lens above the ground
+    camera_height_frame: int | None = key(None)  # in which frame; null = the median of all
+    # [{name: sign, xyz_m: [x, y, z]}, {frame, xy_px, xyz_m}, ...] measured on the set, Z up. Three or more give the
+    # whole world; two its size, place and heading, on the ground picked or found
+    survey: list[dict] = key([])
 
 
 @dataclass

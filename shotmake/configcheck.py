@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shotmake import marks
+from shotmake import marks, orientcheck
 from shotmake.config import Config
 
 
@@ -200,27 +200,9 @@ def _cross_check(config: Config) -> list[Fault]:
     for _, found in (marks.read_manual(tracking.manual), marks.read_groups(tracking.groups)):
         faults += [Fault(*fault) for fault in found]
     faults += [Fault(*fault) for fault in marks.read_shapes(tracking.mask.shapes)[1]]
-    orient = config.tracking.solve.orient
-    faults += _check_pick("tracking.solve.orient.origin", orient.origin, {"frame": 0, "xy_px": 2})
-    faults += _check_pick(
-        "tracking.solve.orient.distance", orient.distance, {"frame": 0, "a_px": 2, "b_px": 2, "metres": 0}
-    )
+    names = tuple(one.name for one in marks.read_manual(tracking.manual)[0])
+    faults += [Fault(*fault) for fault in orientcheck.faults_of(tracking.solve.orient, names)]
     return faults
-
-
-def _check_pick(path: str, pick: dict | None, wanted: dict[str, int]) -> list[Fault]:
-    """A {frame, xy_px} pick: 0 stands for a number, n for a list of n numbers."""
-    if pick is None:
-        return []
-    needed = f"needed {{{', '.join(wanted)}}}"
-    if set(pick) != set(wanted):
-        return [Fault(path, f"found {{{', '.join(map(str, pick))}}}; {needed}")]
-    for name, length in wanted.items():
-        members = pick[name] if length else [pick[name]]
-        numbers = isinstance(members, list) and all(_as_type(member, float)[0] for member in members)
-        if not numbers or len(members) != max(length, 1) or (name == "metres" and members[0] <= 0):
-            return [Fault(f"{path}.{name}", f"found {_show(pick[name])}; {needed}, lengths positive")]
-    return []
 
 
 def frame_rate_fraction(rate: float | str) -> Fraction:

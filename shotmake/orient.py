@@ -1,17 +1,20 @@
 """Where the world stands: Z up, the ground at z = 0, the origin where the cameras look, a scale.
 
 A solve knows its world only up to rotation, shift and size. Up comes from how people hold cameras
-(the horizon level) and, better, from the dominant plane near that up: the floor or the desk.
+(the horizon level) and, better, from the dominant plane near that up: the floor or the desk. What the
+artist says (config.Orient) comes before what is found.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from shotmake import config
-from shotmake.camera import camera_centres, rays_world
+from shotmake.camera import camera_centres
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
+from shotmake.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
+from shotmake.survey import THINNEST, surveyed
+from shotmake.world import World
 
 DEPTH_UNITS = 5.0  # median solved depth of a world without known scale
 EYE_HEIGHT = 1.6
@@ -19,28 +22,10 @@ ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
 GROUND_SIGMAS = 2.5
 GROUND_TRIES = 600
 GROUND_THICKNESS = 0.008  # of the median depth
-
-
-@dataclass(frozen=True)
-class World:
-    """new = scale * rotation @ old + shift."""
-
-    rotation: np.ndarray
-    shift: np.ndarray
-    scale: float
-    ground_found: bool
-    scale_known: bool
-    warnings: tuple[str, ...]
-
-    def points(self, points: np.ndarray) -> np.ndarray:
-        """(N, 3) old -> new."""
-        return self.scale * points @ self.rotation.T + self.shift
-
-    def cameras(self, cam_from_world: np.ndarray) -> np.ndarray:
-        """(N, 3, 4) old -> new; the pictures stay the same."""
-        rotations = cam_from_world[:, :, :3] @ self.rotation.T
-        translations = self.scale * cam_from_world[:, :, 3] - rotations @ self.shift
-        return np.concatenate([rotations, translations[:, :, None]], 2)
+KEY = "tracking.solve.orient"
+NO_GROUND = "no ground plane found among the points: up is guessed from the cameras"
+UNEVEN = 0.05  # of the ground picks' extent: one further off their plane is not on the floor
+SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree this well
 
 
 def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,42 +102,92 @@ def find_ground(
     return normal, middle
 
 
-def orient_moving(
-    cam_from_world: np.ndarray,
-    frames: np.ndarray,
-    points: np.ndarray,
-    median_depth: float,
-    lens: Lens,
-    settings: config.Orient,
-) -> World:
-    """World of a moving camera. cam_from_world (N, 3, 4) of plate frames (N,); points (P, 3) the reliable ones."""
-    up, information = level_up(cam_from_world)
-    ground = find_ground(points, cam_from_world, up, information)
-    warnings: tuple[str, ...] = ()
-    if ground is None:
-        heights = points @ up if len(points) else np.array([camera_centres(cam_from_world).mean(0) @ up - 1])
-        ground = up, up * np.percentile(heights, 5)
-        warnings = (
-            "no ground plane found among the points: up is guessed from the cameras and z = 0 lies at the lowest "
-            "points; set tracking.solve.orient.origin or place the subject with shot.subject.location",
-        )
-    world = _upright(cam_from_world, *ground, DEPTH_UNITS / median_depth)
-    world = replace(world, ground_found=not warnings, warnings=warnings)
-    return _picked(world, cam_from_world, frames, lens, settings)
+def orient_moving(solved: Solved, reliable: np.ndarray, median_depth: float, settings: config.Orient) -> World:
+    """World of a moving camera. reliable (P, 3): the points among which a ground is looked for.
+
+    Survey points give all of it; else there is a ground, then a size, an origin and a heading.
+    """
+    world = _placed(solved, reliable, median_depth, settings)
+    return replace(world, warnings=(*world.warnings, *sliding(_picks_of_tracks(settings), solved)))
 
 
-def orient_turning(cam_from_world: np.ndarray, frames: np.ndarray, lens: Lens, settings: config.Orient) -> World:
+def _picks_of_tracks(settings: config.Orient) -> list[tuple[str, dict]]:
+    """Each with its key."""
+    single = {name: getattr(settings, name) for name in ("origin", "x_axis", "y_axis")}
+    anywhere = [(f"{KEY}.{name}", pick) for name, pick in single.items() if pick is not None]
+    if settings.distance is not None:
+        anywhere += [(f"{KEY}.distance", end) for end in _ends(settings.distance)]
+    always = [(f"{KEY}.{name}", pick) for name in ("ground", "survey") for pick in getattr(settings, name)]
+    return always + [(key, pick) for key, pick in anywhere if is_of_track(pick)]
+
+
+def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings: config.Orient) -> World:
+    centres = camera_centres(solved.cam_from_world)
+    up, information = level_up(solved.cam_from_world)
+    if len(settings.survey) > 2:
+        return surveyed(solved, settings.survey, up)
+    is_found, warnings = True, ()
+    if settings.ground:
+        normal, on_ground, warnings = _ground_of_picks(solved, settings.ground)
+    elif (ground := find_ground(reliable, solved.cam_from_world, up, information)) is not None:
+        normal, on_ground = ground
+    else:
+        heights = reliable @ up if len(reliable) else np.array([centres.mean(0) @ up - 1])
+        is_found, normal, on_ground = False, up, up * np.percentile(heights, 5)
+    if settings.survey:
+        world = surveyed(solved, settings.survey, normal)
+        said = (*warnings, *world.warnings)
+        return replace(world, warnings=said if is_found else (f"{NO_GROUND}; give a third survey point", *said))
+    if settings.origin is not None and is_of_track(settings.origin) and not settings.ground:
+        (row,) = tracks_at([settings.origin], f"{KEY}.origin", solved)
+        on_ground = solved.points[row]
+    if not is_found:
+        fix = f"set {KEY}.ground or place the subject with shot.subject.location"
+        warnings = (f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}",)
+    world = _upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
+    return _picked(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
+
+
+def orient_turning(solved: Solved, settings: config.Orient) -> World:
     """World of a camera that only turns (or stands still): all centres at the old origin.
 
     Nothing is known of the ground, so the camera is put above z = 0 such that its average view axis meets
-    the ground 5 units away; 1.6 units above it where it looks up or almost level (less than 5 deg down).
+    the ground 5 units away; 1.6 units above it where it looks up or almost level (less than 5 deg down). Picks on
+    that ground and the camera's height can still be given; picks of tracks cannot.
     """
+    for name in ("survey", "ground"):
+        if getattr(settings, name):
+            raise ShotError(
+                f"{KEY}.{name}: found tracks of a camera that only turns or stands still, which have directions but no "
+                f"points; needed {KEY}.camera_height_m or {KEY}.distance on the level ground below it"
+            )
+    cam_from_world = solved.cam_from_world
     up, _ = level_up(cam_from_world)
     axis = cam_from_world[:, 2, :3].mean(0)
     down = -float(axis @ up) / float(np.linalg.norm(axis))
     height = DEPTH_UNITS * down if down > np.sin(np.radians(5)) else EYE_HEIGHT
     world = _upright(cam_from_world, up, -up * height, 1.0)
-    return _picked(world, cam_from_world, frames, lens, settings)
+    return _picked(world, solved, settings)
+
+
+def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The least-squares plane of three or more tracks: unit normal towards the cameras, a point on it, warnings."""
+    key = f"{KEY}.ground"
+    points = solved.points[tracks_at(picks, key, solved)]
+    if len(points) < 3:
+        raise ShotError(f"{key}: found {len(points)} picks; needed three or more")
+    middle = points.mean(0)
+    _, spread, axes = np.linalg.svd(points - middle)
+    extent = spread[0] / np.sqrt(len(points))
+    if spread[1] < THINNEST * spread[0]:
+        width = f"{spread[1] / max(spread[0], 1e-12):.1%} as wide as long"
+        raise ShotError(f"{key}: found picks on a line ({width}); needed one at least {THINNEST:.0%} off it")
+    normal = axes[2] * np.sign(np.median((camera_centres(solved.cam_from_world) - middle) @ axes[2]) or 1.0)
+    off = np.abs((points - middle) @ normal)
+    if off.max() < UNEVEN * extent:
+        return normal, middle, ()
+    worst = f"{label(picks[int(off.argmax())])} is off it by {off.max() / extent:.0%} of their extent"
+    return normal, middle, (f"{key}: the picks are not on one plane: {worst}; drop what is not on the floor",)
 
 
 def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
@@ -176,43 +211,57 @@ def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarr
     return World(rotation, -scale * rotation @ origin, scale, False, False, ())
 
 
-def _picked(world: World, cam_from_world: np.ndarray, frames: np.ndarray, lens: Lens, settings: config.Orient) -> World:
-    """Apply the artist's picks: the distance sets the scale, the origin is where its ray meets the ground."""
-    cameras = world.cameras(cam_from_world)
+def _picked(world: World, solved: Solved, settings: config.Orient) -> World:
+    """Apply the artist's word on an upright world: the size, then the origin, then the heading."""
     if settings.distance is not None:
-        key = "tracking.solve.orient.distance"
-        pick = _checked(settings.distance, key, ("frame", "a_px", "b_px", "metres"))
-        ends = [_on_ground(pick["frame"], pick[name], cameras, frames, lens, key) for name in ("a_px", "b_px")]
+        key = f"{KEY}.distance"
+        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        picks = _ends(settings.distance)
+        ends = [place(pick, key, world, solved) for pick in picks]
         length = float(np.linalg.norm(ends[0] - ends[1]))
-        if not float(pick["metres"]) > 0 or length < 1e-9:
-            ends_px = f"{pick['a_px']} and {pick['b_px']}"
-            raise ShotError(f"{key}: found {pick['metres']} metres between {ends_px}; needed two places and metres > 0")
-        factor = float(pick["metres"]) / length
-        world = replace(world, scale=world.scale * factor, shift=world.shift * factor, scale_known=True)
-        cameras = world.cameras(cam_from_world)
+        if not metres > 0 or length < 1e-9:
+            where = " and ".join(map(label, picks))
+            raise ShotError(f"{key}: found {metres:g} metres between {where}; needed two places and metres > 0")
+        world = _scaled(world, metres / length)
+    if settings.camera_height_m is not None:
+        key = f"{KEY}.camera_height_m"
+        heights = camera_centres(world.cameras(solved.cam_from_world))[:, 2]
+        frame = settings.camera_height_frame
+        height = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
+        if height < 1e-6 * DEPTH_UNITS:
+            raise ShotError(f"{key}: found the camera on the ground or under it; needed it above: set {KEY}.ground")
+        factor = settings.camera_height_m / height
+        if settings.distance is None:
+            world = _scaled(world, factor)
+        elif abs(np.log(factor)) > SAME_SCALE:
+            raise ShotError(
+                f"{KEY}.distance puts the camera {height:.3g} m above the ground, {key} says "
+                f"{settings.camera_height_m:g} m; needed two that agree within {SAME_SCALE:.0%}, or one of them"
+            )
     if settings.origin is not None:
-        key = "tracking.solve.orient.origin"
-        pick = _checked(settings.origin, key, ("frame", "xy_px"))
-        spot = _on_ground(pick["frame"], pick["xy_px"], cameras, frames, lens, key)
-        world = replace(world, shift=world.shift - spot)
+        spot = place(settings.origin, f"{KEY}.origin", world, solved)
+        world = replace(world, shift=world.shift - [spot[0], spot[1], 0.0])
+    for name, from_x in (("x_axis", 0.0), ("y_axis", np.pi / 2)):
+        pick = getattr(settings, name)
+        if pick is None:
+            continue
+        x, y, _ = place(pick, f"{KEY}.{name}", world, solved)
+        if np.hypot(x, y) < 1e-6 * world.scale:
+            raise ShotError(f"{KEY}.{name}: found {label(pick)}, straight above the origin; needed a place beside it")
+        angle = from_x - np.arctan2(y, x)
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+        world = replace(world, rotation=turn @ world.rotation, shift=turn @ world.shift)
     return world
 
 
-def _checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
-    missing = [name for name in names if name not in pick]
-    if missing:
-        raise ShotError(f"{key}: found {sorted(pick)}; needed {', '.join(names)}")
-    return pick
+def _ends(distance: dict) -> list[dict]:
+    """The two picks of orient.distance, in either of its forms."""
+    if "a" in distance:
+        return [distance["a"], distance["b"]]
+    distance = checked(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))
+    common = {name: distance[name] for name in ("frame", "snap") if name in distance}
+    return [{**common, "xy_px": distance["a_px"]}, {**common, "xy_px": distance["b_px"]}]
 
 
-def _on_ground(frame: int, xy_px, cameras: np.ndarray, frames: np.ndarray, lens: Lens, key: str) -> np.ndarray:
-    """World point (3,) at z = 0 under a plate pixel; ShotError where there is none."""
-    at = np.flatnonzero(frames == frame)
-    if not len(at):
-        raise ShotError(f"{key}: found frame {frame}, which has no solved camera; solved are {frames[0]}..{frames[-1]}")
-    centre, directions = rays_world(np.array([xy_px], float).reshape(1, 2), cameras[at[0]], lens)
-    if not directions[0, 2] * centre[2] < 0 or abs(directions[0, 2]) < 1e-3:
-        place = f"{list(xy_px)} in frame {frame}"
-        raise ShotError(f"{key}: found {place}, above the ground's horizon; needed a pixel on the ground")
-    spot = centre - directions[0] * (centre[2] / directions[0, 2])
-    return np.array([spot[0], spot[1], 0.0])
+def _scaled(world: World, factor: float) -> World:
+    return replace(world, scale=world.scale * factor, shift=world.shift * factor, scale_known=True)

@@ -1,6 +1,6 @@
 """What a solve hands back: the record (the solve JSON) and the points, oriented and in plain numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
+from shotmake.picks import Solved
 from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
 
 DIGITS = 9
@@ -56,7 +57,8 @@ class Found:
 @dataclass(frozen=True)
 class Solution:
     """record: the solve JSON without `shot`. points: arrays for points.npz: track_id (P,), point_xyz (P, 3)
-    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool.
+    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool; with survey points, in their
+    order, also survey_track_id (S,), survey_miss_m (S,) and survey_miss_px (S,).
 
     Points of tripod and static shots are directions at a depth of 5 units: for previews, not for building.
     """
@@ -130,8 +132,9 @@ def make_solution(
     number = np.bincount(everything.track[finite], minlength=count)
     mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
+    solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
     if turning:
-        world = orient_turning(cameras, plate_frames, lens, settings.orient)
+        world = orient_turning(solved, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS
     else:
         angles = angles_deg(points, everything, found.projecting)
@@ -141,7 +144,8 @@ def make_solution(
         depth = np.einsum("nj,nj->n", found.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]])
         depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
         reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
-        world = orient_moving(cameras, plate_frames, xyz[reliable], float(np.median(depth)), lens, settings.orient)
+        solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
+        world = orient_moving(solved, xyz[reliable], float(np.median(depth)), settings.orient)
     held = np.isin(everything.track_ids, found.held_out)
 
     used_errors, per_frame = _frame_errors(found)
@@ -170,12 +174,10 @@ def make_solution(
         scale_known=world.scale_known,
         warnings=warnings,
     )
-    return Solution(
-        record,
-        _point_arrays(
-            everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
-        ),
+    arrays = _point_arrays(
+        everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
     )
+    return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})
 
 
 def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:

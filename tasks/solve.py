@@ -7,6 +7,8 @@ from pathlib import Path
 from shotmake import config as schema
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.marks import read_manual
+from shotmake.orientcheck import with_places
 from tasks import ROOT
 from tasks.footage import read_plate
 from tasks.stage import Job, Stage
@@ -19,6 +21,7 @@ def settings(config: Config) -> dict:
         "camera": asdict(config.shot.camera),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
+        "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
     }
 
 
@@ -75,7 +78,18 @@ def build(job: Job) -> str:
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
         f"hold-out {'-' if holdout is None else f'{holdout:.2f} px'}, confidence {record['confidence']:.2f}"
+        f"{_survey_line(job.settings['orient']['survey'], solution.points)}"
     )
+
+
+def _survey_line(survey: list[dict], points: dict) -> str:
+    """How far each survey point is from where it was measured."""
+    from shotmake.picks import label
+
+    if not survey:
+        return ""
+    misses = zip(survey, points["survey_miss_m"], points["survey_miss_px"], strict=True)
+    return "".join(f", {label(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
 
 
 SOLVE = Stage(

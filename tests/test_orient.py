@@ -1,5 +1,7 @@
 """The world a solve is put in: up, ground, origin, scale; checked in scenes that were turned and scaled at random."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -8,8 +10,10 @@ from simulated import look_at
 from shotmake import config
 from shotmake.camera import camera_centres, project
 from shotmake.errors import ShotError
+from shotmake.keyframes import Observations
 from shotmake.lens import Lens
 from shotmake.orient import find_ground, level_up, orient_moving, orient_turning
+from shotmake.picks import Solved
 
 LENS = Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.1, k2=0.02)
 SIZE_PX = (960, 540)
@@ -45,11 +49,19 @@ def angle_deg(a, b) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1))))
 
 
+def solved_of(cameras, points) -> Solved:
+    """As a solve hands it over: every point has a track, all the way through the picture."""
+    seen = np.array([project(points, camera, LENS)[0] for camera in cameras])
+    track, frame = np.nonzero(((seen > 0) & (seen < SIZE_PX)).all(2).T)
+    markers = Observations(track, frame, seen[frame, track], np.zeros(len(track)), np.arange(len(points)), len(cameras))
+    return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, int(FRAMES[0]), points, np.full(len(points), 0.1))
+
+
 def oriented(settings: config.Orient, **scene):
     true_cameras, true_points = desk(**scene)
     cameras, points = disturbed(true_cameras, true_points)
     depth = float(np.median((points @ cameras[:, 2, :3].T) + cameras[:, 2, 3]))
-    world = orient_moving(cameras, FRAMES, points, depth, LENS, settings)
+    world = orient_moving(solved_of(cameras, points), points, depth, settings)
     return world, cameras, points, true_cameras, true_points
 
 
@@ -142,7 +154,7 @@ def test_a_turning_camera_stands_above_the_ground_it_looks_at():
     rotations = look_at(np.zeros_like(forward), forward)
     cameras, _ = disturbed(np.concatenate([rotations, np.zeros((len(yaw), 3, 1))], 2), np.zeros((1, 3)))
     cameras[:, :, 3] = 0  # the solver's centre is its origin
-    world = orient_turning(cameras, FRAMES, LENS, config.Orient())
+    world = orient_turning(replace(solved_of(cameras, np.zeros((0, 3))), points=None), config.Orient())
     placed = world.cameras(cameras)
     centres = camera_centres(placed)
     assert np.ptp(centres, axis=0).max() < 1e-9
