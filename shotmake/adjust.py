@@ -89,30 +89,35 @@ def adjust(
     loss_px: float = 1.0,
     tolerance: float = 1e-4,
     weights: np.ndarray | float = 1.0,
+    fixed: np.ndarray | None = None,
 ) -> Bundle:
     """The bundle after up to `rounds` steps; `free` names the lens values that may change, weights (M,) multiply the
-    squared errors."""
+    squared errors, fixed (F,) is a mask of frames whose pose stays, to the bit."""
     from scipy.spatial.transform import Rotation
 
     lens_is_free = np.array([name in free for name in LENS_NAMES])
     cost = cauchy_cost(residuals_px(bundle, markers), loss_px, weights)
     damping = 1e-3
+    moving = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
     for _ in range(rounds):
-        system = _reduced_system(bundle, markers, damping, loss_px, weights)
+        system = _reduced_system(bundle, markers, damping, loss_px, weights, moving)
         for _ in range(6):
             camera_step, point_step, lens_step = _step(system, damping, lens_is_free)
+            rotations, translations = bundle.rotations.copy(), bundle.translations.copy()
+            rotations[moving] = Rotation.from_rotvec(camera_step[:, :3]).as_matrix() @ rotations[moving]
             directions = bundle.directions + np.einsum("nij,nj->ni", system["tangents"], point_step[:, :2])
             length = np.linalg.norm(directions, axis=1)
             trial = replace(
                 bundle,
                 lens=bundle.lens + np.where(lens_is_free, np.clip(lens_step, -0.5, 0.5), 0.0),
-                rotations=Rotation.from_rotvec(camera_step[:, :3]).as_matrix() @ bundle.rotations,
+                rotations=rotations,
                 directions=directions / length[:, None],
             )
             if bundle.general:
+                translations[moving] += camera_step[:, 3:6]
                 trial = replace(
                     trial,
-                    translations=bundle.translations + camera_step[:, 3:6],
+                    translations=translations,
                     inverse_depths=(bundle.inverse_depths + point_step[:, 2]) / length,
                 )
             trial_cost = cauchy_cost(residuals_px(trial, markers), loss_px, weights)
@@ -153,7 +158,12 @@ def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int):
 
 
 def _reduced_system(
-    bundle: Bundle, markers: Observations, damping: float, loss_px: float, weights: np.ndarray | float
+    bundle: Bundle,
+    markers: Observations,
+    damping: float,
+    loss_px: float,
+    weights: np.ndarray | float,
+    moving: np.ndarray,
 ) -> dict:
     residuals, by_point, by_turn, by_lens = point_jacobian(bundle, markers)
     root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
@@ -165,13 +175,16 @@ def _reduced_system(
         by_camera = np.concatenate([by_turn, by_point * inverse_depth], 2)
         by_depth = np.einsum("nij,nj->ni", by_point, bundle.translations[markers.frame])
         by_track = np.concatenate([by_track, by_depth[:, :, None]], 2)
+    # a camera that stays has no columns: its markers hold their points and the lens only
+    by_camera = by_camera * moving[markers.frame][:, None, None]
+    place = np.maximum(np.cumsum(moving) - 1, 0)
     weight = root_weight[:, None, None]
     camera_size, track_size = by_camera.shape[2], by_track.shape[2]
-    frame_count, track_count = len(bundle.rotations), len(bundle.directions)
-    lens_at = frame_count * camera_size
+    track_count = len(bundle.directions)
+    lens_at = int(moving.sum()) * camera_size
     camera_columns = np.concatenate(
         [
-            markers.frame[:, None] * camera_size + np.arange(camera_size),
+            place[markers.frame][:, None] * camera_size + np.arange(camera_size),
             np.broadcast_to(lens_at + np.arange(3), (len(markers), 3)),
         ],
         1,

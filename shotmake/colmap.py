@@ -230,12 +230,12 @@ def complete(
         if not model.posed.all() and gate < 4.0:
             poses = pose_frames(model, observations, ~model.posed, 3 * max_error_px)
             model = replace(model, cam_from_world=poses)
-        model = _adjust(_points(model, observations, gate * max_error_px), observations, size_px, refine)
+        model = adjusted(located(model, observations, gate * max_error_px), observations, size_px, refine)
     return model
 
 
-def _points(model: Model, observations: Observations, gate_px: float) -> Model:
-    """Triangulate every track again and keep the markers within `gate_px` of tracks that mostly agree."""
+def located(model: Model, observations: Observations, gate_px: float) -> Model:
+    """Every track triangulated again; used are the markers within `gate_px` of tracks that mostly agree."""
     points = triangulate(observations, model.cam_from_world, model.lens, loss_px=max(1.0, gate_px / 4))
     errors = marker_errors_px(points, observations, model.cam_from_world, model.lens)
     count = len(observations.track_ids)
@@ -249,7 +249,18 @@ def _points(model: Model, observations: Observations, gate_px: float) -> Model:
     return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[observations.track])
 
 
-def _adjust(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
+def adjusted(
+    model: Model,
+    observations: Observations,
+    size_px: tuple[int, int],
+    refine: tuple[str, ...],
+    fixed: np.ndarray | None = None,
+) -> Model:
+    """Poses, points and the lens values in `refine` adjusted to the used markers; fixed (N,) masks poses that stay.
+
+    Frames with too few markers lose their pose.
+    """
+    fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
     camera = _camera(model.lens, camera_model(refine), size_px)
     reconstruction = pycolmap.Reconstruction()
     reconstruction.add_camera_with_trivial_rig(camera)
@@ -279,7 +290,10 @@ def _adjust(model: Model, observations: Observations, size_px: tuple[int, int], 
     config = pycolmap.BundleAdjustmentConfig()
     for frame in frames:
         config.add_image(int(frame) + 1)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    for frame in np.flatnonzero(fixed[frames]):
+        config.set_constant_rig_from_world_pose(reconstruction.image(int(frames[frame]) + 1).frame_id)
+    if fixed[frames].sum() < 2:
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     with _quiet():
         pycolmap.create_default_bundle_adjuster(_adjustment_options(refine), config, reconstruction).solve()
     poses = np.full_like(model.cam_from_world, np.nan)

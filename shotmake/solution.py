@@ -10,7 +10,7 @@ from shotmake.certify import Certificate, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
-from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
+from shotmake.orient import DEPTH_UNITS, World, orient_moving, orient_turning
 from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
 
 DIGITS = 9
@@ -106,8 +106,14 @@ def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) ->
 
 
 def make_solution(
-    found: Found, everything: Observations, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
+    found: Found,
+    everything: Observations,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    settings: config.Solve,
+    world: World | None = None,
 ) -> Solution:
+    """The found camera in its world: the one given, else the one that its tracks and the artist's picks tell."""
     turning = found.status != "solved"
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     plate_frames = posed + frames[0]
@@ -123,7 +129,7 @@ def make_solution(
     mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
     if turning:
-        world = orient_turning(cameras, plate_frames, lens, settings.orient)
+        world = world or orient_turning(cameras, plate_frames, lens, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS
     else:
         angles = angles_deg(points, everything, found.cam_from_world)
@@ -133,7 +139,9 @@ def make_solution(
         depth = np.einsum("nj,nj->n", found.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]])
         depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
         reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
-        world = orient_moving(cameras, plate_frames, xyz[reliable], float(np.median(depth)), lens, settings.orient)
+        world = world or orient_moving(
+            cameras, plate_frames, xyz[reliable], float(np.median(depth)), lens, settings.orient
+        )
     held = np.isin(everything.track_ids, found.held_out)
 
     used_errors, per_frame = _frame_errors(found)

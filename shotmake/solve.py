@@ -55,7 +55,7 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    free = _free_lens(camera, settings)
+    free = free_lens(camera, settings)
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
@@ -71,7 +71,7 @@ def solve(
     return make_solution(found, everything, size_px, frames, settings)
 
 
-def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
+def free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
     """The lens values to refine, in the order focal, k1, k2."""
     if camera.lock_focal and camera.focal_mm is None:
         raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")

@@ -23,10 +23,10 @@ def settings(config: Config) -> dict:
 
 
 def camera_file(config: Config) -> dict[str, Path]:
-    """The imported camera, when the shot brings one."""
-    if config.shot.camera.from_tracking:
+    """The camera that the shot brings, if it does."""
+    if config.shot.camera.import_file is None:
         return {}
-    path = ROOT / str(config.shot.camera.import_file)
+    path = ROOT / config.shot.camera.import_file
     if not path.is_file():
         raise ShotError(f"{config.shot.camera.import_file}: no such file; check shot.camera.import_file")
     return {"camera": path}
@@ -43,7 +43,8 @@ def read_solution(path: Path) -> dict:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
-    from shotmake.imported import imported
+    from shotmake.imported import imported, read_cameras
+    from shotmake.known import solve_known
     from shotmake.session import load_tracks, npz_bytes
     from shotmake.solve import solve
 
@@ -52,18 +53,18 @@ def build(job: Job) -> str:
     values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
-    if "camera" in job.inputs:
-        solution = imported(job.inputs["camera"], tuple(plate.size_px), frames)
+    values["known"] = schema.Known(**values["known"])
+    camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
+    given = read_cameras(job.inputs["camera"], size_px, frames) if "camera" in job.inputs else None
+    if given is not None and not camera.from_tracking:
+        solution = imported(given, size_px)
     else:
+        tracks = load_tracks(job.inputs["tracks"])
         with job.progress(None, "solving", unit="steps") as bar:
-            solution = solve(
-                load_tracks(job.inputs["tracks"]),
-                tuple(plate.size_px),
-                frames,
-                schema.Camera(**job.settings["camera"]),
-                schema.Solve(**values),
-                on_step=bar.say,
-            )
+            if given is None:
+                solution = solve(tracks, size_px, frames, camera, options, on_step=bar.say)
+            else:
+                solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
     record = {**solution.record, "shot": job.settings["shot"]}
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))

@@ -1,0 +1,152 @@
+"""Frames that join known cameras: points from the frames there are, poses from the points, an adjustment of the new.
+
+In rounds outward, since a track that runs into the new frames rarely lasts to their end.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shotmake import colmap
+from shotmake.adjust import Bundle, adjust
+from shotmake.certify import directions_at_infinity
+from shotmake.colmap import MIN_POSE_MARKERS, Model
+from shotmake.keyframes import Observations
+from shotmake.lens import undistort
+from shotmake.nodal import rotation_between
+from shotmake.polish import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, weights
+from shotmake.triangulate import marker_errors_px, track_medians, triangulate
+
+SEEN_SHARES = (0.5, 0.25, 0.0)  # of a frame's markers that must have points; the next when no frame has the first
+ROUGH = 4.0  # x max_error_px: what a marker may miss by while frames join
+ROUNDS_BETWEEN, ROUNDS_LAST = 4, 12
+
+
+@dataclass(frozen=True)
+class Joining:
+    """markers: to solve with; turning: all cameras stand at the origin and points are directions; free: the lens
+    values that may change; max_error_px: a marker that misses by more is left out in the end."""
+
+    markers: Observations
+    size_px: tuple[int, int]
+    turning: bool
+    free: tuple[str, ...]
+    max_error_px: float
+
+    def located(self, model: Model, gate_px: float) -> Model:
+        """The model with its points found again from all posed frames, and the markers within `gate_px` of them."""
+        if not self.turning:
+            return colmap.located(model, self.markers, gate_px)
+        points = directions_at_infinity(self.markers, model.cam_from_world, model.lens)
+        errors = marker_errors_px(points, self.markers, model.cam_from_world, model.lens)
+        medians = self._medians(model, errors)
+        used = (errors < gate_px) & (medians[self.markers.track] < gate_px)
+        good = np.bincount(self.markers.track[used], minlength=len(points)) >= 2
+        return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[self.markers.track])
+
+    def misses_px(self, model: Model) -> np.ndarray:
+        """(T',) median errors of the tracks that three or more posed frames see."""
+        locate = directions_at_infinity if self.turning else triangulate
+        points = locate(self.markers, model.cam_from_world, model.lens)
+        errors = marker_errors_px(points, self.markers, model.cam_from_world, model.lens)
+        seen = np.bincount(self.markers.track[model.posed[self.markers.frame]], minlength=len(points))
+        return self._medians(model, errors)[seen >= 3]
+
+    def _medians(self, model: Model, errors: np.ndarray) -> np.ndarray:
+        posed = model.posed[self.markers.frame]
+        return track_medians(errors[posed], self.markers.track[posed], len(self.markers.track_ids))
+
+    def from_rough(self, model: Model) -> Model:
+        """The posed frames adjusted together, with gates that shrink as the cameras get better."""
+        misses = self.misses_px(model)
+        gate_px = max(ROUGH * self.max_error_px, 4 * float(np.median(misses)) if len(misses) else 0.0)
+        none = np.zeros(self.markers.frame_count, bool)
+        while gate_px > ROUGH * self.max_error_px:
+            model = self.adjusted(self.located(model, gate_px), none, ROUNDS_BETWEEN, loss_px=gate_px / 8)
+            gate_px /= 3
+        return self.adjusted(self.located(model, ROUGH * self.max_error_px), none, ROUNDS_LAST)
+
+    def grown(self, model: Model, stays: np.ndarray) -> Model:
+        """The model with every frame posed that can be; those masked by `stays` (N,) keep their pose."""
+        gate_px = ROUGH * self.max_error_px
+        model = self.located(model, gate_px)
+        while not model.posed.all():
+            poses = self._posed_next(model)
+            more = self.adjusted(self.located(replace(model, cam_from_world=poses), gate_px), stays, ROUNDS_BETWEEN)
+            if more.posed.sum() <= model.posed.sum():
+                break
+            model = self.located(more, gate_px)
+        return model
+
+    def _posed_next(self, model: Model) -> np.ndarray:
+        """Poses (N, 3, 4) with those of the frames that see enough points now, the best covered first."""
+        has_point = np.isfinite(model.points[:, 0])
+        seen = np.bincount(self.markers.frame[has_point[self.markers.track]], minlength=self.markers.frame_count)
+        share = seen / np.maximum(self.markers.per_frame, 1)
+        pose = self._turned if self.turning else self._placed
+        poses = model.cam_from_world
+        for least in SEEN_SHARES:
+            wanted = ~model.posed & (seen >= MIN_POSE_MARKERS) & (share >= least)
+            poses = pose(model, wanted)
+            if (np.isfinite(poses[:, 0, 0]) & ~model.posed).any():
+                break
+        return poses
+
+    def _placed(self, model: Model, wanted: np.ndarray) -> np.ndarray:
+        return colmap.pose_frames(model, self.markers, wanted, 3 * self.max_error_px)
+
+    def _turned(self, model: Model, wanted: np.ndarray) -> np.ndarray:
+        """Poses of frames that only turn, from the directions they see."""
+        poses = model.cam_from_world.copy()
+        plane = undistort(model.lens.normalised_from_px(self.markers.xy_px), model.lens)
+        rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        known = np.isfinite(model.points[self.markers.track, 0])
+        for frame in np.flatnonzero(wanted):
+            rows = np.flatnonzero(known & (self.markers.frame == frame))
+            directions = model.points[self.markers.track[rows], :3]
+            rotation = rotation_between(directions, rays[rows])
+            misses_px = np.linalg.norm(directions @ rotation.T - rays[rows], axis=1) * model.lens.fx_px
+            if (misses_px < 3 * self.max_error_px).sum() >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
+                poses[frame] = np.concatenate([rotation, np.zeros((3, 1))], 1)
+        return poses
+
+    def adjusted(self, model: Model, stays: np.ndarray, rounds: int, loss_px: float = LOSS_PX) -> Model:
+        """Poses (but of frames masked by `stays`), points and free lens values fitted to the used markers.
+
+        A moving frame with too few markers to hold it loses its pose.
+        """
+        per_frame = np.bincount(self.markers.frame[model.used], minlength=self.markers.frame_count)
+        held = stays | (per_frame >= FEWEST_MARKERS)
+        cameras = np.where(held[:, None, None], model.cam_from_world, np.nan)
+        moving = held & ~stays & model.posed
+        if not moving.any():
+            return replace(model, cam_from_world=cameras)
+        if moving.sum() > MOST_FRAMES and not self.turning:
+            done = colmap.adjusted(model, self.markers, self.size_px, self.free, stays)
+            return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
+        used = self.markers.only(model.used & held[self.markers.frame])
+        touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
+        used = used.of_tracks(touched)  # the others say nothing of the frames that move
+        frames = np.flatnonzero(moving | (held & model.posed & (used.per_frame > 0)))
+        used = used.of_frames(frames, min_markers=2 if self.turning else 3)
+        bundle, middle, size = (self._turning_bundle if self.turning else bundle_of)(cameras[frames], used, model.lens)
+        bundle = adjust(
+            bundle, used, self.free, rounds, loss_px, weights=weights(used.expected_px), fixed=stays[frames]
+        )
+        moves = bundle.translations * size - bundle.rotations @ middle
+        poses = np.concatenate([bundle.rotations, moves[:, :, None]], 2)
+        cameras[frames] = np.where(stays[frames, None, None], cameras[frames], poses)
+        lens = model.lens
+        if self.free:
+            focal_px, k1, k2 = bundle.focal_px, float(bundle.lens[1]), float(bundle.lens[2])
+            lens = replace(lens, fx_px=focal_px, fy_px=focal_px, k1=k1, k2=k2)
+        return replace(model, cam_from_world=cameras, lens=lens)
+
+    def _turning_bundle(self, cameras: np.ndarray, markers: Observations, lens) -> tuple[Bundle, np.ndarray, float]:
+        """As polish.bundle_of, for cameras that only turn."""
+        directions = directions_at_infinity(markers, cameras, lens)[:, :3]
+        still = np.zeros((len(cameras), 3))
+        vector, centre_px = np.array([np.log(lens.fx_px), lens.k1, lens.k2]), np.array([lens.cx_px, lens.cy_px])
+        bundle = Bundle(cameras[:, :, :3], still, directions, np.zeros(len(directions)), vector, centre_px)
+        return bundle, np.zeros(3), 1.0
