@@ -16,7 +16,7 @@ KEY = "shot.camera.import_file"
 @dataclass(frozen=True)
 class Cameras:
     """name: of the file; status, kind: as in a solve JSON; frames (K,) plate numbers, rising; cam_from_world
-    (K, 3, 4); focal_px_per_frame (K,) of a zoom, else None."""
+    (K, 3, 4); focal_px_per_frame (K,) of a zoom, else None; confidence, warnings: of a solve, else None and none."""
 
     name: str
     status: str
@@ -26,6 +26,8 @@ class Cameras:
     cam_from_world: np.ndarray
     focal_px_per_frame: np.ndarray | None
     scale_known: bool
+    confidence: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
@@ -40,6 +42,9 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         numbers = np.array([int(frame) for frame in record["frames"]], int)
         found_px, zoom = tuple(record["image_size_px"]), record.get("focal_px_per_frame")
         focals = None if zoom is None else np.array(zoom, float)
+        was_solved = record.get("engine", "imported") != "imported"
+        confidence = float(record["confidence"]) if was_solved else None
+        warnings = tuple(map(str, record["warnings"])) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ShotError(f"{path.name}: not a solve JSON ({error!r}); check {KEY}") from error
     if found_px != size_px:
@@ -64,7 +69,9 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
     kind = str(record.get("kind", "general"))
     some_focals = None if focals is None else focals[inside]
     known = bool(record.get("scale_known", False))
-    return Cameras(path.name, status, kind, lens, numbers[inside], cameras[inside], some_focals, known)
+    return Cameras(
+        path.name, status, kind, lens, numbers[inside], cameras[inside], some_focals, known, confidence, warnings
+    )
 
 
 def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:

@@ -79,9 +79,14 @@ def solve_known(
     if found.status != "static":
         found = rolling.noticed(found, size_px[1])
     on_step("record")
+    kept = fixed or found.status == "static"
+    if kept:  # what was not sure of these cameras has not become so
+        said = tuple(f"{given.name}: {warning}" for warning in given.warnings)
+        sure = 1.0 if given.confidence is None else given.confidence
+        found = replace(found, warnings=(*said, *found.warnings), agreement=min(found.agreement, sure))
     world = World(np.eye(3), shift, 1.0, True, given.scale_known, _unheeded(settings, given.name))
     solution = make_solution(found, everything, size_px, frames, settings, world)
-    return replace(solution, record=_kept(solution.record, given)) if fixed or found.status == "static" else solution
+    return replace(solution, record=_kept(solution.record, given)) if kept else solution
 
 
 def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
@@ -98,7 +103,8 @@ def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
 def _kept(record: dict, given: Cameras) -> dict:
     """The record with the given numbers in place of those that went through the solve."""
     rows = given.cam_from_world.reshape(-1, 12).tolist()
-    own = dict(zip(given.frames.tolist(), rows, strict=True))
+    own = dict.fromkeys(record["frames"], rows[0]) if given.status == "static" else {}
+    own |= zip(given.frames.tolist(), rows, strict=True)
     matrices = [own.get(frame, row) for frame, row in zip(record["frames"], record["cam_from_world"], strict=True)]
     return {**record, "cam_from_world": matrices, "lens": given.lens.to_json()}
 

@@ -11,6 +11,7 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.orient import DEPTH_UNITS, World, orient_moving, orient_turning
+from shotmake.session import Tracks
 from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
 
 DIGITS = 9
@@ -103,6 +104,15 @@ def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) ->
         "holdout": np.asarray(holdout, bool),
         "ground_found": np.array(bool(ground_found)),
     }
+
+
+def finished(
+    found: Found | str, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
+) -> Solution:
+    """The cheap part of a solve: what was found, put into its world; or the reason (str) why nothing was."""
+    if isinstance(found, str):
+        return refused_solution(found, size_px)
+    return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
 
 
 def make_solution(

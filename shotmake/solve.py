@@ -23,10 +23,9 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
+    finished,
     folds,
     has_plausible_focal,
-    make_solution,
-    refused_solution,
 )
 from shotmake.triangulate import marker_errors_px
 
@@ -55,6 +54,21 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
+    found = find(tracks, size_px, frames, camera, settings, on_step)
+    on_step("orient")
+    return finished(found, tracks, size_px, frames, settings)
+
+
+def find(
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: config.Camera,
+    settings: config.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Found | str:
+    """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
+    looked at."""
     free = free_lens(camera, settings)
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
@@ -64,11 +78,8 @@ def solve(
         _enough(everything)
         found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
     except Refused as refusal:
-        return refused_solution(str(refusal), size_px)
-    if found.status != "static":
-        found = rolling.noticed(found, size_px[1])
-    on_step("orient")
-    return make_solution(found, everything, size_px, frames, settings)
+        return str(refusal)
+    return found if found.status == "static" else rolling.noticed(found, size_px[1])
 
 
 def free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:

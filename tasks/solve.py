@@ -1,16 +1,25 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake import config as schema
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks import found as stored
 from tasks.footage import read_plate
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.session import Tracks
+    from shotmake.solution import Found
+
+NO_MATTER = ("shot", "enabled", "orient", "known", "pin")  # to what the solver finds
 
 
 def settings(config: Config) -> dict:
@@ -44,9 +53,8 @@ def read_solution(path: Path) -> dict:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.imported import imported, read_cameras
-    from shotmake.known import solve_known
     from shotmake.session import load_tracks, npz_bytes
-    from shotmake.solve import solve
+    from shotmake.solution import finished
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
@@ -61,10 +69,13 @@ def build(job: Job) -> str:
     else:
         tracks = load_tracks(job.inputs["tracks"])
         with job.progress(None, "solving", unit="steps") as bar:
-            if given is None:
-                solution = solve(tracks, size_px, frames, camera, options, on_step=bar.say)
-            else:
+            if given is not None:
+                from shotmake.known import solve_known
+
                 solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
+            else:
+                found = _found(job, tracks, size_px, frames, camera, options, bar.say)
+                solution = finished(found, tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
@@ -79,9 +90,33 @@ def build(job: Job) -> str:
     )
 
 
+def _found(
+    job: Job,
+    tracks: "Tracks",
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: schema.Camera,
+    options: schema.Solve,
+    on_step: Callable[[str], None],
+) -> "Found | str":
+    """The camera before it is put into its world: from the store when these tracks were solved so before."""
+
+    def find() -> "Found | str":
+        from shotmake.solve import find  # COLMAP: loaded when there is work for it
+
+        return find(tracks, size_px, frames, camera, options, on_step)
+
+    reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
+    reaches |= {"size_px": list(size_px), "frame_range": list(frames)}
+    inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
+    camera_found, path = stored.found(reaches, inputs, job.shot, find)
+    job.kept.append(path)
+    return camera_found
+
+
 SOLVE = Stage(
     "solve",
-    version=2,
+    version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
     reads=lambda config: ("footage", "tracks") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,
