@@ -103,6 +103,7 @@ def adjust(
         system = _reduced_system(bundle, markers, damping, loss_px, weights, moving)
         for _ in range(6):
             camera_step, point_step, lens_step = _step(system, damping, lens_is_free)
+            camera_step = camera_step[: moving.sum()]
             rotations, translations = bundle.rotations.copy(), bundle.translations.copy()
             rotations[moving] = Rotation.from_rotvec(camera_step[:, :3]).as_matrix() @ rotations[moving]
             directions = bundle.directions + np.einsum("nij,nj->ni", system["tangents"], point_step[:, :2])
@@ -181,7 +182,7 @@ def _reduced_system(
     weight = root_weight[:, None, None]
     camera_size, track_size = by_camera.shape[2], by_track.shape[2]
     track_count = len(bundle.directions)
-    lens_at = int(moving.sum()) * camera_size
+    lens_at = max(int(moving.sum()), 1) * camera_size  # none moves: one block of zeros
     camera_columns = np.concatenate(
         [
             place[markers.frame][:, None] * camera_size + np.arange(camera_size),
