@@ -35,6 +35,9 @@ class Joining:
 
     def located(self, model: Model, gate_px: float) -> Model:
         """The model with its points found again from all posed frames, and the markers within `gate_px` of them."""
+        if not model.posed.any():
+            nowhere = np.full((len(self.markers.track_ids), 4), np.nan)
+            return replace(model, points=nowhere, used=np.zeros(len(self.markers), bool))
         if not self.turning:
             return colmap.located(model, self.markers, gate_px)
         points = directions_at_infinity(self.markers, model.cam_from_world, model.lens)
@@ -46,6 +49,8 @@ class Joining:
 
     def misses_px(self, model: Model) -> np.ndarray:
         """(T',) median errors of the tracks that three or more posed frames see."""
+        if not model.posed.any():
+            return np.zeros(0)
         locate = directions_at_infinity if self.turning else triangulate
         points = locate(self.markers, model.cam_from_world, model.lens)
         errors = marker_errors_px(points, self.markers, model.cam_from_world, model.lens)
@@ -116,8 +121,8 @@ class Joining:
 
         A moving frame with too few markers to hold it loses its pose.
         """
-        per_frame = np.bincount(self.markers.frame[model.used], minlength=self.markers.frame_count)
-        held = stays | (per_frame >= FEWEST_MARKERS)
+        least = 2 if self.turning else 3
+        rows, held = self._holding(model, stays, least)
         cameras = np.where(held[:, None, None], model.cam_from_world, np.nan)
         moving = held & ~stays & model.posed
         if not moving.any():
@@ -125,11 +130,11 @@ class Joining:
         if moving.sum() > MOST_FRAMES and not self.turning:
             done = colmap.adjusted(model, self.markers, self.size_px, self.free, stays)
             return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
-        used = self.markers.only(model.used & held[self.markers.frame])
+        used = self.markers.only(rows)
         touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
         used = used.of_tracks(touched)  # the others say nothing of the frames that move
         frames = np.flatnonzero(moving | (held & model.posed & (used.per_frame > 0)))
-        used = used.of_frames(frames, min_markers=2 if self.turning else 3)
+        used = used.of_frames(frames, min_markers=least)
         bundle, middle, size = (self._turning_bundle if self.turning else bundle_of)(cameras[frames], used, model.lens)
         bundle = adjust(
             bundle, used, self.free, rounds, loss_px, weights=weights(used.expected_px), fixed=stays[frames]
@@ -142,6 +147,19 @@ class Joining:
             focal_px, k1, k2 = bundle.focal_px, float(bundle.lens[1]), float(bundle.lens[2])
             lens = replace(lens, fx_px=focal_px, fy_px=focal_px, k1=k1, k2=k2)
         return replace(model, cam_from_world=cameras, lens=lens)
+
+    def _holding(self, model: Model, stays: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+        """Used markers (M,) of tracks with `least` of them in frames that are held, and these frames (N,)."""
+        frame, track = self.markers.frame, self.markers.track
+        rows = model.used & model.posed[frame]
+        while True:
+            of_track = np.bincount(track[rows], minlength=len(self.markers.track_ids))
+            enough = rows & (of_track[track] >= least)
+            held = stays | (np.bincount(frame[enough], minlength=self.markers.frame_count) >= FEWEST_MARKERS)
+            fewer = enough & held[frame]
+            if fewer.sum() == rows.sum():
+                return rows, held
+            rows = fewer
 
     def _turning_bundle(self, cameras: np.ndarray, markers: Observations, lens) -> tuple[Bundle, np.ndarray, float]:
         """As polish.bundle_of, for cameras that only turn."""

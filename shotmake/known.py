@@ -157,6 +157,11 @@ def _found(
     for gate in GATES:
         model = joining.adjusted(joining.located(model, gate * max_error_px), stays, ROUNDS_LAST)
     model = joining.located(model, max_error_px)
+    if model.posed.mean() < POSED_SHARE:
+        raise Refused(
+            f"only {model.posed.mean():.0%} of the frames have a camera or could be posed from {given.name}; needed "
+            f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range"
+        )
     if free:
         lens = model.lens
         if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
@@ -174,11 +179,6 @@ def _judged(
     """The solve with its warnings, or Refused."""
     new = ~known
     warnings, agreement = list(found.warnings), found.agreement
-    if found.posed_share < POSED_SHARE:
-        raise Refused(
-            f"only {found.posed_share:.0%} of the frames have a camera or could be posed from {name}; needed "
-            f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range"
-        )
     fault = found.certificate.fault()
     if fault:
         raise Refused(f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}")

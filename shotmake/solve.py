@@ -13,6 +13,7 @@ import numpy as np
 
 from shotmake import config, nodal, rolling
 from shotmake.certify import certify, directions_at_infinity
+from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
@@ -54,7 +55,8 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    found = find(tracks, size_px, frames, camera, settings, on_step)
+    found = find(tracks, size_px, frames, camera, usual(settings), on_step)
+    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step)
     on_step("orient")
     return finished(found, tracks, size_px, frames, settings)
 
@@ -80,6 +82,30 @@ def find(
     except Refused as refusal:
         return str(refusal)
     return found if found.status == "static" else rolling.noticed(found, size_px[1])
+
+
+def usual(settings: config.Solve) -> config.Solve:
+    """The settings to find a camera with: those that only its end needs as they are by default."""
+    return replace(settings, clean=config.SolveClean(), orient=config.Orient())
+
+
+def cleaned(
+    found: Found | str,
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: config.Camera,
+    settings: config.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Found | str:
+    """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
+    if settings.clean == config.SolveClean():
+        return found
+    if isinstance(found, str):
+        return find(tracks, size_px, frames, camera, settings, on_step)
+    on_step("clean")
+    everything = Observations.from_tracks(tracks, frames)
+    return recleaned(found, everything, size_px, free_lens(camera, settings), settings.clean.max_error_px)
 
 
 def free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:

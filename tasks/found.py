@@ -1,7 +1,7 @@
 """Found cameras: the costly part of a solve, stored under a key of its own.
 
 It depends on the tracks and on the settings that reach the solver, not on where the world is put afterwards: another
-orientation costs a moment. The result is the same with and without the store.
+orientation costs a moment, another limit for bad markers an adjustment. The result is the same without the store.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.solution import Found
 
 FOLDER = STATE / "tracking" / "solves" / "found"
-VERSION = 2  # raised by hand when the numbers of a solve change; the solve stage has the same
+VERSION = 3  # raised by hand when the numbers of a solve change; the solve stage has the same
 
 
 def found(

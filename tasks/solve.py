@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.session import Tracks
     from shotmake.solution import Found
 
-NO_MATTER = ("shot", "enabled", "orient", "known", "pin")  # to what the solver finds
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
 
 
 def settings(config: Config) -> dict:
@@ -101,16 +101,26 @@ def _found(
 ) -> "Found | str":
     """The camera before it is put into its world: from the store when these tracks were solved so before."""
 
-    def find() -> "Found | str":
-        from shotmake.solve import find  # COLMAP: loaded when there is work for it
+    asked = (tracks, size_px, frames, camera)
 
-        return find(tracks, size_px, frames, camera, options, on_step)
+    def find() -> "Found | str":
+        from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
+
+        return find(*asked, usual(options), on_step)
+
+    def clean() -> "Found | str":
+        from shotmake.solve import cleaned
+
+        return cleaned(camera_found, *asked, options, on_step)
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
     reaches |= {"size_px": list(size_px), "frame_range": list(frames)}
     inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
+    if options.clean != schema.SolveClean():
+        camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
+        job.kept.append(path)
     return camera_found
 
 

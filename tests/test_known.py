@@ -221,3 +221,12 @@ def test_many_frames_are_joined_by_colmap_with_the_same_promise(tmp_path, monkey
     path = written(tmp_path / "long.json", shot, (1, 28))
     record = joined(path, shot)
     assert calls and same_numbers(path, record) and measure(record, shot.truth)["ate_pct"] < 0.06
+
+
+def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):
+    shot = simulate("orbit", seed=6, frame_count=30, visible=60)
+    path = written(tmp_path / "cam.json", shot, (1, 20))
+    given = read_cameras(path, shot.size_px, shot.frames)
+    tight = config.Solve(clean=config.SolveClean(max_error_px=0.1), known=config.Known(fixed=False))
+    record = solve_known(shot.tracks, shot.size_px, shot.frames, given, config.Camera(), tight).record
+    assert record["status"] == "refused" and "cam.json" in record["reason"]
