@@ -125,8 +125,10 @@ def adjust(
     loss_px: float = 1.0,
     tolerance: float = 1e-4,
     weights: np.ndarray | float = 1.0,
+    fixed: np.ndarray | None = None,
 ) -> Bundle:
-    """The bundle after up to `rounds` steps; weights (M,) multiply the squared errors.
+    """The bundle after up to `rounds` steps; weights (M,) multiply the squared errors, fixed (F,) is a mask of frames
+    whose pose stays, to the bit.
 
     `free` names the lens values that may change; with "zoom" among them every frame has a focal length of its own.
     """
@@ -135,14 +137,20 @@ def adjust(
     lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
     cost = cauchy_cost(residuals_px(bundle, markers), loss_px, weights)
     damping = 1e-3
+    moving = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
     for _ in range(rounds):
-        system = _reduced_system(bundle, markers, damping, loss_px, weights, lens_free, "zoom" in free)
+        system = _reduced_system(bundle, markers, damping, loss_px, weights, lens_free, "zoom" in free, moving)
         for _ in range(6):
             try:
                 camera_step, point_step, lens_step = _step(system, damping)
             except np.linalg.LinAlgError:  # nearly singular: a shorter step
                 damping *= 6
                 continue
+            camera_step = camera_step[: moving.sum()]
+            rotations, translations, log_zooms = (
+                values.copy() for values in (bundle.rotations, bundle.translations, bundle.log_zooms)
+            )
+            rotations[moving] = Rotation.from_rotvec(camera_step[:, :3]).as_matrix() @ rotations[moving]
             directions = bundle.directions + np.einsum("nij,nj->ni", system["tangents"], point_step[:, :2])
             length = np.linalg.norm(directions, axis=1)
             lens = bundle.lens.copy()
@@ -150,15 +158,17 @@ def adjust(
             trial = replace(
                 bundle,
                 lens=lens,
-                rotations=Rotation.from_rotvec(camera_step[:, :3]).as_matrix() @ bundle.rotations,
+                rotations=rotations,
                 directions=directions / length[:, None],
             )
             if "zoom" in free:
-                trial = replace(trial, log_zooms=bundle.log_zooms + np.clip(camera_step[:, -1], -0.5, 0.5))
+                log_zooms[moving] += np.clip(camera_step[:, -1], -0.5, 0.5)
+                trial = replace(trial, log_zooms=log_zooms)
             if bundle.general:
+                translations[moving] += camera_step[:, 3:6]
                 trial = replace(
                     trial,
-                    translations=bundle.translations + camera_step[:, 3:6],
+                    translations=translations,
                     inverse_depths=(bundle.inverse_depths + point_step[:, 2]) / length,
                 )
             trial_cost = cauchy_cost(residuals_px(trial, markers), loss_px, weights)
@@ -180,7 +190,9 @@ def lens_covariance(
     """The free places (n,) of the lens vector and their covariance (n, n), cameras and points left open: what white
     noise of the size of the residuals makes of them."""
     lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
-    system = _reduced_system(bundle, markers, 0.0, loss_px, weights, lens_free, "zoom" in free)
+    system = _reduced_system(
+        bundle, markers, 0.0, loss_px, weights, lens_free, "zoom" in free, np.ones(len(bundle.rotations), bool)
+    )
     matrix, lens_at = system["matrix"], len(system["matrix"]) - int(lens_free.sum())
     cameras, mixed = matrix[:lens_at, :lens_at], matrix[:lens_at, lens_at:]
     open_gauge = 1e-9 * np.diag(np.diag(cameras)) + 1e-12 * np.eye(lens_at)  # scale, origin and axes are free
@@ -223,6 +235,7 @@ def _reduced_system(
     weights: np.ndarray | float,
     lens_free: np.ndarray,
     zooms: bool,
+    moving: np.ndarray,
 ) -> dict:
     residuals, by_point, by_turn, by_lens, by_zoom = point_jacobian(bundle, markers)
     root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
@@ -236,14 +249,16 @@ def _reduced_system(
         by_track = np.concatenate([by_track, by_depth[:, :, None]], 2)
     if zooms:
         by_camera.append(by_zoom)
-    by_camera = np.concatenate(by_camera, 2)
+    # a camera that stays has no columns: its markers hold their points and the lens only
+    by_camera = np.concatenate(by_camera, 2) * moving[markers.frame][:, None, None]
+    place = np.maximum(np.cumsum(moving) - 1, 0)
     weight = root_weight[:, None, None]
     camera_size, track_size, lens_size = by_camera.shape[2], by_track.shape[2], int(lens_free.sum())
-    frame_count, track_count = len(bundle.rotations), len(bundle.directions)
-    lens_at = frame_count * camera_size
+    track_count = len(bundle.directions)
+    lens_at = max(int(moving.sum()), 1) * camera_size  # none moves: one block of zeros
     camera_columns = np.concatenate(
         [
-            markers.frame[:, None] * camera_size + np.arange(camera_size),
+            place[markers.frame][:, None] * camera_size + np.arange(camera_size),
             np.broadcast_to(lens_at + np.arange(lens_size), (len(markers), lens_size)),
         ],
         1,

@@ -242,8 +242,18 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
     return replace(model, cam_from_world=poses, log_zooms=log_zooms)
 
 
-def adjust_long(model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...]) -> Model:
-    """COLMAP's adjustment of the used markers: sparse, for shots of more frames than our own can hold."""
+def adjust_long(
+    model: Model,
+    observations: Observations,
+    size_px: tuple[int, int],
+    refine: tuple[str, ...],
+    fixed: np.ndarray | None = None,
+) -> Model:
+    """COLMAP's adjustment of the used markers: sparse, for shots of more frames than our own can hold.
+
+    fixed (N,) masks poses that stay. Frames with too few markers lose their pose.
+    """
+    fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
     camera = _camera(model.lens, camera_model(refine), size_px)
     reconstruction = pycolmap.Reconstruction()
     reconstruction.add_camera_with_trivial_rig(camera)
@@ -273,7 +283,10 @@ def adjust_long(model: Model, observations: Observations, size_px: tuple[int, in
     config = pycolmap.BundleAdjustmentConfig()
     for frame in frames:
         config.add_image(int(frame) + 1)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    for frame in np.flatnonzero(fixed[frames]):
+        config.set_constant_rig_from_world_pose(reconstruction.image(int(frames[frame]) + 1).frame_id)
+    if fixed[frames].sum() < 2:
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     with _quiet():
         pycolmap.create_default_bundle_adjuster(_adjustment_options(refine), config, reconstruction).solve()
     poses = np.full_like(model.cam_from_world, np.nan)

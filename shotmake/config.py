@@ -39,7 +39,8 @@ class Camera:
     focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess
     lock_focal: bool = key(False)  # true: focal_mm is known
     lens_from: str | None = key(None, later=True)
-    import_file: str | None = key(None)  # a solve JSON
+    # a solve JSON. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join
+    import_file: str | None = key(None)
 
 
 @dataclass
@@ -148,6 +149,14 @@ class Orient:
 
 
 @dataclass
+class Known:
+    """How the cameras of shot.camera.import_file meet the tracks. Lens and world are the file's."""
+
+    fixed: bool = key(True)  # kept to the last digit; false: where the adjustment of all frames starts, lens too
+    frames: list[int] | None = key(None, length=2)  # inclusive, those of the file's that count; null = all
+
+
+@dataclass
 class Solve:
     enabled: bool = key(True)
     engine: str = key("colmap", choices=["colmap"])
@@ -158,6 +167,7 @@ class Solve:
     zoom: bool = key(False)  # a focal length for every frame
     clean: SolveClean = group(SolveClean)
     orient: Orient = group(Orient)
+    known: Known = group(Known)
     pin: str | None = key(None, pattern=r"[0-9a-f]{12}")  # key of an approved solve, kept whatever changes
 
 

@@ -191,6 +191,9 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if not camera.from_tracking and not camera.import_file:
         faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
+    kept = config.tracking.solve.known.frames
+    if kept and kept[0] > kept[1]:
+        faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(

@@ -1,19 +1,37 @@
-"""A camera brought along instead of solved: checked as strictly as one of ours."""
+"""A camera brought along: read and checked as strictly as one of ours, and used as it is."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.lens import Lens
-from shotmake.solve import Solution
+from shotmake.solution import Solution, folds
 
 KEY = "shot.camera.import_file"
 
 
-def imported(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Solution:
-    """A solve JSON (design: schema 1) -> Solution without points, cut to the frames first..last.
+@dataclass(frozen=True)
+class Cameras:
+    """name: of the file; status, kind: as in a solve JSON; frames (K,) plate numbers, rising; cam_from_world
+    (K, 3, 4); focal_px_per_frame (K,) of a zoom, else None; confidence, warnings: of a solve, else None and none."""
+
+    name: str
+    status: str
+    kind: str
+    lens: Lens
+    frames: np.ndarray
+    cam_from_world: np.ndarray
+    focal_px_per_frame: np.ndarray | None
+    scale_known: bool
+    confidence: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
+    """The cameras of a solve JSON (design: schema 1) for the plate frames first..last; others are left out.
 
     ShotError for a file that is no solve JSON, has another picture size, no pose in the range, or no rotations.
     """
@@ -21,8 +39,12 @@ def imported(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> S
         record = json.loads(path.read_text())
         lens, status = Lens.from_json(record["lens"]), record["status"]
         cameras = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
-        numbers = [int(frame) for frame in record["frames"]]
-        found_px = tuple(record["image_size_px"])
+        numbers = np.array([int(frame) for frame in record["frames"]], int)
+        found_px, zoom = tuple(record["image_size_px"]), record.get("focal_px_per_frame")
+        focals = None if zoom is None else np.array(zoom, float)
+        was_solved = record.get("engine", "imported") != "imported"
+        confidence = float(record["confidence"]) if was_solved else None
+        warnings = tuple(map(str, record["warnings"])) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ShotError(f"{path.name}: not a solve JSON ({error!r}); check {KEY}") from error
     if found_px != size_px:
@@ -30,23 +52,41 @@ def imported(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> S
         raise ShotError(f"{path.name}: made for {found}; the plate is {needed} ({KEY})")
     if status not in ("solved", "tripod", "static") or len(cameras) != len(numbers):
         raise ShotError(f"{path.name}: status {status!r} with {len(cameras)} poses of {len(numbers)} frames ({KEY})")
+    if focals is not None and focals.shape != numbers.shape:
+        raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
+    if len(np.unique(numbers)) != len(numbers):
+        raise ShotError(f"{path.name}: has more than one pose for a frame ({KEY})")
     rotations = cameras[:, :, :3]
     orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
     if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
         raise ShotError(f"{path.name}: cam_from_world holds matrices that are no rotations ({KEY})")
-    inside = [index for index, frame in enumerate(numbers) if frames[0] <= frame <= frames[1]]
-    if not inside:
+    if folds(lens, size_px):
+        raise ShotError(f"{path.name}: its lens folds over inside the picture ({KEY})")
+    order = np.argsort(numbers)
+    inside = order[(numbers[order] >= frames[0]) & (numbers[order] <= frames[1])]
+    if not len(inside):
         raise ShotError(f"{path.name}: has no pose for the frames {frames[0]} to {frames[1]} ({KEY})")
-    known = {
-        "schema": 1, "status": status, "reason": "", "kind": "general", "image_size_px": list(size_px),
-        "lens": lens.to_json(), "focal_px_per_frame": None, "frames": [numbers[index] for index in inside],
-        "cam_from_world": cameras[inside].reshape(-1, 12).tolist(), "rms_px": None, "holdout_rms_px": None,
-        "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
-        "scale_known": bool(record.get("scale_known", False)), "engine": "imported",
-        "warnings": [f"the camera was imported from {path.name} and not checked against tracks"],
+    kind = str(record.get("kind", "general"))
+    some_focals = None if focals is None else focals[inside]
+    known = bool(record.get("scale_known", False))
+    return Cameras(
+        path.name, status, kind, lens, numbers[inside], cameras[inside], some_focals, known, confidence, warnings
+    )
+
+
+def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:
+    """The cameras as they are, as a Solution without points."""
+    focals = given.focal_px_per_frame
+    record = {
+        "schema": 1, "status": given.status, "reason": "", "kind": given.kind, "image_size_px": list(size_px),
+        "lens": given.lens.to_json(), "focal_px_per_frame": None if focals is None else focals.tolist(),
+        "frames": given.frames.tolist(), "cam_from_world": given.cam_from_world.reshape(-1, 12).tolist(),
+        "rms_px": None, "holdout_rms_px": None, "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
+        "scale_known": given.scale_known, "engine": "imported",
+        "warnings": [f"the camera was imported from {given.name} and not checked against tracks"],
     }  # fmt: skip
     no_points = {
         "track_id": np.zeros(0, np.int32), "point_xyz": np.zeros((0, 3)), "error_px": np.zeros(0),
         "holdout": np.zeros(0, bool), "ground_found": np.array(False),
     }  # fmt: skip
-    return Solution(known, no_points)
+    return Solution(record, no_points)

@@ -4,11 +4,21 @@ import numpy as np
 
 from shotmake.adjust import LENS_NAMES, Bundle, adjust, lens_covariance
 from shotmake.keyframes import Observations
+from shotmake.lens import Lens
 
 BASE = ("focal", "k1", "k2")
 TERMS = ("k3", "p1", "p2", "principal_point")
 OPTIMISM = 5.0  # true errors are larger than white noise promises: tracks drift and slide
 VAGUE_SHARE = 0.02  # of the width, at the picture's corner
+
+
+def determined(free: tuple[str, ...], lens: Lens, size_px: tuple[int, int]) -> tuple[str, ...]:
+    """Those of `free` that a solve with it has changed: a term that was left alone stays so."""
+    centred = (lens.cx_px, lens.cy_px) == (size_px[0] / 2, size_px[1] / 2)
+    alone = {name for name in ("k3", "p1", "p2") if getattr(lens, name) == 0} | (
+        {"principal_point"} if centred else set()
+    )
+    return tuple(name for name in free if name not in alone)
 
 
 def with_terms(

@@ -85,7 +85,7 @@ def solve_moving(
         raise Refused(fault)
     on_step("polish")
     found = polished(found, held_out, size_px, free, scale)
-    bundle, markers = _sparse_bundle(found)
+    bundle, markers = sparse_bundle(found)
     flat = "focal" in free and focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
     warnings = list(found.warnings)
     if flat:
@@ -247,7 +247,7 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
     return "the lens found folds over inside the picture"
 
 
-def _sparse_bundle(found: Found) -> tuple[Bundle, Observations]:
+def sparse_bundle(found: Found) -> tuple[Bundle, Observations]:
     """Some of its frames and tracks, evenly spread: enough to ask how well another focal length fits."""
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]

@@ -24,7 +24,7 @@ def complete(
             model = colmap.pose_frames(model, observations, ~model.posed, 3 * max_error_px)
         if model.posed.sum() < 3:
             break
-        model = _points(model, observations, gate * max_error_px)
+        model = located(model, observations, gate * max_error_px)
         if model.posed.sum() > MOST_FRAMES:
             model = colmap.adjust_long(model, observations, size_px, refine)
         else:
@@ -32,8 +32,8 @@ def complete(
     return model
 
 
-def _points(model: Model, observations: Observations, gate_px: float) -> Model:
-    """Triangulate every track again and keep the markers within `gate_px` of tracks that mostly agree."""
+def located(model: Model, observations: Observations, gate_px: float) -> Model:
+    """Every track triangulated again; used are the markers within `gate_px` of tracks that mostly agree."""
     points = triangulate(observations, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
     errors = marker_errors_px(points, observations, model.projecting, model.lens)
     count = len(observations.track_ids)

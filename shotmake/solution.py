@@ -13,7 +13,9 @@ from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
 from shotmake.picks import Solved
+from shotmake.session import Tracks
 from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
+from shotmake.world import World
 
 DIGITS = 9
 POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
@@ -115,9 +117,24 @@ def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) ->
     }
 
 
-def make_solution(
-    found: Found, everything: Observations, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
+def finished(
+    found: Found | str, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
 ) -> Solution:
+    """The cheap part of a solve: what was found, put into its world; or the reason (str) why nothing was."""
+    if isinstance(found, str):
+        return refused_solution(found, size_px)
+    return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
+
+
+def make_solution(
+    found: Found,
+    everything: Observations,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    settings: config.Solve,
+    world: World | None = None,
+) -> Solution:
+    """The found camera in its world: the one given, else the one that its tracks and the artist's picks tell."""
     turning = found.status != "solved"
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     plate_frames = posed + frames[0]
@@ -134,7 +151,7 @@ def make_solution(
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
     solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
     if turning:
-        world = orient_turning(solved, settings.orient)
+        world = world or orient_turning(solved, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS
     else:
         angles = angles_deg(points, everything, found.projecting)
@@ -145,7 +162,7 @@ def make_solution(
         depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
         reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
         solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
-        world = orient_moving(solved, xyz[reliable], float(np.median(depth)), settings.orient)
+        world = world or orient_moving(solved, xyz[reliable], float(np.median(depth)), settings.orient)
     held = np.isin(everything.track_ids, found.held_out)
 
     used_errors, per_frame = _frame_errors(found)

@@ -15,10 +15,11 @@ from shotmake import config, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
+from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
-from shotmake.lens_terms import BASE, TERMS
+from shotmake.lens_terms import BASE, TERMS, determined
 from shotmake.moving import solve_moving
 from shotmake.session import Tracks
 from shotmake.solution import (
@@ -26,10 +27,9 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
+    finished,
     folds,
     has_plausible_focal,
-    make_solution,
-    refused_solution,
 )
 from shotmake.triangulate import marker_errors_px
 
@@ -58,7 +58,23 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    free = _free_lens(camera, settings)
+    found = find(tracks, size_px, frames, camera, usual(settings), on_step)
+    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step)
+    on_step("orient")
+    return finished(found, tracks, size_px, frames, settings)
+
+
+def find(
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: config.Camera,
+    settings: config.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Found | str:
+    """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
+    looked at."""
+    free = free_lens(camera, settings)
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
@@ -67,15 +83,37 @@ def solve(
         _enough(everything)
         found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
     except Refused as refusal:
-        return refused_solution(str(refusal), size_px)
-    if found.status != "static":
-        found = rolling.noticed(found, size_px[1])
-    on_step("orient")
-    return make_solution(found, everything, size_px, frames, settings)
+        return str(refusal)
+    return found if found.status == "static" else rolling.noticed(found, size_px[1])
 
 
-def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
-    """The lens values to refine, in the order of the lens's terms."""
+def usual(settings: config.Solve) -> config.Solve:
+    """The settings to find a camera with: those that only its end needs as they are by default."""
+    return replace(settings, clean=config.SolveClean(), orient=config.Orient())
+
+
+def cleaned(
+    found: Found | str,
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: config.Camera,
+    settings: config.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Found | str:
+    """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
+    if settings.clean == config.SolveClean():
+        return found
+    if isinstance(found, str):
+        return find(tracks, size_px, frames, camera, settings, on_step)
+    on_step("clean")
+    everything = Observations.from_tracks(tracks, frames)
+    free = determined(free_lens(camera, settings), found.lens, size_px)
+    return recleaned(found, everything, size_px, free, settings.clean.max_error_px)
+
+
+def free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
+    """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own."""
     if camera.lock_focal and camera.focal_mm is None:
         raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
     for lower, higher in (("k1", "k2"), ("k2", "k3")):

@@ -180,6 +180,11 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
     place = folder(shot)
     place.mkdir(parents=True, exist_ok=True)
     sources = deliverables(shot, nodes)
+    for node in nodes.values():  # or the next build would read what this one has made of it
+        for path in node.stage.files(node.config).values():
+            if path.parent == place and path.name in sources:
+                found = f"{path.relative_to(ROOT)}: {node.task_name} reads it and this build would replace it"
+                raise ShotError(f"{found}; copy it elsewhere and name the copy")
     wanted = {name: digest(source) for name, source in sources.items()}
     note = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides)).encode()
     if shot.overrides:

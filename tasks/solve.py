@@ -1,8 +1,10 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake import config as schema
 from shotmake.config import Config
@@ -10,9 +12,16 @@ from shotmake.errors import ShotError
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
 from tasks import ROOT
+from tasks import found as stored
 from tasks.footage import read_plate
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.session import Tracks
+    from shotmake.solution import Found
+
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
 
 
 def settings(config: Config) -> dict:
@@ -26,10 +35,10 @@ def settings(config: Config) -> dict:
 
 
 def camera_file(config: Config) -> dict[str, Path]:
-    """The imported camera, when the shot brings one."""
-    if config.shot.camera.from_tracking:
+    """The camera that the shot brings, if it does."""
+    if config.shot.camera.import_file is None:
         return {}
-    path = ROOT / str(config.shot.camera.import_file)
+    path = ROOT / config.shot.camera.import_file
     if not path.is_file():
         raise ShotError(f"{config.shot.camera.import_file}: no such file; check shot.camera.import_file")
     return {"camera": path}
@@ -46,27 +55,30 @@ def read_solution(path: Path) -> dict:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
-    from shotmake.imported import imported
+    from shotmake.imported import imported, read_cameras
     from shotmake.session import load_tracks, npz_bytes
-    from shotmake.solve import solve
+    from shotmake.solution import finished
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
     values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
-    if "camera" in job.inputs:
-        solution = imported(job.inputs["camera"], tuple(plate.size_px), frames)
+    values["known"] = schema.Known(**values["known"])
+    camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
+    given = read_cameras(job.inputs["camera"], size_px, frames) if "camera" in job.inputs else None
+    if given is not None and not camera.from_tracking:
+        solution = imported(given, size_px)
     else:
+        tracks = load_tracks(job.inputs["tracks"])
         with job.progress(None, "solving", unit="steps") as bar:
-            solution = solve(
-                load_tracks(job.inputs["tracks"]),
-                tuple(plate.size_px),
-                frames,
-                schema.Camera(**job.settings["camera"]),
-                schema.Solve(**values),
-                on_step=bar.say,
-            )
+            if given is not None:
+                from shotmake.known import solve_known
+
+                solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
+            else:
+                found = _found(job, tracks, size_px, frames, camera, options, bar.say)
+                solution = finished(found, tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
@@ -92,9 +104,43 @@ def _survey_line(survey: list[dict], points: dict) -> str:
     return "".join(f", {label(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
 
 
+def _found(
+    job: Job,
+    tracks: "Tracks",
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    camera: schema.Camera,
+    options: schema.Solve,
+    on_step: Callable[[str], None],
+) -> "Found | str":
+    """The camera before it is put into its world: from the store when these tracks were solved so before."""
+
+    asked = (tracks, size_px, frames, camera)
+
+    def find() -> "Found | str":
+        from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
+
+        return find(*asked, usual(options), on_step)
+
+    def clean() -> "Found | str":
+        from shotmake.solve import cleaned
+
+        return cleaned(camera_found, *asked, options, on_step)
+
+    reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
+    reaches |= {"size_px": list(size_px), "frame_range": list(frames)}
+    inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
+    camera_found, path = stored.found(reaches, inputs, job.shot, find)
+    job.kept.append(path)
+    if options.clean != schema.SolveClean():
+        camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
+        job.kept.append(path)
+    return camera_found
+
+
 SOLVE = Stage(
     "solve",
-    version=2,
+    version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
     reads=lambda config: ("footage", "tracks") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,

@@ -22,6 +22,7 @@ from synthetic import frames, make_plate, write_movie  # noqa: E402
 
 from shotmake.config import Config  # noqa: E402
 from tasks import composite, segments  # noqa: E402
+from tasks import found as stored  # noqa: E402
 from tasks.composite import COMPOSITE  # noqa: E402
 from tasks.digests import digest  # noqa: E402
 from tasks.export import EXPORT  # noqa: E402
@@ -178,6 +179,7 @@ def held_against_record(stage: Stage, folder: Path, plate: Path) -> tuple[int, l
 def test_numbers_stay_while_the_version_stays(stage, plate, tmp_path, monkeypatch):
     monkeypatch.setattr(composite, "ROOT", composite.ROOT)
     monkeypatch.setattr(segments, "FOLDER", tmp_path / "segments")
+    monkeypatch.setattr(stored, "FOLDER", tmp_path / "found")
     version, changed = held_against_record(stage, tmp_path, plate)
     if version != stage.version:
         pytest.fail(f"version {version} -> {stage.version}: record its numbers with python tests/test_versions.py")
@@ -195,7 +197,7 @@ def test_a_number_that_moves_is_seen(change):
 
 def record(folder: Path) -> None:
     """Record inputs and numbers anew."""
-    segments.FOLDER = folder / "segments"
+    segments.FOLDER, stored.FOLDER = folder / "segments", folder / "found"
     plate = make_small_plate(folder)
     if (RECORD / "numbers.json").exists():
         for stage in STAGES:
@@ -206,7 +208,7 @@ def record(folder: Path) -> None:
     RECORD.mkdir(parents=True, exist_ok=True)
     found = {}
     for stage in STAGES:
-        segments.FOLDER = folder / "new segments"
+        segments.FOLDER, stored.FOLDER = folder / "new segments", folder / "new found"
         targets = run(stage, folder / "new" / stage.name, plate, RECORD)
         found[stage.name] = {"version": stage.version, "numbers": numbers(stage, targets)}
         for name, path in targets.items():

@@ -1,0 +1,126 @@
+"""The store of found cameras: another orientation does not solve again, and no byte tells whether it was used."""
+
+import json
+
+import pytest
+from conftest import Project
+from measure import measure
+from simulated import simulate
+
+from shotmake import config
+from shotmake.found_file import found_bytes, read_found
+from shotmake.session import npz_bytes
+from shotmake.solution import Found, finished
+from shotmake.solve import cleaned, find, solve
+from tasks import found as stored
+
+ORIGIN = "tracking.solve.orient.origin={frame: 20, xy_px: [240, 180]}"
+
+
+@pytest.mark.parametrize("kind", ["orbit", "pan", "static"])
+def test_a_found_camera_comes_back_to_the_bit(kind):
+    shot = simulate(kind, seed=1, frame_count=16, visible=60)
+    asked = (shot.tracks, shot.size_px, shot.frames)
+    made = find(*asked, config.Camera(), config.Solve())
+    again = read_found(found_bytes(made))
+    assert isinstance(again, Found) and found_bytes(again) == found_bytes(made)
+    limit = config.SolveClean(max_error_px=0.5)
+    settings = config.Solve(clean=limit, orient=config.Orient(origin={"frame": 12, "xy_px": [480, 400]}))
+    cold = solve(*asked, config.Camera(), settings)
+    warm = finished(cleaned(again, *asked, config.Camera(), settings), *asked, settings)
+    assert json.dumps(warm.record) == json.dumps(cold.record) and npz_bytes(warm.points) == npz_bytes(cold.points)
+
+
+def test_another_limit_for_bad_markers_is_an_adjustment():
+    shot = simulate("orbit", seed=2, frame_count=30, visible=80, bad_share=0.15)
+    asked = (shot.tracks, shot.size_px, shot.frames, config.Camera())
+    made = find(*asked, config.Solve())
+    assert cleaned(made, *asked, config.Solve()) is made
+    numbers = []
+    for limit in (0.6, 2.0, 6.0):
+        settings = config.Solve(clean=config.SolveClean(max_error_px=limit))
+        solution = finished(cleaned(made, *asked, settings), *asked[:3], settings)
+        found = measure(solution.record, shot.truth)
+        assert found["frames_pct"] == 100 and found["ate_pct"] < 0.06 and found["lens_px"] < 1
+        numbers.append(solution.record["tracks_used"])
+    assert numbers[0] < numbers[1] < numbers[2]
+    tight = config.Solve(clean=config.SolveClean(max_error_px=0.1))
+    said = cleaned(made, *asked, tight)
+    assert "tracking.solve.clean.max_error_px" in said
+
+
+def test_where_nothing_was_found_another_limit_is_tried_from_the_start():
+    shot = simulate("orbit", seed=2, frame_count=24, visible=60)
+    settings = config.Solve(clean=config.SolveClean(max_error_px=4.0))
+    asked = (shot.tracks, shot.size_px, shot.frames, config.Camera())
+    assert isinstance(cleaned("no camera", *asked, settings), Found)
+
+
+def test_a_refusal_is_stored_too_and_damage_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "FOLDER", tmp_path)
+    monkeypatch.setattr("tasks.locks.FOLDER", tmp_path / "locks")
+    calls = []
+
+    def find() -> str:
+        calls.append(1)
+        return "too few tracks"
+
+    for _ in range(2):
+        assert stored.found({"kind": "auto"}, {"tracks": "a"}, "s", find)[0] == "too few tracks"
+    assert len(calls) == 1
+    _, path = stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)
+    assert len(calls) == 2
+    path.write_bytes(path.read_bytes()[:-9])
+    assert stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)[0] == "too few tracks" and len(calls) == 3
+
+
+def solves(project: Project) -> dict[str, bytes]:
+    folder = project.root / ".gsd-state" / "tracking" / "solves"
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".json", ".npz")
+            and not path.name.endswith(".stamp.json")}  # fmt: skip
+
+
+def test_another_orientation_is_not_solved_again(built):
+    found = built.root / ".gsd-state" / "tracking" / "solves" / "found"
+    before = {path.name: path.stat().st_mtime_ns for path in found.iterdir()}
+    assert len(before) == 2  # the camera and its stamp
+    first = set(solves(built))
+    built.built("solve", "shot=mini", ORIGIN)
+    assert {path.name: path.stat().st_mtime_ns for path in found.iterdir()} == before
+    warm = {name: data for name, data in solves(built).items() if name not in first}
+    assert len(warm) == 2
+    assert "solves/found" not in built.built("gc", "shot=mini").out  # the shot's own solve needs it
+    for path in (*found.iterdir(), *(found.parent / name for name in warm)):
+        path.unlink()
+    for stamp in found.parent.glob("*.stamp.json"):
+        if stamp.name.removesuffix(".stamp.json") in warm:
+            stamp.unlink()
+    built.built("solve", "shot=mini", ORIGIN)  # from nothing: the same bytes
+    assert {name: solves(built)[name] for name in warm} == warm
+    assert len(list(found.iterdir())) == 2
+
+
+def test_a_solve_is_extended_through_the_command_line_up_to_the_blend(built):
+    words = ("shot.footage.frame_range=[1,30]",)
+    built.built("solve", "shot=mini", *words)
+    folder = built.root / ".gsd-state" / "tracking" / "solves"
+    (short,) = [path for path in folder.glob("mini-*.json") if not path.name.endswith(".stamp.json")
+                and len(json.loads(path.read_text())["frames"]) == 30]  # fmt: skip
+    (built.root / "approved.json").write_bytes(short.read_bytes())
+    text = (built.root / "conf" / "shot" / "mini.yaml").read_text()
+    built.write_shot("mini", text.replace("  footage:", "  camera: {import_file: approved.json}\n  footage:"))
+    built.built("shot=mini")
+    place = built.root / "build" / "mini"
+    approved, extended = (json.loads(path.read_text()) for path in (built.root / "approved.json", place / "solve.json"))
+    assert extended["status"] == "solved" and extended["frames"] == list(range(1, 41))
+    assert extended["cam_from_world"][:30] == approved["cam_from_world"] and extended["lens"] == approved["lens"]
+    assert (place / "mini.blend").stat().st_size > 0 and len((place / "camera.chan").read_text().splitlines()) == 40
+    assert built.built("shot=mini").executed == []
+
+    built.write_shot("mini", text.replace("  footage:", "  camera: {import_file: build/mini/solve.json}\n  footage:"))
+    ran = built.run("shot=mini")
+    assert ran.code == 1 and len(ran.fault_lines) == 1
+    assert "build/mini/solve.json: solve:mini reads it" in ran.fault_lines[0]
+    assert json.loads((place / "solve.json").read_text()) == extended
+    ran = built.run("shot=mini", "shot.camera.import_file=gone.json")
+    assert ran.code == 1 and any("shot.camera.import_file" in line for line in ran.fault_lines)
