@@ -1,7 +1,8 @@
 """Track sets with a known camera, without rendering: what a KLT tracker would have handed over.
 
 The world is Z up, the desk is z = 0. Noise per marker: heavy-tailed white error plus a random walk
-(drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body.
+(drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body; `blur`
+adds white error by how far the picture moves in a frame.
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +66,9 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     elif kind == "dolly":
         centres = np.stack([0 * time, -1.6 + 0.7 * baseline * time, 0.6 - 0.1 * baseline * time], 1) + 0.2 * hand
         aim = centres + [0.0, 1.0, -0.3]
-    elif kind in ("pan", "tiny", "static"):
+    elif kind == "crane":
+        centres = np.stack([0.3 * baseline * (time - 0.5), 0 * time - 1.2, 0.35 + baseline * time], 1) + 0.5 * hand
+    elif kind in ("pan", "zoom", "tiny", "static"):
         centres = np.tile([0.0, -1.0, 0.7], (count, 1))
         if kind == "tiny":
             centres = centres + baseline * (np.outer(time - 0.5, [1.0, 0.3, 0.4]) + hand)
@@ -74,6 +77,8 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     rotations = look_at(centres, aim)
     if kind in ("pan", "tiny"):
         turn_deg = turn_deg + np.outer(time - 0.5, [0.15, 1.0, 0.05]) * span_deg
+    if kind == "zoom":
+        turn_deg = turn_deg + np.outer(time - 0.5, [0.4, 1.0, 0.05]) * span_deg
     if kind == "static":
         turn_deg = turn_deg * 0
     rotations = Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix() @ rotations
@@ -113,14 +118,21 @@ def simulate(
     drift_px: float = 0.02,
     first_frame: int = 1,
     life_frames: float = 50.0,
+    zoom: float | None = None,
+    blur: float = 0.0,
 ) -> Simulated:
-    """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2."""
+    """kind: orbit, planar, dolly, crane, pan, zoom (a tilt-pan), tiny (baseline in metres), static. lens = focal_px,
+    k1, k2. zoom: the last focal length over the first, lens being half-way; 1.5 for the kind of that name. blur: px of
+    white error for a px of motion a frame."""
     random = np.random.default_rng(seed)
     focal_px, k1, k2 = lens
     true_lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2)
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)
+    zoom = zoom or (1.5 if kind == "zoom" else 1.0)
+    focals_px = focal_px * zoom ** (time * time * (3 - 2 * time) - 0.5)
+    lenses = [replace(true_lens, fx_px=float(one), fy_px=float(one)) for one in focals_px]
     body_turn = Rotation.from_rotvec(np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)).as_matrix()
     body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
     body_centre = np.array([0.05, 0.0, 0.15])
@@ -130,7 +142,7 @@ def simulate(
         out = np.empty((len(points), frame_count, 2))
         for frame in range(frame_count):
             moved = (points - body_centre) @ body_turn[frame].T + body_centre + body_shift[frame] - body_shift[0]
-            xy_px, _ = project(np.where(on_body[:, None], moved, points), cameras[frame], true_lens)
+            xy_px, _ = project(np.where(on_body[:, None], moved, points), cameras[frame], lenses[frame])
             outside = (xy_px < MARGIN_PX) | (xy_px > np.array(size_px) - MARGIN_PX)
             out[:, frame] = np.where(outside.any(1, keepdims=True) | np.isnan(xy_px), np.nan, xy_px)
         return out
@@ -141,7 +153,7 @@ def simulate(
         wanted = visible - seen[frame]
         if wanted <= 0:
             continue
-        points = _scatter(kind, random, centres[frame], cameras[frame, :, :3], true_lens, size_px, wanted)
+        points = _scatter(kind, random, centres[frame], cameras[frame, :, :3], lenses[frame], size_px, wanted)
         on_body = random.random(len(points)) < moving_share
         body_points = body_centre + random.uniform(-1, 1, (len(points), 3)) * [0.25, 0.2, 0.15]
         points = np.where(on_body[:, None], body_points, points)
@@ -152,7 +164,9 @@ def simulate(
             length = len(there) if there.all() else int(np.argmin(there))
             slide = random.normal(0, 0.35, 2) if random.random() < bad_share else np.zeros(2)
             walk = np.cumsum(random.standard_t(3, (length, 2)) * drift_px + slide, axis=0)
-            noise = walk - walk[:1] + random.standard_t(4, (length, 2)) * white_px
+            pace_px = np.linalg.norm(np.diff(path[frame : frame + length], axis=0, prepend=path[None, frame]), axis=1)
+            white = random.standard_t(4, (length, 2)) * (white_px + blur * pace_px)[:, None]
+            noise = walk - walk[:1] + white
             if length < 4:
                 continue
             rows_id.append(np.full(length, len(all_points)))
@@ -169,6 +183,7 @@ def simulate(
         "kind": {"pan": "pan", "tiny": "smallpar", "static": "static"}.get(kind, kind),
         "image_size_px": list(size_px),
         "lens": true_lens.to_json(),
+        "focal_px_per_frame": None if zoom == 1 else focals_px.tolist(),
         "frames": list(range(first_frame, first_frame + frame_count)),
         "cam_from_world": cameras.reshape(-1, 12).tolist(),
         "path_length": float(steps.sum()),
