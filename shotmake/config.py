@@ -137,7 +137,7 @@ class Orient:
 @dataclass
 class Solve:
     enabled: bool = key(True)
-    engine: str = key("colmap", choices=["colmap"])
+    engine: str = key("colmap", choices=["colmap", "blender"])  # blender: libmv, through Blender's own operator
     kind: str = key("auto", choices=["auto", "general", "tripod", "static"])
     refine: list[str] = key(["focal", "k1", "k2"], choices=["focal", "k1", "k2"])
     clean: SolveClean = group(SolveClean)

@@ -25,6 +25,9 @@ STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wro
 NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
+FOLDED = "the lens found folds over inside the picture"
+
+Starts = Callable[[Observations], Iterator[tuple[str, colmap.Model | None]]]  # (what, camera of all frames)
 
 
 def solve_moving(
@@ -37,15 +40,19 @@ def solve_moving(
     free: tuple[str, ...],
     scale: float,
     on_step: Callable[[str], None],
+    starts: Starts | None = None,
 ) -> Found:
-    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused."""
+    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused.
+
+    starts: another engine's solves instead of COLMAP's; they are certified as they are.
+    """
     if parallax.ratio < NO_MOVE_RATIO:
         raise Refused(
             f"tiny parallax: a camera that moves explains the tracks only {parallax.ratio:.2f} times as well as one "
             f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod"
         )
     tried: list[tuple[Found, str]] = []
-    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step, starts)
     if best is not None:
         tried.append((best, _fault(best, size_px)))
     if best is None or tried[0][1] or best.certificate.long_bad > 0.12:
@@ -53,7 +60,9 @@ def solve_moving(
         background, second_share = background_tracks(known, size_px)
         if second_share > 0.10:
             markers = known.of_tracks(background)
-            other, more = _try_starts(markers, held_out, None, size_px, focal_px, settings, free, scale, on_step)
+            other, more = _try_starts(
+                markers, held_out, None, size_px, focal_px, settings, free, scale, on_step, starts
+            )
             faults += more
             if other is not None:
                 note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
@@ -71,8 +80,9 @@ def solve_moving(
     found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
     if fault:
         raise Refused(fault)
-    on_step("polish")
-    found = polished(found, held_out, size_px, free, scale)
+    if starts is None:
+        on_step("polish")
+        found = polished(found, held_out, size_px, free, scale)
     bundle, markers = _sparse_bundle(found)
     flat = "focal" in free and focal_rise(bundle, markers, free) < FLAT_FOCAL_RISE
     warnings = list(found.warnings)
@@ -110,17 +120,19 @@ def _fault(found: Found, size_px: tuple[int, int]) -> str:
 
 
 def _try_starts(
-    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step
+    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step, starts: Starts | None
 ) -> tuple[Found | None, list[str]]:
     """The first strong and faultless solve, else the best of up to three (see `_rank`)."""
     keyframes = choose_keyframes(known, size_px)
     mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
     found, faults, focals_px = [], [], []
-    for step, model in _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step):
+    ours = starts is None
+    made = _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step) if ours else starts(solving)
+    for step, model in made:
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
-            faults.append(f"{step}: COLMAP posed {posed} of {len(keyframes)} keyframes")
+            faults.append(f"{step}: {'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes")
             continue
         if not has_plausible_focal(model.lens, size_px):
             faults.append(f"{step}: the focal length ran away to {model.lens.fx_px:.0f} px")
@@ -129,8 +141,12 @@ def _try_starts(
             faults.append(f"{step}: same as an earlier start")
             continue
         focals_px.append(model.lens.fx_px)
-        on_step(f"adjust all frames ({step})")
-        one = _completed(model, solving, held_out, size_px, settings, free, scale)
+        if ours:
+            on_step(f"adjust all frames ({step})")
+            one = _completed(model, solving, held_out, size_px, settings, free, scale)
+        else:
+            folded = folds(model.lens, size_px)
+            one = FOLDED if folded else _certified(model, solving, held_out, scale, ())
         if isinstance(one, str):
             faults.append(f"{step}: {one}")
             continue
@@ -222,13 +238,16 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
                 return "fewer than 3 frames could be posed"
             if folds(done.lens, size_px):
                 continue
-            certificate = certify(held_out, solving, done.cam_from_world, done.lens, scale)
+            return _certified(done, solving, held_out, scale, warnings)
         except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
             continue
-        ids, poses = held_out.track_ids, done.cam_from_world
-        agreement = certificate.agreement
-        return Found("solved", "general", done.lens, poses, solving, done.used, ids, certificate, agreement, warnings)
-    return "the lens found folds over inside the picture"
+    return FOLDED
+
+
+def _certified(model, solving, held_out, scale, warnings: tuple[str, ...]) -> Found:
+    certificate = certify(held_out, solving, model.cam_from_world, model.lens, scale)
+    ids, poses, agreement = held_out.track_ids, model.cam_from_world, certificate.agreement
+    return Found("solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings)
 
 
 def _sparse_bundle(found: Found) -> tuple[Bundle, Observations]:

@@ -57,8 +57,8 @@ class Solution:
     points: dict[str, np.ndarray]
 
 
-def refused_solution(reason: str, size_px: tuple[int, int]) -> Solution:
-    record = _record("refused", "general", size_px, reason=reason)
+def refused_solution(reason: str, size_px: tuple[int, int], engine: str) -> Solution:
+    record = _record("refused", "general", size_px, reason=reason, engine=engine)
     none = np.zeros(0)
     return Solution(record, _point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
 
@@ -80,7 +80,6 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "confidence": 0.0,
         "tracks_used": 0,
         "scale_known": False,
-        "engine": "colmap",
         "warnings": [],
     }
     return {name: _rounded(value) for name, value in (record | values).items()}
@@ -155,6 +154,7 @@ def make_solution(
         confidence=float(confidence),
         tracks_used=len(np.unique(found.markers.track[found.used])),
         scale_known=world.scale_known,
+        engine=settings.engine,
         warnings=warnings,
     )
     return Solution(

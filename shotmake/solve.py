@@ -8,10 +8,11 @@ solved   the camera moves: COLMAP (shotmake.colmap); kind general, forward or pl
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from shotmake import config, nodal, rolling
+from shotmake import config, libmv, nodal, rolling
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
@@ -43,11 +44,13 @@ def solve(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    by_libmv: libmv.Run | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
-    setting that contradicts itself or a pick that misses the ground.
+    setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
+    tracking.solve.engine blender.
 
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
@@ -56,15 +59,22 @@ def solve(
     refused.
     """
     free = _free_lens(camera, settings)
+    assert (by_libmv is not None) == (settings.engine == "blender")
+    if by_libmv is not None:
+        libmv.check_refine(free)
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
         everything = Observations.from_tracks(tracks, frames)
         _enough(everything)
-        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
+        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step, by_libmv)
+        if by_libmv is not None and found.status == "tripod":
+            on_step("tripod, by libmv")
+            limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
+            found = libmv.turned(found, everything, size_px, focal_px, free, limit_px, scale, by_libmv)
     except Refused as refusal:
-        return refused_solution(str(refusal), size_px)
+        return refused_solution(str(refusal), size_px, settings.engine)
     if found.status != "static":
         found = rolling.noticed(found, size_px[1])
     on_step("orient")
@@ -114,6 +124,7 @@ def _verdict(
     settings: config.Solve,
     free: tuple[str, ...],
     on_step: Callable[[str], None],
+    by_libmv: libmv.Run | None,
 ) -> Found:
     scale = pixel_scale(size_px)
     held = hold_out(len(everything.track_ids))
@@ -134,8 +145,12 @@ def _verdict(
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
+    starts = None
+    if by_libmv is not None:
+        starts = partial(libmv.starts, parallax=parallax, size_px=size_px, focal_px=focal_px, free=free, run=by_libmv,
+                         max_error_px=settings.clean.max_error_px, on_step=on_step)  # fmt: skip
     try:
-        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step, starts)
     except Refused as refusal:
         # the turning camera explains the picture well enough to work with: say so instead of giving up
         if settings.kind == "auto" and parallax.within_1px > 0.88:

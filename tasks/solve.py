@@ -9,17 +9,25 @@ from shotmake.config import Config
 from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.footage import read_plate
+from tasks.libmv import solver
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
 
 def settings(config: Config) -> dict:
-    return {
+    found = {
         "shot": config.shot.name,  # solve.json names it
         "camera": asdict(config.shot.camera),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
     }
+    if _is_by_blender(config):
+        found["executable"] = config.composite.blender.executable
+    return found
+
+
+def _is_by_blender(config: Config) -> bool:
+    return config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
 
 
 def camera_file(config: Config) -> dict[str, Path]:
@@ -49,12 +57,16 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
+    others = ("shot", "camera", "frame_range", "executable")
+    values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
     if "camera" in job.inputs:
         solution = imported(job.inputs["camera"], tuple(plate.size_px), frames)
     else:
+        by_libmv = None
+        if "executable" in job.settings:
+            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
         with job.progress(None, "solving", unit="steps") as bar:
             solution = solve(
                 load_tracks(job.inputs["tracks"]),
@@ -63,6 +75,7 @@ def build(job: Job) -> str:
                 schema.Camera(**job.settings["camera"]),
                 schema.Solve(**values),
                 on_step=bar.say,
+                by_libmv=by_libmv,
             )
     record = {**solution.record, "shot": job.settings["shot"]}
     job.targets["solve"].write_bytes(json_bytes(record))
@@ -87,5 +100,6 @@ SOLVE = Stage(
     files=camera_file,
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
+    after=lambda config: ("blender",) if _is_by_blender(config) else (),
     build=build,
 )
