@@ -99,15 +99,15 @@ def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
 def found(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dict[str, np.ndarray]:
     """What the .npz holds of the clip's solve."""
     assert clip.tracking and clip.tracking.reconstruction
-    solve = clip.tracking.reconstruction
+    reconstruction = clip.tracking.reconstruction
     cameras = np.full((frame_count, 3, 4), np.nan)
-    for camera in solve.cameras:
+    for camera in reconstruction.cameras:
         cameras[camera.frame - 1] = TO_OPENCV @ np.linalg.inv(np.array(camera.matrix).reshape(4, 4))[:3]
     no_bundle = (np.nan, np.nan, np.nan)
     return {
         "cam_from_world": cameras,
         "lens": found_lens(clip),
-        "error_px": np.array(solve.average_error),
+        "error_px": np.array(reconstruction.average_error),
         "bundles": np.array([one.bundle if one.has_bundle else no_bundle for one in tracks], float).reshape(-1, 3),
         "track_error_px": np.array([one.average_error if one.has_bundle else np.nan for one in tracks], float),
     }
@@ -143,7 +143,7 @@ def main() -> None:
             tracks = insert_tracks(clip, track, frame, xy_px)
             with clip_editor(clip), quiet_stderr():
                 made = solved(clip, tracks, given["frame_count"], given["max_error_px"])
-        np.savez(asked.out, **made)
+        np.savez(asked.out, **made)  # pyright: ignore[reportArgumentType]
     except UserError as error:
         print(f"solve_tracks.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

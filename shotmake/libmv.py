@@ -2,6 +2,7 @@
 
 libmv runs in Blender's own process, which is not ours to start: whoever solves with it hands in `Run`. It is tried
 from a few starts, as COLMAP is, and its cameras are certified as COLMAP's are; nothing of ours adjusts them.
+It adds up in several threads, however many cores it is given: its last digits (1e-7) differ from run to run.
 """
 
 from collections.abc import Callable, Iterator
