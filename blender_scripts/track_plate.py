@@ -11,11 +11,9 @@ frame (M,), xy_px (M, 2) from the top-left corner, sorted by track then frame, n
 Blender counts the clip's own frames from 1; so does all code here but the command line and the .npz.
 """
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from clip_editor import clip_editor, quiet_stderr  # noqa: E402
 from libmv_features import FeatureFinder  # noqa: E402
 from sheet import BLENDER_COLOR_SPACE  # noqa: E402
 
@@ -75,34 +74,6 @@ def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
     settings.use_default_normalization = True
     settings.default_frames_limit = 0
     settings.default_margin = track["pattern_px"] // 2  # a marker ends where its pattern leaves the frame
-
-
-@contextlib.contextmanager
-def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor]:
-    """A Clip Editor that shows the clip: the clip's operators work on nothing else."""
-    window = bpy.data.window_managers[0].windows[0]
-    area = max(window.screen.areas, key=lambda area: area.width * area.height)
-    area.type = "CLIP_EDITOR"
-    space = area.spaces.active
-    assert isinstance(space, bpy.types.SpaceClipEditor)
-    space.clip, space.mode = clip, "TRACKING"
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
-        yield space
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """libmv prints megabytes there about every pattern that it cannot fit."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
 
 
 def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:

@@ -159,7 +159,7 @@ class Known:
 @dataclass
 class Solve:
     enabled: bool = key(True)
-    engine: str = key("colmap", choices=["colmap"])
+    engine: str = key("colmap", choices=["colmap", "blender"])  # blender: libmv, through Blender's own operator
     kind: str = key("auto", choices=["auto", "general", "tripod", "static"])
     refine: list[str] = key(  # what the tracks do not determine is left alone, and said
         ["focal", "k1", "k2"], choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]

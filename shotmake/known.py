@@ -56,6 +56,8 @@ def solve_known(
     settings.known tells how. Status and kind are those of `given`; cameras that do not fit the tracks, or new frames
     that disagree with the known ones, give status refused. ShotError for a zoom, whose lens is not one.
     """
+    if settings.engine != "colmap":
+        raise ShotError(f"tracking.solve.engine: found {settings.engine} with known cameras; needed colmap ({KEY})")
     if settings.zoom:
         raise ShotError(f"tracking.solve.zoom: found true with known cameras; needed false ({KEY})")
     if given.focal_px_per_frame is not None:
@@ -77,7 +79,7 @@ def solve_known(
     try:
         found = _found(everything, cameras, known, given, size_px, camera, settings, on_step)
     except Refused as refusal:
-        return refused_solution(str(refusal), size_px)
+        return refused_solution(str(refusal), size_px, settings.engine)
     if found.status != "static":
         found = rolling.noticed(found, size_px[1])
     on_step("record")

@@ -36,6 +36,9 @@ STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wro
 NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
+FOLDED = "the lens found folds over inside the picture"
+
+Starts = Callable[[Observations], Iterator[tuple[str, colmap.Model | None]]]  # (what, camera of all frames)
 
 
 def solve_moving(
@@ -48,8 +51,12 @@ def solve_moving(
     free: tuple[str, ...],
     scale: float,
     on_step: Callable[[str], None],
+    starts: Starts | None = None,
 ) -> Found:
-    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused."""
+    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused.
+
+    starts: another engine's solves instead of COLMAP's; they are certified as they are.
+    """
     if parallax.ratio < NO_MOVE_RATIO:
         raise Refused(
             f"tiny parallax: a camera that moves explains the tracks only {parallax.ratio:.2f} times as well as one "
@@ -57,7 +64,7 @@ def solve_moving(
         )
     tried: list[tuple[Found, str]] = []
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
-    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step)
+    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
     if best is not None:
         tried.append((best, _fault(best, size_px)))
     if best is None or tried[0][1] or best.certificate.long_bad > 0.12:
@@ -65,7 +72,9 @@ def solve_moving(
         background, second_share = background_tracks(known, size_px)
         if second_share > 0.10:
             markers = known.of_tracks(background)
-            other, more = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step)
+            other, more = _try_starts(
+                markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts
+            )
             faults += more
             if other is not None:
                 note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
@@ -83,8 +92,9 @@ def solve_moving(
     found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
     if fault:
         raise Refused(fault)
-    on_step("polish")
-    found = polished(found, held_out, size_px, free, scale)
+    if starts is None:
+        on_step("polish")
+        found = polished(found, held_out, size_px, free, scale)
     bundle, markers = sparse_bundle(found)
     flat = "focal" in free and focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
     warnings = list(found.warnings)
@@ -126,17 +136,19 @@ def _fault(found: Found, size_px: tuple[int, int]) -> str:
 
 
 def _try_starts(
-    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step
+    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step, starts: Starts | None
 ) -> tuple[Found | None, list[str]]:
     """The first strong and faultless solve, else the best of up to three (see `_rank`)."""
     keyframes = choose_keyframes(known, size_px)
     mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
     found, faults, focals_px = [], [], []
-    for step, model in _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step):
+    ours = starts is None
+    made = _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step) if ours else starts(solving)
+    for step, model in made:
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
-            faults.append(f"{step}: COLMAP posed {posed} of {len(keyframes)} keyframes")
+            faults.append(f"{step}: {'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes")
             continue
         if not has_plausible_focal(model.lens, size_px):
             faults.append(f"{step}: the focal length ran away to {model.lens.fx_px:.0f} px")
@@ -145,8 +157,12 @@ def _try_starts(
             faults.append(f"{step}: same as an earlier start")
             continue
         focals_px.append(model.lens.fx_px)
-        on_step(f"adjust all frames ({step})")
-        one = _completed(model, solving, held_out, size_px, settings, free, scale)
+        if ours:
+            on_step(f"adjust all frames ({step})")
+            one = _completed(model, solving, held_out, size_px, settings, free, scale)
+        else:
+            folded = folds(model.lens, size_px)
+            one = FOLDED if folded else _certified(model, solving, held_out, scale, False, ())
         if isinstance(one, str):
             faults.append(f"{step}: {one}")
             continue
@@ -237,14 +253,17 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
                 return "fewer than 3 frames could be posed"
             if folds(done.lens, size_px):
                 continue
-            certificate = certify(held_out, solving, done.projecting, done.lens, scale)
+            return _certified(done, solving, held_out, scale, "zoom" in names, warnings)
         except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
             continue
-        ids, poses = held_out.track_ids, done.cam_from_world
-        agreement = certificate.agreement
-        found = Found("solved", "general", done.lens, poses, solving, done.used, ids, certificate, agreement, warnings)
-        return replace(found, log_zooms=done.log_zooms if "zoom" in names else None)
-    return "the lens found folds over inside the picture"
+    return FOLDED
+
+
+def _certified(model, solving, held_out, scale, zooms: bool, warnings: tuple[str, ...]) -> Found:
+    certificate = certify(held_out, solving, model.projecting, model.lens, scale)
+    ids, poses, agreement = held_out.track_ids, model.cam_from_world, certificate.agreement
+    found = Found("solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings)
+    return replace(found, log_zooms=model.log_zooms if zooms else None)
 
 
 def sparse_bundle(found: Found) -> tuple[Bundle, Observations]:

@@ -69,8 +69,8 @@ class Solution:
     points: dict[str, np.ndarray]
 
 
-def refused_solution(reason: str, size_px: tuple[int, int]) -> Solution:
-    record = _record("refused", "general", size_px, reason=reason)
+def refused_solution(reason: str, size_px: tuple[int, int], engine: str) -> Solution:
+    record = _record("refused", "general", size_px, reason=reason, engine=engine)
     none = np.zeros(0)
     return Solution(record, _point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
 
@@ -92,7 +92,6 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "confidence": 0.0,
         "tracks_used": 0,
         "scale_known": False,
-        "engine": "colmap",
         "warnings": [],
     }
     return {name: _rounded(value) for name, value in (record | values).items()}
@@ -122,7 +121,7 @@ def finished(
 ) -> Solution:
     """The cheap part of a solve: what was found, put into its world; or the reason (str) why nothing was."""
     if isinstance(found, str):
-        return refused_solution(found, size_px)
+        return refused_solution(found, size_px, settings.engine)
     return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
 
 
@@ -189,6 +188,7 @@ def make_solution(
         confidence=float(confidence),
         tracks_used=len(np.unique(found.markers.track[found.used])),
         scale_known=world.scale_known,
+        engine=settings.engine,
         warnings=warnings,
     )
     arrays = _point_arrays(

@@ -8,10 +8,11 @@ solved   the camera moves: COLMAP (shotmake.colmap); kind general, forward or pl
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from shotmake import config, nodal, rolling
+from shotmake import config, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
@@ -46,11 +47,13 @@ def solve(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    by_libmv: libmv.Run | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
-    setting that contradicts itself or a pick that misses the ground.
+    setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
+    tracking.solve.engine blender.
 
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
@@ -58,7 +61,7 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    found = find(tracks, size_px, frames, camera, usual(settings), on_step)
+    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv)
     found = cleaned(found, tracks, size_px, frames, camera, settings, on_step)
     on_step("orient")
     return finished(found, tracks, size_px, frames, settings)
@@ -71,17 +74,25 @@ def find(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    by_libmv: libmv.Run | None = None,
 ) -> Found | str:
     """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
     looked at."""
     free = free_lens(camera, settings)
+    assert (by_libmv is not None) == (settings.engine == "blender")
+    if by_libmv is not None:
+        libmv.check_refine(free)
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
         everything = Observations.from_tracks(tracks, frames)
         _enough(everything)
-        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
+        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step, by_libmv)
+        if by_libmv is not None and found.status == "tripod":
+            on_step("tripod, by libmv")
+            limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
+            found = libmv.turned(found, everything, size_px, focal_px, free, limit_px, scale, by_libmv)
     except Refused as refusal:
         return str(refusal)
     return found if found.status == "static" else rolling.noticed(found, size_px[1])
@@ -89,7 +100,8 @@ def find(
 
 def usual(settings: config.Solve) -> config.Solve:
     """The settings to find a camera with: those that only its end needs as they are by default."""
-    return replace(settings, clean=config.SolveClean(), orient=config.Orient())
+    clean = settings.clean if settings.engine == "blender" else config.SolveClean()  # we do not adjust libmv's
+    return replace(settings, clean=clean, orient=config.Orient())
 
 
 def cleaned(
@@ -102,7 +114,7 @@ def cleaned(
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Found | str:
     """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
-    if settings.clean == config.SolveClean():
+    if settings.clean == usual(settings).clean:
         return found
     if isinstance(found, str):
         return find(tracks, size_px, frames, camera, settings, on_step)
@@ -163,6 +175,7 @@ def _verdict(
     settings: config.Solve,
     free: tuple[str, ...],
     on_step: Callable[[str], None],
+    by_libmv: libmv.Run | None,
 ) -> Found:
     scale = pixel_scale(size_px)
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
@@ -190,8 +203,12 @@ def _verdict(
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
+    starts = None
+    if by_libmv is not None:
+        starts = partial(libmv.starts, parallax=parallax, size_px=size_px, focal_px=focal_px, free=free, run=by_libmv,
+                         max_error_px=settings.clean.max_error_px, on_step=on_step)  # fmt: skip
     try:
-        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step)
+        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step, starts)
     except Refused as refusal:
         # the turning camera explains the picture well enough to work with: say so instead of giving up
         if settings.kind == "auto" and parallax.within_1px > 0.88:

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -118,7 +119,8 @@ def command(executable: str | None) -> list[str]:
 def run_script(script: str, arguments: list[str], executable: str | None) -> str:
     """Run blender_scripts/<script> in Blender -> its stdout.
 
-    ShotError with the script's own line when it refuses its input; RuntimeError with all output when it breaks.
+    ShotError with the script's own line when it refuses its input, or when Blender is killed or is none;
+    RuntimeError with all output when it breaks.
     """
     words = command(executable)
     if len(words) > 1:
@@ -133,5 +135,11 @@ def run_script(script: str, arguments: list[str], executable: str | None) -> str
             raise ShotError(_advice(done.stderr))
         if os.strerror(errno.ENOSPC) in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if "No module named 'bpy'" in done.stderr:
+            raise ShotError(f"composite.blender.executable: {words[0]} cannot import bpy; null uses our own Blender")
+        number = -done.returncode if done.returncode < 0 else done.returncode - 128  # a shell's way to say it
+        if number in set(signal.Signals):
+            name = signal.Signals(number).name
+            raise ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")
         raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return done.stdout

@@ -1,6 +1,8 @@
-"""Tracks by Blender's own tracker (libmv), in Blender's own process: tracking.engine: blender."""
+"""Blender's own tracker and solver (libmv), in Blender's own process: tracking.engine and tracking.solve.engine."""
 
 import json
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
@@ -10,6 +12,7 @@ from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
+    from shotmake.libmv import Answer, Question, Run
     from shotmake.session import Tracks
 
 OURS = "tracking.engine: opencv"
@@ -57,3 +60,42 @@ def read_markers(path) -> "Tracks":
 
     with np.load(path, allow_pickle=False) as arrays:
         return Tracks.from_markers(arrays["track_id"], arrays["frame"], arrays["xy_px"])
+
+
+def solver(folder: Path, executable: str | None = None) -> "Run":
+    """How shotmake.libmv asks libmv: in Blender's own process, through files in `folder`. ShotError when it dies."""
+    return partial(_solved_by_blender, folder=folder, executable=executable)
+
+
+def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) -> "Answer | None":
+    import numpy as np
+
+    from shotmake.lens import Lens
+    from shotmake.libmv import Answer
+    from shotmake.session import npz_bytes
+
+    markers, lens = asked.markers, asked.start.lens
+    settings = {
+        "size_px": list(asked.size_px),
+        "frame_count": markers.frame_count,
+        "tripod": asked.tripod,
+        "refine": [name for name in ("focal", "centre", "radial") if getattr(asked, name)],
+        "max_error_px": asked.max_error_px,
+        "lens": [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2, lens.k3],
+        "keyframes": list(asked.start.keyframes),
+    }
+    given, made = (part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
+    arguments = [f"--tracks={given}", f"--settings={json.dumps(settings)}", f"--out={made}"]
+    try:
+        given.write_bytes(npz_bytes({"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px}))
+        run_script("solve_tracks.py", arguments, executable)
+        with np.load(made, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    finally:
+        given.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
+    if not np.isfinite(found["error_px"]):
+        return None
+    focal_px, x_px, y_px, k1, k2, k3 = map(float, found["lens"])
+    lens = Lens(focal_px, focal_px, x_px, y_px, k1, k2, k3=k3)
+    return Answer(lens, found["cam_from_world"], found["bundles"], found["track_error_px"], float(found["error_px"]))

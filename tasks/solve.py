@@ -14,6 +14,7 @@ from shotmake.orientcheck import with_places
 from tasks import ROOT
 from tasks import found as stored
 from tasks.footage import read_plate
+from tasks.libmv import solver
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -25,13 +26,20 @@ NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what th
 
 
 def settings(config: Config) -> dict:
-    return {
+    found = {
         "shot": config.shot.name,  # solve.json names it
         "camera": asdict(config.shot.camera),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
         "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
     }
+    if _is_by_blender(config):
+        found["executable"] = config.composite.blender.executable
+    return found
+
+
+def _is_by_blender(config: Config) -> bool:
+    return config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
 
 
 def camera_file(config: Config) -> dict[str, Path]:
@@ -61,7 +69,8 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
+    others = ("shot", "camera", "frame_range", "executable")
+    values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
     values["known"] = schema.Known(**values["known"])
@@ -120,7 +129,10 @@ def _found(
     def find() -> "Found | str":
         from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
 
-        return find(*asked, usual(options), on_step)
+        by_libmv = None
+        if "executable" in job.settings:
+            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
+        return find(*asked, usual(options), on_step, by_libmv)
 
     def clean() -> "Found | str":
         from shotmake.solve import cleaned
@@ -147,5 +159,6 @@ SOLVE = Stage(
     files=camera_file,
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
+    after=lambda config: ("blender",) if _is_by_blender(config) else (),
     build=build,
 )

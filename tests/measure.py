@@ -52,9 +52,18 @@ def lens_error_px(found: Lens, true: Lens, size_px: tuple[int, int]) -> float:
     return float(np.linalg.norm(moved - border, axis=1).max())
 
 
+def lenses(record: dict, frames: list[int]) -> list[Lens]:
+    """The lens of every given plate frame; of a prime lens, once for all."""
+    lens, focals_px = Lens.from_json(record["lens"]), record.get("focal_px_per_frame")
+    if focals_px is None:
+        return [lens] * len(frames)
+    of_frame = dict(zip(record["frames"], focals_px, strict=True))
+    return [lens.written_for(of_frame[frame]) for frame in frames]
+
+
 def measure(record: dict, truth: dict) -> dict:
     """status, frames_pct, ate_pct (centres after a similarity, % of path), rot_deg (RMSE after one world
-    rotation), focal_pct, lens_px. Values that make no sense for the status are NaN."""
+    rotation), focal_pct, lens_px (of a zoom, in its worst frame). Values that make no sense for the status are NaN."""
     nan = float("nan")
     out = {"status": record["status"], "frames_pct": 0.0, "ate_pct": nan, "rot_deg": nan}
     out |= {"focal_pct": nan, "lens_px": nan}
@@ -73,7 +82,7 @@ def measure(record: dict, truth: dict) -> dict:
         scale, rotation, shift = similarity(*centres)
         miss = np.linalg.norm(scale * centres[0] @ rotation.T + shift - centres[1], axis=1)
         out["ate_pct"] = float(100 * np.sqrt((miss**2).mean()) / truth["path_length"])
-    lens, true_lens = Lens.from_json(record["lens"]), Lens.from_json(truth["lens"])
-    out["focal_pct"] = 100 * (lens.fx_px / true_lens.fx_px - 1)
-    out["lens_px"] = lens_error_px(lens, true_lens, tuple(truth["image_size_px"]))
+    pairs = set(zip(lenses(record, common), lenses(truth, common), strict=True))
+    out["focal_pct"] = max((100 * (found.fx_px / true.fx_px - 1) for found, true in pairs), key=abs)
+    out["lens_px"] = max(lens_error_px(found, true, tuple(truth["image_size_px"])) for found, true in pairs)
     return out

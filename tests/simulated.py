@@ -1,7 +1,8 @@
 """Track sets with a known camera, without rendering: what a KLT tracker would have handed over.
 
 The world is Z up, the desk is z = 0. Noise per marker: heavy-tailed white error plus a random walk
-(drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body.
+(drift); `bad_share` of the tracks slide steadily; `moving_share` of them ride on a second rigid body; `blur`
+adds white error by how far the picture moves in a frame.
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +66,9 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     elif kind == "dolly":
         centres = np.stack([0 * time, -1.6 + 0.7 * baseline * time, 0.6 - 0.1 * baseline * time], 1) + 0.2 * hand
         aim = centres + [0.0, 1.0, -0.3]
-    elif kind in ("pan", "tiny", "static"):
+    elif kind == "crane":
+        centres = np.stack([0.3 * baseline * (time - 0.5), 0 * time - 1.2, 0.35 + baseline * time], 1) + 0.5 * hand
+    elif kind in ("pan", "zoom", "tiny", "static"):
         centres = np.tile([0.0, -1.0, 0.7], (count, 1))
         if kind == "tiny":
             centres = centres + baseline * (np.outer(time - 0.5, [1.0, 0.3, 0.4]) + hand)
@@ -74,6 +77,8 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     rotations = look_at(centres, aim)
     if kind in ("pan", "tiny"):
         turn_deg = turn_deg + np.outer(time - 0.5, [0.15, 1.0, 0.05]) * span_deg
+    if kind == "zoom":
+        turn_deg = turn_deg + np.outer(time - 0.5, [0.4, 1.0, 0.05]) * span_deg
     if kind == "static":
         turn_deg = turn_deg * 0
     rotations = Rotation.from_euler("xyz", turn_deg, degrees=True).as_matrix() @ rotations
@@ -114,17 +119,23 @@ def simulate(
     first_frame: int = 1,
     life_frames: float = 50.0,
     more_lens: dict[str, float] | None = None,
-    zoom: float = 0.0,
+    zoom: float | None = None,
+    blur: float = 0.0,
+    uneven: float = 0.0,
 ) -> Simulated:
-    """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2; more_lens: other
-    values of Lens; zoom: by what logarithm the focal length grows, smoothly, in the middle of the shot."""
+    """kind: orbit, planar, dolly, crane, pan, zoom (a tilt-pan), tiny (baseline in metres), static. lens = focal_px,
+    k1, k2; more_lens: other values of Lens. zoom: the last focal length over the first, lens being half-way; 1.5 for
+    the kind of that name. blur: px of white error for a px of motion a frame. uneven: spread (log) of the noise from
+    track to track; the tracks then say what error they expect, as wrong by as much: our own tracker's rank correlation
+    with the truth is 0.6."""
     random = np.random.default_rng(seed)
     focal_px, k1, k2 = lens
     true_lens = replace(Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2), **(more_lens or {}))
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)
-    log_zooms = zoom * (0.5 - 0.5 * np.cos(np.pi * np.clip((time - 0.2) / 0.6, 0, 1)))
+    zoom = zoom or (1.5 if kind == "zoom" else 1.0)
+    log_zooms = np.log(zoom) * (time * time * (3 - 2 * time) - 0.5)
     seeing = zoomed(cameras, log_zooms)
     body_turn = Rotation.from_rotvec(np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)).as_matrix()
     body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
@@ -141,7 +152,7 @@ def simulate(
         return out
 
     seen = np.zeros(frame_count, int)
-    rows_id, rows_frame, rows_xy, all_points, moving = [], [], [], [], []
+    rows_id, rows_frame, rows_xy, rows_expected, all_points, moving = [], [], [], [], [], []
     for frame in range(frame_count):
         wanted = visible - seen[frame]
         if wanted <= 0:
@@ -157,12 +168,19 @@ def simulate(
             length = len(there) if there.all() else int(np.argmin(there))
             slide = random.normal(0, 0.35, 2) if random.random() < bad_share else np.zeros(2)
             walk = np.cumsum(random.standard_t(3, (length, 2)) * drift_px + slide, axis=0)
-            noise = walk - walk[:1] + random.standard_t(4, (length, 2)) * white_px
+            pace_px = np.linalg.norm(np.diff(path[frame : frame + length], axis=0, prepend=path[None, frame]), axis=1)
+            white = random.standard_t(4, (length, 2)) * (white_px + blur * pace_px)[:, None]
+            noise = walk - walk[:1] + white
+            expected_px = np.zeros(length)
+            if uneven:
+                worse, misjudged = np.exp(random.normal(0, uneven, 2))
+                noise, expected_px = noise * worse, (white_px + blur * pace_px) * worse * misjudged
             if length < 4:
                 continue
             rows_id.append(np.full(length, len(all_points)))
             rows_frame.append(np.arange(frame, frame + length))
             rows_xy.append(path[frame : frame + length] + noise)
+            rows_expected.append(expected_px)
             seen[frame : frame + length] += 1
             if body:
                 moving.append(len(all_points))
@@ -174,14 +192,13 @@ def simulate(
         "kind": {"pan": "pan", "tiny": "smallpar", "static": "static"}.get(kind, kind),
         "image_size_px": list(size_px),
         "lens": true_lens.to_json(),
-        "focal_px_per_frame": (focal_px * np.exp(log_zooms)).tolist() if zoom else None,
+        "focal_px_per_frame": None if zoom == 1 else (focal_px * np.exp(log_zooms)).tolist(),
         "frames": list(range(first_frame, first_frame + frame_count)),
         "cam_from_world": cameras.reshape(-1, 12).tolist(),
         "path_length": float(steps.sum()),
     }
-    tracks = Tracks.from_markers(
-        np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame, np.concatenate(rows_xy)
-    )
+    ids, numbers = np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame
+    tracks = Tracks.from_markers(ids, numbers, np.concatenate(rows_xy), np.concatenate(rows_expected))
     return Simulated(tracks, truth, np.array(moving, int), np.array(all_points))
 
 

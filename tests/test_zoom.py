@@ -24,7 +24,7 @@ def focal_errors(record: dict, truth: dict) -> np.ndarray:
 
 @pytest.mark.parametrize(("kind", "status", "limit"), [("pan", "tripod", 0.002), ("orbit", "solved", 0.006)])
 def test_a_zoom_is_found_for_every_frame(kind, status, limit):
-    shot, record, row = made(kind, Solve(zoom=True), zoom=0.4)
+    shot, record, row = made(kind, Solve(zoom=True), zoom=1.5)
     assert (record["status"], record["warnings"]) == (status, [])
     assert focal_errors(record, shot.truth).max() < limit
     assert row["rot_deg"] < 0.03
@@ -33,22 +33,22 @@ def test_a_zoom_is_found_for_every_frame(kind, status, limit):
     assert np.median(record["focal_px_per_frame"]) == pytest.approx(record["lens"]["fx_px"], rel=1e-6)
 
 
-@pytest.mark.parametrize("zoom", [0.05, 0.4])
+@pytest.mark.parametrize("zoom", [1.05, 1.5])
 def test_a_pan_that_zooms_is_not_taken_for_a_move(zoom):
     shot, record, _ = made("pan", Solve(), zoom)
-    assert record["status"] == "tripod" and focal_errors(record, shot.truth).max() < 0.003
+    assert record["status"] == "tripod" and focal_errors(record, shot.truth).max() < 0.006
     assert any("tracking.solve.zoom: true" in line for line in record["warnings"])
 
 
 @pytest.mark.parametrize("kind", ["orbit", "dolly"])
 def test_a_moving_camera_that_zooms_a_little_is_told(kind):
-    _, record, _ = made(kind, Solve(), zoom=0.02, seed=2)
+    _, record, _ = made(kind, Solve(), zoom=1.02, seed=2)
     assert record["status"] == "refused" or any("focal length changes by" in line for line in record["warnings"])
     assert record["confidence"] < 0.7
 
 
 def test_a_constant_focal_length_is_no_zoom():
-    _, record, _ = made("orbit", Solve(), zoom=0.0)
+    _, record, _ = made("orbit", Solve(), zoom=1.0)
     assert record["focal_px_per_frame"] is None and not record["warnings"]
 
 
