@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from test_solve import KEYS, accurate
 from shotmake import config
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
-from shotmake.libmv import Question, Run, question
+from shotmake.libmv import Answer, Question, Run, question
 from shotmake.session import save_tracks
 from shotmake.solve import Solution, hold_out, solve
 from shotmake.triangulate import marker_errors_px
@@ -93,6 +94,24 @@ def test_what_is_wrong_is_refused_with_its_reason(orbit, pan, by_libmv):
     assert (moving["status"], turning["status"]) == ("refused", "refused")
     assert "tracking.solve.kind: tripod" in moving["reason"] and "tracking.solve.kind: auto" in turning["reason"]
     assert {moving["engine"], turning["engine"]} == {"blender"}
+
+
+@pytest.mark.parametrize("kind, said", [("orbit", "rays meet at 0 deg"), ("pan", "Blender's tripod solver does not")])
+def test_a_wrong_solve_of_libmvs_is_refused(kind, said, by_libmv, request):
+    """Its cameras in reverse order: as smooth a path as before, and its own error as small."""
+
+    def reversed_in_time(asked: Question) -> Answer:
+        answer = by_libmv(asked)
+        return replace(answer, cam_from_world=answer.cam_from_world[::-1])
+
+    record = run(request.getfixturevalue(kind), reversed_in_time).record
+    assert record["status"] == "refused" and said in record["reason"] and record["cam_from_world"] == []
+
+
+def test_where_libmv_finds_no_camera_the_shot_is_refused(orbit, pan):
+    moving, turning = (run(shot, lambda asked: None).record for shot in (orbit, pan))
+    assert moving["status"] == "refused" and "libmv posed 0 of" in moving["reason"]
+    assert turning["status"] == "refused" and "it found no camera" in turning["reason"]
 
 
 def test_lens_values_that_blender_cannot_refine_are_errors_that_name_their_key(orbit, by_libmv):

@@ -175,7 +175,7 @@ def says_focal(row: dict) -> bool:
 
 
 def table(rows: list[dict]) -> Iterator[str]:
-    """Medians and the worst, by kind and solver; values of refused solves do not count."""
+    """Medians and the worst, by kind and solver; of refused and incomplete solves only the time counts."""
     grouped = defaultdict(list)
     for row in rows:
         grouped[row["kind"], row["solver"]].append(row)
@@ -183,7 +183,7 @@ def table(rows: list[dict]) -> Iterator[str]:
     for (kind, solver), group in grouped.items():
         cells = []
         for name in COLUMNS:
-            values = np.abs([row[name] for row in group])
+            values = np.abs([row[name] for row in group if name == "cpu_s" or row["frames_pct"] == 100])
             values = values[np.isfinite(values)]
             cells.append(f"{np.median(values):9.4f}{values.max():9.4f}" if len(values) else f"{'-':>18}")
         verdicts = [row["verdict"] for row in group]
