@@ -128,7 +128,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
         return f"found {len(converted)} values; needed {limits['length']}", value
-    if limits["choices"]:
+    if limits["choices"] and converted is not None:
         wrong = [member for member in members if member not in limits["choices"]]
         if wrong:
             return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
@@ -191,6 +191,17 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if not camera.from_tracking and not camera.import_file:
         faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
+    lens_keys = [name for name, value in (("lens_from", camera.lens_from), ("checkerboard.files", camera.checkerboard.files))
+                 if value is not None]  # fmt: skip
+    if lens_keys:
+        lens_key = f"shot.camera.{lens_keys[0]}"
+        if len(lens_keys) > 1:
+            faults.append(Fault(lens_key, "found with shot.camera.checkerboard.files; needed one lens, set one to null"))
+        if camera.lock_focal:
+            faults.append(Fault("shot.camera.lock_focal", f"found true with {lens_key}, whose lens has a focal length "
+                                "of its own; set one to false or null"))  # fmt: skip
+        if not camera.from_tracking:
+            faults.append(Fault(lens_key, "found with shot.camera.from_tracking: false; an imported camera has a lens"))
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake import config, nodal, rolling
+from shotmake import config, given_lens, nodal, rolling
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
@@ -43,8 +43,11 @@ def solve(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    lens: Lens | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
+
+    lens: brought along, in px of this plate; kept as it is but for what settings.refine lists.
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
     setting that contradicts itself or a pick that misses the ground.
@@ -55,29 +58,41 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    free = _free_lens(camera, settings)
+    free = _free_lens(camera, settings, lens)
+    notes: tuple[str, ...] = ()
+    if lens is not None:
+        given_lens.check(lens, free, size_px)
+        camera, notes = given_lens.with_focal(camera, lens, size_px)
+    kept = None if given_lens.is_refined(free) else lens
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
         everything = Observations.from_tracks(tracks, frames)
         _enough(everything)
-        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step)
+        markers = everything if kept is None else given_lens.ideal(everything, kept, size_px)
+        found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step)
     except Refused as refusal:
         return refused_solution(str(refusal), size_px)
+    if kept is not None:
+        found = given_lens.on_the_plate(found, everything, kept, size_px)
+    found = replace(found, warnings=(*notes, *found.warnings))
     if found.status != "static":
         found = rolling.noticed(found, size_px[1])
     on_step("orient")
     return make_solution(found, everything, size_px, frames, settings)
 
 
-def _free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
-    """The lens values to refine, in the order focal, k1, k2."""
+def _free_lens(camera: config.Camera, settings: config.Solve, lens: Lens | None) -> tuple[str, ...]:
+    """The lens values to refine, in the order focal, k1, k2. Of a given lens none but those asked for."""
     if camera.lock_focal and camera.focal_mm is None:
         raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
-    if "k2" in settings.refine and "k1" not in settings.refine:
+    refine = settings.refine
+    if refine is None:
+        refine = ["focal", "k1", "k2"] if lens is None else []
+    if "k2" in refine and "k1" not in refine:
         raise ShotError("tracking.solve.refine: found k2 without k1; needed k1 first: [focal, k1, k2] or [focal, k1]")
-    wanted = [name for name in ("focal", "k1", "k2") if name in settings.refine]
+    wanted = [name for name in ("focal", "k1", "k2") if name in refine]
     return tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
 
 

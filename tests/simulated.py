@@ -102,7 +102,7 @@ def simulate(
     seed: int = 0,
     frame_count: int = 48,
     size_px: tuple[int, int] = (960, 540),
-    lens: tuple[float, float, float] = (1000.0, -0.1, 0.03),
+    lens: tuple[float, float, float] | Lens = (1000.0, -0.1, 0.03),
     visible: int = 150,
     baseline: float = 1.0,
     span_deg: float = 40.0,
@@ -116,8 +116,9 @@ def simulate(
 ) -> Simulated:
     """kind: orbit, planar, dolly, pan, tiny (baseline in metres), static. lens = focal_px, k1, k2."""
     random = np.random.default_rng(seed)
-    focal_px, k1, k2 = lens
-    true_lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2)
+    true_lens = lens
+    if not isinstance(lens, Lens):
+        true_lens = Lens(lens[0], lens[0], size_px[0] / 2, size_px[1] / 2, *lens[1:])
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)
