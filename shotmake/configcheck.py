@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake import marks
-from shotmake.config import Config
+from shotmake.config import Camera, Config
 
 
 class Fault(NamedTuple):
@@ -191,17 +191,7 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if not camera.from_tracking and not camera.import_file:
         faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
-    lens_keys = [name for name, value in (("lens_from", camera.lens_from), ("checkerboard.files", camera.checkerboard.files))
-                 if value is not None]  # fmt: skip
-    if lens_keys:
-        lens_key = f"shot.camera.{lens_keys[0]}"
-        if len(lens_keys) > 1:
-            faults.append(Fault(lens_key, "found with shot.camera.checkerboard.files; needed one lens, set one to null"))
-        if camera.lock_focal:
-            faults.append(Fault("shot.camera.lock_focal", f"found true with {lens_key}, whose lens has a focal length "
-                                "of its own; set one to false or null"))  # fmt: skip
-        if not camera.from_tracking:
-            faults.append(Fault(lens_key, "found with shot.camera.from_tracking: false; an imported camera has a lens"))
+    faults += _check_lens(camera)
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(
@@ -216,6 +206,20 @@ def _cross_check(config: Config) -> list[Fault]:
     faults += _check_pick(
         "tracking.solve.orient.distance", orient.distance, {"frame": 0, "a_px": 2, "b_px": 2, "metres": 0}
     )
+    return faults
+
+
+def _check_lens(camera: Camera) -> list[Fault]:
+    """A lens brought along is the only one, and brings its focal length."""
+    brought = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
+    found = [f"shot.camera.{name}" for name, value in brought.items() if value is not None]
+    faults = []
+    if len(found) > 1:
+        faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
+    if found and camera.lock_focal:
+        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
+    if found and not camera.from_tracking:
+        faults.append(Fault(found[0], "found with shot.camera.from_tracking: false; the imported camera has its lens"))
     return faults
 
 

@@ -16,10 +16,15 @@ from tasks.stamp import json_bytes
 def settings(config: Config) -> dict:
     return {
         "shot": config.shot.name,  # solve.json names it
-        "camera": asdict(config.shot.camera),
+        "camera": _without_lens(asdict(config.shot.camera)),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
     }
+
+
+def _without_lens(camera: dict) -> dict:
+    """The lens brought along is a stage of its own."""
+    return {name: value for name, value in camera.items() if name not in ("lens_from", "checkerboard")}
 
 
 def camera_file(config: Config) -> dict[str, Path]:
@@ -44,6 +49,7 @@ def read_solution(path: Path) -> dict:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.imported import imported
+    from shotmake.lens import Lens
     from shotmake.session import load_tracks, npz_bytes
     from shotmake.solve import solve
 
@@ -52,6 +58,7 @@ def build(job: Job) -> str:
     values = {name: value for name, value in job.settings.items() if name not in ("shot", "camera", "frame_range")}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
+    given = json.loads(job.inputs["lens"].read_text()) if "lens" in job.inputs else None
     if "camera" in job.inputs:
         solution = imported(job.inputs["camera"], tuple(plate.size_px), frames)
     else:
@@ -63,8 +70,11 @@ def build(job: Job) -> str:
                 schema.Camera(**job.settings["camera"]),
                 schema.Solve(**values),
                 on_step=bar.say,
+                lens=given and Lens.from_json(given["lens"]),
             )
     record = {**solution.record, "shot": job.settings["shot"]}
+    if given:
+        record["warnings"] = [*given["warnings"], *record["warnings"]]
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
@@ -82,7 +92,7 @@ SOLVE = Stage(
     "solve",
     version=2,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
-    reads=lambda config: ("footage", "tracks") if config.shot.camera.from_tracking else ("footage",),
+    reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,
     files=camera_file,
     wanted=has_camera,
