@@ -20,7 +20,8 @@ WORST_PX = 1.0  # rms on the plate; a good calibration has 0.1 to 0.3
 ODD_ONE = 3.0  # a still so many times worse than the median one (and than ODD_PX) is left out
 ODD_PX = 0.3
 DETERMINED = 3.0  # a coefficient smaller than so many of its standard deviations is noise
-FOCAL_SIGMA = 0.01  # of the focal length: boards seen straight on do not tell it
+FOCAL_SIGMA = 0.01  # of the focal length
+FEWEST_TURNED_DEG = 10.0  # between two boards: seen all from one side they do not tell it, whatever its sigma says
 GRID = (6, 4)  # cells of the picture, whose corners should each have seen the board
 SEARCH_PX = 1600  # the board is looked for in no wider a picture; its corners are then refined in the full one
 WINDOW = 0.35  # of the smallest gap between corners: what is looked at, to each side, to refine one
@@ -75,10 +76,10 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
             f"{KEY}.files: the corners miss the lens found by {rms_px:.2f} px rms, needed {WORST_PX:g}; the board must "
             "be flat and the stills sharp, with one zoom and focus"
         )
-    if not fit.focal_sigma < FOCAL_SIGMA:
+    if not (fit.focal_sigma < FOCAL_SIGMA and fit.turned_deg > FEWEST_TURNED_DEG):
         raise ShotError(
-            f"{KEY}.files: the focal length is uncertain by {fit.focal_sigma:.1%}, needed {FOCAL_SIGMA:.0%}; tilt the "
-            "board by 20 to 40 degrees in every direction"
+            f"{KEY}.files: the boards are turned by at most {fit.turned_deg:.0f} degrees to each other, which leaves "
+            "the focal length uncertain; tilt the board by 20 to 40 degrees in every direction"
         )
     used_px = np.concatenate([found[name] for name in fit.error_px])
     coverage, bare = _coverage(used_px, still_px)
@@ -114,12 +115,14 @@ def board_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None
 
 @dataclass(frozen=True)
 class Fit:
-    """In px of the stills. error_px: of the stills used; dropped: coefficients that they do not determine."""
+    """In px of the stills. error_px: of the stills used; focal_sigma: of the focal length; turned_deg: the largest
+    angle between two boards; dropped: coefficients that the stills do not determine."""
 
     lens: Lens
     rms_px: float
     error_px: dict[str, float]
     focal_sigma: float
+    turned_deg: float
     dropped: tuple[str, ...] = ()
 
 
@@ -154,18 +157,25 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     across, down = np.meshgrid(np.arange(board.columns), np.arange(board.rows))
     plane = np.stack([across, down, 0 * down], -1).reshape(-1, 3).astype(np.float32) * board.square_mm
     corners = [(corners_px - 0.5).astype(np.float32)[:, None] for corners_px in found.values()]
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # several add in the order they come: other last digits each time
     try:
-        rms, matrix, values, _, _, sigmas, _, errors = cv2.calibrateCameraExtended(
+        rms, matrix, values, turns, _, sigmas, _, errors = cv2.calibrateCameraExtended(
             [plane] * len(corners), corners, size_px, np.eye(3), None, flags=flags | cv2.CALIB_FIX_ASPECT_RATIO
         )
     except cv2.error as error:
         raise ShotError(f"{KEY}.files: no lens fits the corners found; tilt the board more, and differently") from error
+    finally:
+        cv2.setNumThreads(threads)
     k1, k2, p1, p2, k3 = (float(value) for value in values.ravel()[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     lens = Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3)
     by_name = dict(zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False))
     error_px = dict(zip(found, errors.ravel().tolist(), strict=True))
-    return Fit(lens, float(rms), error_px, float(max(by_name["fx"], by_name["fy"]) / lens.fx_px)), by_name
+    normals = np.array([cv2.Rodrigues(turn)[0][:, 2] for turn in turns])
+    turned_deg = float(np.degrees(np.arccos(np.clip((normals @ normals.T).min(), -1, 1))))
+    focal_sigma = float(max(by_name["fx"], by_name["fy"]) / lens.fx_px)
+    return Fit(lens, float(rms), error_px, focal_sigma, turned_deg), by_name
 
 
 def _coverage(corners_px: np.ndarray, size_px) -> tuple[float, list[str]]:

@@ -32,30 +32,37 @@ def still(plane: np.ndarray, board: Checkerboard, pose: np.ndarray, noise: np.ra
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
-def poses(lens: Lens, size_px: tuple[int, int], board: Checkerboard, count: int, seed: int = 0) -> list[np.ndarray]:
-    """Boards tilted every way, that fill about half the picture, from its corners (four of five) to its middle."""
+def poses(
+    lens: Lens, size_px: tuple[int, int], board: Checkerboard, count: int, seed: int, tilt_deg: float, reach: float
+) -> list[np.ndarray]:
+    """Boards a third as wide as the picture, tilted every way; four of five `reach` (of the picture) off its middle."""
     random = np.random.default_rng(seed)
     corner = np.array([board.columns - 1, board.rows - 1]) / 2 * board.square_mm
     across = 0.30 + 0.10 * random.random(count)  # of the picture's width, from the first to the last inner corner
     found = []
     for index in range(count):
-        tilt_deg = np.array([random.uniform(-35, 35), random.uniform(-35, 35), random.uniform(-12, 12)])
-        rotation = cv2.Rodrigues(np.radians(tilt_deg))[0]
+        turn_deg = random.uniform(-1, 1, 3) * [tilt_deg, tilt_deg, 12]
+        rotation = cv2.Rodrigues(np.radians(turn_deg))[0]
         depth = 2 * corner[0] * lens.fx_px / (across[index] * size_px[0])
-        corner_sign = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1), (0, 0)][index % 5])
-        at_px = np.array(size_px) * (0.5 + 0.24 * corner_sign)
-        centre = np.array([*((at_px - np.array(size_px) / 2) / lens.fx_px), 1.0]) * depth
+        towards = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1), (0, 0)][index % 5])
+        centre = np.array([*(np.array(size_px) * reach * towards / lens.fx_px), 1.0]) * depth
         shift = centre - rotation @ np.array([*corner, 0.0])
         found.append(np.concatenate([rotation, shift[:, None]], 1))
     return found
 
 
 def stills(
-    lens: Lens, size_px: tuple[int, int], board: Checkerboard, count: int = 15, seed: int = 0
+    lens: Lens,
+    size_px: tuple[int, int],
+    board: Checkerboard,
+    count: int = 16,
+    seed: int = 0,
+    tilt_deg: float = 35.0,
+    reach: float = 0.24,
 ) -> list[tuple[str, np.ndarray]]:
     """[(name, picture)], as shotmake.checkerboard.calibrate takes them."""
     plane, noise = rays(lens, size_px), np.random.default_rng(seed)
     return [
         (f"board.{index + 1:04d}.png", still(plane, board, pose, noise))
-        for index, pose in enumerate(poses(lens, size_px, board, count, seed))
+        for index, pose in enumerate(poses(lens, size_px, board, count, seed, tilt_deg, reach))
     ]
