@@ -46,7 +46,7 @@ class Checkerboard:
 class Camera:
     from_tracking: bool = key(True)  # false: the camera of import_file
     sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)
-    focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess
+    focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess; null = the plate's metadata's
     lock_focal: bool = key(False)  # true: focal_mm is known
     # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, or OpenCV's
     # calibration (JSON, YAML). Its focal length, centre, k1 k2 k3 p1 p2 are kept unless tracking.solve.refine is set

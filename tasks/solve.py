@@ -1,7 +1,7 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from shotmake import config as schema
@@ -59,6 +59,9 @@ def build(job: Job) -> str:
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
     given = json.loads(job.inputs["lens"].read_text()) if "lens" in job.inputs else None
+    camera, note = schema.Camera(**job.settings["camera"]), ""
+    if given is None and camera.focal_mm is None:
+        camera, note = _guessed(camera, plate.media.get("lens"))
     if "camera" in job.inputs:
         solution = imported(job.inputs["camera"], tuple(plate.size_px), frames)
     else:
@@ -67,7 +70,7 @@ def build(job: Job) -> str:
                 load_tracks(job.inputs["tracks"]),
                 tuple(plate.size_px),
                 frames,
-                schema.Camera(**job.settings["camera"]),
+                camera,
                 schema.Solve(**values),
                 on_step=bar.say,
                 lens=given and Lens.from_json(given["lens"]),
@@ -75,6 +78,8 @@ def build(job: Job) -> str:
     record = {**solution.record, "shot": job.settings["shot"]}
     if given:
         record["warnings"] = [*given["warnings"], *record["warnings"]]
+    if note and record["status"] == "static":  # nothing in the picture tells it: it is as the metadata says
+        record["warnings"] = [*record["warnings"], note]
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
@@ -85,7 +90,17 @@ def build(job: Job) -> str:
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
         f"hold-out {'-' if holdout is None else f'{holdout:.2f} px'}, confidence {record['confidence']:.2f}"
+        + (f"\n      {note}" if note else "")
     )
+
+
+def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
+    """The camera with the focal length that the plate's metadata has as a first guess, and a line that says so."""
+    if tags is None:
+        return camera, ""
+    width_mm = tags["sensor_width_mm"] or camera.sensor_width_mm
+    note = f"focal length first guessed from the plate's metadata: {tags['focal_mm']:g} mm on {width_mm:.4g} mm"
+    return replace(camera, focal_mm=tags["focal_mm"] / width_mm * camera.sensor_width_mm), note
 
 
 SOLVE = Stage(
