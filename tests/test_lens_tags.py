@@ -17,7 +17,8 @@ from shotmake.lens_tags import lens_of_tags
     [
         ({"nominalFocalLength": 32.0, "sensorPhotositePitch": 8.25, "sensorAcquisitionRectangle": (0, 0, 2879, 1619)},
          32.0, 23.76),
-        ({"nominalFocalLength": 32.0, "effectiveFocalLength": 32.5, "sensorOverallDimensions": (28.0, 18.0)}, 32.5, None),
+        ({"nominalFocalLength": 32.0, "effectiveFocalLength": 32.5, "sensorOverallDimensions": (28.0, 18.0)},
+         32.5, None),
         ({"Exif:FocalLength": 4.2, "Exif:FocalLengthIn35mmFilm": 26}, 26.0, 36.0),
         ({"com.apple.quicktime.camera.focal_length.35mm_equivalent": "24"}, 24.0, 36.0),
     ],
