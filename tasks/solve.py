@@ -105,7 +105,7 @@ def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, s
 
 SOLVE = Stage(
     "solve",
-    version=2,
+    version=3,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
     reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,

@@ -65,6 +65,13 @@ def test_a_pan_with_a_given_lens_is_a_tripod():
     assert measure(record, shot.truth)["rot_deg"] < 0.02
 
 
+def test_a_dolly_with_a_given_lens_tries_more_than_its_first_start():
+    """Its first start, without forward moves, ends in a wrong minimum at the same, given focal length."""
+    shot = simulate("dolly", seed=11, frame_count=48, visible=130, lens=LENS)
+    found = measure(run(shot, LENS).record, shot.truth)
+    assert found["status"] == "solved" and found["ate_pct"] < 0.05 and found["rot_deg"] < 0.02
+
+
 def test_a_refined_focal_stretches_the_lens_as_a_whole(orbit):
     wrong = replace(LENS, fx_px=LENS.fx_px * 1.04, fy_px=LENS.fy_px * 1.04)
     record = run(orbit, wrong, refine=["focal"]).record
