@@ -27,9 +27,10 @@ def task(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
 
 def plan(shot: ShotConfig, nodes: dict[str, Node]) -> None:
     lines = find_plan(shot, nodes)
+    width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
-        print(f"   {stage:<10} {verdict:<11} {reason}")
-    print(f"   session    {sessions.in_words(sessions.state_of(nodes))}")
+        print(f"   {stage:<{width}} {verdict:<11} {reason}")
+    print(f"   {'session':<{width}} {sessions.in_words(sessions.state_of(nodes))}")
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
