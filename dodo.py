@@ -17,6 +17,7 @@ from tasks.console import ShotReporter
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.graph import Graph
+from tasks.lens import LENS
 from tasks.preview import PREVIEW
 from tasks.report import REPORT
 from tasks.scene import SCENE
@@ -24,10 +25,11 @@ from tasks.solve import SOLVE
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
 
-GRAPH = Graph(FOOTAGE, TRACKS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+GRAPH = Graph(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 
 task_footage = GRAPH.stage(FOOTAGE, "the plate, read end to end: size, rate, frames")
 task_tracks = GRAPH.stage(TRACKS, "the plate -> 2D tracks")
+task_lens = GRAPH.stage(LENS, "a lens brought along: of another shot, a file, or checkerboard stills")
 task_solve = GRAPH.stage(SOLVE, "tracks -> camera and lens, or a refusal with its reason")
 task_stmap = GRAPH.stage(STMAP, "lens -> undistort and redistort ST-maps")
 task_scene = GRAPH.stage(SCENE, "camera and config -> every number Blender needs")

@@ -33,12 +33,25 @@ class Footage:
 
 
 @dataclass
+class Checkerboard:
+    """Stills of a flat checkerboard, shot with the plate's lens, zoom and focus: the lens is measured from them."""
+
+    files: str | None = key(None)  # name.####.jpg (exr, dpx, png, tif); of the plate's size, or of its shape
+    columns: int = key(9, low=3, high=100)  # inner corners, where four squares meet: one less than squares
+    rows: int = key(6, low=3, high=100)
+    square_mm: float = key(25.0, unit="mm", low=0.1, high=10_000.0)
+
+
+@dataclass
 class Camera:
     from_tracking: bool = key(True)  # false: the camera of import_file
     sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)
-    focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess
+    focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess; null = the plate's metadata's
     lock_focal: bool = key(False)  # true: focal_mm is known
-    lens_from: str | None = key(None, later=True)
+    # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, or OpenCV's
+    # calibration (JSON, YAML). Its focal length, centre, k1 k2 k3 p1 p2 are kept unless tracking.solve.refine is set
+    lens_from: str | None = key(None)
+    checkerboard: Checkerboard = group(Checkerboard)  # or the lens measured from stills, kept in the same way
     # a solve JSON. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join
     import_file: str | None = key(None)
 
@@ -161,9 +174,10 @@ class Solve:
     enabled: bool = key(True)
     engine: str = key("colmap", choices=["colmap", "blender"])  # blender: libmv, through Blender's own operator
     kind: str = key("auto", choices=["auto", "general", "tripod", "static"])
-    refine: list[str] = key(  # what the tracks do not determine is left alone, and said
-        ["focal", "k1", "k2"], choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]
-    )
+    # null = focal, k1, k2; nothing of a lens brought along (shot.camera.lens_from, checkerboard), which is kept but
+    # for what is listed here. [focal] stretches such a lens as a whole. What the tracks do not determine is left
+    # alone, and said
+    refine: list[str] | None = key(None, choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"])
     zoom: bool = key(False)  # a focal length for every frame
     clean: SolveClean = group(SolveClean)
     orient: Orient = group(Orient)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake import marks, orientcheck
-from shotmake.config import Config
+from shotmake.config import Camera, Config
 
 
 class Fault(NamedTuple):
@@ -128,7 +128,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
         return f"found {len(converted)} values; needed {limits['length']}", value
-    if limits["choices"]:
+    if limits["choices"] and converted is not None:
         wrong = [member for member in members if member not in limits["choices"]]
         if wrong:
             return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
@@ -194,6 +194,7 @@ def _cross_check(config: Config) -> list[Fault]:
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
         faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
+    faults += _check_lens(camera)
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(
@@ -205,6 +206,20 @@ def _cross_check(config: Config) -> list[Fault]:
     faults += [Fault(*fault) for fault in marks.read_shapes(tracking.mask.shapes)[1]]
     names = tuple(one.name for one in marks.read_manual(tracking.manual)[0])
     faults += [Fault(*fault) for fault in orientcheck.faults_of(tracking.solve.orient, names)]
+    return faults
+
+
+def _check_lens(camera: Camera) -> list[Fault]:
+    """A lens brought along is the only one, and brings its focal length."""
+    brought = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
+    found = [f"shot.camera.{name}" for name, value in brought.items() if value is not None]
+    faults = []
+    if len(found) > 1:
+        faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
+    if found and camera.lock_focal:
+        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
+    if found and camera.import_file is not None:
+        faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
     return faults
 
 

@@ -9,6 +9,9 @@ def footage_text(plate: Plate) -> str:
     rate = plate.frame_rate[0] / plate.frame_rate[1]
     lines = [f"{plate.frame_count} frames, {width}x{height}, {rate:.6g} frames/s"]
     rows = _movie_rows(plate) if plate.kind == "movie" else _sequence_rows(plate)
+    if "lens" in plate.media:
+        focal_mm, width_mm = plate.media["lens"]["focal_mm"], plate.media["lens"]["sensor_width_mm"]
+        rows.append(("lens", f"{focal_mm:g} mm" + (f" on {width_mm:.4g} mm" if width_mm else "")))
     rows += [("warning", warning) for warning in plate.warnings]
     if plate.blender_fault:
         rows.append(("no .blend", plate.blender_fault))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.lens_tags import lens_of_tags
 from shotmake.plate_files import KEY
 from shotmake.tone import eight_bits
 
@@ -127,6 +128,7 @@ def _header(spec, format_name: str) -> dict:
         "size_px": size_px[::-1] if ORIENTATIONS[orientation][1] % 2 else size_px,
         "timecode": spec.get_string_attribute("smpte:TimeCode"),
         "file_rate": _rate(spec),
+        **lens_of_tags({attribute.name: attribute.value for attribute in spec.extra_attribs}),
     }
 
 

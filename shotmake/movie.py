@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.lens_tags import lens_of_tags
 from shotmake.plate_files import KEY, ranges_text
 
 DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # p010 and its kin keep their bits at the top of a 16-bit word
@@ -197,6 +198,7 @@ def _media(container, stream, found: dict, clock: Clock) -> dict:
         "last_time_s": clock.seconds(clock.last),
         "is_constant_rate": clock.is_constant,
         "has_clock": clock.complete,
+        **lens_of_tags({**stream.metadata, **container.metadata}),
     }
 
 

@@ -30,7 +30,7 @@ from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
-SAME_FOCAL = 0.02  # starts whose keyframes agree this well in focal length end in the same place
+SAME_FOCAL = 0.02  # starts whose keyframes agree this well in a focal length they found end in the same place
 STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
 NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
@@ -153,7 +153,7 @@ def _try_starts(
         if not has_plausible_focal(model.lens, size_px):
             faults.append(f"{step}: the focal length ran away to {model.lens.fx_px:.0f} px")
             continue
-        if any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
+        if "focal" in free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
             faults.append(f"{step}: same as an earlier start")
             continue
         focals_px.append(model.lens.fx_px)

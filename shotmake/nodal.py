@@ -303,7 +303,7 @@ def contradiction(locked_px: float, fitting_px: float) -> str:
     """What the artist is told of it."""
     return (
         f"the focal length is locked at {locked_px:.0f} px, but the tracks fit {fitting_px:.0f} px clearly better: "
-        "check shot.camera.focal_mm and sensor_width_mm"
+        "check shot.camera.focal_mm and sensor_width_mm, or the lens brought along"
     )
 
 

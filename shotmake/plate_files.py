@@ -21,7 +21,8 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
     """The files a plate consists of: [(frame number, path as the config would write it)].
 
     A movie is one entry numbered 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
-    the frame before. ShotError when nothing is there, or frames are missing that nothing can stand in for.
+    the frame before; "skip" leaves it out. ShotError when nothing is there, or frames are missing that nothing can
+    stand in for.
     """
     if not is_sequence(pattern, root):
         _check_movie(pattern, root)
@@ -32,6 +33,8 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
     if not found:
         example = f"{match['head']}{'1'.zfill(_width(match))}{match['tail']}"
         raise ShotError(f"{pattern}: no such frames; needed files like {example} ({KEY})")
+    if missing == "skip":
+        return sorted(found.items())
     first, last = min(found), max(found)
     if match["first"]:
         first, last = int(match["first"]), int(match["last"])

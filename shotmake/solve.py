@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from shotmake import config, libmv, nodal, rolling
+from shotmake import config, given_lens, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
@@ -48,8 +48,11 @@ def solve(
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
     by_libmv: libmv.Run | None = None,
+    lens: Lens | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
+
+    lens: brought along, in px of this plate; kept as it is but for what settings.refine lists.
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
     setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
@@ -61,8 +64,8 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv)
-    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step)
+    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens)
+    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens)
     on_step("orient")
     return finished(found, tracks, size_px, frames, settings)
 
@@ -75,26 +78,36 @@ def find(
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
     by_libmv: libmv.Run | None = None,
+    lens: Lens | None = None,
 ) -> Found | str:
     """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
     looked at."""
-    free = free_lens(camera, settings)
+    free = free_lens(camera, settings, lens)
     assert (by_libmv is not None) == (settings.engine == "blender")
     if by_libmv is not None:
         libmv.check_refine(free)
+    notes: tuple[str, ...] = ()
+    if lens is not None:
+        given_lens.check(lens, free, size_px)
+        camera, notes = given_lens.with_focal(camera, lens, size_px)
+    kept = None if given_lens.is_refined(free) else lens
     focal_px = FOCAL_GUESS * size_px[0]
     if camera.focal_mm is not None:
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
         everything = Observations.from_tracks(tracks, frames)
         _enough(everything)
-        found = _verdict(everything, size_px, focal_px, camera, settings, free, on_step, by_libmv)
+        markers = everything if kept is None else given_lens.ideal(everything, kept, size_px)
+        found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv)
         if by_libmv is not None and found.status == "tripod":
             on_step("tripod, by libmv")
             limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
-            found = libmv.turned(found, everything, size_px, focal_px, free, limit_px, scale, by_libmv)
+            found = libmv.turned(found, markers, size_px, focal_px, free, limit_px, scale, by_libmv)
     except Refused as refusal:
         return str(refusal)
+    if kept is not None:
+        found = given_lens.on_the_plate(found, everything, kept, size_px)
+    found = replace(found, warnings=(*notes, *found.warnings))
     return found if found.status == "static" else rolling.noticed(found, size_px[1])
 
 
@@ -112,29 +125,36 @@ def cleaned(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    lens: Lens | None = None,
 ) -> Found | str:
     """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
     if settings.clean == usual(settings).clean:
         return found
-    if isinstance(found, str):
-        return find(tracks, size_px, frames, camera, settings, on_step)
+    if isinstance(found, str) or (lens is not None and lens.fx_px != lens.fy_px):  # our adjustment knows one focal
+        return find(tracks, size_px, frames, camera, settings, on_step, lens=lens)
     on_step("clean")
     everything = Observations.from_tracks(tracks, frames)
-    free = determined(free_lens(camera, settings), found.lens, size_px)
+    free = determined(free_lens(camera, settings, lens), found.lens, size_px)
     return recleaned(found, everything, size_px, free, settings.clean.max_error_px)
 
 
-def free_lens(camera: config.Camera, settings: config.Solve) -> tuple[str, ...]:
-    """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own."""
+def free_lens(camera: config.Camera, settings: config.Solve, lens: Lens | None = None) -> tuple[str, ...]:
+    """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own. Of
+    a given lens none but those asked for."""
     if camera.lock_focal and camera.focal_mm is None:
         raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
+    refine = settings.refine
+    if refine is None:
+        refine = BASE if lens is None else ()
     for lower, higher in (("k1", "k2"), ("k2", "k3")):
-        if higher in settings.refine and lower not in settings.refine:
+        if higher in refine and lower not in refine:
             raise ShotError(
                 f"tracking.solve.refine: found {higher} without {lower}; needed {lower} too, as in [focal, k1, k2]"
             )
-    wanted = [name for name in (*BASE, *TERMS) if name in settings.refine]
-    if settings.zoom and "focal" not in settings.refine:
+    wanted = [name for name in (*BASE, *TERMS) if name in refine]
+    if settings.zoom and lens is not None:
+        raise ShotError("tracking.solve.zoom: found true with a lens brought along, which has one focal length")
+    if settings.zoom and "focal" not in refine:
         raise ShotError("tracking.solve.refine: found no focal, with tracking.solve.zoom: true; needed focal too")
     if settings.zoom and camera.lock_focal:
         raise ShotError("shot.camera.lock_focal: found true with tracking.solve.zoom: true; needed only one of them")
@@ -247,7 +267,7 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     on_step("tripod")
     warnings = []
     solving = known.of_tracks(thin(known, 900, 150))
-    if parallax.is_lens and "focal" in free and "principal_point" not in free:
+    if parallax.is_lens and "k1" in free and "principal_point" not in free:
         free = (*free, "principal_point")
         warnings.append(
             "only a lens off centre explains the tracks by turning: principal_point was refined too; add it to "

@@ -45,7 +45,7 @@ def build(job: Job) -> str:
 
 FOOTAGE = Stage(
     "footage",
-    version=2,
+    version=3,
     targets={"footage": "tracking/footage/{id}.json"},
     settings=settings,
     files=plate_inputs,

@@ -9,10 +9,10 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, locks, sessions
+from tasks import ROOT, STATE, lenders, locks, sessions
 from tasks.publish import OVERRIDES
 from tasks.shots import load_shot, own_word, shot_names
-from tasks.stage import Node, Stage, kept_by, nodes
+from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
 
 KEPT_FOLDERS = ("locks",)
@@ -62,7 +62,11 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         shot = load_shot(name, overrides)
         if shot.config is None:
             raise ValueError(shot.faults[0])
-        for node in nodes(shot.config, stages).values():
+        try:
+            found = lenders.graph(shot, stages)
+        except ShotError as error:
+            raise ValueError(error.faults[0]) from error
+        for node in found.values():
             needed |= _files(node)
         folder = place if overrides else place / shot.config.shot.name
         published = read_stamp(folder / ".published.json") or {}

@@ -3,15 +3,17 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
-from tasks import blender, gc, locks, plan, publish, shots, snapshot, verify, workers
+from shotmake.errors import ShotError
+from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, verify, workers
 from tasks.shots import ShotConfig
-from tasks.stage import Node, Stage, doit_task, nodes
+from tasks.stage import Node, Stage, doit_task, lent_to
 
 OTHER_TASKS = {"publish", "plan", "verify", "gc", "sessions", "blender", "config"}
 
@@ -39,11 +41,27 @@ class Graph:
             if not found:
                 sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
             sys.exit(1)
-        made = [(shot, nodes(shot.config, self._stages) if shot.config else None) for shot in found]
+        made = [self._graph_of(shot) for shot in found]
         if "forget" in sys.argv[1:]:
             every = [node for _, graph in made for node in (graph or {}).values()]
             _forget_stamps_too({node.task_name: node.stamp_path for node in every})
         return made
+
+    def _graph_of(self, shot: ShotConfig) -> tuple[ShotConfig, dict[str, Node] | None]:
+        try:
+            return shot, lenders.graph(shot, self._stages) if shot.config else None
+        except ShotError as error:  # nothing to take its lens from: as broken as its YAML
+            return replace(shot, config=None, faults=error.faults), None
+
+    def _lent(self) -> tuple[list[Node], dict[Path, str]]:
+        """Nodes of shots not asked for that those asked for need, and what their tasks are called."""
+        asked = {node.stamp_path: node.task_name for _, found in self._good() for node in found.values()}
+        lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
+        lent = {path: node for path, node in lent.items() if path not in asked}
+        taken = set(asked.values())  # by a variant of the same shot
+        names = {path: f"{node.task_name}:{node.key}" if node.task_name in taken else node.task_name
+                 for path, node in lent.items()}  # fmt: skip
+        return list(lent.values()), names
 
     @staticmethod
     def _current() -> dict[str, str]:
@@ -62,9 +80,15 @@ class Graph:
     def stage(self, stage: Stage, doc: str) -> Callable[[], Iterator[dict]]:
         def create() -> Iterator[dict]:
             yield {"name": None, "doc": doc}
+            lent, names = self._lent()
             for _, found in self._good():
                 if stage.name in found:
-                    yield doit_task(found[stage.name])
+                    yield doit_task(found[stage.name], names)
+            for node in lent:
+                if node.stage.name == stage.name:  # on its own: `doit tracks` means the shots asked for
+                    task = {**doit_task(node, names), "clean": []}
+                    del task["name"]
+                    yield {**task, "basename": names[node.stamp_path]}
             yield from self._broken()
 
         return create
@@ -104,6 +128,7 @@ class Graph:
         if words[:1] != ["info"]:
             return
         shot_names = {shot.config.shot.name if shot.config else shot.name for shot, _ in self._load()}
+        shot_names |= {node.shot for node in self._lent()[0]}
         known = {stage.name for stage in self._stages} | OTHER_TASKS
         for word in words[1:]:
             group, _, shot = word.partition(":")
@@ -111,7 +136,7 @@ class Graph:
                 raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
 
     def blender(self) -> dict:
-        every = [node for _, found in self._good() for node in found.values()]
+        every = [node for _, found in self._good() for node in (*found.values(), *lent_to(found))]
         return blender.task([node for node in every if "blender" in node.stage.after(node.config)])
 
 

@@ -3,6 +3,7 @@
 import copy
 import os
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from shotmake.config import Config
@@ -11,7 +12,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT, sessions
 from tasks.publish import folder, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
-from tasks.stage import Node, adoptable
+from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import read_stamp
 
 
@@ -26,20 +27,24 @@ def task(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
 
 def plan(shot: ShotConfig, nodes: dict[str, Node]) -> None:
     lines = find_plan(shot, nodes)
+    width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
-        print(f"   {stage:<10} {verdict:<11} {reason}")
-    print(f"   session    {sessions.in_words(sessions.state_of(nodes))}")
+        print(f"   {stage:<{width}} {verdict:<11} {reason}")
+    print(f"   {'session':<{width}} {sessions.in_words(sessions.state_of(nodes))}")
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
-    """(stage, "up to date" | "reuse" | "run" | "may run", reason or place) for each stage and publish."""
+    """(stage, "up to date" | "reuse" | "run" | "may run", reason or place) for each stage and publish; first those of
+    the shot whose lens it takes, as <stage>:<shot>."""
     published = read_stamp(stamp_path(shot)) or read_stamp(stamp_path(replace(shot, overrides=())))
     lines: list[tuple[str, str, str]] = []
-    open_ended: set[str] = set()  # may come out with other bytes than now
-    for name, node in nodes.items():
-        verdict, reason = _verdict(node, published, open_ended)
+    lent = {node.task_name: node for node in lent_to(nodes)}
+    called = {node.stamp_path: name for name, node in (lent | nodes).items()}
+    open_ended: set[Path] = set()  # stamps of what may come out with other bytes than now
+    for name, node in (lent | nodes).items():
+        verdict, reason = _verdict(node, None if name in lent else published, open_ended, called)
         if verdict in ("run", "may run"):
-            open_ended.add(name)
+            open_ended.add(node.stamp_path)
         lines.append((name, verdict, reason))
     if open_ended:
         lines.append(("publish", "run", "after what runs"))
@@ -50,12 +55,14 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
     return lines
 
 
-def _verdict(node: Node, published: dict | None, open_ended: set[str]) -> tuple[str, str]:
+def _verdict(
+    node: Node, published: dict | None, open_ended: set[Path], called: dict[Path, str]
+) -> tuple[str, str]:
     reason = node.why_stale()
     place = os.path.relpath(next(iter(node.targets.values())), ROOT)
-    waits_for = [need.stage.name for need in node.needs if need.stage.name in open_ended]
+    waits_for = [called[need.stamp_path] for need in node.needs if need.stamp_path in open_ended]
     if waits_for:
-        changed = "".join(f"{line}; " for line in _what_changed(node, published) if "->" in line)
+        changed = "".join(f"{line}; " for line in _what_changed(node, published, called) if "->" in line)
         return "may run", f"{changed}after {_listed(waits_for)}, unless what it reads comes out as it was"
     if not reason:
         return "up to date", f"{place} (pinned)" if node.is_pinned else place
@@ -66,13 +73,13 @@ def _verdict(node: Node, published: dict | None, open_ended: set[str]) -> tuple[
     if found:
         return "reuse", os.path.relpath(found[0], ROOT).removesuffix(".stamp.json")
     if reason == "never built":
-        reason = "; ".join(_what_changed(node, published)) or reason
+        reason = "; ".join(_what_changed(node, published, called)) or reason
     if node.stage.name == "tracks" and (stored := sessions.segments_of(node)):
         reason += f"; {sum(segment.is_stored for segment in stored)} of {len(stored)} segments are there"
     return "run", reason
 
 
-def _what_changed(node: Node, published: dict | None) -> list[str]:
+def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -> list[str]:
     """What makes this node another one than the published: config keys, the stage's version, or what it needs."""
     if published is None or node.stage.name not in published.get("state", {}):
         return []
@@ -86,7 +93,8 @@ def _what_changed(node: Node, published: dict | None) -> list[str]:
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
     keys_before = published["made_by"].get("keys", {})
-    others = [need.stage.name for need in node.needs if keys_before.get(need.stage.name) != need.key]
+    names = [(called[need.stamp_path], need.key) for need in node.needs]
+    others = [name for name, key in names if keys_before.get(name) != key]
     return lines or ([f"reads another {_listed(others)}"] if others else [])
 
 

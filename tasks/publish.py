@@ -13,13 +13,13 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, composed, snapshot
+from tasks import ROOT, composed, lenders, snapshot
 from tasks.digests import digest, wait_until_settled
 from tasks.locks import locked
 from tasks.parts import part_path
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
-from tasks.stage import Node, disk_fault
+from tasks.stage import Node, disk_fault, lent_to
 from tasks.stamp import put_in_place, read_stamp, why_stale, write_atomically, write_stamp
 
 NAMES = {
@@ -29,6 +29,7 @@ NAMES = {
     "undistort": "stmap_undistort.exr",
     "redistort": "stmap_redistort.exr",
     "solve": "solve.json",
+    "lens": "lens.json",
     "report": "report.json",
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
@@ -125,17 +126,19 @@ def is_current(shot: ShotConfig, nodes: dict[str, Node]) -> bool:
 def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
     """Note the stat of every file of the shot, if it is current with the files as they are at this moment."""
     assert shot.config is not None
-    sources = composed.sources(shot.name, shot.overrides)
-    if sources is None:
-        return
     try:
-        files = [*sources[0], *files_of(shot, nodes)]
+        found = [composed.sources(one.name, one.overrides) for one in (shot, *lenders.lenders(shot))]
+        sources = [one for one in found if one is not None]
+        if len(sources) < len(found):
+            return
+        files = [*(path for paths, _ in sources for path in paths), *files_of(shot, nodes)]
         seen = snapshot.signatures(files)
-        if any(node.why_stale() for node in nodes.values()) or why_unpublished(shot, nodes):
+        if any(node.why_stale() for node in (*lent_to(nodes), *nodes.values())) or why_unpublished(shot, nodes):
             return
     except (ShotError, FileNotFoundError):  # something went a moment ago: not current
         return
-    snapshot.remember(shot.name, shot.overrides, shot.config.shot.name, seen, sources[1])
+    environment = {name: value for _, read in sources for name, value in read.items()}
+    snapshot.remember(shot.name, shot.overrides, shot.config.shot.name, seen, environment)
 
 
 def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
@@ -144,7 +147,7 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
     paths = {stamp_path(shot)}
     published = read_stamp(stamp_path(shot))
     paths |= {folder(shot) / name for name in (published or {"targets": {}})["targets"]}
-    for node in nodes.values():
+    for node in (*lent_to(nodes), *nodes.values()):
         outside = node.stage.files(node.config)
         kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
         paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(ROOT / name for name in kept)}

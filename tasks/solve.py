@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.lens import Lens
     from shotmake.session import Tracks
     from shotmake.solution import Found
 
@@ -28,7 +29,7 @@ NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what th
 def settings(config: Config) -> dict:
     found = {
         "shot": config.shot.name,  # solve.json names it
-        "camera": asdict(config.shot.camera),
+        "camera": _without_lens(asdict(config.shot.camera)),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
         "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
@@ -40,6 +41,11 @@ def settings(config: Config) -> dict:
 
 def _is_by_blender(config: Config) -> bool:
     return config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
+
+
+def _without_lens(camera: dict) -> dict:
+    """The lens brought along is a stage of its own."""
+    return {name: value for name, value in camera.items() if name not in ("lens_from", "checkerboard")}
 
 
 def camera_file(config: Config) -> dict[str, Path]:
@@ -64,6 +70,7 @@ def read_solution(path: Path) -> dict:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.imported import imported, read_cameras
+    from shotmake.lens import Lens
     from shotmake.session import load_tracks, npz_bytes
     from shotmake.solution import finished
 
@@ -75,6 +82,9 @@ def build(job: Job) -> str:
     values["orient"] = schema.Orient(**values["orient"])
     values["known"] = schema.Known(**values["known"])
     camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
+    brought, note = json.loads(job.inputs["lens"].read_text()) if "lens" in job.inputs else None, ""
+    if brought is None and camera.focal_mm is None:
+        camera, note = _guessed(camera, plate.media.get("lens"))
     given = read_cameras(job.inputs["camera"], size_px, frames) if "camera" in job.inputs else None
     if given is not None and not camera.from_tracking:
         solution = imported(given, size_px)
@@ -86,9 +96,14 @@ def build(job: Job) -> str:
 
                 solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
             else:
-                found = _found(job, tracks, size_px, frames, camera, options, bar.say)
+                lens = brought and Lens.from_json(brought["lens"])
+                found = _found(job, tracks, size_px, frames, camera, options, bar.say, lens)
                 solution = finished(found, tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
+    if brought:
+        record["warnings"] = [*brought["warnings"], *record["warnings"]]
+    if note and record["status"] == "static":  # nothing in the picture tells it: it is as the metadata says
+        record["warnings"] = [*record["warnings"], note]
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
@@ -99,7 +114,7 @@ def build(job: Job) -> str:
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
         f"hold-out {'-' if holdout is None else f'{holdout:.2f} px'}, confidence {record['confidence']:.2f}"
-        f"{_survey_line(job.settings['orient']['survey'], solution.points)}"
+        f"{_survey_line(job.settings['orient']['survey'], solution.points)}" + (f"\n      {note}" if note else "")
     )
 
 
@@ -121,6 +136,7 @@ def _found(
     camera: schema.Camera,
     options: schema.Solve,
     on_step: Callable[[str], None],
+    lens: "Lens | None",
 ) -> "Found | str":
     """The camera before it is put into its world: from the store when these tracks were solved so before."""
 
@@ -132,29 +148,41 @@ def _found(
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        return find(*asked, usual(options), on_step, by_libmv)
+        return find(*asked, usual(options), on_step, by_libmv, lens)
 
     def clean() -> "Found | str":
         from shotmake.solve import cleaned
 
-        return cleaned(camera_found, *asked, options, on_step)
+        return cleaned(camera_found, *asked, options, on_step, lens)
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
-    reaches |= {"size_px": list(size_px), "frame_range": list(frames)}
+    reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": asdict(camera)}
+    ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
+    if not ours:
+        reaches["clean"] = job.settings["clean"]
     inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
-    if options.clean != schema.SolveClean():
+    if ours and options.clean != schema.SolveClean():
         camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
         job.kept.append(path)
     return camera_found
+
+
+def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
+    """The camera with the focal length that the plate's metadata has as a first guess, and a line that says so."""
+    if tags is None:
+        return camera, ""
+    width_mm = tags["sensor_width_mm"] or camera.sensor_width_mm
+    note = f"focal length first guessed from the plate's metadata: {tags['focal_mm']:g} mm on {width_mm:.4g} mm"
+    return replace(camera, focal_mm=tags["focal_mm"] / width_mm * camera.sensor_width_mm), note
 
 
 SOLVE = Stage(
     "solve",
     version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
-    reads=lambda config: ("footage", "tracks") if config.shot.camera.from_tracking else ("footage",),
+    reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage",),
     settings=settings,
     files=camera_file,
     wanted=has_camera,

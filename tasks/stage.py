@@ -63,6 +63,7 @@ class Stage:
     settings: Callable[[Config], dict]
     build: Callable[[Job], str]  # returns one line on what came out
     reads: tuple[str, ...] | Callable[[Config], tuple[str, ...]] = ()  # names of earlier stages' targets
+    borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lender's
     files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
     wanted: Callable[[Config], bool] = lambda config: True
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
@@ -123,38 +124,62 @@ class Node:
         return why_stale(stamp, self.made_by, inputs, self.targets, thorough)
 
 
-def nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
-    """The graph of one shot: stage name -> node, in order, without the stages it has no use for."""
+def nodes(config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None) -> dict[str, Node]:
+    """The graph of one shot: stage name -> node, in order, without the stages it has no use for.
+
+    lender: the graph of another shot, for the stages that read one's targets.
+    """
     made: dict[str, Node] = {}
     maker: dict[str, Node] = {}  # target name -> the node that writes it
+    lent = {name: node for node in (lender or {}).values() for name in node.targets}
     for stage in stages:
         if not stage.wanted(config):
             continue
         names = stage.reads(config) if callable(stage.reads) else stage.reads
         pin = stage.pinned(config)
         sources = [name for name in names if name in maker] if pin is None else []
+        borrowed = stage.borrows(config) if lender else {}
         needs = tuple({maker[name].stage.name: maker[name] for name in sources}.values())
+        needs += tuple(lent[name] for name in borrowed.values())
         settings = stage.settings(config)
         key = pin or short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
         targets = {
             name: STATE / pattern.format(id=f"{config.shot.name}-{key}") for name, pattern in stage.targets.items()
         }
         reads = {name: maker[name].targets[name] for name in sources}
+        reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
         node = Node(stage, config.shot.name, key, settings, reads, targets, needs, config)
         made[stage.name] = node
         maker.update(dict.fromkeys(targets, node))
     return made
 
 
-def doit_task(node: Node) -> dict:
-    """doit schedules; the stamp decides."""
+def lent_to(graph: dict[str, Node]) -> list[Node]:
+    """The nodes of other shots that a shot's graph needs, in the order they are built."""
+    found: dict[Path, Node] = {}
+
+    def collect(node: Node) -> None:
+        for need in node.needs:
+            collect(need)
+        if node.stamp_path not in own:
+            found.setdefault(node.stamp_path, node)
+
+    own = {node.stamp_path for node in graph.values()}
+    for node in graph.values():
+        collect(node)
+    return list(found.values())
+
+
+def doit_task(node: Node, names: dict[Path, str]) -> dict:
+    """doit schedules; the stamp decides. names: of the tasks that are called otherwise, by their node's stamp."""
+    needs = [names.get(need.stamp_path, need.task_name) for need in node.needs]
     return {
         "name": node.shot,
         "doc": f"{node.shot} {node.key}",
         "actions": [(build, [node])],
         "uptodate": [lambda: not node.why_stale()],
         "targets": [os.path.relpath(path, ROOT) for path in node.targets.values()],
-        "task_dep": [need.task_name for need in node.needs] + list(node.stage.after(node.config)),
+        "task_dep": needs + list(node.stage.after(node.config)),
         "clean": [(clean, [node])],
         "verbosity": 2,
     }

@@ -6,12 +6,13 @@ Says one line for each fault, and writes verify.json and verify.xml (JUnit) besi
 import json
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass
+from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
 from tasks.publish import REPORTS, folder, why_unpublished
 from tasks.shots import ShotConfig
-from tasks.stage import Node, disk_fault
+from tasks.stage import Node, disk_fault, lent_to
 from tasks.stamp import json_bytes, write_atomically
 
 
@@ -52,20 +53,21 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None) -> TaskFailed | None
 
 
 def look_at(shot: ShotConfig, nodes: dict[str, Node]) -> list[Check]:
-    """A check for each stage, for publish and for the qc limits."""
+    """A check for each stage (first for those of the shot whose lens it takes), for publish and for the qc limits."""
     checks: list[Check] = []
-    wrong: set[str] = set()
-    for name, node in nodes.items():
-        blocked = wrong & {need.stage.name for need in node.needs}
+    wrong: set[Path] = set()  # the stamps of what is
+    lent = [(node.task_name, node) for node in lent_to(nodes)]
+    for name, node in (*lent, *nodes.items()):
+        blocked = wrong & {need.stamp_path for need in node.needs}
         reason = node.why_stale(thorough=True)
         if reason:
-            wrong.add(name)
+            wrong.add(node.stamp_path)
         checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
     shot_name = nodes["footage"].shot
     reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)
     checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))
     limits = None
-    if "report" not in wrong:
+    if nodes["report"].stamp_path not in wrong:
         report = json.loads(nodes["report"].targets["report"].read_text())
         limits = tuple(f"{shot_name}: {fault}" for fault in report["faults"])
     checks.append(Check("qc", limits))

@@ -107,7 +107,7 @@ def simulate(
     seed: int = 0,
     frame_count: int = 48,
     size_px: tuple[int, int] = (960, 540),
-    lens: tuple[float, float, float] = (1000.0, -0.1, 0.03),
+    lens: tuple[float, float, float] | Lens = (1000.0, -0.1, 0.03),
     visible: int = 150,
     baseline: float = 1.0,
     span_deg: float = 40.0,
@@ -129,8 +129,10 @@ def simulate(
     track to track; the tracks then say what error they expect, as wrong by as much: our own tracker's rank correlation
     with the truth is 0.6."""
     random = np.random.default_rng(seed)
-    focal_px, k1, k2 = lens
-    true_lens = replace(Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2, k1, k2), **(more_lens or {}))
+    if not isinstance(lens, Lens):
+        lens = Lens(lens[0], lens[0], size_px[0] / 2, size_px[1] / 2, *lens[1:])
+    true_lens = replace(lens, **(more_lens or {}))
+    focal_px = true_lens.fx_px
     cameras = _camera_path(kind, random, frame_count, baseline, span_deg, unrest)
     centres = -np.einsum("nji,nj->ni", cameras[:, :, :3], cameras[:, :, 3])
     time = np.linspace(0, 1, frame_count)

@@ -9,6 +9,7 @@ from shotmake.configcheck import keys
 from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
+from tasks.lens import LENS
 from tasks.preview import PREVIEW
 from tasks.report import REPORT
 from tasks.scene import SCENE
@@ -17,8 +18,8 @@ from tasks.stage import nodes
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
 
-STAGES = (FOOTAGE, TRACKS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
-ALL = {stage.name for stage in STAGES}
+STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+ALL = {stage.name for stage in STAGES} - {"lens"}  # that one only when a lens is brought along
 AFTER_TRACKS = ALL - {"footage"}
 AFTER_SOLVE = AFTER_TRACKS - {"tracks"}
 CAMERA = {"stmap", "scene", "composite", "export"}
@@ -29,6 +30,9 @@ RULES = {
     "shot.footage.frame_range": AFTER_TRACKS,
     "shot.footage": ALL,
     "shot.camera.from_tracking": AFTER_SOLVE,
+    "shot.camera.lens_from": AFTER_SOLVE | {"lens"},
+    "shot.camera.checkerboard.files": AFTER_SOLVE | {"lens"},
+    "shot.camera.checkerboard": set(),  # without stills
     "shot.camera": AFTER_SOLVE,
     "shot.subject": {"scene", "composite"},
     "shot.lights": {"scene", "composite"},
@@ -87,8 +91,16 @@ def graph_keys(config: Config) -> dict[str, str]:
 def test_each_key_touches_exactly_its_stages(key):
     expected = next(stages for prefix, stages in RULES.items() if key == prefix or key.startswith(prefix + "."))
     before, after = graph_keys(shot_config()), graph_keys(changed(shot_config(), key))
-    touched = {name for name in ALL if before.get(name) != after.get(name)}
+    touched = {name for name in ALL | {"lens"} if before.get(name) != after.get(name)}
     assert touched == expected
+
+
+@pytest.mark.parametrize("key", ["columns", "rows", "square_mm", "files"])
+def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
+    config = shot_config()
+    config.shot.camera.checkerboard.files = "lens/####.jpg"
+    before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.checkerboard.{key}"))
+    assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE | {"lens"}
 
 
 def test_what_is_hashed_is_what_is_passed():

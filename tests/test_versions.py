@@ -17,16 +17,19 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
+from boards import stills  # noqa: E402
 from conftest import blender  # noqa: E402
 from synthetic import frames, make_plate, write_movie  # noqa: E402
 
-from shotmake.config import Config  # noqa: E402
+from shotmake.config import Checkerboard, Config  # noqa: E402
+from shotmake.lens import Lens  # noqa: E402
 from tasks import composite, segments  # noqa: E402
 from tasks import found as stored  # noqa: E402
 from tasks.composite import COMPOSITE  # noqa: E402
 from tasks.digests import digest  # noqa: E402
 from tasks.export import EXPORT  # noqa: E402
 from tasks.footage import FOOTAGE  # noqa: E402
+from tasks.lens import LENS  # noqa: E402
 from tasks.preview import PREVIEW  # noqa: E402
 from tasks.report import REPORT  # noqa: E402
 from tasks.scene import SCENE  # noqa: E402
@@ -35,7 +38,7 @@ from tasks.stage import Job, Stage  # noqa: E402
 from tasks.stmap import STMAP  # noqa: E402
 from tasks.tracks import TRACKS  # noqa: E402
 
-STAGES = (FOOTAGE, TRACKS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 RECORD = Path(__file__).parent / "data" / "versions"
 INPUTS = {"footage": "footage.json", "tracks": "tracks.npz", "quality": "quality.json", "solve": "solve.json",
           "points": "points.npz", "redistort": "redistort.exr", "scene": "scene.json"}  # fmt: skip
@@ -56,7 +59,10 @@ def run(stage: Stage, folder: Path, plate: Path, recorded: Path) -> dict[str, Pa
     """Run one stage on recorded inputs -> its targets, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     made = config(plate)
+    if stage is LENS:
+        made.shot.camera.checkerboard = make_stills(folder / "stills")
     names = stage.reads(made) if callable(stage.reads) else stage.reads
+    names = [name for name in names if name in INPUTS]
     inputs = {name: (folder.parent if name in MADE_HERE else recorded) / INPUTS[name] for name in names}
     if "footage" in inputs:  # the plate lies elsewhere each time
         footage = json.loads(inputs["footage"].read_text())
@@ -69,6 +75,18 @@ def run(stage: Stage, folder: Path, plate: Path, recorded: Path) -> dict[str, Pa
     composite.ROOT = folder.parents[1]  # a .blend must lie two folders deep in its show
     stage.build(Job("versions", stage.settings(made), inputs, digests, targets))
     return targets
+
+
+def make_stills(folder: Path) -> Checkerboard:
+    import cv2
+
+    folder.mkdir()
+    size_px = (480, 270)
+    lens = Lens(400.0, 400.0, 246.0, 132.0, k1=-0.12, k2=0.04)
+    board = Checkerboard(str(folder / "board.####.png"), columns=7, rows=5)
+    for name, picture in stills(lens, size_px, board, count=8):
+        cv2.imwrite(str(folder / name), picture)
+    return board
 
 
 def numbers(stage: Stage, targets: dict[str, Path]) -> dict:

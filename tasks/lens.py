@@ -1,0 +1,124 @@
+"""lens: a lens brought along -> the plate's lens, in its px: of another shot, of a file, or of checkerboard stills."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from shotmake.config import Checkerboard, Config
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.footage import read_plate
+from tasks.snapshot import shot_names
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes
+
+KEY = "shot.camera.lens_from"
+STILLS_KEY = "shot.camera.checkerboard.files"
+
+
+def settings(config: Config) -> dict:
+    camera = config.shot.camera
+    if camera.lens_from is not None:
+        return {"lens_from": camera.lens_from}
+    return {"checkerboard": asdict(camera.checkerboard)}
+
+
+def lender(config: Config) -> str | None:
+    """The shot whose lens it takes, by the name of its YAML file: the word that stands behind shot=."""
+    name = config.shot.camera.lens_from
+    return name if is_wanted(config) and name in shot_names() else None
+
+
+def is_wanted(config: Config) -> bool:
+    camera, solve = config.shot.camera, config.tracking.solve
+    is_solved = camera.from_tracking and config.tracking.enabled and solve.enabled and solve.pin is None
+    return is_solved and (camera.lens_from is not None or camera.checkerboard.files is not None)
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The lens file, or the stills."""
+    name, stills = config.shot.camera.lens_from, config.shot.camera.checkerboard.files
+    if name is None:
+        return still_files(str(stills))
+    if lender(config):
+        return {}
+    path = ROOT / name
+    if not path.is_file():
+        shots = ", ".join(shot_names())
+        raise ShotError(f"{name}: no such shot (there are: {shots}) and no such file; check {KEY}")
+    return {"lens file": path}
+
+
+def still_files(pattern: str) -> dict[str, Path]:
+    from shotmake.plate_files import is_sequence, plate_files
+
+    if not is_sequence(pattern, ROOT):
+        raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
+    try:  # numbers left out are stills that were thrown away
+        numbered = plate_files(pattern, ROOT, missing="skip")
+    except ShotError as error:
+        raise _ours(error) from error
+    return {f"still {number}": ROOT / path for number, path in numbered}
+
+
+def build(job: Job) -> str:
+    import json
+
+    from shotmake.lens_file import lens_of, read_lens
+
+    size_px = tuple(read_plate(job.inputs["footage"]).size_px)
+    name = job.settings.get("lens_from")
+    more: dict = {}
+    if "lender's solve" in job.inputs:
+        lens, notes = lens_of(json.loads(job.inputs["lender's solve"].read_text()), size_px, name)
+    elif "lens file" in job.inputs:
+        lens, notes = read_lens(job.inputs["lens file"], size_px)
+    else:
+        lens, notes, more = measured(job, size_px)
+    record = {"schema": 1, "image_size_px": size_px, "lens": lens.to_json(), "notes": notes, "warnings": [], **more}
+    job.targets["lens"].write_bytes(json_bytes(record))
+    line = f"{lens.fx_px:.1f} px, k1 {lens.k1:.4g}, centre {lens.cx_px:.1f}, {lens.cy_px:.1f}"
+    if more:
+        used = sum(error is not None for error in more["error_px"].values())
+        line = f"{line}, rms {more['rms_px']:.3f} px in {used} stills, {more['coverage']:.0%} of the picture covered"
+    return "\n".join([line, *(f"      {text}" for text in [*notes, *record["warnings"]])])
+
+
+def measured(job: Job, size_px: tuple[int, int]):
+    """The lens of the stills, the notes on it, and what else its record holds."""
+    import cv2
+
+    from shotmake.checkerboard import calibrate
+    from shotmake.images import read_image
+
+    stills = [path for name, path in job.inputs.items() if name.startswith("still ")]
+    with job.progress(len(stills), "looking for boards", unit="stills") as bar:
+
+        def pictures():
+            for count, path in enumerate(stills, 1):
+                image = read_image(path, "Linear" if path.suffix.lower() == ".exr" else "sRGB")
+                yield path.name, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+                bar(count)
+
+        try:
+            found = calibrate(pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
+        except ShotError as error:  # an unreadable still
+            raise _ours(error) from error
+    more = {"rms_px": found.rms_px, "error_px": found.error_px, "coverage": found.coverage}
+    return found.lens, list(found.notes), {**more, "warnings": list(found.warnings)}
+
+
+def _ours(error: ShotError) -> ShotError:
+    return ShotError(*(fault.replace("shot.footage.file", STILLS_KEY) for fault in error.faults))
+
+
+LENS = Stage(
+    "lens",
+    version=1,
+    targets={"lens": "lenses/{id}.json"},
+    reads=("footage",),
+    borrows=lambda config: {"lender's solve": "solve"} if lender(config) else {},
+    settings=settings,
+    files=files,
+    wanted=is_wanted,
+    build=build,
+)
