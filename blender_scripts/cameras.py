@@ -23,6 +23,7 @@ def solved_camera(
     collection.objects.link(camera)
     _key(camera, "location", solved["frames"], np.array(solved["location"], float))
     _key(camera, "rotation_quaternion", solved["frames"], np.array(solved["rotation_quaternion"], float))
+    _key_zoom(data, solved)
     return camera
 
 
@@ -40,6 +41,7 @@ def overscan_camera(
     camera.parent = parent
     camera.hide_select = True
     collection.objects.link(camera)
+    _key_zoom(data, solved)
     return camera
 
 
@@ -50,6 +52,14 @@ def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.type
     data.lens = focal_mm
     data.clip_start, data.clip_end = solved["clip_start"], solved["clip_end"]
     return data
+
+
+def _key_zoom(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
+    """A focal length for every frame, where the shot zooms."""
+    if solved["focal_mm_per_frame"]:
+        # an action of its own: Blender would put the curve into the camera object's, where `_key` does not look
+        data.animation_data_create().action = bpy.data.actions.new(f"{data.name}_zoom")  # pyright: ignore
+        _key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
 
 
 def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
@@ -65,12 +75,13 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     background.clip_user.use_render_undistorted = any(lens.get(key) for key in ("k1", "k2", "k3", "p1", "p2"))
 
 
-def _key(camera: bpy.types.Object, path: str, frames: list[int], values: np.ndarray) -> None:
-    """Key all frames of one property at once, (N, components) values."""
-    setattr(camera, path, values[0].tolist())
-    camera.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
-    animation = camera.animation_data
+def _key(owner: bpy.types.Object | bpy.types.Camera, path: str, frames: list[int], values: np.ndarray) -> None:
+    """Key all frames of one property at once: (N, components) values, or (N,) of a single one."""
+    setattr(owner, path, values[0].tolist())
+    owner.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
+    animation = owner.animation_data
     assert animation and animation.action
+    values = values.reshape(len(frames), -1)
     for component in range(values.shape[1]):
         curve = animation.action.fcurves.find(path, index=component)
         assert curve

@@ -18,7 +18,7 @@ NEEDED = {
     "plate": ["file", "kind", "first_frame", "frame_count"],
     "world": ["unit_scale", "units"],
     "camera": [
-        *("sensor_fit", "sensor_width_mm", "sensor_height_mm", "focal_mm", "shift_x", "shift_y"),
+        *("sensor_fit", "sensor_width_mm", "sensor_height_mm", "focal_mm", "focal_mm_per_frame", "shift_x", "shift_y"),
         *("clip_start", "clip_end", "frames", "location", "rotation_quaternion"),
     ],
     "overscan": ["resolution_px", "sensor_width_mm", "shift_x", "shift_y"],

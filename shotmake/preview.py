@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.camera import project
+from shotmake.camera import camera_centres, project
 from shotmake.lens import Lens, border_px, undistort
-from shotmake.scene import camera_matrices
+from shotmake.scene import projecting_matrices
 from shotmake.session import DISABLED, Tracks
 
 TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
@@ -39,7 +39,7 @@ def write_preview(
 
     cameras, view = {}, None
     if solution is not None and solution["status"] != "refused":
-        cameras = dict(zip(solution["frames"], camera_matrices(solution), strict=True))
+        cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
         view = View.of(Lens.from_json(solution["lens"]), tuple(solution["image_size_px"]))
     grid = ground_grid(cameras) if cameras else np.zeros((0, 0, 3))
     with av.open(str(path), "w") as container:
@@ -66,7 +66,7 @@ def write_preview(
 
 def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
     """(L, S, 3): L lines of S points on z = 0 around the origin; the step suits the cameras' distance."""
-    centres = np.array([-m[:, :3].T @ m[:, 3] for m in cameras.values()])
+    centres = camera_centres(np.array(list(cameras.values())))
     distance = float(np.median(np.linalg.norm(centres, axis=1)))
     step = 10.0 ** np.floor(np.log10(max(distance, 1e-6) / 4))
     step *= max(factor for factor in (1, 2, 5) if factor * step <= distance / 4 or factor == 1)

@@ -5,6 +5,7 @@ Blender's camera looks along -Z with Y up; its sensor is fitted to the width; sh
 
 import numpy as np
 
+from shotmake.camera import zoomed
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, overscan_px
 
@@ -24,6 +25,7 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
     centres = -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
     sensor_width_mm = shot["camera"]["sensor_width_mm"]
     focal_mm = lens.fx_px / width * sensor_width_mm
+    zoom_px = solution["focal_px_per_frame"]
     over_x, over_y = chosen_overscan_px(lens, (width, height), composite["lens_distortion"]["overscan"])
     over_width, over_height = width + 2 * over_x, height + 2 * over_y
     subject, lights = shot["subject"], shot["lights"]
@@ -53,6 +55,7 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
             "sensor_width_mm": sensor_width_mm,
             "sensor_height_mm": sensor_width_mm * height / width,
             "focal_mm": focal_mm,
+            "focal_mm_per_frame": zoom_px and [focal_px / width * sensor_width_mm for focal_px in zoom_px],
             "shift_x": (width / 2 - lens.cx_px) / width,
             "shift_y": (lens.cy_px - height / 2) / width,
             "clip_start": distance / 200,
@@ -97,6 +100,12 @@ def camera_matrices(solution: dict) -> np.ndarray:
     if solution["status"] == "refused":
         raise ShotError(f"the solve was refused: {solution['reason']}")
     return np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
+
+
+def projecting_matrices(solution: dict) -> np.ndarray:
+    """The same to project with through the solve JSON's lens: zoomed where every frame has a focal length."""
+    cameras, focals_px = camera_matrices(solution), solution["focal_px_per_frame"]
+    return cameras if focals_px is None else zoomed(cameras, np.log(np.divide(focals_px, solution["lens"]["fx_px"])))
 
 
 def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ def build(job: Job) -> str:
 
     solution = read_solution(job.inputs["solve"])
     cameras = camera_matrices(solution)
-    fy_px = [solution["lens"]["fy_px"]] * len(cameras)
+    fy_px = solution["focal_px_per_frame"] or [solution["lens"]["fy_px"]] * len(cameras)
     text = chan_text(solution["frames"], cameras, fy_px, solution["image_size_px"][1])
     job.targets["chan"].write_text(text)
     return f"camera.chan, {len(cameras)} frames"

@@ -41,7 +41,7 @@ def build(job: Job) -> str:
 
 SCENE = Stage(
     "scene",
-    version=1,
+    version=2,
     targets={"scene": "scenes/{id}.json"},
     reads=("footage", "solve"),
     settings=settings,

@@ -93,7 +93,7 @@ def make_blend_shot(root: Path, point_count: int = 120) -> BlendShot:
     sheet = scene_sheet(
         {
             **{"schema": 1, "shot": "shot", "status": "solved", "reason": "", "image_size_px": SIZE},
-            **{"lens": LENS.to_json(), "frames": list(FRAMES), "scale_known": False},
+            **{"lens": LENS.to_json(), "focal_px_per_frame": None, "frames": list(FRAMES), "scale_known": False},
             "cam_from_world": poses.reshape(3, 12).tolist(),
         },
         {

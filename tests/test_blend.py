@@ -47,6 +47,13 @@ def test_camera_is_keyed_every_frame(shot, dump):
         assert ours["location"] == wide["location"] and ours["rotation_quaternion"] == wide["rotation_quaternion"]
 
 
+def test_a_zoom_is_keyed_on_both_cameras(shot):
+    zoom_mm = [30.0, 31.5, 33.0]
+    zooming = shot.dump(shot.build("zoom", lambda sheet: sheet["camera"].update(focal_mm_per_frame=zoom_mm)))
+    for name in ("solved_camera", "overscan_camera"):
+        assert [row["focal_mm"] for row in zooming["cameras"][name]["frames"]] == pytest.approx(zoom_mm, abs=1e-4)
+
+
 def test_clip_holds_the_plate_and_our_tracks(shot, dump):
     clip = dump["clips"]["shot"]
     assert clip["file"] == f"//../../{shot.sheet['plate']['file']}" and clip["frame_start"] == FIRST_FRAME

@@ -18,7 +18,8 @@ CAMERA = np.array([[1.0, 0, 0, 0.1], [0, -0.3, -0.954, 1.2], [0, 0.954, -0.3, 4.
 
 def solution(status: str = "solved") -> dict:
     return {"status": status, "kind": "general", "reason": "because", "image_size_px": list(SIZE),
-            "lens": LENS.to_json(), "frames": [5, 6], "cam_from_world": [CAMERA.ravel().tolist()] * 2,
+            "lens": LENS.to_json(), "focal_px_per_frame": None, "frames": [5, 6],
+            "cam_from_world": [CAMERA.ravel().tolist()] * 2,
             "rms_px": 0.2, "holdout_rms_px": None}  # fmt: skip
 
 

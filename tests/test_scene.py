@@ -21,7 +21,8 @@ def solution() -> dict:
     centres = np.array([[0.5, -3, 1.5], [0.6, -3, 1.5], [0.7, -3, 1.6]])
     matrices = np.concatenate([rotation, -np.einsum("nij,nj->ni", rotation, centres)[..., None]], 2)
     return {"schema": 1, "shot": "s", "status": "solved", "reason": "", "image_size_px": [960, 540],
-            "lens": LENS.to_json(), "frames": [1001, 1002, 1003], "cam_from_world": matrices.reshape(3, 12).tolist(),
+            "lens": LENS.to_json(), "focal_px_per_frame": None, "frames": [1001, 1002, 1003],
+            "cam_from_world": matrices.reshape(3, 12).tolist(),
             "scale_known": False}  # fmt: skip
 
 
