@@ -173,7 +173,7 @@ class Known:
 class Solve:
     enabled: bool = key(True)
     engine: str = key("colmap", choices=["colmap", "blender"])  # blender: libmv, through Blender's own operator
-    kind: str = key("auto", choices=["auto", "general", "tripod", "static"])
+    kind: str = key("auto", choices=["auto", "general", "forward", "planar", "tripod", "static"])
     # null = focal, k1, k2; nothing of a lens brought along (shot.camera.lens_from, checkerboard), which is kept but
     # for what is listed here. [focal] stretches such a lens as a whole. What the tracks do not determine is left
     # alone, and said

@@ -108,7 +108,7 @@ def solve_moving(
     if fitting_px is not None:
         warnings.append(contradiction(found.lens.fx_px, fitting_px))
         found = replace(found, agreement=CONTRADICTED * found.agreement)
-    kind = _kind(found, size_px, scale)
+    kind = settings.kind if settings.kind in ("forward", "planar") else _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
 
 
@@ -144,7 +144,11 @@ def _try_starts(
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
     found, faults, focals_px = [], [], []
     ours = starts is None
-    made = _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step) if ours else starts(solving)
+    made = (
+        _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, settings.kind, on_step)
+        if ours
+        else starts(solving)
+    )
     for step, model in made:
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
@@ -194,10 +198,10 @@ def _rank(found: Found, size_px: tuple[int, int]) -> tuple:
 
 
 def _starts(
-    mapping, solving, keyframes, parallax, size_px, focal_px, free, on_step
+    mapping, solving, keyframes, parallax, size_px, focal_px, free, kind: str, on_step
 ) -> Iterator[tuple[str, colmap.Model | None]]:
     """(what, keyframe model), made one by one as they are asked for."""
-    plan = [(focal_px, False), (focal_px, True)]
+    plan = [(focal_px, kind == "forward"), (focal_px, kind != "forward")]
     if "focal" in free:
         others = [share * size_px[0] for share in (0.8, 1.8) if abs(np.log(share * size_px[0] / focal_px)) > 0.2]
         plan += [(guess, forward) for guess in others for forward in (True, False)]

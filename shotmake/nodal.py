@@ -67,6 +67,11 @@ class Parallax:
         return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75)) or self.is_lens
 
     @property
+    def hardly_moves(self) -> bool:
+        """Taken for a turning camera, but depths agree: paths of 0.2 to 1 % of the depth look like this."""
+        return self.is_tripod and not self.is_lens and self.ratio > 1.15 and self.sign > 0.75
+
+    @property
     def is_zoom(self) -> bool:
         """A turning camera whose focal length changes."""
         zoom = self.turning_zoom

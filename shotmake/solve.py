@@ -301,6 +301,11 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
             f"a turning camera does not explain the tracks: {fault}; "
             + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general")
         )
+    if not forced and parallax.hardly_moves:
+        warnings.append(
+            f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
+            "times as well; set tracking.solve.kind if you know which it is"
+        )
     if forced and not parallax.is_tripod:
         warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")
     flat = "focal" in free and nodal.focal_rise(parallax.turning, parallax.markers, free) < nodal.FLAT_FOCAL_RISE

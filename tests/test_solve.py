@@ -296,3 +296,17 @@ def test_distance_pick_gives_metres(orbit, orbit_solution):
         for one in (record, orbit.truth)
     ]
     assert path[0] == pytest.approx(path[1], rel=0.01)
+
+
+@pytest.mark.parametrize(("kind", "shot_kind"), [("forward", "dolly"), ("planar", "planar")])
+def test_a_kind_that_is_given_is_believed(kind, shot_kind):
+    shot = simulate(shot_kind, seed=2)
+    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve(kind=kind)).record
+    assert (record["status"], record["kind"]) == ("solved", kind)
+    assert measure({**record, "shot": ""}, shot.truth)["ate_pct"] < 0.1
+
+
+def test_between_turning_and_moving_is_said():
+    shot = simulate("tiny", seed=4, frame_count=60, baseline=0.005, white_px=0.05)
+    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
+    assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
