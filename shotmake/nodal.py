@@ -69,7 +69,8 @@ class Parallax:
     @property
     def hardly_moves(self) -> bool:
         """Taken for a turning camera, but depths agree: paths of 0.2 to 1 % of the depth look like this."""
-        return self.is_tripod and not self.is_lens and self.ratio > 1.15 and self.sign > 0.75
+        agree = self.ratio > 1.4 or (self.ratio > 1.15 and self.sign > 0.75)  # pans: up to 1.36 / 0.68
+        return self.is_tripod and not self.is_lens and agree
 
     @property
     def is_zoom(self) -> bool:

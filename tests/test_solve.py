@@ -307,6 +307,6 @@ def test_a_kind_that_is_given_is_believed(kind, shot_kind):
 
 
 def test_between_turning_and_moving_is_said():
-    shot = simulate("tiny", seed=4, frame_count=60, baseline=0.005, white_px=0.05)
+    shot = simulate("tiny", seed=7, frame_count=60, baseline=0.004, white_px=0.05)
     record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
