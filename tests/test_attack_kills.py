@@ -200,8 +200,9 @@ def test_workers_stopped_by_hand_end_with_one_line(small, number):
 
 
 def forget_solve(project: Project) -> None:
-    for path in (project.root / ".gsd-state" / "tracking" / "solves").iterdir():
-        path.unlink()
+    for path in (project.root / ".gsd-state" / "tracking" / "solves").rglob("*"):
+        if path.is_file():
+            path.unlink()
 
 
 def remove_cheap_results(project: Project) -> None:
