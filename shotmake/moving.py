@@ -15,6 +15,7 @@ from shotmake.lens_terms import TERMS
 from shotmake.nodal import (
     CONTRADICTED,
     FLAT_FOCAL_RISE,
+    ZOOM_MIN,
     ZOOMS,
     Parallax,
     contradicted_by_px,
@@ -110,6 +111,16 @@ def solve_moving(
         found = replace(found, agreement=CONTRADICTED * found.agreement)
     kind = settings.kind if settings.kind in ("forward", "planar") else _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
+
+
+def zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step) -> float:
+    """By what share the focal length changes, if a camera that zooms can be certified where none else could; else 0."""
+    first = (*(name for name in free if name not in TERMS), "zoom")
+    found, _ = _try_starts(known, held_out, None, size_px, focal_px, settings, first, scale, on_step, None)
+    if found is None or _fault(found, size_px):
+        return 0.0
+    low, high = np.percentile(found.log_zooms, [5, 95])
+    return float(np.expm1(high - low)) if high - low > ZOOM_MIN else 0.0
 
 
 def _fault(found: Found, size_px: tuple[int, int]) -> str:

@@ -21,7 +21,7 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
-from shotmake.moving import solve_moving
+from shotmake.moving import solve_moving, zoom_found
 from shotmake.session import Tracks
 from shotmake.solution import (
     POSED_SHARE,
@@ -236,6 +236,11 @@ def _verdict(
             share = f"{parallax.within_1px:.0%} of the markers"
             note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(note, *found.warnings))
+        if starts is None and "focal" in free and "zoom" not in free:
+            on_step("look for a zoom")
+            share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
+            if share:
+                raise Refused(f"{nodal.zoom_warning(share)} (without: {refusal})") from None
         raise
 
 

@@ -78,3 +78,9 @@ def test_what_contradicts_a_zoom_is_an_error(camera, settings, key):
     shot = simulate("orbit", seed=1, frame_count=5)
     with pytest.raises(ShotError, match=key):
         solve(shot.tracks, shot.size_px, shot.frames, camera, settings)
+
+
+def test_a_refused_camera_that_zooms_is_refused_for_its_zoom():
+    _, record, _ = made("orbit", Solve(), zoom=1.5)
+    assert record["status"] == "refused"
+    assert "focal length changes by" in record["reason"] and "tracking.solve.zoom: true" in record["reason"]
