@@ -30,6 +30,7 @@ from measure import measure  # noqa: E402
 from simulated import Simulated, simulate  # noqa: E402
 
 from shotmake.config import Camera, Solve  # noqa: E402
+from shotmake.lens_terms import BASE  # noqa: E402
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
 UNEVEN = 0.7  # the errors of our tracker on rendered plates are at least as uneven
@@ -51,7 +52,7 @@ KINDS: dict[str, dict] = {
 # Error of the path in %: of the median seed, of the worst.
 PATH_PCT = {kind: (0.01, 0.03) for kind in ("orbit", "dolly", "crane", "long")}
 PATH_PCT |= {"planar": (0.06, 0.06), "walk": (0.1, 0.1), "orbit_zoom": (0.1, 0.1), "moving": (0.06, 0.06)}
-TRIPODS = ("pan", "zoom")
+TRIPODS, ZOOMS = ("pan", "zoom"), ("zoom", "orbit_zoom")
 TINY_PATH_PCT = 2.0
 ROTATION_DEG, FOCAL_PCT, LENS_PX, TRIPOD_FOCAL_PCT = 0.01, 0.4, 0.5, 1.0
 WRONG_TIMES = 5.0  # a solve so many times worse than the limits is wrong
@@ -77,7 +78,7 @@ def solved_by_us(shot: Simulated, guess_px: float, kind: str) -> dict:
     from shotmake.solve import solve
 
     camera = Camera(focal_mm=guess_px / SIZE_PX[0] * Camera().sensor_width_mm)
-    return solve(shot.tracks, shot.size_px, shot.frames, camera, Solve()).record
+    return solve(shot.tracks, shot.size_px, shot.frames, camera, Solve(zoom=kind in ZOOMS)).record
 
 
 def solved_by_colmap(shot: Simulated, guess_px: float, kind: str) -> dict:
@@ -92,7 +93,7 @@ def solved_by_libmv(shot: Simulated, guess_px: float, kind: str, max_error_px: f
     from tasks.libmv import solver
 
     markers = Observations.from_tracks(shot.tracks, shot.frames)
-    free = tuple(Solve().refine)
+    free = BASE
     parallax = measure_parallax(markers, shot.size_px, [guess_px], free, pixel_scale(shot.size_px))
     pair = next(iter(keyframe_pairs(markers, parallax, shot.size_px)), (0, markers.frame_count - 1))
     asked = question(markers, shot.size_px, kind in TRIPODS, free, max_error_px, guess_px, pair)
