@@ -214,6 +214,8 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
 
     RANSAC PnP and refinement by COLMAP, with the model's lens taken out of the markers.
     """
+    if not model.posed.any():
+        return model
     lens = model.lens
     camera = _camera(lens.without_distortion(), "SIMPLE_PINHOLE", (int(2 * lens.cx_px), int(2 * lens.cy_px)))
     log_zooms = np.interp(np.arange(len(model.posed)), np.flatnonzero(model.posed), model.log_zooms[model.posed])

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake import colmap, config, nodal, rolling
+from shotmake import colmap, config, doubts, rolling
 from shotmake.camera import camera_centres
 from shotmake.certify import GOOD_PX, certify, directions_at_infinity
 from shotmake.errors import ShotError
@@ -203,7 +203,7 @@ def _judged(
             agreement = min(agreement, share)
     flat = False
     if "focal" in free and found.status == "solved":
-        flat = nodal.focal_rise(*sparse_bundle(found), free) < nodal.FLAT_FOCAL_RISE
+        flat = doubts.focal_rise(*sparse_bundle(found), free) < doubts.FLAT_FOCAL_RISE
         if flat:
             warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
     return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)

@@ -15,7 +15,8 @@ from shotmake.colmap import Model
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
-from shotmake.nodal import Parallax, rays, rotation_between
+from shotmake.nodal import rays, rotation_between
+from shotmake.parallax import Parallax
 from shotmake.solution import Found, Refused, folds, has_plausible_focal
 from shotmake.triangulate import marker_errors_px
 

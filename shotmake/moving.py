@@ -9,21 +9,20 @@ from shotmake import colmap, config
 from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
-from shotmake.errors import ShotError
-from shotmake.keyframes import Observations, choose_keyframes, thin
-from shotmake.lens_terms import TERMS
-from shotmake.nodal import (
+from shotmake.doubts import (
     CONTRADICTED,
     FLAT_FOCAL_RISE,
-    ZOOM_MIN,
     ZOOMS,
-    Parallax,
     contradicted_by_px,
     contradiction,
     focal_rise,
     zoom_share,
     zoom_warning,
 )
+from shotmake.errors import ShotError
+from shotmake.keyframes import Observations, choose_keyframes, thin
+from shotmake.lens_terms import TERMS
+from shotmake.parallax import ZOOM_MIN, Parallax
 from shotmake.polish import bundle_of, polished
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
@@ -34,8 +33,8 @@ LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
 SAME_FOCAL = 0.02  # starts whose keyframes agree this well in a focal length they found end in the same place
 STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
-NO_MOVE_RATIO = 1.7  # of nodal.Parallax: 1.9 and more for paths of 1 % of the depth
-SMALL_MOVE_RATIO = 6.0  # nodal.Parallax.ratio below which plane and parallax is the better start
+NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
+SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 FOLDED = "the lens found folds over inside the picture"
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from shotmake import config, given_lens, libmv, nodal, rolling
+from shotmake import config, doubts, given_lens, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
@@ -22,6 +22,7 @@ from shotmake.keyframes import Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
 from shotmake.moving import solve_moving, zoom_found
+from shotmake.parallax import measure_parallax
 from shotmake.session import Tracks
 from shotmake.solution import (
     POSED_SHARE,
@@ -208,7 +209,7 @@ def _verdict(
     if "focal" in free and camera.focal_mm is None:
         starts = [0.8 * size_px[0], 1.6 * size_px[0]]
     try:
-        parallax = nodal.measure_parallax(known, size_px, starts, first, scale)
+        parallax = measure_parallax(known, size_px, starts, first, scale)
     except nodal.TooLittle as little:
         raise Refused(
             f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
@@ -236,11 +237,12 @@ def _verdict(
             share = f"{parallax.within_1px:.0%} of the markers"
             note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(note, *found.warnings))
-        if starts is None and "focal" in free and "zoom" not in free:
+        may_zoom = parallax.within_2px < 0.95 and parallax.explained > 0.4  # it moves, and tracks are no noise
+        if starts is None and "focal" in free and "zoom" not in free and may_zoom:
             on_step("look for a zoom")
             share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
             if share:
-                raise Refused(f"{nodal.zoom_warning(share)} (without: {refusal})") from None
+                raise Refused(f"{doubts.zoom_warning(share)} (without: {refusal})") from None
         raise
 
 
@@ -313,17 +315,17 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
         )
     if forced and not parallax.is_tripod:
         warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")
-    flat = "focal" in free and nodal.focal_rise(parallax.turning, parallax.markers, free) < nodal.FLAT_FOCAL_RISE
+    flat = "focal" in free and doubts.focal_rise(parallax.turning, parallax.markers, free) < doubts.FLAT_FOCAL_RISE
     if flat:
         warnings.append("the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm")
     ids, agreement = held_out.track_ids, certificate.agreement
-    zooms = nodal.zoom_share(parallax.turning, parallax.markers, free)
+    zooms = doubts.zoom_share(parallax.turning, parallax.markers, free)
     if zooms:
-        warnings.append(nodal.zoom_warning(zooms))
-        agreement *= nodal.ZOOMS
-    fitting_px = None if "focal" in free else nodal.contradicted_by_px(parallax.turning, parallax.markers, free)
+        warnings.append(doubts.zoom_warning(zooms))
+        agreement *= doubts.ZOOMS
+    fitting_px = None if "focal" in free else doubts.contradicted_by_px(parallax.turning, parallax.markers, free)
     if fitting_px is not None:
-        warnings.append(nodal.contradiction(lens.fx_px, fitting_px))
-        agreement *= nodal.CONTRADICTED
+        warnings.append(doubts.contradiction(lens.fx_px, fitting_px))
+        agreement *= doubts.CONTRADICTED
     found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
     return replace(found, log_zooms=log_zooms if "zoom" in free else None)

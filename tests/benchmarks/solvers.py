@@ -89,7 +89,7 @@ def solved_by_libmv(shot: Simulated, guess_px: float, kind: str, max_error_px: f
     """Blender's solve, its keyframes chosen by us. It is told that a tripod is one, and lets no track go."""
     from shotmake.keyframes import Observations, pixel_scale
     from shotmake.libmv import keyframe_pairs, question
-    from shotmake.nodal import measure_parallax
+    from shotmake.parallax import measure_parallax
     from tasks.libmv import solver
 
     markers = Observations.from_tracks(shot.tracks, shot.frames)
