@@ -31,6 +31,7 @@ NAMES = {
     "solve": "solve.json",
     "lens": "lens.json",
     "report": "report.json",
+    "page": "report.html",
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
 REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder

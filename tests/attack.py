@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -199,10 +200,12 @@ def contents(project: Project, *words: str) -> dict[str, str]:
 
 
 def meaning(path: Path) -> str:
-    """The file's bytes as a digest; of a .blend the canonical dump, of a movie the frames that decode."""
+    """The file's bytes as a digest; of a .blend the canonical dump, of a movie the frames that decode, of a page all
+    but its pictures, which are of a movie."""
     if not path.is_file():
         return "missing"
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    data = path.read_bytes()
+    found = hashlib.sha256(re.sub(rb"base64,[^\"]*", b"", data) if path.suffix == ".html" else data).hexdigest()
     if path.suffix == ".blend":
         return _dump(found, path)
     return f"{_frames_that_decode(path)} frames" if path.suffix == ".mp4" else found

@@ -51,7 +51,7 @@ RULES = {
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
     "tracking.qc": {"report"},
-    "tracking.preview": {"preview"},
+    "tracking.preview": {"preview", "report"},
     "composite.lens_distortion.overscan": {"stmap", "scene", "composite"},
     "composite.blender": {"composite"},
     "composite": {"scene", "composite"},

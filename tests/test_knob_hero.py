@@ -12,6 +12,7 @@ from shotmake.lens import Lens
 TRUTH = json.loads((REPOSITORY / "tests" / "data" / "knob_hero.truth.json").read_text())
 DELIVERED = {
     "knob_hero.blend", "preview.mp4", "camera.chan", "stmap_undistort.exr", "stmap_redistort.exr", "solve.json",
+    "report.html",
     "report.json",
 }  # fmt: skip
 
