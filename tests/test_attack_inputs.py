@@ -159,9 +159,9 @@ def test_a_touched_plate_of_a_gigabyte_is_read_once(small):
 RANGES = ("[5, 30]", "[5, 38]", "[1, 30]", "[9, 34]")
 
 
-def test_tracks_of_another_range_are_those_of_a_fresh_build(tmp_path, small_movie):
+def test_tracks_of_another_range_are_those_of_a_fresh_build(tmp_path, small_movie, thorough):
     project = make_small(tmp_path / "show", small_movie)
-    for number, wanted in enumerate(RANGES):
+    for number, wanted in enumerate(RANGES if thorough else RANGES[1:3]):
         project.write_shot("mini", shot_yaml(frame_range=wanted))
         project.built("tracks", "shot=mini")
         fresh = make_small(tmp_path / f"fresh-{number}", small_movie)

@@ -1,6 +1,6 @@
 """Builds killed at random moments: whatever died, the next build ends as if nothing had happened.
 
-`pytest tests/test_attack_kills.py --kills 200 -s` is the full run; it prints how often each stage was hit.
+`pytest -n 0 tests/test_attack_kills.py --kills 200 -s` is the full run; it prints how often each stage was hit.
 """
 
 import random
