@@ -196,7 +196,8 @@ def _tables(summary: dict) -> str:
     if solve is not None and solve["status"] != "refused":
         lens = solve["lens"]
         rows += [
-            ("solve", f"{solve['status']}, {solve['kind']}, by {solve['engine']}, {solve['frames_pct']:.0f} % of it"),
+            ("solve", f"{solve['status']}, {solve['kind']}, by {solve['engine']}"),
+            ("frames with a camera", f"{solve['frames_pct']:.0f} %"),
             ("error", f"RMS {_px(solve['rms_px'])}, hold-out tracks {_px(solve['holdout_rms_px'])}"),
             ("tracks used", str(solve["tracks_used"])),
             ("lens", ", ".join(f"{name} {lens[name]:.6g}" for name in
