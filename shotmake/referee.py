@@ -87,9 +87,8 @@ def score(record: dict, judge: Referee) -> Score:
     as a move fits its tracks with any focal length, so no error tells); when it stands still and they do not.
     """
     count = judge.markers.frame_count
-    nothing = (None,) * count
     if record["status"] == "refused":
-        return Score("refused", record["reason"], 0.0, None, None, None, nothing)
+        return unjudged(record, count)
     lens, cameras = Lens.from_json(record["lens"]), _cameras(record, judge)
     scale, turning = pixel_scale(judge.size_px), record["status"] != "solved"
     errors = _errors_px(judge.markers, cameras, lens, turning)
@@ -100,7 +99,7 @@ def score(record: dict, judge: Referee) -> Score:
     believed = [has and (px is None or px <= BAD_PX * scale) for has, px in zip(posed, medians, strict=True)]
     frames_pct = 100.0 * float(np.mean(believed))
     if len(np.unique(judge.markers.track[judged])) < FEWEST_JUDGING:
-        return Score(record["status"], "", frames_pct, None, None, None, nothing)
+        return unjudged(record, count)
     agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning)
     still = still_share(judge.markers, judge.size_px)
     if record["status"] == "static":  # what moves in front of a locked-off camera is no fault of the camera
@@ -122,6 +121,12 @@ def score(record: dict, judge: Referee) -> Score:
         tuple(None if px is None else min(px, BAD_PX * scale) for px in medians),
         WORST_PX if fault else cost_px,
     )
+
+
+def unjudged(record: dict, frame_count: int) -> Score:
+    """Of a solve JSON that nobody could judge: by its own word."""
+    frames_pct = 100.0 * len(record["frames"]) / frame_count
+    return Score(record["status"], record["reason"], frames_pct, None, None, None, (None,) * frame_count)
 
 
 def rank(scores: Sequence[Score]) -> list[int]:

@@ -106,7 +106,7 @@ def test_a_pan_solved_as_a_move_is_wrong_however_well_it_fits(pan, pan_judge):
     moved = score(solved_as_a_move(pan, 0.8), pan_judge)
     assert moved.error_px < truth.error_px and moved.share >= truth.share  # no error can tell
     assert moved.verdict == "wrong" and "only turns" in moved.reason and moved.cost_px == WORST_PX
-    refused = score({"status": "refused", "reason": "tiny parallax"}, pan_judge)
+    refused = score({"status": "refused", "reason": "tiny parallax", "frames": []}, pan_judge)
     assert rank([moved, refused, truth]) == [2, 1, 0]  # an honest refusal is worth more than a wrong camera
 
 
@@ -162,5 +162,6 @@ def test_what_decides_and_from_what_difference_on():
 
 def test_without_enough_tracks_nothing_is_said(orbit):
     few = orbit.tracks.where(np.isin(orbit.tracks.track_id, np.unique(orbit.tracks.track_id)[:5]))
-    found = score(orbit.truth, referee(few, orbit.frames, orbit.size_px))
-    assert found.verdict == "solved" and found.share is None and found.cost_px == WORST_PX
+    found = score({**orbit.truth, "reason": ""}, referee(few, orbit.frames, orbit.size_px))
+    assert (found.verdict, found.frames_pct, found.share) == ("solved", 100, None)
+    assert found.error_px is None and found.cost_px == WORST_PX
