@@ -102,6 +102,7 @@ def _swatch(at: int) -> str:
 def _chart(shot: dict, key: str, title: str, with_zero: bool) -> str:
     """Every variant's curve by frame; "" where none has one."""
     curves = [(at, variant, variant["curves"][key]) for at, variant in enumerate(shot["variants"])]
+    curves = [one for one in curves if any(number is not None for number in one[2])]
     known = [number for _, _, curve in curves for number in curve if number is not None]
     if not known:
         return ""
@@ -126,8 +127,6 @@ def _chart(shot: dict, key: str, title: str, with_zero: bool) -> str:
         labels.append(f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{frame}</text>')
     lines = []
     for at, variant, curve in curves:
-        if not curve:
-            continue
         begin = LEFT + (variant["frames"][0] - first) * across
         points = [(begin + index * across, None if n is None else y(n)) for index, n in enumerate(curve)]
         dashed = ' stroke-dasharray="6 4"' if at >= COLOURS else ""

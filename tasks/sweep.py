@@ -90,17 +90,19 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
 
     shot = load_shot(name, overrides)
     try:
-        graph = lenders.graph(shot, (FOOTAGE, TRACKS, LENS, SOLVE)) if shot.config else None
+        graph = lenders.graph(shot, (FOOTAGE, TRACKS, LENS, SOLVE)) if shot.config else {}
     except ShotError:  # said by its build
-        graph = None
-    if graph is None or "solve" not in graph or graph["solve"].why_stale():
+        graph = {}
+    if "solve" not in graph or graph["solve"].why_stale():
         return WORST_PX
-    node = referee_node(name, shot.config)
+    if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
+        return WORST_PX
+    node = referee_node(name, graph["solve"].config)
     failed = build(node) if node.why_stale() else None
     if failed is not None:
         raise ShotError(failed.message)
     found = _score(graph, _referee(node))
-    print(f"   {found.cost_px:.3f} px by the referee: {found.verdict} {found.reason}".rstrip(), flush=True)
+    print(f"   {found.cost_px:.3f} px by the referee: {found.verdict}", flush=True)
     return found.cost_px
 
 
