@@ -83,8 +83,9 @@ def score(record: dict, judge: Referee) -> Score:
     Points are triangulated on odd frames and scored on even ones, and the other way round; cameras that do not move
     have directions for points, zooms their focal length of every frame.
 
-    A camera is wrong when the tracks contradict it as certify has it; when it moves and they only turn (a pan solved
-    as a move fits its tracks with any focal length, so no error tells); when it stands still and they do not.
+    A camera is wrong when the tracks contradict it as certify has it; when it moves though turning explains them, and
+    its rotations and lens alone do not (a pan solved as a move fits its tracks with any focal length: no error of it
+    tells); when it stands still and they do not.
     """
     count = judge.markers.frame_count
     if record["status"] == "refused":
@@ -107,7 +108,8 @@ def score(record: dict, judge: Referee) -> Score:
     else:
         fault = agreement.fault()
     if not fault and record["status"] == "solved" and judge.turns:
-        fault = "a camera that only turns explains the picture, this one moves"
+        if certify(judge.markers, judge.markers, cameras, lens, scale, turning=True).fault():
+            fault = "a camera that only turns explains the picture, but not with the rotations and the lens of this one"
     capped = np.minimum(errors[judged], BAD_PX * scale)
     error_px, covered = float(np.sqrt((capped**2).mean())), frames_pct / 100
     cost_px = float(np.sqrt(covered * error_px**2 + (1 - covered) * (BAD_PX * scale) ** 2))

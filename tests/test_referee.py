@@ -103,11 +103,18 @@ def record_of(pan: Simulated, bundle: Bundle, status: str) -> dict:
 def test_a_pan_solved_as_a_move_is_wrong_however_well_it_fits(pan, pan_judge):
     assert pan_judge.turns
     truth = score({**pan.truth, "status": "tripod"}, pan_judge)
-    moved = score(solved_as_a_move(pan, 0.8), pan_judge)
+    moved, clumsy = (score(solved_as_a_move(pan, factor), pan_judge) for factor in (0.8, 1.33))
     assert moved.error_px < truth.error_px and moved.share >= truth.share  # no error can tell
-    assert moved.verdict == "wrong" and "only turns" in moved.reason and moved.cost_px == WORST_PX
+    assert moved.verdict == clumsy.verdict == "wrong" and "only turns" in moved.reason and moved.cost_px == WORST_PX
     refused = score({"status": "refused", "reason": "tiny parallax", "frames": []}, pan_judge)
     assert rank([moved, refused, truth]) == [2, 1, 0]  # an honest refusal is worth more than a wrong camera
+
+
+def test_a_camera_that_hardly_moves_is_not_called_wrong_for_it():
+    """2 mm at 1 m: a turning camera explains the picture as well, and the true camera is true all the same."""
+    tiny = simulate("tiny", seed=1, frame_count=24, visible=140, baseline=0.002, span_deg=20)
+    judge = judge_of(tiny)
+    assert judge.turns and score(tiny.truth, judge).verdict == "solved"
 
 
 def test_a_pan_with_a_wrong_focal_length_locked_in_is_behind(pan, pan_judge):
