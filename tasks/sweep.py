@@ -35,8 +35,8 @@ Variant = tuple[ShotConfig, dict[str, Node] | None]  # no nodes: its config is b
 
 
 def referee_nodes(variants: list[Variant]) -> list[Node]:
-    """The tracks to be made beside those of the variants: for every plate, frame range and shot of which there are two
-    or more. One alone is not compared, and a show built overnight is not tracked twice."""
+    """The tracks that the variants are judged by: for every plate and frame range of a shot that has two or more. One
+    alone is not compared, and a show built overnight is not tracked twice."""
     found: dict[Path, Node] = {}
     for name, places in _places(variants).items():
         for shot, graph in (variants[at] for at in places if len(places) > 1):
@@ -65,8 +65,8 @@ def sweep_folder(variants: list[Variant]) -> Path:
 def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> None:
     """Rank the variants of each shot, print the table, and write sweep.json and sweep.html into `folder`.
 
-    After doit has run. Nothing is built here: what is not there is said. began: the time when the sweep began; what
-    is older was reused.
+    After doit has run: what is not built is said. Only the referee's tracks are made here, where they are not there
+    yet. began: the time when the sweep began; what is older was reused.
     """
     from shotmake.sweep_html import sweep_html
     from shotmake.sweep_text import sweep_text
@@ -97,11 +97,7 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
         return WORST_PX
     if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
         return WORST_PX
-    node = referee_node(name, graph["solve"].config)
-    failed = build(node) if node.why_stale() else None
-    if failed is not None:
-        raise ShotError(failed.message)
-    found = _score(graph, _referee(node))
+    found = _score(graph, _referee(referee_node(name, graph["solve"].config)))
     print(f"   {found.cost_px:.3f} px by the referee: {found.verdict}", flush=True)
     return found.cost_px
 
@@ -115,11 +111,15 @@ def _places(variants: list[Variant]) -> dict[str, list[int]]:
 
 
 def _referee(node: Node) -> "Referee | None":
-    """None where its tracks could not be made."""
+    """Its tracks made if they are not there; None where they cannot be."""
     from shotmake.referee import referee
     from shotmake.session import load_tracks
 
-    if node.why_stale():
+    if any(need.why_stale() for need in node.needs):  # said by its own build
+        return None
+    failed = build(node) if node.why_stale() else None
+    if failed is not None:
+        print(f"   {failed.message}")
         return None
     graph = {need.stage.name: need for need in node.needs}
     size_px = tuple(read_plate(graph["footage"].targets["footage"]).size_px)
