@@ -8,6 +8,7 @@ from shotmake.session import DISABLED, Tracks
 
 MEASURED_WIDTH_PX = 1280.0  # the pixel thresholds of the verdict were measured on plates this wide
 STILL_PX = 1.0
+STILL_SHARE = 0.60  # of the picture, from which on a plate is locked off
 STILL_GRID = (12, 7)
 
 

@@ -17,7 +17,7 @@ from shotmake.certify import GOOD_PX, certify, directions_at_infinity
 from shotmake.errors import ShotError
 from shotmake.imported import KEY, Cameras
 from shotmake.joining import ROUNDS_LAST, Joining
-from shotmake.keyframes import Observations, pixel_scale, still_share, thin
+from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens, undistort
 from shotmake.moving import ALL_TRACKS, sparse_bundle
 from shotmake.session import Tracks
@@ -31,7 +31,7 @@ from shotmake.solution import (
     make_solution,
     refused_solution,
 )
-from shotmake.solve import STILL_SHARE, free_lens, hold_out
+from shotmake.solve import free_lens, hold_out
 from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
 from shotmake.world import World
 

@@ -18,7 +18,7 @@ from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
 from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
-from shotmake.keyframes import Observations, pixel_scale, still_share, thin
+from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
 from shotmake.moving import solve_moving, zoom_found
@@ -37,7 +37,6 @@ from shotmake.triangulate import marker_errors_px
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
 HOLDOUT_SHARE = 0.10
-STILL_SHARE = 0.60
 FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
 
 

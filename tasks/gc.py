@@ -16,7 +16,7 @@ from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
 
 KEPT_FOLDERS = ("locks",)
-KEPT_FILES = re.compile(r"\.gitkeep|cache\.sqlite.*")
+KEPT_FILES = re.compile(r"\.gitkeep|(cache|optuna)\.sqlite.*")
 
 
 def task(stages: tuple[Stage, ...]) -> dict:

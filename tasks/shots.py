@@ -253,6 +253,8 @@ def main() -> None:
     import hydra
     from hydra.core.hydra_config import HydraConfig
 
+    from tasks import search
+
     register_schema()
     words = command_line_words(sys.argv[1:])
     for name in [word.removeprefix("shot=") for word in words if word.startswith("shot=")]:
@@ -260,12 +262,20 @@ def main() -> None:
             chosen = _presets(_read_yaml(CONF / "shot" / f"{name}.yaml"))
             given = {word.split("=", 1)[0] for word in words}
             sys.argv += [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
+    searches = search.WORD in words
+    if searches:
+        sys.argv += search.begin(words)
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-    def job(_) -> None:
+    def job(_) -> float | None:
         words = HydraConfig.get().overrides.task
+        if searches:
+            return search.trial(list(words))
         done = subprocess.run([sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words], cwd=ROOT)
         if done.returncode:
             sys.exit(done.returncode)
+        return None
 
     job()
+    if searches:
+        search.end(words)

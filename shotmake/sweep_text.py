@@ -1,0 +1,40 @@
+"""A sweep's ranking for the terminal."""
+
+HEADINGS = ("#", "variant", "verdict", "frames", "agree", "px", "own px", "own conf", "seconds")
+
+
+def sweep_text(sweep: dict) -> str:
+    """sweep: the contents of sweep.json -> a table, one line a variant, and what px and agree are."""
+    rows = [HEADINGS, *(_row(variant) for shot in sweep["shots"] for variant in shot["variants"])]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS))]
+    widths = [width if at else 2 for at, width in enumerate(widths)]
+    reasons = ["", *(variant["reason"] for shot in sweep["shots"] for variant in shot["variants"])]
+    lines = []
+    for row, reason in zip(rows, reasons, strict=True):
+        cells = [cell.ljust(width) if at in (1, 2, 8) else cell.rjust(width)
+                 for at, (cell, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+        lines.append(f"   {'  '.join(cells)}".rstrip())
+        if reason:
+            lines.append(f"       {reason}")
+    if any(shot["referee"] for shot in sweep["shots"]):
+        lines.append("   agree, px: by the referee's tracks, the same for all variants of a shot, never solved with")
+    return "\n".join(lines)
+
+
+def _row(variant: dict) -> tuple[str, ...]:
+    cost = variant["cost"]
+    reused = f" ({cost['reused_s']:.1f} of it reused)" if cost["reused_s"] else ""
+    return (
+        "-" if variant["rank"] is None else str(variant["rank"]),
+        variant["variant"],
+        variant["verdict"],
+        _figure(variant["frames_pct"], ".0f", " %"),
+        _figure(variant["agree_pct"], ".0f", " %"),
+        _figure(variant["referee_px"], ".3f"),
+        *(_figure(variant[name], ".2f") for name in ("holdout_px", "confidence")),
+        f"{cost['seconds']:.1f}{reused}",
+    )
+
+
+def _figure(number: float | None, form: str, unit: str = "") -> str:
+    return "-" if number is None else format(number, form) + unit

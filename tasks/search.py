@@ -1,0 +1,49 @@
+"""The search for a shot's best settings: hydra/sweeper=optuna proposes them, the referee says what they are worth.
+
+What is searched stands in conf/hydra/search/; Hydra itself is only in tasks/shots.py.
+"""
+
+import subprocess
+import sys
+
+from tasks import ROOT, STATE
+from tasks.shots import slug
+from tasks.snapshot import overrides_in
+from tasks.sweep import objective
+
+WORD = "hydra/sweeper=optuna"
+RESULT = STATE / "hydra" / "optimization_results.yaml"  # the sweeper's, in the folder that conf/config.yaml names
+
+
+def begin(words: list[str]) -> list[str]:
+    """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
+    the same study."""
+    STATE.mkdir(exist_ok=True)  # the studies lie there
+    RESULT.unlink(missing_ok=True)
+    given = {word.split("=", 1)[0].lstrip("+") for word in words}
+    missing = {
+        "hydra/search": "+hydra/search=tracking",
+        "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{slug(tuple(_of_the_shot(words)))}'",
+    }
+    return [word for key, word in missing.items() if key not in given]
+
+
+def trial(words: list[str]) -> float:
+    """Solve a shot with the settings proposed, and what it costs, in px; a solve that fails is only a bad one."""
+    subprocess.run([sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), "solve", *words], cwd=ROOT)
+    (name,) = (word.removeprefix("shot=") for word in words if word.startswith("shot="))
+    return objective(name, overrides_in(words))
+
+
+def end(words: list[str]) -> None:
+    """Say the best of the whole study, as the command that builds it."""
+    import yaml
+
+    best = yaml.safe_load(RESULT.read_text())
+    fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
+    found = [f"{key}={value}" for key, value in best["best_params"].items()]
+    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {' '.join([*fixed, *found])}")
+
+
+def _of_the_shot(words: list[str]) -> list[str]:
+    return [word for word in words if not word.lstrip("+").startswith("hydra")]
