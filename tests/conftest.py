@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHOW = ("dodo.py", "tasks", "conf", "blender_scripts")  # what a show consists of, besides plates
+SHOW = ("dodo.py", "tasks", "conf", "hydra_plugins", "blender_scripts")  # what a show consists of, besides plates
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""`python dodo.py ...`: Hydra's own command line. What it runs is always doit, in a process of its own.
+
+In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs; any other (joblib, ray, submitit) makes
+one run a job, where it likes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+from tasks import ROOT, shots, workers
+from tasks.composed import CONF
+
+# What `jobs=N` is called by the launchers that can bound how many jobs run at once.
+JOBS = {"joblib": "n_jobs", "ray": "ray.init.num_cpus", "submitit_slurm": "array_parallelism"}
+
+
+def main() -> None:
+    import hydra
+
+    os.chdir(ROOT)  # the other launchers' processes begin where this one stands
+    shots.register_schema()
+    sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
+    if not {"-m", "--multirun"} & set(sys.argv):
+        sys.argv += _own_presets(shots.command_line_words(sys.argv[1:]))
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+
+
+def _in_hydras_words(word: str, arguments: list[str]) -> str:
+    """`jobs=N` as the launcher in use has it."""
+    name, _, count = word.partition("=")
+    if name != "jobs":
+        return word
+    chosen = [one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")]
+    key = JOBS.get(chosen[-1]) if chosen else "jobs"
+    if key is None or not count.isdigit() or count == "0":
+        problem = "needed a number of workers" if key else f"hydra/launcher={chosen[-1]} has no such limit"
+        sys.exit(f"{word}: {problem}")
+    return f"hydra.launcher.{key}={count}"
+
+
+def _own_presets(words: list[str]) -> list[str]:
+    """The presets that one shot names in its own nesting, for --cfg: doit finds them by itself."""
+    (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
+    given = {word.split("=", 1)[0] for word in words}
+    chosen = shots.presets_of(name) if name in shots.shot_names() else {}
+    return [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
+
+
+def job(_: object) -> int:
+    """One job as Hydra and its launchers run it -> doit's exit code. Pickled by name, so at module level."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    config = HydraConfig.get()
+    code = run_doit(*with_workers(config.launcher.get("jobs", 1)), *config.overrides.task)
+    if config.mode == RunMode.RUN:
+        sys.exit(code)
+    return code
+
+
+def run_doit(*words: str) -> int:
+    """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
+    command = [sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words]
+    build = subprocess.Popen(command, cwd=ROOT, preexec_fn=workers.die_with_parent)
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
+    code = build.wait()
+    for number, handler in zip(stops, before, strict=True):
+        signal.signal(number, handler)
+    if code < 0 or code > 128:  # stopped or killed
+        sys.exit(code if code > 0 else 128 - code)
+    return code
+
+
+def with_workers(count: int) -> list[str]:
+    """doit's words for so many."""
+    return ["-n", str(count)] if count > 1 else []
