@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 
-from tasks import ROOT, shots, workers
+from tasks import ROOT, shots, variants, workers
 from tasks.composed import CONF
 
 # What `jobs=N` is called by the launchers that can bound how many jobs run at once.
@@ -54,7 +54,8 @@ def job(_: object) -> int:
     from hydra.types import RunMode
 
     config = HydraConfig.get()
-    code = run_doit(*with_workers(config.launcher.get("jobs", 1)), *config.overrides.task)
+    name, overrides = variants.of_words(list(config.overrides.task))
+    code = run_doit(*with_workers(config.launcher.get("jobs", 1)), f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code

@@ -1,4 +1,4 @@
-"""What tasks are called: `<stage>:<shot>` for a shot's own config, `<stage>:<shot>:<key>` for its variants in a sweep."""
+"""Names of tasks: `<stage>:<shot>` for a shot's own config, `<stage>:<shot>:<key>` for its variants in a sweep."""
 
 from pathlib import Path
 
@@ -19,8 +19,6 @@ def task_names(nodes: list[Node], plain: list[Node]) -> dict[Path, str]:
     for node in plain:
         owner.setdefault(node.task_name, node.stamp_path)
     return {
-        node.stamp_path: node.task_name
-        if owner.get(node.task_name) == node.stamp_path
-        else f"{node.task_name}:{node.key}"
+        node.stamp_path: node.task_name + ("" if owner.get(node.task_name) == node.stamp_path else f":{node.key}")
         for node in nodes
     }

@@ -1,6 +1,7 @@
 """The variants of a sweep as a file: what `doit variants=<file>` takes for its shots, as one graph."""
 
 import json
+import re
 from pathlib import Path
 
 from shotmake.errors import ShotError
@@ -12,9 +13,9 @@ Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overr
 
 
 def of_words(words: list[str]) -> Asked:
-    """One job of a sweep, as Hydra words it."""
+    """One job of a sweep as Hydra words it, which writes true as True; as it is typed, its folder is doit's."""
     (name,) = (word.removeprefix("shot=") for word in words if word.startswith("shot="))
-    return name, overrides_in(words)
+    return name, tuple(re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in overrides_in(words))
 
 
 def write(path: Path, asked: list[Asked]) -> Path:

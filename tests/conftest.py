@@ -81,6 +81,7 @@ def make_project(root: Path) -> Project:
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=6, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")
 
 
 @pytest.fixture
