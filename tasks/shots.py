@@ -1,4 +1,4 @@
-"""conf/ -> shot configs. The only file that knows Hydra.
+"""conf/ -> shot configs. The only file that knows Hydra, but for its command line (tasks/multirun.py).
 
 Hydra composes the groups (tracking=..., composite=...); then the shot's own nesting is normalised, the values
 typed on the command line are set, and shotmake.config checks the result against the schema, all faults at once.
