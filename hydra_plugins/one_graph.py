@@ -41,6 +41,7 @@ class EachVariant(BasicSweeper):
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         batches = self.split_arguments(parsed, self.max_batch_size)
         asked = [variants.of_words(words) for batch in batches for words in batch]
+        listed = variants.write(variants.folder(asked) / "variants.json", asked)
         GlobalHydra.instance().clear()  # it has room for one: to compose each variant takes another
         first = 0
         for batch in batches:
@@ -49,8 +50,7 @@ class EachVariant(BasicSweeper):
             if good:
                 self._launch(good, first)
             first += len(good)
-        path = variants.write(ROOT / "build" / "sweeps" / shots.slug(tuple(words)) / "variants.json", asked)
-        code = run_doit("summary", f"variants={path.relative_to(ROOT)}")
+        code = run_doit("summary", f"variants={listed.relative_to(ROOT)}")
         if code:
             sys.exit(code)
 

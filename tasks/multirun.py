@@ -13,7 +13,12 @@ from tasks import ROOT, shots, variants, workers
 from tasks.composed import CONF
 
 # What `jobs=N` is called by the launchers that can bound how many jobs run at once.
-JOBS = {"joblib": "n_jobs", "ray": "ray.init.num_cpus", "submitit_slurm": "array_parallelism"}
+JOBS = {
+    "shotmake": "hydra.launcher.jobs",
+    "joblib": "hydra.launcher.n_jobs",
+    "ray": "+hydra.launcher.ray.init.num_cpus",
+    "submitit_slurm": "hydra.launcher.array_parallelism",
+}
 
 
 def main() -> None:
@@ -22,7 +27,7 @@ def main() -> None:
     os.chdir(ROOT)  # the other launchers' processes begin where this one stands
     shots.register_schema()
     sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
-    if not {"-m", "--multirun"} & set(sys.argv):
+    if {"--cfg", "-c"} & set(sys.argv):
         sys.argv += _own_presets(shots.command_line_words(sys.argv[1:]))
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
 
@@ -33,15 +38,16 @@ def _in_hydras_words(word: str, arguments: list[str]) -> str:
     if name != "jobs":
         return word
     chosen = [one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")]
-    key = JOBS.get(chosen[-1]) if chosen else "jobs"
-    if key is None or not count.isdigit() or count == "0":
-        problem = "needed a number of workers" if key else f"hydra/launcher={chosen[-1]} has no such limit"
-        sys.exit(f"{word}: {problem}")
-    return f"hydra.launcher.{key}={count}"
+    launcher = chosen[-1] if chosen else "shotmake"
+    if launcher not in JOBS:
+        sys.exit(f"{word}: hydra/launcher={launcher} has no such limit; leave it out")
+    if not count.isdigit() or int(count) < 1:
+        sys.exit(f"{word}: needed a number of workers, at least 1")
+    return f"{JOBS[launcher]}={count}"
 
 
 def _own_presets(words: list[str]) -> list[str]:
-    """The presets that one shot names in its own nesting, for --cfg: doit finds them by itself."""
+    """The presets that a shot names in its own nesting, which Hydra does not see and doit finds by itself."""
     (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
     given = {word.split("=", 1)[0] for word in words}
     chosen = shots.presets_of(name) if name in shots.shot_names() else {}
