@@ -32,8 +32,8 @@ def executed(ran: Ran) -> Counter:
 
 
 def made(project: Project) -> Counter:
-    """Stage -> how many results there are; each has its stamp."""
-    state = (path for path in (project.root / ".gsd-state").rglob("*.stamp.json") if path.parent.name != "segments")
+    """Stage -> how many results there are; each has its stamp, in its place."""
+    state = (path for path in (project.root / ".gsd-state").rglob("[!.]*.stamp.json") if path.parent.name != "segments")
     stamps = [*state, *(project.root / "build").glob("*/.published.json")]
     return Counter(json.loads(path.read_text())["made_by"]["stage"] for path in stamps)
 
@@ -117,7 +117,8 @@ def test_a_sweep_that_is_killed_goes_on(cheap, number, thorough):
     before = made(cheap)
     ran = cheap.python("-m", *command[3:])
     assert ran.code == 0, ran.err
-    assert executed(ran) == Counter(NO_DISTINCT) - before and litter(cheap) == []
+    assert executed(ran) <= Counter(NO_DISTINCT) - before, f"{before}\n{sweep.out}\n{ran.out}"
+    assert made(cheap) == NO_DISTINCT and litter(cheap) == []
 
 
 # A host of its own: another name, another view of the folder, under another path.
@@ -149,7 +150,7 @@ def test_a_host_takes_over_from_one_that_was_killed(cheap):
     assert left["tracks"] < 3  # it was in the middle
     ran = second.wait(60)
     assert ran.code == 0 and ran.err == "", ran.err
-    assert executed(ran)["tracks"] == 3 - left["tracks"] and made(cheap) == NO_DISTINCT
+    assert ran.out.count(" tracks, at least ") == 3 - left["tracks"] and made(cheap) == NO_DISTINCT
     assert cheap.python(*words[1:]).executed == ["summary"]
     (listed,) = (cheap.root / "build" / "sweeps").glob("*/variants.json")
     checked = cheap.built("verify", f"variants={listed}")  # nothing is corrupt: each byte read again
