@@ -11,7 +11,7 @@ from tasks import snapshot
 if __name__ != "__main__":
     snapshot.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
 
-from tasks import sessions, shots
+from tasks import sessions
 from tasks.composite import COMPOSITE
 from tasks.console import ShotReporter
 from tasks.export import EXPORT
@@ -40,6 +40,7 @@ task_report = GRAPH.stage(REPORT, "what came out, in numbers")
 task_publish = GRAPH.publish
 task_plan = GRAPH.plan
 task_verify = GRAPH.verify
+task_summary = GRAPH.summary
 task_gc = GRAPH.gc
 task_sessions = sessions.task
 task_blender = GRAPH.blender
@@ -54,4 +55,6 @@ DOIT_CONFIG = {
 }
 
 if __name__ == "__main__":
-    shots.main()
+    from tasks import multirun
+
+    multirun.main()

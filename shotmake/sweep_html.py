@@ -1,37 +1,14 @@
 """sweep.html: a sweep's variants as tables and curves in one file that needs nothing else, light or dark."""
 
-import math
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 230, 52, 12, 10, 26  # of a chart, in units of its own
-COLOURS = 8  # then dashed
+from shotmake.charts import Curve, chart, page, swatch
+
 CHARTS = (  # key of `curves`, title, whether zero is part of the axis
     ("referee_px", "Referee error, median px", True),
     ("tracks", "Tracks", True),
     ("focal_px", "Focal length, px", False),
 )
-STYLE = """
-:root { --ground: #ffffff; --ink: #1f2328; --faint: #6a737d; --line: #dfe3e8;
-  --c0: #1f6fd1; --c1: #c2410c; --c2: #15803d; --c3: #a21caf;
-  --c4: #a16207; --c5: #0e7490; --c6: #be123c; --c7: #57534e }
-@media (prefers-color-scheme: dark) { :root { --ground: #16181c; --ink: #e6e8eb; --faint: #9aa3ad; --line: #343a42;
-  --c0: #6fb1ff; --c1: #ff9d66; --c2: #5fd38a; --c3: #e58cf0;
-  --c4: #e3c04f; --c5: #52d0e6; --c6: #ff8095; --c7: #bdb7b0 } }
-body { background: var(--ground); color: var(--ink); font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 76rem; padding: 0 1rem }
-h2 { margin: 2.5rem 0 .3rem } p { color: var(--faint); margin: .2rem 0 1rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: right; vertical-align: top;
-  font-variant-numeric: tabular-nums; white-space: nowrap }
-th { color: var(--faint); font-weight: 500 }
-td.text, th.text { text-align: left; white-space: normal } td .why { color: var(--faint) }
-a { color: inherit } .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem }
-figure { margin: 1.2rem 0 0 } figcaption { color: var(--faint); margin-bottom: .2rem }
-svg { width: 100%; height: auto; display: block } svg text { fill: var(--faint); font-size: 12px }
-path.grid { stroke: var(--line) } path.curve { fill: none; stroke-width: 1.8; stroke-linejoin: round }
-path.curve:hover { stroke-width: 4 } i { display: inline-block; width: 1.4em; height: 0; vertical-align: middle;
-  border-top: 3px solid }
-"""
 HEADINGS = (
     ("#", ""),
     ("variant", "text"),
@@ -49,12 +26,7 @@ HEADINGS = (
 def sweep_html(sweep: dict, title: str, to_show: str) -> str:
     """sweep: the contents of sweep.json, its folders relative to the show; to_show: from the page's folder there."""
     sections = "".join(_section(shot, to_show) for shot in sweep["shots"])
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{sections}"
-        "</body></html>\n"
-    )
+    return page(title, sections)
 
 
 def _section(shot: dict, to_show: str) -> str:
@@ -65,7 +37,7 @@ def _section(shot: dict, to_show: str) -> str:
         note += "; they say that the camera only turned" if judged["turns"] else ""
     heads = "".join(f'<th class="{kind}">{escape(name)}</th>' for name, kind in HEADINGS)
     rows = "".join(_row(variant, at, to_show) for at, variant in enumerate(shot["variants"]))
-    charts = "".join(_chart(shot, *chart) for chart in CHARTS)
+    charts = "".join(chart(title, _curves(shot, key), with_zero) for key, title, with_zero in CHARTS)
     return (
         f"<section><h2>{escape(shot['shot'])}</h2><p>{escape(note)}</p>"
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -84,7 +56,7 @@ def _row(variant: dict, at: int, to_show: str) -> str:
         *(_figure(variant[name], ".2f") for name in ("holdout_px", "confidence")),
         *(_figure(cost[name], ".1f") for name in ("seconds", "reused_s")),
     ]
-    texts = [f"{_swatch(at)} {link}", f"{escape(variant['verdict'])}{why}"]
+    texts = [f"{swatch(at)} {link}", f"{escape(variant['verdict'])}{why}"]
     texts = [f'<td class="text">{text}</td>' for text in texts]
     numbers = [f"<td>{cell}</td>" for cell in cells]
     return f"<tr>{numbers[0]}{''.join(texts)}{''.join(numbers[1:])}</tr>"
@@ -94,67 +66,9 @@ def _figure(number: float | None, form: str) -> str:
     return "-" if number is None else format(number, form)
 
 
-def _swatch(at: int) -> str:
-    dashed = ";border-top-style:dashed" if at >= COLOURS else ""
-    return f'<i style="border-color:var(--c{at % COLOURS}){dashed}"></i>'
-
-
-def _chart(shot: dict, key: str, title: str, with_zero: bool) -> str:
-    """Every variant's curve by frame; "" where none has one."""
-    curves = [(at, variant, variant["curves"][key]) for at, variant in enumerate(shot["variants"])]
-    curves = [one for one in curves if any(number is not None for number in one[2])]
-    known = [number for _, _, curve in curves for number in curve if number is not None]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    if with_zero:
-        low = min(low, 0)
-    room = 0.06 * (high - low) or max(0.02 * abs(high), 0.5)  # a straight line stands in the middle
-    low, high = (low if with_zero and low == 0 else low - room), high + room
-    spans = [variant["frames"] for variant in shot["variants"] if variant["frames"]]
-    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    across, down = (WIDTH - LEFT - RIGHT) / max(last - first, 1), (HEIGHT - TOP - BOTTOM) / (high - low)
-
-    def y(number: float) -> float:
-        return TOP + (high - number) * down
-
-    grid, labels = [], []
-    for number in _ticks(low, high):
-        grid.append(f"M{LEFT} {y(number):.1f}H{WIDTH - RIGHT}")
-        labels.append(f'<text x="{LEFT - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:g}</text>')
-    for frame, anchor in ((first, "start"), (last, "end")):
-        x = LEFT + (frame - first) * across
-        labels.append(f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{frame}</text>')
-    lines = []
-    for at, variant, curve in curves:
-        begin = LEFT + (variant["frames"][0] - first) * across
-        points = [(begin + index * across, None if n is None else y(n)) for index, n in enumerate(curve)]
-        dashed = ' stroke-dasharray="6 4"' if at >= COLOURS else ""
-        lines.append(
-            f'<path class="curve" d="{_path(points)}" '
-            f'stroke="var(--c{at % COLOURS})"{dashed}><title>{escape(variant["variant"])}</title></path>'
-        )
-    return (
-        f'<figure><figcaption>{escape(title)}, by frame</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}"><path class="grid" d="{"".join(grid)}"/>{"".join(labels)}{"".join(lines)}</svg>'
-        "</figure>"
-    )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Two to six round numbers between low and high."""
-    step = 10.0 ** math.floor(math.log10((high - low) / 3))
-    step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= 5)
-    return [round(at * step, 9) for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _path(points: list[tuple[float, float | None]]) -> str:
-    """SVG path data, broken where a number is missing; a lone point is a dot's width."""
-    words, pen_down = [], False
-    for x, y in points:
-        if y is None:
-            pen_down = False
-            continue
-        words.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}" + ("" if pen_down else "h.5"))
-        pen_down = True
-    return "".join(words)
+def _curves(shot: dict, key: str) -> list[Curve]:
+    return [
+        Curve(variant["variant"], at, variant["frames"][0], variant["curves"][key])
+        for at, variant in enumerate(shot["variants"])
+        if variant["frames"]
+    ]

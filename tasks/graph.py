@@ -11,11 +11,12 @@ from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, verify, workers
+from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, summary, variants, verify, workers
+from tasks.names import label, task_names
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, lent_to
 
-OTHER_TASKS = {"publish", "plan", "verify", "gc", "sessions", "blender", "config"}
+OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "blender", "config"}
 
 
 class Graph:
@@ -26,6 +27,8 @@ class Graph:
         workers.one_order_of_sums()
         self._stages = stages
         self._load = cache(self._load_once)
+        self._names = cache(self._names_once)
+        self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         if workers.jobs(sys.argv) > 1:
@@ -34,18 +37,24 @@ class Graph:
         with contextlib.suppress(OSError):  # a read-only show can be looked at all the same
             locks.sweep()
         current = self._current()
-        found = shots.load_shots(shots.command_line_words(sys.argv[1:]), current)
+        words = shots.command_line_words(sys.argv[1:])
+        found = self._load_sweep(words) if self._sweep else shots.load_shots(words, current)
         if not current and not any(shot.config for shot in found):  # nothing to build: say why, before any task
-            for shot in found:
-                sys.stderr.write("".join(f"{fault}\n" for fault in shot.faults))
+            faults = dict.fromkeys(fault for shot in found for fault in shot.faults)
+            sys.stderr.write("".join(f"{fault}\n" for fault in faults))
             if not found:
                 sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
             sys.exit(1)
         made = [self._graph_of(shot) for shot in found]
-        if "forget" in sys.argv[1:]:
-            every = [node for _, graph in made for node in (graph or {}).values()]
-            _forget_stamps_too({node.task_name: node.stamp_path for node in every})
         return made
+
+    def _load_sweep(self, words: list[str]) -> list[ShotConfig]:
+        if words:
+            raise InvalidCommand(f"'{words[0]}' cannot stand beside variants=: the file has each variant's overrides")
+        try:
+            return shots.load_variants(variants.read(self._sweep))
+        except ShotError as error:
+            raise InvalidCommand(str(error)) from error
 
     def _graph_of(self, shot: ShotConfig) -> tuple[ShotConfig, dict[str, Node] | None]:
         try:
@@ -53,15 +62,25 @@ class Graph:
         except ShotError as error:  # nothing to take its lens from: as broken as its YAML
             return replace(shot, config=None, faults=error.faults), None
 
-    def _lent(self) -> tuple[list[Node], dict[Path, str]]:
-        """Nodes of shots not asked for that those asked for need, and what their tasks are called."""
-        asked = {node.stamp_path: node.task_name for _, found in self._good() for node in found.values()}
+    def _names_once(self) -> dict[Path, str]:
+        """What the task of each node is called, by its stamp."""
+        asked = [node for _, found in self._good() for node in found.values()]
+        lent = self._lent()
+        names = task_names([*asked, *lent], [*(self._own() if self._sweep else asked), *lent])
+        if "forget" in sys.argv[1:]:
+            _forget_stamps_too({names[node.stamp_path]: node.stamp_path for node in asked})
+        return names
+
+    def _lent(self) -> list[Node]:
+        """Nodes of shots not asked for that those asked for need."""
+        asked = {node.stamp_path for _, found in self._good() for node in found.values()}
         lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
-        lent = {path: node for path, node in lent.items() if path not in asked}
-        taken = set(asked.values())  # by a variant of the same shot
-        names = {path: f"{node.task_name}:{node.key}" if node.task_name in taken else node.task_name
-                 for path, node in lent.items()}  # fmt: skip
-        return list(lent.values()), names
+        return [node for path, node in lent.items() if path not in asked]
+
+    def _own(self) -> list[Node]:
+        """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
+        found = [self._graph_of(shots.load_shot(name)) for name in dict.fromkeys(shot.name for shot, _ in self._good())]
+        return [node for _, graph in found for node in (graph or {}).values()]
 
     @staticmethod
     def _current() -> dict[str, str]:
@@ -71,20 +90,27 @@ class Graph:
     def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
         yield from ((shot, found) for shot, found in self._load() if found is not None)
 
+    def _label(self, shot: ShotConfig) -> str:
+        return label(shot, bool(self._sweep))
+
     def _broken(self) -> Iterator[dict]:
         """Tasks of the shots whose YAML is broken: they fail, the others go on."""
         for shot, found in self._load():
             if found is None:
-                yield {"name": shot.name, "actions": None, "task_dep": [f"config:{shot.name}"]}
+                yield {"name": self._label(shot), "actions": None, "task_dep": [f"config:{self._label(shot)}"]}
 
     def stage(self, stage: Stage, doc: str) -> Callable[[], Iterator[dict]]:
         def create() -> Iterator[dict]:
             yield {"name": None, "doc": doc}
-            lent, names = self._lent()
+            names = self._names()
+            asked = {}
             for _, found in self._good():
-                if stage.name in found:
-                    yield doit_task(found[stage.name], names)
-            for node in lent:
+                if stage.name in found:  # one that a variant has pinned is built where another asks for it
+                    node = found[stage.name]
+                    asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
+            for node in asked.values():
+                yield doit_task(node, names)
+            for node in self._lent():
                 if node.stage.name == stage.name:  # on its own: `doit tracks` means the shots asked for
                     task = {**doit_task(node, names), "clean": []}
                     del task["name"]
@@ -98,26 +124,29 @@ class Graph:
         yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
         for shot, found in self._load():
             if found is None:
-                yield {"name": shot.name, "actions": [(_fail, [shot.faults])]}
+                yield {"name": self._label(shot), "actions": [(_fail, [shot.faults])]}
 
     def publish(self) -> Iterator[dict]:
         yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/"}
         for name in self._current().values():
             yield {"basename": "publish", "name": name, "actions": None, "uptodate": [True]}
         for shot, found in self._good():
-            yield from publish.tasks_of(shot, found)
+            yield from publish.tasks_of(shot, found, self._label(shot), self._names())
         yield from ({"basename": "publish", **task} for task in self._broken())
 
     def verify(self) -> Iterator[dict]:
         yield {"name": None, "doc": "is what is on disk right?"}
         for shot, found in self._load():
-            yield verify.task(shot, found)
+            yield verify.task(shot, found, self._label(shot))
 
     def plan(self) -> Iterator[dict]:
         yield {"name": None, "doc": "what would run and why; builds nothing"}
         for shot, found in self._good():
-            yield plan.task(shot, found)
+            yield plan.task(shot, found, self._label(shot))
         yield from self._broken()
+
+    def summary(self) -> dict:
+        return summary.task(self._load, self._sweep)
 
     def gc(self) -> dict:
         return gc.task(self._stages)
@@ -127,8 +156,8 @@ class Graph:
         words = [word for word in sys.argv[1:] if not word.startswith("-") and "=" not in word]
         if words[:1] != ["info"]:
             return
-        shot_names = {shot.config.shot.name if shot.config else shot.name for shot, _ in self._load()}
-        shot_names |= {node.shot for node in self._lent()[0]}
+        shot_names = {self._label(shot) for shot, _ in self._load()}
+        shot_names |= {name.partition(":")[2] for name in self._names().values()}
         known = {stage.name for stage in self._stages} | OTHER_TASKS
         for word in words[1:]:
             group, _, shot = word.partition(":")

@@ -162,11 +162,14 @@ def _beat(lease: Path, ours: str, done: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def slot(count: int) -> Iterator[int]:
-    """One of `count` places to build in on this machine -> its number; waits for a free one."""
+def slot(places: list[int]) -> Iterator[int]:
+    """One of the places to build in on this machine, named by cores -> its index; waits for a free one.
+
+    Jobs of a queue that have cores of their own so do not wait for each other.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as files:
-        slots = [files.enter_context(open(FOLDER / f"slot-{HOST}-{number}", "a+")) for number in range(count)]
+        slots = [files.enter_context(open(FOLDER / f"slot-{HOST}-{place}", "a+")) for place in places]
         tries = 0
         while True:
             for number, file in enumerate(slots):
@@ -175,7 +178,7 @@ def slot(count: int) -> Iterator[int]:
                     return
             tries += 1
             if tries == 20:
-                print(f"   waiting for one of the {count} places to build in on this machine", flush=True)
+                print(f"   waiting for one of the {len(places)} places to build in on this machine", flush=True)
             time.sleep(0.1)
 
 

@@ -32,7 +32,7 @@ def whole_name(name: str) -> str:
 
 def remove_parts_of_the_dead() -> None:
     """What killed builds of this machine have left half-written."""
-    for part in [*STATE.rglob(".part-*"), *(ROOT / "build").glob("*/.part-*")]:
+    for part in [*STATE.rglob(".part-*"), *(ROOT / "build").rglob(".part-*")]:
         found = PART.match(part.name)
         if found and found["host"] == _host() and not is_alive(int(found["pid"])):
             with contextlib.suppress(FileNotFoundError):

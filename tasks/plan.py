@@ -16,9 +16,9 @@ from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import read_stamp
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+def task(shot: ShotConfig, nodes: dict[str, Node], name: str) -> dict:
     return {
-        "name": nodes["footage"].shot,
+        "name": name,
         "doc": "what would run and why; builds nothing",
         "actions": [(plan, [shot, nodes])],
         "verbosity": 2,

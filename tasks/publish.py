@@ -43,18 +43,20 @@ def folder(shot: ShotConfig) -> Path:
     return ROOT / "build" / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
 
 
-def tasks_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[dict]:
-    """The publish task. Which stages it waits for is known only when the solve has spoken, hence `calc_dep`."""
-    assert shot.config is not None
-    name = shot.config.shot.name
-    always = [node.task_name for node in nodes.values() if node.stage.name in ("footage", "tracks", "solve")]
-    always += [node.task_name for node in nodes.values() if node.stage.name in WITHOUT_CAMERA]
-    rest = [node.task_name for node in nodes.values() if node.task_name not in always]
+def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Path, str]) -> list[dict]:
+    """The publish task. Which stages it waits for is known only when the solve has spoken, hence `calc_dep`.
+
+    name: behind `publish:`; names: of the tasks it waits for, by their nodes' stamps.
+    """
+    called = {stage: names[node.stamp_path] for stage, node in nodes.items()}
+    always = [called[stage] for stage in nodes if stage in ("footage", "tracks", "solve")]
+    always += [called[stage] for stage in nodes if stage in WITHOUT_CAMERA]
+    rest = [task for task in called.values() if task not in always]
     publish = {
         "basename": "publish",
         "name": name,
         "doc": f"{folder(shot).relative_to(ROOT)}",
-        "actions": [(publish_shot, [shot, nodes])],
+        "actions": [(publish_shot, [shot, nodes, f"publish:{name}"])],
         "uptodate": [lambda: is_current(shot, nodes)],
         "task_dep": always,
         "clean": [(clean, [shot])],
@@ -67,7 +69,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[dict]:
         "basename": "_verdict",
         "name": name,
         "actions": [lambda: {"task_dep": [] if refusal(nodes) else rest}],
-        "task_dep": [nodes["solve"].task_name],
+        "task_dep": [called["solve"]],
     }
     publish["calc_dep"] = [f"_verdict:{name}"]
     return [verdict, publish]
@@ -157,8 +159,7 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
     return sorted(paths)
 
 
-def publish_shot(shot: ShotConfig, nodes: dict[str, Node]) -> TaskFailed | None:
-    task = f"publish:{nodes['footage'].shot}"
+def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFailed | None:
     place = folder(shot).relative_to(ROOT)
     try:
         with locked(f"publish-{place.name}", task):

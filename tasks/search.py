@@ -1,15 +1,10 @@
 """The search for a shot's best settings: hydra/sweeper=optuna proposes them, the referee says what they are worth.
 
-What is searched stands in conf/hydra/search/; Hydra itself is only in tasks/shots.py.
+What is searched stands in conf/hydra/search/; each trial is a job of tasks/multirun.py.
 """
 
-import subprocess
-import sys
-
-from tasks import ROOT, STATE
+from tasks import STATE
 from tasks.shots import slug
-from tasks.snapshot import overrides_in
-from tasks.sweep import objective
 
 WORD = "hydra/sweeper=optuna"
 RESULT = STATE / "hydra" / "optimization_results.yaml"  # the sweeper's, in the folder that conf/config.yaml names
@@ -26,13 +21,6 @@ def begin(words: list[str]) -> list[str]:
         "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{slug(tuple(_of_the_shot(words)))}'",
     }
     return [word for key, word in missing.items() if key not in given]
-
-
-def trial(words: list[str]) -> float:
-    """Solve a shot with the settings proposed, and what it costs, in px; a solve that fails is only a bad one."""
-    subprocess.run([sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), "solve", *words], cwd=ROOT)
-    (name,) = (word.removeprefix("shot=") for word in words if word.startswith("shot="))
-    return objective(name, overrides_in(words))
 
 
 def end(words: list[str]) -> None:

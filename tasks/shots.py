@@ -1,4 +1,4 @@
-"""conf/ -> shot configs. The only file that knows Hydra.
+"""conf/ -> shot configs. The only file that knows Hydra, but for its command line (tasks/multirun.py).
 
 Hydra composes the groups (tracking=..., composite=...); then the shot's own nesting is normalised, the values
 typed on the command line are set, and shotmake.config checks the result against the schema, all faults at once.
@@ -7,11 +7,8 @@ typed on the command line are set, and shotmake.config checks the result against
 import difflib
 import os
 import re
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from shotmake import configcheck
@@ -22,9 +19,11 @@ from tasks import ROOT, composed
 from tasks.composed import CONF
 from tasks.snapshot import overrides_in, shot_names
 
-OWN_WORDS = ("force", "delete")  # of our tasks, as in `doit gc force=true`: no config keys
+OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
 MANY = 8  # from here on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
+LAUNCHER = {"_target_": "hydra_plugins.one_graph.OneGraph", "jobs": 1}
+SWEEPER = {"_target_": "hydra_plugins.one_graph.EachVariant", "max_batch_size": None, "params": None}
 
 
 @dataclass(frozen=True)
@@ -56,27 +55,32 @@ def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
     overrides = overrides_in(words)
     names = asked[-1].split(",") if asked else shot_names()
     names = [name for name in dict.fromkeys(names) if name not in current]
-    return _without_twins(_load_each(names, overrides), {shot: name for name, shot in current.items()})
+    loaded = load_each([(name, overrides) for name in names])
+    return _without_twins(loaded, {shot: name for name, shot in current.items()})
 
 
-def _load_each(names: list[str], overrides: tuple[str, ...]) -> list[ShotConfig]:
+def load_variants(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
+    """The variants of a sweep: names of YAML files, each with its overrides."""
+    return _without_twins(load_each(asked), {})
+
+
+def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
     there = set(shot_names())
-    found = {name: composed.remembered(name, overrides) for name in names if name in there}
-    new = [name for name in names if found.get(name) is None]
-    load = partial(load_shot, overrides=overrides)
+    found = {one: composed.remembered(*one) for one in asked if one[0] in there}
+    new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
-        loaded = dict(zip(new, map(load, new), strict=True))
+        loaded = {one: load_shot(*one) for one in new}
     else:
         from tqdm import tqdm
 
         bar = tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None)
         with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool, bar:
             loaded = {}
-            for name, shot in zip(new, pool.map(load, new, chunksize=4), strict=True):
-                loaded[name] = shot
+            for one, shot in zip(new, pool.map(load_shot, *zip(*new, strict=True), chunksize=4), strict=True):
+                loaded[one] = shot
                 bar.update()
-    return [loaded.get(name) or ShotConfig(name, overrides, found[name]) for name in names]
+    return [loaded.get(one) or ShotConfig(*one, found[one]) for one in asked]
 
 
 def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
@@ -185,6 +189,13 @@ def register_schema() -> None:
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store(name="schema", node=configcheck.defaults(), provider="shotmake.config")
+    for group, node in {"launcher": LAUNCHER, "sweeper": SWEEPER}.items():  # named in conf/config.yaml
+        ConfigStore.instance().store(group=f"hydra/{group}", name="shotmake", node=node, provider="shotmake")
+
+
+def presets_of(name: str) -> dict[str, str]:
+    """{group: preset} that a shot's YAML names in the owner's nesting, where Hydra does not see it."""
+    return _presets(_read_yaml(CONF / "shot" / f"{name}.yaml"))
 
 
 def _presets(shot_file: dict) -> dict[str, str]:
@@ -246,36 +257,3 @@ def slug(overrides: tuple[str, ...]) -> str:
 
     safe = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(sorted(overrides)))
     return safe if len(safe) <= 80 else f"{safe[:67]}-{short_hash(sorted(overrides))}"
-
-
-def main() -> None:
-    """`python dodo.py ...`: Hydra's own command line (--cfg, -m, --help); each job is one doit run."""
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-
-    from tasks import search
-
-    register_schema()
-    words = command_line_words(sys.argv[1:])
-    for name in [word.removeprefix("shot=") for word in words if word.startswith("shot=")]:
-        if name in shot_names():  # a preset named in the shot's own nesting, as doit takes it
-            chosen = _presets(_read_yaml(CONF / "shot" / f"{name}.yaml"))
-            given = {word.split("=", 1)[0] for word in words}
-            sys.argv += [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
-    searches = search.WORD in words
-    if searches:
-        sys.argv += search.begin(words)
-
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-    def job(_) -> float | None:
-        words = HydraConfig.get().overrides.task
-        if searches:
-            return search.trial(list(words))
-        done = subprocess.run([sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words], cwd=ROOT)
-        if done.returncode:
-            sys.exit(done.returncode)
-        return None
-
-    job()
-    if searches:
-        search.end(words)

@@ -89,7 +89,7 @@ def signatures(files: list[Path]) -> dict[str, str]:
 
 
 def _is_plain(word: str) -> bool:
-    return "=" in word and word[0] != "-" and word.split("=", 1)[0] not in ("force", "delete")
+    return "=" in word and word[0] != "-" and word.split("=", 1)[0] not in ("force", "delete", "variants")
 
 
 def _unchanged(entry: dict) -> bool:

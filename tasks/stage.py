@@ -86,6 +86,7 @@ class Node:
 
     @property
     def task_name(self) -> str:
+        """Of a shot's own config; in a sweep those of its variants have their key behind it (tasks/names.py)."""
         return f"{self.stage.name}:{self.shot}"
 
     @property
@@ -171,12 +172,13 @@ def lent_to(graph: dict[str, Node]) -> list[Node]:
 
 
 def doit_task(node: Node, names: dict[Path, str]) -> dict:
-    """doit schedules; the stamp decides. names: of the tasks that are called otherwise, by their node's stamp."""
-    needs = [names.get(need.stamp_path, need.task_name) for need in node.needs]
+    """doit schedules; the stamp decides. names: what the task of each node is called, by its stamp."""
+    name = names[node.stamp_path]
+    needs = [names[need.stamp_path] for need in node.needs]
     return {
-        "name": node.shot,
+        "name": name.partition(":")[2],
         "doc": f"{node.shot} {node.key}",
-        "actions": [(build, [node])],
+        "actions": [(build, [node, name])],
         "uptodate": [lambda: not node.why_stale()],
         "targets": [os.path.relpath(path, ROOT) for path in node.targets.values()],
         "task_dep": needs + list(node.stage.after(node.config)),
@@ -185,10 +187,13 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
     }
 
 
-def build(node: Node) -> TaskFailed | None:
-    """Build one node under its lock. A user's fault becomes a failed task with one line a fault."""
+def build(node: Node, name: str) -> TaskFailed | None:
+    """Build one node under its lock. A user's fault becomes a failed task with one line a fault.
+
+    name: of its task.
+    """
     try:
-        with locked(f"{node.stage.name}-{node.shot}-{node.key}", node.task_name):
+        with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
             reason = node.why_stale()
             if reason and node.is_pinned:
                 raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
@@ -196,12 +201,12 @@ def build(node: Node) -> TaskFailed | None:
                 with place_to_build():
                     _build(node)
     except ShotError as error:
-        return TaskFailed("\n".join(f"{node.task_name}: {fault}" for fault in error.faults))
+        return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
     except OSError as error:
         line = disk_fault(error, node.stamp_path.parent)
         if not line:
             raise
-        return TaskFailed(f"{node.task_name}: {line}")
+        return TaskFailed(f"{name}: {line}")
     return None
 
 

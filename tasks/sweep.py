@@ -15,13 +15,12 @@ from tasks.publish import folder as published
 from tasks.shots import ShotConfig, load_shot
 from tasks.solve import SOLVE, read_solution
 from tasks.stage import Node, build, lent_to, nodes
-from tasks.stamp import json_bytes, read_stamp, short_hash, write_atomically
+from tasks.stamp import json_bytes, read_stamp, write_atomically
 from tasks.tracks import TRACKS
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.referee import Referee, Score
 
-SWEEPS = ROOT / "build" / "sweeps"
 # What the referee's tracks are made with, always: spread wide and down to weak corners, so that every part of the
 # picture has a say, and like no preset. A strong corner is everybody's, but nobody's markers are these.
 REFEREE = Tracking(
@@ -30,6 +29,7 @@ REFEREE = Tracking(
     clean=Clean(min_frames=8),
 )
 DIGITS = 4
+UNSOLVED = ("built", "failed")  # verdicts of variants without a solve: as asked, or for a fault
 
 Variant = tuple[ShotConfig, dict[str, Node] | None]  # no nodes: its config is broken
 
@@ -55,15 +55,9 @@ def referee_node(name: str, config: Config) -> Node:
     return nodes(replace(config, tracking=tracking), (FOOTAGE, TRACKS))["tracks"]
 
 
-def sweep_folder(variants: list[Variant]) -> Path:
-    """build/sweeps/<shot>-<digest>, the same for the same variants."""
-    names = list(_places(variants))
-    asked = short_hash(sorted([shot.name, *sorted(shot.overrides)] for shot, _ in variants))
-    return SWEEPS / f"{names[0] if len(names) == 1 else f'{len(names)}-shots'}-{asked}"
-
-
-def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> None:
-    """Rank the variants of each shot, print the table, and write sweep.json and sweep.html into `folder`.
+def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
+    """Rank the variants of each shot, print the table if any has several, and write sweep.json and sweep.html
+    into `folder` -> the contents of sweep.json.
 
     After doit has run: what is not built is said. Only the referee's tracks are made here, where they are not there
     yet. began: the time when the sweep began; what is older was reused.
@@ -80,7 +74,10 @@ def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> None:
     write_atomically(folder / "sweep.json", json_bytes(sweep))
     page = sweep_html(sweep, folder.name, os.path.relpath(ROOT, folder))
     write_atomically(folder / "sweep.html", page.encode())
-    print(f"{sweep_text(sweep)}\n   {os.path.relpath(folder / 'sweep.html', ROOT)}", flush=True)
+    if len(variants) > len(shots):
+        print(sweep_text(sweep))
+    print(f"   {os.path.relpath(folder / 'sweep.html', ROOT)}", flush=True)
+    return sweep
 
 
 def objective(name: str, overrides: tuple[str, ...]) -> float:
@@ -180,7 +177,7 @@ def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict
             "cost": cost,
             **_unbuilt(shot, graph),
         }
-        if row["verdict"] != "failed":
+        if not row["verdict"]:
             assert graph is not None and shot.config is not None
             judge = judges.get(referee_node(name, shot.config).stamp_path) if judges else None
             found = _score(graph, judge)
@@ -191,22 +188,21 @@ def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict
     ranked = [{**rows[at], "rank": place} for place, at in enumerate(order, 1)]
     judge = next((one for one in judges.values() if one is not None), None)
     told = None if judge is None else {"tracks": len(judge.markers.track_ids), "turns": judge.turns}
-    return {"shot": name, "referee": told, "variants": ranked + [row for row in rows if row["verdict"] == "failed"]}
+    return {"shot": name, "referee": told, "variants": ranked + [row for row in rows if row["verdict"] in UNSOLVED]}
 
 
 def _unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
     """The figures of a variant without a solve, and why it has none; verdict "" where there is one."""
     if graph is None:
         reason = "; ".join(shot.faults)
-    elif "solve" not in graph:
-        reason = "has no solve: tracking.solve.enabled or tracking.enabled is false"
     else:
         chain = [*lent_to(graph), *(graph[name] for name in ("footage", "tracks", "lens", "solve") if name in graph)]
         stale = next((node for node in chain if node.why_stale()), None)
         reason = f"{stale.stage.name} was not built" if stale else ""
     none = ("frames", "frames_pct", "agree_pct", "referee_px", "referee_median_px", "holdout_px", "confidence")
     curves = {"referee_px": [], "tracks": [], "focal_px": []}
-    return {"verdict": "failed" if reason else "", "reason": reason, **dict.fromkeys(none), "curves": curves}
+    verdict = "failed" if reason else "built" if graph is None or "solve" not in graph else ""
+    return {"verdict": verdict, "reason": reason, **dict.fromkeys(none), "curves": curves}
 
 
 def _figures(graph: dict[str, Node], found: "Score") -> dict:

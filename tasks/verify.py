@@ -24,8 +24,7 @@ class Check:
     faults: tuple[str, ...] | None
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node] | None) -> dict:
-    name = nodes["footage"].shot if nodes else shot.name
+def task(shot: ShotConfig, nodes: dict[str, Node] | None, name: str) -> dict:
     return {
         "name": name,
         "doc": "fails with one line for each fault",

@@ -36,7 +36,7 @@ def place_to_build() -> Iterator[None]:
     runs there: numpy, OpenCV, FFmpeg, COLMAP and Blender alike."""
     places = min(len(_cores()), max(1, _memory_mb() // BUILD_MB))
     workers = min(jobs(sys.argv), places)
-    with locks.slot(places) as number:
+    with locks.slot(_cores()[:places]) as number:
         if workers == 1:
             yield
             return

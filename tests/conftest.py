@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHOW = ("dodo.py", "tasks", "conf", "blender_scripts")  # what a show consists of, besides plates
+SHOW = ("dodo.py", "tasks", "conf", "hydra_plugins", "blender_scripts")  # what a show consists of, besides plates
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def make_project(root: Path) -> Project:
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=6, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-OURS = {"dodo", "tasks", "shotmake", "conf", "blender_scripts"}
+OURS = {"dodo", "tasks", "shotmake", "conf", "hydra_plugins", "blender_scripts"}
 
 
 def imported_names(path: Path) -> set[str]:
@@ -39,11 +39,16 @@ def test_shotmake_is_pure(path):
 
 
 @pytest.mark.parametrize("path", files("tasks"), ids=str)
-def test_tasks_import_no_dodo_and_hydra_only_in_shots(path):
-    forbidden = {"dodo", "bpy", "mathutils", "blender_scripts"}
-    if path.name != "shots.py":
+def test_tasks_import_no_dodo_and_hydra_only_where_it_composes_and_where_it_is_the_command_line(path):
+    forbidden = {"dodo", "bpy", "mathutils", "blender_scripts", "hydra_plugins"}
+    if path.name not in ("shots.py", "multirun.py"):
         forbidden |= {"hydra", "omegaconf"}
     assert not tops(path) & forbidden
+
+
+@pytest.mark.parametrize("path", files("hydra_plugins"), ids=str)
+def test_plug_ins_of_hydra_import_only_hydra_and_tasks(path):
+    assert tops(path) <= {"hydra", "tasks"} | set(sys.stdlib_module_names)
 
 
 @pytest.mark.parametrize("path", files("blender_scripts"), ids=str)

@@ -17,12 +17,13 @@ import sys
 import dodo
 from tasks import lenders, sweep
 from tasks.shots import load_shot
+from tasks.variants import folder
 variants = []
 for line in sys.argv[1:]:
     name, *words = line.removeprefix("shot=").split()
     shot = load_shot(name, tuple(words))
     variants.append((shot, lenders.graph(shot, dodo.GRAPH._stages) if shot.config else None))
-sweep.conclude(variants, sweep.sweep_folder(variants))
+sweep.conclude(variants, folder([(shot.name, shot.overrides) for shot, _ in variants]))
 """
 OBJECTIVES = """
 import sys

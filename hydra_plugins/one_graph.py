@@ -1,0 +1,60 @@
+"""Hydra's `-m` as one doit graph. It lies here because Hydra takes plug-ins from a package of this name only."""
+
+import sys
+from collections.abc import Sequence
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+
+from tasks import ROOT, STATE, shots, variants
+from tasks.multirun import run_doit, with_workers
+from tasks.stamp import short_hash
+
+
+class OneGraph(Launcher):
+    """All jobs as one doit run: what they have in common is built once, `jobs` tasks at a time."""
+
+    def __init__(self, jobs: int):
+        self.jobs = jobs
+
+    def setup(self, *, hydra_context, task_function, config) -> None:
+        """Nothing of Hydra's is needed: doit composes each job's config itself."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        asked = [variants.of_words(list(words)) for words in job_overrides]
+        path = variants.write(STATE / "hydra" / f"{short_hash(asked)}.json", asked)
+        code = run_doit(*with_workers(self.jobs), f"variants={path.relative_to(ROOT)}")
+        return [JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=code) for words in job_overrides]
+
+
+class EachVariant(BasicSweeper):
+    """Hydra's basic sweeper, but a variant whose config is broken fails alone, and what came of all is told."""
+
+    def sweep(self, arguments: list[str]) -> None:
+        assert self.hydra_context is not None and self.launcher is not None
+        words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
+        if not any(word.startswith("shot=") for word in words):  # as for doit: every shot
+            words.append(f"shot={','.join(shots.shot_names())}")
+        parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
+        batches = self.split_arguments(parsed, self.max_batch_size)
+        asked = [variants.of_words(words) for batch in batches for words in batch]
+        listed = variants.write(variants.folder(asked) / "variants.json", asked)
+        GlobalHydra.instance().clear()  # it has room for one: to compose each variant takes another
+        first = 0
+        for batch in batches:
+            loaded = shots.load_variants([variants.of_words(words) for words in batch])
+            good = [words for words, shot in zip(batch, loaded, strict=True) if shot.config is not None]
+            if good:
+                self._launch(good, first)
+            first += len(good)
+        code = run_doit("summary", f"variants={listed.relative_to(ROOT)}")
+        if code:
+            sys.exit(code)
+
+    def _launch(self, batch: list[list[str]], first: int) -> None:
+        for done in self.launcher.launch(batch, initial_job_idx=first):
+            if done.status is JobStatus.FAILED:  # of Hydra or its launcher; a build that fails is no exception
+                sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")

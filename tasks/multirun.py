@@ -1,0 +1,96 @@
+"""`python dodo.py ...`: Hydra's own command line. What it runs is always doit, in a process of its own.
+
+In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs; any other (joblib, ray, submitit) makes
+one run a job, where it likes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+from tasks import ROOT, search, shots, sweep, variants, workers
+from tasks.composed import CONF
+
+# What `jobs=N` is called by the launchers that can bound how many jobs run at once.
+JOBS = {
+    "shotmake": "hydra.launcher.jobs",
+    "joblib": "hydra.launcher.n_jobs",
+    "ray": "+hydra.launcher.ray.init.num_cpus",
+    "submitit_slurm": "hydra.launcher.array_parallelism",
+}
+
+
+def main() -> None:
+    import hydra
+
+    os.chdir(ROOT)  # the other launchers' processes begin where this one stands
+    shots.register_schema()
+    sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
+    words = shots.command_line_words(sys.argv[1:])
+    if {"--cfg", "-c"} & set(sys.argv):
+        sys.argv += _own_presets(words)
+    searches = search.WORD in words
+    if searches:
+        sys.argv += search.begin(words)
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+    if searches:
+        search.end(words)
+
+
+def _in_hydras_words(word: str, arguments: list[str]) -> str:
+    """`jobs=N` as the launcher in use has it."""
+    name, _, count = word.partition("=")
+    if name != "jobs":
+        return word
+    chosen = [one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")]
+    launcher = chosen[-1] if chosen else "shotmake"
+    if launcher not in JOBS:
+        sys.exit(f"{word}: hydra/launcher={launcher} has no such limit; leave it out")
+    if not count.isdigit() or int(count) < 1:
+        sys.exit(f"{word}: needed a number of workers, at least 1")
+    return f"{JOBS[launcher]}={count}"
+
+
+def _own_presets(words: list[str]) -> list[str]:
+    """The presets that a shot names in its own nesting, which Hydra does not see and doit finds by itself."""
+    (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
+    given = {word.split("=", 1)[0] for word in words}
+    chosen = shots.presets_of(name) if name in shots.shot_names() else {}
+    return [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
+
+
+def job(_: object) -> float:
+    """One job as Hydra and its launchers run it -> doit's exit code, or in a search what its solve costs, in px.
+    Pickled by name, so at module level."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    config = HydraConfig.get()
+    name, overrides = variants.of_words(list(config.overrides.task))
+    if config.runtime.choices["hydra/sweeper"] == "optuna":
+        run_doit("solve", f"shot={name}", *overrides)  # one that fails is only a bad one
+        return sweep.objective(name, overrides)
+    code = run_doit(*with_workers(config.launcher.get("jobs", 1)), f"shot={name}", *overrides)
+    if config.mode == RunMode.RUN:
+        sys.exit(code)
+    return code
+
+
+def run_doit(*words: str) -> int:
+    """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
+    command = [sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words]
+    build = subprocess.Popen(command, cwd=ROOT, preexec_fn=workers.die_with_parent)
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
+    code = build.wait()
+    for number, handler in zip(stops, before, strict=True):
+        signal.signal(number, handler)
+    if code < 0 or code > 128:  # stopped or killed
+        sys.exit(code if code > 0 else 128 - code)
+    return code
+
+
+def with_workers(count: int) -> list[str]:
+    """doit's words for so many."""
+    return ["-n", str(count)] if count > 1 else []

@@ -1,0 +1,24 @@
+"""Names of tasks: `<stage>:<shot>` for a shot's own config, `<stage>:<shot>:<key>` for its variants in a sweep."""
+
+from pathlib import Path
+
+from tasks.shots import ShotConfig
+from tasks.stage import Node
+from tasks.stamp import short_hash
+
+
+def label(shot: ShotConfig, in_sweep: bool) -> str:
+    """What stands behind `publish:`, `plan:` and the like."""
+    name = shot.config.shot.name if shot.config else shot.name
+    return f"{name}:{short_hash(sorted(shot.overrides))}" if in_sweep and shot.overrides else name
+
+
+def task_names(nodes: list[Node], plain: list[Node]) -> dict[Path, str]:
+    """{stamp: task} of all nodes. Those in `plain` go without their key, the first of each name."""
+    owner: dict[str, Path] = {}
+    for node in plain:
+        owner.setdefault(node.task_name, node.stamp_path)
+    return {
+        node.stamp_path: node.task_name + ("" if owner.get(node.task_name) == node.stamp_path else f":{node.key}")
+        for node in nodes
+    }

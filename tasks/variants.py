@@ -1,0 +1,39 @@
+"""The variants of a sweep as a file: what `doit variants=<file>` takes for its shots, as one graph."""
+
+import json
+import re
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.snapshot import overrides_in
+from tasks.stamp import json_bytes, short_hash, write_atomically
+
+Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overrides
+
+
+def of_words(words: list[str]) -> Asked:
+    """One job of a sweep as Hydra words it, which writes true as True; as it is typed, its folder is doit's."""
+    (name,) = (word.removeprefix("shot=") for word in words if word.startswith("shot="))
+    return name, tuple(re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in overrides_in(words))
+
+
+def folder(asked: list[Asked]) -> Path:
+    """Where what comes of them all is told: the same for the same variants, in whatever order."""
+    names = sorted({name for name, _ in asked})
+    digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
+    return ROOT / "build" / "sweeps" / f"{names[0] if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
+
+
+def write(path: Path, asked: list[Asked]) -> Path:
+    """path, written: each variant once, in the order asked for."""
+    write_atomically(path, json_bytes({"schema": 1, "variants": list(dict.fromkeys(asked))}))
+    return path
+
+
+def read(path: str) -> list[Asked]:
+    try:
+        tree = json.loads((ROOT / path).read_text())
+        return [(name, tuple(overrides)) for name, overrides in tree["variants"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ShotError(f"variants={path}: {type(error).__name__}; needed a file that a sweep has written") from error
