@@ -17,7 +17,6 @@ from tasks.sweep import conclude
 Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
 # built: without a solve, as asked; wrong: a camera that the referee of a sweep contradicts
 ORDER = ("solved", "tripod", "static", "built", "refused", "wrong", "failed", "broken")
-GOOD = ORDER[:4]
 
 
 def task(load: Callable[[], list[Variant]], variants_file: str) -> dict:

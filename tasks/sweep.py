@@ -114,7 +114,7 @@ def _referee(node: Node) -> "Referee | None":
 
     if any(need.why_stale() for need in node.needs):  # said by its own build
         return None
-    failed = build(node) if node.why_stale() else None
+    failed = build(node, f"{node.task_name}:{node.key}") if node.why_stale() else None
     if failed is not None:
         print(f"   {failed.message}")
         return None
