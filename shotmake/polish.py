@@ -85,9 +85,11 @@ def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
     """(M,) px^2, of each marker's error by axis: what it was expected to have, times how much more its track has.
 
     The size of a track's errors is that of Student's t, by expectation maximisation; what the point and its share of
-    the cameras take away is not counted. Few markers keep what was promised.
+    the cameras take away is not counted. Few markers keep what was promised. The artist's weights stand as given.
     """
-    squares = (residuals_px(bundle, markers) ** 2).sum(1) * weights(markers.expected_px)
+    given = np.ones(len(markers)) if markers.weight is None else markers.weight[markers.track]
+    promised = weights(markers.expected_px * np.sqrt(given))
+    squares = (residuals_px(bundle, markers) ** 2).sum(1) * promised
     usual = np.median(squares) / 1.66  # the median of t's squares in two dimensions
     squares = squares / usual
     free = (2 - 6 * len(bundle.rotations) / len(markers)) * markers.lengths - 3
@@ -96,7 +98,7 @@ def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
         share = (TAIL + 2) / (TAIL + squares / times[markers.track])
         sums = np.bincount(markers.track, share * squares, minlength=len(free))
         times = (PROMISED + sums) / (PROMISED + np.maximum(free, 0))
-    return usual * times[markers.track] / weights(markers.expected_px) + LEAST_PX**2
+    return (usual * times[markers.track] / promised + LEAST_PX**2) / given
 
 
 def bundle_of(
