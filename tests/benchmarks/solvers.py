@@ -2,12 +2,14 @@
 
 Run: python tests/benchmarks/solvers.py [--kinds orbit dolly] [--seeds 5] [--first 0] [--solvers ours colmap]
      [--frames 60] [--processes 2]
+     ... --growth     CPU seconds of ours by frames and by tracks, an orbit each
 
 500 simulated tracks of 120 frames (long: 300 frames), lenses of 27 to 65 mm, the first guess of the focal length wrong
 by up to 2x either way. A line a solve: error of the path in % of its length, of the rotation in degrees, of the focal
 length in %, of the lens at the picture's border in px (both of a zoom's worst frame), CPU seconds. Then medians and the
 worst by kind and solver; then which limits hold. A solver that knows no refusal calls all that it ends with solved.
-libmv: Blender's Solve Camera, keyframes chosen by us; cleaned: the same and once more without its bad tracks.
+libmv: Blender's Solve Camera, keyframes chosen by us; cleaned: the same and once more without its bad tracks. floor:
+what the noise leaves, from the truth with the truth's weights; where ours is there, only better tracks help.
 """
 
 import argparse
@@ -33,13 +35,17 @@ from simulated import Simulated, simulate  # noqa: E402
 from shotmake.config import Camera, Solve  # noqa: E402
 from shotmake.lens import Lens  # noqa: E402
 from shotmake.lens_terms import BASE  # noqa: E402
+from shotmake.solve import FOCAL_GUESS  # noqa: E402
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
-# How our tracker (balanced) errs on rendered plates (benchmarks/tracks.py: desk, dolly, hand-held; markers not born on
-# depth edges). By how much, px, a marker's error changes in 1, 10, 30, 60 frames, p50/p75/p90/p97:
-#   desk   .04/.07/.10/.16  .06/.09/.15/.25  .07/.13/.26/.50  .09/.19/.39/.79
-#   dolly  .04/.07/.11/.17  .06/.09/.14/.21  .07/.12/.20/.34  .09/.16/.31/.57
-#   here   .04/.07/.12/.19  .06/.11/.18/.33  .07/.15/.28/.55  .09/.19/.39/.78
+# How our tracker (balanced) errs on rendered plates (benchmarks/tracks.py; 3 to 5 seeds a kind, markers of tracks not
+# born on depth edges). By how much, px, a marker's error changes in 1, 10, 30, 60 frames, p50/p75/p90/p97:
+#   desk         .04/.07/.10/.16  .06/.09/.15/.25  .07/.13/.26/.50  .09/.19/.39/.79
+#   dolly        .04/.07/.11/.17  .06/.09/.14/.21  .07/.12/.20/.34  .09/.16/.31/.57
+#   simulated    .04/.07/.12/.19  .06/.11/.18/.33  .07/.15/.28/.55  .09/.19/.39/.78  without what slides
+# and p50/p75/p90 of the hand-held, blurred plate and of the simulated walk with its blur (and what slides):
+#   hand-held    .08/.14/.22  .12/.20/.31  .13/.23/.38  .17/.33/.63
+#   walk         .12/.21/.36  .13/.24/.43  .14/.26/.49  .15/.29/.56
 NOISE = {"white_px": 0.02, "drift_px": 0.005, "uneven": 0.5, "uneven_drift": 1.0}
 # How a kind is simulated, where not by the simulation of its name alone.
 KINDS: dict[str, dict] = {
@@ -65,6 +71,7 @@ ROTATION_DEG, FOCAL_PCT, LENS_PX, TRIPOD_FOCAL_PCT = 0.01, 0.4, 0.5, 1.0
 WRONG_TIMES = 5.0  # a solve so many times worse than the limits is wrong
 OF_LIBMV, OF_COLMAP = 0.25, 1.1
 WARNED_SHARE = 0.05
+GROWTH = [(count, 1.0) for count in (60, 120, 240, 480)] + [(FRAMES, times) for times in (0.5, 1.0, 2.0, 4.0)]
 TIMEOUT_S = 120  # for libmv, of wall time
 COLUMNS = ("ate_pct", "rot_deg", "focal_pct", "lens_px", "cpu_s")
 
@@ -304,6 +311,17 @@ def _ratios(ours: dict[int, dict], theirs: dict[int, dict]) -> np.ndarray:
     return np.array(found)
 
 
+def grown(case: tuple[int, float]) -> str:
+    """How long an orbit of so many frames takes, with so many times the usual tracks."""
+    frame_count, times = case
+    shot = simulate("orbit", 0, frame_count, SIZE_PX, visible=round(times * VISIBLE),
+                    life_frames=50.0 * frame_count / FRAMES, **NOISE)  # fmt: skip
+    began = cpu_s("ours")
+    record = solved_by_us(shot, FOCAL_GUESS * SIZE_PX[0], "orbit")
+    spent, path = cpu_s("ours") - began, measure(record, shot.truth)["ate_pct"]
+    return f"{frame_count:6}{len(shot.points):8}{len(shot.tracks):9}{spent:8.1f}{path:9.4f}  {record['status']}"
+
+
 def line(row: dict) -> str:
     values = "".join(f"{row[name]:10.4f}" for name in COLUMNS[:-1]) + f"{row['cpu_s']:8.1f}"
     said = (row["reason"] or "; ".join(row["warnings"]))[:90]
@@ -319,7 +337,13 @@ def main() -> None:
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
     parser.add_argument("--frames", type=int, default=FRAMES, help="of all kinds but long")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--growth", action="store_true")
     asked = parser.parse_args()
+    if asked.growth:
+        print("frames  tracks  markers   cpu_s  ate_pct")
+        for case in GROWTH:
+            print(grown(case), flush=True)
+        return
     seeds = range(asked.first, asked.first + asked.seeds)
     cases = [(kind, seed, solver, asked.frames) for kind in asked.kinds for seed in seeds for solver in asked.solvers]
     print(f"{'kind':11}seed guess solver  status frames" + "".join(f"{name:>9} " for name in COLUMNS), flush=True)
