@@ -31,7 +31,7 @@ def recleaned(
     free = tuple(name for name in free if name not in zooms)
     for names in ((*free, *zooms), zooms):  # a lens that folds, as one that lost a value may, stays as it was
         joining = Joining(markers, size_px, turning, names, max_error_px)
-        model = joining.adjusted(joining.located(start, max_error_px), none, ROUNDS_LAST)
+        model = joining.adjusted(joining.located(start, max_error_px), none, ROUNDS_LAST, by_noise=not turning)
         if not folds(model.lens, size_px) and has_plausible_focal(model.lens, size_px):
             break
     posed_share = float(model.posed.mean())

@@ -15,7 +15,16 @@ from shotmake.colmap import MIN_POSE_MARKERS, Model
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
 from shotmake.nodal import rotation_between
-from shotmake.polish import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of, weights
+from shotmake.polish import (
+    FEWEST_MARKERS,
+    LOSS_PX,
+    MOST_FRAMES,
+    TAIL,
+    bundle_of,
+    cameras_of,
+    variances_px2,
+    weights,
+)
 from shotmake.resect import located
 from shotmake.triangulate import marker_errors_px, track_medians, triangulate
 
@@ -118,8 +127,11 @@ class Joining:
                 poses[frame] = np.concatenate([rotation, np.zeros((3, 1))], 1)
         return poses
 
-    def adjusted(self, model: Model, stays: np.ndarray, rounds: int, loss_px: float = LOSS_PX) -> Model:
-        """Poses (but of frames masked by `stays`), points and free lens values fitted to the used markers.
+    def adjusted(
+        self, model: Model, stays: np.ndarray, rounds: int, loss_px: float = LOSS_PX, by_noise: bool = False
+    ) -> Model:
+        """Poses (but of frames masked by `stays`), points and free lens values fitted to the used markers; by_noise: of
+        a model that fits already, each track counting by its own noise as in the last adjustment (shotmake.polish).
 
         A moving frame with too few markers to hold it loses its pose.
         """
@@ -139,9 +151,10 @@ class Joining:
         used = used.of_frames(frames, min_markers=least)
         bundled = self._turning_bundle if self.turning else bundle_of
         bundle, middle, size = bundled(cameras[frames], used, model.lens, model.log_zooms[frames])
-        bundle = adjust(
-            bundle, used, self.free, rounds, loss_px, weights=weights(used.expected_px), fixed=stays[frames]
-        )
+        worth, tolerance = weights(used.expected_px), 1e-4
+        if by_noise:
+            worth, loss_px, tolerance = 1 / variances_px2(bundle, used), TAIL**0.5, 1e-6
+        bundle = adjust(bundle, used, self.free, rounds, loss_px, tolerance, worth, stays[frames])
         poses, log_zooms = cameras_of(bundle, middle, size), model.log_zooms.copy()
         cameras[frames] = np.where(stays[frames, None, None], cameras[frames], poses)
         log_zooms[frames] = bundle.log_zooms

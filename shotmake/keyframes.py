@@ -23,7 +23,7 @@ class Observations:
 
     track (M,) index into track_ids; frame (M,) index from the first frame of the range; xy_px (M, 2);
     expected_px (M,) expected error (0 = unknown); track_ids (T,) the ids of the session; frame_count frames
-    in the range.
+    in the range; weight (T,) what the artist gave each track (None: all alike), which is in expected_px already.
     """
 
     track: np.ndarray
@@ -32,6 +32,7 @@ class Observations:
     expected_px: np.ndarray
     track_ids: np.ndarray
     frame_count: int
+    weight: np.ndarray | None = None
 
     @classmethod
     def from_tracks(cls, tracks: Tracks, frames: tuple[int, int], min_markers: int = 3) -> "Observations":
@@ -72,7 +73,8 @@ class Observations:
         """Only the tracks of a boolean mask (T,); their indices close up."""
         new_index = np.cumsum(chosen) - 1
         kept = self.only(chosen[self.track])
-        return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen], weight=weight)
 
     def of_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
         """Only the given frame indices, renumbered 0..; tracks seen in fewer than `min_markers` of them go."""

@@ -59,15 +59,24 @@ def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def save_tracks(tracks: Tracks) -> bytes:
-    """The bytes of tracks.npz."""
-    return npz_bytes(vars(tracks))
+def save_tracks(tracks: Tracks, weights: dict[int, float] | None = None) -> bytes:
+    """The bytes of tracks.npz; weights: by track id, of those that were given one (they are in `quality` already)."""
+    given = {"weighted_id": np.array([*weights], np.int32), "weight": np.array([*weights.values()])} if weights else {}
+    return npz_bytes({**vars(tracks), **given})
 
 
 def load_tracks(path) -> Tracks:
     """Of a tracks.npz; ValueError, KeyError or BadZipFile when it is none."""
     with np.load(path, allow_pickle=False) as arrays:
         return Tracks(**{name: arrays[name] for name in Tracks.__dataclass_fields__})
+
+
+def load_weights(path) -> dict[int, float]:
+    """By track id, of those tracks of a tracks.npz that were given a weight."""
+    with np.load(path, allow_pickle=False) as arrays:
+        if "weight" not in arrays:
+            return {}
+        return dict(zip(arrays["weighted_id"].tolist(), arrays["weight"].tolist(), strict=True))
 
 
 def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:

@@ -49,10 +49,12 @@ def solve(
     on_step: Callable[[str], None] = lambda step: None,
     by_libmv: libmv.Run | None = None,
     lens: Lens | None = None,
+    weights: dict[int, float] | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
 
-    lens: brought along, in px of this plate; kept as it is but for what settings.refine lists.
+    lens: brought along, in px of this plate; kept as it is but for what settings.refine lists. weights: the artist's,
+    by track id (session.load_weights).
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
     setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
@@ -64,8 +66,8 @@ def solve(
     determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
     refused.
     """
-    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens)
-    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens)
+    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens, weights)
+    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens, weights)
     on_step("orient")
     return finished(found, tracks, size_px, frames, settings)
 
@@ -79,6 +81,7 @@ def find(
     on_step: Callable[[str], None] = lambda step: None,
     by_libmv: libmv.Run | None = None,
     lens: Lens | None = None,
+    weights: dict[int, float] | None = None,
 ) -> Found | str:
     """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
     looked at."""
@@ -96,6 +99,9 @@ def find(
         focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
         everything = Observations.from_tracks(tracks, frames)
+        if weights:
+            given = np.array([weights.get(track, 1.0) for track in everything.track_ids.tolist()])
+            everything = replace(everything, weight=given)
         _enough(everything)
         markers = everything if kept is None else given_lens.ideal(everything, kept, size_px)
         found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv)
@@ -126,12 +132,13 @@ def cleaned(
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
     lens: Lens | None = None,
+    weights: dict[int, float] | None = None,
 ) -> Found | str:
     """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
     if settings.clean == usual(settings).clean:
         return found
     if isinstance(found, str) or (lens is not None and lens.fx_px != lens.fy_px):  # our adjustment knows one focal
-        return find(tracks, size_px, frames, camera, settings, on_step, lens=lens)
+        return find(tracks, size_px, frames, camera, settings, on_step, lens=lens, weights=weights)
     on_step("clean")
     everything = Observations.from_tracks(tracks, frames)
     free = determined(free_lens(camera, settings, lens), found.lens, size_px)

@@ -71,7 +71,7 @@ def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.imported import imported, read_cameras
     from shotmake.lens import Lens
-    from shotmake.session import load_tracks, npz_bytes
+    from shotmake.session import load_tracks, load_weights, npz_bytes
     from shotmake.solution import finished
 
     plate = read_plate(job.inputs["footage"])
@@ -97,7 +97,8 @@ def build(job: Job) -> str:
                 solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
             else:
                 lens = brought and Lens.from_json(brought["lens"])
-                found = _found(job, tracks, size_px, frames, camera, options, bar.say, lens)
+                weights = load_weights(job.inputs["tracks"])
+                found = _found(job, tracks, size_px, frames, camera, options, bar.say, lens, weights)
                 solution = finished(found, tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
@@ -137,6 +138,7 @@ def _found(
     options: schema.Solve,
     on_step: Callable[[str], None],
     lens: "Lens | None",
+    weights: dict[int, float],
 ) -> "Found | str":
     """The camera before it is put into its world: from the store when these tracks were solved so before."""
 
@@ -148,12 +150,12 @@ def _found(
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        return find(*asked, usual(options), on_step, by_libmv, lens)
+        return find(*asked, usual(options), on_step, by_libmv, lens, weights)
 
     def clean() -> "Found | str":
         from shotmake.solve import cleaned
 
-        return cleaned(camera_found, *asked, options, on_step, lens)
+        return cleaned(camera_found, *asked, options, on_step, lens, weights)
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
     reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": asdict(camera)}

@@ -77,7 +77,7 @@ def build(job: Job) -> str:
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()})
     numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
-    job.targets["tracks"].write_bytes(save_tracks(managed.tracks))
+    job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
     return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
 

@@ -19,13 +19,16 @@ MARGIN_PX = 8
 
 @dataclass(frozen=True)
 class Simulated:
-    """tracks; truth: a solve record with `path_length`; moving: track ids on the moving object;
-    points (T, 3) world, by track id."""
+    """tracks; truth: a solve record with `path_length`; moving, sliding: track ids on the moving object, and of those
+    that slide; points (T, 3) world, by track id; level_px (M,) the standard deviation of each marker's noise, by axis.
+    """
 
     tracks: Tracks
     truth: dict
     moving: np.ndarray
+    sliding: np.ndarray
     points: np.ndarray
+    level_px: np.ndarray
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -122,12 +125,13 @@ def simulate(
     zoom: float | None = None,
     blur: float = 0.0,
     uneven: float = 0.0,
+    uneven_drift: float = 0.0,
 ) -> Simulated:
     """kind: orbit, planar, dolly, crane, pan, zoom (a tilt-pan), tiny (baseline in metres), static. lens = focal_px,
     k1, k2; more_lens: other values of Lens. zoom: the last focal length over the first, lens being half-way; 1.5 for
     the kind of that name. blur: px of white error for a px of motion a frame. uneven: spread (log) of the noise from
     track to track; the tracks then say what error they expect, as wrong by as much: our own tracker's rank correlation
-    with the truth is 0.6."""
+    with the truth is 0.6. uneven_drift: the spread of the drift beyond that."""
     random = np.random.default_rng(seed)
     if not isinstance(lens, Lens):
         lens = Lens(lens[0], lens[0], size_px[0] / 2, size_px[1] / 2, *lens[1:])
@@ -154,7 +158,8 @@ def simulate(
         return out
 
     seen = np.zeros(frame_count, int)
-    rows_id, rows_frame, rows_xy, rows_expected, all_points, moving = [], [], [], [], [], []
+    rows_id, rows_frame, rows_xy, rows_expected, rows_level = [], [], [], [], []
+    all_points, moving, sliding = [], [], []
     for frame in range(frame_count):
         wanted = visible - seen[frame]
         if wanted <= 0:
@@ -169,23 +174,30 @@ def simulate(
             there = np.isfinite(path[frame : frame + life, 0])
             length = len(there) if there.all() else int(np.argmin(there))
             slide = random.normal(0, 0.35, 2) if random.random() < bad_share else np.zeros(2)
-            walk = np.cumsum(random.standard_t(3, (length, 2)) * drift_px + slide, axis=0)
+            wander_px = drift_px * np.exp(random.normal(0, uneven_drift)) if uneven_drift else drift_px
+            walk = np.cumsum(random.standard_t(3, (length, 2)) * wander_px + slide, axis=0)
             pace_px = np.linalg.norm(np.diff(path[frame : frame + length], axis=0, prepend=path[None, frame]), axis=1)
             white = random.standard_t(4, (length, 2)) * (white_px + blur * pace_px)[:, None]
             noise = walk - walk[:1] + white
+            # the variance of Student's t is 2 with 4 degrees of freedom, 3 with 3
+            level_px = np.sqrt(2 * (white_px + blur * pace_px) ** 2 + 3 * wander_px**2 * np.arange(length))
             expected_px = np.zeros(length)
             if uneven:
                 worse, misjudged = np.exp(random.normal(0, uneven, 2))
                 noise, expected_px = noise * worse, (white_px + blur * pace_px) * worse * misjudged
+                level_px = level_px * worse
             if length < 4:
                 continue
             rows_id.append(np.full(length, len(all_points)))
             rows_frame.append(np.arange(frame, frame + length))
             rows_xy.append(path[frame : frame + length] + noise)
             rows_expected.append(expected_px)
+            rows_level.append(level_px)
             seen[frame : frame + length] += 1
             if body:
                 moving.append(len(all_points))
+            if slide.any():
+                sliding.append(len(all_points))
             all_points.append(point)
     steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
     truth = {
@@ -201,7 +213,8 @@ def simulate(
     }
     ids, numbers = np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame
     tracks = Tracks.from_markers(ids, numbers, np.concatenate(rows_xy), np.concatenate(rows_expected))
-    return Simulated(tracks, truth, np.array(moving, int), np.array(all_points))
+    odd = np.array(moving, int), np.array(sliding, int)
+    return Simulated(tracks, truth, *odd, np.array(all_points), np.concatenate(rows_level))
 
 
 def rolling_shutter(tracks: Tracks, height_px: int, readout: float) -> Tracks:

@@ -9,7 +9,7 @@ from shotmake.groups import manage
 from shotmake.marks import read_groups, read_manual, read_shapes
 from shotmake.mask import inside, mask_at, shape_at
 from shotmake.quality import jumping, quality
-from shotmake.session import DISABLED, TRACKED, Tracks
+from shotmake.session import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks
 
 
 def grid_of_tracks(frames: int = 12) -> Tracks:
@@ -36,6 +36,16 @@ def test_picks_boxes_and_names_find_their_tracks():
     by_track = {track: managed.tracks.where(managed.tracks.track_id == track) for track in range(9)}
     assert (by_track[4].status == DISABLED).all() and (by_track[0].status == TRACKED).all()
     assert by_track[7].quality == pytest.approx(0.05) and by_track[0].quality == pytest.approx(0.1)
+
+
+def test_weights_go_with_the_tracks_and_leave_those_without_any_as_they_were(tmp_path):
+    groups, _ = read_groups({"box": {"tracks": [{"frame": 5, "box_px": [0, 90, 200, 120]}], "weight": 4}})
+    managed = manage(grid_of_tracks(), groups, {})
+    weighted, plain = tmp_path / "weighted.npz", tmp_path / "plain.npz"
+    weighted.write_bytes(save_tracks(managed.tracks, managed.weights))
+    plain.write_bytes(save_tracks(managed.tracks))
+    assert load_weights(weighted) == {6: 4.0, 7: 4.0, 8: 4.0} and load_weights(plain) == {}
+    assert save_tracks(load_tracks(weighted)) == plain.read_bytes() == save_tracks(managed.tracks, {})
 
 
 def test_deleted_tracks_go_and_weight_0_disables():
