@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -38,7 +39,8 @@ STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wro
 NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
 SECOND_MOTION = 0.10  # share of the tracks: single-motion plates have up to 0.07
-EQUAL_MOTIONS = 0.3  # from here on the tracks of both motions together start nothing
+ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
+STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 FOLDED = "the lens found folds over inside the picture"
 
@@ -77,7 +79,7 @@ def solve_moving(
         if apart is not None:
             note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
             tried.append((replace(apart, notes=(note,)), _fault(apart, size_px)))
-    if not tried or (tried[0][1] and second_share < EQUAL_MOTIONS):
+    if not tried or (tried[0][1] and second_share < STRONG_SECOND):
         best, more = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
         faults = more + faults
         if best is not None:
@@ -121,7 +123,9 @@ def solve_moving(
 def zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step) -> float:
     """By what share the focal length changes, if a camera that zooms can be certified where none else could; else 0."""
     first = (*(name for name in free if name not in TERMS), "zoom")
-    found, _ = _try_starts(known, held_out, None, size_px, focal_px, settings, first, scale, on_step, None)
+    found, _ = _try_starts(
+        known, held_out, None, size_px, focal_px, settings, first, scale, on_step, None, most=ZOOM_STARTS
+    )
     if found is None or _fault(found, size_px):
         return 0.0
     low, high = np.percentile(found.log_zooms, [5, 95])
@@ -153,9 +157,19 @@ def _fault(found: Found, size_px: tuple[int, int]) -> str:
 
 
 def _try_starts(
-    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step, starts: Starts | None
+    known,
+    held_out,
+    parallax: Parallax | None,
+    size_px,
+    focal_px,
+    settings,
+    free,
+    scale,
+    on_step,
+    starts: Starts | None,
+    most: int | None = None,
 ) -> tuple[Found | None, list[str]]:
-    """The first strong and faultless solve, else the best of up to three (see `_rank`)."""
+    """The first strong and faultless solve, else the best of up to three (see `_rank`). most: starts to try, or all."""
     keyframes = choose_keyframes(known, size_px)
     mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
@@ -166,7 +180,7 @@ def _try_starts(
         if ours
         else starts(solving)
     )
-    for step, model in made:
+    for step, model in islice(made, most):
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
             faults.append(f"{step}: {'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes")

@@ -248,7 +248,7 @@ def _verdict(
             share = f"{parallax.within_1px:.0%} of the markers"
             note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(note, *found.warnings))
-        may_zoom = parallax.within_2px < 0.95 and parallax.explained > 0.4  # it moves, and tracks are no noise
+        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > 0.4  # it moves; tracks are no noise
         if starts is None and "focal" in free and "zoom" not in free and may_zoom:
             on_step("look for a zoom")
             share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
