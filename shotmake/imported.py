@@ -84,6 +84,7 @@ def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:
         "rms_px": None, "holdout_rms_px": None, "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
         "scale_known": given.scale_known, "engine": "imported",
         "warnings": [f"the camera was imported from {given.name} and not checked against tracks"],
+        "notes": [],
     }  # fmt: skip
     no_points = {
         "track_id": np.zeros(0, np.int32), "point_xyz": np.zeros((0, 3)), "error_px": np.zeros(0),

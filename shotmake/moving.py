@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -12,10 +13,12 @@ from shotmake.certify import certify
 from shotmake.doubts import (
     CONTRADICTED,
     FLAT_FOCAL_RISE,
+    FOCAL_SIGMA,
     ZOOMS,
     contradicted_by_px,
     contradiction,
     focal_rise,
+    focal_sigma,
     zoom_share,
     zoom_warning,
 )
@@ -23,7 +26,7 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
 from shotmake.parallax import ZOOM_MIN, Parallax
-from shotmake.polish import bundle_of, polished
+from shotmake.polish import MOST_FRAMES, bundle_of, polished
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
@@ -35,6 +38,9 @@ STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks mo
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
 NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
+SECOND_MOTION = 0.10  # share of the tracks: single-motion plates have up to 0.07
+ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
+STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 FOLDED = "the lens found folds over inside the picture"
 
@@ -64,21 +70,20 @@ def solve_moving(
         )
     tried: list[tuple[Found, str]] = []
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
-    best, faults = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
-    if best is not None:
-        tried.append((best, _fault(best, size_px)))
-    if best is None or tried[0][1] or best.certificate.long_bad > 0.12:
-        on_step("look for moving objects")
-        background, second_share = background_tracks(known, size_px)
-        if second_share > 0.10:
-            markers = known.of_tracks(background)
-            other, more = _try_starts(
-                markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts
-            )
-            faults += more
-            if other is not None:
-                note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
-                tried.append((replace(other, warnings=(note, *other.warnings)), _fault(other, size_px)))
+    faults: list[str] = []
+    on_step("look for moving objects")
+    background, second_share = background_tracks(known, size_px)
+    if second_share > SECOND_MOTION:  # before all else: two motions mixed cost a minute of starts that end nowhere
+        markers = known.of_tracks(background)
+        apart, faults = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts)
+        if apart is not None:
+            note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
+            tried.append((replace(apart, notes=(note,)), _fault(apart, size_px)))
+    if not tried or (tried[0][1] and second_share < STRONG_SECOND):
+        best, more = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
+        faults = more + faults
+        if best is not None:
+            tried.append((best, _fault(best, size_px)))
     if not tried:
         if parallax.ratio < SMALL_MOVE_RATIO:
             raise Refused(
@@ -96,7 +101,10 @@ def solve_moving(
         on_step("polish")
         found = polished(found, held_out, size_px, free, scale)
     bundle, markers = sparse_bundle(found)
-    flat = "focal" in free and focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
+    flat = "focal" in free and (
+        focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
+        or focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) > FOCAL_SIGMA
+    )
     warnings = list(found.warnings)
     if flat:
         warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
@@ -115,7 +123,9 @@ def solve_moving(
 def zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step) -> float:
     """By what share the focal length changes, if a camera that zooms can be certified where none else could; else 0."""
     first = (*(name for name in free if name not in TERMS), "zoom")
-    found, _ = _try_starts(known, held_out, None, size_px, focal_px, settings, first, scale, on_step, None)
+    found, _ = _try_starts(
+        known, held_out, None, size_px, focal_px, settings, first, scale, on_step, None, most=ZOOM_STARTS
+    )
     if found is None or _fault(found, size_px):
         return 0.0
     low, high = np.percentile(found.log_zooms, [5, 95])
@@ -134,7 +144,8 @@ def _fault(found: Found, size_px: tuple[int, int]) -> str:
             f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
             "tracking.detect.min_tracks or shorten shot.footage.frame_range"
         )
-    if certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH:
+    measured = certificate.reach > 0  # by tracks that agree: without any there is nothing to say of the path
+    if measured and (certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH):
         return (
             f"tiny parallax: rays meet at {certificate.angle_deg:.2g} deg (needed {LEAST_ANGLE_DEG:g}), the path is "
             f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod"
@@ -146,9 +157,19 @@ def _fault(found: Found, size_px: tuple[int, int]) -> str:
 
 
 def _try_starts(
-    known, held_out, parallax: Parallax | None, size_px, focal_px, settings, free, scale, on_step, starts: Starts | None
+    known,
+    held_out,
+    parallax: Parallax | None,
+    size_px,
+    focal_px,
+    settings,
+    free,
+    scale,
+    on_step,
+    starts: Starts | None,
+    most: int | None = None,
 ) -> tuple[Found | None, list[str]]:
-    """The first strong and faultless solve, else the best of up to three (see `_rank`)."""
+    """The first strong and faultless solve, else the best of up to three (see `_rank`). most: starts to try, or all."""
     keyframes = choose_keyframes(known, size_px)
     mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
@@ -159,7 +180,7 @@ def _try_starts(
         if ours
         else starts(solving)
     )
-    for step, model in made:
+    for step, model in islice(made, most):
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
             faults.append(f"{step}: {'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes")
@@ -280,14 +301,14 @@ def _certified(model, solving, held_out, scale, zooms: bool, warnings: tuple[str
     return replace(found, log_zooms=model.log_zooms if zooms else None)
 
 
-def sparse_bundle(found: Found) -> tuple[Bundle, Observations]:
+def sparse_bundle(found: Found, frames: int = 20, tracks: int = 250) -> tuple[Bundle, Observations]:
     """Some of its frames and tracks, evenly spread: enough to ask how well another focal length fits."""
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
-    frames = posed[np.unique(np.linspace(0, len(posed) - 1, 20).astype(int))]
-    kept = found.markers.only(found.used).of_frames(frames, min_markers=4)
-    kept = kept.of_tracks(thin(kept, 250, 30))
-    log_zooms = np.zeros(len(frames)) if found.log_zooms is None else found.log_zooms[frames]
-    bundle, _, _ = bundle_of(found.cam_from_world[frames], kept, found.lens, log_zooms)
+    chosen = posed[np.unique(np.linspace(0, len(posed) - 1, frames).astype(int))]
+    kept = found.markers.only(found.used).of_frames(chosen, min_markers=4)
+    kept = kept.of_tracks(thin(kept, tracks, 30))
+    log_zooms = np.zeros(len(chosen)) if found.log_zooms is None else found.log_zooms[chosen]
+    bundle, _, _ = bundle_of(found.cam_from_world[chosen], kept, found.lens, log_zooms)
     return bundle, kept
 
 

@@ -12,6 +12,7 @@ def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, f
         "solve": None,
         "faults": qc_faults(quality, solution, qc, frames),
         "warnings": list(plate["warnings"]),
+        "notes": [],
     }
     if solution is not None:
         kept = ("shot", "status", "reason", "kind", "lens", "rms_px", "holdout_rms_px", "rms_px_per_frame",
@@ -19,6 +20,7 @@ def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, f
         summary["solve"] = {name: solution[name] for name in kept}
         summary["solve"]["frames_pct"] = frames_pct(solution, frames)
         summary["warnings"] += solution["warnings"]
+        summary["notes"] += solution.get("notes", [])  # a pinned solve may be older than notes
     return summary
 
 

@@ -30,8 +30,9 @@ class Refused(Exception):
 class Found:
     """A camera before it is oriented. status, kind: as in the record. cam_from_world (N, 3, 4) by frame
     index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
-    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera;
-    log_zooms (N,) as in adjust.Bundle, None if the focal length is one for all."""
+    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera; warnings: what may
+    be wrong; notes: what was found and dealt with; log_zooms (N,) as in adjust.Bundle, None if the focal length is one
+    for all."""
 
     status: str
     kind: str
@@ -45,6 +46,7 @@ class Found:
     warnings: tuple[str, ...] = ()
     flat_focal: bool = False
     log_zooms: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def projecting(self) -> np.ndarray:
@@ -93,6 +95,7 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "tracks_used": 0,
         "scale_known": False,
         "warnings": [],
+        "notes": [],
     }
     return {name: _rounded(value) for name, value in (record | values).items()}
 
@@ -190,6 +193,7 @@ def make_solution(
         scale_known=world.scale_known,
         engine=settings.engine,
         warnings=warnings,
+        notes=list(found.notes),
     )
     arrays = _point_arrays(
         everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from shotmake import config, doubts, given_lens, libmv, nodal, rolling
+from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import certify, directions_at_infinity
@@ -21,7 +21,7 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
-from shotmake.moving import solve_moving, zoom_found
+from shotmake.moving import SMALL_MOVE_RATIO, solve_moving, zoom_found
 from shotmake.parallax import measure_parallax
 from shotmake.session import Tracks
 from shotmake.solution import (
@@ -104,7 +104,8 @@ def find(
             everything = replace(everything, weight=given)
         _enough(everything)
         markers = everything if kept is None else given_lens.ideal(everything, kept, size_px)
-        found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv)
+        cut = cuts.cut(markers, size_px[0], frames[0])
+        found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv, cut)
         if by_libmv is not None and found.status == "tripod":
             on_step("tripod, by libmv")
             limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
@@ -203,6 +204,7 @@ def _verdict(
     free: tuple[str, ...],
     on_step: Callable[[str], None],
     by_libmv: libmv.Run | None,
+    cut: str,
 ) -> Found:
     scale = pixel_scale(size_px)
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
@@ -211,6 +213,8 @@ def _verdict(
     on_step("verdict")
     if settings.kind == "static" or (settings.kind == "auto" and still_share(known, size_px) >= STILL_SHARE):
         return _static(known, held_out, size_px, focal_px, camera, settings, scale)
+    if cut:
+        raise Refused(cut)
     starts = [focal_px]
     if "focal" in free and camera.focal_mm is None:
         starts = [0.8 * size_px[0], 1.6 * size_px[0]]
@@ -230,6 +234,13 @@ def _verdict(
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
+    if settings.kind == "auto" and parallax.ratio < SMALL_MOVE_RATIO:
+        share = rolling.turning_read_out(parallax, known, size_px[1], first)
+        if share:
+            raise Refused(
+                f"rolling shutter: a camera that turns, its rows read over {abs(share):.0%} of a frame's time, fits "
+                "the tracks as well as one that moves; correct the plate for it first"
+            )
     starts = None
     if by_libmv is not None:
         starts = partial(libmv.starts, parallax=parallax, size_px=size_px, focal_px=focal_px, free=free, run=by_libmv,
@@ -243,7 +254,7 @@ def _verdict(
             share = f"{parallax.within_1px:.0%} of the markers"
             note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(note, *found.warnings))
-        may_zoom = parallax.within_2px < 0.95 and parallax.explained > 0.4  # it moves, and tracks are no noise
+        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > 0.4  # it moves; tracks are no noise
         if starts is None and "focal" in free and "zoom" not in free and may_zoom:
             on_step("look for a zoom")
             share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)

@@ -116,6 +116,7 @@ def build(job: Job) -> str:
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
         f"hold-out {'-' if holdout is None else f'{holdout:.2f} px'}, confidence {record['confidence']:.2f}"
         f"{_survey_line(job.settings['orient']['survey'], solution.points)}" + (f"\n      {note}" if note else "")
+        + "".join(f"\n      {kind}: {text}" for kind in ("warning", "note") for text in record[f"{kind}s"])
     )
 
 

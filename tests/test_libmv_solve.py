@@ -96,7 +96,9 @@ def test_what_is_wrong_is_refused_with_its_reason(orbit, pan, by_libmv):
     assert {moving["engine"], turning["engine"]} == {"blender"}
 
 
-@pytest.mark.parametrize("kind, said", [("orbit", "rays meet at 0 deg"), ("pan", "Blender's tripod solver does not")])
+@pytest.mark.parametrize(
+    "kind, said", [("orbit", "100% of the held-back tracks miss"), ("pan", "Blender's tripod solver does not")]
+)
 def test_a_wrong_solve_of_libmvs_is_refused(kind, said, by_libmv, request):
     """Its cameras in reverse order: as smooth a path as before, and its own error as small."""
 

@@ -13,7 +13,7 @@ QUALITY = {"tracks": 200, "tracks_per_frame_min": 50, "first_frame": 1, "last_fr
 SOLUTION = {"shot": "s", "status": "solved", "reason": "", "kind": "general", "lens": {}, "rms_px": 0.3,
             "holdout_rms_px": 0.4, "rms_px_per_frame": [], "confidence": 0.9, "tracks_used": 180,
             "scale_known": False, "engine": "colmap", "frames": list(range(1, 11)),
-            "warnings": ["focal is a guess"]}  # fmt: skip
+            "warnings": ["focal is a guess"], "notes": ["2 tracks move"]}  # fmt: skip
 
 
 def faults(quality=QUALITY, qc=None, **changes) -> list[str]:
@@ -24,6 +24,7 @@ def test_a_good_shot_has_no_faults_and_keeps_its_warnings():
     made = report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
     assert made["faults"] == [] and made["solve"]["frames_pct"] == 100
     assert made["warnings"] == ["the plate is interlaced", "focal is a guess"]
+    assert made["notes"] == ["2 tracks move"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from shotmake.solve import Solution, hold_out, solve
 KEYS = {
     "schema", "status", "reason", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames", "cam_from_world",
     "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used", "scale_known", "engine", "warnings",
+    "notes",
 }  # fmt: skip
 
 
@@ -161,7 +162,10 @@ def test_moving_object():
     """A quarter of the tracks ride on something that moves: right, or refused."""
     shot = simulate("orbit", seed=5, frame_count=48, visible=130, moving_share=0.25)
     assert len(shot.moving) > 0.15 * len(shot.points)
-    accurate(shot, run(shot), lens_px=2.0)
+    solution = run(shot)
+    accurate(shot, solution, lens_px=2.0)
+    (note,) = solution.record["notes"]  # a fact, not a doubt
+    assert "of the tracks move on their own" in note and solution.record["warnings"] == []
 
 
 def test_nodal_pan(pan):
@@ -241,6 +245,9 @@ def test_a_rolling_shutter_is_noticed(kind, seed):
     said = {name: any("rolling shutter" in warning for warning in record["warnings"]) for name, record in made.items()}
     assert said == {"global": False, "rolling": made["rolling"]["status"] != "refused"}
     assert made["rolling"]["confidence"] < 0.75 and made["global"]["confidence"] > 0.8
+    if kind == "pan":  # measured by undoing it
+        (read_out_pct,) = re.findall(r"rolling shutter: .* rows read over (\d+)% of a frame", made["rolling"]["reason"])
+        assert int(read_out_pct) == pytest.approx(50, abs=8)
 
 
 def test_wrong_settings_are_errors_that_name_their_key(orbit):

@@ -4,12 +4,14 @@ Run: python tests/benchmarks/verdicts.py [--seeds 5] [--first 0] [--only honest|
 
 honest: each kind of shot with the tracks of a good tracker. hostile: the same kinds with bad, short and moving tracks,
 a wrong locked focal length, two motions of equal size, a rolling shutter, names shuffled half-way.
-A line a shot that is wrong without a word, wrong and warned, or refused for nothing; then the counts. Wrong: a solve
-worse than 5 times the limit of its kind in the path, or 2 % in focal length; a pan or a still camera that "moves".
+A line a shot that is wrong without a word, wrong and warned, or refused for nothing; then the counts, and how many of
+the honest shots that can be solved were, and with a doubt (a note is none). Wrong: a solve worse than 5 times the limit
+of its kind in the path, or 2 % in focal length; a pan or a still camera that "moves".
 """
 
 import argparse
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from multiprocessing import get_context
@@ -29,6 +31,7 @@ from shotmake.session import Tracks  # noqa: E402
 LIMITS_ATE_PCT = {"orbit": 0.03, "dolly": 0.03, "walk": 0.1, "planar": 0.06, "moving": 0.06, "tiny": 2.0}
 WRONG_TIMES, WRONG_FOCAL_PCT = 5.0, 2.0
 KINDS = ("orbit", "dolly", "walk", "planar", "moving", "tiny", "pan", "static")
+SOLVABLE = ("orbit", "dolly", "walk", "planar", "moving", "pan")
 HOSTILE = ("tracks", "locked", "halves", "rolling", "shuffled")
 
 
@@ -96,13 +99,15 @@ def judged(kind: str, row: dict) -> str:
     return "right" if good else "wrong"
 
 
-def run(case: tuple[str, int]) -> tuple[str, str, str]:
-    """(group, verdict, line)"""
+def run(case: tuple[str, int]) -> tuple[str, str, str, float]:
+    """(kind or how, verdict, line, CPU seconds)"""
     from shotmake.solve import solve
 
     how, seed = case
     kind, shot, camera = (how, honest_shot(how, seed), Camera()) if how in KINDS else hostile_shot(how, seed)
+    began = time.process_time()
     made = solve(shot.tracks, shot.size_px, shot.frames, camera, Solve())
+    cpu_s = time.process_time() - began
     row = measure({**made.record, "shot": ""}, shot.truth)
     verdict = judged(kind, row)
     warnings = made.record["warnings"]
@@ -110,8 +115,8 @@ def run(case: tuple[str, int]) -> tuple[str, str, str]:
         verdict += ", warned"
     values = " ".join(f"{name} {row[name]:.3f}" for name in ("ate_pct", "rot_deg", "focal_pct", "lens_px"))
     said = (made.record["reason"] or "; ".join(warnings))[:110]
-    line = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:15}{values} conf {made.record['confidence']:.2f} {said}"
-    return ("honest" if how in KINDS else "hostile"), verdict, line
+    head = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:15}{values} conf {made.record['confidence']:.2f}"
+    return how, verdict, f"{head} cpu {cpu_s:4.1f} s {said}", cpu_s
 
 
 def main() -> None:
@@ -126,14 +131,22 @@ def main() -> None:
     cases = [(kind, seed) for seed in seeds for kind in KINDS if asked.only != "hostile"]
     cases += [(how, 1000 + 10 * seed + part) for seed in seeds for how in HOSTILE for part in range(2)
               if asked.only != "honest"]  # fmt: skip
-    counts: dict[str, Counter] = {"honest": Counter(), "hostile": Counter()}
+    found = []
     with get_context("spawn").Pool(asked.processes) as pool:
-        for group, verdict, line in pool.imap(run, cases):
-            counts[group][verdict] += 1
-            if asked.all or verdict.startswith("wrong") or (group == "honest" and verdict != "right"):
+        for how, verdict, line, cpu_s in pool.imap(run, cases):
+            found.append((how, verdict, cpu_s))
+            if asked.all or verdict.startswith("wrong") or (how in KINDS and verdict != "right"):
                 print(line, flush=True)
-    for group, found in counts.items():
-        print(f"{group}: " + ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items())))
+    for group, names in (("honest", KINDS), ("hostile", HOSTILE)):
+        verdicts, spent_s = [one[1] for one in found if one[0] in names], [one[2] for one in found if one[0] in names]
+        if verdicts:
+            said = ", ".join(f"{number} {verdict}" for verdict, number in sorted(Counter(verdicts).items()))
+            print(f"{group}: {said}; CPU s median {np.median(spent_s):.1f}, worst {max(spent_s):.1f}")
+    verdicts = [one[1] for one in found if one[0] in SOLVABLE]
+    if verdicts:
+        kept = np.mean([verdict.startswith("right") for verdict in verdicts])
+        warned = np.mean([verdict.endswith("warned") for verdict in verdicts])
+        print(f"{len(verdicts)} honest shots that can be solved: {kept:.1%} are (>= 95 %), {warned:.1%} warned (<= 5 %)")
 
 
 if __name__ == "__main__":
