@@ -114,7 +114,10 @@ def _referee(node: Node) -> "Referee | None":
 
     if any(need.why_stale() for need in node.needs):  # said by its own build
         return None
-    failed = build(node, f"{node.task_name}:{node.key}") if node.why_stale() else None
+    failed = None
+    if node.why_stale():
+        print(f"   the referee's tracks of {node.shot}:", flush=True)
+        failed = build(node)
     if failed is not None:
         print(f"   {failed.message}")
         return None

@@ -33,15 +33,15 @@ for line in sys.argv[1:]:
     print("cost", sweep.objective("mini", tuple(line.split())))
 """
 BROKEN = "shot=mini tracking.detect.min_tracks=x"
-VARIANTS = ("shot=mini", "shot=mini tracking=fast", "shot=mini tracking=tripod")
+VARIANTS = ("shot=mini", "shot=mini tracking=fast", "shot=mini tracking.solve.kind=tripod")
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, small_once: Project) -> Project:
     """A project with three variants built, one of them refused."""
     project = attack.copy_of(small_once, tmp_path_factory.mktemp("swept") / "show")
-    project.built("report", *VARIANTS[1].split())
-    assert "refused" in project.run("report", *VARIANTS[2].split()).out
+    project.built("solve", *VARIANTS[1].split())
+    assert "refused" in project.run("solve", *VARIANTS[2].split()).out
     return project
 
 
@@ -117,9 +117,10 @@ def test_what_variants_share_is_paid_once(swept, concluded):
     costs = {one["variant"]: one["cost"] for one in concluded[1]["shots"][0]["variants"]}
     plate = next((swept.root / ".gsd-state" / "tracking" / "footage").glob("*.stamp.json"))
     seconds = json.loads(plate.read_text())["timing"]["seconds"]
+    tracks, solve = costs["mini@tracking=fast"], costs["mini@tracking.solve.kind=tripod"]
     assert costs["mini"]["reused_s"] == 0
-    assert costs["mini@tracking=fast"]["reused_s"] == pytest.approx(seconds, abs=1e-3)
-    assert costs["mini@tracking=fast"]["seconds"] > seconds > 0
+    assert tracks["seconds"] > tracks["reused_s"] == pytest.approx(seconds, abs=1e-3)
+    assert solve["seconds"] > solve["reused_s"] > seconds + 0.1  # the plate and the tracks
 
 
 def test_a_variant_without_a_build_is_said_and_one_alone_is_not_judged(swept):
@@ -142,8 +143,28 @@ def test_the_referees_tracks_are_the_same_whatever_a_variant_says(tmp_path, swep
     assert len(other.out.split()) == 2
 
 
+def test_trackers_and_solvers_are_judged_on_the_same_footage(tmp_path, swept, thorough):
+    """Ours and Blender's, in all four combinations."""
+    if not thorough:
+        pytest.skip("--kills 200")
+    project = attack.copy_of(swept, tmp_path / "show")
+    engines = [(tracker, solver) for tracker in ("opencv", "blender") for solver in ("colmap", "blender")]
+    variants = [f"shot=mini tracking.engine={tracker} tracking.solve.engine={solver}" for tracker, solver in engines]
+    for variant in variants:
+        project.built("solve", *variant.split())
+    _, sweep, _ = conclude(project, *variants)
+    ranked = sweep["shots"][0]["variants"]
+    assert [one["rank"] for one in ranked] == [1, 2, 3, 4]
+    by_engines = {tuple(word.split("=")[1] for word in one["overrides"]): one for one in ranked}
+    assert by_engines[("opencv", "colmap")]["verdict"] == "solved" and set(by_engines) == set(engines)
+    for one in ranked:  # on so small a plate a solver may refuse
+        assert one["verdict"] == "refused" and one["reason"] or one["agree_pct"] > 90 and one["referee_px"] < 0.5, one
+
+
 def test_what_a_search_is_told_is_finite_and_smaller_for_the_better(swept):
-    ran = swept.doit_with(sys.executable, "-c", OBJECTIVES, "", "tracking=tripod", "tracking.detect.min_tracks=x")
+    ran = swept.doit_with(
+        sys.executable, "-c", OBJECTIVES, "", "tracking.solve.kind=tripod", "tracking.detect.min_tracks=x"
+    )
     assert ran.code == 0, ran.err
     costs = [float(line.split()[1]) for line in ran.out.splitlines() if line.startswith("cost")]
     assert 0.05 < costs[0] < 0.5 and costs[1:] == [100, 100]
