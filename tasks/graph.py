@@ -79,7 +79,8 @@ class Graph:
 
     def _own(self) -> list[Node]:
         """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
-        found = [self._graph_of(shots.load_shot(name)) for name in dict.fromkeys(shot.name for shot, _ in self._good())]
+        names = dict.fromkeys(shot.name for shot, _ in self._good())
+        found = [self._graph_of(shot) for shot in shots.load_each([(name, ()) for name in names])]
         return [node for _, graph in found for node in (graph or {}).values()]
 
     @staticmethod

@@ -187,11 +187,12 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
     }
 
 
-def build(node: Node, name: str) -> TaskFailed | None:
+def build(node: Node, name: str = "") -> TaskFailed | None:
     """Build one node under its lock. A user's fault becomes a failed task with one line a fault.
 
-    name: of its task.
+    name: of its task, when it is another than of a shot's own config.
     """
+    name = name or node.task_name
     try:
         with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
             reason = node.why_stale()

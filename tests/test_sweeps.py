@@ -81,7 +81,6 @@ def test_other_launchers_make_every_distinct_target_once(cheap, launcher, pytest
         assert finished(ran)["all"] == sum(wanted.values()) - wanted["publish"], ran.out
     again = cheap.python("-m", *words, f"hydra/launcher={launcher}", *jobs)
     assert again.code == 0 and executed(again) == {}, again.out + again.err
-    assert cheap.python("-m", *words).executed == ["summary"]  # nor for ours
     assert litter(cheap) == []
 
 
@@ -151,7 +150,6 @@ def test_a_host_takes_over_from_one_that_was_killed(cheap):
     ran = second.wait(60)
     assert ran.code == 0 and ran.err == "", ran.err
     assert ran.out.count(" tracks, at least ") == 3 - left["tracks"] and made(cheap) == NO_DISTINCT
-    assert cheap.python(*words[1:]).executed == ["summary"]
     (listed,) = (cheap.root / "build" / "sweeps").glob("*/variants.json")
     checked = cheap.built("verify", f"variants={listed}")  # nothing is corrupt: each byte read again
     assert checked.out.count("are present, current, undamaged") == 6 and litter(cheap) == []
