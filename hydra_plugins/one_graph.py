@@ -9,9 +9,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from tasks import ROOT, STATE, shots, variants
+from tasks import ROOT, STATE, search, shots, variants
 from tasks.multirun import run_doit, with_workers
 from tasks.stamp import short_hash
+from tasks.sweep import objective
 
 
 class OneGraph(Launcher):
@@ -21,13 +22,19 @@ class OneGraph(Launcher):
         self.jobs = jobs
 
     def setup(self, *, hydra_context, task_function, config) -> None:
-        """Nothing of Hydra's is needed: doit composes each job's config itself."""
+        """doit composes each job's config itself."""
+        self.searches = search.is_on(config.hydra)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         asked = [variants.of_words(list(words)) for words in job_overrides]
         path = variants.write(STATE / "hydra" / f"{short_hash(asked)}.json", asked)
-        code = run_doit(*with_workers(self.jobs), f"variants={path.relative_to(ROOT)}")
-        return [JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=code) for words in job_overrides]
+        stages = ["solve"] if self.searches else []
+        code = run_doit(*stages, *with_workers(self.jobs), f"variants={path.relative_to(ROOT)}")
+        values = [objective(*one) if self.searches else code for one in asked]
+        return [
+            JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=value)
+            for words, value in zip(job_overrides, values, strict=True)
+        ]
 
 
 class EachVariant(BasicSweeper):

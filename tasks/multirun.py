@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 
-from tasks import ROOT, search, shots, sweep, variants, workers
+from tasks import ROOT, search, shots, variants, workers
 from tasks.composed import CONF
+from tasks.sweep import objective
 
 # What `jobs=N` is called by the launchers that can bound how many jobs run at once.
 JOBS = {
@@ -27,14 +28,13 @@ def main() -> None:
     os.chdir(ROOT)  # the other launchers' processes begin where this one stands
     shots.register_schema()
     sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
-    words = shots.command_line_words(sys.argv[1:])
     if {"--cfg", "-c"} & set(sys.argv):
-        sys.argv += _own_presets(words)
-    searches = search.WORD in words
-    if searches:
+        sys.argv += _own_presets(shots.command_line_words(sys.argv[1:]))
+    words = shots.command_line_words(sys.argv[1:])
+    if search.WORD in words:
         sys.argv += search.begin(words)
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
-    if searches:
+    if search.WORD in words:
         search.end(words)
 
 
@@ -61,17 +61,18 @@ def _own_presets(words: list[str]) -> list[str]:
 
 
 def job(_: object) -> float:
-    """One job as Hydra and its launchers run it -> doit's exit code, or in a search what its solve costs, in px.
-    Pickled by name, so at module level."""
+    """One job as Hydra and its launchers run it -> doit's exit code, or what it costs in a search. Pickled by name, so
+    at module level."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
-    if config.runtime.choices["hydra/sweeper"] == "optuna":
-        run_doit("solve", f"shot={name}", *overrides)  # one that fails is only a bad one
-        return sweep.objective(name, overrides)
-    code = run_doit(*with_workers(config.launcher.get("jobs", 1)), f"shot={name}", *overrides)
+    more = with_workers(config.launcher.get("jobs", 1))
+    if search.is_on(config):
+        run_doit("solve", *more, f"shot={name}", *overrides)  # one that fails is only a bad one
+        return objective(name, overrides)
+    code = run_doit(*more, f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code

@@ -1,6 +1,6 @@
 """The search for a shot's best settings: hydra/sweeper=optuna proposes them, the referee says what they are worth.
 
-What is searched stands in conf/hydra/search/; each trial is a job of tasks/multirun.py.
+What is searched stands in conf/hydra/search/; a trial is a job of tasks/multirun.py or of our launcher.
 """
 
 from tasks import STATE
@@ -21,6 +21,11 @@ def begin(words: list[str]) -> list[str]:
         "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{slug(tuple(_of_the_shot(words)))}'",
     }
     return [word for key, word in missing.items() if key not in given]
+
+
+def is_on(hydra_config) -> bool:
+    """Whether the values Hydra hands out come from this sweeper, which wants a number back for each job."""
+    return hydra_config.runtime.choices["hydra/sweeper"] == "optuna"
 
 
 def end(words: list[str]) -> None:
