@@ -3,7 +3,8 @@
     python tests/benchmarks/sweeps.py workers           one and two workers on the same independent variants
     python tests/benchmarks/sweeps.py shots [200 ...]   so many shots by glob, five of them broken, with two workers
 
-What follows the number goes to the sweep: tracking.solve.enabled=false for a quick look.
+The show grows from a quarter to a half to all of them: each new shot should cost the same. What follows the number goes
+to the sweep: tracking.solve.enabled=false for a quick look.
 
 Plates are synthetic. All on one machine in one run: compare the lines, and keep the machine quiet.
 """
@@ -23,7 +24,6 @@ from conftest import REPOSITORY, Project, make_project  # noqa: E402
 
 VARIANTS = "tracking.detect.min_tracks=90,100,110,120,130,140,150,160"
 PLATES = 20
-SHOTS_A_ROW = 25  # of the table
 
 
 def workers(place: Path) -> None:
@@ -58,22 +58,22 @@ def shots(place: Path, count: int, *more: str) -> None:
     }
     for name, text in broken.items():
         project.write_shot(name, text)
-    for number in range(count - len(broken)):  # tracks of their own each
-        text = shot_yaml(f"s{number:04}", f"plate{number % PLATES}.mp4")
-        project.write_shot(f"s{number:04}", text.replace("min_tracks: 90", f"min_tracks: {90 + number // PLATES}"))
-    began = time.time()
-    seconds, code, out, err = timed(project, "shot=glob(*)", "jobs=2", *more, code=1)
-    done = sorted(path.stat().st_mtime - began for path in (project.root / "build").glob("*/.published.json"))
-    print(" shots | seconds | each of these")
-    for first in range(0, len(done), SHOTS_A_ROW):
-        row = done[first : first + SHOTS_A_ROW]
-        before = done[first - 1] if first else 0.0
-        print(f"{first + len(row):6} | {row[-1]:7.1f} | {(row[-1] - before) / len(row):.2f} s", flush=True)
+    print(" shots |   new | seconds | each new one")
+    there = 0
+    for goal in (count // 4 - len(broken), count // 2 - len(broken), count - len(broken)):
+        for number in range(there, goal):  # tracks of their own each
+            text = shot_yaml(f"s{number:04}", f"plate{number % PLATES}.mp4")
+            project.write_shot(f"s{number:04}", text.replace("min_tracks: 90", f"min_tracks: {90 + number // PLATES}"))
+        seconds, code, out, err = timed(project, "shot=glob(*)", "jobs=2", *more, code=1)
+        new = goal - there
+        there = goal
+        print(f"{goal + len(broken):6} | {new:5} | {seconds:7.1f} | {seconds / new:.2f} s", flush=True)
     told = set(re.findall(r"^(\w+)(?:@\S+)?: (?:broken|failed|refused): ", err, re.MULTILINE))
-    print(f"{len(done)} published, exit {code}, told: {', '.join(sorted(told))}\n{out.splitlines()[-1].strip()}")
-    again = timed(project, "shot=glob(*)", "jobs=2", *more, code=1)
-    ran = [line for line in again[2].splitlines() if line.startswith(".  ") and not set(line.split(":")) & set(broken)]
-    print(f"{seconds:.0f} s in all; the second time {again[0]:.0f} s, and ran {ran}")
+    published = len(list((project.root / "build").glob("*/.published.json")))
+    print(f"{published} published, exit {code}, told: {', '.join(sorted(told))}\n{out.splitlines()[-1].strip()}")
+    again_s, _, again, _ = timed(project, "shot=glob(*)", "jobs=2", *more, code=1)
+    ran = [line for line in again.splitlines() if line.startswith(".  ") and not set(line.split(":")) & set(broken)]
+    print(f"the second time {again_s:.0f} s, and ran {ran}")
 
 
 def timed(project: Project, *words: str, code: int = 0) -> tuple[float, int, str, str]:
