@@ -11,7 +11,7 @@ from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, summary, variants, verify, workers
+from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, summary, sweep, variants, verify, workers
 from tasks.names import label, task_names
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, lent_to
@@ -66,7 +66,7 @@ class Graph:
         """What the task of each node is called, by its stamp."""
         asked = [node for _, found in self._good() for node in found.values()]
         lent = self._lent()
-        names = task_names([*asked, *lent], [*(self._own() if self._sweep else asked), *lent])
+        names = task_names([*asked, *lent, *self._judges()], [*(self._own() if self._sweep else asked), *lent])
         if "forget" in sys.argv[1:]:
             _forget_stamps_too({names[node.stamp_path]: node.stamp_path for node in asked})
         return names
@@ -76,6 +76,11 @@ class Graph:
         asked = {node.stamp_path for _, found in self._good() for node in found.values()}
         lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
         return [node for path, node in lent.items() if path not in asked]
+
+    def _judges(self) -> list[Node]:
+        """The tracks that the variants of a sweep are judged by, as far as none of them asks for the same."""
+        asked = {node.stamp_path for _, found in self._good() for node in found.values()}
+        return [node for node in sweep.referee_nodes(self._load()) if self._sweep and node.stamp_path not in asked]
 
     def _own(self) -> list[Node]:
         """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
@@ -111,7 +116,7 @@ class Graph:
                     asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
             for node in asked.values():
                 yield doit_task(node, names)
-            for node in self._lent():
+            for node in (*self._lent(), *self._judges()):
                 if node.stage.name == stage.name:  # on its own: `doit tracks` means the shots asked for
                     task = {**doit_task(node, names), "clean": []}
                     del task["name"]
@@ -128,7 +133,8 @@ class Graph:
                 yield {"name": self._label(shot), "actions": [(_fail, [shot.faults])]}
 
     def publish(self) -> Iterator[dict]:
-        yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/"}
+        judges = [self._names()[node.stamp_path] for node in self._judges()]
+        yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/", "task_dep": judges}
         for name in self._current().values():
             yield {"basename": "publish", "name": name, "actions": None, "uptodate": [True]}
         for shot, found in self._good():

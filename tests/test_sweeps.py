@@ -17,8 +17,8 @@ PRESETS = "tracking=fast,balanced,high_quality"
 SETTINGS = "tracking.solve.clean.max_error_px=1.5,2"
 SIX = ("shot=mini", PRESETS, SETTINGS)
 NO_SOLVE = "  preview: {enabled: false}\n  solve: {enabled: false}\n"  # builds in a second or two
-# 3 presets x 2 settings of the solve: what there is to do, whoever does it
-DISTINCT = {"footage": 1, "tracks": 3} | dict.fromkeys(
+# 3 presets x 2 settings of the solve, and the referee's tracks: what there is to do, whoever does it
+DISTINCT = {"footage": 1, "tracks": 4} | dict.fromkeys(
     ["solve", "stmap", "scene", "composite", "export", "report", "publish"], 6
 )
 NO_DISTINCT = {"footage": 1, "tracks": 3, "report": 6, "publish": 6}  # without a solve: 2 limits of the report instead
