@@ -146,7 +146,7 @@ def main() -> None:
     if verdicts:
         kept = np.mean([verdict.startswith("right") for verdict in verdicts])
         warned = np.mean([verdict.endswith("warned") for verdict in verdicts])
-        print(f"{len(verdicts)} honest shots that can be solved: {kept:.1%} are (>= 95 %), {warned:.1%} warned (<= 5 %)")
+        print(f"{len(verdicts)} honest solvable shots: {kept:.1%} solved (>= 95 %), {warned:.1%} warned (<= 5 %)")
 
 
 if __name__ == "__main__":
