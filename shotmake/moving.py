@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from shotmake import colmap, config
+from shotmake import colmap, config, epipolar
 from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
@@ -124,6 +124,13 @@ def solve_moving(
     if fitting_px is not None:
         warnings.append(contradiction(found.lens.fx_px, fitting_px))
         found = replace(found, agreement=CONTRADICTED * found.agreement)
+    missed = epipolar.gap(found, size_px, scale)
+    if missed > epipolar.GAP_MAX:
+        warnings.append(
+            f"in some frames {missed:.0%} of the tracks move rigidly, but not with the camera: something large moves "
+            "there and may have taken it along; mask it (tracking.mask)"
+        )
+        found = replace(found, agreement=epipolar.LEFT * found.agreement)
     kind = settings.kind if settings.kind in ("forward", "planar") else _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
 

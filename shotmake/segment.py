@@ -73,7 +73,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
                     break
                 if matrix is None or matrix.shape != (3, 3):
                     break
-                errors.append(_sampson_px(matrix, x, y))
+                errors.append(sampson_px(matrix, x, y))
                 left = left[inside.ravel() == 0]
             if len(errors) == 2:
                 one = (errors[0] < fit_px) & (errors[1] > 2 * fit_px)
@@ -85,7 +85,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
     return [(one, other) for _, one, other in pairs]
 
 
-def _sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(N,) first-order distance to the epipolar geometry, px."""
     ones = np.ones((len(x), 1))
     x, y = np.concatenate([x, ones], 1), np.concatenate([y, ones], 1)
