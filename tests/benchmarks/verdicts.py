@@ -118,7 +118,7 @@ def run(case: tuple[str, int]) -> tuple[str, str, str, float]:
         verdict += ", no focal" if all(OPEN_FOCAL in one for one in warnings) else ", warned"
     values = " ".join(f"{name} {row[name]:.3f}" for name in ("ate_pct", "rot_deg", "focal_pct", "lens_px"))
     said = (made.record["reason"] or "; ".join(warnings))[:110]
-    head = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:15}{values} conf {made.record['confidence']:.2f}"
+    head = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:16}{values} conf {made.record['confidence']:.2f}"
     return how, verdict, f"{head} cpu {cpu_s:4.1f} s {said}", cpu_s
 
 
