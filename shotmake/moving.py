@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from shotmake import colmap, config
+from shotmake import colmap, config, epipolar
 from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
@@ -39,6 +39,7 @@ STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wro
 NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
 SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
 SECOND_MOTION = 0.10  # share of the tracks: single-motion plates have up to 0.07
+RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room does
 ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
 STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
@@ -72,13 +73,20 @@ def solve_moving(
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
     faults: list[str] = []
     on_step("look for moving objects")
-    background, second_share = background_tracks(known, size_px)
+    background, second_share, rival = background_tracks(known, size_px)
     if second_share > SECOND_MOTION:  # before all else: two motions mixed cost a minute of starts that end nowhere
         markers = known.of_tracks(background)
         apart, faults = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts)
         if apart is not None:
             note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
-            tried.append((replace(apart, notes=(note,)), _fault(apart, size_px)))
+            apart = replace(apart, notes=(note,))
+            if rival > RIVAL:
+                doubt = (
+                    "two motions cover the picture alike, and the tracks do not tell which is the room: if it is the "
+                    "one that was left out, mask the other (tracking.mask)"
+                )
+                apart = replace(apart, warnings=(*apart.warnings, doubt))
+            tried.append((apart, _fault(apart, size_px)))
     if not tried or (tried[0][1] and second_share < STRONG_SECOND):
         best, more = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
         faults = more + faults
@@ -116,6 +124,13 @@ def solve_moving(
     if fitting_px is not None:
         warnings.append(contradiction(found.lens.fx_px, fitting_px))
         found = replace(found, agreement=CONTRADICTED * found.agreement)
+    missed = epipolar.gap(found, size_px, scale)
+    if missed > epipolar.GAP_MAX:
+        warnings.append(
+            f"in some frames {missed:.0%} of the tracks move rigidly, but not with the camera: something large moves "
+            "there and may have taken it along; mask it (tracking.mask)"
+        )
+        found = replace(found, agreement=epipolar.LEFT * found.agreement)
     kind = settings.kind if settings.kind in ("forward", "planar") else _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
 

@@ -13,15 +13,16 @@ GAPS, STEP, FIT_PX = (10, 20), 3, 1.5
 FEWEST = 15
 
 
-def background_tracks(observations: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """Mask (T,) of the tracks to solve with, and the median share of the second group among the voting tracks.
+def background_tracks(observations: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float, float]:
+    """Mask (T,) of the tracks to solve with, the median share of the second group among the voting tracks, and how much
+    of the picture it covers for what the background does.
 
     Plates with one motion have second shares up to 0.07. Tracks that never vote count as background.
     """
     count = len(observations.track_ids)
     pairs = _two_motions(observations, size_px)
     if not pairs:
-        return np.ones(count, bool), 0.0
+        return np.ones(count, bool), 0.0, 0.0
     # the labels of a pair are arbitrary: turn each pair so that it agrees with the votes so far
     votes, numbers = np.zeros(count), np.zeros(count)
     for _ in range(3):
@@ -38,9 +39,10 @@ def background_tracks(observations: Observations, size_px: tuple[int, int]) -> t
     mean = votes / np.maximum(numbers, 1)
     shares = [min(len(a), len(b)) / max(len(a) + len(b), 1) for a, b in pairs]
     one, other = mean > 0.3, mean < -0.3
-    if _coverage(observations, one, size_px) < _coverage(observations, other, size_px):
+    covered = [_coverage(observations, group, size_px) for group in (one, other)]
+    if covered[0] < covered[1]:
         one, other = other, one
-    return ~other, float(np.median(shares))
+    return ~other, float(np.median(shares)), min(covered) / max(*covered, 1e-9)
 
 
 def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -71,7 +73,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
                     break
                 if matrix is None or matrix.shape != (3, 3):
                     break
-                errors.append(_sampson_px(matrix, x, y))
+                errors.append(sampson_px(matrix, x, y))
                 left = left[inside.ravel() == 0]
             if len(errors) == 2:
                 one = (errors[0] < fit_px) & (errors[1] > 2 * fit_px)
@@ -83,7 +85,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
     return [(one, other) for _, one, other in pairs]
 
 
-def _sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(N,) first-order distance to the epipolar geometry, px."""
     ones = np.ones((len(x), 1))
     x, y = np.concatenate([x, ones], 1), np.concatenate([y, ones], 1)

@@ -234,6 +234,17 @@ def _verdict(
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
+    if settings.kind == "auto" and "focal" not in free:
+        freed = measure_parallax(known, size_px, starts, ("focal", *first), scale)
+        if freed.is_tripod and abs(np.log(freed.turning.focal_px / focal_px)) > doubts.FOCAL_OFF:
+            try:
+                return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+            except Refused:
+                raise Refused(
+                    f"with {focal_px:.0f} px, where the focal length is locked, the camera would have to move; with "
+                    f"{freed.turning.focal_px:.0f} px one that only turns explains the tracks: check "
+                    "shot.camera.focal_mm and sensor_width_mm or the lens brought along, or set tracking.solve.kind"
+                ) from None
     if settings.kind == "auto" and parallax.ratio < SMALL_MOVE_RATIO:
         share = rolling.turning_read_out(parallax, known, size_px[1], first)
         if share:

@@ -5,6 +5,7 @@ The limits are what the shot needs, two to ten times looser than what these seed
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,16 @@ def test_moving_object():
     assert "of the tracks move on their own" in note and solution.record["warnings"] == []
 
 
+def test_two_motions_that_fill_the_picture_alike_are_said():
+    """Which of them is the room cannot be known: half of the picture in a mirror, or through a train's window."""
+    first, second = (simulate("orbit", seed, 36, visible=90, span_deg=span) for seed, span in ((1, 40.0), (2, -30.0)))
+    others = replace(second.tracks, track_id=second.tracks.track_id + 1000)
+    names = ("track_id", "frame", "xy_px")
+    both = [np.concatenate([getattr(one, name) for one in (first.tracks, others)]) for name in names]
+    record = solve(Tracks.from_markers(*both), first.size_px, first.frames, config.Camera(), config.Solve()).record
+    assert record["status"] == "refused" or any("two motions cover" in line for line in record["warnings"])
+
+
 def test_nodal_pan(pan):
     solution = run(pan)
     found = measure(solution.record, pan.truth)
@@ -234,6 +245,14 @@ def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, request):
     said_px = r"locked at (\d+) px, but the tracks fit (\d+) px clearly better"
     (said,) = re.findall(said_px, " ".join(record["warnings"]))
     assert int(said[0]) == round(1.2 * true_px) and int(said[1]) == pytest.approx(true_px, rel=0.03)
+
+
+def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
+    """It was solved as one, with a confidence of 0.96."""
+    shot = simulate("pan", seed=1741, frame_count=60, lens=(725.8315865283764, -0.08861293536186332, 0.02))
+    record = run(shot, config.Camera(focal_mm=0.85 * 725.8315865283764 / 960 * 36, lock_focal=True)).record
+    assert record["status"] == "refused" or record["confidence"] < 0.6
+    assert "locked" in " ".join([record["reason"], *record["warnings"]])
 
 
 @pytest.mark.parametrize("kind, seed", [("orbit", 3), ("planar", 4), ("pan", 5)])
