@@ -78,7 +78,11 @@ def _verdict(summary: dict) -> str:
         word = "bad" if summary["faults"] else "good"
         head = f'<p class="verdict {word}">{solve["status"]}, confidence {solve["confidence"]:.2f}</p>'
     said = ""
-    for title, lines in (("Beyond tracking.qc", summary["faults"]), ("Warnings", summary["warnings"])):
+    for title, lines in (
+        ("Beyond tracking.qc", summary["faults"]),
+        ("Warnings", summary["warnings"]),
+        ("Notes", summary["notes"]),
+    ):
         if lines:
             said += f"<b>{title}</b><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
     return head + said

@@ -26,7 +26,7 @@ ERRORS_PX = [0.3] * 6 + [2.5] + [0.3] * 5  # the seventh frame is the worst
 def solution(**changes) -> dict:
     made = {**SHOT.truth, "shot": "s", "reason": "", "kind": "general", "rms_px": 0.3, "holdout_rms_px": 0.4,
             "rms_px_per_frame": ERRORS_PX, "confidence": 0.9, "tracks_used": 80, "scale_known": False,
-            "engine": "colmap", "warnings": ["a & b"]}  # fmt: skip
+            "engine": "colmap", "warnings": ["a & b"], "notes": ["c < d"]}  # fmt: skip
     return {**made, **changes}
 
 
@@ -66,7 +66,7 @@ def test_a_solve_is_shown_whole(changes, curves, drawings):
     text = page_of(solution(**changes))
     tags = Tags(text)
     assert tags.open == [] and tags.seen.count("svg") == curves + drawings
-    assert "confidence 0.90" in text and "a &amp; b" in text and "a &lt;b&gt;.mp4" in text
+    assert "confidence 0.90" in text and "a &amp; b" in text and "c &lt; d" in text and "a &lt;b&gt;.mp4" in text
     assert "track_39 and 10 more" in text
 
 
