@@ -26,6 +26,7 @@ FLOOR_PX = 0.1  # no marker is believed to be better: what the lens model leaves
 TAIL = 4.0  # degrees of freedom of Student's t, which the errors of good markers follow
 PROMISED = 4.0  # what a track promised counts like so many coordinates of its own: promises are off by 1.4 to 2 x
 LEAST_PX = 0.005  # of a track's noise: simulated tracks may have none
+NOISE_ROUNDS = ((6, 1e-4), (25, 1e-6))  # (most steps, tolerance) between and after its estimates
 WORSE_HOLDOUTS = 1.02  # a polish after which the hold-outs fit so many times worse is not kept
 
 
@@ -51,11 +52,12 @@ def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
     if not np.isfinite(bundle.directions).all():
         return None
-    by_noise = 1 / variances_px2(bundle, markers)
-    bundle, vague = with_terms(bundle, markers, free, size_px[0], 6, TAIL**0.5, weights=by_noise)
-    by_noise = 1 / variances_px2(bundle, markers)
+    by_error = weights(markers.expected_px)  # first: what a lens without its terms leaves is no noise
+    bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
     names = determined(free, lens_from_vector(bundle.lens), size_px)
-    bundle = adjust(bundle, markers, names, 25, TAIL**0.5, tolerance=1e-6, weights=by_noise)
+    for rounds, tolerance in NOISE_ROUNDS:
+        by_noise = 1 / variances_px2(bundle, markers)
+        bundle = adjust(bundle, markers, names, rounds, TAIL**0.5, tolerance, by_noise)
     cameras = found.cam_from_world.copy()
     cameras[posed] = cameras_of(bundle, middle, size)
     log_zooms[posed] = bundle.log_zooms
