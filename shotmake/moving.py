@@ -12,12 +12,10 @@ from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.doubts import (
     CONTRADICTED,
-    FLAT_FOCAL_RISE,
     FOCAL_SIGMA,
     ZOOMS,
     contradicted_by_px,
     contradiction,
-    focal_rise,
     focal_sigma,
     zoom_share,
     zoom_warning,
@@ -109,10 +107,7 @@ def solve_moving(
         on_step("polish")
         found = polished(found, held_out, size_px, free, scale)
     bundle, markers = sparse_bundle(found)
-    flat = "focal" in free and (
-        focal_rise(bundle, markers, first) < FLAT_FOCAL_RISE
-        or focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) > FOCAL_SIGMA
-    )
+    flat = "focal" in free and focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) > FOCAL_SIGMA
     warnings = list(found.warnings)
     if flat:
         warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")

@@ -63,12 +63,12 @@ def test_keeping_only_the_easiest_tracks_does_not_pay(orbit, orbit_judge):
     arguments = (orbit.size_px, orbit.frames, config.Camera(), config.Solve())
     easy, honest = solve(few, *arguments).record, solve(mine, *arguments).record
     assert easy["status"] == honest["status"] == "solved"
-    assert easy["confidence"] > honest["confidence"] and easy["holdout_rms_px"] < honest["holdout_rms_px"]
+    assert easy["holdout_rms_px"] < honest["holdout_rms_px"]
     lens_px = [measure(one, orbit.truth)["lens_px"] for one in (easy, honest)]
     assert lens_px[0] > 2 * lens_px[1]
     scores = [score(one, orbit_judge) for one in (easy, honest, orbit.truth)]
     assert rank(scores)[-1] == 0
-    assert scores[0].error_px > 1.25 * scores[1].error_px and scores[0].cost_px > scores[1].cost_px
+    assert scores[0].error_px > 1.1 * scores[1].error_px and scores[0].cost_px > scores[1].cost_px
 
 
 def turned_off(pan: Simulated, factor: float) -> tuple[Bundle, Observations]:
