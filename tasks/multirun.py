@@ -4,7 +4,9 @@ In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs; 
 one run a job, where it likes.
 """
 
+import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,12 +22,20 @@ JOBS = {
     "ray": "+hydra.launcher.ray.init.num_cpus",
     "submitit_slurm": "hydra.launcher.array_parallelism",
 }
+PLUGINS = {  # what is an extra: its package, and what pip calls it
+    "hydra/sweeper=optuna": ("hydra_optuna_sweeper", "optuna"),
+    "hydra/launcher=joblib": ("hydra_joblib_launcher", "joblib"),
+    "hydra/launcher=ray": ("hydra_ray_launcher", "ray"),
+    "hydra/launcher=submitit_local": ("hydra_submitit_launcher", "submitit"),
+    "hydra/launcher=submitit_slurm": ("hydra_submitit_launcher", "submitit"),
+}
 
 
 def main() -> None:
     import hydra
 
     os.chdir(ROOT)  # the other launchers' processes begin where this one stands
+    _check(sys.argv[1:])
     shots.register_schema()
     sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
     if {"--cfg", "-c"} & set(sys.argv):
@@ -36,6 +46,18 @@ def main() -> None:
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     if search.WORD in words:
         search.end(words)
+
+
+def _check(arguments: list[str]) -> None:
+    """End with one line where Hydra would explain itself in ten: no such shot, or a plug-in that is not installed."""
+    for word in arguments:
+        plugin, extra = PLUGINS.get(word, ("", ""))
+        if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
+            sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
+    asked = [word.removeprefix("shot=").split(",") for word in arguments if word.startswith("shot=")]
+    for names in asked[-1:]:
+        if all(re.fullmatch(r"[\w.-]+", name) and name not in shots.shot_names() for name in names):
+            sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))
 
 
 def _in_hydras_words(word: str, arguments: list[str]) -> str:

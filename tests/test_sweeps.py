@@ -102,6 +102,21 @@ def test_broken_variants_and_shots_fail_alone_and_silenced_values_are_told(cheap
     assert len(list((cheap.root / "build").glob("*@*"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("shot=min", "tracking=fast"), "shot=min: no conf/shot/min.yaml; did you mean mini?"),
+        (("shot=mini", "jobs=two"), "jobs=two: needed a number of workers, at least 1"),
+        (("shot=mini", "hydra/sweeper=optuna"), "hydra/sweeper=optuna: not installed; pip install -e '.[optuna]'"),
+    ],
+)
+def test_a_sweep_that_cannot_begin_is_one_line(cheap, words, line):
+    if "optuna" in line and importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper"):
+        pytest.skip("optuna is installed")
+    ran = cheap.python("-m", *words)
+    assert (ran.code, ran.fault_lines) == (1, [line])
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_sweep_that_is_killed_goes_on(cheap, number, thorough):
     if number == signal.SIGTERM and not thorough:
