@@ -28,6 +28,7 @@ class Graph:
         self._stages = stages
         self._load = cache(self._load_once)
         self._names = cache(self._names_once)
+        self._judges = cache(self._judges_once)
         self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
@@ -45,8 +46,7 @@ class Graph:
             if not found:
                 sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
             sys.exit(1)
-        made = [self._graph_of(shot) for shot in found]
-        return made
+        return [self._graph_of(shot) for shot in found]
 
     def _load_sweep(self, words: list[str]) -> list[ShotConfig]:
         if words:
@@ -77,10 +77,12 @@ class Graph:
         lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
         return [node for path, node in lent.items() if path not in asked]
 
-    def _judges(self) -> list[Node]:
+    def _judges_once(self) -> list[Node]:
         """The tracks that the variants of a sweep are judged by, as far as none of them asks for the same."""
+        if not self._sweep:
+            return []
         asked = {node.stamp_path for _, found in self._good() for node in found.values()}
-        return [node for node in sweep.referee_nodes(self._load()) if self._sweep and node.stamp_path not in asked]
+        return [node for node in sweep.referee_nodes(self._load()) if node.stamp_path not in asked]
 
     def _own(self) -> list[Node]:
         """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
