@@ -6,6 +6,8 @@
 Two scenes share one set of collections. The shot's scene has the plate's size, range and rate, the solved
 camera and the comp. "CG overscan" has the same camera on a wider film back: it is what the comp's Render
 Layers node reads, so rendering the shot's scene renders it, undistorted, for the ST-map to warp.
+Where the plate is undistorted instead (apply_to_cg false), the shot's scene itself has that wider camera, at the
+overscan's size, and there is no second one.
 Blender renders a scene that a comp reads at the size of the scene that owns the comp, whatever its own
 resolution says. So "CG overscan" has the plate's resolution too, on the overscan's field of view; where the
 two differ in shape its pixels are not square. ST-maps count in 0..1 and do not mind.
@@ -57,7 +59,8 @@ def build(
         clip = plate_clip.load_plate(sheet, plate_path)
         plate_clip.set_clip_camera(clip, sheet)
         plate_clip.inject_tracks(clip, sheet, tracks, points)
-        build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path))
+        background = load_background(project, sheet, clip)
+        build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
         save(out)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -65,26 +68,62 @@ def build(
 
 
 def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
+    """The map of the comp's direction: redistort at the plate's size, or undistort at the overscan's."""
+    on_cg = sheet["composite"]["apply_to_cg"]
     stmap = bpy.data.images.load(relative_path, check_existing=False)
-    stmap.name = "redistort_stmap"
+    stmap.name = "redistort_stmap" if on_cg else "undistort_stmap"
     assert stmap.colorspace_settings
     stmap.colorspace_settings.name = "Non-Color"  # pyright: ignore[reportAttributeAccessIssue]
     stmap.alpha_mode = "CHANNEL_PACKED"
-    if tuple(stmap.size) != tuple(sheet["resolution_px"]) or not stmap.is_float:
-        raise UserError(f"{relative_path}: found a {tuple(stmap.size)} ST-map, needed float {sheet['resolution_px']}")
+    if tuple(stmap.size) != tuple(comp_size_px(sheet)) or not stmap.is_float:
+        raise UserError(f"{relative_path}: found a {tuple(stmap.size)} ST-map, needed float {comp_size_px(sheet)}")
     return stmap
 
 
+def load_background(project: Path, sheet: dict[str, Any], clip: bpy.types.MovieClip) -> compositor.Background | None:
+    """What the CG is merged with, as `background_source` says. A still gets the colour space Blender gives its kind
+    of file, but for a raw plate, beside which nothing is converted."""
+    source, file = sheet["composite"]["background_source"], sheet["composite"]["background_image"]
+    if source != "image":
+        return clip if source == "footage" else None
+    key = "composite.background_image"
+    path = Path(os.path.relpath(project / file, project)).as_posix()
+    if not (project / path).is_file():
+        raise UserError(f"{file}: no such file ({key})")
+    image = bpy.data.images.load("//" + "../" * FOLDERS_DEEP + path, check_existing=False)
+    found, needed = tuple(image.size), tuple(sheet["resolution_px"])
+    if not all(found):
+        raise UserError(f"{file}: Blender cannot read it as an image ({key})")
+    if found != needed:
+        raise UserError(f"{file}: found {found[0]}x{found[1]} px; the plate is {needed[0]}x{needed[1]} ({key})")
+    image.name, image.alpha_mode = "background_image", "NONE"
+    if sheet["color_space"] == "Raw":
+        assert image.colorspace_settings
+        image.colorspace_settings.name = "Non-Color"  # pyright: ignore[reportAttributeAccessIssue]
+    return image
+
+
+def comp_size_px(sheet: dict[str, Any]) -> list[int]:
+    """Width and height of the comp's output."""
+    return sheet["resolution_px"] if sheet["composite"]["apply_to_cg"] else sheet["overscan"]["resolution_px"]
+
+
 def build_scenes(
-    sheet: dict[str, Any], clip: bpy.types.MovieClip, points: scene_sheet.Points, stmap: bpy.types.Image
+    sheet: dict[str, Any],
+    clip: bpy.types.MovieClip,
+    points: scene_sheet.Points,
+    stmap: bpy.types.Image,
+    background: compositor.Background | None,
 ) -> None:
-    """The shot's scene and the overscan scene, with the same collections linked into both."""
+    """The shot's scene and, where the lens is put on the CG, the overscan scene, with the same collections."""
     main = bpy.context.scene
     assert isinstance(main, bpy.types.Scene)
     main.name = sheet["shot"]
-    cg_scene = bpy.data.scenes.new("CG overscan")
+    on_cg = sheet["composite"]["apply_to_cg"]
+    cg_scene = bpy.data.scenes.new("CG overscan") if on_cg else main
+    scenes = [main, cg_scene] if on_cg else [main]
     groups = {name: bpy.data.collections.new(name) for name in ("camera", "subject", "lights", "ground", "solve")}
-    for scene in (main, cg_scene):
+    for scene in scenes:
         for collection in groups.values():
             scene.collection.children.link(collection)
 
@@ -100,16 +139,18 @@ def build_scenes(
         set_dressing.ground(sheet["ground"], groups["ground"])
     set_dressing.solved_points(points, groups["solve"])
 
-    over_plate = sheet["composite"]["background_source"] == "footage"
     world = set_dressing.fill(lights)
-    for scene, render_camera in ((main, camera), (cg_scene, wide_camera)):
+    for scene in scenes:
         configure_scene(scene, sheet)
-        scene.world, scene.camera, scene.active_clip = world, render_camera, clip
+        scene.world, scene.active_clip = world, clip
+        scene.camera = wide_camera if scene == cg_scene else camera
     # The pass takes the shadow out of the CG's own alpha, so it is on only where the comp multiplies it in.
-    cg_scene.view_layers[0].cycles.use_pass_shadow_catcher = catch_shadow and over_plate  # pyright: ignore
-    cg_scene.render.use_compositing = False
-    fit_overscan(cg_scene, sheet)
-    compositor.build_comp(main, cg_scene, stmap, clip if over_plate else None, catch_shadow)
+    catch_shadow = catch_shadow and background is not None
+    cg_scene.view_layers[0].cycles.use_pass_shadow_catcher = catch_shadow  # pyright: ignore
+    if on_cg:
+        cg_scene.render.use_compositing = False
+        fit_overscan(cg_scene, sheet)
+    compositor.build_comp(main, cg_scene, sheet["composite"], stmap, background, catch_shadow)
     main.frame_set(sheet["frame_start"])
     screens.arrange(clip)
 
@@ -117,7 +158,8 @@ def build_scenes(
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     """Make plate-many pixels span the overscan's field: their shape, and a pixel filter as wide as on the plate."""
     (width, height), (wide, high) = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
-    tallness = (high / wide) / (height / width)
+    aspect_x, aspect_y = sheet["pixel_aspect"]
+    tallness = aspect_y / aspect_x * (high / wide) / (height / width)
     scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = max(1.0, 1.0 / tallness), max(1.0, tallness)
     assert scene.cycles
     scene.cycles.filter_width *= width / wide
@@ -131,9 +173,9 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     scene.view_layers[0].name = "CG"
     render = scene.render
     render.fps, render.fps_base = scene_sheet.frame_rate(sheet)
-    render.resolution_x, render.resolution_y = sheet["resolution_px"]
+    render.resolution_x, render.resolution_y = comp_size_px(sheet)
     render.resolution_percentage = 100
-    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    render.pixel_aspect_x, render.pixel_aspect_y = sheet["pixel_aspect"]
     render.engine = "CYCLES"  # pyright: ignore[reportAttributeAccessIssue]  (an add-on's engine)
     render.film_transparent = sheet["composite"]["film_transparent"]
     render.use_compositing, render.use_sequencer = True, False
@@ -142,7 +184,7 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "16"
     render.filepath = f"//render/{sheet['shot']}_####"
     assert scene.view_settings and scene.cycles
-    scene.view_settings.view_transform = "Standard"  # pyright: ignore[reportAttributeAccessIssue]  (plate unchanged)
+    scene.view_settings.view_transform = scene_sheet.VIEW_TRANSFORM[sheet["color_space"]]  # pyright: ignore
     cycles = scene.cycles
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", sheet["render"]["samples"], False
     cycles.seed = 0

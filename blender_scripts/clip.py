@@ -33,8 +33,8 @@ def set_clip_camera(clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
     """The solved lens in the clip's own terms.
 
     Blender's Brown model maps undistorted to distorted in coordinates normalised by the focal length, as ours
-    does, but its y points up, and its p1 is OpenCV's p2 and the other way round (seen by rendering). It has
-    one focal: fy_px is not told apart from fx_px here (in the comp the ST-map sees to that).
+    does, but its y points up, and its p1 is OpenCV's p2 and the other way round (seen by rendering). Its focal is
+    that of x; that of y is as many times larger as its pixels are wide.
     """
     assert clip.tracking and clip.tracking.camera
     lens, camera = sheet["lens"], clip.tracking.camera
@@ -42,6 +42,7 @@ def set_clip_camera(clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
     camera.sensor_width = sheet["camera"]["sensor_width_mm"]
     camera.units = "MILLIMETERS"
     camera.focal_length = lens["fx_px"] / width * sheet["camera"]["sensor_width_mm"]
+    camera.pixel_aspect = lens["fy_px"] / lens["fx_px"]
     camera.principal_point_pixels = (lens["cx_px"], height - lens["cy_px"])
     camera.distortion_model = "BROWN"
     camera.brown_k1, camera.brown_k2, camera.brown_k3 = (lens.get(key, 0.0) for key in ("k1", "k2", "k3"))

@@ -38,3 +38,25 @@ class NodeDesk:
 
     def link(self, source: Socket, target: Socket) -> None:
         self.tree.links.new(source, target)
+
+
+def mix(desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: str):
+    """A Mix node's (factor, A, B, result) sockets; the node has a set for each data type.
+
+    A colour mix does NOT mix alpha: the result has A's.
+    """
+    node = desk.node("ShaderNodeMix", name, at, frame, **settings)
+    kind = {"RGBA": "Color", "FLOAT": "Float"}[settings["data_type"]]
+    named = {socket.identifier: socket for socket in [*node.inputs, *node.outputs]}
+    return tuple(named[name] for name in ("Factor_Float", f"A_{kind}", f"B_{kind}", f"Result_{kind}"))
+
+
+def blend(
+    desk: NodeDesk, blend_type: str, name: str, at: tuple[float, float], first: Socket, second: Socket, frame=None
+) -> Socket:
+    """A whole colour mix of two linked colours; its alpha is the first's."""
+    factor, a, b, result = mix(desk, name, at, frame, data_type="RGBA", blend_type=blend_type)
+    set_input(factor, 1.0)
+    desk.link(first, a)
+    desk.link(second, b)
+    return result

@@ -14,7 +14,7 @@ from arguments import UserError
 
 SCHEMA = 1
 NEEDED = {
-    "": ["shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "color_space"],
+    "": ["shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"],
     "plate": ["file", "kind", "first_frame", "frame_count"],
     "world": ["unit_scale", "units"],
     "camera": [
@@ -27,13 +27,17 @@ NEEDED = {
     "subject": ["kind", "size", "location", "rotation_z_deg"],
     "lights": ["preset"],
     "backdrop": ["kind"],
-    "composite": ["mode", "background_source", "shadow_catcher", "film_transparent"],
+    "composite": [
+        *("mode", "background_source", "background_image", "apply_to_cg", "shadow_catcher", "film_transparent"),
+    ],
     "render": ["samples", "format"],
 }
 SUN_FILL_NEEDS = ["sun_direction", "sun_strength", "sun_angle_deg", "fill_strength"]
 # The colour space of the plate as Blender calls it. Rec.709 is loaded as sRGB: with the "Standard" view
 # what comes in as sRGB goes out as it was, so the plate passes unchanged.
 BLENDER_COLOR_SPACE = {"Rec.709": "sRGB", "sRGB": "sRGB", "Linear": "Linear Rec.709", "Raw": "Non-Color"}
+# What is shown and saved in 8 or 16 bits, so that the plate passes unchanged: raw values go out as they came in.
+VIEW_TRANSFORM = {"Rec.709": "Standard", "sRGB": "Standard", "Linear": "Standard", "Raw": "Raw"}
 CHOICES = {
     "color_space": list(BLENDER_COLOR_SPACE),
     "plate.kind": ["movie", "sequence"],
@@ -44,8 +48,8 @@ CHOICES = {
     "subject.kind": ["knob", "cube", "sphere", "none"],
     "lights.preset": ["sun_fill", "none"],
     "backdrop.kind": ["catcher", "none"],
-    "composite.mode": ["over_footage"],
-    "composite.background_source": ["footage", "none"],
+    "composite.mode": ["over_footage", "over_plate", "multiply", "add", "screen"],
+    "composite.background_source": ["footage", "image", "none"],
     "render.format": ["exr"],
 }
 
@@ -91,11 +95,6 @@ def read_sheet(path: Path) -> dict[str, Any]:
         for key in SUN_FILL_NEEDS:
             if key not in sheet["lights"]:
                 raise UserError(f"{path}: lights.{key} is missing")
-    lens = sheet["lens"]
-    if not math.isclose(lens["fx_px"], lens["fy_px"], rel_tol=1e-4):
-        raise UserError(
-            f"{path}: lens has fx {lens['fx_px']} and fy {lens['fy_px']} px; Blender's camera has one focal"
-        )
     _check_camera(path, sheet["camera"])
     _check_overscan(path, sheet)
     if sheet["frame_start"] > sheet["frame_end"]:

@@ -217,9 +217,16 @@ class Tracking:
 
 @dataclass
 class LensDistortion:
-    apply_to_cg: bool = key(True, later=True)
-    st_map_path: str | None = key(None, later=True)
-    overscan: str | int = key("auto", unit="px on each side", low=0)  # auto = what the lens needs
+    # true: CG is redistorted onto the plate. false: the plate is undistorted under the CG, and the comp has the size
+    # of the undistorted plate with its overscan
+    apply_to_cg: bool = key(True)
+    # your own map for that direction, float EXR or TIFF: redistort (of the plate's size; 0..1 is the plate's frame in
+    # the undistorted picture, beyond is overscan) or undistort (of the plate's size, or more by the same on each side)
+    st_map_path: str | None = key(None)
+    # nuke: (x + 0.5) / width from the lower left corner. alicevision: Meshroom's, x / (width - 1) from the lower left
+    # pixel's centre; export it with "correct principal point" off
+    st_map_convention: str = key("nuke", choices=["nuke", "alicevision"])
+    overscan: str | int = key("auto", unit="px on each side", low=0)  # auto = what the lens, or your map, needs
 
 
 @dataclass
@@ -243,9 +250,11 @@ class Render:
 
 @dataclass
 class Composite:
-    mode: str = key("over_footage", choices=["over_footage"])
-    background_source: str = key("footage", choices=["footage", "none"])
-    background_image: str | None = key(None, later=True)
+    # how CG is merged, as Nuke's Merge does it (formulas: blender_scripts/merge.py); over_plate is over a still
+    mode: str = key("over_footage", choices=["over_footage", "over_plate", "multiply", "add", "screen"])
+    # image: background_image; none: the CG stands alone, premultiplied over nothing, whatever the mode
+    background_source: str = key("footage", choices=["footage", "image", "none"])
+    background_image: str | None = key(None)  # a still of the plate's size, seen through the plate's lens
     lens_distortion: LensDistortion = group(LensDistortion)
     stabilization: Stabilization = group(Stabilization)
     corner_pin: dict | None = key(None, later=True)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake import marks, orientcheck
-from shotmake.config import Camera, Config
+from shotmake.config import Camera, Composite, Config
 
 
 class Fault(NamedTuple):
@@ -200,6 +200,7 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(
             Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
         )
+    faults += _check_background(config.composite)
     tracking = config.tracking
     for _, found in (marks.read_manual(tracking.manual), marks.read_groups(tracking.groups)):
         faults += [Fault(*fault) for fault in found]
@@ -221,6 +222,17 @@ def _check_lens(camera: Camera) -> list[Fault]:
     if found and camera.import_file is not None:
         faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
     return faults
+
+
+def _check_background(composite: Composite) -> list[Fault]:
+    """over_plate is over a still, and a still has a file."""
+    still = "composite.background_source: image and composite.background_image: <file>"
+    if composite.mode == "over_plate" and composite.background_source == "footage":
+        found = "found over_plate with background_source footage"
+        return [Fault("composite.mode", f"{found}; needed {still}, or mode: over_footage")]
+    if composite.background_source == "image" and not composite.background_image:
+        return [Fault("composite.background_image", "not set; needed a still for background_source: image")]
+    return []
 
 
 def frame_rate_fraction(rate: float | str) -> Fraction:

@@ -1,6 +1,7 @@
 """The scene sheet: every number Blender needs, already in Blender's terms.
 
-Blender's camera looks along -Z with Y up; its sensor is fitted to the width; shift is in image widths.
+Blender's camera looks along -Z with Y up; its sensor is fitted to the width; shift is in image widths, that of y too.
+Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, their width and height, the smaller 1.
 """
 
 import numpy as np
@@ -13,9 +14,12 @@ GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x rig
 SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
 
 
-def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dict:
+def scene_sheet(
+    solution: dict, plate: dict, shot: dict, composite: dict, over_px: tuple[int, int] | None = None
+) -> dict:
     """solve JSON + footage JSON + config slices -> scene.json (a plain tree).
 
+    over_px: the overscan (x, y) of an ST-map that was brought along; None = as `composite` says.
     Raises ShotError when there is no camera: a refused solve has no scene.
     """
     cam_from_world = camera_matrices(solution)
@@ -26,7 +30,9 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
     sensor_width_mm = shot["camera"]["sensor_width_mm"]
     focal_mm = lens.fx_px / width * sensor_width_mm
     zoom_px = solution["focal_px_per_frame"]
-    over_x, over_y = chosen_overscan_px(lens, (width, height), composite["lens_distortion"]["overscan"])
+    tall = lens.fx_px / lens.fy_px  # height of a pixel in widths of one
+    lens_distortion = composite["lens_distortion"]
+    over_x, over_y = over_px or chosen_overscan_px(lens, (width, height), lens_distortion["overscan"])
     over_width, over_height = width + 2 * over_x, height + 2 * over_y
     subject, lights = shot["subject"], shot["lights"]
     location = np.array(subject["location"])
@@ -42,6 +48,7 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
         "frame_end": shot["frames"][1],
         "frame_rate": plate["frame_rate"],
         "resolution_px": [width, height],
+        "pixel_aspect": [max(1.0, 1 / tall), max(1.0, tall)],
         "color_space": plate["color_space"],
         "plate": {
             "file": plate["files"][0],
@@ -53,11 +60,11 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
         "camera": {
             "sensor_fit": "HORIZONTAL",
             "sensor_width_mm": sensor_width_mm,
-            "sensor_height_mm": sensor_width_mm * height / width,
+            "sensor_height_mm": sensor_width_mm * height / width * tall,
             "focal_mm": focal_mm,
             "focal_mm_per_frame": zoom_px and [focal_px / width * sensor_width_mm for focal_px in zoom_px],
             "shift_x": (width / 2 - lens.cx_px) / width,
-            "shift_y": (lens.cy_px - height / 2) / width,
+            "shift_y": (lens.cy_px - height / 2) / width * tall,
             "clip_start": distance / 200,
             "clip_end": distance * 200,
             "frames": frames,
@@ -70,7 +77,7 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
             "resolution_px": [over_width, over_height],
             "sensor_width_mm": sensor_width_mm * over_width / width,
             "shift_x": (width / 2 - lens.cx_px) / over_width,
-            "shift_y": (lens.cy_px - height / 2) / over_width,
+            "shift_y": (lens.cy_px - height / 2) / over_width * tall,
         },
         "lens": solution["lens"],
         "ground": {"z": 0.0, "size": 8 * distance},
@@ -89,7 +96,9 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
         },
         "backdrop": shot["backdrop"],
         "composite": {
-            name: composite[name] for name in ("mode", "background_source", "shadow_catcher", "film_transparent")
+            **{name: composite[name] for name in ("mode", "background_source", "background_image")},
+            "apply_to_cg": lens_distortion["apply_to_cg"],
+            **{name: composite[name] for name in ("shadow_catcher", "film_transparent")},
         },
         "render": composite["render"],
     }

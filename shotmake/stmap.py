@@ -17,13 +17,13 @@ from shotmake.lens import Lens, distort, undistort
 def redistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) float32 for the plate of size (W, H), reading an image with `overscan_px` more on each side."""
     undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(_pixel_centres(size_px)), lens))
-    return _as_st(undistorted + overscan_px, _grown(size_px, overscan_px))
+    return as_st(undistorted + overscan_px, grown(size_px, overscan_px))
 
 
 def undistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
     """(H + 2 oy, W + 2 ox, 3) float32 reading the plate of size (W, H). Values leave 0..1 where the plate ends."""
-    centres = _pixel_centres(_grown(size_px, overscan_px)) - overscan_px
-    return _as_st(lens.px_from_normalised(distort(lens.normalised_from_px(centres), lens)), size_px)
+    centres = _pixel_centres(grown(size_px, overscan_px)) - overscan_px
+    return as_st(lens.px_from_normalised(distort(lens.normalised_from_px(centres), lens)), size_px)
 
 
 def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[int, int]) -> None:
@@ -44,17 +44,32 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
         raise OSError(f"{path}: {output.geterror()}")
 
 
+def overscan_of(path: Path) -> tuple[int, int]:
+    """Overscan (x, y) in px on each side, from the header of an ST-map of ours; (0, 0) where it says none."""
+    import OpenImageIO as oiio
+
+    source = oiio.ImageInput.open(str(path))
+    if source is None:
+        raise OSError(f"{path}: {oiio.geterror()}")
+    try:
+        spec = source.spec()
+        return spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
+    finally:
+        source.close()
+
+
 def _pixel_centres(size_px: tuple[int, int]) -> np.ndarray:
     """(H, W, 2) positions of the pixel centres, origin at the top-left corner."""
     width, height = size_px
     return np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
 
 
-def _grown(size_px: tuple[int, int], overscan_px: tuple[int, int]) -> tuple[int, int]:
+def grown(size_px: tuple[int, int], overscan_px: tuple[int, int]) -> tuple[int, int]:
     return size_px[0] + 2 * overscan_px[0], size_px[1] + 2 * overscan_px[1]
 
 
-def _as_st(xy_px: np.ndarray, source_size_px: tuple[int, int]) -> np.ndarray:
+def as_st(xy_px: np.ndarray, source_size_px: tuple[int, int]) -> np.ndarray:
+    """(H, W, 2) positions in px from the top-left corner -> the map that is written."""
     u = xy_px[..., 0] / source_size_px[0]
     v = 1.0 - xy_px[..., 1] / source_size_px[1]
     return np.stack([u, v, np.ones_like(u)], -1).astype(np.float32)

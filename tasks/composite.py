@@ -1,9 +1,11 @@
-"""composite: scene sheet, tracks, points and ST-map -> the .blend, written by real Blender."""
+"""composite: scene sheet, tracks, points, ST-map and still -> the .blend, written by real Blender."""
 
 import os
 from dataclasses import asdict
+from pathlib import Path
 
 from shotmake.config import Config
+from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.blender import run_script
 from tasks.solve import has_camera
@@ -14,12 +16,29 @@ def settings(config: Config) -> dict:
     return asdict(config.composite.blender)
 
 
+def map_name(config: Config) -> str:
+    """The ST-map that the comp reads."""
+    return "redistort" if config.composite.lens_distortion.apply_to_cg else "undistort"
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The still behind the CG."""
+    name = config.composite.background_image
+    if config.composite.background_source != "image" or name is None:
+        return {}
+    path = ROOT / name
+    if not path.is_file():
+        raise ShotError(f"{name}: no such file; check composite.background_image")
+    return {"background image": path}
+
+
 def build(job: Job) -> str:
     arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
     for name, option in (("scene", "--sheet"), ("tracks", "--tracks"), ("points", "--points")):
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
-    arguments += ["--stmap", os.path.relpath(job.inputs["redistort"], ROOT)]
+    (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
+    arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
     run_script("build_composite.py", arguments, job.settings["executable"])
     return f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
 
@@ -28,9 +47,10 @@ COMPOSITE = Stage(
     "composite",
     version=1,
     targets={"blend": "composites/{id}.blend"},
-    reads=("scene", "redistort", "tracks", "points"),
-    by_path=("redistort",),
+    reads=lambda config: ("scene", map_name(config), "tracks", "points"),
+    by_path=("redistort", "undistort"),
     settings=settings,
+    files=files,
     wanted=has_camera,
     after=lambda config: ("blender",),
     build=build,

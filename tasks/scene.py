@@ -13,19 +13,24 @@ from tasks.stamp import json_bytes
 
 def settings(config: Config) -> dict:
     shot, composite = asdict(config.shot), asdict(config.composite)
+    lens_distortion = {name: composite["lens_distortion"][name] for name in ("apply_to_cg", "overscan")}
     return {
         "frame_range": config.shot.footage.frame_range,
         "shot": {
             "camera": {"sensor_width_mm": config.shot.camera.sensor_width_mm},
             **{name: shot[name] for name in ("subject", "lights", "backdrop")},
         },
-        "composite": {name: value for name, value in composite.items() if name != "blender"},
+        "composite": {
+            **{name: value for name, value in composite.items() if name != "blender"},
+            "lens_distortion": lens_distortion,
+        },
     }
 
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.scene import scene_sheet
+    from shotmake.stmap import overscan_of
 
     plate = read_plate(job.inputs["footage"])
     if plate.blender_fault:  # found out before, but tracks, solve and exports are good without Blender
@@ -33,17 +38,25 @@ def build(job: Job) -> str:
     frames = frame_span(plate, job.settings["frame_range"])
     solution = read_solution(job.inputs["solve"])
     footage = json.loads(job.inputs["footage"].read_text())
-    sheet = scene_sheet(solution, footage, {**job.settings["shot"], "frames": frames}, job.settings["composite"])
+    over_px = overscan_of(job.inputs["redistort"]) if "redistort" in job.inputs else None
+    shot = {**job.settings["shot"], "frames": frames}
+    sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px)
     job.targets["scene"].write_bytes(json_bytes(sheet))
     subject = sheet["subject"]
     return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject['kind']} {subject['size']:.3g} across"
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    """Of an ST-map that was brought along, the overscan it needs."""
+    brought = config.composite.lens_distortion.st_map_path is not None
+    return ("footage", "solve", "redistort") if brought else ("footage", "solve")
 
 
 SCENE = Stage(
     "scene",
     version=2,
     targets={"scene": "scenes/{id}.json"},
-    reads=("footage", "solve"),
+    reads=reads,
     settings=settings,
     wanted=has_camera,
     build=build,

@@ -1,15 +1,35 @@
-"""stmap: the solved lens -> undistort and redistort ST-maps."""
+"""stmap: the solved lens, or a map brought along -> undistort and redistort ST-maps."""
+
+from dataclasses import asdict
+from pathlib import Path
 
 from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks import ROOT
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
+KEY = "composite.lens_distortion.st_map_path"
+
 
 def settings(config: Config) -> dict:
-    return {"overscan": config.composite.lens_distortion.overscan}
+    lens_distortion = config.composite.lens_distortion
+    brought = lens_distortion.st_map_path is not None
+    return asdict(lens_distortion) if brought else {"overscan": lens_distortion.overscan}
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The map brought along."""
+    name = config.composite.lens_distortion.st_map_path
+    if name is None:
+        return {}
+    if not (ROOT / name).is_file():
+        raise ShotError(f"{name}: no such file; check {KEY}")
+    return {"ST-map": ROOT / name}
 
 
 def build(job: Job) -> str:
+    from shotmake.given_stmap import read_redistort, read_undistort
     from shotmake.lens import Lens
     from shotmake.scene import camera_matrices, chosen_overscan_px
     from shotmake.stmap import redistort_map, undistort_map, write_stmap
@@ -17,10 +37,21 @@ def build(job: Job) -> str:
     solution = read_solution(job.inputs["solve"])
     camera_matrices(solution)
     lens, size_px = Lens.from_json(solution["lens"]), tuple(solution["image_size_px"])
-    overscan = chosen_overscan_px(lens, size_px, job.settings["overscan"])
-    write_stmap(job.targets["undistort"], undistort_map(lens, size_px, overscan), "undistort", overscan)
-    write_stmap(job.targets["redistort"], redistort_map(lens, size_px, overscan), "redistort", overscan)
-    return f"overscan {overscan[0]} and {overscan[1]} px on each side"
+    overscan, given, notes = job.settings["overscan"], {}, []
+    if "ST-map" in job.inputs:
+        name = "redistort" if job.settings["apply_to_cg"] else "undistort"
+        read = read_redistort if name == "redistort" else read_undistort
+        path, convention = job.inputs["ST-map"], job.settings["st_map_convention"]
+        given[name], over_px, notes = read(path, convention, size_px, overscan)
+        other = "undistort" if name == "redistort" else "redistort"
+        notes = [f"{name} is {path.name}; {other} is still the solved lens", *notes]
+    else:
+        over_px = chosen_overscan_px(lens, size_px, overscan)
+    for name, made_by in (("undistort", undistort_map), ("redistort", redistort_map)):
+        st = given[name] if name in given else made_by(lens, size_px, over_px)
+        write_stmap(job.targets[name], st, name, over_px)
+    line = f"overscan {over_px[0]} and {over_px[1]} px on each side"
+    return "\n".join([line, *(f"      {note}" for note in notes)])
 
 
 STMAP = Stage(
@@ -29,6 +60,7 @@ STMAP = Stage(
     targets={"undistort": "stmaps/{id}.undistort.exr", "redistort": "stmaps/{id}.redistort.exr"},
     reads=("solve",),
     settings=settings,
+    files=files,
     wanted=has_camera,
     build=build,
 )

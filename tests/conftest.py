@@ -82,6 +82,7 @@ def make_project(root: Path) -> Project:
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=4, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--pixels", action="store_true", help="test_pixels.py: every lens and plate, not two of them")
     parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")
 
 
@@ -198,14 +199,24 @@ def built(tmp_path: Path, built_once: tuple[Project, Ran]) -> Project:
 
 def blender(script: str, *arguments) -> str:
     """Run one of blender_scripts/ in the build's own Blender -> its stdout."""
+    return in_one_blender([[script, *arguments]])
+
+
+def in_one_blender(runs: list[list]) -> str:
+    """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
     from tasks.blender import make_environment, python
 
     failed = make_environment()
     assert failed is None, failed
-    words = [str(python()), str(REPOSITORY / "blender_scripts" / script), *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+    folder = REPOSITORY / "blender_scripts"
+    words = [[str(folder / script), *map(str, arguments)] for script, *arguments in runs]
+    if len(words) == 1:
+        command, given = [str(python()), *words[0]], None
+    else:
+        command, given = [str(python()), str(Path(__file__).with_name("in_blender.py"))], json.dumps(words)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=600)
     if done.returncode:
-        raise RuntimeError(f"{script}: {done.returncode}\n{done.stdout[-1500:]}\n\n{done.stderr}")
+        raise RuntimeError(f"{runs[0][0]}: {done.returncode}\n{done.stdout[-1500:]}\n\n{done.stderr}")
     return done.stdout
 
 
