@@ -230,7 +230,7 @@ class Stabilization:
 
 @dataclass
 class Blender:
-    version: str = key("auto", choices=["auto", "4.5"])
+    version: str = key("auto", choices=["auto", "4.2", "4.5", "5.0"])  # of our own; auto = 4.5
     executable: str | None = key(None)  # a Blender binary, or a Python that can import bpy; null = our own
 
 
