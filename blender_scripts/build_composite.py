@@ -150,7 +150,7 @@ def build_scenes(
     if on_cg:
         cg_scene.render.use_compositing = False
         fit_overscan(cg_scene, sheet)
-    compositor.build_comp(main, cg_scene, sheet["composite"], stmap, background, catch_shadow)
+    compositor.build_comp(main, cg_scene, sheet["composite"], sheet["resolution_px"], stmap, background, catch_shadow)
     main.frame_set(sheet["frame_start"])
     screens.arrange(clip)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import api
 import bpy
 import numpy as np
 
@@ -79,11 +80,10 @@ def _key(owner: bpy.types.Object | bpy.types.Camera, path: str, frames: list[int
     """Key all frames of one property at once: (N, components) values, or (N,) of a single one."""
     setattr(owner, path, values[0].tolist())
     owner.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
-    animation = owner.animation_data
-    assert animation and animation.action
+    curves = api.curves_of(owner)
     values = values.reshape(len(frames), -1)
     for component in range(values.shape[1]):
-        curve = animation.action.fcurves.find(path, index=component)
+        curve = curves.find(path, index=component)
         assert curve
         points = curve.keyframe_points
         points.add(len(frames) - len(points))

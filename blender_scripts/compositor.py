@@ -3,18 +3,18 @@
 CG is rendered undistorted, on a wider field than the plate. Where the lens is put on the CG (apply_to_cg), the
 overscan scene renders it and the redistort ST-map fetches each plate pixel from it. Else the comp has the size of
 that wider field: the undistort ST-map fetches each of its pixels from the plate, and the CG stays as it is.
-Blender 4.5 (4.4 to 4.5: `scene.node_tree`, a Composite node).
 """
 
 from typing import Any
 
+import api
 import bpy
 from merge import merged
-from nodes import NodeDesk, Socket, blend, mix, set_input
+from nodes import NodeDesk, Socket, blend, math, mix, set_input
 
 
-def bilinear_map_uv() -> bpy.types.NodeTree:
-    """A node group: Map UV with exact bilinear sampling.
+def bilinear_map_uv(size_px: list[int]) -> bpy.types.NodeTree:
+    """A node group: Map UV with exact bilinear sampling. size_px: of its source, where a node cannot tell (4.2).
 
     Map UV's own filters are "Nearest" and a narrow Gaussian that pulls each sample up to 0.27 px towards
     the nearest pixel: an edge would swim as it moves. Four nearest samples, weighted, do not.
@@ -26,62 +26,83 @@ def bilinear_map_uv() -> bpy.types.NodeTree:
         tree.interface.new_socket(name, in_out="INPUT", socket_type=kind)
     tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     desk = NodeDesk(tree)
-
-    def vector(name: str, operation: str, at: tuple[float, float], first: Socket, second: Socket | tuple | None = None):
-        node = desk.node("ShaderNodeVectorMath", name, at, operation=operation)
-        desk.link(first, node.inputs[0])
-        if isinstance(second, tuple):
-            set_input(node.inputs[1], second)
-        elif second is not None:
-            desk.link(second, node.inputs[1])
-        return node.outputs["Vector"]
-
-    source = desk.node("NodeGroupInput", "input", (-1200, 0))
-    info = desk.node("CompositorNodeImageInfo", "source size", (-1000, 200))
-    desk.link(source.outputs["Image"], info.inputs["Image"])
-    # The third component stays 1 all the way: Map UV takes it for alpha.
-    size = vector("size, 1", "MAXIMUM", (-800, 200), info.outputs["Dimensions"], (1.0, 1.0, 1.0))
-    pixels = vector("position in px", "MULTIPLY", (-600, 0), source.outputs["UV"], size)
-    from_centre = vector("from pixel centres", "SUBTRACT", (-420, 0), pixels, (0.5, 0.5, 0.0))
-    pixel = vector("lower left pixel", "FLOOR", (-240, 200), from_centre)
-    # Map UV cuts a position's fraction off towards zero, so pixel -1 would be pixel 0: what is below moves farther.
-    below = vector("below the source", "MINIMUM", (-60, 320), pixel, (0.0, 0.0, 0.0))
-    base = vector("farther below", "ADD", (120, 200), pixel, below)
-    part = vector("weights", "FRACTION", (-240, -100), from_centre)
-    weights = desk.node("ShaderNodeSeparateXYZ", "weights x, y", (-60, -100))
-    desk.link(part, weights.inputs[0])
+    source = desk.node("NodeGroupInput", "input", (-1500, 0))
+    uv = desk.node("CompositorNodeSeparateXYZ", "u, v", (-1300, -200))
+    desk.link(source.outputs["UV"], uv.inputs[0])
+    (left, right, x_weight), (lower, upper, y_weight) = (
+        _beside(desk, axis, uv.outputs[axis], size, top)
+        for axis, size, top in zip("XY", _size(desk, source.outputs["Image"], size_px), (500, -400), strict=True)
+    )
     colors, alphas = [], []
-    for up in (0, 1):
-        for right in (0, 1):
-            y = 420 - 260 * (2 * up + right)
-            name = f"{('left', 'right')[right]} {('lower', 'upper')[up]}"
-            centre = vector(f"{name} centre", "ADD", (320, y), base, (right + 0.5, up + 0.5, 0.0))
-            position = vector(f"{name} position", "DIVIDE", (500, y), centre, size)
-            fetch = desk.node("CompositorNodeMapUV", name, (680, y), filter_type="NEAREST")
+    for row, (y_name, y) in enumerate((("lower", lower), ("upper", upper))):
+        for column, (x_name, x) in enumerate((("left", left), ("right", right))):
+            name, top = f"{x_name} {y_name}", 420 - 260 * (2 * row + column)
+            place = desk.node("CompositorNodeCombineXYZ", f"{name} position", (200, top))
+            desk.link(x, place.inputs[0])
+            desk.link(y, place.inputs[1])
+            set_input(place.inputs[2], 1.0)  # Map UV takes it for alpha
+            fetch = desk.node("CompositorNodeMapUV", name, (380, top), filter_type="NEAREST")
             desk.link(source.outputs["Image"], fetch.inputs["Image"])
-            desk.link(position, fetch.inputs["UV"])
-            split = desk.node("CompositorNodeSeparateColor", f"{name} alpha", (860, y))
+            desk.link(place.outputs[0], fetch.inputs["UV"])
+            split = desk.node("CompositorNodeSeparateColor", f"{name} alpha", (560, top))
             desk.link(fetch.outputs["Image"], split.inputs["Image"])
             colors.append(fetch.outputs["Image"])
             alphas.append(split.outputs["Alpha"])
-    blended = []
-    for kind, samples, y in (("RGBA", colors, 300), ("FLOAT", alphas, -300)):
-        for name, weight, x in (("x", "X", 1060), ("y", "Y", 1240)):
-            mixed = []
-            for index, (first, second) in enumerate(zip(samples[::2], samples[1::2], strict=True)):
-                factor, a, b, result = mix(desk, f"{kind} {name}", (x, y - 220 * index), data_type=kind)
-                desk.link(weights.outputs[weight], factor)
-                desk.link(first, a)
-                desk.link(second, b)
-                mixed.append(result)
-            samples = mixed
-        blended += samples
     whole = desk.node("CompositorNodeSetAlpha", "colour and alpha", (1420, 40), mode="REPLACE_ALPHA")
-    desk.link(blended[0], whole.inputs["Image"])
-    desk.link(blended[1], whole.inputs["Alpha"])
+    desk.link(_between(desk, colors, x_weight, y_weight, 300, _mixed), whole.inputs["Image"])
+    desk.link(_between(desk, alphas, x_weight, y_weight, -300, _blended), whole.inputs["Alpha"])
     output = desk.node("NodeGroupOutput", "output", (1600, 40))
     desk.link(whole.outputs["Image"], output.inputs["Image"])
     return tree
+
+
+def _size(desk: NodeDesk, image: Socket, size_px: list[int]) -> tuple[Socket | float, Socket | float]:
+    if api.IS_4_2:
+        return float(size_px[0]), float(size_px[1])
+    info = desk.node("CompositorNodeImageInfo", "source size", (-1300, 200))
+    desk.link(image, info.inputs["Image"])
+    split = desk.node("CompositorNodeSeparateXYZ", "width, height", (-1120, 200))
+    desk.link(info.outputs["Dimensions"], split.inputs[0])
+    return split.outputs["X"], split.outputs["Y"]
+
+
+def _beside(desk: NodeDesk, axis: str, place: Socket, size: Socket | float, top: float) -> tuple[Socket, ...]:
+    """Where the pixels before and behind a place are fetched, 0..1, and how much the second counts."""
+    pixels = math(desk, "MULTIPLY_ADD", f"{axis} from pixel centres", (-900, top), place, size, -0.5)
+    pixel = math(desk, "FLOOR", f"{axis} pixel", (-720, top), pixels)
+    weight = math(desk, "SUBTRACT", f"{axis} weight", (-540, top - 260), pixels, pixel)
+    # Map UV cuts a position's fraction off towards zero, so pixel -1 would be pixel 0: what is below moves farther.
+    below = math(desk, "MINIMUM", f"{axis} below the source", (-540, top + 160), pixel, 0.0)
+    moved = math(desk, "ADD", f"{axis} farther below", (-360, top), pixel, below)
+    centres = [
+        math(desk, "ADD", f"{axis} centre {step}", (-180, top - 180 * step), moved, step + 0.5) for step in (0, 1)
+    ]
+    before, behind = (
+        math(desk, "DIVIDE", f"{axis} position {step}", (0, top - 180 * step), centre, size)
+        for step, centre in enumerate(centres)
+    )
+    return before, behind, weight
+
+
+def _between(desk: NodeDesk, samples: list[Socket], x_weight: Socket, y_weight: Socket, top: float, mixer) -> Socket:
+    """Four samples weighted: first along x, then along y."""
+    lower = mixer(desk, "lower row", (900, top), x_weight, samples[0], samples[1])
+    upper = mixer(desk, "upper row", (900, top - 220), x_weight, samples[2], samples[3])
+    return mixer(desk, "both rows", (1200, top - 110), y_weight, lower, upper)
+
+
+def _mixed(desk: NodeDesk, name: str, at: tuple[float, float], weight: Socket, first: Socket, second: Socket) -> Socket:
+    factor, a, b, result = mix(desk, name, at)
+    for source, target in ((weight, factor), (first, a), (second, b)):
+        desk.link(source, target)
+    return result
+
+
+def _blended(
+    desk: NodeDesk, name: str, at: tuple[float, float], weight: Socket, first: Socket, second: Socket
+) -> Socket:
+    more = math(desk, "SUBTRACT", f"{name}, difference", (at[0] - 150, at[1]), second, first)
+    return math(desk, "MULTIPLY_ADD", f"{name}, alpha", at, more, weight, first)
 
 
 Background = bpy.types.MovieClip | bpy.types.Image
@@ -91,20 +112,19 @@ def build_comp(
     main: bpy.types.Scene,
     cg_scene: bpy.types.Scene,
     settings: dict[str, Any],
+    size_px: list[int],
     stmap: bpy.types.Image,
     background: Background | None,
     catch_shadow: bool,
 ) -> None:
     """Fill the main scene's compositor.
 
-    settings: the sheet's `composite`; stmap: redistort where `apply_to_cg`, else undistort. background None: the CG
-    alone over nothing, premultiplied, its shadow in its alpha, whatever the mode. catch_shadow: the CG layer has a
-    shadow catcher pass, to be multiplied into the background.
+    settings: the sheet's `composite`; size_px: of the plate; stmap: redistort where `apply_to_cg`, else undistort.
+    background None: the CG alone over nothing, premultiplied, its shadow in its alpha, whatever the mode.
+    catch_shadow: the CG layer has a shadow catcher pass, to be multiplied into the background.
     """
-    main.use_nodes = True
-    desk = NodeDesk(main.node_tree)
-    desk.tree.nodes.clear()
-    lens = LensWarp(desk, stmap, settings["apply_to_cg"])
+    desk = NodeDesk(api.compositor_tree(main))
+    lens = LensWarp(desk, stmap, settings["apply_to_cg"], size_px)
     frame = desk.frame("CG", (0.20, 0.28, 0.38))
     view_layer = cg_scene.view_layers[0].name
     layer = desk.node("CompositorNodeRLayers", "CG render", (-1300, 0), frame, scene=cg_scene, layer=view_layer)
@@ -120,8 +140,8 @@ def build_comp(
 class LensWarp:
     """The lens of the comp: its ST-map and the group that reads it. What is in the right place already passes."""
 
-    def __init__(self, desk: NodeDesk, stmap: bpy.types.Image, on_cg: bool):
-        self.desk, self.on_cg, self.group = desk, on_cg, bilinear_map_uv()
+    def __init__(self, desk: NodeDesk, stmap: bpy.types.Image, on_cg: bool, size_px: list[int]):
+        self.desk, self.on_cg, self.group = desk, on_cg, bilinear_map_uv(size_px)
         self.frame = desk.frame("lens", (0.34, 0.24, 0.34))
         name = f"{'redistort' if on_cg else 'undistort'} ST-map"
         self.uv = desk.node("CompositorNodeImage", name, (-720, 0), self.frame, image=stmap).outputs["Image"]
@@ -163,7 +183,7 @@ def _shadowed(desk: NodeDesk, lens: LensWarp, behind: Socket, catcher: Socket) -
 
 def _output(desk: NodeDesk, result: Socket) -> None:
     frame = desk.frame("output", (0.26, 0.26, 0.26))
-    output = desk.node("CompositorNodeComposite", "comp", (1500, 100), frame)
+    output = desk.node(api.output_kind(), "comp", (1500, 100), frame)
     viewer = desk.node("CompositorNodeViewer", "viewer", (1500, -60), frame)
     desk.link(result, output.inputs["Image"])
     desk.link(result, viewer.inputs["Image"])

@@ -12,6 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import api  # noqa: E402
 import bpy  # noqa: E402
 from arguments import OneLineParser, script_arguments  # noqa: E402
 
@@ -45,7 +46,7 @@ def scene_block(scene: bpy.types.Scene) -> dict[str, Any]:
             layer.name: {"shadow_catcher_pass": layer.cycles.use_pass_shadow_catcher}  # pyright: ignore
             for layer in scene.view_layers
         },
-        "compositor": tree_block(scene.node_tree) if scene.use_nodes and scene.node_tree else None,
+        "compositor": tree_block(comp) if (comp := api.compositor_of(scene)) else None,
     }
 
 
@@ -77,8 +78,7 @@ def camera_blocks(scene: bpy.types.Scene) -> dict[str, Any]:
     for camera in cameras:
         data = camera.data
         assert isinstance(data, bpy.types.Camera)
-        action = camera.animation_data.action if camera.animation_data else None
-        curves = action.fcurves if action else []
+        curves = api.curves_of(camera)
         blocks[camera.name] = {
             "sensor_fit": data.sensor_fit,
             "sensor_mm": numbers([data.sensor_width, data.sensor_height]),

@@ -10,8 +10,9 @@ With A = CG, a = its alpha, B = the background with the caught shadow:
 The result's alpha is B's, which is 1; `over` adds a where B has none.
 """
 
+import api
 import bpy
-from nodes import NodeDesk, Socket, blend, set_input
+from nodes import NodeDesk, Socket, blend, math, set_input
 
 OVER = ("over_footage", "over_plate")
 
@@ -37,11 +38,12 @@ def _over(
 ) -> Socket:
     """Alpha Over of premultiplied CG; over white when nothing lies behind."""
     over = desk.node("CompositorNodeAlphaOver", name, at, frame)
+    background, foreground = api.over_sockets(over)
     if behind:
-        desk.link(behind, over.inputs[1])
+        desk.link(behind, background)
     else:
-        set_input(over.inputs[1], (1.0, 1.0, 1.0, 1.0))
-    desk.link(cg, over.inputs[2])
+        set_input(background, (1.0, 1.0, 1.0, 1.0))
+    desk.link(cg, foreground)
     return over.outputs["Image"]
 
 
@@ -58,19 +60,14 @@ def screen_group() -> bpy.types.NodeTree:
     screened = blend(desk, "SCREEN", "A + B - A B", (-640, 260), b, a)
     larger = blend(desk, "LIGHTEN", "the larger", (-640, 20), b, a)
     smaller = blend(desk, "DARKEN", "the smaller", (-640, -220), b, a)
-    both = smaller
-    for name, operation, x, value in (
-        ("less 1", "SUBTRACT", -420, (1.0, 1.0, 1.0)),
-        ("its sign", "SIGN", -240, None),
-        ("1 where both are above 1", "MAXIMUM", -60, (0.0, 0.0, 0.0)),
-    ):
-        node = desk.node("ShaderNodeVectorMath", name, (x, -220), operation=operation)
-        desk.link(both, node.inputs[0])
-        if value:
-            set_input(node.inputs[1], value)
-        both = node.outputs["Vector"]
+    split = desk.node("CompositorNodeSeparateColor", "channels", (-440, -220))
+    both = desk.node("CompositorNodeCombineColor", "1 where both are above 1", (-60, -220))
+    desk.link(smaller, split.inputs["Image"])
+    for row, channel in enumerate(("Red", "Green", "Blue")):
+        above = math(desk, "GREATER_THAN", f"{channel} above 1", (-250, -220 - 180 * row), split.outputs[channel], 1.0)
+        desk.link(above, both.inputs[channel])
     more = blend(desk, "SUBTRACT", "larger - screened", (-240, 60), larger, screened)
-    there = blend(desk, "MULTIPLY", "only there", (140, 60), more, both)
+    there = blend(desk, "MULTIPLY", "only there", (140, 60), more, both.outputs["Image"])
     result = blend(desk, "ADD", "screen", (360, 200), screened, there)
     output = desk.node("NodeGroupOutput", "output", (580, 200))
     desk.link(result, output.inputs["Image"])

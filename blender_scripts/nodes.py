@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import api
 import bpy
 
 Socket = bpy.types.NodeSocket
@@ -23,12 +24,12 @@ class NodeDesk:
     def node(
         self, kind: str, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: Any
     ) -> bpy.types.Node:
-        node = self.tree.nodes.new(kind)
+        node = self.tree.nodes.new(api.node_kind(kind))
         node.name = node.label = name
         node.location = at
         node.parent = frame
         for key, value in settings.items():
-            setattr(node, key, value)
+            api.set_setting(node, key, value)
         return node
 
     def frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
@@ -40,22 +41,31 @@ class NodeDesk:
         self.tree.links.new(source, target)
 
 
-def mix(desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: str):
-    """A Mix node's (factor, A, B, result) sockets; the node has a set for each data type.
+def mix(
+    desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, blend_type: str = "MIX"
+) -> tuple[Socket, ...]:
+    """A colour mix's (factor, A, B, result) sockets. It does NOT mix alpha: the result has A's."""
+    return api.color_mix(lambda kind, **settings: desk.node(kind, name, at, frame, **settings), blend_type)
 
-    A colour mix does NOT mix alpha: the result has A's.
-    """
-    node = desk.node("ShaderNodeMix", name, at, frame, **settings)
-    kind = {"RGBA": "Color", "FLOAT": "Float"}[settings["data_type"]]
-    named = {socket.identifier: socket for socket in [*node.inputs, *node.outputs]}
-    return tuple(named[name] for name in ("Factor_Float", f"A_{kind}", f"B_{kind}", f"Result_{kind}"))
+
+def math(
+    desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float
+) -> Socket:
+    """A compositor's Math node over sockets and numbers."""
+    node = desk.node("CompositorNodeMath", name, at, operation=operation)
+    for socket, value in zip(node.inputs, values, strict=False):
+        if isinstance(value, (int, float)):
+            set_input(socket, value)
+        else:
+            desk.link(value, socket)
+    return node.outputs[0]
 
 
 def blend(
     desk: NodeDesk, blend_type: str, name: str, at: tuple[float, float], first: Socket, second: Socket, frame=None
 ) -> Socket:
     """A whole colour mix of two linked colours; its alpha is the first's."""
-    factor, a, b, result = mix(desk, name, at, frame, data_type="RGBA", blend_type=blend_type)
+    factor, a, b, result = mix(desk, name, at, frame, blend_type)
     set_input(factor, 1.0)
     desk.link(first, a)
     desk.link(second, b)

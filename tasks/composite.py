@@ -7,7 +7,7 @@ from pathlib import Path
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.blender import run_script
+from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
@@ -39,7 +39,7 @@ def build(job: Job) -> str:
             arguments += [option, str(job.inputs[name])]
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
     arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
-    run_script("build_composite.py", arguments, job.settings["executable"])
+    run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
     return f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
 
 

@@ -15,7 +15,9 @@ def build(job: Job) -> str:
 
     solution = read_solution(job.inputs["solve"])
     cameras = camera_matrices(solution)
-    fy_px = solution["focal_px_per_frame"] or [solution["lens"]["fy_px"]] * len(cameras)
+    lens = solution["lens"]
+    zoom_px = solution["focal_px_per_frame"] or [lens["fx_px"]] * len(cameras)
+    fy_px = [focal_px * lens["fy_px"] / lens["fx_px"] for focal_px in zoom_px]
     text = chan_text(solution["frames"], cameras, fy_px, solution["image_size_px"][1])
     job.targets["chan"].write_text(text)
     return f"camera.chan, {len(cameras)} frames"

@@ -83,7 +83,12 @@ def make_project(root: Path) -> Project:
 def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=4, help="random kills in test_attack_kills.py (a full run: 200)")
     parser.addoption("--pixels", action="store_true", help="test_pixels.py: every lens and plate, not two of them")
+    parser.addoption("--blender", default="4.5", help="the version that runs blender_scripts/ in tests of the comp")
     parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")
+
+
+def pytest_configure(config) -> None:
+    os.environ["BLENDER_OF_TESTS"] = config.getoption("--blender")
 
 
 @pytest.fixture
@@ -206,14 +211,15 @@ def in_one_blender(runs: list[list]) -> str:
     """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
     from tasks.blender import make_environment, python
 
-    failed = make_environment()
+    version = os.environ["BLENDER_OF_TESTS"]
+    failed = make_environment(version)
     assert failed is None, failed
     folder = REPOSITORY / "blender_scripts"
     words = [[str(folder / script), *map(str, arguments)] for script, *arguments in runs]
     if len(words) == 1:
-        command, given = [str(python()), *words[0]], None
+        command, given = [str(python(version)), *words[0]], None
     else:
-        command, given = [str(python()), str(Path(__file__).with_name("in_blender.py"))], json.dumps(words)
+        command, given = [str(python(version)), str(Path(__file__).with_name("in_blender.py"))], json.dumps(words)
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise RuntimeError(f"{runs[0][0]}: {done.returncode}\n{done.stdout[-1500:]}\n\n{done.stderr}")

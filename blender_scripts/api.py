@@ -1,0 +1,87 @@
+"""What differs between Blender 4.2, 4.5 and 5.0, in one place: all other code is written in 4.5's words."""
+
+from typing import Any
+
+import bpy
+
+IS_4_2 = bpy.app.version < (4, 4)
+IS_5_0 = bpy.app.version >= (5, 0)
+
+SHADER_MATHS = ("Math", "CombineXYZ", "SeparateXYZ")  # which the compositor of 5.0 has no nodes of its own for
+# Settings of compositor nodes that 5.0 has as menu sockets, whose values are the words the interface shows.
+SOCKET_OF_SETTING = {"filter_type": "Interpolation", "interpolation": "Interpolation", "mode": "Type", "space": "Type"}
+SOCKET_OF_SETTING["frame_method"] = "Frame Type"
+ONLY_SINCE_4_4 = {("CompositorNodeScale", "interpolation"), ("CompositorNodeCornerPin", "interpolation")}
+
+
+def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+    """The scene's compositor, emptied."""
+    if IS_5_0:
+        tree = bpy.data.node_groups.new(f"{scene.name} comp", "CompositorNodeTree")
+        assert tree.interface
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        scene.compositing_node_group = tree  # pyright: ignore[reportAttributeAccessIssue]
+        return tree
+    scene.use_nodes = True
+    assert scene.node_tree
+    scene.node_tree.nodes.clear()
+    return scene.node_tree
+
+
+def compositor_of(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The scene's compositor as it is."""
+    if IS_5_0:
+        return scene.compositing_node_group  # pyright: ignore[reportAttributeAccessIssue]
+    return scene.node_tree if scene.use_nodes else None
+
+
+def output_kind() -> str:
+    """The node whose picture the scene's render becomes."""
+    return "NodeGroupOutput" if IS_5_0 else "CompositorNodeComposite"
+
+
+def node_kind(kind: str) -> str:
+    name = kind.removeprefix("CompositorNode")
+    return f"ShaderNode{name}" if IS_5_0 and name in SHADER_MATHS and name != kind else kind
+
+
+def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
+    kind = node.bl_idname
+    if IS_4_2 and (kind, setting) in ONLY_SINCE_4_4:
+        return
+    if IS_5_0 and kind.startswith("CompositorNode") and setting in SOCKET_OF_SETTING and not hasattr(node, setting):
+        socket: Any = node.inputs[SOCKET_OF_SETTING[setting]]
+        socket.default_value = value.replace("_", " ").title()
+        return
+    setattr(node, setting, value)
+
+
+def color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]:
+    """A new colour mix's (factor, A, B, result) sockets. node_of(kind, **settings) makes the node."""
+    if not IS_5_0:  # ShaderNodeMix is no compositor node in 4.2
+        node = node_of("CompositorNodeMixRGB", blend_type=blend_type)
+        return node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0]
+    node = node_of("ShaderNodeMix", data_type="RGBA", blend_type=blend_type)
+    named = {socket.identifier: socket for socket in [*node.inputs, *node.outputs]}
+    return tuple(named[name] for name in ("Factor_Float", "A_Color", "B_Color", "Result_Color"))
+
+
+def over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """(background, foreground) of an Alpha Over node."""
+    return (node.inputs[0], node.inputs[1]) if IS_5_0 else (node.inputs[1], node.inputs[2])
+
+
+def rotation_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
+    """The angle of a Rotate node."""
+    return node.inputs["Angle" if IS_5_0 else "Degr"]
+
+
+def curves_of(owner: bpy.types.ID) -> Any:
+    """The animation curves of an object, its data or a node tree; empty where nothing is keyed."""
+    animation = owner.animation_data
+    if not animation or not animation.action:
+        return []
+    if not IS_5_0:
+        return animation.action.fcurves
+    bags = [strip.channelbag(animation.action_slot) for layer in animation.action.layers for strip in layer.strips]
+    return next((bag.fcurves for bag in bags if bag), [])
