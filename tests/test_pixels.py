@@ -24,8 +24,8 @@ def lens_case(k1: float, portrait: bool, off_px: tuple[float, float], tall: floa
     """A plate's size and a lens with its centre `off_px` from the middle and pixels `tall` times as high as wide."""
     size_px = (180, 320) if portrait else (320, 180)
     focal_px = 0.85 * max(size_px)
-    lens = Lens(focal_px, focal_px / tall, size_px[0] / 2 + off_px[0], size_px[1] / 2 + off_px[1], k1, k2=-0.1 * k1)
-    return size_px, lens
+    fx_px, fy_px, centre = focal_px * tall**0.5, focal_px / tall**0.5, np.array(size_px) / 2 + off_px
+    return size_px, Lens(fx_px, fy_px, *centre.tolist(), k1, k2=-0.25 * k1)
 
 
 ALL = [lens_case(*case) for case in itertools.product(
