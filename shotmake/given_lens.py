@@ -17,7 +17,6 @@ from shotmake.lens import Lens, distort, undistort
 from shotmake.solution import Found
 
 SAME_FOCAL = 0.01  # a focal length given beside the lens that is farther off is said to be ignored
-SLIP_PX = 0.3  # of CG rendered with square pixels, from here on worth a warning
 
 
 def check(lens: Lens, refine: tuple[str, ...], size_px: tuple[int, int]) -> None:
@@ -38,18 +37,12 @@ def is_refined(refine: tuple[str, ...]) -> bool:
 
 
 def with_focal(camera: config.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[config.Camera, tuple[str, ...]]:
-    """The camera with the lens's focal length, and what is to be said of the one it had and of a lens of two."""
+    """The camera with the lens's focal length, and what is to be said of the one it had."""
     focal_mm = lens.fx_px / size_px[0] * camera.sensor_width_mm
     warnings = []
     if camera.focal_mm is not None and abs(camera.focal_mm / focal_mm - 1) > SAME_FOCAL:
         warnings.append(
             f"shot.camera.focal_mm {camera.focal_mm:g} is ignored: the lens brought along has {focal_mm:.4g} mm"
-        )
-    slip_px = abs(lens.fy_px / lens.fx_px - 1) * max(lens.cy_px, size_px[1] - lens.cy_px)
-    if slip_px > SLIP_PX:
-        warnings.append(
-            f"the lens brought along has focal lengths of {lens.fx_px:.6g} and {lens.fy_px:.6g} px in x and y; Blender "
-            f"renders one, so CG slips by {slip_px:.1f} px at the top or bottom: calibrate with one focal length"
         )
     return replace(camera, focal_mm=focal_mm), tuple(warnings)
 

@@ -77,8 +77,8 @@ def test_points_subject_ground_and_comp(shot, dump):
     assert dump["images"]["redistort_stmap"]["file"].startswith("//../../.gsd-state/stmaps/")
     comp = dump["scenes"]["shot"]["compositor"]
     assert comp["nodes"]["CG render"]["scene"] == "CG overscan"
-    assert "CG over plate.Image -> comp.Image" in comp["links"]
-    assert "plate.Image -> plate x shadow.A_Color" in comp["links"]
+    assert "CG over background.Image -> comp.Image" in comp["links"]
+    assert "plate.Image -> background x shadow.A_Color" in comp["links"]
     assert dump["scenes"]["CG overscan"]["view_layers"]["CG"]["shadow_catcher_pass"]
 
 
@@ -126,17 +126,24 @@ def test_the_plate_passes_and_only_the_overscan_scene_renders(shot, catch_shadow
         assert (darker > 50) == catch_shadow, darker
 
 
+def behind(sheet: dict, file: str) -> None:
+    sheet["composite"].update(background_source="image", background_image=file)
+
+
 FAULTS = {
     "camera.focal_mm is missing": lambda sheet: sheet["camera"].pop("focal_mm"),
-    "composite.mode is 'add'": lambda sheet: sheet["composite"].update(mode="add"),
+    "composite.mode is 'sideways'": lambda sheet: sheet["composite"].update(mode="sideways"),
+    "stills/none.png: no such file (composite.background_image)": lambda sheet: behind(sheet, "stills/none.png"),
+    "small.png: found 320x180 px; the plate is 640x360": lambda sheet: behind(sheet, "small.png"),
+    "shot.json: Blender cannot read it as an image": lambda sheet: behind(sheet, "shot.json"),
     "footage/none.png: no such file": lambda sheet: sheet["plate"].update(file="footage/none.png"),
     "Blender reads [640, 360] px": lambda sheet: sheet.update(resolution_px=[320, 180]),
-    "one focal": lambda sheet: sheet["lens"].update(fy_px=500.0),
 }
 
 
 @pytest.mark.parametrize("line", FAULTS)
 def test_bad_input_is_one_line_and_leaves_nothing(shot, line):
+    cv2.imwrite(str(shot.root / "small.png"), np.zeros((180, 320, 3), np.uint8))
     with pytest.raises(RuntimeError) as caught:
         shot.build("bad", FAULTS[line])
     stderr = str(caught.value).split("\n\n")[-1].strip().splitlines()

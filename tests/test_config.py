@@ -74,6 +74,9 @@ def test_all_faults_at_once():
         ("tracking.solve.orient.origin", {"frame": 3, "xy_px": [1]}, "needed {frame, xy_px}"),
         ("tracking.objects.enabled", True, "this version can only do false"),
         ("composite.lens_distortion.overscan", "lots", "needed auto"),
+        ("composite.mode", "over_plate", "needed composite.background_source: image and composite.background_image"),
+        ("composite.background_source", "image", "needed a still"),
+        ("composite.lens_distortion.st_map_convention", "fusion", "allowed: nuke, alicevision"),
     ],
 )
 def test_each_fault_says_what_was_found_and_what_is_needed(key, value, words):

@@ -52,7 +52,9 @@ RULES = {
     "tracking.solve": AFTER_SOLVE,
     "tracking.qc": {"report"},
     "tracking.preview": {"preview", "report"},
-    "composite.lens_distortion.overscan": {"stmap", "scene", "composite"},
+    "composite.lens_distortion.st_map_convention": set(),  # without a map brought along
+    "composite.lens_distortion.apply_to_cg": {"scene", "composite"},
+    "composite.lens_distortion": {"stmap", "scene", "composite"},
     "composite.blender": {"composite"},
     "composite": {"scene", "composite"},
 }
@@ -101,6 +103,14 @@ def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
     config.shot.camera.checkerboard.files = "lens/####.jpg"
     before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.checkerboard.{key}"))
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE | {"lens"}
+
+
+@pytest.mark.parametrize("key", ["apply_to_cg", "st_map_path", "st_map_convention", "overscan"])
+def test_a_map_brought_along_touches_the_maps_and_what_reads_them(key):
+    config = shot_config()
+    config.composite.lens_distortion.st_map_path = "maps/redistort.exr"
+    before, after = graph_keys(config), graph_keys(changed(config, f"composite.lens_distortion.{key}"))
+    assert {name for name in before if before[name] != after[name]} == {"stmap", "scene", "composite"}
 
 
 def test_what_is_hashed_is_what_is_passed():

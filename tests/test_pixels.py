@@ -22,15 +22,15 @@ MEDIAN_PX, WORST_PX = 0.1, 0.3
 
 def lens_case(k1: float, portrait: bool, off_px: tuple[float, float], tall: float) -> tuple[tuple[int, int], Lens]:
     """A plate's size and a lens with its centre `off_px` from the middle and pixels `tall` times as high as wide."""
-    size_px = (270, 480) if portrait else (480, 270)
+    size_px = (180, 320) if portrait else (320, 180)
     focal_px = 0.85 * max(size_px)
-    lens = Lens(focal_px, focal_px / tall, size_px[0] / 2 + off_px[0], size_px[1] / 2 + off_px[1], k1, k2=-0.1 * k1)
-    return size_px, lens
+    fx_px, fy_px, centre = focal_px * tall**0.5, focal_px / tall**0.5, np.array(size_px) / 2 + off_px
+    return size_px, Lens(fx_px, fy_px, *centre.tolist(), k1, k2=-0.25 * k1)
 
 
 ALL = [lens_case(*case) for case in itertools.product(
-    (-0.25, -0.1, 0.05), (False, True), ((0.0, 0.0), (21.3, -13.7)), (1.0, 0.75, 1.5))]  # fmt: skip
-FEW = [lens_case(-0.25, False, (21.3, -13.7), 1.5), lens_case(0.05, True, (-17.0, 22.2), 0.75)]
+    (-0.25, -0.1, 0.05), (False, True), ((0.0, 0.0), (14.3, -9.7)), (1.0, 0.75, 1.5))]  # fmt: skip
+FEW = [lens_case(-0.25, False, (14.3, -9.7), 1.5), lens_case(0.05, True, (-11.0, 14.2), 0.75)]
 
 
 def bare(sheet: dict) -> None:
@@ -55,7 +55,7 @@ def marked(shot: BlendShot, name: str, expected_px: np.ndarray, size_px, change=
     markers.write_text(json.dumps(shot.points[chosen].tolist()))
     words, blend = shot.build_words(name, change)
     look = ["../tests/inspect_blend.py", blend, FRAME, json.dumps(shot.points.tolist())]
-    return [words, picture_of(blend, samples=32, markers=markers), look], [blend, chosen]
+    return [words, picture_of(blend, samples=16, markers=markers), look], [blend, chosen]
 
 
 def looked(said: str) -> list[dict]:
@@ -144,7 +144,8 @@ def test_every_mode_is_its_formula_and_the_plate_passes(tmp_path):
         runs += [words, ["../tests/light_card.py", blends[mode]], picture_of(blends[mode])]
     in_one_blender(runs)
     cg = rendered(blends["alone"])
-    assert cg[..., 0].max() > 2 and 0.1 < np.median(cg[cg[..., 3] > 0][:, 3]) < 0.9 and (cg[..., 3] == 0).any()
+    assert ((cg[..., :3] > 1) & (plate > 1)).any(2).sum() > 100  # where Blender's own screen is wrong
+    assert 0.1 < np.median(cg[cg[..., 3] > 0][:, 3]) < 0.9 and (cg[..., 3] == 0).any()
     for mode in modes:
         found, behind = rendered(blends[mode]), still if mode == "over_plate" else plate
         expected = merged_by_hand(mode, cg, behind)
@@ -175,7 +176,7 @@ def test_the_plate_passes_in_8_bits(tmp_path):
 
 def test_the_plate_undistorted_under_the_cg(tmp_path):
     """apply_to_cg false: nothing of the plate is lost, it lies where our own remap puts it, and CG is a pinhole's."""
-    size_px, lens = lens_case(-0.2, False, (21.3, -13.7), 1.25)
+    size_px, lens = lens_case(-0.2, False, (14.3, -9.7), 1.25)
     shot = make_blend_shot(tmp_path / "show", 60, size_px, lens)
     plate = linear_plate(shot, "linear", 3)
     straight_px = project(shot.points, shot.poses[1], lens.without_distortion())[0] + shot.overscan_px

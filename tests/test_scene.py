@@ -1,6 +1,7 @@
 """The scene sheet: Blender's camera, written out by hand, sees what ours sees."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,18 +44,22 @@ def blender_px(points: np.ndarray, camera: dict, frame: int, width: int, height:
     scale = focal_mm / camera["sensor_width_mm"] * width
     right = scale * in_camera[:, 0] / -in_camera[:, 2] - camera["shift_x"] * width
     up = scale * in_camera[:, 1] / -in_camera[:, 2] - camera["shift_y"] * width
-    return np.stack([width / 2 + right, height / 2 - up], 1)
+    tall = camera["pixel_aspect"][1] / camera["pixel_aspect"][0]
+    return np.stack([width / 2 + right, height / 2 - up / tall], 1)
 
 
 @pytest.mark.parametrize("view", ["camera", "overscan"])
-def test_blenders_camera_sees_what_ours_sees(view):
-    made = sheet()
+@pytest.mark.parametrize("fy_px", [800, 400, 1200])
+def test_blenders_camera_sees_what_ours_sees(view, fy_px):
+    lens = replace(LENS, fy_px=fy_px)
+    made = sheet(solution={"lens": lens.to_json()})
     points = np.random.default_rng(1).uniform(-0.8, 0.8, (40, 3))
-    camera = {**made["camera"], **(made["overscan"] if view == "overscan" else {})}
+    assert min(made["pixel_aspect"]) == 1
+    camera = {**made["camera"], "pixel_aspect": made["pixel_aspect"], **(made[view] if view == "overscan" else {})}
     size = made["resolution_px"] if view == "camera" else made["overscan"]["resolution_px"]
     margin = (np.array(size) - made["resolution_px"]) / 2
     for frame, row in enumerate(solution()["cam_from_world"]):
-        ours, depth = project(points, np.array(row).reshape(3, 4), LENS.without_distortion())
+        ours, depth = project(points, np.array(row).reshape(3, 4), lens.without_distortion())
         assert (depth > 0).all()
         theirs = blender_px(points, camera, frame, *size, focal_mm=made["camera"]["focal_mm"])
         np.testing.assert_allclose(theirs - margin, ours, atol=1e-6)
