@@ -14,9 +14,10 @@ from arguments import UserError
 
 SCHEMA = 1
 NEEDED = {
-    "": ["shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "color_space"],
+    "": ["shot", "status", "frame_start", "frame_end", "frame_rate", "resolution_px", "color_space"],
     "plate": ["file", "kind", "first_frame", "frame_count"],
-    "world": ["unit_scale", "units"],
+    "world": ["unit_scale", "units", "camera_distance"],
+    "solve": ["rms_px", "rms_px_per_frame"],
     "camera": [
         *("sensor_fit", "sensor_width_mm", "sensor_height_mm", "focal_mm", "focal_mm_per_frame", "shift_x", "shift_y"),
         *("clip_start", "clip_end", "frames", "location", "rotation_quaternion"),

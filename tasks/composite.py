@@ -1,5 +1,6 @@
 """composite: scene sheet, tracks, points and ST-map -> the .blend, written by real Blender."""
 
+import json
 import os
 from dataclasses import asdict
 
@@ -9,16 +10,25 @@ from tasks.blender import run_script
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
+OPTIONS = (("scene", "--sheet"), ("tracks", "--tracks"), ("quality", "--quality"), ("points", "--points"))
+
 
 def settings(config: Config) -> dict:
-    return asdict(config.composite.blender)
+    settings = asdict(config.composite.blender)
+    if config.tracking.enabled:  # so the clip's tracks can be followed on as they were
+        track = asdict(config.tracking.track)
+        shown = {name: track[name] for name in ("motion_model", "pattern_match", "correlation_min", "pattern_px")}
+        settings["tracking"] = {"track": shown, "manual": config.tracking.manual}
+    return settings
 
 
 def build(job: Job) -> str:
     arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
-    for name, option in (("scene", "--sheet"), ("tracks", "--tracks"), ("points", "--points")):
+    for name, option in OPTIONS:
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
+    if "tracking" in job.settings:
+        arguments.append(f"--tracking={json.dumps(job.settings['tracking'])}")
     arguments += ["--stmap", os.path.relpath(job.inputs["redistort"], ROOT)]
     run_script("build_composite.py", arguments, job.settings["executable"])
     return f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
@@ -28,7 +38,7 @@ COMPOSITE = Stage(
     "composite",
     version=1,
     targets={"blend": "composites/{id}.blend"},
-    reads=("scene", "redistort", "tracks", "points"),
+    reads=("scene", "redistort", "tracks", "quality", "points"),
     by_path=("redistort",),
     settings=settings,
     wanted=has_camera,
