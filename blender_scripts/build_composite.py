@@ -120,7 +120,7 @@ def build_scenes(
     fit_overscan(cg_scene, sheet)
     compositor.build_comp(main, cg_scene, stmap, clip if over_plate else None, catch_shadow)
     main.frame_set(sheet["frame_start"])
-    screens.arrange(clip)
+    screens.arrange(sheet, clip)
 
 
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import bpy
 import numpy as np
 from arguments import UserError
+from cameras import SIGHT_FRACTION
 from mathutils import Matrix, Quaternion
 from reconstruction import Reconstruction, with_reconstruction
 from sheet import Points
 
 TOLERANCE = 1e-4  # of a matrix's numbers: the file has 32-bit ones
-SIGHT_FRACTION = 0.1  # how large origin and cameras are drawn, of the cameras' distance
 
 
 def reconstruction_of(sheet: dict[str, Any], points: Points, names: dict[int, str]) -> Reconstruction:
