@@ -44,10 +44,14 @@ def inject_tracks(
         own_name = told.of(track_id).get("name")
         if models.get(own_name):
             track.motion_model = MOTION_MODELS[models[own_name]]  # pyright: ignore[reportAttributeAccessIssue]
+        born = track.markers[0]  # only this one has the sizes set above
+        pattern = [tuple(corner) for corner in born.pattern_corners]
+        search = tuple(born.search_min), tuple(born.search_max)
         frames, positions = clip_frame[rows].tolist(), co[rows].tolist()
         off = (tracks.status[rows] == DISABLED).tolist()
         for frame, position, muted in _with_muted_ends(frames, positions, off, plate["frame_count"]):
             marker = track.markers.insert_frame(frame, co=position)
+            marker.pattern_corners, (marker.search_min, marker.search_max) = pattern, search
             marker.mute, marker.is_keyed = muted, (own_name, frame) in placed
     return names
 

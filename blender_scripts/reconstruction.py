@@ -39,8 +39,7 @@ def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> 
         (
             block
             for block in theirs
-            if block.struct == "MovieTrackingObject"
-            and _integer(data, layout, block, "flag") & CAMERA_OBJECT
+            if block.struct == "MovieTrackingObject" and _integer(data, layout, block, "flag") & CAMERA_OBJECT
         ),
         None,
     )
@@ -72,9 +71,7 @@ def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> 
     return bytes(data)
 
 
-def _blocks_of_clip(
-    data: bytearray, layout: Layout, blocks: list[Block], clip_name: str
-) -> tuple[list[Block], int]:
+def _blocks_of_clip(data: bytearray, layout: Layout, blocks: list[Block], clip_name: str) -> tuple[list[Block], int]:
     """The DATA blocks of a clip, and where the last one ends."""
     for number, block in enumerate(blocks):
         if block.code == b"MC\0\0":

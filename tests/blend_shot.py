@@ -50,8 +50,9 @@ class BlendShot:
         change_sheet: Callable[[dict], None] = lambda sheet: None,
         st: np.ndarray | None = None,
         with_tracks: bool = True,
+        words: tuple = (),
     ) -> Path:
-        """The .blend, after a change to a copy of the sheet, or with another ST-map."""
+        """The .blend, after a change to a copy of the sheet, or with another ST-map, or with further arguments."""
         sheet = copy.deepcopy(self.sheet)
         change_sheet(sheet)
         sheet_file, stmap = self.root / f"{name}.json", STMAP.replace("shot", name)
@@ -61,7 +62,7 @@ class BlendShot:
         arguments = ["--project", self.root, "--sheet", sheet_file, "--stmap", stmap, "--out", blend]
         if with_tracks:
             arguments += ["--tracks", self.root / "tracks.npz", "--points", self.root / "points.npz"]
-        blender("build_composite.py", *arguments)
+        blender("build_composite.py", *arguments, *words)
         return blend
 
     def dump(self, blend: Path) -> dict:
