@@ -41,17 +41,17 @@ def inject_tracks(
         color = told.color(track_id) or (HOLDOUT_COLOR if is_holdout else None)
         if color:
             track.use_custom_color, track.color = True, color
-        own_name = told.of(track_id).get("name")
-        if models.get(own_name):
+        own_name = told.of(track_id).get("name", "")
+        if own_name in models:
             track.motion_model = MOTION_MODELS[models[own_name]]  # pyright: ignore[reportAttributeAccessIssue]
         born = track.markers[0]  # only this one has the sizes set above
-        pattern = [tuple(corner) for corner in born.pattern_corners]
-        search = tuple(born.search_min), tuple(born.search_max)
+        pattern = np.array(born.pattern_corners)
+        low, high = np.array(born.search_min).tolist(), np.array(born.search_max).tolist()
         frames, positions = clip_frame[rows].tolist(), co[rows].tolist()
         off = (tracks.status[rows] == DISABLED).tolist()
         for frame, position, muted in _with_muted_ends(frames, positions, off, plate["frame_count"]):
             marker = track.markers.insert_frame(frame, co=position)
-            marker.pattern_corners, (marker.search_min, marker.search_max) = pattern, search
+            marker.pattern_corners, marker.search_min, marker.search_max = pattern, low, high
             marker.mute, marker.is_keyed = muted, (own_name, frame) in placed
     return names
 

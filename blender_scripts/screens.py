@@ -12,7 +12,7 @@ def arrange(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> None:
             for space in area.spaces:
                 if isinstance(space, bpy.types.SpaceClipEditor):
                     _show_clip(space, clip, sheet["frame_start"])
-                elif isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
+                elif isinstance(space, bpy.types.SpaceView3D):
                     _show_world(space, sheet["world"]["camera_distance"])
                 elif isinstance(space, bpy.types.SpaceNodeEditor):
                     space.tree_type = "CompositorNodeTree"  # pyright: ignore[reportAttributeAccessIssue]
@@ -30,6 +30,7 @@ def _show_clip(space: bpy.types.SpaceClipEditor, clip: bpy.types.MovieClip, fram
 
 def _show_world(space: bpy.types.SpaceView3D, camera_distance: float) -> None:
     """Through the camera; beyond it the view reaches as far as the shot, and the clip's points suit its size."""
+    assert space.region_3d
     space.region_3d.view_perspective = "CAMERA"
     space.clip_start, space.clip_end = camera_distance / 1000, camera_distance * 1000
     space.show_reconstruction = True
@@ -40,7 +41,8 @@ def _show_world(space: bpy.types.SpaceView3D, camera_distance: float) -> None:
 
 def _fit_timelines() -> None:
     """Timelines show the scene's range, wherever its frames begin."""
-    window, view = bpy.data.window_managers[0].windows[0], bpy.context.preferences.view
+    window = bpy.data.window_managers[0].windows[0]
+    view = bpy.context.preferences.view  # pyright: ignore
     smooth_view, view.smooth_view = view.smooth_view, 0  # nobody is here to see it roll there
     for screen in bpy.data.screens:
         for area in screen.areas:
