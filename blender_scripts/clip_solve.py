@@ -74,7 +74,7 @@ def write_solve(out: Path, clip_name: str, solve: Reconstruction) -> None:
     UserError where this Blender writes or reads the file in a way that we do not know.
     """
     out.write_bytes(with_reconstruction(out.read_bytes(), clip_name, solve))
-    bpy.ops.wm.open_mainfile(filepath=str(out), load_ui=True)
+    bpy.ops.wm.open_mainfile(filepath=str(out), load_ui=True, use_scripts=False)
     clip = bpy.data.movieclips[clip_name]
     assert clip.tracking and clip.tracking.reconstruction
     found = clip.tracking.reconstruction
