@@ -66,6 +66,20 @@ def seen(shot, blend) -> dict:
     return look(blend, shot.root / "positions.exr", shot.root / "undistorted.exr")
 
 
+@pytest.fixture(scope="module")
+def plain(blend) -> tuple[bytes, str]:
+    """The file's bytes, not compressed, and what Blender says when it opens it."""
+    plain, script = blend.with_name("plain.blend"), blend.with_name("plain.py")
+    script.write_text(
+        "import sys, bpy\n"
+        "bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=True)\n"
+        "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False, copy=True)\n"
+    )
+    done = subprocess.run([python(), script, blend, plain], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return plain.read_bytes(), done.stdout + done.stderr
+
+
 def look(blend: Path, *images: Path) -> dict:
     out = blend.with_suffix(".seen.json")
     blender(str(REPOSITORY / "tests" / "look_at_blend.py"), blend, out, *images)
@@ -170,20 +184,11 @@ def test_the_file_opens_on_the_shot(dump):
     assert behind == {"clip": "shot", "depth": "BACK", "fit": "STRETCH", "undistorted": True, "size": "FULL"}
 
 
-def test_nothing_is_missing_unused_or_told_of_this_machine(shot, dump, blend):
+def test_nothing_is_missing_unused_or_told_of_this_machine(shot, dump, plain):
     assert dump["missing_files"] == [] and dump["unused"] == []
     assert dump["files"] and all(file.startswith("//../../") for file in dump["files"])
-    plain = blend.with_name("plain.blend")
-    script = blend.with_name("plain.py")
-    script.write_text(
-        "import sys, bpy\n"
-        "bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=True)\n"
-        "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False, copy=True)\n"
-    )
-    done = subprocess.run([python(), script, blend, plain], capture_output=True, text=True)
-    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(USUAL)]
-    assert done.returncode == 0 and said == []
-    data = plain.read_bytes()
+    data, said = plain
+    assert [line for line in said.splitlines() if not line.startswith(USUAL)] == []
     assert b"//../../footage" in data
     for told in (str(shot.root), str(Path.home()), str(REPOSITORY)):
         assert told.encode() not in data
@@ -222,3 +227,37 @@ def test_a_camera_without_tracks_is_a_solve_too(shot):
     found = dump["clips"]["shot"]["reconstruction"]
     assert found["is_valid"] and found["frames"] == [frame - FIRST_FRAME + 1 for frame in FRAMES]
     assert dump["clips"]["shot"]["tracks"] == {} and dump["clips"]["shot"]["color_space"] == "sRGB"
+
+
+def large(blend: bytes) -> bytes:
+    """The same file with the block headers of Blender 5.0."""
+    from blend_dna import LARGE, SMALL
+
+    made, at = bytearray(b"BLENDER17-01v0405"), 12
+    while at < len(blend):
+        code, length, address, number, count = SMALL.unpack_from(blend, at)
+        at += SMALL.size
+        made += LARGE.pack(code, number, address, length, count) + blend[at : at + length]
+        at += length
+    return bytes(made)
+
+
+def test_files_of_either_header_are_patched_alike_and_others_refused(plain, monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "blender_scripts")
+    from arguments import UserError
+    from reconstruction import Reconstruction, with_reconstruction
+
+    small, _ = plain
+    solve = Reconstruction([2, 3], np.stack([np.eye(4)] * 2), [0.1, 0.2], 0.15, {"mug": ([1.0, 2.0, 3.0], 0.5)})
+    patched = with_reconstruction(small, "shot", solve)
+    assert len(patched) - len(small) == 24 + 2 * 72  # a block of two cameras
+    assert with_reconstruction(large(small), "shot", solve) == large(patched)
+    wrong = {
+        "ends in the middle": small[:-40],
+        "begins with": b"\x28\xb5\x2f\xfd" + small,
+        "without the clip": small.replace(b"MCshot\0", b"MCshut\0"),
+        "have no MovieTrackingTrack.bundle_pos": small.replace(b"bundle_pos[3]", b"bundle_far[3]"),
+    }
+    for line, data in wrong.items():
+        with pytest.raises(UserError, match=line):
+            with_reconstruction(data, "shot", solve)
