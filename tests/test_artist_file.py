@@ -261,3 +261,23 @@ def test_files_of_either_header_are_patched_alike_and_others_refused(plain, monk
     for line, data in wrong.items():
         with pytest.raises(UserError, match=line):
             with_reconstruction(data, "shot", solve)
+
+
+def test_what_the_config_tells_of_tracks_reaches_the_file(tmp_path, small_movie):
+    """Through the command line: groups, a manual track and the tracker's own settings."""
+    import attack
+
+    project = attack.make_small(tmp_path / "show", small_movie)
+    told = ["tracking.groups={desk: {tracks: [{frame: 1, box_px: [0, 90, 320, 180]}], weight: 0.5}}"]
+    told += ["tracking.manual=[{name: corner, frame: 5, xy_px: [160, 90]}]", "tracking.track.pattern_px=15"]
+    project.built("composite", "shot=mini", *told)
+    (blend,) = (project.root / ".gsd-state" / "composites").glob("*.blend")
+    blender("dump_blend.py", "--blend", blend, "--out", tmp_path / "dump.json")
+    clip = json.loads((tmp_path / "dump.json").read_text())["clips"]["mini"]
+    desk = [track for name, track in clip["tracks"].items() if name.startswith("desk_")]
+    assert len(desk) > 20 and {tuple(track["color"]) for track in desk} == {tuple(PALETTE_FIRST)}
+    assert {track["weight"] for track in desk} == {0.0, 0.5}
+    assert clip["tracks"]["corner"]["keyed"] == [5] and clip["tracks"]["corner"]["pattern_px"] == [15, 15]
+    with np.load(next(project.root.glob(".gsd-state/tracking/solves/*.npz"))) as points:
+        assert sum(track["bundle"] is not None for track in clip["tracks"].values()) == len(points["track_id"])
+    assert 0 < clip["reconstruction"]["error_px"] < 0.5 and len(clip["reconstruction"]["frames"]) == 40
