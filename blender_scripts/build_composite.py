@@ -30,6 +30,7 @@ import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from node_views import write_node_views  # noqa: E402
 from subject import build_subject  # noqa: E402
 
 FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
@@ -64,6 +65,7 @@ def build(
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
         build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path))
         save(out, compress=False)
+        write_node_views(out, bpy.data.scenes[sheet["shot"]])
         clip_solve.write_solve(out, clip.name, clip_solve.reconstruction_of(sheet, points, names))
         save(out)
     except BaseException:

@@ -73,7 +73,7 @@ def tree_block(tree: bpy.types.NodeTree) -> dict[str, Any]:
     nodes: dict[str, Any] = {}
     for node in sorted(tree.nodes, key=lambda node: node.name):
         block: dict[str, Any] = {"type": node.bl_idname, "label": node.label}
-        block["frame"] = node.parent.name if node.parent else None
+        block["frame"], block["at"] = (node.parent.name if node.parent else None), numbers(node.location)
         for name in ("scene", "clip", "image", "node_tree", "filter_type", "operation", "blend_type"):
             value = getattr(node, name, None)
             if value is not None:
@@ -236,7 +236,9 @@ def editor_blocks() -> list[list[Any]]:
             elif isinstance(space, bpy.types.SpaceView3D) and space.region_3d:
                 shown = [space.region_3d.view_perspective, *numbers([space.clip_start, space.clip_end])]
             elif isinstance(space, bpy.types.SpaceNodeEditor):
-                shown = [space.tree_type, space.show_backdrop]
+                region = next(region for region in area.regions if region.type == "WINDOW")
+                corners = [region.view2d.region_to_view(*at) for at in ((0, 0), (region.width, region.height))]
+                shown = [space.tree_type, space.show_backdrop, [round(end) for corner in corners for end in corner]]
             elif isinstance(space, bpy.types.SpaceDopeSheetEditor):
                 region = next(region for region in area.regions if region.type == "WINDOW")
                 ends = [region.view2d.region_to_view(x, 0)[0] for x in (0, region.width)]

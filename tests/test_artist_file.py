@@ -177,7 +177,13 @@ def test_the_file_opens_on_the_shot(dump):
     assert [editor[2] for editor in editors if editor[1] == "VIEW_3D"] == ["CAMERA"]
     assert all(editor[2] in ("hidden", FRAMES[0]) for editor in editors if editor[1] in ("TIMELINE", "DOPESHEET"))
     assert ["Rendering", "TIMELINE", FRAMES[0], FRAMES[-1]] in editors
-    assert ["Compositing", "CompositorNodeTree", "CompositorNodeTree", True] in editors
+    (comp,) = [editor for editor in editors if editor[:2] == ["Compositing", "CompositorNodeTree"]]
+    assert comp[2:4] == ["CompositorNodeTree", True]
+    left, bottom, right, top = comp[4]
+    for node in dump["scenes"]["shot"]["compositor"]["nodes"].values():
+        assert node["type"] == "NodeFrame" or (
+            left < node["at"][0] < right - 140 and bottom + 200 < node["at"][1] < top
+        ), node
     camera = dump["cameras"]["solved_camera"]
     assert camera["display_size"] == pytest.approx(distance / 10) and 2 < distance < 6
     (behind,) = camera["backgrounds"]
@@ -186,6 +192,7 @@ def test_the_file_opens_on_the_shot(dump):
 
 def test_nothing_is_missing_unused_or_told_of_this_machine(shot, dump, plain):
     assert dump["missing_files"] == [] and dump["unused"] == []
+    assert not dump["clips"]["shot"]["proxy"]
     assert dump["files"] and all(file.startswith("//../../") for file in dump["files"])
     data, said = plain
     assert [line for line in said.splitlines() if not line.startswith(USUAL)] == []
