@@ -23,11 +23,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import cameras  # noqa: E402
 import clip as plate_clip  # noqa: E402
+import clip_solve  # noqa: E402
+import clip_tracks  # noqa: E402
+import colour  # noqa: E402
 import compositor  # noqa: E402
+import marks  # noqa: E402
 import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from node_views import write_node_views  # noqa: E402
 from subject import build_subject  # noqa: E402
 
 FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
@@ -45,6 +50,7 @@ def build(
     sheet: dict[str, Any],
     tracks: scene_sheet.Tracks,
     points: scene_sheet.Points,
+    told: marks.Told,
     stmap_file: str,
     out: Path,
 ) -> None:
@@ -58,9 +64,12 @@ def build(
     try:
         clip = plate_clip.load_plate(sheet, plate_path)
         plate_clip.set_clip_camera(clip, sheet)
-        plate_clip.inject_tracks(clip, sheet, tracks, points)
+        names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
         background = load_background(project, sheet, clip)
         build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
+        save(out, compress=False)
+        write_node_views(out, bpy.data.scenes[sheet["shot"]])
+        clip_solve.write_solve(out, clip.name, clip_solve.reconstruction_of(sheet, points, names))
         save(out)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -138,6 +147,8 @@ def build_scenes(
     if catch_shadow:
         set_dressing.ground(sheet["ground"], groups["ground"])
     set_dressing.solved_points(points, groups["solve"])
+    clip_solve.origin(sheet, groups["solve"])
+    clip_solve.solving_camera(sheet, clip, camera, groups["solve"])
 
     world = set_dressing.fill(lights)
     for scene in scenes:
@@ -152,7 +163,7 @@ def build_scenes(
         fit_overscan(cg_scene, sheet)
     compositor.build_comp(main, cg_scene, sheet["composite"], sheet["resolution_px"], stmap, background, catch_shadow)
     main.frame_set(sheet["frame_start"])
-    screens.arrange(clip)
+    screens.arrange(sheet, clip)
 
 
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
@@ -183,8 +194,8 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     render.image_settings.file_format = "OPEN_EXR"
     render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "16"
     render.filepath = f"//render/{sheet['shot']}_####"
-    assert scene.view_settings and scene.cycles
-    scene.view_settings.view_transform = scene_sheet.VIEW_TRANSFORM[sheet["color_space"]]  # pyright: ignore
+    colour.show_as_it_is(scene, sheet["color_space"])
+    assert scene.cycles
     cycles = scene.cycles
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", sheet["render"]["samples"], False
     cycles.seed = 0
@@ -195,17 +206,17 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
         cycles.use_denoising = False
 
 
-def save(out: Path) -> None:
+def save(out: Path, compress: bool = True) -> None:
     """Save without leaving a .blend1 beside it."""
     out.unlink(missing_ok=True)
-    bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=True, check_existing=False)
+    bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=compress, check_existing=False)
 
 
 def main() -> None:
     parser = OneLineParser(prog="build_composite.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "out"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("tracks", "points"):  # an imported camera has neither
+    for name in ("tracks", "quality", "points", "tracking"):  # an imported camera may have none
         parser.add_argument(f"--{name}")
     given = parser.parse_args(script_arguments())
     project, out = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.out))
@@ -214,7 +225,8 @@ def main() -> None:
             raise UserError(f"--out {out} does not lie in the project {project}")
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
-        build(project, sheet, tracks, points, given.stmap, out)
+        told = marks.read_told(given.quality, given.tracking)
+        build(project, sheet, tracks, points, told, given.stmap, out)
     except UserError as error:
         print(f"build_composite.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

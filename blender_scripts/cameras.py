@@ -6,24 +6,30 @@ import api
 import bpy
 import numpy as np
 
+SIGHT_FRACTION = 0.1  # how large a camera is drawn, of its distance
 LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value  # pyright: ignore
 
 
 def solved_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """The camera of the plate: focal, shift and sensor fit explicit, one key a solved frame, linear between."""
+    """The camera of the plate: focal, shift and sensor fit explicit, one key a solved frame, linear between.
+
+    What stands still has one key: a tripod's place, a static camera's rotation too.
+    """
     solved = sheet["camera"]
     data = _camera_data("solved_camera", solved["focal_mm"], solved)
     data.sensor_width, data.sensor_height = solved["sensor_width_mm"], solved["sensor_height_mm"]
     data.shift_x, data.shift_y = solved["shift_x"], solved["shift_y"]
     data.passepartout_alpha = 0.9
+    data.display_size = SIGHT_FRACTION * sheet["world"]["camera_distance"]
     _plate_behind(data, clip, sheet)
     camera = bpy.data.objects.new("solved_camera", data)
     camera.rotation_mode = "QUATERNION"
     collection.objects.link(camera)
-    _key(camera, "location", solved["frames"], np.array(solved["location"], float))
-    _key(camera, "rotation_quaternion", solved["frames"], np.array(solved["rotation_quaternion"], float))
+    for path, still in (("location", ("tripod", "static")), ("rotation_quaternion", ("static",))):
+        keys = slice(0, 1 if sheet["status"] in still else None)
+        _key(camera, path, solved["frames"][keys], np.array(solved[path][keys], float))
     _key_zoom(data, solved)
     return camera
 
@@ -38,6 +44,7 @@ def overscan_camera(
     data.sensor_width = overscan["sensor_width_mm"]
     data.sensor_height = overscan["sensor_width_mm"] * height / width
     data.shift_x, data.shift_y = overscan["shift_x"], overscan["shift_y"]
+    data.display_size = SIGHT_FRACTION * sheet["world"]["camera_distance"]
     camera = bpy.data.objects.new("overscan_camera", data)
     camera.parent = parent
     camera.hide_select = True
@@ -73,6 +80,7 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     background.display_depth = "BACK"
     background.frame_method = "STRETCH"
     lens = sheet["lens"]
+    background.clip_user.proxy_render_size = "FULL"
     background.clip_user.use_render_undistorted = any(lens.get(key) for key in ("k1", "k2", "k3", "p1", "p2"))
 
 

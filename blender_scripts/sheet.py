@@ -14,9 +14,10 @@ from arguments import UserError
 
 SCHEMA = 1
 NEEDED = {
-    "": ["shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"],
+    "": ["shot", "status", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"],
     "plate": ["file", "kind", "first_frame", "frame_count"],
-    "world": ["unit_scale", "units"],
+    "world": ["unit_scale", "units", "camera_distance"],
+    "solve": ["rms_px", "rms_px_per_frame"],
     "camera": [
         *("sensor_fit", "sensor_width_mm", "sensor_height_mm", "focal_mm", "focal_mm_per_frame", "shift_x", "shift_y"),
         *("clip_start", "clip_end", "frames", "location", "rotation_quaternion"),
@@ -36,8 +37,6 @@ SUN_FILL_NEEDS = ["sun_direction", "sun_strength", "sun_angle_deg", "fill_streng
 # The colour space of the plate as Blender calls it. Rec.709 is loaded as sRGB: with the "Standard" view
 # what comes in as sRGB goes out as it was, so the plate passes unchanged.
 BLENDER_COLOR_SPACE = {"Rec.709": "sRGB", "sRGB": "sRGB", "Linear": "Linear Rec.709", "Raw": "Non-Color"}
-# What is shown and saved in 8 or 16 bits, so that the plate passes unchanged: raw values go out as they came in.
-VIEW_TRANSFORM = {"Rec.709": "Standard", "sRGB": "Standard", "Linear": "Standard", "Raw": "Raw"}
 CHOICES = {
     "color_space": list(BLENDER_COLOR_SPACE),
     "plate.kind": ["movie", "sequence"],

@@ -25,17 +25,8 @@ from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from clip_editor import clip_editor, quiet_stderr  # noqa: E402
 from libmv_features import FeatureFinder  # noqa: E402
 from sheet import BLENDER_COLOR_SPACE  # noqa: E402
+from tracking_settings import set_tracking  # noqa: E402
 
-MOTION_MODELS = {
-    "translation": "Loc",
-    "loc_rot": "LocRot",
-    "loc_scale": "LocScale",
-    "loc_rot_scale": "LocRotScale",
-    "affine": "Affine",
-    "perspective": "Perspective",
-}
-PATTERN_MATCHES = {"keyframe": "KEYFRAME", "previous": "PREV_FRAME"}
-SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055  # the search area's side, in patterns, and its least share of the width
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this often at most
 
 
@@ -57,23 +48,6 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     assert clip.colorspace_settings
     clip.colorspace_settings.name = BLENDER_COLOR_SPACE[color_space]  # pyright: ignore[reportAttributeAccessIssue]
     return clip
-
-
-def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
-    """What every new track is born with."""
-    assert clip.tracking and clip.tracking.settings
-    settings = clip.tracking.settings
-    try:
-        settings.default_motion_model = MOTION_MODELS[track["motion_model"]]  # pyright: ignore[reportAttributeAccessIssue]
-        settings.default_pattern_match = PATTERN_MATCHES[track["pattern_match"]]  # pyright: ignore[reportAttributeAccessIssue]
-    except KeyError as error:
-        raise UserError(f"tracking.track: Blender has no {error}; it has {', '.join(MOTION_MODELS)}") from error
-    settings.default_pattern_size = track["pattern_px"]
-    settings.default_search_size = round(max(SEARCH_PATTERNS * track["pattern_px"], SEARCH_SHARE * clip.size[0]))
-    settings.default_correlation_min = track["correlation_min"]
-    settings.use_default_normalization = True
-    settings.default_frames_limit = 0
-    settings.default_margin = track["pattern_px"] // 2  # a marker ends where its pattern leaves the frame
 
 
 def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.camera import camera_centres, project
+from shotmake.keyframes import pixel_scale
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.scene import projecting_matrices
 from shotmake.session import DISABLED, Tracks
 
 TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
 POINT_BGR, GRID_BGR, TEXT_BGR = (40, 80, 255), (255, 200, 60), (255, 255, 255)
+STANDING_PX = 0.5  # mean error (of a 1280 wide plate) up to which a point stands still before a still camera
 GRID_LINES = 10  # on each side of the origin
 SUBPIXEL_BITS = 4
 
@@ -62,6 +64,19 @@ def write_preview(
             on_frame(count)
         if stream is not None:
             container.mux(stream.encode())
+
+
+def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray:
+    """(P, 3) the bundles worth drawing, of points.npz's arrays.
+
+    Before a camera that stands or only turns every track has a direction, also of what walks by: by its error it is
+    told from what stands. Where the camera moves, what does not stand was never triangulated.
+    """
+    error_px = points["error_px"]
+    if solution["status"] == "solved" or not len(error_px):
+        return points["point_xyz"]
+    limit_px = max(STANDING_PX * pixel_scale(tuple(solution["image_size_px"])), 3 * float(np.median(error_px)))
+    return points["point_xyz"][error_px <= limit_px]
 
 
 def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:

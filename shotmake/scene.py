@@ -56,7 +56,15 @@ def scene_sheet(
             "first_frame": plate["first_frame"],
             "frame_count": plate["frame_count"],
         },
-        "world": {"unit_scale": 1.0, "units": "METRIC" if solution["scale_known"] else "NONE"},
+        "world": {
+            "unit_scale": 1.0,
+            "units": "METRIC" if solution["scale_known"] else "NONE",
+            "camera_distance": distance,
+        },
+        "solve": {  # an imported camera was not measured
+            "rms_px": solution.get("rms_px") or 0.0,
+            "rms_px_per_frame": solution.get("rms_px_per_frame") or [0.0] * len(frames),
+        },
         "camera": {
             "sensor_fit": "HORIZONTAL",
             "sensor_width_mm": sensor_width_mm,

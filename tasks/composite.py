@@ -1,5 +1,6 @@
 """composite: scene sheet, tracks, points, ST-map and still -> the .blend, written by real Blender."""
 
+import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,16 @@ from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
+OPTIONS = (("scene", "--sheet"), ("tracks", "--tracks"), ("quality", "--quality"), ("points", "--points"))
+
 
 def settings(config: Config) -> dict:
-    return asdict(config.composite.blender)
+    settings = asdict(config.composite.blender)
+    if config.tracking.enabled:  # so the clip's tracks can be followed on as they were
+        track = asdict(config.tracking.track)
+        shown = {name: track[name] for name in ("motion_model", "pattern_match", "correlation_min", "pattern_px")}
+        settings["tracking"] = {"track": shown, "manual": config.tracking.manual}
+    return settings
 
 
 def map_name(config: Config) -> str:
@@ -34,9 +42,11 @@ def files(config: Config) -> dict[str, Path]:
 
 def build(job: Job) -> str:
     arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
-    for name, option in (("scene", "--sheet"), ("tracks", "--tracks"), ("points", "--points")):
+    for name, option in OPTIONS:
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
+    if "tracking" in job.settings:
+        arguments.append(f"--tracking={json.dumps(job.settings['tracking'])}")
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
     arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
     run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
@@ -47,7 +57,7 @@ COMPOSITE = Stage(
     "composite",
     version=1,
     targets={"blend": "composites/{id}.blend"},
-    reads=lambda config: ("scene", map_name(config), "tracks", "points"),
+    reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points"),
     by_path=("redistort", "undistort"),
     settings=settings,
     files=files,

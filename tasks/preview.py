@@ -18,22 +18,23 @@ def build(job: Job) -> str:
     import numpy as np
 
     from shotmake.footage import frame_span, read_bgr
-    from shotmake.preview import write_preview
+    from shotmake.preview import standing_points, write_preview
     from shotmake.session import load_tracks
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
+    solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
     points_xyz = np.zeros((0, 3))
-    if "points" in job.inputs:
+    if solution and "points" in job.inputs:
         with np.load(job.inputs["points"], allow_pickle=False) as points:
-            points_xyz = points["point_xyz"]
+            points_xyz = standing_points(dict(points), solution)
     with job.progress(last - first + 1, "previewing") as bar:
         write_preview(
             job.targets["preview"],
             read_bgr(plate, ROOT, first, last),
             Fraction(*plate.frame_rate),
             load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
-            read_solution(job.inputs["solve"]) if "solve" in job.inputs else None,
+            solution,
             points_xyz,
             job.settings["trail_frames"],
             on_frame=bar,

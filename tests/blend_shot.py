@@ -52,10 +52,11 @@ class BlendShot:
         change_sheet: Callable[[dict], None] = lambda sheet: None,
         st: np.ndarray | None = None,
         with_tracks: bool = True,
+        words: tuple = (),
     ) -> Path:
-        """The .blend, after a change to a copy of the sheet, or with another ST-map."""
-        words, blend = self.build_words(name, change_sheet, st, with_tracks)
-        blender(*words)
+        """The .blend, after a change to a copy of the sheet, or with another ST-map, or with further arguments."""
+        script, blend = self.build_words(name, change_sheet, st, with_tracks)
+        blender(*script, *words)
         return blend
 
     def build_words(

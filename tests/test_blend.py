@@ -25,7 +25,7 @@ def test_scene_is_the_plates(dump):
     scene = dump["scenes"]["shot"]
     assert dump["scene"] == "shot" and scene["frame_range"] == [FRAMES[0], FRAMES[-1]]
     assert scene["frame_rate"] == [24, 1.001] and scene["resolution_px"] == list(SIZE)
-    assert scene["resolution_percentage"] == 100 and scene["view_transform"] == "Standard"
+    assert scene["resolution_percentage"] == 100 and scene["colour"]["view"] == "Standard"
     assert scene["collections"] == ["camera", "ground", "lights", "solve", "subject"]
     assert scene["collections"] == dump["scenes"]["CG overscan"]["collections"]
     assert dump["drivers"] == 0 and dump["texts"] == [] and "Motion Tracking" in dump["workspaces"]

@@ -4,11 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from simulated import simulate
 
+from shotmake import config
 from shotmake.camera import project
 from shotmake.lens import Lens
-from shotmake.preview import View, ground_grid, visible_px, write_preview
+from shotmake.preview import View, ground_grid, standing_points, visible_px, write_preview
 from shotmake.session import Tracks
+from shotmake.solve import solve
 
 SIZE = (320, 180)
 NO_POINTS = np.zeros((0, 3))
@@ -70,3 +73,14 @@ def test_far_outside_the_picture_the_polynomial_is_not_believed(size):
     view = View.of(Lens(300, 300, size[0] / 2, size[1] / 2, k1=-0.3, k2=0.05), size)
     cam = np.eye(3, 4)
     assert np.isnan(visible_px(np.array([[5.0, 0, 1.0]]), cam, view)).all()
+
+
+@pytest.mark.parametrize("kind", ["static", "pan"])
+def test_before_a_still_camera_only_what_stands_is_drawn(kind):
+    shot = simulate(kind, frame_count=30, visible=100, moving_share=0.2)
+    found = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve())
+    assert found.record["status"] in ("static", "tripod")
+    drawn = np.isin(found.points["point_xyz"], standing_points(found.points, found.record)).all(1)
+    walks = np.isin(found.points["track_id"], [*shot.moving, *shot.sliding])
+    assert walks.sum() >= 3 and not drawn[walks].any()
+    assert drawn[~walks].mean() > 0.98
