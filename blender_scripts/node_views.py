@@ -30,8 +30,9 @@ def bounds(tree: bpy.types.NodeTree) -> Box:
 
 def write_node_views(out: Path, scene: bpy.types.Scene) -> None:
     """Put views on the scene's whole comp into the uncompressed .blend."""
-    assert scene.node_tree
-    out.write_bytes(with_node_views(out.read_bytes(), bounds(scene.node_tree)))
+    tree = api.compositor_of(scene)
+    assert tree
+    out.write_bytes(with_node_views(out.read_bytes(), bounds(tree)))
 
 
 def with_node_views(blend: bytes, box: Box) -> bytes:
