@@ -22,13 +22,15 @@ import bpy  # noqa: E402
 import cameras  # noqa: E402
 import clip as plate_clip  # noqa: E402
 import compositor  # noqa: E402
+import lighting  # noqa: E402
 import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from backdrop import build_backdrop  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
+from project_files import FOLDERS_DEEP  # noqa: E402
 from subject import build_subject  # noqa: E402
-
-FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
 
 
 def relative_to_blend(project: Path, out: Path, file: str) -> str:
@@ -90,18 +92,16 @@ def build_scenes(
 
     camera = cameras.solved_camera(sheet, clip, groups["camera"])
     wide_camera = cameras.overscan_camera(sheet, camera, groups["camera"])
-    build_subject(sheet["subject"], groups["subject"])
-    lights = sheet["lights"]
-    if lights["preset"] == "sun_fill":
-        x, y, z = sheet["subject"]["location"]
-        set_dressing.sun(lights, (x, y, z + 4.0 * sheet["subject"]["size"]), groups["lights"])
+    subject_size = build_subject(sheet["subject"], sheet["frame_start"], groups["subject"])
+    lighting.add_lamps(sheet, subject_size, groups["lights"])
+    build_backdrop(sheet, groups["ground"])
     catch_shadow = sheet["backdrop"]["kind"] == "catcher" and sheet["composite"]["shadow_catcher"]
     if catch_shadow:
         set_dressing.ground(sheet["ground"], groups["ground"])
     set_dressing.solved_points(points, groups["solve"])
 
     over_plate = sheet["composite"]["background_source"] == "footage"
-    world = set_dressing.fill(lights)
+    world = lighting.make_world(sheet["lights"])
     for scene, render_camera in ((main, camera), (cg_scene, wide_camera)):
         configure_scene(scene, sheet)
         scene.world, scene.camera, scene.active_clip = world, render_camera, clip
@@ -166,6 +166,7 @@ def main() -> None:
     for name in ("tracks", "points"):  # an imported camera has neither
         parser.add_argument(f"--{name}")
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     project, out = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.out))
     try:
         if not out.is_relative_to(project):

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 from arguments import OneLineParser, script_arguments  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 
 DIGITS = 6
 
@@ -196,9 +197,10 @@ def main() -> None:
     for name in ("blend", "out"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     if not Path(given.blend).is_file():
         parser.error(f"--blend {given.blend}: no such file")
-    bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True)
+    bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True, use_scripts=False)
     Path(given.out).write_text(json.dumps(describe(), indent=1, sort_keys=True) + "\n")
 
 

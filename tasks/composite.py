@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from shotmake.config import Config
 from tasks import ROOT
+from tasks.assets import asset_files
 from tasks.blender import run_script
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -31,6 +32,7 @@ COMPOSITE = Stage(
     reads=("scene", "redistort", "tracks", "points"),
     by_path=("redistort",),
     settings=settings,
+    files=asset_files,
     wanted=has_camera,
     after=lambda config: ("blender",),
     build=build,
