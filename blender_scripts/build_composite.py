@@ -27,15 +27,17 @@ import clip_solve  # noqa: E402
 import clip_tracks  # noqa: E402
 import colour  # noqa: E402
 import compositor  # noqa: E402
+import lighting  # noqa: E402
 import marks  # noqa: E402
 import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from backdrop import build_backdrop  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 from node_views import write_node_views  # noqa: E402
+from project_files import FOLDERS_DEEP  # noqa: E402
 from subject import build_subject  # noqa: E402
-
-FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
 
 
 def relative_to_blend(project: Path, out: Path, file: str) -> str:
@@ -138,11 +140,9 @@ def build_scenes(
 
     camera = cameras.solved_camera(sheet, clip, groups["camera"])
     wide_camera = cameras.overscan_camera(sheet, camera, groups["camera"])
-    build_subject(sheet["subject"], groups["subject"])
-    lights = sheet["lights"]
-    if lights["preset"] == "sun_fill":
-        x, y, z = sheet["subject"]["location"]
-        set_dressing.sun(lights, (x, y, z + 4.0 * sheet["subject"]["size"]), groups["lights"])
+    subject_size = build_subject(sheet["subject"], sheet["frame_start"], groups["subject"])
+    lighting.add_lamps(sheet, subject_size, groups["lights"])
+    build_backdrop(sheet, groups["ground"])
     catch_shadow = sheet["backdrop"]["kind"] == "catcher" and sheet["composite"]["shadow_catcher"]
     if catch_shadow:
         set_dressing.ground(sheet["ground"], groups["ground"])
@@ -150,7 +150,7 @@ def build_scenes(
     clip_solve.origin(sheet, groups["solve"])
     clip_solve.solving_camera(sheet, clip, camera, groups["solve"])
 
-    world = set_dressing.fill(lights)
+    world = lighting.make_world(sheet["lights"])
     for scene in scenes:
         configure_scene(scene, sheet)
         scene.world, scene.active_clip = world, clip
@@ -219,6 +219,7 @@ def main() -> None:
     for name in ("tracks", "quality", "points", "tracking"):  # an imported camera may have none
         parser.add_argument(f"--{name}")
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     project, out = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.out))
     try:
         if not out.is_relative_to(project):

@@ -16,6 +16,7 @@ import api  # noqa: E402
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, script_arguments  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 
 DIGITS = 6
 USER_DATA = (
@@ -297,9 +298,10 @@ def main() -> None:
     for name in ("blend", "out"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     if not Path(given.blend).is_file():
         parser.error(f"--blend {given.blend}: no such file")
-    bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True)
+    bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True, use_scripts=False)
     Path(given.out).write_text(json.dumps(describe(), indent=1, sort_keys=True) + "\n")
 
 

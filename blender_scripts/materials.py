@@ -1,4 +1,4 @@
-"""Materials of the subject: a phenolic moulding, brushed aluminium, paint, ink, lacquer. Procedural, no textures."""
+"""Materials of the subject (a phenolic moulding, brushed aluminium, paint, ink, lacquer: procedural) and backdrops."""
 
 from typing import Any
 
@@ -76,3 +76,18 @@ def lacquer() -> bpy.types.Material:
     return _principled(
         "red_lacquer", Base_Color=(0.55, 0.035, 0.02, 1.0), Roughness=0.35, Coat_Weight=0.8, Coat_Roughness=0.08
     )[0]
+
+
+def matt(name: str, color: list[float]) -> bpy.types.Material:
+    """Painted paper or cloth: a colour without a highlight."""
+    return _principled(name, Base_Color=(*color, 1.0), Roughness=1.0, Specular_IOR_Level=0.0)[0]
+
+
+def picture(name: str, image: bpy.types.Image) -> bpy.types.Material:
+    """An image that shines as bright as it is, whatever the lights, and is clear where its alpha is."""
+    material, desk, shader = _principled(name, Base_Color=(0.0, 0.0, 0.0, 1.0), Specular_IOR_Level=0.0)
+    texture = desk.node("ShaderNodeTexImage", "picture", (-400, 0), image=image, extension="CLIP")
+    set_input(shader.inputs["Emission Strength"], 1.0)
+    desk.link(texture.outputs["Color"], shader.inputs["Emission Color"])
+    desk.link(texture.outputs["Alpha"], shader.inputs["Alpha"])
+    return material

@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import api
 import bpy
 from blend_dna import read_blend
 

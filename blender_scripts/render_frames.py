@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 
 MARKER_RADIUS_PX = 3.0
 MARKER_SAMPLES = 64
@@ -108,11 +109,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int)
     parser.add_argument("--markers")
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     try:
         frames = frame_numbers(given.frames)
         if not Path(given.blend).is_file():
             raise UserError(f"--blend {given.blend}: no such file")
-        bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True)
+        bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True, use_scripts=False)
         scene = bpy.context.scene
         assert isinstance(scene, bpy.types.Scene)
         markers = place_markers(scene, json.loads(Path(given.markers).read_text())) if given.markers else []

@@ -1,65 +1,9 @@
-"""What the subject stands in: sun, fill, the shadow-catching ground, and the solved points."""
+"""What the subject stands in: the shadow-catching ground, and the solved points."""
 
-import math
 from typing import Any
 
 import bpy
-from mathutils import Vector
-from nodes import NodeDesk, set_input
 from sheet import Points
-
-# The fill's colour from straight below (0) over the horizon (0.5) to straight above (1).
-FILL_STOPS = [
-    (0.0, (0.5, 0.46, 0.42)),
-    (0.48, (0.75, 0.73, 0.70)),
-    (0.55, (1.25, 1.27, 1.30)),
-    (1.0, (1.30, 1.40, 1.55)),
-]
-
-
-def sun(
-    lights: dict[str, Any], above: tuple[float, float, float], collection: bpy.types.Collection
-) -> bpy.types.Object:
-    """A sun shining along `sun_direction`; it is placed at `above` only to be found in the viewport."""
-    data = bpy.data.lights.new("sun", "SUN")
-    assert isinstance(data, bpy.types.SunLight)
-    data.energy = lights["sun_strength"]
-    data.angle = math.radians(lights["sun_angle_deg"])
-    light = bpy.data.objects.new("sun", data)
-    light.rotation_mode = "QUATERNION"
-    light.rotation_quaternion = Vector(lights["sun_direction"]).to_track_quat("-Z", "Y")  # a lamp shines along -Z
-    light.location = above
-    collection.objects.link(light)
-    return light
-
-
-def fill(lights: dict[str, Any]) -> bpy.types.World:
-    """The world's light: brighter above, dim and warm from the desk below, so that metal has something to mirror.
-
-    Averaged over the sphere the ramp is about 1, times `fill_strength`. With a transparent film it is never seen.
-    """
-    world = bpy.data.worlds.new("fill")
-    world.use_nodes = True
-    desk = NodeDesk(world.node_tree)
-    background = desk.tree.nodes["Background"]
-    set_input(background.inputs["Strength"], lights["fill_strength"] if lights["preset"] == "sun_fill" else 0.0)
-    direction = desk.node("ShaderNodeTexCoord", "direction", (-900, 300))
-    separate = desk.node("ShaderNodeSeparateXYZ", "up", (-700, 300))
-    height = desk.node("ShaderNodeMapRange", "-1..1 to 0..1", (-500, 300))
-    ramp = desk.node("ShaderNodeValToRGB", "desk to sky", (-300, 300))
-    colors = ramp
-    assert isinstance(colors, bpy.types.ShaderNodeValToRGB) and colors.color_ramp
-    elements = colors.color_ramp.elements
-    while len(elements) < len(FILL_STOPS):
-        elements.new(0.5)
-    for element, (position, color) in zip(elements, FILL_STOPS, strict=True):
-        element.position, element.color = position, (*color, 1.0)
-    set_input(height.inputs["From Min"], -1.0)
-    desk.link(direction.outputs["Generated"], separate.inputs[0])
-    desk.link(separate.outputs["Z"], height.inputs["Value"])
-    desk.link(height.outputs[0], ramp.inputs[0])
-    desk.link(ramp.outputs["Color"], background.inputs["Color"])
-    return world
 
 
 def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
@@ -69,7 +13,7 @@ def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types
     mesh.from_pydata([(-half, -half, 0), (half, -half, 0), (half, half, 0), (-half, half, 0)], [], [(0, 1, 2, 3)])
     mesh.update()
     plane = bpy.data.objects.new("ground", mesh)
-    plane.location = (0.0, 0.0, z)
+    plane.location = (*block["center"], z)
     plane.is_shadow_catcher = True
     plane.display_type = "WIRE"
     collection.objects.link(plane)

@@ -24,16 +24,18 @@ NEEDED = {
     ],
     "overscan": ["resolution_px", "sensor_width_mm", "shift_x", "shift_y"],
     "lens": ["model", "direction", "fx_px", "fy_px", "cx_px", "cy_px"],
-    "ground": ["z", "size"],
+    "ground": ["z", "center", "size"],
     "subject": ["kind", "size", "location", "rotation_z_deg"],
-    "lights": ["preset"],
-    "backdrop": ["kind"],
+    "lights": [
+        *("preset", "sun_direction", "sun_strength", "sun_angle_deg", "fill_strength", "dome_strength", "image"),
+        *("rotation_z_deg", "lamps"),
+    ],
+    "backdrop": ["kind", "color", "image", "curve", "picture"],
     "composite": [
         *("mode", "background_source", "background_image", "apply_to_cg", "shadow_catcher", "film_transparent"),
     ],
     "render": ["samples", "format"],
 }
-SUN_FILL_NEEDS = ["sun_direction", "sun_strength", "sun_angle_deg", "fill_strength"]
 # The colour space of the plate as Blender calls it. Rec.709 is loaded as sRGB: with the "Standard" view
 # what comes in as sRGB goes out as it was, so the plate passes unchanged.
 BLENDER_COLOR_SPACE = {"Rec.709": "sRGB", "sRGB": "sRGB", "Linear": "Linear Rec.709", "Raw": "Non-Color"}
@@ -44,9 +46,9 @@ CHOICES = {
     "camera.sensor_fit": ["HORIZONTAL"],
     "lens.model": ["brown_conrady"],
     "lens.direction": ["undistorted_to_distorted"],
-    "subject.kind": ["knob", "cube", "sphere", "none"],
-    "lights.preset": ["sun_fill", "none"],
-    "backdrop.kind": ["catcher", "none"],
+    "subject.kind": ["knob", "cube", "sphere", "none", "blend"],
+    "lights.preset": ["sun_fill", "overcast", "three_point", "hdri", "none"],
+    "backdrop.kind": ["catcher", "infinite_curve", "image", "none"],
     "composite.mode": ["over_footage", "over_plate", "multiply", "add", "screen"],
     "composite.background_source": ["footage", "image", "none"],
     "render.format": ["exr"],
@@ -90,10 +92,6 @@ def read_sheet(path: Path) -> dict[str, Any]:
         found = _value(sheet, dotted)
         if found not in allowed:
             raise UserError(f"{path}: {dotted} is {found!r}; this version knows {', '.join(allowed)}")
-    if sheet["lights"]["preset"] == "sun_fill":
-        for key in SUN_FILL_NEEDS:
-            if key not in sheet["lights"]:
-                raise UserError(f"{path}: lights.{key} is missing")
     _check_camera(path, sheet["camera"])
     _check_overscan(path, sheet)
     if sheet["frame_start"] > sheet["frame_end"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 import materials
+from brought_subject import bring_subject
 
 Ring = tuple[float, float, float]  # radius, height, depth of the flutes there (all in knob widths)
 AROUND = 360  # faces around: 15 a flute
@@ -15,12 +16,17 @@ FLUTES = 24
 POINTER = math.pi / 2  # the pointer stands at +Y, on a land between two flutes
 
 
-def build_subject(block: dict[str, Any], collection: bpy.types.Collection) -> list[bpy.types.Object]:
-    """The subject's objects: one parent empty named after the kind (location, heading, size) and its parts."""
+def build_subject(block: dict[str, Any], frame: int, collection: bpy.types.Collection) -> float:
+    """The subject's objects: one parent empty named after the kind (location, heading, size) and its parts -> its size.
+
+    frame: the first, at which a subject brought along is measured.
+    """
+    if block["kind"] == "blend":
+        return bring_subject(block, frame, collection)
     makers = {"knob": _knob_parts, "cube": _cube_parts, "sphere": _sphere_parts, "none": list}
     parts = makers[block["kind"]]()
     if not parts:
-        return []
+        return block["size"]
     root = bpy.data.objects.new(block["kind"], None)
     root.empty_display_type, root.empty_display_size = "CIRCLE", 0.55
     root.location = block["location"]
@@ -30,7 +36,7 @@ def build_subject(block: dict[str, Any], collection: bpy.types.Collection) -> li
         collection.objects.link(thing)
     for part in parts:
         part.parent = root
-    return [root, *parts]
+    return block["size"]
 
 
 def _mesh_object(

@@ -46,7 +46,7 @@ class Checkerboard:
 
 @dataclass
 class Camera:
-    from_tracking: bool = key(True)  # false: the camera of import_file
+    from_tracking: bool = key(True)  # false: the camera of import_file, or the one given
     sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)  # of the picture as seen: unsqueezed
     focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess; null = the plate's metadata's
     lock_focal: bool = key(False)  # true: focal_mm is known
@@ -56,30 +56,58 @@ class Camera:
     checkerboard: Checkerboard = group(Checkerboard)  # or the lens measured from stills, kept in the same way
     # a solve JSON. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join
     import_file: str | None = key(None)
+    # Or the camera itself (from_tracking: false), Z up, in metres: {frame, location: [x, y, z], look_at: [x, y, z]}, or
+    # rotation_deg: [x, y, z] in place of look_at (XYZ Euler, as Blender shows a camera's), and focal_mm, without which
+    # the one above holds. One key is a locked-off camera; between several, straight lines and slerp
+    given: list[dict] = key([])
 
 
 @dataclass
 class Subject:
     kind: str = key("knob", choices=["knob", "cube", "sphere", "none"])
-    blend: str | None = key(None, later=True)
-    collection: str | None = key(None, later=True)
-    size: float | None = key(None, unit="world units across", low=1e-6)  # null = an eighth of the view where it stands
+    blend: str | None = key(None)  # instead of `kind`: a collection of this Blender file
+    collection: str | None = key(None)  # null = the only one it has
+    link: bool = key(True)  # its collection stays in that file, and is shown as it is there; false: copied in, to edit
+    # its largest extent; null = an eighth of the view where it stands, or as the file has it where metres are known
+    size: float | None = key(None, unit="world units across", low=1e-6)
+    scale: float | None = key(None, low=1e-6)  # of a collection, instead of `size`: 1 = as its file has it
+    # of its origin, z of its underside, counted from the ground (backdrop.ground_z)
     location: list[float] = key([0.0, 0.0, 0.0], unit="world units", length=3)
     rotation_z_deg: float = key(0.0, unit="deg")
 
 
 @dataclass
 class Lights:
-    preset: str = key("sun_fill", choices=["sun_fill", "none"])
+    """sun_fill: a sun and a dome; overcast: a soft dome; three_point: lamps around the subject, key, fill and rim;
+    hdri: a picture all around. What a preset has no use for it leaves alone."""
+
+    preset: str = key("sun_fill", choices=["sun_fill", "overcast", "three_point", "hdri", "none"])
+    # sun_fill
     sun_azimuth_deg: float = key(135.0, unit="deg", low=-360.0, high=360.0)  # where the sun stands, from +X towards +Y
     sun_elevation_deg: float = key(50.0, unit="deg", low=1.0, high=90.0)
     sun_strength: float = key(3.0, unit="W/m2", low=0.0)
-    fill_strength: float = key(0.6, low=0.0)
+    sun_angle_deg: float = key(1.0, unit="deg", low=0.0, high=90.0)  # across; the larger, the softer the shadow's edge
+    fill_strength: float = key(0.6, low=0.0)  # of the dome; of three_point: the fill lamp, as a share of the key's
+    # overcast, hdri
+    dome_strength: float = key(1.0, low=0.0)
+    image: str | None = key(None)  # hdri: equirectangular, .hdr or .exr; lights only, where the film is transparent
+    rotation_z_deg: float = key(0.0, unit="deg", low=-360.0, high=360.0)  # hdri: from +X towards +Y
+    # three_point: what reaches the subject, and where the key stands: from the middle camera round to its right
+    key_strength: float = key(3.0, unit="W/m2", low=0.0)
+    key_azimuth_deg: float = key(-45.0, unit="deg", low=-180.0, high=180.0)
+    rim_strength: float = key(2.0, unit="W/m2", low=0.0)
 
 
 @dataclass
 class Backdrop:
-    kind: str = key("catcher", choices=["catcher", "none"])
+    """catcher: the ground, seen only by its shadows; infinite_curve: a floor that bends up behind the subject, seen;
+    image: a picture behind the subject, facing the middle camera."""
+
+    kind: str = key("catcher", choices=["catcher", "infinite_curve", "image", "none"])
+    color: list[float] = key([0.8, 0.8, 0.8], length=3, low=0.0, high=1.0)  # infinite_curve: linear red, green, blue
+    image: str | None = key(None)  # its aspect is kept; it fills the view all through the shot
+    # where the subject stands; null = as high as the solved points around it, where enough of them agree, else 0
+    ground_z: float | None = key(None, unit="world units")
 
 
 @dataclass

@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake import marks, orientcheck
-from shotmake.config import Camera, Composite, Config
+from shotmake.camera_keys import read_keys
+from shotmake.config import Camera, Composite, Config, Shot
 
 
 class Fault(NamedTuple):
@@ -189,12 +190,12 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
     if camera.lock_focal and camera.focal_mm is None:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
-    if not camera.from_tracking and not camera.import_file:
-        faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
+    faults += _check_given(camera)
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
         faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
     faults += _check_lens(camera)
+    faults += _check_assembly(shot)
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(
@@ -207,6 +208,37 @@ def _cross_check(config: Config) -> list[Fault]:
     faults += [Fault(*fault) for fault in marks.read_shapes(tracking.mask.shapes)[1]]
     names = tuple(one.name for one in marks.read_manual(tracking.manual)[0])
     faults += [Fault(*fault) for fault in orientcheck.faults_of(tracking.solve.orient, names)]
+    return faults
+
+
+def _check_given(camera: Camera) -> list[Fault]:
+    """Without tracks there is one other camera: a file's, or the one given key by key."""
+    faults = [Fault(*fault) for fault in read_keys(camera.given)[1]]
+    if camera.given and camera.from_tracking:
+        faults.append(Fault("shot.camera.given", "found with a camera from tracks; needed from_tracking: false"))
+    elif camera.given and camera.import_file:
+        faults.append(Fault("shot.camera.given", "found with shot.camera.import_file; needed one of them"))
+    elif not camera.from_tracking and not camera.import_file and not camera.given:
+        needed = "shot.camera.import_file, a solve JSON, or shot.camera.given"
+        faults.append(Fault("shot.camera.from_tracking", f"found false; needed {needed}"))
+    return faults
+
+
+def _check_assembly(shot: Shot) -> list[Fault]:
+    """The subject, its light and its backdrop."""
+    faults = []
+    for block, name, wanted in (("lights", "preset", "hdri"), ("backdrop", "kind", "image")):
+        values = getattr(shot, block)
+        if getattr(values, name) == wanted and values.image is None:
+            faults.append(Fault(f"shot.{block}.image", f"not set; shot.{block}.{name}: {wanted} needed an image file"))
+    subject = shot.subject
+    if subject.blend is None:
+        for name in ("collection", "scale"):
+            if getattr(subject, name) is not None:
+                found = _show(getattr(subject, name))
+                faults.append(Fault(f"shot.subject.{name}", f"found {found} without shot.subject.blend"))
+    elif subject.size is not None and subject.scale is not None:
+        faults.append(Fault("shot.subject.scale", "found with shot.subject.size; needed one of them"))
     return faults
 
 

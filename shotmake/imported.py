@@ -42,7 +42,7 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         numbers = np.array([int(frame) for frame in record["frames"]], int)
         found_px, zoom = tuple(record["image_size_px"]), record.get("focal_px_per_frame")
         focals = None if zoom is None else np.array(zoom, float)
-        was_solved = record.get("engine", "imported") != "imported"
+        was_solved = record.get("engine", "imported") not in ("imported", "given")
         confidence = float(record["confidence"]) if was_solved else None
         warnings = tuple(map(str, record["warnings"])) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError) as error:

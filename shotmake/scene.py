@@ -6,20 +6,26 @@ Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, t
 
 import numpy as np
 
+from shotmake.assembly import blocks, rendered_field, standpoint
 from shotmake.camera import zoomed
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, overscan_px
 
 GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
-SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
 
 
 def scene_sheet(
-    solution: dict, plate: dict, shot: dict, composite: dict, over_px: tuple[int, int] | None = None
+    solution: dict,
+    plate: dict,
+    shot: dict,
+    composite: dict,
+    over_px: tuple[int, int] | None = None,
+    ground_z: float = 0.0,
 ) -> dict:
     """solve JSON + footage JSON + config slices -> scene.json (a plain tree).
 
-    over_px: the overscan (x, y) of an ST-map that was brought along; None = as `composite` says.
+    over_px: the overscan (x, y) of an ST-map that was brought along; None = as `composite` says. ground_z: of the
+    ground under the subject, from which the height of its place counts (assembly.ground_under).
     Raises ShotError when there is no camera: a refused solve has no scene.
     """
     cam_from_world = camera_matrices(solution)
@@ -34,12 +40,10 @@ def scene_sheet(
     lens_distortion = composite["lens_distortion"]
     over_x, over_y = over_px or chosen_overscan_px(lens, (width, height), lens_distortion["overscan"])
     over_width, over_height = width + 2 * over_x, height + 2 * over_y
-    subject, lights = shot["subject"], shot["lights"]
-    location = np.array(subject["location"])
-    distance = float(np.median(np.linalg.norm(centres - location, axis=1)))
-    size = subject["size"] or distance * width / lens.fx_px * SUBJECT_SHARE_OF_VIEW
-    azimuth, elevation = np.radians([lights["sun_azimuth_deg"], lights["sun_elevation_deg"]])
-    to_sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    place = np.add(shot["subject"]["location"], [0.0, 0.0, ground_z])
+    stands = standpoint(place, cam_from_world, lens, width)
+    distance = stands.distance
+    field = rendered_field(lens, (width, height), (over_x, over_y), zoom_px)
     return {
         "schema": 1,
         "shot": solution["shot"],
@@ -88,21 +92,7 @@ def scene_sheet(
             "shift_y": (lens.cy_px - height / 2) / over_width * tall,
         },
         "lens": solution["lens"],
-        "ground": {"z": 0.0, "size": 8 * distance},
-        "subject": {
-            "kind": subject["kind"],
-            "size": size,
-            "location": subject["location"],
-            "rotation_z_deg": subject["rotation_z_deg"],
-        },
-        "lights": {
-            "preset": lights["preset"],
-            "sun_direction": (-to_sun).tolist(),
-            "sun_strength": lights["sun_strength"],
-            "sun_angle_deg": 1.0,
-            "fill_strength": lights["fill_strength"],
-        },
-        "backdrop": shot["backdrop"],
+        **blocks(shot, stands, solution["scale_known"], field),
         "composite": {
             **{name: composite[name] for name in ("mode", "background_source", "background_image")},
             "apply_to_cg": lens_distortion["apply_to_cg"],

@@ -24,7 +24,7 @@ from tasks.workers import die_with_parent
 AUTO = "4.5"  # the LTS that composite.blender.version: auto means
 PYTHON = (3, 11)  # what the wheels of every version we know are for
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
-BINARY_FLAGS = ["--factory-startup", "--background", "--python-exit-code", "1", "--python"]
+BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
 
 
 def environment(version: str = AUTO) -> Path:

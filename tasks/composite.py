@@ -3,11 +3,10 @@
 import json
 import os
 from dataclasses import asdict
-from pathlib import Path
 
 from shotmake.config import Config
-from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.assets import asset_files
 from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -27,17 +26,6 @@ def settings(config: Config) -> dict:
 def map_name(config: Config) -> str:
     """The ST-map that the comp reads."""
     return "redistort" if config.composite.lens_distortion.apply_to_cg else "undistort"
-
-
-def files(config: Config) -> dict[str, Path]:
-    """The still behind the CG."""
-    name = config.composite.background_image
-    if config.composite.background_source != "image" or name is None:
-        return {}
-    path = ROOT / name
-    if not path.is_file():
-        raise ShotError(f"{name}: no such file; check composite.background_image")
-    return {"background image": path}
 
 
 def build(job: Job) -> str:
@@ -60,7 +48,7 @@ COMPOSITE = Stage(
     reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points"),
     by_path=("redistort", "undistort"),
     settings=settings,
-    files=files,
+    files=asset_files,
     wanted=has_camera,
     after=lambda config: ("blender",),
     build=build,

@@ -28,10 +28,16 @@ def lender(config: Config) -> str | None:
     return name if is_wanted(config) and name in shot_names() else None
 
 
+def is_given(config: Config) -> bool:
+    """Whether the shot's YAML gives the camera key by key."""
+    return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
+
+
 def is_wanted(config: Config) -> bool:
     camera, solve = config.shot.camera, config.tracking.solve
-    is_solved = camera.from_tracking and config.tracking.enabled and solve.enabled and solve.pin is None
-    return is_solved and (camera.lens_from is not None or camera.checkerboard.files is not None)
+    is_solved = camera.from_tracking and config.tracking.enabled and solve.enabled
+    is_made = (is_solved or is_given(config)) and solve.pin is None
+    return is_made and (camera.lens_from is not None or camera.checkerboard.files is not None)
 
 
 def files(config: Config) -> dict[str, Path]:

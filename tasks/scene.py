@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
@@ -9,6 +11,9 @@ from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.ground import Ground
 
 
 def settings(config: Config) -> dict:
@@ -40,21 +45,40 @@ def build(job: Job) -> str:
     footage = json.loads(job.inputs["footage"].read_text())
     over_px = overscan_of(job.inputs["redistort"]) if "redistort" in job.inputs else None
     shot = {**job.settings["shot"], "frames": frames}
-    sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px)
+    ground = _ground(shot, solution, job.inputs["points"])
+    sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px, ground.z)
     job.targets["scene"].write_bytes(json_bytes(sheet))
-    subject = sheet["subject"]
-    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject['kind']} {subject['size']:.3g} across"
+    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {_in_words(sheet['subject'])}, ground at {ground.source}"
+
+
+def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
+    import numpy as np
+
+    from shotmake.assembly import ground_under
+    from shotmake.lens import Lens
+    from shotmake.scene import camera_matrices
+
+    cameras = camera_matrices(solution)
+    with np.load(points_file, allow_pickle=False) as points:
+        lens = Lens.from_json(solution["lens"])
+        return ground_under(shot, solution, cameras, lens, points["point_xyz"], points["error_px"])
+
+
+def _in_words(subject: dict) -> str:
+    name = subject.get("collection") or subject.get("blend") or subject["kind"]
+    size, scale = subject["size"], subject.get("scale")
+    return f"{name} {size:.3g} across" if size else f"{name} at {scale:g} times its size"
 
 
 def reads(config: Config) -> tuple[str, ...]:
     """Of an ST-map that was brought along, the overscan it needs."""
     brought = config.composite.lens_distortion.st_map_path is not None
-    return ("footage", "solve", "redistort") if brought else ("footage", "solve")
+    return ("footage", "solve", "points", *(["redistort"] if brought else []))
 
 
 SCENE = Stage(
     "scene",
-    version=2,
+    version=3,
     targets={"scene": "scenes/{id}.json"},
     reads=reads,
     settings=settings,

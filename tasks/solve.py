@@ -1,4 +1,4 @@
-"""solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along."""
+"""solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake import config as schema
+from shotmake.camera_keys import read_keys
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.marks import read_manual
@@ -14,6 +15,7 @@ from shotmake.orientcheck import with_places
 from tasks import ROOT
 from tasks import found as stored
 from tasks.footage import read_plate
+from tasks.lens import is_given
 from tasks.libmv import solver
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -30,7 +32,7 @@ NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what th
 def settings(config: Config) -> dict:
     found = {
         "shot": config.shot.name,  # solve.json names it
-        "camera": _without_lens(asdict(config.shot.camera)),
+        "camera": _without_lens(asdict(config.shot.camera), is_given(config)),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
         "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
@@ -44,9 +46,10 @@ def _is_by_blender(config: Config) -> bool:
     return config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
 
 
-def _without_lens(camera: dict) -> dict:
-    """The lens brought along is a stage of its own."""
-    return {name: value for name, value in camera.items() if name not in ("lens_from", "checkerboard")}
+def _without_lens(camera: dict, given: bool) -> dict:
+    """The lens brought along is a stage of its own; what is given counts where there are no tracks."""
+    left_out = ("lens_from", "checkerboard", *(() if given else ("given",)))
+    return {name: value for name, value in camera.items() if name not in left_out}
 
 
 def camera_file(config: Config) -> dict[str, Path]:
@@ -60,7 +63,7 @@ def camera_file(config: Config) -> dict[str, Path]:
 
 
 def has_camera(config: Config) -> bool:
-    """Whether the shot can have a camera at all: solved from its tracks, or imported."""
+    """Whether the shot can have a camera at all: solved from its tracks, imported or given."""
     return not config.shot.camera.from_tracking or (config.tracking.enabled and config.tracking.solve.enabled)
 
 
@@ -70,6 +73,7 @@ def read_solution(path: Path) -> dict:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
+    from shotmake.given_camera import given_solution
     from shotmake.imported import imported, read_cameras
     from shotmake.lens import Lens
     from shotmake.session import load_tracks, load_weights, npz_bytes
@@ -88,7 +92,12 @@ def build(job: Job) -> str:
     if brought is None and camera.focal_mm is None:
         camera, note = _guessed(camera, plate.media.get("lens"))
     given = read_cameras(job.inputs["camera"], size_px, frames) if "camera" in job.inputs else None
-    if given is not None and not camera.from_tracking:
+    if camera.given:
+        lens = brought and Lens.from_json(brought["lens"])
+        keys = read_keys(camera.given)[0]
+        note = note if any(key.focal_mm is None for key in keys) else ""
+        solution = given_solution(keys, lens, camera.focal_mm, camera.sensor_width_mm, size_px, frames)
+    elif given is not None and not camera.from_tracking:
         solution = imported(given, size_px)
     else:
         tracks = load_tracks(job.inputs["tracks"])
@@ -105,14 +114,14 @@ def build(job: Job) -> str:
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
         record["warnings"] = [*brought["warnings"], *record["warnings"]]
-    if note and record["status"] == "static":  # nothing in the picture tells it: it is as the metadata says
+    if note and (camera.given or record["status"] == "static"):  # no track tells it: it is as the metadata says
         record["warnings"] = [*record["warnings"], note]
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
         return f"refused: {record['reason']}"
-    if record["engine"] == "imported":
-        return f"imported, {len(record['frames'])} frames"
+    if record["engine"] in ("imported", "given"):
+        return f"{record['engine']}, {len(record['frames'])} frames"
     holdout = record["holdout_rms_px"]
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
@@ -194,7 +203,7 @@ SOLVE = Stage(
     "solve",
     version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
-    reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage",),
+    reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage", "lens"),
     settings=settings,
     files=camera_file,
     wanted=has_camera,

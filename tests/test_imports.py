@@ -54,7 +54,7 @@ def test_plug_ins_of_hydra_import_only_hydra_and_tasks(path):
 @pytest.mark.parametrize("path", files("blender_scripts"), ids=str)
 def test_blender_scripts_stand_alone(path):
     siblings = {other.stem for other in files("blender_scripts")}
-    allowed = {"bpy", "mathutils", "numpy", "bmesh"} | siblings | set(sys.stdlib_module_names)
+    allowed = {"bpy", "mathutils", "numpy", "bmesh", "zstandard"} | siblings | set(sys.stdlib_module_names)
     assert tops(path) <= allowed
 
 

@@ -33,6 +33,7 @@ RULES = {
     "shot.camera.lens_from": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard.files": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard": set(),  # without stills
+    "shot.camera.given": set(),  # with a camera from tracks
     "shot.camera": AFTER_SOLVE,
     "shot.subject": {"scene", "composite"},
     "shot.lights": {"scene", "composite"},
@@ -103,6 +104,15 @@ def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
     config.shot.camera.checkerboard.files = "lens/####.jpg"
     before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.checkerboard.{key}"))
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE | {"lens"}
+
+
+def test_a_camera_given_touches_what_an_imported_one_does_and_takes_a_lens():
+    config = shot_config()
+    config.shot.camera.from_tracking, config.shot.camera.given = False, [{"frame": 1}]
+    assert "tracks" not in nodes(config, STAGES)["solve"].reads
+    for key, touched in (("given", AFTER_SOLVE), ("lens_from", AFTER_SOLVE | {"lens"})):
+        before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.{key}"))
+        assert {name for name in after if before.get(name) != after[name]} == touched
 
 
 @pytest.mark.parametrize("key", ["apply_to_cg", "st_map_path", "st_map_convention", "overscan"])
