@@ -7,7 +7,7 @@ from typing import Any
 
 from arguments import UserError
 
-# Of groups that were given no colour, in the config's order: one each, told from amber and from Blender's own
+# Of groups that were given no colour, in the order of their names: one each, told from amber and from Blender's own
 # yellow (selected) and grey.
 GROUP_COLORS = [
     *((0.20, 0.75, 0.95), (0.90, 0.25, 0.60), (0.45, 0.85, 0.25), (0.60, 0.40, 0.95)),

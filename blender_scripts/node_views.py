@@ -40,13 +40,13 @@ def with_node_views(blend: bytes, box: Box) -> bytes:
     """The uncompressed .blend with every node editor's view on `box`, as much wider or higher as the editor is."""
     data = bytearray(blend)
     layout, blocks = read_blend(data)
-    by_address = {block.address: block for block in blocks}
+    regions = {block.address: block.start for block in blocks if block.struct == "ARegion"}
     for area in blocks:
         if area.struct != "ScrArea" or data[area.start + layout.at("ScrArea", "spacetype")] != NODE_EDITOR:
             continue
         (following,) = struct.unpack_from("<Q", data, area.start + layout.at("ScrArea", "regionbase.first"))
         while following:
-            region = by_address[following].start
+            region = regions[following]
             (kind,) = struct.unpack_from("<h", data, region + layout.at("ARegion", "regiontype"))
             if kind == WINDOW_REGION:
                 width, height = struct.unpack_from("<2h", data, region + layout.at("ARegion", "winx"))
