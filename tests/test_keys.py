@@ -6,6 +6,8 @@ import pytest
 
 from shotmake.config import Config
 from shotmake.configcheck import keys
+from shotmake.errors import ShotError
+from tasks.assets import asset_files
 from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
@@ -111,6 +113,16 @@ def test_a_camera_given_touches_what_an_imported_one_does_and_takes_a_lens():
     for key, touched in (("given", AFTER_SOLVE), ("lens_from", AFTER_SOLVE | {"lens"})):
         before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.{key}"))
         assert {name for name in after if before.get(name) != after[name]} == touched
+
+
+def test_what_the_shot_is_assembled_from_is_watched_by_the_composite_alone():
+    config = shot_config()
+    config.shot.subject.blend = config.shot.lights.image = "gone.blend"  # of no use to the preset
+    assert [stage.name for stage in STAGES if stage.files is asset_files] == ["composite"]
+    with pytest.raises(ShotError, match="gone.blend: no such file; check shot.subject.blend"):
+        COMPOSITE.files(config)
+    config.shot.subject.blend = "dodo.py"
+    assert list(COMPOSITE.files(config)) == ["shot.subject.blend"]
 
 
 def test_what_is_hashed_is_what_is_passed():
