@@ -39,6 +39,7 @@ def _infinite_curve(
     wall = bpy.data.objects.new("backdrop_curve", mesh)
     wall.location = (*ground["center"], ground["z"])
     wall.rotation_euler = (0.0, 0.0, math.radians(curve["azimuth_deg"]))
+    wall.visible_shadow = False  # the sun may stand behind it
     collection.objects.link(wall)
 
 

@@ -59,9 +59,8 @@ def _area_lamp(name: str, lamp: dict[str, Any], subject: Vector, size: float, co
     assert isinstance(data, bpy.types.AreaLight)
     distance, radius = lamp["distance"] * size, lamp["size"] * size / 2
     data.shape, data.size = "DISK", 2 * radius
-    data.energy = (
-        4 * lamp["strength"] * (distance**2 + radius**2)
-    )  # Blender: watts / 4 / area is what a lamp's face shines
+    # the radiance of its face is W / (pi area)
+    data.energy = math.pi * lamp["strength"] * (distance**2 + radius**2)
     direction = Vector(lamp["direction"])
     light = _place(name, data, subject + distance * direction, -direction, collection)
     light.visible_camera = False

@@ -85,9 +85,17 @@ def matt(name: str, color: list[float]) -> bpy.types.Material:
 
 def picture(name: str, image: bpy.types.Image) -> bpy.types.Material:
     """An image that shines as bright as it is, whatever the lights, and is clear where its alpha is."""
-    material, desk, shader = _principled(name, Base_Color=(0.0, 0.0, 0.0, 1.0), Specular_IOR_Level=0.0)
-    texture = desk.node("ShaderNodeTexImage", "picture", (-400, 0), image=image, extension="CLIP")
-    set_input(shader.inputs["Emission Strength"], 1.0)
-    desk.link(texture.outputs["Color"], shader.inputs["Emission Color"])
-    desk.link(texture.outputs["Alpha"], shader.inputs["Alpha"])
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    desk = NodeDesk(material.node_tree)
+    desk.tree.nodes.remove(desk.tree.nodes["Principled BSDF"])
+    texture = desk.node("ShaderNodeTexImage", "picture", (-500, 0), image=image, extension="CLIP")
+    clear = desk.node("ShaderNodeBsdfTransparent", "clear", (-200, 100))
+    shine = desk.node("ShaderNodeEmission", "shine", (-200, 0))
+    by_alpha = desk.node("ShaderNodeMixShader", "by alpha", (0, 100))
+    desk.link(texture.outputs["Color"], shine.inputs["Color"])
+    desk.link(texture.outputs["Alpha"], by_alpha.inputs["Fac"])
+    desk.link(clear.outputs["BSDF"], by_alpha.inputs[1])
+    desk.link(shine.outputs["Emission"], by_alpha.inputs[2])
+    desk.link(by_alpha.outputs["Shader"], desk.tree.nodes["Material Output"].inputs["Surface"])
     return material

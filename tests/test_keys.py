@@ -6,6 +6,8 @@ import pytest
 
 from shotmake.config import Config
 from shotmake.configcheck import keys
+from shotmake.errors import ShotError
+from tasks.assets import asset_files
 from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
@@ -121,6 +123,16 @@ def test_a_map_brought_along_touches_the_maps_and_what_reads_them(key):
     config.composite.lens_distortion.st_map_path = "maps/redistort.exr"
     before, after = graph_keys(config), graph_keys(changed(config, f"composite.lens_distortion.{key}"))
     assert {name for name in before if before[name] != after[name]} == {"stmap", "scene", "composite"}
+
+
+def test_what_the_shot_is_assembled_from_is_watched_by_the_composite_alone():
+    config = shot_config()
+    config.shot.subject.blend = config.shot.lights.image = "gone.blend"  # of no use to the preset
+    assert [stage.name for stage in STAGES if stage.files is asset_files] == ["composite"]
+    with pytest.raises(ShotError, match="gone.blend: no such file; check shot.subject.blend"):
+        COMPOSITE.files(config)
+    config.shot.subject.blend = "dodo.py"
+    assert list(COMPOSITE.files(config)) == ["shot.subject.blend"]
 
 
 def test_what_is_hashed_is_what_is_passed():
