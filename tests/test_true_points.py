@@ -21,6 +21,7 @@ from synthetic import Plate, cam_from_world, frames, make_plate, project, world_
 
 from shotmake.camera import project as our_projection
 from shotmake.lens import Lens
+from shotmake.stmap import overscan_of, redistort_map, write_stmap
 
 MEDIAN_PX, P95_PX = 0.3, 0.8
 MARKERS, MARGIN_PX, APART_PX, WINDOW_PX = 6, 12.0, 26.0, 8.0
@@ -34,6 +35,32 @@ def mini_plate() -> Plate:
 def test_cg_lands_on_true_points_in_every_frame(built, mini_plate):
     miss_px = missed_px(built, mini_plate, (0, 0))
     assert_lands(miss_px, mini_plate)
+
+
+def test_a_map_brought_along_is_the_one_the_comp_reads(built):
+    """The solved lens's own map as Meshroom would write it: published and in the sheet as if the solve had made it."""
+    state, size_px = built.root / ".gsd-state", (480, 270)
+    ours = newest(state / "stmaps", "*.redistort.exr")
+    over_px = np.array(overscan_of(ours))
+    from_lower_left = read_exr(ours)[..., :2] * (size_px + 2 * over_px) - over_px
+    (built.root / "maps").mkdir()
+    path = built.root / "maps" / "meshroom.exr"
+    write_stmap(path, np.dstack([(from_lower_left - 0.5) / np.subtract(size_px, 1), np.zeros((270, 480))]), "", (0, 0))
+    key = "composite.lens_distortion"
+    words = ("scene", "shot=mini", f"{key}.st_map_path=maps/meshroom.exr", f"{key}.st_map_convention=alicevision")
+    assert built.built(*words).executed == ["stmap:mini", "scene:mini"]
+    again = newest(state / "stmaps", "*.redistort.exr")
+    sheet = json.loads(newest(state / "scenes", "*.json").read_text())
+    again_px = np.array(overscan_of(again))
+    assert again != ours and sheet["overscan"]["resolution_px"] == (size_px + 2 * again_px).tolist()
+    lens = Lens.from_json(sheet["lens"])
+    off = read_exr(again)[..., :2] - redistort_map(lens, size_px, tuple(again_px.tolist()))[..., :2]
+    assert np.abs(off * (size_px + 2 * again_px)).max() < 0.05  # px
+    path.unlink()
+    ran = built.run(*words)
+    assert ran.code == 1 and ran.fault_lines == [
+        "stmap:mini: maps/meshroom.exr: no such file; check composite.lens_distortion.st_map_path"
+    ]
 
 
 PLATES = {
