@@ -34,9 +34,9 @@ def frame_numbers(text: str) -> list[int]:
 
 
 def frame_path(pattern: str, frame: int) -> str:
-    """The file of one frame: the run of # in the pattern becomes the padded number."""
+    """The file of one frame: the run of # in the pattern becomes the padded number; without one it is the file."""
     count = pattern.count("#")
-    return pattern.replace("#" * count, str(frame).zfill(count))
+    return pattern.replace("#" * count, str(frame).zfill(count)) if count else pattern
 
 
 def place_markers(scene: bpy.types.Scene, points: list[list[float]]) -> list[bpy.types.Object]:
