@@ -26,6 +26,7 @@ import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from frame_output import still_settings  # noqa: E402
 from subject import build_subject  # noqa: E402
 
 FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
@@ -138,8 +139,7 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     render.film_transparent = sheet["composite"]["film_transparent"]
     render.use_compositing, render.use_sequencer = True, False
     render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
-    render.image_settings.file_format = "OPEN_EXR"
-    render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "16"
+    still_settings(render.image_settings, sheet["render"]["format"])
     render.filepath = f"//render/{sheet['shot']}_####"
     assert scene.view_settings and scene.cycles
     scene.view_settings.view_transform = "Standard"  # pyright: ignore[reportAttributeAccessIssue]  (plate unchanged)

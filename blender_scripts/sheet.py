@@ -46,7 +46,7 @@ CHOICES = {
     "backdrop.kind": ["catcher", "none"],
     "composite.mode": ["over_footage"],
     "composite.background_source": ["footage", "none"],
-    "render.format": ["exr"],
+    "render.format": ["exr", "png"],
 }
 
 

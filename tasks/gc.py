@@ -9,7 +9,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, lenders, locks, sessions
+from tasks import ROOT, STATE, lenders, locks, sequence, sessions
 from tasks.publish import OVERRIDES
 from tasks.shots import load_shot, own_word, shot_names
 from tasks.stage import Node, Stage, kept_by
@@ -94,6 +94,8 @@ def _files(node: Node) -> set[Path]:
     if node.stage.name == "tracks":  # of a build that was killed: it goes on from them
         stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
         found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
+    if node.stage.frames:  # the same, frame by frame
+        found |= sequence.files_in(sequence.of_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(STATE):  # another session's tracks
@@ -124,5 +126,6 @@ def _state_files() -> list[Path]:
 def _remove_empty_folders() -> None:
     for place, _, _ in os.walk(STATE, topdown=False):
         path = Path(place)
-        if path.parent.name == "sessions" and not any(path.iterdir()) and path.name != "segments":
+        of_frames = path.parent.name == "renders"
+        if (of_frames or path.parent.name == "sessions") and not any(path.iterdir()) and path.name != "segments":
             path.rmdir()

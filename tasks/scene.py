@@ -13,6 +13,7 @@ from tasks.stamp import json_bytes
 
 def settings(config: Config) -> dict:
     shot, composite = asdict(config.shot), asdict(config.composite)
+    del composite["render"]["frames"]  # picks frames and changes none
     return {
         "frame_range": config.shot.footage.frame_range,
         "shot": {

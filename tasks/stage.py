@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from doit.exceptions import TaskFailed
 
@@ -69,6 +70,8 @@ class Stage:
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
     pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
     after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
+    frames: str = ""  # where in .gsd-state it stores frames under a key of their own (tasks/sequence.py)
+    together: Callable[["Job"], None] | None = None  # what several processes do at once, before one of them builds
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,9 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
     """
     name = name or node.task_name
     try:
+        if node.stage.together and not node.is_pinned and node.why_stale() and not adoptable(node):
+            with place_to_build():
+                _work(node, {}, node.stage.together)
         with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
             reason = node.why_stale()
             if reason and node.is_pinned:
@@ -232,28 +238,11 @@ def _check_disk(path: Path) -> None:
 
 def _build(node: Node) -> None:
     started = time.time()
-    inputs = node.inputs()
-    wait_until_settled(inputs.values())
-    before = {name: signature(path) for name, path in inputs.items()}
-    digests = {name: digest(path) for name, path in inputs.items()}
     parts = {name: part_path(path) for name, path in node.targets.items()}
     for path in node.targets.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    job = Job(node.shot, node.settings, inputs, digests, parts)
     try:
-        try:
-            line = node.stage.build(job)
-        except ShotError:
-            raise
-        except Exception:
-            end_if_stopped()  # a stop inside compiled code comes out as an error of that code
-            _check_disk(node.stamp_path)
-            raise
-        if node.inputs() != inputs:
-            raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
-        changed = [name for name, path in inputs.items() if signature(path) != before[name]]
-        if changed:
-            raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+        job, line = _work(node, parts, node.stage.build)
         made = {name: digest(part) for name, part in parts.items()}
         _put_in_place(node, parts)
     finally:
@@ -262,8 +251,31 @@ def _build(node: Node) -> None:
     seconds = time.time() - started
     kept = {os.path.relpath(path, ROOT): digest(path) for path in job.kept}
     timing = {"seconds": round(seconds, 3)}
-    write_stamp(node.stamp_path, node.made_by, digests, made, kept, identity=node.identity(digests), timing=timing)
+    identity = node.identity(job.digests)
+    write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
     print(f"   {line} ({seconds:.1f} s)")
+
+
+def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
+    """The job that the function was given, and what it gave; ShotError when what it reads changed meanwhile."""
+    inputs = node.inputs()
+    wait_until_settled(inputs.values())
+    before = {name: signature(path) for name, path in inputs.items()}
+    job = Job(node.shot, node.settings, inputs, {name: digest(path) for name, path in inputs.items()}, parts)
+    try:
+        found = function(job)
+    except ShotError:
+        raise
+    except Exception:
+        end_if_stopped()  # a stop inside compiled code comes out as an error of that code
+        _check_disk(node.stamp_path)
+        raise
+    if node.inputs() != inputs:
+        raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
+    changed = [name for name, path in inputs.items() if signature(path) != before[name]]
+    if changed:
+        raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+    return job, found
 
 
 def _put_in_place(node: Node, parts: dict[str, Path]) -> None:

@@ -1,0 +1,62 @@
+"""Rendered frames -> a movie to look at."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError
+
+
+def write_render_movie(
+    path: Path, frames: list[Path], frame_rate: Fraction, on_frame: Callable[[int], None] = lambda count: None
+) -> None:
+    """Encode frames (EXR in linear light, or PNG as shown) as an H.264 movie, one after the other, over black.
+
+    Linear light goes through Blender's "Standard" view, which is the sRGB curve.
+    """
+    import av
+
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=frame_rate, options={"crf": "16", "preset": "medium"})
+        stream.pix_fmt = "yuv420p"
+        for count, file in enumerate(frames, 1):
+            picture = shown(file)
+            picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
+            if count == 1:
+                stream.height, stream.width = picture.shape[:2]
+                stream.thread_count = 2
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            on_frame(count)
+        container.mux(stream.encode())
+
+
+def shown(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a rendered EXR or PNG, as a viewer shows it over black."""
+    values = _read(path)[..., :3]  # premultiplied, as OpenImageIO gives both
+    if path.suffix == ".exr":
+        linear = np.clip(np.nan_to_num(values), 0.0, 1.0)
+        values = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, 1 / 2.4) - 0.055)
+    return (np.clip(values, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+
+
+def check_whole(path: Path) -> None:
+    """ShotError for a frame that cannot be read to its end: a disk that was full, for example."""
+    import OpenImageIO as oiio
+
+    source = oiio.ImageInput.open(str(path))
+    last = source and source.read_scanlines(source.spec().height - 1, source.spec().height, 0, 0, 4, "float")
+    if source is None or last is None:
+        raise ShotError(f"{path.name}: Blender wrote no whole frame; run doit again")
+
+
+def _read(path: Path) -> np.ndarray:
+    """(H, W, 4) float32: the first four channels, which are RGBA."""
+    import OpenImageIO as oiio
+
+    source = oiio.ImageInput.open(str(path))
+    pixels = source and source.read_image(0, 0, 0, 4, "float")
+    if source is None or pixels is None:
+        raise ShotError(f"{path.name}: cannot be read; run doit again")
+    return pixels
