@@ -8,6 +8,9 @@ import numpy as np
 
 from shotmake.errors import ShotError
 
+BT709 = 1  # ISO/IEC 23091-2: primaries, transfer and matrix
+VIDEO_RANGE = 1  # FFmpeg's number: 16-235
+
 
 def write_render_movie(
     path: Path, frames: list[Path], frame_rate: Fraction, on_frame: Callable[[int], None] = lambda count: None
@@ -27,7 +30,12 @@ def write_render_movie(
             if count == 1:
                 stream.height, stream.width = picture.shape[:2]
                 stream.thread_count = 2
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+                coding = stream.codec_context
+                coding.colorspace = coding.color_primaries = coding.color_trc = BT709
+                coding.color_range = VIDEO_RANGE
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            container.mux(stream.encode(frame))
             on_frame(count)
         container.mux(stream.encode())
 
