@@ -25,8 +25,12 @@ from tasks.scene import SCENE
 from tasks.solve import SOLVE
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
+from tasks.undistorted_plate import UNDISTORTED_PLATE
 
-GRAPH = Graph(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, by_name=(RENDER,))
+GRAPH = Graph(
+    *(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE, REPORT),
+    by_name=(RENDER,),
+)
 
 task_footage = GRAPH.stage(FOOTAGE, "the plate, read end to end: size, rate, frames")
 task_tracks = GRAPH.stage(TRACKS, "the plate -> 2D tracks")
@@ -37,6 +41,7 @@ task_scene = GRAPH.stage(SCENE, "camera and config -> every number Blender needs
 task_composite = GRAPH.stage(COMPOSITE, "scene, tracks, ST-map -> the .blend")
 task_preview = GRAPH.stage(PREVIEW, "the plate with tracks, points and a ground grid")
 task_export = GRAPH.stage(EXPORT, "the camera for other programs")
+task_undistorted_plate = GRAPH.stage(UNDISTORTED_PLATE, "the plate without its lens, overscanned")
 task_report = GRAPH.stage(REPORT, "what came out, in numbers")
 task_render = GRAPH.render  # by this name only
 task_publish = GRAPH.publish

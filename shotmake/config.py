@@ -88,7 +88,7 @@ class Shot:
     subject: Subject = group(Subject)
     lights: Lights = group(Lights)
     backdrop: Backdrop = group(Backdrop)
-    export: list[str] = key(["chan"], choices=["chan"])
+    export: list[str] = key(["chan"], choices=["chan", "undistorted_plate"])
 
 
 @dataclass

@@ -44,6 +44,14 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
         raise OSError(f"{path}: {output.geterror()}")
 
 
+def overscan_of(path: Path) -> tuple[int, int]:
+    """The overscan in px on each side, as an ST-map of ours has it in its header."""
+    import OpenImageIO as oiio
+
+    spec = oiio.ImageBuf(str(path)).spec()
+    return tuple(spec.get_int_attribute(f"shotmake:overscan_{side}_px") for side in "xy")
+
+
 def _pixel_centres(size_px: tuple[int, int]) -> np.ndarray:
     """(H, W, 2) positions of the pixel centres, origin at the top-left corner."""
     width, height = size_px

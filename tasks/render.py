@@ -40,13 +40,12 @@ def files(config: Config) -> dict[str, Path]:
 def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
     """The frames to render; ShotError when the shot has not all of them."""
     from shotmake.frame_ranges import frame_numbers
-    from shotmake.plate_files import ranges_text
 
     first, last = sheet["frame_start"], sheet["frame_end"]
     asked = list(range(first, last + 1)) if frames is None else frame_numbers(frames)
     outside = [number for number in asked if not first <= number <= last]
     if outside:
-        raise ShotError(f"{KEY}: found {ranges_text(outside)}; the shot has frames {first} to {last}")
+        raise ShotError(f"{KEY}: found {frames}, with frame {outside[0]}; the shot has frames {first} to {last}")
     return asked
 
 
@@ -83,14 +82,10 @@ def build(job: Job) -> str:
     sheet = json.loads(job.inputs["scene"].read_text())
     stored = sequence.of_job(job, RENDER)
     frames = frames_asked(job.settings["frames"], sheet)
-    digests = sequence.digests_of(stored, frames)
+    listed = sequence.listed(stored, frames)
     paths = [stored.path(frame) for frame in frames]
     with job.progress(len(frames), "encoding") as bar:
         write_render_movie(job.targets["movie"], paths, Fraction(*sheet["frame_rate"]), on_frame=bar)
-    listed = [
-        {"frame": frame, "file": os.path.relpath(path, ROOT), "sha256": digests[frame]}
-        for frame, path in zip(frames, paths, strict=True)
-    ]
     facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
     job.targets["frames"].write_bytes(json_bytes({"schema": 1, **facts, "frames": listed}))
     job.kept.extend(paths)

@@ -252,13 +252,14 @@ def _changed(path: Path) -> ShotError:
     return ShotError(f"{os.path.relpath(path, ROOT)} changed while it was being read; run doit again")
 
 
-def digests_of(sequence: Sequence, frames: list[int]) -> dict[int, str]:
-    """Frame -> digest, of all; ShotError when one went missing again."""
+def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
+    """For a manifest: number, place in the show and digest of each; ShotError when one went missing again."""
     found = {frame: sequence.stored(frame) for frame in frames}
     gone = [frame for frame, known in found.items() if known is None]
     if gone:
         raise ShotError(f"{sequence.path(gone[0]).name} went or changed while it was in use; run doit again")
-    return {frame: known or "" for frame, known in found.items()}
+    names = {frame: os.path.relpath(sequence.path(frame), ROOT) for frame in frames}
+    return [{"frame": frame, "file": names[frame], "sha256": found[frame]} for frame in frames]
 
 
 def clean(node: Node, dryrun: bool) -> None:
