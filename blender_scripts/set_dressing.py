@@ -16,6 +16,8 @@ FILL_STOPS = [
     (1.0, (1.30, 1.40, 1.55)),
 ]
 
+FILL_MAP_PX = 128
+
 
 def sun(
     lights: dict[str, Any], above: tuple[float, float, float], collection: bpy.types.Collection
@@ -40,6 +42,8 @@ def fill(lights: dict[str, Any]) -> bpy.types.World:
     """
     world = bpy.data.worlds.new("fill")
     world.use_nodes = True
+    assert world.cycles  # a ramp needs no fine map of where light comes from; Cycles makes it anew for every frame
+    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", FILL_MAP_PX
     desk = NodeDesk(world.node_tree)
     background = desk.tree.nodes["Background"]
     set_input(background.inputs["Strength"], lights["fill_strength"] if lights["preset"] == "sun_fill" else 0.0)

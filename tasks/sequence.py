@@ -19,7 +19,7 @@ from tasks.digests import digest, signature, wait_until_settled
 from tasks.frame_server import FrameServer
 from tasks.locks import locked, locked_if_free
 from tasks.parts import part_path, remove_part
-from tasks.stage import Job, Node, Progress, Stage, kept_by
+from tasks.stage import Job, Node, Progress, Stage
 from tasks.stamp import put_in_place, read_stamp, short_hash, why_damaged, write_stamp
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
@@ -263,10 +263,8 @@ def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
 
 
 def clean(node: Node, dryrun: bool) -> None:
-    """`doit clean`: remove the frames that no other result has, whether a build came to its end or not."""
-    pattern = next(iter(node.stage.targets.values())).format(id="*")
-    others = set(STATE.glob(f"{pattern}.stamp.json")) - {node.stamp_path}
-    for path in sorted(files_in(of_node(node)) - {file for other in others for file in kept_by(other)}):
+    """`doit clean`: remove the frames, whichever were asked for and whether a build came to its end or not."""
+    for path in sorted(files_in(of_node(node))):
         print(f"{node.task_name} - removing {os.path.relpath(path, ROOT)}")
         if not dryrun:
             path.unlink()
