@@ -33,13 +33,15 @@ def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
     Blender 4.2 to 4.5; in 5.0 this node takes its layers and place in other words.
     """
     node = desk.node("CompositorNodeOutputFile", "frame", (1000, 300))
-    assert isinstance(node, bpy.types.CompositorNodeOutputFile)
+    assert isinstance(node, bpy.types.CompositorNodeOutputFile) and node.format
     node.format.file_format = "OPEN_EXR_MULTILAYER"
     node.format.color_depth, node.format.exr_codec = "16", "ZIP"
     node.layer_slots.clear()
-    for name, socket in layers.items():
+    for name in layers:
         node.layer_slots.new(name)
-        desk.link(socket, node.inputs[-1])
+    assert node.inputs
+    for socket, slot in zip(layers.values(), node.inputs, strict=True):
+        desk.link(socket, slot)
     return node
 
 

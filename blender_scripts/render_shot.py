@@ -28,7 +28,8 @@ LAYERS = {"cg": ["redistort CG"], "shadow": ["pass = 1 - shadow"], "plate": ["pl
 
 def layers_of(desk: NodeDesk) -> dict[str, Socket]:
     """The comp as layer "", and its parts."""
-    (end,) = desk.tree.nodes["comp"].inputs["Image"].links or ()
+    (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
+    assert end.from_socket
     found = {"": end.from_socket}
     for layer, names in LAYERS.items():
         nodes = [desk.tree.nodes[name] for name in names if name in desk.tree.nodes]

@@ -123,8 +123,8 @@ def in_words(node: Node) -> str:
     stored = sequence.of_node(node)
     there = render.frames_there(node, stored) if stored else None
     if there is None:
-        return "asked for by name; after what it reads"
-    return f"asked for by name; {there[0]} of {there[1]} frames are there"
+        return "doit render makes it"
+    return f"{there[0]} of {there[1]} frames are there; doit render makes the others"
 
 
 def clean(shot: ShotConfig, dryrun: bool) -> None:

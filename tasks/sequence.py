@@ -103,9 +103,7 @@ def of_node(node: Node) -> Sequence | None:
     return _sequence(node.shot, node.stage.frames, node.made_by, inputs, digests)
 
 
-def _sequence(
-    shot: str, folder: str, made_by: dict, files: dict[str, Path], digests: dict[str, str]
-) -> Sequence:
+def _sequence(shot: str, folder: str, made_by: dict, files: dict[str, Path], digests: dict[str, str]) -> Sequence:
     settings = {name: value for name, value in made_by["settings"].items() if name not in ONLY_CHOOSE}
     made_by = {**made_by, "settings": settings}
     key = short_hash([made_by, {name: digests[name] for name in common(digests)}])
