@@ -22,8 +22,10 @@ NOT_SEEN = ("tracks", "points")  # what the .blend has for the artist and no fra
 
 
 def settings(config: Config) -> dict:
+    """comp: the version of the code that makes the scene, which is that of the .blend."""
     render = config.composite.render
-    return {"frames": render.frames, "format": render.format, **asdict(config.composite.blender)}
+    found = {"frames": render.frames, "format": render.format, "comp": COMPOSITE.version}
+    return {**found, **asdict(config.composite.blender)}
 
 
 def reads(config: Config) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from shotmake.errors import ShotError
 from shotmake.frame_ranges import frame_numbers
 from shotmake.lens import Lens
 from shotmake.render import write_render_movie
+from tasks import locks
 
 SIZE = (96, 64)
 LENS = Lens(84.0, 84.0, 49.5, 31.0, k1=-0.1, k2=0.02)
@@ -206,6 +207,20 @@ def test_the_undistorted_plate_is_the_plate_through_the_map_in_linear_light(stor
     inside = (x > 0.01) & (x < SIZE[0] - 1.01) & (y > 0.01) & (y < SIZE[1] - 1.01)
     np.testing.assert_allclose(shown[inside][:, :3], expected[inside], atol=1e-3)
     assert (shown[inside][:, 3] == 1).all() and (shown[(x < -1) | (y < -1)][:, 3] == 0).all()
+
+
+def test_a_frame_in_other_hands_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "FOLDER", tmp_path)
+    with locks.locked_if_free("frame") as ours, locks.locked_if_free("frame") as again:
+        assert ours and not again
+    lease = tmp_path / "frame.lease"
+    lease.write_text('{"host": "far", "pid": 1}')  # alive or dead: only who waits can tell
+    with locks.locked_if_free("frame") as ours:
+        assert not ours and lease.exists()
+    lease.unlink()
+    with locks.locked_if_free("frame") as ours:
+        assert ours
+    assert not list(tmp_path.glob("frame*"))
 
 
 @pytest.mark.parametrize(
