@@ -206,7 +206,7 @@ def test_the_undistorted_plate_is_the_plate_through_the_map_in_linear_light(stor
     expected = np.stack([map_coordinates(linear[..., channel], (y, x), order=1) for channel in range(3)], -1)
     inside = (x > 0.01) & (x < SIZE[0] - 1.01) & (y > 0.01) & (y < SIZE[1] - 1.01)
     np.testing.assert_allclose(shown[inside][:, :3], expected[inside], atol=1e-3)
-    assert (shown[inside][:, 3] == 1).all() and (shown[(x < -1) | (y < -1)][:, 3] == 0).all()
+    assert (shown[inside][:, 3] == 1).all() and (shown[(x < -2) | (y < -2)][:, 3] == 0).all()
 
 
 def test_a_frame_in_other_hands_is_left_alone(tmp_path, monkeypatch):
