@@ -49,6 +49,7 @@ def main() -> None:
         project, scratch = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.scratch))
         tracks, points = scene_sheet.read_tracks(None), scene_sheet.read_points(None)
         build(project, sheet, tracks, points, given.stmap, scratch)
+        scratch.unlink()  # it has served to tell where relative paths begin
         scene = bpy.context.scene
         assert isinstance(scene, bpy.types.Scene)
         frame_output.without_stamps(scene.render)

@@ -124,7 +124,7 @@ def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int
         return 0
     sequence.folder.mkdir(parents=True, exist_ok=True)
     sequence.note_inputs()
-    with job.progress(len(todo), "rendering") as bar, Crew(start) as crew:
+    with job.progress(len(todo), "rendering", in_workers=True) as bar, Crew(start) as crew:
         return _make(sequence, todo, crew, bar)
 
 

@@ -5,6 +5,7 @@ What is hashed into the key is exactly what the function is given.
 """
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import shutil
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from doit.exceptions import TaskFailed
 
@@ -50,8 +51,9 @@ class Job:
     targets: dict[str, Path]
     kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
 
-    def progress(self, total: int | None, label: str, unit: str = "frames") -> "Progress":
-        return Progress(total, f"   {label} {self.shot}", unit)
+    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> "Progress":
+        """in_workers: shown under `-n N` too, where it is the only one."""
+        return Progress(total, f"   {label} {self.shot}", unit, in_workers)
 
 
 @dataclass(frozen=True)
@@ -355,15 +357,14 @@ def kept_by(stamp_path: Path) -> set[Path]:
 class Progress:
     """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
 
-    def __init__(self, total: int | None, label: str, unit: str):
+    def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):
         terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
         self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False, "file": terminal}
-        self._bar = None
+        self._in_workers, self._bar, self._held = in_workers, None, None
 
     def __enter__(self) -> "Progress":
         terminal = self._arguments["file"]
-        alone = multiprocessing.parent_process() is None  # the bars of several workers would overwrite each other
-        if alone and terminal is not None and terminal.isatty():
+        if terminal is not None and terminal.isatty() and self._is_alone(terminal):
             from tqdm import tqdm
 
             self._bar = tqdm(**self._arguments)
@@ -372,6 +373,21 @@ class Progress:
     def __exit__(self, *problem) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._held is not None:
+            self._held.close()
+
+    def _is_alone(self, terminal: IO) -> bool:
+        """The bars of several workers would overwrite each other."""
+        if multiprocessing.parent_process() is None:
+            return True
+        if self._in_workers:
+            self._held = open(os.ttyname(terminal.fileno()))  # opened anew: workers share the one they have
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                return False
+        return False
 
     def __call__(self, done: int) -> None:
         if self._bar is not None:
