@@ -22,8 +22,12 @@ from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from build_composite import build  # noqa: E402
 from nodes import NodeDesk, Socket  # noqa: E402
 
-# Layer -> the nodes of the comp (compositor.py) whose first output it is: of these the first that is there.
-LAYERS = {"cg": ["redistort CG"], "shadow": ["pass = 1 - shadow"], "plate": ["plate"]}
+# Layer -> where in the comp (compositor.py) it is: a node and its output, of these the first that is there.
+LAYERS = {
+    "cg": [("redistort CG", "Image"), ("CG render", "Image")],
+    "shadow": [("pass = 1 - shadow", "Color"), ("CG render", "Shadow Catcher")],
+    "plate": [("undistort background", "Image"), ("plate", "Image"), ("still", "Image")],
+}
 
 
 def layers_of(desk: NodeDesk) -> dict[str, Socket]:
@@ -31,10 +35,12 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
     (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
     assert end.from_socket
     found = {"": end.from_socket}
-    for layer, names in LAYERS.items():
-        nodes = [desk.tree.nodes[name] for name in names if name in desk.tree.nodes]
-        if nodes:
-            found[layer] = nodes[0].outputs[0]
+    for layer, places in LAYERS.items():
+        nodes = ((desk.tree.nodes.get(node), output) for node, output in places)
+        sockets = (node.outputs.get(output) for node, output in nodes if node)
+        there = [socket for socket in sockets if socket and socket.enabled]
+        if there:
+            found[layer] = there[0]
     return found
 
 

@@ -13,12 +13,13 @@ from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
 from tasks.frame_server import FrameServer
 from tasks.parts import part_path
+from tasks.scene import SCENE
 from tasks.solve import has_camera
 from tasks.stage import Job, Node, Stage
 from tasks.stamp import json_bytes
 
 KEY = "composite.render.frames"
-NOT_SEEN = ("tracks", "points")  # what the .blend has for the artist and no frame shows
+NOT_SEEN = ("tracks", "quality", "points")  # what the .blend has for the artist and no frame shows
 
 
 def settings(config: Config) -> dict:
@@ -35,7 +36,8 @@ def reads(config: Config) -> tuple[str, ...]:
 
 def files(config: Config) -> dict[str, Path]:
     """What the comp reads, the plate as far as it is seen, and which Blender it is."""
-    found = {**COMPOSITE.files(config), "blender": blender.told_by(config.composite.blender.executable)}
+    comp = {**SCENE.files(config), **COMPOSITE.files(config)}
+    found = {**comp, "blender": blender.told_by(config.composite.blender.executable)}
     return found | plate_inputs(config) if config.composite.background_source == "footage" else found
 
 
@@ -73,7 +75,8 @@ def render(job: Job) -> None:
 def _blender(job: Job, cores: list[int]) -> FrameServer:
     scratch = part_path(STATE / RENDER.frames / f"{job.shot}.blend")
     arguments = ["--project", str(ROOT), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
-    arguments += ["--stmap", os.path.relpath(job.inputs["redistort"], ROOT)]
+    (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
+    arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
     return FrameServer("render_shot.py", arguments, job.settings["executable"], cores, scratch)
 
 
@@ -87,7 +90,9 @@ def build(job: Job) -> str:
     listed = sequence.listed(stored, frames)
     paths = [stored.path(frame) for frame in frames]
     with job.progress(len(frames), "encoding") as bar:
-        write_render_movie(job.targets["movie"], paths, Fraction(*sheet["frame_rate"]), on_frame=bar)
+        wide, high = (Fraction(side).limit_denominator(1000) for side in sheet.get("pixel_aspect", (1, 1)))
+        rate, aspect = Fraction(*sheet["frame_rate"]), wide / high
+        write_render_movie(job.targets["movie"], paths, rate, aspect, sheet["color_space"] == "Raw", on_frame=bar)
     facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
     job.targets["frames"].write_bytes(json_bytes({"schema": 1, **facts, "frames": listed}))
     job.kept.extend(paths)
