@@ -11,6 +11,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from tasks import ROOT, STATE, lenders, locks, sequence, sessions
 from tasks.publish import OVERRIDES
+from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
 from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
@@ -69,9 +70,9 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         for node in found.values():
             needed |= _files(node)
         folder = place if overrides else place / shot.config.shot.name
-        published = read_stamp(folder / ".published.json") or {}
-        for stamp in published.get("state", {}).values():
-            needed |= _files_beside(ROOT / stamp)
+        for record in (".published.json", RECORD):
+            for stamp in (read_stamp(folder / record) or {}).get("state", {}).values():
+                needed |= _files_beside(ROOT / stamp)
     return needed
 
 

@@ -51,18 +51,20 @@ def _locked(name: str, what: str | None) -> Iterator[bool]:
     with _flock(path, what) as is_held:
         lease = path.with_name(f"{name}.lease")
         ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
-        if not is_held or not _take_lease(lease, ours, what):
-            yield False
-            return
         done = threading.Event()
         beat = threading.Thread(target=_beat, args=(lease, ours, done), daemon=True)
-        beat.start()
         try:
+            if not is_held or not _take_lease(lease, ours, what):
+                yield False
+                return
+            beat.start()
             yield True
-        finally:
+        finally:  # stopped while it took the lease, it leaves none
             done.set()
-            beat.join()
-            _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
+            if beat.ident is not None:
+                beat.join()
+            if (found := _read(lease)) and found[0] == ours:
+                _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 other ranges stays as long as it is what would be rendered now; frames of other settings never stay beside new ones.
 """
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,8 @@ def _publish(shot: ShotConfig, node: Node, place: Path) -> int:
             raise ShotError(f"{path.relative_to(ROOT)}: it is read and would be replaced; copy it elsewhere")
     sources[MOVIE] = node.targets["movie"]
     made_by = {"stage": "render", "shot": shot.name, "key": stored.key}
-    place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)))
+    state = {"render": os.path.relpath(node.stamp_path, ROOT)}  # for gc: what the copies were made from
+    place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)), state=state)
     return len(frames)
 
 
