@@ -67,7 +67,7 @@ def state(project: Project, name: str = "renders") -> Path:
 
 
 def stamped(project: Project) -> set[int]:
-    paths = (project.root / ".gsd-state" / "renders").glob("*/mini.*.exr.stamp.json")
+    paths = (project.root / ".gsd-state" / "renders").glob("*/mini.*.stamp.json")
     return {int(path.name.split(".")[1]) for path in paths}
 
 
@@ -150,7 +150,7 @@ def test_the_movie_has_the_frames_and_the_rate(story):
 
 
 def test_only_what_is_damaged_edited_or_new_is_made_again(story, tmp_path):
-    """One Blender for a deleted, a truncated and a stale frame, one for another light."""
+    """One Blender for a deleted, a truncated and a stale frame, one for another light and format."""
     project = copy_of(story.project, tmp_path / "show")
     folder, published = state(project), project.root / "build" / "mini" / "render"
     good = frames_in(folder)
@@ -166,17 +166,23 @@ def test_only_what_is_damaged_edited_or_new_is_made_again(story, tmp_path):
     checked = [line for line in project.run("verify", "shot=mini").fault_lines if line.startswith("render:mini: ")]
     assert len(checked) == 1 and "mini.1004.exr" in checked[0]
 
-    project.write_shot("mini", YAML.replace("  subject:", "  lights: {sun_strength: 5.0}\n  subject:"))
+    lit = YAML.replace("  subject:", "  lights: {sun_strength: 5.0}\n  subject:")
+    project.write_shot("mini", lit.replace("samples: 1", "samples: 1, format: png"))
     assert "render     by name     doit render makes it" in project.built("plan", "shot=mini").out
     ran = project.built("render", "shot=mini", "composite.render.frames=1001,1003")
-    assert made(ran) == 2  # a new light: nothing of before can stay beside it
-    assert sorted(frames_in(published)) == [1001, 1003] and frames_in(published)[1001] != found[1001]
-    collected = project.built("gc", "shot=mini", "force=true").out  # the range's own movie, and all of the old light
+    assert made(ran) == 2  # nothing of before can stay beside it
+    pictures = {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in published.glob("*.png")}
+    edited = {"mini.1003.exr.edited-1", "mini.1004.exr.edited-1"}
+    assert {path.name for path in published.iterdir()} - edited == set(pictures) == {"mini.1001.png", "mini.1003.png"}
+    picture = pictures["mini.1001.png"]
+    assert picture.shape == (SIZE[1], SIZE[0], 4) and picture.dtype == np.uint8 and (picture[..., 3] == 255).all()
+    plate = cv2.imread(str(project.root / "footage" / "plate.1001.png")).astype(int)
+    assert np.abs(picture[:4, :, :3] - plate[:4]).max() <= 3  # away from the subject: as the view shows it
+    collected = project.built("gc", "shot=mini", "force=true").out  # all of the old light
     assert all(f"{folder.name}/mini.{frame}.exr\n" in collected for frame in FRAMES)
     assert stamped(project) == {1001, 1003}
-    project.built("clean", "render", "shot=mini")
-    assert stamped(project) == set() and not (published / "mini.1001.exr").exists()
-    assert (published / "mini.1003.exr.edited-1").exists()
+    project.built("clean", "render", "shot=mini", "composite.render.frames=1001,1003")
+    assert stamped(project) == set() and {path.name for path in published.iterdir()} == edited
 
 
 def test_a_sweep_splits_the_frames_and_a_range_outside_the_shot_is_one_line(story, tmp_path):
