@@ -19,13 +19,18 @@ from tasks.footage import FOOTAGE
 from tasks.graph import Graph
 from tasks.lens import LENS
 from tasks.preview import PREVIEW
+from tasks.render import RENDER
 from tasks.report import REPORT
 from tasks.scene import SCENE
 from tasks.solve import SOLVE
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
+from tasks.undistorted_plate import UNDISTORTED_PLATE
 
-GRAPH = Graph(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+GRAPH = Graph(
+    *(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE, REPORT),
+    by_name=(RENDER,),
+)
 
 task_footage = GRAPH.stage(FOOTAGE, "the plate, read end to end: size, rate, frames")
 task_tracks = GRAPH.stage(TRACKS, "the plate -> 2D tracks")
@@ -36,7 +41,9 @@ task_scene = GRAPH.stage(SCENE, "camera and config -> every number Blender needs
 task_composite = GRAPH.stage(COMPOSITE, "scene, tracks, ST-map -> the .blend")
 task_preview = GRAPH.stage(PREVIEW, "the plate with tracks, points and a ground grid")
 task_export = GRAPH.stage(EXPORT, "the camera for other programs")
+task_undistorted_plate = GRAPH.stage(UNDISTORTED_PLATE, "the plate without its lens, overscanned")
 task_report = GRAPH.stage(REPORT, "what came out, in numbers")
+task_render = GRAPH.render  # by this name only
 task_publish = GRAPH.publish
 task_plan = GRAPH.plan
 task_verify = GRAPH.verify

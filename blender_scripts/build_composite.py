@@ -34,6 +34,7 @@ import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from backdrop import build_backdrop  # noqa: E402
+from frame_output import still_settings  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
 from node_views import write_node_views  # noqa: E402
 from project_files import FOLDERS_DEEP  # noqa: E402
@@ -57,18 +58,9 @@ def build(
     out: Path,
 ) -> None:
     """Write the .blend; on any failure nothing is left at `out`."""
-    if len(out.relative_to(project).parts) != FOLDERS_DEEP + 1:
-        raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
-    plate_path = relative_to_blend(project, out, sheet["plate"]["file"])
-    stmap_path = relative_to_blend(project, out, stmap_file)
-    bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
-    save(out)  # now: relative paths are read against the place of the file
     try:
-        clip = plate_clip.load_plate(sheet, plate_path)
-        plate_clip.set_clip_camera(clip, sheet)
+        clip = build_shot(project, sheet, points, stmap_file, out)
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
-        background = load_background(project, sheet, clip)
-        build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
         save(out, compress=False)
         write_node_views(out, bpy.data.scenes[sheet["shot"]])
         clip_solve.write_solve(out, clip.name, clip_solve.reconstruction_of(sheet, points, names))
@@ -76,6 +68,23 @@ def build(
     except BaseException:
         out.unlink(missing_ok=True)
         raise
+
+
+def build_shot(
+    project: Path, sheet: dict[str, Any], points: scene_sheet.Points, stmap_file: str, out: Path
+) -> bpy.types.MovieClip:
+    """Make all that renders, and what the artist sees but for the tracks, in the open file, which is that of `out`."""
+    if len(out.relative_to(project).parts) != FOLDERS_DEEP + 1:
+        raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
+    plate_path = relative_to_blend(project, out, sheet["plate"]["file"])
+    stmap_path = relative_to_blend(project, out, stmap_file)
+    bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
+    save(out)  # now: relative paths are read against the place of the file
+    clip = plate_clip.load_plate(sheet, plate_path)
+    plate_clip.set_clip_camera(clip, sheet)
+    background = load_background(project, sheet, clip)
+    build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
+    return clip
 
 
 def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
@@ -191,8 +200,7 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     render.film_transparent = sheet["composite"]["film_transparent"]
     render.use_compositing, render.use_sequencer = True, False
     render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
-    render.image_settings.file_format = "OPEN_EXR"
-    render.image_settings.color_mode, render.image_settings.color_depth = "RGBA", "16"
+    still_settings(render.image_settings, sheet["render"]["format"])
     render.filepath = f"//render/{sheet['shot']}_####"
     colour.show_as_it_is(scene, sheet["color_space"])
     assert scene.cycles

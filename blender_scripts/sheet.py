@@ -51,7 +51,7 @@ CHOICES = {
     "backdrop.kind": ["catcher", "infinite_curve", "image", "none"],
     "composite.mode": ["over_footage", "over_plate", "multiply", "add", "screen"],
     "composite.background_source": ["footage", "image", "none"],
-    "render.format": ["exr"],
+    "render.format": ["exr", "png"],
 }
 
 

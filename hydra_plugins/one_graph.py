@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from tasks import ROOT, STATE, search, shots, variants
-from tasks.multirun import run_doit, with_workers
+from tasks.multirun import of_task, run_doit, with_workers
 from tasks.stamp import short_hash
 from tasks.sweep import objective
 
@@ -24,11 +24,12 @@ class OneGraph(Launcher):
     def setup(self, *, hydra_context, task_function, config) -> None:
         """doit composes each job's config itself."""
         self.searches = search.is_on(config.hydra)
+        self.task = of_task(config.hydra.job.name)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         asked = [variants.of_words(list(words)) for words in job_overrides]
         path = variants.write(STATE / "hydra" / f"{short_hash(asked)}.json", asked)
-        stages = ["solve"] if self.searches else []
+        stages = ["solve"] if self.searches else self.task
         code = run_doit(*stages, *with_workers(self.jobs), f"variants={path.relative_to(ROOT)}")
         values = [objective(*one) if self.searches else code for one in asked]
         return [
@@ -50,18 +51,27 @@ class EachVariant(BasicSweeper):
         asked = [variants.of_words(words) for batch in batches for words in batch]
         listed = variants.write(variants.folder(asked) / "variants.json", asked)
         GlobalHydra.instance().clear()  # it has room for one: to compose each variant takes another
-        first = 0
+        task, first, codes = of_task(self.config.hydra.job.name), 0, []
         for batch in batches:
             loaded = shots.load_variants([variants.of_words(words) for words in batch])
             good = [words for words, shot in zip(batch, loaded, strict=True) if shot.config is not None]
+            for fault in (fault for shot in loaded for fault in shot.faults if task):  # else the summary tells it
+                sys.stderr.write(f"{fault}\n")
+                codes.append(1)
             if good:
-                self._launch(good, first)
+                codes += self._launch(good, first)
             first += len(good)
-        code = run_doit("summary", f"variants={listed.relative_to(ROOT)}")
-        if code:
-            sys.exit(code)
+        if not task:  # one alone leaves the variants unpublished: there is nothing to sum up
+            codes = [run_doit("summary", f"variants={listed.relative_to(ROOT)}")]
+        if any(codes):
+            sys.exit(max(codes))
 
-    def _launch(self, batch: list[list[str]], first: int) -> None:
+    def _launch(self, batch: list[list[str]], first: int) -> list[int]:
+        """doit's exit codes."""
+        codes = []
         for done in self.launcher.launch(batch, initial_job_idx=first):
-            if done.status is JobStatus.FAILED:  # of Hydra or its launcher; a build that fails is no exception
+            failed = done.status is JobStatus.FAILED
+            codes.append(1 if failed else done._return_value)
+            if failed:  # of Hydra or its launcher; a build that fails is no exception
                 sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")
+        return codes

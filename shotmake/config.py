@@ -118,7 +118,7 @@ class Shot:
     subject: Subject = group(Subject)
     lights: Lights = group(Lights)
     backdrop: Backdrop = group(Backdrop)
-    export: list[str] = key(["chan"], choices=["chan"])
+    export: list[str] = key(["chan"], choices=["chan", "undistorted_plate"])
 
 
 @dataclass
@@ -274,8 +274,8 @@ class Blender:
 @dataclass
 class Render:
     samples: int = key(32, low=1, high=65536)
-    format: str = key("exr", choices=["exr"])
-    frames: str | None = key(None, later=True)
+    format: str = key("exr", choices=["exr", "png"])  # half floats with layers, scene linear; or 8 bit as shown
+    frames: int | str | None = key(None)  # 1-96, 1-96x8, 1,5,10-20 in plate numbers: picks frames only; null = all
 
 
 @dataclass

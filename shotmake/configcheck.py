@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from shotmake import marks, orientcheck
 from shotmake.camera_keys import read_keys
 from shotmake.config import Camera, Composite, Config, Shot
+from shotmake.errors import ShotError
+from shotmake.frame_ranges import frame_numbers
 
 
 class Fault(NamedTuple):
@@ -202,6 +204,11 @@ def _cross_check(config: Config) -> list[Fault]:
             Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
         )
     faults += _check_background(config.composite)
+    try:
+        if config.composite.render.frames is not None:
+            frame_numbers(config.composite.render.frames)
+    except ShotError as error:
+        faults.append(Fault("composite.render.frames", error.faults[0]))
     tracking = config.tracking
     for _, found in (marks.read_manual(tracking.manual), marks.read_groups(tracking.groups)):
         faults += [Fault(*fault) for fault in found]

@@ -123,30 +123,48 @@ def command(executable: str | None, version: str = AUTO) -> list[str]:
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 
+def told_by(settings: dict) -> Path:
+    """The file that tells which Blender it is: what depends on its pictures depends on that one. settings:
+    composite.blender."""
+    if settings["executable"] is None:
+        return environment(version_of(settings)) / "ready.json"
+    return Path(command(settings["executable"])[0])
+
+
 def run_script(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> str:
     """Run blender_scripts/<script> in Blender -> its stdout.
 
     ShotError with the script's own line when it refuses its input, or when Blender is killed or is none;
     RuntimeError with all output when it breaks.
     """
+    words = command_line(script, arguments, executable, version)
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, preexec_fn=die_with_parent)
+    if done.returncode:
+        raise failure(script, words[0], done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:
+    """All words that run blender_scripts/<script>."""
     words = command(executable, version)
     if len(words) > 1:
         arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
-    command_line = [*words, str(ROOT / "blender_scripts" / script), *arguments]
-    done = subprocess.run(command_line, capture_output=True, text=True, cwd=ROOT, preexec_fn=die_with_parent)
-    if done.returncode:
-        refusals = [line for line in done.stderr.splitlines() if line.startswith(f"{script}: ")]
-        if refusals:
-            raise ShotError(*refusals)
-        if "cannot open shared object file" in done.stderr:
-            raise ShotError(_advice(done.stderr))
-        if os.strerror(errno.ENOSPC) in done.stderr:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if "No module named 'bpy'" in done.stderr:
-            raise ShotError(f"composite.blender.executable: {words[0]} cannot import bpy; null uses our own Blender")
-        number = -done.returncode if done.returncode < 0 else done.returncode - 128  # a shell's way to say it
-        if number in set(signal.Signals):
-            name = signal.Signals(number).name
-            raise ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")
-        raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    return done.stdout
+    return [*words, str(ROOT / "blender_scripts" / script), *arguments]
+
+
+def failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
+    """Why Blender ended with this code: ShotError or OSError where the user can cure it, else RuntimeError."""
+    refusals = [line for line in err.splitlines() if line.startswith(f"{script}: ")]
+    if refusals:
+        return ShotError(*refusals)
+    if "cannot open shared object file" in err:
+        return ShotError(_advice(err))
+    if os.strerror(errno.ENOSPC) in err:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if "No module named 'bpy'" in err:
+        return ShotError(f"composite.blender.executable: {program} cannot import bpy; null uses our own Blender")
+    number = -code if code < 0 else code - 128  # a shell's way to say it
+    if number in set(signal.Signals):
+        name = signal.Signals(number).name
+        return ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")
+    return RuntimeError(f"{script} failed ({code}):\n{out[-2000:]}\n{err[-4000:]}")

@@ -6,7 +6,7 @@ from tasks.stage import Job, Stage
 
 
 def settings(config: Config) -> dict:
-    return {"formats": config.shot.export}
+    return {"formats": [name for name in config.shot.export if name != "undistorted_plate"]}  # a stage of its own
 
 
 def build(job: Job) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, lenders, locks, sessions
+from tasks import ROOT, STATE, lenders, locks, sequence, sessions
 from tasks.publish import OVERRIDES
+from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
 from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
@@ -69,9 +70,9 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         for node in found.values():
             needed |= _files(node)
         folder = place if overrides else place / shot.config.shot.name
-        published = read_stamp(folder / ".published.json") or {}
-        for stamp in published.get("state", {}).values():
-            needed |= _files_beside(ROOT / stamp)
+        for record in (".published.json", RECORD):
+            for stamp in (read_stamp(folder / record) or {}).get("state", {}).values():
+                needed |= _files_beside(ROOT / stamp)
     return needed
 
 
@@ -94,6 +95,8 @@ def _files(node: Node) -> set[Path]:
     if node.stage.name == "tracks":  # of a build that was killed: it goes on from them
         stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
         found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
+    if node.stage.frames:  # the same, frame by frame
+        found |= sequence.files_in(sequence.of_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(STATE):  # another session's tracks
@@ -124,5 +127,6 @@ def _state_files() -> list[Path]:
 def _remove_empty_folders() -> None:
     for place, _, _ in os.walk(STATE, topdown=False):
         path = Path(place)
-        if path.parent.name == "sessions" and not any(path.iterdir()) and path.name != "segments":
+        of_frames = path.parent.name == "renders"
+        if (of_frames or path.parent.name == "sessions") and not any(path.iterdir()) and path.name != "segments":
             path.rmdir()

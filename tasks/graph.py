@@ -11,7 +11,22 @@ from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import blender, gc, lenders, locks, plan, publish, shots, snapshot, summary, sweep, variants, verify, workers
+from tasks import (
+    blender,
+    gc,
+    lenders,
+    locks,
+    plan,
+    publish,
+    rendered,
+    shots,
+    snapshot,
+    summary,
+    sweep,
+    variants,
+    verify,
+    workers,
+)
 from tasks.names import label, task_names
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, lent_to
@@ -22,10 +37,12 @@ OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "blende
 class Graph:
     """The shots of this command line and their stages. Nothing is read before a task is asked for."""
 
-    def __init__(self, *stages: Stage):
+    def __init__(self, *stages: Stage, by_name: tuple[Stage, ...] = ()):
+        """by_name: stages that are built when they are asked for, and no part of the shot's own build."""
         workers.end_cleanly()
         workers.one_order_of_sums()
-        self._stages = stages
+        self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}
+        self._extra: dict[tuple[str, tuple[str, ...]], dict[str, Node]] = {}  # nodes of these, by shot
         self._load = cache(self._load_once)
         self._names = cache(self._names_once)
         self._judges = cache(self._judges_once)
@@ -58,13 +75,19 @@ class Graph:
 
     def _graph_of(self, shot: ShotConfig) -> tuple[ShotConfig, dict[str, Node] | None]:
         try:
-            return shot, lenders.graph(shot, self._stages) if shot.config else None
+            found = lenders.graph(shot, self._stages) if shot.config else None
         except ShotError as error:  # nothing to take its lens from: as broken as its YAML
             return replace(shot, config=None, faults=error.faults), None
+        if found is not None:
+            self._extra[shot.name, shot.overrides] = {name: found.pop(name) for name in self._by_name & set(found)}
+        return shot, found
+
+    def _extra_of(self, shot: ShotConfig) -> dict[str, Node]:
+        return self._extra.get((shot.name, shot.overrides), {})
 
     def _names_once(self) -> dict[Path, str]:
         """What the task of each node is called, by its stamp."""
-        asked = [node for _, found in self._good() for node in found.values()]
+        asked = [node for shot, found in self._good() for node in (*found.values(), *self._extra_of(shot).values())]
         lent = self._lent()
         names = task_names([*asked, *lent, *self._judges()], [*(self._own() if self._sweep else asked), *lent])
         if "forget" in sys.argv[1:]:
@@ -88,7 +111,7 @@ class Graph:
         """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
         names = dict.fromkeys(shot.name for shot, _ in self._good())
         found = [self._graph_of(shot) for shot in shots.load_each([(name, ()) for name in names])]
-        return [node for _, graph in found for node in (graph or {}).values()]
+        return [node for shot, graph in found for node in (*(graph or {}).values(), *self._extra_of(shot).values())]
 
     @staticmethod
     def _current() -> dict[str, str]:
@@ -127,6 +150,20 @@ class Graph:
 
         return create
 
+    def render(self) -> Iterator[dict]:
+        yield {"basename": "render", "name": None, "doc": "the comp's frames and a movie of them; only by this name"}
+        users: dict[Path, tuple[Node, list[ShotConfig]]] = {}
+        for shot, _ in self._good():
+            node = self._extra_of(shot).get("render")
+            if node is None:
+                line = f"{self._label(shot)}: the shot has no camera to render with (tracking.solve.enabled)"
+                yield {"basename": "render", "name": self._label(shot), "actions": [(_fail, [(line,)])]}
+            else:
+                users.setdefault(node.stamp_path, (node, []))[1].append(shot)
+        for node, found in users.values():
+            yield {"basename": "render", **rendered.task(node, found, self._names())}
+        yield from ({"basename": "render", **task} for task in self._broken())
+
     def config(self) -> Iterator[dict]:
         self.check_info()
         yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
@@ -146,12 +183,12 @@ class Graph:
     def verify(self) -> Iterator[dict]:
         yield {"name": None, "doc": "is what is on disk right?"}
         for shot, found in self._load():
-            yield verify.task(shot, found, self._label(shot))
+            yield verify.task(shot, found, self._extra_of(shot), self._label(shot))
 
     def plan(self) -> Iterator[dict]:
         yield {"name": None, "doc": "what would run and why; builds nothing"}
         for shot, found in self._good():
-            yield plan.task(shot, found, self._label(shot))
+            yield plan.task(shot, found, self._extra_of(shot), self._label(shot))
         yield from self._broken()
 
     def summary(self) -> dict:
@@ -175,6 +212,8 @@ class Graph:
 
     def blender(self) -> dict:
         every = [node for _, found in self._good() for node in (*found.values(), *lent_to(found))]
+        if any(word.partition(":")[0] in self._by_name for word in sys.argv[1:]):
+            every += [node for shot, _ in self._good() for node in self._extra_of(shot).values()]
         return blender.task([node for node in every if "blender" in node.stage.after(node.config)])
 
 

@@ -30,31 +30,54 @@ NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network fold
 @contextlib.contextmanager
 def locked(name: str, what: str) -> Iterator[None]:
     """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
-    announce_build()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / name
-    with _flock(path, what):
-        lease = path.with_name(f"{name}.lease")
-        ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
-        _take_lease(lease, ours, what)
-        done = threading.Event()
-        beat = threading.Thread(target=_beat, args=(lease, ours, done), daemon=True)
-        beat.start()
-        try:
-            yield
-        finally:
-            done.set()
-            beat.join()
-            _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
+    with _locked(name, what):
+        yield
 
 
 @contextlib.contextmanager
-def _flock(path: Path, what: str) -> Iterator[None]:
+def locked_if_free(name: str) -> Iterator[bool]:
+    """Hold the lock `name` while the block runs -> whether we got it; nothing is waited for. One of a dead machine is
+    not free: `locked` takes it over."""
+    with _locked(name, None) as is_ours:
+        yield is_ours
+
+
+@contextlib.contextmanager
+def _locked(name: str, what: str | None) -> Iterator[bool]:
+    """what None: False instead of waiting."""
+    announce_build()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / name
+    with _flock(path, what) as is_held:
+        lease = path.with_name(f"{name}.lease")
+        ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
+        done = threading.Event()
+        beat = threading.Thread(target=_beat, args=(lease, ours, done), daemon=True)
+        try:
+            if not is_held or not _take_lease(lease, ours, what):
+                yield False
+                return
+            beat.start()
+            yield True
+        finally:  # stopped while it took the lease, it leaves none
+            done.set()
+            if beat.ident is not None:
+                beat.join()
+            if (found := _read(lease)) and found[0] == ours:
+                _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
+
+
+@contextlib.contextmanager
+def _flock(path: Path, what: str | None) -> Iterator[bool]:
     said = False
     while True:
         file = open(path, "a+")
         try:
             if not _try_flock(file, fcntl.LOCK_EX):
+                if what is None:
+                    file.close()
+                    yield False
+                    return
                 if not said:
                     print(f"   waiting for {_owner(path.with_name(f'{path.name}.lease'))} to build {what}", flush=True)
                     said = True
@@ -66,7 +89,7 @@ def _flock(path: Path, what: str) -> Iterator[None]:
             raise
         file.close()  # its owner removed it when done: take the new one
     try:
-        yield
+        yield True
     finally:
         if _same_file(file, path):
             path.unlink(missing_ok=True)
@@ -91,8 +114,8 @@ def _same_file(file: IO, path: Path) -> bool:
         return False
 
 
-def _take_lease(lease: Path, ours: str, what: str) -> None:
-    """Ours when this returns. A lease of our own host is a dead one's, since we hold the flock."""
+def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
+    """Ours when this returns True. A lease of our own host is a dead one's, since we hold the flock."""
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
@@ -100,7 +123,7 @@ def _take_lease(lease: Path, ours: str, what: str) -> None:
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too
-                return
+                return True
             found = _read(lease)
             if found is None:
                 continue  # its owner has just let go
@@ -110,6 +133,8 @@ def _take_lease(lease: Path, ours: str, what: str) -> None:
             if _is_ours(content) or time.monotonic() - since > LEASE_S:
                 _remove(lease, lambda content, now, dead=now: now == dead)
                 continue
+            if what is None:
+                return False
             if not said:
                 print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
                 said = True
@@ -162,8 +187,8 @@ def _beat(lease: Path, ours: str, done: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def slot(places: list[int]) -> Iterator[int]:
-    """One of the places to build in on this machine, named by cores -> its index; waits for a free one.
+def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
+    """One of the places to build in on this machine, named by cores -> its index; waits for a free one, or None.
 
     Jobs of a queue that have cores of their own so do not wait for each other.
     """
@@ -176,6 +201,9 @@ def slot(places: list[int]) -> Iterator[int]:
                 if _try_flock(file, fcntl.LOCK_EX):
                     yield number
                     return
+            if not wait:
+                yield None
+                return
             tries += 1
             if tries == 20:
                 print(f"   waiting for one of the {len(places)} places to build in on this machine", flush=True)

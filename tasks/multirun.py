@@ -15,6 +15,9 @@ from tasks import ROOT, search, shots, variants, workers
 from tasks.composed import CONF
 from tasks.sweep import objective
 
+# `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
+TASK = "hydra.job.name"
+NO_TASK = "dodo"  # Hydra's default, this script: the shot is built and published
 # What `jobs=N` is called by the launchers that can bound how many jobs run at once.
 JOBS = {
     "shotmake": "hydra.launcher.jobs",
@@ -61,8 +64,10 @@ def _check(arguments: list[str]) -> None:
 
 
 def _in_hydras_words(word: str, arguments: list[str]) -> str:
-    """`jobs=N` as the launcher in use has it."""
+    """`jobs=N` as the launcher in use has it, and `task=...` as all have it."""
     name, _, count = word.partition("=")
+    if name == "task":
+        return f"{TASK}={count}"
     if name != "jobs":
         return word
     chosen = [one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")]
@@ -90,7 +95,7 @@ def job(_: object) -> float:
 
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
-    more = with_workers(config.launcher.get("jobs", 1))
+    more = [*of_task(config.job.name), *with_workers(config.launcher.get("jobs", 1))]
     if search.is_on(config):
         run_doit("solve", *more, f"shot={name}", *overrides)  # one that fails is only a bad one
         return objective(name, overrides)
@@ -112,6 +117,11 @@ def run_doit(*words: str) -> int:
     if code < 0 or code > 128:  # stopped or killed
         sys.exit(code if code > 0 else 128 - code)
     return code
+
+
+def of_task(name: str) -> list[str]:
+    """doit's words for what `task=...` asks of a job, in place of the whole shot."""
+    return [] if name == NO_TASK else [name]
 
 
 def with_workers(count: int) -> list[str]:

@@ -9,24 +9,29 @@ from typing import Any
 from shotmake.config import Config
 from shotmake.configcheck import keys
 from shotmake.errors import ShotError
-from tasks import ROOT, sessions
+from tasks import ROOT, rendered, sessions
 from tasks.publish import folder, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import read_stamp
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node], name: str) -> dict:
+def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], name: str) -> dict:
+    """by_name: the nodes that a plain build leaves alone."""
     return {
         "name": name,
         "doc": "what would run and why; builds nothing",
-        "actions": [(plan, [shot, nodes])],
+        "actions": [(plan, [shot, nodes, by_name])],
         "verbosity": 2,
     }
 
 
-def plan(shot: ShotConfig, nodes: dict[str, Node]) -> None:
+def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> None:
     lines = find_plan(shot, nodes)
+    for name, node in by_name.items():
+        reason = rendered.why_not_current(shot, node)
+        place = str(rendered.place_of(shot).relative_to(ROOT) / rendered.FOLDER)
+        lines.append((name, "by name", rendered.in_words(node)) if reason else (name, "up to date", place))
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
         print(f"   {stage:<{width}} {verdict:<11} {reason}")

@@ -3,9 +3,7 @@
 A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
 """
 
-import hashlib
 import os
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +12,13 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT, composed, lenders, snapshot
-from tasks.digests import digest, wait_until_settled
+from tasks.copies import place_copies, remove_copies
+from tasks.digests import wait_until_settled
 from tasks.locks import locked
-from tasks.parts import part_path
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
 from tasks.stage import Node, disk_fault, lent_to
-from tasks.stamp import put_in_place, read_stamp, why_stale, write_atomically, write_stamp
+from tasks.stamp import read_stamp, why_stale
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -94,7 +92,14 @@ def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
         for name, path in node.targets.items():
             if name in NAMES:
                 found[NAMES[name].format(shot=shot.config.shot.name)] = path
+        if node.stage.frames:
+            found |= {f"{node.stage.name}/{path.name}": path for path in frames_of(node)}
     return found
+
+
+def frames_of(node: Node) -> list[Path]:
+    """Of a sequence that is built."""
+    return [ROOT / name for name in (read_stamp(node.stamp_path) or {"kept": {}})["kept"]]
 
 
 def stamp_path(shot: ShotConfig) -> Path:
@@ -183,61 +188,23 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
 def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
     assert shot.config is not None
     place = folder(shot)
-    place.mkdir(parents=True, exist_ok=True)
     sources = deliverables(shot, nodes)
     for node in nodes.values():  # or the next build would read what this one has made of it
         for path in node.stage.files(node.config).values():
-            if path.parent == place and path.name in sources:
+            if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
                 found = f"{path.relative_to(ROOT)}: {node.task_name} reads it and this build would replace it"
                 raise ShotError(f"{found}; copy it elsewhere and name the copy")
-    wanted = {name: digest(source) for name, source in sources.items()}
-    note = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides)).encode()
-    if shot.overrides:
-        wanted[OVERRIDES] = hashlib.sha256(note).hexdigest()
-
-    before = read_stamp(stamp_path(shot)) or {"targets": {}}
-    ours = {name: {found, *before.get("placed", {}).get(name, [])} for name, found in before["targets"].items()}
-    for name, found in wanted.items():
-        ours.setdefault(name, set()).add(found)
-    # Killed between two files, the next publish must know this one's from an artist's.
-    placed = {name: sorted(known) for name, known in ours.items()}
-    write_stamp(stamp_path(shot), {"stage": "publish"}, {}, {**before["targets"], **wanted}, {}, placed=placed)
-
-    for name, known in ours.items():
-        keep_if_edited(place / name, known)
-        if name not in wanted:  # no longer part of the shot
-            (place / name).unlink(missing_ok=True)
-        elif name == OVERRIDES:
-            write_atomically(place / name, note)
-        elif not (place / name).is_file() or digest(place / name) != wanted[name]:
-            _copy(sources[name], place / name, wanted[name])
     # The config and the places are for plan and gc: what changed since, and what the copies still refer to.
     state = {name: os.path.relpath(node.stamp_path, ROOT) for name, node in nodes.items()}
-    inputs = {name: wanted[name] for name in sources}
-    write_stamp(stamp_path(shot), made_by(shot, nodes), inputs, wanted, {}, config=asdict(shot.config), state=state)
+    more = {"config": asdict(shot.config), "state": state}
+    place_copies(place, stamp_path(shot), made_by(shot, nodes), sources, note(shot), **more)
     return len(sources)
 
 
-def _copy(source: Path, path: Path, wanted: str) -> None:
-    part = part_path(path)
-    try:
-        shutil.copyfile(source, part)
-        if digest(part) != wanted:
-            raise ShotError(f"{source.name} changed while it was being copied; run doit again")
-        put_in_place(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def keep_if_edited(path: Path, ours: set[str]) -> None:
-    """What is not as we published it is somebody's work: it is moved aside."""
-    if not path.exists() or (path.is_file() and digest(path) in ours):
-        return
-    number = 1
-    while (kept := path.with_name(f"{path.name}.edited-{number}")).exists():
-        number += 1
-    path.rename(kept)
-    print(f"   {path.relative_to(ROOT)} was edited; kept as {kept.name}")
+def note(shot: ShotConfig) -> dict[str, bytes]:
+    """The file that says what a variant was built with."""
+    words = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides))
+    return {OVERRIDES: words.encode()} if words else {}
 
 
 def _quoted(word: str) -> str:
@@ -246,14 +213,8 @@ def _quoted(word: str) -> str:
 
 def clean(shot: ShotConfig, dryrun: bool) -> None:
     """`doit clean`: remove what was published and is still as it was published."""
-    published = (read_stamp(stamp_path(shot)) or {"targets": {}})["targets"]
     place = folder(shot)
-    for name, known in published.items():
-        path = place / name
-        if path.exists() and digest(path) == known:
-            print(f"publish:{place.name} - removing {path.relative_to(ROOT)}")
-            if not dryrun:
-                path.unlink()
+    published = remove_copies(place, stamp_path(shot), f"publish:{place.name}", dryrun)
     if not dryrun and published:
         for name in (*REPORTS, stamp_path(shot).name):
             (place / name).unlink(missing_ok=True)

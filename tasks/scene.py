@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 def settings(config: Config) -> dict:
     shot, composite = asdict(config.shot), asdict(config.composite)
     lens_distortion = {name: composite["lens_distortion"][name] for name in ("apply_to_cg", "overscan")}
+    del composite["render"]["frames"]  # picks frames and changes none
     return {
         "frame_range": config.shot.footage.frame_range,
         "shot": {

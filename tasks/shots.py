@@ -22,6 +22,7 @@ from tasks.snapshot import overrides_in, shot_names
 OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
 MANY = 8  # from here on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
+LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text, commas and all: doit sweeps nothing
 LAUNCHER = {"_target_": "hydra_plugins.one_graph.OneGraph", "jobs": 1}
 SWEEPER = {"_target_": "hydra_plugins.one_graph.EachVariant", "max_batch_size": None, "params": None}
 
@@ -139,6 +140,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     for word in overrides:
         try:
             (parsed,) = OverridesParser.create().parse_overrides([word])
+            if parsed.is_sweep_override() and parsed.key_or_group in LISTS:
+                raise HydraException
         except HydraException:  # not its grammar, as in file=footage/a.####.exr: take the value as it stands
             key, value = word.split("=", 1)
             quoted = value.replace("\\", "\\\\").replace("'", "\\'")

@@ -5,6 +5,7 @@ What is hashed into the key is exactly what the function is given.
 """
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from doit.exceptions import TaskFailed
 
@@ -49,8 +51,9 @@ class Job:
     targets: dict[str, Path]
     kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
 
-    def progress(self, total: int | None, label: str, unit: str = "frames") -> "Progress":
-        return Progress(total, f"   {label} {self.shot}", unit)
+    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> "Progress":
+        """in_workers: shown under `-n N` too, where it is the only one."""
+        return Progress(total, f"   {label} {self.shot}", unit, in_workers)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Stage:
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
     pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
     after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
+    frames: str = ""  # where in .gsd-state it stores frames under a key of their own (tasks/sequence.py)
+    together: Callable[["Job"], None] | None = None  # what several processes do at once, before one of them builds
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,9 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
     """
     name = name or node.task_name
     try:
+        if node.stage.together and not node.is_pinned and node.why_stale() and not adoptable(node):
+            with place_to_build():
+                _work(node, {}, node.stage.together)
         with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
             reason = node.why_stale()
             if reason and node.is_pinned:
@@ -232,28 +240,11 @@ def _check_disk(path: Path) -> None:
 
 def _build(node: Node) -> None:
     started = time.time()
-    inputs = node.inputs()
-    wait_until_settled(inputs.values())
-    before = {name: signature(path) for name, path in inputs.items()}
-    digests = {name: digest(path) for name, path in inputs.items()}
     parts = {name: part_path(path) for name, path in node.targets.items()}
     for path in node.targets.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    job = Job(node.shot, node.settings, inputs, digests, parts)
     try:
-        try:
-            line = node.stage.build(job)
-        except ShotError:
-            raise
-        except Exception:
-            end_if_stopped()  # a stop inside compiled code comes out as an error of that code
-            _check_disk(node.stamp_path)
-            raise
-        if node.inputs() != inputs:
-            raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
-        changed = [name for name, path in inputs.items() if signature(path) != before[name]]
-        if changed:
-            raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+        job, line = _work(node, parts, node.stage.build)
         made = {name: digest(part) for name, part in parts.items()}
         _put_in_place(node, parts)
     finally:
@@ -262,8 +253,31 @@ def _build(node: Node) -> None:
     seconds = time.time() - started
     kept = {os.path.relpath(path, ROOT): digest(path) for path in job.kept}
     timing = {"seconds": round(seconds, 3)}
-    write_stamp(node.stamp_path, node.made_by, digests, made, kept, identity=node.identity(digests), timing=timing)
+    identity = node.identity(job.digests)
+    write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
     print(f"   {line} ({seconds:.1f} s)")
+
+
+def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
+    """The job that the function was given, and what it gave; ShotError when what it reads changed meanwhile."""
+    inputs = node.inputs()
+    wait_until_settled(inputs.values())
+    before = {name: signature(path) for name, path in inputs.items()}
+    job = Job(node.shot, node.settings, inputs, {name: digest(path) for name, path in inputs.items()}, parts)
+    try:
+        found = function(job)
+    except ShotError:
+        raise
+    except Exception:
+        end_if_stopped()  # a stop inside compiled code comes out as an error of that code
+        _check_disk(node.stamp_path)
+        raise
+    if node.inputs() != inputs:
+        raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
+    changed = [name for name, path in inputs.items() if signature(path) != before[name]]
+    if changed:
+        raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+    return job, found
 
 
 def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
@@ -343,15 +357,14 @@ def kept_by(stamp_path: Path) -> set[Path]:
 class Progress:
     """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
 
-    def __init__(self, total: int | None, label: str, unit: str):
+    def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):
         terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
         self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False, "file": terminal}
-        self._bar = None
+        self._in_workers, self._bar, self._held = in_workers, None, None
 
     def __enter__(self) -> "Progress":
         terminal = self._arguments["file"]
-        alone = multiprocessing.parent_process() is None  # the bars of several workers would overwrite each other
-        if alone and terminal is not None and terminal.isatty():
+        if terminal is not None and terminal.isatty() and self._is_alone(terminal):
             from tqdm import tqdm
 
             self._bar = tqdm(**self._arguments)
@@ -360,6 +373,21 @@ class Progress:
     def __exit__(self, *problem) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._held is not None:
+            self._held.close()
+
+    def _is_alone(self, terminal: IO) -> bool:
+        """The bars of several workers would overwrite each other."""
+        if multiprocessing.parent_process() is None:
+            return True
+        if self._in_workers:
+            self._held = open(os.ttyname(terminal.fileno()))  # opened anew: workers share the one they have
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                return False
+        return False
 
     def __call__(self, done: int) -> None:
         if self._bar is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from tasks import rendered
 from tasks.publish import REPORTS, folder, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, disk_fault, lent_to
@@ -24,17 +25,18 @@ class Check:
     faults: tuple[str, ...] | None
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node] | None, name: str) -> dict:
+def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node], name: str) -> dict:
+    """by_name: the nodes that are looked at only when they were asked for once."""
     return {
         "name": name,
         "doc": "fails with one line for each fault",
-        "actions": [(verify, [shot, nodes])],
+        "actions": [(verify, [shot, nodes, by_name])],
         "verbosity": 2,
     }
 
 
-def verify(shot: ShotConfig, nodes: dict[str, Node] | None) -> TaskFailed | None:
-    checks = look_at(shot, nodes) if nodes else [Check("config", shot.faults)]
+def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node]) -> TaskFailed | None:
+    checks = look_at(shot, nodes, by_name) if nodes else [Check("config", shot.faults)]
     faults = [fault for check in checks for fault in check.faults or ()]
     place = folder(shot)
     try:
@@ -51,7 +53,7 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None) -> TaskFailed | None
     return None
 
 
-def look_at(shot: ShotConfig, nodes: dict[str, Node]) -> list[Check]:
+def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> list[Check]:
     """A check for each stage (first for those of the shot whose lens it takes), for publish and for the qc limits."""
     checks: list[Check] = []
     wrong: set[Path] = set()  # the stamps of what is
@@ -62,6 +64,11 @@ def look_at(shot: ShotConfig, nodes: dict[str, Node]) -> list[Check]:
         if reason:
             wrong.add(node.stamp_path)
         checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+    for name, node in by_name.items():
+        if rendered.is_made(shot, node):
+            blocked = wrong & {need.stamp_path for need in node.needs}
+            reason = rendered.why_wrong(shot, node)
+            checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
     shot_name = nodes["footage"].shot
     reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)
     checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))

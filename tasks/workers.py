@@ -34,19 +34,40 @@ def jobs(arguments: list[str]) -> int:
 def place_to_build() -> Iterator[None]:
     """Wait for one of the machine's places. With `-n N` each has its own cores, which caps the threads of all that
     runs there: numpy, OpenCV, FFmpeg, COLMAP and Blender alike."""
-    places = min(len(_cores()), max(1, _memory_mb() // BUILD_MB))
-    workers = min(jobs(sys.argv), places)
-    with locks.slot(_cores()[:places]) as number:
+    places, workers = _places()
+    with locks.slot(places) as number:
         if workers == 1:
             yield
             return
-        width = len(_cores()) // workers
-        first = number % workers * width
-        os.sched_setaffinity(0, _cores()[first : first + width])
+        os.sched_setaffinity(0, _cores_of(number, workers))
         try:
             yield
         finally:
             os.sched_setaffinity(0, _cores())
+
+
+@contextlib.contextmanager
+def another_place() -> Iterator[list[int] | None]:
+    """For a program beside the one that runs in our own place: the cores of one more, held while the block runs; None
+    when none is free, or without `-n N`."""
+    places, workers = _places()
+    if workers == 1:
+        yield None
+        return
+    with locks.slot(places, wait=False) as number:
+        yield None if number is None else _cores_of(number, workers)
+
+
+def _places() -> tuple[list[int], int]:
+    """The machine's places, named by cores, and how many of them this build uses at most."""
+    places = _cores()[: min(len(_cores()), max(1, _memory_mb() // BUILD_MB))]
+    return places, min(jobs(sys.argv), len(places))
+
+
+def _cores_of(place: int, workers: int) -> list[int]:
+    width = len(_cores()) // workers
+    first = place % workers * width
+    return _cores()[first : first + width]
 
 
 @cache

@@ -13,18 +13,20 @@ from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.lens import LENS
 from tasks.preview import PREVIEW
+from tasks.render import RENDER
 from tasks.report import REPORT
 from tasks.scene import SCENE
 from tasks.solve import SOLVE
 from tasks.stage import nodes
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
+from tasks.undistorted_plate import UNDISTORTED_PLATE
 
-STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
 ALL = {stage.name for stage in STAGES} - {"lens"}  # that one only when a lens is brought along
 AFTER_TRACKS = ALL - {"footage"}
 AFTER_SOLVE = AFTER_TRACKS - {"tracks"}
-CAMERA = {"stmap", "scene", "composite", "export"}
+CAMERA = {"stmap", "scene", "composite", "export", "render"}
 
 # The first rule whose prefix matches a key tells which stages it touches.
 RULES = {
@@ -56,9 +58,10 @@ RULES = {
     "tracking.qc": {"report"},
     "tracking.preview": {"preview", "report"},
     "composite.lens_distortion.st_map_convention": set(),  # without a map brought along
-    "composite.lens_distortion.apply_to_cg": {"scene", "composite"},
-    "composite.lens_distortion": {"stmap", "scene", "composite"},
-    "composite.blender": {"composite"},
+    "composite.lens_distortion.apply_to_cg": {"scene", "composite", "render"},
+    "composite.lens_distortion": {"stmap", "scene", "composite", "render"},
+    "composite.blender": {"composite", "render"},
+    "composite.render.frames": {"render"},
     "composite": {"scene", "composite"},
 }
 
@@ -95,6 +98,7 @@ def graph_keys(config: Config) -> dict[str, str]:
 @pytest.mark.parametrize("key", keys())
 def test_each_key_touches_exactly_its_stages(key):
     expected = next(stages for prefix, stages in RULES.items() if key == prefix or key.startswith(prefix + "."))
+    expected = expected | {"render"} if "scene" in expected else expected  # it shows what the scene says
     before, after = graph_keys(shot_config()), graph_keys(changed(shot_config(), key))
     touched = {name for name in ALL | {"lens"} if before.get(name) != after.get(name)}
     assert touched == expected
@@ -106,6 +110,14 @@ def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
     config.shot.camera.checkerboard.files = "lens/####.jpg"
     before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.checkerboard.{key}"))
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE | {"lens"}
+
+
+@pytest.mark.parametrize(("key", "touches"), [("shot.footage.frame_range", True), ("shot.lights.sun_strength", False)])
+def test_what_touches_the_undistorted_plate(key, touches):
+    config = shot_config()
+    config.shot.export = ["undistorted_plate"]
+    one, other = (nodes(each, (*STAGES, UNDISTORTED_PLATE)) for each in (config, changed(config, key)))
+    assert (one["undistorted_plate"].key != other["undistorted_plate"].key) == touches
 
 
 def test_a_camera_given_touches_what_an_imported_one_does_and_takes_a_lens():

@@ -15,7 +15,7 @@ def plan(project: Project, *words: str) -> dict[str, tuple[str, str]]:
     rows = {}
     for line in lines:
         stage, rest = line.split(None, 1)
-        verdict = next((v for v in ("up to date", "may run", "reuse", "run") if rest.startswith(v)), "")
+        verdict = next((v for v in ("up to date", "may run", "reuse", "run", "by name") if rest.startswith(v)), "")
         rows[stage] = (verdict, rest.removeprefix(verdict).strip())
     return rows
 
@@ -31,6 +31,7 @@ def verdicts(rows) -> dict[str, str]:
 
 def test_a_built_shot_is_up_to_date_and_its_session_solved(built):
     rows = plan(built)
+    assert rows.pop("render") == ("by name", "0 of 40 frames are there; doit render makes the others")
     assert set(verdicts({k: v for k, v in rows.items() if k != "session"}).values()) == {"up to date"}
     assert rows["session"][1] == "solved, 40 of 40 frames"
 

@@ -1,0 +1,84 @@
+"""Render frames of a shot, as asked for on stdin (frame_server.py), from its scene sheet: no .blend is needed.
+
+    python render_shot.py --project DIR --sheet FILE --stmap FILE --scratch FILE.blend --answers FD --threads N
+    (or blender --factory-startup --background --python-exit-code 1 --python render_shot.py -- ARGS)
+
+The scene is made by build_composite.py, so what is rendered is what the shot's .blend shows. EXR frames have the
+comp as plain RGBA, and what it is made of as layers: `cg` (with the lens), `shadow` (what the plate is multiplied
+with) and `plate`, as far as the comp has them.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import api  # noqa: E402
+import bpy  # noqa: E402
+import frame_output  # noqa: E402
+import frame_server  # noqa: E402
+import sheet as scene_sheet  # noqa: E402
+from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from build_composite import build_shot  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
+from nodes import NodeDesk, Socket  # noqa: E402
+
+# Layer -> where in the comp (compositor.py) it is: a node and its output, of these the first that is there.
+LAYERS = {
+    "cg": [("redistort CG", "Image"), ("CG render", "Image")],
+    "shadow": [("pass = 1 - shadow", "Color"), ("CG render", "Shadow Catcher")],
+    "plate": [("undistort background", "Image"), ("plate", "Image"), ("still", "Image")],
+}
+
+
+def layers_of(desk: NodeDesk) -> dict[str, Socket]:
+    """The comp as layer "", and its parts."""
+    (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
+    assert end.from_socket
+    found = {"": end.from_socket}
+    for layer, places in LAYERS.items():
+        nodes = ((desk.tree.nodes.get(node), output) for node, output in places)
+        sockets = (node.outputs.get(output) for node, output in nodes if node)
+        there = [socket for socket in sockets if socket and socket.enabled]
+        if there:
+            found[layer] = there[0]
+    return found
+
+
+def main() -> None:
+    parser = OneLineParser(prog="render_shot.py", description=__doc__)
+    for name in ("project", "sheet", "stmap", "scratch"):
+        parser.add_argument(f"--{name}", required=True)
+    frame_server.add_arguments(parser)
+    given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
+    try:
+        sheet = scene_sheet.read_sheet(Path(given.sheet))
+        project, scratch = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.scratch))
+        build_shot(project, sheet, scene_sheet.read_points(None), given.stmap, scratch)
+        scratch.unlink()  # it has served to tell where relative paths begin
+        scene = bpy.context.scene
+        assert isinstance(scene, bpy.types.Scene)
+        frame_output.without_stamps(scene.render)
+        kind = sheet["render"]["format"]
+        if kind == "exr":
+            desk = NodeDesk(api.compositor_of(scene))
+            node = frame_output.layered_exr(desk, layers_of(desk))
+        else:
+            frame_output.still_settings(scene.render.image_settings, kind)
+
+        def write_frame(path: str) -> None:
+            if kind == "exr":
+                frame_output.write_layered(scene, node, path)
+            else:
+                frame_output.write_still(scene, path)
+
+        frame_server.serve(scene, given.answers, given.threads, write_frame)
+    except UserError as error:
+        print(f"render_shot.py: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Undistort the plate's frames, as asked for on stdin (frame_server.py): half-float EXR, scene linear, overscanned.
+
+    python undistort_plate.py --plate FILE --stmap FILE --first-frame N --color-space NAME --size-px W H
+        --overscan-px X Y --answers FD --threads N
+    (or blender --factory-startup --background --python-exit-code 1 --python undistort_plate.py -- ARGS)
+
+Blender reads the plate and its colour as for the comp, so both show the same. Alpha is 0 where the plate ends.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import api  # noqa: E402
+import bpy  # noqa: E402
+import clip as plate_clip  # noqa: E402
+import frame_output  # noqa: E402
+import frame_server  # noqa: E402
+from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from compositor import bilinear_map_uv  # noqa: E402
+from nodes import NodeDesk  # noqa: E402
+
+
+def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
+    """A scene that has nothing but a comp; plate: what clip.load_plate needs of a scene sheet."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    clip = plate_clip.load_plate(plate, plate["plate"]["file"])
+    stmap = bpy.data.images.load(stmap_file, check_existing=False)
+    stmap.colorspace_settings.name = "Non-Color"  # pyright: ignore
+    stmap.alpha_mode = "CHANNEL_PACKED"
+    width, height = (size + 2 * more for size, more in zip(plate["resolution_px"], overscan_px, strict=True))
+    if tuple(stmap.size) != (width, height):
+        raise UserError(f"{stmap_file}: found {tuple(stmap.size)} px, needed {(width, height)}")
+    scene = bpy.context.scene
+    assert isinstance(scene, bpy.types.Scene)
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
+    render.use_compositing, render.use_sequencer = True, False
+    render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
+    frame_output.without_stamps(render)
+    desk = NodeDesk(api.compositor_tree(scene))
+    picture = desk.node("CompositorNodeMovieClip", "plate", (-600, 200), clip=clip)
+    map_uv = desk.node("CompositorNodeImage", "undistort ST-map", (-600, -200), image=stmap)
+    group = bilinear_map_uv(plate["resolution_px"])
+    warp = desk.node("CompositorNodeGroup", "undistort plate", (-200, 0), node_tree=group)
+    end = desk.node(api.output_kind(), "comp", (200, 0))
+    desk.link(picture.outputs["Image"], warp.inputs["Image"])
+    desk.link(map_uv.outputs["Image"], warp.inputs["UV"])
+    desk.link(warp.outputs["Image"], end.inputs["Image"])
+    return scene, frame_output.layered_exr(desk, {"": warp.outputs["Image"]})
+
+
+def main() -> None:
+    parser = OneLineParser(prog="undistort_plate.py", description=__doc__)
+    for name in ("plate", "stmap", "color-space"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--first-frame", type=int, required=True)
+    for name in ("size-px", "overscan-px"):
+        parser.add_argument(f"--{name}", type=int, nargs=2, required=True)
+    frame_server.add_arguments(parser)
+    given = parser.parse_args(script_arguments())
+    plate = {"file": os.path.abspath(given.plate), "first_frame": given.first_frame}
+    facts = {"shot": "plate", "color_space": given.color_space, "resolution_px": given.size_px, "plate": plate}
+    try:
+        scene, node = build(facts, os.path.abspath(given.stmap), given.overscan_px)
+        write = frame_output.write_layered
+        frame_server.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
+    except UserError as error:
+        print(f"undistort_plate.py: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Copies in build/, with a record of what was placed: what somebody has edited since is moved aside, never lost."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.digests import digest
+from tasks.parts import part_path
+from tasks.stamp import put_in_place, read_stamp, write_atomically, write_stamp
+
+
+def place_copies(
+    place: Path, record: Path, made_by: dict, sources: dict[str, Path], texts: dict[str, bytes], **more: Any
+) -> None:
+    """Make the folder hold a copy of each source, and each text, under its name; what was placed there before and is
+    neither, goes. record: the stamp that tells what was placed; made_by and more stand in it.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    wanted = {name: digest(source) for name, source in sources.items()}
+    wanted |= {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
+    before = read_stamp(record) or {"targets": {}}
+    ours = {name: {found, *before.get("placed", {}).get(name, [])} for name, found in before["targets"].items()}
+    for name, found in wanted.items():
+        ours.setdefault(name, set()).add(found)
+    # Killed between two files, the next one must know this one's from an artist's.
+    placed = {name: sorted(known) for name, known in ours.items()}
+    write_stamp(record, {"stage": made_by["stage"]}, {}, {**before["targets"], **wanted}, {}, placed=placed)
+
+    for name, known in ours.items():
+        keep_if_edited(place / name, known)
+        if name not in wanted:  # no longer part of it
+            _remove(place, name)
+        elif name in texts:
+            write_atomically(place / name, texts[name])
+        elif not (place / name).is_file() or digest(place / name) != wanted[name]:
+            _copy(sources[name], place / name, wanted[name])
+    write_stamp(record, made_by, {name: wanted[name] for name in sources}, wanted, {}, **more)
+
+
+def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tuple[str, ...] = ()) -> bool:
+    """Remove what was placed and is still as it was placed -> whether there was a record."""
+    published = (read_stamp(record) or {"targets": {}})["targets"]
+    for name, known in published.items():
+        path = place / name
+        if name not in keep and path.exists() and digest(path) == known:
+            print(f"{task} - removing {path.relative_to(ROOT)}")
+            if not dryrun:
+                _remove(place, name)
+    return bool(published)
+
+
+def _remove(place: Path, name: str) -> None:
+    path = place / name
+    path.unlink(missing_ok=True)
+    if path.parent != place and path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()
+
+
+def _copy(source: Path, path: Path, wanted: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    part = part_path(path)
+    try:
+        shutil.copyfile(source, part)
+        if digest(part) != wanted:
+            raise ShotError(f"{source.name} changed while it was being copied; run doit again")
+        put_in_place(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def keep_if_edited(path: Path, ours: set[str]) -> None:
+    """What is not as we placed it is somebody's work: it is moved aside."""
+    if not path.exists() or (path.is_file() and digest(path) in ours):
+        return
+    number = 1
+    while (kept := path.with_name(f"{path.name}.edited-{number}")).exists():
+        number += 1
+    path.rename(kept)
+    print(f"   {path.relative_to(ROOT)} was edited; kept as {kept.name}")

@@ -1,0 +1,114 @@
+"""render: the comp's frames, by Blender, and a movie of them. Asked for by name: `doit render shot=...`."""
+
+import json
+import os
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE, blender, sequence
+from tasks.composite import COMPOSITE
+from tasks.footage import plate_inputs
+from tasks.frame_server import FrameServer
+from tasks.parts import part_path
+from tasks.scene import SCENE
+from tasks.solve import has_camera
+from tasks.stage import Job, Node, Stage
+from tasks.stamp import json_bytes
+
+KEY = "composite.render.frames"
+NOT_SEEN = ("tracks", "quality", "points")  # what the .blend has for the artist and no frame shows
+
+
+def settings(config: Config) -> dict:
+    """comp: the version of the code that makes the scene, which is that of the .blend."""
+    render = config.composite.render
+    found = {"frames": render.frames, "format": render.format, "comp": COMPOSITE.version}
+    return {**found, **asdict(config.composite.blender)}
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    names = COMPOSITE.reads(config) if callable(COMPOSITE.reads) else COMPOSITE.reads
+    return tuple(name for name in names if name not in NOT_SEEN)
+
+
+def files(config: Config) -> dict[str, Path]:
+    """What the comp reads, the plate as far as it is seen, and which Blender it is."""
+    comp = {**SCENE.files(config), **COMPOSITE.files(config)}
+    found = {**comp, "blender": blender.told_by(asdict(config.composite.blender))}
+    return found | plate_inputs(config) if config.composite.background_source == "footage" else found
+
+
+def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
+    """The frames to render; ShotError when the shot has not all of them."""
+    from shotmake.frame_ranges import frame_numbers
+
+    first, last = sheet["frame_start"], sheet["frame_end"]
+    asked = list(range(first, last + 1)) if frames is None else frame_numbers(frames)
+    outside = [number for number in asked if not first <= number <= last]
+    if outside:
+        raise ShotError(f"{KEY}: found {frames}, with frame {outside[0]}; the shot has frames {first} to {last}")
+    return asked
+
+
+def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | None:
+    """How many of the frames asked for are there, and how many there will be; None when that cannot be told yet."""
+    if any(need.why_stale() for need in node.needs):
+        return None
+    try:
+        frames = frames_asked(node.settings["frames"], json.loads(node.reads["scene"].read_text()))
+    except ShotError:
+        return None
+    return sum(stored.stored(frame) is not None for frame in frames), len(frames)
+
+
+def render(job: Job) -> None:
+    """Make the frames that are missing, beside whoever else does."""
+    frames = frames_asked(job.settings["frames"], json.loads(job.inputs["scene"].read_text()))
+    made = sequence.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
+    if made:
+        print(f"   {made} of {len(frames)} frames rendered", flush=True)
+
+
+def _blender(job: Job, cores: list[int]) -> FrameServer:
+    scratch = part_path(STATE / RENDER.frames / f"{job.shot}.blend")
+    arguments = ["--project", str(ROOT), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
+    (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
+    arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
+    return FrameServer("render_shot.py", arguments, job.settings, cores, scratch)
+
+
+def build(job: Job) -> str:
+    """The manifest and the movie of the frames that `render` has made."""
+    from shotmake.render import write_render_movie
+
+    sheet = json.loads(job.inputs["scene"].read_text())
+    stored = sequence.of_job(job, RENDER)
+    frames = frames_asked(job.settings["frames"], sheet)
+    listed = sequence.listed(stored, frames)
+    paths = [stored.path(frame) for frame in frames]
+    with job.progress(len(frames), "encoding") as bar:
+        wide, high = (Fraction(side).limit_denominator(1000) for side in sheet.get("pixel_aspect", (1, 1)))
+        rate, aspect = Fraction(*sheet["frame_rate"]), wide / high
+        write_render_movie(job.targets["movie"], paths, rate, aspect, sheet["color_space"] == "Raw", on_frame=bar)
+    facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
+    job.targets["frames"].write_bytes(json_bytes({"schema": 1, **facts, "frames": listed}))
+    job.kept.extend(paths)
+    return f"{len(frames)} frames, render.mp4"
+
+
+RENDER = Stage(
+    "render",
+    version=1,
+    targets={"frames": "renders/{id}.json", "movie": "renders/{id}.mp4"},
+    reads=reads,
+    settings=settings,
+    files=files,
+    wanted=has_camera,
+    after=lambda config: ("blender",),
+    frames="renders",
+    together=render,
+    build=build,
+)

@@ -1,0 +1,81 @@
+"""undistorted_plate: the plate without its lens, with all of its picture, for those who work on undistorted plates."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks import ROOT, blender, sequence
+from tasks.footage import plate_inputs, read_plate
+from tasks.frame_server import FrameServer
+from tasks.solve import has_camera
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes
+
+NAME = "undistorted_plate"  # in shot.export, and the folder in build/
+
+
+def settings(config: Config) -> dict:
+    frames = {"frame_range": config.shot.footage.frame_range, "format": "exr"}
+    return {**frames, **asdict(config.composite.blender)}
+
+
+def files(config: Config) -> dict[str, Path]:
+    return {**plate_inputs(config), "blender": blender.told_by(asdict(config.composite.blender))}
+
+
+def undistort(job: Job) -> None:
+    """Make the frames that are missing, beside whoever else does."""
+    stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
+    made = sequence.make(stored, frames, job, lambda cores: _blender(job, cores))
+    if made:
+        print(f"   {made} of {len(frames)} frames undistorted", flush=True)
+
+
+def frames_of(job: Job) -> list[int]:
+    from shotmake.footage import frame_span
+
+    first, last = frame_span(read_plate(job.inputs["footage"]), job.settings["frame_range"])
+    return list(range(first, last + 1))
+
+
+def overscan_px(job: Job) -> list[int]:
+    """Of the ST-map, on each side."""
+    from shotmake.stmap import overscan_of
+
+    return list(overscan_of(job.inputs["undistort"]))
+
+
+def _blender(job: Job, cores: list[int]) -> FrameServer:
+    plate = read_plate(job.inputs["footage"])
+    if plate.blender_fault:
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
+    arguments = ["--plate", plate.files[0], "--stmap", os.path.relpath(job.inputs["undistort"], ROOT)]
+    arguments += ["--first-frame", str(plate.first_frame), "--color-space", plate.color_space]
+    arguments += ["--size-px", *map(str, plate.size_px), "--overscan-px", *map(str, overscan_px(job))]
+    return FrameServer("undistort_plate.py", arguments, job.settings, cores)
+
+
+def build(job: Job) -> str:
+    """The manifest of the frames that `undistort` has made."""
+    stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
+    facts = {"schema": 1, "shot": job.shot, "overscan_px": overscan_px(job)}
+    job.targets["undistorted"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, frames)}))
+    job.kept.extend(stored.path(frame) for frame in frames)
+    return f"{len(frames)} frames"
+
+
+UNDISTORTED_PLATE = Stage(
+    NAME,
+    version=1,
+    targets={"undistorted": "plates/{id}.json"},
+    reads=("footage", "undistort"),
+    settings=settings,
+    files=files,
+    wanted=lambda config: has_camera(config) and NAME in config.shot.export,
+    after=lambda config: ("blender",),
+    frames="plates",
+    together=undistort,
+    build=build,
+)
