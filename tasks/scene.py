@@ -66,7 +66,7 @@ def _in_words(subject: dict) -> str:
 
 SCENE = Stage(
     "scene",
-    version=3,
+    version=2,
     targets={"scene": "scenes/{id}.json"},
     reads=("footage", "solve", "points"),
     settings=settings,
