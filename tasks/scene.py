@@ -79,7 +79,7 @@ def reads(config: Config) -> tuple[str, ...]:
 
 SCENE = Stage(
     "scene",
-    version=3,
+    version=2,
     targets={"scene": "scenes/{id}.json"},
     reads=reads,
     settings=settings,
