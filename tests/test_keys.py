@@ -134,7 +134,7 @@ def test_a_map_brought_along_touches_the_maps_and_what_reads_them(key):
     config = shot_config()
     config.composite.lens_distortion.st_map_path = "maps/redistort.exr"
     before, after = graph_keys(config), graph_keys(changed(config, f"composite.lens_distortion.{key}"))
-    assert {name for name in before if before[name] != after[name]} == {"stmap", "scene", "composite"}
+    assert {name for name in before if before[name] != after[name]} == {"stmap", "scene", "composite", "render"}
 
 
 def test_what_the_shot_is_assembled_from_is_watched_by_the_composite_alone():
