@@ -22,6 +22,7 @@ import bpy  # noqa: E402
 import cameras  # noqa: E402
 import clip as plate_clip  # noqa: E402
 import compositor  # noqa: E402
+import corner_pin  # noqa: E402
 import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
@@ -51,12 +52,15 @@ def build(
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
     plate_path = relative_to_blend(project, out, sheet["plate"]["file"])
     stmap_path = relative_to_blend(project, out, stmap_file)
+    pin = sheet["corner_pin"]
+    pin_path = relative_to_blend(project, out, pin["image"]["file"]) if pin else ""
     bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
     save(out)  # now: relative paths are read against the place of the file
     try:
         clip = plate_clip.load_plate(sheet, plate_path)
         plate_clip.set_clip_camera(clip, sheet)
         plate_clip.inject_tracks(clip, sheet, tracks, points)
+        corner_pin.load_image(pin, pin_path)
         build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path))
         save(out)
     except BaseException:
@@ -109,7 +113,7 @@ def build_scenes(
     cg_scene.view_layers[0].cycles.use_pass_shadow_catcher = catch_shadow and over_plate  # pyright: ignore
     cg_scene.render.use_compositing = False
     fit_overscan(cg_scene, sheet)
-    compositor.build_comp(main, cg_scene, stmap, clip if over_plate else None, catch_shadow)
+    compositor.build_comp(main, cg_scene, stmap, clip if over_plate else None, catch_shadow, sheet)
     main.frame_set(sheet["frame_start"])
     screens.arrange(clip)
 

@@ -4,7 +4,11 @@ CG is rendered by the overscan scene, undistorted and on a wider field than the 
 plate pixel from it. Blender 4.5 (4.4 to 4.5: `scene.node_tree`, a Composite node).
 """
 
+from typing import Any
+
 import bpy
+import corner_pin
+import stabilize
 from nodes import NodeDesk, Socket, set_input
 
 
@@ -94,6 +98,7 @@ def build_comp(
     stmap: bpy.types.Image,
     clip: bpy.types.MovieClip | None,
     catch_shadow: bool,
+    sheet: dict[str, Any],
 ) -> None:
     """Fill the main scene's compositor. `clip` None: CG alone over nothing, its shadow in its alpha.
 
@@ -112,19 +117,24 @@ def build_comp(
     desk.link(uv.outputs["Image"], warp.inputs["UV"])
     result = warp.outputs["Image"]
 
+    behind = None
     if clip:
         plate_frame = desk.frame("plate", (0.24, 0.34, 0.24))
         plate = desk.node("CompositorNodeMovieClip", "plate", (-600, 420), plate_frame, clip=clip)
         behind = plate.outputs["Image"]
-        if catch_shadow:
+    behind = corner_pin.pinned_over(desk, behind, sheet, cg_scene, uv.outputs["Image"], group)
+    if behind:
+        if clip and catch_shadow:
             behind = _shadowed(desk, behind, layer.outputs["Shadow Catcher"], uv.outputs["Image"], group)
         over = desk.node("CompositorNodeAlphaOver", "CG over plate", (500, 100))
         desk.link(behind, over.inputs[1])
         desk.link(result, over.inputs[2])
         result = over.outputs["Image"]
 
-    output = desk.node("CompositorNodeComposite", "comp", (760, 100))
-    viewer = desk.node("CompositorNodeViewer", "viewer", (760, -60))
+    result = stabilize.stabilized(desk, result, sheet["stabilization"], (760, 100))
+    right = max(node.location.x for node in desk.tree.nodes) + 260
+    output = desk.node("CompositorNodeComposite", "comp", (right, 100))
+    viewer = desk.node("CompositorNodeViewer", "viewer", (right, -60))
     desk.link(result, output.inputs["Image"])
     desk.link(result, viewer.inputs["Image"])
 

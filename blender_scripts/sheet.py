@@ -14,7 +14,10 @@ from arguments import UserError
 
 SCHEMA = 1
 NEEDED = {
-    "": ["shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "color_space"],
+    "": [
+        *("shot", "frame_start", "frame_end", "frame_rate", "resolution_px", "color_space"),
+        *("stabilization", "corner_pin"),  # null when off
+    ],
     "plate": ["file", "kind", "first_frame", "frame_count"],
     "world": ["unit_scale", "units"],
     "camera": [

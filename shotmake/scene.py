@@ -92,6 +92,8 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
             name: composite[name] for name in ("mode", "background_source", "shadow_catcher", "film_transparent")
         },
         "render": composite["render"],
+        "stabilization": None,  # these two follow tracks: tasks/comp_tracks.py
+        "corner_pin": None,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from tasks import comp_tracks
 from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
@@ -34,17 +35,19 @@ def build(job: Job) -> str:
     solution = read_solution(job.inputs["solve"])
     footage = json.loads(job.inputs["footage"].read_text())
     sheet = scene_sheet(solution, footage, {**job.settings["shot"], "frames": frames}, job.settings["composite"])
-    job.targets["scene"].write_bytes(json_bytes(sheet))
+    followed, line = comp_tracks.blocks(job, solution, sheet)
+    job.targets["scene"].write_bytes(json_bytes({**sheet, **followed}))
     subject = sheet["subject"]
-    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject['kind']} {subject['size']:.3g} across"
+    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject['kind']} {subject['size']:.3g} across{line}"
 
 
 SCENE = Stage(
     "scene",
     version=2,
     targets={"scene": "scenes/{id}.json"},
-    reads=("footage", "solve"),
+    reads=lambda config: ("footage", "solve", *comp_tracks.reads(config)),
     settings=settings,
+    files=comp_tracks.pinned_files,
     wanted=has_camera,
     build=build,
 )
