@@ -2,17 +2,19 @@
 
 Each works about the picture's centre, and Blender resamples once for all three (seen by rendering): what leaves the
 frame on the way is there again when it is put back. Beyond the plate all is black and transparent; nothing is scaled up
-to hide that. Blender's bicubic is a B-spline, which alone would soften the picture: a Sharpen of a quarter before it
-takes that back to within 4 % up to half the finest detail (the error is a quarter of what bilinear leaves).
+to hide that. Blender's bicubic is a B-spline, which alone would soften the picture: a little Sharpen before it takes
+that back, to 1 % for waves of 6 px and longer, 7 % for those of 4 (bilinear loses up to 13 % and 29 %). A frame that
+stays as it is (the reference) is not resampled, nor sharpened.
 """
 
 from typing import Any
 
 import numpy as np
 from keyframes import key
-from nodes import NodeDesk, Socket, set_input
+from nodes import NodeDesk, Socket
 
-SHARPEN = 0.25
+SHARPEN = 0.2
+NOTHING = 1e-5  # Blender resamples for more than that, in px, radians or factors
 STEP = 190.0  # between nodes
 COLOR = (0.28, 0.22, 0.34)
 
@@ -49,7 +51,8 @@ def _moved(
         "S": ("Scale", {"interpolation": "BICUBIC", "space": "RELATIVE"}, ("X", "Y")),
     }
     sharp = desk.node("CompositorNodeFilter", f"{label} sharpen", at, frame, filter_type="SHARPEN_DIAMOND")
-    set_input(sharp.inputs["Fac"], SHARPEN)
+    nothing = [np.abs(values - (step == "S")).reshape(len(frames), -1).max(1) <= NOTHING for step, values in steps]
+    key(sharp.inputs["Fac"], "default_value", frames, np.where(np.all(nothing, axis=0), 0.0, SHARPEN))
     desk.link(picture, sharp.inputs["Image"])
     picture = sharp.outputs["Image"]
     for number, (step, values) in enumerate(steps, 1):

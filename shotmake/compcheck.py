@@ -50,7 +50,9 @@ def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
     for number, pick in enumerate(pin.tracks):
         faults += _pick_faults(f"{PIN_KEY}.tracks[{number}]", pick, names)
     if pin.tracks and not config.tracking.enabled:
-        faults.append((f"{PIN_KEY}.tracks", "found picks, but no tracks; needed tracking.enabled: true, or corners_xyz"))
+        faults.append(
+            (f"{PIN_KEY}.tracks", "found picks, but no tracks; needed tracking.enabled: true, or corners_xyz")
+        )
     return faults
 
 

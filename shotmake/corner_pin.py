@@ -96,9 +96,7 @@ def pin_of_places(
     return _pin(numbers, field.relative(places), f"{KEY}.corners_xyz")
 
 
-def _projected(
-    points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]
-) -> np.ndarray:
+def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:
     """(N, P, 2) px of the overscanned picture, where a lens without distortion puts (P, 3) world points; NaN unseen."""
     places = np.full((len(numbers), len(points_xyz), 2), np.nan)
     pinhole = field.lens.without_distortion()

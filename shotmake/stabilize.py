@@ -141,9 +141,7 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
     return grows[best], shifts[best]
 
 
-def _refined(
-    markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
     """All frames and all tracks' places at once, by least squares, until the weights stand still."""
     from scipy.sparse import coo_array
 
