@@ -17,6 +17,7 @@ KEY = "composite.corner_pin"
 IMAGE = "corner_pin"  # the name of its image, whatever its file is called
 SOCKETS = ("Upper Left", "Upper Right", "Lower Right", "Lower Left")
 COLOR = (0.34, 0.30, 0.18)
+SHRINK_MAX = 1.5  # from which on Scale's bilinear steps over pixels
 
 
 def load_image(block: dict[str, Any] | None, relative_path: str) -> None:
@@ -52,15 +53,9 @@ def pinned_over(
         return behind
     frames, corners, visible = _of_sheet(block) if block["object"] is None else _of_object(block, sheet, cg_scene)
     frame = desk.frame("corner pin", COLOR)
-    source = desk.node("CompositorNodeImage", "pinned image", (-1000, 1000), frame, image=bpy.data.images[IMAGE])
-    _align(source, block["image"])
-    whole = desk.node(
-        "CompositorNodeScale", "to render size", (-800, 1000), frame, space="RENDER_SIZE", frame_method="STRETCH",
-        interpolation="BILINEAR",
-    )  # fmt: skip
-    desk.link(source.outputs["Image"], whole.inputs["Image"])
+    whole = _at_render_size(desk, frame, block["image"], sheet["resolution_px"])
     pin = desk.node("CompositorNodeCornerPin", "corner pin", (-600, 1000), frame, interpolation="ANISOTROPIC")
-    desk.link(whole.outputs["Image"], pin.inputs["Image"])
+    desk.link(whole, pin.inputs["Image"])
     for number, name in enumerate(SOCKETS):
         key(pin.inputs[name], "default_value", frames, corners[:, number])
     picture = pin.outputs["Image"]
@@ -78,6 +73,24 @@ def pinned_over(
         over.inputs[1].default_value = (0.0, 0.0, 0.0, 0.0)  # pyright: ignore
     desk.link(picture, over.inputs[2])
     return over.outputs["Image"]
+
+
+def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any], render_px: tuple[int, int]) -> Socket:
+    """The picture stretched to the render's size; a larger one is blurred first, for Scale alone would alias it."""
+    image = bpy.data.images[IMAGE]
+    source = desk.node("CompositorNodeImage", "pinned image", (-1200, 1000), frame, image=image)
+    _align(source, block)
+    picture = source.outputs["Image"]
+    shrink = [size / wanted for size, wanted in zip(image.size, render_px, strict=True)]
+    if max(shrink) > SHRINK_MAX:
+        soft = {f"size_{axis}": round(times / 2) for axis, times in zip("xy", shrink, strict=True)}  # as an area's mean
+        blur = desk.node("CompositorNodeBlur", "soften for size", (-1000, 1000), frame, filter_type="GAUSS", **soft)
+        desk.link(picture, blur.inputs["Image"])
+        picture = blur.outputs["Image"]
+    stretched = {"space": "RENDER_SIZE", "frame_method": "STRETCH", "interpolation": "BILINEAR"}
+    whole = desk.node("CompositorNodeScale", "to render size", (-800, 1000), frame, **stretched)
+    desk.link(picture, whole.inputs["Image"])
+    return whole.outputs["Image"]
 
 
 def _align(node: bpy.types.Node, image: dict[str, Any]) -> None:

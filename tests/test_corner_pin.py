@@ -99,7 +99,8 @@ def test_a_sequence_pinned_on_tracks_lands_on_them_and_bends_with_the_lens(shot,
 
 def test_a_movie_pinned_on_an_object_lands_on_it_and_starts_with_the_plate(shot, field):
     movie = [(255, 255, 0), *COLORS.values()]  # its first frame goes with the plate's, which the shot leaves out
-    write_movie(shot.root / "footage" / "card.mp4", enumerate(map(card, movie)))
+    cards = [cv2.resize(card(color), (1280, 960), interpolation=cv2.INTER_NEAREST) for color in movie]
+    write_movie(shot.root / "footage" / "card.mp4", enumerate(cards))
 
     def pin(sheet: dict) -> None:
         bare(sheet)
