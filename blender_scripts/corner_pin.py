@@ -144,16 +144,21 @@ def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
     """World -> clip space of the scene's camera, with the scene's picture and pixel shape."""
     assert scene.camera
     camera, render = scene.camera.evaluated_get(graph), scene.render
-    size = {"x": render.resolution_x, "y": render.resolution_y}
-    shape = {"scale_x": render.pixel_aspect_x, "scale_y": render.pixel_aspect_y}
-    projection = camera.calc_matrix_camera(graph, **size, **shape)
+    projection = camera.calc_matrix_camera(
+        graph,
+        x=render.resolution_x,
+        y=render.resolution_y,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
     return projection @ camera.matrix_world.inverted()
 
 
 def _corners_world(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[Vector]:
     """Top-left, top-right, bottom-right, bottom-left: by the UV map, else by the face, which begins bottom-left as that
     of Blender's plane does. An object in a linked collection is found where its instance stands."""
-    world = next((one.matrix_world.copy() for one in graph.object_instances if one.object.original == thing), None)
+    stands = (one.matrix_world.copy() for one in graph.object_instances if one.object and one.object.original == thing)
+    world = next(stands, None)
     evaluated = thing.evaluated_get(graph)
     mesh = evaluated.data
     assert isinstance(mesh, bpy.types.Mesh)

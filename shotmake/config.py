@@ -245,7 +245,8 @@ class CornerPin:
     # {track: 12} the one with that id. Where one is not tracked its solved point stands in
     tracks: list = key([])
     corners_xyz: list = key([])  # or four places of the solved world, [x, y, z] in its units
-    object: str | None = key(None)  # or a mesh of four corners in the subject's .blend, by name
+    # or a mesh of four corners in the subject's .blend, by name. It is not rendered itself; a linked one has to say so
+    object: str | None = key(None)
 
 
 @dataclass

@@ -18,9 +18,10 @@ from shotmake.session import DISABLED, Tracks
 KEY = "composite.stabilization"
 SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, 1e-19 that none is
 TUKEY = 4.685  # times the deviation: further off is no member of the rigid whole
-SIGMA_FROM_MEDIAN = 1.4826 / 1.7308  # the median length of 2D errors is 1.18 deviations, of each axis
+SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
 FLOOR_PX = 0.02
 ROUNDS, DONE_PX = 30, 1e-3
+HOLD = 1e-9  # share of what is known by which a frame keeps to its last estimate, where tracks do not tell (two in one)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
     """
     random = np.random.default_rng(SEED)
     rows_of = markers.of_frame()
-    seen_in = [rows for rows in np.split(*_by_track(markers))] if len(markers.track) else []
+    seen_in = np.split(*_by_track(markers))
     grow, shift = np.ones(markers.frame_count, complex), np.zeros(markers.frame_count, complex)
     target = np.full(markers.track_count, np.nan, complex)
     shared = np.zeros(markers.frame_count, int)
@@ -131,7 +132,7 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
     apart = places[one] - places[other]
     good = np.abs(apart) > 1e-6
     if not good.any():
-        return 1.0, np.mean(target - places)
+        return 1.0, complex(np.mean(target - places))
     one, other, apart = one[good], other[good], apart[good]
     grows = (target[one] - target[other]) / apart
     shifts = target[one] - grows * places[one]
@@ -165,7 +166,9 @@ def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: 
         mean = of_tracks.T.multiply(weights).tocsr().multiply(1 / (weights @ of_tracks)[:, None]).tocsr()
         across = weighted @ of_tracks
         normal = (weighted @ of_frames - across @ (mean @ of_frames)).toarray()
-        solved = np.linalg.solve(normal, across @ (mean @ held))
+        hold = HOLD * (weighted @ of_frames).diagonal().real
+        last = np.delete(np.stack([grow, shift], 1), reference, 0).ravel()
+        solved = np.linalg.solve(normal + np.diag(hold), across @ (mean @ held) + hold * last)
         found = np.insert(solved.reshape(-1, 2), reference, [1, 0], axis=0)
         change_px = np.max(np.abs(found[:, 0] - grow) * reach_px + np.abs(found[:, 1] - shift))
         grow, shift = found.T
