@@ -1,10 +1,11 @@
 """The stabilization as nodes: Translate, Rotate and Scale with a key in every frame, and their inverse.
 
-Each works about the picture's centre, and Blender resamples once for all three (seen by rendering): what leaves the
-frame on the way is there again when it is put back. Beyond the plate all is black and transparent; nothing is scaled up
-to hide that. Blender's bicubic is a B-spline, which alone would soften the picture: a little Sharpen before it takes
-that back, to 1 % for waves of 6 px and longer, 7 % for those of 4 (bilinear loses up to 13 % and 29 %). A frame that
-stays as it is (the reference) is not resampled, nor sharpened.
+Each works about the picture's centre, and Blender resamples once for all that follow each other (seen by rendering):
+put back with nothing between, the picture is what it was, to the last digit and the border. Beyond the plate all is
+black and transparent; nothing is scaled up to hide that. Blender's bicubic is a B-spline, which alone would soften the
+picture: a little Sharpen before it takes that back, to 1 % for waves of 6 px and longer, 7 % for those of 4 (bilinear
+loses up to 13 % and 29 %). A frame that stays as it is (the reference) is not resampled, nor sharpened. With put_back
+the Sharpens are muted, for they would part the nodes: to be unmuted where something is painted between.
 """
 
 from typing import Any
@@ -28,11 +29,12 @@ def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at
         return picture
     frames, scale = block["frames"], np.array(block["scale"], float)
     turn, shift_px = np.array(block["rotation_rad"], float), np.array(block["translate_px"], float)
-    still = _moved(desk, picture, "stabilize", at, frames, ("T", shift_px), ("R", turn), ("S", scale))
-    if not block["put_back"]:
+    goes_back = block["put_back"]
+    still = _moved(desk, picture, "stabilize", at, frames, goes_back, ("T", shift_px), ("R", turn), ("S", scale))
+    if not goes_back:
         return still
     behind = (at[0] + 5 * STEP, at[1])
-    return _moved(desk, still, "put back", behind, frames, ("S", 1 / scale), ("R", -turn), ("T", -shift_px))
+    return _moved(desk, still, "put back", behind, frames, True, ("S", 1 / scale), ("R", -turn), ("T", -shift_px))
 
 
 def _moved(
@@ -41,9 +43,13 @@ def _moved(
     label: str,
     at: tuple[float, float],
     frames: list[int],
+    is_muted: bool,
     *steps: tuple[str, np.ndarray],
 ) -> Socket:
-    """The picture through keyed nodes, in a frame of that label: T right and up in px, R in radians, S as a factor."""
+    """The picture through keyed nodes, in a frame of that label: T right and up in px, R in radians, S as a factor.
+
+    is_muted: whether the Sharpen is.
+    """
     frame = desk.frame(label, COLOR)
     kinds = {
         "T": ("Translate", {"interpolation": "BICUBIC"}, ("X", "Y")),
@@ -53,6 +59,7 @@ def _moved(
     sharp = desk.node("CompositorNodeFilter", f"{label} sharpen", at, frame, filter_type="SHARPEN_DIAMOND")
     nothing = [np.abs(values - (step == "S")).reshape(len(frames), -1).max(1) <= NOTHING for step, values in steps]
     key(sharp.inputs["Fac"], "default_value", frames, np.where(np.all(nothing, axis=0), 0.0, SHARPEN))
+    sharp.mute = is_muted
     desk.link(picture, sharp.inputs["Image"])
     picture = sharp.outputs["Image"]
     for number, (step, values) in enumerate(steps, 1):
