@@ -4,8 +4,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-
-LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value  # pyright: ignore
+from keyframes import key
 
 
 def solved_camera(
@@ -21,8 +20,8 @@ def solved_camera(
     camera = bpy.data.objects.new("solved_camera", data)
     camera.rotation_mode = "QUATERNION"
     collection.objects.link(camera)
-    _key(camera, "location", solved["frames"], np.array(solved["location"], float))
-    _key(camera, "rotation_quaternion", solved["frames"], np.array(solved["rotation_quaternion"], float))
+    key(camera, "location", solved["frames"], np.array(solved["location"], float))
+    key(camera, "rotation_quaternion", solved["frames"], np.array(solved["rotation_quaternion"], float))
     _key_zoom(data, solved)
     return camera
 
@@ -57,9 +56,9 @@ def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.type
 def _key_zoom(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
     """A focal length for every frame, where the shot zooms."""
     if solved["focal_mm_per_frame"]:
-        # an action of its own: Blender would put the curve into the camera object's, where `_key` does not look
+        # an action of its own: Blender would put the curve into the camera object's, where `key` does not look
         data.animation_data_create().action = bpy.data.actions.new(f"{data.name}_zoom")  # pyright: ignore
-        _key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
+        key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
 
 
 def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
@@ -73,20 +72,3 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     background.frame_method = "STRETCH"
     lens = sheet["lens"]
     background.clip_user.use_render_undistorted = any(lens.get(key) for key in ("k1", "k2", "k3", "p1", "p2"))
-
-
-def _key(owner: bpy.types.Object | bpy.types.Camera, path: str, frames: list[int], values: np.ndarray) -> None:
-    """Key all frames of one property at once: (N, components) values, or (N,) of a single one."""
-    setattr(owner, path, values[0].tolist())
-    owner.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
-    animation = owner.animation_data
-    assert animation and animation.action
-    values = values.reshape(len(frames), -1)
-    for component in range(values.shape[1]):
-        curve = animation.action.fcurves.find(path, index=component)
-        assert curve
-        points = curve.keyframe_points
-        points.add(len(frames) - len(points))
-        points.foreach_set("co", np.stack([np.array(frames, float), values[:, component]], 1).ravel())  # pyright: ignore
-        points.foreach_set("interpolation", [LINEAR] * len(frames))
-        curve.update()
