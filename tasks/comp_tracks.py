@@ -35,7 +35,10 @@ def pinned_files(config: Config) -> dict[str, Path]:
     try:
         found = plate_files(config.composite.corner_pin.image, ROOT)
     except ShotError as error:
-        raise ShotError(*(fault.replace(KEY, IMAGE_KEY) for fault in error.faults)) from error
+        said = (
+            fault.replace(KEY, IMAGE_KEY).replace("needed a movie", "needed a still, a movie") for fault in error.faults
+        )
+        raise ShotError(*said) from error
     return {f"pinned {number}": ROOT / path for number, path in found}
 
 

@@ -90,7 +90,8 @@ def test_the_scene_follows_tracks_where_the_comp_does(built):
     held = ("composite.stabilization.enabled=true", "composite.stabilization.frame=20")
     ran = built.run("scene", "shot=mini", *held, *pin)
     assert ran.fault_lines == [
-        "scene:mini: footage/card.png: no such file; needed a movie or an image sequence (composite.corner_pin.image)"
+        "scene:mini: footage/card.png: no such file; needed a still, a movie or an image sequence "
+        "(composite.corner_pin.image)"
     ]
     (built.root / "footage" / "card.png").write_bytes(b"not looked into before Blender does")
     built.built("scene", "shot=mini", *held, *pin)
