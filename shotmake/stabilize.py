@@ -3,7 +3,8 @@
 All frames are estimated together: each track has one place in the stabilised picture, and each frame the turn, size and
 shift that put its markers there. A track seen in the reference frame stands where it stands there, so nothing drifts
 by going from frame to frame; tracks born later come in through those they were seen with. Tracks on things that move
-are cast out by Tukey's biweight, after a start by least median of squares.
+are cast out by Tukey's biweight, after a start by least median of squares. Where there is parallax no similarity holds
+all of the picture still: then it holds the most of it, smoothly.
 
 In here the picture is the complex plane, its centre 0, y up, in px: a similarity is z -> grow * z + shift.
 """
@@ -17,9 +18,10 @@ from shotmake.session import DISABLED, Tracks
 
 KEY = "composite.stabilization"
 SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, 1e-19 that none is
-TUKEY = 4.685  # times the deviation: further off is no member of the rigid whole
+TUKEY = 7.0  # times the deviation: further off is no member of the rigid whole; the usual 4.7 jumps between depths
 SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
 FLOOR_PX = 0.02
+FADE_FRAMES = 12  # in which a track gains or loses its say
 ROUNDS, DONE_PX = 30, 1e-3
 HOLD = 1e-9  # share of what is known by which a frame keeps to its last estimate, where tracks do not tell (two in one)
 
@@ -71,7 +73,7 @@ def stabilize(
 
 @dataclass(frozen=True)
 class _Markers:
-    """track (M,), frame (M,): indices; place (M,) complex, px."""
+    """track (M,), frame (M,): indices, sorted by both; place (M,) complex, px."""
 
     track: np.ndarray
     frame: np.ndarray
@@ -143,47 +145,59 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
 
 
 def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
-    """All frames and all tracks' places at once, by least squares, until the weights stand still."""
+    """All frames and all tracks' places at once, by Gauss-Newton steps, until the weights stand still.
+
+    What is made small is how far markers miss in the *plate*. In the stabilised picture parallax misses less the
+    smaller all is, and every frame but the reference would shrink.
+    """
     from scipy.sparse import coo_array
 
-    rows, moves = np.arange(len(markers.track)), markers.frame != reference
-    free = (markers.frame - (markers.frame > reference))[moves]  # the frames but for the reference, from 0
-    of_frames = coo_array(  # what each marker's place in the stabilised picture makes of grow and shift
-        (
-            np.concatenate([markers.place[moves], np.ones(moves.sum())]),
-            (np.concatenate([rows[moves]] * 2), np.concatenate([2 * free, 2 * free + 1])),
-        ),
-        (len(rows), 2 * (markers.frame_count - 1)),
-    ).tocsr()
-    of_tracks = coo_array((np.ones(len(rows)), (rows, markers.track)), (len(rows), markers.track_count)).tocsr()
-    held = np.where(moves, 0, markers.place)
-    reach_px = np.abs(markers.place).max()
-    target = _median_places(markers, grow, shift)
+    frame, track = markers.frame, markers.track
+    rows, moves = np.arange(len(track)), frame != reference
+    free = (frame - (frame > reference))[moves]  # the frames but for the reference, from 0
+    frame_places = np.concatenate([rows[moves]] * 2), np.concatenate([2 * free, 2 * free + 1])
+    frame_shape = len(rows), 2 * (markers.frame_count - 1)
+    size, move = 1 / grow, -shift / grow  # a marker is where size * (its track's place) + move is
+    place, fading = _median_places(markers, grow, shift), _fading(markers)
     for _ in range(ROUNDS):
-        weights = _weights(markers, np.abs(grow[markers.frame] * markers.place + shift[markers.frame] - target))
-        weighted = of_frames.conj().T.multiply(weights).tocsr()
-        # the tracks' places are eliminated: each is the mean of where its markers come to stand
-        mean = of_tracks.T.multiply(weights).tocsr().multiply(1 / (weights @ of_tracks)[:, None]).tocsr()
-        across = weighted @ of_tracks
-        normal = (weighted @ of_frames - across @ (mean @ of_frames)).toarray()
-        hold = HOLD * (weighted @ of_frames).diagonal().real
-        last = np.delete(np.stack([grow, shift], 1), reference, 0).ravel()
-        solved = np.linalg.solve(normal + np.diag(hold), across @ (mean @ held) + hold * last)
-        found = np.insert(solved.reshape(-1, 2), reference, [1, 0], axis=0)
-        change_px = np.max(np.abs(found[:, 0] - grow) * reach_px + np.abs(found[:, 1] - shift))
-        grow, shift = found.T
-        target = of_tracks @ (mean @ (of_frames @ solved + held))
-        if change_px < DONE_PX:
+        miss_px = size[frame] * place[track] + move[frame] - markers.place
+        weights = fading * _weights(markers, np.abs(miss_px))
+        by_frame = coo_array((np.concatenate([place[track[moves]], np.ones(len(free))]), frame_places), frame_shape)
+        by_track = coo_array((size[frame], (rows, track)), (len(rows), markers.track_count)).tocsr()
+        weighted = by_frame.conj().T.multiply(weights).tocsr()
+        pull = by_track.conj().T.multiply(weights).tocsr() @ miss_px
+        # the tracks' places are eliminated: the frames are solved for alone, then the places by themselves
+        own = np.bincount(track, weights * np.abs(size[frame]) ** 2, markers.track_count)
+        across = weighted @ by_track
+        normal = weighted @ by_frame.tocsr()
+        hold = np.diag(HOLD * normal.diagonal().real)
+        reduced = (normal - across.multiply(1 / own).tocsr() @ across.conj().T).toarray() + hold
+        step = np.linalg.solve(reduced, across @ (pull / own) - weighted @ miss_px)
+        place = place - (pull + across.conj().T @ step) / own
+        size_step, move_step = np.insert(step.reshape(-1, 2), reference, 0, axis=0).T
+        size, move = size + size_step, move + move_step
+        if np.max(np.abs(size_step) * np.abs(place).max() + np.abs(move_step)) < DONE_PX:
             break
-    return grow, shift
+    return 1 / size, -move / size
 
 
 def _median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(M,) where each marker's track stands in the stabilised picture, by the median of its markers."""
+    """(T,) where each track stands in the stabilised picture, by the median of its markers."""
     here = grow[markers.frame] * markers.place + shift[markers.frame]
-    places = np.array([np.median(here[rows].real) + 1j * np.median(here[rows].imag) for rows in
-                       np.split(*_by_track(markers))])  # fmt: skip
-    return places[markers.track]
+    rows_of = np.split(*_by_track(markers))
+    return np.array([np.median(here[rows].real) + 1j * np.median(here[rows].imag) for rows in rows_of])
+
+
+def _fading(markers: _Markers) -> np.ndarray:
+    """(M,) 0..1: each run of a track comes in and leaves softly. Under parallax the picture would jump with every birth
+    and death. At the first and last frame of the shot nothing fades."""
+    track, frame, last = markers.track, markers.frame, markers.frame_count - 1
+    begins = np.flatnonzero((np.diff(track, prepend=-1) != 0) | (np.diff(frame, prepend=-2) != 1))
+    ends = np.append(begins[1:], len(track)) - 1
+    run = np.repeat(np.arange(len(begins)), ends - begins + 1)
+    since = frame - np.where(frame[begins] == 0, -FADE_FRAMES, frame[begins])[run]
+    until = np.where(frame[ends] == last, last + FADE_FRAMES, frame[ends])[run] - frame
+    return np.minimum(np.minimum(since, until) + 1, FADE_FRAMES) / FADE_FRAMES
 
 
 def _weights(markers: _Markers, miss_px: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from blend_shot import FRAMES, SIZE, BlendShot, make_blend_shot
 from comp_pictures import pictures
+from simulated import simulate
 
 from shotmake.chosen import tracks_named
 from shotmake.errors import ShotError
@@ -37,7 +38,7 @@ def shaken_tracks(frames: int = 48, number: int = 500, reference: int = 12) -> t
             continue
         start = random.uniform(-960, 960) + 1j * random.uniform(-540, 540)
         there = grow[alive[0]] * (start + move[alive[0]]) + (random.random() < 0.25) * (2 + 1j) * (alive - alive[0])
-        place = there / grow[alive] - move[alive] + 0.04 * (random.standard_normal((len(alive), 2)) @ [1, 1j])
+        place = there / grow[alive] - move[alive] + 0.03 * (random.standard_normal((len(alive), 2)) @ [1, 1j])
         place += (random.random(len(alive)) < 0.03) * (random.normal(0, 30, (len(alive), 2)) @ [1, 1j])
         rows += [
             (track, frame + FIRST, one.real + 960, 540 - one.imag) for frame, one in zip(alive, place, strict=True)
@@ -61,6 +62,27 @@ def test_known_motion_is_found_despite_things_that_move_and_tracks_that_come_and
     assert error_px[:, 4].max() < 0.02 and error_px.max() < 0.06
     assert np.degrees(np.abs(found.rotation_rad - np.angle(grow))).max() < 0.005
     assert (found.scale[12], found.rotation_rad[12], *found.translate_px[12]) == (1, 0, 0, 0)
+
+
+def test_parallax_makes_no_frame_jump_and_none_shrink():
+    """Where no similarity fits, the picture still has to move as softly as the plate, and keep its size."""
+    shot = simulate("orbit", seed=1, frame_count=72, span_deg=30, white_px=0.02, drift_px=0.0, life_frames=20)
+    tracks, (width, height) = shot.tracks, shot.size_px
+    found = stabilize(tracks, shot.size_px, shot.frames, 24)
+    place = tracks.xy_px[:, 0] - width / 2 + 1j * (height / 2 - tracks.xy_px[:, 1])
+    at = tracks.frame - shot.frames[0]
+    still = found.scale[at] * np.exp(1j * found.rotation_rad[at]) * (place + (found.translate_px @ [1, 1j])[at])
+
+    def jerk_px(places: np.ndarray) -> np.ndarray:
+        """(70,) how much the picture as a whole changes its pace, in each frame but the first and last."""
+        same = (tracks.track_id[2:] == tracks.track_id[:-2]) & (tracks.frame[2:] - tracks.frame[:-2] == 2)
+        change, frame = (places[2:] - 2 * places[1:-1] + places[:-2])[same], at[1:-1][same]
+        return np.array([np.hypot(*np.median([part[frame == one] for part in (change.real, change.imag)], axis=1))
+                         for one in range(1, 71)])  # fmt: skip
+
+    assert jerk_px(still).max() < jerk_px(place).max()
+    assert np.median(jerk_px(still)) < 0.2 * np.median(jerk_px(place))
+    assert np.abs(found.scale[20:29] - 1).max() < 0.02
 
 
 def test_frames_that_share_no_track_with_the_reference_come_in_through_others():
