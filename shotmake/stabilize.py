@@ -1,10 +1,10 @@
 """Stabilising: a similarity for every frame that brings the chosen tracks to where they stand in a reference frame.
 
 All frames are estimated together: each track has one place in the stabilised picture, and each frame the turn, size and
-shift that put its markers there. A track seen in the reference frame stands where it stands there, so nothing drifts
-by going from frame to frame; tracks born later come in through those they were seen with. Tracks on things that move
-are cast out by Tukey's biweight, after a start by least median of squares. Where there is parallax no similarity holds
-all of the picture still: then it holds the most of it, smoothly.
+shift that put its markers there. A track ties all the frames it is seen in, so errors do not add up from frame to
+frame; tracks born later come in through those they were seen with. Tracks on things that move are cast out by Tukey's
+biweight, after a start by least median of squares. Where there is parallax no similarity holds all of the picture
+still: then it holds the most of it, smoothly.
 
 In here the picture is the complex plane, its centre 0, y up, in px: a similarity is z -> grow * z + shift.
 """
@@ -17,7 +17,7 @@ from shotmake.errors import ShotError
 from shotmake.session import DISABLED, Tracks
 
 KEY = "composite.stabilization"
-SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, 1e-19 that none is
+SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, some pair is good
 TUKEY = 7.0  # times the deviation: further off is no member of the rigid whole; the usual 4.7 jumps between depths
 SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
 FLOOR_PX = 0.02
