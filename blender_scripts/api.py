@@ -1,5 +1,6 @@
 """What differs between Blender 4.2, 4.5 and 5.0, in one place: all other code is written in 4.5's words."""
 
+import os
 from typing import Any
 
 import bpy
@@ -11,6 +12,9 @@ SHADER_MATHS = ("Math", "CombineXYZ", "SeparateXYZ")  # which the compositor of 
 # Settings of compositor nodes that 5.0 has as menu sockets, whose values are the words the interface shows.
 SOCKET_OF_SETTING = {"filter_type": "Interpolation", "interpolation": "Interpolation", "mode": "Type", "space": "Type"}
 SOCKET_OF_SETTING["frame_method"] = "Frame Type"
+KINDS_OF_FILTER = ("CompositorNodeFilter", "CompositorNodeBlur")  # whose filter_type is no interpolation
+ANGLE = "Angle" if IS_5_0 else "Degr"  # of a Rotate node
+WORDS = {"SHARPEN_DIAMOND": "Diamond Sharpen", "GAUSS": "Gaussian"}
 ONLY_SINCE_4_4 = {("CompositorNodeScale", "interpolation"), ("CompositorNodeCornerPin", "interpolation")}
 
 
@@ -50,8 +54,13 @@ def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
     if IS_4_2 and (kind, setting) in ONLY_SINCE_4_4:
         return
     if IS_5_0 and kind.startswith("CompositorNode") and setting in SOCKET_OF_SETTING and not hasattr(node, setting):
-        socket: Any = node.inputs[SOCKET_OF_SETTING[setting]]
-        socket.default_value = value.replace("_", " ").title()
+        name = "Type" if kind in KINDS_OF_FILTER else SOCKET_OF_SETTING[setting]
+        socket: Any = node.inputs[name]
+        socket.default_value = WORDS.get(value, value.replace("_", " ").title())
+        return
+    if IS_5_0 and setting in ("size_x", "size_y"):
+        size: Any = node.inputs["Size"]
+        size.default_value[setting == "size_y"] = value
         return
     setattr(node, setting, value)
 
@@ -71,9 +80,32 @@ def over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.
     return (node.inputs[0], node.inputs[1]) if IS_5_0 else (node.inputs[1], node.inputs[2])
 
 
-def rotation_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
-    """The angle of a Rotate node."""
-    return node.inputs["Angle" if IS_5_0 else "Degr"]
+def factor_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
+    """How much of what a node does is done."""
+    return node.inputs["Factor" if IS_5_0 else "Fac"]
+
+
+def exr_layers(node: Any, names: list[str]) -> list[bpy.types.NodeSocket]:
+    """Make a File Output write one EXR of many layers; their sockets."""
+    if IS_5_0:
+        node.format.media_type = "MULTI_LAYER_IMAGE"
+        node.file_output_items.clear()
+        for name in names:
+            node.file_output_items.new("RGBA", name)
+    else:
+        node.format.file_format = "OPEN_EXR_MULTILAYER"
+        node.layer_slots.clear()
+        for name in names:
+            node.layer_slots.new(name)
+    return list(node.inputs)[: len(names)]
+
+
+def set_output_path(node: Any, path: str) -> None:
+    """Where a File Output writes; #### is the frame's number."""
+    if IS_5_0:
+        node.directory, node.file_name = os.path.split(path)
+    else:
+        node.base_path = path
 
 
 def curves_of(owner: bpy.types.ID) -> Any:

@@ -27,6 +27,7 @@ import clip_solve  # noqa: E402
 import clip_tracks  # noqa: E402
 import colour  # noqa: E402
 import compositor  # noqa: E402
+import corner_pin  # noqa: E402
 import lighting  # noqa: E402
 import marks  # noqa: E402
 import screens  # noqa: E402
@@ -78,11 +79,14 @@ def build_shot(
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
     plate_path = relative_to_blend(project, out, sheet["plate"]["file"])
     stmap_path = relative_to_blend(project, out, stmap_file)
+    pin = sheet["corner_pin"]
+    pin_path = relative_to_blend(project, out, pin["image"]["file"]) if pin else ""
     bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
     save(out)  # now: relative paths are read against the place of the file
     clip = plate_clip.load_plate(sheet, plate_path)
     plate_clip.set_clip_camera(clip, sheet)
     background = load_background(project, sheet, clip)
+    corner_pin.load_image(pin, pin_path)
     build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
     return clip
 
@@ -170,7 +174,7 @@ def build_scenes(
     if on_cg:
         cg_scene.render.use_compositing = False
         fit_overscan(cg_scene, sheet)
-    compositor.build_comp(main, cg_scene, sheet["composite"], sheet["resolution_px"], stmap, background, catch_shadow)
+    compositor.build_comp(main, cg_scene, sheet, stmap, background, catch_shadow)
     main.frame_set(sheet["frame_start"])
     screens.arrange(sheet, clip)
 

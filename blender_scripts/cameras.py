@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import api
 import bpy
 import numpy as np
+from keyframes import key
 
 SIGHT_FRACTION = 0.1  # how large a camera is drawn, of its distance
-LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value  # pyright: ignore
 
 
 def solved_camera(
@@ -29,7 +28,7 @@ def solved_camera(
     collection.objects.link(camera)
     for path, still in (("location", ("tripod", "static")), ("rotation_quaternion", ("static",))):
         keys = slice(0, 1 if sheet["status"] in still else None)
-        _key(camera, path, solved["frames"][keys], np.array(solved[path][keys], float))
+        key(camera, path, solved["frames"][keys], np.array(solved[path][keys], float))
     _key_zoom(data, solved)
     return camera
 
@@ -65,9 +64,9 @@ def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.type
 def _key_zoom(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
     """A focal length for every frame, where the shot zooms."""
     if solved["focal_mm_per_frame"]:
-        # an action of its own: Blender would put the curve into the camera object's, where `_key` does not look
+        # an action of its own: Blender would put the curve into the camera object's, where `key` does not look
         data.animation_data_create().action = bpy.data.actions.new(f"{data.name}_zoom")  # pyright: ignore
-        _key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
+        key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
 
 
 def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
@@ -82,19 +81,3 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     lens = sheet["lens"]
     background.clip_user.proxy_render_size = "FULL"
     background.clip_user.use_render_undistorted = any(lens.get(key) for key in ("k1", "k2", "k3", "p1", "p2"))
-
-
-def _key(owner: bpy.types.Object | bpy.types.Camera, path: str, frames: list[int], values: np.ndarray) -> None:
-    """Key all frames of one property at once: (N, components) values, or (N,) of a single one."""
-    setattr(owner, path, values[0].tolist())
-    owner.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
-    curves = api.curves_of(owner)
-    values = values.reshape(len(frames), -1)
-    for component in range(values.shape[1]):
-        curve = curves.find(path, index=component)
-        assert curve
-        points = curve.keyframe_points
-        points.add(len(frames) - len(points))
-        points.foreach_set("co", np.stack([np.array(frames, float), values[:, component]], 1).ravel())  # pyright: ignore
-        points.foreach_set("interpolation", [LINEAR] * len(frames))
-        curve.update()

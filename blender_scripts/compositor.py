@@ -9,6 +9,8 @@ from typing import Any
 
 import api
 import bpy
+import corner_pin
+import stabilize
 from merge import merged
 from nodes import NodeDesk, Socket, blend, math, mix, set_input
 
@@ -111,29 +113,33 @@ Background = bpy.types.MovieClip | bpy.types.Image
 def build_comp(
     main: bpy.types.Scene,
     cg_scene: bpy.types.Scene,
-    settings: dict[str, Any],
-    size_px: list[int],
+    sheet: dict[str, Any],
     stmap: bpy.types.Image,
     background: Background | None,
     catch_shadow: bool,
 ) -> None:
     """Fill the main scene's compositor.
 
-    settings: the sheet's `composite`; size_px: of the plate; stmap: redistort where `apply_to_cg`, else undistort.
+    stmap: redistort where `apply_to_cg`, else undistort.
     background None: the CG alone over nothing, premultiplied, its shadow in its alpha, whatever the mode.
     catch_shadow: the CG layer has a shadow catcher pass, to be multiplied into the background.
     """
     desk = NodeDesk(api.compositor_tree(main))
-    lens = LensWarp(desk, stmap, settings["apply_to_cg"], size_px)
+    settings = sheet["composite"]
+    lens = LensWarp(desk, stmap, settings["apply_to_cg"], sheet["resolution_px"])
     frame = desk.frame("CG", (0.20, 0.28, 0.38))
     view_layer = cg_scene.view_layers[0].name
     layer = desk.node("CompositorNodeRLayers", "CG render", (-1300, 0), frame, scene=cg_scene, layer=view_layer)
     result = lens.to_plate(layer.outputs["Image"], "redistort CG", (-440, 0))
+    behind = None
     if background:
         behind = lens.from_plate(_background(desk, background), "undistort background", (-440, 400))
+    behind = corner_pin.pinned_over(desk, behind, sheet, cg_scene, lens.to_plate)
+    if behind:
         if catch_shadow:
             behind = _shadowed(desk, lens, behind, layer.outputs["Shadow Catcher"])
         result = merged(desk, settings["mode"], behind, result)
+    result = stabilize.stabilized(desk, result, sheet["stabilization"], (1160, 100))
     _output(desk, result)
 
 
@@ -182,8 +188,9 @@ def _shadowed(desk: NodeDesk, lens: LensWarp, behind: Socket, catcher: Socket) -
 
 
 def _output(desk: NodeDesk, result: Socket) -> None:
+    right = max(node.location.x for node in desk.tree.nodes) + 260
     frame = desk.frame("output", (0.26, 0.26, 0.26))
-    output = desk.node(api.output_kind(), "comp", (1500, 100), frame)
-    viewer = desk.node("CompositorNodeViewer", "viewer", (1500, -60), frame)
+    output = desk.node(api.output_kind(), "comp", (right, 100), frame)
+    viewer = desk.node("CompositorNodeViewer", "viewer", (right, -60), frame)
     desk.link(result, output.inputs["Image"])
     desk.link(result, viewer.inputs["Image"])

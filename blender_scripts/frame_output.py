@@ -2,6 +2,7 @@
 
 import os
 
+import api
 import bpy
 from nodes import NodeDesk, Socket
 
@@ -28,19 +29,12 @@ def write_still(scene: bpy.types.Scene, path: str) -> None:
 
 
 def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
-    """A node that writes one EXR of half floats, losslessly: the layer "" as plain R, G, B, A, the others by name.
-
-    Blender 4.2 to 4.5; in 5.0 this node takes its layers and place in other words.
-    """
+    """A node that writes one EXR of half floats, losslessly: the layer "" as plain R, G, B, A, the others by name."""
     node = desk.node("CompositorNodeOutputFile", "frame", (1000, 300))
     assert isinstance(node, bpy.types.CompositorNodeOutputFile) and node.format
-    node.format.file_format = "OPEN_EXR_MULTILAYER"
+    slots = api.exr_layers(node, list(layers))
     node.format.color_depth, node.format.exr_codec = "16", "ZIP"
-    node.layer_slots.clear()
-    for name in layers:
-        node.layer_slots.new(name)
-    assert node.inputs
-    for socket, slot in zip(layers.values(), node.inputs, strict=True):
+    for socket, slot in zip(layers.values(), slots, strict=True):
         desk.link(socket, slot)
     return node
 
@@ -48,7 +42,7 @@ def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
 def write_layered(scene: bpy.types.Scene, node: bpy.types.Node, path: str) -> None:
     """Render the scene's comp to the file that `node` writes."""
     assert isinstance(node, bpy.types.CompositorNodeOutputFile)
-    node.base_path = f"{path}.####.exr"  # left out, Blender would put the number somewhere
+    api.set_output_path(node, f"{path}.####.exr")  # left out, Blender would put the number somewhere
     bpy.ops.render.render(scene=scene.name)
     written = f"{path}.{scene.frame_current:04d}.exr"
     _check_written(written)

@@ -14,7 +14,10 @@ from arguments import UserError
 
 SCHEMA = 1
 NEEDED = {
-    "": ["shot", "status", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"],
+    "": [
+        *("shot", "status", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"),
+        *("stabilization", "corner_pin"),  # null when off
+    ],
     "plate": ["file", "kind", "first_frame", "frame_count"],
     "world": ["unit_scale", "units", "camera_distance"],
     "solve": ["rms_px", "rms_px_per_frame"],

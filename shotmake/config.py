@@ -261,8 +261,29 @@ class LensDistortion:
 
 @dataclass
 class Stabilization:
-    enabled: bool = key(False, later=True)
-    tracks: str | list = key("all", later=True)
+    """The whole result, held still by Translate, Rotate and Scale nodes with a key in every frame."""
+
+    enabled: bool = key(False)
+    tracks: str | list[str] = key("all")  # or a group of tracking.groups, or a list of groups and manual tracks
+    frame: int | None = key(None)  # where the picture stands as it is; null = the shot's first frame
+    put_back: bool = key(False)  # the inverse behind it: what is painted between the two moves with the plate again
+
+
+@dataclass
+class CornerPin:
+    """A picture pinned into the plate, below the CG, by one of tracks, corners_xyz and object.
+
+    The order is top-left, top-right, bottom-right, bottom-left of the picture as it is read.
+    """
+
+    # a still, a movie that starts with the plate, or a sequence numbered as the plate is; held before and after
+    image: str | None = key(None)
+    # four picks: {frame: 48, xy_px: [480, 300]} is the nearest track there, sign or {name: sign} that manual track,
+    # {track: 12} the one with that id. Where one is not tracked its solved point stands in
+    tracks: list = key([])
+    corners_xyz: list = key([])  # or four places of the solved world, [x, y, z] in its units
+    # or a mesh of four corners in the subject's .blend, by name. It is not rendered itself; a linked one has to say so
+    object: str | None = key(None)
 
 
 @dataclass
@@ -287,7 +308,7 @@ class Composite:
     background_image: str | None = key(None)  # a still of the plate's size, seen through the plate's lens
     lens_distortion: LensDistortion = group(LensDistortion)
     stabilization: Stabilization = group(Stabilization)
-    corner_pin: dict | None = key(None, later=True)
+    corner_pin: CornerPin = group(CornerPin)
     shadow_catcher: bool = key(True)
     film_transparent: bool = key(True)
     blender: Blender = group(Blender)

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shotmake import marks, orientcheck
+from shotmake import compcheck, marks, orientcheck
 from shotmake.camera_keys import read_keys
 from shotmake.config import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
@@ -215,6 +215,7 @@ def _cross_check(config: Config) -> list[Fault]:
     faults += [Fault(*fault) for fault in marks.read_shapes(tracking.mask.shapes)[1]]
     names = tuple(one.name for one in marks.read_manual(tracking.manual)[0])
     faults += [Fault(*fault) for fault in orientcheck.faults_of(tracking.solve.orient, names)]
+    faults += [Fault(*fault) for fault in compcheck.faults_of(config, names)]
     return faults
 
 

@@ -99,6 +99,8 @@ def scene_sheet(
             **{name: composite[name] for name in ("shadow_catcher", "film_transparent")},
         },
         "render": composite["render"],
+        "stabilization": None,  # these two follow tracks: tasks/comp_tracks.py
+        "corner_pin": None,
     }
 
 

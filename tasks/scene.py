@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from tasks import comp_tracks
 from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
@@ -48,8 +49,10 @@ def build(job: Job) -> str:
     shot = {**job.settings["shot"], "frames": frames}
     ground = _ground(shot, solution, job.inputs["points"])
     sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px, ground.z)
-    job.targets["scene"].write_bytes(json_bytes(sheet))
-    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {_in_words(sheet['subject'])}, ground at {ground.source}"
+    followed, line = comp_tracks.blocks(job, solution, sheet)
+    job.targets["scene"].write_bytes(json_bytes({**sheet, **followed}))
+    subject = _in_words(sheet["subject"])
+    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject}, ground at {ground.source}{line}"
 
 
 def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
@@ -72,9 +75,10 @@ def _in_words(subject: dict) -> str:
 
 
 def reads(config: Config) -> tuple[str, ...]:
-    """Of an ST-map that was brought along, the overscan it needs."""
+    """Of an ST-map that was brought along, the overscan it needs; tracks where the comp follows some."""
     brought = config.composite.lens_distortion.st_map_path is not None
-    return ("footage", "solve", "points", *(["redistort"] if brought else []))
+    followed = (name for name in comp_tracks.reads(config) if name != "points")
+    return ("footage", "solve", "points", *(["redistort"] if brought else []), *followed)
 
 
 SCENE = Stage(
@@ -83,6 +87,7 @@ SCENE = Stage(
     targets={"scene": "scenes/{id}.json"},
     reads=reads,
     settings=settings,
+    files=comp_tracks.pinned_files,
     wanted=has_camera,
     build=build,
 )

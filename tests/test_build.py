@@ -10,8 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY, Project
+
+from shotmake.session import load_tracks
 
 EVERY_STAGE = {"footage", "tracks", "solve", "stmap", "scene", "composite", "preview", "export", "report", "publish"}
 PUBLISHED = {
@@ -75,6 +78,31 @@ def test_a_composite_override_runs_neither_tracks_nor_solve(built):
     folder = built.root / "build" / "mini@composite.shadow_catcher=false"
     assert published(folder) == PUBLISHED | {"overrides.yaml"}
     assert (folder / "overrides.yaml").read_text() == "- 'composite.shadow_catcher=false'\n"
+
+
+def test_the_scene_follows_tracks_where_the_comp_does(built):
+    tracks = load_tracks(next((built.root / ".gsd-state" / "tracking" / "sessions").glob("mini-*/tracks.npz")))
+    there = tracks.where(tracks.frame == 20)
+    wanted = np.array([(120, 60), (360, 60), (360, 210), (120, 210)])
+    nearest = np.linalg.norm(there.xy_px[:, None] - wanted, axis=2).argmin(0)
+    picks = ", ".join(f"{{frame: 20, xy_px: {there.xy_px[at].round(1).tolist()}}}" for at in nearest)
+    pin = ("composite.corner_pin.image=footage/card.png", f"composite.corner_pin.tracks=[{picks}]")
+    held = ("composite.stabilization.enabled=true", "composite.stabilization.frame=20")
+    ran = built.run("scene", "shot=mini", *held, *pin)
+    assert ran.fault_lines == [
+        "scene:mini: footage/card.png: no such file; needed a still, a movie or an image sequence "
+        "(composite.corner_pin.image)"
+    ]
+    (built.root / "footage" / "card.png").write_bytes(b"not looked into before Blender does")
+    built.built("scene", "shot=mini", *held, *pin)
+    scenes = (built.root / ".gsd-state" / "scenes").glob("mini-*.json")
+    sheets = [json.loads(path.read_text()) for path in scenes if not path.name.endswith(".stamp.json")]
+    assert [sheet["corner_pin"] for sheet in sheets].count(None) == 1  # the shot as its YAML has it
+    (sheet,) = (sheet for sheet in sheets if sheet["corner_pin"])
+    still, pinned = sheet["stabilization"], sheet["corner_pin"]
+    assert still["frames"] == pinned["frames"] == list(range(1, 41)) and not still["put_back"]
+    assert still["translate_px"][19] == [0, 0] and np.abs(still["translate_px"]).max() > 2
+    assert pinned["image"]["file"] == "footage/card.png" and len(pinned["corners"][0]) == 4
 
 
 def test_overrides_may_stand_before_the_command(built):

@@ -86,12 +86,33 @@ def test_all_faults_at_once():
         ("composite.mode", "over_plate", "needed composite.background_source: image and composite.background_image"),
         ("composite.background_source", "image", "needed a still"),
         ("composite.lens_distortion.st_map_convention", "fusion", "allowed: nuke, alicevision"),
+        ("composite.stabilization", {"enabled": True, "tracks": "roof"}, "found 'roof'; needed all, a group"),
+        ("composite.stabilization", {"enabled": True, "tracks": []}, "found an empty list"),
+        ("composite.stabilization.frame", "first", "a whole number or null"),
+        ("composite.corner_pin", {"tracks": [{"track": 1}] * 4}, "not set, but tracks is"),
+        ("composite.corner_pin", {"image": "a.png"}, "found no corners; needed one of tracks, corners_xyz and object"),
+        ("composite.corner_pin", {"image": "a.png", "object": "x", "tracks": [{"track": 1}] * 4}, "tracks and object"),
+        ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3}, "found 3; needed four: top-left"),
+        ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3 + ["sign"]}, "no manual track's name"),
+        ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3 + [{"frame": 1}]}, "needed {frame"),
+        ("composite.corner_pin", {"image": "a.png", "corners_xyz": [[0, 0, 0]] * 3 + [[1, 2]]}, "needed [x, y, z]"),
+        ("composite.corner_pin", {"imago": "a.png"}, "did you mean composite.corner_pin.image?"),
     ],
 )
 def test_each_fault_says_what_was_found_and_what_is_needed(key, value, words):
     found = faults(with_value(key, value))
     (message,) = found.values()
     assert words in message
+
+
+def test_what_follows_tracks_needs_tracks_and_null_is_no_pin():
+    tree = with_value("composite.corner_pin", None)
+    assert load(tree).composite.corner_pin.image is None
+    tree["tracking"] = {"enabled": False}
+    tree["shot"]["camera"] = {"from_tracking": False, "import_file": "c.json"}
+    pin = {"image": "a.png", "tracks": [{"track": 1}] * 4}
+    tree["composite"] = {"stabilization": {"enabled": True}, "corner_pin": pin}
+    assert set(faults(tree)) == {"composite.stabilization.enabled", "composite.corner_pin.tracks"}
 
 
 def test_owners_nesting_is_normalised():

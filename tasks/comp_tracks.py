@@ -1,0 +1,128 @@
+"""What of the comp follows tracks or the solve: the stabilization and the corner pin of the scene sheet."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.stage import Job
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.corner_pin import Field
+    from shotmake.session import Tracks
+
+IMAGE_KEY = "composite.corner_pin.image"
+SQUARE = 1e-3  # how far fy may be from fx
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    """Targets of earlier stages that the scene needs for it."""
+    pinned = bool(config.composite.corner_pin.image and config.composite.corner_pin.tracks)
+    tracks = ("tracks", "quality") if config.composite.stabilization.enabled or pinned else ()
+    return (*tracks, "points") if pinned else tracks
+
+
+def pinned_files(config: Config) -> dict[str, Path]:
+    """The picture that is pinned: "pinned <plate frame>" of a sequence, "pinned 0" of a still or a movie."""
+    from shotmake.plate_files import KEY, plate_files
+
+    if config.composite.corner_pin.image is None:
+        return {}
+    try:
+        found = plate_files(config.composite.corner_pin.image, ROOT)
+    except ShotError as error:
+        said = (
+            fault.replace(KEY, IMAGE_KEY).replace("needed a movie", "needed a still, a movie") for fault in error.faults
+        )
+        raise ShotError(*said) from error
+    return {f"pinned {number}": ROOT / path for number, path in found}
+
+
+def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
+    """The sheet's `stabilization` and `corner_pin`, null when off, and what there is to say about them.
+
+    job: of the scene stage.
+    """
+    from shotmake.corner_pin import Field
+    from shotmake.lens import Lens
+    from shotmake.session import load_tracks
+
+    stabilization, pin = (job.settings["composite"][name] for name in ("stabilization", "corner_pin"))
+    size_px, whole_px = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
+    overscan_px = tuple((whole - inner) // 2 for whole, inner in zip(whole_px, size_px, strict=True))
+    field = Field(Lens.from_json(solution["lens"]), tuple(size_px), overscan_px)
+    found: dict = {"stabilization": None, "corner_pin": None}
+    line, tracks, per_track = "", None, {}
+    if "tracks" in job.inputs:
+        tracks = load_tracks(job.inputs["tracks"])
+        per_track = json.loads(job.inputs["quality"].read_text())["per_track"]
+    if stabilization["enabled"]:
+        assert tracks is not None
+        found["stabilization"] = _stabilization(job, tracks, per_track, sheet, field)
+        line += ", stabilized"
+    if pin["image"] is not None:
+        image = _pinned_image(job, sheet)
+        corners, told = _corners(job, tracks, per_track, solution, sheet, field)
+        found["corner_pin"] = {"image": image, "object": pin["object"], **corners}
+        line += f", pinned{told}"
+    return found, line
+
+
+def _stabilization(job: Job, tracks: "Tracks", per_track: dict, sheet: dict, field: "Field") -> dict:
+    from shotmake.chosen import tracks_named
+    from shotmake.stabilize import KEY, stabilize
+
+    settings, lens = job.settings["composite"]["stabilization"], field.lens
+    if abs(lens.fy_px / lens.fx_px - 1) > SQUARE:
+        raise ShotError(
+            f"{KEY}.enabled: found a focal length of {lens.fx_px:.1f} by {lens.fy_px:.1f} px, so no square pixels, and "
+            "Blender's Rotate turns square ones only; needed such a plate, or false"
+        )
+    chosen, size_px = tracks_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks"), sheet["resolution_px"]
+    if not job.settings["composite"]["lens_distortion"]["apply_to_cg"]:  # the comp's picture is the undistorted one
+        chosen, size_px = replace(chosen, xy_px=field.undistorted_px(chosen.xy_px)), sheet["overscan"]["resolution_px"]
+    made = stabilize(chosen, tuple(size_px), (sheet["frame_start"], sheet["frame_end"]), settings["frame"])
+    return {**made.to_json(), "put_back": settings["put_back"]}
+
+
+def _pinned_image(job: Job, sheet: dict) -> dict:
+    """The file, and which scene frame shows its first frame. Of a movie, Blender counts the frames."""
+    numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]
+    is_sequence = numbers != [0]
+    return {
+        "file": os.path.relpath(job.inputs[f"pinned {numbers[0]}"], ROOT),
+        "kind": "sequence" if is_sequence else "file",
+        "first_frame": numbers[0] if is_sequence else sheet["plate"]["first_frame"],
+        "frame_count": len(numbers) if is_sequence else None,
+    }
+
+
+def _corners(
+    job: Job, tracks: "Tracks | None", per_track: dict, solution: dict, sheet: dict, field: "Field"
+) -> tuple[dict, str]:
+    """Corners by frame (none here when an object has them), and how they are held where tracks do not hold them."""
+    import numpy as np
+
+    from shotmake.chosen import track_at
+    from shotmake.corner_pin import KEY, pin_of_places, pin_of_tracks
+    from shotmake.scene import projecting_matrices
+
+    pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
+    if pin["object"]:
+        return {}, ""
+    cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
+    if pin["tracks"]:
+        assert tracks is not None
+        ids = [track_at(tracks, pick, per_track, f"{KEY}.tracks[{at}]") for at, pick in enumerate(pin["tracks"])]
+        with np.load(job.inputs["points"]) as arrays:
+            points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
+        made = pin_of_tracks(tracks, ids, frames, field, cameras, points)
+    else:
+        made = pin_of_places(np.array(pin["corners_xyz"], float), frames, field, cameras)
+    hidden = int((~made.visible).sum())
+    told = f" (by solved points in {made.by_points} frames)" if made.by_points else ""
+    return made.to_json(), told + (f" (hidden in {hidden} frames)" if hidden else "")
