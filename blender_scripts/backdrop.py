@@ -5,7 +5,8 @@ from typing import Any
 
 import bpy
 import materials
-from mathutils import Matrix, Vector
+import numpy as np
+from mathutils import Matrix
 from project_files import load_picture
 
 BENDS = 48  # strips around the curve
@@ -58,10 +59,9 @@ def _picture(place: dict[str, Any], file: str, collection: bpy.types.Collection)
     mesh.materials.append(materials.picture("backdrop_image", image))
     mesh.update()
     plane = bpy.data.objects.new("backdrop_image", mesh)
-    up, towards = Vector(place["up"]), Vector(place["towards"])
-    turn = Matrix((up.cross(towards), up, towards)).transposed()
+    right = np.cross(place["up"], place["towards"]).tolist()
     plane.rotation_mode = "QUATERNION"
-    plane.rotation_quaternion = turn.to_quaternion()
+    plane.rotation_quaternion = Matrix((right, place["up"], place["towards"])).transposed().to_quaternion()
     plane.location = place["location"]
     plane.visible_shadow = False  # the sun may stand behind it
     collection.objects.link(plane)

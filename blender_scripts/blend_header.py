@@ -4,7 +4,7 @@ import gzip
 import re
 from pathlib import Path
 
-import zstandard  # comes with Blender
+import zstandard  # comes with Blender  # pyright: ignore[reportMissingImports]
 from arguments import UserError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"

@@ -25,7 +25,7 @@ def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
     UserError: no such file, no .blend, of a newer Blender, no or another collection, nothing to render in it, or
     something that it needs is missing.
     """
-    bpy.context.preferences.filepaths.use_scripts_auto_execute = False
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = False  # pyright: ignore
     brought = _load(block)
     _check_complete(block)
     root = bpy.data.objects.new(brought.name, None)
@@ -57,7 +57,8 @@ def _load(block: dict[str, Any]) -> bpy.types.Collection:
         theirs, ours = ("{}.{}".format(*numbers) for numbers in (version, bpy.app.version[:2]))
         raise UserError(f"{file}: saved by Blender {theirs}, this is {ours}; save it there for {ours} ({KEY}.blend)")
     try:
-        with bpy.data.libraries.load(path, link=block["link"], relative=True) as (source, target):
+        load = bpy.data.libraries.load(path, link=block["link"], relative=True)
+        with load as (source, target):  # pyright: ignore[reportGeneralTypeIssues]
             there = sorted(source.collections)
             names = [wanted] if wanted else there
             if len(names) != 1 or names[0] not in there:
@@ -108,10 +109,12 @@ def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, n
     scene.collection.children.link(collection)
     scene.frame_set(frame)
     graph = scene.view_layers[0].depsgraph
+    assert graph
     graph.update()
     corners, lowest = [], math.inf
     for instance in graph.object_instances:
         body = instance.object
+        assert body
         if body.type in BODIES and not body.hide_render:
             corners.append(_moved(np.array(body.bound_box), instance.matrix_world))
             if corners[-1][:, 2].min() < lowest:  # else no vertex in this box reaches lower

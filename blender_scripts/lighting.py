@@ -21,7 +21,7 @@ FILL: list[Stop] = [
 ]
 # The CIE's overcast sky (P. Moon and D. E. Spencer, "Illumination from a non-uniform sky", Illum. Eng. 37, 1942): above
 # three times as bright as at the horizon. It lights the ground as an even sky of 1 does. Below, a grey ground.
-OVERCAST: list[Stop] = [(0.0, (0.2,) * 3), (0.499, (0.2,) * 3), (0.5, (3 / 7,) * 3), (1.0, (9 / 7,) * 3)]
+OVERCAST: list[Stop] = [(at, (grey, grey, grey)) for at, grey in ((0, 0.2), (0.499, 0.2), (0.5, 3 / 7), (1, 9 / 7))]
 
 
 def add_lamps(sheet: dict[str, Any], size: float, collection: bpy.types.Collection) -> None:

@@ -65,6 +65,23 @@ def test_the_sun_shines_from_where_it_stands():
     np.testing.assert_allclose(sun, [-(0.5**0.5), 0, -(0.5**0.5)], atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("block", "change"),
+    [
+        ("lights", {"preset": "overcast"}),
+        ("lights", {"rim_strength": 9.0}),
+        ("lights", {"image": "a.hdr", "rotation_z_deg": 10.0}),
+        ("backdrop", {"kind": "image", "image": "a.png"}),
+        ("backdrop", {"color": [0.1, 0.2, 0.3]}),
+        ("subject", {"rotation_z_deg": 5.0}),
+        ("subject", {"blend": "a.blend", "link": False}),
+    ],
+)
+def test_a_key_changes_its_own_block_alone(block, change):
+    before, after = made(), made(**{block: change})
+    assert [name for name in before if before[name] != after[name]] == [block]
+
+
 def test_the_curve_bends_up_behind_the_subject():
     curve = made(backdrop={"kind": "infinite_curve"})["backdrop"]["curve"]
     assert curve["azimuth_deg"] == pytest.approx(90, abs=1) and curve["floor"] > 0 and curve["radius"] > 0

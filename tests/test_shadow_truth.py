@@ -39,6 +39,7 @@ shot:
   subject: {subject}
   lights: {{sun_azimuth_deg: {azimuth}, sun_elevation_deg: {elevation}, sun_strength: {strength},
     sun_angle_deg: {angle}, fill_strength: {fill}}}
+tracking: {{enabled: false}}
 composite: {{render: {{samples: 4}}}}
 """
 
