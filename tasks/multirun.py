@@ -17,7 +17,7 @@ from tasks.sweep import objective
 
 # `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
 TASK = "hydra.job.name"
-NO_TASK = "dodo"  # Hydra's default, this script: the shot is built and published
+NO_TASK = "shot"  # as conf/config.yaml has it: the shot is built and published
 # What `jobs=N` is called by the launchers that can bound how many jobs run at once.
 JOBS = {
     "shotmake": "hydra.launcher.jobs",
