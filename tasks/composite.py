@@ -43,7 +43,7 @@ def build(job: Job) -> str:
 
 COMPOSITE = Stage(
     "composite",
-    version=1,
+    version=2,
     targets={"blend": "composites/{id}.blend"},
     reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points"),
     by_path=("redistort", "undistort"),

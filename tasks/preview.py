@@ -44,7 +44,7 @@ def build(job: Job) -> str:
 
 PREVIEW = Stage(
     "preview",
-    version=1,
+    version=2,
     targets={"preview": "previews/{id}.mp4"},
     reads=("footage", "tracks", "solve", "points"),
     settings=settings,

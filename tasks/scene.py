@@ -83,7 +83,7 @@ def reads(config: Config) -> tuple[str, ...]:
 
 SCENE = Stage(
     "scene",
-    version=2,
+    version=3,
     targets={"scene": "scenes/{id}.json"},
     reads=reads,
     settings=settings,

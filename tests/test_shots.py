@@ -32,7 +32,7 @@ def test_every_shot_composes(project, path):
     assert load(project, path.stem)["faults"] == []
 
 
-WANTING = {"over_plate": ["composite.background_image: not set"], "stabilized": ["composite.stabilization.enabled"]}
+WANTING = {"over_plate": ["composite.background_image: not set"]}
 
 
 @pytest.mark.parametrize("group", ["tracking", "composite"])
