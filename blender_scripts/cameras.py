@@ -81,6 +81,6 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     lens = sheet["lens"]
     background.clip_user.proxy_render_size = "FULL"
     bends = any(lens.get(name) for name in ("k1", "k2", "k3", "p1", "p2"))
-    # Blender undistorts as if pixels were square: wrong by px where they are not, and then worse than the plate as it is
+    # Blender undistorts as if pixels were square: by px wrong where they are not
     is_square = abs(lens["fy_px"] / lens["fx_px"] - 1) < 1e-3
     background.clip_user.use_render_undistorted = bends and is_square

@@ -211,7 +211,7 @@ def in_one_blender(runs: list[list]) -> str:
     """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
     from tasks.blender import make_environment, python
 
-    version = os.environ["BLENDER_OF_TESTS"]
+    version = os.environ.get("BLENDER_OF_TESTS", "4.5")
     failed = make_environment(version)
     assert failed is None, failed
     folder = REPOSITORY / "blender_scripts"
