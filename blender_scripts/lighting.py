@@ -23,6 +23,8 @@ FILL: list[Stop] = [
 # three times as bright as at the horizon. It lights the ground as an even sky of 1 does. Below, a grey ground.
 OVERCAST: list[Stop] = [(at, (grey, grey, grey)) for at, grey in ((0, 0.2), (0.499, 0.2), (0.5, 3 / 7), (1, 9 / 7))]
 
+DOME_MAP_PX = 128
+
 
 def add_lamps(sheet: dict[str, Any], size: float, collection: bpy.types.Collection) -> None:
     """The lamps of the preset. size: the subject's."""
@@ -81,6 +83,8 @@ def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
     """A world whose colour depends on the height above the horizon."""
     world = bpy.data.worlds.new(name)
     world.use_nodes = True
+    assert world.cycles  # a ramp needs no fine map of where light comes from; Cycles makes it anew for every frame
+    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", DOME_MAP_PX
     desk = NodeDesk(world.node_tree)
     background = desk.tree.nodes["Background"]
     set_input(background.inputs["Strength"], strength)

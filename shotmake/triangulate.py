@@ -52,7 +52,7 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
 
 def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
     """Sum rows (M, ...) by their track index -> (count, ...)."""
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # also of no rows
     sums = [np.bincount(track, flat[:, column], count) for column in range(flat.shape[1])]
     return np.stack(sums, 1).reshape(count, *values.shape[1:])
 
