@@ -108,7 +108,7 @@ def set_output_path(node: Any, path: str) -> None:
         node.base_path = path
 
 
-def curves_of(owner: bpy.types.ID) -> Any:
+def curves_of(owner: Any) -> Any:
     """The animation curves of an object, its data or a node tree; empty where nothing is keyed."""
     animation = owner.animation_data
     if not animation or not animation.action:
