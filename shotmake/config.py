@@ -5,6 +5,8 @@ A key that exists for a later version says so when it is used, instead of being 
 
 from dataclasses import MISSING, dataclass, field
 
+from shotmake.formats.registry import FORMATS
+
 
 def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, later=False, pattern=None):
     """A dataclass field with its limits. `later`: only the default works in this version."""
@@ -88,7 +90,7 @@ class Shot:
     subject: Subject = group(Subject)
     lights: Lights = group(Lights)
     backdrop: Backdrop = group(Backdrop)
-    export: list[str] = key(["chan"], choices=["chan"])
+    export: list[str] = key(["chan"], choices=[format.word for format in FORMATS if format.writes])
 
 
 @dataclass

@@ -1,32 +1,92 @@
-"""export: the solved camera -> files for other programs."""
+"""export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
+
+import json
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config import Config
+from shotmake.formats.registry import FORMATS, Format
+from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.formats.take import Take
+
+
+def asked(config: Config) -> tuple[Format, ...]:
+    """What this shot can export of what it asks for: cameras and lenses need a solve."""
+    chosen = [format for format in FORMATS if format.word in config.shot.export]
+    return tuple(format for format in chosen if format.kind == "tracks" or has_camera(config))
+
 
 def settings(config: Config) -> dict:
-    return {"formats": config.shot.export}
+    return {
+        "shot": config.shot.name,
+        "formats": [format.word for format in asked(config)],
+        "frame_range": config.shot.footage.frame_range,
+        "sensor_width_mm": config.shot.camera.sensor_width_mm,
+    }
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    only_tracks = all(format.kind == "tracks" for format in asked(config))
+    return ("footage", "tracks", "quality") if only_tracks else ("footage", "tracks", "quality", "solve", "points")
 
 
 def build(job: Job) -> str:
-    from shotmake.formats.chan import chan_text
-    from shotmake.scene import camera_matrices
+    take = read_take(job)
+    for format in FORMATS:
+        if format.word in job.targets:
+            import_module(f"shotmake.formats.{format.module}").write(job.targets[format.word], take)
+    return ", ".join(format.file for format in FORMATS if format.word in job.targets)
 
-    solution = read_solution(job.inputs["solve"])
-    cameras = camera_matrices(solution)
-    fy_px = solution["focal_px_per_frame"] or [solution["lens"]["fy_px"]] * len(cameras)
-    text = chan_text(solution["frames"], cameras, fy_px, solution["image_size_px"][1])
-    job.targets["chan"].write_text(text)
-    return f"camera.chan, {len(cameras)} frames"
+
+def read_take(job: Job) -> "Take":
+    import numpy as np
+
+    from shotmake.footage import frame_span
+    from shotmake.formats.take import Take
+    from shotmake.scene import camera_matrices
+    from shotmake.session import load_tracks
+
+    plate = read_plate(job.inputs["footage"])
+    solution, points = None, None
+    if "solve" in job.inputs:
+        solution = read_solution(job.inputs["solve"])
+        camera_matrices(solution)  # refuses
+        with np.load(job.inputs["points"], allow_pickle=False) as stored:
+            points = {name: stored[name] for name in stored.files}
+    return Take(
+        shot=job.settings["shot"],
+        plate_file=plate.files[0],
+        size_px=(plate.size_px[0], plate.size_px[1]),
+        pixel_aspect=plate.pixel_aspect,
+        frame_rate=Fraction(*plate.frame_rate),
+        frames=frame_span(plate, job.settings["frame_range"]),
+        sensor_width_mm=job.settings["sensor_width_mm"],
+        solution=solution,
+        points=points,
+        tracks=load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
+        names=names_of(job.inputs["quality"]) if "quality" in job.inputs else {},
+    )
+
+
+def names_of(quality: Path) -> dict[int, str]:
+    """The tracks that have a name, by id."""
+    per_track = json.loads(quality.read_text())["per_track"]
+    return {int(track): one["name"] for track, one in per_track.items() if one.get("name")}
 
 
 EXPORT = Stage(
     "export",
-    version=1,
-    targets={"chan": "exports/{id}/camera.chan"},
-    reads=("solve",),
+    version=2,
+    targets={format.word: f"exports/{{id}}/{format.file}" for format in FORMATS if format.writes},
+    makes=lambda config: tuple(format.word for format in asked(config)),
+    reads=reads,
     settings=settings,
-    wanted=lambda config: has_camera(config) and "chan" in config.shot.export,
+    wanted=lambda config: bool(asked(config)),
     build=build,
 )

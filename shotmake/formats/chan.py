@@ -5,10 +5,23 @@ Y up, the camera looks along -Z. Our world is Z up: (x, y, z) here becomes (x, z
 Read in Nuke: Camera > Import chan file, rotation order ZXY.
 """
 
+from pathlib import Path
+
 import numpy as np
+
+from shotmake.formats.take import Take
 
 CHAN_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # Z up -> Y up
 CV_FROM_GL = np.diag([1.0, -1, -1])  # x right, y up, looking along -z -> x right, y down, looking along z
+
+
+def write(path: Path, take: Take) -> None:
+    assert take.solution is not None
+    solution, lens = take.solution, take.solution["lens"]
+    cameras = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
+    zoom_px = solution["focal_px_per_frame"] or [lens["fx_px"]] * len(cameras)
+    fy_px = np.array(zoom_px) * lens["fy_px"] / lens["fx_px"]
+    path.write_text(chan_text(solution["frames"], cameras, fy_px, take.size_px[1]))
 
 
 def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: np.ndarray, height_px: int) -> str:
