@@ -31,6 +31,8 @@ class Footage:
     # varies are taken one by one as they come, whatever their times
     frame_rate: float | str | None = key(None, unit="frames/s")
     resolution: list[int] | None = key(None, unit="px", length=2, low=16)  # null = what the file says
+    # a pixel's width by its height: 2 for anamorphic 2:1; null = what the file says. The plate stays squeezed
+    pixel_aspect: float | None = key(None, low=0.1, high=10.0)
     missing: str = key("error", choices=["error", "hold"])  # frames of a sequence; hold: the frame before stands in
 
 
@@ -47,7 +49,7 @@ class Checkerboard:
 @dataclass
 class Camera:
     from_tracking: bool = key(True)  # false: the camera of import_file
-    sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)
+    sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)  # of the picture as seen: unsqueezed
     focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess; null = the plate's metadata's
     lock_focal: bool = key(False)  # true: focal_mm is known
     # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, or OpenCV's
@@ -232,7 +234,7 @@ class Stabilization:
 
 @dataclass
 class Blender:
-    version: str = key("auto", choices=["auto", "4.5"])
+    version: str = key("auto", choices=["auto", "4.2", "4.5", "5.0"])  # of our own; auto = 4.5
     executable: str | None = key(None)  # a Blender binary, or a Python that can import bpy; null = our own
 
 

@@ -19,6 +19,7 @@ from shotmake.movie import movie_frames, probe_movie
 from shotmake.plate_files import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
 
 RATE_KEY = "shot.footage.frame_rate"
+ASPECTS = (0.1, 10.0)  # of pixels; others are damaged headers
 MIN_SIDE_PX = 64  # below this there is no room for patches and the margin around them
 BLENDER_LAST_FRAME = 1_048_574  # it cannot count further
 SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
@@ -46,6 +47,12 @@ class Plate:
     def last_frame(self) -> int:
         return self.first_frame + self.frame_count - 1
 
+    @property
+    def pixel_aspect(self) -> float:
+        """A pixel's width by its height."""
+        found = self.media.get("pixel_aspect", 1.0)
+        return found[0] / found[1] if isinstance(found, list) else found
+
     def to_json(self) -> dict:
         return {"schema": 1, **asdict(self)}
 
@@ -61,13 +68,14 @@ def probe(
     color_space: str = "Rec.709",
     frame_rate: float | str | None = None,
     resolution: list[int] | None = None,
+    pixel_aspect: float | None = None,
     missing: str = "error",
     on_frame: Callable[[int], None] = lambda count: None,
 ) -> Plate:
     """Read the whole plate once and tell what it is; the arguments are the `shot.footage` keys.
 
     ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, frames missing,
-    non-square pixels, variable rate), naming what was found.
+    variable rate), naming what was found.
     """
     from shotmake.configcheck import frame_rate_fraction
 
@@ -82,12 +90,14 @@ def probe(
         raise ShotError(f"{file}: found {width}x{height}; shot.footage.resolution says {resolution[0]}x{resolution[1]}")
     if min(width, height) < MIN_SIDE_PX:
         raise ShotError(f"{file}: found {width}x{height}; needed at least {MIN_SIDE_PX} px on each side ({KEY})")
+    if pixel_aspect is not None:
+        found["media"] = {**found["media"], "pixel_aspect": pixel_aspect}
     clock, file_rate = found.pop("clock", None), found.pop("file_rate")
     given_rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
     if clock is not None and given_rate is None:
         _check_clock(file, clock, file_rate)
     rate = given_rate or file_rate or SEQUENCE_RATE
-    return Plate(
+    plate = Plate(
         files=[path for _, path in numbered],
         first_frame=first_frame,
         frame_rate=[rate.numerator, rate.denominator],
@@ -96,6 +106,9 @@ def probe(
         blender_fault=_blender_fault(found, first_frame + found["frame_count"] - 1),
         **found,
     )
+    if not ASPECTS[0] <= plate.pixel_aspect <= ASPECTS[1]:
+        raise ShotError(f"{file}: says its pixels are {plate.pixel_aspect:g}:1; set shot.footage.pixel_aspect")
+    return plate
 
 
 def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -23,7 +23,6 @@ def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
     media = plate.media
     width, height = media["stored_size_px"]
     turned = f", turned by {plate.rotation_deg} deg" if plate.rotation_deg else ""
-    aspect = "{}:{}".format(*media["pixel_aspect"])
     profile = f" {media['profile']}" if media["profile"] else ""
     announced = media["frames_announced"] or "no count"
     times = "no times"
@@ -32,7 +31,7 @@ def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
         times = f"{kind} rate, {media['first_time_s']:.3f} to {media['last_time_s']:.3f} s"
     return [
         ("file", f"{media['container']}, {media['codec']}{profile}, {plate.pixel_format}, {media['bits']} bit"),
-        ("picture", f"{width}x{height}, pixels {aspect}{turned}"),
+        ("picture", f"{width}x{height}, pixels {plate.pixel_aspect:g}:1{turned}"),
         ("colour", ", ".join(f"{name} {value}" for name, value in media["color"].items())),
         ("clock", f"{_rate(plate)}, {media['duration_s']:.3f} s, timecode {plate.timecode or 'none'}"),
         ("decoded", f"{media['frames_decoded']} frames ({announced} announced), "
@@ -50,7 +49,7 @@ def _sequence_rows(plate: Plate) -> list[tuple[str, str]]:
     held = f", {media['frames_held']} held" if media["frames_held"] else ""
     return [
         ("file", f"{media['format']}, {media['sample_type']} ({media['bits']} bit), {channels}{compression}"),
-        ("picture", f"{plate.size_px[0]}x{plate.size_px[1]}, pixels {media['pixel_aspect']:g}:1{orientation}{window}"),
+        ("picture", f"{plate.size_px[0]}x{plate.size_px[1]}, pixels {plate.pixel_aspect:g}:1{orientation}{window}"),
         ("clock", f"{_rate(plate)}, timecode {plate.timecode or 'none'}"),
         ("decoded", f"{media['frames_decoded']} frames, {plate.first_frame} to {plate.last_frame}{held}"),
     ]

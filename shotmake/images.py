@@ -45,6 +45,9 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
         except OSError as error:
             raise _fault(root / path, "cannot be read", error.strerror or str(error)) from error
         first = first or found
+        if found["pixel_aspect"] != first["pixel_aspect"]:
+            before = f"{first['pixel_aspect']:g}:1 before"
+            raise ShotError(f"{Path(path).name}: pixels of {found['pixel_aspect']:g}:1; they are {before} ({KEY})")
         as_stored &= found["orientation"] == 1 and found["data_window"] == found["display_window"]
         on_frame(count + held)
     size_px, timecode, rate = first.pop("size_px"), first.pop("timecode"), first.pop("file_rate")
@@ -146,12 +149,6 @@ def _rate(spec) -> Fraction | None:
 
 def _check_header(path: Path, found: dict, size_px: list[int] | None) -> None:
     width, height = found["size_px"]
-    if abs(found["pixel_aspect"] - 1) > 1e-3:
-        aspect = found["pixel_aspect"]
-        square = f"{round(width * aspect)}x{height}"
-        raise ShotError(
-            f"{path.name}: pixels are {aspect:g}:1, not square; unsqueeze the plate to {square} first ({KEY})"
-        )
     if size_px is not None and found["size_px"] != size_px:
         raise ShotError(f"{path.name}: found {width}x{height}; the frames before are {size_px[0]}x{size_px[1]} ({KEY})")
     if not 0 < width * height <= MAX_PIXELS:

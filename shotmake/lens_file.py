@@ -15,20 +15,22 @@ from shotmake.solution import folds, has_plausible_focal
 KEY = "shot.camera.lens_from"
 MATRIX = ("camera_matrix", "cameraMatrix", "mtx", "K")  # OpenCV's samples, its GUI tools, ROS
 COEFFICIENTS = ("dist_coeffs", "distortion_coefficients", "distCoeffs", "dist")
-SQUARE = 0.01  # focal lengths of x and y that differ by more mean pixels that are not square
+SQUARE = 0.01  # focal lengths of x and y that differ by more, beside the plate's pixel aspect, are of other pixels
 CENTRED = 0.1  # of the plate: a file that names no picture size must be for this plate
 
 
-def read_lens(path: Path, size_px: tuple[int, int]) -> tuple[Lens, list[str]]:
+def read_lens(path: Path, size_px: tuple[int, int], aspect: float = 1.0) -> tuple[Lens, list[str]]:
     """The lens of a file for a plate of (width, height) px, and what was done to it, a line each.
+
+    aspect: a pixel's width by its height, which the focal lengths of x and y must agree with.
 
     ShotError for a file that holds no lens, or none that can be ours.
     """
     tree = _tree(path)
     try:
         if "model" in tree or "lens" in tree:
-            return lens_of(tree, size_px, path.name)
-        return fitted(*_opencv(tree), size_px, path.name, KEY)
+            return lens_of(tree, size_px, path.name, aspect)
+        return fitted(*_opencv(tree), size_px, path.name, KEY, aspect)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ShotError(
             f"{path.name}: not a lens ({error!r}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
@@ -36,7 +38,7 @@ def read_lens(path: Path, size_px: tuple[int, int]) -> tuple[Lens, list[str]]:
         ) from error
 
 
-def lens_of(record: dict, size_px: tuple[int, int], name: str) -> tuple[Lens, list[str]]:
+def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1.0) -> tuple[Lens, list[str]]:
     """The lens of a solve JSON, of a lens JSON or of a bare `lens` block; see read_lens. name: whose it is."""
     if record.get("status") == "refused":
         raise ShotError(f"{name}: its solve was refused ({record['reason']}); it has no lens to take ({KEY})")
@@ -47,14 +49,14 @@ def lens_of(record: dict, size_px: tuple[int, int], name: str) -> tuple[Lens, li
     except ShotError as error:
         raise ShotError(f"{name}: {error} ({KEY})") from error
     made_for = tuple(record["image_size_px"]) if "image_size_px" in record else None
-    lens, notes = fitted(lens, made_for, size_px, name, KEY)
+    lens, notes = fitted(lens, made_for, size_px, name, KEY, aspect)
     if record.get("status") == "static":
         notes.append(f"{name} stands still, so its focal length was not measured but given to it")
     return lens, notes
 
 
 def fitted(
-    lens: Lens, made_for: tuple[int, int] | None, size_px: tuple[int, int], name: str, key: str
+    lens: Lens, made_for: tuple[int, int] | None, size_px: tuple[int, int], name: str, key: str, aspect: float = 1.0
 ) -> tuple[Lens, list[str]]:
     """The lens scaled by width to a plate of size_px, and a line if it was; ShotError where it cannot be used.
 
@@ -76,10 +78,10 @@ def fitted(
         notes.append(f"the lens of {name} was scaled from {found} to {width}x{height}")
     if not has_plausible_focal(lens, size_px):
         raise ShotError(f"{name}: its focal length is {lens.fx_px:g} px on a plate {width} px wide; check {key}")
-    if not abs(lens.fy_px / lens.fx_px - 1) < SQUARE:
+    if not abs(lens.fy_px / lens.fx_px / aspect - 1) < SQUARE:
         raise ShotError(
-            f"{name}: focal lengths {lens.fx_px:g} and {lens.fy_px:g} px in x and y; needed square pixels, unsqueeze "
-            f"the plate and calibrate for that ({key})"
+            f"{name}: focal lengths {lens.fx_px:g} and {lens.fy_px:g} px in x and y; the plate's pixels are "
+            f"{aspect:g}:1; needed a lens of such pixels ({key}, shot.footage.pixel_aspect)"
         )
     off = np.abs((lens.cx_px, lens.cy_px) - middle) / size_px
     if not (off < (0.5 if made_for else CENTRED)).all():

@@ -207,10 +207,8 @@ def _check_upright(file: str, found: dict, media: dict) -> None:
         turn = "mirrored" if found["is_mirrored"] else f"turned by {found['rotation_deg']} degrees"
         raise ShotError(f"{file}: the file asks to be {turn}; transcode it upright ({KEY})")
     wide, high = media["pixel_aspect"]
-    if wide != high:
-        width, height = found["size_px"]
-        square = f"{round(width * wide / high)}x{height}"
-        raise ShotError(f"{file}: pixels are {wide}:{high}, not square; unsqueeze the plate to {square} first ({KEY})")
+    if wide != high and found["rotation_deg"]:
+        raise ShotError(f"{file}: asks to be turned and its pixels are {wide}:{high}; transcode it upright ({KEY})")
 
 
 def _luma_plane(frame) -> np.ndarray:

@@ -21,59 +21,66 @@ from tasks import ROOT
 from tasks.stage import Node
 from tasks.workers import die_with_parent
 
-VERSION = "4.5"  # LTS; its wheels are for Python 3.11
-PYTHON = (3, 11)
+AUTO = "4.5"  # the LTS that composite.blender.version: auto means
+PYTHON = (3, 11)  # what the wheels of every version we know are for
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
 BINARY_FLAGS = ["--factory-startup", "--background", "--python-exit-code", "1", "--python"]
 
 
-def environment() -> Path:
-    """Where our Blender lives: $SHOTMAKE_BLENDER_HOME or the user's cache folder."""
+def environment(version: str = AUTO) -> Path:
+    """Where our Blender of that version lives: $SHOTMAKE_BLENDER_HOME or the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SHOTMAKE_BLENDER_HOME") or cache / "shotmake") / f"blender-{VERSION}"
+    return Path(os.environ.get("SHOTMAKE_BLENDER_HOME") or cache / "shotmake") / f"blender-{version}"
 
 
-def python() -> Path:
-    return environment() / "bin" / "python"
+def python(version: str = AUTO) -> Path:
+    return environment(version) / "bin" / "python"
 
 
-def ready() -> bool:
+def ready(version: str = AUTO) -> bool:
     """ready.json is written last, after bpy was imported once."""
-    return (environment() / "ready.json").is_file() and python().exists()
+    return (environment(version) / "ready.json").is_file() and python(version).exists()
 
 
 def task(users: list[Node]) -> dict:
     """The doit task; nothing to do when every shot names a Blender of its own, or has what it makes already."""
     ours = [node for node in users if node.settings["executable"] is None]
+    versions = sorted({version_of(node.settings) for node in ours})
     return {
         "basename": "blender",
-        "doc": f"Blender {VERSION} (bpy) in {environment()}",
-        "actions": [make_environment] if ours else None,
-        "uptodate": [lambda: ready() or not any(node.why_stale() for node in ours)],
+        "doc": f"Blender (bpy) in {environment().parent}",
+        "actions": [(make_environment, [version]) for version in versions] or None,
+        "uptodate": [lambda: all(map(ready, versions)) or not any(node.why_stale() for node in ours)],
         "verbosity": 2,
     }
 
 
-def make_environment() -> TaskFailed | None:
+def version_of(settings: dict) -> str:
+    """Of our own Blender for a node's settings: composite.blender, or the executable alone (tracks, solve: auto)."""
+    version = settings.get("version", "auto")
+    return AUTO if version == "auto" else version
+
+
+def make_environment(version: str = AUTO) -> TaskFailed | None:
     """Make the environment beside its place and rename it when bpy runs; about 900 MB, once per user."""
-    home = environment()
+    home = environment(version)
     home.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(home.parent / f"{home.name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not ready():
-                print(f"   installing Blender {VERSION} (bpy, about 900 MB, once) in {home}", flush=True)
-                _install(home)
+            if not ready(version):
+                print(f"   installing Blender {version} (bpy, about 900 MB, once) in {home}", flush=True)
+                _install(home, version)
     except ShotError as error:
         return TaskFailed(f"blender: {error}")
     return None
 
 
-def _install(home: Path) -> None:
+def _install(home: Path, version: str) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".part-{home.name}-", dir=home.parent))
     try:
-        _run([_python_for_bpy(), "-m", "venv", str(part)])
-        _run([str(part / "bin" / "python"), "-m", "pip", "install", "-q", f"bpy=={VERSION}.*", "numpy<2"])
+        _run([_python_for_bpy(version), "-m", "venv", str(part)])
+        _run([str(part / "bin" / "python"), "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
         found = _run([str(part / "bin" / "python"), "-c", "import bpy; print('bpy', bpy.app.version_string)"])
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n")
         shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
@@ -82,13 +89,13 @@ def _install(home: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _python_for_bpy() -> str:
+def _python_for_bpy(version: str) -> str:
     if sys.version_info[:2] == PYTHON:
         return sys.executable
     name = "python{}.{}".format(*PYTHON)
     found = shutil.which(name)
     if found is None:
-        raise ShotError(f"found no {name}, which bpy {VERSION} needs; install it or set composite.blender.executable")
+        raise ShotError(f"found no {name}, which bpy {version} needs; install it or set composite.blender.executable")
     return found
 
 
@@ -106,23 +113,23 @@ def _advice(output: str) -> str:
     return last
 
 
-def command(executable: str | None) -> list[str]:
-    """The words before a script's name: our Python with bpy, another one, or a Blender binary."""
+def command(executable: str | None, version: str = AUTO) -> list[str]:
+    """The words before a script's name: our Python with that version's bpy, another one, or a Blender binary."""
     if executable is None:
-        return [str(python())]
+        return [str(python(version))]
     found = shutil.which(executable) or shutil.which(str(ROOT / executable))
     if found is None:
         raise ShotError(f"composite.blender.executable: found no program {executable}; null uses our own Blender")
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 
-def run_script(script: str, arguments: list[str], executable: str | None) -> str:
+def run_script(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> str:
     """Run blender_scripts/<script> in Blender -> its stdout.
 
     ShotError with the script's own line when it refuses its input, or when Blender is killed or is none;
     RuntimeError with all output when it breaks.
     """
-    words = command(executable)
+    words = command(executable, version)
     if len(words) > 1:
         arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
     command_line = [*words, str(ROOT / "blender_scripts" / script), *arguments]

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from shotmake.config import Config
 from tasks import ROOT
-from tasks.blender import run_script
+from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
@@ -20,7 +20,7 @@ def build(job: Job) -> str:
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
     arguments += ["--stmap", os.path.relpath(job.inputs["redistort"], ROOT)]
-    run_script("build_composite.py", arguments, job.settings["executable"])
+    run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
     return f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
 
 

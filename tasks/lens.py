@@ -65,13 +65,16 @@ def build(job: Job) -> str:
 
     from shotmake.lens_file import lens_of, read_lens
 
-    size_px = tuple(read_plate(job.inputs["footage"]).size_px)
+    plate = read_plate(job.inputs["footage"])
+    size_px, aspect = tuple(plate.size_px), plate.pixel_aspect
     name = job.settings.get("lens_from")
     more: dict = {}
     if "lender's solve" in job.inputs:
-        lens, notes = lens_of(json.loads(job.inputs["lender's solve"].read_text()), size_px, name)
+        lens, notes = lens_of(json.loads(job.inputs["lender's solve"].read_text()), size_px, name, aspect)
     elif "lens file" in job.inputs:
-        lens, notes = read_lens(job.inputs["lens file"], size_px)
+        lens, notes = read_lens(job.inputs["lens file"], size_px, aspect)
+    elif aspect != 1:
+        raise ShotError(f"{STILLS_KEY}: measures square pixels, the plate's are {aspect:g}:1; needed {KEY}, a file")
     else:
         lens, notes, more = measured(job, size_px)
     record = {"schema": 1, "image_size_px": size_px, "lens": lens.to_json(), "notes": notes, "warnings": [], **more}

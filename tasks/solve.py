@@ -19,6 +19,7 @@ from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
     from shotmake.lens import Lens
     from shotmake.session import Tracks
     from shotmake.solution import Found
@@ -73,6 +74,7 @@ def build(job: Job) -> str:
     from shotmake.lens import Lens
     from shotmake.session import load_tracks, load_weights, npz_bytes
     from shotmake.solution import finished
+    from shotmake.squeeze import squeezed
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
@@ -98,8 +100,8 @@ def build(job: Job) -> str:
             else:
                 lens = brought and Lens.from_json(brought["lens"])
                 weights = load_weights(job.inputs["tracks"])
-                found = _found(job, tracks, size_px, frames, camera, options, bar.say, lens, weights)
-                solution = finished(found, tracks, size_px, frames, options)
+                found = _found(job, tracks, plate, frames, camera, options, bar.say, lens, weights)
+                solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
         record["warnings"] = [*brought["warnings"], *record["warnings"]]
@@ -133,7 +135,7 @@ def _survey_line(survey: list[dict], points: dict) -> str:
 def _found(
     job: Job,
     tracks: "Tracks",
-    size_px: tuple[int, int],
+    plate: "Plate",
     frames: tuple[int, int],
     camera: schema.Camera,
     options: schema.Solve,
@@ -141,9 +143,14 @@ def _found(
     lens: "Lens | None",
     weights: dict[int, float],
 ) -> "Found | str":
-    """The camera before it is put into its world: from the store when these tracks were solved so before."""
+    """The camera before it is put into its world: from the store when these tracks were solved so before. In pixels as
+    the plate is seen: unsqueezed."""
+    from shotmake.squeeze import stretched_lens, unsqueezed_size, unsqueezed_tracks
 
-    asked = (tracks, size_px, frames, camera)
+    aspect = plate.pixel_aspect
+    size_px = unsqueezed_size(tuple(plate.size_px), aspect)
+    asked = (unsqueezed_tracks(tracks, aspect), size_px, frames, camera)
+    lens = lens and stretched_lens(lens, aspect)
 
     def find() -> "Found | str":
         from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
@@ -163,6 +170,8 @@ def _found(
     ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
     if not ours:
         reaches["clean"] = job.settings["clean"]
+    if aspect != 1:
+        reaches["pixel_aspect"] = aspect
     inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)

@@ -161,23 +161,20 @@ def test_frame_span(tmp_path):
         frame_span(plate, [1003, 1003])
 
 
-def test_exr_is_read_in_its_display_window_and_must_have_square_pixels(tmp_path):
+def test_exr_is_read_in_its_display_window(tmp_path):
     import OpenImageIO as oiio
 
-    for aspect in (1.0, 2.0):
-        spec = oiio.ImageSpec(40, 20, 3, "half")
-        spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height = 10, 5, 0, 0, 96, 64
-        spec.attribute("PixelAspectRatio", aspect)
-        image = oiio.ImageBuf(spec)
-        oiio.ImageBufAlgo.fill(image, (1.0, 1.0, 1.0))
-        for number in (1, 2):
-            image.write(str(tmp_path / f"p{aspect:.0f}.{number:04d}.exr"))
-    plate = probed(tmp_path, "p1.####.exr")
+    spec = oiio.ImageSpec(40, 20, 3, "half")
+    spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height = 10, 5, 0, 0, 96, 64
+    image = oiio.ImageBuf(spec)
+    oiio.ImageBufAlgo.fill(image, (1.0, 1.0, 1.0))
+    for number in (1, 2):
+        image.write(str(tmp_path / f"p.{number:04d}.exr"))
+    plate = probed(tmp_path, "p.####.exr")
     assert plate.size_px == [96, 64]
     (_, luma), _ = read_luma(plate, tmp_path, 1, 2)
     rows, columns = np.nonzero(luma)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 24, 10, 49)
-    assert "not square" in fault(tmp_path, "p2.####.exr")
 
 
 def test_a_movie_may_have_a_hash_in_its_name(tmp_path):

@@ -168,7 +168,7 @@ def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
         (OPENCV | {"dist_coeffs": [0.1] * 8}, "plumb_bob of 8 values"),
         (OPENCV | {"distortion_model": "equidistant"}, "equidistant"),
         (OPENCV | {"dist_coeffs": [-0.9, 0, 0, 0]}, "folds over"),
-        (OPENCV | {"camera_matrix": [900, 0, 480, 0, 1800, 270, 0, 0, 1]}, "square pixels"),
+        (OPENCV | {"camera_matrix": [900, 0, 480, 0, 1800, 270, 0, 0, 1]}, "the plate's pixels are 1:1"),
         ({"lens": LENS.to_json() | {"fx_px": 9.0}}, "its focal length is 9 px"),
         ({"lens": LENS.to_json() | {"cx_px": 960}}, "says no picture size, add image_size_px"),
         ({"lens": LENS.to_json() | {"direction": "distorted_to_undistorted"}}, "needed brown_conrady"),

@@ -299,12 +299,15 @@ def test_a_bare_stream_has_no_clock_and_says_so(tmp_path):
     assert probe("a.h264", tmp_path, frame_rate=24).warnings == []
 
 
-def test_pixels_that_are_not_square_are_refused_with_the_size_to_make(tmp_path):
+def test_pixels_that_are_not_square_are_told_and_can_be_set(tmp_path):
     movie(tmp_path / "a.mp4", aspect=Fraction(2, 1))
-    assert "unsqueeze the plate to 192x64" in fault(tmp_path, "a.mp4")
-    assert "unsqueeze the plate to 192x64" in fault(
-        tmp_path, images(tmp_path, "exr", kind="half", PixelAspectRatio=2.0)
-    )
+    squeezed = images(tmp_path, "exr", kind="half", PixelAspectRatio=2.0)
+    for file in ("a.mp4", squeezed):
+        plate = probe(file, tmp_path)
+        assert (plate.pixel_aspect, plate.size_px) == (2.0, [96, 64])
+        assert probe(file, tmp_path, pixel_aspect=1.5).pixel_aspect == 1.5
+    images(tmp_path, "exr", range(2, 3), kind="half", PixelAspectRatio=1.0)
+    assert "pixels of 1:1; they are 2:1 before" in fault(tmp_path, squeezed)
 
 
 def test_frame_rates_of_sequences(tmp_path):
