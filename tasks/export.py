@@ -82,7 +82,7 @@ def names_of(quality: Path) -> dict[int, str]:
 
 EXPORT = Stage(
     "export",
-    version=2,
+    version=1,
     targets={format.word: f"exports/{{id}}/{format.file}" for format in FORMATS if format.writes},
     makes=lambda config: tuple(format.word for format in asked(config)),
     reads=reads,

@@ -72,6 +72,8 @@ def perturbed(value):
         return value + 1
     if isinstance(value, str):
         return value + "x"
+    if value == ["chan"]:  # shot.export: only words it knows count
+        return []
     return {"x": 1} if isinstance(value, dict) else [*(value or []), "x"]
 
 
