@@ -56,8 +56,13 @@ class Camera:
     # calibration (JSON, YAML). Its focal length, centre, k1 k2 k3 p1 p2 are kept unless tracking.solve.refine is set
     lens_from: str | None = key(None)
     checkerboard: Checkerboard = group(Checkerboard)  # or the lens measured from stills, kept in the same way
-    # a solve JSON. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join
+    # a camera: a solve JSON, .chan, .nk, COLMAP's images.txt (or its folder), .usda, .usdc, .usd, .abc, .fbx, .glb,
+    # .gltf. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join. One
+    # without a lens of its own takes that of lens_from or checkerboard, else it has no distortion
     import_file: str | None = key(None)
+    import_name: str | None = key(None)  # which of the cameras in it; null = there is one
+    # of a .chan, which does not say it; the axis named first turns first
+    import_rotation_order: str = key("ZXY", choices=["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from shotmake import marks, orientcheck
 from shotmake.config import Camera, Config
+from shotmake.formats.registry import CAMERAS, camera_format
 
 
 class Fault(NamedTuple):
@@ -190,7 +191,7 @@ def _cross_check(config: Config) -> list[Fault]:
     if camera.lock_focal and camera.focal_mm is None:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if not camera.from_tracking and not camera.import_file:
-        faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a solve JSON"))
+        faults.append(Fault("shot.camera.from_tracking", "found false; needed shot.camera.import_file, a camera"))
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
         faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
@@ -218,8 +219,13 @@ def _check_lens(camera: Camera) -> list[Fault]:
         faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
     if found and camera.lock_focal:
         faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
-    if found and camera.import_file is not None:
-        faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
+    if camera.import_file is not None:
+        format = camera_format(camera.import_file)
+        if format is None:
+            known = ", ".join(suffix for one in CAMERAS for suffix in one.suffixes)
+            faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
+        elif found and format.has_lens:
+            faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
     return faults
 
 

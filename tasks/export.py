@@ -1,6 +1,7 @@
 """export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
 
 import json
+from dataclasses import asdict
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.formats.registry import FORMATS, Format
+from tasks.blender import run_script, version_of
 from tasks.footage import read_plate
+from tasks.parts import part_path
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
@@ -23,12 +26,18 @@ def asked(config: Config) -> tuple[Format, ...]:
 
 
 def settings(config: Config) -> dict:
+    found = asdict(config.composite.blender) if is_by_blender(config) else {}
     return {
+        **found,
         "shot": config.shot.name,
         "formats": [format.word for format in asked(config)],
         "frame_range": config.shot.footage.frame_range,
         "sensor_width_mm": config.shot.camera.sensor_width_mm,
     }
+
+
+def is_by_blender(config: Config) -> bool:
+    return any(format.by_blender for format in asked(config))
 
 
 def reads(config: Config) -> tuple[str, ...]:
@@ -38,10 +47,29 @@ def reads(config: Config) -> tuple[str, ...]:
 
 def build(job: Job) -> str:
     take = read_take(job)
-    for format in FORMATS:
-        if format.word in job.targets:
-            import_module(f"shotmake.formats.{format.module}").write(job.targets[format.word], take)
-    return ", ".join(format.file for format in FORMATS if format.word in job.targets)
+    chosen = [format for format in FORMATS if format.word in job.targets]
+    told = []
+    for format in chosen:
+        module = import_module(f"shotmake.formats.{format.module}")
+        said = module.said(take) if format.by_blender else module.write(job.targets[format.word], take)
+        told += [f"\n      {format.file}: {line}" for line in said or ()]
+    by_blender = [format.word for format in chosen if format.by_blender]
+    if by_blender:
+        write_by_blender(job, by_blender, take)
+    return ", ".join(format.file for format in chosen) + "".join(told)
+
+
+def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
+    """All that Blender writes, in one process."""
+    from shotmake.formats.blender_scene import sheet
+
+    part = part_path(job.targets[words[0]].with_name("sheet.json"))
+    outs = [f"--out={word}={job.targets[word]}" for word in words]
+    try:
+        part.write_text(json.dumps(sheet(take)))
+        run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_take(job: Job) -> "Take":
@@ -88,5 +116,6 @@ EXPORT = Stage(
     reads=reads,
     settings=settings,
     wanted=lambda config: bool(asked(config)),
+    after=lambda config: ("blender",) if is_by_blender(config) else (),
     build=build,
 )

@@ -8,6 +8,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.footage import read_plate
 from tasks.snapshot import shot_names
+from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -29,9 +30,9 @@ def lender(config: Config) -> str | None:
 
 
 def is_wanted(config: Config) -> bool:
-    camera, solve = config.shot.camera, config.tracking.solve
-    is_solved = camera.from_tracking and config.tracking.enabled and solve.enabled and solve.pin is None
-    return is_solved and (camera.lens_from is not None or camera.checkerboard.files is not None)
+    camera = config.shot.camera
+    has_use = has_camera(config) and config.tracking.solve.pin is None
+    return has_use and (camera.lens_from is not None or camera.checkerboard.files is not None)
 
 
 def files(config: Config) -> dict[str, Path]:

@@ -2,13 +2,16 @@
 
 A module has, for what it does:
   tracks   read(path, size_px) -> NamedTracks;          write(path, take)
-  camera   read(path, asked: Asked) -> Cameras;         write(path, take)
+  camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
   lens     read(path, size_px, aspect) -> Lens, notes;  write(path, take)
-and, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
+By Blender, a camera's have check(path), of a file to be read; read(path, found, asked), found being what
+blender_scripts/import_camera.py wrote; and said(take), the lines to say of what is written.
+And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
 Those of one kind and suffix are asked in the order below.
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,30 @@ class Format:
     module: str
     file: str = ""  # "": is not written
     suffixes: tuple[str, ...] = ()  # (): is not read
-    by_blender: bool = False  # written by blender_scripts/export_scene.py
+    by_blender: bool = False  # blender_scripts/export_scene.py writes it, import_camera.py reads it
+    has_lens: bool = False  # a camera that is read brings its distortion
 
     @property
     def writes(self) -> bool:
         return bool(self.file)
 
 
-CAMERAS = (Format("chan", "camera", "Nuke .chan", "chan", "camera.chan"),)
+CAMERAS = (
+    Format("json", "camera", "shotmake solve JSON", "solve_json", suffixes=(".json",), has_lens=True),
+    Format("chan", "camera", "Nuke .chan (no lens centre)", "chan", "camera.chan", (".chan",)),
+    Format("nk", "camera", "Nuke camera node", "nuke_camera", "camera.nk", (".nk",)),
+    Format("colmap", "camera", "COLMAP text model", "colmap_model", "colmap.zip", (".txt",), has_lens=True),
+    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), by_blender=True),
+    Format("abc", "camera", "Alembic", "alembic", "camera.abc", (".abc",), by_blender=True),
+    Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), by_blender=True),
+    Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), by_blender=True),
+)
 TRACKS: tuple[Format, ...] = ()
 LENSES: tuple[Format, ...] = ()
 FORMATS = (*CAMERAS, *TRACKS, *LENSES)
+
+
+def camera_format(file: str) -> Format | None:
+    """What a camera's file or folder is, by its name; None for one we do not read."""
+    suffix = PurePath(file).suffix.lower() or ".txt"  # a folder: COLMAP's
+    return next((format for format in CAMERAS if suffix in format.suffixes), None)
