@@ -6,6 +6,7 @@ or: blender --factory-startup --background --python-exit-code 1 --python export_
 The sheet is shotmake.formats.blender_scene's: every number already in Blender's terms.
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
+import numpy as np  # noqa: E402
 from arguments import OneLineParser, script_arguments  # noqa: E402
 
 
@@ -37,9 +39,10 @@ def scene_of(sheet: dict[str, Any]) -> None:
     camera.rotation_mode = "QUATERNION"
     scene.collection.objects.link(camera)
     scene.camera = camera
+    turns = unit_in_single(np.array(sheet["rotation_quaternion"]))
     for index, frame in enumerate(frames):
         camera.location = sheet["location"][index]
-        camera.rotation_quaternion = sheet["rotation_quaternion"][index]
+        camera.rotation_quaternion = turns[index]
         camera.keyframe_insert("location", frame=frame)
         camera.keyframe_insert("rotation_quaternion", frame=frame)
         if sheet["focal_mm_per_frame"]:
@@ -50,6 +53,20 @@ def scene_of(sheet: dict[str, Any]) -> None:
         mesh.from_pydata(sheet["points"], [], [])
         scene.collection.objects.link(bpy.data.objects.new("points", mesh))
     scene.frame_set(frames[0])
+
+
+def unit_in_single(quaternions: np.ndarray) -> np.ndarray:
+    """(N, 4) unit quaternions -> near ones whose length is 1 to single precision's last digit.
+
+    Blender divides by that length before it makes a matrix; where it is not 1, that costs a digit of the rotation.
+    """
+    steps = np.array(list(itertools.product((-1, 0, 1), repeat=4)), np.float32)
+    made = quaternions.astype(np.float32)
+    for row, quaternion in enumerate(quaternions):
+        near = made[row] + steps * np.spacing(np.abs(made[row]))
+        miss = np.linalg.norm(near - quaternion, axis=1) + (np.sqrt((near * near).sum(1, dtype=np.float32)) != 1)
+        made[row] = near[np.argmin(miss)]
+    return made
 
 
 def set_rate(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
