@@ -1,4 +1,4 @@
-"""Write a solved camera and its points for other programs: USD, Alembic, FBX, glTF.
+"""Write a solved camera and its points for other programs: USD, Alembic, FBX.
 
     python export_scene.py --sheet sheet.json --out usda=camera.usda --out abc=camera.abc
 or: blender --factory-startup --background --python-exit-code 1 --python export_scene.py -- ARGS
@@ -93,25 +93,13 @@ def fbx(path: str) -> None:
     )  # fmt: skip
 
 
-def glb(path: str) -> None:
-    scene = bpy.context.scene
-    assert scene
-    base = scene.render.fps_base
-    scene.render.fps_base = 1 / base  # its add-on multiplies by what it should divide by
-    bpy.ops.export_scene.gltf(
-        filepath=path, export_format="GLB", export_cameras=True, export_materials="NONE", use_mesh_vertices=True,
-        export_force_sampling=True, export_optimize_animation_size=False,
-    )  # fmt: skip
-    scene.render.fps_base = base
-
-
-WRITERS = {"usda": usda, "abc": abc, "fbx": fbx, "glb": glb}
+WRITERS = {"usda": usda, "abc": abc, "fbx": fbx}
 
 
 def main() -> None:
     parser = OneLineParser(prog="export_scene.py", description=__doc__)
     parser.add_argument("--sheet", required=True)
-    parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of usda abc fbx glb")
+    parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of usda abc fbx")
     asked = parser.parse_args(script_arguments())
     scene_of(json.loads(Path(asked.sheet).read_text()))
     for word, _, path in (out.partition("=") for out in asked.out):

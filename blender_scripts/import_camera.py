@@ -98,6 +98,24 @@ def animated_range(camera: bpy.types.Object) -> tuple[int, int] | None:
     return int(np.ceil(min(first for first, _ in spans))), int(np.floor(max(last for _, last in spans)))
 
 
+def world_matrix(owner: bpy.types.Object) -> np.ndarray:
+    """(4, 4) of an evaluated object. From what is keyed where that is all: Blender's own matrix has lost a digit."""
+    if owner.constraints or owner.rotation_mode != "QUATERNION" or owner.parent_type != "OBJECT":
+        return np.array(owner.matrix_world, float)
+    w, x, y, z = np.array(owner.rotation_quaternion, float) / np.linalg.norm(owner.rotation_quaternion)
+    turn = np.eye(4)
+    turn[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    made = turn @ np.diag([*owner.scale, 1.0])
+    made[:3, 3] = owner.location
+    if owner.parent is None:
+        return made
+    return world_matrix(owner.parent) @ np.array(owner.matrix_parent_inverse, float) @ made
+
+
 def found(camera: bpy.types.Object, first: int, last: int) -> dict[str, Any]:
     scene, span = bpy.context.scene, animated_range(camera)
     assert scene
@@ -106,7 +124,7 @@ def found(camera: bpy.types.Object, first: int, last: int) -> dict[str, Any]:
     for frame in frames:
         scene.frame_set(frame)
         seen = camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        matrices.append(np.array(seen.matrix_world, float).ravel().tolist())
+        matrices.append(world_matrix(seen).ravel().tolist())
         lenses.append([seen.data.lens, seen.data.shift_x, seen.data.shift_y])
     data = camera.data
     return {

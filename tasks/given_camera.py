@@ -41,7 +41,7 @@ def is_by_blender(config: Config) -> bool:
     """Whether Blender has to read it."""
     name = config.shot.camera.import_file
     found = camera_format(name) if name else None
-    return found is not None and found.by_blender
+    return found is not None and found.read_by_blender
 
 
 def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -> "Cameras":
@@ -63,7 +63,7 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     path = job.inputs["camera"]
     found = _format(path)
     module = import_module(f"shotmake.formats.{found.module}")
-    if not found.by_blender:
+    if not found.read_by_blender:
         return module.read(path, asked)
     module.check(path)
     part = part_path(job.targets["solve"].with_name("camera.json"))

@@ -33,6 +33,8 @@ RULES = {
     "shot.camera.lens_from": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard.files": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard": set(),  # without stills
+    "shot.camera.import_name": set(),  # without import_file
+    "shot.camera.import_rotation_order": set(),
     "shot.camera": AFTER_SOLVE,
     "shot.subject": {"scene", "composite"},
     "shot.lights": {"scene", "composite"},
@@ -72,9 +74,11 @@ def perturbed(value):
         return value + 1
     if isinstance(value, str):
         return value + "x"
+    if value is None:
+        return "x"
     if value == ["chan"]:  # shot.export: only words it knows count
         return []
-    return {"x": 1} if isinstance(value, dict) else [*(value or []), "x"]
+    return {"x": 1} if isinstance(value, dict) else [*value, "x"]
 
 
 def changed(config, key: str):
@@ -103,6 +107,24 @@ def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
     config.shot.camera.checkerboard.files = "lens/####.jpg"
     before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.checkerboard.{key}"))
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE | {"lens"}
+
+
+@pytest.mark.parametrize("key", ["import_name", "import_rotation_order", "lens_from"])
+def test_how_a_camera_is_read_touches_what_is_made_of_it(key):
+    config = shot_config()
+    config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.chan"
+    before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.{key}"))
+    assert {name for name in after if before.get(name) != after[name]} - {"lens"} == AFTER_SOLVE
+
+
+def test_what_blender_reads_and_writes_depends_on_blender():
+    config = shot_config()
+    config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.abc"
+    config.shot.export = ["chan", "usda"]
+    before, after = graph_keys(config), graph_keys(changed(config, "composite.blender.version"))
+    assert {name for name in before if before[name] != after[name]} == {"composite", "export"}
+    after = graph_keys(changed(config, "composite.blender.executable"))
+    assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE
 
 
 def test_what_is_hashed_is_what_is_passed():

@@ -4,8 +4,8 @@ A module has, for what it does:
   tracks   read(path, size_px) -> NamedTracks;          write(path, take)
   camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
   lens     read(path, size_px, aspect) -> Lens, notes;  write(path, take)
-By Blender, a camera's have check(path), of a file to be read; read(path, found, asked), found being what
-blender_scripts/import_camera.py wrote; and said(take), the lines to say of what is written.
+Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
+read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
 And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
 Those of one kind and suffix are asked in the order below.
 """
@@ -24,7 +24,8 @@ class Format:
     module: str
     file: str = ""  # "": is not written
     suffixes: tuple[str, ...] = ()  # (): is not read
-    by_blender: bool = False  # blender_scripts/export_scene.py writes it, import_camera.py reads it
+    by_blender: bool = False  # written by blender_scripts/export_scene.py
+    read_by_blender: bool = False  # a camera: by import_camera.py there
     has_lens: bool = False  # a camera that is read brings its distortion
 
     @property
@@ -37,10 +38,10 @@ CAMERAS = (
     Format("chan", "camera", "Nuke .chan (no lens centre)", "chan", "camera.chan", (".chan",)),
     Format("nk", "camera", "Nuke camera node", "nuke_camera", "camera.nk", (".nk",)),
     Format("colmap", "camera", "COLMAP text model", "colmap_model", "colmap.zip", (".txt",), has_lens=True),
-    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), by_blender=True),
-    Format("abc", "camera", "Alembic", "alembic", "camera.abc", (".abc",), by_blender=True),
-    Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), by_blender=True),
-    Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), by_blender=True),
+    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), True, True),
+    Format("abc", "camera", "Alembic", "alembic", "camera.abc", (".abc",), True, True),
+    Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), True, True),
+    Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), False, True),
 )
 TRACKS: tuple[Format, ...] = ()
 LENSES: tuple[Format, ...] = ()
