@@ -47,13 +47,16 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         confidence = float(record["confidence"]) if was_solved else None
         warnings = tuple(map(str, record["warnings"])) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ShotError(f"{path.name}: not a solve JSON ({error!r}); check {KEY}") from error
+        raise ShotError(f"{path.name}: not a solve JSON ({repr(error)[:200]}); check {KEY}") from error
+    except ShotError as error:  # another lens model
+        raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
     if (width, height) != size_px:
         raise ShotError(
             f"{path.name}: made for {str(width)[:9]}x{str(height)[:9]}; the plate is {size_px[0]}x{size_px[1]} ({KEY})"
         )
     if status not in ("solved", "tripod", "static") or len(cameras) != len(numbers):
-        raise ShotError(f"{path.name}: status {status!r} with {len(cameras)} poses of {len(numbers)} frames ({KEY})")
+        found = f"status {str(status)[:20]!r} with {len(cameras)} poses of {len(numbers)} frames"
+        raise ShotError(f"{path.name}: {found} ({KEY})")
     if focals is not None and focals.shape != numbers.shape:
         raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
     kind, known = str(record.get("kind", "general")), bool(record.get("scale_known", False))

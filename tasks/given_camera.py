@@ -74,6 +74,10 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     try:
         run_script("import_camera.py", arguments, job.settings["executable"])
         return module.read(path, part, asked)
+    except ShotError as error:  # the script's name is of no use to the user, the file's is
+        faults = (fault.removeprefix("import_camera.py: ") for fault in error.faults)
+        named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
+        raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
     finally:
         part.unlink(missing_ok=True)
 

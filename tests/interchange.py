@@ -25,14 +25,18 @@ def take_of(
     shot: str = "sc010 0040 é",
 ) -> Take:
     """gaps: frames without a camera. The points are those the simulated tracks are of, as a solve stores them."""
-    made = simulate(kind, seed=5, frame_count=frame_count, size_px=SIZE_PX, lens=lens, visible=30, first_frame=first_frame)
+    made = simulate(
+        kind, seed=5, frame_count=frame_count, size_px=SIZE_PX, lens=lens, visible=30, first_frame=first_frame
+    )
     frames = [frame for frame in made.truth["frames"] if frame not in gaps]
-    rows = [row for row, frame in zip(made.truth["cam_from_world"], made.truth["frames"], strict=True) if frame in frames]
-    zoom = made.truth["focal_px_per_frame"]
+    rows = [
+        row for row, frame in zip(made.truth["cam_from_world"], made.truth["frames"], strict=True) if frame in frames
+    ]
+    zoom = dict(zip(made.truth["frames"], made.truth["focal_px_per_frame"] or [], strict=False))
     status = {"pan": "tripod", "static": "static"}.get(kind, "solved")
     solution = {
         **made.truth, "shot": shot, "status": status, "frames": frames, "cam_from_world": rows, "scale_known": True,
-        "focal_px_per_frame": zoom and [px for px, frame in zip(zoom, made.truth["frames"], strict=True) if frame in frames],
+        "focal_px_per_frame": [zoom[frame] for frame in frames] if zoom else None,
     }  # fmt: skip
     points = {
         "track_id": np.arange(len(made.points), dtype=np.int32),
@@ -42,7 +46,17 @@ def take_of(
     }
     span = (made.truth["frames"][0], made.truth["frames"][-1])
     return Take(
-        shot, "footage/sc010.1001.exr", SIZE_PX, aspect, Fraction(24000, 1001), span, 24.9, solution, points, made.tracks, {}
+        shot,
+        "footage/sc010.1001.exr",
+        SIZE_PX,
+        aspect,
+        Fraction(24000, 1001),
+        span,
+        24.9,
+        solution,
+        points,
+        made.tracks,
+        {},
     )
 
 

@@ -1,4 +1,4 @@
-"""Axes, Euler angles, focal lengths and fields of view: against scipy, and against what Nuke and Blender mean by them."""
+"""Axes, Euler angles, focal lengths and fields of view: against scipy, and against what Nuke means by them."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,9 @@ def test_angles_are_scipy_s_and_come_back(order):
     turns = Rotation.random(200, random_state=1).as_matrix()
     angles = euler_deg(turns, order)
     ours = [angles[:, "XYZ".index(axis)] for axis in order]
-    theirs = Rotation.from_euler(order.lower(), np.stack(ours, 1), degrees=True).as_matrix()  # small letters: fixed axes
+    theirs = Rotation.from_euler(
+        order.lower(), np.stack(ours, 1), degrees=True
+    ).as_matrix()  # small letters: fixed axes
     np.testing.assert_allclose(theirs, turns, atol=1e-12)
     np.testing.assert_allclose(rotations(angles, order), turns, atol=1e-12)
 
@@ -83,4 +85,6 @@ def test_film_of_an_anamorphic_lens_off_the_middle():
     film = film_of(lens, (960, 540), 24.0)
     assert film.focal_mm == pytest.approx(25.0)
     assert film.back_mm == pytest.approx((24.0, 24.0 * 540 / (960 * 2)))
-    assert film.shift == pytest.approx((-20 / 960, -20 / 960 / 2))  # the middle lies left of and below the lens's centre
+    assert film.shift == pytest.approx(
+        (-20 / 960, -20 / 960 / 2)
+    )  # the middle lies left of and below the lens's centre

@@ -9,15 +9,16 @@ Lost     distortion, scale_known; frames without a camera are filled in (said wh
          Houdini), and is lost in one that is read. Both are said.
 Bytes    not the same twice: the file holds the time it was written.
 
-Source: Alembic's AbcGeom CameraSample; measured with Blender 4.2, 4.5 and 5.0.
+Source: Alembic's AbcGeom CameraSample and Ogawa IStreams; measured with Blender 4.2, 4.5 and 5.0.
 """
 
 from pathlib import Path
 
+from shotmake.errors import ShotError
 from shotmake.formats.asked import Asked
 from shotmake.formats.blender_scene import check_head, gaps_told, read_found
 from shotmake.formats.take import Take
-from shotmake.imported import Cameras
+from shotmake.imported import KEY, Cameras
 
 
 def said(take: Take) -> tuple[str, ...]:
@@ -28,7 +29,15 @@ def said(take: Take) -> tuple[str, ...]:
 
 
 def check(path: Path) -> None:
+    """Ogawa begins with its name, a byte that is 255 once it is complete, and at offset 8 where its root lies, at the
+    end; of a file cut off Blender itself would die."""
     check_head(path, (b"Ogawa", b"\x89HDF"), "Alembic: Ogawa or HDF5")
+    with open(path, "rb") as file:
+        head = file.read(16)
+    if head.startswith(b"Ogawa"):
+        root = int.from_bytes(head[8:16], "little")
+        if len(head) < 16 or head[5] != 0xFF or root + 8 > path.stat().st_size:
+            raise ShotError(f"{path.name}: found a file cut off, its root at offset {root}, needed all of it ({KEY})")
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:

@@ -7,9 +7,9 @@ Frames   ticks of 1/46186158000 s; TimeMode or CustomFrameRate is the plate's ra
          is keyed. The add-on in Blender reads a rate like 24000/1001 as 24, so there the keys lie beside the frames (by
          a thousandth); read through us they are put right.
 Points   the solved points as a mesh without faces, `points`.
-Lost     distortion, scale_known; keys are single precision, Euler angles (Blender's exporter and importer leave a rotation
-         good to 3e-5 degrees); frames without a camera are
-         filled in (said when it is written). Text FBX and versions before 7.1 are not read.
+Lost     distortion, scale_known; keys are single precision, Euler angles (Blender's exporter and importer leave a
+         rotation good to 3e-5 degrees); frames without a camera are filled in (said when it is written).
+Not read text FBX, and versions before 7.1.
 Bytes    not the same twice: the file holds the time it was written.
 
 Source: Blender's io_scene_fbx (export_fbx_bin.py, import_fbx.py) and its fbx_utils.

@@ -10,8 +10,8 @@ Points   the solved points as a mesh of points, `points`.
 Lost     distortion, scale_known; numbers are single precision.
 Bytes    the same twice.
 
-Source: the Khronos glTF 2.0 specification (5.12 and 5.13 camera, 3.11 animation, 4 GLB); Blender's io_scene_gltf2, whose
-exporter loses more digits of a rotation than the format does, and crashes in Blender 4.2.
+Source: the Khronos glTF 2.0 specification (5.12 and 5.13 camera, 3.11 animation, 4 GLB); Blender's io_scene_gltf2,
+whose exporter loses more digits of a rotation than the format does, and crashes in Blender 4.2.
 """
 
 import json

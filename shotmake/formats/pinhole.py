@@ -52,6 +52,8 @@ def cameras_of(
 
 
 def _given_focal(name: str, asked: Asked, count: int) -> np.ndarray:
+    if not count:
+        return np.zeros(0)
     if asked.lens is not None:
         return np.full(count, asked.lens.fx_px)
     if asked.focal_mm is not None:
