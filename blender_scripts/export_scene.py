@@ -1,6 +1,6 @@
-"""Write a solved camera and its points for other programs: USD, Alembic, FBX.
+"""Write a solved camera and its points for other programs: Alembic, FBX.
 
-    python export_scene.py --sheet sheet.json --out usda=camera.usda --out abc=camera.abc
+    python export_scene.py --sheet sheet.json --out abc=camera.abc --out fbx=camera.fbx
 or: blender --factory-startup --background --python-exit-code 1 --python export_scene.py -- ARGS
 
 The sheet is shotmake.formats.blender_scene's: every number already in Blender's terms.
@@ -75,13 +75,6 @@ def set_rate(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     scene.render.fps_base = scene.render.fps * denominator / numerator
 
 
-def usda(path: str) -> None:
-    bpy.ops.wm.usd_export(
-        filepath=path, export_animation=True, xform_op_mode="MAT", export_materials=False, export_lights=False,
-        convert_world_material=False,
-    )  # fmt: skip
-
-
 def abc(path: str) -> None:
     bpy.ops.wm.alembic_export(filepath=path, as_background_job=False)
 
@@ -93,13 +86,13 @@ def fbx(path: str) -> None:
     )  # fmt: skip
 
 
-WRITERS = {"usda": usda, "abc": abc, "fbx": fbx}
+WRITERS = {"abc": abc, "fbx": fbx}
 
 
 def main() -> None:
     parser = OneLineParser(prog="export_scene.py", description=__doc__)
     parser.add_argument("--sheet", required=True)
-    parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of usda abc fbx")
+    parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of abc fbx")
     asked = parser.parse_args(script_arguments())
     scene_of(json.loads(Path(asked.sheet).read_text()))
     for word, _, path in (out.partition("=") for out in asked.out):

@@ -32,7 +32,8 @@ for words in json.loads(sys.argv[2]):
 
 def export(folder: Path, take: Take) -> None:
     (folder / "sheet.json").write_text(json.dumps(sheet(take)))
-    outs = [f"--out={word}={folder / f'camera.{word}'}" for word in ("usda", "abc", "fbx")]
+    outs = [f"--out={word}={folder / f'camera.{word}'}" for word in ("abc", "fbx")]
+    usd.write(folder / "camera.usda", take)
     blender("export_scene.py", f"--sheet={folder / 'sheet.json'}", *outs)
 
 
@@ -111,13 +112,6 @@ def test_what_blender_wrote_comes_back_as_it_was(files, tmp_path):
             assert found.lens.fy_px / found.lens.fx_px == pytest.approx(2.0)
         else:
             assert found.lens.fx_px == pytest.approx(wanted.fx_px, rel=1e-6) and found.focal_px_per_frame is None
-
-
-def test_usd_is_the_same_bytes_twice(files, tmp_path):
-    path, take = files["usda"]
-    (tmp_path / "sheet.json").write_text(json.dumps(sheet(take)))
-    blender("export_scene.py", f"--sheet={tmp_path / 'sheet.json'}", f"--out=usda={tmp_path / 'again.usda'}")
-    assert (tmp_path / "again.usda").read_bytes() == path.read_bytes()
 
 
 def test_what_blender_cannot_read_is_one_line(files, tmp_path):

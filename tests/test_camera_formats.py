@@ -79,9 +79,9 @@ def test_a_camera_that_keeps_its_place_is_called_so(word, kind, tmp_path):
     assert found.status == {"pan": "tripod", "static": "static"}[kind]
 
 
-@pytest.mark.parametrize("word", ["chan", "nk", "colmap", "glb"])
+@pytest.mark.parametrize("word", ["chan", "nk", "colmap", "usda", "glb"])
 def test_the_same_bytes_twice(word, tmp_path):
-    module = {**READERS, "glb": gltf}[word]
+    module = {**READERS, "usda": usd, "glb": gltf}[word]
     module.write(tmp_path / "1", take_of(lens=CENTRED))
     module.write(tmp_path / "2", take_of(lens=CENTRED))
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()

@@ -1,4 +1,4 @@
-"""Cameras that Blender writes (usd, alembic, fbx) and reads (those, gltf) for us: the numbers to and fro, as JSON.
+"""Cameras that Blender writes (alembic, fbx) and reads (those, usd, gltf) for us: the numbers to and fro, as JSON.
 
 In Blender's terms: world Z up, the camera looks along -z with y up, quaternions w x y z; the film back in mm, fitted to
 the width; shift in film backs. Blender keeps all of it in single precision: a rotation is good to about 1e-5 degrees.

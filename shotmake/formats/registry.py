@@ -38,7 +38,7 @@ CAMERAS = (
     Format("chan", "camera", "Nuke .chan (no lens centre)", "chan", "camera.chan", (".chan",)),
     Format("nk", "camera", "Nuke camera node", "nuke_camera", "camera.nk", (".nk",)),
     Format("colmap", "camera", "COLMAP text model", "colmap_model", "colmap.zip", (".txt",), has_lens=True),
-    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), True, True),
+    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), False, True),
     Format("abc", "camera", "Alembic", "alembic", "camera.abc", (".abc",), True, True),
     Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), True, True),
     Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), False, True),
