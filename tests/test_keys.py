@@ -120,7 +120,7 @@ def test_how_a_camera_is_read_touches_what_is_made_of_it(key):
 def test_what_blender_reads_and_writes_depends_on_blender():
     config = shot_config()
     config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.abc"
-    config.shot.export = ["chan", "usda"]
+    config.shot.export = ["chan", "abc"]
     before, after = graph_keys(config), graph_keys(changed(config, "composite.blender.version"))
     assert {name for name in before if before[name] != after[name]} == {"composite", "export"}
     after = graph_keys(changed(config, "composite.blender.executable"))
