@@ -22,8 +22,7 @@ from arguments import OneLineParser, script_arguments  # noqa: E402
 def scene_of(sheet: dict[str, Any]) -> None:
     """An empty scene with the camera, keyed in its frames, and the points as a mesh of vertices."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    assert scene
+    scene = bpy.data.scenes[0]
     render, frames = scene.render, sheet["frames"]
     render.resolution_x, render.resolution_y = sheet["size_px"]
     aspect = sheet["pixel_aspect"]

@@ -4,7 +4,8 @@
 or: blender --factory-startup --background --python-exit-code 1 --python import_camera.py -- ARGS
 
 found.json: frames; matrix_world, 16 numbers each, row by row, Z up; lens, focal mm and shift x y each; sensor_fit,
-sensor_width_mm, sensor_height_mm. Frames that the camera has no keys for are left out. Nothing in the file is executed.
+sensor_width_mm, sensor_height_mm; blender, its version. Frames that the camera has no keys for are left out. Nothing
+in the file is executed.
 """
 
 import json
@@ -25,8 +26,7 @@ WHOLE_FRAME = 0.02  # a key that near to a frame is on it
 def open_file(path: Path, rate: Fraction) -> None:
     """The file alone, in a new scene; its keys on frames of its own rate (FBX) or of the plate's."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    assert scene
+    scene = bpy.data.scenes[0]
     scene.render.fps = round(rate)
     scene.render.fps_base = scene.render.fps / float(rate)
     scene.frame_start = scene.frame_end = 0
@@ -51,7 +51,8 @@ def open_file(path: Path, rate: Fraction) -> None:
 def curves_of(action: bpy.types.Action) -> list[Any]:
     if hasattr(action, "fcurves"):
         return list(action.fcurves)
-    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    strips: list[Any] = [strip for layer in action.layers for strip in layer.strips]
+    bags = [bag for strip in strips for bag in strip.channelbags]
     return [curve for bag in bags for curve in bag.fcurves]
 
 
@@ -68,8 +69,8 @@ def stretch_keys(times: float) -> None:
             curve.update()
 
 
-def chosen(name: str | None, path: Path) -> bpy.types.Object:
-    cameras = [one for one in bpy.data.objects if one.type == "CAMERA"]
+def chosen(name: str | None, path: Path) -> Any:
+    cameras: list[Any] = [one for one in bpy.data.objects if one.type == "CAMERA"]
     fitting = [one for one in cameras if name in (None, one.name, one.data.name)]
     if len(fitting) != 1:
         there = ", ".join(sorted(one.name for one in cameras)) or "none"
@@ -79,9 +80,9 @@ def chosen(name: str | None, path: Path) -> bpy.types.Object:
     return fitting[0]
 
 
-def animated_range(camera: bpy.types.Object) -> tuple[int, int] | None:
+def animated_range(camera: Any) -> tuple[int, int] | None:
     """First and last frame with a key, of the camera or of what it hangs on; None when it stands still."""
-    chain: list[bpy.types.Object] = [camera]
+    chain = [camera]
     while chain[-1].parent:
         chain.append(chain[-1].parent)
     spans = []
@@ -89,8 +90,7 @@ def animated_range(camera: bpy.types.Object) -> tuple[int, int] | None:
         if owner.animation_data and owner.animation_data.action:
             frames = [key.co[0] for curve in curves_of(owner.animation_data.action) for key in curve.keyframe_points]
             spans += [(min(frames), max(frames))] if len(set(frames)) > 1 else []
-    scene = bpy.context.scene
-    assert scene
+    scene = bpy.data.scenes[0]
     if any(one.type == "TRANSFORM_CACHE" for owner in chain for one in owner.constraints):
         spans.append((scene.frame_start, scene.frame_end))  # of the file: USD and Alembic are read as they play
     if not spans:
@@ -98,7 +98,7 @@ def animated_range(camera: bpy.types.Object) -> tuple[int, int] | None:
     return int(np.ceil(min(first for first, _ in spans))), int(np.floor(max(last for _, last in spans)))
 
 
-def world_matrix(owner: bpy.types.Object) -> np.ndarray:
+def world_matrix(owner: Any) -> np.ndarray:
     """(4, 4) of an evaluated object. From what is keyed where that is all: Blender's own matrix has lost a digit."""
     if owner.constraints or owner.rotation_mode != "QUATERNION" or owner.parent_type != "OBJECT":
         return np.array(owner.matrix_world, float)
@@ -116,9 +116,8 @@ def world_matrix(owner: bpy.types.Object) -> np.ndarray:
     return world_matrix(owner.parent) @ np.array(owner.matrix_parent_inverse, float) @ made
 
 
-def found(camera: bpy.types.Object, first: int, last: int) -> dict[str, Any]:
-    scene, span = bpy.context.scene, animated_range(camera)
-    assert scene
+def found(camera: Any, first: int, last: int) -> dict[str, Any]:
+    scene, span = bpy.data.scenes[0], animated_range(camera)
     frames = list(range(max(first, span[0]), min(last, span[1]) + 1) if span else range(first, last + 1))
     matrices, lenses = [], []
     for frame in frames:
@@ -134,6 +133,7 @@ def found(camera: bpy.types.Object, first: int, last: int) -> dict[str, Any]:
         "sensor_fit": data.sensor_fit,
         "sensor_width_mm": data.sensor_width,
         "sensor_height_mm": data.sensor_height,
+        "blender": list(bpy.app.version),
     }
 
 

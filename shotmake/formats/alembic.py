@@ -41,5 +41,4 @@ def check(path: Path) -> None:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
-    warning = "Blender reads one focal length from an Alembic camera; if the file's zooms, that is lost"
-    return read_found(found, path.name, asked, (warning,))
+    return read_found(found, path.name, asked, zooms_since=None)

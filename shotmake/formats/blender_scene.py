@@ -68,9 +68,16 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
         raise ShotError(f"{path.name}: found {size / 1e9:.1f} GB, needed at most {FILE_MAX_BYTES / 1e9:g} GB ({KEY})")
 
 
-def read_found(found: Path, name: str, asked: Asked, warnings: tuple[str, ...] = ()) -> Cameras:
-    """What blender_scripts/import_camera.py wrote -> the cameras of the file `name`."""
+def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
+    """What blender_scripts/import_camera.py wrote -> the cameras of the file `name`.
+
+    zooms_since: the version from which Blender reads the focal length of every frame from such a file; None: not yet.
+    """
     record = whole_json(found)
+    version, warnings = tuple(record["blender"]), ()
+    if zooms_since is None or version < zooms_since:
+        told = "reads one focal length from such a file; if the camera zooms, that is lost"
+        warnings = (f"Blender {version[0]}.{version[1]} {told}",)
     matrices = np.array(record["matrix_world"], float).reshape(-1, 4, 4)
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt
