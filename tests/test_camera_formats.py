@@ -345,3 +345,43 @@ def test_gltf_refuses_what_it_cannot_say(tmp_path):
         gltf.write(tmp_path / "a.glb", take_of())
     with pytest.raises(ShotError, match="found a zoom"):
         gltf.write(tmp_path / "a.glb", take_of("zoom", lens=CENTRED))
+
+
+def found_by_blender(folder: Path, **changes) -> Path:
+    """What import_camera.py would write of a camera at the origin that looks along the world's -z."""
+    record = {
+        "frames": [1001, 1002], "matrix_world": [np.eye(4).ravel().tolist()] * 2, "lens": [[25.0, 0.01, 0.02]] * 2,
+        "sensor_fit": "HORIZONTAL", "sensor_width_mm": 24.0, "sensor_height_mm": 18.0, "blender": [4, 5, 0], **changes,
+    }  # fmt: skip
+    (folder / "found.json").write_text(json.dumps(record))
+    return folder / "found.json"
+
+
+@pytest.mark.parametrize(
+    ("fit", "size_px", "fx_px", "fitted_px"),
+    [
+        ("HORIZONTAL", (960, 540), 960 * 25 / 24, 960),
+        ("VERTICAL", (960, 540), 540 * 25 / 18, 540),
+        ("AUTO", (960, 540), 960 * 25 / 24, 960),
+        ("AUTO", (540, 960), 960 * 25 / 24, 960),  # a tall picture: the sensor's width lies along its height
+    ],
+)
+def test_a_film_back_fits_as_blender_fits_it(fit, size_px, fx_px, fitted_px, tmp_path):
+    asked = replace(asked_of(take_of()), size_px=size_px)
+    found = usd.read(Path("a.usda"), found_by_blender(tmp_path, sensor_fit=fit), asked)
+    assert found.lens.fx_px == pytest.approx(fx_px) and found.lens.fy_px == pytest.approx(fx_px)
+    off_px = found.lens.cx_px - size_px[0] / 2, found.lens.cy_px - size_px[1] / 2
+    assert off_px == pytest.approx((-0.01 * fitted_px, 0.02 * fitted_px))
+    assert found.status == "static" and found.warnings == ()
+
+
+def test_what_blender_loses_is_said(tmp_path):
+    asked, path = asked_of(take_of()), found_by_blender(tmp_path)
+    assert "Blender 4.5 reads one focal length" in alembic.read(Path("a.abc"), path, asked).warnings[0]
+    old = found_by_blender(tmp_path, blender=[4, 2, 23])
+    assert "Blender 4.2 reads one focal length" in usd.read(Path("a.usda"), old, asked).warnings[0]
+    (line,) = alembic.said(take_of("zoom", gaps=()))
+    assert "the zoom is in the file" in line
+    assert fbx.said(take_of(gaps=(1003, 1004)))[0].startswith("2 frames without a camera, from 1003, are filled in")
+    with pytest.raises(ShotError, match="a.fbx: its camera's shift is animated"):
+        fbx.read(Path("a.fbx"), found_by_blender(tmp_path, lens=[[25.0, 0, 0], [25.0, 0.1, 0]]), asked)
