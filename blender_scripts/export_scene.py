@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, script_arguments  # noqa: E402
+from mathutils import Quaternion  # noqa: E402
 
 
 def scene_of(sheet: dict[str, Any]) -> None:
@@ -38,10 +39,9 @@ def scene_of(sheet: dict[str, Any]) -> None:
     camera.rotation_mode = "QUATERNION"
     scene.collection.objects.link(camera)
     scene.camera = camera
-    turns = unit_in_single(np.array(sheet["rotation_quaternion"]))
     for index, frame in enumerate(frames):
         camera.location = sheet["location"][index]
-        camera.rotation_quaternion = turns[index]
+        camera.rotation_quaternion = unit_in_single(sheet["rotation_quaternion"][index])
         camera.keyframe_insert("location", frame=frame)
         camera.keyframe_insert("rotation_quaternion", frame=frame)
         if sheet["focal_mm_per_frame"]:
@@ -54,18 +54,17 @@ def scene_of(sheet: dict[str, Any]) -> None:
     scene.frame_set(frames[0])
 
 
-def unit_in_single(quaternions: np.ndarray) -> np.ndarray:
-    """(N, 4) unit quaternions -> near ones whose length is 1 to single precision's last digit.
+def unit_in_single(quaternion: list[float]) -> Quaternion:
+    """A unit quaternion w x y z, the nearest that Blender leaves as it is.
 
-    Blender divides by that length before it makes a matrix; where it is not 1, that costs a digit of the rotation.
+    It divides by the length before it makes a matrix; where that is not 1 in single precision, a digit is lost.
     """
-    steps = np.array(list(itertools.product((-1, 0, 1), repeat=4)), np.float32)
-    made = quaternions.astype(np.float32)
-    for row, quaternion in enumerate(quaternions):
-        near = made[row] + steps * np.spacing(np.abs(made[row]))
-        miss = np.linalg.norm(near - quaternion, axis=1) + (np.sqrt((near * near).sum(1, dtype=np.float32)) != 1)
-        made[row] = near[np.argmin(miss)]
-    return made
+    rounded = np.array(quaternion, np.float32)
+    steps = np.array(list(itertools.product((0, -1, 1), repeat=4)), np.float32)
+    near = rounded + steps * np.spacing(np.abs(rounded))
+    nearest_first = np.argsort(np.linalg.norm(near - np.array(quaternion), axis=1), kind="stable")
+    candidates: list[Any] = [Quaternion(near[index].tolist()) for index in nearest_first]
+    return next((one for one in candidates if np.array_equal(one.normalized(), one)), candidates[0])
 
 
 def set_rate(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
