@@ -226,6 +226,9 @@ def _check_lens(camera: Camera) -> list[Fault]:
             faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
         elif found and format.has_lens:
             faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
+        elif camera.import_name is not None and not format.names_cameras:
+            message = f"found {_show(camera.import_name)}; needed null, {format.title} has one camera"
+            faults.append(Fault("shot.camera.import_name", message))
     return faults
 
 

@@ -68,6 +68,7 @@ def test_all_faults_at_once():
         ("tracking.solve.refine", ["k9"], "found 'k9'; allowed: focal"),
         ("shot.export", ["chan", "max"], "found 'max'; allowed: chan"),
         ("shot.camera.import_file", "shot.ma", "found 'shot.ma'; needed one of .json, .chan"),
+        ("shot.camera", {"import_file": "a.chan", "import_name": "cam"}, "needed null, Nuke .chan"),
         ("shot.camera.import_rotation_order", "ZYZ", "allowed: XYZ"),
         ("tracking.detect.min_tracks", 2, "at least 12"),
         ("tracking.track.correlation_min", 1.2, "at most 1.0"),

@@ -29,6 +29,11 @@ class Format:
     has_lens: bool = False  # a camera that is read brings its distortion
 
     @property
+    def names_cameras(self) -> bool:
+        """Whether a file can hold several cameras."""
+        return self.read_by_blender or self.word == "nk"
+
+    @property
     def writes(self) -> bool:
         return bool(self.file)
 
