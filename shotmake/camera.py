@@ -6,7 +6,7 @@ Camera      x right, y down, z forward (OpenCV). `cam_from_world` is 3x4: x_cam 
 World       right-handed, Z up. Metres if a scale is given, else the median solved depth is 5 units.
 Frames      the plate's own numbers: a plate that starts at 1001 has frame 1001 everywhere.
 Blender     looks along -Z, Y up, world Z up (shotmake.scene converts).
-Nuke, .chan looks along -Z, Y up, world Y up (shotmake.formats.chan converts).
+Nuke, .chan looks along -Z, Y up, world Y up (shotmake.formats.axes converts).
 """
 
 import numpy as np

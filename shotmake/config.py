@@ -5,6 +5,10 @@ A key that exists for a later version says so when it is used, instead of being 
 
 from dataclasses import MISSING, dataclass, field
 
+from shotmake.formats.registry import FORMATS
+
+EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate"]
+
 
 def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, later=False, pattern=None):
     """A dataclass field with its limits. `later`: only the default works in this version."""
@@ -54,8 +58,13 @@ class Camera:
     # calibration (JSON, YAML). Its focal length, centre, k1 k2 k3 p1 p2 are kept unless tracking.solve.refine is set
     lens_from: str | None = key(None)
     checkerboard: Checkerboard = group(Checkerboard)  # or the lens measured from stills, kept in the same way
-    # a solve JSON. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join
+    # a camera: a solve JSON, .chan, .nk, COLMAP's images.txt (or its folder), .usda, .usdc, .usd, .abc, .fbx, .glb,
+    # .gltf. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join. One
+    # without a lens of its own takes that of lens_from or checkerboard, else it has no distortion
     import_file: str | None = key(None)
+    import_name: str | None = key(None)  # which of the cameras in it; null = there is one
+    # of a .chan, which does not say it; the axis named first turns first
+    import_rotation_order: str = key("ZXY", choices=["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
     # Or the camera itself (from_tracking: false), Z up, in metres: {frame, location: [x, y, z], look_at: [x, y, z]}, or
     # rotation_deg: [x, y, z] in place of look_at (XYZ Euler, as Blender shows a camera's), and focal_mm, without which
     # the one above holds. One key is a locked-off camera; between several, straight lines and slerp
@@ -118,7 +127,7 @@ class Shot:
     subject: Subject = group(Subject)
     lights: Lights = group(Lights)
     backdrop: Backdrop = group(Backdrop)
-    export: list[str] = key(["chan"], choices=["chan", "undistorted_plate"])
+    export: list[str] = key(["chan"], choices=EXPORTS)
 
 
 @dataclass

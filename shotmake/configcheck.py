@@ -13,6 +13,7 @@ from shotmake import compcheck, marks, orientcheck
 from shotmake.camera_keys import read_keys
 from shotmake.config import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
+from shotmake.formats.registry import CAMERAS, camera_format
 from shotmake.frame_ranges import frame_numbers
 
 
@@ -259,8 +260,16 @@ def _check_lens(camera: Camera) -> list[Fault]:
         faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
     if found and camera.lock_focal:
         faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
-    if found and camera.import_file is not None:
-        faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
+    if camera.import_file is not None:
+        format = camera_format(camera.import_file)
+        if format is None:
+            known = ", ".join(suffix for one in CAMERAS for suffix in one.suffixes)
+            faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
+        elif found and format.has_lens:
+            faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
+        elif camera.import_name is not None and not format.names_cameras:
+            message = f"found {_show(camera.import_name)}; needed null, {format.title} has one camera"
+            faults.append(Fault("shot.camera.import_name", message))
     return faults
 
 

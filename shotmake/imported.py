@@ -1,12 +1,12 @@
 """A camera brought along: read and checked as strictly as one of ours, and used as it is."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
 from shotmake.solution import Solution, folds
 
@@ -33,57 +33,77 @@ class Cameras:
 def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
     """The cameras of a solve JSON (design: schema 1) for the plate frames first..last; others are left out.
 
-    ShotError for a file that is no solve JSON, has another picture size, no pose in the range, or no rotations.
+    ShotError for a file that is no solve JSON, has another picture size, or that `of_the_shot` refuses.
     """
+    record = whole_json(path, KEY)
     try:
-        record = json.loads(path.read_text())
         lens, status = Lens.from_json(record["lens"]), record["status"]
         cameras = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
         numbers = np.array([int(frame) for frame in record["frames"]], int)
-        found_px, zoom = tuple(record["image_size_px"]), record.get("focal_px_per_frame")
+        width, height = record["image_size_px"]
+        zoom = record.get("focal_px_per_frame")
         focals = None if zoom is None else np.array(zoom, float)
         was_solved = record.get("engine", "imported") not in ("imported", "given")
         confidence = float(record["confidence"]) if was_solved else None
         warnings = tuple(map(str, record["warnings"])) if was_solved else ()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ShotError(f"{path.name}: not a solve JSON ({error!r}); check {KEY}") from error
-    if found_px != size_px:
-        found, needed = (f"{width}x{height}" for width, height in (found_px, size_px))
-        raise ShotError(f"{path.name}: made for {found}; the plate is {needed} ({KEY})")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ShotError(f"{path.name}: not a solve JSON ({repr(error)[:200]}); check {KEY}") from error
+    except ShotError as error:  # another lens model
+        raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
+    if (width, height) != size_px:
+        raise ShotError(
+            f"{path.name}: made for {str(width)[:9]}x{str(height)[:9]}; the plate is {size_px[0]}x{size_px[1]} ({KEY})"
+        )
     if status not in ("solved", "tripod", "static") or len(cameras) != len(numbers):
-        raise ShotError(f"{path.name}: status {status!r} with {len(cameras)} poses of {len(numbers)} frames ({KEY})")
+        found = f"status {str(status)[:20]!r} with {len(cameras)} poses of {len(numbers)} frames"
+        raise ShotError(f"{path.name}: {found} ({KEY})")
     if focals is not None and focals.shape != numbers.shape:
         raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
+    kind, known = str(record.get("kind", "general")), bool(record.get("scale_known", False))
+    given = Cameras(path.name, status, kind, lens, numbers, cameras, focals, known, confidence, warnings)
+    return of_the_shot(given, size_px, frames)
+
+
+def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
+    """Those of the plate frames first..last, in order.
+
+    ShotError for two poses of a frame, matrices that are no rotations, a lens that folds, or no pose in the range.
+    """
+    name, cameras, numbers = given.name, given.cam_from_world, given.frames
     if len(np.unique(numbers)) != len(numbers):
-        raise ShotError(f"{path.name}: has more than one pose for a frame ({KEY})")
+        raise ShotError(f"{name}: has more than one pose for a frame ({KEY})")
     rotations = cameras[:, :, :3]
-    orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
+    with np.errstate(invalid="ignore", over="ignore"):
+        orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
     if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
-        raise ShotError(f"{path.name}: cam_from_world holds matrices that are no rotations ({KEY})")
-    if folds(lens, size_px):
-        raise ShotError(f"{path.name}: its lens folds over inside the picture ({KEY})")
+        raise ShotError(f"{name}: cam_from_world holds matrices that are no rotations ({KEY})")
+    if folds(given.lens, size_px):
+        raise ShotError(f"{name}: its lens folds over inside the picture ({KEY})")
     order = np.argsort(numbers)
     inside = order[(numbers[order] >= frames[0]) & (numbers[order] <= frames[1])]
     if not len(inside):
-        raise ShotError(f"{path.name}: has no pose for the frames {frames[0]} to {frames[1]} ({KEY})")
-    kind = str(record.get("kind", "general"))
-    some_focals = None if focals is None else focals[inside]
-    known = bool(record.get("scale_known", False))
-    return Cameras(
-        path.name, status, kind, lens, numbers[inside], cameras[inside], some_focals, known, confidence, warnings
+        raise ShotError(f"{name}: has no pose for the frames {frames[0]} to {frames[1]} ({KEY})")
+    focals = given.focal_px_per_frame
+    return replace(
+        given,
+        frames=numbers[inside],
+        cam_from_world=cameras[inside],
+        focal_px_per_frame=None if focals is None else focals[inside],
     )
 
 
 def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:
     """The cameras as they are, as a Solution without points."""
     focals = given.focal_px_per_frame
+    # those of a solve are about the tracks it had
+    said = [] if given.confidence is not None else [f"{given.name}: {warning}" for warning in given.warnings]
     record = {
         "schema": 1, "status": given.status, "reason": "", "kind": given.kind, "image_size_px": list(size_px),
         "lens": given.lens.to_json(), "focal_px_per_frame": None if focals is None else focals.tolist(),
         "frames": given.frames.tolist(), "cam_from_world": given.cam_from_world.reshape(-1, 12).tolist(),
         "rms_px": None, "holdout_rms_px": None, "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
         "scale_known": given.scale_known, "engine": "imported",
-        "warnings": [f"the camera was imported from {given.name} and not checked against tracks"],
+        "warnings": [f"the camera was imported from {given.name} and not checked against tracks", *said],
         "notes": [],
     }  # fmt: skip
     no_points = {

@@ -1,34 +1,121 @@
-"""export: the solved camera -> files for other programs."""
+"""export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
+
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config import Config
+from shotmake.formats.registry import FORMATS, Format
+from tasks.blender import run_script, version_of
+from tasks.footage import read_plate
+from tasks.parts import part_path
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.formats.take import Take
+
+
+def asked(config: Config) -> tuple[Format, ...]:
+    """What this shot can export of what it asks for: cameras and lenses need a solve."""
+    chosen = [format for format in FORMATS if format.word in config.shot.export]
+    return tuple(format for format in chosen if format.kind == "tracks" or has_camera(config))
+
 
 def settings(config: Config) -> dict:
-    return {"formats": [name for name in config.shot.export if name != "undistorted_plate"]}  # a stage of its own
+    found = asdict(config.composite.blender) if is_by_blender(config) else {}
+    return {
+        **found,
+        "shot": config.shot.name,
+        "formats": [format.word for format in asked(config)],
+        "frame_range": config.shot.footage.frame_range,
+        "sensor_width_mm": config.shot.camera.sensor_width_mm,
+    }
+
+
+def is_by_blender(config: Config) -> bool:
+    return any(format.by_blender for format in asked(config))
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    only_tracks = all(format.kind == "tracks" for format in asked(config))
+    return ("footage", "tracks", "quality") if only_tracks else ("footage", "tracks", "quality", "solve", "points")
 
 
 def build(job: Job) -> str:
-    from shotmake.formats.chan import chan_text
-    from shotmake.scene import camera_matrices
+    take = read_take(job)
+    chosen = [format for format in FORMATS if format.word in job.targets]
+    told = []
+    for format in chosen:
+        module = import_module(f"shotmake.formats.{format.module}")
+        said = module.said(take) if format.by_blender else module.write(job.targets[format.word], take)
+        told += [f"\n      {format.file}: {line}" for line in said or ()]
+    by_blender = [format.word for format in chosen if format.by_blender]
+    if by_blender:
+        write_by_blender(job, by_blender, take)
+    return ", ".join(format.file for format in chosen) + "".join(told)
 
-    solution = read_solution(job.inputs["solve"])
-    cameras = camera_matrices(solution)
-    lens = solution["lens"]
-    zoom_px = solution["focal_px_per_frame"] or [lens["fx_px"]] * len(cameras)
-    fy_px = [focal_px * lens["fy_px"] / lens["fx_px"] for focal_px in zoom_px]
-    text = chan_text(solution["frames"], cameras, fy_px, solution["image_size_px"][1])
-    job.targets["chan"].write_text(text)
-    return f"camera.chan, {len(cameras)} frames"
+
+def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
+    """All that Blender writes, in one process."""
+    from shotmake.formats.blender_scene import sheet
+
+    part = part_path(job.targets[words[0]].with_name("sheet.json"))
+    outs = [f"--out={word}={job.targets[word]}" for word in words]
+    try:
+        part.write_text(json.dumps(sheet(take)))
+        run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_take(job: Job) -> "Take":
+    import numpy as np
+
+    from shotmake.footage import frame_span
+    from shotmake.formats.take import Take
+    from shotmake.scene import camera_matrices
+    from shotmake.session import load_tracks
+
+    plate = read_plate(job.inputs["footage"])
+    solution, points = None, None
+    if "solve" in job.inputs:
+        solution = read_solution(job.inputs["solve"])
+        camera_matrices(solution)  # refuses
+        with np.load(job.inputs["points"], allow_pickle=False) as stored:
+            points = {name: stored[name] for name in stored.files}
+    return Take(
+        shot=job.settings["shot"],
+        plate_file=plate.files[0],
+        size_px=(plate.size_px[0], plate.size_px[1]),
+        pixel_aspect=plate.pixel_aspect,
+        frame_rate=Fraction(*plate.frame_rate),
+        frames=frame_span(plate, job.settings["frame_range"]),
+        sensor_width_mm=job.settings["sensor_width_mm"],
+        solution=solution,
+        points=points,
+        tracks=load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
+        names=names_of(job.inputs["quality"]) if "quality" in job.inputs else {},
+    )
+
+
+def names_of(quality: Path) -> dict[int, str]:
+    """The tracks that have a name, by id."""
+    per_track = json.loads(quality.read_text())["per_track"]
+    return {int(track): one["name"] for track, one in per_track.items() if one.get("name")}
 
 
 EXPORT = Stage(
     "export",
     version=1,
-    targets={"chan": "exports/{id}/camera.chan"},
-    reads=("solve",),
+    targets={format.word: f"exports/{{id}}/{format.file}" for format in FORMATS if format.writes},
+    makes=lambda config: tuple(format.word for format in asked(config)),
+    reads=reads,
     settings=settings,
-    wanted=lambda config: has_camera(config) and "chan" in config.shot.export,
+    wanted=lambda config: bool(asked(config)),
+    after=lambda config: ("blender",) if is_by_blender(config) else (),
     build=build,
 )

@@ -8,6 +8,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.footage import read_plate
 from tasks.snapshot import shot_names
+from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -28,16 +29,10 @@ def lender(config: Config) -> str | None:
     return name if is_wanted(config) and name in shot_names() else None
 
 
-def is_given(config: Config) -> bool:
-    """Whether the shot's YAML gives the camera key by key."""
-    return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
-
-
 def is_wanted(config: Config) -> bool:
-    camera, solve = config.shot.camera, config.tracking.solve
-    is_solved = camera.from_tracking and config.tracking.enabled and solve.enabled
-    is_made = (is_solved or is_given(config)) and solve.pin is None
-    return is_made and (camera.lens_from is not None or camera.checkerboard.files is not None)
+    camera = config.shot.camera
+    has_use = has_camera(config) and config.tracking.solve.pin is None
+    return has_use and (camera.lens_from is not None or camera.checkerboard.files is not None)
 
 
 def files(config: Config) -> dict[str, Path]:

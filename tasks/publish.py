@@ -11,6 +11,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.formats.registry import FORMATS
 from tasks import ROOT, composed, lenders, snapshot
 from tasks.copies import place_copies, remove_copies
 from tasks.digests import wait_until_settled
@@ -23,13 +24,13 @@ from tasks.stamp import read_stamp, why_stale
 NAMES = {
     "blend": "{shot}.blend",
     "preview": "preview.mp4",
-    "chan": "camera.chan",
     "undistort": "stmap_undistort.exr",
     "redistort": "stmap_redistort.exr",
     "solve": "solve.json",
     "lens": "lens.json",
     "report": "report.json",
     "page": "report.html",
+    **{format.word: format.file for format in FORMATS if format.writes},
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
 REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
@@ -48,7 +49,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
     """
     called = {stage: names[node.stamp_path] for stage, node in nodes.items()}
     always = [called[stage] for stage in nodes if stage in ("footage", "tracks", "solve")]
-    always += [called[stage] for stage in nodes if stage in WITHOUT_CAMERA]
+    always += [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
     rest = [task for task in called.values() if task not in always]
     publish = {
         "basename": "publish",
@@ -73,6 +74,11 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
     return [verdict, publish]
 
 
+def needs_no_camera(node: Node) -> bool:
+    """Whether it can be made of a refused shot: an export of tracks alone can."""
+    return node.stage.name in WITHOUT_CAMERA or (node.stage.name == "export" and "solve" not in node.reads)
+
+
 def refusal(nodes: dict[str, Node]) -> str:
     """The reason of a refused solve, or ""."""
     if "solve" not in nodes:
@@ -87,7 +93,7 @@ def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
     refused = bool(refusal(nodes))
     found = {}
     for node in nodes.values():
-        if refused and node.stage.name not in (*WITHOUT_CAMERA, "solve"):
+        if refused and node.stage.name != "solve" and not needs_no_camera(node):
             continue
         for name, path in node.targets.items():
             if name in NAMES:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from shotmake import config as schema
 from shotmake.camera_keys import read_keys
 from shotmake.config import Config
-from shotmake.errors import ShotError
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
-from tasks import ROOT
+from tasks import camera_file
 from tasks import found as stored
 from tasks.footage import read_plate
-from tasks.lens import is_given
 from tasks.libmv import solver
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -26,40 +24,41 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.session import Tracks
     from shotmake.solution import Found
 
+IMPORTING = ("import_name", "import_rotation_order")
 NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
 
 
 def settings(config: Config) -> dict:
     found = {
         "shot": config.shot.name,  # solve.json names it
-        "camera": _without_lens(asdict(config.shot.camera), is_given(config)),
+        "camera": _without_lens(config),
         "frame_range": config.shot.footage.frame_range,
         **asdict(config.tracking.solve),
         "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
     }
-    if _is_by_blender(config):
+    if _by_blender(config):
         found["executable"] = config.composite.blender.executable
     return found
 
 
-def _is_by_blender(config: Config) -> bool:
-    return config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
+def _by_blender(config: Config) -> bool:
+    solved = config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
+    return solved or camera_file.is_by_blender(config)
 
 
-def _without_lens(camera: dict, given: bool) -> dict:
-    """The lens brought along is a stage of its own; what is given counts where there are no tracks."""
-    left_out = ("lens_from", "checkerboard", *(() if given else ("given",)))
-    return {name: value for name, value in camera.items() if name not in left_out}
+def _without_lens(config: Config) -> dict:
+    """The lens brought along is a stage of its own. How a camera is read matters where one is; what is given counts
+    where there are no tracks."""
+    camera = config.shot.camera
+    left_out = ["lens_from", "checkerboard"]
+    left_out += IMPORTING if camera.import_file is None else ()
+    left_out += () if is_given(config) else ("given",)
+    return {name: value for name, value in asdict(camera).items() if name not in left_out}
 
 
-def camera_file(config: Config) -> dict[str, Path]:
-    """The camera that the shot brings, if it does."""
-    if config.shot.camera.import_file is None:
-        return {}
-    path = ROOT / config.shot.camera.import_file
-    if not path.is_file():
-        raise ShotError(f"{config.shot.camera.import_file}: no such file; check shot.camera.import_file")
-    return {"camera": path}
+def is_given(config: Config) -> bool:
+    """Whether the shot's YAML gives the camera key by key."""
+    return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
 
 
 def has_camera(config: Config) -> bool:
@@ -74,7 +73,7 @@ def read_solution(path: Path) -> dict:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.given_camera import given_solution
-    from shotmake.imported import imported, read_cameras
+    from shotmake.imported import imported
     from shotmake.lens import Lens
     from shotmake.session import load_tracks, load_weights, npz_bytes
     from shotmake.solution import finished
@@ -91,7 +90,7 @@ def build(job: Job) -> str:
     brought, note = json.loads(job.inputs["lens"].read_text()) if "lens" in job.inputs else None, ""
     if brought is None and camera.focal_mm is None:
         camera, note = _guessed(camera, plate.media.get("lens"))
-    given = read_cameras(job.inputs["camera"], size_px, frames) if "camera" in job.inputs else None
+    given = camera_file.read(job, plate, frames, brought and brought["lens"]) if "camera" in job.inputs else None
     if camera.given:
         lens = brought and Lens.from_json(brought["lens"])
         keys = read_keys(camera.given)[0]
@@ -175,7 +174,7 @@ def _found(
         return cleaned(camera_found, *asked, options, on_step, lens, weights)
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
-    reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": asdict(camera)}
+    reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": _reaching(camera)}
     ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
     if not ours:
         reaches["clean"] = job.settings["clean"]
@@ -188,6 +187,10 @@ def _found(
         camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
         job.kept.append(path)
     return camera_found
+
+
+def _reaching(camera: schema.Camera) -> dict:
+    return {name: value for name, value in asdict(camera).items() if name not in IMPORTING}
 
 
 def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
@@ -205,9 +208,9 @@ SOLVE = Stage(
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
     reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage", "lens"),
     settings=settings,
-    files=camera_file,
+    files=camera_file.files,
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
-    after=lambda config: ("blender",) if _is_by_blender(config) else (),
+    after=lambda config: ("blender",) if _by_blender(config) else (),
     build=build,
 )

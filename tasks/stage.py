@@ -65,6 +65,7 @@ class Stage:
     targets: dict[str, str]  # name -> path in .gsd-state; {id} is "<shot>-<key>"
     settings: Callable[[Config], dict]
     build: Callable[[Job], str]  # returns one line on what came out
+    makes: Callable[[Config], tuple[str, ...]] | None = None  # which of the targets; None: all
     reads: tuple[str, ...] | Callable[[Config], tuple[str, ...]] = ()  # names of earlier stages' targets
     borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lender's
     files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
@@ -149,9 +150,8 @@ def nodes(config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | N
         needs += tuple(lent[name] for name in borrowed.values())
         settings = stage.settings(config)
         key = pin or short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
-        targets = {
-            name: STATE / pattern.format(id=f"{config.shot.name}-{key}") for name, pattern in stage.targets.items()
-        }
+        made_here = stage.targets if stage.makes is None else stage.makes(config)
+        targets = {name: STATE / stage.targets[name].format(id=f"{config.shot.name}-{key}") for name in made_here}
         reads = {name: maker[name].targets[name] for name in sources}
         reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
         node = Node(stage, config.shot.name, key, settings, reads, targets, needs, config)
@@ -303,10 +303,10 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
 
 def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
     """Where the targets of another node of the same stage lie, told by its stamp's place."""
-    pattern = next(iter(node.stage.targets.values()))
+    pattern = node.stage.targets[next(iter(node.targets))]
     head, tail = (str(STATE / pattern) + ".stamp.json").split("{id}")
     found = str(stamp_path).removeprefix(head).removesuffix(tail)
-    return {name: STATE / path.format(id=found) for name, path in node.stage.targets.items()}
+    return {name: STATE / node.stage.targets[name].format(id=found) for name in node.targets}
 
 
 def _adopt(node: Node) -> bool:
@@ -338,7 +338,7 @@ def clean(node: Node, dryrun: bool) -> None:
         return  # somebody approved it
     kept = kept_by(node.stamp_path)
     if kept:  # no other result of this stage may miss them
-        pattern = next(iter(node.stage.targets.values())).format(id="*")
+        pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
         for other in set(STATE.glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
     for path in [node.stamp_path, *node.targets.values(), *sorted(kept)]:

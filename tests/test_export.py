@@ -4,7 +4,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from shotmake.camera import project
-from shotmake.formats.chan import chan_text, continuous_deg, euler_zxy_deg, rotation_zxy
+from shotmake.formats.axes import euler_deg
+from shotmake.formats.axes import rotations as from_euler
+from shotmake.formats.chan import chan_text
 from shotmake.lens import Lens
 
 LENS = Lens(800, 800, 480, 270)
@@ -47,6 +49,6 @@ def test_euler_angles_never_jump():
 def test_continuous_angles_stay_the_same_rotations_through_the_pole():
     pitch = np.linspace(60, 120, 41)  # straight down in the middle
     rotations = Rotation.from_euler("YXZ", np.stack([0 * pitch, -pitch, 0 * pitch], 1), degrees=True).as_matrix()
-    smooth = continuous_deg(euler_zxy_deg(rotations))
-    np.testing.assert_allclose([rotation_zxy(row) for row in smooth], rotations, atol=1e-9)
+    smooth = euler_deg(rotations, "ZXY")
+    np.testing.assert_allclose(from_euler(smooth, "ZXY"), rotations, atol=1e-9)
     assert np.abs(np.diff(smooth, axis=0)).max() < 2

@@ -38,6 +38,8 @@ RULES = {
     "shot.camera.checkerboard.files": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard": set(),  # without stills
     "shot.camera.given": set(),  # with a camera from tracks
+    "shot.camera.import_name": set(),  # without import_file
+    "shot.camera.import_rotation_order": set(),
     "shot.camera": AFTER_SOLVE,
     "shot.subject": {"scene", "composite"},
     "shot.lights": {"scene", "composite"},
@@ -80,7 +82,11 @@ def perturbed(value):
         return value + 1
     if isinstance(value, str):
         return value + "x"
-    return {"x": 1} if isinstance(value, dict) else [*(value or []), "x"]
+    if value is None:
+        return "x"
+    if value == ["chan"]:  # shot.export: only words it knows count
+        return []
+    return {"x": 1} if isinstance(value, dict) else [*value, "x"]
 
 
 def changed(config, key: str):
@@ -145,6 +151,24 @@ def test_what_the_shot_is_assembled_from_is_watched_by_the_composite_alone():
         COMPOSITE.files(config)
     config.shot.subject.blend = "dodo.py"
     assert list(COMPOSITE.files(config)) == ["shot.subject.blend"]
+
+
+@pytest.mark.parametrize("key", ["import_name", "import_rotation_order", "lens_from"])
+def test_how_a_camera_is_read_touches_what_is_made_of_it(key):
+    config = shot_config()
+    config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.chan"
+    before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.{key}"))
+    assert {name for name in after if before.get(name) != after[name]} - {"lens"} == AFTER_SOLVE
+
+
+def test_what_blender_reads_and_writes_depends_on_blender():
+    config = shot_config()
+    config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.abc"
+    config.shot.export = ["chan", "abc"]
+    before, after = graph_keys(config), graph_keys(changed(config, "composite.blender.version"))
+    assert {name for name in before if before[name] != after[name]} == {"composite", "export", "render"}
+    after = graph_keys(changed(config, "composite.blender.executable"))
+    assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE
 
 
 def test_what_is_hashed_is_what_is_passed():

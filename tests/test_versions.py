@@ -70,7 +70,8 @@ def run(stage: Stage, folder: Path, plate: Path, recorded: Path) -> dict[str, Pa
         place = os.path.relpath(plate, folder.parents[1]) if stage is SCENE else str(plate)  # Blender's is relative
         inputs["footage"].write_text(json.dumps({**footage, "files": [place]}))
     inputs |= stage.files(made)
-    targets = {name: folder / Path(pattern.format(id="versions")).name for name, pattern in stage.targets.items()}
+    makes = stage.targets if stage.makes is None else stage.makes(made)
+    targets = {name: folder / Path(stage.targets[name].format(id="versions")).name for name in makes}
     digests = {name: digest(path) for name, path in inputs.items()}
     composite.ROOT = folder.parents[1]  # a .blend must lie two folders deep in its show
     stage.build(Job("versions", stage.settings(made), inputs, digests, targets))

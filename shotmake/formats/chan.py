@@ -1,51 +1,74 @@
-"""Nuke .chan camera: `frame tx ty tz rx ry rz vfov`, one line a frame, separated by tabs.
+"""Nuke .chan camera: `frame tx ty tz rx ry rz [vfov]`, one line a frame, between spaces, tabs or commas; # comments.
 
-Degrees; rotation order ZXY (Nuke's default; the file does not store it); vertical field of view;
-Y up, the camera looks along -Z. Our world is Z up: (x, y, z) here becomes (x, z, -y) there.
-Read in Nuke: Camera > Import chan file, rotation order ZXY.
+Axes    the world is Y up, the camera looks along -z with y up: our (x, y, z) is (x, z, -y) there.
+Angles  degrees. The file does not store their order: we write ZXY, Nuke's default (z turns first); to read another,
+        shot.camera.import_rotation_order. Continuous from frame to frame.
+vfov    the *vertical* field of view, degrees. Optional: without it shot.camera.focal_mm or lens_from says the focal.
+Frames  plate numbers, whole; frames without a line have no camera.
+Lost    the lens's centre where it is not in the picture's middle (said when it is written; Nuke: win_translate of the
+        camera; or take nk), distortion, scale_known.
+
+Sources: Blender's manual, addons/import_export/anim_nuke_chan.rst (the columns; "angle_y stands for vertical field of
+view"; the rotation orders of writer and reader must agree), Nuke's user guide on channel files.
+In Nuke: Camera > Import chan file, rotation order ZXY.
 """
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-CHAN_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # Z up -> Y up
-CV_FROM_GL = np.diag([1.0, -1, -1])  # x right, y up, looking along -z -> x right, y down, looking along z
+from shotmake.formats.asked import Asked
+from shotmake.formats.axes import euler_deg, from_y_up_poses, rotations, y_up_poses
+from shotmake.formats.film import centre_off_px, film_of, focal_of, fov_deg
+from shotmake.formats.pinhole import CENTRED_PX, cameras_of
+from shotmake.formats.take import Take
+from shotmake.formats.text import fault, lines, number, shown, whole_number
+from shotmake.imported import KEY, Cameras
+from shotmake.lens import Lens
+
+COLUMNS = (7, 8)
 
 
-def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: np.ndarray, height_px: int) -> str:
+def write(path: Path, take: Take) -> tuple[str, ...]:
+    assert take.solution is not None
+    solution, lens = take.solution, Lens.from_json(take.solution["lens"])
+    cameras = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
+    zoom_px = solution["focal_px_per_frame"] or [lens.fx_px] * len(cameras)
+    fy_px = [focal_px * lens.fy_px / lens.fx_px for focal_px in zoom_px]
+    path.write_text(chan_text(solution["frames"], cameras, fy_px, take.size_px[1]))
+    off_px = centre_off_px(lens, take.size_px)
+    if off_px < CENTRED_PX:
+        return ()
+    u, v = np.multiply(film_of(lens, take.size_px, 1.0).shift, 2)
+    told = f"a .chan cannot say that the lens's centre is {off_px:.1f} px off"
+    return (f"{told}: in Nuke, set win_translate {u:.6f} {v:.6f}",)
+
+
+def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: Sequence[float], height_px: int) -> str:
     """The file's text. cam_from_world (N, 3, 4), fy_px (N,); Euler angles are continuous from frame to frame."""
-    rotation = cam_from_world[:, :, :3]
-    centres = -np.einsum("nji,nj->ni", rotation, cam_from_world[:, :, 3]) @ CHAN_FROM_WORLD.T
-    world_from_gl = CHAN_FROM_WORLD @ np.swapaxes(rotation, 1, 2) @ CV_FROM_GL
-    angles_deg = continuous_deg(euler_zxy_deg(world_from_gl))
-    vfov_deg = np.degrees(2 * np.arctan(height_px / 2 / np.asarray(fy_px)))
-    rows = np.column_stack([centres, angles_deg, vfov_deg])
+    centres, world_from_gl = y_up_poses(cam_from_world)
+    rows = np.column_stack([centres, euler_deg(world_from_gl, "ZXY"), fov_deg(np.array(fy_px), height_px)])
     words = ([str(frame), *(f"{value:.10g}" for value in row)] for frame, row in zip(frames, rows, strict=True))
     return "".join("\t".join(line) + "\n" for line in words)
 
 
-def euler_zxy_deg(rotation: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) world_from_camera -> (N, 3) rx, ry, rz in degrees; R = Ry Rx Rz (Nuke's ZXY: Z is applied first)."""
-    rx = np.arcsin(np.clip(-rotation[:, 1, 2], -1, 1))
-    ry = np.arctan2(rotation[:, 0, 2], rotation[:, 2, 2])
-    rz = np.arctan2(rotation[:, 1, 0], rotation[:, 1, 1])
-    return np.degrees(np.stack([rx, ry, rz], 1))
-
-
-def rotation_zxy(angles_deg: np.ndarray) -> np.ndarray:
-    """(3,) rx, ry, rz in degrees -> 3x3 world_from_camera; the inverse of `euler_zxy_deg`."""
-    (sx, sy, sz), (cx, cy, cz) = np.sin(np.radians(angles_deg)), np.cos(np.radians(angles_deg))
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return about_y @ about_x @ about_z
-
-
-def continuous_deg(angles_deg: np.ndarray) -> np.ndarray:
-    """(N, 3) Euler ZXY -> the same rotations without jumps between frames (motion blur would smear them)."""
-    smooth = angles_deg.copy()
-    for row in range(1, len(smooth)):
-        rx, ry, rz = angles_deg[row]
-        candidates = np.array([[rx, ry, rz], [180 - rx, ry + 180, rz + 180]])  # the two ways to say one rotation
-        candidates += 360 * np.round((smooth[row - 1] - candidates) / 360)
-        smooth[row] = candidates[np.argmin(np.abs(candidates - smooth[row - 1]).sum(1))]
-    return smooth
+def read(path: Path, asked: Asked) -> Cameras:
+    """ShotError with the line of what is no .chan, or no camera of this shot."""
+    frames, rows, columns = [], [], 0
+    for line, text in lines(path, KEY):
+        words = text.partition("#")[0].replace(",", " ").split()
+        if not words:
+            continue
+        if len(words) not in COLUMNS or columns not in (0, len(words)):
+            needed = f"{columns or '7 or 8'} columns: frame tx ty tz rx ry rz and, in all lines or none, vertical fov"
+            raise fault(path, line, f"{len(words)} columns", needed, KEY)
+        columns = len(words)
+        frames.append(whole_number(words[0], path, line, KEY, low=-100_000_000))
+        rows.append([number(word, path, line, KEY) for word in words[1:]])
+        if columns == 8 and not 0 < rows[-1][6] < 180:
+            raise fault(path, line, shown(words[7]), "a vertical field of view between 0 and 180 degrees", KEY)
+    table = np.array(rows, float).reshape(len(rows), max(columns - 1, 6))
+    poses = from_y_up_poses(table[:, :3], rotations(table[:, 3:6], asked.rotation_order))
+    focal_px = focal_of(table[:, 6], asked.size_px[1]) / asked.pixel_aspect if columns == 8 else None
+    return cameras_of(path.name, asked, np.array(frames, int), poses, focal_px)

@@ -1,0 +1,157 @@
+"""Read a camera from another program's file (USD, Alembic, FBX, glTF) and write where it stands, frame by frame.
+
+    python import_camera.py --file camera.fbx --out found.json --frames 1001 1096 --rate 24000/1001 [--name shotcam]
+or: blender --factory-startup --background --python-exit-code 1 --python import_camera.py -- ARGS
+
+found.json: frames; matrix_world, 16 numbers each, row by row, Z up; lens, focal mm and shift x y each; sensor_fit,
+sensor_width_mm, sensor_height_mm; blender, its version. Frames that the camera has no keys for are left out. Nothing
+in the file is executed.
+"""
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+
+WHOLE_FRAME = 0.02  # a key that near to a frame is on it
+
+
+def open_file(path: Path, rate: Fraction) -> None:
+    """The file alone, in a new scene; its keys on frames of its own rate (FBX) or of the plate's."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.data.scenes[0]
+    scene.render.fps = round(rate)
+    scene.render.fps_base = scene.render.fps / float(rate)
+    scene.frame_start = scene.frame_end = 0
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".usda", ".usdc", ".usd"):
+            bpy.ops.wm.usd_import(filepath=str(path), import_materials=False, import_lights=False, set_frame_range=True)
+        elif suffix == ".abc":
+            bpy.ops.wm.alembic_import(filepath=str(path), as_background_job=False, set_frame_range=True)
+        elif suffix == ".fbx":
+            bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0, use_image_search=False)
+            stretch_keys(1 / scene.render.fps_base)  # its add-on counts in whole frames a second
+        else:
+            scene.render.fps_base = 1.0
+            bpy.ops.import_scene.gltf(filepath=str(path))
+            stretch_keys(float(rate) / scene.render.fps)
+    except Exception as error:  # an add-on's own code fails in any way on junk
+        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise UserError(f"{path.name}: Blender cannot read it: {lines[-1].strip()}") from error
+
+
+def curves_of(action: bpy.types.Action) -> list[Any]:
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    strips: list[Any] = [strip for layer in action.layers for strip in layer.strips]
+    bags = [bag for strip in strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
+
+
+def stretch_keys(times: float) -> None:
+    """Every key's frame times that, put onto the frame it almost hits."""
+    for action in bpy.data.actions:
+        for curve in curves_of(action):
+            keys = np.empty(2 * len(curve.keyframe_points))
+            curve.keyframe_points.foreach_get("co", keys)
+            frames = keys[::2] * times
+            whole = np.round(frames)
+            keys[::2] = np.where(np.abs(frames - whole) < WHOLE_FRAME, whole, frames)
+            curve.keyframe_points.foreach_set("co", keys)
+            curve.update()
+
+
+def chosen(name: str | None, path: Path) -> Any:
+    cameras: list[Any] = [one for one in bpy.data.objects if one.type == "CAMERA"]
+    fitting = [one for one in cameras if name in (None, one.name, one.data.name)]
+    if len(fitting) != 1:
+        there = ", ".join(sorted(one.name for one in cameras)) or "none"
+        raise UserError(f"{path.name}: found the cameras {there}; needed the name of one (shot.camera.import_name)")
+    if fitting[0].data.type != "PERSP":
+        raise UserError(f"{path.name}: camera {fitting[0].name} is no perspective camera (shot.camera.import_file)")
+    return fitting[0]
+
+
+def animated_range(camera: Any) -> tuple[int, int] | None:
+    """First and last frame with a key, of the camera or of what it hangs on; None when it stands still."""
+    chain = [camera]
+    while chain[-1].parent:
+        chain.append(chain[-1].parent)
+    spans = []
+    for owner in [*chain, camera.data]:
+        if owner.animation_data and owner.animation_data.action:
+            frames = [key.co[0] for curve in curves_of(owner.animation_data.action) for key in curve.keyframe_points]
+            spans += [(min(frames), max(frames))] if len(set(frames)) > 1 else []
+    scene = bpy.data.scenes[0]
+    if any(one.type == "TRANSFORM_CACHE" for owner in chain for one in owner.constraints):
+        spans.append((scene.frame_start, scene.frame_end))  # of the file: USD and Alembic are read as they play
+    if not spans:
+        return None
+    return int(np.ceil(min(first for first, _ in spans))), int(np.floor(max(last for _, last in spans)))
+
+
+def world_matrix(owner: Any) -> np.ndarray:
+    """(4, 4) of an evaluated object. From what is keyed where that is all: Blender's own matrix has lost a digit."""
+    if owner.constraints or owner.rotation_mode != "QUATERNION" or owner.parent_type != "OBJECT":
+        return np.array(owner.matrix_world, float)
+    w, x, y, z = np.array(owner.rotation_quaternion, float) / np.linalg.norm(owner.rotation_quaternion)
+    turn = np.eye(4)
+    turn[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    made = turn @ np.diag([*owner.scale, 1.0])
+    made[:3, 3] = owner.location
+    if owner.parent is None:
+        return made
+    return world_matrix(owner.parent) @ np.array(owner.matrix_parent_inverse, float) @ made
+
+
+def found(camera: Any, first: int, last: int) -> dict[str, Any]:
+    scene, span = bpy.data.scenes[0], animated_range(camera)
+    frames = list(range(max(first, span[0]), min(last, span[1]) + 1) if span else range(first, last + 1))
+    matrices, lenses = [], []
+    for frame in frames:
+        scene.frame_set(frame)
+        seen = camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        matrices.append(world_matrix(seen).ravel().tolist())
+        lenses.append([seen.data.lens, seen.data.shift_x, seen.data.shift_y])
+    data = camera.data
+    return {
+        "frames": frames,
+        "matrix_world": matrices,
+        "lens": lenses,
+        "sensor_fit": data.sensor_fit,
+        "sensor_width_mm": data.sensor_width,
+        "sensor_height_mm": data.sensor_height,
+        "blender": list(bpy.app.version),
+    }
+
+
+def main() -> None:
+    parser = OneLineParser(prog="import_camera.py", description=__doc__)
+    parser.add_argument("--file", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--frames", required=True, type=int, nargs=2)
+    parser.add_argument("--rate", required=True, type=Fraction)
+    parser.add_argument("--name")
+    asked = parser.parse_args(script_arguments())
+    try:
+        open_file(asked.file, asked.rate)
+        asked.out.write_text(json.dumps(found(chosen(asked.name, asked.file), *asked.frames)))
+    except UserError as error:
+        print(f"import_camera.py: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

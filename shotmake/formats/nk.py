@@ -1,0 +1,120 @@
+"""Nuke scripts (.nk) as data: their nodes, knobs and curves. Nothing is evaluated.
+
+A script is a list of `Class {`, lines of `knob value`, `}`; a value is a word, "quoted" or {braced}, over several lines
+too. An animated value is `{curve x1001 0.5 0.6 x1010 1.5}`: x sets the frame, every further number is one frame later.
+Letters (i, K, L ...) and slopes (s0.1, t0, u.3, v.3) say how it runs between keys. Anything else is an expression.
+
+Source: scripts that Nuke and 3DEqualizer's exporter write (tde4's export_nuke.py: `{curve i x1 0.5 x2 0.6}`), as public
+repositories hold them. The Foundry has published no grammar.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from shotmake.formats.text import fault, lines, number, shown
+
+NODE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\{\s*$")
+WORD = re.compile(r'[{}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s{}"\\])+')
+BETWEEN_KEYS = re.compile(r"[A-Za-z]|[stuv]-?[\d.]+(?:e-?\d+)?")  # how a curve runs there: of no matter at its keys
+VALUE_MAX_CHARS = 64_000_000
+DEPTH_MAX = 16
+
+
+@dataclass(frozen=True)
+class Node:
+    """knobs: name -> (its value as written, the line it begins in). users: names of knobs that a user added."""
+
+    kind: str
+    line: int
+    knobs: dict[str, tuple[str, int]]
+    users: set[str]
+
+
+def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
+    """The nodes whose class matches, also inside groups. ShotError for a script that ends within one of them."""
+    node: Node | None = None
+    knob, parts, first, depth, size = "", [], 0, 0, 0
+    for line, text in lines(path, key):
+        if node is None:
+            found = NODE.match(text)
+            if found and kinds.fullmatch(found[1]):
+                node = Node(found[1], line, {}, set())
+            continue
+        if not depth:
+            if text.strip() == "}":
+                yield node
+                node = None
+                continue
+            knob, _, text = text.strip().partition(" ")
+            parts, first, size = [], line, 0
+        parts.append(text)
+        size += len(text)
+        depth += sum({"{": 1, "}": -1}.get(word, 0) for word in WORD.findall(text))
+        if depth < 0 or size > VALUE_MAX_CHARS:
+            found = "a brace too many" if depth < 0 else "a value that never ends"
+            raise fault(path, line, found, "a Nuke script", key)
+        if not depth and knob == "addUserKnob":
+            node.users.update(WORD.findall(" ".join(parts))[2:3])  # {type name ...}
+        elif not depth and knob:
+            node.knobs[knob] = ("\n".join(parts).strip(), first)
+    if node is not None:
+        raise ShotError(f"{path.name}:{node.line}: found {node.kind} without its end, needed a whole script ({key})")
+
+
+def components(value: str, knob: str, path: Path, line: int, key: str) -> list[float | dict[int, float]]:
+    """The numbers of a knob in order, nested braces or not; an animated one as {frame: value}.
+
+    ShotError for an expression, and for keys between frames.
+    """
+    found: list[float | dict[int, float]] = []
+    open_braces: list[list[str]] = [[]]  # the words of each, so far
+
+    def close(words: list[str]) -> None:
+        if words[:1] == ["curve"]:
+            found.append(_curve(words[1:], knob, path, line, key))
+        else:
+            found.extend(_number(word, knob, path, line, key) for word in words)
+
+    for word in WORD.findall(value):
+        if word == "{":
+            close(open_braces[-1])
+            open_braces[-1] = []
+            open_braces.append([])
+        elif word == "}":
+            close(open_braces.pop())
+        else:
+            open_braces[-1].append(word)
+        if not 0 < len(open_braces) <= DEPTH_MAX:
+            raise fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
+    if len(open_braces) > 1:
+        raise fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
+    close(open_braces[0])
+    return found
+
+
+def _number(word: str, knob: str, path: Path, line: int, key: str) -> float:
+    try:
+        return number(word, path, line, key)
+    except ShotError as error:
+        raise fault(path, line, f"knob {knob} with {shown(word)}", "a number or a curve: bake it", key) from error
+
+
+def _curve(words: list[str], knob: str, path: Path, line: int, key: str) -> dict[int, float]:
+    made: dict[int, float] = {}
+    frame = 0.0
+    for word in words:
+        if re.fullmatch(r"x-?[\d.]+", word):
+            frame = _number(word[1:], knob, path, line, key)
+        elif not BETWEEN_KEYS.fullmatch(word):
+            value = _number(word, knob, path, line, key)
+            if frame != int(frame) or abs(frame) > 100_000_000:
+                found = f"knob {knob} with a key at frame {frame:g}"
+                raise fault(path, line, found, "keys on whole frames: bake it", key)
+            made[int(frame)] = value
+            frame += 1
+    if not made:
+        raise fault(path, line, f"knob {knob} with an empty curve", "a key a frame", key)
+    return made

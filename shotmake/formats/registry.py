@@ -1,0 +1,59 @@
+"""Every format we speak. One line each here; the rest is in the file of that name in this folder.
+
+A module has, for what it does:
+  tracks   read(path, size_px) -> NamedTracks;          write(path, take)
+  camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
+  lens     read(path, size_px, aspect) -> Lens, notes;  write(path, take)
+Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
+read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
+And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
+Those of one kind and suffix are asked in the order below.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+
+@dataclass(frozen=True)
+class Format:
+    """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
+
+    word: str
+    kind: str  # tracks | camera | lens
+    title: str
+    module: str
+    file: str = ""  # "": is not written
+    suffixes: tuple[str, ...] = ()  # (): is not read
+    by_blender: bool = False  # written by blender_scripts/export_scene.py
+    read_by_blender: bool = False  # a camera: by import_camera.py there
+    has_lens: bool = False  # a camera that is read brings its distortion
+
+    @property
+    def names_cameras(self) -> bool:
+        """Whether a file can hold several cameras."""
+        return self.read_by_blender or self.word == "nk"
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.file)
+
+
+CAMERAS = (
+    Format("json", "camera", "shotmake solve JSON", "solve_json", suffixes=(".json",), has_lens=True),
+    Format("chan", "camera", "Nuke .chan (no lens centre)", "chan", "camera.chan", (".chan",)),
+    Format("nk", "camera", "Nuke camera node", "nuke_camera", "camera.nk", (".nk",)),
+    Format("colmap", "camera", "COLMAP text model", "colmap_model", "colmap.zip", (".txt",), has_lens=True),
+    Format("usda", "camera", "USD", "usd", "camera.usda", (".usda", ".usdc", ".usd"), False, True),
+    Format("abc", "camera", "Alembic", "alembic", "camera.abc", (".abc",), True, True),
+    Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), True, True),
+    Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), False, True),
+)
+TRACKS: tuple[Format, ...] = ()
+LENSES: tuple[Format, ...] = ()
+FORMATS = (*CAMERAS, *TRACKS, *LENSES)
+
+
+def camera_format(file: str) -> Format | None:
+    """What a camera's file or folder is, by its name; None for one we do not read."""
+    suffix = PurePath(file).suffix.lower() or ".txt"  # a folder: COLMAP's
+    return next((format for format in CAMERAS if suffix in format.suffixes), None)

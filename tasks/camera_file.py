@@ -1,0 +1,88 @@
+"""The camera a shot brings along (shot.camera.import_file): which files it is, and what it says."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.config import Camera, Config
+from shotmake.errors import ShotError
+from shotmake.formats.registry import Format, camera_format
+from tasks import ROOT
+from tasks.blender import run_script
+from tasks.parts import part_path
+from tasks.stage import Job
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
+    from shotmake.imported import Cameras
+
+KEY = "shot.camera.import_file"
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The file, and what belongs to it; ShotError when it is not there."""
+    name = config.shot.camera.import_file
+    if name is None:
+        return {}
+    path = ROOT / name
+    if path.is_dir():
+        path = path / "images.txt"
+    if not path.is_file():
+        raise ShotError(f"{name}: no such file; check {KEY}")
+    found = {"camera": path}
+    if _format(path).word == "colmap":
+        found["camera's lens"] = path.with_name("cameras.txt")
+        if not found["camera's lens"].is_file():
+            raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
+    return found
+
+
+def is_by_blender(config: Config) -> bool:
+    """Whether Blender has to read it."""
+    name = config.shot.camera.import_file
+    found = camera_format(name) if name else None
+    return found is not None and found.read_by_blender
+
+
+def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -> "Cameras":
+    """lens: the `lens` block of one brought along. ShotError for a file that is none, or of no use to this shot."""
+    from shotmake.formats.asked import Asked
+    from shotmake.lens import Lens
+
+    camera = Camera(**job.settings["camera"])
+    asked = Asked(
+        size_px=(plate.size_px[0], plate.size_px[1]),
+        pixel_aspect=plate.pixel_aspect,
+        frames=frames,
+        sensor_width_mm=camera.sensor_width_mm,
+        focal_mm=camera.focal_mm,
+        rotation_order=camera.import_rotation_order,
+        name=camera.import_name,
+        lens=lens and Lens.from_json(lens),
+    )
+    path = job.inputs["camera"]
+    found = _format(path)
+    module = import_module(f"shotmake.formats.{found.module}")
+    if not found.read_by_blender:
+        return module.read(path, asked)
+    module.check(path)
+    part = part_path(job.targets["solve"].with_name("camera.json"))
+    arguments = [f"--file={path}", f"--out={part}", "--frames", *map(str, frames)]
+    arguments += ["--rate={}/{}".format(*plate.frame_rate)]
+    if camera.import_name is not None:
+        arguments += [f"--name={camera.import_name}"]
+    try:
+        run_script("import_camera.py", arguments, job.settings["executable"])
+        return module.read(path, part, asked)
+    except ShotError as error:  # the script's name is of no use to the user, the file's is
+        faults = (fault.removeprefix("import_camera.py: ") for fault in error.faults)
+        named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
+        raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _format(path: Path) -> Format:
+    found = camera_format(str(path))
+    assert found, path  # the config was checked
+    return found
