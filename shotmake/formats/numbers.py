@@ -9,7 +9,7 @@ import numpy as np
 from shotmake.formats.text import fault, lines, number, shown
 
 Row = tuple[int, str]  # line number, text
-ROWS_AT_ONCE = 65536
+ROWS_AT_ONCE = 1024  # more would only feed the garbage collector
 
 
 class Lines:
