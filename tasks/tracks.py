@@ -64,9 +64,10 @@ def build(job: Job) -> str:
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()})
-    managed = replace(managed, weights={**made.weights, **managed.weights})
     left = set(np.unique(managed.tracks.track_id).tolist())
     names = {track: name for track, name in names.items() if track in left}
+    weights = {track: weight for track, weight in made.weights.items() if track in left}
+    managed = replace(managed, weights={**weights, **managed.weights})
     numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
@@ -116,9 +117,8 @@ def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:
     from shotmake.handover import NONE_RENEWED
 
     made = read_sessions(job, plate, first, last)
-    line = "".join(f"; {note}" for note in made.notes)
-    files = len(session_inputs(job))
-    return Made(made.tracks, NONE_RENEWED, [], f", from {files} sessions{line}", made.names, made.weights)
+    line = "; ".join([f", from {', '.join(path.name for path in session_inputs(job))}", *made.notes])
+    return Made(made.tracks, NONE_RENEWED, [], line, made.names, made.weights)
 
 
 TRACKS = Stage(

@@ -133,9 +133,9 @@ def shifted(named: NamedTracks, frames: int) -> NamedTracks:
     return replace(named, tracks=replace(named.tracks, frame=frame), clip_first=None)
 
 
-def each_track(take: Take, clean: str = "") -> Iterator[tuple[str, Tracks]]:
-    """The tracks of a take as (name, its markers by frame); characters of `clean` in a name become _, as do line ends,
-    and with " " all white space.
+def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]:
+    """The tracks of a take as (id, name, markers by frame), names unique; characters of `clean` in a name become _, as
+    do line ends, and with " " all white space.
 
     A track that nobody named is called as in quality.json; a # in front, which would make it a comment, becomes _.
     """
@@ -147,9 +147,9 @@ def each_track(take: Take, clean: str = "") -> Iterator[tuple[str, Tracks]]:
         name = "_".join((take.names.get(track) or track_name(track)).replace("\0", "").splitlines())
         name = ("_".join(name.split()) if " " in clean else name).translate(table).strip()
         plain.append(f"_{name[1:]}" if name.startswith("#") else name or track_name(track))
-    ends = [*begins[1:].tolist(), len(take.tracks)]
-    for name, begin, end in zip(unique(plain)[0], begins.tolist(), ends, strict=True):
-        yield name, take.tracks.where(slice(begin, end))
+    ends = np.append(begins, len(take.tracks))[1:]
+    for track, name, begin, end in zip(ids.tolist(), unique(plain)[0], begins.tolist(), ends.tolist(), strict=True):
+        yield track, name, take.tracks.where(slice(begin, end))
 
 
 def clip_first_of(take: Take) -> int:

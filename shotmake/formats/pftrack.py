@@ -68,7 +68,7 @@ def write(path: Path, take: Take) -> None:
     height_px = take.size_px[1]
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(COMMENT)
-        for name, every in each_track(take, clean='"'):
+        for _, name, every in each_track(take, clean='"'):
             one = every.where(every.status != DISABLED)
             x_px, y_px = one.xy_px.astype(float).T
             y_up_px = height_px - y_px - 0.5

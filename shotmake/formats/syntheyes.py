@@ -69,7 +69,7 @@ def write(path: Path, take: Take) -> None:
     earlier = clip_first_of(take) - CLIP_FIRST
     half = (np.array(take.size_px, float) - 1) / 2
     with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for name, one in each_track(take, clean=" "):
+        for _, name, one in each_track(take, clean=" "):
             u, v = ((one.xy_px.astype(float) - 0.5) / half - 1).T
             follows = np.diff(one.frame, prepend=-2) == 1
             code = np.where(one.status == DISABLED, OFF, np.where(follows, MARKER, AFTER_GAP))

@@ -49,7 +49,7 @@ def _points(source: Lines, height_px: int) -> Iterator[Found]:
 def write(path: Path, take: Take) -> None:
     earlier = clip_first_of(take) - CLIP_FIRST
     height_px = take.size_px[1]
-    tracks = [(name, one.where(one.status != DISABLED)) for name, one in each_track(take)]
+    tracks = [(name, one.where(one.status != DISABLED)) for _, name, one in each_track(take)]
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(f"{len(tracks)}\n")
         for name, one in tracks:

@@ -133,7 +133,10 @@ def _row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int
     name = re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name
     x_frame, x_px = _curve(across, path, at)
     y_frame, y_px = _curve(up, path, at)
-    frame, in_x, in_y = np.intersect1d(x_frame, y_frame, return_indices=True)
+    if np.array_equal(x_frame, y_frame):  # as good as always, and 10,000 times faster to see
+        frame, in_x, in_y = x_frame, slice(None), slice(None)
+    else:
+        frame, in_x, in_y = np.intersect1d(x_frame, y_frame, return_indices=True)
     on_frame, on = _curve(enable, path, at)
     if len(on_frame):
         enabled = on[np.clip(np.searchsorted(on_frame, frame, side="right") - 1, 0, None)] != 0
@@ -175,7 +178,7 @@ def write(path: Path, take: Take) -> None:
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write("set cut_paste_input [stack 0]\nversion 13.0 v1\npush $cut_paste_input\n")
         file.write(f"Tracker4 {{\n tracks {{ {{ 1 {COLUMN_COUNT} {len(tracks)} }}\n{{ {COLUMNS}}}\n{{\n")
-        for name, one in tracks:
+        for _, name, one in tracks:
             file.write(_row_text(name, one, take.size_px[1]))
         node = re.sub(r"[^0-9A-Za-z_]", "_", take.shot)
         file.write(f"}}\n}}\n\n reference_frame {take.frames[0]}\n name Tracker_{node}\n}}\n")

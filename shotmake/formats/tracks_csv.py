@@ -113,12 +113,11 @@ def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
 
 
 def write(path: Path, take: Take) -> None:
-    ids = np.unique(take.tracks.track_id).tolist() if take.tracks is not None else []
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write("# 2D tracks by shotmake, of a plate of {}x{} px\n".format(*take.size_px))
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow((*NEEDED, *OPTIONAL))
-        for track, (name, one) in zip(ids, each_track(take), strict=True):
+        for track, name, one in each_track(take):
             weight, told = take.weights.get(track, 1.0), name if track in take.names else ""
             xy_px, error, status = one.xy_px.tolist(), one.quality.tolist(), one.status.tolist()
             for frame, (x_px, y_px), error_px, state in zip(one.frame.tolist(), xy_px, error, status, strict=True):

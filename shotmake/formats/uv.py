@@ -128,10 +128,9 @@ def write(path: Path, take: Take) -> None:
             "per_frame": [],
         },
     }
-    ids = np.unique(take.tracks.track_id).tolist() if take.tracks is not None else []
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(front)[:-1] + ', "points": [')
-        for at, (track, (name, one)) in enumerate(zip(ids, tracks, strict=True)):
+        for at, (track, name, one) in enumerate(tracks):
             u, v = (one.xy_px.astype(float) / (width, height)).T
             weight = np.where(one.status == DISABLED, 0.0, take.weights.get(track, 1.0))
             known = {"x": None, "y": None, "z": None, "x_lock": False, "y_lock": False, "z_lock": False}
