@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
     from shotmake.session import Tracks
 
+
 def inputs(config: Config) -> dict[str, Path]:
     if config.tracking.session_file:
         return {**session_files(config), **(plate_inputs(config) if config.tracking.manual else {})}
@@ -44,8 +45,6 @@ def _needs_blender(config: Config) -> bool:
 
 
 def build(job: Job) -> str:
-    import numpy as np
-
     from shotmake.footage import frame_span
     from shotmake.groups import looks, manage
     from shotmake.marks import read_groups, read_manual
@@ -64,8 +63,7 @@ def build(job: Job) -> str:
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()})
-    left = set(np.unique(managed.tracks.track_id).tolist())
-    names = {track: name for track, name in names.items() if track in left}
+    left = set(managed.tracks.track_id.tolist())
     weights = {track: weight for track, weight in made.weights.items() if track in left}
     managed = replace(managed, weights={**weights, **managed.weights})
     numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
