@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 KEY = "tracking.session_file"
 FIRST_KEY = "tracking.session_first_frame"
-OURS = (".npz", ".csv")  # always in plate frames
+OURS = ("tracks_npz", "tracks_csv")  # always in plate frames
 
 
 def named(config: Config) -> list[str]:
@@ -66,11 +66,13 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     from shotmake.formats.named import shifted
     from shotmake.formats.which import format_of
 
-    reader = import_module(f"shotmake.formats.{format_of(path, 'tracks', KEY).module}")
+    format = format_of(path, "tracks", KEY)
+    reader = import_module(f"shotmake.formats.{format.module}")
     size_px = (plate.size_px[0], plate.size_px[1])
-    found = _through_blender(job, path, size_px, reader) if is_blend(path.name) else reader.read(path, size_px)
+    by_blender = is_blend(path.name)
+    found = _through_blender(job, path, size_px, reader) if by_blender else reader.read(path, size_px)
     given = job.settings["session_first_frame"]
-    if given is not None and path.suffix.lower() not in OURS:
+    if given is not None and format.word not in OURS:
         return shifted(found, given - 1)
     return found if found.clip_first is None else shifted(found, plate.first_frame - found.clip_first)
 

@@ -22,10 +22,10 @@ LATER = "shot.footage.first_frame=1001"
 def shared(tmp_path_factory, small_once: Project) -> Project:
     """The small shot exported in every format we write, the files in the project's root; and a shot of tracks.uv."""
     project = attack.copy_of(small_once, tmp_path_factory.mktemp("out") / "show")
-    project.built("publish", "shot=mini", f"shot.export=[{','.join(one.word for one in WRITTEN)}]")
-    (folder,) = (path for path in (project.root / "build").glob("mini@*"))
-    for name in (*(one.file for one in WRITTEN), "mini.blend"):
-        shutil.copy(folder / name, project.root / name)
+    project.built("export", "shot=mini", f"shot.export=[{','.join(one.word for one in WRITTEN)}]")
+    (folder,) = (path.parent for path in project.root.glob(".gsd-state/exports/*/tracks.uv"))
+    for file in (*(folder / one.file for one in WRITTEN), project.root / "build/mini/mini.blend"):
+        shutil.copy(file, project.root)
     uv = "  session_file: tracks.uv\n  groups: {some: [track_00002, track_00005]}\n"
     project.write_shot("two", attack.shot_yaml("two", more=uv))
     return project

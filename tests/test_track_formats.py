@@ -309,7 +309,7 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused_in_one_line(file, tmp_
     path = tmp_path / file
     refused = 0
 
-    @settings(max_examples=40, derandomize=True, deadline=None, database=None,
+    @settings(max_examples=25, derandomize=True, deadline=None, database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(st.lists(edit, min_size=1, max_size=3))
     def attacked(edits):

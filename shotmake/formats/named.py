@@ -33,8 +33,8 @@ class NamedTracks:
 
 @dataclass(frozen=True)
 class Found:
-    """Markers of one track as a reader finds them: frame (N,), xy_px (N, 2), line of the file (N,); weight, enabled
-    (N,), or None: 1 and True. Several of one name in `found_tracks` are several tracks."""
+    """Markers of one track as a reader finds them: frame (N,), xy_px (N, 2), line of the file (N,); weight, enabled,
+    status, quality (expected error, px) (N,), or None: 1, True, by enabled, unknown. Two of one name are two tracks."""
 
     name: str
     frame: np.ndarray
