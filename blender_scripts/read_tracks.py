@@ -35,8 +35,9 @@ def clip_with_tracks(file: str) -> bpy.types.MovieClip:
     clips = [clip for clip in bpy.data.movieclips if clip.tracking and len(clip.tracking.tracks)]
     if len(clips) == 1:
         return clips[0]
-    shown = bpy.context.scene.active_clip if bpy.context.scene else None
-    if shown and shown in clips:
+    scene = bpy.context.scene
+    shown = scene.active_clip if isinstance(scene, bpy.types.Scene) else None
+    if shown in clips:
         return shown
     names = ", ".join(clip.name for clip in clips) or "none"
     raise UserError(f"{Path(file).name}: clips with tracks: {names}; needed one, or one that the scene shows")
@@ -68,7 +69,7 @@ def main() -> None:
     given = parser.parse_args(script_arguments())
     try:
         open_blend(given.file)
-        np.savez(given.out, **tracks_of(clip_with_tracks(given.file)))
+        np.savez(given.out, allow_pickle=False, **tracks_of(clip_with_tracks(given.file)))
     except UserError as error:
         print(f"read_tracks.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error
