@@ -241,7 +241,11 @@ class Preview:
 class Tracking:
     enabled: bool = key(True)
     engine: str = key("opencv", choices=["opencv", "blender"])  # blender: libmv, through Blender's own operators
-    session_file: str | list[str] | None = key(None)  # tracks.npz of other sessions; several are merged
+    # tracks from elsewhere: another session (as doit sessions names it), or a file of any format of the README's
+    # table; several are merged
+    session_file: str | list[str] | None = key(None)
+    # the plate frame that such a file's frame 1 means; null = what the format says: plate frames, or the plate's first
+    session_first_frame: int | None = key(None, low=0, high=100_000_000)
     groups: dict = key({})  # name: [{frame, xy_px}, ...] or {tracks: [...], weight, color, status}
     manual: list[dict] = key([])  # {name, frame, xy_px, weight, color, motion_model}; one name, several keys
     detect: Detect = group(Detect)

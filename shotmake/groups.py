@@ -1,7 +1,8 @@
 """Track management from the config: named groups of tracks, with a weight, a colour, disabled or deleted.
 
 Ids change when a plate is tracked again, so a group's tracks are named by where they are: a pick
-{frame, xy_px} is the nearest track there, {frame, box_px} every track in a box; and by the names of manual tracks.
+{frame, xy_px} is the nearest track there, {frame, box_px} every track in a box; and by the names of tracks that have
+one: manual and imported ones.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from shotmake.marks import Group, Manual
 from shotmake.session import DISABLED, Tracks
 
 KEY = "tracking.groups"
+NAMES_SHOWN = 12
 PICK_MAX_PX = 12.0  # a pick further than this from any track is a mistake
 
 
@@ -30,7 +32,7 @@ def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int]) -> 
     """Apply groups to tracks: deleted ones go, disabled ones (and those of weight 0) keep their markers as DISABLED,
     and a weight w stands in the solve as an expected error smaller by the root of w.
 
-    names: track ids of manual tracks. ShotError for a pick that finds no track.
+    names: track ids of manual and imported tracks. ShotError for a pick that finds no track.
     """
     members = {group.name: sorted(_members(tracks, group, names)) for group in groups}
     weights: dict[int, float] = {}
@@ -71,8 +73,9 @@ def _members(tracks: Tracks, group: Group, names: dict[str, int]) -> set[int]:
     for pick in group.picks:
         if isinstance(pick, str):
             if pick not in names:
-                known = f"there are: {', '.join(names)}" if names else "there are no manual tracks"
-                raise ShotError(f"{KEY}.{group.name}: no manual track is named {pick}; {known}")
+                shown = ", ".join([*names][:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+                known = f"there are: {shown}" if names else "there are no tracks with names"
+                raise ShotError(f"{KEY}.{group.name}: no track is named {pick}; {known}")
             found.add(names[pick])
             continue
         at = tracks.frame == pick["frame"]

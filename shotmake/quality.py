@@ -25,8 +25,8 @@ def quality(
     first_frame: int,
     last_frame: int,
 ) -> dict:
-    """The contents of quality.json. names: of manual tracks, by id; renewals: (K, 2) track id and frame in which its
-    anchor was renewed.
+    """The contents of quality.json. names: of manual and imported tracks, by id; renewals: (K, 2) track id and frame in
+    which its anchor was renewed.
 
     Disabled markers do not count. Short tracks have fewer than short_track_frames markers; coverage is the share of
     an 8 x 5 grid's cells that hold a marker, in the mean and the worst frame. Per track only what is not the same for

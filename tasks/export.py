@@ -98,14 +98,16 @@ def read_take(job: Job) -> "Take":
         solution=solution,
         points=points,
         tracks=load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
-        names=names_of(job.inputs["quality"]) if "quality" in job.inputs else {},
+        names=told_of(job.inputs["quality"], "name") if "quality" in job.inputs else {},
+        weights=told_of(job.inputs["quality"], "weight") if "quality" in job.inputs else {},
+        plate_first_frame=plate.first_frame,
     )
 
 
-def names_of(quality: Path) -> dict[int, str]:
-    """The tracks that have a name, by id."""
+def told_of(quality: Path, what: str) -> dict:
+    """The name or weight of the tracks that have one, by id."""
     per_track = json.loads(quality.read_text())["per_track"]
-    return {int(track): one["name"] for track, one in per_track.items() if one.get("name")}
+    return {int(track): one[what] for track, one in per_track.items() if what in one}
 
 
 EXPORT = Stage(

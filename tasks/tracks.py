@@ -1,16 +1,16 @@
-"""tracks: the plate -> 2D tracks and what they are worth. Or tracks that were made elsewhere, several merged."""
+"""tracks: the plate -> 2D tracks and what they are worth; or tracks made elsewhere (tasks/session_files.py)."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import Clean, Config, Track
-from shotmake.errors import ShotError
 from shotmake.marks import Manual
-from tasks import ROOT, STATE, segments
+from tasks import ROOT, segments
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import tracked_by_blender
 from tasks.mattes import masks, matte_inputs
+from tasks.session_files import is_blend, named, read_sessions, session_files, session_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -19,21 +19,6 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
     from shotmake.footage import Plate
     from shotmake.session import Tracks
-
-KEY = "tracking.session_file"
-
-
-def session_files(config: Config) -> dict[str, Path]:
-    """The tracks.npz of the sessions a shot takes its tracks from, named by path or as `doit sessions` names them."""
-    named = config.tracking.session_file or []
-    found = {}
-    for number, name in enumerate([named] if isinstance(named, str) else named):
-        places = [ROOT / name, STATE / "tracking" / "sessions" / name / "tracks.npz"]
-        path = next((place for place in places if place.is_file()), None)
-        if path is None:
-            raise ShotError(f"{name}: no such session; needed a tracks.npz, or a name that doit sessions lists ({KEY})")
-        found[f"session {number}"] = path
-    return found
 
 
 def inputs(config: Config) -> dict[str, Path]:
@@ -46,13 +31,17 @@ def settings(config: Config) -> dict:
     tracking = asdict(config.tracking)
     names = ("engine", "detect", "track", "clean", "mask", "manual", "groups", "session_file")
     found = {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
-    if _is_by_blender(config):
+    if config.tracking.session_file:
+        found["session_first_frame"] = tracking["session_first_frame"]
+    if _needs_blender(config):
         found["executable"] = config.composite.blender.executable
     return found
 
 
-def _is_by_blender(config: Config) -> bool:
-    return config.tracking.engine == "blender" and not config.tracking.session_file
+def _needs_blender(config: Config) -> bool:
+    if config.tracking.session_file:
+        return any(is_blend(name) for name in named(config))
+    return config.tracking.engine == "blender"
 
 
 def build(job: Job) -> str:
@@ -64,18 +53,19 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
-    sessions = [path for name, path in job.inputs.items() if name.startswith("session ")]
-    made = merged(sessions, first, last) if sessions else tracked(job, plate, first, last)
+    made = imported(job, plate, first, last) if job.settings["session_file"] else tracked(job, plate, first, last)
     manual = read_manual(job.settings["manual"])[0]
-    names: dict[int, str] = {}
-    tracks = made.tracks
+    tracks, names = made.tracks, made.names
     if manual:
         unused = int(tracks.track_id.max(initial=-1)) + 1
         placed = placed_by_hand(job, plate, manual, first, last)
         tracks = merge_tracks([tracks, placed], first, last)
-        names = {unused + at: one.name for at, one in enumerate(manual)}
+        names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()})
+    left = set(managed.tracks.track_id.tolist())
+    weights = {track: weight for track, weight in made.weights.items() if track in left}
+    managed = replace(managed, weights={**weights, **managed.weights})
     numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
@@ -89,6 +79,8 @@ class Made(NamedTuple):
     renewals: "np.ndarray"
     spans: list[tuple[int, int]]
     line: str  # what there is to say about it
+    names: dict[int, str] = {}
+    weights: dict[int, float] = {}
 
 
 def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
@@ -118,23 +110,13 @@ def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: 
     return track_manual(read_luma(plate, ROOT, first, last), manual, Track(**job.settings["track"]), first, last)
 
 
-def merged(paths: list[Path], first: int, last: int) -> Made:
-    """Tracks of other sessions, as they are: whoever made them has cleaned them."""
-    from zipfile import BadZipFile
-
+def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:
+    """Tracks of other sessions and programs, as they are: whoever made them has cleaned them."""
     from shotmake.handover import NONE_RENEWED
-    from shotmake.session import load_tracks, merge_tracks
 
-    loaded = []
-    for path in paths:
-        try:
-            loaded.append(load_tracks(path))
-        except (ValueError, KeyError, BadZipFile) as error:
-            raise ShotError(f"{path.name}: not a tracks.npz ({error}); check {KEY}") from error
-    tracks = merge_tracks(loaded, first, last)
-    if not len(tracks):
-        raise ShotError(f"{paths[0].name}: no marker in the frames {first} to {last}; check {KEY}")
-    return Made(tracks, NONE_RENEWED, [], f", from {len(paths)} sessions")
+    made = read_sessions(job, plate, first, last)
+    line = "; ".join([f", from {', '.join(path.name for path in session_inputs(job))}", *made.notes])
+    return Made(made.tracks, NONE_RENEWED, [], line, made.names, made.weights)
 
 
 TRACKS = Stage(
@@ -145,6 +127,6 @@ TRACKS = Stage(
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.enabled,
-    after=lambda config: ("blender",) if _is_by_blender(config) else (),
+    after=lambda config: ("blender",) if _needs_blender(config) else (),
     build=build,
 )

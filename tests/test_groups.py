@@ -85,7 +85,7 @@ def test_manual_tracks_have_keys_under_one_name():
 def test_a_pick_that_finds_nothing_is_a_fault():
     with pytest.raises(ShotError, match=r"no track at \[150, 60\] in frame 3; the nearest is 47 px away"):
         manage(grid_of_tracks(), read_groups({"a": [{"frame": 3, "xy_px": [150, 60]}]})[0], {})
-    with pytest.raises(ShotError, match="no manual track is named x; there are: y"):
+    with pytest.raises(ShotError, match="no track is named x; there are: y"):
         manage(grid_of_tracks(), read_groups({"a": ["x"]})[0], {"y": 1})
 
 

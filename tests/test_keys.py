@@ -48,6 +48,7 @@ RULES = {
     "tracking.enabled": AFTER_TRACKS | {"tracks"},
     "tracking.engine": AFTER_TRACKS,
     "tracking.session_file": AFTER_TRACKS,
+    "tracking.session_first_frame": set(),  # without a session file
     "tracking.groups": AFTER_TRACKS,
     "tracking.manual": AFTER_TRACKS,
     "tracking.detect": AFTER_TRACKS,

@@ -48,7 +48,17 @@ CAMERAS = (
     Format("fbx", "camera", "FBX", "fbx", "camera.fbx", (".fbx",), True, True),
     Format("glb", "camera", "glTF (no lens centre, no zoom)", "gltf", "camera.glb", (".glb", ".gltf"), False, True),
 )
-TRACKS: tuple[Format, ...] = ()
+TRACKS = (
+    Format("tracks_uv", "tracks", "mmSolver .uv", "uv", "tracks.uv", (".uv",)),
+    Format("tracks_nuke", "tracks", "Nuke Tracker", "tracker4", "tracks.nk", (".nk",)),
+    Format("tracks_csv", "tracks", "our CSV", "tracks_csv", "tracks.csv", (".csv",)),
+    Format("tracks_mot", "tracks", "MOT challenge", "mot", "", (".csv", ".txt")),
+    Format("tracks_pftrack", "tracks", "PFTrack", "pftrack", "tracks_pftrack.2dt", (".2dt", ".txt")),
+    Format("tracks_3de", "tracks", "3DEqualizer 2D tracks", "tde_tracks", "tracks_3de.txt", (".txt",)),
+    Format("tracks_syntheyes", "tracks", "SynthEyes 2D paths", "syntheyes", "tracks_syntheyes.txt", (".txt",)),
+    Format("tracks_blend", "tracks", "Blender", "blend_tracks", "", (".blend",)),
+    Format("tracks_npz", "tracks", "our tracks.npz", "session_npz", "", (".npz",)),
+)
 LENSES: tuple[Format, ...] = ()
 FORMATS = (*CAMERAS, *TRACKS, *LENSES)
 

@@ -1,6 +1,6 @@
 """What a format's writer is given: all that is known of a shot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +12,8 @@ from shotmake.session import Tracks
 class Take:
     """frames: first and last of the shot, plate numbers. solution: the solve JSON, never a refused one; points: the
     arrays of points.npz; tracks, names (by track id: those that were given one): of the session. Where only tracks are
-    asked for, solution and points are None; an imported camera has no tracks."""
+    asked for, solution and points are None; an imported camera has no tracks. weights: by track id, those that are not
+    1; plate_first_frame: the number of the plate's first frame, None = that of the shot's."""
 
     shot: str
     plate_file: str
@@ -25,3 +26,5 @@ class Take:
     points: dict[str, np.ndarray] | None
     tracks: Tracks | None
     names: dict[int, str]
+    weights: dict[int, float] = field(default_factory=dict)
+    plate_first_frame: int | None = None

@@ -1,0 +1,79 @@
+"""Write the 2D tracks of a .blend's movie clip as an .npz. Scripts inside the file never run.
+
+    python read_tracks.py --file shot.blend --out tracks.npz
+or: blender --factory-startup --background --python-exit-code 1 --python read_tracks.py -- ARGS
+
+The .npz: name, weight (T,) of the tracks; clip_size_px (2,), 0 0 where Blender did not find the plate; track, frame
+(M,) and co (M, 2) of the markers that are not muted, sorted by track then frame. frame counts the clip's own from 1,
+co is 0..1 from the bottom-left, the track's offset added. The clip is the one with tracks, of several the one that
+the scene shows.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from clip_editor import quiet_stderr  # noqa: E402
+
+
+def open_blend(file: str) -> None:
+    if not Path(file).is_file():
+        raise UserError(f"{file}: no such file")
+    try:
+        with quiet_stderr():
+            bpy.ops.wm.open_mainfile(filepath=os.path.abspath(file), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise UserError(f"{Path(file).name}: Blender cannot open it: {' '.join(str(error).split())}") from error
+
+
+def clip_with_tracks(file: str) -> bpy.types.MovieClip:
+    clips = [clip for clip in bpy.data.movieclips if clip.tracking and len(clip.tracking.tracks)]
+    if len(clips) == 1:
+        return clips[0]
+    scene = bpy.context.scene
+    shown = scene.active_clip if isinstance(scene, bpy.types.Scene) else None
+    if shown in clips:
+        return shown
+    names = ", ".join(clip.name for clip in clips) or "none"
+    raise UserError(f"{Path(file).name}: clips with tracks: {names}; needed one, or one that the scene shows")
+
+
+def tracks_of(clip: bpy.types.MovieClip) -> dict[str, np.ndarray]:
+    assert clip.tracking
+    found = list(clip.tracking.tracks)
+    rows = []
+    for number, track in enumerate(found):
+        x, y = track.offset
+        markers = sorted((m for m in track.markers if not m.mute and m.frame > 0), key=lambda m: m.frame)
+        rows += [(number, marker.frame, marker.co[0] + x, marker.co[1] + y) for marker in markers]
+    table = np.array(rows, float).reshape(-1, 4)
+    return {
+        "name": np.array([track.name for track in found], str),
+        "weight": np.array([track.weight for track in found], float),
+        "clip_size_px": np.array(clip.size, int),
+        "track": table[:, 0].astype(int),
+        "frame": table[:, 1].astype(int),
+        "co": table[:, 2:],
+    }
+
+
+def main() -> None:
+    parser = OneLineParser(prog="read_tracks.py", description=__doc__)
+    for name in ("file", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    given = parser.parse_args(script_arguments())
+    try:
+        open_blend(given.file)
+        np.savez(given.out, allow_pickle=False, **tracks_of(clip_with_tracks(given.file)))
+    except UserError as error:
+        print(f"read_tracks.py: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()
