@@ -1,0 +1,105 @@
+"""Reading other programs' text files: any line ends and encoding, bounded memory, faults named by file and line.
+
+`key` in every function: the config key that named the file, told in the fault ("" = none).
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from shotmake.errors import ShotError
+
+LINE_MAX_BYTES = 1_000_000
+FILE_MAX_BYTES = 512_000_000
+JSON_MAX_BYTES = 256_000_000  # parsed, it takes some ten times that
+HEAD_CHARS = 4096
+
+
+def fault(path: Path, line: int, found: str, needed: str, key: str = "") -> ShotError:
+    """`<file>:<line>: found ..., needed ... (<key>)`, to be raised."""
+    return ShotError(f"{Path(path).name}:{line}: found {found}, needed {needed}{f' ({key})' if key else ''}")
+
+
+def shown(word: object) -> str:
+    """A word of the file as a fault shows it: quoted, on one line, not for ever."""
+    text = str(word)
+    return ascii(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
+    r"""Each line's number (from 1) and its text without the line end (\n, \r\n or \r).
+
+    UTF-8 with or without a byte order mark; a line that is none is taken as latin-1. ShotError for NUL bytes, a line
+    over LINE_MAX_BYTES and, before anything is read, a file over FILE_MAX_BYTES.
+    """
+    _check_size(path, FILE_MAX_BYTES, key)
+    with open(path, encoding="latin-1") as file:  # a character a byte: none can fail, and \r is a line end
+        number = 0
+        while line := file.readline(LINE_MAX_BYTES + 1):
+            number += 1
+            if "\0" in line:
+                raise fault(path, number, "a NUL byte", "text (is it a binary file, or UTF-16?)", key)
+            if len(line) > LINE_MAX_BYTES:
+                raise fault(path, number, f"a line of over {LINE_MAX_BYTES} bytes", "a text file", key)
+            text = line.removesuffix("\n")
+            yield number, _decoded(text.removeprefix("\xef\xbb\xbf") if number == 1 else text)
+
+
+def whole_json(path: Path, key: str = "") -> dict:
+    """The object of a JSON file, which may be one long line. ShotError as in `lines`, and where it is no JSON."""
+    _check_size(path, JSON_MAX_BYTES, key)
+    with open(path, "rb") as file:
+        head = file.read(HEAD_CHARS)
+        if b"\0" in head:
+            raise fault(path, 1, "a NUL byte", "JSON text", key)
+        text = _decoded((head + file.read()).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise fault(path, error.lineno, f"{error.msg.lower()} (column {error.colno})", "JSON", key) from error
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
+        raise fault(path, 1, str(error).lower(), "JSON", key) from error
+    if not isinstance(found, dict):
+        raise fault(path, 1, f"a JSON {type(found).__name__}", "an object: {...}", key)
+    return found
+
+
+def head(path: Path) -> str:
+    """The first HEAD_CHARS characters, for `recognises`: whatever the file is, without a fault."""
+    with open(path, "rb") as file:
+        return _decoded(file.read(HEAD_CHARS).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
+
+
+def number(word: object, path: Path, line: int, key: str = "") -> float:
+    """A finite number, or ShotError."""
+    try:
+        found = float(word)  # type: ignore[arg-type]
+    except (ValueError, TypeError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found) or isinstance(word, bool):
+        raise fault(path, line, shown(word), "a number", key)
+    return found
+
+
+def whole_number(word: object, path: Path, line: int, key: str = "", low: int = 0, high: int = 100_000_000) -> int:
+    """A whole number low..high (frames, counts), or ShotError; 12.0 is one."""
+    found = number(word, path, line, key)
+    if found != int(found) or not low <= found <= high:
+        raise fault(path, line, shown(word), f"a whole number from {low} to {high}", key)
+    return int(found)
+
+
+def _check_size(path: Path, limit: int, key: str) -> None:
+    size = path.stat().st_size
+    if size > limit:
+        raise fault(path, 1, f"a file of {size / 1e6:.0f} MB", f"at most {limit / 1e6:.0f} MB", key)
+
+
+def _decoded(latin: str) -> str:
+    if latin.isascii():
+        return latin
+    try:
+        return latin.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return latin
