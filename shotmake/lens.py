@@ -123,6 +123,8 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
         raise ShotError(
             f"lens: k1 {lens.k1:.4g}, k2 {lens.k2:.4g}, k3 {lens.k3:.4g} fold over inside the frame; "
             "drop the last coefficient from tracking.solve.refine"
+            if lens.grid is None
+            else "lens: its grid folds over inside the frame"
         )
     return guess
 

@@ -1,11 +1,12 @@
 """A lens known by what it does -> one of ours: Brown-Conrady where that fits, else its own grid, never bent to fit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.lens import Lens, distort
+from shotmake.lens import Lens, distort, undistort
 from shotmake.lens_grid import TAPS, Grid, place, spline
 
 LADDER = (("k1",), ("k1", "k2"), ("k1", "k2", "k3"), ("k1", "k2", "k3", "p1", "p2"),
@@ -14,6 +15,10 @@ OUTSIDE_WEIGHT = 0.05  # of samples around the picture, beside those in it
 GRID_CELLS = (16, 32, 64)  # across
 GRID_AIM_PX = 0.002
 GRID_MARGIN = 0.01  # of its size
+MARGIN = 0.08  # of the picture's size, seen beyond its border: what the undistorted picture's edges show
+SAMPLES = (193, 129)  # across and down the picture and its margin
+LAWSON_ROUNDS = 8
+LEAST_AREA = 0.2  # of the usual, that a piece of the picture may shrink to
 STIFFNESS = 1e-10  # of coefficients that no sample tells, beside those that some do
 
 
@@ -26,6 +31,28 @@ class Seen:
     centre_px: tuple[float, float]
     xy_px: np.ndarray
     plane: np.ndarray
+
+
+def seen_through(
+    plane_from_px: Callable[[np.ndarray], np.ndarray],
+    focal_px: float,
+    centre_px: tuple[float, float],
+    size_px: tuple[int, int],
+) -> Seen:
+    """What a formula does to a plate of (width, height) px and a margin around it. plane_from_px: (..., 2) plate px ->
+    (..., 2) undistorted normalised coordinates, y down. ShotError for one that folds over in the picture."""
+    across, down = (np.linspace(-MARGIN, 1 + MARGIN, count) for count in SAMPLES)
+    xy_px = np.stack(np.meshgrid(np.union1d(across, (0, 1)), np.union1d(down, (0, 1))), -1) * size_px
+    with np.errstate(all="ignore"):  # what overflows is told below
+        plane = plane_from_px(xy_px)
+        (x_down, x_across), (y_down, y_across) = (np.gradient(plane[..., axis]) for axis in (0, 1))
+        px = np.gradient(xy_px[..., 0], axis=1) * np.gradient(xy_px[..., 1], axis=0)
+        area = (x_across * y_down - y_across * x_down) / px
+        kept = area > LEAST_AREA * np.median(area)
+    inside = ((xy_px >= 0) & (xy_px <= size_px)).all(-1)
+    if not (np.isfinite(plane).all() and np.median(area) > 0 and kept[inside].all()):
+        raise ShotError("its distortion folds over inside the picture: not a lens")
+    return Seen(focal_px, centre_px, xy_px[kept], plane[kept])
 
 
 def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px: float) -> tuple[Lens, list[str]]:
@@ -55,6 +82,15 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
     ]
 
 
+def nearest_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
+    """The lens without a grid that is nearest to it in a picture of (width, height) px, of the same focal length and
+    centre: for programs that know no other."""
+    across, down = (np.linspace(0, side, 33) for side in size_px)
+    xy_px = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
+    seen = Seen(lens.fx_px, (lens.cx_px, lens.cy_px), xy_px, undistort(lens.normalised_from_px(xy_px), lens))
+    return _brown_conrady(seen, lens.without_distortion(), LADDER[3], np.ones(len(xy_px), bool))
+
+
 def misfit_px(lens: Lens, seen: Seen, rows: np.ndarray) -> float:
     """The largest distance, px of the plate, between where the lens sees these samples and where they are."""
     away = lens.px_from_normalised(distort(seen.plane[rows], lens)) - seen.xy_px[rows]
@@ -74,9 +110,8 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
     if not names:
         return ideal
     weight = np.where(inside, 1.0, OUTSIDE_WEIGHT)
-    bent = (ideal.normalised_from_px(seen.xy_px) - seen.plane).T * weight
-    matrix = np.stack([(np.array(columns[name]) * weight).ravel() for name in names], 1)
-    found = dict(zip(names, np.linalg.lstsq(matrix, bent.ravel(), rcond=None)[0].tolist(), strict=True))
+    bent = (ideal.normalised_from_px(seen.xy_px) - seen.plane).T
+    found = dict(zip(names, least_worst(np.array([columns[name] for name in names]), bent, weight), strict=True))
     scale = 1 + found.pop("scale", 0.0)
     shift = found.pop("centre x", 0.0), found.pop("centre y", 0.0)
     return replace(
@@ -87,6 +122,25 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
         cy_px=ideal.cy_px + shift[1] * ideal.fy_px,
         **{name: value / scale for name, value in found.items()},
     )
+
+
+def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> list[float]:
+    """How much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is short: least
+    squares, weighed anew by what they miss (C. L. Lawson's algorithm). weight (N,): where a miss counts."""
+    matrix = columns.reshape(len(columns), -1).T
+    lawson = np.ones_like(weight)
+    best, shortest = np.zeros(len(columns)), np.inf
+    for _ in range(LAWSON_ROUNDS):
+        rows = np.tile(weight * np.sqrt(lawson), 2)
+        found = np.linalg.lstsq(matrix * rows[:, None], target.ravel() * rows, rcond=None)[0]
+        miss = np.linalg.norm((matrix @ found).reshape(2, -1) - target, axis=0) * weight
+        if miss.max() < shortest:
+            best, shortest = found, miss.max()
+        if not miss.mean() > 0:
+            break
+        lawson = lawson * miss / miss.mean()
+        lawson /= lawson.mean()
+    return best.tolist()
 
 
 def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Grid:

@@ -8,6 +8,7 @@ import numpy as np
 from shotmake.camera import zoomed
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, overscan_px
+from shotmake.lens_fit import nearest_brown_conrady
 
 GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
 SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
@@ -72,7 +73,8 @@ def scene_sheet(solution: dict, plate: dict, shot: dict, composite: dict) -> dic
             "shift_x": (width / 2 - lens.cx_px) / over_width,
             "shift_y": (lens.cy_px - height / 2) / over_width,
         },
-        "lens": solution["lens"],
+        # for the Clip Editor and the view through the camera; the comp has the ST-maps
+        "lens": solution["lens"] if lens.grid is None else nearest_brown_conrady(lens, (width, height)).to_json(),
         "ground": {"z": 0.0, "size": 8 * distance},
         "subject": {
             "kind": subject["kind"],

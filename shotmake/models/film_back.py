@@ -7,21 +7,17 @@ picture (nuke_ld_3de4_base.C). The film back is that of the picture as it is see
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
 
-from shotmake.errors import ShotError
-from shotmake.lens_fit import Seen
+from shotmake.lens import Lens, undistort
+from shotmake.lens_fit import Seen, least_worst, seen_through
 from shotmake.models import anamorphic_3de, classic_3de, radial_3de
+from shotmake.models.inverse import inverse
 
 MODELS: dict[str, ModuleType] = {model.NAME: model for model in (classic_3de, radial_3de, anamorphic_3de)}
-COMPLEX_STEP = 1e-30  # derivatives of polynomials, exact to rounding
-NEWTON_ROUNDS = 30
-NEWTON_DONE = 1e-13  # half diagonals
-MARGIN = 0.08  # of the picture's size, seen beyond its border: what the undistorted picture's edges show
-SAMPLES = (193, 129)  # across and down the picture and its margin
 
 
 @dataclass(frozen=True)
@@ -48,39 +44,22 @@ class Lens3de:
         return self._px(self._bent(self._normalised(xy_px, size_px)), size_px)
 
     def distort(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        """The inverse of `undistort`, by Newton's method; ShotError where there is none."""
-        target = self._normalised(xy_px, size_px)
-        guess = target
-        for _ in range(NEWTON_ROUNDS):
-            miss = self._bent(guess) - target
-            if np.abs(miss).max(initial=0.0) < NEWTON_DONE:
-                break
-            columns = [self._bent(guess + 1j * COMPLEX_STEP * unit).imag / COMPLEX_STEP for unit in np.eye(2)]
-            guess = guess - np.linalg.solve(np.stack(columns, -1), miss[..., None])[..., 0]
-        if not np.abs(self._bent(guess) - target).max(initial=0.0) < 1e-10:
-            raise ShotError(f"{self.model}: it folds over inside the picture")
-        return self._px(guess, size_px)
+        """The inverse of `undistort`; ShotError where there is none."""
+        return self._px(inverse(self._bent, self._normalised(xy_px, size_px)), size_px)
 
-    def focal_px(self, size_px: tuple[int, int]) -> float:
-        """In widths of the plate's pixels."""
-        left, right, _, _ = self.field
-        return self.focal_cm * size_px[0] * (right - left) / self.width_cm
+    def focal_px(self, size_px: tuple[int, int]) -> tuple[float, float]:
+        """In widths and in heights of the plate's pixels."""
+        left, right, bottom, top = self.field
+        across, up = size_px[0] * (right - left) / self.width_cm, size_px[1] * (top - bottom) / self.height_cm
+        return self.focal_cm * across, self.focal_cm * up
 
     def seen(self, size_px: tuple[int, int]) -> Seen:
-        """What it does to a plate of (width, height) px and a margin around it, by example."""
-        across, down = (np.linspace(-MARGIN, 1 + MARGIN, count) for count in SAMPLES)
-        xy_px = np.stack(np.meshgrid(np.union1d(across, (0, 1)), np.union1d(down, (0, 1))), -1) * size_px
-        bent = self._bent(self._normalised(xy_px, size_px))
-        plane = bent * (1, -1) * self.half_diagonal_cm / self.focal_cm
-        (top_x, left_x), (top_y, left_y) = (np.gradient(plane[..., axis]) for axis in (0, 1))
-        area = left_x * top_y - left_y * top_x
-        spread = np.abs(np.gradient(xy_px[..., 0], axis=1) * np.gradient(xy_px[..., 1], axis=0))
-        turned = area / spread < 0.2 * np.median(area / spread)
-        inside = ((xy_px >= 0) & (xy_px <= size_px)).all(-1)
-        if not np.isfinite(plane).all() or (turned & inside).any():
-            raise ShotError("its distortion folds over inside the picture: not a lens")
-        centre_px = self._px(np.zeros(2), size_px)
-        return Seen(self.focal_px(size_px), tuple(centre_px), xy_px[~turned], plane[~turned])
+        """What it does to a plate of (width, height) px. ShotError for a lens that folds over in it."""
+
+        def plane(xy_px: np.ndarray) -> np.ndarray:
+            return self._bent(self._normalised(xy_px, size_px)) * (1, -1) * self.half_diagonal_cm / self.focal_cm
+
+        return seen_through(plane, self.focal_px(size_px)[0], tuple(self._px(np.zeros(2), size_px)), size_px)
 
     def _bent(self, xy: np.ndarray) -> np.ndarray:
         model = MODELS[self.model]
@@ -100,3 +79,43 @@ class Lens3de:
         across = (cm[..., 0] + self.offset_x_cm) / self.width_cm + 0.5
         up = (cm[..., 1] + self.offset_y_cm) / self.height_cm + 0.5
         return np.stack([left + across * (right - left), 1 - bottom - up * (top - bottom)], -1) * size_px
+
+
+def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tuple[Lens3de, float]:
+    """3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours, and how far it is off at most, in px.
+
+    width_mm: of the film back. Ours maps the other way round, so k1 and k2 have no exact counterpart there.
+    """
+    width, height = size_px
+    focal_cm = lens.fx_px / width * width_mm / 10
+    height_cm = focal_cm * height / lens.fy_px
+    bare = Lens3de(
+        radial_3de.NAME,
+        {},
+        focal_cm,
+        width_mm / 10,
+        height_cm,
+        (lens.cx_px / width - 0.5) * width_mm / 10,
+        (0.5 - lens.cy_px / height) * height_cm,
+        lens.fy_px / lens.fx_px,
+    )
+    across, down = (np.linspace(0, side, 65) for side in size_px)
+    xy_px = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
+    straight_px = lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens))
+    x, y = bare._normalised(xy_px, size_px).T
+    r2 = x * x + y * y
+    columns = {  # the model is linear in these: see radial_3de
+        "Distortion - Degree 2": (x * r2, y * r2),
+        "Quartic Distortion - Degree 4": (x * r2 * r2, y * r2 * r2),
+        "U - Degree 2": (r2 + 2 * x * x, 2 * x * y),
+        "V - Degree 2": (2 * x * y, r2 + 2 * y * y),
+        "U - Degree 4": ((r2 + 2 * x * x) * r2, 2 * x * y * r2),
+        "V - Degree 4": (2 * x * y * r2, (r2 + 2 * y * y) * r2),
+    }
+    if not (lens.p1 or lens.p2 or lens.grid):
+        columns = {name: columns[name] for name in list(columns)[:2]}
+    bent = (bare._normalised(straight_px, size_px) - np.stack([x, y], -1)).T
+    found = least_worst(np.array(list(columns.values())), bent, np.ones(len(x)))
+    fitting = replace(bare, values=dict(zip(columns, found, strict=True)))
+    off_px = np.linalg.norm(fitting.undistort(xy_px, size_px) - straight_px, axis=1).max()
+    return fitting, float(off_px)
