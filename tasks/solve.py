@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.session import Tracks
     from shotmake.solution import Found
 
+LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
 
 
@@ -46,7 +47,7 @@ def _is_by_blender(config: Config) -> bool:
 
 def _without_lens(camera: dict) -> dict:
     """The lens brought along is a stage of its own."""
-    return {name: value for name, value in camera.items() if name not in ("lens_from", "checkerboard")}
+    return {name: value for name, value in camera.items() if name not in LENS_KEYS}
 
 
 def camera_file(config: Config) -> dict[str, Path]:
