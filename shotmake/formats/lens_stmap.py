@@ -21,7 +21,8 @@ from shotmake.lens_fit import MARGIN, Seen
 
 DIRECTIONS = ("undistort", "redistort")
 SIDE_MAX_PX = 20_000
-SAMPLES_ACROSS = 256
+SAMPLES_ACROSS = 160
+MAGIC = b"\x76\x2f\x31\x01"  # of EXR; asked to guess, OpenImageIO reads a gigabyte for it
 SHAPE_PX = 1.0  # a row more or less is rounding
 
 
@@ -39,7 +40,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
             f"{path.name}: found a map for {width}x{height}, needed the shape of the plate, {asked.size_px[0]}x"
             f"{asked.size_px[1]} ({KEY})"
         )
-    step = max(1, width // SAMPLES_ACROSS)
+    step = -(-width // SAMPLES_ACROSS)
     rows, columns = (np.union1d(np.arange(0, side, step), side - 1) for side in places.shape[:2])
     values = places[np.ix_(rows, columns)].astype(float)
     here = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), -1)
@@ -79,9 +80,12 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
     """(H, W, 2) R and G; the overscan, px, of the pixels and of what the values span; the size without; direction."""
     import OpenImageIO as oiio
 
-    image = oiio.ImageInput.open(str(path))
+    with open(path, "rb") as file:
+        is_exr = file.read(4) == MAGIC
+    image = oiio.ImageInput.open(str(path)) if is_exr else None
     if image is None:
-        raise ShotError(f"{path.name}: not an image ({_first_line(oiio.geterror())}); needed an ST-map EXR ({KEY})")
+        said = _first_line(oiio.geterror()) if is_exr else "its first bytes are others"
+        raise ShotError(f"{path.name}: not an EXR that can be read ({said}); needed an ST-map ({KEY})")
     try:
         spec = image.spec()
         if spec.nchannels < 2 or not 2 <= spec.width <= SIDE_MAX_PX or not 2 <= spec.height <= SIDE_MAX_PX:
