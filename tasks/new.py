@@ -90,7 +90,8 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     clips = read_cut(path, rate)
     if rate is None and path.suffix.lower() == ".edl":  # it does not say its rate: its media does
         rates = {media_header(file, ROOT).frame_rate for clip in clips if (file := _media(clip, path, folder, there))}
-        if len(rates) == 1 and None not in rates:
+        rates.discard(None)  # of sequences that say none
+        if len(rates) == 1:
             clips = read_cut(path, rates.pop())
     faults, taken = [], set()
     for clip in clips:

@@ -87,7 +87,7 @@ def test_a_damaged_file_is_a_lens_or_one_line(valid, tmp_path_factory, word):
     assert read_lens(valid[word], ASKED if word in ("grid", "map") else LensAsked((1920, 1080)))
     ends = set()
 
-    @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(EDITS)
     def damaged(edits):
         path = folder / valid[word].name

@@ -28,7 +28,10 @@ SHAPE_PX = 1.0  # a row more or less is rounding
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """What the map does to the plate asked about, and that plate's size."""
-    places, over, window, direction = _load(path, asked)
+    try:
+        places, over, window, direction = _load(path, asked)
+    except (UnicodeDecodeError, MemoryError) as error:  # OpenImageIO quotes the file's broken words
+        raise ShotError(f"{path.name}: its header is damaged; needed an ST-map ({KEY})") from error
     if asked.focal_px is None:
         raise ShotError(
             f"{path.name}: an ST-map has no focal length; needed shot.camera.focal_mm (and tracking.solve.refine: "
