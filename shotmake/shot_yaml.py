@@ -3,8 +3,10 @@
 import json
 import re
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from shotmake.media_header import MediaHeader
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.media_header import MediaHeader
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -23,7 +25,7 @@ def safe_name(text: str, suffixes: tuple[str, ...]) -> str:
 
 def shot_yaml(
     name: str,
-    plate: MediaHeader,
+    plate: "MediaHeader",
     first_frame: int,
     frame_range: tuple[int, int] | None = None,
     cut_rate: Fraction | None = None,
