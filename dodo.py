@@ -11,7 +11,7 @@ from tasks import snapshot
 if __name__ != "__main__":
     snapshot.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
 
-from tasks import sessions
+from tasks import new, sessions
 from tasks.composite import COMPOSITE
 from tasks.console import ShotReporter
 from tasks.export import EXPORT
@@ -50,6 +50,7 @@ task_verify = GRAPH.verify
 task_summary = GRAPH.summary
 task_gc = GRAPH.gc
 task_sessions = sessions.task
+task_new = new.task
 task_blender = GRAPH.blender
 task_config = GRAPH.config
 

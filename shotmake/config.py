@@ -54,9 +54,13 @@ class Camera:
     sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)  # of the picture as seen: unsqueezed
     focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)  # first guess; null = the plate's metadata's
     lock_focal: bool = key(False)  # true: focal_mm is known
-    # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, or OpenCV's
-    # calibration (JSON, YAML). Its focal length, centre, k1 k2 k3 p1 p2 are kept unless tracking.solve.refine is set
+    # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, OpenCV's
+    # calibration (JSON, YAML), 3DEqualizer's lens text or .nk, OpenTrackIO JSON, or an ST-map (EXR, with focal_mm). Its
+    # focal length, centre and distortion are kept unless tracking.solve.refine is set
     lens_from: str | None = key(None)
+    # another program's lens that k1 k2 k3 p1 p2 fit within this is such a lens; others are kept as they are, as a grid
+    lens_max_fit_px: float = key(0.1, unit="px", low=0.0001, high=10.0)
+    st_map_direction: str | None = key(None, choices=["undistort", "redistort"])  # null = as the map's header says
     checkerboard: Checkerboard = group(Checkerboard)  # or the lens measured from stills, kept in the same way
     # a camera: a solve JSON, .chan, .nk, COLMAP's images.txt (or its folder), .usda, .usdc, .usd, .abc, .fbx, .glb,
     # .gltf. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join. One

@@ -6,7 +6,7 @@ Arrays go into the .npz under their dotted names, everything else into one JSON 
 import io
 import json
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -41,7 +41,8 @@ def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _join(hint: Any, rest: Any, name: str, arrays: Any) -> Any:
-    if is_dataclass(hint):
+    if isinstance(rest, dict):  # a dataclass, or one that may be None
+        hint = next((one for one in get_args(hint) if is_dataclass(one)), hint)
         hints = get_type_hints(hint)
         return hint(**{one: _join(hints[one], rest[one], f"{name}.{one}", arrays) for one in rest})
     if name in arrays:

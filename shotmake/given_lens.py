@@ -24,6 +24,7 @@ def check(lens: Lens, refine: tuple[str, ...], size_px: tuple[int, int]) -> None
     kept = {"p1": lens.p1, "p2": lens.p2, "k3": lens.k3, **({} if "k2" in refine else {"k2": lens.k2})}
     off_px = np.abs((lens.cx_px - size_px[0] / 2, lens.cy_px - size_px[1] / 2)).max()
     held = [name for name, value in kept.items() if value] + (["a centre off the middle"] if off_px > 0.01 else [])
+    held += ["a distortion that no formula fits"] if lens.grid is not None else []
     if is_refined(refine) and (held or lens.fx_px != lens.fy_px):
         raise ShotError(
             f"tracking.solve.refine: found {', '.join(refine)} with a given lens that has "

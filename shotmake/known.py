@@ -141,6 +141,9 @@ def _found(
     if free and lens.fx_px != lens.fy_px:
         free = ()
         warnings.append(f"the lens of {given.name} was kept: with an aspect it cannot be refined here")
+    if free and lens.grid is not None:
+        free = ()
+        warnings.append(f"the lens of {given.name} was kept: its distortion is no formula's")
     # a lens that stays is taken out of the markers: what is left to fit is a pinhole, whatever the lens
     markers, view = (solving, lens) if free else _without_lens(solving, lens)
     nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))

@@ -5,19 +5,23 @@ D. C. Brown, "Close-Range Camera Calibration", Photogrammetric Engineering 37 (1
 Focal lengths and the centre are in px, with the pixel convention of shotmake.camera.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.lens_grid import Grid
 
+PLACE = ("fx_px", "fy_px", "cx_px", "cy_px")
+COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3")
 NEWTON_ROUNDS = 50
 NEWTON_DONE = 1e-13  # normalised units; far below a thousandth of a pixel at any focal
 
 
 @dataclass(frozen=True)
 class Lens:
-    """Focal lengths and centre in px of the distorted plate; coefficients in normalised units."""
+    """Focal lengths and centre in px of the distorted plate; coefficients in normalised units. grid: in place of the
+    coefficients, of a lens that they do not fit."""
 
     fx_px: float
     fy_px: float
@@ -28,6 +32,7 @@ class Lens:
     p1: float = 0.0
     p2: float = 0.0
     k3: float = 0.0
+    grid: Grid | None = None
 
     def normalised_from_px(self, xy_px: np.ndarray) -> np.ndarray:
         """(..., 2) plate px -> (..., 2) distorted normalised coordinates."""
@@ -38,32 +43,42 @@ class Lens:
         return np.asarray(xy, float) * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px)
 
     def without_distortion(self) -> "Lens":
-        return replace(self, k1=0.0, k2=0.0, p1=0.0, p2=0.0, k3=0.0)
+        return replace(self, k1=0.0, k2=0.0, p1=0.0, p2=0.0, k3=0.0, grid=None)
 
     def written_for(self, focal_px: float) -> "Lens":
         """The same displacements on the sensor in the terms of another focal length."""
         times = focal_px / self.fx_px
         k1, k2, k3 = self.k1 * times**2, self.k2 * times**4, self.k3 * times**6
-        return Lens(focal_px, self.fy_px * times, self.cx_px, self.cy_px, k1, k2, self.p1 * times, self.p2 * times, k3)
+        grid = self.grid and self.grid.stretched(times)
+        p1, p2 = self.p1 * times, self.p2 * times
+        return Lens(focal_px, self.fy_px * times, self.cx_px, self.cy_px, k1, k2, p1, p2, k3, grid)
 
     def to_json(self) -> dict:
         """The `lens` block of a solve JSON."""
-        numbers = {field.name: float(getattr(self, field.name)) for field in fields(self)}
-        return {"model": "brown_conrady", "direction": "undistorted_to_distorted", **numbers}
+        numbers = {name: float(getattr(self, name)) for name in (*PLACE, *(() if self.grid else COEFFICIENTS))}
+        direction = "undistorted_to_distorted"
+        if self.grid is not None:
+            return {"model": "spline_grid", "direction": direction, **numbers, "grid": self.grid.to_json()}
+        return {"model": "brown_conrady", "direction": direction, **numbers}
 
     @classmethod
     def from_json(cls, block: dict) -> "Lens":
         """Read a `lens` block; ShotError for another model or direction."""
-        if block.get("model") != "brown_conrady" or block.get("direction") != "undistorted_to_distorted":
+        model, direction = block.get("model"), block.get("direction")
+        if model not in ("brown_conrady", "spline_grid") or direction != "undistorted_to_distorted":
             raise ShotError(
-                f"lens: found model {block.get('model')!r}, direction {block.get('direction')!r}; "
-                "needed brown_conrady, undistorted_to_distorted"
+                f"lens: found model {model!r}, direction {direction!r}; needed brown_conrady, undistorted_to_distorted"
             )
-        return cls(**{field.name: float(block.get(field.name, 0.0)) for field in fields(cls)})
+        if model == "spline_grid":
+            numbers = {name: float(block.get(name, 0.0)) for name in PLACE}
+            return cls(**numbers, grid=Grid.from_json(block.get("grid")))
+        return cls(**{name: float(block.get(name, 0.0)) for name in (*PLACE, *COEFFICIENTS)})
 
 
 def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
     """(..., 2) undistorted normalised -> (..., 2) distorted normalised coordinates."""
+    if lens.grid is not None:
+        return lens.grid.distort(np.asarray(xy, float))
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     radial = 1 + r2 * (lens.k1 + r2 * (lens.k2 + r2 * lens.k3))
@@ -78,6 +93,8 @@ def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
 
 def distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
     """(..., 2, 2) derivative of `distort`: rows are the distorted x and y."""
+    if lens.grid is not None:
+        return lens.grid.jacobian(np.asarray(xy, float))
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     radial = 1 + r2 * (lens.k1 + r2 * (lens.k2 + r2 * lens.k3))
@@ -106,6 +123,8 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
         raise ShotError(
             f"lens: k1 {lens.k1:.4g}, k2 {lens.k2:.4g}, k3 {lens.k3:.4g} fold over inside the frame; "
             "drop the last coefficient from tracking.solve.refine"
+            if lens.grid is None
+            else "lens: its grid folds over inside the frame"
         )
     return guess
 

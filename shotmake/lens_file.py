@@ -1,39 +1,71 @@
-"""A lens brought along: the lens of a solve JSON, a lens JSON of ours, or an OpenCV calibration in JSON or YAML."""
+"""A lens brought along: the lens of a solve JSON, a lens JSON of ours, or one of the formats of other programs."""
 
-import json
-import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.formats.lens_asked import KEY, LensAsked
+from shotmake.formats.lens_opencv import lens_of_tree, tree_of
+from shotmake.formats.registry import LENSES
+from shotmake.formats.text import head
 from shotmake.lens import Lens
+from shotmake.lens_fit import Seen, fitted_lens
 from shotmake.solution import folds, has_plausible_focal
 
-KEY = "shot.camera.lens_from"
-MATRIX = ("camera_matrix", "cameraMatrix", "mtx", "K")  # OpenCV's samples, its GUI tools, ROS
-COEFFICIENTS = ("dist_coeffs", "distortion_coefficients", "distCoeffs", "dist")
+FILE_MAX_BYTES = 1_000_000_000  # an ST-map of 8K in 32 bits; text formats have their own limits
+SIDE_MAX_PX = 100_000
 SQUARE = 0.01  # focal lengths of x and y that differ by more, beside the plate's pixel aspect, are of other pixels
 CENTRED = 0.1  # of the plate: a file that names no picture size must be for this plate
 
 
-def read_lens(path: Path, size_px: tuple[int, int], aspect: float = 1.0) -> tuple[Lens, list[str]]:
-    """The lens of a file for a plate of (width, height) px, and what was done to it, a line each.
+def read_lens(path: Path, asked: LensAsked, max_fit_px: float = 0.1) -> tuple[Lens, list[str]]:
+    """The lens of a file for the plate asked about, and what was done to it, a line each.
 
-    aspect: a pixel's width by its height, which the focal lengths of x and y must agree with.
-
+    max_fit_px: a lens of another model that Brown-Conrady does not fit as well becomes a grid.
     ShotError for a file that holds no lens, or none that can be ours.
     """
-    tree = _tree(path)
-    try:
+    size = path.stat().st_size
+    if size > FILE_MAX_BYTES:
+        raise ShotError(f"{path.name}: found a file of {size / 1e6:.0f} MB; needed a lens ({KEY})")
+    module = _reader(path)
+    if module is not None:
+        found, made_for = module.read(path, asked)
+    else:
+        tree = tree_of(path)
         if "model" in tree or "lens" in tree:
-            return lens_of(tree, size_px, path.name, aspect)
-        return fitted(*_opencv(tree), size_px, path.name, KEY, aspect)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+            return _ours(tree, asked, path.name)
+        found, made_for = lens_of_tree(tree, path.name)
+    notes = []
+    if isinstance(found, Seen):
+        try:
+            found, notes = fitted_lens(found, asked.size_px, asked.aspect, max_fit_px)
+        except ShotError as error:
+            raise ShotError(f"{path.name}: {error} ({KEY}, shot.camera.lens_max_fit_px {max_fit_px:g})") from error
+        notes = [f"{path.name}: {note}" for note in notes]
+    lens, more = fitted(found, made_for, asked.size_px, path.name, KEY, asked.aspect)
+    return lens, [*notes, *more]
+
+
+def _reader(path: Path) -> ModuleType | None:
+    """The format's module; None for ours and OpenCV's, which are told apart by their keys."""
+    for format in LENSES:
+        if path.suffix.lower() in format.suffixes and format.word != "lens_opencv":
+            module = import_module(f"shotmake.formats.{format.module}")
+            if not hasattr(module, "recognises") or module.recognises(head(path)):
+                return module
+    return None
+
+
+def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
+    try:
+        return lens_of(tree, asked.size_px, name, asked.aspect)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ShotError(
-            f"{path.name}: not a lens ({error!r}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
+            f"{name}: not a lens ({error!r}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
             f"dist_coeffs ({KEY})"
         ) from error
 
@@ -66,6 +98,8 @@ def fitted(
     notes = []
     middle = np.array(size_px) / 2
     if made_for is not None and tuple(made_for) != tuple(size_px):
+        if len(made_for) != 2 or not all(1 <= side <= SIDE_MAX_PX for side in made_for):
+            raise ShotError(f"{name}: found a picture size of {str(made_for)[:40]} px; check {key}")
         scale = width / made_for[0]
         found = f"{made_for[0]}x{made_for[1]}"
         if abs(made_for[1] * scale - height) > max(1.0, scale):  # a row more or less is rounding
@@ -90,56 +124,3 @@ def fitted(
     if folds(lens, size_px):
         raise ShotError(f"{name}: its distortion folds over inside the picture: not a lens; check {key}")
     return lens, notes
-
-
-def _tree(path: Path) -> dict:
-    text = path.read_text(errors="replace")
-    try:
-        tree = json.loads(text) if path.suffix.lower() == ".json" else _yaml(text)
-    except ValueError as error:
-        raise ShotError(f"{path.name}: not JSON or YAML ({_first_line(error)}); check {KEY}") from error
-    if not isinstance(tree, dict):
-        raise ShotError(f"{path.name}: holds no lens; needed a JSON or YAML file of one ({KEY})")
-    return tree
-
-
-def _yaml(text: str) -> Any:
-    """OpenCV's YAML has a header and a tag for matrices that YAML itself does not know."""
-    import yaml
-
-    text = re.sub(r"^%YAML[^\n]*\n", "", text).replace("!!opencv-matrix", "")
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(_first_line(error)) from error
-
-
-def _opencv(tree: dict) -> tuple[Lens, tuple[int, int] | None]:
-    """OpenCV counts px from the centre of the first pixel, we from its corner: half a pixel is between them."""
-    matrix = _numbers(_first(tree, MATRIX)).reshape(3, 3)
-    values = _numbers(_first(tree, COEFFICIENTS))
-    model = str(tree.get("distortion_model", "plumb_bob"))
-    if model not in ("plumb_bob", "brown_conrady") or tree.get("fisheye_model") or np.abs(values[5:]).any():
-        raise ValueError(f"distortion model {model} of {len(values)} values; needed k1 k2 p1 p2 k3")
-    if abs(matrix[0, 1]) > 1e-9 * abs(matrix[0, 0]) or len(values) not in (0, 4) and len(values) < 5:
-        raise ValueError(f"skew {matrix[0, 1]:g} and {len(values)} distortion values; needed none, and 4 or 5")
-    k1, k2, p1, p2, k3 = (float(value) for value in np.pad(values[:5], (0, max(5 - len(values), 0))))
-    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
-    size = next((tree[name] for name in ("image_size_px", "image_size", "imageSize") if name in tree), None)
-    if size is None and "image_width" in tree:
-        size = (tree["image_width"], tree["image_height"])
-    made_for = None if size is None else (int(size[0]), int(size[1]))
-    return Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3), made_for
-
-
-def _first(tree: dict, names: tuple[str, ...]) -> Any:
-    return tree[next((name for name in names if name in tree), names[0])]
-
-
-def _numbers(matrix: Any) -> np.ndarray:
-    """Nested lists, or a matrix as OpenCV and ROS write it: {rows, cols, data}."""
-    return np.array(matrix["data"] if isinstance(matrix, dict) else matrix, float).ravel()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -127,6 +127,31 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
     )
 
 
+def movie_header(file: str, root: Path) -> dict:
+    """What the header and the first frame say, under the names of `probe_movie`; ShotError for no movie."""
+    import av
+
+    try:
+        with av.open(str(root / file), metadata_errors="replace") as container:
+            stream = _video_stream(file, container)
+            found = _of_frame(next(container.decode(stream)))
+            aspect, tags = stream.sample_aspect_ratio, {**stream.metadata, **container.metadata}
+            count = stream.frames or 1 + sum(1 for _ in container.decode(stream))
+            rate = _believable(stream.average_rate) or _believable(stream.guessed_rate)
+    except (av.FFmpegError, OSError, ValueError, MemoryError, StopIteration) as error:
+        raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
+    size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
+    media = {"pixel_aspect": [aspect.numerator, aspect.denominator] if aspect else [1, 1], **lens_of_tags(tags)}
+    return dict(
+        frame_count=count,
+        size_px=size_px,
+        file_rate=rate,
+        timecode=tags.get("timecode", ""),
+        color=found["color"],
+        media=media,
+    )
+
+
 def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
     """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise."""
     import av

@@ -205,7 +205,7 @@ def _tables(summary: dict) -> str:
             ("error", f"RMS {_px(solve['rms_px'])}, hold-out tracks {_px(solve['holdout_rms_px'])}"),
             ("tracks used", str(solve["tracks_used"])),
             ("lens", ", ".join(f"{name} {lens[name]:.6g}" for name in
-                               ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3", "p1", "p2"))),
+                               ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3", "p1", "p2") if name in lens)),
             ("size of the world", "known, in metres" if solve["scale_known"] else "unknown"),
         ]  # fmt: skip
     cells = (

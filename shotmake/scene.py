@@ -10,6 +10,7 @@ from shotmake.assembly import blocks, rendered_field, standpoint
 from shotmake.camera import zoomed
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, overscan_px
+from shotmake.lens_fit import nearest_brown_conrady
 
 GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
 
@@ -91,7 +92,8 @@ def scene_sheet(
             "shift_x": (width / 2 - lens.cx_px) / over_width,
             "shift_y": (lens.cy_px - height / 2) / over_width * tall,
         },
-        "lens": solution["lens"],
+        # for the Clip Editor and the view through the camera; the comp has the ST-maps
+        "lens": solution["lens"] if lens.grid is None else nearest_brown_conrady(lens, (width, height)).to_json(),
         **blocks(shot, stands, solution["scale_known"], field),
         "composite": {
             **{name: composite[name] for name in ("mode", "background_source", "background_image")},

@@ -138,7 +138,8 @@ def cleaned(
     """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
     if settings.clean == usual(settings).clean:
         return found
-    if isinstance(found, str) or (lens is not None and lens.fx_px != lens.fy_px):  # our adjustment knows one focal
+    beyond = lens is not None and (lens.fx_px != lens.fy_px or lens.grid is not None)  # our adjustment knows neither
+    if isinstance(found, str) or beyond:
         return find(tracks, size_px, frames, camera, settings, on_step, lens=lens, weights=weights)
     on_step("clean")
     everything = Observations.from_tracks(tracks, frames)

@@ -28,10 +28,11 @@ from tasks import (
     workers,
 )
 from tasks.names import label, task_names
+from tasks.new import is_new
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, lent_to
 
-OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "blender", "config"}
+OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "new", "blender", "config"}
 
 
 class Graph:
@@ -49,6 +50,8 @@ class Graph:
         self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
+        if is_new(sys.argv):  # a shot that is not there yet
+            return []
         if workers.jobs(sys.argv) > 1:
             workers.bind_children()
             workers.watch_workers()

@@ -18,8 +18,16 @@ STILLS_KEY = "shot.camera.checkerboard.files"
 
 def settings(config: Config) -> dict:
     camera = config.shot.camera
-    if camera.lens_from is not None:
+    if camera.lens_from is not None and camera.lens_from in shot_names():
         return {"lens_from": camera.lens_from}
+    if camera.lens_from is not None:
+        of_map = {"focal_mm": camera.focal_mm, "sensor_width_mm": camera.sensor_width_mm}
+        is_map = str(camera.lens_from).lower().endswith(".exr")
+        return {
+            "lens_from": camera.lens_from,
+            "max_fit_px": camera.lens_max_fit_px,
+            **({**of_map, "direction": camera.st_map_direction} if is_map else {}),
+        }
     return {"checkerboard": asdict(camera.checkerboard)}
 
 
@@ -64,6 +72,7 @@ def still_files(pattern: str) -> dict[str, Path]:
 def build(job: Job) -> str:
     import json
 
+    from shotmake.formats.lens_asked import LensAsked
     from shotmake.lens_file import lens_of, read_lens
 
     plate = read_plate(job.inputs["footage"])
@@ -73,7 +82,10 @@ def build(job: Job) -> str:
     if "lender's solve" in job.inputs:
         lens, notes = lens_of(json.loads(job.inputs["lender's solve"].read_text()), size_px, name, aspect)
     elif "lens file" in job.inputs:
-        lens, notes = read_lens(job.inputs["lens file"], size_px, aspect)
+        focal_mm = job.settings.get("focal_mm")
+        focal_px = None if focal_mm is None else focal_mm / job.settings["sensor_width_mm"] * size_px[0]
+        asked = LensAsked(size_px, aspect, focal_px, job.settings.get("direction"))
+        lens, notes = read_lens(job.inputs["lens file"], asked, job.settings["max_fit_px"])
     elif aspect != 1:
         raise ShotError(f"{STILLS_KEY}: measures square pixels, the plate's are {aspect:g}:1; needed {KEY}, a file")
     else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.solution import Found
 
 IMPORTING = ("import_name", "import_rotation_order")
+LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
 
 
@@ -50,9 +51,8 @@ def _without_lens(config: Config) -> dict:
     """The lens brought along is a stage of its own. How a camera is read matters where one is; what is given counts
     where there are no tracks."""
     camera = config.shot.camera
-    left_out = ["lens_from", "checkerboard"]
+    left_out = [*LENS_KEYS, *([] if is_given(config) else ["given"])]
     left_out += IMPORTING if camera.import_file is None else ()
-    left_out += () if is_given(config) else ("given",)
     return {name: value for name, value in asdict(camera).items() if name not in left_out}
 
 

@@ -34,6 +34,8 @@ RULES = {
     "shot.footage.frame_range": AFTER_TRACKS,
     "shot.footage": ALL,
     "shot.camera.from_tracking": AFTER_SOLVE,
+    "shot.camera.lens_max_fit_px": set(),  # without a lens file
+    "shot.camera.st_map_direction": set(),
     "shot.camera.lens_from": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard.files": AFTER_SOLVE | {"lens"},
     "shot.camera.checkerboard": set(),  # without stills

@@ -15,6 +15,7 @@ from simulated import Simulated, simulate
 from shotmake import config
 from shotmake.camera import camera_centres, project
 from shotmake.errors import ShotError
+from shotmake.formats.lens_asked import LensAsked
 from shotmake.lens import Lens
 from shotmake.lens_file import read_lens
 from shotmake.solve import Solution, solve
@@ -137,7 +138,7 @@ def test_every_kind_of_file_holds_the_same_lens(tmp_path):
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-        assert read_lens(tmp_path / name, SIZE_PX) == (LENS, []), name
+        assert read_lens(tmp_path / name, LensAsked(SIZE_PX)) == (LENS, []), name
     for name in ("written.yaml", "written.json"):  # by OpenCV itself
         storage = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
         storage.write("camera_matrix", np.array(OPENCV["camera_matrix"]))
@@ -145,24 +146,24 @@ def test_every_kind_of_file_holds_the_same_lens(tmp_path):
         storage.write("image_width", 960)
         storage.write("image_height", 540)
         storage.release()
-        assert read_lens(tmp_path / name, SIZE_PX) == (LENS, []), name
+        assert read_lens(tmp_path / name, LensAsked(SIZE_PX)) == (LENS, []), name
 
 
 def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
     path = tmp_path / "lens.json"
     path.write_text(json.dumps(OPENCV))
-    lens, (note,) = read_lens(path, (1920, 1080))
+    lens, (note,) = read_lens(path, LensAsked((1920, 1080)))
     assert (lens.fx_px, lens.cx_px, lens.cy_px, lens.k1) == (1800, 1040, 500, LENS.k1)
     assert "scaled from 960x540 to 1920x1080" in note
     with pytest.raises(ShotError, match="is for 960x540, the plate is 1920x800, of another shape"):
-        read_lens(path, (1920, 800))
+        read_lens(path, LensAsked((1920, 800)))
 
 
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ("{", "not JSON or YAML"),
-        ([1], "holds no lens"),
+        ("{", "column 2., needed JSON"),
+        ([1], "a JSON list, needed an object"),
         ({"focal": 35}, "not a lens .*camera_matrix"),
         (OPENCV | {"dist_coeffs": [0.1] * 8}, "plumb_bob of 8 values"),
         (OPENCV | {"distortion_model": "equidistant"}, "equidistant"),
@@ -178,8 +179,8 @@ def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
 def test_a_file_without_a_usable_lens_is_one_line(tmp_path, tree, words):
     path = tmp_path / "lens.json"
     path.write_text(tree if isinstance(tree, str) else json.dumps(tree))
-    with pytest.raises(ShotError, match=f"lens.json: .*{words}") as caught:
-        read_lens(path, SIZE_PX)
+    with pytest.raises(ShotError, match=f"lens.json:.*{words}") as caught:
+        read_lens(path, LensAsked(SIZE_PX))
     (line,) = caught.value.faults
     assert "shot.camera.lens_from" in line and "\n" not in line
 

@@ -3,7 +3,7 @@
 A module has, for what it does:
   tracks   read(path, size_px) -> NamedTracks;          write(path, take)
   camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
-  lens     read(path, size_px, aspect) -> Lens, notes;  write(path, take)
+  lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
 Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
 read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
 And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
@@ -59,7 +59,13 @@ TRACKS = (
     Format("tracks_blend", "tracks", "Blender", "blend_tracks", "", (".blend",)),
     Format("tracks_npz", "tracks", "our tracks.npz", "session_npz", "", (".npz",)),
 )
-LENSES: tuple[Format, ...] = ()
+LENSES = (
+    Format("lens_3de", "lens", "3DEqualizer lens text", "lens_3de", "lens_3de.txt", (".txt",)),
+    Format("lens_nk", "lens", "Nuke .nk, 3DEqualizer's LD_3DE nodes", "lens_nk", "lens.nk", (".nk",)),
+    Format("lens_opentrackio", "lens", "OpenTrackIO JSON", "lens_opentrackio", "lens_opentrackio.json", (".json",)),
+    Format("lens_opencv", "lens", "OpenCV JSON, YAML", "lens_opencv", "lens_opencv.json", (".json", ".yaml", ".yml")),
+    Format("lens_stmap", "lens", "ST-map EXR (the stmap stage writes ours)", "lens_stmap", "", (".exr",)),
+)
 FORMATS = (*CAMERAS, *TRACKS, *LENSES)
 
 
