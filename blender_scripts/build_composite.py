@@ -221,7 +221,19 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
 def save(out: Path, compress: bool = True) -> None:
     """Save without leaving a .blend1 beside it."""
     out.unlink(missing_ok=True)
-    bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=compress, check_existing=False)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=compress, check_existing=False)
+    except RuntimeError:
+        check_disk(out)
+        raise
+
+
+def check_disk(out: Path) -> None:
+    """OSError when a large file cannot be written there: Blender says that saving failed, not why."""
+    try:
+        out.write_bytes(bytes(2**26))
+    finally:
+        out.unlink(missing_ok=True)
 
 
 def main() -> None:

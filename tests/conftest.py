@@ -237,14 +237,16 @@ def rendered_slip_px(blend: Path, cameras: dict, lens, size_px: tuple[int, int],
     from shotmake.camera import project as project_points
 
     points_xyz = np.asarray(points_xyz, float)
-    slips = []
+    runs, wanted_px = [], []
     for frame in frames:
         expected_px = project_points(points_xyz, cameras[frame], lens)[0]
         chosen = spread_points(expected_px, size_px)
         assert len(chosen) == 8, f"frame {frame}: only {len(chosen)} points are far enough apart"
-        markers = blend.with_name("markers.json")
+        markers = blend.with_name(f"markers.{frame}.json")
         markers.write_text(json.dumps(points_xyz[chosen].tolist()))
         words = ("--blend", blend, "--frames", frame, "--markers", markers, "--out", blend.with_name("slip.####.exr"))
-        blender("render_frames.py", *words)
-        slips.append(slip_px(read_exr(blend.with_name(f"slip.{frame:04d}.exr")), expected_px[chosen]))
-    return np.concatenate(slips)
+        runs.append(["render_frames.py", *words])
+        wanted_px.append(expected_px[chosen])
+    in_one_blender(runs)
+    pictures = [read_exr(blend.with_name(f"slip.{frame:04d}.exr")) for frame in frames]
+    return np.concatenate([slip_px(picture, wanted) for picture, wanted in zip(pictures, wanted_px, strict=True)])

@@ -283,7 +283,7 @@ def test_what_the_config_tells_of_tracks_reaches_the_file(tmp_path, small_movie)
     clip = json.loads((tmp_path / "dump.json").read_text())["clips"]["mini"]
     desk = [track for name, track in clip["tracks"].items() if name.startswith("desk_")]
     assert len(desk) > 20 and {tuple(track["color"]) for track in desk} == {tuple(PALETTE_FIRST)}
-    assert {track["weight"] for track in desk} == {0.0, 0.5}
+    assert 0.5 in {track["weight"] for track in desk} <= {0.0, 0.5}  # 0: a hold-out, if one stands there
     assert clip["tracks"]["corner"]["keyed"] == [5] and clip["tracks"]["corner"]["pattern_px"] == [15, 15]
     with np.load(next(project.root.glob(".gsd-state/tracking/solves/*.npz"))) as points:
         assert sum(track["bundle"] is not None for track in clip["tracks"].values()) == len(points["track_id"])

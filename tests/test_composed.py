@@ -48,7 +48,8 @@ def every_line() -> list[list[str]]:
     shots = [path.stem for path in (REPOSITORY / "conf" / "shot").glob("*.yaml")]
     presets = [f"{path.parent.name}={path.stem}" for group in ("tracking", "composite")
                for path in (REPOSITORY / "conf" / group).glob("*.yaml")]  # fmt: skip
-    words = [[], *([preset] for preset in presets), ["tracking=fast", "tracking.detect.min_tracks=77"],
+    words = [[], *([preset, "composite.background_image=still.png"] for preset in presets),
+             ["tracking=fast", "tracking.detect.min_tracks=77"],
              ["shot.footage.frame_rate=24000/1001"], ["shot.camera.focal_mm=30"]]  # fmt: skip
     return [[shot, *some] for shot in shots for some in words]
 

@@ -100,7 +100,7 @@ def test_coefficients_are_refined_from_a_plain_lens_only():
 def test_a_focal_length_beside_the_lens_is_said_to_be_ignored(orbit):
     record = run(orbit, LENS, config.Camera(focal_mm=50.0)).record
     assert Lens.from_json(record["lens"]) == LENS
-    warning, _ = record["warnings"]
+    (warning,) = record["warnings"]
     assert "focal_mm 50 is ignored" in warning and "33.75 mm" in warning
 
 
