@@ -1,6 +1,7 @@
 """Lenses that no formula of ours fits: carried as a grid through solve, ST-maps and scene, and by the command line."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -100,18 +101,13 @@ def test_a_shot_is_solved_with_it(lens):
 def test_blender_is_told_the_nearest_lens_it_knows(lens):
     from shotmake.scene import scene_sheet
 
-    made = Config()
+    made = asdict(Config())
     solution = {"shot": "s", "status": "solved", "reason": "", "image_size_px": list(SIZE_PX), "lens": lens.to_json(),
                 "frames": [1, 2], "focal_px_per_frame": None, "scale_known": False,
                 "cam_from_world": [np.eye(3, 4).ravel().tolist()] * 2}  # fmt: skip
     plate = {"frame_rate": [24, 1], "color_space": "sRGB", "files": ["x.mov"], "kind": "movie", "first_frame": 1,
              "frame_count": 2}  # fmt: skip
-    composite = {name: getattr(made.composite, name) for name in
-                 ("mode", "background_source", "shadow_catcher", "film_transparent")}  # fmt: skip
-    shot = {"frames": [1, 2], "camera": vars(made.shot.camera), "subject": vars(made.shot.subject),
-            "lights": vars(made.shot.lights), "backdrop": vars(made.shot.backdrop)}  # fmt: skip
-    rest = {"lens_distortion": {"overscan": "auto"}, "render": {}}
-    sheet = scene_sheet(solution, plate, shot, {**composite, **rest})
+    sheet = scene_sheet(solution, plate, {**made["shot"], "frames": [1, 2]}, made["composite"])
     nearest = nearest_brown_conrady(lens, SIZE_PX)
     assert sheet["lens"] == nearest.to_json() and nearest.k1 != 0
     assert (nearest.grid, nearest.fx_px, nearest.cx_px, nearest.cy_px) == (None, lens.fx_px, lens.cx_px, lens.cy_px)

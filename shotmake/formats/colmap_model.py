@@ -28,7 +28,7 @@ from shotmake.formats.pinhole import KINDS, status_of
 from shotmake.formats.take import Take
 from shotmake.formats.text import fault, lines, number, shown, whole_number
 from shotmake.imported import KEY, Cameras, of_the_shot
-from shotmake.lens import Lens
+from shotmake.lens import COEFFICIENTS, PLACE, Lens
 from shotmake.session import DISABLED
 
 PARAMETERS = {
@@ -124,12 +124,16 @@ def _pose(values: list[float], path: Path, line: int) -> np.ndarray:
     return np.column_stack([rotation, values[4:]])
 
 
+def _terms(lens: Lens) -> list[float]:
+    return [getattr(lens, name) for name in (*PLACE, *COEFFICIENTS)]
+
+
 def _one_lens(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
     """The lens of all images, and the focal length of each where it zooms."""
     focals = np.array([lens.fx_px for lens in used])
     lens = used[0].written_for(float(np.median(focals)))
-    terms = np.array([list(vars(one.written_for(lens.fx_px)).values()) for one in dict.fromkeys(used)])
-    if (np.abs(terms - list(vars(lens).values())) > SAME * np.maximum(1, np.abs(terms))).any():
+    terms = np.array([_terms(one.written_for(lens.fx_px)) for one in dict.fromkeys(used)])
+    if (np.abs(terms - _terms(lens)) > SAME * np.maximum(1, np.abs(terms))).any():
         raise ShotError(f"{path.name}: its images have different lenses; needed one, which may zoom ({KEY})")
     return lens, focals if np.ptp(focals) > SAME * lens.fx_px else None
 
