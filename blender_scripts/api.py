@@ -15,7 +15,6 @@ SOCKET_OF_SETTING["frame_method"] = "Frame Type"
 KINDS_OF_FILTER = ("CompositorNodeFilter", "CompositorNodeBlur")  # whose filter_type is no interpolation
 ANGLE = "Angle" if IS_5_0 else "Degr"  # of a Rotate node
 WORDS = {"SHARPEN_DIAMOND": "Diamond Sharpen", "GAUSS": "Gaussian"}
-ONLY_SINCE_4_4 = {("CompositorNodeScale", "interpolation"), ("CompositorNodeCornerPin", "interpolation")}
 
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
@@ -51,8 +50,6 @@ def node_kind(kind: str) -> str:
 
 def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
     kind = node.bl_idname
-    if IS_4_2 and (kind, setting) in ONLY_SINCE_4_4:
-        return
     if IS_5_0 and kind.startswith("CompositorNode") and setting in SOCKET_OF_SETTING and not hasattr(node, setting):
         name = "Type" if kind in KINDS_OF_FILTER else SOCKET_OF_SETTING[setting]
         socket: Any = node.inputs[name]

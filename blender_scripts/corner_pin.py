@@ -52,6 +52,8 @@ def pinned_over(
     block = sheet["corner_pin"]
     if block is None:
         return behind
+    if api.IS_4_2:
+        raise UserError(f"{KEY}: Blender 4.2 pins with ragged edges; needed 4.5 (composite.blender.version)")
     frames, corners, visible = _of_sheet(block) if block["object"] is None else _of_object(block, sheet, cg_scene)
     frame = desk.frame("corner pin", COLOR)
     render_px = (cg_scene.render.resolution_x, cg_scene.render.resolution_y)

@@ -12,6 +12,7 @@ from typing import Any
 
 import api
 import numpy as np
+from arguments import UserError
 from keyframes import key
 from nodes import NodeDesk, Socket
 
@@ -28,6 +29,8 @@ def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at
     """
     if block is None:
         return picture
+    if api.IS_4_2:
+        raise UserError("composite.stabilization: Blender 4.2 resamples once a node; needed 4.5 (composite.blender)")
     frames, scale = block["frames"], np.array(block["scale"], float)
     turn, shift_px = np.array(block["rotation_rad"], float), np.array(block["translate_px"], float)
     goes_back = block["put_back"]

@@ -8,8 +8,11 @@ import json
 import sys
 from pathlib import Path
 
-import bpy
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
+
+import api  # noqa: E402
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
 
 blend, out, *images = sys.argv[1:]
 bpy.ops.wm.open_mainfile(filepath=blend, load_ui=True)
@@ -69,15 +72,13 @@ if images:
     scene.render.image_settings.color_depth = "32"
     scene.render.compositor_precision = "FULL"
     scene.render.filepath = str(Path(undistorted))
-    scene.use_nodes = True
-    tree = scene.node_tree
-    tree.nodes.clear()
+    tree = api.compositor_tree(scene)
     source, lens = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("CompositorNodeMovieDistortion")
     source.image = bpy.data.images.load(positions)
     source.image.colorspace_settings.name = "Non-Color"
     lens.clip, lens.distortion_type = clip, "UNDISTORT"
     tree.links.new(source.outputs["Image"], lens.inputs["Image"])
-    tree.links.new(lens.outputs["Image"], tree.nodes.new("CompositorNodeComposite").inputs["Image"])
+    tree.links.new(lens.outputs["Image"], tree.nodes.new(api.output_kind()).inputs["Image"])
     bpy.ops.render.render(scene=scene.name, write_still=True)
 
 Path(out).write_text(json.dumps(seen))

@@ -1,5 +1,6 @@
 """Stabilization: the numbers against known motion, and rendered pictures that stand still."""
 
+import os
 import subprocess
 
 import cv2
@@ -206,5 +207,5 @@ def test_what_is_put_back_is_the_plate_with_and_without_a_place_to_paint_in(shak
 
     blend = shot.build("back", round_trip)
     check(at_most=1, border_px=0)
-    subprocess.run([python(), "-c", UNMUTE, blend], check=True, capture_output=True)
+    subprocess.run([python(os.environ["BLENDER_OF_TESTS"]), "-c", UNMUTE, blend], check=True, capture_output=True)
     check(at_most=2, border_px=3)  # now each half is resampled on its own
