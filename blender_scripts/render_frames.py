@@ -19,7 +19,7 @@ from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
 
 MARKER_RADIUS_PX = 3.0
-MARKER_SAMPLES = 64
+MARKER_SAMPLES = 32
 
 
 def frame_numbers(text: str) -> list[int]:

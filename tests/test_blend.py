@@ -109,9 +109,9 @@ def test_the_plate_passes_and_only_the_overscan_scene_renders(shot, catch_shadow
         sheet["composite"]["shadow_catcher"] = catch_shadow
 
     blend = shot.build("plate", small_sphere)
-    frames = (FRAMES[0], FRAMES[-1])
+    frames = (FRAMES[0], FRAMES[-1]) if catch_shadow else (FRAMES[-1],)
     words = ["--blend", blend, "--frames", ",".join(map(str, frames)), "--out", blend.with_name("plate.####.png")]
-    said = blender("render_frames.py", *words, "--samples", 8)
+    said = blender("render_frames.py", *words, "--samples", 4)
     assert {line.split("|")[-2].strip() for line in said.splitlines() if "Sample " in line} == {"CG overscan, CG"}
     for frame in frames:
         comp = cv2.imread(str(blend.with_name(f"plate.{frame}.png")), cv2.IMREAD_UNCHANGED).astype(int)
