@@ -47,6 +47,9 @@ def normalise(tree: dict) -> dict:
             inner.pop("preset", None)
             if isinstance(tree[block], dict):
                 _merge(tree[block], inner)
+    blender = tree["composite"].get("blender") if isinstance(tree.get("composite"), dict) else None
+    if isinstance(blender, dict) and type(blender.get("version")) in (int, float):  # YAML takes 4.5 for a number
+        blender["version"] = f"{float(blender['version'])}"
     tracking = tree.get("tracking")
     if isinstance(tracking, dict):
         if isinstance(tracking.get("auto_detect"), dict):

@@ -139,6 +139,12 @@ def test_owners_nesting_is_normalised():
     assert config.shot.footage.frame_range == [1, 150]
 
 
+@pytest.mark.parametrize(("typed", "version"), [(4.2, "4.2"), (5, "5.0"), ("4.5", "4.5")])
+def test_a_blender_version_may_be_typed_as_a_number(typed, version):
+    tree = normalise({"shot": {"composite": {"blender": {"version": typed}}}})
+    assert tree["composite"]["blender"] == {"version": version}
+
+
 def test_normalise_leaves_its_argument_alone_and_is_idempotent():
     tree = {"shot": {"name": "s", "tracking": {"solve": False}}, "tracking": {"solve": {"kind": "tripod"}}}
     once = normalise(tree)
