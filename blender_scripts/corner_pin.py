@@ -13,11 +13,12 @@ import numpy as np
 from arguments import UserError
 from keyframes import key
 from mathutils import Vector
-from nodes import NodeDesk, Socket, set_input
+from nodes import NodeDesk, Socket, alpha_over
 
 KEY = "composite.corner_pin"
 IMAGE = "corner_pin"  # the name of its image, whatever its file is called
 SOCKETS = ("Upper Left", "Upper Right", "Lower Right", "Lower Left")
+NOTHING = (0.0, 0.0, 0.0, 0.0)
 COLOR = (0.34, 0.30, 0.18)
 SHRINK_MAX = 1.5  # from which on Scale's bilinear steps over pixels
 
@@ -63,15 +64,9 @@ def pinned_over(
     for number, name in enumerate(SOCKETS):
         key(pin.inputs[name], "default_value", frames, corners[:, number])
     picture = to_plate(pin.outputs["Image"], "redistort pin", (-440, 1000))
-    over = desk.node("CompositorNodeAlphaOver", "pin over plate", (-200, 1000), frame)
+    over = alpha_over(desk, "pin over plate", (-200, 1000), behind or NOTHING, picture, frame)
     if not visible.all():
         key(api.factor_socket(over), "default_value", frames, visible.astype(float), "CONSTANT")
-    below, above = api.over_sockets(over)
-    if behind:
-        desk.link(behind, below)
-    else:
-        set_input(below, (0.0, 0.0, 0.0, 0.0))
-    desk.link(picture, above)
     return over.outputs["Image"]
 
 

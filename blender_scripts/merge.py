@@ -10,41 +10,27 @@ With A = CG, a = its alpha, B = the background with the caught shadow:
 The result's alpha is B's, which is 1; `over` adds a where B has none.
 """
 
-import api
 import bpy
-from nodes import NodeDesk, Socket, blend, math, set_input
+from nodes import NodeDesk, Socket, alpha_over, blend, math
 
 OVER = ("over_footage", "over_plate")
+WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
 def merged(desk: NodeDesk, mode: str, behind: Socket, cg: Socket) -> Socket:
     """The nodes of one mode, in a frame of their own, from x = 340 to 1100."""
     frame = desk.frame("merge", (0.36, 0.30, 0.18))
     if mode in OVER:
-        return _over(desk, "CG over background", (640, 100), behind, cg, frame)
+        return alpha_over(desk, "CG over background", (640, 100), behind, cg, frame).outputs["Image"]
     if mode == "multiply":
-        white = _over(desk, "CG over white", (420, -60), None, cg, frame)
-        return blend(desk, "MULTIPLY", "background x CG", (640, 100), behind, white, frame)
+        over_white = alpha_over(desk, "CG over white", (420, -60), WHITE, cg, frame)
+        return blend(desk, "MULTIPLY", "background x CG", (640, 100), behind, over_white.outputs["Image"], frame)
     if mode == "add":
         return blend(desk, "ADD", "background + CG", (640, 100), behind, cg, frame)
     screen = desk.node("CompositorNodeGroup", "screen", (640, 100), frame, node_tree=screen_group())
     desk.link(behind, screen.inputs["B"])
     desk.link(cg, screen.inputs["A"])
     return screen.outputs["Image"]
-
-
-def _over(
-    desk: NodeDesk, name: str, at: tuple[float, float], behind: Socket | None, cg: Socket, frame: bpy.types.Node
-) -> Socket:
-    """Alpha Over of premultiplied CG; over white when nothing lies behind."""
-    over = desk.node("CompositorNodeAlphaOver", name, at, frame)
-    background, foreground = api.over_sockets(over)
-    if behind:
-        desk.link(behind, background)
-    else:
-        set_input(background, (1.0, 1.0, 1.0, 1.0))
-    desk.link(cg, foreground)
-    return over.outputs["Image"]
 
 
 def screen_group() -> bpy.types.NodeTree:

@@ -70,3 +70,22 @@ def blend(
     desk.link(first, a)
     desk.link(second, b)
     return result
+
+
+def alpha_over(
+    desk: NodeDesk,
+    name: str,
+    at: tuple[float, float],
+    behind: Socket | tuple[float, float, float, float],
+    picture: Socket,
+    frame: bpy.types.Node,
+) -> bpy.types.Node:
+    """A premultiplied picture over another, or over one colour (RGBA)."""
+    node = desk.node("CompositorNodeAlphaOver", name, at, frame)
+    below, above = api.over_sockets(node)
+    if isinstance(behind, tuple):
+        set_input(below, behind)
+    else:
+        desk.link(behind, below)
+    desk.link(picture, above)
+    return node
