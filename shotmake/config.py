@@ -1,18 +1,16 @@
-"""The schema of a shot: every key, its unit, its limits, its default. shotmake.configcheck holds a tree against it.
-
-A key that exists for a later version says so when it is used, instead of being ignored.
-"""
+"""The schema of a shot: every key, its unit, its limits, its default. shotmake.configcheck holds a tree against it."""
 
 from dataclasses import MISSING, dataclass, field
 
 from shotmake.formats.registry import FORMATS
 
+MAIN_CAMERA = "main"  # the shot's own, among shot.cameras
 EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate"]
 
 
-def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, later=False, pattern=None):
-    """A dataclass field with its limits. `later`: only the default works in this version."""
-    limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, later=later, pattern=pattern)
+def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None):
+    """A dataclass field with its limits."""
+    limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, pattern=pattern)
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: type(default)(default), metadata=limits)
     return field(default=default, metadata=limits)
@@ -46,6 +44,14 @@ class Checkerboard:
     columns: int = key(9, low=3, high=100)  # inner corners, where four squares meet: one less than squares
     rows: int = key(6, low=3, high=100)
     square_mm: float = key(25.0, unit="mm", low=0.1, high=10_000.0)
+
+
+@dataclass
+class Witness:
+    """A second camera on the set, with footage of its own. Its objects are tracked by themselves; it is not solved."""
+
+    footage: Footage = group(Footage)
+    detections: str | None = key(None)  # null = this camera's boxes in tracking.objects.detections, else as there
 
 
 @dataclass
@@ -128,6 +134,8 @@ class Shot:
     name: str = key("", pattern=r"([A-Za-z0-9][A-Za-z0-9_.-]*)?")
     footage: Footage = group(Footage)
     camera: Camera = group(Camera)
+    # witness cameras by name: {witness_a: {footage: {file, ...}, detections}}. The shot's own is "main"
+    cameras: dict[str, Witness] = key({})
     subject: Subject = group(Subject)
     lights: Lights = group(Lights)
     backdrop: Backdrop = group(Backdrop)
@@ -164,18 +172,36 @@ class Mask:
     file: str | None = key(None)  # a still, movie or sequence
     shapes: list[dict] = key([])  # garbage mattes: {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}
     invert: bool = key(False)
-    from_objects: bool = key(False, later=True)
+    feather_px: float = key(0.0, unit="px", low=0.0, high=1000.0)  # outward: no feature is born there, tracks stay
+    from_objects: bool | list[int] = key(False)  # true: all of tracking.objects; or those with these track_ids
+
+
+@dataclass
+class Matte:
+    """The objects' boxes as a matte, with room around them in the picture and in time."""
+
+    dilate_px: float = key(12.0, unit="px", low=0.0, high=1000.0)  # on each side
+    dilate_frames: int = key(2, unit="frames", low=0, high=1000)  # a box also covers where it was, will be
 
 
 @dataclass
 class Objects:
-    enabled: bool = key(False, later=True)
-    detections: str | None = key(None, later=True)
-    tracker_kind: str = key("ocsort", choices=["ocsort"])
-    max_coast_frames: int = key(30, unit="frames", low=0)
-    n_init: int = key(3, low=1)
-    iou_threshold: float = key(0.3, low=0.0, high=1.0)
-    det_thresh: float = key(0.3, low=0.0, high=1.0)
+    """What moves in the plate: boxes of a detector, joined to tracklets. Who has no detector gets boxes of what moves
+    against the background; those are a guess, and said to be."""
+
+    enabled: bool = key(False)
+    # boxes: MOT challenge CSV, COCO JSON, or ours (shotmake/detections.py); null = detector_cmd, else what moves
+    detections: str | None = key(None)
+    # your detector: {plate}, {first_frame}, {last_frame}, {camera} and {detections}, the file it has to write (any of
+    # these formats), stand for themselves. Run in the show's folder; files it names are watched
+    detector_cmd: str | None = key(None)
+    classes: list[str] | None = key(None)  # null = all
+    tracker_kind: str = key("ocsort", choices=["ocsort", "bytetrack", "sort"])
+    max_coast_frames: int = key(30, unit="frames", low=0, high=100_000)  # an object not seen for longer gets a new id
+    n_init: int = key(3, unit="frames", low=1, high=1000)  # in a row, before an object counts
+    iou_threshold: float = key(0.3, low=0.0, high=1.0)  # overlap of a box with where the object was expected
+    det_thresh: float = key(0.3, low=0.0, high=1.0)  # confidence that a box needs
+    matte: Matte = group(Matte)
 
 
 @dataclass
@@ -281,6 +307,7 @@ class Stabilization:
     """The whole result, held still by Translate, Rotate and Scale nodes with a key in every frame."""
 
     enabled: bool = key(False)
+    tracklet: int | None = key(None, low=1)  # instead of tracks: an object of tracking.objects, by its track_id
     tracks: str | list[str] = key("all")  # or a group of tracking.groups, or a list of groups and manual tracks
     frame: int | None = key(None)  # where the picture stands as it is; null = the shot's first frame
     put_back: bool = key(False)  # the inverse behind it: what is painted between the two moves with the plate again
@@ -288,7 +315,7 @@ class Stabilization:
 
 @dataclass
 class CornerPin:
-    """A picture pinned into the plate, below the CG, by one of tracks, corners_xyz and object.
+    """A picture pinned into the plate, below the CG, by one of tracks, corners_xyz, object and tracklet.
 
     The order is top-left, top-right, bottom-right, bottom-left of the picture as it is read.
     """
@@ -301,6 +328,7 @@ class CornerPin:
     corners_xyz: list = key([])  # or four places of the solved world, [x, y, z] in its units
     # or a mesh of four corners in the subject's .blend, by name. It is not rendered itself; a linked one has to say so
     object: str | None = key(None)
+    tracklet: int | None = key(None, low=1)  # or the box of an object of tracking.objects, by its track_id
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shotmake import compcheck, marks, orientcheck
+from shotmake import compcheck, marks, objectscheck, orientcheck
 from shotmake.camera_keys import read_keys
 from shotmake.config import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
@@ -114,12 +114,24 @@ def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
             values[name] = _build(hints[name], tree.get(name, {}), path + ".", faults)
         elif name in tree:
             problem, values[name] = _check(tree[name], hints[name], item.metadata)
-            default = asdict(schema())[name]
-            if not problem and item.metadata["later"] and values[name] != default:
-                problem = f"found {_show(tree[name])}; this version can only do {_show(default)} here"
             if problem:
                 faults.append(Fault(path, problem))
+            elif block := block_of_each(hints[name]):
+                values[name] = _build_each(block, values[name], path, faults)
     return schema(**values)
+
+
+def block_of_each(hint: Any) -> type | None:
+    """The schema of every value, of a dict[str, schema]."""
+    values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
+    return values[0] if values and is_dataclass(values[0]) else None
+
+
+def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
+    """A block under each name; names become parts of file names."""
+    wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
+    faults += [Fault(f"{path}.{name}", "letters, digits, '_' and '-' are allowed in its name") for name in wrong]
+    return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
 
 
 def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
@@ -220,6 +232,7 @@ def _cross_check(config: Config) -> list[Fault]:
     names = tuple(one.name for one in marks.read_manual(tracking.manual)[0])
     faults += [Fault(*fault) for fault in orientcheck.faults_of(tracking.solve.orient, names)]
     faults += [Fault(*fault) for fault in compcheck.faults_of(config, names)]
+    faults += [Fault(*fault) for fault in objectscheck.faults_of(config)]
     return faults
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache as once
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from shotmake import config as schema
 from shotmake import configcheck
@@ -106,10 +106,17 @@ def _names_other_shots(name: str) -> bool:
 
 def _config(cls: type, tree: dict):
     """The dataclass of a tree that was one before: nothing to check."""
-    return cls(**{name: _config(block, tree[name]) if block else tree[name] for name, block in _blocks(cls)})
+    return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
+
+
+def _value(hint: Any, tree: Any):
+    if is_dataclass(hint):
+        return _config(hint, tree)
+    each = configcheck.block_of_each(hint)
+    return {name: _config(each, block) for name, block in tree.items()} if each else tree
 
 
 @once
-def _blocks(cls: type) -> list[tuple[str, type | None]]:
+def _hints(cls: type) -> list[tuple[str, Any]]:
     hints = get_type_hints(cls)
-    return [(item.name, hints[item.name] if is_dataclass(hints[item.name]) else None) for item in fields(cls)]
+    return [(item.name, hints[item.name]) for item in fields(cls)]

@@ -43,6 +43,7 @@ RULES = {
     "shot.camera.import_name": set(),  # without import_file
     "shot.camera.import_rotation_order": set(),
     "shot.camera": AFTER_SOLVE,
+    "shot.cameras": set(),  # without objects
     "shot.subject": {"scene", "composite"},
     "shot.lights": {"scene", "composite"},
     "shot.backdrop": {"scene", "composite"},
@@ -57,7 +58,7 @@ RULES = {
     "tracking.track": AFTER_TRACKS,
     "tracking.clean": AFTER_TRACKS,
     "tracking.mask": AFTER_TRACKS,
-    "tracking.objects": set(),  # the objects stage comes later
+    "tracking.objects": set(),  # they touch what uses them, when they are enabled
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
     "tracking.qc": {"report"},

@@ -1,0 +1,63 @@
+"""objects: what moves in the plate, as tracklets. One camera's boxes, frame by frame, under a small number that stays.
+
+Boxes are (x, y, w, h) in plate px, x and y of their top-left corner; the image's top-left corner is (0, 0).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+DETECTED, COASTED = "detected", "coasted"
+DECIMALS = 4  # of px in the file
+
+
+@dataclass(frozen=True)
+class Tracklet:
+    """One object as one camera sees it. frames (N,) ascending plate numbers without gaps, from the first frame it is
+    detected in to the last; bboxes (N, 4) px; frame_status N times "detected" or "coasted" (not seen, between two
+    frames in which it is). Arrays are read-only."""
+
+    camera_id: str
+    track_id: int  # from 1, in the order in which objects are confirmed
+    frames: np.ndarray
+    bboxes: np.ndarray
+    frame_status: tuple[str, ...]
+    label: str = ""  # the class, where the detector says one
+
+    def __post_init__(self) -> None:
+        for array in (self.frames, self.bboxes):
+            array.flags.writeable = False
+
+    @property
+    def centroids(self) -> np.ndarray:
+        """(N, 2) px, the boxes' centres."""
+        return self.bboxes[:, :2] + self.bboxes[:, 2:] / 2
+
+    @property
+    def is_coasted(self) -> np.ndarray:
+        """(N,) bool."""
+        return np.array(self.frame_status) == COASTED
+
+    def to_json(self) -> dict:
+        return {
+            "camera_id": self.camera_id,
+            "track_id": self.track_id,
+            "label": self.label,
+            "frames": self.frames.tolist(),
+            "centroids": np.round(self.centroids, DECIMALS).tolist(),
+            "bboxes": np.round(self.bboxes, DECIMALS).tolist(),
+            "frame_status": list(self.frame_status),
+        }
+
+    @classmethod
+    def from_json(cls, record: dict) -> "Tracklet":
+        frames, bboxes = np.array(record["frames"], np.int64), np.array(record["bboxes"], float).reshape(-1, 4)
+        status = tuple(record["frame_status"])
+        return cls(record["camera_id"], record["track_id"], frames, bboxes, status, record["label"])
+
+
+def read_tracklets(path: Path) -> list[Tracklet]:
+    """Of an objects.json."""
+    return [Tracklet.from_json(record) for record in json.loads(path.read_text())["tracklets"]]
