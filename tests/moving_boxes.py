@@ -38,7 +38,7 @@ def move(
     crossing: bool = False,
 ) -> MovingBoxes:
     """`count` objects, up to speed_px a frame. Without crossing each keeps to a lane of its own, and the false alarms
-    to another one. Every gap_every frames (0: never) an object hides for gap_frames; every alarm_every frames (0: never)
+    to another one. Every gap_every frames (0: never) an object hides for gap_frames, and every alarm_every (0: never)
     one or two frames show a box where nothing is. A faint_share of the boxes has a confidence below 0.3."""
     random = np.random.default_rng(seed)
     number = np.arange(frames[0], frames[1] + 1)
