@@ -93,7 +93,7 @@ def test_all_faults_at_once():
         ("composite.stabilization", {"enabled": True, "tracks": []}, "found an empty list"),
         ("composite.stabilization.frame", "first", "a whole number or null"),
         ("composite.corner_pin", {"tracks": [{"track": 1}] * 4}, "not set, but tracks is"),
-        ("composite.corner_pin", {"image": "a.png"}, "found no corners; needed one of tracks, corners_xyz and object"),
+        ("composite.corner_pin", {"image": "a.png"}, "found no corners; needed one of tracks, corners_xyz, object"),
         ("composite.corner_pin", {"image": "a.png", "object": "x", "tracks": [{"track": 1}] * 4}, "tracks and object"),
         ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3}, "found 3; needed four: top-left"),
         ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3 + ["sign"]}, "no manual track's name"),
