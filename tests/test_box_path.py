@@ -88,7 +88,7 @@ def test_a_box_that_leaves_the_plate_goes_on_where_the_lens_folds_over():
         field.undistorted_px(along)
     straight = field.straight_px(along)
     steps_px = np.linalg.norm(np.diff(straight, axis=0), axis=1)
-    assert steps_px.min() > 0.9 and steps_px.max() < 1.8  # it neither stops nor jumps
+    assert steps_px.min() > 0.9 and steps_px.max() < 2.0  # it neither stops nor jumps
     inside = (along[:, 0] < 640) & (along[:, 1] < 360)
     np.testing.assert_allclose(straight[inside], field.undistorted_px(along[inside]), atol=1e-9)
 

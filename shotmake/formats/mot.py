@@ -5,17 +5,18 @@ Frames, ids and pixels count from 1: frame 1 is the plate's first, and a left of
 Read as tracks: a marker is its box's centre. Lines stand in any order. conf 0 is "not to be considered": a disabled
 marker. Detections (id -1) are of no track and refused. Names are the ids.
 
-Written: the objects of the shot's own camera, as in objects.json (not smoothed), line by line by id, then frame. conf
-is 1 where the object is detected, 0 where it is coasted: as ground truth such boxes are "not to be considered" (so in
-TrackEval, in py-motmetrics with min_confidence=1), as a tracker's result they count. The eighth column is the class: a
-detector's number, or MOT's for pedestrian, car, bicycle and motorbike, else -1, as the two behind it are. Lost: other
-words for a class.
+Written: the objects of the shot's own camera, as in objects.json (not smoothed), line by line by id, then frame. The
+columns are those of a gt.txt: conf is 1 where the object is detected, 0 where it is coasted (as ground truth such boxes
+are "not to be considered": TrackEval, py-motmetrics with min_confidence=1; as a tracker's result they count), then the
+class, a detector's number or MOT's for pedestrian, car, bicycle and motorbike, -1 else, and -1 for the visibility,
+which nobody knows. Lost: other words for a class.
 
 Source: https://motchallenge.net/instructions ("All frame numbers, target IDs and bounding boxes are 1-based"); classes:
 Milan et al., "MOT16", arXiv:1603.00831.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,15 @@ from shotmake.objects import DECIMALS
 CLIP_FIRST = 1
 FIELDS = "frame, id, left, top, width, height, conf, x, y, z"
 CLASS_NUMBERS = {"pedestrian": 1, "person": 1, "car": 3, "bicycle": 4, "motorbike": 5, "motorcycle": 5}
+GT_FIELDS = 9  # frame, id, left, top, width, height, conf, class, visibility
+
+
+class Rows(NamedTuple):
+    """line (N,); table (N, 7): frame, id, left, top, width, height, conf (1 where there is none); label: N words."""
+
+    line: np.ndarray
+    table: np.ndarray
+    label: list[str]
 
 
 def recognises(head: str) -> bool:
@@ -38,12 +48,25 @@ def recognises(head: str) -> bool:
         return False
 
 
-def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
-    given = ((at, text.strip()) for at, text in lines(path, KEY))
+def read_rows(path: Path, key: str) -> Rows:
+    """Every box of a file, tracks' and detections' alike. ShotError where a line has no numbers."""
+    given = ((at, text.strip()) for at, text in lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")
     full = ((at, text if text.count(",") > 5 else f"{text.rstrip(',')},1") for at, text in rows)
-    parts = [numbers(some, 7, 10, FIELDS, path, KEY, separator=",") for some in batches(full)]
-    line, table = joined(parts, 7)
+    parts, label = [], []
+    for some in batches(full):
+        parts.append(numbers(some, 7, 10, FIELDS, path, key, separator=","))
+        label += [_class(text) for _, text in some]
+    return Rows(*joined(parts, 7), label)
+
+
+def _class(text: str) -> str:
+    word = text.split(",")[7].strip() if text.count(",") == GT_FIELDS - 1 else ""
+    return "" if word == "-1" else word  # as the challenge writes what is not known
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    line, table, _ = read_rows(path, KEY)
     ids = table[:, 1]
     bad = (ids != np.floor(ids)) | (ids < 0) | (ids > 1e9)
     if bad.any():
@@ -69,5 +92,5 @@ def write(path: Path, take: Take) -> None:
         label = int(one.label) if one.label.isdecimal() else CLASS_NUMBERS.get(one.label.lower(), -1)
         boxes = np.round(one.bboxes + (1, 1, 0, 0), DECIMALS).tolist()
         for frame, box, coasted in zip((one.frames + later).tolist(), boxes, one.is_coasted.tolist(), strict=True):
-            rows.append(",".join(map(repr, [frame, one.track_id, *box, int(not coasted), label, -1, -1])))
+            rows.append(",".join(map(repr, [frame, one.track_id, *box, int(not coasted), label, -1])))
     path.write_text("".join(f"{row}\n" for row in rows))

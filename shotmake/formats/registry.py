@@ -5,6 +5,7 @@ A module has, for what it does:
   camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
   objects  write(path, take)
   lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
+  detections   read(path, key) -> Boxes; told by their first characters alone, whatever the suffix
 Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
 read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
 And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
@@ -20,7 +21,7 @@ class Format:
     """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
 
     word: str
-    kind: str  # tracks | camera | lens | objects
+    kind: str  # tracks | camera | lens | detections | objects
     title: str
     module: str
     file: str = ""  # "": is not written
@@ -67,8 +68,13 @@ LENSES = (
     Format("lens_opencv", "lens", "OpenCV JSON, YAML", "lens_opencv", "lens_opencv.json", (".json", ".yaml", ".yml")),
     Format("lens_stmap", "lens", "ST-map EXR (the stmap stage writes ours)", "lens_stmap", "", (".exr",)),
 )
+DETECTIONS = (
+    Format("detections_json", "detections", "our detections JSON", "detections_json", "", (".json",)),
+    Format("detections_coco", "detections", "COCO JSON", "detections_coco", "", (".json",)),
+    Format("detections_mot", "detections", "MOT challenge", "detections_mot", "", (".txt", ".csv")),
+)
 OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "mot", "objects_mot.txt"),)
-FORMATS = (*CAMERAS, *TRACKS, *LENSES, *OBJECTS)
+FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
 
 
 def camera_format(file: str) -> Format | None:
