@@ -58,12 +58,12 @@ def build(job: Job) -> str:
     followed, line = comp_tracks.blocks(job, solution, sheet)
     job.targets["scene"].write_bytes(json_bytes({**sheet, **followed}))
     if "empties" in job.targets:
-        line += _write_empties(job, solution, sheet)
+        line += write_empties(job, solution, sheet)
     subject = _in_words(sheet["subject"])
     return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject}, ground at {ground.source}{line}"
 
 
-def _write_empties(job: Job, solution: dict, sheet: dict) -> str:
+def write_empties(job: Job, solution: dict, sheet: dict) -> str:
     """What there is to say of them. Between solved frames a zoom goes on as Blender's keys have it."""
     import numpy as np
 
