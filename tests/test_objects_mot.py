@@ -41,6 +41,7 @@ def written(tmp_path) -> Path:
 
 def test_motmetrics_finds_every_box_where_it_was_and_leaves_coasted_ones_out_of_a_truth(written):
     import motmetrics
+
     found = motmetrics.io.loadtxt(written, fmt="mot16")
     truth = motmetrics.io.loadtxt(written, fmt="mot16", min_confidence=1)
     assert len(found) == 36 and len(found) - len(truth) == 2
