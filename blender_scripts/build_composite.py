@@ -30,6 +30,7 @@ import compositor  # noqa: E402
 import corner_pin  # noqa: E402
 import lighting  # noqa: E402
 import marks  # noqa: E402
+import objects  # noqa: E402
 import screens  # noqa: E402
 import set_dressing  # noqa: E402
 import sheet as scene_sheet  # noqa: E402
@@ -55,12 +56,14 @@ def build(
     tracks: scene_sheet.Tracks,
     points: scene_sheet.Points,
     told: marks.Told,
+    empties: list[dict[str, Any]],
     stmap_file: str,
     out: Path,
 ) -> None:
     """Write the .blend; on any failure nothing is left at `out`."""
     try:
         clip = build_shot(project, sheet, points, stmap_file, out)
+        objects.object_empties(empties, bpy.data.objects[cameras.SOLVED], (sheet["frame_start"], sheet["frame_end"]))
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
         save(out, compress=False)
         write_node_views(out, bpy.data.scenes[sheet["shot"]])
@@ -240,7 +243,7 @@ def main() -> None:
     parser = OneLineParser(prog="build_composite.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "out"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("tracks", "quality", "points", "tracking"):  # an imported camera may have none
+    for name in ("tracks", "quality", "points", "tracking", "empties"):  # an imported camera may have none
         parser.add_argument(f"--{name}")
     given = parser.parse_args(script_arguments())
     forget_files_at_exit()
@@ -251,7 +254,7 @@ def main() -> None:
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
         told = marks.read_told(given.quality, given.tracking)
-        build(project, sheet, tracks, points, told, given.stmap, out)
+        build(project, sheet, tracks, points, told, objects.read_empties(given.empties), given.stmap, out)
     except UserError as error:
         print(f"build_composite.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 from keyframes import key
 
+SOLVED = "solved_camera"  # its name
 SIGHT_FRACTION = 0.1  # how large a camera is drawn, of its distance
 
 
@@ -17,13 +18,13 @@ def solved_camera(
     What stands still has one key: a tripod's place, a static camera's rotation too.
     """
     solved = sheet["camera"]
-    data = _camera_data("solved_camera", solved["focal_mm"], solved)
+    data = _camera_data(SOLVED, solved["focal_mm"], solved)
     data.sensor_width, data.sensor_height = solved["sensor_width_mm"], solved["sensor_height_mm"]
     data.shift_x, data.shift_y = solved["shift_x"], solved["shift_y"]
     data.passepartout_alpha = 0.9
     data.display_size = SIGHT_FRACTION * sheet["world"]["camera_distance"]
     _plate_behind(data, clip, sheet)
-    camera = bpy.data.objects.new("solved_camera", data)
+    camera = bpy.data.objects.new(SOLVED, data)
     camera.rotation_mode = "QUATERNION"
     collection.objects.link(camera)
     for path, still in (("location", ("tripod", "static")), ("rotation_quaternion", ("static",))):

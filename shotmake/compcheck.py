@@ -18,6 +18,9 @@ def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
     settings = config.composite.stabilization
     if not settings.enabled:
         return []
+    if settings.tracklet is not None:
+        found = f"found {settings.tracks!r} with composite.stabilization.tracklet; needed one of them (all is neither)"
+        return [] if settings.tracks == "all" else [(f"{STABILIZATION_KEY}.tracks", found)]
     if not config.tracking.enabled:
         return [(f"{STABILIZATION_KEY}.enabled", "found true without tracks; needed tracking.enabled: true")]
     chosen = [settings.tracks] if isinstance(settings.tracks, str) else settings.tracks
@@ -33,12 +36,12 @@ def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
 
 def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
     pin = config.composite.corner_pin
-    given = [name for name in ("tracks", "corners_xyz", "object") if getattr(pin, name)]
+    given = [name for name in ("tracks", "corners_xyz", "object", "tracklet") if getattr(pin, name)]
     if pin.image is None:
         return [(f"{PIN_KEY}.image", f"not set, but {given[0]} is; needed the picture to be pinned")] if given else []
     if len(given) != 1:
         found = " and ".join(given) or "no corners"
-        return [(PIN_KEY, f"found {found}; needed one of tracks, corners_xyz and object")]
+        return [(PIN_KEY, f"found {found}; needed one of tracks, corners_xyz, object and tracklet")]
     faults: Faults = []
     for name in ("tracks", "corners_xyz"):
         count = len(getattr(pin, name))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shotmake.box_path import BoxPath
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, undistort
 from shotmake.session import DISABLED, Tracks
@@ -28,6 +29,12 @@ class Field:
         """(..., 2) plate px -> (..., 2) px of the overscanned picture, origin at its top-left corner."""
         lens = self.lens
         return lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens)) + self.overscan_px
+
+    def straight_px(self, xy_px: np.ndarray) -> np.ndarray:
+        """The same of places that may lie beyond the plate, where the lens was not measured and may fold over: it moves
+        them as it does the nearest place of the plate."""
+        inside_px = np.clip(xy_px, 0, self.size_px)
+        return self.undistorted_px(inside_px) + (xy_px - inside_px)
 
     def relative(self, undistorted_px: np.ndarray) -> np.ndarray:
         """(..., 2) px of the overscanned picture -> (..., 2) relative, origin at its bottom-left corner."""
@@ -94,6 +101,14 @@ def pin_of_places(
     numbers = np.arange(frames[0], frames[1] + 1)
     places = _projected(np.asarray(corners_xyz, float), numbers, field, cameras)
     return _pin(numbers, field.relative(places), f"{KEY}.corners_xyz")
+
+
+def pin_of_box(path: BoxPath, frames: tuple[int, int], field: Field) -> CornerPin:
+    """The corners of an object's box; hidden where it is not there."""
+    numbers = np.arange(frames[0], frames[1] + 1)
+    places = np.full((len(numbers), 4, 2), np.nan)
+    places[path.frames - frames[0]] = field.straight_px(path.corners_px)
+    return _pin(numbers, field.relative(places), f"{KEY}.tracklet")
 
 
 def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:

@@ -38,4 +38,7 @@ def _missing_faults(config: Config) -> Faults:
         "composite.stabilization.tracklet": composite.stabilization.tracklet is not None,
         "composite.corner_pin.tracklet": composite.corner_pin.tracklet is not None,
     }
-    return [(key, "found without tracking.objects.enabled: true") for key, is_set in needing.items() if is_set]
+    without = "without tracking.objects.enabled: true"
+    faults = [(key, f"found {without}") for key, is_set in needing.items() if is_set]
+    words = [word for word in config.shot.export if word == "objects_mot"]
+    return faults + [("shot.export", f"found {word} {without}") for word in words]

@@ -4,7 +4,7 @@ All frames are estimated together: each track has one place in the stabilised pi
 shift that put its markers there. A track ties all the frames it is seen in, so errors do not add up from frame to
 frame; tracks born later come in through those they were seen with. Tracks on things that move are cast out by Tukey's
 biweight, after a start by least median of squares. Where there is parallax no similarity holds all of the picture
-still: then it holds the most of it, smoothly.
+still: then it holds the most of it, smoothly. Or one object, by its box (stabilize_box).
 
 In here the picture is the complex plane, its centre 0, y up, in px: a similarity is z -> grow * z + shift.
 """
@@ -51,9 +51,7 @@ def stabilize(
     reference frame, be it through others.
     """
     first, last = frames
-    reference = first if reference is None else reference
-    if not first <= reference <= last:
-        raise ShotError(f"{KEY}.frame: found {reference}; the shot has the frames {first} to {last}")
+    reference = _reference(frames, reference)
     inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
     used = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
     _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
@@ -69,6 +67,39 @@ def stabilize(
         np.unwrap(np.angle(grow)),
         np.abs(grow),
     )
+
+
+def stabilize_box(
+    box_frames: np.ndarray,
+    marks_px: np.ndarray,
+    size_px: tuple[float, float],
+    frames: tuple[int, int],
+    reference: int | None,
+) -> Stabilization:
+    """One object held still, as by a tracker of one point with its size: its box's centre stands, as high as the box
+    is, where it stands in the reference frame. Not turned: a box tells of no rotation. The height alone tells the size,
+    as a walker's width swings with arms and legs.
+
+    box_frames (N,), without gaps, some of first..last; marks_px (N, 3, 2): the centre, the middles of the upper and the
+    lower edge in the picture of size_px. Where the object is not there, also in the reference frame, the nearest frame
+    of it counts.
+    """
+    reference = _reference(frames, reference)
+    numbers = np.arange(frames[0], frames[1] + 1)
+    at = np.clip(numbers, box_frames[0], box_frames[-1]) - box_frames[0]
+    centre = (marks_px[at, 0] - np.array(size_px) / 2) * (1, -1)
+    height = np.linalg.norm(marks_px[at, 2] - marks_px[at, 1], axis=1)
+    scale = height[reference - frames[0]] / height
+    return Stabilization(
+        numbers, centre[reference - frames[0]] / scale[:, None] - centre, np.zeros(len(numbers)), scale
+    )
+
+
+def _reference(frames: tuple[int, int], reference: int | None) -> int:
+    first, last = frames
+    if reference is not None and not first <= reference <= last:
+        raise ShotError(f"{KEY}.frame: found {reference}; the shot has the frames {first} to {last}")
+    return first if reference is None else reference
 
 
 @dataclass(frozen=True)

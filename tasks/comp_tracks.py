@@ -1,4 +1,4 @@
-"""What of the comp follows tracks or the solve: the stabilization and the corner pin of the scene sheet."""
+"""What of the comp follows tracks, objects or the solve: the scene sheet's stabilization and corner pin."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.corner_pin import Field
+    from shotmake.objects import Tracklet
     from shotmake.session import Tracks
 
 IMAGE_KEY = "composite.corner_pin.image"
@@ -22,8 +23,10 @@ SQUARE = 1e-3  # how far fy may be from fx
 def reads(config: Config) -> tuple[str, ...]:
     """Targets of earlier stages that the scene needs for it."""
     pinned = bool(config.composite.corner_pin.image and config.composite.corner_pin.tracks)
-    tracks = ("tracks", "quality") if config.composite.stabilization.enabled or pinned else ()
-    return (*tracks, "points") if pinned else tracks
+    stabilized = config.composite.stabilization.enabled and config.composite.stabilization.tracklet is None
+    tracks = ("tracks", "quality") if stabilized or pinned else ()
+    objects = ("objects",) if config.tracking.objects.enabled else ()
+    return (*tracks, *(["points"] if pinned else []), *objects)
 
 
 def pinned_files(config: Config) -> dict[str, Path]:
@@ -47,45 +50,63 @@ def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
 
     job: of the scene stage.
     """
-    from shotmake.corner_pin import Field
-    from shotmake.lens import Lens
+    from shotmake.objects import read_tracklets
     from shotmake.session import load_tracks
 
     stabilization, pin = (job.settings["composite"][name] for name in ("stabilization", "corner_pin"))
-    size_px, whole_px = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
-    overscan_px = tuple((whole - inner) // 2 for whole, inner in zip(whole_px, size_px, strict=True))
-    field = Field(Lens.from_json(solution["lens"]), tuple(size_px), overscan_px)
+    field = field_of(solution, sheet)
     found: dict = {"stabilization": None, "corner_pin": None}
     line, tracks, per_track = "", None, {}
     if "tracks" in job.inputs:
         tracks = load_tracks(job.inputs["tracks"])
         per_track = json.loads(job.inputs["quality"].read_text())["per_track"]
+    tracklets = read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else []
     if stabilization["enabled"]:
-        assert tracks is not None
-        found["stabilization"] = _stabilization(job, tracks, per_track, sheet, field)
+        found["stabilization"] = _stabilization(job, tracks, per_track, tracklets, sheet, field)
         line += ", stabilized"
     if pin["image"] is not None:
         image = _pinned_image(job, sheet)
-        corners, told = _corners(job, tracks, per_track, solution, sheet, field)
+        corners, told = _corners(job, tracks, per_track, tracklets, solution, sheet, field)
         found["corner_pin"] = {"image": image, "object": pin["object"], **corners}
         line += f", pinned{told}"
     return found, line
 
 
-def _stabilization(job: Job, tracks: "Tracks", per_track: dict, sheet: dict, field: "Field") -> dict:
+def field_of(solution: dict, sheet: dict) -> "Field":
+    from shotmake.corner_pin import Field
+    from shotmake.lens import Lens
+
+    size_px, whole_px = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
+    overscan_px = tuple((whole - inner) // 2 for whole, inner in zip(whole_px, size_px, strict=True))
+    return Field(Lens.from_json(solution["lens"]), tuple(size_px), overscan_px)
+
+
+def _stabilization(
+    job: Job, tracks: "Tracks | None", per_track: dict, tracklets: "list[Tracklet]", sheet: dict, field: "Field"
+) -> dict:
+    from shotmake.box_path import chosen_path
     from shotmake.chosen import tracks_named
-    from shotmake.stabilize import KEY, stabilize
+    from shotmake.stabilize import KEY, stabilize, stabilize_box
 
     settings, lens = job.settings["composite"]["stabilization"], field.lens
+    frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
+    on_plate = job.settings["composite"]["lens_distortion"]["apply_to_cg"]  # else the comp's is the undistorted picture
+    size_px = tuple(sheet["resolution_px"] if on_plate else sheet["overscan"]["resolution_px"])
+    if settings.get("tracklet") is not None:
+        path = chosen_path(tracklets, settings["tracklet"], frames, f"{KEY}.tracklet")
+        marks_px = path.marks_px if on_plate else field.straight_px(path.marks_px)
+        made = stabilize_box(path.frames, marks_px, size_px, frames, reference)
+        return {**made.to_json(), "put_back": settings["put_back"]}
+    assert tracks is not None
     if abs(lens.fy_px / lens.fx_px - 1) > SQUARE:
         raise ShotError(
             f"{KEY}.enabled: found a focal length of {lens.fx_px:.1f} by {lens.fy_px:.1f} px, so no square pixels, and "
             "Blender's Rotate turns square ones only; needed such a plate, or false"
         )
-    chosen, size_px = tracks_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks"), sheet["resolution_px"]
-    if not job.settings["composite"]["lens_distortion"]["apply_to_cg"]:  # the comp's picture is the undistorted one
-        chosen, size_px = replace(chosen, xy_px=field.undistorted_px(chosen.xy_px)), sheet["overscan"]["resolution_px"]
-    made = stabilize(chosen, tuple(size_px), (sheet["frame_start"], sheet["frame_end"]), settings["frame"])
+    chosen = tracks_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks")
+    if not on_plate:
+        chosen = replace(chosen, xy_px=field.undistorted_px(chosen.xy_px))
+    made = stabilize(chosen, size_px, frames, reference)
     return {**made.to_json(), "put_back": settings["put_back"]}
 
 
@@ -102,13 +123,20 @@ def _pinned_image(job: Job, sheet: dict) -> dict:
 
 
 def _corners(
-    job: Job, tracks: "Tracks | None", per_track: dict, solution: dict, sheet: dict, field: "Field"
+    job: Job,
+    tracks: "Tracks | None",
+    per_track: dict,
+    tracklets: "list[Tracklet]",
+    solution: dict,
+    sheet: dict,
+    field: "Field",
 ) -> tuple[dict, str]:
     """Corners by frame (none here when an object has them), and how they are held where tracks do not hold them."""
     import numpy as np
 
+    from shotmake.box_path import chosen_path
     from shotmake.chosen import track_at
-    from shotmake.corner_pin import KEY, pin_of_places, pin_of_tracks
+    from shotmake.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
     from shotmake.scene import projecting_matrices
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
@@ -121,6 +149,9 @@ def _corners(
         with np.load(job.inputs["points"]) as arrays:
             points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
         made = pin_of_tracks(tracks, ids, frames, field, cameras, points)
+    elif pin.get("tracklet") is not None:
+        path = chosen_path(tracklets, pin["tracklet"], frames, f"{KEY}.tracklet")
+        made = pin_of_box(path, frames, field)
     else:
         made = pin_of_places(np.array(pin["corners_xyz"], float), frames, field, cameras)
     hidden = int((~made.visible).sum())

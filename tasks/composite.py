@@ -11,7 +11,7 @@ from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
-OPTIONS = (("scene", "--sheet"), ("tracks", "--tracks"), ("quality", "--quality"), ("points", "--points"))
+OPTIONS = {"scene": "--sheet", **{name: f"--{name}" for name in ("tracks", "quality", "points", "empties")}}
 
 
 def settings(config: Config) -> dict:
@@ -30,7 +30,7 @@ def map_name(config: Config) -> str:
 
 def build(job: Job) -> str:
     arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
-    for name, option in OPTIONS:
+    for name, option in OPTIONS.items():
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
     if "tracking" in job.settings:
@@ -45,7 +45,7 @@ COMPOSITE = Stage(
     "composite",
     version=2,
     targets={"blend": "composites/{id}.blend"},
-    reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points"),
+    reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points", "empties"),
     by_path=("redistort", "undistort"),
     settings=settings,
     files=asset_files,

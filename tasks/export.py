@@ -20,9 +20,10 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def asked(config: Config) -> tuple[Format, ...]:
-    """What this shot can export of what it asks for: cameras and lenses need a solve."""
+    """What this shot can export of what it asks for: cameras and lenses need a solve, objects only the plate."""
+    can = {"tracks": True, "objects": config.tracking.objects.enabled}
     chosen = [format for format in FORMATS if format.word in config.shot.export]
-    return tuple(format for format in chosen if format.kind == "tracks" or has_camera(config))
+    return tuple(format for format in chosen if can.get(format.kind, has_camera(config)))
 
 
 def settings(config: Config) -> dict:
@@ -41,8 +42,10 @@ def is_by_blender(config: Config) -> bool:
 
 
 def reads(config: Config) -> tuple[str, ...]:
-    only_tracks = all(format.kind == "tracks" for format in asked(config))
-    return ("footage", "tracks", "quality") if only_tracks else ("footage", "tracks", "quality", "solve", "points")
+    kinds = {format.kind for format in asked(config)}
+    tracks = ("tracks", "quality") if kinds - {"objects"} else ()
+    solve = ("solve", "points") if kinds - {"objects", "tracks"} else ()
+    return ("footage", *tracks, *solve, *(["objects"] if "objects" in kinds else []))
 
 
 def build(job: Job) -> str:
@@ -77,6 +80,7 @@ def read_take(job: Job) -> "Take":
 
     from shotmake.footage import frame_span
     from shotmake.formats.take import Take
+    from shotmake.objects import read_tracklets
     from shotmake.scene import camera_matrices
     from shotmake.session import load_tracks
 
@@ -101,6 +105,7 @@ def read_take(job: Job) -> "Take":
         names=told_of(job.inputs["quality"], "name") if "quality" in job.inputs else {},
         weights=told_of(job.inputs["quality"], "weight") if "quality" in job.inputs else {},
         plate_first_frame=plate.first_frame,
+        tracklets=tuple(read_tracklets(job.inputs["objects"])) if "objects" in job.inputs else (),
     )
 
 

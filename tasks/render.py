@@ -19,7 +19,7 @@ from tasks.stage import Job, Node, Stage
 from tasks.stamp import json_bytes
 
 KEY = "composite.render.frames"
-NOT_SEEN = ("tracks", "quality", "points")  # what the .blend has for the artist and no frame shows
+NOT_SEEN = ("tracks", "quality", "points", "empties")  # what the .blend has for the artist and no frame shows
 
 
 def settings(config: Config) -> dict:

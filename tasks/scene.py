@@ -1,4 +1,7 @@
-"""scene: the solved camera and the config -> scene.json, every number Blender needs."""
+"""scene: the solved camera and the config -> scene.json, every number Blender needs; and where objects stand in it.
+
+These have a file of their own: no frame shows them, so none is rendered again when they change.
+"""
 
 import json
 from dataclasses import asdict
@@ -21,6 +24,9 @@ def settings(config: Config) -> dict:
     shot, composite = asdict(config.shot), asdict(config.composite)
     lens_distortion = {name: composite["lens_distortion"][name] for name in ("apply_to_cg", "overscan")}
     del composite["render"]["frames"]  # picks frames and changes none
+    for follower in (composite["stabilization"], composite["corner_pin"]):
+        if follower["tracklet"] is None:  # as before there were objects: nothing is built again for it
+            del follower["tracklet"]
     return {
         "frame_range": config.shot.footage.frame_range,
         "shot": {
@@ -51,8 +57,26 @@ def build(job: Job) -> str:
     sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px, ground.z)
     followed, line = comp_tracks.blocks(job, solution, sheet)
     job.targets["scene"].write_bytes(json_bytes({**sheet, **followed}))
+    if "empties" in job.targets:
+        line += write_empties(job, solution, sheet)
     subject = _in_words(sheet["subject"])
     return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject}, ground at {ground.source}{line}"
+
+
+def write_empties(job: Job, solution: dict, sheet: dict) -> str:
+    """What there is to say of them. Between solved frames a zoom goes on as Blender's keys have it."""
+    import numpy as np
+
+    from shotmake.empties import empties
+    from shotmake.objects import read_tracklets
+
+    frames, focal_px = (sheet["frame_start"], sheet["frame_end"]), solution["lens"]["fx_px"]
+    focals_px = solution["focal_px_per_frame"] or [focal_px] * len(solution["frames"])
+    zooms = np.interp(np.arange(frames[0], frames[1] + 1), solution["frames"], focals_px) / focal_px
+    field, depth = comp_tracks.field_of(solution, sheet), sheet["world"]["camera_distance"]
+    found = empties(read_tracklets(job.inputs["objects"]), field, frames, depth, zooms)
+    job.targets["empties"].write_bytes(json_bytes({"schema": 1, "objects": found}))
+    return f", {len(found)} object{'' if len(found) == 1 else 's'}"
 
 
 def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
@@ -84,7 +108,8 @@ def reads(config: Config) -> tuple[str, ...]:
 SCENE = Stage(
     "scene",
     version=3,
-    targets={"scene": "scenes/{id}.json"},
+    targets={"scene": "scenes/{id}.json", "empties": "scenes/{id}.empties.json"},
+    makes=lambda config: ("scene", "empties") if config.tracking.objects.enabled else ("scene",),
     reads=reads,
     settings=settings,
     files=comp_tracks.pinned_files,

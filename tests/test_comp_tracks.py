@@ -1,4 +1,4 @@
-"""The scene stage's stabilization and corner pin, from a session and a solve on disk."""
+"""The scene stage's stabilization, corner pin and empties, from a session, a solve and objects on disk."""
 
 import json
 from dataclasses import asdict, replace
@@ -12,8 +12,9 @@ from shotmake.camera import project
 from shotmake.config import Config, CornerPin, Stabilization
 from shotmake.errors import ShotError
 from shotmake.lens import distort
+from shotmake.objects import COASTED, DETECTED, Tracklet
 from shotmake.session import Tracks, npz_bytes, save_tracks
-from tasks import ROOT, comp_tracks
+from tasks import ROOT, comp_tracks, scene
 from tasks.stage import Job
 
 OVERSCAN_PX = (20, 12)
@@ -77,3 +78,51 @@ def test_corners_come_from_tracks_or_the_solve_and_the_line_says_so(tmp_path):
         np.testing.assert_allclose(by_tracks["corner_pin"]["corners"], other["corner_pin"]["corners"], atol=1e-6)
     image = {"file": "footage/card.png", "kind": "file", "first_frame": 1001, "frame_count": None}
     assert by_tracks["corner_pin"]["image"] == image
+
+
+OBJECTS = [
+    Tracklet("main", 3, np.array(FRAMES[:2]), np.array([(200.0, 90, 60, 120), (230, 84, 63, 126)]), (DETECTED,) * 2),
+    Tracklet("main", 8, np.array(FRAMES), np.full((3, 4), 50.0), (DETECTED, COASTED, DETECTED), "car"),
+]
+
+
+def objects_job(folder: Path, composite) -> tuple[Job, dict]:
+    """The scene stage's, and a solution that zooms."""
+    (folder / "objects.json").write_text(json.dumps({"tracklets": [one.to_json() for one in OBJECTS]}))
+    solution = {"lens": LENS.to_json(), "focal_px_per_frame": [540.0, 540.0, 594.0], "frames": list(FRAMES)}
+    solution["cam_from_world"], solution["status"] = POSES.reshape(3, 12).tolist(), "solved"
+    inputs = {"objects": folder / "objects.json", "pinned 0": ROOT / "footage" / "card.png"}
+    return Job("shot", {"composite": asdict(composite)}, inputs, {}, {"empties": folder / "empties.json"}), solution
+
+
+def test_an_object_is_held_still_and_pinned_to_without_any_tracks(tmp_path):
+    composite = Config().composite
+    composite.stabilization = Stabilization(enabled=True, tracklet=3, frame=FRAMES[1])
+    composite.corner_pin = CornerPin(image="footage/card.png", tracklet=3)
+    for composite.lens_distortion.apply_to_cg in (True, False):
+        found, line = comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
+        still, pin = found["stabilization"], found["corner_pin"]
+        assert line == ", stabilized, pinned (hidden in 1 frames)" and pin["visible"] == [True, True, False]
+        assert still["scale"][1:] == [1, 1] and not np.any(still["rotation_rad"])
+        centres_px, middle_px = np.array([(230.0, 150), (261.5, 147)]), np.array(SIZE) / 2
+        if not composite.lens_distortion.apply_to_cg:  # the comp is the undistorted picture
+            field = comp_tracks.field_of(objects_job(tmp_path, composite)[1], SHEET)
+            centres_px, middle_px = field.undistorted_px(centres_px), middle_px + OVERSCAN_PX
+        assert (still["scale"][0] == 126 / 120) is composite.lens_distortion.apply_to_cg
+        first, reference = (centres_px - middle_px) * (1, -1)
+        np.testing.assert_allclose(still["scale"][0] * (first + still["translate_px"][0]), reference, atol=1e-6)
+    composite.stabilization.tracklet = 4
+    with pytest.raises(ShotError, match=r"stabilization.tracklet: found no object 4 in the frames .*; there are: 3, 8"):
+        comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
+
+
+def test_the_empties_stand_before_the_zoomed_camera(tmp_path):
+    job, solution = objects_job(tmp_path, Config().composite)
+    line = scene.write_empties(job, solution, {**SHEET, "world": {"camera_distance": 4.0}})
+    found = json.loads(job.targets["empties"].read_text())["objects"]
+    assert line == ", 2 objects" and [one["name"] for one in found] == ["object 3", "object 8 car"]
+    straight = comp_tracks.field_of(solution, SHEET).undistorted_px(np.array([75.0, 75])) - OVERSCAN_PX
+    for location, zoom in zip(found[1]["location"], (1, 1, 1.1), strict=True):
+        seen = np.array(location[:2]) * (1, -1) / -location[2] * zoom * LENS.fx_px + (LENS.cx_px, LENS.cy_px)
+        np.testing.assert_allclose(seen, straight, atol=1e-5)
+        assert location[2] == -4

@@ -93,12 +93,13 @@ def test_all_faults_at_once():
         ("composite.stabilization", {"enabled": True, "tracks": []}, "found an empty list"),
         ("composite.stabilization.frame", "first", "a whole number or null"),
         ("composite.corner_pin", {"tracks": [{"track": 1}] * 4}, "not set, but tracks is"),
-        ("composite.corner_pin", {"image": "a.png"}, "found no corners; needed one of tracks, corners_xyz and object"),
+        ("composite.corner_pin", {"image": "a.png"}, "found no corners; needed one of tracks, corners_xyz, object"),
         ("composite.corner_pin", {"image": "a.png", "object": "x", "tracks": [{"track": 1}] * 4}, "tracks and object"),
         ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3}, "found 3; needed four: top-left"),
         ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3 + ["sign"]}, "no manual track's name"),
         ("composite.corner_pin", {"image": "a.png", "tracks": [{"track": 1}] * 3 + [{"frame": 1}]}, "needed {frame"),
         ("composite.corner_pin", {"image": "a.png", "corners_xyz": [[0, 0, 0]] * 3 + [[1, 2]]}, "needed [x, y, z]"),
+        ("composite.corner_pin.tracklet", 0, "at least 1"),
         ("composite.corner_pin", {"imago": "a.png"}, "did you mean composite.corner_pin.image?"),
     ],
 )
@@ -116,6 +117,24 @@ def test_what_follows_tracks_needs_tracks_and_null_is_no_pin():
     pin = {"image": "a.png", "tracks": [{"track": 1}] * 4}
     tree["composite"] = {"stabilization": {"enabled": True}, "corner_pin": pin}
     assert set(faults(tree)) == {"composite.stabilization.enabled", "composite.corner_pin.tracks"}
+
+
+def test_an_object_is_followed_instead_of_tracks_not_beside_them():
+    tree = with_value("composite.stabilization", {"enabled": True, "tracklet": 3})
+    tree["composite"]["corner_pin"] = {"image": "a.png", "tracklet": 3, "object": "screen"}
+    tree["shot"]["export"] = ["objects_mot"]
+    without = {"composite.stabilization.tracklet", "composite.corner_pin.tracklet", "shot.export"}
+    found = faults(tree)
+    assert set(found) == without | {"composite.corner_pin"}
+    assert "found object and tracklet; needed one of tracks" in found["composite.corner_pin"]
+    assert "found objects_mot without tracking.objects.enabled" in found["shot.export"]
+    tree["tracking"] = {"objects": {"enabled": True}, "enabled": False}
+    tree["shot"]["camera"] = {"from_tracking": False, "import_file": "c.json"}  # no tracks are needed
+    tree["composite"]["corner_pin"]["object"] = None
+    assert load(tree).composite.stabilization.tracklet == 3
+    tree["tracking"]["groups"] = {"roof": [{"frame": 1, "xy_px": [1, 1]}]}
+    tree["composite"]["stabilization"]["tracks"] = "roof"
+    assert "found 'roof' with composite.stabilization.tracklet" in faults(tree)["composite.stabilization.tracks"]
 
 
 def test_owners_nesting_is_normalised():

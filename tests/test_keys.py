@@ -61,7 +61,7 @@ RULES = {
     "tracking.track": AFTER_TRACKS,
     "tracking.clean": AFTER_TRACKS,
     "tracking.mask": AFTER_TRACKS,
-    "tracking.objects.enabled": {"objects"},
+    "tracking.objects.enabled": {"objects", "scene", "composite"},  # the empties
     "tracking.objects": set(),  # they touch what uses them, when they are enabled
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
@@ -221,6 +221,15 @@ def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
     one, other = graph_keys(with_objects()), graph_keys(after)
     plate = {"footage.a"} if key.startswith("footage.") and key != "footage.frame_range" else set()
     assert {name for name in one if one[name] != other[name]} == {"objects.a"} | plate
+
+
+def test_without_objects_the_scene_has_the_settings_it_had_before_there_were_any():
+    composite = SCENE.settings(shot_config())["composite"]
+    assert "tracklet" not in composite["stabilization"] and "tracklet" not in composite["corner_pin"]
+    assert "empties" not in nodes(shot_config(), STAGES)["scene"].targets
+    graph = nodes(with_objects(), STAGES)
+    assert {"scene", "empties"} == set(graph["scene"].targets) and "empties" in graph["composite"].reads
+    assert "empties" not in graph["render"].reads  # no frame shows them
 
 
 def test_a_witness_camera_more_touches_nothing_that_is_there():

@@ -3,6 +3,7 @@
 A module has, for what it does:
   tracks   read(path, size_px) -> NamedTracks;          write(path, take)
   camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
+  objects  write(path, take)
   lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
   detections   read(path, key) -> Boxes; told by their first characters alone, whatever the suffix
 Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
@@ -20,7 +21,7 @@ class Format:
     """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
 
     word: str
-    kind: str  # tracks | camera | lens | detections
+    kind: str  # tracks | camera | lens | detections | objects
     title: str
     module: str
     file: str = ""  # "": is not written
@@ -72,7 +73,8 @@ DETECTIONS = (
     Format("detections_coco", "detections", "COCO JSON", "detections_coco", "", (".json",)),
     Format("detections_mot", "detections", "MOT challenge", "detections_mot", "", (".txt", ".csv")),
 )
-FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS)
+OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "mot", "objects_mot.txt"),)
+FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
 
 
 def camera_format(file: str) -> Format | None:

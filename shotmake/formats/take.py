@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from shotmake.objects import Tracklet
 from shotmake.session import Tracks
 
 
@@ -13,7 +14,8 @@ class Take:
     """frames: first and last of the shot, plate numbers. solution: the solve JSON, never a refused one; points: the
     arrays of points.npz; tracks, names (by track id: those that were given one): of the session. Where only tracks are
     asked for, solution and points are None; an imported camera has no tracks. weights: by track id, those that are not
-    1; plate_first_frame: the number of the plate's first frame, None = that of the shot's."""
+    1; plate_first_frame: the number of the plate's first frame, None = that of the shot's; tracklets: of the shot's own
+    camera, where objects are asked for."""
 
     shot: str
     plate_file: str
@@ -28,3 +30,4 @@ class Take:
     names: dict[int, str]
     weights: dict[int, float] = field(default_factory=dict)
     plate_first_frame: int | None = None
+    tracklets: tuple[Tracklet, ...] = ()
