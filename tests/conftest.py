@@ -1,11 +1,13 @@
 """Shared: temporary projects in which the real command line runs."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -106,39 +108,57 @@ def nothing_keeps_running():
 
 
 @pytest.fixture(scope="session")
-def small_movie(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Name and maker -> a folder that one worker fills and all read: copy what is in it, do not touch it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        place = shared / f"once-{name}"
+        with open(shared / f"once-{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (place / "made").exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
+                make(place)
+                (place / "made").touch()
+        return place
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_movie(made_once) -> Path:
     """The attack tests' plate: 40 frames around a desk, 320x180."""
     import attack
 
-    return attack.small_movie(tmp_path_factory.mktemp("small") / "mini.mp4")
+    return made_once("small-movie", lambda place: attack.small_movie(place / "mini.mp4")) / "mini.mp4"
 
 
 @pytest.fixture(scope="session")
-def other_movie(tmp_path_factory) -> Path:
+def other_movie(made_once) -> Path:
     """Another desk, as long and as large."""
     import attack
 
-    return attack.small_movie(tmp_path_factory.mktemp("other") / "mini.mp4", seed=11)
+    return made_once("other-movie", lambda place: attack.small_movie(place / "mini.mp4", seed=11)) / "mini.mp4"
 
 
 @pytest.fixture(scope="session")
-def small_once(tmp_path_factory, small_movie: Path) -> Project:
+def small_once(made_once, small_movie: Path) -> Project:
     """The attack tests' shot, built; copy it, do not touch it."""
     import attack
 
-    project = attack.make_small(tmp_path_factory.mktemp("small") / "show", small_movie)
-    project.built("shot=mini")
-    return project
+    place = made_once("small", lambda place: attack.make_small(place / "show", small_movie).built("shot=mini"))
+    return Project(place / "show")
 
 
 @pytest.fixture(scope="session")
-def other_once(tmp_path_factory, other_movie: Path) -> Project:
+def other_once(made_once, other_movie: Path) -> Project:
     """The same shot of the other plate, built: its targets have the same names."""
     import attack
 
-    project = attack.make_small(tmp_path_factory.mktemp("other") / "show", other_movie)
-    project.built("shot=mini")
-    return project
+    place = made_once("other", lambda place: attack.make_small(place / "show", other_movie).built("shot=mini"))
+    return Project(place / "show")
 
 
 @pytest.fixture
@@ -155,13 +175,14 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def mini_movie(tmp_path_factory) -> Path:
+def mini_movie(made_once) -> Path:
     """A small synthetic plate: 40 frames around a desk, 480x270."""
     from synthetic import frames, make_plate, write_movie
 
-    path = tmp_path_factory.mktemp("plate") / "mini.mp4"
-    write_movie(path, frames(make_plate("desk", frame_count=40)))
-    return path
+    def make(place: Path) -> None:
+        write_movie(place / "mini.mp4", frames(make_plate("desk", frame_count=40)))
+
+    return made_once("mini-movie", make) / "mini.mp4"
 
 
 MINI_YAML = """\
@@ -189,10 +210,15 @@ def mini(tmp_path: Path, mini_movie: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def built_once(tmp_path_factory, mini_movie: Path) -> tuple[Project, Ran]:
+def built_once(made_once, mini_movie: Path) -> tuple[Project, Ran]:
     """The small shot built once, for real, with the output of that build; copy it, do not touch it."""
-    project = make_mini(tmp_path_factory.mktemp("mini") / "show", mini_movie)
-    return project, project.built("shot=mini")
+
+    def make(place: Path) -> None:
+        ran = make_mini(place / "show", mini_movie).built("shot=mini")
+        (place / "ran.json").write_text(json.dumps(asdict(ran)))
+
+    place = made_once("mini", make)
+    return Project(place / "show"), Ran(**json.loads((place / "ran.json").read_text()))
 
 
 @pytest.fixture
