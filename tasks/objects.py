@@ -34,9 +34,8 @@ def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
 
 
 def build(job: Job) -> str:
-    from shotmake.object_tracker import tracklets
-
     from shotmake.footage import frame_span
+    from shotmake.object_tracker import tracklets
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
