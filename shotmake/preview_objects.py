@@ -9,6 +9,7 @@ from shotmake.objects import COASTED, Tracklet
 
 TURN = 0.61803  # of the colour wheel, from one track_id to the next: neighbours never look alike
 DASH_PX, BETWEEN_PX = 7.0, 6.0
+CAPTION_PX = 26  # at the top of the picture, where it is captioned
 OUTSIDE_PX = 4  # of the picture, where a box that leaves it goes on
 SUBPIXEL_BITS = 4
 
@@ -36,7 +37,7 @@ def draw_objects(picture: np.ndarray, tracklets: Sequence[Tracklet], frame: int)
 
 
 def colour_bgr(track_id: int) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(track_id * TURN % 1.0, 0.65, 1.0)
+    red, green, blue = colorsys.hsv_to_rgb(track_id * TURN % 1.0, 0.55, 1.0)
     return round(blue * 255), round(green * 255), round(red * 255)
 
 
@@ -51,13 +52,13 @@ def _dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, 
 
 
 def _name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[int, int, int]) -> None:
-    """Above the box, or inside where the picture ends above it."""
+    """Above the box, or inside where there is no room."""
     import cv2
 
-    size = (cv2.FONT_HERSHEY_SIMPLEX, 0.45)
+    size = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
     (width, height), _ = cv2.getTextSize(words, *size, 1)
     left, top = np.round(corner_px).astype(int).tolist()
     left = max(2, min(left, picture.shape[1] - width - 2))
-    bottom = top - 4 if top - 4 - height >= 0 else top + height + 4
-    for ink, thick in (((0, 0, 0), 3), (colour, 1)):
+    bottom = top - 4 if top - 4 - height >= CAPTION_PX else max(top, CAPTION_PX) + height + 4
+    for ink, thick in (((0, 0, 0), 2), (colour, 1)):
         cv2.putText(picture, words, (left, bottom), *size, ink, thick, cv2.LINE_AA)
