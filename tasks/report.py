@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 
-
 from shotmake.config import Config, Matte
 from tasks.footage import read_plate
 from tasks.solve import read_solution
@@ -52,6 +51,7 @@ def build(job: Job) -> str:
 def objects(job: Job) -> dict[str, dict]:
     """What the report says of the shot's objects, by camera: of its own one. A witness's are its own stage's matter."""
     from shotmake.matte import boxes_of
+
     from shotmake.object_report import left_by_mattes, objects_block
     from shotmake.objects import Tracklet
 
