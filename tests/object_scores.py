@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from moving_boxes import MovingBoxes
+from shotmake.object_tracker import follow, read_state, state_bytes, tracklets
 
 from shotmake.config import MAIN_CAMERA, Objects
 from shotmake.detections import Detections
 from shotmake.detections_file import read_detections
-from shotmake.object_tracker import follow, read_state, state_bytes, tracklets
 from shotmake.objects import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
@@ -74,7 +74,7 @@ def write_result(path: Path, found: Sequence[Tracklet], with_coasted: bool) -> N
 
 
 def scores(found: dict[Path, list[Tracklet]], with_coasted: bool, scratch: Path) -> dict[str, dict[str, float]]:
-    """Sequence folder -> its tracklets; scored by COLUMNS, a row a sequence and one of ALL. scratch: an empty folder."""
+    """Sequence folder -> its tracklets; its COLUMNS by sequence, and of ALL. scratch: an empty folder."""
     from trackeval.datasets import MotChallenge2DBox
     from trackeval.eval import eval_sequence
     from trackeval.metrics import CLEAR, HOTA, Identity
