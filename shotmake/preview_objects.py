@@ -56,9 +56,11 @@ def _name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[
     import cv2
 
     size = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
-    (width, height), _ = cv2.getTextSize(words, *size, 1)
+    (width, height), below = cv2.getTextSize(words, *size, 1)
     left, top = np.round(corner_px).astype(int).tolist()
     left = max(2, min(left, picture.shape[1] - width - 2))
-    bottom = top - 4 if top - 4 - height >= CAPTION_PX else max(top, CAPTION_PX) + height + 4
+    bottom = top - below - 2
+    if bottom - height < CAPTION_PX:
+        bottom = max(top, CAPTION_PX) + height + 4
     for ink, thick in (((0, 0, 0), 2), (colour, 1)):
         cv2.putText(picture, words, (left, bottom), *size, ink, thick, cv2.LINE_AA)

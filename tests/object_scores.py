@@ -18,7 +18,7 @@ from shotmake.objects import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
 CLASS_COLUMNS = 9  # of a truth with classes (MOT16 and later); MOT15's has 10 columns and none
-COLUMNS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "IDSW", "CLR_FP", "CLR_FN")
+SHARES, COUNTS = ("HOTA", "DetA", "AssA", "MOTA", "IDF1"), ("IDSW", "CLR_FP", "CLR_FN")
 ALL = "all"
 
 
@@ -74,7 +74,7 @@ def write_result(path: Path, found: Sequence[Tracklet], with_coasted: bool) -> N
 
 
 def scores(found: dict[Path, list[Tracklet]], with_coasted: bool, scratch: Path) -> dict[str, dict[str, float]]:
-    """Sequence folder -> its tracklets; its COLUMNS by sequence, and of ALL. scratch: an empty folder."""
+    """Sequence folder -> its tracklets; its SHARES and COUNTS by sequence, and of ALL. scratch: an empty folder."""
     from trackeval.datasets import MotChallenge2DBox
     from trackeval.eval import eval_sequence
     from trackeval.metrics import CLEAR, HOTA, Identity
@@ -108,7 +108,7 @@ def scores(found: dict[Path, list[Tracklet]], with_coasted: bool, scratch: Path)
 def _columns(judged: dict[str, dict]) -> dict[str, float]:
     """HOTA's values are one for each overlap; their mean is the one that is quoted."""
     flat = {name: value for family in judged.values() for name, value in family.items()}
-    return {name: float(np.mean(flat[name])) for name in COLUMNS}
+    return {name: float(np.mean(flat[name])) for name in SHARES + COUNTS}
 
 
 def read(sequence: Path) -> Detections:

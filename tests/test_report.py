@@ -2,9 +2,11 @@
 
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from shotmake.config import Qc
+from shotmake.object_report import GUESS, left_by_mattes, objects_block
 from shotmake.report import qc_faults, report
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
@@ -44,3 +46,60 @@ def test_each_limit(words, arguments):
 def test_limits_can_be_loosened():
     assert faults(frames=[1, 2], holdout_rms_px=5.0, qc={"min_frames_pct": 10, "max_holdout_px": 9}) == []
     assert report(PLATE, None, None, asdict(Qc()), (1, 10))["faults"] == []
+
+
+def tracklet(track_id: int, frames: range, coasted=(), label="person") -> dict:
+    status = ["coasted" if frame in coasted else "detected" for frame in frames]
+    return {"track_id": track_id, "label": label, "frames": list(frames), "frame_status": status}
+
+
+def block(*tracklets: dict, trust="given", matte=None) -> dict:
+    source = {"kind": "motion" if trust == "low" else "file", "trust": trust}
+    return objects_block({"frames": [1001, 1040], "source": source, "tracklets": list(tracklets)}, matte)
+
+
+def reported(objects: dict) -> dict:
+    return report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10), {"main": objects})
+
+
+def test_objects_are_counted_with_the_frames_in_which_nobody_saw_them():
+    made = block(tracklet(1, range(1001, 1011), (1003, 1004, 1007)), tracklet(2, range(1010, 1040), label=""))
+    assert made["objects"][0] == {
+        "track_id": 1, "label": "person", "first_frame": 1001, "last_frame": 1010,
+        "coasted": [[1003, 1004], [1007, 1007]],
+    }  # fmt: skip
+    assert (made["count"], made["coasted_pct"], made["longest"]) == (2, 7.5, 2)
+    summary = reported(made)
+    assert summary["objects"]["main"] == made
+    assert summary["warnings"] == ["the plate is interlaced", "focal is a guess"]
+    assert summary["notes"] == ["2 tracks move"]
+
+
+def test_a_shot_without_objects_says_nothing_of_them():
+    assert "objects" not in report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
+
+
+def test_no_object_was_found():
+    made = block()
+    assert (made["count"], made["coasted_pct"], made["longest"], made["objects"]) == (0, 0, None, [])
+
+
+def test_boxes_that_are_a_guess_are_said_to_be():
+    assert reported(block(tracklet(1, range(1001, 1005)), trust="low"))["notes"][1:] == [GUESS]
+
+
+@pytest.mark.parametrize(("invert", "least"), [(False, [75.0, 75.0, 0.0]), (True, [25.0, 25.0, 100.0])])
+def test_what_mattes_leave_is_counted_once_where_boxes_overlap_and_only_on_the_plate(invert, least):
+    quarter = np.array([[-50.0, -50, 100 + 50, 50 + 50], [20, 10, 40, 20]])
+    boxes = {1: quarter, 2: quarter[:1], 3: np.array([[-1e6, -1e6, 2e6, 2e6]])}
+    made = left_by_mattes(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
+    assert made == {"left_median_pct": np.median(least), "left_least_pct": min(least),
+                    "worst_frame": 1 + int(np.argmin(least))}  # fmt: skip
+
+
+@pytest.mark.parametrize(("left_pct", "kind"), [(12.0, "warnings"), (70.0, "notes")])
+def test_mattes_that_leave_too_little_are_warned_of(left_pct, kind):
+    matte = {"left_median_pct": 80.0, "left_least_pct": left_pct, "worst_frame": 1007}
+    (line,) = [line for line in reported(block(matte=matte))[kind] if "mattes" in line]
+    assert f"80 % of the plate to the tracks (median), {left_pct:.0f} % in frame 1007" in line
+    assert ("tracking.mask.from_objects" in line) == (kind == "warnings")

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
 from moving_boxes import move  # noqa: E402
-from object_scores import ALL, COLUMNS, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
+from object_scores import ALL, COUNTS, SHARES, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
 from shotmake.object_tracker import follow, read_state, state_bytes  # noqa: E402
 
 from shotmake.config import Objects  # noqa: E402
@@ -34,6 +34,7 @@ SIMULATED = {
     "false_alarms": {"noise_px": 2.5, "alarm_every": 5},
     "faint": {"faint_share": 0.3},
     "crossings": {"crossing": True, "gap_every": 0, "alarm_every": 0},
+    "crowd": {"crossing": True, "count": 40, "alarm_every": 5},
     "all_at_once": {"crossing": True, "noise_px": 2.5, "alarm_every": 5, "faint_share": 0.1},
 }
 REAL = ("TUD-Campus", "TUD-Stadtmitte")  # truth and another tracker's boxes; come with py-motmetrics
@@ -46,19 +47,19 @@ def mot(arguments: list[str]) -> None:
     fields = {name: type(getattr(Objects(), name))(value) for name, value in changed.items()}
     found = sequences([Path(word).resolve() for word in arguments if "=" not in word])
     width = max(len(sequence.name) for sequence in found)
-    print(f"{'sequence':<{width}} {'tracker':<10} coasted " + " ".join(f"{name:>7}" for name in COLUMNS))
+    print(f"{'sequence':<{width}} {'tracker':<10} coasted " + " ".join(f"{name:>6}" for name in SHARES + COUNTS))
     for kind in [fields.pop("tracker_kind")] if "tracker_kind" in fields else KINDS:
         settings = replace(Objects(tracker_kind=kind), **fields)
         objects = {sequence: tracked(read(sequence), last_frame(sequence), settings) for sequence in found}
         for with_coasted in (True, False):
             with tempfile.TemporaryDirectory() as scratch:
                 table = scores(objects, with_coasted, Path(scratch))
+            if len(found) == 1:
+                del table[ALL]
+            said = "with" if with_coasted else "without"
             for name, row in table.items():
-                if name != ALL or len(found) > 1:
-                    numbers = " ".join(f"{row[column]:7.{0 if row[column] >= 2 else 4}f}" for column in COLUMNS)
-                    print(
-                        f"{name:<{width}} {kind:<10} {'with' if with_coasted else 'without':<7} {numbers}", flush=True
-                    )
+                numbers = [f"{row[column]:6.4f}" for column in SHARES] + [f"{row[column]:6.0f}" for column in COUNTS]
+                print(f"{name:<{width}} {kind:<10} {said:<7} {' '.join(numbers)}", flush=True)
 
 
 def write(folder: Path) -> None:
@@ -76,7 +77,7 @@ def write(folder: Path) -> None:
 
 def speed() -> None:
     """CPU seconds: one core."""
-    detections = move(1, frames=(1, SPEED_FRAMES)).detections
+    detections = move(1, frames=(1, SPEED_FRAMES), gap_every=600).detections
     print(f"{len(detections) / SPEED_FRAMES:.1f} boxes a frame, {SPEED_FRAMES} frames in stretches, state through JSON")
     for kind in KINDS:
         started = time.process_time()
