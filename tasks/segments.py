@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
 from tasks.locks import locked
-from tasks.mattes import masks, matte_names
+from tasks.mattes import masks, matte_names, object_boxes
 from tasks.plate_reader import PlateReader, file_names
 from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
     from shotmake.footage import Plate
     from shotmake.handover import Handover
+    from shotmake.matte import Boxes
     from shotmake.session import Tracks
 
 FOLDER = STATE / "tracking" / "sessions" / "segments"
@@ -52,7 +53,8 @@ class Walked(NamedTuple):
 
 @dataclass(frozen=True)
 class _Segment:
-    """made_by and inputs are all it depends on; inputs: "handover" and "plate <number>" -> digest ("" at the start)."""
+    """made_by and inputs are all it depends on; inputs: "handover" ("" at the start), "plate <number>", "mask <number>"
+    and "objects" -> digest."""
 
     first: int
     last: int
@@ -77,18 +79,19 @@ class _Segment:
         return stamp if stamp and (stamp["made_by"], stamp["inputs"]) == (self.made_by, self.inputs) else None
 
 
-def stored(plate: "Plate", settings: dict, digests: dict[str, str]) -> list[Stored]:
+def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
     """What is there of a shot's segments, told by their stamps; nothing is decoded.
 
-    settings: of the tracks stage; digests: of its inputs. ShotError when frame_range leaves the plate.
+    settings, files, digests: as walk. ShotError when frame_range leaves the plate.
     """
     found: list[Stored] = []
+    boxes = object_boxes(settings, files)
     handover: str | None = ""
     for span in _spans(plate, settings):
         if handover is None:
             found.append(Stored(*span, None, None, False))
             continue
-        segment = _segment(span, plate, settings, digests, handover)
+        segment = _segment(span, plate, settings, digests, handover, boxes)
         stamp = segment.stamp()
         if stamp and why_damaged(stamp, {"segment": segment.path}):
             stamp = None
@@ -113,14 +116,15 @@ def walk(
 
     spans, parts, paths, reused = _spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
+    boxes = object_boxes(settings, files)
     for span in spans:
-        segment = _segment(span, plate, settings, digests, _handover_digest(handover))
+        segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
         found = _load(segment)
         if found is None:
             with locked(f"segment-{segment.key}", f"frames {segment.first}-{segment.last} of tracks:{shot}"):
                 found = _load(segment)  # another build made it while we waited
                 if found is None:
-                    found = _track(segment, handover, settings, reader, on_frame)
+                    found = _track(segment, handover, settings, reader, boxes, on_frame)
                 else:
                     reused += 1
         else:
@@ -140,17 +144,33 @@ def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
     return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
-def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dict[str, str], handover: str) -> _Segment:
+def _segment(
+    span: tuple[int, int],
+    plate: "Plate",
+    settings: dict,
+    digests: dict[str, str],
+    handover: str,
+    boxes: "Boxes | None",
+) -> _Segment:
     first, last = span
     track = {name: value for name, value in settings["track"].items() if name != "segment_frames"}
-    reaches = {**{name: settings[name] for name in ("engine", "detect", "mask")}, "track": track}
+    mask = {**settings["mask"], "from_objects": False}  # the boxes tell
+    reaches = {**{name: settings[name] for name in ("engine", "detect")}, "mask": mask, "track": track}
     if plate.kind == "movie":
         reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
     else:
         reaches["color_space"] = plate.color_space
     made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
     pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
-    return _Segment(first, last, made_by, {"handover": handover, **pictures})
+    return _Segment(first, last, made_by, {"handover": handover, **pictures, **_covering(boxes, first, last, mask)})
+
+
+def _covering(boxes: "Boxes | None", first: int, last: int, mask: dict) -> dict[str, str]:
+    """The digest of the boxes that reach these frames. Without one they are as without objects, but where the mask is
+    turned round: then no object is no track."""
+    if boxes is None or not (len(here := boxes.within(first, last)) or mask["invert"]):
+        return {}
+    return {"objects": hashlib.sha256(here.to_bytes()).hexdigest()}
 
 
 def _handover_digest(handover: "Handover | None") -> str:
@@ -176,7 +196,12 @@ def _load(segment: _Segment) -> "tuple[Tracks, Handover] | None":
 
 
 def _track(
-    segment: _Segment, handover: "Handover | None", settings: dict, reader: PlateReader, on_frame: Callable[[int], None]
+    segment: _Segment,
+    handover: "Handover | None",
+    settings: dict,
+    reader: PlateReader,
+    boxes: "Boxes | None",
+    on_frame: Callable[[int], None],
 ) -> "tuple[Tracks, Handover]":
     """Track and store one segment; the caller holds its lock."""
     from shotmake.config import Detect, Track
@@ -190,7 +215,7 @@ def _track(
             yield frame, luma
             on_frame(frame)
 
-    matte = masks(reader.plate, settings["mask"], segment.first, segment.last)
+    matte = masks(reader.plate, settings["mask"], segment.first, segment.last, boxes)
     detect, track = Detect(**settings["detect"]), Track(**settings["track"])
     tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)

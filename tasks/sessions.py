@@ -71,7 +71,7 @@ def segments_of(tracks: Node) -> list[Stored]:
     try:
         inputs = tracks.inputs()
         plate = read_plate(inputs["footage"])
-        return stored(plate, tracks.settings, {name: digest(path) for name, path in inputs.items()})
+        return stored(plate, tracks.settings, inputs, {name: digest(path) for name, path in inputs.items()})
     except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
         return []
 
