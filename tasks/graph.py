@@ -139,8 +139,8 @@ class Graph:
             names = self._names()
             asked = {}
             for _, found in self._good():
-                if stage.name in found:  # one that a variant has pinned is built where another asks for it
-                    node = found[stage.name]
+                for node in (one for one in found.values() if one.stage.name == stage.name):
+                    # One that a variant has pinned is built where another asks for it.
                     asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
             for node in asked.values():
                 yield doit_task(node, names)

@@ -8,6 +8,7 @@ Source: https://motchallenge.net/instructions ("All frame numbers, target IDs an
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,15 @@ from shotmake.formats.text import fault, lines
 
 CLIP_FIRST = 1
 FIELDS = "frame, id, left, top, width, height, conf, x, y, z"
+GT_FIELDS = 9  # frame, id, left, top, width, height, conf, class, visibility
+
+
+class Rows(NamedTuple):
+    """line (N,); table (N, 7): frame, id, left, top, width, height, conf (1 where there is none); label: N words."""
+
+    line: np.ndarray
+    table: np.ndarray
+    label: list[str]
 
 
 def recognises(head: str) -> bool:
@@ -27,12 +37,20 @@ def recognises(head: str) -> bool:
         return False
 
 
-def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
-    given = ((at, text.strip()) for at, text in lines(path, KEY))
+def read_rows(path: Path, key: str) -> Rows:
+    """Every box of a file, tracks' and detections' alike. ShotError where a line has no numbers."""
+    given = ((at, text.strip()) for at, text in lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")
     full = ((at, text if text.count(",") > 5 else f"{text.rstrip(',')},1") for at, text in rows)
-    parts = [numbers(some, 7, 10, FIELDS, path, KEY, separator=",") for some in batches(full)]
-    line, table = joined(parts, 7)
+    parts, label = [], []
+    for some in batches(full):
+        parts.append(numbers(some, 7, 10, FIELDS, path, key, separator=","))
+        label += [text.split(",")[7].strip() if text.count(",") == GT_FIELDS - 1 else "" for _, text in some]
+    return Rows(*joined(parts, 7), label)
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    line, table, _ = read_rows(path, KEY)
     ids = table[:, 1]
     bad = (ids != np.floor(ids)) | (ids < 0) | (ids > 1e9)
     if bad.any():

@@ -4,6 +4,7 @@ A module has, for what it does:
   tracks   read(path, size_px) -> NamedTracks;          write(path, take)
   camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
   lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
+  detections   read(path, key) -> Boxes; told by their first characters alone, whatever the suffix
 Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
 read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
 And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
@@ -19,7 +20,7 @@ class Format:
     """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
 
     word: str
-    kind: str  # tracks | camera | lens
+    kind: str  # tracks | camera | lens | detections
     title: str
     module: str
     file: str = ""  # "": is not written
@@ -66,7 +67,12 @@ LENSES = (
     Format("lens_opencv", "lens", "OpenCV JSON, YAML", "lens_opencv", "lens_opencv.json", (".json", ".yaml", ".yml")),
     Format("lens_stmap", "lens", "ST-map EXR (the stmap stage writes ours)", "lens_stmap", "", (".exr",)),
 )
-FORMATS = (*CAMERAS, *TRACKS, *LENSES)
+DETECTIONS = (
+    Format("detections_json", "detections", "our detections JSON", "detections_json", "", (".json",)),
+    Format("detections_coco", "detections", "COCO JSON", "detections_coco", "", (".json",)),
+    Format("detections_mot", "detections", "MOT challenge", "detections_mot", "", (".txt", ".csv")),
+)
+FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS)
 
 
 def camera_format(file: str) -> Format | None:

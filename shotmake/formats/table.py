@@ -4,7 +4,7 @@ from importlib import import_module
 
 from shotmake.formats.registry import FORMATS, Format
 
-KINDS = {"camera": "camera", "tracks": "2D tracks", "lens": "lens"}
+KINDS = {"camera": "camera", "tracks": "2D tracks", "lens": "lens", "detections": "detections"}
 HEAD = "| | format | read | word in `shot.export` | file in `build/<shot>/` | what it is |\n|---|---|---|---|---|---|\n"
 
 

@@ -3,6 +3,7 @@
 `key` in every function: the config key that named the file, told in the fault ("" = none).
 """
 
+import gc
 import json
 import math
 from collections.abc import Iterator
@@ -46,22 +47,27 @@ def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
             yield number, _decoded(text.removeprefix("\xef\xbb\xbf") if number == 1 else text)
 
 
-def whole_json(path: Path, key: str = "") -> dict:
-    """The object of a JSON file, which may be one long line. ShotError as in `lines`, and where it is no JSON."""
+def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
+    """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and where it
+    is no JSON."""
     _check_size(path, JSON_MAX_BYTES, key)
     with open(path, "rb") as file:
         head = file.read(HEAD_CHARS)
         if b"\0" in head:
             raise fault(path, 1, "a NUL byte", "JSON text", key)
         text = _decoded((head + file.read()).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
+    gc.disable()  # it would look through millions of values again and again, and take half of the time
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         raise fault(path, error.lineno, f"{error.msg.lower()} (column {error.colno})", "JSON", key) from error
     except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
         raise fault(path, 1, str(error).lower(), "JSON", key) from error
-    if not isinstance(found, dict):
-        raise fault(path, 1, f"a JSON {type(found).__name__}", "an object: {...}", key)
+    finally:
+        gc.enable()
+    if not isinstance(found, (dict, list) if or_list else dict):
+        needed = "an object: {...}, or a list: [...]" if or_list else "an object: {...}"
+        raise fault(path, 1, f"a JSON {type(found).__name__}", needed, key)
     return found
 
 

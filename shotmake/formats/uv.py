@@ -15,7 +15,6 @@ Source: mmSolver python/mmSolver/utils/loadmarker/formats/uvtrack.py (reads 1 to
 copy_tracks_mmsolver.py (writes them; a file of no points is empty there) and tests/data/uvtrack.
 """
 
-import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +35,7 @@ IDENTITY = np.eye(4).ravel().tolist()
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     if not head(path).lstrip().startswith("{"):
         return found_tracks(_text_points(Lines(path, KEY), size_px), path)
-    gc.disable()  # it would look through millions of values again and again, and take half of the time
-    try:
-        record = whole_json(path, KEY)
-    finally:
-        gc.enable()
+    record = whole_json(path, KEY)
     version, points = record.get("version"), record.get("points")
     if version not in VERSIONS or isinstance(version, bool):
         raise fault(path, 1, f"version {shown(version)}", "a .uv file of version 1 to 5", KEY)
