@@ -66,7 +66,7 @@ def segments_of(node: Node) -> list[Stored]:
     """The segments of a shot's tracks or of its objects, stored or not; empty for other stages, and while the plate
     has not been read or is not there."""
     footage = next((need for need in node.needs if need.stage.name == "footage"), None)
-    if footage is None or footage.why_stale() or not _made_in_segments(node):
+    if footage is None or not _made_in_segments(node) or footage.why_stale():
         return []
     try:
         inputs = node.inputs()
