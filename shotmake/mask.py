@@ -1,6 +1,8 @@
-"""Masks: where no feature is born and where tracks are cut. Garbage shapes, keyframed, and the bright parts of a matte.
+"""Masks: where no feature is born and where tracks are cut. Garbage shapes, keyframed, the bright parts of a matte,
+and the boxes of objects.
 
-As in Nuke's CameraTracker, white keeps features out; `invert` turns that round.
+As in Nuke's CameraTracker, white keeps features out; `invert` turns that round. Around the white a feather may lie:
+nothing is born there, but what is there stays, so that no track ends at a soft edge.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from shotmake.session import Tracks
 
 BRIGHT = 128  # of 255
 SUBPIXEL_BITS = 4  # cv2.fillPoly's fixed point
+COVERED = 255  # of a mask; 1 to 254 is its feather
+NO_BOXES = np.zeros((0, 4))
 
 Matte = Callable[[int], np.ndarray]  # plate frame number -> (H, W) uint8
 
@@ -26,9 +30,17 @@ def shape_at(shape: Shape, frame: int) -> np.ndarray:
 
 
 def mask_at(
-    frame: int, size_px: tuple[int, int], shapes: tuple[Shape, ...], matte: Matte | None, mask: config.Mask
+    frame: int,
+    size_px: tuple[int, int],
+    shapes: tuple[Shape, ...],
+    matte: Matte | None,
+    mask: config.Mask,
+    boxes_px: np.ndarray = NO_BOXES,
 ) -> np.ndarray:
-    """(H, W) bool: True where no track may be."""
+    """(H, W) uint8: COVERED where no track may be, less in the feather around it (mask.feather_px), 0 elsewhere.
+
+    boxes_px (K, 4): x, y of the top-left corner, width, height; every pixel they touch is covered.
+    """
     width, height = size_px
     covered = np.zeros((height, width), np.uint8)
     if matte is not None:
@@ -40,7 +52,20 @@ def mask_at(
         # cv2 puts the first pixel's centre at 0
         corners = np.round((shape_at(shape, frame) - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
         cv2.fillPoly(covered, [corners], 1, shift=SUBPIXEL_BITS)
-    return (covered > 0) ^ mask.invert
+    corners = np.concatenate([np.floor(boxes_px[:, :2]), np.ceil(boxes_px[:, :2] + boxes_px[:, 2:])], 1)
+    for left, top, right, bottom in np.clip(corners, 0, [*size_px, *size_px]).astype(int).tolist():
+        covered[top:bottom, left:right] = 1
+    return _feathered((covered > 0) ^ mask.invert, mask.feather_px)
+
+
+def _feathered(covered: np.ndarray, feather_px: float) -> np.ndarray:
+    full = np.where(covered, COVERED, 0).astype(np.uint8)
+    if feather_px <= 0 or covered.all() or not covered.any():
+        return full
+    centres_px = cv2.distanceTransform(255 - full, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    beyond_px = centres_px - 0.5  # the edge lies half-way between two pixels' centres
+    ramp = np.clip(np.round(COVERED * (1 - beyond_px / feather_px)), 1, COVERED - 1).astype(np.uint8)
+    return np.where(covered, full, np.where(beyond_px < feather_px, ramp, 0))
 
 
 def inside(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
@@ -48,7 +73,7 @@ def inside(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     column, row = np.floor(xy_px).astype(int).T
     height, width = mask.shape
     within = (column >= 0) & (row >= 0) & (column < width) & (row < height)
-    return within & mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+    return within & (mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] == COVERED)
 
 
 def without_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) -> Tracks:

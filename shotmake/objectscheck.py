@@ -38,4 +38,7 @@ def _missing_faults(config: Config) -> Faults:
         "composite.stabilization.tracklet": composite.stabilization.tracklet is not None,
         "composite.corner_pin.tracklet": composite.corner_pin.tracklet is not None,
     }
-    return [(key, "found without tracking.objects.enabled: true") for key, is_set in needing.items() if is_set]
+    faults = [(key, "found without tracking.objects.enabled: true") for key, is_set in needing.items() if is_set]
+    if "object_mattes" in config.shot.export:
+        faults.append(("shot.export", "found object_mattes without tracking.objects.enabled: true"))
+    return faults
