@@ -1,4 +1,4 @@
-"""What the report says of the objects: how many, how long each was seen, whose boxes they are, what mattes leave."""
+"""What the report says of the objects: how many, how long each was seen, whose boxes they are, what mattes cover."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from shotmake.objects import COASTED
 
-LEFT_PCT = 25.0  # of the plate: with less, one texture decides the camera
+MOST_PCT = 75.0  # of the plate that mattes may cover before it is warned of
 CELLS = 480  # across the plate, that a matte is counted in
 GUESS = (
     "objects: boxes are a guess of what moves; bring detections (tracking.objects.detections or detector_cmd) for "
@@ -15,7 +15,7 @@ GUESS = (
 
 
 def objects_block(record: dict, matte: dict | None) -> dict:
-    """An objects.json -> its block of report.json. matte: what `left_by_mattes` found, None where there are none."""
+    """An objects.json -> its block of report.json. matte: what `covered` found, None where there are none."""
     objects = [_object(tracklet) for tracklet in record["tracklets"]]
     frames = sum(one["last_frame"] - one["first_frame"] + 1 for one in objects)
     coasted = sum(last - first + 1 for one in objects for first, last in one["coasted"])
@@ -45,28 +45,28 @@ def _object(tracklet: dict) -> dict:
     }
 
 
-def left_by_mattes(
+def covered(
     boxes_at: Callable[[int], np.ndarray], size_px: tuple[int, int], frames: tuple[int, int], invert: bool
 ) -> dict:
-    """What boxes_at(frame) (K, 4) px leave of the plate for tracks, in percent: median, and the frame with the least.
+    """How much of the plate boxes_at(frame) (K, 4) px keep tracks out of, in percent: median, and the worst frame.
 
     invert: tracks may be in the boxes only.
     """
     cell_px = max(1.0, size_px[0] / CELLS)
     width, height = (round(side / cell_px) for side in size_px)
-    left_pct = []
+    covered_pct = []
     for frame in range(frames[0], frames[1] + 1):
-        covered = np.zeros((height, width), bool)
+        inside = np.zeros((height, width), bool)
         xywh = boxes_at(frame) / cell_px
         low = np.clip(np.round(xywh[:, :2]), 0, (width, height)).astype(int)
         high = np.clip(np.round(xywh[:, :2] + xywh[:, 2:]), 0, (width, height)).astype(int)
         for (left, top), (right, bottom) in zip(low, high, strict=True):
-            covered[top:bottom, left:right] = True
-        left_pct.append(100.0 * float(np.mean(covered == invert)))
-    worst = int(np.argmin(left_pct))
+            inside[top:bottom, left:right] = True
+        covered_pct.append(100.0 * float(np.mean(inside != invert)))
+    worst = int(np.argmax(covered_pct))
     return {
-        "left_median_pct": round(float(np.median(left_pct)), 1),
-        "left_least_pct": round(left_pct[worst], 1),
+        "covered_median_pct": round(float(np.median(covered_pct)), 1),
+        "covered_most_pct": round(covered_pct[worst], 1),
         "worst_frame": frames[0] + worst,
     }
 
@@ -78,12 +78,12 @@ def remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
         notes.append(GUESS)
     for matte in (block["matte"] for block in blocks if block["matte"]):
         line = (
-            f"objects: their mattes leave {matte['left_median_pct']:.0f} % of the plate to the tracks (median), "
-            f"{matte['left_least_pct']:.0f} % in frame {matte['worst_frame']}"
+            f"objects: their mattes cover {matte['covered_median_pct']:.0f} % of the plate (median), "
+            f"{matte['covered_most_pct']:.0f} % in frame {matte['worst_frame']}"
         )
-        if matte["left_least_pct"] < LEFT_PCT:
-            more = "; choose objects by tracking.mask.from_objects: [ids], or lower tracking.objects.matte.dilate_px"
-            warnings.append(line + more)
-        else:
+        if matte["covered_most_pct"] <= MOST_PCT:
             notes.append(line)
+            continue
+        keys = "choose objects by tracking.mask.from_objects: [ids], or lower tracking.objects.matte.dilate_px"
+        warnings.append(f"{line}, which leaves the tracks too little of it; {keys}")
     return warnings, notes

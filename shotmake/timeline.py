@@ -23,7 +23,7 @@ def _camera(camera_id: str, block: dict) -> str:
         said += f", {block['coasted_pct']:.1f} % of their frames coasted; the longest is {block['longest']}"
     said += f"; {BOXES[block['source']['kind']]}"
     if block["matte"]:
-        said += "; mattes leave {left_median_pct:.0f} % of the plate, {left_least_pct:.0f} % at least".format(
+        said += "; mattes cover {covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(
             **block["matte"]
         )
     return f"<p>{escape(said)}</p>{_timeline(block)}"

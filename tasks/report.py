@@ -13,7 +13,7 @@ from tasks.stamp import json_bytes
 def settings(config: Config) -> dict:
     found = {"frame_range": config.shot.footage.frame_range, "qc": asdict(config.tracking.qc)}
     mask = config.tracking.mask
-    if mask.from_objects:
+    if mask.from_objects and config.tracking.enabled and not config.tracking.session_file:
         matte = asdict(config.tracking.objects.matte)
         found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
     return found
@@ -23,6 +23,7 @@ def build(job: Job) -> str:
     import numpy as np
 
     from shotmake.footage import frame_span
+    from shotmake.object_report import remarks
     from shotmake.report import report
     from shotmake.report_html import report_html, stills, telling_frames
 
@@ -45,24 +46,25 @@ def build(job: Job) -> str:
         pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
     page = report_html(summary, solution, points_xyz, pictures)
     job.targets["page"].write_text(page)
-    return f"{len(summary['faults'])} faults, {len(summary['warnings'])} warnings"
+    said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
+    counts = f"{len(summary['faults'])} faults, {len(summary['warnings'])} warnings"
+    return "\n".join([counts, *(f"      {line}" for line in said)])
 
 
 def objects(job: Job) -> dict[str, dict]:
     """What the report says of the shot's objects, by camera: of its own one. A witness's are its own stage's matter."""
     from shotmake.matte import boxes_of
-
-    from shotmake.object_report import left_by_mattes, objects_block
+    from shotmake.object_report import covered, objects_block
     from shotmake.objects import Tracklet
 
     record = json.loads(job.inputs["objects"].read_text())
-    left = None
+    matted = None
     if "mattes" in job.settings:
         chosen, invert, matte = (job.settings["mattes"][name] for name in ("from_objects", "invert", "matte"))
         tracklets = [Tracklet.from_json(one) for one in record["tracklets"]]
         boxes = boxes_of(tracklets, chosen, Matte(**matte))
-        left = left_by_mattes(boxes.at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
-    return {record["camera_id"]: objects_block(record, left)}
+        matted = covered(boxes.at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
+    return {record["camera_id"]: objects_block(record, matted)}
 
 
 REPORT = Stage(

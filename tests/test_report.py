@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shotmake.config import Qc
-from shotmake.object_report import GUESS, left_by_mattes, objects_block
+from shotmake.object_report import GUESS, covered, objects_block
 from shotmake.report import qc_faults, report
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
@@ -88,18 +88,18 @@ def test_boxes_that_are_a_guess_are_said_to_be():
     assert reported(block(tracklet(1, range(1001, 1005)), trust="low"))["notes"][1:] == [GUESS]
 
 
-@pytest.mark.parametrize(("invert", "least"), [(False, [75.0, 75.0, 0.0]), (True, [25.0, 25.0, 100.0])])
-def test_what_mattes_leave_is_counted_once_where_boxes_overlap_and_only_on_the_plate(invert, least):
+@pytest.mark.parametrize(("invert", "pct"), [(False, [25.0, 25.0, 100.0]), (True, [75.0, 75.0, 0.0])])
+def test_what_mattes_cover_counts_once_where_boxes_overlap_and_only_on_the_plate(invert, pct):
     quarter = np.array([[-50.0, -50, 100 + 50, 50 + 50], [20, 10, 40, 20]])
     boxes = {1: quarter, 2: quarter[:1], 3: np.array([[-1e6, -1e6, 2e6, 2e6]])}
-    made = left_by_mattes(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
-    assert made == {"left_median_pct": np.median(least), "left_least_pct": min(least),
-                    "worst_frame": 1 + int(np.argmin(least))}  # fmt: skip
+    made = covered(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
+    assert made == {"covered_median_pct": np.median(pct), "covered_most_pct": max(pct),
+                    "worst_frame": 1 + int(np.argmax(pct))}  # fmt: skip
 
 
-@pytest.mark.parametrize(("left_pct", "kind"), [(12.0, "warnings"), (70.0, "notes")])
-def test_mattes_that_leave_too_little_are_warned_of(left_pct, kind):
-    matte = {"left_median_pct": 80.0, "left_least_pct": left_pct, "worst_frame": 1007}
+@pytest.mark.parametrize(("most_pct", "kind"), [(88.0, "warnings"), (30.0, "notes")])
+def test_mattes_that_cover_too_much_are_warned_of(most_pct, kind):
+    matte = {"covered_median_pct": 20.0, "covered_most_pct": most_pct, "worst_frame": 1007}
     (line,) = [line for line in reported(block(matte=matte))[kind] if "mattes" in line]
-    assert f"80 % of the plate to the tracks (median), {left_pct:.0f} % in frame 1007" in line
+    assert f"cover 20 % of the plate (median), {most_pct:.0f} % in frame 1007" in line
     assert ("tracking.mask.from_objects" in line) == (kind == "warnings")
