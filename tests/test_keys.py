@@ -61,7 +61,7 @@ RULES = {
     "tracking.track": AFTER_TRACKS,
     "tracking.clean": AFTER_TRACKS,
     "tracking.mask": AFTER_TRACKS,
-    "tracking.objects.enabled": {"objects"},
+    "tracking.objects.enabled": {"objects", "preview", "report"},
     "tracking.objects": set(),  # they touch what uses them, when they are enabled
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
