@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from moving_boxes import MovingBoxes
-from shotmake.object_tracker import follow, read_state, state_bytes, tracklets
 
 from shotmake.config import MAIN_CAMERA, Objects
 from shotmake.detections import Detections
 from shotmake.detections_file import read_detections
+from shotmake.object_tracker import follow, read_state, state_bytes, tracklets
 from shotmake.objects import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
@@ -32,6 +32,9 @@ def sequences(folders: Sequence[Path]) -> list[Path]:
                 f"{folder}: found no gt/gt.txt in it or below; needed a folder as the MOT challenge has them"
             )
         found += inside
+    names = [sequence.name for sequence in found]
+    if len(set(names)) < len(names):
+        raise SystemExit(f"found two sequences of one name among {', '.join(names)}; needed names of their own")
     return found
 
 
@@ -40,7 +43,8 @@ def last_frame(sequence: Path) -> int:
         parser = configparser.ConfigParser()
         parser.read(sequence / "seqinfo.ini")
         return int(parser["Sequence"]["seqLength"])
-    return max(int(_table(sequence / name)[:, 0].max()) for name in ("gt/gt.txt", "det/det.txt"))
+    tables = [_table(sequence / name) for name in ("gt/gt.txt", "det/det.txt")]
+    return max(int(table[:, 0].max()) for table in tables if table.size)
 
 
 def _table(path: Path) -> np.ndarray:

@@ -1,13 +1,17 @@
 """The report in numbers, and each tracking.qc limit."""
 
+import json
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from shotmake.config import Qc
+from shotmake.config import Config, Qc
 from shotmake.object_report import GUESS, covered, objects_block
+from shotmake.objects import Tracklet
 from shotmake.report import qc_faults, report
+from tasks.report import objects, settings
+from tasks.stage import Job
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
          "warnings": ["the plate is interlaced"]}  # fmt: skip
@@ -103,3 +107,21 @@ def test_mattes_that_cover_too_much_are_warned_of(most_pct, kind):
     (line,) = [line for line in reported(block(matte=matte))[kind] if "mattes" in line]
     assert f"cover 20 % of the plate (median), {most_pct:.0f} % in frame 1007" in line
     assert ("tracking.mask.from_objects" in line) == (kind == "warnings")
+
+
+@pytest.mark.parametrize(("chosen", "pct"), [(True, 50.0), ([2], 25.0), (False, None)])
+def test_the_stage_measures_the_objects_that_tracks_are_kept_out_of(tmp_path, chosen, pct):
+    boxes = np.array([[0.0, 0, 50, 50], [50, 50, 50, 50]])
+    seen = [Tracklet("main", at + 1, np.arange(1, 4), boxes[[at] * 3], ("detected",) * 3) for at in (0, 1)]
+    record = {"camera_id": "main", "frames": [1, 3], "image_size_px": [100, 100],
+              "source": {"kind": "file", "trust": "given"}, "tracklets": [one.to_json() for one in seen]}  # fmt: skip
+    path = tmp_path / "objects.json"
+    path.write_text(json.dumps(record))
+    config = Config()
+    config.tracking.objects.enabled, config.tracking.mask.from_objects = True, chosen
+    config.tracking.objects.matte.dilate_px = 0.0
+    made = objects(Job("s", settings(config), {"objects": path}, {}, {}))
+    assert made["main"]["count"] == 2
+    assert made["main"]["matte"] == (
+        None if pct is None else {"covered_median_pct": pct, "covered_most_pct": pct, "worst_frame": 1}
+    )
