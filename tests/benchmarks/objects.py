@@ -89,7 +89,8 @@ def speed() -> None:
 def memory() -> None:
     """Rows are dropped as they come: what grows would be the tracker's own."""
     for kind in KINDS:
-        settings, saved, said = Objects(tracker_kind=kind), state_bytes(None), []
+        settings, saved = Objects(tracker_kind=kind), state_bytes(None)
+        print(f"{kind:<10}", end="", flush=True)
         for begin, end in pairwise(MEMORY_AT):
             for first in range(begin + 1, end + 1, STREAM_FRAMES):
                 last = min(first + STREAM_FRAMES - 1, end)
@@ -97,8 +98,8 @@ def memory() -> None:
                 _, state = follow(detections, first, last, settings, read_state(saved))
                 saved = state_bytes(state)
             gc.collect()
-            said.append(f"{end}: {_resident_mb():.1f} MB, state {len(saved) / 1000:.0f} kB")
-        print(f"{kind:<10} {'; '.join(said)}", flush=True)
+            said = f"  {end}: {_resident_mb():.1f} MB, state {len(saved) / 1000:.0f} kB"
+            print(said, end="\n" if end == MEMORY_AT[-1] else "", flush=True)
 
 
 def _resident_mb() -> float:
