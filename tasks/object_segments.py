@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks import STATE
 from tasks.pieces import Piece, stored_or_made
 from tasks.segments import Stored
-from tasks.stamp import canonical, json_bytes
+from tasks.stamp import canonical
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from pathlib import Path
 
-    from shotmake.object_tracker import Rows, State
-
     from shotmake.detections import Detections
+    from shotmake.object_tracker import Rows, State
 
 FOLDER = STATE / "tracking" / "objects" / "segments"
 VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same
@@ -98,21 +97,21 @@ def _follow(
     detections: "Detections", settings: dict, span: tuple[int, int], before: "State | None"
 ) -> tuple[bytes, dict[str, str]]:
     """One stretch -> what is stored of it, and what its stamp says of what it hands over."""
-    from shotmake.object_tracker import follow, state_bytes
-
     from shotmake.config import Objects
+    from shotmake.object_tracker import follow, state_bytes
 
     options = Objects(**{name: settings[name] for name in REACHING})
     rows, after = follow(detections.within(*span), *span, options, before)
     state = state_bytes(after)
     found = {name: getattr(rows, name).tolist() for name in ("track_id", "frame", "xywh_px", "coasted", "label")}
-    data = json_bytes({"rows": found, "state": state.decode()})  # a text: it comes back to the bit
+    data = canonical({"rows": found, "state": state.decode()}).encode()  # a text: it comes back to the bit
     return data, {"handover": hashlib.sha256(state).hexdigest()}
 
 
 def _read(data: bytes) -> "tuple[Rows, State | None, str]":
     """The rows, the state after them, and its digest."""
     import numpy as np
+
     from shotmake.object_tracker import Rows, read_state
 
     record = json.loads(data)

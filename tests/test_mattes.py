@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from conftest import Project, make_project
+from conftest import make_project
 from synthetic import Plate, frames, luma_frames, make_plate, walker_box_px, write_movie
 
 from shotmake.config import Detect, Mask, Matte, Track
@@ -12,8 +13,8 @@ from shotmake.errors import ShotError
 from shotmake.marks import read_shapes
 from shotmake.mask import COVERED, mask_at
 from shotmake.matte import Boxes, boxes_of
-from shotmake.objects import DETECTED, Tracklet
-from shotmake.session import Tracks
+from shotmake.objects import DETECTED, Tracklet, read_tracklets
+from shotmake.session import Tracks, load_tracks
 from shotmake.tracks import track_segment
 
 SIZE = (320, 180)
@@ -179,13 +180,29 @@ def write_boxes(path: Path, boxes: list) -> None:
     path.write_text("".join(f"{frame},-1,{x + 1},{y + 1},{w},{h},0.9,-1,-1,-1\n" for frame, (x, y, w, h) in boxes))
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory, crossing) -> Project:
-    """The walker's boxes in frames 1 to 20, none in 9 and 10."""
-    project = make_project(tmp_path_factory.mktemp("mattes") / "show")
+def test_a_shot_with_mattes_from_the_command_line(tmp_path, crossing):
+    project = make_project(tmp_path / "show")
     project.write_shot("mini", YAML)
     project.remove_other_shots("mini")
     write_movie(project.root / "footage" / "mini.mp4", frames(crossing))
-    boxes = [(frame, walker_box_px(crossing, frame)) for frame in range(1, 21) if frame not in (9, 10)]
-    write_boxes(project.root / "footage" / "boxes.txt", boxes)
-    return project
+    found = [(frame, walker_box_px(crossing, frame)) for frame in range(1, 21) if frame not in (9, 10)]
+    write_boxes(project.root / "footage" / "boxes.txt", found)
+    project.built("shot=mini")
+    place = project.root / "build" / "mini"
+    boxes = boxes_of(read_tracklets(place / "objects.json"), True, Matte(dilate_px=4.0))
+    (session,) = (project.root / ".gsd-state" / "tracking" / "sessions").glob("mini-*/tracks.npz")
+    tracks = load_tracks(session)
+    assert len(tracks) > 500 and not under(tracks, boxes).any()
+    assert [path.name for path in sorted(place.glob("object_mattes/*"))] == [f"mini.{n:04d}.png" for n in range(1, 25)]
+    for frame in (1, 10, 22, 23):
+        picture = cv2.imread(str(place / "object_mattes" / f"mini.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
+        assert (picture == mask_at(frame, SIZE, (), None, Mask(), boxes.at(frame))).all()
+        assert picture.any() == (frame < 23)  # last seen in 20, and two frames more
+
+    assert "the same as" in project.built("tracks", "shot=mini", "tracking.objects.det_thresh=0.5").out
+    write_boxes(project.root / "footage" / "boxes.txt", [*found, (21, walker_box_px(crossing, 21))])
+    project.built("objects", "shot=mini")
+    assert "2 of 4 segments are there" in project.built("plan", "shot=mini").out
+    assert "2 of 4 segments reused" in project.built("tracks", "shot=mini").out  # 8 frames each: it reaches 19 to 23
+    ran = project.run("tracks", "shot=mini", "tracking.mask.from_objects=[7]")
+    assert ran.code == 1 and "found no object 7; there are 1" in ran.fault_lines[0] and len(ran.fault_lines) == 1
