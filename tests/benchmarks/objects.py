@@ -22,9 +22,9 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 
 from moving_boxes import move  # noqa: E402
 from object_scores import ALL, COUNTS, SHARES, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
-from shotmake.object_tracker import follow, read_state, state_bytes  # noqa: E402
 
 from shotmake.config import Objects  # noqa: E402
+from shotmake.object_tracker import follow, read_state, state_bytes  # noqa: E402
 
 KINDS = ("ocsort", "bytetrack", "sort")
 SIMULATED = {
