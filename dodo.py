@@ -18,6 +18,7 @@ from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.graph import Graph
 from tasks.lens import LENS
+from tasks.objects import OBJECTS
 from tasks.preview import PREVIEW
 from tasks.render import RENDER
 from tasks.report import REPORT
@@ -28,11 +29,12 @@ from tasks.tracks import TRACKS
 from tasks.undistorted_plate import UNDISTORTED_PLATE
 
 GRAPH = Graph(
-    *(FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE, REPORT),
+    *(FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE, REPORT),
     by_name=(RENDER,),
 )
 
 task_footage = GRAPH.stage(FOOTAGE, "the plate, read end to end: size, rate, frames")
+task_objects = GRAPH.stage(OBJECTS, "boxes of what moves -> objects, for each camera")
 task_tracks = GRAPH.stage(TRACKS, "the plate -> 2D tracks")
 task_lens = GRAPH.stage(LENS, "a lens brought along: of another shot, a file, or checkerboard stills")
 task_solve = GRAPH.stage(SOLVE, "tracks -> camera and lens, or a refusal with its reason")

@@ -36,7 +36,7 @@ def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
         return None
     if any(os.environ.get(variable) != value for variable, value in known["environment"].items()):
         return None
-    return _config(Config, known["config"])
+    return config_of(Config, known["config"])
 
 
 def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
@@ -104,16 +104,16 @@ def _names_other_shots(name: str) -> bool:
     return False
 
 
-def _config(cls: type, tree: dict):
+def config_of(cls: type, tree: dict):
     """The dataclass of a tree that was one before: nothing to check."""
     return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
 
 
 def _value(hint: Any, tree: Any):
     if is_dataclass(hint):
-        return _config(hint, tree)
+        return config_of(hint, tree)
     each = configcheck.block_of_each(hint)
-    return {name: _config(each, block) for name, block in tree.items()} if each else tree
+    return {name: config_of(each, block) for name, block in tree.items()} if each else tree
 
 
 @once

@@ -4,23 +4,27 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from shotmake.config import Config
+from shotmake.config import MAIN_CAMERA, Config, Footage
 from tasks import ROOT
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
 
-def settings(config: Config) -> dict:
-    footage = asdict(config.shot.footage)
+def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
+    return config.shot.footage if camera == MAIN_CAMERA else config.shot.cameras[camera].footage
+
+
+def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+    footage = asdict(footage_of(config, camera))
     del footage["frame_range"]  # a matter of the tracks: another range does not read the plate again
     return footage
 
 
-def plate_inputs(config: Config) -> dict[str, Path]:
+def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
     """The plate's files, for every stage that decodes it."""
     from shotmake.plate_files import plate_files
 
-    footage = config.shot.footage
+    footage = footage_of(config, camera)
     return {f"plate {number}": ROOT / path for number, path in plate_files(footage.file, ROOT, footage.missing)}
 
 

@@ -92,9 +92,9 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 
 def _files(node: Node) -> set[Path]:
     found = _files_beside(node.stamp_path) | set(node.targets.values())
-    if node.stage.name == "tracks":  # of a build that was killed: it goes on from them
-        stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
-        found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
+    # Of a build that was killed: it goes on from them.
+    stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
+    found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     if node.stage.frames:  # the same, frame by frame
         found |= sequence.files_in(sequence.of_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping

@@ -104,11 +104,13 @@ class Graph:
         return [node for path, node in lent.items() if path not in asked]
 
     def _judges_once(self) -> list[Node]:
-        """The tracks that the variants of a sweep are judged by, as far as none of them asks for the same."""
+        """The tracks that the variants of a sweep are judged by, and the objects behind them, as far as none of them
+        asks for the same."""
         if not self._sweep:
             return []
         asked = {node.stamp_path for _, found in self._good() for node in found.values()}
-        return [node for node in sweep.referee_nodes(self._load()) if node.stamp_path not in asked]
+        judges = [one for node in sweep.referee_nodes(self._load()) for one in (*node.needs, node)]
+        return list({node.stamp_path: node for node in judges if node.stamp_path not in asked}.values())
 
     def _own(self) -> list[Node]:
         """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
@@ -139,8 +141,8 @@ class Graph:
             names = self._names()
             asked = {}
             for _, found in self._good():
-                if stage.name in found:  # one that a variant has pinned is built where another asks for it
-                    node = found[stage.name]
+                for node in (one for one in found.values() if one.stage.name == stage.name):
+                    # One that a variant has pinned is built where another asks for it.
                     asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
             for node in asked.values():
                 yield doit_task(node, names)

@@ -1,6 +1,7 @@
 """The shots whose lens another shot takes (shot.camera.lens_from): their stages come before its own."""
 
 from shotmake.errors import ShotError
+from tasks.cameras import witness_nodes
 from tasks.lens import KEY, lender
 from tasks.shots import ShotConfig, load_shot
 from tasks.solve import has_camera
@@ -8,12 +9,15 @@ from tasks.stage import Node, Stage, nodes
 
 
 def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
-    """Stage name -> node of one shot, its lender's nodes among their needs; ShotError where it has none to take."""
+    """Stage name -> node of one shot, its lender's nodes among their needs; ShotError where it has none to take.
+
+    Behind them the nodes of its witness cameras."""
     found: dict[str, Node] = {}
     for one in reversed([shot, *lenders(shot)]):
         assert one.config is not None
         found = nodes(one.config, stages, found)
-    return found
+    assert shot.config is not None
+    return found | witness_nodes(shot.config, stages)
 
 
 def lenders(shot: ShotConfig) -> list[ShotConfig]:

@@ -1,15 +1,17 @@
 """plan: what would run and why, what is reused and from where. Builds nothing."""
 
-import copy
+import functools
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from shotmake.config import Config
+from shotmake.config import Config, Witness
 from shotmake.configcheck import keys
 from shotmake.errors import ShotError
 from tasks import ROOT, rendered, sessions
+from tasks.cameras import camera_of
+from tasks.composed import config_of
 from tasks.publish import folder, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, adoptable, lent_to
@@ -79,22 +81,26 @@ def _verdict(
         return "reuse", os.path.relpath(found[0], ROOT).removesuffix(".stamp.json")
     if reason == "never built":
         reason = "; ".join(_what_changed(node, published, called)) or reason
-    if node.stage.name == "tracks" and (stored := sessions.segments_of(node)):
-        reason += f"; {sum(segment.is_stored for segment in stored)} of {len(stored)} segments are there"
+    if stored := sessions.segments_of(node):
+        there = [segment for segment in stored if segment.is_stored]
+        reason += f"; {len(there)} of {len(stored)} segments are there" + "".join(
+            f", up to frame {segment.last}" for segment in there[-1:]
+        )
     return "run", reason
 
 
 def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -> list[str]:
     """What makes this node another one than the published: config keys, the stage's version, or what it needs."""
-    if published is None or node.stage.name not in published.get("state", {}):
+    name = called[node.stamp_path]
+    if published is None or name not in published.get("state", {}):
         return []
-    before = published["config"]
+    before, now = published["config"], asdict(node.config)
     lines = [
-        f"{key}: {_show(_value(before, key))} -> {_show(_value(asdict(node.config), key))}"
-        for key in keys()
-        if _value(before, key) != _value(asdict(node.config), key) and _reads(node, key, _value(before, key))
+        f"{key}: {_show(_value(before, key))} -> {_show(_value(now, key))}"
+        for key in _keys(camera_of(name))
+        if _value(before, key) != _value(now, key) and _reads(node, key, _value(before, key))
     ]
-    old = read_stamp(ROOT / published["state"][node.stage.name])
+    old = read_stamp(ROOT / published["state"][name])
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
     keys_before = published["made_by"].get("keys", {})
@@ -103,15 +109,19 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     return lines or ([f"reads another {_listed(others)}"] if others else [])
 
 
+def _keys(camera: str) -> list[str]:
+    """Those of the schema; for a witness camera's nodes its own instead of all cameras'."""
+    if not camera:
+        return keys()
+    return [key for key in keys() if key != "shot.cameras"] + keys(Witness, f"shot.cameras.{camera}.")
+
+
 def _reads(node: Node, key: str, value: Any) -> bool:
     """Whether the stage's slice holds this config key: set back, it would be another slice."""
-    config: Config = copy.deepcopy(node.config)
+    tree = asdict(node.config)
     *blocks, leaf = key.split(".")
-    block = config
-    for name in blocks:
-        block = getattr(block, name)
-    setattr(block, leaf, value)
-    return node.stage.settings(config) != node.settings
+    functools.reduce(dict.__getitem__, blocks, tree)[leaf] = value
+    return node.stage.settings(config_of(Config, tree)) != node.settings
 
 
 def _value(tree: dict, key: str) -> Any:

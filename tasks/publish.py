@@ -13,6 +13,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.formats.registry import FORMATS
 from tasks import ROOT, composed, lenders, snapshot
+from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
 from tasks.digests import wait_until_settled
 from tasks.locks import locked
@@ -28,13 +29,14 @@ NAMES = {
     "redistort": "stmap_redistort.exr",
     "solve": "solve.json",
     "lens": "lens.json",
+    "objects": "objects.json",
     "report": "report.json",
     "page": "report.html",
     **{format.word: format.file for format in FORMATS if format.writes},
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
 REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
-WITHOUT_CAMERA = ("preview", "report")  # what a refused shot still shows, beside its solve.json
+WITHOUT_CAMERA = ("objects", "preview", "report")  # what a refused shot still shows, beside its solve.json
 
 
 def folder(shot: ShotConfig) -> Path:
@@ -92,12 +94,12 @@ def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
     assert shot.config is not None
     refused = bool(refusal(nodes))
     found = {}
-    for node in nodes.values():
+    for stage, node in nodes.items():
         if refused and node.stage.name != "solve" and not needs_no_camera(node):
             continue
         for name, path in node.targets.items():
             if name in NAMES:
-                found[NAMES[name].format(shot=shot.config.shot.name)] = path
+                found[published_name(stage, NAMES[name].format(shot=shot.config.shot.name))] = path
         if node.stage.frames:
             found |= {f"{node.stage.name}/{path.name}": path for path in frames_of(node)}
     return found

@@ -6,18 +6,15 @@ longer tail tracks only the tail, and after a changed head tracking goes on unti
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
-from tasks.locks import locked
 from tasks.mattes import masks, matte_names
+from tasks.pieces import Piece, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
-from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -50,33 +47,6 @@ class Walked(NamedTuple):
     reused: int
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """made_by and inputs are all it depends on; inputs: "handover" and "plate <number>" -> digest ("" at the start)."""
-
-    first: int
-    last: int
-    made_by: dict
-    inputs: dict[str, str]
-
-    @cached_property
-    def key(self) -> str:
-        return short_hash([self.made_by, self.inputs])
-
-    @property
-    def path(self) -> Path:
-        return FOLDER / f"{self.key}.npz"
-
-    @property
-    def stamp_path(self) -> Path:
-        return FOLDER / f"{self.key}.npz.stamp.json"
-
-    def stamp(self) -> dict | None:
-        """Its stamp, when it is the one of this segment."""
-        stamp = read_stamp(self.stamp_path)
-        return stamp if stamp and (stamp["made_by"], stamp["inputs"]) == (self.made_by, self.inputs) else None
-
-
 def stored(plate: "Plate", settings: dict, digests: dict[str, str]) -> list[Stored]:
     """What is there of a shot's segments, told by their stamps; nothing is decoded.
 
@@ -89,9 +59,7 @@ def stored(plate: "Plate", settings: dict, digests: dict[str, str]) -> list[Stor
             found.append(Stored(*span, None, None, False))
             continue
         segment = _segment(span, plate, settings, digests, handover)
-        stamp = segment.stamp()
-        if stamp and why_damaged(stamp, {"segment": segment.path}):
-            stamp = None
+        stamp = segment.undamaged_stamp()
         found.append(Stored(*span, segment.key, segment.path, stamp is not None))
         handover = stamp.get("handover") if stamp else None
     return found
@@ -109,26 +77,19 @@ def walk(
 
     settings, files, digests: the tracks stage's settings and inputs.
     """
-    from shotmake.handover import join_renewals, join_segments
+    from shotmake.handover import join_renewals, join_segments, load_segment
 
     spans, parts, paths, reused = _spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
     for span in spans:
         segment = _segment(span, plate, settings, digests, _handover_digest(handover))
-        found = _load(segment)
-        if found is None:
-            with locked(f"segment-{segment.key}", f"frames {segment.first}-{segment.last} of tracks:{shot}"):
-                found = _load(segment)  # another build made it while we waited
-                if found is None:
-                    found = _track(segment, handover, settings, reader, on_frame)
-                else:
-                    reused += 1
-        else:
-            reused += 1
-        tracks, handover = found
+        what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
+        got = stored_or_made(segment, what, partial(_track, span, handover, settings, reader, on_frame))
+        tracks, handover = load_segment(got.data)
         parts.append((tracks, handover))
         paths.append(segment.path)
-        on_frame(segment.last)
+        reused += got.was_stored
+        on_frame(span[1])
     joined = join_segments([(tracks, handover.track_id) for tracks, handover in parts])
     return Walked(joined, join_renewals(parts), spans, paths, reused)
 
@@ -140,7 +101,7 @@ def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
     return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
-def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dict[str, str], handover: str) -> _Segment:
+def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dict[str, str], handover: str) -> Piece:
     first, last = span
     track = {name: value for name, value in settings["track"].items() if name != "segment_frames"}
     reaches = {**{name: settings[name] for name in ("engine", "detect", "mask")}, "track": track}
@@ -150,7 +111,7 @@ def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dic
         reaches["color_space"] = plate.color_space
     made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
     pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
-    return _Segment(first, last, made_by, {"handover": handover, **pictures})
+    return Piece(FOLDER, ".npz", made_by, {"handover": handover, **pictures})
 
 
 def _handover_digest(handover: "Handover | None") -> str:
@@ -159,46 +120,26 @@ def _handover_digest(handover: "Handover | None") -> str:
     return hashlib.sha256(handover_bytes(handover)).hexdigest() if handover is not None else ""
 
 
-def _load(segment: _Segment) -> "tuple[Tracks, Handover] | None":
-    """The stored segment; None when it is not there, or not as it was made."""
-    from shotmake.handover import load_segment
-
-    stamp = segment.stamp()
-    if stamp is None:
-        return None
-    try:
-        data = segment.path.read_bytes()  # read once: the bytes that are judged are those that are used
-    except OSError:
-        return None
-    if hashlib.sha256(data).hexdigest() != stamp["targets"].get("segment"):
-        return None
-    return load_segment(data)
-
-
 def _track(
-    segment: _Segment, handover: "Handover | None", settings: dict, reader: PlateReader, on_frame: Callable[[int], None]
-) -> "tuple[Tracks, Handover]":
-    """Track and store one segment; the caller holds its lock."""
+    span: tuple[int, int],
+    handover: "Handover | None",
+    settings: dict,
+    reader: PlateReader,
+    on_frame: Callable[[int], None],
+) -> tuple[bytes, dict[str, str]]:
+    """Track one segment -> what is stored of it, and what its stamp says of what it hands over."""
     from shotmake.config import Detect, Track
     from shotmake.handover import save_segment
     from shotmake.tracks import track_segment
 
-    started = time.time()
-
     def reported() -> "Iterator[tuple[int, np.ndarray]]":
-        for frame, luma in reader.read(segment.first, segment.last):
+        for frame, luma in reader.read(*span):
             yield frame, luma
             on_frame(frame)
 
-    matte = masks(reader.plate, settings["mask"], segment.first, segment.last)
+    matte = masks(reader.plate, settings["mask"], *span)
     detect, track = Detect(**settings["detect"]), Track(**settings["track"])
     tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)
-    reader.check_unchanged(segment.first, segment.last)
-    write_atomically(segment.path, data)
-    made = {"segment": hashlib.sha256(data).hexdigest()}
-    timing = {"seconds": round(time.time() - started, 3)}
-    write_stamp(
-        segment.stamp_path, segment.made_by, segment.inputs, made, {}, handover=_handover_digest(after), timing=timing
-    )
-    return tracks, after
+    reader.check_unchanged(*span)
+    return data, {"handover": _handover_digest(after)}

@@ -13,12 +13,12 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, locks
+from tasks import ROOT, STATE, locks, objects
 from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.segments import Stored, stored
 from tasks.solve import read_solution
-from tasks.stage import Node, kept_by
+from tasks.stage import Job, Node, kept_by
 
 FOLDER = STATE / "tracking" / "sessions"
 NAME = re.compile(r".+-[0-9a-f]{12}")
@@ -62,18 +62,27 @@ def in_words(state: State) -> str:
     return f"{state.name}, {state.frames_done} of {state.frames} frames{at}"
 
 
-def segments_of(tracks: Node) -> list[Stored]:
-    """The segments of a shot's tracks, stored or not; empty while the plate has not been read or is not there."""
-    footage = next((need for need in tracks.needs if need.stage.name == "footage"), None)
-    made_in_segments = tracks.settings["engine"] == "opencv" and not tracks.settings["session_file"]
-    if footage is None or footage.why_stale() or not made_in_segments:
+def segments_of(node: Node) -> list[Stored]:
+    """The segments of a shot's tracks or of its objects, stored or not; empty for other stages, and while the plate
+    has not been read or is not there."""
+    footage = next((need for need in node.needs if need.stage.name == "footage"), None)
+    if footage is None or not _made_in_segments(node) or footage.why_stale():
         return []
     try:
-        inputs = tracks.inputs()
+        inputs = node.inputs()
         plate = read_plate(inputs["footage"])
-        return stored(plate, tracks.settings, {name: digest(path) for name, path in inputs.items()})
+        digests = {name: digest(path) for name, path in inputs.items()}
+        if node.stage.name == "objects":
+            return objects.stored(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
+        return stored(plate, node.settings, digests)
     except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
         return []
+
+
+def _made_in_segments(node: Node) -> bool:
+    if node.stage.name == "tracks":
+        return node.settings["engine"] == "opencv" and not node.settings["session_file"]
+    return node.stage.name == "objects"
 
 
 def _frames(tracks: Node) -> tuple[int, int]:
@@ -123,7 +132,8 @@ def delete(name: str) -> TaskFailed | None:
 
 def _sessions() -> list[Path]:
     found = FOLDER.iterdir() if FOLDER.is_dir() else iter(())
-    return sorted(path for path in found if path.is_dir() and NAME.fullmatch(path.name))
+    of_tracks = (path for path in found if not (path / "objects.json.stamp.json").is_file())
+    return sorted(path for path in of_tracks if path.is_dir() and NAME.fullmatch(path.name))
 
 
 def _kept(session: Path) -> set[Path]:

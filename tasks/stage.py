@@ -5,16 +5,13 @@ What is hashed into the key is exactly what the function is given.
 """
 
 import errno
-import fcntl
-import multiprocessing
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from doit.exceptions import TaskFailed
 
@@ -24,6 +21,7 @@ from tasks import ROOT, STATE
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part, whole_name
+from tasks.progress import Progress
 from tasks.stamp import (
     equal_result,
     identity,
@@ -51,7 +49,7 @@ class Job:
     targets: dict[str, Path]
     kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
 
-    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> "Progress":
+    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> Progress:
         """in_workers: shown under `-n N` too, where it is the only one."""
         return Progress(total, f"   {label} {self.shot}", unit, in_workers)
 
@@ -82,7 +80,7 @@ class Node:
     """A stage of one shot: where it reads and writes."""
 
     stage: Stage
-    shot: str
+    shot: str  # "<shot>.<camera>" of a witness camera's
     key: str
     settings: dict
     reads: dict[str, Path]
@@ -131,11 +129,15 @@ class Node:
         return why_stale(stamp, self.made_by, inputs, self.targets, thorough)
 
 
-def nodes(config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None) -> dict[str, Node]:
+def nodes(
+    config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None, camera: str = ""
+) -> dict[str, Node]:
     """The graph of one shot: stage name -> node, in order, without the stages it has no use for.
 
-    lender: the graph of another shot, for the stages that read one's targets.
+    lender: the graph of another shot, for the stages that read one's targets. camera: the name of a witness camera,
+    when the stages are its own.
     """
+    shot = f"{config.shot.name}.{camera}" if camera else config.shot.name
     made: dict[str, Node] = {}
     maker: dict[str, Node] = {}  # target name -> the node that writes it
     lent = {name: node for node in (lender or {}).values() for name in node.targets}
@@ -151,10 +153,10 @@ def nodes(config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | N
         settings = stage.settings(config)
         key = pin or short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
         made_here = stage.targets if stage.makes is None else stage.makes(config)
-        targets = {name: STATE / stage.targets[name].format(id=f"{config.shot.name}-{key}") for name in made_here}
+        targets = {name: STATE / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
         reads = {name: maker[name].targets[name] for name in sources}
         reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
-        node = Node(stage, config.shot.name, key, settings, reads, targets, needs, config)
+        node = Node(stage, shot, key, settings, reads, targets, needs, config)
         made[stage.name] = node
         maker.update(dict.fromkeys(targets, node))
     return made
@@ -273,7 +275,7 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
         _check_disk(node.stamp_path)
         raise
     if node.inputs() != inputs:
-        raise ShotError(f"{node.config.shot.footage.file}: files came or went while it was read; run doit again")
+        raise ShotError("files came or went while they were read; run doit again")
     changed = [name for name, path in inputs.items() if signature(path) != before[name]]
     if changed:
         raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
@@ -352,48 +354,3 @@ def kept_by(stamp_path: Path) -> set[Path]:
     """The files a result stored under keys of their own, and their stamps."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
     return {ROOT / file for name in names for file in (name, f"{name}.stamp.json")}
-
-
-class Progress:
-    """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
-
-    def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):
-        terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
-        self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False, "file": terminal}
-        self._in_workers, self._bar, self._held = in_workers, None, None
-
-    def __enter__(self) -> "Progress":
-        terminal = self._arguments["file"]
-        if terminal is not None and terminal.isatty() and self._is_alone(terminal):
-            from tqdm import tqdm
-
-            self._bar = tqdm(**self._arguments)
-        return self
-
-    def __exit__(self, *problem) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        if self._held is not None:
-            self._held.close()
-
-    def _is_alone(self, terminal: IO) -> bool:
-        """The bars of several workers would overwrite each other."""
-        if multiprocessing.parent_process() is None:
-            return True
-        if self._in_workers:
-            self._held = open(os.ttyname(terminal.fileno()))  # opened anew: workers share the one they have
-            try:
-                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except OSError:
-                return False
-        return False
-
-    def __call__(self, done: int) -> None:
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-
-    def say(self, step: str) -> None:
-        """What a stage without frames is doing now."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(step)

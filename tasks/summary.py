@@ -67,11 +67,12 @@ def verdict(shot: ShotConfig, nodes: dict[str, Node] | None) -> tuple[str, tuple
     """One of ORDER, and what speaks against it: nothing for the good ones."""
     if nodes is None:
         return "broken", shot.faults
-    stale = {node.stage.name: reason for node in (*lent_to(nodes), *nodes.values()) if (reason := node.why_stale())}
+    every = [*((node.stage.name, node) for node in lent_to(nodes)), *nodes.items()]
+    stale = [(name, reason) for name, node in every if (reason := node.why_stale())]
     if "solve" in nodes and not nodes["solve"].why_stale() and refusal(nodes):
         return "refused", (refusal(nodes),)
     if stale:
-        stage, reason = next(iter(stale.items()))  # those after it wait for it
+        stage, reason = stale[0]  # those after it wait for it
         return "failed", (f"{stage}: {reason}",)
     reason = why_unpublished(shot, nodes)
     if reason:

@@ -11,6 +11,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT, lenders
 from tasks.footage import FOOTAGE, read_plate
 from tasks.lens import LENS
+from tasks.objects import OBJECTS
 from tasks.publish import folder as published
 from tasks.shots import ShotConfig, load_shot
 from tasks.solve import SOLVE, read_solution
@@ -48,11 +49,11 @@ def referee_nodes(variants: list[Variant]) -> list[Node]:
 
 
 def referee_node(name: str, config: Config) -> Node:
-    """The referee's tracks for a variant of conf/shot/<name>.yaml: its plate and frames, with the mask of that YAML. A
-    variant's own mask is none of the referee's: it could hide all that is difficult."""
-    plain = load_shot(name).config or config
-    tracking = replace(REFEREE, mask=plain.tracking.mask)
-    return nodes(replace(config, tracking=tracking), (FOOTAGE, TRACKS))["tracks"]
+    """The referee's tracks for a variant of conf/shot/<name>.yaml: its plate and frames, with the mask of that YAML,
+    and its objects. A variant's own mask is none of the referee's: it could hide all that is difficult."""
+    plain = (load_shot(name).config or config).tracking
+    tracking = replace(REFEREE, mask=plain.mask, objects=plain.objects)
+    return nodes(replace(config, tracking=tracking), (FOOTAGE, OBJECTS, TRACKS))["tracks"]
 
 
 def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
@@ -87,7 +88,7 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
 
     shot = load_shot(name, overrides)
     try:
-        graph = lenders.graph(shot, (FOOTAGE, TRACKS, LENS, SOLVE)) if shot.config else {}
+        graph = lenders.graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
     except ShotError:  # said by its build
         graph = {}
     if "solve" not in graph or graph["solve"].why_stale():

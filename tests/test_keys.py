@@ -4,14 +4,16 @@ from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from shotmake.config import Config
+from shotmake.config import Config, Footage, Witness
 from shotmake.configcheck import keys
 from shotmake.errors import ShotError
 from tasks.assets import asset_files
+from tasks.cameras import witness_nodes
 from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.lens import LENS
+from tasks.objects import OBJECTS
 from tasks.preview import PREVIEW
 from tasks.render import RENDER
 from tasks.report import REPORT
@@ -22,8 +24,9 @@ from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
 from tasks.undistorted_plate import UNDISTORTED_PLATE
 
-STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
-ALL = {stage.name for stage in STAGES} - {"lens"}  # that one only when a lens is brought along
+STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
+NOT_ALWAYS = {"lens", "objects"}  # only when a lens is brought along, when objects are followed
+ALL = {stage.name for stage in STAGES} - NOT_ALWAYS
 AFTER_TRACKS = ALL - {"footage"}
 AFTER_SOLVE = AFTER_TRACKS - {"tracks"}
 CAMERA = {"stmap", "scene", "composite", "export", "render"}
@@ -58,6 +61,7 @@ RULES = {
     "tracking.track": AFTER_TRACKS,
     "tracking.clean": AFTER_TRACKS,
     "tracking.mask": AFTER_TRACKS,
+    "tracking.objects.enabled": {"objects"},
     "tracking.objects": set(),  # they touch what uses them, when they are enabled
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
@@ -102,7 +106,7 @@ def changed(config, key: str):
 
 
 def graph_keys(config: Config) -> dict[str, str]:
-    return {name: node.key for name, node in nodes(config, STAGES).items()}
+    return {name: node.key for name, node in (nodes(config, STAGES) | witness_nodes(config, STAGES)).items()}
 
 
 @pytest.mark.parametrize("key", keys())
@@ -110,7 +114,7 @@ def test_each_key_touches_exactly_its_stages(key):
     expected = next(stages for prefix, stages in RULES.items() if key == prefix or key.startswith(prefix + "."))
     expected = expected | {"render"} if "scene" in expected else expected  # it shows what the scene says
     before, after = graph_keys(shot_config()), graph_keys(changed(shot_config(), key))
-    touched = {name for name in ALL | {"lens"} if before.get(name) != after.get(name)}
+    touched = {name for name in ALL | NOT_ALWAYS if before.get(name) != after.get(name)}
     assert touched == expected
 
 
@@ -173,6 +177,57 @@ def test_what_blender_reads_and_writes_depends_on_blender():
     assert {name for name in before if before[name] != after[name]} == {"composite", "export", "render"}
     after = graph_keys(changed(config, "composite.blender.executable"))
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE
+
+
+def with_objects() -> Config:
+    """Two witness cameras; a's boxes are in a file of its own."""
+    config = shot_config()
+    config.tracking.objects.enabled = True
+    plates = {name: Footage(file=f"footage/{name}.mp4") for name in "ab"}
+    config.shot.cameras = {"a": Witness(plates["a"], detections="a.csv"), "b": Witness(plates["b"])}
+    return config
+
+
+def touched_with_objects(key: str) -> set[str]:
+    """Nodes that have another key, or are there only before or after, among those of the objects."""
+    before, after = graph_keys(with_objects()), graph_keys(changed(with_objects(), key))
+    return {name for name in before if name.split(".")[0] in ("objects", "footage") and before[name] != after.get(name)}
+
+
+OBJECTS_RULES = {
+    "tracking.objects.enabled": {"objects", "objects.a", "objects.b", "footage.a", "footage.b"},
+    "tracking.objects.matte": set(),
+    "tracking.objects.detections": {"objects", "objects.b"},  # a has its own
+    "tracking.objects.detector_cmd": {"objects", "objects.b"},
+    "tracking.objects": {"objects", "objects.a", "objects.b"},
+    "tracking": set(),
+    "shot.name": {"objects", "objects.a", "objects.b"},  # objects.json names it
+    "shot.footage.frame_range": {"objects"},
+    "shot.footage": {"footage", "objects"},
+}
+
+
+@pytest.mark.parametrize("key", [key for key in keys() if key.startswith(("tracking.", "shot.footage.", "shot.name"))])
+def test_what_touches_the_objects_of_each_camera(key):
+    assert touched_with_objects(key) == next(
+        stages for prefix, stages in OBJECTS_RULES.items() if key == prefix or key.startswith(prefix + ".")
+    )
+
+
+@pytest.mark.parametrize("key", keys(Witness))
+def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
+    after = with_objects()
+    after.shot.cameras["a"] = changed(after.shot.cameras["a"], key)
+    one, other = graph_keys(with_objects()), graph_keys(after)
+    plate = {"footage.a"} if key.startswith("footage.") and key != "footage.frame_range" else set()
+    assert {name for name in one if one[name] != other[name]} == {"objects.a"} | plate
+
+
+def test_a_witness_camera_more_touches_nothing_that_is_there():
+    config = with_objects()
+    config.shot.cameras["c"] = Witness(Footage(file="footage/c.mp4"))
+    before, after = graph_keys(with_objects()), graph_keys(config)
+    assert after.keys() - before.keys() == {"footage.c", "objects.c"} and before.items() <= after.items()
 
 
 def test_what_is_hashed_is_what_is_passed():

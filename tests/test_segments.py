@@ -101,9 +101,9 @@ def make_show(tmp_path, monkeypatch) -> Callable[[str], Show]:
     def make(file: str) -> Show:
         tracked, track = [], segments._track
 
-        def counted(segment, *rest):
-            tracked.append((segment.first, segment.last))
-            return track(segment, *rest)
+        def counted(span, *rest):
+            tracked.append(span)
+            return track(span, *rest)
 
         monkeypatch.setattr(segments, "_track", counted)
         return Show(tmp_path, file, tracked)

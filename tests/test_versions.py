@@ -21,15 +21,16 @@ from boards import stills  # noqa: E402
 from conftest import blender  # noqa: E402
 from synthetic import frames, make_plate, write_movie  # noqa: E402
 
-from shotmake.config import Checkerboard, Config  # noqa: E402
+from shotmake.config import Checkerboard, Config, Objects  # noqa: E402
 from shotmake.lens import Lens  # noqa: E402
-from tasks import composite, segments  # noqa: E402
+from tasks import composite, object_segments, segments  # noqa: E402
 from tasks import found as stored  # noqa: E402
 from tasks.composite import COMPOSITE  # noqa: E402
 from tasks.digests import digest  # noqa: E402
 from tasks.export import EXPORT  # noqa: E402
 from tasks.footage import FOOTAGE  # noqa: E402
 from tasks.lens import LENS  # noqa: E402
+from tasks.objects import OBJECTS  # noqa: E402
 from tasks.preview import PREVIEW  # noqa: E402
 from tasks.report import REPORT  # noqa: E402
 from tasks.scene import SCENE  # noqa: E402
@@ -38,7 +39,7 @@ from tasks.stage import Job, Stage  # noqa: E402
 from tasks.stmap import STMAP  # noqa: E402
 from tasks.tracks import TRACKS  # noqa: E402
 
-STAGES = (FOOTAGE, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
+STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 RECORD = Path(__file__).parent / "data" / "versions"
 INPUTS = {"footage": "footage.json", "tracks": "tracks.npz", "quality": "quality.json", "solve": "solve.json",
           "points": "points.npz", "redistort": "redistort.exr", "scene": "scene.json"}  # fmt: skip
@@ -59,6 +60,8 @@ def run(stage: Stage, folder: Path, plate: Path, recorded: Path) -> dict[str, Pa
     """Run one stage on recorded inputs -> its targets, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     made = config(plate)
+    if stage is OBJECTS:
+        made.tracking.objects = Objects(enabled=True, detections=str(RECORD / "detections.csv"))
     if stage is LENS:
         made.shot.camera.checkerboard = make_stills(folder / "stills")
     names = stage.reads(made) if callable(stage.reads) else stage.reads
@@ -198,6 +201,7 @@ def held_against_record(stage: Stage, folder: Path, plate: Path) -> tuple[int, l
 def test_numbers_stay_while_the_version_stays(stage, plate, tmp_path, monkeypatch):
     monkeypatch.setattr(composite, "ROOT", composite.ROOT)
     monkeypatch.setattr(segments, "FOLDER", tmp_path / "segments")
+    monkeypatch.setattr(object_segments, "FOLDER", tmp_path / "objects")
     monkeypatch.setattr(stored, "FOLDER", tmp_path / "found")
     version, changed = held_against_record(stage, tmp_path, plate)
     if version != stage.version:
@@ -216,7 +220,7 @@ def test_a_number_that_moves_is_seen(change):
 
 def record(folder: Path) -> None:
     """Record inputs and numbers anew."""
-    segments.FOLDER, stored.FOLDER = folder / "segments", folder / "found"
+    segments.FOLDER, stored.FOLDER, object_segments.FOLDER = (folder / name for name in ("tracks", "found", "objects"))
     plate = make_small_plate(folder)
     if (RECORD / "numbers.json").exists():
         for stage in STAGES:
@@ -228,6 +232,7 @@ def record(folder: Path) -> None:
     found = {}
     for stage in STAGES:
         segments.FOLDER, stored.FOLDER = folder / "new segments", folder / "new found"
+        object_segments.FOLDER = folder / "new objects"
         targets = run(stage, folder / "new" / stage.name, plate, RECORD)
         found[stage.name] = {"version": stage.version, "numbers": numbers(stage, targets)}
         for name, path in targets.items():

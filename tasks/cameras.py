@@ -1,0 +1,61 @@
+"""Witness cameras (shot.cameras): each has a plate and objects of its own, made by the same stages.
+
+In a shot's graph their nodes are called "<stage>.<camera>"; their tasks "<stage>:<shot>.<camera>".
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from shotmake.config import Config
+from shotmake.errors import ShotError
+from tasks.footage import FOOTAGE
+from tasks.objects import OBJECTS
+from tasks.stage import Node, Stage, nodes
+
+STAGES = (FOOTAGE, OBJECTS)
+
+
+def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
+    """The nodes of all witness cameras, where the shot follows objects and these are among the stages asked for."""
+    if OBJECTS not in stages or not OBJECTS.wanted(config):
+        return {}
+    found = {}
+    for camera in config.shot.cameras:
+        made = nodes(config, tuple(_of_camera(stage, camera) for stage in STAGES), camera=camera)
+        found |= {f"{name}.{camera}": node for name, node in made.items()}
+    return found
+
+
+def camera_of(name: str) -> str:
+    """Of a node by its name in the graph; "" for the shot's own camera."""
+    return name.partition(".")[2]
+
+
+def published_name(name: str, file: str) -> str:
+    """objects.json of the node "objects.witness_a" -> objects.witness_a.json."""
+    stem, _, ending = file.rpartition(".")
+    return f"{stem}.{camera_of(name)}.{ending}" if camera_of(name) else file
+
+
+def _of_camera(stage: Stage, camera: str) -> Stage:
+    return replace(
+        stage,
+        settings=partial(stage.settings, camera=camera),
+        files=_naming(camera, partial(stage.files, camera=camera)),
+        build=_naming(camera, stage.build),
+    )
+
+
+def _naming(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function with faults that name the camera's own keys: what it calls knows the shot's."""
+
+    def call(argument: Any) -> Any:
+        try:
+            return function(argument)
+        except ShotError as error:
+            own = f"shot.cameras.{camera}.footage"
+            raise ShotError(*(fault.replace("shot.footage", own) for fault in error.faults)) from error
+
+    return call

@@ -1,0 +1,90 @@
+"""objects: boxes of what moves in a camera's plate -> tracklets, an object each."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.config import MAIN_CAMERA, Config
+from tasks import object_segments
+from tasks.detections import found_detections, source_files, source_settings
+from tasks.footage import footage_of, plate_inputs, read_plate
+from tasks.segments import Stored
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
+    from shotmake.objects import Tracklet
+
+
+def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+    objects = asdict(config.tracking.objects)
+    return {
+        "shot": config.shot.name,  # objects.json names it
+        "frame_range": footage_of(config, camera).frame_range,
+        **{name: objects[name] for name in object_segments.REACHING},
+        **source_settings(config, camera),
+    }
+
+
+def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
+    """Boxes in a file need no look at the plate."""
+    found = source_files(config, camera)
+    return found if "detections" in found else {**plate_inputs(config, camera), **found}
+
+
+def build(job: Job) -> str:
+    from shotmake.object_tracker import tracklets
+
+    from shotmake.footage import frame_span
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    found = found_detections(job, plate, first, last)
+    with job.progress(last - first + 1, "following objects") as bar:
+        walked = object_segments.walk(
+            found.detections, job.settings, first, last, job.shot, on_frame=lambda frame: bar(frame - first + 1)
+        )
+    job.kept.extend([*found.kept, *walked.paths])
+    made = tracklets(walked.rows, job.settings["camera_id"])
+    record = {
+        "schema": 1,
+        "shot": job.settings["shot"],
+        "camera_id": job.settings["camera_id"],
+        "source": found.source,
+        "image_size_px": list(plate.size_px),
+        "frames": [first, last],
+        "tracklets": [one.to_json() for one in made],
+    }
+    job.targets["objects"].write_bytes(json_bytes(record))
+    reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
+    return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in found.said)
+
+
+def stored(job: Job, plate: "Plate") -> list[Stored]:
+    """What is there of its segments; empty where the boxes are not known without looking at the plate."""
+    from shotmake.footage import frame_span
+
+    if "detections" not in job.inputs:
+        return []
+    first, last = frame_span(plate, job.settings["frame_range"])
+    return object_segments.stored(found_detections(job, plate, first, last).detections, job.settings, first, last)
+
+
+def in_words(made: "list[Tracklet]", source: dict) -> str:
+    count = sum(len(one.frames) for one in made)
+    coasted = sum(int(one.is_coasted.sum()) for one in made)
+    line = f"{len(made)} object{'' if len(made) == 1 else 's'}" + (f", {coasted / count:.0%} coasted" if count else "")
+    return line + ("; boxes are a guess: what moves (low trust)" if source["trust"] == "low" else "")
+
+
+OBJECTS = Stage(
+    "objects",
+    version=object_segments.VERSION,
+    targets={"objects": "tracking/sessions/{id}/objects.json"},
+    reads=("footage",),
+    settings=settings,
+    files=inputs,
+    wanted=lambda config: config.tracking.objects.enabled,
+    build=build,
+)

@@ -1,0 +1,52 @@
+"""How far a build is, on a terminal."""
+
+import fcntl
+import multiprocessing
+import os
+import sys
+from typing import IO
+
+
+class Progress:
+    """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
+
+    def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):
+        terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
+        self._arguments = {"total": total, "desc": label, "unit": f" {unit}", "leave": False, "file": terminal}
+        self._in_workers, self._bar, self._held = in_workers, None, None
+
+    def __enter__(self) -> "Progress":
+        terminal = self._arguments["file"]
+        if terminal is not None and terminal.isatty() and self._is_alone(terminal):
+            from tqdm import tqdm
+
+            self._bar = tqdm(**self._arguments)
+        return self
+
+    def __exit__(self, *problem) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if self._held is not None:
+            self._held.close()
+
+    def _is_alone(self, terminal: IO) -> bool:
+        """The bars of several workers would overwrite each other."""
+        if multiprocessing.parent_process() is None:
+            return True
+        if self._in_workers:
+            self._held = open(os.ttyname(terminal.fileno()))  # opened anew: workers share the one they have
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                return False
+        return False
+
+    def __call__(self, done: int) -> None:
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+
+    def say(self, step: str) -> None:
+        """What a stage without frames is doing now."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(step)
