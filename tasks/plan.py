@@ -82,7 +82,10 @@ def _verdict(
     if reason == "never built":
         reason = "; ".join(_what_changed(node, published, called)) or reason
     if stored := sessions.segments_of(node):
-        reason += f"; {sum(segment.is_stored for segment in stored)} of {len(stored)} segments are there"
+        there = [segment for segment in stored if segment.is_stored]
+        reason += f"; {len(there)} of {len(stored)} segments are there" + "".join(
+            f", up to frame {segment.last}" for segment in there[-1:]
+        )
     return "run", reason
 
 

@@ -19,7 +19,8 @@ from tasks.digests import digest, signature, wait_until_settled
 from tasks.frame_server import FrameServer
 from tasks.locks import locked, locked_if_free
 from tasks.parts import part_path, remove_part
-from tasks.stage import Job, Node, Progress, Stage
+from tasks.progress import Progress
+from tasks.stage import Job, Node, Stage
 from tasks.stamp import put_in_place, read_stamp, short_hash, why_damaged, write_stamp
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
