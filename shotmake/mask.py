@@ -59,29 +59,32 @@ def mask_at(
 
 
 def _feathered(covered: np.ndarray, feather_px: float) -> np.ndarray:
-    full = np.where(covered, COVERED, 0).astype(np.uint8)
-    if feather_px <= 0 or covered.all() or not covered.any():
-        return full
-    centres_px = cv2.distanceTransform(255 - full, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    beyond_px = centres_px - 0.5  # the edge lies half-way between two pixels' centres
-    ramp = np.clip(np.round(COVERED * (1 - beyond_px / feather_px)), 1, COVERED - 1).astype(np.uint8)
-    return np.where(covered, full, np.where(beyond_px < feather_px, ramp, 0))
+    made = covered * np.uint8(COVERED)
+    if feather_px <= 0 or not covered.any():
+        return made
+    centres_px = cv2.distanceTransform(COVERED - made, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    reach_px = feather_px + 0.5  # the edge lies half-way between two pixels' centres
+    band = np.nonzero((centres_px > 0) & (centres_px < reach_px))
+    made[band] = np.clip(np.round(COVERED * (reach_px - centres_px[band]) / feather_px), 1, COVERED - 1)
+    return made
 
 
-def inside(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
-    """(N,) whether positions (N, 2) lie where no track may be; outside the frame nothing does."""
+def mask_under(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+    """(N,) uint8 the mask at positions (N, 2); 0 outside the frame."""
     column, row = np.floor(xy_px).astype(int).T
     height, width = mask.shape
     within = (column >= 0) & (row >= 0) & (column < width) & (row < height)
-    return within & (mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] == COVERED)
+    return within * mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
 
 
 def without_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) -> Tracks:
-    """Tracks of a tracker that knows no masks, without the markers that lie where none may be."""
-    keep = np.ones(len(tracks), bool)
+    """Tracks of a tracker that knows no masks, without the markers that lie where none may be, and without the tracks
+    that never leave the feather: there they must have been born."""
+    found = np.zeros(len(tracks), np.uint8)
     for frame in np.unique(tracks.frame).tolist():
         mask = mask_of(frame)
         if mask is not None:
             there = np.flatnonzero(tracks.frame == frame)
-            keep[there] = ~inside(mask, tracks.xy_px[there])
-    return tracks.where(keep)
+            found[there] = mask_under(mask, tracks.xy_px[there])
+    free = np.isin(tracks.track_id, tracks.track_id[found == 0])
+    return tracks.where(free & (found < COVERED))

@@ -119,7 +119,7 @@ def masks(
             if mask.get("feather_px"):
                 packed[number].append(np.packbits(made > 0))
         found = [np.unpackbits(bits, count=width * height).reshape(height, width) for bits in packed[frame]]
-        return np.where(found[0] > 0, COVERED, found[-1]).astype(np.uint8)
+        return found[0] * np.uint8(COVERED) | found[-1]
 
     return masked
 
