@@ -18,6 +18,7 @@ from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.graph import Graph
 from tasks.lens import LENS
+from tasks.object_mattes import OBJECT_MATTES
 from tasks.objects import OBJECTS
 from tasks.preview import PREVIEW
 from tasks.render import RENDER
@@ -29,7 +30,8 @@ from tasks.tracks import TRACKS
 from tasks.undistorted_plate import UNDISTORTED_PLATE
 
 GRAPH = Graph(
-    *(FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE, REPORT),
+    *(FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT),
+    *(UNDISTORTED_PLATE, OBJECT_MATTES, REPORT),
     by_name=(RENDER,),
 )
 
@@ -44,6 +46,7 @@ task_composite = GRAPH.stage(COMPOSITE, "scene, tracks, ST-map -> the .blend")
 task_preview = GRAPH.stage(PREVIEW, "the plate with tracks, points and a ground grid")
 task_export = GRAPH.stage(EXPORT, "the camera for other programs")
 task_undistorted_plate = GRAPH.stage(UNDISTORTED_PLATE, "the plate without its lens, overscanned")
+task_object_mattes = GRAPH.stage(OBJECT_MATTES, "where the objects are, as a picture a frame")
 task_report = GRAPH.stage(REPORT, "what came out, in numbers")
 task_render = GRAPH.render  # by this name only
 task_publish = GRAPH.publish

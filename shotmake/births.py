@@ -1,5 +1,6 @@
 """New tracks: corners where tracks are short, each with the anchor patch it will be held to."""
 
+import cv2
 import numpy as np
 
 from shotmake import anchor, config
@@ -24,8 +25,9 @@ def newborn(
         return nobody
     scale = np.array([luma.shape[1] / live.half.shape[1], luma.shape[0] / live.half.shape[0]])
     wanted = int(np.ceil(detect.min_tracks * REFILL_TO)) + int((~live.seen).sum())
-    xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean())) * scale
-    if matte is not None:
+    half = None if matte is None else cv2.resize(matte, live.half.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean()), half) * scale
+    if matte is not None:  # half its pixels were looked at
         xy_px = xy_px[matte[tuple(xy_px.astype(int).T[::-1])] == 0]
     patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     anchors = anchor.prepare(patches, track.motion_model)

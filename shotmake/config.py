@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, field
 from shotmake.formats.registry import FORMATS
 
 MAIN_CAMERA = "main"  # the shot's own, among shot.cameras
-EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate"]
+EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate", "object_mattes"]
 
 
 def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None):

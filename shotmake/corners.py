@@ -20,13 +20,20 @@ MOST_CELLS = 60
 SHARES = np.array([0.5, 1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
 
 
-def detect_corners(image: np.ndarray, live_xy: np.ndarray, wanted: int, detect: Detect, scale: float) -> np.ndarray:
+def detect_corners(
+    image: np.ndarray,
+    live_xy: np.ndarray,
+    wanted: int,
+    detect: Detect,
+    scale: float,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
     """New corners (K, 2) of an (H, W) uint8 image, given the live tracks (N, 2), so that about `wanted` live.
 
     Positions are in px of `image` (origin at its top-left corner); `scale` is how many plate pixels
     one of them spans, because the distances in `detect` are plate pixels. Cells short of half their
     share get it even when enough tracks live elsewhere; then every cell gets its share, and the
-    strongest corners left fill the rest, first up to two shares a cell.
+    strongest corners left fill the rest, first up to two shares a cell. None lies where `mask` (H, W) is not 0.
     """
     strength = cv2.cornerMinEigenVal(image, BLOCK_PX, ksize=3)
     margin = max(2, int(np.ceil(detect.margin_px / scale)))
@@ -34,7 +41,10 @@ def detect_corners(image: np.ndarray, live_xy: np.ndarray, wanted: int, detect: 
     threshold = np.float32(max(detect.quality_threshold * strong, 1e-9))
     peaks = strength >= cv2.dilate(strength, np.ones((PEAK_PX, PEAK_PX), np.uint8))
     inner = (slice(margin, -margin), slice(margin, -margin))
-    rows, columns = np.nonzero(peaks[inner] & (strength[inner] > threshold))
+    good = peaks & (strength > threshold)
+    if mask is not None:
+        good &= mask == 0
+    rows, columns = np.nonzero(good[inner])
     rows, columns = rows + margin, columns + margin
 
     by_strength = np.argsort(-strength[rows, columns], kind="stable")

@@ -1,8 +1,11 @@
 """Detections: the boxes that a detector found in one camera's frames, not yet joined to objects."""
 
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, fields
 
 import numpy as np
+
+from shotmake.session import npz_bytes
 
 
 @dataclass(frozen=True)
@@ -20,5 +23,24 @@ class Detections:
 
     def within(self, first: int, last: int) -> "Detections":
         """Those of the frames first..last."""
-        here = slice(*np.searchsorted(self.frame, (first, last + 1)))
-        return Detections(self.frame[here], self.xywh_px[here], self.confidence[here], self.label[here])
+        return self.where(slice(*np.searchsorted(self.frame, (first, last + 1))))
+
+    def where(self, which: np.ndarray | slice) -> "Detections":
+        """Those selected by a mask or slice."""
+        return Detections(self.frame[which], self.xywh_px[which], self.confidence[which], self.label[which])
+
+
+def joined(parts: list[Detections]) -> Detections:
+    """One after another; each of later frames than the one before."""
+    return Detections(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
+
+
+def detections_bytes(detections: Detections) -> bytes:
+    """As an .npz, with the same bytes for the same detections."""
+    return npz_bytes(vars(detections))
+
+
+def detections_of(data: bytes) -> Detections:
+    """What detections_bytes was given."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return Detections(*(arrays[field.name] for field in fields(Detections)))

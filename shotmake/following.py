@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from shotmake import anchor, config, pyramid
 from shotmake.anchor import Anchors, Refined
 from shotmake.handover import LIVE, NONE_RENEWED, Handover
+from shotmake.mask import COVERED
 from shotmake.pyramid import Picture
 
 JUMP_MAX_PX = 4.0  # refinement may move a marker this far from its prediction
@@ -146,9 +147,9 @@ def _find(
 
 
 def _covered(matte: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
-    """(N,) which points lie under the matte."""
+    """(N,) which points lie under the matte; its feather covers none."""
     column, row = np.clip(np.nan_to_num(xy_px).astype(int), 0, np.array(matte.shape[::-1]) - 1).T
-    return matte[row, column] > 0
+    return matte[row, column] == COVERED
 
 
 def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: config.Track) -> tuple[Handover, Anchors]:

@@ -1,7 +1,11 @@
 """shot.cameras, tracking.objects and what needs them, as the artist writes them: checked. Nothing is looked up here."""
 
+import shlex
+
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.marks import Faults
+
+OF_OBJECTS = ("objects_mot", "object_mattes")  # words of shot.export
 
 
 def faults_of(config: Config) -> Faults:
@@ -23,10 +27,19 @@ def _camera_faults(config: Config) -> Faults:
 
 
 def _source_faults(config: Config) -> Faults:
-    objects = config.tracking.objects
-    if objects.detections is None or objects.detector_cmd is None:
+    key, objects = "tracking.objects.detector_cmd", config.tracking.objects
+    if objects.detector_cmd is None:
         return []
-    return [("tracking.objects.detector_cmd", "found with tracking.objects.detections; needed one of them")]
+    faults: Faults = []
+    if objects.detections is not None:
+        faults.append((key, "found with tracking.objects.detections; needed one of them"))
+    try:
+        words = shlex.split(objects.detector_cmd)
+    except ValueError as error:
+        return [*faults, (key, f"found {objects.detector_cmd!r} ({error}); needed a program and its arguments")]
+    if not any("{detections}" in word for word in words[1:]):
+        faults.append((key, f"found {objects.detector_cmd!r}; needed {{detections}} in it, the file it has to write"))
+    return faults
 
 
 def _missing_faults(config: Config) -> Faults:
@@ -40,5 +53,5 @@ def _missing_faults(config: Config) -> Faults:
     }
     without = "without tracking.objects.enabled: true"
     faults = [(key, f"found {without}") for key, is_set in needing.items() if is_set]
-    words = [word for word in config.shot.export if word == "objects_mot"]
+    words = [word for word in config.shot.export if word in OF_OBJECTS]
     return faults + [("shot.export", f"found {word} {without}") for word in words]

@@ -1,9 +1,9 @@
-"""The preview: the plate with its tracks, the solved points and a ground grid, without Blender.
+"""The preview: the plate with its tracks, objects, the solved points and a ground grid, without Blender.
 
 Points and grid are drawn through the solved, *distorting* camera: if they slip here, the CG will slip.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 from shotmake.camera import camera_centres, project
 from shotmake.keyframes import pixel_scale
 from shotmake.lens import Lens, border_px, undistort
+from shotmake.objects import Tracklet
+from shotmake.preview_objects import draw_objects
 from shotmake.scene import projecting_matrices
 from shotmake.session import DISABLED, Tracks
 
@@ -32,6 +34,7 @@ def write_preview(
     points_xyz: np.ndarray,
     trail_frames: int,
     on_frame: Callable[[int], None] = lambda count: None,
+    objects: Sequence[Tracklet] = (),
 ) -> None:
     """Encode an H.264 movie of the (frame number, (H, W, 3) uint8 BGR) images with everything drawn in.
 
@@ -53,6 +56,7 @@ def write_preview(
             if view is not None and frame in cameras:
                 _draw_grid(picture, grid, cameras[frame], view)
                 _draw_points(picture, points_xyz, cameras[frame], view)
+            draw_objects(picture, objects, frame)
             _draw_caption(picture, frame, solution)
             picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
             if stream is None:

@@ -1,8 +1,17 @@
 """The report: one plain summary of plate, tracks and solve, and which `tracking.qc` limits they break."""
 
+from shotmake.object_report import remarks
 
-def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> dict:
-    """footage JSON, quality JSON, solve JSON (None where the shot has none) -> report.json."""
+
+def report(
+    plate: dict,
+    quality: dict | None,
+    solution: dict | None,
+    qc: dict,
+    frames: tuple[int, int],
+    objects: dict[str, dict] | None = None,
+) -> dict:
+    """footage JSON, quality JSON, solve JSON (None where the shot has none), objects_block by camera -> report.json."""
     summary = {
         "schema": 1,
         "plate": {name: plate[name] for name in ("files", "size_px", "frame_rate", "first_frame", "frame_count")},
@@ -21,6 +30,9 @@ def report(plate: dict, quality: dict | None, solution: dict | None, qc: dict, f
         summary["solve"]["frames_pct"] = frames_pct(solution, frames)
         summary["warnings"] += solution["warnings"]
         summary["notes"] += solution.get("notes", [])  # a pinned solve may be older than notes
+    if objects:
+        warnings, notes = remarks(list(objects.values()))
+        summary |= {"objects": objects, "warnings": summary["warnings"] + warnings, "notes": summary["notes"] + notes}
     return summary
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from shotmake.camera import camera_centres
 from shotmake.charts import Curve, chart, page
 from shotmake.lens import Lens, border_px, distort, undistort
+from shotmake.timeline import STYLE as TIMELINE_STYLE
+from shotmake.timeline import objects_section
 
 PICTURES, PICTURE_PX, JPEG_QUALITY = 3, 960, 82  # stills of the preview, their width
 POINTS_SHOWN = 600  # from above
@@ -65,7 +67,9 @@ def report_html(summary: dict, solution: dict | None, points_xyz: np.ndarray, pi
     name = solution["shot"] if solution else Path(summary["plate"]["files"][0]).stem
     shown = "".join(_picture(*still) for still in pictures)
     body = f'{_verdict(summary)}<div class="charts">{shown}</div><div class="charts">{charts}</div>{_tables(summary)}'
-    return page(name, body, STYLE)
+    if "objects" not in summary:
+        return page(name, body, STYLE)
+    return page(name, body + objects_section(summary["objects"]), STYLE + TIMELINE_STYLE)
 
 
 def _verdict(summary: dict) -> str:

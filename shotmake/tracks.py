@@ -19,7 +19,7 @@ from shotmake.session import Tracks, join_tracks
 
 FRAMES_HELD_BYTES = 140_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
 
-Matte = Callable[[int], np.ndarray | None]  # plate frame number -> (H, W), nonzero where no track may be
+Matte = Callable[[int], np.ndarray | None]  # plate frame number -> a mask (shotmake.mask)
 
 
 def track_segment(

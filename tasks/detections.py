@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.detector import command_files, detected_by_command
+from tasks.footage import footage_of
+from tasks.motion import detected_by_motion
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -14,7 +17,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
 
 KEY = "tracking.objects.detections"
-COMMAND_KEY = "tracking.objects.detector_cmd"
+CLASSES_KEY = "tracking.objects.classes"
 
 
 class Found(NamedTuple):
@@ -37,11 +40,13 @@ def source_settings(config: Config, camera: str) -> dict:
     found = {name: objects[name] for name in ("detections", "detector_cmd", "classes")}
     if own is not None:
         found |= {"detections": own, "detector_cmd": None}
+    if found["detector_cmd"] is not None:
+        found["plate_file"] = footage_of(config, camera).file
     return {**found, "camera_id": camera, "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections"}
 
 
 def source_files(config: Config, camera: str) -> dict[str, Path]:
-    """The files that one camera's detections come from: "detections", or "detector <n>", its command's own."""
+    """The files that one camera's detections come from: "detections", or "detector <n>", what its command names."""
     settings = source_settings(config, camera)
     if settings["detections"] is not None:
         path = ROOT / settings["detections"]
@@ -49,22 +54,44 @@ def source_files(config: Config, camera: str) -> dict[str, Path]:
             key = settings["detections_key"]
             raise ShotError(f"{settings['detections']}: no such file; needed a file of detections ({key})")
         return {"detections": path}
-    return {}
+    return {} if settings["detector_cmd"] is None else command_files(settings["detector_cmd"])
 
 
 def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
     """The boxes of the frames first..last. job: of the objects stage, with source_settings among its settings and
-    source_files and the plate's files among its inputs."""
-    detections, source, kept, said = _of_file(job, plate)
-    return Found(detections.within(first, last), source, kept, said)
+    source_files and the plate's files (without a file of detections) among its inputs."""
+    said: list[str] = []
+    kept: list[Path] = []
+    wanted = job.settings["classes"]
+    if job.settings["detections"] is not None:
+        found = _of_file(job, plate, said)
+        source = {"kind": "file", "trust": "given", "file": job.settings["detections"]}
+    elif job.settings["detector_cmd"] is not None:
+        found, path = detected_by_command(job, plate, first, last, said.append)
+        kept.append(path)
+        source = {"kind": "command", "trust": "given", "command": job.settings["detector_cmd"]}
+    elif wanted is not None:
+        raise ShotError(f"{CLASSES_KEY}: found {wanted}; boxes of what moves have no class, needed null or {KEY}")
+    else:
+        found, kept = detected_by_motion(job, plate, first, last)
+        source = {"kind": "motion", "trust": "low"}
+    within = found.within(first, last)
+    return Found(within if wanted is None else _of_classes(within, wanted, said), source, kept, said)
 
 
-def _of_file(job: Job, plate: "Plate") -> Found:
+def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
     from shotmake.detections_file import read_detections
 
-    said: list[str] = []
-    key, camera = job.settings["detections_key"], job.settings["camera_id"]
-    span = plate.first_frame, plate.last_frame
-    path = job.inputs["detections"]
-    found = read_detections(path, camera, *span, key=key, is_shared=key == KEY, say=said.append)
-    return Found(found, {"kind": "file", "trust": "given", "file": job.settings["detections"]}, [], said)
+    key, span = job.settings["detections_key"], (plate.first_frame, plate.last_frame)
+    path, camera = job.inputs["detections"], job.settings["camera_id"]
+    return read_detections(path, camera, *span, key=key, is_shared=key == KEY, say=said.append)
+
+
+def _of_classes(found: "Detections", wanted: list[str], said: list[str]) -> "Detections":
+    import numpy as np
+
+    left = found.where(np.isin(found.label, wanted))
+    if len(found) and not len(left):
+        there = ", ".join(sorted(set(found.label.tolist()) - {""})) or "no class at all"
+        said.append(f"no box is of {', '.join(wanted)}; they are of {there} ({CLASSES_KEY})")
+    return left

@@ -127,6 +127,6 @@ def _state_files() -> list[Path]:
 def _remove_empty_folders() -> None:
     for place, _, _ in os.walk(STATE, topdown=False):
         path = Path(place)
-        of_frames = path.parent.name == "renders"
+        of_frames = path.parent.name in ("renders", "mattes")
         if (of_frames or path.parent.name == "sessions") and not any(path.iterdir()) and path.name != "segments":
             path.rmdir()

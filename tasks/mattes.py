@@ -1,6 +1,8 @@
-"""A shot's matte (tracking.mask.file), frame by frame: a still, a movie that starts with the plate, or a sequence."""
+"""A shot's mask, frame by frame: tracking.mask.file (a still, a movie that starts with the plate, or a sequence), its
+shapes, and the boxes of its objects."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,37 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
 
     from shotmake.footage import Plate
+    from shotmake.matte import Boxes
 
 KEY = "tracking.mask.file"
+
+
+def has_objects(config: Config) -> bool:
+    """Whether objects keep tracks out. Tracks made elsewhere are not masked."""
+    return bool(config.tracking.mask.from_objects) and not config.tracking.session_file
+
+
+def mask_settings(config: Config) -> dict:
+    """What the tracks stage is told of masks: "mask", and with objects "matte", the room around their boxes."""
+    mask = asdict(config.tracking.mask)
+    if not mask["feather_px"]:
+        del mask["feather_px"]  # added later: shots without it keep the tracks they have
+    matte = {"matte": asdict(config.tracking.objects.matte)} if has_objects(config) else {}
+    return {"mask": mask, **matte}
+
+
+def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
+    """The boxes of the objects that tracking.mask chooses; None where it chooses none. ShotError: a wrong track_id.
+
+    settings, files: of a stage that reads "objects".
+    """
+    if "matte" not in settings:
+        return None
+    from shotmake.config import Matte
+    from shotmake.matte import boxes_of
+    from shotmake.objects import read_tracklets
+
+    return boxes_of(read_tracklets(files["objects"]), settings["mask"]["from_objects"], Matte(**settings["matte"]))
 
 
 def matte_inputs(config: Config) -> dict[str, Path]:
@@ -61,27 +92,34 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
     return read
 
 
-def masks(plate: "Plate", mask: dict, first: int, last: int) -> "Callable[[int], np.ndarray | None]":
-    """Plate frame number -> (H, W) bool, True where no track may be; None for all where nothing is masked.
+def masks(
+    plate: "Plate", mask: dict, first: int, last: int, boxes: "Boxes | None" = None
+) -> "Callable[[int], np.ndarray | None]":
+    """Plate frame number -> (H, W) uint8 mask (shotmake.mask.mask_at); None for all where nothing is masked.
 
     mask: the tracking.mask block. Frames first..last may be asked for in any order: each is made once.
     """
     from shotmake.config import Mask
     from shotmake.marks import read_shapes
-    from shotmake.mask import mask_at
+    from shotmake.mask import COVERED, NO_BOXES, mask_at
 
-    if mask["file"] is None and not mask["shapes"]:
+    if mask["file"] is None and not mask["shapes"] and boxes is None:
         return lambda frame: None
     import numpy as np
 
     width, height = plate.size_px
     shapes, read = read_shapes(mask["shapes"])[0], matte_reader(mask["file"], plate)
-    packed: dict[int, np.ndarray] = {}  # a bit a pixel
+    packed: dict[int, list[np.ndarray]] = {}  # a bit a pixel: covered; then, where it differs, covered or feather
 
     def masked(frame: int) -> "np.ndarray":
         for number in range(max(packed, default=first - 1) + 1, frame + 1):  # in order: a movie is decoded once
-            packed[number] = np.packbits(mask_at(number, (width, height), shapes, read, Mask(**mask)))
-        return np.unpackbits(packed[frame], count=width * height).reshape(height, width).astype(bool)
+            boxes_px = NO_BOXES if boxes is None else boxes.at(number)
+            made = mask_at(number, (width, height), shapes, read, Mask(**mask), boxes_px)
+            packed[number] = [np.packbits(made == COVERED)]
+            if mask.get("feather_px"):
+                packed[number].append(np.packbits(made > 0))
+        found = [np.unpackbits(bits, count=width * height).reshape(height, width) for bits in packed[frame]]
+        return found[0] * np.uint8(COVERED) | found[-1]
 
     return masked
 

@@ -1,4 +1,4 @@
-"""preview: the plate with tracks, solved points and a ground grid drawn in -> a movie, without Blender."""
+"""preview: the plate with tracks, objects, solved points and a ground grid drawn in -> a movie, without Blender."""
 
 from dataclasses import asdict
 from fractions import Fraction
@@ -18,6 +18,7 @@ def build(job: Job) -> str:
     import numpy as np
 
     from shotmake.footage import frame_span, read_bgr
+    from shotmake.objects import read_tracklets
     from shotmake.preview import standing_points, write_preview
     from shotmake.session import load_tracks
 
@@ -38,6 +39,7 @@ def build(job: Job) -> str:
             points_xyz,
             job.settings["trail_frames"],
             on_frame=bar,
+            objects=read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else (),
         )
     return f"{last - first + 1} frames"
 
@@ -46,7 +48,7 @@ PREVIEW = Stage(
     "preview",
     version=2,
     targets={"preview": "previews/{id}.mp4"},
-    reads=("footage", "tracks", "solve", "points"),
+    reads=("footage", "objects", "tracks", "solve", "points"),
     settings=settings,
     files=plate_inputs,
     wanted=lambda config: config.tracking.preview.enabled,

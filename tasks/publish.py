@@ -36,7 +36,8 @@ NAMES = {
 }
 OVERRIDES = "overrides.yaml"  # what a variant was built with
 REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
-WITHOUT_CAMERA = ("objects", "preview", "report")  # what a refused shot still shows, beside its solve.json
+# What a refused shot still shows, beside its solve.json.
+WITHOUT_CAMERA = ("objects", "object_mattes", "preview", "report")
 
 
 def folder(shot: ShotConfig) -> Path:

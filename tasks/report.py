@@ -1,9 +1,9 @@
-"""report: plate, tracks and solve in one plain summary, held against tracking.qc; and as a page with pictures."""
+"""report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
 
 import json
 from dataclasses import asdict
 
-from shotmake.config import Config
+from shotmake.config import Config, Matte
 from tasks.footage import read_plate
 from tasks.solve import read_solution
 from tasks.stage import Job, Stage
@@ -11,13 +11,19 @@ from tasks.stamp import json_bytes
 
 
 def settings(config: Config) -> dict:
-    return {"frame_range": config.shot.footage.frame_range, "qc": asdict(config.tracking.qc)}
+    found = {"frame_range": config.shot.footage.frame_range, "qc": asdict(config.tracking.qc)}
+    mask = config.tracking.mask
+    if mask.from_objects and config.tracking.enabled and not config.tracking.session_file:
+        matte = asdict(config.tracking.objects.matte)
+        found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
+    return found
 
 
 def build(job: Job) -> str:
     import numpy as np
 
     from shotmake.footage import frame_span
+    from shotmake.object_report import remarks
     from shotmake.report import report
     from shotmake.report_html import report_html, stills, telling_frames
 
@@ -29,6 +35,7 @@ def build(job: Job) -> str:
         solution,
         job.settings["qc"],
         frame_span(plate, job.settings["frame_range"]),
+        objects(job) if "objects" in job.inputs else None,
     )
     job.targets["report"].write_bytes(json_bytes(summary))
     points_xyz, pictures = np.zeros((0, 3)), []
@@ -39,14 +46,32 @@ def build(job: Job) -> str:
         pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
     page = report_html(summary, solution, points_xyz, pictures)
     job.targets["page"].write_text(page)
-    return f"{len(summary['faults'])} faults, {len(summary['warnings'])} warnings"
+    said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
+    counts = f"{len(summary['faults'])} faults, {len(summary['warnings'])} warnings"
+    return "\n".join([counts, *(f"      {line}" for line in said)])
+
+
+def objects(job: Job) -> dict[str, dict]:
+    """What the report says of the shot's objects, by camera: of its own one. A witness's are its own stage's matter."""
+    from shotmake.matte import boxes_of
+    from shotmake.object_report import covered, objects_block
+    from shotmake.objects import Tracklet
+
+    record = json.loads(job.inputs["objects"].read_text())
+    matted = None
+    if "mattes" in job.settings:
+        chosen, invert, matte = (job.settings["mattes"][name] for name in ("from_objects", "invert", "matte"))
+        tracklets = [Tracklet.from_json(one) for one in record["tracklets"]]
+        boxes = boxes_of(tracklets, chosen, Matte(**matte))
+        matted = covered(boxes.at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
+    return {record["camera_id"]: objects_block(record, matted)}
 
 
 REPORT = Stage(
     "report",
     version=3,
     targets={"report": "reports/{id}.json", "page": "reports/{id}.html"},
-    reads=("footage", "quality", "solve", "points", "preview"),
+    reads=("footage", "objects", "quality", "solve", "points", "preview"),
     settings=settings,
     build=build,
 )

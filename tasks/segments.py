@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
-from tasks.mattes import masks, matte_names
+from tasks.mattes import masks, matte_names, object_boxes
 from tasks.pieces import Piece, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
     from shotmake.footage import Plate
     from shotmake.handover import Handover
+    from shotmake.matte import Boxes
     from shotmake.session import Tracks
 
 FOLDER = STATE / "tracking" / "sessions" / "segments"
@@ -47,18 +48,19 @@ class Walked(NamedTuple):
     reused: int
 
 
-def stored(plate: "Plate", settings: dict, digests: dict[str, str]) -> list[Stored]:
+def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
     """What is there of a shot's segments, told by their stamps; nothing is decoded.
 
-    settings: of the tracks stage; digests: of its inputs. ShotError when frame_range leaves the plate.
+    settings, files, digests: as walk. ShotError when frame_range leaves the plate.
     """
     found: list[Stored] = []
+    boxes = object_boxes(settings, files)
     handover: str | None = ""
     for span in _spans(plate, settings):
         if handover is None:
             found.append(Stored(*span, None, None, False))
             continue
-        segment = _segment(span, plate, settings, digests, handover)
+        segment = _segment(span, plate, settings, digests, handover, boxes)
         stamp = segment.undamaged_stamp()
         found.append(Stored(*span, segment.key, segment.path, stamp is not None))
         handover = stamp.get("handover") if stamp else None
@@ -81,10 +83,11 @@ def walk(
 
     spans, parts, paths, reused = _spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
+    boxes = object_boxes(settings, files)
     for span in spans:
-        segment = _segment(span, plate, settings, digests, _handover_digest(handover))
+        segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
         what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
-        got = stored_or_made(segment, what, partial(_track, span, handover, settings, reader, on_frame))
+        got = stored_or_made(segment, what, partial(_track, span, handover, settings, reader, boxes, on_frame))
         tracks, handover = load_segment(got.data)
         parts.append((tracks, handover))
         paths.append(segment.path)
@@ -101,17 +104,34 @@ def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
     return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
-def _segment(span: tuple[int, int], plate: "Plate", settings: dict, digests: dict[str, str], handover: str) -> Piece:
+def _segment(
+    span: tuple[int, int],
+    plate: "Plate",
+    settings: dict,
+    digests: dict[str, str],
+    handover: str,
+    boxes: "Boxes | None",
+) -> Piece:
     first, last = span
     track = {name: value for name, value in settings["track"].items() if name != "segment_frames"}
-    reaches = {**{name: settings[name] for name in ("engine", "detect", "mask")}, "track": track}
+    mask = {**settings["mask"], "from_objects": False}  # their boxes tell
+    reaches = {**{name: settings[name] for name in ("engine", "detect")}, "mask": mask, "track": track}
     if plate.kind == "movie":
         reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
     else:
         reaches["color_space"] = plate.color_space
     made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
     pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
-    return Piece(FOLDER, ".npz", made_by, {"handover": handover, **pictures})
+    inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, mask["invert"])}
+    return Piece(FOLDER, ".npz", made_by, inputs)
+
+
+def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
+    """The digest of the boxes that reach these frames. Frames that none reaches come out as they do without objects,
+    but where the mask is turned round: there everything is covered."""
+    if boxes is None or not (len(here := boxes.within(first, last)) or invert):
+        return {}
+    return {"objects": hashlib.sha256(here.to_bytes()).hexdigest()}
 
 
 def _handover_digest(handover: "Handover | None") -> str:
@@ -125,6 +145,7 @@ def _track(
     handover: "Handover | None",
     settings: dict,
     reader: PlateReader,
+    boxes: "Boxes | None",
     on_frame: Callable[[int], None],
 ) -> tuple[bytes, dict[str, str]]:
     """Track one segment -> what is stored of it, and what its stamp says of what it hands over."""
@@ -137,7 +158,7 @@ def _track(
             yield frame, luma
             on_frame(frame)
 
-    matte = masks(reader.plate, settings["mask"], *span)
+    matte = masks(reader.plate, settings["mask"], *span, boxes)
     detect, track = Detect(**settings["detect"]), Track(**settings["track"])
     tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)

@@ -74,7 +74,7 @@ def segments_of(node: Node) -> list[Stored]:
         digests = {name: digest(path) for name, path in inputs.items()}
         if node.stage.name == "objects":
             return objects.stored(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
-        return stored(plate, node.settings, digests)
+        return stored(plate, node.settings, inputs, digests)
     except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
         return []
 

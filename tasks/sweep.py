@@ -113,16 +113,16 @@ def _referee(node: Node) -> "Referee | None":
     from shotmake.referee import referee
     from shotmake.session import load_tracks
 
-    if any(need.why_stale() for need in node.needs):  # said by its own build
-        return None
-    failed = None
-    if node.why_stale():
-        print(f"   the referee's tracks of {node.shot}:", flush=True)
-        failed = build(node)
-    if failed is not None:
-        print(f"   {failed.message}")
-        return None
     graph = {need.stage.name: need for need in node.needs}
+    if graph["footage"].why_stale():  # said by its own build
+        return None
+    for one in (*node.needs, node):
+        if one.why_stale():
+            print(f"   the referee's {one.stage.name} of {node.shot}:", flush=True)
+            failed = build(one)
+            if failed is not None:
+                print(f"   {failed.message}")
+                return None
     size_px = tuple(read_plate(graph["footage"].targets["footage"]).size_px)
     return referee(load_tracks(node.targets["tracks"]), _frames(graph), size_px)
 

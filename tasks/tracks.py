@@ -9,7 +9,7 @@ from shotmake.marks import Manual
 from tasks import ROOT, segments
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import tracked_by_blender
-from tasks.mattes import masks, matte_inputs
+from tasks.mattes import has_objects, mask_settings, masks, matte_inputs, object_boxes
 from tasks.session_files import is_blend, named, read_sessions, session_files, session_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -29,8 +29,9 @@ def inputs(config: Config) -> dict[str, Path]:
 
 def settings(config: Config) -> dict:
     tracking = asdict(config.tracking)
-    names = ("engine", "detect", "track", "clean", "mask", "manual", "groups", "session_file")
+    names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
     found = {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
+    found |= mask_settings(config)
     if config.tracking.session_file:
         found["session_first_frame"] = tracking["session_first_frame"]
     if _needs_blender(config):
@@ -91,8 +92,9 @@ def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
 
     clean = Clean(**job.settings["clean"])
     if job.settings["engine"] == "blender":
+        boxes = object_boxes(job.settings, job.inputs)  # before Blender's minutes: it may refuse
         tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
-        tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last))
+        tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last, boxes))
         return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
     with job.progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
@@ -123,7 +125,7 @@ TRACKS = Stage(
     "tracks",
     version=segments.VERSION,
     targets={"tracks": "tracking/sessions/{id}/tracks.npz", "quality": "tracking/sessions/{id}/quality.json"},
-    reads=("footage",),
+    reads=lambda config: ("footage", "objects") if has_objects(config) else ("footage",),
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.enabled,

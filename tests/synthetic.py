@@ -19,7 +19,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-KINDS = ("desk", "pan", "static", "planar", "dolly", "handheld", "moving")
+KINDS = ("desk", "pan", "static", "planar", "dolly", "handheld", "moving", "crossing")
 SUPERSAMPLING = 1.3  # the undistorted picture is drawn this much larger
 BLUR_SAMPLES = 2  # sub-frames averaged over the shutter's opening
 HANDHELD_BLUR_SAMPLES = 5  # its blur is longer
@@ -110,7 +110,8 @@ def make_plate(
     """A plate of one of KINDS.
 
     desk (an orbit round boxes), pan (nodal), static (locked off), planar (one wall), dolly (forward), handheld
-    (shaken; a shutter of 0.5 blurs it by several px), moving (an orbit while a tall box walks past).
+    (shaken; a shutter of 0.5 blurs it by several px), moving (an orbit while a tall box walks past), crossing (the same
+    with a wider one: a quarter of the picture, in every frame).
     `span` is how much of the camera's path the frames cover (1 = all of it: fast for few frames).
     """
     if kind not in KINDS:
@@ -120,6 +121,8 @@ def make_plate(
     quads = [_quad([-3, -0.1, -2], [6, 0, 0], [0, 0, 4], 420 * detail, rng)] if kind == "planar" else _room(detail, rng)
     if kind == "moving":
         quads += _walker(detail, np.random.default_rng(seed + 2), span)
+    elif kind == "crossing":
+        quads += _walker(detail, np.random.default_rng(seed + 2), span, CROSSING)
     path = _path(kind, np.random.default_rng(seed + 1))
     return Plate(
         kind=kind,
@@ -302,15 +305,28 @@ def _room(detail: float, rng: np.random.Generator) -> list[Quad]:
     return quads
 
 
-def _walker(detail: float, rng: np.random.Generator, span: float) -> list[Quad]:
-    """A tall box that walks past the desk, swaying; about a tenth of the picture."""
+MOVING = ((-0.95, -0.75, -0.3), (0.3, 0.15, 1.0), 1.9)  # foot, size, how far it walks: a tenth of the picture
+CROSSING = ((-0.6, -0.3, -0.1), (0.55, 0.25, 0.85), 1.25)  # a quarter
+
+
+def _walker(detail: float, rng: np.random.Generator, span: float, walk=MOVING) -> list[Quad]:
+    """A tall box that walks past the desk, swaying."""
+    foot, size, length = walk
 
     def shift_at(time: float) -> np.ndarray:
         walked = span * time
-        return np.array([1.9 * walked, -0.15 * walked, 0.03 * np.sin(25 * walked)])
+        return np.array([length * walked, -0.15 * walked, 0.03 * np.sin(25 * walked)])
 
-    return [replace(quad, shift_at=shift_at) for quad in _box((-0.95, -0.75, -0.3), (0.3, 0.15, 1.0), 0.2,
-                                                               900 * detail, rng)]  # fmt: skip
+    return [replace(quad, shift_at=shift_at) for quad in _box(foot, size, 0.2, 900 * detail, rng)]
+
+
+def walker_box_px(plate: Plate, frame: int) -> np.ndarray:
+    """(4,) x, y, w, h in plate px of all that moves, as far as it is in the picture; empty where it is not."""
+    moving = [_moved(quad, plate.time(frame)) for quad in plate.quads if quad.shift_at]
+    s, t = (side.ravel() for side in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9)))  # a lens bends sides
+    points = [quad.origin + s[:, None] * quad.side_u + t[:, None] * quad.side_v for quad in moving]
+    corners = np.clip(project(plate, np.concatenate(points), frame), 0, plate.size_px)
+    return np.concatenate([corners.min(0), corners.max(0) - corners.min(0)])
 
 
 def _box(foot, size, turn: float, density: float, rng: np.random.Generator) -> list[Quad]:
@@ -366,7 +382,7 @@ def _path(kind: str, rng: np.random.Generator) -> Callable[[float], tuple[np.nda
     shake = CubicSpline(np.linspace(0, 1, 31), rng.normal(0, 1, (31, 3))) if kind == "handheld" else None
 
     def camera(time: float) -> tuple[np.ndarray, np.ndarray]:
-        if kind in ("desk", "moving"):
+        if kind in ("desk", "moving", "crossing"):
             angle, radius = -1.55 + 0.75 * time, 2.1 - 0.25 * time
             centre = np.array([0.9 * radius * np.cos(angle) - 0.3, radius * np.sin(angle), 0.85])
             centre = centre + (0, 0, 0.25 * np.sin(2.5 * time)) + 0.02 * sway(time)

@@ -84,6 +84,7 @@ def test_all_faults_at_once():
         ("tracking.solve.refine", "focal", "a list of texts"),
         ("tracking.solve.orient.origin", {"frame": 3}, "needed {frame, xy_px}"),
         ("tracking.solve.orient.origin", {"frame": 3, "xy_px": [1]}, "needed {frame, xy_px}"),
+        ("shot.export", ["object_mattes"], "found object_mattes without tracking.objects.enabled"),
         ("tracking.mask.from_objects", True, "found without tracking.objects.enabled: true"),
         ("composite.lens_distortion.overscan", "lots", "needed auto"),
         ("composite.mode", "over_plate", "needed composite.background_source: image and composite.background_image"),

@@ -7,7 +7,7 @@ from shotmake.config import Mask
 from shotmake.errors import ShotError
 from shotmake.groups import manage
 from shotmake.marks import read_groups, read_manual, read_shapes
-from shotmake.mask import inside, mask_at, shape_at
+from shotmake.mask import COVERED, mask_at, mask_under, shape_at, without_masked
 from shotmake.quality import jumping, quality
 from shotmake.session import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks
 
@@ -127,7 +127,7 @@ def test_shapes_move_between_keyframes_and_are_drawn_where_they_are():
     mask = mask_at(6, (40, 30), (shape,), None, Mask())
     assert mask.shape == (30, 40)
     xy_px = np.array([[15.6, 10.6], [24.4, 19.4], [14.0, 15.0], [26.5, 15.0], [20.0, 8.5], [-5.0, 15.0], [99.0, 5.0]])
-    assert inside(mask, xy_px).tolist() == [True, True, False, False, False, False, False]
+    assert mask_under(mask, xy_px).tolist() == [COVERED, COVERED, 0, 0, 0, 0, 0]
     turned = mask_at(6, (40, 30), (shape,), None, Mask(invert=True))
     assert (turned == ~mask).all()
 
@@ -136,7 +136,17 @@ def test_a_matte_keeps_tracks_out_of_its_bright_part_at_any_size():
     matte = np.zeros((15, 20), np.uint8)
     matte[5:10, 5:10] = 255
     mask = mask_at(1, (40, 30), (), lambda frame: matte, Mask())
-    assert inside(mask, np.array([[12.0, 12.0], [30.0, 12.0]])).tolist() == [True, False]
+    assert mask_under(mask, np.array([[12.0, 12.0], [30.0, 12.0]])).tolist() == [COVERED, 0]
+
+
+def test_tracks_of_another_tracker_lose_what_is_masked():
+    """One comes from the free, through the feather, into the mask; one never leaves the feather."""
+    mask = np.array([[0, 0, 100, 100, COVERED, COVERED]], np.uint8)
+    comes, never = [[1.5, 0.5], [2.5, 0.5], [4.5, 0.5]], [[3.5, 0.5], [2.5, 0.5]]
+    tracks = Tracks.from_markers([1, 1, 1, 2, 2], [1, 2, 3, 1, 2], [*comes, *never])
+    left = without_masked(tracks, lambda frame: mask)
+    assert left.track_id.tolist() == [1, 1] and left.xy_px.tolist() == comes[:2]
+    assert without_masked(tracks, lambda frame: None).xy_px.tolist() == tracks.xy_px.tolist()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tasks.composite import COMPOSITE
 from tasks.export import EXPORT
 from tasks.footage import FOOTAGE
 from tasks.lens import LENS
+from tasks.object_mattes import OBJECT_MATTES
 from tasks.objects import OBJECTS
 from tasks.preview import PREVIEW
 from tasks.render import RENDER
@@ -61,7 +62,7 @@ RULES = {
     "tracking.track": AFTER_TRACKS,
     "tracking.clean": AFTER_TRACKS,
     "tracking.mask": AFTER_TRACKS,
-    "tracking.objects.enabled": {"objects", "scene", "composite"},  # the empties
+    "tracking.objects.enabled": {"objects", "scene", "composite", "preview", "report"},
     "tracking.objects": set(),  # they touch what uses them, when they are enabled
     "tracking.solve.enabled": CAMERA | {"solve", "preview", "report"},
     "tracking.solve": AFTER_SOLVE,
@@ -212,6 +213,36 @@ def test_what_touches_the_objects_of_each_camera(key):
     assert touched_with_objects(key) == next(
         stages for prefix, stages in OBJECTS_RULES.items() if key == prefix or key.startswith(prefix + ".")
     )
+
+
+def touched_with_mattes(key: str) -> set[str]:
+    config = with_objects()
+    config.tracking.mask.from_objects, config.shot.export = True, ["object_mattes"]
+    one, other = (nodes(each, (FOOTAGE, OBJECTS, TRACKS, OBJECT_MATTES)) for each in (config, changed(config, key)))
+    return {name for name in one if name not in other or one[name].key != other[name].key}
+
+
+@pytest.mark.parametrize(
+    ("key", "touched"),
+    [
+        ("tracking.objects.det_thresh", {"objects", "tracks", "object_mattes"}),
+        ("tracking.objects.matte.dilate_px", {"tracks", "object_mattes"}),
+        ("tracking.objects.matte.dilate_frames", {"tracks", "object_mattes"}),
+        ("tracking.mask.feather_px", {"tracks", "object_mattes"}),
+        ("tracking.mask.invert", {"tracks", "object_mattes"}),
+        ("tracking.mask.shapes", {"tracks"}),
+        ("tracking.mask.from_objects", {"tracks"}),  # false: a picture of all objects, as before
+        ("tracking.detect.min_tracks", {"tracks"}),
+    ],
+)
+def test_what_touches_mattes(key, touched):
+    assert touched_with_mattes(key) == touched
+
+
+def test_tracks_without_objects_and_feather_have_the_key_they_had_before_there_were_any():
+    settings = TRACKS.settings(shot_config())
+    assert settings["mask"] == {"file": None, "shapes": [], "invert": False, "from_objects": False}
+    assert "matte" not in settings
 
 
 @pytest.mark.parametrize("key", keys(Witness))

@@ -9,7 +9,9 @@ from simulated import simulate
 from shotmake import config
 from shotmake.camera import project
 from shotmake.lens import Lens
+from shotmake.objects import Tracklet
 from shotmake.preview import View, ground_grid, standing_points, visible_px, write_preview
+from shotmake.preview_objects import draw_objects
 from shotmake.session import Tracks
 from shotmake.solve import solve
 
@@ -84,3 +86,26 @@ def test_before_a_still_camera_only_what_stands_is_drawn(kind):
     walks = np.isin(found.points["track_id"], [*shot.moving, *shot.sliding])
     assert walks.sum() >= 3 and not drawn[walks].any()
     assert drawn[~walks].mean() > 0.98
+
+
+def test_an_object_is_boxed_where_it_is_and_dashed_while_unseen():
+    frames, boxes = np.array([5, 6]), np.array([[40.0, 60, 80, 50], [40, 60, 80, 50]])
+    tracklet = Tracklet("main", 3, frames, boxes, ("detected", "coasted"), "person")
+    drawn = {}
+    for frame in (4, 5, 6):
+        drawn[frame] = np.zeros((181, 321, 3), np.uint8)
+        draw_objects(drawn[frame], [tracklet], frame)
+    assert not drawn[4].any()
+    edges = {frame: drawn[frame][58:112, 38:122].max(2) > 60 for frame in (5, 6)}  # without the name above
+    rows, columns = np.nonzero(edges[5])
+    assert (rows.min() + 58, rows.max() + 58, columns.min() + 38, columns.max() + 38) == (59, 110, 39, 120)
+    assert edges[5][1:3, 10:70].all() and not edges[5][10:40, 10:70].any()
+    assert 0.4 < edges[6].sum() / edges[5].sum() < 0.8
+    assert drawn[5][40:58, 38:122].any(2).sum() > 50  # its name
+
+
+def test_boxes_that_leave_the_plate_are_drawn_as_far_as_it_goes():
+    far = Tracklet("main", 1, np.array([1]), np.array([[-1e9, -20.0, 2e9, 90.0]]), ("detected",))
+    picture = np.zeros((100, 200, 3), np.uint8)
+    draw_objects(picture, [far], 1)
+    assert picture[69:71].any(2).any(0).all() and not picture[75:].any()

@@ -1,11 +1,17 @@
 """The report in numbers, and each tracking.qc limit."""
 
+import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
-from shotmake.config import Qc
+from shotmake.config import Config, Qc
+from shotmake.object_report import GUESS, covered, objects_block
+from shotmake.objects import Tracklet
 from shotmake.report import qc_faults, report
+from tasks.report import objects, settings
+from tasks.stage import Job
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
          "warnings": ["the plate is interlaced"]}  # fmt: skip
@@ -44,3 +50,78 @@ def test_each_limit(words, arguments):
 def test_limits_can_be_loosened():
     assert faults(frames=[1, 2], holdout_rms_px=5.0, qc={"min_frames_pct": 10, "max_holdout_px": 9}) == []
     assert report(PLATE, None, None, asdict(Qc()), (1, 10))["faults"] == []
+
+
+def tracklet(track_id: int, frames: range, coasted=(), label="person") -> dict:
+    status = ["coasted" if frame in coasted else "detected" for frame in frames]
+    return {"track_id": track_id, "label": label, "frames": list(frames), "frame_status": status}
+
+
+def block(*tracklets: dict, trust="given", matte=None) -> dict:
+    source = {"kind": "motion" if trust == "low" else "file", "trust": trust}
+    return objects_block({"frames": [1001, 1040], "source": source, "tracklets": list(tracklets)}, matte)
+
+
+def reported(objects: dict) -> dict:
+    return report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10), {"main": objects})
+
+
+def test_objects_are_counted_with_the_frames_in_which_nobody_saw_them():
+    made = block(tracklet(1, range(1001, 1011), (1003, 1004, 1007)), tracklet(2, range(1010, 1040), label=""))
+    assert made["objects"][0] == {
+        "track_id": 1, "label": "person", "first_frame": 1001, "last_frame": 1010,
+        "coasted": [[1003, 1004], [1007, 1007]],
+    }  # fmt: skip
+    assert (made["count"], made["coasted_pct"], made["longest"]) == (2, 7.5, 2)
+    summary = reported(made)
+    assert summary["objects"]["main"] == made
+    assert summary["warnings"] == ["the plate is interlaced", "focal is a guess"]
+    assert summary["notes"] == ["2 tracks move"]
+
+
+def test_a_shot_without_objects_says_nothing_of_them():
+    assert "objects" not in report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
+
+
+def test_no_object_was_found():
+    made = block()
+    assert (made["count"], made["coasted_pct"], made["longest"], made["objects"]) == (0, 0, None, [])
+
+
+def test_boxes_that_are_a_guess_are_said_to_be():
+    assert reported(block(tracklet(1, range(1001, 1005)), trust="low"))["notes"][1:] == [GUESS]
+
+
+@pytest.mark.parametrize(("invert", "pct"), [(False, [25.0, 25.0, 100.0]), (True, [75.0, 75.0, 0.0])])
+def test_what_mattes_cover_counts_once_where_boxes_overlap_and_only_on_the_plate(invert, pct):
+    quarter = np.array([[-50.0, -50, 100 + 50, 50 + 50], [20, 10, 40, 20]])
+    boxes = {1: quarter, 2: quarter[:1], 3: np.array([[-1e6, -1e6, 2e6, 2e6]])}
+    made = covered(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
+    assert made == {"covered_median_pct": np.median(pct), "covered_most_pct": max(pct),
+                    "worst_frame": 1 + int(np.argmax(pct))}  # fmt: skip
+
+
+@pytest.mark.parametrize(("most_pct", "kind"), [(88.0, "warnings"), (30.0, "notes")])
+def test_mattes_that_cover_too_much_are_warned_of(most_pct, kind):
+    matte = {"covered_median_pct": 20.0, "covered_most_pct": most_pct, "worst_frame": 1007}
+    (line,) = [line for line in reported(block(matte=matte))[kind] if "mattes" in line]
+    assert f"cover 20 % of the plate (median), {most_pct:.0f} % in frame 1007" in line
+    assert ("tracking.mask.from_objects" in line) == (kind == "warnings")
+
+
+@pytest.mark.parametrize(("chosen", "pct"), [(True, 50.0), ([2], 25.0), (False, None)])
+def test_the_stage_measures_the_objects_that_tracks_are_kept_out_of(tmp_path, chosen, pct):
+    boxes = np.array([[0.0, 0, 50, 50], [50, 50, 50, 50]])
+    seen = [Tracklet("main", at + 1, np.arange(1, 4), boxes[[at] * 3], ("detected",) * 3) for at in (0, 1)]
+    record = {"camera_id": "main", "frames": [1, 3], "image_size_px": [100, 100],
+              "source": {"kind": "file", "trust": "given"}, "tracklets": [one.to_json() for one in seen]}  # fmt: skip
+    path = tmp_path / "objects.json"
+    path.write_text(json.dumps(record))
+    config = Config()
+    config.tracking.objects.enabled, config.tracking.mask.from_objects = True, chosen
+    config.tracking.objects.matte.dilate_px = 0.0
+    made = objects(Job("s", settings(config), {"objects": path}, {}, {}))
+    assert made["main"]["count"] == 2
+    assert made["main"]["matte"] == (
+        None if pct is None else {"covered_median_pct": pct, "covered_most_pct": pct, "worst_frame": 1}
+    )

@@ -1,16 +1,21 @@
 """report.html: one page that needs nothing else and shows what the numbers say."""
 
+import re
 from fractions import Fraction
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from simulated import simulate
 
+from shotmake.charts import WIDTH
 from shotmake.config import Qc
+from shotmake.object_report import GUESS
 from shotmake.preview import write_preview
 from shotmake.report import report
 from shotmake.report_html import report_html, stills, telling_frames
+from shotmake.timeline import LEFT, RIGHT, SHOWN
 
 SHOT = simulate("orbit", seed=3, frame_count=12)
 PLATE = {"files": ["a <b>.mp4"], "size_px": [960, 540], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 12,
@@ -101,3 +106,24 @@ def test_the_stills_are_the_frames_that_tell(tmp_path):
         assert number == wanted and abs(float(np.median(shown)) - 20 * wanted) < 6
     page = page_of(solution(), stills(tmp_path / "p.mp4", 1, frames))
     assert Tags(page).seen.count("img") == 3
+
+
+def test_objects_have_a_bar_each_lighter_where_nobody_saw_them():
+    def one(track_id: int, first: int, last: int, coasted=(), label="") -> dict:
+        return {"track_id": track_id, "label": label, "first_frame": first, "last_frame": last, "coasted": coasted}
+
+    objects = [one(1, 1, 6, [[3, 4]], "a <cat>"), one(2, 5, 12), *(one(number, 7, 7) for number in range(3, 60))]
+    block = {"count": len(objects), "frames": [1, 12], "coasted_pct": 2.8, "longest": 2, "objects": objects,
+             "source": {"kind": "motion", "trust": "low"}, "matte": None}  # fmt: skip
+    summary = report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12), {"main": block})
+    text = report_html(summary, solution(), SHOT.points, [])
+    assert Tags(text).open == [] and text.count('class="bar"') == SHOWN and text.count('class="bar unseen"') == 1
+    assert "1 a &lt;cat&gt;: 1 to 6, 2 frames coasted" in text and f"{59 - SHOWN} shorter ones" in text
+    assert "boxes of what moves, a guess" in text and escape(GUESS) in text
+    seen, unseen = (re.search(f'class="{name}" d="([^"]*)"', text)[1] for name in ("bar", "bar unseen"))
+    numbers = [[float(number) for number in re.findall(r"[MH]([0-9.]+)", path)] for path in (seen, unseen)]
+    across = (WIDTH - LEFT - RIGHT) / 12
+    wanted = [[0, 2, 4, 6], [2, 4]]  # in frames from the first one on
+    for found, edges in zip(numbers, wanted, strict=True):
+        assert found == pytest.approx([LEFT + edge * across for edge in edges], abs=0.06)
+    assert "Objects</h2>" not in page_of(solution())

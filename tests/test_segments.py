@@ -78,7 +78,7 @@ class Show:
         return self.walk(settings, **more)[0]
 
     def stored(self, settings: dict) -> list[segments.Stored]:
-        return segments.stored(self.plate(), settings, self.digests())
+        return segments.stored(self.plate(), settings, self.files(), self.digests())
 
 
 def settings(frame_range: list[int] | None = None, **changes) -> dict:
@@ -224,11 +224,11 @@ def test_what_is_stored_is_told_without_decoding(filmed, monkeypatch):
     filmed.walk(settings([1, 31]))
     plate = filmed.plate()
     monkeypatch.setattr(footage, "_frames", None)
-    rows = segments.stored(plate, settings(), filmed.digests())
+    rows = segments.stored(plate, settings(), filmed.files(), filmed.digests())
     assert [row.is_stored for row in rows] == [True] * 4 + [False] * 2
     assert rows[4].key and rows[5].key is None
     with pytest.raises(ShotError, match="frame_range"):
-        segments.stored(plate, settings([1, 99]), filmed.digests())
+        segments.stored(plate, settings([1, 99]), filmed.files(), filmed.digests())
 
 
 def test_the_plate_is_decoded_only_when_needed_and_a_movie_once(filmed, monkeypatch):
@@ -273,7 +273,7 @@ def test_nothing_is_stored_of_a_plate_that_changes_while_it_is_read(kind, reques
 
     with pytest.raises(ShotError, match=rf"{re.escape(victim.name)} changed while it was being read; run doit again"):
         segments.walk(plate, settings(), files, known, "mini", replace_plate)
-    rows = segments.stored(plate, settings(), known)
+    rows = segments.stored(plate, settings(), files, known)
     assert [row.is_stored for row in rows] == [True] + [False] * 5
     with pytest.raises(ShotError, match="changed while it was being read"):  # the digests are not this file's
         segments.walk(plate, settings(), files, known, "mini")
@@ -290,7 +290,7 @@ def test_a_sequences_other_frames_may_change(scanned, pictures):
             write_frame(scanned.root, 3, pictures[30])
 
     segments.walk(plate, settings(), files, known, "mini", replace_frame)
-    assert all(row.is_stored for row in segments.stored(plate, settings(), known))
+    assert all(row.is_stored for row in segments.stored(plate, settings(), files, known))
 
 
 # The real command line

@@ -9,14 +9,12 @@ were looked at, for one in which nothing was found.
 Source: this file.
 """
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 
 from shotmake.config import MAIN_CAMERA
-from shotmake.detections import Detections
 from shotmake.formats.boxes import Boxes, records_table
 from shotmake.formats.text import fault, shown, whole_json
 
@@ -54,14 +52,3 @@ def _word(one: dict, name: str, at: int, path: Path, key: str) -> str:
     if found is not None and not isinstance(found, str):
         raise fault(path, 1, f"detections[{at}].{name} {shown(found)}", "a word in quotes", key)
     return found or ""
-
-
-def detections_bytes(detections: Detections, camera_id: str) -> bytes:
-    """One camera's detections as such a file, with the same bytes for the same detections."""
-    columns = (getattr(detections, name).tolist() for name in ("frame", "xywh_px", "confidence", "label"))
-    rows = [
-        json.dumps({"frame": frame, "camera": camera_id, "bbox": box, "confidence": confidence, "class": label})
-        for frame, box, confidence, label in zip(*columns, strict=True)
-    ]
-    head = f'{{"schema": {SCHEMA}, "cameras": {json.dumps([camera_id])}, "detections": ['
-    return (head + ",".join(f"\n{row}" for row in rows) + "\n]}\n").encode()

@@ -1,0 +1,90 @@
+"""The user's own detector (tracking.objects.detector_cmd): a command that writes a file of detections."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.detections_store import FOLDER, from_store
+from tasks.parts import part_path
+from tasks.stage import Job
+from tasks.workers import die_with_parent
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.detections import Detections
+    from shotmake.footage import Plate
+
+KEY = "tracking.objects.detector_cmd"
+VERSION = 1  # raised by hand when what is read of its file becomes something else
+TOLD_CHARS = 4000  # of what a detector that failed said
+
+
+def command_files(command: str) -> dict[str, Path]:
+    """The files of the show that it names, also as --option=file: its script, its weights."""
+    names = [name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name]
+    paths = sorted({ROOT / name for name in names if (ROOT / name).is_file()})
+    return {f"detector {at}": path for at, path in enumerate(p for p in paths if p.is_relative_to(ROOT))}
+
+
+def detected_by_command(
+    job: Job, plate: "Plate", first: int, last: int, say: Callable[[str], None]
+) -> "tuple[Detections, Path]":
+    """What it writes for the frames first..last, of this run or of one before, and where that is stored."""
+    camera = job.settings["camera_id"]
+    told = {"plate": job.settings["plate_file"], "first_frame": first, "last_frame": last, "camera": camera}
+    words = [_filled(word, told) for word in shlex.split(job.settings["detector_cmd"])]
+    made_by = {
+        "stage": "detector",
+        "version": VERSION,
+        "words": words,
+        "camera": camera,
+        "first_frame": plate.first_frame,
+    }
+    inputs = {name: found for name, found in job.digests.items() if name.startswith(("plate ", "detector "))}
+    what = f"the boxes of {words[0]} for objects:{job.shot}"
+    return from_store(made_by, inputs, what, lambda: _run(words, plate, camera, say))
+
+
+def _filled(word: str, told: dict[str, object]) -> str:
+    for name, value in told.items():
+        word = word.replace(f"{{{name}}}", str(value))
+    return word
+
+
+def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], None]) -> "Detections":
+    from shotmake.detections_file import read_detections
+
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    out = part_path(FOLDER / "detections.txt")
+    command = [_filled(word, {"detections": out}) for word in words]
+    try:
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=die_with_parent
+            )
+        except OSError as error:
+            raise ShotError(f"{KEY}: cannot run {words[0]}: {error.strerror}; needed a program") from error
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            print(said[-TOLD_CHARS:], file=sys.stderr, flush=True)
+            ending = f"code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+            last_line = f": {said.splitlines()[-1][:200]}" if said else ""
+            raise ShotError(f"{KEY}: {words[0]} ended with {ending}{last_line}")
+        if not out.is_file():
+            raise ShotError(f"{KEY}: {words[0]} ended well, but found no file it was to write: {{detections}}")
+        try:
+            return read_detections(
+                out, camera, plate.first_frame, plate.last_frame, key=KEY, say=lambda line: say(_named(line, out))
+            )
+        except ShotError as error:
+            raise ShotError(*(_named(fault, out) for fault in error.faults)) from error
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def _named(line: str, out: Path) -> str:
+    return line.replace(out.name, "{detections}")

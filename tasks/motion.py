@@ -1,0 +1,64 @@
+"""Boxes of what moves in a plate, for who has no detector: made and stored in stretches, each independent of the
+others and of frame_range, so that a longer tail looks at the tail alone."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.detections_store import from_store
+from tasks.plate_reader import PlateReader, file_names
+from tasks.stage import Job
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.detections import Detections
+    from shotmake.footage import Plate
+
+VERSION = 1  # raised by hand when the boxes become others
+STRETCH_FRAMES = 64
+
+
+def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tuple[Detections, list[Path]]":
+    """The boxes of the frames first..last, and where they are stored."""
+    from shotmake.detections import joined
+    from shotmake.handover import segment_spans
+    from shotmake.motion import REACH_FRAMES, detect_motion
+
+    parts, paths = [], []
+    context = _Context(plate, job, min(last + REACH_FRAMES, plate.last_frame), 2 * REACH_FRAMES)
+    which = {"first_frame": plate.first_frame} if plate.kind == "movie" else {"color_space": plate.color_space}
+    with job.progress(last - first + 1, "looking for what moves in") as bar:
+        for begin, end in segment_spans(first, last, STRETCH_FRAMES):
+            from_frame = max(begin - REACH_FRAMES, plate.first_frame)
+            to_frame = min(end + REACH_FRAMES, plate.last_frame)
+            made_by = {"stage": "motion", "version": VERSION, "frames": [begin, end], **which}
+            inputs = {name: job.digests[name] for name in file_names(plate, from_frame, to_frame)}
+
+            def find(span=(begin, end), seen=(from_frame, to_frame)) -> "Detections":
+                found = detect_motion(context.read(*seen), *span)
+                context.reader.check_unchanged(*seen)
+                return found
+
+            what = f"frames {begin}-{end} of the motion in objects:{job.shot}"
+            found, path = from_store(made_by, inputs, what, find)
+            parts.append(found)
+            paths.append(path)
+            bar(end - first + 1)
+    return joined(parts), paths
+
+
+class _Context:
+    """The plate's frames, where a stretch asks again for the last ones of the stretch before it."""
+
+    def __init__(self, plate: "Plate", job: Job, last: int, kept: int):
+        self.reader = PlateReader(plate, job.inputs, job.digests, last)
+        self._held: deque[tuple[int, np.ndarray]] = deque(maxlen=kept)
+
+    def read(self, first: int, last: int) -> "Iterator[tuple[int, np.ndarray]]":
+        held = [(number, luma) for number, luma in self._held if number >= first]
+        yield from held
+        for number, luma in self.reader.read(held[-1][0] + 1 if held else first, last):
+            self._held.append((number, luma))
+            yield number, luma

@@ -1,0 +1,76 @@
+"""object_mattes: where the objects are, as an 8-bit PNG a frame for Nuke and Blender: white, with the mask's feather.
+
+Of the objects that tracking.mask.from_objects chooses (all, where it is false), with the room and the feather with
+which they keep tracks out; turned round by tracking.mask.invert.
+"""
+
+import hashlib
+from dataclasses import asdict
+
+from shotmake.config import Config
+from tasks import sequence
+from tasks.footage import read_plate
+from tasks.mattes import object_boxes
+from tasks.stage import Job, Stage
+from tasks.stamp import json_bytes, write_atomically, write_stamp
+
+NAME = "object_mattes"  # in shot.export, and the folder in build/
+
+
+def settings(config: Config) -> dict:
+    mask = config.tracking.mask
+    return {
+        "frame_range": config.shot.footage.frame_range,
+        "format": "png",
+        "mask": {
+            "from_objects": mask.from_objects or True,
+            "feather_px": mask.feather_px,
+            "invert": mask.invert,
+        },
+        "matte": asdict(config.tracking.objects.matte),
+    }
+
+
+def build(job: Job) -> str:
+    import cv2
+
+    from shotmake.config import Mask
+    from shotmake.footage import frame_span
+    from shotmake.mask import mask_at
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    stored, mask, frames = sequence.of_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
+    boxes = object_boxes(job.settings, job.inputs)
+    assert boxes is not None  # "matte" is among the settings
+    made = 0
+    with job.progress(len(frames), "mattes") as bar:
+        for frame in frames:
+            if not stored.stored(frame):
+                picture = mask_at(frame, (plate.size_px[0], plate.size_px[1]), (), None, mask, boxes.at(frame))
+                _store(stored, frame, cv2.imencode(".png", picture)[1].tobytes())
+                made += 1
+            bar(frame - first + 1)
+    facts = {"schema": 1, "shot": job.shot}
+    job.targets["mattes"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, list(frames))}))
+    job.kept.extend(stored.path(frame) for frame in frames)
+    return f"{len(frames)} frames, {made} of them new"
+
+
+def _store(stored: sequence.Sequence, frame: int, data: bytes) -> None:
+    stored.stamp_path(frame).unlink(missing_ok=True)  # killed in between, no record half fits
+    write_atomically(stored.path(frame), data)
+    made = {"frame": hashlib.sha256(data).hexdigest()}
+    write_stamp(stored.stamp_path(frame), stored.made_by, stored.inputs_of(frame), made, {})
+
+
+OBJECT_MATTES = Stage(
+    NAME,
+    version=1,
+    targets={"mattes": "mattes/{id}.json"},
+    reads=("footage", "objects"),
+    settings=settings,
+    wanted=lambda config: config.tracking.objects.enabled and NAME in config.shot.export,
+    frames="mattes",
+    build=build,
+)
