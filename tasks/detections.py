@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.detector import command_files, detected_by_command
+from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
-from tasks.motion import detected_by_motion
+from tasks.motion import detected_by_motion, motion_stretches
+from tasks.pieces import Piece
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -77,6 +78,15 @@ def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
         source = {"kind": "motion", "trust": "low"}
     within = found.within(first, last)
     return Found(within if wanted is None else _of_classes(within, wanted, said), source, kept, said)
+
+
+def stored_pieces(job: Job, plate: "Plate", first: int, last: int) -> list[Piece]:
+    """What found_detections takes from the store, or makes and stores; nothing for a file."""
+    if job.settings["detections"] is not None:
+        return []
+    if job.settings["detector_cmd"] is not None:
+        return [command_piece(job, plate, first, last)]
+    return [stretch.piece for stretch in motion_stretches(job, plate, first, last)]
 
 
 def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
