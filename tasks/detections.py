@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, detector, motion
 from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
 from tasks.motion import detected_by_motion, motion_stretches
@@ -42,7 +42,9 @@ def source_settings(config: Config, camera: str) -> dict:
     if own is not None:
         found |= {"detections": own, "detector_cmd": None}
     if found["detector_cmd"] is not None:
-        found["plate_file"] = footage_of(config, camera).file
+        found |= {"plate_file": footage_of(config, camera).file, "source_version": detector.VERSION}
+    elif found["detections"] is None:
+        found["source_version"] = motion.VERSION
     return {**found, "camera_id": camera, "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections"}
 
 
