@@ -4,12 +4,13 @@ Each frame is held against those REACH_FRAMES before and after it. Dense flow te
 the motion of the background: a homography, or, where that holds few of them (parallax), an epipolar geometry, so that a
 near wall in a tracking shot is no object. Moving is what goes elsewhere than the background does, by more than the
 flow's noise, and looks other than the background would there; both before and after, as what is only hidden or bared
-is off in one of them. Blind to what moves along the epipolar lines of a moving camera, to what moves slowly, and to
-what fills most of the picture; things that touch come in one box, with their shadows.
+is off in one of them (the plate's first and last frames have but one, and larger boxes). Blind to what moves along the
+epipolar lines of a moving camera, to what moves slowly, and to what fills most of the picture; things that touch come
+in one box, with their shadows.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -17,13 +18,16 @@ import numpy as np
 from shotmake.detections import Detections
 
 Window = tuple[int, np.ndarray, list[np.ndarray], tuple[float, float]]  # frame, small, those around, a small px in px
-Background = tuple[np.ndarray | None, np.ndarray | None, np.ndarray]  # homography, or fundamental; corners that follow
+# pixels (H, W, 2) and where flow took them -> where the background goes there; (N, 2) corners that do
+Model = tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], np.ndarray]
 
 REACH_FRAMES = 4  # context that a frame needs before and after it
 WIDTH_PX = 480  # of the picture that is looked at; what follows is in its pixels
 CORNERS, CORNER_DISTANCE_PX, LEAST_CORNERS = 400, 9, 20
 INLIER_PX = 0.7
-PLANE_SHARE = 0.5  # of the corners, or of those an epipolar geometry holds: a homography that holds so many is enough
+# A homography that holds more than the first share of the corners, or of those an epipolar geometry holds, is enough;
+# one that holds less than the second is of a thing, not of the background
+PLANE_ALONE, LINES_ALONE = 0.6, 0.4
 NOISES, LEAST_PX = 6.0, 0.8  # how far off the background's motion
 GREY_NOISES, LEAST_GREY = 3.0, 4.0  # and how far off its looks, in grey levels
 OPEN_PX, CLOSE_PX = 5, 15
@@ -96,23 +100,23 @@ def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float
 def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """(H, W) how far each pixel is off the background's motion, 1 being where it counts as moving."""
     height, width = here.shape
-    xy, background = _corners(here, there), None
-    if len(xy[0]) >= LEAST_CORNERS:
-        background = _background(*xy)
-    if background is None:
+    models = _background(*_corners(here, there))
+    if not models:
         return np.zeros((height, width), np.float32)
-    plane, lines, fitted = background
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
     to = at + cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(here, there, None)
-    still = _on_lines(lines, at, to) if plane is None else cv2.perspectiveTransform(at, plane)
-    off_px = np.linalg.norm(to - still, axis=-1)
-    column, row = fitted.astype(int).T
-    limit_px = max(LEAST_PX, float(NOISES * 1.4826 * np.median(off_px[row, column])))
-    expected = cv2.remap(there, still[..., 0], still[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    other = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
-    limit = max(LEAST_GREY, float(GREY_NOISES * np.median(other)))
     inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # what has left the picture tells nothing
-    return np.where(inside, np.minimum(off_px / limit_px, other / limit), 0).astype(np.float32)
+    off = np.where(inside, np.float32(np.inf), np.float32(0))
+    for where_to, fitted in models:
+        still = where_to(at, to)
+        off_px = np.linalg.norm(to - still, axis=-1)
+        column, row = fitted.astype(int).T
+        limit_px = max(LEAST_PX, float(NOISES * 1.4826 * np.median(off_px[row, column])))
+        expected = cv2.remap(there, still[..., 0], still[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        other = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
+        limit = max(LEAST_GREY, float(GREY_NOISES * np.median(other)))
+        off = np.minimum(off, np.minimum(off_px / limit_px, other / limit))
+    return off
 
 
 def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,15 +130,24 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return corners[good, 0], tracked[good, 0]
 
 
-def _background(xy: np.ndarray, to: np.ndarray) -> Background | None:
-    """OpenCV's RANSAC begins with the same seed each time."""
+def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
+    """What the background may follow: a plane, epipolar lines (parallax), or where that is open either. [] if unknown.
+
+    OpenCV's RANSAC begins with the same seed each time."""
+    if len(xy) < LEAST_CORNERS:
+        return []
     plane, on_plane = cv2.findHomography(xy, to, cv2.RANSAC, INLIER_PX, maxIters=1000, confidence=0.999)
     by_plane = 0 if plane is None else int(on_plane.sum())
-    if by_plane < PLANE_SHARE * len(xy):
+    lines, by_lines = None, 0
+    if by_plane < PLANE_ALONE * len(xy):
         lines, on_lines = cv2.findFundamentalMat(xy, to, cv2.FM_RANSAC, INLIER_PX, 0.999, 1000)
-        if lines is not None and lines.shape == (3, 3) and by_plane < PLANE_SHARE * int(on_lines.sum()):
-            return None, lines, xy[on_lines[:, 0] > 0]
-    return None if plane is None or not by_plane else (plane, None, xy[on_plane[:, 0] > 0])
+        by_lines = 0 if lines is None or lines.shape != (3, 3) else int(on_lines.sum())
+    models: list[Model] = []
+    if by_plane and by_plane >= LINES_ALONE * by_lines:
+        models.append((lambda at, to: cv2.perspectiveTransform(at, plane), xy[on_plane[:, 0] > 0]))
+    if by_plane < PLANE_ALONE * by_lines:
+        models.append((lambda at, to: _on_lines(lines, at, to), xy[on_lines[:, 0] > 0]))
+    return models
 
 
 def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
