@@ -200,7 +200,8 @@ class Objects:
     max_coast_frames: int = key(30, unit="frames", low=0, high=100_000)  # an object not seen for longer gets a new id
     n_init: int = key(3, unit="frames", low=1, high=1000)  # in a row, before an object counts
     iou_threshold: float = key(0.3, low=0.0, high=1.0)  # overlap of a box with where the object was expected
-    det_thresh: float = key(0.3, low=0.0, high=1.0)  # confidence that a box needs
+    # confidence that a box needs; with bytetrack to begin an object, which goes on with fainter ones (from 0.1)
+    det_thresh: float = key(0.3, low=0.0, high=1.0)
     matte: Matte = group(Matte)
 
 

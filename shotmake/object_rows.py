@@ -25,7 +25,7 @@ class Rows:
         return len(self.frame)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One of them; xywh_px is four numbers."""
 
@@ -36,7 +36,7 @@ class Row:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """A detected box, (x, y, w, h) px."""
 
@@ -45,7 +45,7 @@ class Sighting:
     label: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What is known of a track. track_id is 0 until it is confirmed; seen: its detections until then, after that only
     the last one."""

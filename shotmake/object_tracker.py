@@ -53,7 +53,8 @@ def follow(
     Returns the rows that became certain meanwhile, also such of frames before `first`, and the state after `last`.
 
     Boxes without a size or a place (NaN, nothing wide or high) are left out; a confidence that is NaN is taken for 1.
-    Labels take no part in it. ValueError where `before` is of another frame or another tracker_kind.
+    Labels take no part in it. Needs memory for the rows of this stretch, not for what was before. ValueError where
+    `before` is of another frame or another tracker_kind.
     """
     boxes = _usable(detections.within(first, last), objects)
     bounds = np.searchsorted(boxes.frame, np.arange(first, last + 2)).tolist()

@@ -10,11 +10,12 @@ from typing import Any
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from tasks import footage, objects
 from tasks.footage import FOOTAGE
 from tasks.objects import OBJECTS
 from tasks.stage import Node, Stage, nodes
 
-STAGES = (FOOTAGE, OBJECTS)
+STAGES = ((FOOTAGE, footage.settings, footage.plate_inputs), (OBJECTS, objects.settings, objects.inputs))
 
 
 def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
@@ -23,7 +24,7 @@ def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
         return {}
     found = {}
     for camera in config.shot.cameras:
-        made = nodes(config, tuple(_of_camera(stage, camera) for stage in STAGES), camera=camera)
+        made = nodes(config, tuple(_of_camera(camera, *own) for own in STAGES), camera=camera)
         found |= {f"{name}.{camera}": node for name, node in made.items()}
     return found
 
@@ -39,11 +40,11 @@ def published_name(name: str, file: str) -> str:
     return f"{stem}.{camera_of(name)}.{ending}" if camera_of(name) else file
 
 
-def _of_camera(stage: Stage, camera: str) -> Stage:
+def _of_camera(camera: str, stage: Stage, settings: Callable[..., dict], files: Callable[..., dict]) -> Stage:
     return replace(
         stage,
-        settings=partial(stage.settings, camera=camera),
-        files=_naming(camera, partial(stage.files, camera=camera)),
+        settings=partial(settings, camera=camera),
+        files=_naming(camera, partial(files, camera=camera)),
         build=_naming(camera, stage.build),
     )
 

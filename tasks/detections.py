@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
-from tasks import ROOT
-from tasks.detector import command_files, detected_by_command
+from tasks import ROOT, detector, motion
+from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
-from tasks.motion import detected_by_motion
+from tasks.motion import detected_by_motion, motion_stretches
+from tasks.pieces import Piece
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -41,7 +42,9 @@ def source_settings(config: Config, camera: str) -> dict:
     if own is not None:
         found |= {"detections": own, "detector_cmd": None}
     if found["detector_cmd"] is not None:
-        found["plate_file"] = footage_of(config, camera).file
+        found |= {"plate_file": footage_of(config, camera).file, "source_version": detector.VERSION}
+    elif found["detections"] is None:
+        found["source_version"] = motion.VERSION
     return {**found, "camera_id": camera, "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections"}
 
 
@@ -77,6 +80,15 @@ def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
         source = {"kind": "motion", "trust": "low"}
     within = found.within(first, last)
     return Found(within if wanted is None else _of_classes(within, wanted, said), source, kept, said)
+
+
+def stored_pieces(job: Job, plate: "Plate", first: int, last: int) -> list[Piece]:
+    """What found_detections takes from the store, or makes and stores; nothing for a file."""
+    if job.settings["detections"] is not None:
+        return []
+    if job.settings["detector_cmd"] is not None:
+        return [command_piece(job, plate, first, last)]
+    return [stretch.piece for stretch in motion_stretches(job, plate, first, last)]
 
 
 def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.detections_store import FOLDER, from_store
+from tasks.detections_store import FOLDER, from_store, piece_of
 from tasks.parts import part_path
+from tasks.pieces import Piece
 from tasks.stage import Job
 from tasks.workers import die_with_parent
 
@@ -34,6 +35,14 @@ def detected_by_command(
     job: Job, plate: "Plate", first: int, last: int, say: Callable[[str], None]
 ) -> "tuple[Detections, Path]":
     """What it writes for the frames first..last, of this run or of one before, and where that is stored."""
+    piece = command_piece(job, plate, first, last)
+    words, camera = piece.made_by["words"], job.settings["camera_id"]
+    what = f"the boxes of {words[0]} for objects:{job.shot}"
+    return from_store(piece, what, lambda: _run(words, plate, camera, say)), piece.path
+
+
+def command_piece(job: Job, plate: "Plate", first: int, last: int) -> Piece:
+    """What it writes, as it is stored."""
     camera = job.settings["camera_id"]
     told = {"plate": job.settings["plate_file"], "first_frame": first, "last_frame": last, "camera": camera}
     words = [_filled(word, told) for word in shlex.split(job.settings["detector_cmd"])]
@@ -45,8 +54,7 @@ def detected_by_command(
         "first_frame": plate.first_frame,
     }
     inputs = {name: found for name, found in job.digests.items() if name.startswith(("plate ", "detector "))}
-    what = f"the boxes of {words[0]} for objects:{job.shot}"
-    return from_store(made_by, inputs, what, lambda: _run(words, plate, camera, say))
+    return piece_of(made_by, inputs)
 
 
 def _filled(word: str, told: dict[str, object]) -> str:

@@ -93,7 +93,7 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 def _files(node: Node) -> set[Path]:
     found = _files_beside(node.stamp_path) | set(node.targets.values())
     # Of a build that was killed: it goes on from them.
-    stored = [segment.path for segment in sessions.segments_of(node) if segment.path]
+    stored = [piece.path for piece in (*sessions.segments_of(node), *sessions.boxes_of(node)) if piece.path]
     found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     if node.stage.frames:  # the same, frame by frame
         found |= sequence.files_in(sequence.of_node(node))

@@ -4,9 +4,10 @@ others and of frame_range, so that a longer tail looks at the tail alone."""
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.detections_store import from_store
+from tasks.detections_store import from_store, piece_of
+from tasks.pieces import Piece
 from tasks.plate_reader import PlateReader, file_names
 from tasks.stage import Job
 
@@ -20,33 +21,48 @@ VERSION = 1  # raised by hand when the boxes become others
 STRETCH_FRAMES = 64
 
 
+class Stretch(NamedTuple):
+    """Frames whose boxes are made and stored together; seen: and those that are looked at for them."""
+
+    span: tuple[int, int]
+    seen: tuple[int, int]
+    piece: Piece
+
+
 def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tuple[Detections, list[Path]]":
     """The boxes of the frames first..last, and where they are stored."""
     from shotmake.detections import joined
-    from shotmake.handover import segment_spans
     from shotmake.motion import REACH_FRAMES, detect_motion
 
     parts, paths = [], []
     context = _Context(plate, job, min(last + REACH_FRAMES, plate.last_frame), 2 * REACH_FRAMES)
-    which = {"first_frame": plate.first_frame} if plate.kind == "movie" else {"color_space": plate.color_space}
     with job.progress(last - first + 1, "looking for what moves in") as bar:
-        for begin, end in segment_spans(first, last, STRETCH_FRAMES):
-            from_frame = max(begin - REACH_FRAMES, plate.first_frame)
-            to_frame = min(end + REACH_FRAMES, plate.last_frame)
-            made_by = {"stage": "motion", "version": VERSION, "frames": [begin, end], **which}
-            inputs = {name: job.digests[name] for name in file_names(plate, from_frame, to_frame)}
+        for span, seen, piece in motion_stretches(job, plate, first, last):
 
-            def find(span=(begin, end), seen=(from_frame, to_frame)) -> "Detections":
+            def find(span=span, seen=seen) -> "Detections":
                 found = detect_motion(context.read(*seen), *span)
                 context.reader.check_unchanged(*seen)
                 return found
 
-            what = f"frames {begin}-{end} of the motion in objects:{job.shot}"
-            found, path = from_store(made_by, inputs, what, find)
-            parts.append(found)
-            paths.append(path)
-            bar(end - first + 1)
+            what = f"frames {span[0]}-{span[1]} of the motion in objects:{job.shot}"
+            parts.append(from_store(piece, what, find))
+            paths.append(piece.path)
+            bar(span[1] - first + 1)
     return joined(parts), paths
+
+
+def motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> list[Stretch]:
+    from shotmake.handover import segment_spans
+    from shotmake.motion import REACH_FRAMES
+
+    which = {"first_frame": plate.first_frame} if plate.kind == "movie" else {"color_space": plate.color_space}
+    found = []
+    for begin, end in segment_spans(first, last, STRETCH_FRAMES):
+        seen = max(begin - REACH_FRAMES, plate.first_frame), min(end + REACH_FRAMES, plate.last_frame)
+        made_by = {"stage": "motion", "version": VERSION, "frames": [begin, end], **which}
+        inputs = {name: job.digests[name] for name in file_names(plate, *seen)}
+        found.append(Stretch((begin, end), seen, piece_of(made_by, inputs)))
+    return found
 
 
 class _Context:

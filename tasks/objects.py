@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import MAIN_CAMERA, Config
 from tasks import object_segments
-from tasks.detections import found_detections, source_files, source_settings
+from tasks.detections import found_detections, source_files, source_settings, stored_pieces
 from tasks.footage import footage_of, plate_inputs, read_plate
+from tasks.pieces import Piece
 from tasks.segments import Stored
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -34,9 +35,8 @@ def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
 
 
 def build(job: Job) -> str:
-    from shotmake.object_tracker import tracklets
-
     from shotmake.footage import frame_span
+    from shotmake.object_tracker import tracklets
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
@@ -62,13 +62,20 @@ def build(job: Job) -> str:
 
 
 def stored(job: Job, plate: "Plate") -> list[Stored]:
-    """What is there of its segments; empty where the boxes are not known without looking at the plate."""
+    """What is there of its segments; empty while the boxes are not there."""
     from shotmake.footage import frame_span
 
-    if "detections" not in job.inputs:
+    if not all(piece.undamaged_stamp() for piece in boxes(job, plate)):
         return []
     first, last = frame_span(plate, job.settings["frame_range"])
     return object_segments.stored(found_detections(job, plate, first, last).detections, job.settings, first, last)
+
+
+def boxes(job: Job, plate: "Plate") -> list[Piece]:
+    """What its boxes are stored in, whether they are there or not; empty where they come in a file."""
+    from shotmake.footage import frame_span
+
+    return stored_pieces(job, plate, *frame_span(plate, job.settings["frame_range"]))
 
 
 def in_words(made: "list[Tracklet]", source: dict) -> str:

@@ -81,12 +81,19 @@ def _verdict(
         return "reuse", os.path.relpath(found[0], ROOT).removesuffix(".stamp.json")
     if reason == "never built":
         reason = "; ".join(_what_changed(node, published, called)) or reason
-    if stored := sessions.segments_of(node):
-        there = [segment for segment in stored if segment.is_stored]
-        reason += f"; {len(there)} of {len(stored)} segments are there" + "".join(
-            f", up to frame {segment.last}" for segment in there[-1:]
-        )
-    return "run", reason
+    return "run", f"{reason}{_there(node)}"
+
+
+def _there(node: Node) -> str:
+    """What of the stage is stored in pieces already, as words."""
+    if segments := sessions.segments_of(node):
+        there = [segment.last for segment in segments if segment.is_stored]
+        up_to = f", up to frame {there[-1]}" if there else ""
+        return f"; {len(there)} of {len(segments)} segments are there{up_to}"
+    if boxes := sessions.boxes_of(node):
+        there = [piece for piece in boxes if piece.undamaged_stamp()]
+        return f"; {len(there)} of {len(boxes)} files of its boxes are there"
+    return ""
 
 
 def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -> list[str]:

@@ -7,8 +7,10 @@ their tracks.npz in a shot's `tracking.session_file`.
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
 
@@ -16,9 +18,13 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE, locks, objects
 from tasks.digests import digest
 from tasks.footage import read_plate
+from tasks.pieces import Piece
 from tasks.segments import Stored, stored
 from tasks.solve import read_solution
 from tasks.stage import Job, Node, kept_by
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
 
 FOLDER = STATE / "tracking" / "sessions"
 NAME = re.compile(r".+-[0-9a-f]{12}")
@@ -62,9 +68,18 @@ def in_words(state: State) -> str:
     return f"{state.name}, {state.frames_done} of {state.frames} frames{at}"
 
 
+def boxes_of(node: Node) -> list[Piece]:
+    """What the boxes of a shot's objects are stored in, there or not; empty for other stages, and as below."""
+    return _looked_up(node, objects.boxes) if node.stage.name == "objects" else []
+
+
 def segments_of(node: Node) -> list[Stored]:
     """The segments of a shot's tracks or of its objects, stored or not; empty for other stages, and while the plate
     has not been read or is not there."""
+    return _looked_up(node, objects.stored)
+
+
+def _looked_up(node: Node, of_objects: Callable[[Job, "Plate"], list]) -> list:
     footage = next((need for need in node.needs if need.stage.name == "footage"), None)
     if footage is None or not _made_in_segments(node) or footage.why_stale():
         return []
@@ -73,7 +88,7 @@ def segments_of(node: Node) -> list[Stored]:
         plate = read_plate(inputs["footage"])
         digests = {name: digest(path) for name, path in inputs.items()}
         if node.stage.name == "objects":
-            return objects.stored(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
+            return of_objects(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
         return stored(plate, node.settings, inputs, digests)
     except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
         return []

@@ -58,6 +58,12 @@ def test_blender_scripts_stand_alone(path):
     assert tops(path) <= allowed
 
 
+def test_the_library_that_tracks_objects_is_imported_in_one_file():
+    folders = ("shotmake", "tasks", "hydra_plugins", "blender_scripts")
+    using = {path.name for folder in folders for path in files(folder) if tops(path) & {"trackers", "supervision"}}
+    assert using == {"object_tracker.py"}
+
+
 def test_dodo_imports_only_tasks():
     assert tops(REPOSITORY / "dodo.py") & (OURS | {"hydra", "numpy", "cv2"}) == {"tasks"}
 

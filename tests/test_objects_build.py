@@ -37,7 +37,7 @@ shot:
 tracking:
   detect: {min_tracks: 40}
   solve: {enabled: false}
-  objects: {enabled: true, detections: footage/mini.csv}
+  objects: {enabled: true, detector_cmd: 'cp footage/mini.csv {detections}'}
 """
 
 
@@ -110,10 +110,10 @@ def pieces(project: Project) -> list[Path]:
 
 def test_two_cameras_each_in_its_own_frames_and_of_its_own_boxes(followed_once):
     (main,), (witness,) = (map(json.loads, made(followed_once, camera)) for camera in ("", ".witness_a"))
-    for record, camera, first in ((main, "main", 1), (witness, "witness_a", 1001)):
+    for record, camera, first, kind in ((main, "main", 1, "command"), (witness, "witness_a", 1001, "file")):
         assert (record["shot"], record["camera_id"]) == ("mini", camera)
         assert record["frames"] == [first, first + FRAMES - 1] and record["image_size_px"] == list(SIZE_PX)
-        assert record["source"]["kind"] == "file" and record["source"]["trust"] == "given"
+        assert record["source"]["kind"] == kind and record["source"]["trust"] == "given"
         assert len(record["tracklets"]) == 3
         assert {one["camera_id"] for one in record["tracklets"]} == {camera}
         assert min(one["frames"][0] for one in record["tracklets"]) == first
@@ -136,7 +136,7 @@ def test_killed_and_made_longer_it_goes_on_with_the_same_ids_and_is_that_of_one_
     line = next(line for line in ran.out.splitlines() if line.strip().startswith("objects "))
     there = int(line.split("; ")[1].split(" of 7 segments are there")[0])
     assert 1 <= there < 7 and line.endswith(f", up to frame {64 * there - 1}")
-    assert not any("objects/segments" in line for line in project.built("gc").out.splitlines() if ".part-" not in line)
+    assert not any("tracking/objects" in line for line in project.built("gc").out.splitlines() if ".part-" not in line)
     edit(project, "[1, 400]", "null")
     assert f"{there} of 8 segments reused" in project.built("objects:mini", "shot=mini").out
     assert litter(project) == []
