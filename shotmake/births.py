@@ -27,7 +27,7 @@ def newborn(
     wanted = int(np.ceil(detect.min_tracks * REFILL_TO)) + int((~live.seen).sum())
     half = None if matte is None else cv2.resize(matte, live.half.shape[::-1], interpolation=cv2.INTER_NEAREST)
     xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean()), half) * scale
-    if matte is not None:  # half its pixels were looked at
+    if matte is not None:  # at half size one pixel in four was looked at
         xy_px = xy_px[matte[tuple(xy_px.astype(int).T[::-1])] == 0]
     patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     anchors = anchor.prepare(patches, track.motion_model)

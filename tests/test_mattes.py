@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import make_project
-from synthetic import Plate, frames, luma_frames, make_plate, walker_box_px, write_movie
+from synthetic import Plate, frames, make_plate, walker_box_px, write_movie
 
 from shotmake.config import Detect, Mask, Matte, Track
 from shotmake.errors import ShotError
@@ -91,6 +91,11 @@ def crossing() -> Plate:
 
 
 @pytest.fixture(scope="module")
+def pictures(crossing) -> list[tuple[int, np.ndarray]]:
+    return list(frames(crossing))
+
+
+@pytest.fixture(scope="module")
 def boxes(crossing) -> Boxes:
     """Of a detector that shakes."""
     random = np.random.default_rng(3)
@@ -99,17 +104,18 @@ def boxes(crossing) -> Boxes:
 
 
 @pytest.fixture(scope="module")
-def plain(crossing) -> Tracks:
-    return tracked(crossing, lambda frame: None)
+def plain(pictures) -> Tracks:
+    return tracked(pictures, lambda frame: None)
 
 
 @pytest.fixture(scope="module")
-def kept_out(crossing, boxes) -> Tracks:
-    return tracked(crossing, masked(boxes))
+def kept_out(pictures, boxes) -> Tracks:
+    return tracked(pictures, masked(boxes))
 
 
-def tracked(plate: Plate, matte) -> Tracks:
-    return track_segment(luma_frames(plate), None, Detect(min_tracks=50, min_distance_px=6), Track(), matte)[0]
+def tracked(pictures: list[tuple[int, np.ndarray]], matte) -> Tracks:
+    lumas = [(frame, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)) for frame, picture in pictures]
+    return track_segment(lumas, None, Detect(min_tracks=50, min_distance_px=6), Track(), matte)[0]
 
 
 def masked(boxes: Boxes, **keys):
@@ -141,17 +147,17 @@ def test_beside_the_objects_are_as_many_tracks_as_are_asked_for(kept_out):
     assert np.bincount(kept_out.frame)[1:].min() >= 50
 
 
-def test_turned_round_only_the_object_is_tracked(crossing, boxes):
-    tracks = tracked(crossing, masked(boxes, invert=True))
+def test_turned_round_only_the_object_is_tracked(pictures, boxes):
+    tracks = tracked(pictures, masked(boxes, invert=True))
     assert len(tracks) > 300 and under(tracks, boxes, room_px=1.0).all()
 
 
-def test_in_the_feather_nothing_is_born_and_tracks_stay(crossing, kept_out, boxes):
+def test_in_the_feather_nothing_is_born_and_tracks_stay(pictures, kept_out, boxes):
     def only_near(tracks: Tracks) -> set[int]:
         near = under(tracks, boxes, room_px=7.0)  # a feather's corners are round; this lies inside
         return set(tracks.track_id[near].tolist()) - set(tracks.track_id[~near].tolist())
 
-    tracks = tracked(crossing, masked(boxes, feather_px=10.0))
+    tracks = tracked(pictures, masked(boxes, feather_px=10.0))
     assert not under(tracks, boxes).any()
     assert under(tracks, boxes, room_px=7.0).sum() > 10
     assert only_near(kept_out) and not only_near(tracks)  # whoever is there has come from outside
@@ -180,11 +186,11 @@ def write_boxes(path: Path, boxes: list) -> None:
     path.write_text("".join(f"{frame},-1,{x + 1},{y + 1},{w},{h},0.9,-1,-1,-1\n" for frame, (x, y, w, h) in boxes))
 
 
-def test_a_shot_with_mattes_from_the_command_line(tmp_path, crossing):
+def test_a_shot_with_mattes_from_the_command_line(tmp_path, crossing, pictures):
     project = make_project(tmp_path / "show")
     project.write_shot("mini", YAML)
     project.remove_other_shots("mini")
-    write_movie(project.root / "footage" / "mini.mp4", frames(crossing))
+    write_movie(project.root / "footage" / "mini.mp4", pictures)
     found = [(frame, walker_box_px(crossing, frame)) for frame in range(1, 21) if frame not in (9, 10)]
     write_boxes(project.root / "footage" / "boxes.txt", found)
     project.built("shot=mini")

@@ -1,7 +1,7 @@
 """What mattes do for a solve: the same plate with and without them, through the real command line.
 
 Run: python tests/benchmarks/mattes.py [--seeds 3] [--first 7] [--frames 120] [--keep FOLDER]
-     ... --clip FILE [--detections FILE]    a real clip instead; no detections: what moves, as shotmake sees it
+     ... --clip FILE [--detections FILE] [--kind tripod]    a real clip instead; no detections: shotmake's own motion
 
 Rendered: an orbit at 720p while a textured box walks through a quarter of the picture. Its boxes come as a MOT file of
 a detector that shakes (deviation 1.5 % of the box's size on each side), misses one frame in ten, and a stretch of 12,
@@ -48,6 +48,7 @@ shot:
 tracking:
   mask: {{from_objects: {mask}}}
   objects: {{enabled: true, detections: {detections}}}
+  solve: {{kind: {kind}}}
 """
 
 
@@ -77,9 +78,11 @@ def share_on_object(plate: Plate, tracks: Tracks) -> float:
     return on / len(tracks)
 
 
-def solved(project: Project, name: str, file: str, detections: str, mask: str) -> tuple[dict, Tracks]:
+def solved(
+    project: Project, name: str, file: str, detections: str, mask: str, kind: str = "auto"
+) -> tuple[dict, Tracks]:
     """The shot's solve and tracks, with its preview built."""
-    project.write_shot(name, YAML.format(name=name, file=file, detections=detections, mask=mask))
+    project.write_shot(name, YAML.format(name=name, file=file, detections=detections, mask=mask, kind=kind))
     project.built("preview", f"shot={name}")
     state = project.root / ".gsd-state" / "tracking"
     (record,), (tracks,) = state.glob(f"solves/{name}-????????????.json"), state.glob(f"sessions/{name}-*/tracks.npz")
@@ -123,7 +126,7 @@ def judge_of(project: Project, file: str) -> Referee:
     return referee(load_tracks(tracks), frame_span(plate, None), (plate.size_px[0], plate.size_px[1]))
 
 
-def clip(root: Path, file: Path, detections: Path | None) -> None:
+def clip(root: Path, file: Path, detections: Path | None, kind: str) -> None:
     project = make_project(root / "clip")
     shutil.copy(file, project.root / "footage" / file.name)
     named = "null"
@@ -131,7 +134,7 @@ def clip(root: Path, file: Path, detections: Path | None) -> None:
         named = f"footage/{shutil.copy(detections, project.root / 'footage').name}"
     judge = judge_of(project, file.name)
     for how, mask in MASKS.items():
-        record, tracks = solved(project, f"mattes_{how}", file.name, named, mask)
+        record, tracks = solved(project, f"mattes_{how}", file.name, named, mask, kind)
         found = score(record, judge)
         values = [
             f"{name} {'-' if value is None else f'{value:.3f}'}"
@@ -152,12 +155,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--clip", type=Path)
     parser.add_argument("--detections", type=Path, help="of the clip: MOT, COCO or our JSON")
+    parser.add_argument("--kind", default="auto", help="tracking.solve.kind of the clip")
     parser.add_argument("--keep", type=Path, help="a new folder: the projects stay there, with their previews")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = asked.keep or Path(scratch)
         if asked.clip:
-            clip(root, asked.clip, asked.detections)
+            clip(root, asked.clip, asked.detections, asked.kind)
             return
         seeds = range(asked.first, asked.first + asked.seeds)
         rows = [row for seed in seeds for row in rendered(root, seed, asked.frames)]
