@@ -4,6 +4,7 @@ Boxes are (x, y, w, h) in plate px, x and y of their top-left corner; the image'
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,16 @@ class Tracklet:
         frames, bboxes = np.array(record["frames"], np.int64), np.array(record["bboxes"], float).reshape(-1, 4)
         status = tuple(record["frame_status"])
         return cls(record["camera_id"], record["track_id"], frames, bboxes, status, record["label"])
+
+
+def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
+    """An objects.json, piece by piece, as a long shot's is large: its other keys, then a line a tracklet."""
+    yield json.dumps(facts, sort_keys=True, allow_nan=False)[:-1] + ', "tracklets": ['
+    comma = "\n"
+    for one in tracklets:
+        yield comma + json.dumps(one.to_json(), sort_keys=True, allow_nan=False)
+        comma = ",\n"
+    yield "\n]}\n"
 
 
 def read_tracklets(path: Path) -> list[Tracklet]:

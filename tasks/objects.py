@@ -11,7 +11,6 @@ from tasks.footage import footage_of, plate_inputs, read_plate
 from tasks.pieces import Piece
 from tasks.segments import Stored
 from tasks.stage import Job, Stage
-from tasks.stamp import json_bytes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
@@ -37,6 +36,7 @@ def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.object_tracker import tracklets
+    from shotmake.objects import objects_text
 
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
@@ -47,16 +47,16 @@ def build(job: Job) -> str:
         )
     job.kept.extend([*found.kept, *walked.paths])
     made = tracklets(walked.rows, job.settings["camera_id"])
-    record = {
+    facts = {
         "schema": 1,
         "shot": job.settings["shot"],
         "camera_id": job.settings["camera_id"],
         "source": found.source,
         "image_size_px": list(plate.size_px),
         "frames": [first, last],
-        "tracklets": [one.to_json() for one in made],
     }
-    job.targets["objects"].write_bytes(json_bytes(record))
+    with open(job.targets["objects"], "w") as file:
+        file.writelines(objects_text(facts, made))
     reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
     return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in found.said)
 
