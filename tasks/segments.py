@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.session import Tracks
 
 FOLDER = STATE / "tracking" / "sessions" / "segments"
-VERSION = 6  # raised by hand when the numbers of the tracks change; the tracks stage has the same
+VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same
 
 
 class Stored(NamedTuple):
