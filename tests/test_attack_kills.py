@@ -34,13 +34,15 @@ SEED = 20
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 EDITS = {  # name -> what is added to the shot's YAML
     "as it was": "",
+    "objects": "  objects: {enabled: true}\n",
     "tracking": "  clean: {min_frames: 6}\n",
     "solve": "  solve: {clean: {max_error_px: 1.5}}\n",
     "composite": "composite: {film_transparent: false}\n",
     "preview": "  preview: {trail_frames: 3}\n",
     "qc": "  qc: {max_holdout_px: 2.0}\n",
 }
-SPAN_S = {"as it was": 9, "tracking": 9, "solve": 7, "composite": 4, "preview": 2.5, "qc": 1}  # of what is to be done
+# Seconds of what is to be done.
+SPAN_S = {"as it was": 9, "objects": 4, "tracking": 9, "solve": 7, "composite": 4, "preview": 2.5, "qc": 1}
 
 
 @dataclass
