@@ -190,7 +190,7 @@ class Objects:
     against the background; those are a guess, and said to be."""
 
     enabled: bool = key(False)
-    # boxes: MOT challenge CSV, COCO JSON, or ours (shotmake/detections.py); null = detector_cmd, else what moves
+    # boxes: MOT challenge CSV, COCO JSON, or ours (formats/detections_json.py); null = detector_cmd, else what moves
     detections: str | None = key(None)
     # your detector: {plate}, {first_frame}, {last_frame}, {camera} and {detections}, the file it has to write (any of
     # these formats), stand for themselves. Run in the show's folder; files it names are watched

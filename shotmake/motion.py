@@ -109,13 +109,13 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     off = np.where(inside, np.float32(np.inf), np.float32(0))
     for where_to, fitted in models:
         still = where_to(at, to)
-        off_px = np.linalg.norm(to - still, axis=-1)
+        off_px = cv2.magnitude(*cv2.split(to - still))
         column, row = fitted.astype(int).T
-        limit_px = max(LEAST_PX, float(NOISES * 1.4826 * np.median(off_px[row, column])))
+        limit_px = max(LEAST_PX, NOISES * 1.4826 * float(np.median(off_px[row, column])))
         expected = cv2.remap(there, still[..., 0], still[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         other = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
-        limit = max(LEAST_GREY, float(GREY_NOISES * np.median(other)))
-        off = np.minimum(off, np.minimum(off_px / limit_px, other / limit))
+        limit = max(LEAST_GREY, GREY_NOISES * float(np.median(other[::3, ::3])))
+        off = cv2.min(off, cv2.min(off_px / limit_px, other / limit))
     return off
 
 
@@ -125,9 +125,7 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if corners is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
     tracked, found, _ = cv2.calcOpticalFlowPyrLK(here, there, corners, None, winSize=(13, 13), maxLevel=3)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(there, here, tracked, None, winSize=(13, 13), maxLevel=3)
-    good = ((found > 0) & (found_back > 0))[:, 0] & (np.linalg.norm(back - corners, axis=-1)[:, 0] < 1)
-    return corners[good, 0], tracked[good, 0]
+    return corners[found > 0], tracked[found > 0]
 
 
 def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
@@ -140,7 +138,7 @@ def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
     by_plane = 0 if plane is None else int(on_plane.sum())
     lines, by_lines = None, 0
     if by_plane < PLANE_ALONE * len(xy):
-        lines, on_lines = cv2.findFundamentalMat(xy, to, cv2.FM_RANSAC, INLIER_PX, 0.999, 1000)
+        lines, on_lines = cv2.findFundamentalMat(xy, to, cv2.FM_RANSAC, INLIER_PX, 0.99, 300)
         by_lines = 0 if lines is None or lines.shape != (3, 3) else int(on_lines.sum())
     models: list[Model] = []
     if by_plane and by_plane >= LINES_ALONE * by_lines:
@@ -152,9 +150,10 @@ def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
 
 def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
     """(H, W, 2) the places nearest to `to` on the epipolar lines of `at`."""
-    a, b, c = np.moveaxis(at @ lines[:, :2].T + lines[:, 2], -1, 0)
-    gap = (a * to[..., 0] + b * to[..., 1] + c) / np.maximum(a**2 + b**2, 1e-12)
-    return (to - np.stack([gap * a, gap * b], -1)).astype(np.float32)
+    a, b, c = cv2.split(cv2.transform(at, np.float32(lines / np.abs(lines).max())))
+    x, y = cv2.split(to)
+    gap = (a * x + b * y + c) / np.maximum(a * a + b * b, np.float32(1e-20))
+    return cv2.merge([x - gap * a, y - gap * b])
 
 
 def _disk(size_px: int) -> np.ndarray:

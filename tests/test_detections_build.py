@@ -15,6 +15,7 @@ from shotmake.config import Config, Footage, Objects, Tracking, Witness
 from shotmake.detections import detections_bytes
 from shotmake.errors import ShotError
 from shotmake.footage import Plate, probe
+from shotmake.objectscheck import faults_of
 from tasks import cache, detections, detections_store, detector, locks, motion
 from tasks.digests import digest
 from tasks.footage import plate_inputs
@@ -158,6 +159,21 @@ def test_a_command_that_fails_is_one_line(show, plate, command, said):
     (line,) = error.value.faults
     assert "tracking.objects.detector_cmd" in line and "\n" not in line
     assert not list((show / "store").iterdir())
+
+
+COMMANDS = [
+    ("detect 'x --out={detections}", "(No closing quotation); needed a program and its arguments"),
+    ("detect --out=boxes.csv", "needed {detections} in it, the file it has to write"),
+    ("{detections}", "needed {detections} in it, the file it has to write"),
+    ("detect {detections}", None),
+]
+
+
+@pytest.mark.parametrize("command, said", COMMANDS, ids=range(len(COMMANDS)))
+def test_a_command_that_cannot_work_is_a_fault_of_the_config(command, said):
+    faults = faults_of(Config(tracking=Tracking(objects=Objects(enabled=True, detector_cmd=command))))
+    told = [message for key, message in faults if key == "tracking.objects.detector_cmd"]
+    assert [message.endswith(said) for message in told] == ([True] if said else [])
 
 
 def test_each_camera_has_its_own_source(show, plate):
