@@ -103,13 +103,13 @@ def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
 
 def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str]) -> None:
     """Boxes that were measured in another picture than the plate. ShotError where they are in no pixels at all."""
-    from shotmake.detections import are_shares, misplaced
+    from shotmake.detections import SHARES_PX, are_shares, misplaced
 
     size = "{}x{}".format(*plate.size_px)
     if are_shares(found):
         key = job.settings["detections_key"] if job.settings["detections"] is not None else detector.KEY
-        ends = "{:g}, {:g}".format(*(found.xywh_px[:, :2] + found.xywh_px[:, 2:]).max(0).round(3))
-        raise ShotError(f"{key}: found boxes that end at {ends} px at most; needed px of the plate, {size}, not shares")
+        where = f"all boxes within {SHARES_PX:g} px of the top-left corner"
+        raise ShotError(f"{key}: found {where}; needed px of the plate, {size}, not shares of it")
     outside = int(misplaced(found, (plate.size_px[0], plate.size_px[1])).sum())
     if outside:
         said.append(f"{outside} of {len(found)} boxes lie outside the plate, {size}; needed its px")

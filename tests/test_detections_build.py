@@ -166,7 +166,7 @@ def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate)
     found = find(plate, 1001, 1020, detections="a.csv")
     assert found.said == ["3 of 5 boxes lie outside the plate, 160x96; needed its px"] and len(found.detections) == 5
     (show / "a.csv").write_text("1,-1,0.5,0.5,0.2,0.3\n2,-1,1,1,1,1\n")
-    said = "detections: found boxes that end at 1, 1 px at most; needed px of the plate, 160x96, not shares"
+    said = "detections: found all boxes within 2 px of the top-left corner; needed px of the plate, 160x96, not sh"
     with pytest.raises(ShotError, match=said):
         find(plate, 1001, 1020, detections="a.csv")
 
