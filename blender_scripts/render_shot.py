@@ -51,12 +51,11 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
 def resampled(desk: NodeDesk, comp: Socket) -> Socket:
     """The comp with its pixels where they are shown. A picture that Translate or Scale have moved is resampled only by
     what looks at it in another's frame: the scene's output does, a File Output writes it as it was before."""
-    first = desk.tree.nodes.get(FIRST)
-    if not first:
+    before = [link.from_socket for link in desk.tree.links if link.to_node and link.to_node.name == FIRST]
+    if not before:
         return comp
-    (before,) = first.inputs["Image"].links
-    assert before.from_socket
-    none = math(desk, "LESS_THAN", "nothing", (1300, 500), before.from_socket, FAINTEST)
+    assert before[0]
+    none = math(desk, "LESS_THAN", "nothing", (1300, 500), before[0], FAINTEST)
     empty = desk.node("CompositorNodeCombineColor", "empty frame", (1500, 500))
     for channel in ("Red", "Green", "Blue", "Alpha"):
         desk.link(none, empty.inputs[channel])
