@@ -78,7 +78,7 @@ def alpha_over(
     at: tuple[float, float],
     behind: Socket | tuple[float, float, float, float],
     picture: Socket,
-    frame: bpy.types.Node,
+    frame: bpy.types.Node | None,
 ) -> bpy.types.Node:
     """A premultiplied picture over another, or over one colour (RGBA)."""
     node = desk.node("CompositorNodeAlphaOver", name, at, frame)

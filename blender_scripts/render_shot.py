@@ -22,7 +22,8 @@ import sheet as scene_sheet  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from build_composite import build_shot  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
-from nodes import NodeDesk, Socket  # noqa: E402
+from nodes import NodeDesk, Socket, alpha_over, math  # noqa: E402
+from stabilize import FIRST  # noqa: E402
 
 # Layer -> where in the comp (compositor.py) it is: a node and its output, of these the first that is there.
 LAYERS = {
@@ -30,13 +31,14 @@ LAYERS = {
     "shadow": [("pass = 1 - shadow", "Color"), ("CG render", "Shadow Catcher")],
     "plate": [("undistort background", "Image"), ("plate", "Image"), ("still", "Image")],
 }
+FAINTEST = -1e30  # no pixel is below
 
 
 def layers_of(desk: NodeDesk) -> dict[str, Socket]:
     """The comp as layer "", and its parts."""
     (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
     assert end.from_socket
-    found = {"": end.from_socket}
+    found = {"": resampled(desk, end.from_socket)}
     for layer, places in LAYERS.items():
         nodes = ((desk.tree.nodes.get(node), output) for node, output in places)
         sockets = (node.outputs.get(output) for node, output in nodes if node)
@@ -44,6 +46,20 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
         if there:
             found[layer] = there[0]
     return found
+
+
+def resampled(desk: NodeDesk, comp: Socket) -> Socket:
+    """The comp with its pixels where they are shown. A picture that Translate or Scale have moved is resampled only by
+    what looks at it in another's frame: the scene's output does, a File Output writes it as it was before."""
+    before = [link.from_socket for link in desk.tree.links if link.to_node and link.to_node.name == FIRST]
+    if not before:
+        return comp
+    assert before[0]
+    none = math(desk, "LESS_THAN", "nothing", (1300, 500), before[0], FAINTEST)
+    empty = desk.node("CompositorNodeCombineColor", "empty frame", (1500, 500))
+    for channel in ("Red", "Green", "Blue", "Alpha"):
+        desk.link(none, empty.inputs[channel])
+    return alpha_over(desk, "resampled", (1700, 300), empty.outputs["Image"], comp, None).outputs["Image"]
 
 
 def main() -> None:

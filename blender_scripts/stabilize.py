@@ -19,6 +19,7 @@ from nodes import NodeDesk, Socket
 SHARPEN = 0.2
 NOTHING = 1e-5  # Blender resamples for more than that, in px, radians or factors
 STEP = 190.0  # between nodes
+FIRST = "stabilize sharpen"  # the node that takes the picture as it is
 COLOR = (0.28, 0.22, 0.34)
 
 

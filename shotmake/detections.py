@@ -7,6 +7,8 @@ import numpy as np
 
 from shotmake.session import npz_bytes
 
+SHARES_PX = 2.0  # no box of such a file ends farther from the top-left corner
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -33,6 +35,17 @@ class Detections:
 def joined(parts: list[Detections]) -> Detections:
     """One after another; each of later frames than the one before."""
     return Detections(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
+
+
+def misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
+    """(N,) bool: which boxes do not touch a plate of this size."""
+    low, high = detections.xywh_px[:, :2], detections.xywh_px[:, :2] + detections.xywh_px[:, 2:]
+    return ((low >= size_px) | (high <= 0)).any(1)
+
+
+def are_shares(detections: Detections) -> bool:
+    """Whether they seem to be given in shares of the picture, as some detectors do: none is beyond its first pixels."""
+    return len(detections) > 0 and bool((detections.xywh_px[:, :2] + detections.xywh_px[:, 2:] <= SHARES_PX).all())
 
 
 def detections_bytes(detections: Detections) -> bytes:

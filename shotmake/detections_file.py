@@ -13,6 +13,7 @@ from shotmake.formats.registry import DETECTIONS
 from shotmake.formats.text import fault, head
 
 KEY = "tracking.objects.detections"
+MOT_FIELDS = "frame, id, left, top, width, height, conf"
 
 
 def read_detections(
@@ -56,7 +57,8 @@ def _boxes(path: Path, key: str) -> Boxes:
     found = next((module for module in modules if module.recognises(first)), None)
     if found is None:
         titles = ", ".join(one.title for one in DETECTIONS)
-        raise fault(path, 1, "none of the formats of detections", f"one of: {titles}", key)
+        needed = f"one of: {titles}, whose lines are {MOT_FIELDS}, without a header"
+        raise fault(path, 1, "none of the formats of detections", needed, key)
     return found.read(path, key)
 
 

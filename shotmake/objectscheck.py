@@ -28,9 +28,11 @@ def _camera_faults(config: Config) -> Faults:
 
 def _source_faults(config: Config) -> Faults:
     key, objects = "tracking.objects.detector_cmd", config.tracking.objects
-    if objects.detector_cmd is None:
-        return []
     faults: Faults = []
+    if objects.classes == []:
+        faults.append(("tracking.objects.classes", "found an empty list; needed some classes, or null for all"))
+    if objects.detector_cmd is None:
+        return faults
     if objects.detections is not None:
         faults.append((key, "found with tracking.objects.detections; needed one of them"))
     try:

@@ -79,6 +79,8 @@ def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
         found, kept = detected_by_motion(job, plate, first, last)
         source = {"kind": "motion", "trust": "low"}
     within = found.within(first, last)
+    if source["trust"] == "given":
+        _check_place(job, within, plate, said)
     return Found(within if wanted is None else _of_classes(within, wanted, said), source, kept, said)
 
 
@@ -97,6 +99,20 @@ def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
     key, span = job.settings["detections_key"], (plate.first_frame, plate.last_frame)
     path, camera = job.inputs["detections"], job.settings["camera_id"]
     return read_detections(path, camera, *span, key=key, is_shared=key == KEY, say=said.append)
+
+
+def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str]) -> None:
+    """Boxes that were measured in another picture than the plate. ShotError where they are in no pixels at all."""
+    from shotmake.detections import SHARES_PX, are_shares, misplaced
+
+    size = "{}x{}".format(*plate.size_px)
+    if are_shares(found):
+        key = job.settings["detections_key"] if job.settings["detections"] is not None else detector.KEY
+        where = f"all boxes within {SHARES_PX:g} px of the top-left corner"
+        raise ShotError(f"{key}: found {where}; needed px of the plate, {size}, not shares of it")
+    outside = int(misplaced(found, (plate.size_px[0], plate.size_px[1])).sum())
+    if outside:
+        said.append(f"{outside} of {len(found)} boxes lie outside the plate, {size}; needed its px")
 
 
 def _of_classes(found: "Detections", wanted: list[str], said: list[str]) -> "Detections":

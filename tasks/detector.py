@@ -69,6 +69,7 @@ def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], Non
     FOLDER.mkdir(parents=True, exist_ok=True)
     out = part_path(FOLDER / "detections.txt")
     command = [_filled(word, {"detections": out}) for word in words]
+    print(f"   running {shlex.join(words)}", flush=True)  # it may take long, and what it says is kept for a failure
     try:
         try:
             done = subprocess.run(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import MAIN_CAMERA, Config
 from tasks import object_segments
-from tasks.detections import found_detections, source_files, source_settings, stored_pieces
+from tasks.detections import Found, found_detections, source_files, source_settings, stored_pieces
 from tasks.footage import footage_of, plate_inputs, read_plate
 from tasks.pieces import Piece
 from tasks.segments import Stored
@@ -57,8 +57,20 @@ def build(job: Job) -> str:
     }
     with open(job.targets["objects"], "w") as file:
         file.writelines(objects_text(facts, made))
+    said = found.said if made else [*found.said, *why_none(found, job.settings, first, last)]
     reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
-    return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in found.said)
+    return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in said)
+
+
+def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
+    """What keeps boxes from being an object, when there is none; nothing where that has been said."""
+    count = len(found.detections)
+    if not count:
+        return [] if found.said else [f"no boxes in the frames {first} to {last}"]
+    sure = int((found.detections.confidence >= settings["det_thresh"]).sum())
+    if not sure:
+        return [f"none of {count} boxes has a confidence of tracking.objects.det_thresh, {settings['det_thresh']:g}"]
+    return [f"{sure} of {count} boxes are sure enough; none goes on for tracking.objects.n_init, {settings['n_init']}"]
 
 
 def stored(job: Job, plate: "Plate") -> list[Stored]:

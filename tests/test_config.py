@@ -129,6 +129,8 @@ def test_an_object_is_followed_instead_of_tracks_not_beside_them():
     assert set(found) == without | {"composite.corner_pin"}
     assert "found object and tracklet; needed one of tracks" in found["composite.corner_pin"]
     assert "found objects_mot without tracking.objects.enabled" in found["shot.export"]
+    tree["tracking"] = {"objects": {"enabled": True, "classes": []}}
+    assert "found an empty list" in faults(tree)["tracking.objects.classes"]
     tree["tracking"] = {"objects": {"enabled": True}, "enabled": False}
     tree["shot"]["camera"] = {"from_tracking": False, "import_file": "c.json"}  # no tracks are needed
     tree["composite"]["corner_pin"]["object"] = None

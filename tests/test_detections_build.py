@@ -19,6 +19,7 @@ from shotmake.objectscheck import faults_of
 from tasks import cache, detections, detections_store, detector, locks, motion
 from tasks.digests import digest
 from tasks.footage import plate_inputs
+from tasks.objects import why_none
 from tasks.parts import is_alive
 from tasks.stage import Job
 
@@ -174,6 +175,31 @@ def test_a_command_that_cannot_work_is_a_fault_of_the_config(command, said):
     faults = faults_of(Config(tracking=Tracking(objects=Objects(enabled=True, detector_cmd=command))))
     told = [message for key, message in faults if key == "tracking.objects.detector_cmd"]
     assert [message.endswith(said) for message in told] == ([True] if said else [])
+
+
+def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate):
+    (show / "a.csv").write_text("1,-1,150,1,5,5\n2,-1,161,1,5,5\n3,-1,-3,1,5,5\n4,-1,-5,1,5,5\n5,-1,9,97,5,5\n")
+    found = find(plate, 1001, 1020, detections="a.csv")
+    assert found.said == ["3 of 5 boxes lie outside the plate, 160x96; needed its px"] and len(found.detections) == 5
+    (show / "a.csv").write_text("1,-1,0.5,0.5,0.2,0.3\n2,-1,1,1,1,1\n")
+    said = "detections: found all boxes within 2 px of the top-left corner; needed px of the plate, 160x96, not sh"
+    with pytest.raises(ShotError, match=said):
+        find(plate, 1001, 1020, detections="a.csv")
+
+
+@pytest.mark.parametrize(
+    "boxes, thresh, said",
+    [
+        ("", 0.3, "no boxes in the frames 1001 to 1020"),
+        ("1,-1,9,9,30,30,0.9\n", 0.95, "none of 1 boxes has a confidence of tracking.objects.det_thresh, 0.95"),
+        ("1,-1,9,9,30,30,0.9\n", 0.3, "1 of 1 boxes are sure enough; none goes on for tracking.objects.n_init, 3"),
+    ],
+)
+def test_no_object_has_its_reason(show, plate, boxes, thresh, said):
+    (show / "a.csv").write_text(boxes)
+    found = find(plate, 1001, 1020, detections="a.csv")
+    told = why_none(found, {"det_thresh": thresh, "n_init": 3}, 1001, 1020)
+    assert told == [said]
 
 
 def test_each_camera_has_its_own_source(show, plate):

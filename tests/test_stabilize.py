@@ -6,15 +6,16 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
-from blend_shot import FRAMES, SIZE, BlendShot, make_blend_shot
+from blend_shot import FRAMES, SIZE, STMAP, BlendShot, make_blend_shot
 from comp_pictures import pictures
 from simulated import simulate
+from slip import read_exr
 
 from shotmake.chosen import tracks_named
 from shotmake.errors import ShotError
 from shotmake.session import DISABLED, Tracks
 from shotmake.stabilize import Stabilization, stabilize
-from tasks.blender import python
+from tasks.blender import command_line, python
 
 HD, FIRST = (1920, 1080), 1001
 PLACES = np.array([x + 1j * y for x in (-900, 0, 900) for y in (-500, 0, 500)])  # of the picture, its centre 0, y up
@@ -181,6 +182,22 @@ def test_a_stabilised_plate_stands_still_and_is_empty_beyond_its_border(shaken):
             assert np.hypot(*slid) < 0.05, slid
     assert (held[1] == np.dstack([plates[1]] * 3 + [np.full_like(plates[1], 255)])).mean() > 0.8
     assert not held[2][:3, :3].any()
+    rendered = layered(shot, FRAMES[0])  # as `doit render` writes it
+    linear = 255 * np.clip(rendered[..., :3], 0, 1)
+    shown = np.where(linear <= 0.798, 12.92 * linear, 255 * 1.055 * (linear / 255) ** (1 / 2.4) - 14.025)
+    solid = held[0][..., 3] == 255  # a PNG is not premultiplied
+    assert np.abs(shown - held[0][..., 2::-1])[solid].max() < 2
+    assert np.abs(rendered[..., 3] - held[0][..., 3] / 255).max() < 0.01
+
+
+def layered(shot: BlendShot, frame: int) -> np.ndarray:
+    """(H, W, 4) of the EXR that render_shot.py writes of the sheet "held"."""
+    out, scratch = shot.root / "held.exr", shot.root / ".gsd-state" / "composites" / "scratch.blend"
+    words = ["--project", shot.root, "--sheet", shot.root / "held.json", "--stmap", STMAP.replace("shot", "held")]
+    words += ["--scratch", scratch, "--answers", 1, "--threads", 1]
+    command = command_line("render_shot.py", [str(word) for word in words], None, os.environ["BLENDER_OF_TESTS"])
+    subprocess.run(command, check=True, capture_output=True, text=True, input=f"{frame} {out}\n")
+    return read_exr(out)[..., :4]
 
 
 UNMUTE = """

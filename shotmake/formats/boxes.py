@@ -36,7 +36,7 @@ def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Pa
     """
     frame, box = table[:, 0], table[:, 1:5]
     faults = [
-        ((frame != np.floor(frame)) | (frame < 0) | (frame > FRAME_MAX), "a frame from 0 to 100000000"),
+        ((frame != np.floor(frame)) | (frame < 0) | (frame > FRAME_MAX), "a whole frame number from 0 to 100000000"),
         ((box[:, 2:] <= 0).any(1), "a width and height over 0"),
         ((np.abs(box) > XY_MAX_PX).any(1), f"at most {XY_MAX_PX:g} px"),
     ]
