@@ -59,7 +59,7 @@ def test_a_changed_plate_is_named(built):
     plate = built.root / "footage" / "mini.mp4"
     plate.write_bytes(plate.read_bytes().replace(b"x264 - core", b"x265 - core"))
     rows = plan(built)
-    assert rows["footage"] == ("run", "input plate 0 changed (mini.mp4)")
+    assert rows["footage"] == ("run", "input plate 0 changed (mini.mp4)") and rows["publish"][0] == "may run"
 
 
 def test_a_raised_version_is_named(built):
