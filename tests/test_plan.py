@@ -103,6 +103,9 @@ def test_a_plate_changed_and_changed_back_is_made_again_not_taken_for_its_own_pa
     ran = built.built("footage", "shot=mini")
     assert ran.executed == ["footage:mini"] and "the same as" not in ran.out
     assert json.loads(path.read_text())["inputs"] == before
+    path.write_text(path.read_text().replace(before["plate 0"], "0" * 64))  # damaged: nor for itself
+    built.built("footage", "shot=mini")
+    assert json.loads(path.read_text())["inputs"] == before
     assert built.built("shot=mini").executed == []
 
 
