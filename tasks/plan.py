@@ -115,7 +115,9 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     keys_before = published["made_by"].get("keys", {})
     names = [(called[need.stamp_path], need.key) for need in node.needs]
     others = [name for name, key in names if keys_before.get(name) != key]
-    return lines or ([f"reads another {_listed(others)}"] if others else [])
+    gone = sorted((set(keys_before) - set(called.values())) & set((old or {"inputs": {}})["inputs"]))
+    found = [f"reads another {_listed(others)}"] if others else []
+    return lines or found + ([f"reads no {_listed(gone)} any more"] if gone else [])
 
 
 def _keys(camera: str) -> list[str]:
