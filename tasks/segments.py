@@ -89,7 +89,8 @@ def walk(
     for span in spans:
         segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
         what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
-        track = partial(_track, span, handover, settings, reader, mattes, boxes, on_frame)
+        check_mattes = partial(mattes.check, matte_names(digests, *span))
+        track = partial(_track, span, handover, settings, reader, check_mattes, boxes, on_frame)
         got = stored_or_made(segment, what, track)
         tracks, handover = load_segment(got.data)
         parts.append((tracks, handover))
@@ -148,7 +149,7 @@ def _track(
     handover: "Handover | None",
     settings: dict,
     reader: PlateReader,
-    mattes: Unchanged,
+    check_mattes: Callable[[], None],
     boxes: "Boxes | None",
     on_frame: Callable[[int], None],
 ) -> tuple[bytes, dict[str, str]]:
@@ -167,5 +168,5 @@ def _track(
     tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)
     reader.check_unchanged(*span)
-    mattes.check()
+    check_mattes()
     return data, {"handover": _handover_digest(after)}
