@@ -1,5 +1,6 @@
 """The user's own detector (tracking.objects.detector_cmd): a command that writes a file of detections."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tasks.detections_store import FOLDER, from_store, piece_of
 from tasks.parts import part_path
 from tasks.pieces import Piece
 from tasks.stage import Job
+from tasks.unchanged import Unchanged
 from tasks.workers import die_with_parent
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -26,9 +28,18 @@ TOLD_CHARS = 4000  # of what a detector that failed said
 
 def command_files(command: str) -> dict[str, Path]:
     """The files of the show that it names, also as --option=file: its script, its weights."""
-    names = [name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name]
-    paths = sorted({ROOT / name for name in names if (ROOT / name).is_file()})
-    return {f"detector {at}": path for at, path in enumerate(p for p in paths if p.is_relative_to(ROOT))}
+    return {f"detector {at}": path for at, path in enumerate(filter(os.path.isfile, _named_by(command)))}
+
+
+def command_folders(command: str) -> set[Path]:
+    """Where a file that it names could come to."""
+    return {next(filter(os.path.isdir, path.parents)) for path in _named_by(command)}
+
+
+def _named_by(command: str) -> list[Path]:
+    """What in the show its words may mean, whether it is there or not; some are no name that a disk can have."""
+    names = {name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name}
+    return sorted(path for path in (ROOT / name for name in names) if path.is_relative_to(ROOT))
 
 
 def detected_by_command(
@@ -38,7 +49,14 @@ def detected_by_command(
     piece = command_piece(job, plate, first, last)
     words, camera = piece.made_by["words"], job.settings["camera_id"]
     what = f"the boxes of {words[0]} for objects:{job.shot}"
-    return from_store(piece, what, lambda: _run(words, plate, camera, say)), piece.path
+
+    def find() -> "Detections":
+        watched = Unchanged({name: job.inputs[name] for name in piece.inputs}, piece.inputs)
+        found = _run(words, plate, camera, say)
+        watched.check()
+        return found
+
+    return from_store(piece, what, find), piece.path
 
 
 def command_piece(job: Job, plate: "Plate", first: int, last: int) -> Piece:

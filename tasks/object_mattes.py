@@ -13,6 +13,7 @@ from tasks.footage import read_plate
 from tasks.mattes import object_boxes
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes, write_atomically, write_stamp
+from tasks.unchanged import Unchanged
 
 NAME = "object_mattes"  # in shot.export, and the folder in build/
 
@@ -38,11 +39,13 @@ def build(job: Job) -> str:
     from shotmake.footage import frame_span
     from shotmake.mask import mask_at
 
+    watched = Unchanged(job.inputs, job.digests)  # what the stamps of the frames say they are made of
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
     stored, mask, frames = sequence.of_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
     boxes = object_boxes(job.settings, job.inputs)
     assert boxes is not None  # "matte" is among the settings
+    watched.check()
     made = 0
     with job.progress(len(frames), "mattes") as bar:
         for frame in frames:

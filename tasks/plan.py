@@ -12,7 +12,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT, rendered, sessions
 from tasks.cameras import camera_of
 from tasks.composed import config_of
-from tasks.publish import folder, stamp_path, why_unpublished
+from tasks.publish import folder, made_by, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import read_stamp
@@ -54,7 +54,9 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
             open_ended.add(node.stamp_path)
         lines.append((name, verdict, reason))
     if open_ended:
-        lines.append(("publish", "run", "after what runs"))
+        same = (read_stamp(stamp_path(shot)) or {}).get("made_by") == made_by(shot, nodes)
+        unless = ("may run", "after what runs, unless what it publishes comes out as it was")
+        lines.append(("publish", *(unless if same else ("run", "after what runs"))))
     else:
         reason = why_unpublished(shot, nodes)
         place = str(folder(shot).relative_to(ROOT))
@@ -113,7 +115,9 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     keys_before = published["made_by"].get("keys", {})
     names = [(called[need.stamp_path], need.key) for need in node.needs]
     others = [name for name, key in names if keys_before.get(name) != key]
-    return lines or ([f"reads another {_listed(others)}"] if others else [])
+    gone = sorted((set(keys_before) - set(called.values())) & set((old or {"inputs": {}})["inputs"]))
+    found = [f"reads another {_listed(others)}"] if others else []
+    return lines or found + ([f"reads no {_listed(gone)} any more"] if gone else [])
 
 
 def _keys(camera: str) -> list[str]:

@@ -1,13 +1,11 @@
 """The plate's luma, decoded only when asked for, and sure to be of the files whose digests are known."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.digests import digest, signature, wait_until_settled
+from tasks.unchanged import Unchanged
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -27,7 +25,7 @@ class PlateReader:
         """last: of the frames that will be asked for."""
         self.plate, self._last, self._digests = plate, last, digests
         self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
-        self._seen: dict[str, str] = {}  # signatures from before the first frame was read
+        self._watched: Unchanged | None = None  # since before the first frame was read
         self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
         self._next: int | None = None  # the frame it stands at
 
@@ -35,8 +33,8 @@ class PlateReader:
         """(plate frame number, (H, W) uint8 luma) of first..last; each call asks for later frames."""
         from shotmake.footage import read_luma
 
-        if not self._seen:
-            self._note_signatures()
+        if self._watched is None:
+            self._watched = Unchanged(self._files, self._digests)
         if self._next is None or (self.plate.kind == "sequence" and self._next != first):
             self._frames, self._next = read_luma(self.plate, ROOT, first, self._last), first
         while self._next <= last:
@@ -47,18 +45,5 @@ class PlateReader:
 
     def check_unchanged(self, first: int, last: int) -> None:
         """ShotError when a file of these frames may no longer be the one whose digest is known."""
-        for name in file_names(self.plate, first, last):
-            path = self._files[name]
-            if not path.is_file() or signature(path) != self._seen[name]:
-                raise _changed(path)
-
-    def _note_signatures(self) -> None:
-        wait_until_settled(self._files.values())
-        self._seen = {name: signature(path) for name, path in self._files.items()}
-        for name, path in self._files.items():
-            if digest(path) != self._digests[name]:
-                raise _changed(path)
-
-
-def _changed(path: Path) -> ShotError:
-    return ShotError(f"{os.path.relpath(path, ROOT)} changed while it was being read; run doit again")
+        if self._watched is not None:
+            self._watched.check(file_names(self.plate, first, last))

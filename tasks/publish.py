@@ -15,6 +15,7 @@ from shotmake.formats.registry import FORMATS
 from tasks import ROOT, composed, lenders, snapshot
 from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
+from tasks.detector import command_folders
 from tasks.digests import wait_until_settled
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
@@ -159,8 +160,8 @@ def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
 
 
 def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
-    """All that the shot is made of and consists of, on disk: plates (and the folders a sequence's frames could come
-    to), state and what was published."""
+    """All that the shot is made of and consists of, on disk: plates (and the folders that a sequence's frames, or
+    what a detector's command names, could come to), state and what was published."""
     paths = {stamp_path(shot)}
     published = read_stamp(stamp_path(shot))
     paths |= {folder(shot) / name for name in (published or {"targets": {}})["targets"]}
@@ -170,6 +171,9 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
         paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(ROOT / name for name in kept)}
         if len(outside) > 1:
             paths |= {path.parent for path in outside.values()}
+        command = node.config.tracking.objects.detector_cmd
+        if node.stage.name == "objects" and command is not None:
+            paths |= command_folders(command)
     return sorted(paths)
 
 

@@ -19,13 +19,17 @@ from tasks.stage import Job, Node, Stage
 from tasks.stamp import json_bytes
 
 KEY = "composite.render.frames"
+STABILIZED = 2  # raised by hand when the pictures change
 NOT_SEEN = ("tracks", "quality", "points", "empties")  # what the .blend has for the artist and no frame shows
 
 
 def settings(config: Config) -> dict:
-    """comp: the version of the code that makes the scene, which is that of the .blend."""
+    """comp: the version of the code that makes the scene, which is that of the .blend; stabilized: that of what makes
+    stabilized frames, which no others wait for."""
     render = config.composite.render
     found = {"frames": render.frames, "format": render.format, "comp": COMPOSITE.version}
+    if config.composite.stabilization.enabled:
+        found["stabilized"] = STABILIZED
     return {**found, **asdict(config.composite.blender)}
 
 

@@ -15,6 +15,7 @@ from tasks import STATE
 from tasks.mattes import masks, matte_names, object_boxes
 from tasks.pieces import Piece, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
+from tasks.unchanged import Unchanged
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -84,10 +85,13 @@ def walk(
     spans, parts, paths, reused = _spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
     boxes = object_boxes(settings, files)
+    mattes = Unchanged({name: path for name, path in files.items() if name.startswith("mask ")}, digests)
     for span in spans:
         segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
         what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
-        got = stored_or_made(segment, what, partial(_track, span, handover, settings, reader, boxes, on_frame))
+        check_mattes = partial(mattes.check, matte_names(digests, *span))
+        track = partial(_track, span, handover, settings, reader, check_mattes, boxes, on_frame)
+        got = stored_or_made(segment, what, track)
         tracks, handover = load_segment(got.data)
         parts.append((tracks, handover))
         paths.append(segment.path)
@@ -145,6 +149,7 @@ def _track(
     handover: "Handover | None",
     settings: dict,
     reader: PlateReader,
+    check_mattes: Callable[[], None],
     boxes: "Boxes | None",
     on_frame: Callable[[int], None],
 ) -> tuple[bytes, dict[str, str]]:
@@ -163,4 +168,5 @@ def _track(
     tracks, after = track_segment(reported(), handover, detect, track, matte)
     data = save_segment(tracks, after)
     reader.check_unchanged(*span)
+    check_mattes()
     return data, {"handover": _handover_digest(after)}

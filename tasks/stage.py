@@ -294,11 +294,15 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
     inputs = node.inputs()
     if not all(path.is_file() for path in inputs.values()):
         return None
-    wanted = node.identity({name: digest(path) for name, path in inputs.items()})
+    digests = {name: digest(path) for name, path in inputs.items()}
+    wanted = node.identity(digests)
     stamp_path = equal_result(wanted)
     stamp = read_stamp(stamp_path) if stamp_path else None
-    # The cache tells where such a result once lay; the stamp tells what lies there now (another plate's, say).
+    # The cache tells where such a result once lay; the stamp tells what lies there now (another plate's, say). A
+    # damaged one would be taken over with its damage, even by its own node, again and again.
     if stamp_path is None or stamp is None or stamp.get("identity") != wanted:
+        return None
+    if (stamp["made_by"], stamp["inputs"]) != (node.made_by, digests):
         return None
     return (stamp_path, stamp) if not why_damaged(stamp, _targets_beside(stamp_path, node)) else None
 

@@ -18,10 +18,12 @@ from shotmake.footage import Plate, probe
 from shotmake.objectscheck import faults_of
 from tasks import cache, detections, detections_store, detector, locks, motion
 from tasks.digests import digest
-from tasks.footage import plate_inputs
-from tasks.objects import why_none
+from tasks.footage import FOOTAGE, plate_inputs
+from tasks.objects import OBJECTS, why_none
 from tasks.parts import is_alive
-from tasks.stage import Job
+from tasks.publish import files_of
+from tasks.shots import ShotConfig
+from tasks.stage import Job, nodes
 
 SIZE_PX = (160, 96)
 FRAMES = 150
@@ -200,6 +202,26 @@ def test_no_object_has_its_reason(show, plate, boxes, thresh, said):
     found = find(plate, 1001, 1020, detections="a.csv")
     told = why_none(found, {"det_thresh": thresh, "n_init": 3}, 1001, 1020)
     assert told == [said]
+
+
+def test_boxes_of_files_that_changed_meanwhile_are_not_stored_as_those_of_the_files_before(show, plate):
+    (show / "weights.txt").write_text("7")
+    command = "sh -c 'echo 1,-1,5,5,7,7 > $1; echo 8 > $0' weights.txt {detections}"
+    with pytest.raises(ShotError, match="weights.txt changed while it was being read; run doit again"):
+        find(plate, 1001, 1020, detector_cmd=command)
+    assert not list((show / "store").iterdir())
+
+
+def test_what_a_command_names_is_watched_before_it_is_there(show, plate):
+    script = "print() " * 99  # no disk has such a name
+    command = f"python -c '{script}' tools/detect.py --weights=models/best/y.pt {{detections}}"
+    assert detector.command_files(command) == {"detector 0": show / "tools" / "detect.py"}
+    config = config_of(plate, detector_cmd=command)
+    config.shot.name = "mini"
+    watched = files_of(ShotConfig("mini", (), config), nodes(config, (FOOTAGE, OBJECTS)))
+    assert {show, show / "tools"} <= set(watched)
+    (show / "models").mkdir()
+    assert show / "models" in detector.command_folders(command)
 
 
 def test_each_camera_has_its_own_source(show, plate):

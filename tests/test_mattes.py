@@ -16,6 +16,8 @@ from shotmake.matte import Boxes, boxes_of
 from shotmake.objects import DETECTED, Tracklet, read_tracklets
 from shotmake.session import Tracks, load_tracks
 from shotmake.tracks import track_segment
+from tasks import cache, object_mattes
+from tasks.stage import Job
 
 SIZE = (320, 180)
 
@@ -179,6 +181,17 @@ tracking:
   solve: {enabled: false}
   preview: {enabled: false}
 """
+
+
+def test_no_picture_is_stored_of_objects_that_are_others_already(tmp_path, monkeypatch):
+    """Else it would lie under the key of those before, and be found when they come back."""
+    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    monkeypatch.setattr(cache, "_connections", {})
+    path = tmp_path / "objects.json"
+    path.write_text("{}")
+    job = Job("mini", {}, {"objects": path}, {"objects": "of the one before"}, {})
+    with pytest.raises(ShotError, match=r"objects.json changed while it was being read; run doit again"):
+        object_mattes.build(job)
 
 
 def write_boxes(path: Path, boxes: list) -> None:

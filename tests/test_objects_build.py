@@ -239,6 +239,8 @@ def test_published_with_the_shot_verified_kept_and_cleaned(followed):
     ]
     assert followed.built("shot=mini").executed == []
     assert "   0 files" in followed.built("gc").out
+    without = followed.built("plan", "shot=mini", "tracking.objects.enabled=false").out
+    assert any(line.split() == "preview run reads no objects any more".split() for line in without.splitlines())
     assert len([line for line in followed.built("sessions").out.splitlines() if line.startswith("   ")]) == 1
     stamp = next(sessions(followed).glob("mini.witness_a-*/objects.json.stamp.json"))
     piece = followed.root / next(iter(json.loads(stamp.read_text())["kept"]))

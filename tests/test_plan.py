@@ -59,7 +59,7 @@ def test_a_changed_plate_is_named(built):
     plate = built.root / "footage" / "mini.mp4"
     plate.write_bytes(plate.read_bytes().replace(b"x264 - core", b"x265 - core"))
     rows = plan(built)
-    assert rows["footage"] == ("run", "input plate 0 changed (mini.mp4)")
+    assert rows["footage"] == ("run", "input plate 0 changed (mini.mp4)") and rows["publish"][0] == "may run"
 
 
 def test_a_raised_version_is_named(built):
@@ -102,6 +102,9 @@ def test_a_plate_changed_and_changed_back_is_made_again_not_taken_for_its_own_pa
     plate.write_bytes(first)
     ran = built.built("footage", "shot=mini")
     assert ran.executed == ["footage:mini"] and "the same as" not in ran.out
+    assert json.loads(path.read_text())["inputs"] == before
+    path.write_text(path.read_text().replace(before["plate 0"], "0" * 64))  # damaged: nor for itself
+    built.built("footage", "shot=mini")
     assert json.loads(path.read_text())["inputs"] == before
     assert built.built("shot=mini").executed == []
 

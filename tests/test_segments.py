@@ -24,7 +24,7 @@ from shotmake.footage import Plate, frame_span, probe, read_luma
 from shotmake.plate_files import plate_files
 from shotmake.session import save_tracks
 from shotmake.tracks import clean_tracks, track_plate
-from tasks import cache, digests, locks, plate_reader, segments
+from tasks import cache, digests, locks, mattes, plate_reader, segments
 
 SPANS = [(1, 7), (8, 15), (16, 23), (24, 31), (32, 39), (40, 40)]
 CUT = 18
@@ -279,6 +279,22 @@ def test_nothing_is_stored_of_a_plate_that_changes_while_it_is_read(kind, reques
         segments.walk(plate, settings(), files, known, "mini")
     victim.write_bytes(original)
     assert show.tracked_again(settings()) == SPANS[1:]
+
+
+def test_nothing_is_stored_of_a_mask_that_changes_while_it_is_read(filmed, monkeypatch):
+    monkeypatch.setattr(mattes, "ROOT", filmed.root)
+    mask, masked = filmed.root / "mask.png", settings(mask={"file": "mask.png"})
+    cv2.imwrite(str(mask), np.zeros((180, 320), np.uint8))
+    plate, files = filmed.plate(), filmed.files() | {"mask 0": mask}
+    known = {name: digests.digest(path) for name, path in files.items()}
+
+    def replace_mask(frame: int) -> None:
+        if frame == 12:
+            cv2.imwrite(str(mask), np.full((180, 320), 255, np.uint8))
+
+    with pytest.raises(ShotError, match=r"mask.png changed while it was being read; run doit again"):
+        segments.walk(plate, masked, files, known, "mini", replace_mask)
+    assert [row.is_stored for row in segments.stored(plate, masked, files, known)] == [True] + [False] * 5
 
 
 def test_a_sequences_other_frames_may_change(scanned, pictures):
