@@ -175,6 +175,11 @@ def test_each_camera_has_its_own_source(show, plate):
     assert detections.source_files(config, "b") == {"detections": show / "a.csv"}
     assert detections.source_settings(config, "b")["detector_cmd"] is None
     assert detections.source_settings(config, "c")["plate_file"] == "c.####.exr"
+    shared = config_of(plate, detections="a.csv")
+    shared.shot.cameras = {"c": Witness(Footage(file=plate.files[0]))}
+    job = Job("mini", detections.source_settings(shared, "c"), detections.source_files(shared, "c"), {}, {})
+    with pytest.raises(ShotError, match="boxes of no camera by name, needed shot.cameras.c.detections"):
+        detections.found_detections(job, plate, 1001, 1020)
     config.shot.cameras["b"].detections = "gone.csv"
     with pytest.raises(
         ShotError, match="gone.csv: no such file; needed a file of detections .shot.cameras.b.detections"
