@@ -5,15 +5,13 @@ are not seen are ours (object_rows.py), and so is what is remembered from one st
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 
 from shotmake import config
 from shotmake.detections import Detections
-from shotmake.object_rows import Rows, Sighting, Subject, rows_of, seen_again, tracklets
-
-__all__ = ["Rows", "State", "follow", "read_state", "state_bytes", "tracklets"]
+from shotmake.object_rows import Rows, Sighting, Subject, rows_of, seen_again
 
 # the library takes no overlap at all for one of "0 or more", and would join boxes that lie far apart
 SMALLEST_OVERLAP = 1e-6
@@ -22,35 +20,18 @@ FAINTEST = 0.1
 # beyond these the areas of boxes under- and overflow, and the library stops at the NaN
 SMALLEST_SIDE_PX, FARTHEST_PX = 1e-3, 1e6
 
-NO_STATE = b"null\n"
-
 # what the library's tracks count, by kind; the rest of them is the filter, and what OC-SORT has observed
 COUNTS = ("age", "time_since_update", "number_of_successful_consecutive_updates")
 COUNTED = {"ocsort": COUNTS, "bytetrack": COUNTS, "sort": (*COUNTS, "number_of_successful_updates")}
 FILTER = ("state", "state_covariance")
 
 
-@dataclass(frozen=True)
-class State:
-    """What is remembered of the frames so far; opaque."""
-
-    content: bytes
-
-
-def state_bytes(state: State | None) -> bytes:
-    """Canonical JSON: the same memory, the same bytes."""
-    return NO_STATE if state is None else state.content
-
-
-def read_state(content: bytes) -> State | None:
-    return None if content == NO_STATE else State(content)
-
-
 def follow(
-    detections: Detections, first: int, last: int, objects: config.Objects, before: State | None
-) -> tuple[Rows, State]:
+    detections: Detections, first: int, last: int, objects: config.Objects, before: bytes | None
+) -> tuple[Rows, bytes]:
     """Go on through the frames first..last, from the state after frame first - 1 (None: this is the beginning).
-    Returns the rows that became certain meanwhile, also such of frames before `first`, and the state after `last`.
+    Returns the rows that became certain meanwhile, also such of frames before `first`, and the state after `last`. A
+    state is canonical JSON: the same memory, the same bytes.
 
     Boxes without a size or a place (NaN, nothing wide or high) are left out; a confidence that is NaN is taken for 1.
     Labels take no part in it. Needs memory for the rows of this stretch, not for what was before. ValueError where
@@ -135,18 +116,18 @@ def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -
     return [(track, row_of[track.tracker_id]) for track in known] + list(zip(begun, begins, strict=True))
 
 
-def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject], next_id: int) -> State:
+def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject], next_id: int) -> bytes:
     """`subjects` by the tracks' serial numbers, which are not remembered: they would tell of false alarms long gone."""
     records = [{"subject": asdict(subjects[track.tracker_id]), "track": _record(track, kind)} for track in tracks]
     memory = {"frame": frame, "tracker_kind": kind, "next_id": next_id, "tracks": records}
-    return State(json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n")
+    return json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _recall(before: State | None, first: int, objects: config.Objects, tracker) -> tuple[list, dict[int, Subject], int]:
+def _recall(before: bytes | None, first: int, objects: config.Objects, tracker) -> tuple[list, dict[int, Subject], int]:
     """(the library's tracks, numbered from 0; the subject of each; next id) for the frame `first`."""
     if before is None:
         return [], {}, 1
-    memory = json.loads(before.content)
+    memory = json.loads(before)
     found = memory["frame"] + 1, memory["tracker_kind"]
     if found != (first, objects.tracker_kind):
         raise ValueError(f"the state goes on at {found}; needed {(first, objects.tracker_kind)}")

@@ -12,15 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
-from tasks.pieces import Piece, stored_or_made
-from tasks.segments import Stored
+from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
 from tasks.stamp import canonical
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from pathlib import Path
 
     from shotmake.detections import Detections
-    from shotmake.object_tracker import Rows, State
+    from shotmake.object_rows import Rows
 
 FOLDER = STATE / "tracking" / "objects" / "segments"
 VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same
@@ -36,7 +35,7 @@ class Walked(NamedTuple):
     reused: int
 
 
-def spans_of(first: int, last: int) -> list[tuple[int, int]]:
+def _spans(first: int, last: int) -> list[tuple[int, int]]:
     from shotmake.handover import segment_spans
 
     return segment_spans(first, last, SEGMENT_FRAMES)
@@ -47,17 +46,7 @@ def stored(detections: "Detections", settings: dict, first: int, last: int) -> l
 
     settings: of the objects stage.
     """
-    found: list[Stored] = []
-    handover: str | None = ""
-    for span in spans_of(first, last):
-        if handover is None:
-            found.append(Stored(*span, None, None, False))
-            continue
-        piece = _piece(detections, settings, span, handover)
-        stamp = piece.undamaged_stamp()
-        found.append(Stored(*span, piece.key, piece.path, stamp is not None))
-        handover = stamp.get("handover") if stamp else None
-    return found
+    return in_a_row(_spans(first, last), lambda span, handover: _piece(detections, settings, span, handover))
 
 
 def walk(
@@ -72,7 +61,7 @@ def walk(
     that is done."""
     rows, paths, reused = [], [], 0
     before, handover = None, ""
-    for span in spans_of(first, last):
+    for span in _spans(first, last):
         piece = _piece(detections, settings, span, handover)
         what = f"frames {span[0]}-{span[1]} of objects:{shot}"
         got = stored_or_made(piece, what, partial(_follow, detections, settings, span, before))
@@ -94,25 +83,24 @@ def _piece(detections: "Detections", settings: dict, span: tuple[int, int], hand
 
 
 def _follow(
-    detections: "Detections", settings: dict, span: tuple[int, int], before: "State | None"
+    detections: "Detections", settings: dict, span: tuple[int, int], before: bytes | None
 ) -> tuple[bytes, dict[str, str]]:
     """One stretch -> what is stored of it, and what its stamp says of what it hands over."""
     from shotmake.config import Objects
-    from shotmake.object_tracker import follow, state_bytes
+    from shotmake.object_tracker import follow
 
     options = Objects(**{name: settings[name] for name in REACHING})
-    rows, after = follow(detections.within(*span), *span, options, before)
-    state = state_bytes(after)
+    rows, state = follow(detections.within(*span), *span, options, before)
     found = {name: getattr(rows, name).tolist() for name in ("track_id", "frame", "xywh_px", "coasted", "label")}
     data = canonical({"rows": found, "state": state.decode()}).encode()  # a text: it comes back to the bit
     return data, {"handover": hashlib.sha256(state).hexdigest()}
 
 
-def _read(data: bytes) -> "tuple[Rows, State | None, str]":
+def _read(data: bytes) -> "tuple[Rows, bytes, str]":
     """The rows, the state after them, and its digest."""
     import numpy as np
 
-    from shotmake.object_tracker import Rows, read_state
+    from shotmake.object_rows import Rows
 
     record = json.loads(data)
     found, state = record["rows"], record["state"].encode()
@@ -123,4 +111,4 @@ def _read(data: bytes) -> "tuple[Rows, State | None, str]":
         coasted=np.array(found["coasted"], bool),
         label=np.array(found["label"], str),
     )
-    return rows, read_state(state), hashlib.sha256(state).hexdigest()
+    return rows, state, hashlib.sha256(state).hexdigest()

@@ -8,8 +8,7 @@ from shotmake.config import MAIN_CAMERA, Config
 from tasks import object_segments
 from tasks.detections import Found, found_detections, source_files, source_settings, stored_pieces
 from tasks.footage import footage_of, plate_inputs, read_plate
-from tasks.pieces import Piece
-from tasks.segments import Stored
+from tasks.pieces import Piece, Stored
 from tasks.stage import Job, Stage
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -35,7 +34,7 @@ def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
-    from shotmake.object_tracker import tracklets
+    from shotmake.object_rows import tracklets
     from shotmake.objects import objects_text
 
     plate = read_plate(job.inputs["footage"])

@@ -63,6 +63,34 @@ class Piece:
         return data if hashlib.sha256(data).hexdigest() == stamp["targets"].get(self.kind) else None
 
 
+class Stored(NamedTuple):
+    """A piece as far as can be told without making any; key and path are None after the first that is missing."""
+
+    first: int
+    last: int
+    key: str | None
+    path: Path | None
+    is_stored: bool
+
+
+def in_a_row(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], str], Piece]) -> list[Stored]:
+    """What is there of pieces that go on from each other, told by their stamps.
+
+    piece_of: of a span of frames and the digest of what the piece before handed over, "" at the start.
+    """
+    found: list[Stored] = []
+    handover: str | None = ""
+    for span in spans:
+        if handover is None:
+            found.append(Stored(*span, None, None, False))
+            continue
+        piece = piece_of(span, handover)
+        stamp = piece.undamaged_stamp()
+        found.append(Stored(*span, piece.key, piece.path, stamp is not None))
+        handover = stamp.get("handover") if stamp else None
+    return found
+
+
 class Got(NamedTuple):
     data: bytes
     was_stored: bool

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from shotmake.config import Config, Matte
 from tasks.footage import read_plate
+from tasks.mattes import has_objects
 from tasks.solve import read_solution
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -12,9 +13,8 @@ from tasks.stamp import json_bytes
 
 def settings(config: Config) -> dict:
     found = {"frame_range": config.shot.footage.frame_range, "qc": asdict(config.tracking.qc)}
-    mask = config.tracking.mask
-    if mask.from_objects and config.tracking.enabled and not config.tracking.session_file:
-        matte = asdict(config.tracking.objects.matte)
+    if config.tracking.enabled and has_objects(config):
+        mask, matte = config.tracking.mask, asdict(config.tracking.objects.matte)
         found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
     return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import STATE
 from tasks.mattes import masks, matte_names, object_boxes
-from tasks.pieces import Piece, stored_or_made
+from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
 from tasks.unchanged import Unchanged
 
@@ -27,16 +27,6 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 FOLDER = STATE / "tracking" / "sessions" / "segments"
 VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same
-
-
-class Stored(NamedTuple):
-    """A segment as far as can be told without tracking; key and path are None after the first that is missing."""
-
-    first: int
-    last: int
-    key: str | None
-    path: Path | None
-    is_stored: bool
 
 
 class Walked(NamedTuple):
@@ -54,18 +44,10 @@ def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict
 
     settings, files, digests: as walk. ShotError when frame_range leaves the plate.
     """
-    found: list[Stored] = []
     boxes = object_boxes(settings, files)
-    handover: str | None = ""
-    for span in _spans(plate, settings):
-        if handover is None:
-            found.append(Stored(*span, None, None, False))
-            continue
-        segment = _segment(span, plate, settings, digests, handover, boxes)
-        stamp = segment.undamaged_stamp()
-        found.append(Stored(*span, segment.key, segment.path, stamp is not None))
-        handover = stamp.get("handover") if stamp else None
-    return found
+    return in_a_row(
+        _spans(plate, settings), lambda span, handover: _segment(span, plate, settings, digests, handover, boxes)
+    )
 
 
 def walk(

@@ -18,8 +18,8 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE, locks, objects
 from tasks.digests import digest
 from tasks.footage import read_plate
-from tasks.pieces import Piece
-from tasks.segments import Stored, stored
+from tasks.pieces import Piece, Stored
+from tasks.segments import stored
 from tasks.solve import read_solution
 from tasks.stage import Job, Node, kept_by
 

@@ -13,7 +13,8 @@ from moving_boxes import MovingBoxes
 from shotmake.config import MAIN_CAMERA, Objects
 from shotmake.detections import Detections
 from shotmake.detections_file import read_detections
-from shotmake.object_tracker import follow, read_state, state_bytes, tracklets
+from shotmake.object_rows import tracklets
+from shotmake.object_tracker import follow
 from shotmake.objects import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
@@ -57,11 +58,10 @@ def tracked(detections: Detections, last: int, settings: Objects) -> list[Trackl
 
 
 def stretches(detections: Detections, first: int, last: int, settings: Objects) -> Iterator:
-    saved = state_bytes(None)
+    saved = None
     for begin in range(first, last + 1, STRETCH_FRAMES):
         end = min(begin + STRETCH_FRAMES - 1, last)
-        rows, state = follow(detections.within(begin, end), begin, end, settings, read_state(saved))
-        saved = state_bytes(state)
+        rows, saved = follow(detections.within(begin, end), begin, end, settings, saved)
         yield rows
 
 

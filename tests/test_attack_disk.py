@@ -12,6 +12,7 @@ from conftest import Project, Ran
 NO_SPACE = "No space left on device"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 STAGES = ("footage", "tracks", "solve", "preview", "stmap", "scene", "export", "report", "composite")
+WRITERS = ("footage", "tracks", "preview", "stmap", "composite")  # JSON, arrays, a movie, EXR, Blender: the rest as one
 
 
 class Disk:
@@ -78,7 +79,9 @@ def forget_result(project: Project, stage: str) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_disk_that_is_full_in_the_middle_of_a_stage_is_one_line(on_disk, small_once, stage):
+def test_a_disk_that_is_full_in_the_middle_of_a_stage_is_one_line(on_disk, small_once, stage, thorough):
+    if stage not in WRITERS and not thorough:
+        pytest.skip("--kills 200")
     project, disk = on_disk
     was = forget_result(project, stage)
     size = sum(len(data) for data in was.values())
@@ -97,7 +100,8 @@ def test_a_disk_that_is_full_in_the_middle_of_a_stage_is_one_line(on_disk, small
         disk.grow()
     disk.grow()
     made = project.built("shot=mini").executed
-    assert set(made) <= {f"{stage}:mini", "publish:mini"}, made
+    shown = {"report:mini"} if stage == "preview" else set()  # a movie's bytes are not promised
+    assert set(made) <= {f"{stage}:mini", "publish:mini"} | shown, made
     assert contents(project, "shot=mini") == contents(small_once, "shot=mini")
     assert litter(project) == []
     assert project.built("verify", "shot=mini").err == ""

@@ -159,20 +159,19 @@ def test_a_touched_plate_of_a_gigabyte_is_read_once(small):
 RANGES = ("[5, 30]", "[5, 38]", "[1, 30]", "[9, 34]")
 
 
-def test_tracks_of_another_range_are_those_of_a_fresh_build(tmp_path, small_movie, thorough):
-    project = make_small(tmp_path / "show", small_movie)
-    for number, wanted in enumerate(RANGES if thorough else RANGES[1:3]):
-        project.write_shot("mini", shot_yaml(frame_range=wanted))
-        project.built("tracks", "shot=mini")
+def test_tracks_of_another_range_are_those_of_a_fresh_build(small, tmp_path, small_movie, thorough):
+    for number, wanted in enumerate(RANGES if thorough else RANGES[2:3]):
+        small.write_shot("mini", shot_yaml(frame_range=wanted))
+        small.built("tracks", "shot=mini")
         fresh = make_small(tmp_path / f"fresh-{number}", small_movie)
         fresh.write_shot("mini", shot_yaml(frame_range=wanted))
         fresh.built("tracks", "shot=mini")
-        assert result(project, READING) == result(fresh, READING), wanted
+        assert result(small, READING) == result(fresh, READING), wanted
 
 
 def test_all_that_follows_from_a_shifted_range_is_that_of_a_fresh_build(small, tmp_path, small_movie):
     fresh = make_small(tmp_path / "fresh", small_movie)
     for project in (small, fresh):
-        project.write_shot("mini", shot_yaml(frame_range="[5, 36]"))
-        project.built("preview", "report", "export", "shot=mini")
+        project.write_shot("mini", shot_yaml(frame_range="[5, 36]", more="  preview: {enabled: false}\n"))
+        project.built("report", "export", "shot=mini")
     assert result(small) == result(fresh)

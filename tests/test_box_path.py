@@ -59,6 +59,11 @@ def test_a_short_one_is_smoothed_as_far_as_it_goes(count):
     assert np.array_equal(smooth, boxes) or count > 2
 
 
+def test_where_the_shot_begins_and_ends_changes_no_box():
+    whole, part = (box_path(tracklet(1, range(1, 241), walker()), frames) for frames in ((1, 240), (50, 60)))
+    np.testing.assert_array_equal(part.xywh_px, whole.xywh_px[49:60])
+
+
 def test_an_object_that_is_not_there_is_refused_with_those_that_are():
     made = [tracklet(1, range(1001, 1011), walker()[:10]), tracklet(7, range(1020, 1030), walker()[:10])]
     assert chosen_path(made, 7, (1001, 1025), "k").frames.tolist() == list(range(1020, 1026))

@@ -121,16 +121,11 @@ def test_an_edit_changed_back_runs_publish_alone(built):
     assert built.built("shot=mini").executed == []
 
 
-@pytest.mark.parametrize("damage", ["truncate", "delete", "edit", "stamp"])
+@pytest.mark.parametrize("damage", ["edit", "stamp"])  # more of them, of every file: test_attack_tamper.py
 def test_a_damaged_target_is_never_called_up_to_date(built, damage):
     before = digests(built)
     target = state_file(built, "tracking/sessions/mini-*/tracks.npz")
-    if damage == "truncate":
-        with open(target, "r+b") as file:
-            file.truncate(target.stat().st_size // 2)
-    elif damage == "delete":
-        target.unlink()
-    elif damage == "edit":
+    if damage == "edit":
         stat = target.stat()
         data = bytearray(target.read_bytes())
         data[len(data) // 2] ^= 1
@@ -209,37 +204,25 @@ def test_python_dodo_builds_as_doit_does(built):
     assert ran.code == 0 and ran.executed == []
 
 
-@pytest.mark.parametrize("seconds", [0.8, 3.5])
-def test_killed_builds_lose_at_most_the_task_in_hand(mini, built_once, seconds):
+def test_killed_builds_lose_at_most_the_task_in_hand(mini, built_once):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "doit", "shot=mini"],
+        [sys.executable, "-m", "doit", "solve", "shot=mini"],
         cwd=mini.root, env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    time.sleep(seconds)
+    time.sleep(3.5)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     stamps = (mini.root / ".gsd-state").rglob("*.stamp.json")
-    done_before = {path.name for path in stamps if path.parent.name != "segments"}
-    ran = mini.built("shot=mini")
-    assert len(ran.executed) == len(EVERY_STAGE) - len(done_before)
-    assert digests(mini) == digests(built_once[0])
+    done_before = {path.name for path in stamps if path.parent.name not in ("segments", "found")}
+    ran = mini.built("solve", "shot=mini")
+    assert len(ran.executed) == 3 - len(done_before)
+    assert digests(mini).items() <= digests(built_once[0]).items()
     assert not list((mini.root / ".gsd-state").rglob(".part-*"))
 
 
-def test_two_builds_at_once_build_each_target_once(mini):
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "doit", "shot=mini", "solve"]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    pair = [subprocess.Popen(command, cwd=mini.root, env=environment, **streams) for _ in range(2)]
-    outputs = [process.communicate() for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], outputs
-    built_lines = [line for out, _ in outputs for line in out.splitlines() if line.startswith("   solved")]
-    assert len(built_lines) == 1, outputs
-
-
 def test_workers_build_the_same(mini, built_once):
-    mini.built("-n", "2", "shot=mini")
+    mini.built("-n", "2", "preview", "stmap", "scene", "export", "report", "shot=mini")
     assert digests(mini) == digests(built_once[0])
 
 

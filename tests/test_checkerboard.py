@@ -9,7 +9,7 @@ from boards import stills
 from conftest import MINI_YAML
 from measure import lens_error_px
 
-from shotmake.checkerboard import calibrate
+from shotmake.checkerboard import Calibration, calibrate
 from shotmake.config import Checkerboard
 from shotmake.errors import ShotError
 from shotmake.lens import Lens
@@ -25,9 +25,20 @@ def pictures() -> list[tuple[str, np.ndarray]]:
     return stills(LENS, SIZE_PX, BOARD)
 
 
+@pytest.fixture(scope="module")
+def measured(pictures) -> Calibration:
+    return calibrate(pictures, BOARD, SIZE_PX)
+
+
+@pytest.fixture(scope="module")
+def halved(pictures) -> Calibration:
+    """For a plate half as large."""
+    return calibrate(pictures, BOARD, (480, 270))
+
+
 @pytest.mark.parametrize("lens", [LENS, LONG], ids=["wide", "long"])
-def test_the_lens_is_measured(lens, pictures):
-    found = calibrate(pictures if lens is LENS else stills(lens, SIZE_PX, BOARD), BOARD, SIZE_PX)
+def test_the_lens_is_measured(lens, measured):
+    found = measured if lens is LENS else calibrate(stills(lens, SIZE_PX, BOARD), BOARD, SIZE_PX)
     assert found.lens.fx_px == found.lens.fy_px == pytest.approx(lens.fx_px, rel=0.003)
     assert lens_error_px(found.lens, lens, SIZE_PX) < 0.5
     assert np.hypot(found.lens.cx_px - lens.cx_px, found.lens.cy_px - lens.cy_px) < 2
@@ -39,11 +50,11 @@ def test_the_lens_is_measured(lens, pictures):
     assert (lens is LONG) == (found.lens.p1 == 0 and "p1 is not determined by the stills and left at 0" in found.notes)
 
 
-def test_stills_of_another_size_and_the_same_shape_are_scaled(pictures):
-    plate, small = (calibrate(pictures, BOARD, size_px) for size_px in (SIZE_PX, (480, 270)))
-    assert small.lens.fx_px == pytest.approx(plate.lens.fx_px / 2) and small.lens.k1 == pytest.approx(plate.lens.k1)
-    assert small.rms_px == pytest.approx(plate.rms_px / 2)
-    assert small.notes[0] == "the lens of checkerboard was scaled from 960x540 to 480x270"
+def test_stills_of_another_size_and_the_same_shape_are_scaled(pictures, measured, halved):
+    assert halved.lens.fx_px == pytest.approx(measured.lens.fx_px / 2)
+    assert halved.lens.k1 == pytest.approx(measured.lens.k1)
+    assert halved.rms_px == pytest.approx(measured.rms_px / 2)
+    assert halved.notes[0] == "the lens of checkerboard was scaled from 960x540 to 480x270"
     with pytest.raises(ShotError, match="is for 960x540, the plate is 960x400, of another shape"):
         calibrate(pictures, BOARD, (960, 400))
 
@@ -84,7 +95,7 @@ def test_a_still_of_another_size_is_named(pictures):
         calibrate([*pictures[:1], ("odd.png", pictures[1][1].T)], BOARD, SIZE_PX)
 
 
-def test_the_stage_measures_the_lens_the_solve_keeps(mini, pictures):
+def test_the_stage_measures_the_lens_the_solve_keeps(mini, pictures, halved):
     folder = mini.root / "lens"
     folder.mkdir()
     for name, picture in pictures:
@@ -96,7 +107,7 @@ def test_the_stage_measures_the_lens_the_solve_keeps(mini, pictures):
     (path,) = (mini.root / ".gsd-state" / "lenses").glob("mini-????????????.json")
     record = json.loads(path.read_text())
     assert record["image_size_px"] == [480, 270] and record["rms_px"] < 0.1 and record["coverage"] == 1
-    assert Lens.from_json(record["lens"]) == calibrate(pictures, BOARD, (480, 270)).lens  # to the last digit
+    assert Lens.from_json(record["lens"]) == halved.lens  # to the last digit
     (folder / "board.0001.png").unlink()  # numbers may be missing
     assert mini.built("lens", "shot=mini").executed == ["lens:mini"]
     assert mini.built("lens", "shot=mini").executed == []

@@ -231,13 +231,19 @@ def test_each_camera_has_its_own_source(show, plate):
     assert (
         found.detections.frame.tolist() == [1002] and "1 boxes in frames outside the plate's 1001 to" in found.said[0]
     )
-    assert "no box is of dog; they are of 1, 2" in find(plate, 1001, 1020, detections="a.csv", classes=["dog"]).said[1]
+    dogs = find(plate, 1001, 1020, detections="a.csv", classes=["dog"])
+    assert len(dogs.detections) == 0 and "no box is of dog; they are of 1, 2" in dogs.said[1]
     config = config_of(plate, detector_cmd=COMMAND)
     config.shot.cameras = {"b": Witness(Footage(file="b.mp4"), "a.csv"), "c": Witness(Footage(file="c.####.exr"))}
     assert detections.source_files(config, "main") == {"detector 0": show / "tools" / "detect.py"}
     assert detections.source_files(config, "b") == {"detections": show / "a.csv"}
     assert detections.source_settings(config, "b")["detector_cmd"] is None
     assert detections.source_settings(config, "c")["plate_file"] == "c.####.exr"
+    shared = config_of(plate, detections="a.csv")
+    shared.shot.cameras = {"c": Witness(Footage(file=plate.files[0]))}
+    job = Job("mini", detections.source_settings(shared, "c"), detections.source_files(shared, "c"), {}, {})
+    with pytest.raises(ShotError, match="boxes of no camera by name, needed shot.cameras.c.detections"):
+        detections.found_detections(job, plate, 1001, 1020)
     config.shot.cameras["b"].detections = "gone.csv"
     with pytest.raises(
         ShotError, match="gone.csv: no such file; needed a file of detections .shot.cameras.b.detections"

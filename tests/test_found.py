@@ -108,6 +108,7 @@ def test_a_solve_is_extended_through_the_command_line_up_to_the_blend(built):
                 and len(json.loads(path.read_text())["frames"]) == 30]  # fmt: skip
     (built.root / "approved.json").write_bytes(short.read_bytes())
     text = (built.root / "conf" / "shot" / "mini.yaml").read_text()
+    text += "  preview: {enabled: false}\n"
     built.write_shot("mini", text.replace("  footage:", "  camera: {import_file: approved.json}\n  footage:"))
     built.built("shot=mini")
     place = built.root / "build" / "mini"

@@ -1,12 +1,14 @@
 """Which stages run again when a key changes: every key of the schema, perturbed one by one."""
 
 from dataclasses import fields, is_dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 
 from shotmake.config import Config, Footage, Witness
 from shotmake.configcheck import keys
 from shotmake.errors import ShotError
+from tasks import sweep
 from tasks.assets import asset_files
 from tasks.cameras import witness_nodes
 from tasks.composite import COMPOSITE
@@ -16,6 +18,7 @@ from tasks.lens import LENS
 from tasks.object_mattes import OBJECT_MATTES
 from tasks.objects import OBJECTS
 from tasks.preview import PREVIEW
+from tasks.publish import needs_no_camera
 from tasks.render import RENDER
 from tasks.report import REPORT
 from tasks.scene import SCENE
@@ -243,6 +246,32 @@ def test_tracks_without_objects_and_feather_have_the_key_they_had_before_there_w
     settings = TRACKS.settings(shot_config())
     assert settings["mask"] == {"file": None, "shapes": [], "invert": False, "from_objects": False}
     assert "matte" not in settings
+
+
+def test_the_report_tells_of_mattes_where_they_keep_tracks_out():
+    config = with_objects()
+    config.tracking.mask.from_objects = [2]
+    assert REPORT.settings(config)["mattes"]["from_objects"] == [2]
+    config.tracking.session_file = "tracks.uv"
+    assert "mattes" not in REPORT.settings(config)
+
+
+def test_the_referee_keeps_to_the_objects_of_the_shots_yaml(monkeypatch):
+    """A variant's own would be a mask of its choice."""
+    plain = with_objects()
+    plain.tracking.mask.from_objects = True
+    monkeypatch.setattr(sweep, "load_shot", lambda name: SimpleNamespace(config=plain))
+    keys_changed = ("tracking.objects.det_thresh", "tracking.objects.matte.dilate_px")
+    variants = [plain, *(changed(plain, key) for key in keys_changed)]
+    assert len({sweep.referee_node("mini", one).key for one in variants}) == 1
+
+
+def test_a_refused_shot_shows_what_needs_no_camera():
+    config = with_objects()
+    config.shot.export = ["chan", "object_mattes"]
+    graph = nodes(config, (*STAGES, OBJECT_MATTES))
+    shown = {name for name, node in graph.items() if needs_no_camera(node)}
+    assert shown == {"objects", "object_mattes", "preview", "report"}
 
 
 @pytest.mark.parametrize("key", keys(Witness))

@@ -1,6 +1,7 @@
 """Mattes: the boxes of moving objects keep tracks out, and only the frames they reach are tracked anew."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from shotmake.matte import Boxes, boxes_of
 from shotmake.objects import DETECTED, Tracklet, read_tracklets
 from shotmake.session import Tracks, load_tracks
 from shotmake.tracks import track_segment
-from tasks import cache, object_mattes
+from tasks import cache, object_mattes, segments
 from tasks.stage import Job
 
 SIZE = (320, 180)
@@ -56,6 +57,20 @@ def test_a_stretch_knows_the_boxes_that_reach_it_and_no_number_of_theirs():
     assert longer.within(8, 13).to_bytes() == boxes.within(8, 13).to_bytes()
     assert longer.within(8, 14).to_bytes() != boxes.within(8, 14).to_bytes()  # it reaches 14
     assert boxes.within(8, 10).to_bytes() != boxes_of(TWO, True, Matte(dilate_frames=1)).within(8, 10).to_bytes()
+
+
+def test_a_segment_goes_by_the_boxes_that_reach_it_not_by_who_chose_them():
+    plate = SimpleNamespace(kind="movie", first_frame=1)
+
+    def key(boxes: Boxes | None, first: int = 8, from_objects: bool | list[int] = True, invert: bool = False) -> str:
+        mask = {"file": None, "shapes": [], "invert": invert, "from_objects": from_objects}
+        settings = {"engine": "opencv", "detect": {}, "track": {}, "mask": mask}
+        return segments._segment((first, first + 7), plate, settings, {"plate 0": "a"}, "", boxes).key
+
+    every, one = boxes_of(TWO, True, Matte()), boxes_of(TWO, [3], Matte())
+    assert key(every) != key(one) == key(one, from_objects=[3]) != key(None, from_objects=False)
+    assert key(one, 16) == key(None, 16, from_objects=False)  # none reaches it: nothing is masked there
+    assert key(one, 16, invert=True) != key(None, 16, from_objects=False, invert=True)  # but everything is here
 
 
 def test_file_shapes_and_boxes_cover_together_and_turn_round_together():

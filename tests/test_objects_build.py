@@ -18,7 +18,7 @@ from shotmake.config import Config, Footage, Objects, Tracking, Witness
 from shotmake.detections import Detections
 from shotmake.detections_file import read_detections
 from shotmake.errors import ShotError
-from shotmake.object_tracker import tracklets
+from shotmake.object_rows import tracklets
 from tasks import cache, locks, object_segments
 from tasks.cameras import witness_nodes
 from tasks.footage import FOOTAGE

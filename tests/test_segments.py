@@ -25,6 +25,7 @@ from shotmake.plate_files import plate_files
 from shotmake.session import save_tracks
 from shotmake.tracks import clean_tracks, track_plate
 from tasks import cache, digests, locks, mattes, plate_reader, segments
+from tasks.pieces import Stored
 
 SPANS = [(1, 7), (8, 15), (16, 23), (24, 31), (32, 39), (40, 40)]
 CUT = 18
@@ -77,7 +78,7 @@ class Show:
     def tracked_again(self, settings: dict, **more) -> list[tuple[int, int]]:
         return self.walk(settings, **more)[0]
 
-    def stored(self, settings: dict) -> list[segments.Stored]:
+    def stored(self, settings: dict) -> list[Stored]:
         return segments.stored(self.plate(), settings, self.files(), self.digests())
 
 

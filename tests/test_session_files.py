@@ -26,7 +26,7 @@ def shared(tmp_path_factory, small_once: Project) -> Project:
     (folder,) = (path.parent for path in project.root.glob(".gsd-state/exports/*/tracks.uv"))
     for file in (*(folder / one.file for one in WRITTEN), project.root / "build/mini/mini.blend"):
         shutil.copy(file, project.root)
-    uv = "  session_file: tracks.uv\n  groups: {some: [track_00002, track_00005]}\n"
+    uv = "  preview: {enabled: false}\n  session_file: tracks.uv\n  groups: {some: [track_00002, track_00005]}\n"
     project.write_shot("two", attack.shot_yaml("two", more=uv))
     return project
 

@@ -13,15 +13,15 @@ import pytest
 from attack import litter, make_small, shot_yaml, start_command
 from conftest import Project, Ran
 
-PRESETS = "tracking=fast,balanced,high_quality"
+PRESETS = "tracking=fast,balanced"
 SETTINGS = "tracking.solve.clean.max_error_px=1.5,2"
-SIX = ("shot=mini", PRESETS, SETTINGS)
+FOUR = ("shot=mini", PRESETS, SETTINGS)
 NO_SOLVE = "  preview: {enabled: false}\n  solve: {enabled: false}\n"  # builds in a second or two
-# 3 presets x 2 settings of the solve, and the referee's tracks: what there is to do, whoever does it
-DISTINCT = {"footage": 1, "tracks": 4} | dict.fromkeys(
-    ["solve", "stmap", "scene", "composite", "export", "report", "publish"], 6
+# 2 presets x 2 settings of the solve, and the referee's tracks: what there is to do, whoever does it
+DISTINCT = {"footage": 1, "tracks": 3} | dict.fromkeys(
+    ["solve", "stmap", "scene", "composite", "export", "report", "publish"], 4
 )
-NO_DISTINCT = {"footage": 1, "tracks": 3, "report": 6, "publish": 6}  # without a solve: 2 limits of the report instead
+NO_DISTINCT = {"footage": 1, "tracks": 2, "report": 4, "publish": 4}  # without a solve: 2 limits of the report instead
 LIMITS = "tracking.qc.min_tracks_per_frame=8,9"
 
 
@@ -51,15 +51,15 @@ def cheap(tmp_path, small_movie) -> Project:
 
 def test_a_sweep_is_one_graph_of_distinct_steps_and_the_second_time_nothing(tmp_path, small_movie):
     project = make_small(tmp_path / "show", small_movie, more="  preview: {enabled: false}\n")
-    ran = project.python("-m", *SIX, "jobs=2")
+    ran = project.python("-m", *FOUR, "jobs=2")
     assert ran.code == 0, ran.out + ran.err
     assert executed(ran) == DISTINCT and len(set(ran.executed)) == len(ran.executed)
-    assert "6 variants of 1 shot: 6 solved" in ran.out
-    again = project.python("-m", *SIX, "jobs=2")
+    assert "4 variants of 1 shot: 4 solved" in ran.out
+    again = project.python("-m", *FOUR, "jobs=2")
     assert again.code == 0 and again.executed == ["summary"], again.out
     # side by side, each as doit alone makes it
     folders = [path.name for path in (project.root / "build").glob("mini@*")]
-    assert len(folders) == 6
+    assert len(folders) == 4
     one = ("shot=mini", "tracking=fast", "tracking.solve.clean.max_error_px=1.5")
     assert project.built(*one).executed == []
 
@@ -70,7 +70,7 @@ def test_other_launchers_make_every_distinct_target_once(cheap, launcher, pytest
     if launcher != "joblib" and not by_flag:
         pytest.skip("--launchers")
     assert importlib.util.find_spec(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher"), f"pip install {launcher}"
-    words = (*SIX, "tracking.solve.enabled=true") if by_flag else ("shot=mini", PRESETS, LIMITS)
+    words = (*FOUR, "tracking.solve.enabled=true") if by_flag else ("shot=mini", PRESETS, LIMITS)
     jobs = ["jobs=2"] if launcher != "submitit_local" else []
     ran = cheap.python("-m", *words, f"hydra/launcher={launcher}", *jobs)
     assert ran.code == 0, ran.out + ran.err
@@ -161,10 +161,10 @@ def test_a_host_takes_over_from_one_that_was_killed(cheap):
     assert second.until(lambda: "waiting for process" in second.out and "on alpha to build tracks:mini" in second.out)
     first.signal(signal.SIGKILL, group=True)
     left = made(cheap)
-    assert left["tracks"] < 3  # it was in the middle
+    assert left["tracks"] < 2  # it was in the middle
     ran = second.wait(60)
     assert ran.code == 0 and ran.err == "", ran.err
-    assert ran.out.count(" tracks, at least ") == 3 - left["tracks"] and made(cheap) == NO_DISTINCT
+    assert ran.out.count(" tracks, at least ") == 2 - left["tracks"] and made(cheap) == NO_DISTINCT
     (listed,) = (cheap.root / "build" / "sweeps").glob("*/variants.json")
     checked = cheap.built("verify", f"variants={listed}")  # nothing is corrupt: each byte read again
-    assert checked.out.count("are present, current, undamaged") == 6 and litter(cheap) == []
+    assert checked.out.count("are present, current, undamaged") == 4 and litter(cheap) == []

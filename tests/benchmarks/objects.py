@@ -24,7 +24,7 @@ from moving_boxes import move  # noqa: E402
 from object_scores import ALL, COUNTS, SHARES, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
 
 from shotmake.config import Objects  # noqa: E402
-from shotmake.object_tracker import follow, read_state, state_bytes  # noqa: E402
+from shotmake.object_tracker import follow  # noqa: E402
 
 KINDS = ("ocsort", "bytetrack", "sort")
 SIMULATED = {
@@ -89,14 +89,13 @@ def speed() -> None:
 def memory() -> None:
     """Rows are dropped as they come: what grows would be the tracker's own."""
     for kind in KINDS:
-        settings, saved = Objects(tracker_kind=kind), state_bytes(None)
+        settings, saved = Objects(tracker_kind=kind), None
         print(f"{kind:<10}", end="", flush=True)
         for begin, end in pairwise(MEMORY_AT):
             for first in range(begin + 1, end + 1, STREAM_FRAMES):
                 last = min(first + STREAM_FRAMES - 1, end)
                 detections = move(1, frames=(first, last)).detections
-                _, state = follow(detections, first, last, settings, read_state(saved))
-                saved = state_bytes(state)
+                _, saved = follow(detections, first, last, settings, saved)
             gc.collect()
             said = f"  {end}: {_resident_mb():.1f} MB, state {len(saved) / 1000:.0f} kB"
             print(said, end="\n" if end == MEMORY_AT[-1] else "", flush=True)
