@@ -58,6 +58,6 @@ def _picked(tracklets: Iterable[Tracklet], ids: list[int]) -> list[Tracklet]:
     known = {one.track_id: one for one in tracklets}
     for track_id in ids:
         if track_id not in known:
-            there = f"there are {', '.join(map(str, sorted(known)))}" if known else "there are none"
+            there = f"there are: {', '.join(map(str, sorted(known)))}" if known else "there are none"
             raise ShotError(f"{KEY}: found no object {track_id}; {there}")
     return [known[track_id] for track_id in sorted(set(ids))]

@@ -47,8 +47,12 @@ def build(job: Job) -> str:
     page = report_html(summary, solution, points_xyz, pictures)
     job.targets["page"].write_text(page)
     said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
-    counts = f"{len(summary['faults'])} faults, {len(summary['warnings'])} warnings"
-    return "\n".join([counts, *(f"      {line}" for line in said)])
+    counts = f"{_counted(summary['faults'], 'fault')}, {_counted(summary['warnings'], 'warning')}"
+    return "\n".join([counts, *(f"      {line}" for line in (*summary["faults"], *said))])
+
+
+def _counted(lines: list[str], word: str) -> str:
+    return f"{len(lines)} {word}{'' if len(lines) == 1 else 's'}"
 
 
 def objects(job: Job) -> dict[str, dict]:

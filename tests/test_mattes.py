@@ -43,7 +43,7 @@ def test_boxes_get_room_in_the_picture_and_in_time():
 def test_objects_are_chosen_by_their_numbers():
     assert boxes_of(TWO, [3], Matte(dilate_px=0)).xywh_px.tolist() == [[60, 50, 8, 6]]
     assert boxes_of(TWO, [3, 1, 3], Matte()).to_bytes() == boxes_of(TWO, True, Matte()).to_bytes()
-    with pytest.raises(ShotError, match="from_objects: found no object 2; there are 1, 3"):
+    with pytest.raises(ShotError, match="from_objects: found no object 2; there are: 1, 3"):
         boxes_of(TWO, [1, 2], Matte())
     with pytest.raises(ShotError, match="found no object 1; there are none"):
         boxes_of([], [1], Matte())
@@ -239,4 +239,4 @@ def test_a_shot_with_mattes_from_the_command_line(tmp_path, crossing, pictures):
     assert "2 of 4 segments are there" in project.built("plan", "shot=mini").out
     assert "2 of 4 segments reused" in project.built("tracks", "shot=mini").out  # 8 frames each: it reaches 19 to 23
     ran = project.run("tracks", "shot=mini", "tracking.mask.from_objects=[7]")
-    assert ran.code == 1 and "found no object 7; there are 1" in ran.fault_lines[0] and len(ran.fault_lines) == 1
+    assert ran.code == 1 and "found no object 7; there are: 1" in ran.fault_lines[0] and len(ran.fault_lines) == 1
