@@ -1,5 +1,6 @@
 """Shared: temporary projects in which the real command line runs."""
 
+import compileall
 import fcntl
 import json
 import os
@@ -70,12 +71,13 @@ class Project:
 
 
 def make_project(root: Path) -> Project:
-    """Copy the show (not its plates) into a new folder."""
+    """Copy the show (not its plates) into a new folder, compiled: hundreds of tests would each compile it again."""
     root.mkdir(parents=True)
     for name in SHOW:
         source = REPOSITORY / name
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            compileall.compile_dir(source, quiet=2)
+            shutil.copytree(source, root / name)
         else:
             shutil.copy(source, root / name)
     (root / "footage").mkdir()
@@ -83,7 +85,7 @@ def make_project(root: Path) -> Project:
 
 
 def pytest_addoption(parser) -> None:
-    parser.addoption("--kills", type=int, default=2, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--kills", type=int, default=1, help="random kills in test_attack_kills.py (a full run: 200)")
     parser.addoption("--pixels", action="store_true", help="test_pixels.py: every lens and plate, not two of them")
     parser.addoption("--blender", default="4.5", help="the version that runs blender_scripts/ in tests of the comp")
     parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")

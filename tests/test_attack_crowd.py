@@ -56,7 +56,9 @@ def test_many_builds_of_one_shot_make_every_target_once(tmp_path, small_movie, s
     assert contents(project, "shot=mini") == contents(small_once, "shot=mini")
 
 
-def test_eight_builds_of_four_shots_make_every_target_once(tmp_path, small_movie, other_movie):
+def test_eight_builds_of_four_shots_make_every_target_once(tmp_path, small_movie, other_movie, thorough):
+    if not thorough:
+        pytest.skip("--kills 200")
     project = make_small(tmp_path / "show", small_movie)
     project.remove_other_shots("none")
     shutil.copy(other_movie, project.root / "footage" / "other.mp4")
