@@ -1,0 +1,250 @@
+"""Links: how each frame of a solve hangs together with the next, by the tracks that are seen on both sides.
+
+Most tracks live on one side of any frame. What they all agree with can still be two cameras that are each right and do
+not fit together, so the tracks that cross a frame boundary are judged by themselves: how many there are, what share of
+them agrees with the camera on both sides, and how firmly those that agree hold one side to the other.
+
+A frame that few tracks are seen in (out of focus, covered, a flash) holds nothing by itself: what lies before such a
+run of weak frames is linked with what lies behind it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.certify import GOOD_PX, directions_at_infinity
+from shotmake.keyframes import Observations
+from shotmake.lens import Lens
+from shotmake.triangulate import misses_px, triangulate
+
+SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
+SIDE_MARKERS = 2  # a track has at least so many on each side (one where the side is a single frame)
+SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # of the tracks that frames around have: a frame with fewer is weak
+COUNTED_MARKERS = 4.0  # markers of one track err alike: those of one side count like so many at the most
+FLOOR_PX = 0.3  # at 1280 wide: no marker is believed to be better than this
+LOOSE_PX = 1000.0  # told of what is held by nothing
+UNHELD = 1e6  # variance of such a piece, in its own units
+
+
+@dataclass(frozen=True)
+class Links:
+    """One entry a boundary between two neighbouring frames that have a camera, in order.
+
+    before, after (B,): frame indices of the two. tracks (B,): how many bridge it. agree (B,): how many of them lie
+    within GOOD_PX (at 1280 wide) of one point on both sides.
+
+    The frames behind the boundary may turn, move and grow as one piece against those before it. hold_px (B,): standard
+    deviation, in plate px, of where the camera behind sees its points, were the piece held by the agreeing tracks
+    alone. tear_px (B,): how far the piece would move in the picture if the bridging tracks had their way. bend_px (B,):
+    the same of all pieces up to there, one after the other; slack_px (B,): the standard deviation of that.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    tracks: np.ndarray
+    agree: np.ndarray
+    hold_px: np.ndarray
+    tear_px: np.ndarray
+    bend_px: np.ndarray
+    slack_px: np.ndarray
+
+    @property
+    def share(self) -> np.ndarray:
+        """(B,) of the bridging tracks that agree; 0 where there is none."""
+        return self.agree / np.maximum(self.tracks, 1)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A solve as its links see it, by the indices of `markers`.
+
+    local (T, 3): the points, or directions of a turning camera, about the middle of them all and in units of their
+    spread; misses_px (M, 2), errors_px (M,): of the markers; by_local (M, 2, 3): derivative of a marker's place in px
+    by its point; rows: of each frame.
+    """
+
+    markers: Observations
+    local: np.ndarray
+    misses_px: np.ndarray
+    errors_px: np.ndarray
+    by_local: np.ndarray
+    rows: list[np.ndarray]
+    turning: bool
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Bridge:
+    """tracks, agree: numbers. step (7,): how the piece behind would move; covariance (7, 7): of that."""
+
+    tracks: int
+    agree: int
+    step: np.ndarray
+    covariance: np.ndarray
+
+
+def measure_links(
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, scale: float, turning: bool = False
+) -> Links:
+    """Judge every boundary between two posed frames by the tracks of `markers` that bridge it.
+
+    cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose. scale:
+    keyframes.pixel_scale. turning: the points are directions.
+    """
+    posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
+    scene = _scene(markers, cam_from_world, lens, scale, turning)
+    solid = posed[_is_solid(markers.per_frame[posed], posed)]
+    made: dict[tuple, _Bridge] = {}
+    bridges = []
+    for before, after in zip(posed[:-1], posed[1:], strict=True):
+        sides = _side(solid[solid <= before][-SIDE_FRAMES:], before), _side(solid[solid >= after][:SIDE_FRAMES], after)
+        key = tuple(side.tobytes() for side in sides)
+        if key not in made:  # all boundaries of a run of weak frames have the same sides
+            made[key] = _bridge(scene, *sides)
+        bridges.append(made[key])
+    bend, slack = _chained(bridges)
+    moved = [_seen_to_move(scene, frame) for frame in posed[1:]]
+    return Links(
+        posed[:-1],
+        posed[1:],
+        np.array([bridge.tracks for bridge in bridges]),
+        np.array([bridge.agree for bridge in bridges]),
+        np.array([_deviation_px(by, bridge.covariance) for by, bridge in zip(moved, bridges, strict=True)]),
+        np.array([_shift_px(by, bridge.step) for by, bridge in zip(moved, bridges, strict=True)]),
+        np.array([_shift_px(by, step) for by, step in zip(moved, bend, strict=True)]),
+        np.array([_deviation_px(by, covariance) for by, covariance in zip(moved, slack, strict=True)]),
+    )
+
+
+def _is_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
+    """(P,) whether each posed frame is seen by a good share of the tracks that frames around it have."""
+    usual = [np.median(seen[np.abs(posed - frame) <= AROUND_FRAMES]) for frame in posed]
+    return seen >= SOLID_SHARE * np.array(usual)
+
+
+def _side(solid: np.ndarray, nearest: int) -> np.ndarray:
+    """The frames that stand for one side: the solid ones, or the nearest alone where there is none."""
+    return solid if len(solid) else np.array([nearest])
+
+
+def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> _Scene:
+    points = (directions_at_infinity if turning else triangulate)(markers, cameras, lens)
+    missed = misses_px(points, markers, cameras, lens)
+    seen = np.einsum("nij,nj->ni", cameras[markers.frame], points[markers.track])
+    depth = np.where(seen[:, 2] > 1e-9, seen[:, 2], np.nan)[:, None, None]
+    rows = cameras[markers.frame, :, :3]
+    by_point = lens.fx_px * (rows[:, :2] - seen[:, :2, None] / depth * rows[:, None, 2]) / depth
+    middle, size = np.zeros(3), 1.0
+    local = points[:, :3].copy()
+    if not turning:  # by_point is of homogeneous points with their own length: w times that of the place
+        weight = np.maximum(points[:, 3:], 1e-9)
+        local = local / weight
+        by_point = by_point * weight[markers.track, :, None]
+        middle = np.nanmedian(local, axis=0)
+        size = max(float(np.nanmedian(np.linalg.norm(local - middle, axis=1))), 1e-12)
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
+    of_frame = [order[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    errors_px = np.linalg.norm(missed, axis=1)
+    by_local = np.nan_to_num(by_point * size)
+    return _Scene(markers, (local - middle) / size, missed, errors_px, by_local, of_frame, turning, scale)
+
+
+def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
+    """What the tracks that are seen on both sides, two sets of frames, say."""
+    rows = [np.concatenate([scene.rows[frame] for frame in side]) for side in (left, right)]
+    count = len(scene.local)
+    numbers = [np.bincount(scene.markers.track[of], minlength=count) for of in rows]
+    wanted = [min(SIDE_MARKERS, len(side)) for side in (left, right)]
+    bridging = np.flatnonzero((numbers[0] >= wanted[0]) & (numbers[1] >= wanted[1]))
+    if not len(bridging):
+        return _Bridge(0, 0, np.zeros(7), np.eye(7) * UNHELD)
+    medians = [_medians(scene.errors_px[of], scene.markers.track[of], bridging) for of in rows]
+    agree = np.maximum(*medians) < GOOD_PX * scene.scale
+    information, _ = _pull(scene, rows, bridging[agree])
+    pulling, pull = _pull(scene, rows, bridging)
+    step = -np.linalg.solve(pulling + _weakest(pulling), pull)
+    variance = (FLOOR_PX * scene.scale) ** 2
+    return _Bridge(len(bridging), int(agree.sum()), step, variance * np.linalg.inv(information + _weakest(information)))
+
+
+def _weakest(information: np.ndarray) -> np.ndarray:
+    return (1e-9 * np.trace(information) / 7 + 1 / UNHELD) * np.eye(7)
+
+
+def _medians(errors_px: np.ndarray, track: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(W,) median error of each wanted track; every one of them has a marker here."""
+    order = np.lexsort((errors_px, track))
+    track, errors_px = track[order], errors_px[order]
+    starts, ends = np.searchsorted(track, wanted), np.searchsorted(track, wanted, side="right")
+    middle = errors_px[(starts + ends - 1) // 2]
+    return (middle + errors_px[(starts + ends) // 2]) / 2
+
+
+def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Information (7, 7) and gradient (7,), per px^2, of the piece behind, by these tracks; their points are open.
+
+    A marker far from its point hardly counts, and many markers of one track on one side count like a few.
+    """
+    place = np.full(len(scene.local), -1)
+    place[tracks] = np.arange(len(tracks))
+    count = len(tracks)
+    by_xyz, by_piece, mixed = np.zeros((count, 3, 3)), np.zeros((7, 7)), np.zeros((count, 7, 3))
+    pull_xyz, pull = np.zeros((count, 3)), np.zeros(7)
+    for behind, of in enumerate(rows):
+        mine = of[place[scene.markers.track[of]] >= 0]
+        mine = mine[np.isfinite(scene.errors_px[mine])]
+        at = place[scene.markers.track[mine]]
+        numbers = np.maximum(np.bincount(at, minlength=count), 1)[at]
+        weight = np.minimum(COUNTED_MARKERS / numbers, 1.0)
+        weight = weight / (1 + (scene.errors_px[mine] / (GOOD_PX * scene.scale)) ** 2)
+        slopes, missed = scene.by_local[mine], scene.misses_px[mine]
+        np.add.at(by_xyz, at, np.einsum("nki,nkj,n->nij", slopes, slopes, weight))
+        np.add.at(pull_xyz, at, np.einsum("nki,nk,n->ni", slopes, missed, weight))
+        if behind:
+            moved = slopes @ _piece(scene.local[scene.markers.track[mine]], scene.turning)
+            by_piece = np.einsum("nki,nkj,n->ij", moved, moved, weight)
+            pull = np.einsum("nki,nk,n->i", moved, missed, weight)
+            np.add.at(mixed, at, np.einsum("nki,nkj,n->nij", moved, slopes, weight))
+    trace = np.trace(by_xyz, axis1=1, axis2=2)[:, None, None]
+    inverse = np.linalg.inv(by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
+    known = np.einsum("nij,njk->nik", mixed, inverse)
+    return by_piece - np.einsum("nij,nkj->ik", known, mixed), pull - np.einsum("nij,nj->i", known, pull_xyz)
+
+
+def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
+    """(K, 3, 7) how points (K, 3) move with a piece that turns, moves and grows about the origin."""
+    out = np.zeros((len(local), 3, 7))
+    x, y, z = local.T
+    out[:, 0, 1], out[:, 0, 2] = z, -y
+    out[:, 1, 0], out[:, 1, 2] = -z, x
+    out[:, 2, 0], out[:, 2, 1] = y, -x
+    if not turning:
+        out[:, :, 3:6] = np.eye(3)
+        out[:, :, 6] = local
+    return out
+
+
+def _chained(bridges: list[_Bridge]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Steps and covariances of the bridges up to each, those whose sides do not overlap, one after the other."""
+    bends, slacks = [], []
+    for place in range(len(bridges)):
+        chain = bridges[place::-SIDE_FRAMES]
+        bends.append(np.sum([bridge.step for bridge in chain], axis=0))
+        slacks.append(np.sum([bridge.covariance for bridge in chain], axis=0))
+    return bends, slacks
+
+
+def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:
+    """(K, 2, 7) how the markers of a frame move in the picture, px, with the piece that the frame is of."""
+    seen = scene.rows[frame]
+    return scene.by_local[seen] @ _piece(np.nan_to_num(scene.local[scene.markers.track[seen]]), scene.turning)
+
+
+def _deviation_px(moved: np.ndarray, covariance: np.ndarray) -> float:
+    spread = np.einsum("nki,ij,nkj->n", moved, covariance, moved)
+    return float(np.clip(np.sqrt(np.median(spread)), 0, LOOSE_PX)) if len(spread) else LOOSE_PX
+
+
+def _shift_px(moved: np.ndarray, step: np.ndarray) -> float:
+    return float(np.clip(np.median(np.linalg.norm(moved @ step, axis=1)), 0, LOOSE_PX)) if len(moved) else 0.0
