@@ -11,6 +11,7 @@ import numpy as np
 from shotmake.camera import camera_centres
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, undistort
+from shotmake.reasons import Reason
 from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
 
 GOOD_PX, BAD_PX = 1.5, 3.0  # median error of a track, at 1280 wide
@@ -38,17 +39,20 @@ class Certificate:
     jumps: float
     jumps_px: float
 
-    def fault(self) -> str:
-        """What is wrong, in the artist's words; empty if the solve stands."""
+    def fault(self) -> Reason | None:
+        """What is wrong, in the artist's words; None if the solve stands."""
         if self.holdout_count and self.holdout_bad > 0.45:
-            return f"{self.holdout_bad:.0%} of the held-back tracks miss by more than {BAD_PX:g} px"
+            text = f"{self.holdout_bad:.0%} of the held-back tracks miss by more than {BAD_PX:g} px"
+            return Reason("holdouts_disagree", text)
         if self.long_bad > 0.40:
-            return f"{self.long_bad:.0%} of the long tracks disagree with the camera by more than {GOOD_PX:g} px"
+            text = f"{self.long_bad:.0%} of the long tracks disagree with the camera by more than {GOOD_PX:g} px"
+            return Reason("long_tracks_disagree", text)
         if self.worst_time < 0.40:
-            return f"in the worst eighth of the shot only {self.worst_time:.0%} of the tracks agree with the camera"
+            text = f"in the worst eighth of the shot only {self.worst_time:.0%} of the tracks agree with the camera"
+            return Reason("part_disagrees", text)
         if self.jumps > 2 and self.jumps_px > 6:
-            return f"the camera path jumps ({self.jumps_px:.1f} px between frames)"
-        return ""
+            return Reason("path_jumps", f"the camera path jumps ({self.jumps_px:.1f} px between frames)")
+        return None
 
     @property
     def agreement(self) -> float:

@@ -8,13 +8,14 @@ from shotmake.certify import certify, directions_at_infinity
 from shotmake.colmap import Model
 from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import Observations, pixel_scale
+from shotmake.reasons import Reason
 from shotmake.solution import POSED_SHARE, Found, folds, has_plausible_focal
 from shotmake.triangulate import marker_errors_px
 
 
 def recleaned(
     found: Found, everything: Observations, size_px: tuple[int, int], free: tuple[str, ...], max_error_px: float
-) -> Found | str:
+) -> Found | Reason:
     """The camera adjusted to the markers within `max_error_px`, or why they do not bear it out.
 
     free: the lens values that may change.
@@ -36,9 +37,10 @@ def recleaned(
             break
     posed_share = float(model.posed.mean())
     if posed_share < POSED_SHARE:
-        return (
+        return Reason(
+            "frames_without_camera",
             f"only {posed_share:.0%} of the frames keep enough tracks within {max_error_px:g} px; needed "
-            f"{POSED_SHARE:.0%}: raise tracking.solve.clean.max_error_px"
+            f"{POSED_SHARE:.0%}: raise tracking.solve.clean.max_error_px",
         )
     model = joining.located(model, max_error_px)
     held_out = everything.of_tracks(np.isin(everything.track_ids, found.held_out))
@@ -46,7 +48,8 @@ def recleaned(
     certificate = certify(held_out, markers, model.projecting, model.lens, scale, turning)
     fault = certificate.fault()
     if fault:
-        return f"the solve is not to be trusted: {fault}; set tracking.solve.clean.max_error_px back"
+        text = f"the solve is not to be trusted: {fault}; set tracking.solve.clean.max_error_px back"
+        return Reason(fault.code, text)
     agreement = found.agreement * certificate.agreement / max(found.certificate.agreement, 1e-9)
     return replace(
         found,

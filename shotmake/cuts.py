@@ -3,6 +3,7 @@
 import numpy as np
 
 from shotmake.keyframes import Observations
+from shotmake.reasons import Reason
 
 FEWEST_LINKS = 6  # tracks; fewer do not hold two cameras together
 FEWEST_JUDGED = 12
@@ -10,26 +11,28 @@ JUMP_SHARE = 0.02  # of the width, tracks against each other from one frame to t
 JUMP_TIMES = 10.0  # what they do in the other frames
 
 
-def cut(markers: Observations, width_px: int, first_frame: int) -> str:
-    """What happens where, in the artist's words, for the worst cut inside the frames that have tracks; else empty.
+def cut(markers: Observations, width_px: int, first_frame: int) -> Reason | None:
+    """What happens where, in the artist's words, for the worst cut inside the frames that have tracks; else None.
     first_frame: plate number of frame index 0."""
     links, jumps_px = _links(markers), _jumps_px(markers)
     seen = np.flatnonzero(markers.per_frame >= FEWEST_LINKS)
     inside = slice(seen[0], seen[-1]) if len(seen) > 1 else slice(0, 0)
     if len(links[inside]) and links[inside].min() < FEWEST_LINKS:
         frame = seen[0] + int(np.argmin(links[inside]))
-        return (
+        return Reason(
+            "cut",
             f"{links[frame]} tracks go on from frame {first_frame + frame} to {first_frame + frame + 1} (needed "
-            f"{FEWEST_LINKS}): at a cut or a flash, split the shot there with shot.footage.frame_range"
+            f"{FEWEST_LINKS}): at a cut or a flash, split the shot there with shot.footage.frame_range",
         )
     usual_px = float(np.nanmedian(jumps_px)) if np.isfinite(jumps_px).any() else np.inf
     frame = int(np.nanargmax(jumps_px)) if np.isfinite(usual_px) else 0
     if np.isfinite(usual_px) and jumps_px[frame] > max(JUMP_SHARE * width_px, JUMP_TIMES * usual_px):
-        return (
+        return Reason(
+            "tracks_jump",
             f"after frame {first_frame + frame} the tracks jump, by {jumps_px[frame]:.0f} px against each other: they "
-            "were swapped, or the shot is cut there; split it with shot.footage.frame_range or track it again"
+            "were swapped, or the shot is cut there; split it with shot.footage.frame_range or track it again",
         )
-    return ""
+    return None
 
 
 def _links(markers: Observations) -> np.ndarray:

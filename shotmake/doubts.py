@@ -7,6 +7,7 @@ import numpy as np
 from shotmake.adjust import Bundle, adjust, cauchy_cost, lens_covariance, residuals_px
 from shotmake.keyframes import Observations
 from shotmake.polish import TAIL, variances_px2
+from shotmake.reasons import Reason
 
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
 FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong
@@ -53,11 +54,12 @@ def contradicted_by_px(bundle: Bundle, markers: Observations, free: tuple[str, .
     return freed.focal_px if off > FOCAL_OFF and gain > FLAT_FOCAL_RISE else None
 
 
-def contradiction(locked_px: float, fitting_px: float) -> str:
+def contradiction(locked_px: float, fitting_px: float) -> Reason:
     """What the artist is told of it."""
-    return (
+    return Reason(
+        "locked_focal",
         f"the focal length is locked at {locked_px:.0f} px, but the tracks fit {fitting_px:.0f} px clearly better: "
-        "check shot.camera.focal_mm and sensor_width_mm, or the lens brought along"
+        "check shot.camera.focal_mm and sensor_width_mm, or the lens brought along",
     )
 
 
@@ -76,9 +78,9 @@ def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     return float(np.expm1(high - low)) if gain > FLAT_FOCAL_RISE and high - low > ZOOM_LEAST else 0.0
 
 
-def zoom_warning(share: float) -> str:
+def zoom_warning(share: float) -> Reason:
     """What the artist is told of it."""
-    return f"the focal length changes by {share:.1%} through the shot: set tracking.solve.zoom: true"
+    return Reason("zoom", f"the focal length changes by {share:.1%} through the shot: set tracking.solve.zoom: true")
 
 
 def _degrees_of_freedom(bundle: Bundle, markers: Observations) -> int:

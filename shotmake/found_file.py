@@ -10,24 +10,27 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from shotmake.reasons import Reason
 from shotmake.session import npz_bytes
 from shotmake.solution import Found
 
 REST = "rest"
+KINDS = {"found": Found, "refused": Reason}
 
 
-def found_bytes(found: Found | str) -> bytes:
+def found_bytes(found: Found | Reason) -> bytes:
     """The .npz of a found camera, or of the reason why there is none."""
     arrays: dict[str, np.ndarray] = {}
-    rest = found if isinstance(found, str) else _split(found, "", arrays)
+    kind = "refused" if isinstance(found, Reason) else "found"
+    rest = {kind: _split(found, "", arrays)}
     return npz_bytes({**arrays, REST: np.array(json.dumps(rest, sort_keys=True))})
 
 
-def read_found(data: bytes) -> Found | str:
+def read_found(data: bytes) -> Found | Reason:
     """What `found_bytes` was given."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        rest = json.loads(str(arrays[REST]))
-        return rest if isinstance(rest, str) else _join(Found, rest, "", arrays)
+        ((kind, rest),) = json.loads(str(arrays[REST])).items()
+        return _join(KINDS[kind], rest, "", arrays)
 
 
 def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
@@ -37,6 +40,8 @@ def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
         return None
     if is_dataclass(value):
         return {one.name: _split(getattr(value, one.name), f"{name}.{one.name}", arrays) for one in fields(value)}
+    if isinstance(value, tuple):
+        return [_split(one, f"{name}.{index}", arrays) for index, one in enumerate(value)]
     return value
 
 
@@ -47,4 +52,6 @@ def _join(hint: Any, rest: Any, name: str, arrays: Any) -> Any:
         return hint(**{one: _join(hints[one], rest[one], f"{name}.{one}", arrays) for one in rest})
     if name in arrays:
         return arrays[name]
-    return tuple(rest) if isinstance(rest, list) else rest
+    if isinstance(rest, list):
+        return tuple(_join(get_args(hint)[0], one, f"{name}.{index}", arrays) for index, one in enumerate(rest))
+    return rest

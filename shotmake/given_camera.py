@@ -8,10 +8,11 @@ from shotmake.camera_keys import KEY, CameraKey
 from shotmake.errors import ShotError
 from shotmake.imported import Cameras, imported
 from shotmake.lens import Lens
+from shotmake.reasons import Reason, record_reasons
 from shotmake.scene import GL_FROM_CV
 from shotmake.solution import Solution
 
-UNCHECKED = f"the camera was given in {KEY} and not checked against tracks"
+UNCHECKED = Reason("camera_unchecked", f"the camera was given in {KEY} and not checked against tracks")
 
 
 def given_solution(
@@ -40,7 +41,7 @@ def given_solution(
     status, kind = ("solved", "general") if moves else ("tripod",) * 2 if turns or zooms else ("static",) * 2
     cameras = Cameras(KEY, status, kind, lens, numbers, cam_from_world, focals_px if zooms else None, True)
     solution = imported(cameras, size_px)
-    return replace(solution, record={**solution.record, "engine": "given", "warnings": [UNCHECKED]})
+    return replace(solution, record={**solution.record, "engine": "given", **record_reasons([UNCHECKED])})
 
 
 def _focals_mm(

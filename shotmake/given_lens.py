@@ -14,6 +14,7 @@ from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
+from shotmake.reasons import Reason
 from shotmake.solution import Found
 
 SAME_FOCAL = 0.01  # a focal length given beside the lens that is farther off is said to be ignored
@@ -37,14 +38,13 @@ def is_refined(refine: tuple[str, ...]) -> bool:
     return bool(set(refine) - {"focal"})
 
 
-def with_focal(camera: config.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[config.Camera, tuple[str, ...]]:
+def with_focal(camera: config.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[config.Camera, tuple[Reason, ...]]:
     """The camera with the lens's focal length, and what is to be said of the one it had."""
     focal_mm = lens.fx_px / size_px[0] * camera.sensor_width_mm
     warnings = []
     if camera.focal_mm is not None and abs(camera.focal_mm / focal_mm - 1) > SAME_FOCAL:
-        warnings.append(
-            f"shot.camera.focal_mm {camera.focal_mm:g} is ignored: the lens brought along has {focal_mm:.4g} mm"
-        )
+        text = f"shot.camera.focal_mm {camera.focal_mm:g} is ignored: the lens brought along has {focal_mm:.4g} mm"
+        warnings.append(Reason("focal_ignored", text))
     return replace(camera, focal_mm=focal_mm), tuple(warnings)
 
 

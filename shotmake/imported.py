@@ -8,6 +8,7 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
+from shotmake.reasons import Reason, read_warnings, record_reasons
 from shotmake.solution import Solution, folds
 
 KEY = "shot.camera.import_file"
@@ -27,7 +28,7 @@ class Cameras:
     focal_px_per_frame: np.ndarray | None
     scale_known: bool
     confidence: float | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
 def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
@@ -45,7 +46,7 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         focals = None if zoom is None else np.array(zoom, float)
         was_solved = record.get("engine", "imported") not in ("imported", "given")
         confidence = float(record["confidence"]) if was_solved else None
-        warnings = tuple(map(str, record["warnings"])) if was_solved else ()
+        warnings = read_warnings(record) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ShotError(f"{path.name}: not a solve JSON ({repr(error)[:200]}); check {KEY}") from error
     except ShotError as error:  # another lens model
@@ -96,15 +97,16 @@ def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:
     """The cameras as they are, as a Solution without points."""
     focals = given.focal_px_per_frame
     # those of a solve are about the tracks it had
-    said = [] if given.confidence is not None else [f"{given.name}: {warning}" for warning in given.warnings]
+    said = [] if given.confidence is not None else [warning.with_name(given.name) for warning in given.warnings]
+    text = f"the camera was imported from {given.name} and not checked against tracks"
     record = {
-        "schema": 1, "status": given.status, "reason": "", "kind": given.kind, "image_size_px": list(size_px),
-        "lens": given.lens.to_json(), "focal_px_per_frame": None if focals is None else focals.tolist(),
+        "schema": 1, "status": given.status, "reason": "", "reason_code": "", "kind": given.kind,
+        "image_size_px": list(size_px), "lens": given.lens.to_json(),
+        "focal_px_per_frame": None if focals is None else focals.tolist(),
         "frames": given.frames.tolist(), "cam_from_world": given.cam_from_world.reshape(-1, 12).tolist(),
         "rms_px": None, "holdout_rms_px": None, "rms_px_per_frame": [], "confidence": 0.0, "tracks_used": 0,
         "scale_known": given.scale_known, "engine": "imported",
-        "warnings": [f"the camera was imported from {given.name} and not checked against tracks", *said],
-        "notes": [],
+        **record_reasons([Reason("camera_unchecked", text), *said]),
     }  # fmt: skip
     no_points = {
         "track_id": np.zeros(0, np.int32), "point_xyz": np.zeros((0, 3)), "error_px": np.zeros(0),

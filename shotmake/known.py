@@ -20,6 +20,7 @@ from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens, undistort
 from shotmake.moving import ALL_TRACKS, sparse_bundle
+from shotmake.reasons import Reason
 from shotmake.session import Tracks
 from shotmake.solution import (
     POSED_SHARE,
@@ -79,13 +80,13 @@ def solve_known(
     try:
         found = _found(everything, cameras, known, given, size_px, camera, settings, on_step)
     except Refused as refusal:
-        return refused_solution(str(refusal), size_px, settings.engine)
+        return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
         found = rolling.noticed(found, size_px[1])
     on_step("record")
     kept = fixed or found.status == "static"
     if kept:  # what was not sure of these cameras has not become so
-        said = tuple(f"{given.name}: {warning}" for warning in given.warnings)
+        said = tuple(warning.with_name(given.name) for warning in given.warnings)
         sure = 1.0 if given.confidence is None else given.confidence
         found = replace(found, warnings=(*said, *found.warnings), agreement=min(found.agreement, sure))
     world = World(np.eye(3), shift, 1.0, True, given.scale_known, _unheeded(settings, given.name))
@@ -113,10 +114,10 @@ def _kept(record: dict, given: Cameras) -> dict:
     return {**record, "cam_from_world": matrices, "lens": given.lens.to_json()}
 
 
-def _unheeded(settings: config.Solve, name: str) -> tuple[str, ...]:
+def _unheeded(settings: config.Solve, name: str) -> tuple[Reason, ...]:
     if settings.orient == config.Orient():
         return ()
-    return (f"the world is that of {name}; tracking.solve.orient is not applied to it again",)
+    return (Reason("world_kept", f"the world is that of {name}; tracking.solve.orient is not applied to it again"),)
 
 
 def _found(
@@ -140,10 +141,11 @@ def _found(
     lens, warnings = given.lens, []
     if free and lens.fx_px != lens.fy_px:
         free = ()
-        warnings.append(f"the lens of {given.name} was kept: with an aspect it cannot be refined here")
+        text = f"the lens of {given.name} was kept: with an aspect it cannot be refined here"
+        warnings.append(Reason("lens_kept", text))
     if free and lens.grid is not None:
         free = ()
-        warnings.append(f"the lens of {given.name} was kept: its distortion is no formula's")
+        warnings.append(Reason("lens_kept", f"the lens of {given.name} was kept: its distortion is no formula's"))
     # a lens that stays is taken out of the markers: what is left to fit is a pinhole, whatever the lens
     markers, view = (solving, lens) if free else _without_lens(solving, lens)
     nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))
@@ -155,8 +157,9 @@ def _found(
     share = float(np.mean(np.append(joining.misses_px(model), np.inf) < GOOD_PX * scale))
     if share < FIT_SHARE:
         raise Refused(
+            "camera_disagrees",
             f"the cameras of {given.name} fit only {share:.0%} of the tracks within {GOOD_PX * scale:.1f} px; check "
-            f"{KEY}, leave out frames with tracking.solve.known.frames, or refine it with known.fixed: false"
+            f"{KEY}, leave out frames with tracking.solve.known.frames, or refine it with known.fixed: false",
         )
     on_step("pose the new frames")
     model = joining.grown(model, known)
@@ -167,13 +170,15 @@ def _found(
     model = joining.located(model, max_error_px)
     if model.posed.mean() < POSED_SHARE:
         raise Refused(
+            "frames_without_camera",
             f"only {model.posed.mean():.0%} of the frames have a camera or could be posed from {given.name}; needed "
-            f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range"
+            f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
     if free:
         lens = model.lens
         if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
-            raise Refused(f"the lens of {given.name} ran away to {lens.fx_px:.0f} px; set tracking.solve.refine: []")
+            text = f"the lens of {given.name} ran away to {lens.fx_px:.0f} px; set tracking.solve.refine: []"
+            raise Refused("lens_folds" if has_plausible_focal(lens, size_px) else "focal_unlikely", text)
     posed = _put_back(model.cam_from_world, cameras, known) if not settings.known.fixed else model.cam_from_world
     certificate = certify(held_out, solving, posed, lens, scale, turning)
     found = Found(given.status, given.kind, lens, posed, solving, model.used, held_out.track_ids, certificate,
@@ -189,26 +194,31 @@ def _judged(
     warnings, agreement = list(found.warnings), found.agreement
     fault = found.certificate.fault()
     if fault:
-        raise Refused(f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}")
+        text = f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}"
+        raise Refused(fault.code, text)
     posed = np.isfinite(found.cam_from_world[:, 0, 0])
     if (new & posed).any():
         share, count = _linked(found, everything, known, good_px)
         if count < FEWEST_LINKED:
-            warnings.append(f"only {count} tracks link the new frames to those of {name}: look for slip there")
+            text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
+            warnings.append(Reason("new_frames_loose", text))
             agreement *= 0.7
         elif share < LINKED_REFUSED:
             raise Refused(
+                "new_frames_disagree",
                 f"the new frames disagree with the cameras of {name}: only {share:.0%} of the tracks that link them "
-                f"fit both; end tracking.solve.known.frames earlier, or set tracking.solve.known.fixed: false"
+                f"fit both; end tracking.solve.known.frames earlier, or set tracking.solve.known.fixed: false",
             )
         elif share < LINKED_WARNED:
-            warnings.append(f"the new frames fit {share:.0%} of the tracks that link them to those of {name}")
+            text = f"the new frames fit {share:.0%} of the tracks that link them to those of {name}"
+            warnings.append(Reason("new_frames_disagree", text))
             agreement = min(agreement, share)
     flat = False
     if "focal" in free and found.status == "solved":
         flat = doubts.focal_rise(*sparse_bundle(found), free) < doubts.FLAT_FOCAL_RISE
         if flat:
-            warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
+            text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
+            warnings.append(Reason("focal_open", text))
     return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
 
 
@@ -235,8 +245,9 @@ def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, ma
     still = still_share(solving, size_px)
     if still < STILL_SHARE:
         raise Refused(
+            "camera_disagrees",
             f"the camera of {given.name} stands still, but only {still:.0%} of the picture does; needed "
-            f"{STILL_SHARE:.0%}: solve the shot without {KEY}"
+            f"{STILL_SHARE:.0%}: solve the shot without {KEY}",
         )
     pose = np.concatenate([given.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)
     poses = np.where(np.isfinite(cameras), cameras, pose)

@@ -5,6 +5,7 @@ import numpy as np
 from shotmake.adjust import LENS_NAMES, Bundle, adjust, lens_covariance
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 
 BASE = ("focal", "k1", "k2")
 TERMS = ("k3", "p1", "p2", "principal_point")
@@ -29,12 +30,12 @@ def with_terms(
     rounds: int,
     loss_px: float = 1.0,
     weights: np.ndarray | float = 1.0,
-) -> tuple[Bundle, tuple[str, ...]]:
+) -> tuple[Bundle, tuple[Reason, ...]]:
     """The bundle adjusted with those of `free` that the tracks determine, and a warning for each other term."""
     base = tuple(name for name in free if name not in TERMS)
     bundle = adjust(bundle, markers, base, rounds, loss_px, weights=weights)
     terms = [name for name in TERMS if name in free]
-    vague: list[str] = []
+    vague: list[Reason] = []
     while terms:
         fuller = adjust(bundle, markers, (*base, *terms), rounds, loss_px, weights=weights)
         sway_px = _sway_px(fuller, markers, (*base, *terms), loss_px, weights)
@@ -43,7 +44,8 @@ def with_terms(
             bundle = fuller
             break
         terms.remove(worst)
-        vague.append(f"the tracks do not determine {worst}: left alone; take it out of tracking.solve.refine")
+        text = f"the tracks do not determine {worst}: left alone; take it out of tracking.solve.refine"
+        vague.append(Reason("lens_terms_open", text))
     return bundle, tuple(vague)
 
 

@@ -170,7 +170,8 @@ def turned(
     Asked with the first guess of the focal length, then with what we found.
     """
     if found.log_zooms is not None:
-        raise Refused("the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap")
+        text = "the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap"
+        raise Refused("zoom", text)
     held = np.isin(everything.track_ids, found.held_out)
     held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
     markers = known.of_tracks(thin(known, TRIPOD_TRACKS, TRIPOD_PER_FRAME))
@@ -184,8 +185,8 @@ def turned(
             fault = f"its lens, with a focal length of {answer.lens.fx_px:.0f} px, is none"
             continue
         certificate = certify(held_out, known, answer.cam_from_world, answer.lens, scale, turning=True)
-        fault = certificate.fault()
-        if not fault:
+        disagreeing = certificate.fault()
+        if not disagreeing:
             changed = min(1.0, certificate.agreement / max(found.certificate.agreement, 1e-9))
             return replace(
                 found,
@@ -196,4 +197,6 @@ def turned(
                 certificate=certificate,
                 agreement=found.agreement * changed,
             )
-    raise Refused(f"Blender's tripod solver does not explain the tracks: {fault}; set tracking.solve.engine: colmap")
+        fault = disagreeing.text
+    text = f"Blender's tripod solver does not explain the tracks: {fault}; set tracking.solve.engine: colmap"
+    raise Refused("engine_disagrees", text)

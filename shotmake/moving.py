@@ -25,6 +25,7 @@ from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
 from shotmake.parallax import ZOOM_MIN, Parallax
 from shotmake.polish import MOST_FRAMES, bundle_of, polished
+from shotmake.reasons import Reason
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
 from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
@@ -64,10 +65,11 @@ def solve_moving(
     """
     if parallax.ratio < NO_MOVE_RATIO:
         raise Refused(
+            "tiny_parallax",
             f"tiny parallax: a camera that moves explains the tracks only {parallax.ratio:.2f} times as well as one "
-            f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod"
+            f"that turns (needed {NO_MOVE_RATIO:g}); set tracking.solve.kind: tripod",
         )
-    tried: list[tuple[Found, str]] = []
+    tried: list[tuple[Found, Reason | None]] = []
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
     faults: list[str] = []
     on_step("look for moving objects")
@@ -76,12 +78,13 @@ def solve_moving(
         markers = known.of_tracks(background)
         apart, faults = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts)
         if apart is not None:
-            note = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
-            apart = replace(apart, notes=(note,))
+            text = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
+            apart = replace(apart, notes=(Reason("second_motion", text),))
             if rival > RIVAL:
-                doubt = (
+                doubt = Reason(
+                    "two_motions",
                     "two motions cover the picture alike, and the tracks do not tell which is the room: if it is the "
-                    "one that was left out, mask the other (tracking.mask)"
+                    "one that was left out, mask the other (tracking.mask)",
                 )
                 apart = replace(apart, warnings=(*apart.warnings, doubt))
             tried.append((apart, _fault(apart, size_px)))
@@ -93,16 +96,18 @@ def solve_moving(
     if not tried:
         if parallax.ratio < SMALL_MOVE_RATIO:
             raise Refused(
+                "tiny_parallax",
                 f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers and none "
-                "that moves could be certified; set tracking.solve.kind: tripod"
+                "that moves could be certified; set tracking.solve.kind: tripod",
             )
         raise Refused(
+            "no_start",
             f"no camera could be started from the tracks ({faults[0]}); set shot.camera.focal_mm, raise "
-            "tracking.detect.min_tracks, or set tracking.solve.kind: tripod"
+            "tracking.detect.min_tracks, or set tracking.solve.kind: tripod",
         )
     found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
     if fault:
-        raise Refused(fault)
+        raise Refused(fault.code, fault.text)
     if starts is None:
         on_step("polish")
         found = polished(found, held_out, size_px, free, scale)
@@ -110,7 +115,8 @@ def solve_moving(
     flat = "focal" in free and focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) > FOCAL_SIGMA
     warnings = list(found.warnings)
     if flat:
-        warnings.append("the tracks hardly determine the focal length; set shot.camera.focal_mm")
+        text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
+        warnings.append(Reason("focal_open", text))
     zooms = zoom_share(bundle, markers, first)
     if zooms:
         warnings.append(zoom_warning(zooms))
@@ -121,10 +127,11 @@ def solve_moving(
         found = replace(found, agreement=CONTRADICTED * found.agreement)
     missed = epipolar.gap(found, size_px, scale)
     if missed > epipolar.GAP_MAX:
-        warnings.append(
+        text = (
             f"in some frames {missed:.0%} of the tracks move rigidly, but not with the camera: something large moves "
             "there and may have taken it along; mask it (tracking.mask)"
         )
+        warnings.append(Reason("epipolar_gap", text))
         found = replace(found, agreement=epipolar.LEFT * found.agreement)
     kind = settings.kind if settings.kind in ("forward", "planar") else _kind(found, size_px, scale)
     return replace(found, kind=kind, warnings=tuple(warnings), flat_focal=flat)
@@ -142,28 +149,32 @@ def zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_ste
     return float(np.expm1(high - low)) if high - low > ZOOM_MIN else 0.0
 
 
-def _fault(found: Found, size_px: tuple[int, int]) -> str:
+def _fault(found: Found, size_px: tuple[int, int]) -> Reason | None:
     certificate = found.certificate
     if not has_plausible_focal(found.lens, size_px):
-        return (
+        return Reason(
+            "focal_unlikely",
             f"the focal length came out as {found.lens.fx_px:.0f} px "
-            f"({found.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true"
+            f"({found.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true",
         )
     if found.posed_share < POSED_SHARE:
-        return (
+        return Reason(
+            "frames_without_camera",
             f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
-            "tracking.detect.min_tracks or shorten shot.footage.frame_range"
+            "tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
     measured = certificate.reach > 0  # by tracks that agree: without any there is nothing to say of the path
     if measured and (certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH):
-        return (
+        return Reason(
+            "tiny_parallax",
             f"tiny parallax: rays meet at {certificate.angle_deg:.2g} deg (needed {LEAST_ANGLE_DEG:g}), the path is "
-            f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod"
+            f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod",
         )
     fault = certificate.fault()
     if fault:
-        return f"the solve is not to be trusted: {fault}; something large may move, or raise tracking.detect.min_tracks"
-    return ""
+        advice = "something large may move, or raise tracking.detect.min_tracks"
+        return Reason(fault.code, f"the solve is not to be trusted: {fault}; {advice}")
+    return None
 
 
 def _try_starts(
@@ -214,7 +225,7 @@ def _try_starts(
         fault = _fault(one, size_px)
         if step == PLANE_START and not fault and one.agreement < PLANE_AGREEMENT:
             # on larger moves this start ends in wrong minima that most hold-outs still like
-            fault = f"only {one.agreement:.0%} of the tracks agree"
+            fault = Reason("holdouts_disagree", f"only {one.agreement:.0%} of the tracks agree")
         if step == PLANE_START and fault:
             faults.append(f"{step}: {fault}")
             continue
@@ -286,10 +297,10 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
 
 def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | str:
     """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
-    attempts: list[tuple[colmap.Model, tuple[str, ...], tuple[str, ...]]] = [(model, free, ())]
+    attempts: list[tuple[colmap.Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
     if "k2" in free:
         fewer = tuple(name for name in free if name != "k2")
-        note = "k2 was dropped: with it the lens folded over inside the picture"
+        note = Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture")
         attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
     for start, names, warnings in attempts:
         try:
@@ -304,7 +315,7 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
     return FOLDED
 
 
-def _certified(model, solving, held_out, scale, zooms: bool, warnings: tuple[str, ...]) -> Found:
+def _certified(model, solving, held_out, scale, zooms: bool, warnings: tuple[Reason, ...]) -> Found:
     certificate = certify(held_out, solving, model.projecting, model.lens, scale)
     ids, poses, agreement = held_out.track_ids, model.cam_from_world, certificate.agreement
     found = Found("solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings)

@@ -15,6 +15,7 @@ from shotmake.adjust import (
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
 from shotmake.lens_terms import TERMS, with_terms
+from shotmake.reasons import Reason
 from shotmake.triangulate import track_medians
 
 
@@ -105,7 +106,7 @@ def fit_turning(
 
 def solve_turning(
     observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float, width_px: int
-) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[str, ...]]:
+) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[Reason, ...]]:
     """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,), and a
     warning for each lens value of `free` that the tracks do not determine.
 

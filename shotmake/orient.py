@@ -13,6 +13,7 @@ from shotmake import config
 from shotmake.camera import camera_centres
 from shotmake.errors import ShotError
 from shotmake.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
+from shotmake.reasons import Reason
 from shotmake.survey import THINNEST, surveyed
 from shotmake.world import World
 
@@ -137,13 +138,15 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
     if settings.survey:
         world = surveyed(solved, settings.survey, normal)
         said = (*warnings, *world.warnings)
-        return replace(world, warnings=said if is_found else (f"{NO_GROUND}; give a third survey point", *said))
+        unknown = Reason("ground_unknown", f"{NO_GROUND}; give a third survey point")
+        return replace(world, warnings=said if is_found else (unknown, *said))
     if settings.origin is not None and is_of_track(settings.origin) and not settings.ground:
         (row,) = tracks_at([settings.origin], f"{KEY}.origin", solved)
         on_ground = solved.points[row]
     if not is_found:
         fix = f"set {KEY}.ground or place the subject with shot.subject.location"
-        warnings = (f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}",)
+        text = f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}"
+        warnings = (Reason("ground_unknown", text),)
     world = _upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
     return _picked(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
 
@@ -170,7 +173,7 @@ def orient_turning(solved: Solved, settings: config.Orient) -> World:
     return _picked(world, solved, settings)
 
 
-def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[Reason, ...]]:
     """The least-squares plane of three or more tracks: unit normal towards the cameras, a point on it, warnings."""
     key = f"{KEY}.ground"
     points = solved.points[tracks_at(picks, key, solved)]
@@ -187,7 +190,8 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
     if off.max() < UNEVEN * extent:
         return normal, middle, ()
     worst = f"{label(picks[int(off.argmax())])} is off it by {off.max() / extent:.0%} of their extent"
-    return normal, middle, (f"{key}: the picks are not on one plane: {worst}; drop what is not on the floor",)
+    text = f"{key}: the picks are not on one plane: {worst}; drop what is not on the floor"
+    return normal, middle, (Reason("ground_uneven", text),)
 
 
 def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:

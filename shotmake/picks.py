@@ -13,6 +13,7 @@ from shotmake.camera import rays_world
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 from shotmake.world import World
 
 REACH_PX = 5.0  # at 1280 wide; a pick further than this from any solved track is a mistake
@@ -89,14 +90,17 @@ def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
     return rows
 
 
-def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[str, ...]:
+def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
     """A warning for each (key, pick of a track) whose track does not stand still in the solved world."""
     usual_px = float(np.median(solved.error_px[np.isfinite(solved.points[:, 0])]))
     limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
     found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
     return tuple(
-        f"{key}: {label(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, and what "
-        "it places is off with it; pick another"
+        Reason(
+            "pick_slides",
+            f"{key}: {label(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, and "
+            "what it places is off with it; pick another",
+        )
         for key, pick, error_px in found
         if error_px > limit_px
     )

@@ -16,6 +16,7 @@ from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
 from shotmake.lens_terms import TERMS, determined, with_terms
+from shotmake.reasons import Reason
 from shotmake.solution import Found, folds, has_plausible_focal
 from shotmake.triangulate import triangulate
 
@@ -39,8 +40,10 @@ def polished(
     if better is not None:
         return better
     terms = ", ".join(name for name in TERMS if name in free)
-    note = (f"{terms} left alone: the held-back tracks do not bear out the refined lens",) if terms else ()
-    return replace(found, warnings=(*found.warnings, *note))
+    if not terms:
+        return found
+    text = f"{terms} left alone: the held-back tracks do not bear out the refined lens"
+    return replace(found, warnings=(*found.warnings, Reason("lens_terms_open", text)))
 
 
 def _adjusted(found, held_out, size_px, free, scale) -> Found | None:

@@ -13,6 +13,7 @@ from shotmake.adjust import adjust, cauchy_cost, errors_px, residuals_px
 from shotmake.certify import directions_at_infinity
 from shotmake.keyframes import Observations
 from shotmake.parallax import Parallax
+from shotmake.reasons import Reason
 from shotmake.solution import Found
 from shotmake.triangulate import misses_px, triangulate
 
@@ -30,9 +31,10 @@ def noticed(found: Found, height_px: int) -> Found:
     share = read_out_share(found, height_px)
     if abs(share) < SHARE_MIN:
         return found
-    warning = (
+    warning = Reason(
+        "rolling_shutter",
         "rolling shutter: markers lead and lag by the row they are in, so path and lens are bent to fit; correct the "
-        "plate for it first, or expect slip where the camera moves fast"
+        "plate for it first, or expect slip where the camera moves fast",
     )
     return replace(found, warnings=(*found.warnings, warning), agreement=0.7 * found.agreement)
 

@@ -13,6 +13,7 @@ from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
 from shotmake.picks import Solved
+from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
 from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
 from shotmake.world import World
@@ -23,7 +24,14 @@ FOCAL_LIMITS = (0.3, 10.0)  # of the width
 
 
 class Refused(Exception):
-    """No camera: the message says what was found and what the artist can change."""
+    """No camera. reason: what was found and what the artist can change, with its code (shotmake.reasons.CODES)."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text)
+        self.reason = Reason(code, text)
+
+    def __str__(self) -> str:
+        return self.reason.text
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,10 @@ class Found:
     held_out: np.ndarray
     certificate: Certificate
     agreement: float
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     flat_focal: bool = False
     log_zooms: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
     @property
     def projecting(self) -> np.ndarray:
@@ -71,8 +79,8 @@ class Solution:
     points: dict[str, np.ndarray]
 
 
-def refused_solution(reason: str, size_px: tuple[int, int], engine: str) -> Solution:
-    record = _record("refused", "general", size_px, reason=reason, engine=engine)
+def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
+    record = _record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
     none = np.zeros(0)
     return Solution(record, _point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
 
@@ -82,6 +90,7 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "schema": 1,
         "status": status,
         "reason": "",
+        "reason_code": "",
         "kind": kind,
         "image_size_px": [int(size_px[0]), int(size_px[1])],
         "lens": None,
@@ -94,8 +103,7 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "confidence": 0.0,
         "tracks_used": 0,
         "scale_known": False,
-        "warnings": [],
-        "notes": [],
+        **record_reasons(()),
     }
     return {name: _rounded(value) for name, value in (record | values).items()}
 
@@ -120,10 +128,10 @@ def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) ->
 
 
 def finished(
-    found: Found | str, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
+    found: Found | Reason, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: config.Solve
 ) -> Solution:
-    """The cheap part of a solve: what was found, put into its world; or the reason (str) why nothing was."""
-    if isinstance(found, str):
+    """The cheap part of a solve: what was found, put into its world; or the reason why nothing was."""
+    if isinstance(found, Reason):
         return refused_solution(found, size_px, settings.engine)
     return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
 
@@ -171,7 +179,8 @@ def make_solution(
     missing = everything.frame_count - len(posed)
     warnings = [*found.warnings, *world.warnings]
     if missing:
-        warnings.append(f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there")
+        text = f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there"
+        warnings.append(Reason("frames_without_camera", text))
     confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
     focals_px = None
     if found.log_zooms is not None:
@@ -192,8 +201,7 @@ def make_solution(
         tracks_used=len(np.unique(found.markers.track[found.used])),
         scale_known=world.scale_known,
         engine=settings.engine,
-        warnings=warnings,
-        notes=list(found.notes),
+        **record_reasons(warnings, found.notes),
     )
     arrays = _point_arrays(
         everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found

@@ -23,6 +23,7 @@ from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
 from shotmake.moving import SMALL_MOVE_RATIO, solve_moving, zoom_found
 from shotmake.parallax import measure_parallax
+from shotmake.reasons import Reason
 from shotmake.session import Tracks
 from shotmake.solution import (
     POSED_SHARE,
@@ -82,14 +83,14 @@ def find(
     by_libmv: libmv.Run | None = None,
     lens: Lens | None = None,
     weights: dict[int, float] | None = None,
-) -> Found | str:
+) -> Found | Reason:
     """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
     looked at."""
     free = free_lens(camera, settings, lens)
     assert (by_libmv is not None) == (settings.engine == "blender")
     if by_libmv is not None:
         libmv.check_refine(free)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
     if lens is not None:
         given_lens.check(lens, free, size_px)
         camera, notes = given_lens.with_focal(camera, lens, size_px)
@@ -111,7 +112,7 @@ def find(
             limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
             found = libmv.turned(found, markers, size_px, focal_px, free, limit_px, scale, by_libmv)
     except Refused as refusal:
-        return str(refusal)
+        return refusal.reason
     if kept is not None:
         found = given_lens.on_the_plate(found, everything, kept, size_px)
     found = replace(found, warnings=(*notes, *found.warnings))
@@ -125,7 +126,7 @@ def usual(settings: config.Solve) -> config.Solve:
 
 
 def cleaned(
-    found: Found | str,
+    found: Found | Reason,
     tracks: Tracks,
     size_px: tuple[int, int],
     frames: tuple[int, int],
@@ -134,12 +135,12 @@ def cleaned(
     on_step: Callable[[str], None] = lambda step: None,
     lens: Lens | None = None,
     weights: dict[int, float] | None = None,
-) -> Found | str:
+) -> Found | Reason:
     """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
     if settings.clean == usual(settings).clean:
         return found
     beyond = lens is not None and (lens.fx_px != lens.fy_px or lens.grid is not None)  # our adjustment knows neither
-    if isinstance(found, str) or beyond:
+    if isinstance(found, Reason) or beyond:
         return find(tracks, size_px, frames, camera, settings, on_step, lens=lens, weights=weights)
     on_step("clean")
     everything = Observations.from_tracks(tracks, frames)
@@ -174,17 +175,20 @@ def free_lens(camera: config.Camera, settings: config.Solve, lens: Lens | None =
 def _enough(everything: Observations) -> None:
     frame_count, count = everything.frame_count, len(everything.track_ids)
     if frame_count < FEWEST_FRAMES:
-        raise Refused(f"{frame_count} frames; at least {FEWEST_FRAMES} are needed: widen shot.footage.frame_range")
+        text = f"{frame_count} frames; at least {FEWEST_FRAMES} are needed: widen shot.footage.frame_range"
+        raise Refused("too_few_frames", text)
     if count < FEWEST_TRACKS:
         raise Refused(
+            "too_few_tracks",
             f"{count} tracks of 3 or more frames; at least {FEWEST_TRACKS} are needed: "
-            "raise tracking.detect.min_tracks or lower tracking.detect.quality_threshold"
+            "raise tracking.detect.min_tracks or lower tracking.detect.quality_threshold",
         )
     covered = float(np.mean(everything.per_frame >= 6))
     if covered < POSED_SHARE:
         raise Refused(
+            "sparse_frames",
             f"only {covered:.0%} of the frames have 6 or more tracks; needed {POSED_SHARE:.0%}: raise "
-            "tracking.detect.min_tracks or shorten shot.footage.frame_range"
+            "tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
 
 
@@ -205,7 +209,7 @@ def _verdict(
     free: tuple[str, ...],
     on_step: Callable[[str], None],
     by_libmv: libmv.Run | None,
-    cut: str,
+    cut: Reason | None,
 ) -> Found:
     scale = pixel_scale(size_px)
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
@@ -215,7 +219,7 @@ def _verdict(
     if settings.kind == "static" or (settings.kind == "auto" and still_share(known, size_px) >= STILL_SHARE):
         return _static(known, held_out, size_px, focal_px, camera, settings, scale)
     if cut:
-        raise Refused(cut)
+        raise Refused(cut.code, cut.text)
     starts = [focal_px]
     if "focal" in free and camera.focal_mm is None:
         starts = [0.8 * size_px[0], 1.6 * size_px[0]]
@@ -223,15 +227,16 @@ def _verdict(
         parallax = measure_parallax(known, size_px, starts, first, scale)
     except nodal.TooLittle as little:
         raise Refused(
+            "too_few_tracks",
             f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
-            "tracking.clean.min_frames"
+            "tracking.clean.min_frames",
         ) from None
     if settings.kind in ("auto", "tripod") and parallax.is_zoom:
         share = np.expm1(np.ptp(parallax.turning_zoom.turning.log_zooms))
-        note = f"the focal length changes by {share:.1%}: solved as if with tracking.solve.zoom: true; set it"
+        text = f"the focal length changes by {share:.1%}: solved as if with tracking.solve.zoom: true; set it"
         parallax, free = parallax.turning_zoom, (*free, "zoom")
         found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
-        return replace(found, warnings=(note, *found.warnings))
+        return replace(found, warnings=(Reason("zoom", text), *found.warnings))
     if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
         forced = settings.kind != "auto"
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
@@ -242,16 +247,18 @@ def _verdict(
                 return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
             except Refused:
                 raise Refused(
+                    "locked_focal",
                     f"with {focal_px:.0f} px, where the focal length is locked, the camera would have to move; with "
                     f"{freed.turning.focal_px:.0f} px one that only turns explains the tracks: check "
-                    "shot.camera.focal_mm and sensor_width_mm or the lens brought along, or set tracking.solve.kind"
+                    "shot.camera.focal_mm and sensor_width_mm or the lens brought along, or set tracking.solve.kind",
                 ) from None
     if settings.kind == "auto" and parallax.ratio < SMALL_MOVE_RATIO:
         share = rolling.turning_read_out(parallax, known, size_px[1], first)
         if share:
             raise Refused(
+                "rolling_shutter",
                 f"rolling shutter: a camera that turns, its rows read over {abs(share):.0%} of a frame's time, fits "
-                "the tracks as well as one that moves; correct the plate for it first"
+                "the tracks as well as one that moves; correct the plate for it first",
             )
     starts = None
     if by_libmv is not None:
@@ -264,14 +271,14 @@ def _verdict(
         if settings.kind == "auto" and parallax.within_1px > 0.88:
             found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
             share = f"{parallax.within_1px:.0%} of the markers"
-            note = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
-            return replace(found, warnings=(note, *found.warnings))
+            text = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
+            return replace(found, warnings=(Reason("tripod_instead", text), *found.warnings))
         may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > 0.4  # it moves; tracks are no noise
         if starts is None and "focal" in free and "zoom" not in free and may_zoom:
             on_step("look for a zoom")
             share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
             if share:
-                raise Refused(f"{doubts.zoom_warning(share)} (without: {refusal})") from None
+                raise Refused("zoom", f"{doubts.zoom_warning(share)} (without: {refusal})") from None
         raise
 
 
@@ -284,14 +291,16 @@ def _static(known, held_out, size_px, focal_px, camera, settings, scale: float) 
     errors = marker_errors_px(points, known, cameras, lens)
     warnings = []
     if camera.focal_mm is None:
-        warnings.append(
+        text = (
             f"a camera that stands still does not show its focal length: taken as {focal_px:.0f} px "
             "(a guess); set shot.camera.focal_mm"
         )
+        warnings.append(Reason("focal_guessed", text))
     still = still_share(known, size_px)
     if settings.kind == "static":
         if still < STILL_SHARE:
-            warnings.append(f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still")
+            text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
+            warnings.append(Reason("static_forced", text))
     # what moves in front of a locked-off camera is no fault of the camera: its share does not count
     used = errors < settings.clean.max_error_px
     return Found(
@@ -305,10 +314,11 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     solving = known.of_tracks(thin(known, 900, 150))
     if parallax.is_lens and "k1" in free and "principal_point" not in free:
         free = (*free, "principal_point")
-        warnings.append(
+        text = (
             "only a lens off centre explains the tracks by turning: principal_point was refined too; add it to "
             "tracking.solve.refine"
         )
+        warnings.append(Reason("lens_terms_added", text))
     for names in (free, tuple(name for name in free if name != "k2")):
         start = parallax.turning.lens.copy()
         start[2] *= "k2" in names
@@ -317,16 +327,19 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
                 solving, start, names, settings.clean.max_error_px, size_px[0]
             )
         except nodal.TooLittle as little:
-            raise Refused(f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px") from None
+            text = f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px"
+            raise Refused("turning_disagrees", text) from None
         lens = lens_from_vector(bundle.lens)
         if not folds(lens, size_px):
             warnings += vague
             break
-        warnings.append("k2 was dropped: with it the lens folded over inside the picture")
+        warnings.append(Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture"))
     else:
-        raise Refused("the lens found folds over inside the picture; set tracking.solve.refine: [focal]")
+        text = "the lens found folds over inside the picture; set tracking.solve.refine: [focal]"
+        raise Refused("lens_folds", text)
     if not has_plausible_focal(lens, size_px):
-        raise Refused(f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it")
+        text = f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it"
+        raise Refused("focal_unlikely", text)
     cameras = np.full((known.frame_count, 3, 4), np.nan)
     cameras[posed] = np.concatenate([bundle.rotations, np.zeros((len(posed), 3, 1))], 2)
     log_zooms = np.interp(np.arange(known.frame_count), posed, bundle.log_zooms)
@@ -334,19 +347,23 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     fault = certificate.fault()
     if fault:
         raise Refused(
+            "turning_disagrees",
             f"a turning camera does not explain the tracks: {fault}; "
-            + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general")
+            + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general"),
         )
     if not forced and parallax.hardly_moves:
-        warnings.append(
+        text = (
             f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
             "times as well; set tracking.solve.kind if you know which it is"
         )
+        warnings.append(Reason("moves_little", text))
     if forced and not parallax.is_tripod:
-        warnings.append("tracking.solve.kind is tripod, but the tracks show that the camera moves")
+        text = "tracking.solve.kind is tripod, but the tracks show that the camera moves"
+        warnings.append(Reason("tripod_forced", text))
     flat = "focal" in free and doubts.focal_rise(parallax.turning, parallax.markers, free) < doubts.FLAT_FOCAL_RISE
     if flat:
-        warnings.append("the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm")
+        text = "the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm"
+        warnings.append(Reason("focal_open", text))
     ids, agreement = held_out.track_ids, certificate.agreement
     zooms = doubts.zoom_share(parallax.turning, parallax.markers, free)
     if zooms:

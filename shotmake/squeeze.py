@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 from shotmake.session import Tracks
 from shotmake.solution import Found
 
@@ -27,9 +28,9 @@ def stretched_lens(lens: Lens, times: float) -> Lens:
     return replace(lens, fx_px=lens.fx_px * times, cx_px=lens.cx_px * times)
 
 
-def squeezed(found: Found | str, aspect: float) -> Found | str:
+def squeezed(found: Found | Reason, aspect: float) -> Found | Reason:
     """What was found in unsqueezed pixels, in the plate's; a reason stays as it is."""
-    if isinstance(found, str):
+    if isinstance(found, Reason):
         return found
     markers = replace(found.markers, xy_px=_stretched(found.markers.xy_px, 1 / aspect))
     return replace(found, lens=stretched_lens(found.lens, 1 / aspect), markers=markers)

@@ -12,6 +12,7 @@ from shotmake.camera import camera_centres, project
 from shotmake.errors import ShotError
 from shotmake.keyframes import pixel_scale
 from shotmake.picks import Solved, label, tracks_at
+from shotmake.reasons import Reason
 from shotmake.world import World
 
 KEY = "tracking.solve.orient.survey"
@@ -83,21 +84,23 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     warnings = []
     if not kept.all():
         others = f"the others miss by at most {miss_m[kept].max():.2g} m"
-        warnings.append(f"{KEY}: left out, as {others}: {told(~kept)}; check which track each is, and its xyz_m")
+        text = f"{KEY}: left out, as {others}: {told(~kept)}; check which track each is, and its xyz_m"
+        warnings.append(Reason("survey_point_left_out", text))
     elif not agree:
-        warnings.append(
-            f"{KEY}: the points contradict each other: {told(miss_m >= 0)}; check every xyz_m, or add points"
-        )
+        text = f"{KEY}: the points contradict each other: {told(miss_m >= 0)}; check every xyz_m, or add points"
+        warnings.append(Reason("survey_contradicts", text))
     tipped_deg = _angle_deg(found.rotation @ up, np.array([0.0, 0.0, 1.0]))
     if tipped_deg > (STEEPER_DEG if len(survey) == 2 else TIPPED_DEG):
         whose = "ground" if len(survey) == 2 else "cameras"
-        warnings.append(f"{KEY}: the {whose} and the points differ by {tipped_deg:.0f} deg about up; xyz_m is Z up")
+        text = f"{KEY}: the {whose} and the points differ by {tipped_deg:.0f} deg about up; xyz_m is Z up"
+        warnings.append(Reason("survey_tipped", text))
     farthest = float(np.abs(known).max())
     if farthest > FAR_M:
-        warnings.append(
+        text = (
             f"{KEY}: found a coordinate of {farthest:.0f} m, of which Blender keeps {farthest * 2**-24:.2g} m; "
             "subtract the same offset from every xyz_m"
         )
+        warnings.append(Reason("survey_far", text))
     track_id = solved.markers.track_ids[rows]
     told_of = {"track_id": track_id.astype(np.int32), "miss_m": miss_m, "miss_px": miss_px}
     return World(found.rotation, found.shift, found.scale, False, True, tuple(warnings), told_of)

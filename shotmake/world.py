@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from shotmake.reasons import Reason
+
 
 @dataclass(frozen=True)
 class World:
@@ -18,7 +20,7 @@ class World:
     scale: float
     ground_found: bool
     scale_known: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Reason, ...]
     survey: dict[str, np.ndarray] = field(default_factory=dict)
 
     def points(self, points: np.ndarray) -> np.ndarray:

@@ -12,15 +12,16 @@ from tasks import STATE
 from tasks.pieces import Piece, stored_or_made
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.reasons import Reason
     from shotmake.solution import Found
 
 FOLDER = STATE / "tracking" / "solves" / "found"
-VERSION = 4  # raised by hand when the numbers of a solve change; the solve stage has the same
+VERSION = 5  # raised by hand when the numbers of a solve change; the solve stage has the same
 
 
 def found(
-    settings: dict, inputs: dict[str, str], shot: str, find: "Callable[[], Found | str]"
-) -> "tuple[Found | str, Path]":
+    settings: dict, inputs: dict[str, str], shot: str, find: "Callable[[], Found | Reason]"
+) -> "tuple[Found | Reason, Path]":
     """What `find` gives, from the store or made and stored, and the file it is in.
 
     settings, inputs (name -> digest): all that it depends on.

@@ -21,6 +21,7 @@ from tasks.stamp import json_bytes
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
     from shotmake.lens import Lens
+    from shotmake.reasons import Reason
     from shotmake.session import Tracks
     from shotmake.solution import Found
 
@@ -75,6 +76,7 @@ def build(job: Job) -> str:
     from shotmake.given_camera import given_solution
     from shotmake.imported import imported
     from shotmake.lens import Lens
+    from shotmake.reasons import Reason, add_warnings
     from shotmake.session import load_tracks, load_weights, npz_bytes
     from shotmake.solution import finished
     from shotmake.squeeze import squeezed
@@ -112,9 +114,9 @@ def build(job: Job) -> str:
                 solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
-        record["warnings"] = [*brought["warnings"], *record["warnings"]]
+        record = add_warnings(record, before=[Reason("lens_note", text) for text in brought["warnings"]])
     if note and (camera.given or record["status"] == "static"):  # no track tells it: it is as the metadata says
-        record["warnings"] = [*record["warnings"], note]
+        record = add_warnings(record, after=[Reason("focal_guessed", note)])
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
     if record["status"] == "refused":
@@ -150,7 +152,7 @@ def _found(
     on_step: Callable[[str], None],
     lens: "Lens | None",
     weights: dict[int, float],
-) -> "Found | str":
+) -> "Found | Reason":
     """The camera before it is put into its world: from the store when these tracks were solved so before. In pixels as
     the plate is seen: unsqueezed."""
     from shotmake.squeeze import stretched_lens, unsqueezed_size, unsqueezed_tracks
@@ -160,7 +162,7 @@ def _found(
     asked = (unsqueezed_tracks(tracks, aspect), size_px, frames, camera)
     lens = lens and stretched_lens(lens, aspect)
 
-    def find() -> "Found | str":
+    def find() -> "Found | Reason":
         from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
 
         by_libmv = None
@@ -168,7 +170,7 @@ def _found(
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
         return find(*asked, usual(options), on_step, by_libmv, lens, weights)
 
-    def clean() -> "Found | str":
+    def clean() -> "Found | Reason":
         from shotmake.solve import cleaned
 
         return cleaned(camera_found, *asked, options, on_step, lens, weights)

@@ -377,9 +377,9 @@ def test_a_film_back_fits_as_blender_fits_it(fit, size_px, fx_px, fitted_px, tmp
 
 def test_what_blender_loses_is_said(tmp_path):
     asked, path = asked_of(take_of()), found_by_blender(tmp_path)
-    assert "Blender 4.5 reads one focal length" in alembic.read(Path("a.abc"), path, asked).warnings[0]
+    assert "Blender 4.5 reads one focal length" in alembic.read(Path("a.abc"), path, asked).warnings[0].text
     old = found_by_blender(tmp_path, blender=[4, 2, 23])
-    assert "Blender 4.2 reads one focal length" in usd.read(Path("a.usda"), old, asked).warnings[0]
+    assert "Blender 4.2 reads one focal length" in usd.read(Path("a.usda"), old, asked).warnings[0].text
     (line,) = alembic.said(take_of("zoom", gaps=()))
     assert "the zoom is in the file" in line
     assert fbx.said(take_of(gaps=(1003, 1004)))[0].startswith("2 frames without a camera, from 1003, are filled in")

@@ -34,12 +34,15 @@ def ended(tracks: Tracks, after: int = LAST_BEFORE) -> Tracks:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "said"),
-    [(swapped, "after frame 1018 the tracks jump, by"), (ended, "0 tracks go on from frame 1018 to 1019")],
+    ("spoilt", "code", "said"),
+    [
+        (swapped, "tracks_jump", "after frame 1018 the tracks jump, by"),
+        (ended, "cut", "0 tracks go on from frame 1018 to 1019"),
+    ],
 )
-def test_a_cut_is_refused_with_its_frame(spoilt, said, pan):
+def test_a_cut_is_refused_with_its_frame(spoilt, code, said, pan):
     record = solve(spoilt(pan.tracks), pan.size_px, pan.frames, Camera(), Solve()).record
-    assert record["status"] == "refused"
+    assert (record["status"], record["reason_code"]) == ("refused", code)
     assert said in record["reason"] and "shot.footage.frame_range" in record["reason"]
 
 
@@ -55,7 +58,7 @@ def test_what_holds_together_has_no_cut(kind):
     shot = simulate(
         kind, seed=4, frame_count=24, visible=100, unrest=5, bad_share=0.1, moving_share=0.3, life_frames=10
     )
-    assert cut(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px[0], 1) == ""
+    assert cut(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px[0], 1) is None
 
 
 def test_a_camera_that_stands_still_stands_still_through_a_flash():

@@ -1,6 +1,7 @@
 """The store of found cameras: another orientation does not solve again, and no byte tells whether it was used."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import Project
@@ -9,6 +10,7 @@ from simulated import simulate
 
 from shotmake import config
 from shotmake.found_file import found_bytes, read_found
+from shotmake.reasons import Reason
 from shotmake.session import npz_bytes
 from shotmake.solution import Found, finished
 from shotmake.solve import cleaned, find, solve
@@ -24,6 +26,7 @@ def test_a_found_camera_comes_back_to_the_bit(kind):
     made = find(*asked, config.Camera(), config.Solve())
     again = read_found(found_bytes(made))
     assert isinstance(again, Found) and found_bytes(again) == found_bytes(made)
+    assert (again.warnings, again.notes) == (made.warnings, made.notes)
     limit = config.SolveClean(max_error_px=0.5)
     settings = config.Solve(clean=limit, orient=config.Orient(origin={"frame": 12, "xy_px": [480, 400]}))
     cold = solve(*asked, config.Camera(), settings)
@@ -46,14 +49,23 @@ def test_another_limit_for_bad_markers_is_an_adjustment():
     assert numbers[0] < numbers[1] < numbers[2]
     tight = config.Solve(clean=config.SolveClean(max_error_px=0.1))
     said = cleaned(made, *asked, tight)
-    assert "tracking.solve.clean.max_error_px" in said
+    assert isinstance(said, Reason) and "tracking.solve.clean.max_error_px" in said.text
 
 
 def test_where_nothing_was_found_another_limit_is_tried_from_the_start():
     shot = simulate("orbit", seed=2, frame_count=24, visible=60)
     settings = config.Solve(clean=config.SolveClean(max_error_px=4.0))
     asked = (shot.tracks, shot.size_px, shot.frames, config.Camera())
-    assert isinstance(cleaned("no camera", *asked, settings), Found)
+    assert isinstance(cleaned(Reason("no_start", "no camera"), *asked, settings), Found)
+
+
+def test_codes_are_stored_with_their_sentences():
+    shot = simulate("orbit", seed=1, frame_count=16, visible=60)
+    made = find(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve())
+    said = (Reason("zoom", "it zooms"), Reason("cut", "it is cut"))
+    made = replace(made, warnings=said, notes=said[:1])
+    again = read_found(found_bytes(made))
+    assert (again.warnings, again.notes) == (said, said[:1])
 
 
 def test_a_refusal_is_stored_too_and_damage_is_noticed(tmp_path, monkeypatch):
@@ -61,17 +73,19 @@ def test_a_refusal_is_stored_too_and_damage_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr("tasks.locks.FOLDER", tmp_path / "locks")
     calls = []
 
-    def find() -> str:
+    refused = Reason("too_few_tracks", "too few tracks")
+
+    def find() -> Reason:
         calls.append(1)
-        return "too few tracks"
+        return refused
 
     for _ in range(2):
-        assert stored.found({"kind": "auto"}, {"tracks": "a"}, "s", find)[0] == "too few tracks"
+        assert stored.found({"kind": "auto"}, {"tracks": "a"}, "s", find)[0] == refused
     assert len(calls) == 1
     _, path = stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)
     assert len(calls) == 2
     path.write_bytes(path.read_bytes()[:-9])
-    assert stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)[0] == "too few tracks" and len(calls) == 3
+    assert stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)[0] == refused and len(calls) == 3
 
 
 def solves(project: Project) -> dict[str, bytes]:

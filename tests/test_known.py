@@ -88,6 +88,10 @@ def test_a_solve_of_ours_is_extended_with_what_it_said_of_itself(tmp_path):
     record = joined(path, shot)
     assert same_numbers(path, record) and measure(record, shot.truth)["ate_pct"] < 0.06
     assert record["warnings"] == ["approved.json: no ground plane found"] and record["confidence"] <= 0.5
+    assert record["warning_codes"] == ["imported_doubt"]  # the sentence came without one
+    path.write_text(json.dumps(first | {"warnings": ["it zooms"], "warning_codes": ["zoom"], "confidence": 0.5}))
+    record = joined(path, shot)
+    assert (record["warnings"], record["warning_codes"]) == (["approved.json: it zooms"], ["zoom"])
     assert json.dumps(record) == json.dumps(joined(path, shot))
 
 

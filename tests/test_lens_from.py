@@ -106,6 +106,7 @@ def test_a_focal_length_beside_the_lens_is_said_to_be_ignored(orbit):
     assert Lens.from_json(record["lens"]) == LENS
     (warning,) = record["warnings"]
     assert "focal_mm 50 is ignored" in warning and "33.75 mm" in warning
+    assert record["warning_codes"] == ["focal_ignored"]
 
 
 OPENCV = {"image_width": 960, "image_height": 540,

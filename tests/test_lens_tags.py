@@ -86,5 +86,6 @@ def test_the_solve_begins_with_it_and_says_so(mini):
     (path,) = (mini.root / ".gsd-state" / "tracking" / "solves").glob("mini-????????????.json")
     text = path.read_text()
     assert '"fx_px": 960.0' in text and "first guessed from the plate's metadata" in text
+    assert '"focal_guessed"' in text
     ran = mini.built("solve", "shot=mini", "shot.camera.sensor_width_mm=25", "shot.camera.focal_mm=30")
     assert "metadata" not in ran.out

@@ -181,7 +181,7 @@ def test_two_survey_points_give_size_place_and_heading(shot, solved):
     coincide(cameras, true_cameras(shot), position_pct=0.4, rotation_deg=0.2)
     steep = [two[0], {**two[1], "xyz_m": [*two[1]["xyz_m"][:2], 0.3]}]
     world, _ = oriented(solved, survey=steep, ground=ground)
-    assert "the ground and the points differ by" in world.warnings[0]
+    assert "the ground and the points differ by" in world.warnings[0].text and world.warnings[0].code == "survey_tipped"
     line = refusal(solved, survey=[two[0], {**two[1], "xyz_m": [*two[0]["xyz_m"][:2], 0.5]}])
     assert "one point above the other" in line
 
@@ -190,7 +190,8 @@ def test_a_survey_point_that_cannot_be_right_is_named_and_left_out(shot, solved,
     for wrong in range(len(survey)):
         entry = {**survey[wrong], "xyz_m": (np.array(survey[wrong]["xyz_m"]) + [0.1, -0.15, 0.1]).tolist()}
         world, cameras = oriented(solved, survey=[*survey[:wrong], entry, *survey[wrong + 1 :]])
-        (warning,) = world.warnings
+        warning, code = world.warnings[0].text, world.warnings[0].code
+        assert code == "survey_point_left_out" and len(world.warnings) == 1
         assert "left out" in warning and f"{entry['xy_px']} in frame {entry['frame']} by 0.2" in warning
         assert warning.count(" in frame ") == 1
         assert world.survey["miss_m"][wrong] == pytest.approx(0.206, abs=0.01) and world.survey["miss_px"][wrong] > 30
@@ -200,7 +201,8 @@ def test_a_survey_point_that_cannot_be_right_is_named_and_left_out(shot, solved,
 def test_a_survey_point_a_little_off_is_named(shot, solved, survey):
     entry = {**survey[2], "xyz_m": (np.array(survey[2]["xyz_m"]) + [0.012, 0.01, 0.0]).tolist()}
     world, cameras = oriented(solved, survey=[*survey[:2], entry, *survey[3:]])
-    (warning,) = world.warnings
+    (reason,) = world.warnings
+    warning = reason.text
     assert f": {entry['xy_px']} in frame {entry['frame']} by 0.01" in warning and "left out" in warning
     coincide(cameras, true_cameras(shot))
 
@@ -208,13 +210,13 @@ def test_a_survey_point_a_little_off_is_named(shot, solved, survey):
 def test_a_survey_that_does_not_hold_together_is_said(shot, solved, survey):
     swapped = [{**survey[0], "xyz_m": survey[1]["xyz_m"]}, {**survey[1], "xyz_m": survey[0]["xyz_m"]}, survey[4]]
     world, _ = oriented(solved, survey=swapped)
-    assert "contradict each other" in world.warnings[0]
+    assert world.warnings[0].code == "survey_contradicts"
     y_up = [{**entry, "xyz_m": [entry["xyz_m"][0], entry["xyz_m"][2], -entry["xyz_m"][1]]} for entry in survey]
     world, _ = oriented(solved, survey=y_up)
-    assert "about up; xyz_m is Z up" in world.warnings[0] and len(world.warnings) == 1
+    assert "about up; xyz_m is Z up" in world.warnings[0].text and len(world.warnings) == 1
     far = [{**entry, "xyz_m": (np.array(entry["xyz_m"]) + [5e6, 0, 0]).tolist()} for entry in survey]
     world, _ = oriented(solved, survey=far)
-    assert "subtract the same offset" in world.warnings[0] and len(world.warnings) == 1
+    assert world.warnings[0].code == "survey_far" and len(world.warnings) == 1
 
 
 def test_picks_that_cannot_be_used_are_one_line_with_numbers(shot, solved, survey):
@@ -243,7 +245,8 @@ def test_a_ground_pick_off_the_floor_is_named(shot, solved):
     ground = [pick(shot, track) for track in nearest_tracks(shot, PLACES[:5], on_desk=True)]
     (high,) = nearest_tracks(shot, PLACES[4:5] + [0, 0, 0.3], on_desk=False)
     world, _ = oriented(solved, ground=[*ground, pick(shot, high)])
-    assert "not on one plane" in world.warnings[0] and f"frame {pick(shot, high)['frame']} is off" in world.warnings[0]
+    (reason,) = world.warnings
+    assert reason.code == "ground_uneven" and f"frame {pick(shot, high)['frame']} is off" in reason.text
 
 
 def test_a_track_that_slides_is_named(shot, solved):
@@ -260,7 +263,8 @@ def test_a_track_that_slides_is_named(shot, solved):
         x_axis={"track": slides},
         distance={"a": {"track": steady}, "b": {"track": slides}, "metres": 1},
     )
-    assert [warning.split(" has an error of ")[0] for warning in world.warnings] == [
+    assert {one.code for one in world.warnings} == {"pick_slides"}
+    assert [one.text.split(" has an error of ")[0] for one in world.warnings] == [
         f"tracking.solve.orient.x_axis: track {slides}",
         f"tracking.solve.orient.distance: track {slides}",
     ]

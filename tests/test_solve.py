@@ -20,9 +20,9 @@ from shotmake.session import Tracks, npz_bytes
 from shotmake.solve import Solution, hold_out, solve
 
 KEYS = {
-    "schema", "status", "reason", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames", "cam_from_world",
-    "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used", "scale_known", "engine", "warnings",
-    "notes",
+    "schema", "status", "reason", "reason_code", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames",
+    "cam_from_world", "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used", "scale_known",
+    "engine", "warnings", "warning_codes", "notes", "note_codes",
 }  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def test_hold_outs_are_seeded_and_never_solved_with(orbit, orbit_solution):
     # much of it refuses the solve
     useless = spoilt(20.0)
     assert useless["status"] == "refused" and "held-back" in useless["reason"]
+    assert useless["reason_code"] == "holdouts_disagree"
 
 
 def test_same_tracks_same_bytes(orbit, orbit_solution):
@@ -167,6 +168,7 @@ def test_moving_object():
     accurate(shot, solution, lens_px=2.0)
     (note,) = solution.record["notes"]  # a fact, not a doubt
     assert "of the tracks move on their own" in note and solution.record["warnings"] == []
+    assert (solution.record["note_codes"], solution.record["warning_codes"]) == (["second_motion"], [])
 
 
 def test_two_motions_that_fill_the_picture_alike_are_said():
@@ -176,7 +178,7 @@ def test_two_motions_that_fill_the_picture_alike_are_said():
     names = ("track_id", "frame", "xy_px")
     both = [np.concatenate([getattr(one, name) for one in (first.tracks, others)]) for name in names]
     record = solve(Tracks.from_markers(*both), first.size_px, first.frames, config.Camera(), config.Solve()).record
-    assert record["status"] == "refused" or any("two motions cover" in line for line in record["warnings"])
+    assert record["status"] == "refused" or "two_motions" in record["warning_codes"]
 
 
 def test_nodal_pan(pan):
@@ -195,7 +197,7 @@ def test_static():
     record = solution.record
     assert (record["status"], record["kind"]) == ("static", "static")
     assert len(record["frames"]) == 30 and len(set(map(tuple, record["cam_from_world"]))) == 1
-    assert "shot.camera.focal_mm" in record["warnings"][0]
+    assert "shot.camera.focal_mm" in record["warnings"][0] and record["warning_codes"] == ["focal_guessed"]
     known = run(shot, config.Camera(focal_mm=50.0))
     assert known.record["lens"]["fx_px"] == pytest.approx(50 / 36 * 960)
     assert known.record["warnings"] == []
@@ -207,7 +209,7 @@ def test_tiny_parallax_is_never_called_solved(baseline, statuses):
     record = run(shot).record
     assert record["status"] in statuses
     if record["status"] == "refused":
-        assert "tracking.solve.kind: tripod" in record["reason"]
+        assert "tracking.solve.kind: tripod" in record["reason"] and record["reason_code"] == "tiny_parallax"
     else:
         assert measure(record, shot.truth)["rot_deg"] < 0.25
 
@@ -215,16 +217,17 @@ def test_tiny_parallax_is_never_called_solved(baseline, statuses):
 def test_pan_forced_to_general_is_refused(pan):
     """Reprojection error alone would have called it solved."""
     record = run(pan, kind="general").record
-    assert record["status"] == "refused" and record["reason"]
+    assert record["status"] == "refused" and record["reason_code"] == "tiny_parallax"
     assert record["lens"] is None and record["frames"] == [] and record["cam_from_world"] == []
     assert record["confidence"] == 0
 
 
 def test_orbit_forced_to_tripod_or_static_is_not_believed(orbit):
-    assert run(orbit, kind="tripod").record["status"] == "refused"
+    assert run(orbit, kind="tripod").record["reason_code"] == "turning_disagrees"
     forced = run(orbit, kind="static").record
     assert forced["status"] == "static" and forced["confidence"] < 0.2
     assert any("tracking.solve.kind is static" in warning for warning in forced["warnings"])
+    assert "static_forced" in forced["warning_codes"]
 
 
 def test_focal_locked_and_lens_not_refined(orbit):
@@ -244,6 +247,7 @@ def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, request):
     assert record["status"] != "refused" and record["confidence"] < 0.6
     said_px = r"locked at (\d+) px, but the tracks fit (\d+) px clearly better"
     (said,) = re.findall(said_px, " ".join(record["warnings"]))
+    assert record["warning_codes"].count("locked_focal") == 1
     assert int(said[0]) == round(1.2 * true_px) and int(said[1]) == pytest.approx(true_px, rel=0.03)
 
 
@@ -252,7 +256,7 @@ def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
     shot = simulate("pan", seed=1741, frame_count=60, lens=(725.8315865283764, -0.08861293536186332, 0.02))
     record = run(shot, config.Camera(focal_mm=0.85 * 725.8315865283764 / 960 * 36, lock_focal=True)).record
     assert record["status"] == "refused" or record["confidence"] < 0.6
-    assert "locked" in " ".join([record["reason"], *record["warnings"]])
+    assert "locked_focal" in (record["reason_code"], *record["warning_codes"])
 
 
 @pytest.mark.parametrize("kind, seed", [("orbit", 3), ("planar", 4), ("pan", 5)])
@@ -261,10 +265,11 @@ def test_a_rolling_shutter_is_noticed(kind, seed):
     tracks = rolling_shutter(shot.tracks, shot.size_px[1], 0.5)
     made = {name: solve(tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
             for name, tracks in (("global", shot.tracks), ("rolling", tracks))}  # fmt: skip
-    said = {name: any("rolling shutter" in warning for warning in record["warnings"]) for name, record in made.items()}
+    said = {name: "rolling_shutter" in record["warning_codes"] for name, record in made.items()}
     assert said == {"global": False, "rolling": made["rolling"]["status"] != "refused"}
     assert made["rolling"]["confidence"] < 0.75 and made["global"]["confidence"] > 0.8
     if kind == "pan":  # measured by undoing it
+        assert made["rolling"]["reason_code"] == "rolling_shutter"
         (read_out_pct,) = re.findall(r"rolling shutter: .* rows read over (\d+)% of a frame", made["rolling"]["reason"])
         assert int(read_out_pct) == pytest.approx(50, abs=8)
 
@@ -284,15 +289,15 @@ def few(tracks: Tracks, count: int) -> Tracks:
 
 def test_refusals_say_what_was_found_and_what_to_change(orbit):
     cases = {
-        "11 tracks": (few(orbit.tracks, 11), orbit.frames),
-        "2 frames": (orbit.tracks, (1001, 1002)),
-        "0 tracks": (few(orbit.tracks, 0), orbit.frames),
-        "of the frames have": (orbit.tracks, (1001, 1100)),
+        "11 tracks": ("too_few_tracks", few(orbit.tracks, 11), orbit.frames),
+        "2 frames": ("too_few_frames", orbit.tracks, (1001, 1002)),
+        "0 tracks": ("too_few_tracks", few(orbit.tracks, 0), orbit.frames),
+        "of the frames have": ("sparse_frames", orbit.tracks, (1001, 1100)),
     }
-    for found, (tracks, frames) in cases.items():
+    for found, (code, tracks, frames) in cases.items():
         solution = solve(tracks, orbit.size_px, frames, config.Camera(), config.Solve())
         record = solution.record
-        assert record["status"] == "refused" and found in record["reason"]
+        assert (record["status"], record["reason_code"]) == ("refused", code) and found in record["reason"]
         assert "tracking.detect" in record["reason"] or "shot.footage" in record["reason"]
         assert set(record) == KEYS and len(solution.points["track_id"]) == 0
 
@@ -336,3 +341,4 @@ def test_between_turning_and_moving_is_said():
     shot = simulate("tiny", seed=7, frame_count=60, baseline=0.004, white_px=0.05)
     record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
+    assert record["warning_codes"][0] == "moves_little"

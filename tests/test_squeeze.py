@@ -9,6 +9,7 @@ from simulated import simulate
 
 from shotmake import config
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 from shotmake.solution import finished
 from shotmake.solve import find
 from shotmake.squeeze import squeezed, stretched_lens, unsqueezed_size, unsqueezed_tracks
@@ -36,7 +37,8 @@ def test_an_anamorphic_plate_is_solved_in_its_own_pixels():
 
 
 def test_a_refusal_stays_as_it_is():
-    assert squeezed("too few tracks", ASPECT) == "too few tracks"
+    refused = Reason("too_few_tracks", "too few tracks")
+    assert squeezed(refused, ASPECT) is refused
 
 
 def test_the_lens_bends_as_the_picture_is_seen():

@@ -83,4 +83,5 @@ def test_what_contradicts_a_zoom_is_an_error(camera, settings, key):
 def test_a_refused_camera_that_zooms_is_refused_for_its_zoom():
     _, record, _ = made("orbit", Solve(), zoom=1.5)
     assert record["status"] == "refused"
-    assert "focal length changes by" in record["reason"] and "tracking.solve.zoom: true" in record["reason"]
+    assert record["reason_code"] == "zoom" and "focal length changes by" in record["reason"]
+    assert "tracking.solve.zoom: true" in record["reason"]

@@ -17,6 +17,7 @@ from shotmake.formats.take import Take
 from shotmake.formats.text import whole_json
 from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 
 FILE_MAX_BYTES = 4_000_000_000
 
@@ -77,7 +78,7 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
     version, warnings = tuple(record["blender"]), ()
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
-        warnings = (f"Blender {version[0]}.{version[1]} {told}",)
+        warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
     matrices = np.array(record["matrix_world"], float).reshape(-1, 4, 4)
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt

@@ -11,6 +11,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.asked import Asked
 from shotmake.imported import KEY, Cameras, of_the_shot
 from shotmake.lens import Lens
+from shotmake.reasons import Reason
 from shotmake.solution import FOCAL_LIMITS
 
 SAME = 1e-6  # relative: poses and focal lengths that differ by less do not move
@@ -25,7 +26,7 @@ def cameras_of(
     cam_from_world: np.ndarray,
     fx_px: np.ndarray | None,
     centre_px: tuple[float, float] | None = None,
-    warnings: tuple[str, ...] = (),
+    warnings: tuple[Reason, ...] = (),
 ) -> Cameras:
     """frames (N,), in any order; cam_from_world (N, 3, 4), the world Z up; fx_px (N,), None where the file has none;
     centre_px: None where the file cannot say it.

@@ -1,0 +1,125 @@
+"""Reasons: what a solve says of itself, each sentence with a code.
+
+The code is for programs and for tests: it comes from the closed list CODES and stays when a sentence is worded anew.
+The sentence is for people. A refusal is one reason; warnings say what may be wrong; notes say what was found and dealt
+with. The same code may stand for a refusal and for a warning: the one says that it was too much, the other that it is
+there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+CODES = {
+    # too little to solve from
+    "too_few_frames": "The shot has fewer frames than a camera can be certified by.",
+    "too_few_tracks": "There are too few tracks to judge a camera by.",
+    "sparse_frames": "Too many frames have fewer than 6 tracks.",
+    "no_start": "No solver found a first camera from the tracks.",
+    "frames_without_camera": "Some frames have no camera.",
+    # the shot or its tracks are not of one piece
+    "cut": "Too few tracks go on from one frame to the next, as at a cut or a flash.",
+    "tracks_jump": "All tracks jump against each other after a frame, as when they are swapped.",
+    "second_motion": "Tracks that move on their own were left out.",
+    "two_motions": "Two motions cover the picture alike: it is not clear which one is the room.",
+    "epipolar_gap": "Many tracks move rigidly, but not with the camera that was found.",
+    "repeated_structure": "The tracks may have jumped by a period of something that repeats.",
+    # the camera does not explain its tracks
+    "holdouts_disagree": "The tracks that the solver never saw do not agree with the camera.",
+    "long_tracks_disagree": "The long tracks do not agree with the camera.",
+    "part_disagrees": "In a part of the shot's time the tracks do not agree with the camera.",
+    "path_jumps": "The camera's path jumps from a frame to the next.",
+    "turning_disagrees": "A camera that only turns does not explain the tracks.",
+    "engine_disagrees": "The camera of another engine does not explain the tracks.",
+    # the parts of the shot hang together too loosely
+    "weak_link": "Two parts of the shot are held together by too few tracks.",
+    "link_disagrees": "The tracks that bridge two parts of the shot do not agree with the camera.",
+    "bundle_bends": "Many weak links in a row let the path bend.",
+    "witness_disagrees": "Features that the tracker never used do not agree with the camera.",
+    # turning or moving
+    "tiny_parallax": "The camera moves too little for places in depth to be known.",
+    "moves_little": "The camera is between one that turns and one that moves.",
+    "tripod_forced": "The config says that the camera only turns; the tracks show that it moves.",
+    "tripod_instead": "A camera that moves was refused; one that only turns is handed over.",
+    "static_forced": "The config says that the camera stands still; the picture does not.",
+    # lens and shutter
+    "focal_unlikely": "The focal length came out as one that no usual lens has.",
+    "focal_open": "The tracks hardly determine the focal length.",
+    "focal_guessed": "The focal length is a guess: nothing in the shot tells it.",
+    "focal_ignored": "A focal length in the config is not used: the lens brought along has its own.",
+    "locked_focal": "The tracks contradict the focal length that is locked.",
+    "zoom": "The focal length changes through the shot.",
+    "lens_folds": "The lens that was found folds over inside the picture.",
+    "lens_terms_open": "The tracks do not determine a lens value that was to be refined.",
+    "lens_terms_added": "A lens value was refined that was not asked for, since only it explains the tracks.",
+    "lens_kept": "A lens was not refined, though that was asked for.",
+    "lens_note": "Something is to be known of the lens brought along.",
+    "rolling_shutter": "The picture's rows were read one after the other.",
+    # a camera brought along
+    "camera_unchecked": "The camera was brought along and not checked against tracks.",
+    "camera_disagrees": "The camera brought along does not fit the tracks.",
+    "camera_file_note": "Something in the file of the camera may have been lost or changed by its format.",
+    "imported_doubt": "The solve that the camera comes from had a warning without a code.",
+    "new_frames_loose": "Few tracks link the new frames to those of the camera brought along.",
+    "new_frames_disagree": "The new frames do not agree with those of the camera brought along.",
+    # the world
+    "ground_unknown": "No ground was found: up and the ground's height are guesses.",
+    "ground_uneven": "The picks of the ground are not on one plane.",
+    "pick_slides": "The track of a pick does not stand still in the world.",
+    "survey_point_left_out": "A survey point cannot be right beside the others and was left out.",
+    "survey_contradicts": "The survey points contradict each other.",
+    "survey_tipped": "The survey points and the ground or the cameras differ about up.",
+    "survey_far": "A survey point is so far from the origin that Blender's numbers lose precision.",
+    "world_kept": "The world of the camera brought along was kept; orient was not applied.",
+}
+
+RESERVED = frozenset(  # known to readers, not said yet
+    {"weak_link", "link_disagrees", "bundle_bends", "witness_disagrees", "repeated_structure"}
+)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A sentence (text) with its code. ValueError for a code that is not in CODES."""
+
+    code: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"reason code: found {self.code!r}; needed one of shotmake.reasons.CODES")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def with_name(self, name: str) -> "Reason":
+        """The same, with the name of what it is about before it."""
+        return replace(self, text=f"{name}: {self.text}")
+
+
+def record_reasons(warnings: Sequence[Reason], notes: Sequence[Reason] = ()) -> dict[str, list[str]]:
+    """Their fields in the solve JSON: sentences and, equally long, their codes."""
+    return {
+        "warnings": [one.text for one in warnings],
+        "warning_codes": [one.code for one in warnings],
+        "notes": [one.text for one in notes],
+        "note_codes": [one.code for one in notes],
+    }
+
+
+def add_warnings(record: dict, before: Sequence[Reason] = (), after: Sequence[Reason] = ()) -> dict:
+    """The solve JSON's record with more warnings before and after its own."""
+    first, last = record_reasons(before), record_reasons(after)
+    more = {name: [*first[name], *record[name], *last[name]] for name in ("warnings", "warning_codes")}
+    return {**record, **more}
+
+
+def read_warnings(record: dict) -> tuple[Reason, ...]:
+    """The warnings of a solve JSON, which may come from an older or a newer release: a warning whose code is missing or
+    not known here is an imported_doubt."""
+    texts, codes = [str(one) for one in record["warnings"]], record.get("warning_codes", [])
+    if not isinstance(codes, list) or len(codes) != len(texts):
+        codes = [None] * len(texts)
+    return tuple(
+        Reason(code, text) if isinstance(code, str) and code in CODES else Reason("imported_doubt", text)
+        for code, text in zip(codes, texts, strict=True)
+    )
