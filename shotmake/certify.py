@@ -10,11 +10,13 @@ import numpy as np
 
 from shotmake.camera import camera_centres
 from shotmake.keyframes import Observations
-from shotmake.lens import Lens, undistort
+from shotmake.lens import Lens
+from shotmake.link_verdict import find_torn_link
+from shotmake.links import GOOD_PX, Links, measure_links
 from shotmake.reasons import Reason
-from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
+from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, track_medians, triangulate
 
-GOOD_PX, BAD_PX = 1.5, 3.0  # median error of a track, at 1280 wide
+BAD_PX = 3.0  # median error of a track, at 1280 wide; a good one has less than GOOD_PX
 LONG_TRACKS = 700
 TIME_PARTS = 8
 
@@ -25,7 +27,8 @@ class Certificate:
     holdout_good, holdout_bad: share of hold-outs whose median error is < 1.5 px, > 3 px (1280 wide).
     long_bad: share of long tracks whose odd-frame median is > 1.5 px. worst_time: share of good markers
     in the worst eighth of the time. angle_deg: median triangulation angle. reach: path extent / depth.
-    jumps: 95th percentile of the path's acceleration over its median step; jumps_px the same in the image.
+    jumps: 95th percentile of the path's acceleration over its median step; jumps_px the same in the image. links: how
+    neighbouring frames hang together; None where it was not asked (a camera that stands still).
     """
 
     holdout_rms_px: float
@@ -38,6 +41,7 @@ class Certificate:
     reach: float
     jumps: float
     jumps_px: float
+    links: Links | None = None
 
     def fault(self) -> Reason | None:
         """What is wrong, in the artist's words; None if the solve stands."""
@@ -52,7 +56,7 @@ class Certificate:
             return Reason("part_disagrees", text)
         if self.jumps > 2 and self.jumps_px > 6:
             return Reason("path_jumps", f"the camera path jumps ({self.jumps_px:.1f} px between frames)")
-        return None
+        return None if self.links is None else find_torn_link(self.links)
 
     @property
     def agreement(self) -> float:
@@ -60,21 +64,6 @@ class Certificate:
         time that agree with the camera within 1.5 px (at 1280 wide)."""
         good = self.holdout_good if self.holdout_count else 1 - self.long_bad
         return float(np.clip(min(good, 1 - self.long_bad, self.worst_time), 0, 1))
-
-
-def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """(T, 4) homogeneous points at infinity: mean world ray of each track, for a camera that only turns."""
-    posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
-    plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
-    rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    rows = cam_from_world[markers.frame[posed], :, :3]
-    rays = np.einsum("nji,nj->ni", rows, rays / (rows**2).sum(2))  # zoomed rows are longer than 1
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    sums = np.zeros((len(markers.track_ids), 4))
-    np.add.at(sums[:, :3], markers.track[posed], rays)
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
-    return np.where(length > 0, sums / np.maximum(length, 1e-12), np.nan)
 
 
 def cross_check(
@@ -99,10 +88,11 @@ def certify(
     lens: Lens,
     scale: float,
     turning: bool = False,
-    seed: int = 0,
+    moves: bool = True,
 ) -> Certificate:
     """cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose; scale:
-    keyframes.pixel_scale."""
+    keyframes.pixel_scale. moves: whether the camera is said to do so at all; the links of one that stands still are not
+    judged, since what moves in front of it is no fault of it."""
     good_px, bad_px = GOOD_PX * scale, BAD_PX * scale
     rows, errors = cross_check(held_out, cam_from_world, lens, turning)
     medians = track_medians(errors, held_out.track[rows], len(held_out.track_ids))
@@ -112,7 +102,7 @@ def certify(
     frames = np.isfinite(cam_from_world[:, 0, 0]).sum()
     long = solved_with.lengths >= max(min(0.2 * frames, 30), 8)
     if long.sum() > LONG_TRACKS:
-        chosen = np.random.default_rng(seed).permutation(np.flatnonzero(long))[:LONG_TRACKS]
+        chosen = np.random.default_rng(0).permutation(np.flatnonzero(long))[:LONG_TRACKS]
         long = np.isin(np.arange(len(long)), chosen)
     long_markers = solved_with.of_tracks(long)
     long_bad, worst_time, angle, reach = 1.0, 0.0, 0.0, 0.0
@@ -133,6 +123,7 @@ def certify(
         if not turning and agrees.any():
             angle, reach = _parallax(long_markers.of_tracks(agrees), cam_from_world, lens)
     jumps, jumps_px = (0.0, 0.0) if turning else _jumps(cam_from_world, lens, reach)
+    links = measure_links(solved_with, cam_from_world, lens, scale, turning) if moves else None
     return Certificate(
         float(np.sqrt((fair**2).mean())) if len(fair) else float("inf"),
         len(scored),
@@ -144,6 +135,7 @@ def certify(
         reach,
         jumps,
         jumps_px,
+        links,
     )
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake.certify import certify, directions_at_infinity
+from shotmake.certify import certify
 from shotmake.colmap import Model
 from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.reasons import Reason
 from shotmake.solution import POSED_SHARE, Found, folds, has_plausible_focal
-from shotmake.triangulate import marker_errors_px
+from shotmake.triangulate import directions_at_infinity, marker_errors_px
 
 
 def recleaned(

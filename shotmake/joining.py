@@ -10,7 +10,6 @@ import numpy as np
 from shotmake import colmap
 from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.camera import zoomed
-from shotmake.certify import directions_at_infinity
 from shotmake.colmap import MIN_POSE_MARKERS, Model
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
@@ -26,7 +25,7 @@ from shotmake.polish import (
     weights,
 )
 from shotmake.resect import located
-from shotmake.triangulate import marker_errors_px, track_medians, triangulate
+from shotmake.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
 
 SEEN_SHARES = (0.5, 0.25, 0.0)  # of a frame's markers that must have points; the next when no frame has the first
 ROUGH = 4.0  # x max_error_px: what a marker may miss by while frames join

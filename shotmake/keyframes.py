@@ -23,7 +23,8 @@ class Observations:
 
     track (M,) index into track_ids; frame (M,) index from the first frame of the range; xy_px (M, 2);
     expected_px (M,) expected error (0 = unknown); track_ids (T,) the ids of the session; frame_count frames
-    in the range; weight (T,) what the artist gave each track (None: all alike), which is in expected_px already.
+    in the range; weight (T,) what the artist gave each track (None: all alike), which is in expected_px already;
+    first_frame: plate number of frame index 0, of the range they were taken from.
     """
 
     track: np.ndarray
@@ -33,6 +34,7 @@ class Observations:
     track_ids: np.ndarray
     frame_count: int
     weight: np.ndarray | None = None
+    first_frame: int = 0
 
     @classmethod
     def from_tracks(cls, tracks: Tracks, frames: tuple[int, int], min_markers: int = 3) -> "Observations":
@@ -48,6 +50,7 @@ class Observations:
             kept.quality[order].astype(float),
             ids.astype(np.int64),
             frames[1] - frames[0] + 1,
+            first_frame=frames[0],
         )
         return everything.of_tracks(everything.lengths >= min_markers)
 

@@ -13,12 +13,13 @@ import numpy as np
 
 from shotmake import colmap, config, doubts, rolling
 from shotmake.camera import camera_centres
-from shotmake.certify import GOOD_PX, certify, directions_at_infinity
+from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.imported import KEY, Cameras
 from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
 from shotmake.lens import Lens, undistort
+from shotmake.links import GOOD_PX
 from shotmake.moving import ALL_TRACKS, sparse_bundle
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
@@ -27,13 +28,14 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
+    doubt_its_links,
     folds,
     has_plausible_focal,
     make_solution,
     refused_solution,
 )
 from shotmake.solve import free_lens, hold_out
-from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
+from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, track_medians, triangulate
 from shotmake.world import World
 
 FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
@@ -82,7 +84,7 @@ def solve_known(
     except Refused as refusal:
         return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
-        found = rolling.noticed(found, size_px[1])
+        found = doubt_its_links(rolling.noticed(found, size_px[1]))
     on_step("record")
     kept = fixed or found.status == "static"
     if kept:  # what was not sure of these cameras has not become so
@@ -251,7 +253,7 @@ def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, ma
         )
     pose = np.concatenate([given.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)
     poses = np.where(np.isfinite(cameras), cameras, pose)
-    certificate = certify(held_out, solving, poses, given.lens, scale, turning=True)
+    certificate = certify(held_out, solving, poses, given.lens, scale, turning=True, moves=False)
     points = directions_at_infinity(solving, poses, given.lens)
     used = marker_errors_px(points, solving, poses, given.lens) < max_error_px
     return Found("static", "static", given.lens, poses, solving, used, held_out.track_ids, certificate, still)

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.certify import GOOD_PX, directions_at_infinity
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
-from shotmake.triangulate import misses_px, triangulate
+from shotmake.triangulate import directions_at_infinity, misses_px, triangulate
 
+GOOD_PX = 1.5  # at 1280 wide: a track whose median error is smaller agrees with the camera
 SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
+FAR_FRAMES = 40  # the same where slow bending is looked for, at every SIDE_FRAMES-th boundary
 SIDE_MARKERS = 2  # a track has at least so many on each side (one where the side is a single frame)
 SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # of the tracks that frames around have: a frame with fewer is weak
 COUNTED_MARKERS = 4.0  # markers of one track err alike: those of one side count like so many at the most
 FLOOR_PX = 0.3  # at 1280 wide: no marker is believed to be better than this
+PULLING = 80  # bridging tracks are as good as all of them
 LOOSE_PX = 1000.0  # told of what is held by nothing
 UNHELD = 1e6  # variance of such a piece, in its own units
 
@@ -30,13 +32,19 @@ UNHELD = 1e6  # variance of such a piece, in its own units
 class Links:
     """One entry a boundary between two neighbouring frames that have a camera, in order.
 
-    before, after (B,): frame indices of the two. tracks (B,): how many bridge it. agree (B,): how many of them lie
+    before, after (B,): plate numbers of the two. tracks (B,): how many bridge it. agree (B,): how many of them lie
     within GOOD_PX (at 1280 wide) of one point on both sides.
 
     The frames behind the boundary may turn, move and grow as one piece against those before it. hold_px (B,): standard
     deviation, in plate px, of where the camera behind sees its points, were the piece held by the agreeing tracks
-    alone. tear_px (B,): how far the piece would move in the picture if the bridging tracks had their way. bend_px (B,):
-    the same of all pieces up to there, one after the other; slack_px (B,): the standard deviation of that.
+    alone. tear_px (B,): how far the piece would move in the picture if the bridging tracks had their way.
+
+    The same with FAR_FRAMES on each side, at some of the boundaries: far (F,) their places among all, far_tear_px (F,),
+    far_hold_px (F,).
+
+    jolt_px (B,): by how much places in the picture leave the path between the frames around the one behind, beyond
+    all that is usual: the second difference of where points are seen. chain: how many times the usual life of a track
+    the shot is long. scale: keyframes.pixel_scale.
     """
 
     before: np.ndarray
@@ -45,8 +53,12 @@ class Links:
     agree: np.ndarray
     hold_px: np.ndarray
     tear_px: np.ndarray
-    bend_px: np.ndarray
-    slack_px: np.ndarray
+    far: np.ndarray
+    far_hold_px: np.ndarray
+    far_tear_px: np.ndarray
+    jolt_px: np.ndarray
+    chain: float
+    scale: float
 
     @property
     def share(self) -> np.ndarray:
@@ -58,12 +70,14 @@ class Links:
 class _Scene:
     """A solve as its links see it, by the indices of `markers`.
 
-    local (T, 3): the points, or directions of a turning camera, about the middle of them all and in units of their
-    spread; misses_px (M, 2), errors_px (M,): of the markers; by_local (M, 2, 3): derivative of a marker's place in px
-    by its point; rows: of each frame.
+    cameras (N, 3, 4); points (T, 4) homogeneous; local (T, 3): the points, or directions of a turning camera, about
+    the middle of them all and in units of their spread; misses_px (M, 2), errors_px (M,): of the markers; by_local
+    (M, 2, 3): derivative of a marker's place in px by its point; rows: of each frame.
     """
 
     markers: Observations
+    cameras: np.ndarray
+    points: np.ndarray
     local: np.ndarray
     misses_px: np.ndarray
     errors_px: np.ndarray
@@ -93,30 +107,68 @@ def measure_links(
     """
     posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
     scene = _scene(markers, cam_from_world, lens, scale, turning)
-    solid = posed[_is_solid(markers.per_frame[posed], posed)]
-    made: dict[tuple, _Bridge] = {}
-    bridges = []
-    for before, after in zip(posed[:-1], posed[1:], strict=True):
-        sides = _side(solid[solid <= before][-SIDE_FRAMES:], before), _side(solid[solid >= after][:SIDE_FRAMES], after)
-        key = tuple(side.tobytes() for side in sides)
-        if key not in made:  # all boundaries of a run of weak frames have the same sides
-            made[key] = _bridge(scene, *sides)
-        bridges.append(made[key])
-    bend, slack = _chained(bridges)
+    solid = posed[find_solid(markers.per_frame[posed], posed)]
+    near = [_bridge_at(scene, solid, before, after, SIDE_FRAMES) for before, after in _pairs(posed)]
+    far = np.arange(SIDE_FRAMES // 2, len(near), SIDE_FRAMES)
+    wide = [_bridge_at(scene, solid, *_pairs(posed)[place], FAR_FRAMES) for place in far]
     moved = [_seen_to_move(scene, frame) for frame in posed[1:]]
+    numbers = posed + markers.first_frame
     return Links(
-        posed[:-1],
-        posed[1:],
-        np.array([bridge.tracks for bridge in bridges]),
-        np.array([bridge.agree for bridge in bridges]),
-        np.array([_deviation_px(by, bridge.covariance) for by, bridge in zip(moved, bridges, strict=True)]),
-        np.array([_shift_px(by, bridge.step) for by, bridge in zip(moved, bridges, strict=True)]),
-        np.array([_shift_px(by, step) for by, step in zip(moved, bend, strict=True)]),
-        np.array([_deviation_px(by, covariance) for by, covariance in zip(moved, slack, strict=True)]),
+        numbers[:-1],
+        numbers[1:],
+        np.array([bridge.tracks for bridge in near], int),
+        np.array([bridge.agree for bridge in near], int),
+        *_px(moved, near),
+        far,
+        *_px([moved[place] for place in far], wide),
+        _jolts_px(scene, lens, posed),
+        len(posed) / max(_usual_life(markers), 1.0),
+        scale,
     )
 
 
-def _is_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
+def _usual_life(markers: Observations) -> float:
+    """Frames that the track of a marker is seen in, the mean over the markers."""
+    lengths = markers.lengths.astype(float)
+    return float((lengths**2).sum() / max(lengths.sum(), 1.0))
+
+
+def _jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
+    """(B,) of Links.jolt_px: how the points of a frame would move from the frame before it to the one after it, less
+    twice where the frame itself has them; the median of the points."""
+    out = np.zeros(max(len(posed) - 1, 0))
+    for place in range(1, len(posed) - 1):
+        tracks = scene.markers.track[scene.rows[posed[place]]]
+        tracks = tracks[np.isfinite(scene.points[tracks, 0])]
+        if not len(tracks) or np.ptp(posed[place - 1 : place + 2]) != 2:
+            continue
+        seen = np.einsum("fij,nj->fni", scene.cameras[posed[place - 1 : place + 2]], scene.points[tracks])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plane = np.where(seen[..., 2:] > 0, seen[..., :2] / seen[..., 2:], np.nan)
+        bends_px = lens.fx_px * np.linalg.norm(plane[0] - 2 * plane[1] + plane[2], axis=1)
+        out[place - 1] = np.nanmedian(bends_px) if np.isfinite(bends_px).any() else 0.0
+    return out
+
+
+def _pairs(posed: np.ndarray) -> list[tuple[int, int]]:
+    return list(zip(posed[:-1].tolist(), posed[1:].tolist(), strict=True))
+
+
+def _px(moved: list[np.ndarray], bridges: list[_Bridge]) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) hold_px and (B,) tear_px of bridges, seen by frames whose markers move so."""
+    both = list(zip(moved, bridges, strict=True))
+    hold_px = np.array([_deviation_px(by, bridge.covariance) for by, bridge in both], float)
+    return hold_px, np.array([_shift_px(by, bridge.step) for by, bridge in both], float)
+
+
+def _bridge_at(scene: _Scene, solid: np.ndarray, before: int, after: int, frames: int) -> _Bridge:
+    """Of the boundary between two frames, by so many solid frames on each side: those around a run of weak frames for
+    every boundary in it."""
+    left, right = _side(solid[solid <= before][-frames:], before), _side(solid[solid >= after][:frames], after)
+    return _bridge(scene, left, right)
+
+
+def find_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
     """(P,) whether each posed frame is seen by a good share of the tracks that frames around it have."""
     usual = [np.median(seen[np.abs(posed - frame) <= AROUND_FRAMES]) for frame in posed]
     return seen >= SOLID_SHARE * np.array(usual)
@@ -147,7 +199,9 @@ def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float,
     of_frame = [order[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
     errors_px = np.linalg.norm(missed, axis=1)
     by_local = np.nan_to_num(by_point * size)
-    return _Scene(markers, (local - middle) / size, missed, errors_px, by_local, of_frame, turning, scale)
+    return _Scene(
+        markers, cameras, points, (local - middle) / size, missed, errors_px, by_local, of_frame, turning, scale
+    )
 
 
 def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
@@ -161,11 +215,18 @@ def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
         return _Bridge(0, 0, np.zeros(7), np.eye(7) * UNHELD)
     medians = [_medians(scene.errors_px[of], scene.markers.track[of], bridging) for of in rows]
     agree = np.maximum(*medians) < GOOD_PX * scene.scale
-    information, _ = _pull(scene, rows, bridging[agree])
-    pulling, pull = _pull(scene, rows, bridging)
+    information, _ = _pull(scene, rows, _some(bridging[agree]))
+    pulling, pull = _pull(scene, rows, _some(bridging))
     step = -np.linalg.solve(pulling + _weakest(pulling), pull)
     variance = (FLOOR_PX * scene.scale) ** 2
     return _Bridge(len(bridging), int(agree.sum()), step, variance * np.linalg.inv(information + _weakest(information)))
+
+
+def _some(tracks: np.ndarray) -> np.ndarray:
+    """Evenly chosen ones where there are more than PULLING."""
+    if len(tracks) <= PULLING:
+        return tracks
+    return tracks[np.linspace(0, len(tracks) - 1, PULLING).astype(int)]
 
 
 def _weakest(information: np.ndarray) -> np.ndarray:
@@ -223,16 +284,6 @@ def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
         out[:, :, 3:6] = np.eye(3)
         out[:, :, 6] = local
     return out
-
-
-def _chained(bridges: list[_Bridge]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Steps and covariances of the bridges up to each, those whose sides do not overlap, one after the other."""
-    bends, slacks = [], []
-    for place in range(len(bridges)):
-        chain = bridges[place::-SIDE_FRAMES]
-        bends.append(np.sum([bridge.step for bridge in chain], axis=0))
-        slacks.append(np.sum([bridge.covariance for bridge in chain], axis=0))
-    return bends, slacks
 
 
 def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:

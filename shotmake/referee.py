@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from shotmake.camera import zoomed
-from shotmake.certify import BAD_PX, certify, directions_at_infinity
+from shotmake.certify import BAD_PX, certify
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share
 from shotmake.lens import Lens
 from shotmake.nodal import TooLittle
 from shotmake.parallax import Parallax, measure_parallax
 from shotmake.session import Tracks
-from shotmake.triangulate import marker_errors_px, triangulate
+from shotmake.triangulate import directions_at_infinity, marker_errors_px, triangulate
 
 FOCAL_STARTS = (0.8, 1.6)  # of the width
 FEWEST_JUDGING = 8  # tracks, or markers of a frame; fewer say nothing
@@ -101,7 +101,8 @@ def score(record: dict, judge: Referee) -> Score:
     frames_pct = 100.0 * float(np.mean(believed))
     if len(np.unique(judge.markers.track[judged])) < FEWEST_JUDGING:
         return unjudged(record, count)
-    agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning)
+    moves = record["status"] != "static"
+    agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning, moves)
     still = still_share(judge.markers, judge.size_px)
     if record["status"] == "static":  # what moves in front of a locked-off camera is no fault of the camera
         fault = f"only {still:.0%} of the picture stands still" if still < STILL_SHARE else ""

@@ -10,12 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.adjust import adjust, cauchy_cost, errors_px, residuals_px
-from shotmake.certify import directions_at_infinity
 from shotmake.keyframes import Observations
 from shotmake.parallax import Parallax
 from shotmake.reasons import Reason
 from shotmake.solution import Found
-from shotmake.triangulate import misses_px, triangulate
+from shotmake.triangulate import directions_at_infinity, misses_px, triangulate
 
 SHARE_MIN = 0.01
 MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing of rows

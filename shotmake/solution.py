@@ -7,15 +7,18 @@ import numpy as np
 
 from shotmake import config
 from shotmake.camera import zoomed
-from shotmake.certify import Certificate, directions_at_infinity
+from shotmake.certify import Certificate
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
+from shotmake.link_verdict import DOUBTED, doubt_links
+from shotmake.links import Links
 from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
 from shotmake.picks import Solved
 from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
-from shotmake.triangulate import angles_deg, marker_errors_px, triangulate
+from shotmake.testimony import Testimony
+from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
 from shotmake.world import World
 
 DIGITS = 9
@@ -40,7 +43,7 @@ class Found:
     index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
     the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera; warnings: what may
     be wrong; notes: what was found and dealt with; log_zooms (N,) as in adjust.Bundle, None if the focal length is one
-    for all."""
+    for all; testimony: of the second witness, None where it was not asked."""
 
     status: str
     kind: str
@@ -55,6 +58,7 @@ class Found:
     flat_focal: bool = False
     log_zooms: np.ndarray | None = None
     notes: tuple[Reason, ...] = ()
+    testimony: Testimony | None = None
 
     @property
     def projecting(self) -> np.ndarray:
@@ -64,6 +68,15 @@ class Found:
     @property
     def posed_share(self) -> float:
         return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
+
+
+def doubt_its_links(found: Found) -> Found:
+    """The camera with what its links leave in doubt as warnings, and the confidence that is left then."""
+    links = found.certificate.links
+    doubts = () if links is None else doubt_links(links)
+    if not doubts:
+        return found
+    return replace(found, warnings=(*found.warnings, *doubts), agreement=DOUBTED * found.agreement)
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,8 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "confidence": 0.0,
         "tracks_used": 0,
         "scale_known": False,
+        "links": [],
+        "witness": [],
         **record_reasons(()),
     }
     return {name: _rounded(value) for name, value in (record | values).items()}
@@ -201,12 +216,50 @@ def make_solution(
         tracks_used=len(np.unique(found.markers.track[found.used])),
         scale_known=world.scale_known,
         engine=settings.engine,
+        links=_links_json(found.certificate.links),
+        witness=_witness_json(found.testimony),
         **record_reasons(warnings, found.notes),
     )
     arrays = _point_arrays(
         everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
     )
     return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})
+
+
+def _links_json(links: Links | None) -> list[dict]:
+    """Of each boundary between two frames: the tracks that bridge it, the share that agrees with the camera on both
+    sides, how firmly these hold it (standard deviation, px), and how far they want what lies behind elsewhere (px)."""
+    if links is None:
+        return []
+    values = zip(links.before, links.after, links.tracks, links.share, links.hold_px, links.tear_px, strict=True)
+    return [
+        {
+            "frames": [int(before), int(after)],
+            "tracks": int(tracks),
+            "agree": round(float(share), 3),
+            "hold_px": _short(hold_px),
+            "tear_px": _short(tear_px),
+        }
+        for before, after, tracks, share, hold_px, tear_px in values
+    ]
+
+
+def _witness_json(testimony: Testimony | None) -> list[dict]:
+    """Of each pair of frames that the second witness matched: how many features, the share that the camera explains,
+    and the share that the best camera for them alone does; null where they were too few."""
+    if testimony is None:
+        return []
+    pairs = zip(testimony.first, testimony.second, testimony.matches, strict=True)
+    shares = zip(testimony.explained, testimony.allowed, strict=True)
+    return [
+        {"frames": [int(first), int(second)], "matches": int(count), "explained": _short(own), "allowed": _short(best)}
+        for (first, second, count), (own, best) in zip(pairs, shares, strict=True)
+    ]
+
+
+def _short(value: float) -> float | None:
+    """To three digits; None where nothing was measured."""
+    return float(f"{value:.3g}") if np.isfinite(value) else None
 
 
 def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:

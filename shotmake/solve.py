@@ -15,7 +15,7 @@ import numpy as np
 from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
-from shotmake.certify import certify, directions_at_infinity
+from shotmake.certify import certify
 from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
@@ -30,11 +30,12 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
+    doubt_its_links,
     finished,
     folds,
     has_plausible_focal,
 )
-from shotmake.triangulate import marker_errors_px
+from shotmake.triangulate import directions_at_infinity, marker_errors_px
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
 HOLDOUT_SHARE = 0.10
@@ -116,7 +117,7 @@ def find(
     if kept is not None:
         found = given_lens.on_the_plate(found, everything, kept, size_px)
     found = replace(found, warnings=(*notes, *found.warnings))
-    return found if found.status == "static" else rolling.noticed(found, size_px[1])
+    return found if found.status == "static" else doubt_its_links(rolling.noticed(found, size_px[1]))
 
 
 def usual(settings: config.Solve) -> config.Solve:
@@ -286,7 +287,7 @@ def _static(known, held_out, size_px, focal_px, camera, settings, scale: float) 
     lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
     pose = np.concatenate([np.eye(3), np.zeros((3, 1))], 1)
     cameras = np.repeat(pose[None], known.frame_count, axis=0)
-    certificate = certify(held_out, known, cameras, lens, scale, turning=True)
+    certificate = certify(held_out, known, cameras, lens, scale, turning=True, moves=False)
     points = directions_at_infinity(known, cameras, lens)
     errors = marker_errors_px(points, known, cameras, lens)
     warnings = []

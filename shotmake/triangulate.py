@@ -50,6 +50,21 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
     return points
 
 
+def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(T, 4) homogeneous points at infinity: mean world ray of each track, for a camera that only turns."""
+    posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
+    plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
+    rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    rows = cam_from_world[markers.frame[posed], :, :3]
+    rays = np.einsum("nji,nj->ni", rows, rays / (rows**2).sum(2))  # zoomed rows are longer than 1
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    sums = np.zeros((len(markers.track_ids), 4))
+    np.add.at(sums[:, :3], markers.track[posed], rays)
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.where(length > 0, sums / np.maximum(length, 1e-12), np.nan)
+
+
 def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
     """Sum rows (M, ...) by their track index -> (count, ...)."""
     flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # also of no rows

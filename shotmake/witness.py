@@ -1,140 +1,270 @@
 """A second witness of a solve, which shares nothing with the tracker: features of another kind, matched between frames
 far apart.
 
-SIFT features (D. Lowe, IJCV 60, 2004) of some frames are matched between neighbours among them, and joined to tracks
-of three or more frames where they can be. What the solve explains of the matches of two frames is held against what a
-fundamental matrix of the matches alone explains; and the joined tracks must fit one point on both sides of every gap
-between the frames, as the tracker's own must (shotmake.links).
+Features of some frames are matched across every weak link, between neighbours among the frames looked at, and where the
+camera comes back. What the solve explains of the matches of two frames is held against what the matches alone allow
+(the best fundamental matrix; of a camera that turns, homography). Features that match through three frames or more must
+fit one point on both sides of each boundary, as tracks must (shotmake.links). Where a weak link may hang on something
+that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can tell which of
+the two it was.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens, undistort
-from shotmake.links import Links, measure_links
+from shotmake.keyframes import Observations, pixel_scale
+from shotmake.lens import Lens, distort, undistort
+from shotmake.links import find_solid, measure_links
+from shotmake.reasons import Reason
 from shotmake.segment import sampson_px
+from shotmake.solution import Found
+from shotmake.testimony import Testimony, contradict, doubt
 
-FEATURES, WIDEST_PX = 2000, 1280  # of a frame, in a picture made so small
-RATIO = 0.8  # of the best match's distance to the second's: above it both look alike
-SPACING = 14  # frames between those looked at where nothing is weak
+LEAST_SPACING, SPACING, MOST_FRAMES = 6, 16, 40  # frames between those looked at where nothing is weak
+OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
+WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near by; so many runs of such links
+BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
+BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again what it saw, from a like direction
+BACK_POINTS = 60
 EXPLAINED_PX = 1.5  # at 1280 wide
-FEWEST_MATCHES = 30
+FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
+DOUBTED = 0.5  # of the confidence is left then
 
 
-@dataclass(frozen=True)
-class Features:
-    """xy_px (K, 2) in the plate, descriptors (K, 128) of one frame."""
+class Matches(NamedTuple):
+    """Places of the same features in two frames, px of the plate. xy_a (K, 2), xy_b (K, 2): each other's best match;
+    other_b (K, 2): the second-best place in the second frame where it looks about as good, else NaN. A feature has the
+    same place in every pair that it is matched in."""
 
-    xy_px: np.ndarray
-    descriptors: np.ndarray
+    xy_a: np.ndarray
+    xy_b: np.ndarray
+    other_b: np.ndarray
 
-
-@dataclass(frozen=True)
-class Testimony:
-    """first, second (P,): frame indices of the pairs that were matched. matches (P,): how many. explained (P,): the
-    share that the solve explains; allowed (P,): the share that a fundamental matrix of the matches alone explains.
-    links: of the joined tracks, between the frames looked at."""
-
-    first: np.ndarray
-    second: np.ndarray
-    matches: np.ndarray
-    explained: np.ndarray
-    allowed: np.ndarray
-    links: Links
+    @property
+    def unique(self) -> "Matches":
+        """Those that nothing else looks like."""
+        alone = np.isnan(self.other_b[:, 0])
+        return Matches(self.xy_a[alone], self.xy_b[alone], self.other_b[alone])
 
 
-def find_features(luma: np.ndarray) -> Features:
-    """SIFT features of a picture (H, W) uint8."""
-    import cv2
-
-    shrink = min(1.0, WIDEST_PX / luma.shape[1])
-    small = cv2.resize(luma, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else luma
-    points, descriptors = cv2.SIFT_create(FEATURES).detectAndCompute(small, None)
-    if not points:
-        return Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32))
-    return Features((np.array([point.pt for point in points]) + 0.5) / shrink, descriptors)
+Matcher = Callable[[int, int], Matches]  # of two frame indices
+Look = Callable[[np.ndarray], Matcher]  # the frame indices (F,) that will be asked for, rising -> what matches them
 
 
-def match_features(one: Features, other: Features) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (K, 2) of features that are each other's best match by far."""
-    import cv2
+def ask_witness(found: Found, size_px: tuple[int, int], look: Look) -> Found | Reason:
+    """The solve as it was, with the testimony beside it and doubts from it; or the reason to refuse the solve.
 
-    if len(one.xy_px) < 2 or len(other.xy_px) < 2:
-        return np.zeros((0, 2), int)
-    pairs = cv2.BFMatcher().knnMatch(one.descriptors, other.descriptors, k=2)
-    best = [(first.queryIdx, first.trainIdx) for first, second in pairs if first.distance < RATIO * second.distance]
-    best = np.array(best, int).reshape(-1, 2)
-    _, once = np.unique(best[:, 1], return_index=True)
-    numbers = np.bincount(best[:, 1], minlength=len(other.xy_px))
-    return best[np.sort(once[numbers[best[once, 1]] == 1])]
-
-
-def testify(
-    frames: np.ndarray,
-    features: list[Features],
-    cam_from_world: np.ndarray,
-    lens: Lens,
-    scale: float,
-    turning: bool = False,
-) -> Testimony:
-    """Hold a solve against the features of some of its frames.
-
-    frames (F,) indices, posed, in order; cam_from_world (N, 3, 4), zoomed where the shot zooms.
+    A camera that stands still is not asked about: what moves in front of it is no fault of it.
     """
-    pairs = [(a, a + step) for a in range(len(frames)) for step in (1, 2) if a + step < len(frames)]
-    matched = [match_features(features[a], features[b]) for a, b in pairs]
-    rows = []
-    for (a, b), both in zip(pairs, matched, strict=True):
-        x_px, y_px = features[a].xy_px[both[:, 0]], features[b].xy_px[both[:, 1]]
-        shares = _shares(x_px, y_px, cam_from_world[frames[[a, b]]], lens, scale)
-        rows.append((frames[a], frames[b], len(both), *shares))
-    markers = _joined(frames, features, pairs, matched, len(cam_from_world))
-    seen = np.full_like(cam_from_world, np.nan)
-    seen[frames] = cam_from_world[frames]
-    columns = np.array(rows, float).reshape(-1, 5).T
+    if found.status == "static":
+        return found
+    pairs, weak = choose_pairs(found, size_px)
+    if not len(pairs):
+        return found
+    testimony = testify(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
+    refusal = contradict(testimony)
+    if refusal is not None:
+        return refusal
+    doubts = doubt(testimony)
+    agreement = found.agreement * (DOUBTED if doubts else 1.0)
+    return replace(found, testimony=testimony, warnings=(*found.warnings, *doubts), agreement=agreement)
+
+
+def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Frame indices (P, 2) to match, the first before the second, and which of the pairs (P,) span a weak link."""
+    markers = found.markers
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    solid = posed[find_solid(markers.per_frame[posed], posed)]
+    if len(solid) < 2:
+        return np.zeros((0, 2), int), np.zeros(0, bool)
+    weak = _weak_runs(found)
+    beside = [
+        side[min(step, len(side) - 1)]
+        for before, after in weak
+        for side in (solid[solid <= before][::-1], solid[solid >= after])
+        for step in BESIDE
+        if len(side)
+    ]
+    life = float((markers.lengths.astype(float) ** 2).sum() / max(len(markers), 1))
+    spacing = max(np.clip(OF_LIFE * life, LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
+    count = max(int(np.ceil((solid[-1] - solid[0]) / spacing)) + 1, 2)
+    even = solid[np.unique(np.searchsorted(solid, np.linspace(solid[0], solid[-1], count)))]
+    beside_at = np.array(beside, int)
+    near = np.abs(even[:, None] - beside_at[None]).min(1, initial=10**9) < spacing / 3
+    frames = np.unique(np.concatenate([even[~near], beside_at]))
+    pairs = [(frames[a], frames[a + step]) for a in range(len(frames)) for step in (1, 2) if a + step < len(frames)]
+    pairs += _back_pairs(found, frames, size_px)
+    spans = [any(first <= before and second >= after for before, after in weak) for first, second in pairs]
+    return np.array(pairs, int), np.array(spans, bool)
+
+
+def _weak_runs(found: Found) -> list[tuple[int, int]]:
+    """(frame index before, after) of the weakest runs of neighbouring boundaries that few tracks agree across."""
+    links = found.certificate.links
+    if links is None:
+        return []
+    weak = np.flatnonzero(links.agree < WEAK_AGREE)
+    runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
+    runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
+    first = found.markers.first_frame
+    return [(int(links.before[run[0]]) - first, int(links.after[run[-1]]) - first) for run in runs]
+
+
+def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:
+    """Pairs of frames far apart in time whose cameras see the same points from like directions: the farthest first."""
+    markers = found.markers
+    out: list[tuple[int, int]] = []
+    if len(frames) < 5 or found.status != "solved":
+        return out
+    from shotmake.camera import camera_centres
+    from shotmake.triangulate import triangulate
+
+    points = triangulate(markers, found.projecting, found.lens)
+    places = points[:, :3] / np.maximum(points[:, 3:], 1e-9)
+    centres = camera_centres(found.cam_from_world)
+    for distance in range(len(frames) - 1, 3, -1):
+        for a in range(len(frames) - distance):
+            first, second = int(frames[a]), int(frames[a + distance])
+            here = markers.track[markers.frame == first]
+            there = markers.track[markers.frame == second]
+            if len(here) < 8 or np.isin(here, there).mean() > 0.1:  # tracks link them already
+                continue
+            here = here[np.linspace(0, len(here) - 1, min(len(here), BACK_POINTS)).astype(int)]
+            if _sees_again(found, places[here], centres[[first, second]], second, size_px):
+                if all(min(abs(first - f) + abs(second - s) for f, s in [pair]) > 2 * SPACING for pair in out):
+                    out.append((first, second))
+            if len(out) == MOST_BACK:
+                return out
+    return out
+
+
+def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, int]) -> bool:
+    camera = found.projecting[second]
+    seen = places @ camera[:, :3].T + camera[:, 3]
+    ahead = seen[:, 2] > 0
+    plane = np.where(ahead[:, None], seen[:, :2] / np.where(ahead, seen[:, 2], 1.0)[:, None], np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        xy_px = found.lens.px_from_normalised(distort(plane, found.lens))
+        inside = ((xy_px >= 0) & (xy_px < np.array(size_px))).all(1)
+    rays = [places - centre for centre in centres]
+    rays = [ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-12) for ray in rays]
+    alike = (rays[0] * rays[1]).sum(1) > BACK_COSINE
+    return bool(np.mean(inside & alike) > BACK_SHARE)
+
+
+def testify(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Testimony:
+    """Hold a solve against the matches of pairs (P, 2) of its frames; weak (P,): those that span a weak link, where
+    look-alikes are tried too. scale: keyframes.pixel_scale."""
+    first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
+    cameras = found.projecting
+    rows, joined = [], []
+    for (first, second), spans in zip(pairs, weak, strict=True):
+        matches = match(int(first), int(second))
+        unique = matches.unique
+        joined.append((first, second, unique))
+        both = cameras[[first, second]]
+        shares = _shares(unique, both, lens, scale, turning)
+        alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
+        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, alike))
+    seen = np.full_like(cameras, np.nan)
+    frames = np.unique(pairs)
+    seen[frames] = cameras[frames]
+    markers = _join_matches(joined, len(cameras), first_frame)
+    columns = np.array(rows, float).reshape(-1, 7).T
     return Testimony(*columns[:3].astype(int), *columns[3:], measure_links(markers, seen, lens, scale, turning))
 
 
-def _shares(x_px, y_px, cameras: np.ndarray, lens: Lens, scale: float) -> tuple[float, float]:
-    """Of matches (K, 2) in two frames with cameras (2, 3, 4): what the cameras explain, what the best matrix does."""
+def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
+    """(K, 2) px around the lens's centre, as a lens without distortion would have them."""
+    return lens.fx_px * undistort(lens.normalised_from_px(xy_px), lens)
+
+
+def _own_misses_px(x_px, y_px, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
+    """(K,) by how much ideal px x of the first of two cameras (2, 3, 4) and y of the second cannot be one point."""
+    inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
+    turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # of zoomed cameras no rotation
+    if turning:
+        return _moved_misses_px(np.linalg.inv(inverse) @ turn @ inverse, x_px, y_px)
+    move = cameras[1, :, 3] - turn @ cameras[0, :, 3]
+    return sampson_px(inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse, x_px, y_px)
+
+
+def _moved_misses_px(homography: np.ndarray, x_px: np.ndarray, y_px: np.ndarray) -> np.ndarray:
+    moved = np.concatenate([x_px, np.ones((len(x_px), 1))], 1) @ homography.T
+    depth = np.where(np.abs(moved[:, 2]) < 1e-9, 1e-9, moved[:, 2])
+    return np.linalg.norm(moved[:, :2] / depth[:, None] - y_px, axis=1)
+
+
+def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: bool) -> np.ndarray:
+    """The same for the best camera there is for these matches; infinite where there is none."""
     import cv2
 
-    if len(x_px) < FEWEST_MATCHES:
-        return np.nan, np.nan
-    x, y = (lens.fx_px * undistort(lens.normalised_from_px(px), lens) for px in (x_px, y_px))
-    inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
-    turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])
-    move = cameras[1, :, 3] - turn @ cameras[0, :, 3]
-    own = inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse
     cv2.setRNGSeed(1)
-    free, _ = cv2.findFundamentalMat(x, y, cv2.USAC_MAGSAC, EXPLAINED_PX * scale, 0.999, 2000)
-    shares = [
-        float(np.mean(sampson_px(matrix, x, y) < EXPLAINED_PX * scale)) if matrix is not None else 0.0
-        for matrix in (own, free)
-    ]
-    return shares[0], shares[1]
+    try:
+        if turning:
+            best, _ = cv2.findHomography(x_px, y_px, cv2.USAC_MAGSAC, fit_px, maxIters=2000, confidence=0.999)
+        else:
+            best, _ = cv2.findFundamentalMat(x_px, y_px, cv2.USAC_MAGSAC, fit_px, 0.999, 2000)
+    except cv2.error:  # OpenCV 4.14 asserts where no sample gives a matrix
+        best = None
+    if best is None or best.shape != (3, 3):
+        return np.full(len(x_px), np.inf)
+    return _moved_misses_px(best, x_px, y_px) if turning else sampson_px(best, x_px, y_px)
 
 
-def _joined(frames, features, pairs, matched, frame_count: int) -> Observations:
-    """Features that match through frames, as tracks."""
-    starts = np.concatenate([[0], np.cumsum([len(one.xy_px) for one in features])])
+def _shares(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[float, float, float]:
+    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest."""
+    if len(matches.xy_a) < FEWEST_MATCHES:
+        return np.nan, np.nan, np.nan
+    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
+    own = _own_misses_px(x_px, y_px, cameras, lens, turning) < EXPLAINED_PX * scale
+    best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
+    left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
+    return float(own.mean()), float(best.mean()), left
+
+
+def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+    """Of the features that something else looks like, the share whose second place fits one other homography."""
+    import cv2
+
+    doubled = ~np.isnan(matches.other_b[:, 0])
+    if doubled.sum() < FEWEST_ALIKE:
+        return 0.0
+    x_px = _ideal_px(matches.xy_a[doubled], lens)
+    places = [_ideal_px(place[doubled], lens) for place in (matches.xy_b, matches.other_b)]
+    misses = [_own_misses_px(x_px, place, cameras, lens, turning) for place in places]
+    explained = np.minimum(*misses) < EXPLAINED_PX * scale
+    if explained.sum() < FEWEST_ALIKE:
+        return 0.0
+    second = np.where((misses[0] <= misses[1])[:, None], places[1], places[0])[explained]
+    cv2.setRNGSeed(1)
+    best, inside = cv2.findHomography(x_px[explained], second, cv2.RANSAC, 2 * EXPLAINED_PX * scale)
+    return 0.0 if best is None else float(inside.mean())
+
+
+def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first_frame: int) -> Observations:
+    """The features as tracks: what has the same place in the same frame is one. Those that come twice in a frame are
+    left out."""
     import scipy.sparse
     from scipy.sparse.csgraph import connected_components
 
-    edges = [both + [starts[a], starts[b]] for (a, b), both in zip(pairs, matched, strict=True)]
-    edges = np.concatenate([*edges, np.zeros((0, 2), int)])
-    graph = scipy.sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=(starts[-1], starts[-1]))
+    frame = np.concatenate([np.repeat([first, second], len(of.xy_a)) for first, second, of in pairs])
+    xy_px = np.concatenate([np.concatenate([of.xy_a, of.xy_b]) for _, _, of in pairs])
+    ends = np.cumsum([0, *(2 * len(of.xy_a) for _, _, of in pairs)])
+    features, node = np.unique(np.column_stack([frame, xy_px]), axis=0, return_inverse=True)
+    node = node.ravel()
+    edges = [node[start:end].reshape(2, -1) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    joined = np.concatenate(edges, 1) if edges else np.zeros((2, 0), int)
+    graph = scipy.sparse.coo_matrix((np.ones(joined.shape[1]), joined), shape=(len(features), len(features)))
     _, track = connected_components(graph, directed=False)
-    place = np.repeat(np.arange(len(frames)), np.diff(starts))
-    numbers = np.bincount(track)
-    distinct = np.zeros(len(numbers), int)
-    np.add.at(distinct, np.unique(np.stack([track, place], 1), axis=0)[:, 0], 1)
-    kept = np.flatnonzero((numbers[track] >= 2) & (distinct[track] == numbers[track]))  # once in each frame
+    at = features[:, 0].astype(int)
+    once = np.unique(np.stack([track, at], 1), axis=0)
+    numbers = np.bincount(track, minlength=1)
+    kept = np.bincount(once[:, 0], minlength=len(numbers))[track] == numbers[track]
     ids, track = np.unique(track[kept], return_inverse=True)
-    order = np.lexsort((place[kept], track))
-    xy_px = np.concatenate([one.xy_px for one in features])[kept][order]
-    at = frames[place[kept][order]]
-    return Observations(track[order], at, xy_px, np.zeros(len(at)), ids, frame_count)
+    order = np.lexsort((at[kept], track))
+    xy_px, at = features[kept, 1:][order], at[kept][order]
+    return Observations(track[order], at, xy_px, np.zeros(len(at)), ids, frame_count, first_frame=first_frame)

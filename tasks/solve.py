@@ -13,10 +13,12 @@ from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
 from tasks import camera_file
 from tasks import found as stored
-from tasks.footage import read_plate
+from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import solver
+from tasks.mattes import has_objects, mask_settings, matte_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
+from tasks.witness import hear_witness
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
@@ -40,7 +42,20 @@ def settings(config: Config) -> dict:
     }
     if _by_blender(config):
         found["executable"] = config.composite.blender.executable
+    if _is_masked(config):
+        found |= mask_settings(config)
     return found
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """The camera brought along; and the plate with its mask, which the second witness of a solve looks at."""
+    seen = {**plate_inputs(config), **matte_inputs(config)} if config.shot.camera.from_tracking else {}
+    return {**camera_file.files(config), **seen}
+
+
+def _is_masked(config: Config) -> bool:
+    mask = config.tracking.mask
+    return config.shot.camera.from_tracking and (mask.file is not None or bool(mask.shapes) or has_objects(config))
 
 
 def _by_blender(config: Config) -> bool:
@@ -83,7 +98,7 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    others = ("shot", "camera", "frame_range", "executable")
+    others = ("shot", "camera", "frame_range", "executable", "mask", "matte")
     values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
@@ -168,12 +183,13 @@ def _found(
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        return find(*asked, usual(options), on_step, by_libmv, lens, weights)
+        return hear_witness(find(*asked, usual(options), on_step, by_libmv, lens, weights), job, plate, frames, on_step)
 
     def clean() -> "Found | Reason":
         from shotmake.solve import cleaned
 
-        return cleaned(camera_found, *asked, options, on_step, lens, weights)
+        adjusted = cleaned(camera_found, *asked, options, on_step, lens, weights)
+        return hear_witness(adjusted, job, plate, frames, on_step)
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
     reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": _reaching(camera)}
@@ -189,6 +205,12 @@ def _found(
         camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
         job.kept.append(path)
     return camera_found
+
+
+def _reads(config: Config) -> tuple[str, ...]:
+    if not config.shot.camera.from_tracking:
+        return ("footage", "lens")
+    return ("footage", "tracks", "lens", *(("objects",) if has_objects(config) else ()))
 
 
 def _reaching(camera: schema.Camera) -> dict:
@@ -208,9 +230,9 @@ SOLVE = Stage(
     "solve",
     version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
-    reads=lambda config: ("footage", "tracks", "lens") if config.shot.camera.from_tracking else ("footage", "lens"),
+    reads=_reads,
     settings=settings,
-    files=camera_file.files,
+    files=inputs,
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
     after=lambda config: ("blender",) if _by_blender(config) else (),

@@ -1,0 +1,101 @@
+"""What a second witness said of a solve (shotmake.witness), and what that comes to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.links import Links
+from shotmake.reasons import Reason
+
+LEAST_ALLOWED = 0.45  # of the matches; where the best camera explains less, they are no matches
+CONTRADICTED, DOUBTED = 0.6, 0.85  # the solve explains a smaller share than this of what is allowed
+OWN_MOTION = 0.5  # of the matches that the best camera leaves over the solve explains so many: it is another motion
+FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; share of what is usual that agrees
+TORN_PX = 2.5  # at 1280 wide: features are found less exactly than tracks
+ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """first, second (P,): plate numbers of the frames of each pair that was matched. matches (P,): how many.
+
+    explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
+    matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains. NaN
+    where they are too few. alike (P,): of the features that something else looks like, the share whose second place
+    fits one other homography; 0 where it was not looked for.
+
+    links: of features seen in three frames or more, between the frames looked at.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    matches: np.ndarray
+    explained: np.ndarray
+    allowed: np.ndarray
+    other: np.ndarray
+    alike: np.ndarray
+    links: Links
+
+
+def contradict(testimony: Testimony) -> Reason | None:
+    """Why the solve cannot stand: the pair of frames that the witness saw otherwise; None where it agrees."""
+    ratio = _ratio(testimony)
+    if len(ratio) and ratio.min() < CONTRADICTED:
+        worst = int(np.argmin(ratio))
+        return Reason(
+            "witness_disagrees",
+            f"between frames {testimony.first[worst]} and {testimony.second[worst]} the picture says otherwise: "
+            f"{testimony.matches[worst]} features that the tracker never used move as one camera sees them, and this "
+            f"one explains {testimony.explained[worst]:.0%} of them instead of {testimony.allowed[worst]:.0%}; track "
+            "that part again, mask what moves (tracking.mask), or split the shot with shot.footage.frame_range",
+        )
+    torn = _torn(testimony.links)
+    if torn is not None:
+        links = testimony.links
+        return Reason(
+            "witness_disagrees",
+            f"between frames {links.before[torn]} and {links.after[torn]} the picture says otherwise: of "
+            f"{links.tracks[torn]} features that the tracker never used {links.agree[torn]} fit the camera on both "
+            "sides; track that part again, or split the shot with shot.footage.frame_range",
+        )
+    return None
+
+
+def doubt(testimony: Testimony) -> tuple[Reason, ...]:
+    """What the witness is not sure of."""
+    doubts = []
+    ratio = _ratio(testimony)
+    if len(ratio) and ratio.min() < DOUBTED:
+        worst = int(np.argmin(ratio))
+        text = (
+            f"between frames {testimony.first[worst]} and {testimony.second[worst]} features that the tracker never "
+            f"used fit another camera better: this one explains {testimony.explained[worst]:.0%} of them, the best "
+            f"{testimony.allowed[worst]:.0%}; look for slip there"
+        )
+        doubts.append(Reason("witness_disagrees", text))
+    if len(testimony.alike) and testimony.alike.max() > ALIKE:
+        worst = int(np.argmax(testimony.alike))
+        text = (
+            f"between frames {testimony.first[worst]} and {testimony.second[worst]} few tracks hold the camera, and "
+            "the picture repeats itself there: moved by a period it would look as good; look for slip before and behind"
+        )
+        doubts.append(Reason("repeated_structure", text))
+    return tuple(doubts)
+
+
+def _ratio(testimony: Testimony) -> np.ndarray:
+    """(P,) of what is allowed, the share that the solve explains; 1 where the pair says nothing of it."""
+    says = (testimony.allowed > LEAST_ALLOWED) & ~(testimony.other > OWN_MOTION)
+    return np.where(says, testimony.explained / np.maximum(testimony.allowed, 1e-9), 1.0)
+
+
+def _torn(links: Links) -> int | None:
+    """The boundary between frames looked at that the joined features contradict."""
+    asked = links.tracks >= FEWEST_JOINED
+    if not asked.any():
+        return None
+    share = np.where(asked, links.share, 1.0)
+    worst = int(np.argmin(share))
+    if share[worst] < TORN_SHARE * float(np.median(links.share[asked])):
+        return worst
+    return None
