@@ -208,18 +208,21 @@ def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
     """What the tracks that are seen on both sides, two sets of frames, say."""
     rows = [np.concatenate([scene.rows[frame] for frame in side]) for side in (left, right)]
     count = len(scene.local)
-    numbers = [np.bincount(scene.markers.track[of], minlength=count) for of in rows]
+    tracks = [scene.markers.track[of] for of in rows]
+    numbers = [np.bincount(track, minlength=count) for track in tracks]
     wanted = [min(SIDE_MARKERS, len(side)) for side in (left, right)]
-    bridging = np.flatnonzero((numbers[0] >= wanted[0]) & (numbers[1] >= wanted[1]))
-    if not len(bridging):
+    bridging = (numbers[0] >= wanted[0]) & (numbers[1] >= wanted[1])
+    if not bridging.any():
         return _Bridge(0, 0, np.zeros(7), np.eye(7) * UNHELD)
-    medians = [_medians(scene.errors_px[of], scene.markers.track[of], bridging) for of in rows]
-    agree = np.maximum(*medians) < GOOD_PX * scene.scale
-    information, _ = _pull(scene, rows, _some(bridging[agree]))
-    pulling, pull = _pull(scene, rows, _some(bridging))
+    fit = scene.errors_px < GOOD_PX * scene.scale
+    good = [np.bincount(track[fit[of]], minlength=count) for track, of in zip(tracks, rows, strict=True)]
+    agree = bridging & (2 * good[0] > numbers[0]) & (2 * good[1] > numbers[1])  # the median of each side
+    thinned = [np.concatenate([scene.rows[frame] for frame in side[:: 1 + len(side) // 6]]) for side in (left, right)]
+    information, _ = _pull(scene, thinned, _some(np.flatnonzero(agree)))
+    pulling, pull = _pull(scene, thinned, _some(np.flatnonzero(bridging)))
     step = -np.linalg.solve(pulling + _weakest(pulling), pull)
-    variance = (FLOOR_PX * scene.scale) ** 2
-    return _Bridge(len(bridging), int(agree.sum()), step, variance * np.linalg.inv(information + _weakest(information)))
+    covariance = (FLOOR_PX * scene.scale) ** 2 * np.linalg.inv(information + _weakest(information))
+    return _Bridge(int(bridging.sum()), int(agree.sum()), step, covariance)
 
 
 def _some(tracks: np.ndarray) -> np.ndarray:
@@ -233,15 +236,6 @@ def _weakest(information: np.ndarray) -> np.ndarray:
     return (1e-9 * np.trace(information) / 7 + 1 / UNHELD) * np.eye(7)
 
 
-def _medians(errors_px: np.ndarray, track: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """(W,) median error of each wanted track; every one of them has a marker here."""
-    order = np.lexsort((errors_px, track))
-    track, errors_px = track[order], errors_px[order]
-    starts, ends = np.searchsorted(track, wanted), np.searchsorted(track, wanted, side="right")
-    middle = errors_px[(starts + ends - 1) // 2]
-    return (middle + errors_px[(starts + ends) // 2]) / 2
-
-
 def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Information (7, 7) and gradient (7,), per px^2, of the piece behind, by these tracks; their points are open.
 
@@ -250,27 +244,38 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
     place = np.full(len(scene.local), -1)
     place[tracks] = np.arange(len(tracks))
     count = len(tracks)
-    by_xyz, by_piece, mixed = np.zeros((count, 3, 3)), np.zeros((7, 7)), np.zeros((count, 7, 3))
-    pull_xyz, pull = np.zeros((count, 3)), np.zeros(7)
+    by_xyz, pull_xyz = np.zeros((count, 3, 3)), np.zeros((count, 3))
     for behind, of in enumerate(rows):
-        mine = of[place[scene.markers.track[of]] >= 0]
-        mine = mine[np.isfinite(scene.errors_px[mine])]
+        mine = of[(place[scene.markers.track[of]] >= 0) & np.isfinite(scene.errors_px[of])]
+        mine = mine[np.argsort(place[scene.markers.track[mine]], kind="stable")]
         at = place[scene.markers.track[mine]]
         numbers = np.maximum(np.bincount(at, minlength=count), 1)[at]
         weight = np.minimum(COUNTED_MARKERS / numbers, 1.0)
-        weight = weight / (1 + (scene.errors_px[mine] / (GOOD_PX * scene.scale)) ** 2)
-        slopes, missed = scene.by_local[mine], scene.misses_px[mine]
-        np.add.at(by_xyz, at, np.einsum("nki,nkj,n->nij", slopes, slopes, weight))
-        np.add.at(pull_xyz, at, np.einsum("nki,nk,n->ni", slopes, missed, weight))
+        weight = np.sqrt(weight / (1 + (scene.errors_px[mine] / (GOOD_PX * scene.scale)) ** 2))
+        slopes = scene.by_local[mine] * weight[:, None, None]
+        missed = scene.misses_px[mine] * weight[:, None]
+        across = slopes.transpose(0, 2, 1)
+        by_xyz += _summed(across @ slopes, at, count)
+        pull_xyz += _summed((across @ missed[:, :, None])[:, :, 0], at, count)
         if behind:
             moved = slopes @ _piece(scene.local[scene.markers.track[mine]], scene.turning)
-            by_piece = np.einsum("nki,nkj,n->ij", moved, moved, weight)
-            pull = np.einsum("nki,nk,n->i", moved, missed, weight)
-            np.add.at(mixed, at, np.einsum("nki,nkj,n->nij", moved, slopes, weight))
+            flat = moved.reshape(-1, 7)
+            by_piece, pull = flat.T @ flat, flat.T @ missed.ravel()
+            mixed = _summed(moved.transpose(0, 2, 1) @ slopes, at, count)
     trace = np.trace(by_xyz, axis1=1, axis2=2)[:, None, None]
     inverse = np.linalg.inv(by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
-    known = np.einsum("nij,njk->nik", mixed, inverse)
-    return by_piece - np.einsum("nij,nkj->ik", known, mixed), pull - np.einsum("nij,nj->i", known, pull_xyz)
+    known = mixed @ inverse
+    by_tracks = known.transpose(1, 0, 2).reshape(7, -1) @ mixed.transpose(1, 0, 2).reshape(7, -1).T
+    return by_piece - by_tracks, pull - np.einsum("nij,nj->i", known, pull_xyz)
+
+
+def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
+    """(count, ...) sums of rows (K, ...) by their place (K,), which rises."""
+    out = np.zeros((count, *values.shape[1:]))
+    if len(at):
+        starts = np.flatnonzero(np.diff(at, prepend=-1))
+        out[at[starts]] = np.add.reduceat(values, starts, axis=0)
+    return out
 
 
 def _piece(local: np.ndarray, turning: bool) -> np.ndarray:

@@ -23,7 +23,7 @@ from shotmake.segment import sampson_px
 from shotmake.solution import Found
 from shotmake.testimony import Testimony, contradict, doubt
 
-LEAST_SPACING, SPACING, MOST_FRAMES = 6, 16, 40  # frames between those looked at where nothing is weak
+LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
 OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
 WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near by; so many runs of such links
 BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
@@ -95,10 +95,15 @@ def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np
     beside_at = np.array(beside, int)
     near = np.abs(even[:, None] - beside_at[None]).min(1, initial=10**9) < spacing / 3
     frames = np.unique(np.concatenate([even[~near], beside_at]))
-    pairs = [(frames[a], frames[a + step]) for a in range(len(frames)) for step in (1, 2) if a + step < len(frames)]
+    pairs = list(zip(frames[:-1].tolist(), frames[1:].tolist(), strict=True))
+    pairs += [pair for pair in zip(frames[:-2].tolist(), frames[2:].tolist(), strict=True) if _spans(pair, weak)]
     pairs += _back_pairs(found, frames, size_px)
-    spans = [any(first <= before and second >= after for before, after in weak) for first, second in pairs]
+    spans = [_spans(pair, weak) for pair in pairs]
     return np.array(pairs, int), np.array(spans, bool)
+
+
+def _spans(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
+    return any(pair[0] <= before and pair[1] >= after for before, after in weak)
 
 
 def _weak_runs(found: Found) -> list[tuple[int, int]]:
