@@ -15,12 +15,16 @@ from shotmake.lens import Lens
 from shotmake.session import Tracks
 
 MARGIN_PX = 8
+CORRIDOR_M = (1.2, 2.4)  # half its width, its height
+RELIEF_AWAY = 8.0
 
 
 @dataclass(frozen=True)
 class Simulated:
     """tracks; truth: a solve record with `path_length`; moving, sliding: track ids on the moving object, and of those
-    that slide; points (T, 3) world, by track id; level_px (M,) the standard deviation of each marker's noise, by axis.
+    that slide; points (T, 3) world, by track id; level_px (M,) the standard deviation of each marker's noise, by axis;
+    true_px (M, 2) where each marker should be; body (N, 3, 4) moves the points of the moving object from where they
+    rest to where they are in each frame.
     """
 
     tracks: Tracks
@@ -29,6 +33,8 @@ class Simulated:
     sliding: np.ndarray
     points: np.ndarray
     level_px: np.ndarray
+    true_px: np.ndarray
+    body: np.ndarray
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -69,6 +75,12 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     elif kind == "dolly":
         centres = np.stack([0 * time, -1.6 + 0.7 * baseline * time, 0.6 - 0.1 * baseline * time], 1) + 0.2 * hand
         aim = centres + [0.0, 1.0, -0.3]
+    elif kind == "corridor":
+        centres = np.stack([0 * time, 12 * baseline * time - 1.0, 0 * time + 1.5], 1) + 2 * hand
+        aim = centres + [0.0, 1.0, -0.1]
+    elif kind == "relief":  # far away: what the lens sees of it is as wide as a desk seen from near
+        angle = np.radians(span_deg) * (time - 0.5)
+        centres = RELIEF_AWAY * baseline * np.stack([np.sin(angle), -np.cos(angle), 0 * time], 1) + hand
     elif kind == "crane":
         centres = np.stack([0.3 * baseline * (time - 0.5), 0 * time - 1.2, 0.35 + baseline * time], 1) + 0.5 * hand
     elif kind in ("pan", "zoom", "tiny", "static"):
@@ -88,11 +100,21 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
     return np.concatenate([rotations, -rotations @ centres[:, :, None]], 2)
 
 
-def _scatter(kind: str, random: np.random.Generator, centre, rotation, lens: Lens, size_px, count: int) -> np.ndarray:
+def scatter(kind: str, random: np.random.Generator, centre, rotation, lens: Lens, size_px, count: int) -> np.ndarray:
     """(count, 3) world points seen by one camera: desk top, things on it, a room behind."""
     xy_px = random.uniform(MARGIN_PX, np.array(size_px) - MARGIN_PX, (count, 2))
     plane = (xy_px - (lens.cx_px, lens.cy_px)) / lens.fx_px  # roughly; the exact pixel does not matter
     rays = np.concatenate([plane, np.ones((count, 1))], 1) @ rotation
+    if kind == "corridor":
+        across, height = CORRIDOR_M
+        sides = (np.sign(rays[:, 0]) * across - centre[0]) / rays[:, 0]
+        flats = (np.where(rays[:, 2] < 0, 0.0, height) - centre[2]) / rays[:, 2]
+        depth = np.minimum(np.minimum(sides, flats), random.uniform(5, 8, count))
+        return centre + rays * (depth * random.uniform(0.85, 1, count))[:, None]
+    if kind == "relief":  # a wall through the middle, leaning, with a little on it
+        leaning = np.array([0.35, -1.0, 0.2])
+        depth = -(centre @ leaning) / (rays @ leaning)
+        return centre + rays * (depth * random.uniform(0.992, 1, count))[:, None]
     downwards = rays[:, 2] < -0.05
     to_desk = np.where(downwards, -centre[2] / np.where(downwards, rays[:, 2], -1), np.inf)
     if kind == "planar":
@@ -126,8 +148,10 @@ def simulate(
     blur: float = 0.0,
     uneven: float = 0.0,
     uneven_drift: float = 0.0,
+    body_size: tuple[float, float, float] = (0.25, 0.2, 0.15),
 ) -> Simulated:
-    """kind: orbit, planar, dolly, crane, pan, zoom (a tilt-pan), tiny (baseline in metres), static. lens = focal_px,
+    """kind: orbit, planar, dolly, crane, corridor, relief (a wall far away), pan, zoom (a tilt-pan), tiny (baseline in
+    metres), static. body_size: half the moving object's, in metres. lens = focal_px,
     k1, k2; more_lens: other values of Lens. zoom: the last focal length over the first, lens being half-way; 1.5 for
     the kind of that name. blur: px of white error for a px of motion a frame. uneven: spread (log) of the noise from
     track to track; the tracks then say what error they expect, as wrong by as much: our own tracker's rank correlation
@@ -147,28 +171,31 @@ def simulate(
     body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
     body_centre = np.array([0.05, 0.0, 0.15])
 
-    def paths_px(points: np.ndarray, on_body: np.ndarray) -> np.ndarray:
-        """(P, N, 2) plate px in every frame; NaN where not in the picture."""
-        out = np.empty((len(points), frame_count, 2))
-        for frame in range(frame_count):
+    def paths_px(points: np.ndarray, on_body: np.ndarray, born: int) -> np.ndarray:
+        """(P, N, 2) plate px in every frame from `born` on, until all have left; NaN where not in the picture."""
+        out, left = np.full((len(points), frame_count, 2), np.nan), np.zeros(len(points), bool)
+        for frame in range(born, frame_count):
             moved = (points - body_centre) @ body_turn[frame].T + body_centre + body_shift[frame] - body_shift[0]
             xy_px, _ = project(np.where(on_body[:, None], moved, points), seeing[frame], true_lens)
             outside = (xy_px < MARGIN_PX) | (xy_px > np.array(size_px) - MARGIN_PX)
             out[:, frame] = np.where(outside.any(1, keepdims=True) | np.isnan(xy_px), np.nan, xy_px)
+            left |= np.isnan(out[:, frame, 0])
+            if left.all():
+                break
         return out
 
     seen = np.zeros(frame_count, int)
-    rows_id, rows_frame, rows_xy, rows_expected, rows_level = [], [], [], [], []
+    rows_id, rows_frame, rows_xy, rows_expected, rows_level, rows_true = [], [], [], [], [], []
     all_points, moving, sliding = [], [], []
     for frame in range(frame_count):
         wanted = visible - seen[frame]
         if wanted <= 0:
             continue
-        points = _scatter(kind, random, centres[frame], cameras[frame, :, :3], true_lens, size_px, wanted)
+        points = scatter(kind, random, centres[frame], cameras[frame, :, :3], true_lens, size_px, wanted)
         on_body = random.random(len(points)) < moving_share
-        body_points = body_centre + random.uniform(-1, 1, (len(points), 3)) * [0.25, 0.2, 0.15]
+        body_points = body_centre + random.uniform(-1, 1, (len(points), 3)) * np.array(body_size)
         points = np.where(on_body[:, None], body_points, points)
-        paths = paths_px(points, on_body)
+        paths = paths_px(points, on_body, frame)
         for point, body, path in zip(points, on_body, paths, strict=True):
             life = 8 + int(random.exponential(life_frames))
             there = np.isfinite(path[frame : frame + life, 0])
@@ -193,6 +220,7 @@ def simulate(
             rows_xy.append(path[frame : frame + length] + noise)
             rows_expected.append(expected_px)
             rows_level.append(level_px)
+            rows_true.append(path[frame : frame + length])
             seen[frame : frame + length] += 1
             if body:
                 moving.append(len(all_points))
@@ -214,7 +242,10 @@ def simulate(
     ids, numbers = np.concatenate(rows_id), np.concatenate(rows_frame) + first_frame
     tracks = Tracks.from_markers(ids, numbers, np.concatenate(rows_xy), np.concatenate(rows_expected))
     odd = np.array(moving, int), np.array(sliding, int)
-    return Simulated(tracks, truth, *odd, np.array(all_points), np.concatenate(rows_level))
+    stays = body_centre + body_shift - body_shift[0] - body_turn @ body_centre
+    body = np.concatenate([body_turn, stays[:, :, None]], 2)
+    levels, true_px = np.concatenate(rows_level), np.concatenate(rows_true)
+    return Simulated(tracks, truth, *odd, np.array(all_points), levels, true_px, body)
 
 
 def rolling_shutter(tracks: Tracks, height_px: int, readout: float) -> Tracks:

@@ -1,157 +1,156 @@
-"""Does the solver ever lie? Simulated shots with known cameras, honest ones and ones made to mislead it.
+"""Does the solver ever lie? Whole solves of simulated sets with known cameras: honest ones, and ones made to mislead.
 
-Run: python tests/benchmarks/verdicts.py [--seeds 5] [--first 0] [--only honest|hostile] [--processes 2]
+Run:  python tests/benchmarks/verdicts.py --tier small                    300 sets, always the same: for every change
+      python tests/benchmarks/verdicts.py --tier fresh --first SEED       1,000 sets, once: a failure spends the seeds
+      python tests/benchmarks/verdicts.py --only wrong_join --seeds 0 1 2 some sets, while working on them
 
-honest: each kind of shot with the tracks of a good tracker. hostile: the same kinds with bad, short and moving tracks,
-a wrong locked focal length, two motions of equal size, a rolling shutter, names shuffled half-way.
-A line a shot that is wrong without a word, wrong and warned, or refused for nothing; then the counts, and how many of
-the honest shots that can be solved were, and with a doubt (a note is none; an open focal length is counted by itself).
-Wrong: a solve worse than 5 times the limit of its kind in the path, or 2 % in focal length; a pan or a still camera
-that "moves".
+--also FOLDER   the same sets solved by the code in that folder too (a worktree of an older release), printed beside
+--json FILE     a row a line; what is in it already is not solved again, so a killed run goes on
+
+Families, what may be said of each, and what is wrong or silent: tests/recipes/families.py, tests/judging/judge.py.
 """
 
 import argparse
+import json
 import sys
 import time
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
-
-import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from measure import measure  # noqa: E402
-from simulated import Simulated, rolling_shutter, simulate  # noqa: E402
+from judging.ask import Worker, code_of  # noqa: E402
+from judging.judge import row_of  # noqa: E402
+from judging.tables import honest_table, hostile_table, proof_lines, silent_line, time_line  # noqa: E402
+from recipes.families import FAMILIES, made  # noqa: E402
+from recipes.honest import KINDS  # noqa: E402
 
-from shotmake.config import Camera, Solve  # noqa: E402
-from shotmake.session import Tracks  # noqa: E402
+SMALL_FIRST, SMALL_HONEST, SMALL_HOSTILE = 500, 7, 8
+SLOW = {"corridor": 2}  # sets of it among the small: 600 frames each
+FRESH_FIRST = 1000  # seeds below are for calibration: recipes and limits were chosen with them
+HONEST_SHARE, FEWEST = 0.4, 30  # of fresh sets; of each hostile family
+WORKERS: dict[str, Worker] = {}  # of this process
 
-LIMITS_ATE_PCT = {"orbit": 0.03, "dolly": 0.03, "walk": 0.1, "planar": 0.06, "moving": 0.06, "tiny": 2.0}
-WRONG_TIMES, WRONG_FOCAL_PCT = 5.0, 2.0
-WORLD = "no ground plane"  # a doubt of where the world is, not of the camera
-OPEN_FOCAL = "determine the focal length"  # said, as it must be on a straight forward move: no false alarm
-KINDS = ("orbit", "dolly", "walk", "planar", "moving", "tiny", "pan", "static")
-SOLVABLE = ("orbit", "dolly", "walk", "planar", "moving", "pan")
-HOSTILE = ("tracks", "locked", "halves", "rolling", "shuffled")
-
-
-def honest_shot(kind: str, seed: int, **more) -> Simulated:
-    random = np.random.default_rng([seed, len(kind)])
-    focal_px = float(random.uniform(700, 1700))
-    settings = dict(seed=seed, lens=(focal_px, float(random.uniform(-0.15, 0.02)), 0.02), frame_count=60)
-    if kind == "walk":
-        return simulate("orbit", **{**settings, "unrest": 3.0, "span_deg": 25.0, **more})
-    if kind == "moving":
-        return simulate("orbit", **{**settings, "moving_share": 0.25, **more})
-    if kind == "tiny":
-        return simulate("tiny", **{**settings, "baseline": float(random.uniform(0.005, 0.04)), **more})
-    return simulate(kind, **{**settings, **more})
+Case = tuple[str, int]
 
 
-def hostile_shot(how: str, seed: int) -> tuple[str, Simulated, Camera]:
-    random = np.random.default_rng([seed, 99])
-    kind = str(random.choice(["orbit", "dolly", "walk", "planar", "tiny", "pan"]))
-    camera = Camera()
-    if how == "tracks":
-        shot = honest_shot(
-            kind,
-            seed,
-            bad_share=float(random.uniform(0.05, 0.2)),
-            life_frames=float(random.uniform(8, 20)),
-            moving_share=float(random.uniform(0, 0.35)),
+def solve_case(asked: tuple[Case, tuple[str, ...]]) -> list[dict]:
+    """The rows of one set, a row for each folder's code."""
+    (name, seed), folders = asked
+    one, rows = made(name, seed), []
+    for folder in folders:
+        worker = WORKERS.setdefault(folder, Worker(Path(folder)))
+        rows.append(row_of(one, worker.solve(one), code_of(Path(folder))))
+    return rows
+
+
+def cases_of(asked: argparse.Namespace) -> list[Case]:
+    """(family or kind, seed), families in turn, so that a part of a run is fair too."""
+    if asked.tier == "fresh":
+        honest = round(HONEST_SHARE * asked.sets / len(KINDS) + 0.499)
+        hostile = max(FEWEST, round((1 - HONEST_SHARE) * asked.sets / len(FAMILIES) + 0.499))
+        counts, first = {**dict.fromkeys(KINDS, honest), **dict.fromkeys(FAMILIES, hostile)}, asked.first
+    elif asked.tier == "small":
+        counts, first = (
+            {**dict.fromkeys(KINDS, SMALL_HONEST), **dict.fromkeys(FAMILIES, SMALL_HOSTILE), **SLOW},
+            SMALL_FIRST,
         )
-    elif how == "halves":
-        kind = "orbit"
-        shot = honest_shot(kind, seed, moving_share=0.5)
     else:
-        shot = honest_shot(kind, seed)
-    if how == "locked":
-        wrong = float(random.choice([0.7, 0.85, 1.2, 1.4]))
-        focal_px = shot.truth["lens"]["fx_px"] * wrong
-        camera = Camera(focal_mm=focal_px / shot.size_px[0] * 36.0, lock_focal=True)
-    if how == "rolling":
-        shot = replace(shot, tracks=rolling_shutter(shot.tracks, shot.size_px[1], float(random.uniform(0.3, 0.9))))
-    if how == "shuffled":
-        shot = replace(shot, tracks=_shuffled(shot.tracks, shot.frames, random))
-    return kind, shot, camera
-
-
-def _shuffled(tracks: Tracks, frames: tuple[int, int], random: np.random.Generator) -> Tracks:
-    """From the middle of the shot on, every track goes on under another's name."""
-    later = tracks.frame >= (frames[0] + frames[1]) // 2
-    names = np.unique(tracks.track_id)
-    swapped = dict(zip(names.tolist(), random.permutation(names).tolist(), strict=True))
-    ids = np.where(later, [swapped[one] for one in tracks.track_id.tolist()], tracks.track_id)
-    return Tracks.from_markers(ids, tracks.frame, tracks.xy_px, tracks.quality, tracks.status)
-
-
-def judged(kind: str, row: dict) -> str:
-    """right, wrong or refused."""
-    if row["status"] == "refused":
-        return "refused"
-    if kind in ("pan", "static") and row["status"] == "solved":
-        return "wrong"
-    if row["status"] == "static":
-        return "right" if kind in ("static", "tiny") else "wrong"
-    if row["status"] == "tripod":
-        return "right" if kind in ("pan", "tiny") and abs(row["focal_pct"]) < WRONG_FOCAL_PCT else "wrong"
-    good = row["ate_pct"] < WRONG_TIMES * LIMITS_ATE_PCT[kind] and abs(row["focal_pct"]) < WRONG_FOCAL_PCT
-    return "right" if good else "wrong"
-
-
-def run(case: tuple[str, int]) -> tuple[str, str, str, float]:
-    """(kind or how, verdict, line, CPU seconds)"""
-    from shotmake.solve import solve
-
-    how, seed = case
-    kind, shot, camera = (how, honest_shot(how, seed), Camera()) if how in KINDS else hostile_shot(how, seed)
-    began = time.process_time()
-    made = solve(shot.tracks, shot.size_px, shot.frames, camera, Solve())
-    cpu_s = time.process_time() - began
-    row = measure({**made.record, "shot": ""}, shot.truth)
-    verdict = judged(kind, row)
-    warnings = [one for one in made.record["warnings"] if WORLD not in one]
-    if warnings and verdict != "refused":
-        verdict += ", no focal" if all(OPEN_FOCAL in one for one in warnings) else ", warned"
-    values = " ".join(f"{name} {row[name]:.3f}" for name in ("ate_pct", "rot_deg", "focal_pct", "lens_px"))
-    said = (made.record["reason"] or "; ".join(warnings))[:110]
-    head = f"{how:9}{kind:7}{seed:4} {row['status']:8}{verdict:16}{values} conf {made.record['confidence']:.2f}"
-    return how, verdict, f"{head} cpu {cpu_s:4.1f} s {said}", cpu_s
+        counts, first = dict.fromkeys((*KINDS, *FAMILIES), 0), 0
+    seeds = {name: asked.seeds if asked.seeds else range(first, first + count) for name, count in counts.items()}
+    names = [name for name in seeds if not asked.only or name in asked.only]
+    names += [name for name in asked.only or () if name not in seeds]
+    longest = max((len(seeds.get(name, asked.seeds or ())) for name in names), default=0)
+    return [(name, list(seeds.get(name, asked.seeds or ()))[at]) for at in range(longest) for name in names
+            if at < len(seeds.get(name, asked.seeds or ()))]  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--only", choices=["honest", "hostile"])
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--all", action="store_true", help="a line for every shot")
-    asked = parser.parse_args()
-    seeds = range(asked.first, asked.first + asked.seeds)
-    cases = [(kind, seed) for seed in seeds for kind in KINDS if asked.only != "hostile"]
-    cases += [(how, 1000 + 10 * seed + part) for seed in seeds for how in HOSTILE for part in range(2)
-              if asked.only != "honest"]  # fmt: skip
-    found = []
+    asked = arguments()
+    folders = (str(ROOT), *((str(asked.also.resolve()),) if asked.also else ()))
+    if asked.old_only:  # to calibrate: what the recipes do to the code of --also
+        folders = folders[1:]
+    codes = [code_of(Path(folder)) for folder in folders]
+    cases, began = cases_of(asked), time.monotonic()
+    rows = {key(row): row for row in read_rows(asked.json) if row["code"] in codes}
+    missing = []
+    for case in cases:
+        left = tuple(folder for folder, code in zip(folders, codes, strict=True) if (*case, code) not in rows)
+        if left:
+            missing.append((case, left))
+    print(f"{len(cases)} sets with the code of {', '.join(codes)}; {len(missing)} to solve", flush=True)
     with get_context("spawn").Pool(asked.processes) as pool:
-        for how, verdict, line, cpu_s in pool.imap(run, cases):
-            found.append((how, verdict, cpu_s))
-            if asked.all or verdict.startswith("wrong") or (how in KINDS and verdict != "right"):
-                print(line, flush=True)
-    for group, names in (("honest", KINDS), ("hostile", HOSTILE)):
-        verdicts, spent_s = [one[1] for one in found if one[0] in names], [one[2] for one in found if one[0] in names]
-        if verdicts:
-            said = ", ".join(f"{number} {verdict}" for verdict, number in sorted(Counter(verdicts).items()))
-            print(f"{group}: {said}; CPU s median {np.median(spent_s):.1f}, worst {max(spent_s):.1f}")
-    verdicts = [one[1] for one in found if one[0] in SOLVABLE]
-    if verdicts:
-        kept = np.mean([verdict.startswith("right") for verdict in verdicts])
-        warned = np.mean([verdict.endswith("warned") for verdict in verdicts])
-        said = f"{kept:.1%} solved (>= 95 %), {warned:.1%} warned (<= 5 %)"
-        open_focal = sum(verdict.endswith("no focal") for verdict in verdicts)
-        print(f"{len(verdicts)} honest solvable shots: {said}; focal length called undetermined in {open_focal}")
+        for found in pool.imap_unordered(solve_case, missing):
+            for row in found:
+                rows[key(row)] = row
+                if row["verdict"] in ("silent", "said, sure", "error") or asked.all:
+                    print(f"[{row['code']}] {silent_line(row)}{_details(row) if asked.all else ''}", flush=True)
+            if asked.json:
+                with asked.json.open("a") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in found)
+    columns = [[rows[*case, code] for case in cases if (*case, code) in rows] for code in codes]
+    report(columns[0], columns[1] if len(columns) > 1 else [])
+    for code, column in zip(codes, columns, strict=True):
+        print(f"[{code}] {time_line(column)}")
+    print(f"{time.monotonic() - began:.0f} s in all")
+
+
+def report(rows: list[dict], beside: list[dict]) -> None:
+    """The tables, of this code's rows and of those beside."""
+    for hostile, table in ((True, hostile_table), (False, honest_table)):
+        own, other = ([row for row in of if (row["family"] in FAMILIES) == hostile] for of in (rows, beside))
+        if own:
+            print("\n" + "\n".join(table(own, other)))
+    print("\n" + "\n".join(proof_lines(rows)))
+    if beside:
+        print("the other code: " + " ".join(proof_lines(beside)))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tier", choices=["small", "fresh"])
+    parser.add_argument("--first", type=int, default=FRESH_FIRST)
+    parser.add_argument("--sets", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--only", nargs="+", help="families, or kinds of honest shots")
+    parser.add_argument("--also", type=Path)
+    parser.add_argument("--old-only", action="store_true", help="only with the code of --also")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--all", action="store_true", help="a line for every set")
+    asked = parser.parse_args()
+    if asked.tier is None and not asked.seeds:
+        parser.error("--tier or --seeds is needed")
+    if asked.tier == "fresh" and asked.first < FRESH_FIRST:
+        parser.error(
+            f"--first: found {asked.first}; needed {FRESH_FIRST} or more, as recipes were chosen with those below"
+        )
+    if asked.old_only and not asked.also:
+        parser.error("--old-only needs --also")
+    return asked
+
+
+def key(row: dict) -> tuple[str, int, str]:
+    return row["family"], row["seed"], row["code"]
+
+
+def read_rows(path: Path | None) -> Iterator[dict]:
+    """The rows of an earlier run; a line that a kill cut short is none."""
+    if path is None or not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def _details(row: dict) -> str:
+    met = f", best candidate {row['best_candidate_px']} px" if row.get("best_candidate_px") is not None else ""
+    where = f"{row.get('reason_code', '')}{met}, posed {row.get('posed', 0):.2f}, {row['cpu_s']} CPU s"
+    return f" | {where} | {row.get('said', '')[:150]}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""The other end of the worker: solves asked of the code in a folder."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+from recipes.sets import TrackSet
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def request_of(one: TrackSet) -> dict:
+    """A set in plain values."""
+    tracks = one.tracks
+    return {
+        "tracks": (tracks.track_id, tracks.frame, tracks.xy_px, tracks.quality, tracks.status),
+        "size_px": list(one.size_px), "frames": list(one.frames), "camera": one.camera, "solve": one.solve,
+        "known": one.known, "set": pickle.dumps(one),
+    }  # fmt: skip
+
+
+class Worker:
+    """A process that solves with the code of one folder, started when it is first asked."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.process = folder, None
+
+    def solve(self, one: TrackSet) -> dict:
+        """The worker's answer: record, points, cpu_s, candidates; or error."""
+        if self.process is None:
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as in a build
+            command = [sys.executable, str(TESTS / "judging" / "worker.py"), str(self.folder), str(TESTS)]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=subprocess.DEVNULL, env=environment, cwd=self.folder)  # fmt: skip
+        try:
+            pickle.dump(request_of(one), self.process.stdin)
+            self.process.stdin.flush()
+            return pickle.load(self.process.stdout)
+        except (EOFError, BrokenPipeError):
+            code = self.process.wait()
+            self.process = None
+            return {"error": f"the worker died with {code}", "cpu_s": 0.0, "candidates": []}
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process = None
+
+
+def code_of(folder: Path) -> str:
+    """The commit of a folder's code, with + where shotmake/ differs from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True).stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "shotmake") else "")

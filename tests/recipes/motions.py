@@ -1,0 +1,112 @@
+"""Tracks that agree with each other, but not with the room."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from recipes.honest import FRAMES, honest_shot
+from recipes.markers import chopped
+from recipes.sets import TrackSet, loose, set_of, with_markers
+
+LONG_FRAMES = 600
+
+
+def bad_tracks(family: str, seed: int) -> TrackSet:
+    """Some slide, most are short, some ride on something that moves."""
+    random = np.random.default_rng([seed, 40])
+    kind = str(random.choice(["orbit", "dolly", "walk", "planar", "tiny", "pan"]))
+    worse = dict(
+        bad_share=float(random.uniform(0.1, 0.35)),
+        life_frames=float(random.uniform(4, 15)),
+        moving_share=float(random.uniform(0.1, 0.45)),
+    )
+    return set_of(honest_shot(kind, seed, **worse), kind, family, "", seed)
+
+
+def equal_motions(family: str, seed: int) -> TrackSet:
+    return set_of(honest_shot("orbit", seed, moving_share=0.5), "orbit", family, "", seed)
+
+
+def larger_world(family: str, seed: int) -> TrackSet:
+    """The camera looks out of something that moves on its own, or past it: it has more tracks than the room, and
+    they cover more of the picture."""
+    random = np.random.default_rng([seed, 41])
+    kind, variant = str(random.choice(["orbit", "walk", "crane"])), str(random.choice(["more", "hull"]))
+    share = float(random.uniform(0.55, 0.75))
+    shot = honest_shot(kind, seed, moving_share=share, body_size=(0.8, 0.5, 0.4))
+    one = set_of(shot, kind, family, variant, seed)
+    markers = loose(shot)
+    if variant == "hull":  # of the room only what a window shows
+        middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * 0.28
+        seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
+        markers = markers.only(seen | markers.riding[markers.track])
+    return with_markers(one, markers)
+
+
+def derived(family: str, seed: int) -> TrackSet:
+    """A third and more of the tracks are copies: one homography, that of a planar tracker which slides, made them."""
+    random = np.random.default_rng([seed, 42])
+    kind = str(random.choice(["orbit", "walk", "planar", "crane"]))
+    shot = honest_shot(kind, seed)
+    one = set_of(shot, kind, family, "", seed)
+    markers, (width, height) = loose(shot), one.size_px
+    on_desk = np.flatnonzero(np.abs(markers.points[:, 2]) < 1e-6)
+    share = float(random.uniform(0.33, 0.6))
+    chosen = random.permutation(on_desk)[: int(share * len(markers.points))]
+    rows = np.isin(markers.track, chosen)
+    corners_px = np.array([[0, 0], [width, 0], [0, height], [width, height]], float)
+    time = np.arange(FRAMES) / FRAMES
+    common = random.normal(0, 1, 2)
+    ends_px = float(random.uniform(4, 20)) * (common + 0.5 * random.normal(0, 1, (4, 2)))
+    slide = np.einsum("n,kc->nkc", time * time, ends_px)
+    true_px = markers.true_px.copy()
+    for frame in range(FRAMES):
+        here = rows & (markers.frame == frame)
+        true_px[here] = _through(_homography(corners_px, corners_px + slide[frame]), true_px[here])
+    noise_px = np.where(rows[:, None], 0.0, markers.noise_px)
+    return with_markers(one, replace(markers, true_px=true_px, noise_px=noise_px))
+
+
+def _homography(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(3, 3) that takes four points to four others."""
+    rows, values = [], []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    return np.append(np.linalg.solve(np.array(rows), np.array(values)), 1.0).reshape(3, 3)
+
+
+def _through(homography: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+    moved = np.concatenate([xy_px, np.ones((len(xy_px), 1))], 1) @ homography.T
+    return moved[:, :2] / moved[:, 2:]
+
+
+def bias(family: str, seed: int) -> TrackSet:
+    """Haze, water, hot air: all tracks are off by what changes slowly in place and time."""
+    random = np.random.default_rng([seed, 43])
+    kind = str(random.choice(["orbit", "dolly", "walk", "planar", "crane"]))
+    shot = honest_shot(kind, seed)
+    one = set_of(shot, kind, family, "", seed)
+    markers, amount_px = loose(shot), float(np.exp(random.uniform(np.log(0.3), np.log(3))))
+    place, time = markers.true_px / one.size_px[0], markers.frame / FRAMES
+    off_px = np.zeros((len(markers), 2))
+    for _ in range(4):
+        waves, phase = random.uniform(-1.5, 1.5, 3), random.uniform(0, 2 * np.pi, 2)
+        at = 2 * np.pi * (place @ waves[:2] + time * waves[2])
+        off_px += random.normal(0, 1, 2) * np.sin(at[:, None] + phase)
+    off_px *= amount_px / np.sqrt((off_px**2).sum(1).mean())
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + off_px))
+
+
+def corridor(family: str, seed: int) -> TrackSet:
+    """A long way of tracks that live 12 to 15 frames, each sliding a little, and all in the same manner."""
+    random = np.random.default_rng([seed, 44])
+    shot = honest_shot("corridor", seed, frame_count=LONG_FRAMES, visible=70, lens=(700.0, -0.05, 0.01))
+    one = set_of(shot, "corridor", family, "", seed)
+    markers = chopped(loose(shot), 12, 15, random)
+    born = np.full(len(markers.points), LONG_FRAMES)
+    np.minimum.at(born, markers.track, markers.frame)
+    angle = random.uniform(0, 2 * np.pi)
+    slide = 0.03 * np.array([np.cos(angle), np.sin(angle)])
+    age = (markers.frame - born[markers.track])[:, None]
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + age * slide))
