@@ -189,10 +189,9 @@ def _announced(container, stream) -> int:
 
 
 def _header_clock(container, stream) -> Clock:
-    """As far as an mp4's or mov's index tells it without decoding: times are those of decoding."""
+    """As far as an mp4's or mov's index tells it without decoding: of all frames, by when they are decoded."""
     clock = Clock(stream.time_base, _rates(stream))
-    shown = [entry for entry in stream.index_entries if not entry.is_discard] if _has_index(container) else []
-    for time in [entry.timestamp for entry in shown] or [None]:
+    for time in [entry.timestamp for entry in stream.index_entries] if _has_index(container) else [None]:
         clock.add(time)
     return clock
 

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-SIZE = (128, 64)
-BITS, SIDE = 8, 16  # the number stands in squares along the middle of the picture, the lowest bit first
+SIZE = (192, 144)
+BITS, SIDE = 8, 24  # the number stands in a row of fields in the middle of the picture, the lowest bit first
 
 
 def picture(number: int) -> np.ndarray:
     """(H, W, 3) BGR."""
     image = np.full((SIZE[1], SIZE[0], 3), 110, np.uint8)
     for bit in range(BITS):
-        image[16:48, bit * SIDE : (bit + 1) * SIDE] = 225 if number >> bit & 1 else 30
+        image[64:96, bit * SIDE : (bit + 1) * SIDE] = 225 if number >> bit & 1 else 30
     return image
 
 
 def number_of(image: np.ndarray) -> int:
     """Of a picture (H, W) or (H, W, 3), whatever was done to its brightness; -1 when it shows none."""
     grey = image.astype(float).reshape(*image.shape[:2], -1).mean(2)
-    top, row = grey[2:14].mean(), grey[24:40]
-    levels = [row[:, bit * SIDE + 4 : (bit + 1) * SIDE - 4].mean() for bit in range(BITS)]
-    if min(abs(level - top) for level in levels) < 0.1 * max(top, 1e-6) or top < 1e-6:
+    around, row = np.median(grey[100:124]), grey[72:88]
+    levels = [float(np.median(row[:, bit * SIDE + 6 : (bit + 1) * SIDE - 6])) for bit in range(BITS)]
+    if min(abs(level - around) for level in levels) <= 0.2 * around:
         return -1
-    return sum((level > top) << bit for bit, level in enumerate(levels))
+    return sum(int(level > around) << bit for bit, level in enumerate(levels))
 
 
 def write_numbered(path: Path, count: int = 48, rate: Fraction = Fraction(24), **changes) -> Path:
@@ -48,11 +48,11 @@ def write_numbered(path: Path, count: int = 48, rate: Fraction = Fraction(24), *
     return path
 
 
-def copied(source: Path, path: Path, start_s: Fraction) -> Path:
+def copied(source: Path, path: Path, start_s: Fraction, **options: str) -> Path:
     """As `ffmpeg -ss start_s -i source -c copy path`: from the keyframe before, with times that count from the cut."""
     import av
 
-    with av.open(str(source)) as read, av.open(str(path), "w") as written:
+    with av.open(str(source)) as read, av.open(str(path), "w", options=options) as written:
         video = read.streams.video[0]
         stream = written.add_stream_from_template(video)
         read.seek(int(start_s / video.time_base), stream=video, backward=True)
