@@ -93,6 +93,7 @@ def probe(
     if pixel_aspect is not None:
         found["media"] = {**found["media"], "pixel_aspect": pixel_aspect}
     clock, file_rate = found.pop("clock", None), found.pop("file_rate")
+    shown = found.pop("shown_by_blender", None)
     given_rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
     if clock is not None and given_rate is None:
         _check_clock(file, clock, file_rate)
@@ -103,7 +104,7 @@ def probe(
         frame_rate=[rate.numerator, rate.denominator],
         color_space=color_space,
         warnings=_warnings(found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)),
-        blender_fault=_blender_fault(found, first_frame + found["frame_count"] - 1),
+        blender_fault=_blender_fault(found, first_frame, shown),
         **found,
     )
     if not ASPECTS[0] <= plate.pixel_aspect <= ASPECTS[1]:
@@ -189,20 +190,42 @@ def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, ra
             warnings.append(f"variable frame rate; every frame is taken as it comes, at {RATE_KEY}")
         if media["is_interlaced"]:
             warnings.append("the plate is interlaced; a deinterlaced one tracks better")
+        if "frames_hidden" in media:
+            hidden, stored = media["frames_hidden"], media["frames_announced"]
+            told = f"the file's edit list hides {hidden} of its {stored} frames; they are not counted, as in Blender"
+            warnings.append(told + (", and the timecode may be that of a hidden one" if found["timecode"] else ""))
+        if "frames_left_out" in media:
+            warnings.append("the file ends before its last frame has been shown; it is left out, as in Blender")
         if media["video_streams"] > 1:
             warnings.append(f"the file holds {media['video_streams']} video streams; the first is used")
     return warnings
 
 
-def _blender_fault(found: dict, last_frame: int) -> str:
-    """What Blender 4.5 was seen to do otherwise than the readers here; it does turn movies by their tag."""
-    media = found["media"]
-    if last_frame > BLENDER_LAST_FRAME:
-        return f"Blender counts frames to {BLENDER_LAST_FRAME}, the plate ends at {last_frame}; set lower numbers"
+def _blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
+    """What Blender 4.5 was seen to do otherwise than the readers here; it does turn movies by their tag. shown: of a
+    movie, the picture that it shows in each frame (shotmake.blender_movie), None where that cannot be told."""
+    media, count = found["media"], found["frame_count"]
+    if first_frame + count - 1 > BLENDER_LAST_FRAME:
+        last = first_frame + count - 1
+        return f"Blender counts frames to {BLENDER_LAST_FRAME}, the plate ends at {last}; set lower numbers"
     if not media.get("is_shown_as_stored", True):
         return "Blender heeds neither orientation tags nor display windows; write images that need neither"
     if not media.get("has_clock", True):
         return f"Blender cannot read a bare {media['codec']} stream; put it into a container (mp4, mov, mkv)"
-    if not media.get("is_constant_rate", True):
-        return "Blender shows frames by the file's uneven clock; transcode the plate to a constant rate"
+    if found["kind"] != "movie":
+        return ""
+    if shown is None:
+        return "Blender shows other pictures where the file's edit list joins parts; transcode the plate"
+    if shown[0] < 0:
+        return "Blender finds no frame rate or no duration in the file; transcode the plate"
+    if (shown[:count] < 0).any():
+        ends = f"Blender ends the clip at frame {first_frame + int((shown >= 0).sum()) - 1}, by the file's duration"
+        return f"{ends}; transcode the plate"
+    others = np.flatnonzero(shown[:count] != np.arange(count))
+    if len(others):
+        at = int(others[0])
+        return (
+            f"Blender goes by the file's uneven clock: it shows another picture in {len(others)} of {count} frames, in "
+            f"frame {first_frame + at} that of {first_frame + int(shown[at])}; transcode the plate to a constant rate"
+        )
     return ""

@@ -24,7 +24,9 @@ def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
     width, height = media["stored_size_px"]
     turned = f", turned by {plate.rotation_deg} deg" if plate.rotation_deg else ""
     profile = f" {media['profile']}" if media["profile"] else ""
-    announced = media["frames_announced"] or "no count"
+    announced = f"{media['frames_announced'] or 'no count'} announced"
+    if "frames_hidden" in media:
+        announced = f"{media['frames_announced']} stored, {media['frames_hidden']} hidden"
     times = "no times"
     if media["has_clock"]:
         kind = "constant" if media["is_constant_rate"] else "variable"
@@ -34,7 +36,7 @@ def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
         ("picture", f"{width}x{height}, pixels {plate.pixel_aspect:g}:1{turned}"),
         ("colour", ", ".join(f"{name} {value}" for name, value in media["color"].items())),
         ("clock", f"{_rate(plate)}, {media['duration_s']:.3f} s, timecode {plate.timecode or 'none'}"),
-        ("decoded", f"{media['frames_decoded']} frames ({announced} announced), "
+        ("decoded", f"{media['frames_decoded']} frames ({announced}), "
                     f"{media['frames_corrupt']} corrupt, {times}"),
     ]  # fmt: skip
 

@@ -18,7 +18,8 @@ MOVIES = (".mov", ".mp4", ".mkv", ".mxf", ".avi", ".m4v", ".webm")
 @dataclass(frozen=True)
 class MediaHeader:
     """file: as the config names it. first_frame: of a sequence, None of a movie. color: what it says of its colour, in
-    words; color_space: the key's value that this suggests. lens: focal_mm and sensor_width_mm, as far as tags say."""
+    words; color_space: the key's value that this suggests. lens: focal_mm and sensor_width_mm, as far as tags say.
+    frames_hidden: stored ones that an edit list hides; frame_count is without them."""
 
     file: str
     first_frame: int | None
@@ -30,6 +31,7 @@ class MediaHeader:
     color: str
     color_space: str
     lens: dict
+    frames_hidden: int = 0
 
 
 def media_header(file: str, root: Path) -> MediaHeader:
@@ -61,6 +63,7 @@ def media_header(file: str, root: Path) -> MediaHeader:
         color,
         space,
         media.get("lens") or {},
+        media.get("frames_hidden", 0),
     )
 
 

@@ -1,14 +1,16 @@
 """Movies: decoded once to tell what they really are, and again for their frames, upright."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from shotmake.blender_movie import BlenderMovie
 from shotmake.errors import ShotError
 from shotmake.lens_tags import lens_of_tags
+from shotmake.movie_clock import Clock
 from shotmake.plate_files import KEY, ranges_text
 
 DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # p010 and its kin keep their bits at the top of a 16-bit word
@@ -26,48 +28,28 @@ RANGES = {1: "tv", 2: "pc"}
 
 
 @dataclass
-class Clock:
-    """Whether the frames' times keep step with a steady rate, told frame by frame."""
+class Reading:
+    """What one pass over a movie's packets found."""
 
-    time_base: Fraction | None
-    rate: Fraction | None
-    count: int = 0
-    first: int | None = None
-    last: int | None = None
-    complete: bool = True  # every frame had a time
-    latest_frames: float = 0.0  # the farthest that any frame is off
-    gap_min: int = 2**62
-    gap_max: int = 0
-
-    def add(self, time: int | None) -> None:
-        if time is None:
-            self.complete = False
-        elif self.first is None:
-            self.first = time
-        elif self.last is not None:
-            self.gap_min, self.gap_max = min(self.gap_min, time - self.last), max(self.gap_max, time - self.last)
-            if self.rate and self.time_base and self.complete:
-                late = float((time - self.first) * self.time_base * self.rate) - self.count
-                self.latest_frames = max(self.latest_frames, abs(late))
-        self.last = time
-        self.count += 1
-
-    def seconds(self, time: int | None) -> float | None:
-        return None if time is None or not self.time_base else round(float(time * self.time_base), 6)
+    clock: Clock
+    facts: dict = field(default_factory=dict)  # of the first frame
+    damaged: list[int] = field(default_factory=list)  # numbers of the frames that are marked so
+    hidden: list[int] = field(default_factory=list)  # times of the stored frames that an edit list hides
+    ended_early: str = ""  # why
 
     @property
-    def is_constant(self) -> bool:
-        """Every frame within half a frame of a steady clock, else numbers mean other frames elsewhere."""
-        return not self.complete or self.count < 3 or self.latest_frames <= 0.5
-
-    @property
-    def rates_text(self) -> str:
-        slow, fast = (1 / max(float(gap * (self.time_base or 1)), 1e-6) for gap in (self.gap_max, self.gap_min))
-        return f"{slow:.4g} to {fast:.4g} frames/s"
+    def joins_parts(self) -> bool:
+        """Whether frames are hidden between those that are shown: the edit list plays several parts."""
+        times = self.clock.times
+        return bool(times) and any(times[0] < time < times[-1] for time in self.hidden)
 
 
 def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int], None]) -> dict:
-    """Decode every frame once -> what the movie is; ShotError for what cannot be tracked frame by frame."""
+    """Decode every frame once -> what the movie is; ShotError for what cannot be tracked frame by frame.
+
+    Frames are those that are shown: none that an edit list hides (`ffmpeg -ss -c copy`, a phone's trim), and not a
+    last one that the file ends before half of its time.
+    """
     import av
 
     path = root / file
@@ -77,54 +59,69 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
-    found, damaged, ended_early = {}, [], ""
     with container:
         stream = _video_stream(file, container)
         stream.thread_type = "AUTO"
-        announced = stream.frames
-        file_rate = _believable(stream.average_rate) or _believable(stream.guessed_rate)
-        clock = Clock(stream.time_base, file_rate)
+        announced, blender = _announced(container, stream), BlenderMovie.of(container, stream)
         timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
-        try:
-            for frame in container.decode(stream):
-                facts = _of_frame(frame)
-                number = first_frame + clock.count
-                found = found or {**facts, "is_interlaced": frame.interlaced_frame}
-                if facts["size_px"] != found["size_px"]:
-                    raise ShotError(f"{file}: frame size changes at frame {number}; transcode it ({KEY})")
-                if (facts["rotation_deg"], facts["is_mirrored"]) != (found["rotation_deg"], found["is_mirrored"]):
-                    raise ShotError(f"{file}: the rotation changes at frame {number}; transcode it ({KEY})")
-                if frame.is_corrupt:
-                    damaged.append(number)
-                clock.add(frame.pts)
-                on_frame(clock.count)
-        except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-            ended_early = _reason(error)
-        if found:
-            media = _media(container, stream, found, clock)
+        found = _read(file, container, stream, first_frame, on_frame)
+        clock, ended_early = found.clock, found.ended_early
+        if found.facts:
+            media = _media(container, stream, found)
     if not clock.count:
         raise ShotError(f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}")
-    if damaged:
-        what = "frame is" if len(damaged) == 1 else "frames are"
-        raise ShotError(f"{file}: {len(damaged)} {what} damaged: {ranges_text(damaged)}; copy the file again ({KEY})")
+    if found.damaged:
+        what = "frame is" if len(found.damaged) == 1 else "frames are"
+        numbers = ranges_text(found.damaged)
+        raise ShotError(f"{file}: {len(found.damaged)} {what} damaged: {numbers}; copy the file again ({KEY})")
     if ended_early or (announced and clock.count < announced):
         raise ShotError(
             f"{file}: truncated: {clock.count} of {announced or '?'} frames decode"
             f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
         )
-    _check_upright(file, found, media)
-    size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
+    _check_upright(file, found.facts, media)
+    shown = blender.shown(clock.times) if clock.complete else None
+    if shown is not None and clock.count > 1 and shown[-1] < 0 <= shown[-2]:
+        media["frames_left_out"] = 1
+    size_px = found.facts["size_px"][::-1] if found.facts["rotation_deg"] % 180 else found.facts["size_px"]
     return dict(
         kind="movie",
-        frame_count=clock.count,
+        frame_count=clock.count - media.get("frames_left_out", 0),
         size_px=size_px,
-        rotation_deg=found["rotation_deg"],
-        file_rate=file_rate,
+        rotation_deg=found.facts["rotation_deg"],
+        file_rate=clock.rate,
         clock=clock,
-        pixel_format=found["pixel_format"],
+        shown_by_blender=None if shown is None or found.joins_parts else shown,
+        pixel_format=found.facts["pixel_format"],
         timecode=timecode,
         media=media,
     )
+
+
+def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
+    """Decode all; what ends it early is told in the Reading. ShotError where size or rotation change."""
+    import av
+
+    found = Reading(Clock(stream.time_base, _rates(stream)))
+    try:
+        for packet in container.demux(stream):
+            if packet.is_discard and packet.pts is not None:
+                found.hidden.append(packet.pts)
+            for frame in packet.decode():
+                facts = _of_frame(frame)
+                number = first_frame + found.clock.count
+                first = found.facts = found.facts or {**facts, "is_interlaced": frame.interlaced_frame}
+                if facts["size_px"] != first["size_px"]:
+                    raise ShotError(f"{file}: frame size changes at frame {number}; transcode it ({KEY})")
+                if (facts["rotation_deg"], facts["is_mirrored"]) != (first["rotation_deg"], first["is_mirrored"]):
+                    raise ShotError(f"{file}: the rotation changes at frame {number}; transcode it ({KEY})")
+                if frame.is_corrupt:
+                    found.damaged.append(number)
+                found.clock.add(frame.pts)
+                on_frame(found.clock.count)
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+        found.ended_early = _reason(error)
+    return found
 
 
 def movie_header(file: str, root: Path) -> dict:
@@ -136,12 +133,13 @@ def movie_header(file: str, root: Path) -> dict:
             stream = _video_stream(file, container)
             found = _of_frame(next(container.decode(stream)))
             aspect, tags = stream.sample_aspect_ratio, {**stream.metadata, **container.metadata}
-            count = stream.frames or 1 + sum(1 for _ in container.decode(stream))
-            rate = _believable(stream.average_rate) or _believable(stream.guessed_rate)
+            count = _announced(container, stream) or 1 + sum(1 for _ in container.decode(stream))
+            rate, stored = _header_clock(container, stream).rate, stream.frames
     except (av.FFmpegError, OSError, ValueError, MemoryError, StopIteration) as error:
         raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
     size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
     media = {"pixel_aspect": [aspect.numerator, aspect.denominator] if aspect else [1, 1], **lens_of_tags(tags)}
+    media["frames_hidden"] = max(stored - count, 0)
     return dict(
         frame_count=count,
         size_px=size_px,
@@ -175,8 +173,31 @@ def _video_stream(file: str, container):
     return streams[0]
 
 
-def _believable(rate: Fraction | None) -> Fraction | None:
-    return Fraction(rate) if rate and 0.1 <= rate <= 1000 else None
+def _rates(stream) -> tuple[Fraction, ...]:
+    """The rates that the file says and that can be, the most trusted first: the average counts hidden frames and
+    leaves out the last one's duration where the file does, but is all there is where frames have no times."""
+    said = (stream.guessed_rate, stream.base_rate, stream.average_rate)
+    return tuple(dict.fromkeys(Fraction(rate) for rate in said if rate and 0.1 <= rate <= 1000))
+
+
+def _announced(container, stream) -> int:
+    """How many frames the file says it shows; 0 where it does not say. The number stored is another one where an mp4
+    or mov has an edit list: FFmpeg marks what that hides, and leaves out of its index what lies behind it."""
+    if not stream.frames or not _has_index(container):
+        return stream.frames
+    return sum(not entry.is_discard for entry in stream.index_entries)
+
+
+def _header_clock(container, stream) -> Clock:
+    """As far as an mp4's or mov's index tells it without decoding: of all frames, by when they are decoded."""
+    clock = Clock(stream.time_base, _rates(stream))
+    for time in [entry.timestamp for entry in stream.index_entries] if _has_index(container) else [None]:
+        clock.add(time)
+    return clock
+
+
+def _has_index(container) -> bool:
+    return container.format.name.split(",")[0] == "mov"
 
 
 def _of_frame(frame) -> dict:
@@ -201,10 +222,13 @@ def _of_frame(frame) -> dict:
     }
 
 
-def _media(container, stream, found: dict, clock: Clock) -> dict:
+def _media(container, stream, reading: Reading) -> dict:
     """What ffprobe tells, and what the decode pass found."""
-    aspect = stream.sample_aspect_ratio
+    found, clock, aspect = reading.facts, reading.clock, stream.sample_aspect_ratio
     duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, 10**6)
+    if clock.complete and clock.is_constant and clock.rate:  # the file's own counts hidden frames, or sound
+        duration = clock.count / clock.rate
+    hidden = max(stream.frames - clock.count, 0) if reading.hidden or _has_index(container) else 0
     return {
         "container": container.format.name.split(",")[0],
         "codec": stream.codec_context.name,
@@ -219,10 +243,11 @@ def _media(container, stream, found: dict, clock: Clock) -> dict:
         "frames_announced": stream.frames,
         "frames_decoded": clock.count,
         "frames_corrupt": 0,  # one is refused
-        "first_time_s": clock.seconds(clock.first),
-        "last_time_s": clock.seconds(clock.last),
+        "first_time_s": clock.first_s,
+        "last_time_s": clock.last_s,
         "is_constant_rate": clock.is_constant,
         "has_clock": clock.complete,
+        **({"frames_hidden": hidden} if hidden else {}),
         **lens_of_tags({**stream.metadata, **container.metadata}),
     }
 

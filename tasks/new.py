@@ -131,6 +131,8 @@ def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: st
     said = f"   conf/shot/{name}.yaml: {plate.file}, frames {first + low} to {first + high}"
     if plate.frame_rate and plate.frame_rate != clip.rate:
         short.append(f"the cut has {clip.rate} frames/s, the media {plate.frame_rate}")
+    if plate.frames_hidden and plate.timecode and clip.media_first is None:
+        short.append(f"an edit list hides {plate.frames_hidden} frames of the media, and its timecode may be theirs")
     return ", ".join([said, *short])
 
 

@@ -1,0 +1,52 @@
+"""Which picture of a movie Blender shows in which frame: it goes by the file's clock, where we count pictures.
+
+Its rule (Blender's movie_read.cc, seen to hold by rendering): clip frame n, counted from 0, is looked for at the
+stream's start + n / rate, rounded to the stream's ticks, where rate is FFmpeg's guess. Shown is the last picture that
+begins by then. The clip ends where the stream's duration does.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class BlenderMovie:
+    """What Blender takes from a file. start: in ticks of time_base; frame_count: 0 where FFmpeg guesses no rate."""
+
+    time_base: Fraction
+    rate: Fraction
+    start: int
+    frame_count: int
+
+    @classmethod
+    def of(cls, container, stream) -> "BlenderMovie":
+        """Of an open PyAV container."""
+        rate, start = stream.guessed_rate, stream.start_time or 0
+        if not rate or not stream.time_base:
+            return cls(Fraction(1), Fraction(1), 0, 0)
+        if stream.duration is not None:
+            length = stream.duration * stream.time_base
+        elif container.duration is not None:
+            sound = next((one for one in container.streams.audio if one.start_time is not None), None)
+            sound_start = sound.start_time * sound.time_base if sound else Fraction(0)
+            length = Fraction(container.duration, 10**6) - max(start * stream.time_base - sound_start, 0)
+        else:
+            length = Fraction(stream.frames) / rate
+        return cls(stream.time_base, Fraction(rate), start, _rounded(float(length) * float(rate)))
+
+    def shown(self, times: Sequence[int]) -> np.ndarray:
+        """(N,) for each of the pictures, in order, the one that Blender shows in its frame; -1 where it shows none.
+        times: when the pictures begin, in ticks."""
+        step = float(1 / (self.rate * self.time_base))
+        asked = self.start + np.floor(np.arange(len(times)) * step + 0.5).astype(np.int64)
+        found = np.maximum(np.searchsorted(np.array(times, np.int64), asked, side="right") - 1, 0)
+        return np.where(np.arange(len(times)) < self.frame_count, found, -1)
+
+
+def _rounded(value: float) -> int:
+    """As C rounds what is not negative."""
+    return math.floor(value + 0.5)
