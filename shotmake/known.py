@@ -36,6 +36,7 @@ from shotmake.solution import (
 )
 from shotmake.solve import free_lens, hold_out
 from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, track_medians, triangulate
+from shotmake.witness import Look, ask_witness
 from shotmake.world import World
 
 FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
@@ -53,10 +54,12 @@ def solve_known(
     camera: config.Camera,
     settings: config.Solve,
     on_step: Callable[[str], None] = lambda step: None,
+    look: Look | None = None,
 ) -> Solution:
     """The camera of plate frames `frames` (first and last, inclusive) from tracks and the known ones of some of them.
 
-    settings.known tells how. Status and kind are those of `given`; cameras that do not fit the tracks, or new frames
+    settings.known tells how; look: where the second witness sees the plate, None to ask none.
+    Status and kind are those of `given`; cameras that do not fit the tracks, or new frames
     that disagree with the known ones, give status refused. ShotError for a zoom, whose lens is not one.
     """
     if settings.engine != "colmap":
@@ -85,6 +88,11 @@ def solve_known(
         return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
         found = doubt_its_links(rolling.noticed(found, size_px[1]))
+    if look is not None:
+        on_step("ask the second witness")
+        found = ask_witness(found, size_px, look)
+        if isinstance(found, Reason):
+            return refused_solution(found, size_px, settings.engine)
     on_step("record")
     kept = fixed or found.status == "static"
     if kept:  # what was not sure of these cameras has not become so

@@ -12,7 +12,7 @@ ALIKE_PX = 4.0  # features so near to each other are one
 class SiftMatcher:
     """Matches features of frames; each frame's are found once."""
 
-    def __init__(self, pictures: dict[int, np.ndarray], masks: dict[int, np.ndarray], pixel_aspect: float = 1.0):
+    def __init__(self, pictures: dict[int, np.ndarray], masks: dict[int, np.ndarray | None], pixel_aspect: float = 1.0):
         """pictures: frame index -> luma (H, W) uint8. masks: frame index -> (H, W), above 0 where nothing is looked at;
         those of a frame that is not in it are not masked. pixel_aspect: places are told as the plate is seen,
         unsqueezed."""

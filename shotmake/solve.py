@@ -36,6 +36,7 @@ from shotmake.solution import (
     has_plausible_focal,
 )
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
+from shotmake.witness import Look, ask_witness
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
 HOLDOUT_SHARE = 0.10
@@ -52,11 +53,13 @@ def solve(
     by_libmv: libmv.Run | None = None,
     lens: Lens | None = None,
     weights: dict[int, float] | None = None,
+    look: Look | None = None,
 ) -> Solution:
     """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
 
     lens: brought along, in px of this plate; kept as it is but for what settings.refine lists. weights: the artist's,
-    by track id (session.load_weights).
+    by track id (session.load_weights). look: where the second witness sees the plate (shotmake.witness); without it
+    none is asked.
 
     Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
     setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
@@ -70,6 +73,9 @@ def solve(
     """
     found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens, weights)
     found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens, weights)
+    if look is not None:
+        on_step("ask the second witness")
+        found = ask_witness(found, size_px, look)
     on_step("orient")
     return finished(found, tracks, size_px, frames, settings)
 

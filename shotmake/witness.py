@@ -54,12 +54,13 @@ Matcher = Callable[[int, int], Matches]  # of two frame indices
 Look = Callable[[np.ndarray], Matcher]  # the frame indices (F,) that will be asked for, rising -> what matches them
 
 
-def ask_witness(found: Found, size_px: tuple[int, int], look: Look) -> Found | Reason:
-    """The solve as it was, with the testimony beside it and doubts from it; or the reason to refuse the solve.
+def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> Found | Reason:
+    """The solve as it was, with the testimony beside it and doubts from it; or the reason to refuse the solve. A
+    refusal stays as it is.
 
     A camera that stands still is not asked about: what moves in front of it is no fault of it.
     """
-    if found.status == "static":
+    if isinstance(found, Reason) or found.status == "static":
         return found
     pairs, weak = choose_pairs(found, size_px)
     if not len(pairs):

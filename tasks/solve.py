@@ -18,7 +18,7 @@ from tasks.libmv import solver
 from tasks.mattes import has_objects, mask_settings, matte_inputs
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
-from tasks.witness import hear_witness
+from tasks.witness import look_at
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
@@ -121,7 +121,8 @@ def build(job: Job) -> str:
             if given is not None:
                 from shotmake.known import solve_known
 
-                solution = solve_known(tracks, size_px, frames, given, camera, options, on_step=bar.say)
+                look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # these cameras see the plate as it is
+                solution = solve_known(tracks, size_px, frames, given, camera, options, bar.say, look)
             else:
                 lens = brought and Lens.from_json(brought["lens"])
                 weights = load_weights(job.inputs["tracks"])
@@ -179,17 +180,22 @@ def _found(
 
     def find() -> "Found | Reason":
         from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
+        from shotmake.witness import ask_witness
 
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        return hear_witness(find(*asked, usual(options), on_step, by_libmv, lens, weights), job, plate, frames, on_step)
+        made = find(*asked, usual(options), on_step, by_libmv, lens, weights)
+        on_step("ask the second witness")
+        return ask_witness(made, size_px, look_at(job, plate, frames[0], aspect))
 
     def clean() -> "Found | Reason":
         from shotmake.solve import cleaned
+        from shotmake.witness import ask_witness
 
-        adjusted = cleaned(camera_found, *asked, options, on_step, lens, weights)
-        return hear_witness(adjusted, job, plate, frames, on_step)
+        made = cleaned(camera_found, *asked, options, on_step, lens, weights)
+        on_step("ask the second witness")
+        return ask_witness(made, size_px, look_at(job, plate, frames[0], aspect))
 
     reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
     reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": _reaching(camera)}

@@ -1,6 +1,5 @@
-"""The second witness of a solve: the plate's pictures, read when the solve stands."""
+"""Where the second witness of a solve sees the plate: its pictures, read when it is asked."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tasks.mattes import masks, object_boxes
@@ -11,44 +10,30 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
 
     from shotmake.footage import Plate
-    from shotmake.reasons import Reason
-    from shotmake.solution import Found
-    from shotmake.witness import Matcher
+    from shotmake.witness import Look, Matcher
 
 
-def hear_witness(
-    found: "Found | Reason", job: Job, plate: "Plate", frames: tuple[int, int], on_step: Callable[[str], None]
-) -> "Found | Reason":
-    """The solve with what the second witness says of it, or why it is refused; a refusal stays as it is.
+def look_at(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
+    """What the witness is given: frame indices, counted from plate number `first`, are read and made ready to match.
 
-    found: in px as the plate is seen, unsqueezed. frames: first and last plate number of the shot.
+    pixel_aspect: by which the solve's px are wider than the plate's. What the shot's mask covers is not looked at.
     """
-    from shotmake.reasons import Reason
-    from shotmake.squeeze import unsqueezed_size
-    from shotmake.witness import ask_witness
-
-    if isinstance(found, Reason):
-        return found
-    on_step("ask the second witness")
 
     def look(indices: "np.ndarray") -> "Matcher":
-        return _read_pictures(job, plate, frames[0], indices)
+        from shotmake.sift import SiftMatcher
 
-    return ask_witness(found, unsqueezed_size(tuple(plate.size_px), plate.pixel_aspect), look)
+        numbers = [first + index for index in indices.tolist()]
+        reader = PlateReader(plate, job.inputs, job.digests, numbers[-1])
+        luma = [next(iter(reader.read(number, number)))[1].copy() for number in numbers]
+        reader.check_unchanged(numbers[0], numbers[-1])
+        covered = {}
+        if "mask" in job.settings:
+            at = masks(plate, job.settings["mask"], numbers[0], numbers[-1], object_boxes(job.settings, job.inputs))
+            covered = {number: at(number) for number in numbers}
+        return SiftMatcher(
+            dict(zip(indices.tolist(), luma, strict=True)),
+            {index: covered.get(number) for index, number in zip(indices.tolist(), numbers, strict=True)},
+            pixel_aspect,
+        )
 
-
-def _read_pictures(job: Job, plate: "Plate", first: int, indices: "np.ndarray") -> "Matcher":
-    from shotmake.sift import SiftMatcher
-
-    numbers = [first + int(index) for index in indices]
-    reader = PlateReader(plate, job.inputs, job.digests, numbers[-1])
-    pictures = {}
-    for index, number in zip(indices.tolist(), numbers, strict=True):
-        pictures[index] = next(iter(reader.read(number, number)))[1].copy()
-    reader.check_unchanged(numbers[0], numbers[-1])
-    covered = {}
-    if "mask" in job.settings:
-        boxes = object_boxes(job.settings, job.inputs)
-        at = masks(plate, job.settings["mask"], numbers[0], numbers[-1], boxes)
-        covered = {index: at(number) for index, number in zip(indices.tolist(), numbers, strict=True)}
-    return SiftMatcher(pictures, covered, plate.pixel_aspect)
+    return look

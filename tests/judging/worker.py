@@ -78,11 +78,11 @@ def _solved(request: dict):
 
 def _witness(function, request: dict) -> dict:
     """The second witness, for a code that asks one."""
-    if "witness" not in inspect.signature(function).parameters:
+    if "look" not in inspect.signature(function).parameters:
         return {}
-    from recipes.witness import witness_of
+    from recipes.witness import look_of
 
-    return {"witness": witness_of(pickle.loads(request["set"]))}
+    return {"look": look_of(pickle.loads(request["set"]))}
 
 
 class _overheard:

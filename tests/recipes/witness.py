@@ -5,11 +5,11 @@ of a pattern that repeats, the second looks as good as the first, and either may
 """
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from recipes.sets import Picture, TrackSet
+from shotmake.witness import Matches
 
 NOISE_PX = 0.4
 FALSE_SHARE = 0.12  # of the matches: anywhere
@@ -25,7 +25,9 @@ def simulated_matches(one: TrackSet, frame_a: int, frame_b: int) -> tuple[np.nda
     at = np.searchsorted(picture.sees.frames, [frame_a, frame_b])
     random = np.random.default_rng([one.seed, frame_a, frame_b, 815])
     visible = np.flatnonzero(picture.scene_of_feature == picture.scene[at[0]])
-    ours, theirs = (_seen_px(picture, index, picture.features) for index in at)
+    ours, theirs = (
+        _seen_px(picture, index, picture.features) + _found_off_px(one, index, len(picture.features)) for index in at
+    )
     next_px = _seen_px(picture, at[1], picture.features + picture.period)
     in_a, in_b, has_next = (((px > MARGIN_PX) & (px < size - MARGIN_PX)).all(1) for px in (ours, theirs, next_px))
     if picture.scene[at[0]] != picture.scene[at[1]]:
@@ -40,13 +42,22 @@ def simulated_matches(one: TrackSet, frame_a: int, frame_b: int) -> tuple[np.nda
     anywhere = [random.uniform(0, 1, (count, 2)) * size for _ in range(2)]
     nothing = np.full((count, 2), np.nan)
     xy_a, xy_b = np.concatenate([xy_a, anywhere[0]]), np.concatenate([xy_b, anywhere[1]])
-    noise = random.normal(0, NOISE_PX, (3, len(xy_a), 2))
-    return xy_a + noise[0], xy_b + noise[1], np.concatenate([xy_b2, nothing]) + noise[2]
+    return xy_a, xy_b, np.concatenate([xy_b2, nothing])
 
 
-def witness_of(one: TrackSet) -> Callable[[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The hook: (frame_a, frame_b) -> matches, as a solve asks its second witness."""
-    return partial(simulated_matches, one)
+def look_of(one: TrackSet) -> Callable[[np.ndarray], Callable[[int, int], Matches]]:
+    """The hook: what a solve asks its second witness with (shotmake.witness.Look)."""
+    first = one.frames[0]
+
+    def match(index_a: int, index_b: int) -> Matches:
+        return Matches(*simulated_matches(one, first + index_a, first + index_b))
+
+    return lambda indices: match
+
+
+def _found_off_px(one: TrackSet, index: int, count: int) -> np.ndarray:
+    """(F, 2) by how much each feature is found beside its place in a frame, whatever it is matched with."""
+    return np.random.default_rng([one.seed, index, 816]).normal(0, NOISE_PX, (count, 2))
 
 
 def _seen_px(picture: Picture, index: int, places: np.ndarray) -> np.ndarray:
