@@ -298,8 +298,10 @@ def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:
 
 
 def _deviation_px(moved: np.ndarray, covariance: np.ndarray) -> float:
-    spread = np.einsum("nki,ij,nkj->n", moved, covariance, moved)
-    return float(np.clip(np.sqrt(np.median(spread)), 0, LOOSE_PX)) if len(spread) else LOOSE_PX
+    if not len(moved):
+        return LOOSE_PX
+    variance = max(float(np.median(np.einsum("nki,ij,nkj->n", moved, covariance, moved))), 0.0)
+    return min(variance**0.5, LOOSE_PX)
 
 
 def _shift_px(moved: np.ndarray, step: np.ndarray) -> float:

@@ -72,9 +72,7 @@ CODES = {
     "world_kept": "The world of the camera brought along was kept; orient was not applied.",
 }
 
-RESERVED = frozenset(  # known to readers, not said yet
-    {"weak_link", "link_disagrees", "bundle_bends", "witness_disagrees", "repeated_structure"}
-)
+RESERVED: frozenset[str] = frozenset()  # known to readers, not said yet
 
 
 @dataclass(frozen=True)

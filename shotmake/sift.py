@@ -35,9 +35,10 @@ class SiftMatcher:
         second = squares.argmin(1)
         mutual = backwards[best] == rows
         apart = np.linalg.norm(there_px[best] - there_px[second], axis=1) > ALIKE_PX
-        doubled = (least > RATIO**2 * squares[rows, second]) & apart
+        doubled = (least >= RATIO**2 * squares[rows, second]) & apart
         other_px = np.where(doubled[:, None], there_px[second], np.nan)
-        return Matches(here_px[mutual], there_px[best[mutual]], other_px[mutual])
+        kept = mutual | doubled  # of several copies at most one is the best match the other way too
+        return Matches(here_px[kept], there_px[best[kept]], other_px[kept])
 
 
 def _find_features(luma: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from shotmake import config
 from shotmake.camera import zoomed
 from shotmake.certify import Certificate
 from shotmake.errors import ShotError
+from shotmake.evidence import Evidence
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.link_verdict import DOUBTED, doubt_links
@@ -17,7 +18,6 @@ from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
 from shotmake.picks import Solved
 from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
-from shotmake.testimony import Testimony
 from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
 from shotmake.world import World
 
@@ -43,7 +43,7 @@ class Found:
     index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
     the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera; warnings: what may
     be wrong; notes: what was found and dealt with; log_zooms (N,) as in adjust.Bundle, None if the focal length is one
-    for all; testimony: of the second witness, None where it was not asked."""
+    for all; evidence: of the second witness, None where it was not asked."""
 
     status: str
     kind: str
@@ -58,7 +58,7 @@ class Found:
     flat_focal: bool = False
     log_zooms: np.ndarray | None = None
     notes: tuple[Reason, ...] = ()
-    testimony: Testimony | None = None
+    evidence: Evidence | None = None
 
     @property
     def projecting(self) -> np.ndarray:
@@ -217,7 +217,7 @@ def make_solution(
         scale_known=world.scale_known,
         engine=settings.engine,
         links=_links_json(found.certificate.links),
-        witness=_witness_json(found.testimony),
+        witness=_witness_json(found.evidence),
         **record_reasons(warnings, found.notes),
     )
     arrays = _point_arrays(
@@ -244,13 +244,13 @@ def _links_json(links: Links | None) -> list[dict]:
     ]
 
 
-def _witness_json(testimony: Testimony | None) -> list[dict]:
+def _witness_json(evidence: Evidence | None) -> list[dict]:
     """Of each pair of frames that the second witness matched: how many features, the share that the camera explains,
     and the share that the best camera for them alone does; null where they were too few."""
-    if testimony is None:
+    if evidence is None:
         return []
-    pairs = zip(testimony.first, testimony.second, testimony.matches, strict=True)
-    shares = zip(testimony.explained, testimony.allowed, strict=True)
+    pairs = zip(evidence.first, evidence.second, evidence.matches, strict=True)
+    shares = zip(evidence.explained, evidence.allowed, strict=True)
     return [
         {"frames": [int(first), int(second)], "matches": int(count), "explained": _short(own), "allowed": _short(best)}
         for (first, second, count), (own, best) in zip(pairs, shares, strict=True)

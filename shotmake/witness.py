@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shotmake.evidence import Evidence, contradict, doubt
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
 from shotmake.links import find_solid, measure_links
 from shotmake.reasons import Reason
 from shotmake.segment import sampson_px
 from shotmake.solution import Found
-from shotmake.testimony import Testimony, contradict, doubt
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
 OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
@@ -35,9 +35,9 @@ DOUBTED = 0.5  # of the confidence is left then
 
 
 class Matches(NamedTuple):
-    """Places of the same features in two frames, px of the plate. xy_a (K, 2), xy_b (K, 2): each other's best match;
-    other_b (K, 2): the second-best place in the second frame where it looks about as good, else NaN. A feature has the
-    same place in every pair that it is matched in."""
+    """Places of the same features in two frames, px of the plate. xy_a (K, 2), xy_b (K, 2): each other's best match,
+    or the best of several that look about as good: then other_b (K, 2) is the second-best place in the second frame,
+    else NaN. A feature has the same place in every pair that it is matched in."""
 
     xy_a: np.ndarray
     xy_b: np.ndarray
@@ -55,7 +55,7 @@ Look = Callable[[np.ndarray], Matcher]  # the frame indices (F,) that will be as
 
 
 def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> Found | Reason:
-    """The solve as it was, with the testimony beside it and doubts from it; or the reason to refuse the solve. A
+    """The solve as it was, with the evidence beside it and doubts from it; or the reason to refuse the solve. A
     refusal stays as it is.
 
     A camera that stands still is not asked about: what moves in front of it is no fault of it.
@@ -65,13 +65,13 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
     pairs, weak = choose_pairs(found, size_px)
     if not len(pairs):
         return found
-    testimony = testify(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
-    refusal = contradict(testimony)
+    evidence = weigh_pairs(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
+    refusal = contradict(evidence)
     if refusal is not None:
         return refusal
-    doubts = doubt(testimony)
+    doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
-    return replace(found, testimony=testimony, warnings=(*found.warnings, *doubts), agreement=agreement)
+    return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
 
 
 def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +161,7 @@ def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, 
     return bool(np.mean(inside & alike) > BACK_SHARE)
 
 
-def testify(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Testimony:
+def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
     """Hold a solve against the matches of pairs (P, 2) of its frames; weak (P,): those that span a weak link, where
     look-alikes are tried too. scale: keyframes.pixel_scale."""
     first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
@@ -180,7 +180,7 @@ def testify(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, s
     seen[frames] = cameras[frames]
     markers = _join_matches(joined, len(cameras), first_frame)
     columns = np.array(rows, float).reshape(-1, 7).T
-    return Testimony(*columns[:3].astype(int), *columns[3:], measure_links(markers, seen, lens, scale, turning))
+    return Evidence(*columns[:3].astype(int), *columns[3:], measure_links(markers, seen, lens, scale, turning))
 
 
 def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:

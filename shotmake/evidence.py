@@ -16,7 +16,7 @@ ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a ten
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Evidence:
     """first, second (P,): plate numbers of the frames of each pair that was matched. matches (P,): how many.
 
     explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
@@ -37,21 +37,21 @@ class Testimony:
     links: Links
 
 
-def contradict(testimony: Testimony) -> Reason | None:
+def contradict(evidence: Evidence) -> Reason | None:
     """Why the solve cannot stand: the pair of frames that the witness saw otherwise; None where it agrees."""
-    ratio = _ratio(testimony)
+    ratio = _ratio(evidence)
     if len(ratio) and ratio.min() < CONTRADICTED:
         worst = int(np.argmin(ratio))
         return Reason(
             "witness_disagrees",
-            f"between frames {testimony.first[worst]} and {testimony.second[worst]} the picture says otherwise: "
-            f"{testimony.matches[worst]} features that the tracker never used move as one camera sees them, and this "
-            f"one explains {testimony.explained[worst]:.0%} of them instead of {testimony.allowed[worst]:.0%}; track "
+            f"between frames {evidence.first[worst]} and {evidence.second[worst]} the picture says otherwise: "
+            f"{evidence.matches[worst]} features that the tracker never used move as one camera sees them, and this "
+            f"one explains {evidence.explained[worst]:.0%} of them instead of {evidence.allowed[worst]:.0%}; track "
             "that part again, mask what moves (tracking.mask), or split the shot with shot.footage.frame_range",
         )
-    torn = _torn(testimony.links)
+    torn = _torn(evidence.links)
     if torn is not None:
-        links = testimony.links
+        links = evidence.links
         return Reason(
             "witness_disagrees",
             f"between frames {links.before[torn]} and {links.after[torn]} the picture says otherwise: of "
@@ -61,32 +61,32 @@ def contradict(testimony: Testimony) -> Reason | None:
     return None
 
 
-def doubt(testimony: Testimony) -> tuple[Reason, ...]:
+def doubt(evidence: Evidence) -> tuple[Reason, ...]:
     """What the witness is not sure of."""
     doubts = []
-    ratio = _ratio(testimony)
+    ratio = _ratio(evidence)
     if len(ratio) and ratio.min() < DOUBTED:
         worst = int(np.argmin(ratio))
         text = (
-            f"between frames {testimony.first[worst]} and {testimony.second[worst]} features that the tracker never "
-            f"used fit another camera better: this one explains {testimony.explained[worst]:.0%} of them, the best "
-            f"{testimony.allowed[worst]:.0%}; look for slip there"
+            f"between frames {evidence.first[worst]} and {evidence.second[worst]} features that the tracker never "
+            f"used fit another camera better: this one explains {evidence.explained[worst]:.0%} of them, the best "
+            f"{evidence.allowed[worst]:.0%}; look for slip there"
         )
         doubts.append(Reason("witness_disagrees", text))
-    if len(testimony.alike) and testimony.alike.max() > ALIKE:
-        worst = int(np.argmax(testimony.alike))
+    if len(evidence.alike) and evidence.alike.max() > ALIKE:
+        worst = int(np.argmax(evidence.alike))
         text = (
-            f"between frames {testimony.first[worst]} and {testimony.second[worst]} few tracks hold the camera, and "
+            f"between frames {evidence.first[worst]} and {evidence.second[worst]} few tracks hold the camera, and "
             "the picture repeats itself there: moved by a period it would look as good; look for slip before and behind"
         )
         doubts.append(Reason("repeated_structure", text))
     return tuple(doubts)
 
 
-def _ratio(testimony: Testimony) -> np.ndarray:
+def _ratio(evidence: Evidence) -> np.ndarray:
     """(P,) of what is allowed, the share that the solve explains; 1 where the pair says nothing of it."""
-    says = (testimony.allowed > LEAST_ALLOWED) & ~(testimony.other > OWN_MOTION)
-    return np.where(says, testimony.explained / np.maximum(testimony.allowed, 1e-9), 1.0)
+    says = (evidence.allowed > LEAST_ALLOWED) & ~(evidence.other > OWN_MOTION)
+    return np.where(says, evidence.explained / np.maximum(evidence.allowed, 1e-9), 1.0)
 
 
 def _torn(links: Links) -> int | None:
