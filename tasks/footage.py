@@ -49,7 +49,7 @@ def build(job: Job) -> str:
 
 FOOTAGE = Stage(
     "footage",
-    version=3,
+    version=4,
     targets={"footage": "tracking/footage/{id}.json"},
     settings=settings,
     files=plate_inputs,
