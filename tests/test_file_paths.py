@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Project, make_project
-from numbered import SIZE, number_of, picture, write_numbered
+from conftest import Project, blender, make_project
+from numbered import SIZE, copied, number_of, picture, write_numbered
 from test_shown_frames import blender_numbers
 
 from shotmake.lens import Lens
@@ -81,8 +81,6 @@ def make_files(folder: Path, first: int) -> None:
     (folder / "frames").mkdir(parents=True)
     (folder / "pins").mkdir()
     movie = write_numbered(folder / "whole.mov", first + 3, options={"g": "1", "bf": "0", "crf": "4"})
-    from numbered import copied
-
     copied(movie, folder / "plate.mov", Fraction(first, 24))
     movie.unlink()
     for name, number in {"still.png": 100, "pin.png": 101, "wall.png": 102}.items():
@@ -214,3 +212,34 @@ def test_an_absolute_path_to_nothing_is_one_line_with_its_key(show, keys):
     for key, file in gone.items():
         lines = {line.partition(": ")[2] for line in ran.fault_lines if f"{file}: no such file" in line and key in line}
         assert len(lines) == 1, (key, ran.err)
+
+
+def test_scripts_that_open_a_file_open_the_very_file(show, tmp_path):
+    """Beside the .blend that is meant lies, by the letters of its path, a poem."""
+    (blend,) = (show.project.root / "build" / "outside").glob("*.blend")
+    shutil.copy(blend, show.raid / "session.blend")
+    (show.project.root / "footage" / "session.blend").write_text("a poem")
+    for file in (f"{show.project.root}/footage/link/../session.blend", f"/{show.raid}/session.blend"):
+        with pytest.raises(RuntimeError, match=r"session\.blend: clips with tracks: none"):
+            blender("read_tracks.py", "--file", file, "--out", tmp_path / "tracks.npz")
+
+
+def test_what_only_we_read_may_be_absolute_too(small_movie, tmp_path):
+    raid = tmp_path / "raid"
+    raid.mkdir()
+    shutil.copy(small_movie, raid / "mini.mp4")
+    assert cv2.imwrite(str(raid / "mask.png"), np.zeros((180, 320), np.uint8))
+    (raid / "boxes.csv").write_text("".join(f"{frame},-1,40,40,60,50,0.9,-1,-1,-1\n" for frame in range(1, 41)))
+    lens = {"schema": 1, "image_size_px": [320, 180], "lens": Lens(300.0, 300.0, 160.0, 90.0).to_json()}
+    (raid / "lens.json").write_text(json.dumps(lens))
+    project = make_project(tmp_path / "show")
+    project.remove_other_shots("")
+    project.write_shot("s", f"# @package _global_\nshot: {{name: s, footage: {{file: {raid}/mini.mp4}}}}\n")
+    words = [f"tracking.mask.file={raid}/mask.png", "tracking.objects.enabled=true"]
+    words += [f"tracking.objects.detections={raid}/boxes.csv", f"shot.camera.lens_from={raid}/lens.json"]
+    ran = project.built("tracks", "objects", "lens", "shot=s", *words)
+    assert {"footage:s", "tracks:s", "objects:s", "lens:s"} <= set(ran.executed)
+    (tracks,) = (project.root / ".gsd-state" / "tracking" / "sessions").glob("*/tracks.npz")
+    shutil.copy(tracks, raid / "session.npz")
+    ran = project.built("tracks", "shot=s", f"tracking.session_file={raid}/session.npz")
+    assert "tracks:s" in ran.executed
