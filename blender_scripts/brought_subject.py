@@ -5,7 +5,6 @@ stay behind.
 """
 
 import math
-from pathlib import Path
 from typing import Any
 
 import blend_header
@@ -13,7 +12,7 @@ import bpy
 import numpy as np
 from arguments import UserError
 from mathutils import Matrix
-from project_files import from_blend
+from project_files import from_blend, on_disk
 
 KEY = "shot.subject"
 BODIES = {"MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}
@@ -52,12 +51,12 @@ def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
 def _load(block: dict[str, Any]) -> bpy.types.Collection:
     file, wanted = block["blend"], block["collection"]
     path = from_blend(file, f"{KEY}.blend")
-    version = blend_header.written_by(Path(bpy.path.abspath(path)), file, f"{KEY}.blend")
+    version = blend_header.written_by(on_disk(path), file, f"{KEY}.blend")
     if version > bpy.app.version[:2]:
         theirs, ours = ("{}.{}".format(*numbers) for numbers in (version, bpy.app.version[:2]))
         raise UserError(f"{file}: saved by Blender {theirs}, this is {ours}; save it there for {ours} ({KEY}.blend)")
     try:
-        load = bpy.data.libraries.load(path, link=block["link"], relative=True)
+        load = bpy.data.libraries.load(path, link=block["link"], relative=path.startswith("//"))
         with load as (source, target):  # pyright: ignore[reportGeneralTypeIssues]
             there = sorted(source.collections)
             names = [wanted] if wanted else there
@@ -79,11 +78,11 @@ def _check_complete(block: dict[str, Any]) -> None:
     """What it links or shows must be there; its scripts must not."""
     file = block["blend"]
     for library in bpy.data.libraries:
-        if not Path(bpy.path.abspath(library.filepath)).is_file():
+        if not on_disk(library.filepath).is_file():
             raise UserError(f"{file}: links {library.filepath}, which is missing; restore it or check {KEY}.blend")
     for image in bpy.data.images:
-        path = bpy.path.abspath(image.filepath, library=image.library)
-        if image.source == "FILE" and image.users and not image.packed_file and not Path(path).is_file():
+        path = on_disk(image.filepath, image.library)
+        if image.source == "FILE" and image.users and not image.packed_file and not path.is_file():
             raise UserError(f"{file}: shows {path}, which is missing; restore it or check {KEY}.blend")
     for text in list(bpy.data.texts):
         if text.library and text.use_module:

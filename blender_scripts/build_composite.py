@@ -39,15 +39,8 @@ from backdrop import build_backdrop  # noqa: E402
 from frame_output import still_settings  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
 from node_views import write_node_views  # noqa: E402
-from project_files import FOLDERS_DEEP  # noqa: E402
+from project_files import FOLDERS_DEEP, from_blend  # noqa: E402
 from subject import build_subject  # noqa: E402
-
-
-def relative_to_blend(project: Path, out: Path, file: str) -> str:
-    """The `//../../...` path of a project-relative file; UserError if it is missing."""
-    if not (project / file).is_file():
-        raise UserError(f"{file}: no such file in {project}")
-    return "//" + "../" * FOLDERS_DEEP + file  # through the root: a neighbour in one folder is none in the other
 
 
 def build(
@@ -80,17 +73,13 @@ def build_shot(
     """Make all that renders, and what the artist sees but for the tracks, in the open file, which is that of `out`."""
     if len(out.relative_to(project).parts) != FOLDERS_DEEP + 1:
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
-    plate_path = relative_to_blend(project, out, sheet["plate"]["file"])
-    stmap_path = relative_to_blend(project, out, stmap_file)
-    pin = sheet["corner_pin"]
-    pin_path = relative_to_blend(project, out, pin["image"]["file"]) if pin else ""
     bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
     save(out)  # now: relative paths are read against the place of the file
-    clip = plate_clip.load_plate(sheet, plate_path)
+    clip = plate_clip.load_plate(sheet, from_blend(sheet["plate"]["file"], "shot.footage.file"))
     plate_clip.set_clip_camera(clip, sheet)
-    background = load_background(project, sheet, clip)
-    corner_pin.load_image(pin, pin_path)
-    build_scenes(sheet, clip, points, load_stmap(sheet, stmap_path), background)
+    background = load_background(sheet, clip)
+    corner_pin.load_image(sheet["corner_pin"])
+    build_scenes(sheet, clip, points, load_stmap(sheet, from_blend(stmap_file, "--stmap")), background)
     return clip
 
 
@@ -107,17 +96,14 @@ def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
     return stmap
 
 
-def load_background(project: Path, sheet: dict[str, Any], clip: bpy.types.MovieClip) -> compositor.Background | None:
+def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> compositor.Background | None:
     """What the CG is merged with, as `background_source` says. A still gets the colour space Blender gives its kind
     of file, but for a raw plate, beside which nothing is converted."""
     source, file = sheet["composite"]["background_source"], sheet["composite"]["background_image"]
     if source != "image":
         return clip if source == "footage" else None
     key = "composite.background_image"
-    path = Path(os.path.relpath(project / file, project)).as_posix()
-    if not (project / path).is_file():
-        raise UserError(f"{file}: no such file ({key})")
-    image = bpy.data.images.load("//" + "../" * FOLDERS_DEEP + path, check_existing=False)
+    image = bpy.data.images.load(from_blend(file, key), check_existing=False)
     found, needed = tuple(image.size), tuple(sheet["resolution_px"])
     if not all(found):
         raise UserError(f"{file}: Blender cannot read it as an image ({key})")

@@ -14,6 +14,7 @@ from arguments import UserError
 from keyframes import key
 from mathutils import Vector
 from nodes import NodeDesk, Socket, alpha_over
+from project_files import from_blend
 
 KEY = "composite.corner_pin"
 IMAGE = "corner_pin"  # the name of its image, whatever its file is called
@@ -23,12 +24,12 @@ COLOR = (0.34, 0.30, 0.18)
 SHRINK_MAX = 1.5  # from which on Scale's bilinear steps over pixels
 
 
-def load_image(block: dict[str, Any] | None, relative_path: str) -> None:
+def load_image(block: dict[str, Any] | None) -> None:
     """The picture as an image of this file; UserError when Blender cannot read it."""
     if block is None:
         return
     try:
-        image = bpy.data.images.load(relative_path, check_existing=False)
+        image = bpy.data.images.load(from_blend(block["image"]["file"], f"{KEY}.image"), check_existing=False)
     except RuntimeError as error:
         raise UserError(f"{KEY}.image: {block['image']['file']}: {str(error).strip()}") from error
     image.name = IMAGE

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from project_files import place_of  # noqa: E402
 
 WHOLE_FRAME = 0.02  # a key that near to a frame is on it
 
@@ -139,15 +140,16 @@ def found(camera: Any, first: int, last: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = OneLineParser(prog="import_camera.py", description=__doc__)
-    parser.add_argument("--file", required=True, type=Path)
+    parser.add_argument("--file", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--frames", required=True, type=int, nargs=2)
     parser.add_argument("--rate", required=True, type=Fraction)
     parser.add_argument("--name")
     asked = parser.parse_args(script_arguments())
     try:
-        open_file(asked.file, asked.rate)
-        asked.out.write_text(json.dumps(found(chosen(asked.name, asked.file), *asked.frames)))
+        file = place_of(Path.cwd(), asked.file, "shot.camera.import_file")
+        open_file(file, asked.rate)
+        asked.out.write_text(json.dumps(found(chosen(asked.name, file), *asked.frames)))
     except UserError as error:
         print(f"import_camera.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

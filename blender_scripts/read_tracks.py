@@ -9,7 +9,6 @@ co is 0..1 from the bottom-left, the track's offset added. The clip is the one w
 the scene shows.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -19,14 +18,14 @@ import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from clip_editor import quiet_stderr  # noqa: E402
+from project_files import place_of  # noqa: E402
 
 
 def open_blend(file: str) -> None:
-    if not Path(file).is_file():
-        raise UserError(f"{file}: no such file")
+    place = str(place_of(Path.cwd(), file, "tracking.session_file"))
     try:
         with quiet_stderr():
-            bpy.ops.wm.open_mainfile(filepath=os.path.abspath(file), load_ui=False, use_scripts=False)
+            bpy.ops.wm.open_mainfile(filepath=place, load_ui=False, use_scripts=False)
     except RuntimeError as error:
         raise UserError(f"{Path(file).name}: Blender cannot open it: {' '.join(str(error).split())}") from error
 

@@ -12,7 +12,6 @@ Blender counts the clip's own frames from 1; so does all code here but the comma
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from clip_editor import clip_editor, quiet_stderr  # noqa: E402
 from libmv_features import FeatureFinder  # noqa: E402
+from project_files import place_of  # noqa: E402
 from sheet import BLENDER_COLOR_SPACE  # noqa: E402
 from tracking_settings import set_tracking  # noqa: E402
 
@@ -32,10 +32,9 @@ REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this 
 
 def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str) -> bpy.types.MovieClip:
     """The plate, its first frame as clip frame 1; UserError when Blender does not see what we see."""
-    if not Path(file).is_file():
-        raise UserError(f"{file}: no such file; needed a movie or the first image of a sequence")
+    place = str(place_of(Path.cwd(), file, "shot.footage.file"))
     try:
-        clip = bpy.data.movieclips.load(os.path.abspath(file), check_existing=False)
+        clip = bpy.data.movieclips.load(place, check_existing=False)
     except RuntimeError as error:
         raise UserError(f"{file}: Blender cannot open the plate: {str(error).strip()}") from error
     if list(clip.size) != size_px:

@@ -21,6 +21,7 @@ import frame_server  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from compositor import bilinear_map_uv  # noqa: E402
 from nodes import NodeDesk  # noqa: E402
+from project_files import place_of  # noqa: E402
 
 
 def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
@@ -61,9 +62,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, nargs=2, required=True)
     frame_server.add_arguments(parser)
     given = parser.parse_args(script_arguments())
-    plate = {"file": os.path.abspath(given.plate), "first_frame": given.first_frame}
-    facts = {"shot": "plate", "color_space": given.color_space, "resolution_px": given.size_px, "plate": plate}
     try:
+        file = str(place_of(Path.cwd(), given.plate, "shot.footage.file"))
+        plate = {"file": file, "first_frame": given.first_frame}
+        facts = {"shot": "plate", "color_space": given.color_space, "resolution_px": given.size_px, "plate": plate}
         scene, node = build(facts, os.path.abspath(given.stmap), given.overscan_px)
         write = frame_output.write_layered
         frame_server.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))

@@ -1,7 +1,6 @@
 """What of the comp follows tracks, objects or the solve: the scene sheet's stabilization and corner pin."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,10 +111,12 @@ def _stabilization(
 
 def _pinned_image(job: Job, sheet: dict) -> dict:
     """The file, and which scene frame shows its first frame. Of a movie, Blender counts the frames."""
+    from shotmake.plate_files import plate_files
+
     numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]
     is_sequence = numbers != [0]
     return {
-        "file": os.path.relpath(job.inputs[f"pinned {numbers[0]}"], ROOT),
+        "file": plate_files(job.settings["composite"]["corner_pin"]["image"], ROOT)[0][1],  # as the config names it
         "kind": "sequence" if is_sequence else "file",
         "first_frame": numbers[0] if is_sequence else sheet["plate"]["first_frame"],
         "frame_count": len(numbers) if is_sequence else None,

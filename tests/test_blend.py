@@ -132,7 +132,7 @@ def behind(sheet: dict, file: str) -> None:
 FAULTS = {
     "camera.focal_mm is missing": lambda sheet: sheet["camera"].pop("focal_mm"),
     "composite.mode is 'sideways'": lambda sheet: sheet["composite"].update(mode="sideways"),
-    "stills/none.png: no such file (composite.background_image)": lambda sheet: behind(sheet, "stills/none.png"),
+    "stills/none.png: no such file; check composite.background_image": lambda sheet: behind(sheet, "stills/none.png"),
     "small.png: found 320x180 px; the plate is 640x360": lambda sheet: behind(sheet, "small.png"),
     "shot.json: Blender cannot read it as an image": lambda sheet: behind(sheet, "shot.json"),
     "footage/none.png: no such file": lambda sheet: sheet["plate"].update(file="footage/none.png"),

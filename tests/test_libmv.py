@@ -133,7 +133,7 @@ def test_refusals_are_one_line(root, tmp_path):
     job = Job("desk", SETTINGS, {}, {}, {"tracks": tmp_path / "tracks.npz"})
     with pytest.raises(ShotError) as refused:
         tracked_by_blender(job, plate, FIRST, LAST)  # the project has no such file
-    line = "track_plate.py: desk.mp4: no such file; needed a movie or the first image of a sequence"
+    line = "track_plate.py: desk.mp4: no such file; check shot.footage.file"
     assert refused.value.faults == (line,)
     with pytest.raises(
         ShotError, match=r"^track_plate.py: .*Blender reads \[480, 270\] px, the plate has \[480, 272\]"
