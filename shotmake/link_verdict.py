@@ -11,7 +11,7 @@ from shotmake.reasons import Reason
 
 FEWEST_AGREE = 4  # tracks that hold two sides together; three fit by chance
 LOOSE_PX, DOUBTED_LOOSE_PX = 1.5, 0.4  # at 1280 wide, of Links.hold_px
-TORN_PX, DOUBTED_TORN_PX = 1.2, 0.5  # at 1280 wide, of Links.tear_px
+TORN_PX, DOUBTED_TORN_PX = 1.2, 0.7  # at 1280 wide, of Links.tear_px
 LOST_SHARE, LOST_OF_USUAL = 0.4, 0.6  # a link with a smaller share that agrees, and so much less than the shot's others
 NEVER_SHARE = 0.25  # no link holds with a smaller share, whatever the others have
 ENDS = 2  # links at the shot's ends, of which one side is too short to be held
