@@ -118,9 +118,10 @@ def test_tables_count_each_family_and_what_does_not_count(joined):
     old = [{**row, "verdict": "refused", "slip_px": None} for row in rows]
     table = "\n".join(hostile_table(rows, old))
     assert "wrong_join         5" in table and "wrong_join does not count: the other code refuses 100%" in table
-    first, second = proof_lines(rows)
+    first, second, third = proof_lines(rows)
     assert first.startswith("silent wrong: 1 of 5 hostile sets; wrong and said 2 (40.0%), of these 2")
     assert "in 3 sets (3 handed out" in second and f"{bound(1, 3):.2%}" in second
+    assert third.startswith("refused 0")
     assert silent_line(rows[2]).startswith("silent: wrong_join")
     kept = honest_table([judge.row_of(made("orbit", 3), answer(made("orbit", 3)), "abc")], [])
     assert kept[-1].split()[:3] == ["all", "1", "100.0%"]

@@ -5,26 +5,36 @@ from dataclasses import replace
 import numpy as np
 
 from recipes.honest import FRAMES, honest_shot
-from recipes.markers import chopped
+from recipes.markers import ages, chopped
 from recipes.sets import TrackSet, loose, set_of, with_markers
 
 LONG_FRAMES = 600
 
 
 def bad_tracks(family: str, seed: int) -> TrackSet:
-    """Some slide, most are short, some ride on something that moves."""
+    """Most are short, some ride on something that moves, and those that slide, as highlights do, slide alike."""
     random = np.random.default_rng([seed, 40])
     kind = str(random.choice(["orbit", "dolly", "walk", "planar", "tiny", "pan"]))
     worse = dict(
-        bad_share=float(random.uniform(0.1, 0.35)),
-        life_frames=float(random.uniform(4, 15)),
-        moving_share=float(random.uniform(0.1, 0.45)),
+        bad_share=float(random.uniform(0.05, 0.2)),
+        life_frames=float(random.uniform(6, 20)),
+        moving_share=float(random.uniform(0, 0.3)),
     )
-    return set_of(honest_shot(kind, seed, **worse), kind, family, "", seed)
+    shot = honest_shot(kind, seed, **worse)
+    one = set_of(shot, kind, family, "", seed)
+    markers = loose(shot)
+    sliding = random.random(len(markers.points)) < random.uniform(0.3, 0.55)
+    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.2, 0.8))
+    slide = pace_px * np.array([np.cos(angle), np.sin(angle)]) * sliding[markers.track, None]
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))
 
 
 def equal_motions(family: str, seed: int) -> TrackSet:
-    return set_of(honest_shot("orbit", seed, moving_share=0.5), "orbit", family, "", seed)
+    """Something as large as the room seen beside it moves, fast or slowly."""
+    random = np.random.default_rng([seed, 45])
+    size, pace = float(random.uniform(1, 2.5)), float(random.uniform(0.1, 1))
+    more = dict(moving_share=0.5, body_size=(0.25 * size, 0.2 * size, 0.15 * size), body_pace=pace)
+    return set_of(honest_shot("orbit", seed, **more), "orbit", family, "", seed)
 
 
 def larger_world(family: str, seed: int) -> TrackSet:
@@ -32,8 +42,8 @@ def larger_world(family: str, seed: int) -> TrackSet:
     they cover more of the picture."""
     random = np.random.default_rng([seed, 41])
     kind, variant = str(random.choice(["orbit", "walk", "crane"])), str(random.choice(["more", "hull"]))
-    share = float(random.uniform(0.55, 0.75))
-    shot = honest_shot(kind, seed, moving_share=share, body_size=(0.8, 0.5, 0.4))
+    share, pace = float(random.uniform(0.6, 0.85)), float(random.uniform(0.1, 1))
+    shot = honest_shot(kind, seed, moving_share=share, body_size=(0.8, 0.5, 0.4), body_pace=pace)
     one = set_of(shot, kind, family, variant, seed)
     markers = loose(shot)
     if variant == "hull":  # of the room only what a window shows
@@ -104,9 +114,6 @@ def corridor(family: str, seed: int) -> TrackSet:
     shot = honest_shot("corridor", seed, frame_count=LONG_FRAMES, visible=70, lens=(700.0, -0.05, 0.01))
     one = set_of(shot, "corridor", family, "", seed)
     markers = chopped(loose(shot), 12, 15, random)
-    born = np.full(len(markers.points), LONG_FRAMES)
-    np.minimum.at(born, markers.track, markers.frame)
     angle = random.uniform(0, 2 * np.pi)
     slide = 0.03 * np.array([np.cos(angle), np.sin(angle)])
-    age = (markers.frame - born[markers.track])[:, None]
-    return with_markers(one, replace(markers, noise_px=markers.noise_px + age * slide))
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))
