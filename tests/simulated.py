@@ -114,7 +114,7 @@ def scatter(kind: str, random: np.random.Generator, centre, rotation, lens: Lens
     if kind == "relief":  # a wall through the middle, leaning, with a little on it
         leaning = np.array([0.35, -1.0, 0.2])
         depth = -(centre @ leaning) / (rays @ leaning)
-        return centre + rays * (depth * random.uniform(0.992, 1, count))[:, None]
+        return centre + rays * (depth * random.uniform(0.975, 1, count))[:, None]
     downwards = rays[:, 2] < -0.05
     to_desk = np.where(downwards, -centre[2] / np.where(downwards, rays[:, 2], -1), np.inf)
     if kind == "planar":

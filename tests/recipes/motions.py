@@ -6,9 +6,11 @@ import numpy as np
 
 from recipes.honest import FRAMES, honest_shot
 from recipes.markers import ages, chopped
-from recipes.sets import TrackSet, loose, set_of, with_markers
+from recipes.sets import Markers, TrackSet, loose, set_of, with_markers
 
 LONG_FRAMES = 600
+LARGE = dict(body_size=(0.8, 0.5, 0.4))  # half its size, in metres: it fills the picture
+WINDOW = 0.56  # of the picture's width and height
 
 
 def bad_tracks(family: str, seed: int) -> TrackSet:
@@ -23,34 +25,39 @@ def bad_tracks(family: str, seed: int) -> TrackSet:
     shot = honest_shot(kind, seed, **worse)
     one = set_of(shot, kind, family, "", seed)
     markers = loose(shot)
-    sliding = random.random(len(markers.points)) < random.uniform(0.3, 0.55)
-    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.2, 0.8))
+    sliding = random.random(len(markers.points)) < random.uniform(0.3, 0.5)
+    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.1, 0.4))
     slide = pace_px * np.array([np.cos(angle), np.sin(angle)]) * sliding[markers.track, None]
     return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))
 
 
 def equal_motions(family: str, seed: int) -> TrackSet:
-    """Something as large as the room seen beside it moves, fast or slowly."""
+    """Something that moves has as many tracks as the room. apart: each has its part of the picture. window: it is all
+    over the picture, and the room is seen through a window in it."""
     random = np.random.default_rng([seed, 45])
-    size, pace = float(random.uniform(1, 2.5)), float(random.uniform(0.1, 1))
-    more = dict(moving_share=0.5, body_size=(0.25 * size, 0.2 * size, 0.15 * size), body_pace=pace)
-    return set_of(honest_shot("orbit", seed, **more), "orbit", family, "", seed)
+    variant, pace = str(random.choice(["apart", "window"])), float(np.exp(random.uniform(np.log(0.03), np.log(0.6))))
+    if variant == "apart":
+        return set_of(honest_shot("orbit", seed, moving_share=0.5, body_pace=pace), "orbit", family, variant, seed)
+    shot = honest_shot("orbit", seed, moving_share=0.4, body_pace=pace, **LARGE)
+    return _through_a_window(set_of(shot, "orbit", family, variant, seed), loose(shot))
 
 
 def larger_world(family: str, seed: int) -> TrackSet:
-    """The camera looks out of something that moves on its own, or past it: it has more tracks than the room, and
-    they cover more of the picture."""
+    """The camera looks out of something that moves on its own, or past it: it has more tracks than the room (more), and
+    they also cover more of the picture (hull)."""
     random = np.random.default_rng([seed, 41])
     kind, variant = str(random.choice(["orbit", "walk", "crane"])), str(random.choice(["more", "hull"]))
-    share, pace = float(random.uniform(0.6, 0.85)), float(random.uniform(0.1, 1))
-    shot = honest_shot(kind, seed, moving_share=share, body_size=(0.8, 0.5, 0.4), body_pace=pace)
+    share, pace = float(random.uniform(0.6, 0.85)), float(np.exp(random.uniform(np.log(0.03), np.log(0.6))))
+    shot = honest_shot(kind, seed, moving_share=share, body_pace=pace, **LARGE)
     one = set_of(shot, kind, family, variant, seed)
-    markers = loose(shot)
-    if variant == "hull":  # of the room only what a window shows
-        middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * 0.28
-        seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
-        markers = markers.only(seen | markers.riding[markers.track])
-    return with_markers(one, markers)
+    return _through_a_window(one, loose(shot)) if variant == "hull" else one
+
+
+def _through_a_window(one: TrackSet, markers: Markers) -> TrackSet:
+    """Of the room only the tracks in the middle of the picture."""
+    middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * WINDOW / 2
+    seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
+    return with_markers(one, markers.only(seen | markers.riding[markers.track]))
 
 
 def derived(family: str, seed: int) -> TrackSet:
