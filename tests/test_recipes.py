@@ -10,7 +10,7 @@ from recipes.families import FAMILIES
 from recipes.honest import FRAMES, KINDS
 from recipes.markers import seen_px
 from recipes.sets import TrackSet
-from recipes.witness import simulated_matches, witness_of
+from recipes.witness import simulated_matches
 
 from shotmake.lens import undistort
 
@@ -170,7 +170,7 @@ def test_matches_are_of_the_plate_whatever_the_tracks_say(name):
         assert len(xy_a) == len(xy_b) == len(xy_b2) > 100 and np.isnan(xy_b2).all()
         close = epipolar_px(one, frames, xy_a, xy_b) < 1.5
         assert 0.8 < close.mean() < 0.97
-        again = witness_of(one)(*frames)
+        again = simulated_matches(one, *frames)
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip((xy_a, xy_b, xy_b2), again, strict=True))
 
 
