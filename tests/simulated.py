@@ -114,7 +114,7 @@ def scatter(kind: str, random: np.random.Generator, centre, rotation, lens: Lens
     if kind == "relief":  # a wall through the middle, leaning, with a little on it
         leaning = np.array([0.35, -1.0, 0.2])
         depth = -(centre @ leaning) / (rays @ leaning)
-        return centre + rays * (depth * random.uniform(0.992, 1, count))[:, None]
+        return centre + rays * (depth * random.uniform(0.975, 1, count))[:, None]
     downwards = rays[:, 2] < -0.05
     to_desk = np.where(downwards, -centre[2] / np.where(downwards, rays[:, 2], -1), np.inf)
     if kind == "planar":
@@ -149,13 +149,14 @@ def simulate(
     uneven: float = 0.0,
     uneven_drift: float = 0.0,
     body_size: tuple[float, float, float] = (0.25, 0.2, 0.15),
+    body_pace: float = 1.0,
 ) -> Simulated:
     """kind: orbit, planar, dolly, crane, corridor, relief (a wall far away), pan, zoom (a tilt-pan), tiny (baseline in
-    metres), static. body_size: half the moving object's, in metres. lens = focal_px,
-    k1, k2; more_lens: other values of Lens. zoom: the last focal length over the first, lens being half-way; 1.5 for
-    the kind of that name. blur: px of white error for a px of motion a frame. uneven: spread (log) of the noise from
-    track to track; the tracks then say what error they expect, as wrong by as much: our own tracker's rank correlation
-    with the truth is 0.6. uneven_drift: the spread of the drift beyond that."""
+    metres), static. lens = focal_px, k1, k2; more_lens: other values of Lens. zoom: the last focal length over the
+    first, lens being half-way; 1.5 for the kind of that name. blur: px of white error for a px of motion a frame.
+    uneven: spread (log) of the noise from track to track; the tracks then say what error they expect, as wrong by as
+    much: our own tracker's rank correlation with the truth is 0.6. uneven_drift: the spread of the drift beyond that.
+    body_size: half the moving object's, in metres; body_pace: how far it moves, 1 = some 30 cm and 15 deg."""
     random = np.random.default_rng(seed)
     if not isinstance(lens, Lens):
         lens = Lens(lens[0], lens[0], size_px[0] / 2, size_px[1] / 2, *lens[1:])
@@ -167,8 +168,10 @@ def simulate(
     zoom = zoom or (1.5 if kind == "zoom" else 1.0)
     log_zooms = np.log(zoom) * (time * time * (3 - 2 * time) - 0.5)
     seeing = zoomed(cameras, log_zooms)
-    body_turn = Rotation.from_rotvec(np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)).as_matrix()
-    body_shift = np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
+    body_turn = Rotation.from_rotvec(
+        body_pace * np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)
+    ).as_matrix()
+    body_shift = body_pace * np.stack([_wobble(random, time, a) for a in (0.25, 0.15, 0.1)], 1)
     body_centre = np.array([0.05, 0.0, 0.15])
 
     def paths_px(points: np.ndarray, on_body: np.ndarray, born: int) -> np.ndarray:

@@ -5,7 +5,8 @@ Run:  python tests/benchmarks/verdicts.py --tier small                    300 se
       python tests/benchmarks/verdicts.py --only wrong_join --seeds 0 1 2 some sets, while working on them
 
 --also FOLDER   the same sets solved by the code in that folder too (a worktree of an older release), printed beside
---json FILE     a row a line; what is in it already is not solved again, so a killed run goes on
+--json FILE     a row a line; what is in it already, of this code and these recipes, is not solved again: a killed run
+                goes on
 
 Families, what may be said of each, and what is wrong or silent: tests/recipes/families.py, tests/judging/judge.py.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from judging.ask import Worker, code_of  # noqa: E402
+from judging.ask import Worker, bench_of, code_of, name_of  # noqa: E402
 from judging.judge import row_of  # noqa: E402
 from judging.tables import honest_table, hostile_table, proof_lines, silent_line, time_line  # noqa: E402
 from recipes.families import FAMILIES, made  # noqa: E402
@@ -36,13 +37,13 @@ WORKERS: dict[str, Worker] = {}  # of this process
 Case = tuple[str, int]
 
 
-def solve_case(asked: tuple[Case, tuple[str, ...]]) -> list[dict]:
-    """The rows of one set, a row for each folder's code."""
-    (name, seed), folders = asked
+def solve_case(asked: tuple[Case, tuple[tuple[str, str], ...]]) -> list[dict]:
+    """The rows of one set, a row for each (code, folder)."""
+    (name, seed), codes = asked
     one, rows = made(name, seed), []
-    for folder in folders:
+    for code, folder in codes:
         worker = WORKERS.setdefault(folder, Worker(Path(folder)))
-        rows.append(row_of(one, worker.solve(one), code_of(Path(folder))))
+        rows.append(row_of(one, worker.solve(one), code))
     return rows
 
 
@@ -69,31 +70,30 @@ def cases_of(asked: argparse.Namespace) -> list[Case]:
 
 def main() -> None:
     asked = arguments()
-    folders = (str(ROOT), *((str(asked.also.resolve()),) if asked.also else ()))
+    folders = [ROOT, *([asked.also.resolve()] if asked.also else [])]
     if asked.old_only:  # to calibrate: what the recipes do to the code of --also
         folders = folders[1:]
-    codes = [code_of(Path(folder)) for folder in folders]
-    cases, began = cases_of(asked), time.monotonic()
-    rows = {key(row): row for row in read_rows(asked.json) if row["code"] in codes}
+    names = {code_of(folder): name_of(folder) for folder in folders}
+    codes = {code_of(folder): str(folder) for folder in folders}
+    cases, bench, began = cases_of(asked), bench_of(), time.monotonic()
+    rows = {key(row): row for row in read_rows(asked.json) if row["code"] in codes and row["bench"] == bench}
     missing = []
     for case in cases:
-        left = tuple(folder for folder, code in zip(folders, codes, strict=True) if (*case, code) not in rows)
+        left = tuple((code, folder) for code, folder in codes.items() if (*case, code) not in rows)
         if left:
             missing.append((case, left))
-    print(f"{len(cases)} sets with the code of {', '.join(codes)}; {len(missing)} to solve", flush=True)
+    print(f"{len(cases)} sets with the code of {', '.join(names.values())}; {len(missing)} to solve", flush=True)
     with get_context("spawn").Pool(asked.processes) as pool:
         for found in pool.imap_unordered(solve_case, missing):
             for row in found:
                 rows[key(row)] = row
                 if row["verdict"] in ("silent", "said, sure", "error") or asked.all:
-                    print(f"[{row['code']}] {silent_line(row)}{_details(row) if asked.all else ''}", flush=True)
-            if asked.json:
-                with asked.json.open("a") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in found)
+                    print(f"[{names[row['code']]}] {silent_line(row)}{_details(row) if asked.all else ''}", flush=True)
+            write_rows(asked.json, [{**row, "bench": bench} for row in found])
     columns = [[rows[*case, code] for case in cases if (*case, code) in rows] for code in codes]
     report(columns[0], columns[1] if len(columns) > 1 else [])
-    for code, column in zip(codes, columns, strict=True):
-        print(f"[{code}] {time_line(column)}")
+    for name, column in zip(names.values(), columns, strict=True):
+        print(f"[{name}] {time_line(column)}")
     print(f"{time.monotonic() - began:.0f} s in all")
 
 
@@ -145,6 +145,18 @@ def read_rows(path: Path | None) -> Iterator[dict]:
             yield json.loads(line)
         except json.JSONDecodeError:
             continue
+
+
+def write_rows(path: Path | None, rows: list[dict]) -> None:
+    """Append them, each on a line of its own whatever was left behind by a kill."""
+    if path is None:
+        return
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, 2)
+            if file.read() != b"\n":
+                file.write(b"\n")
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def _details(row: dict) -> str:

@@ -1,5 +1,6 @@
 """The other end of the worker: solves asked of the code in a folder."""
 
+import hashlib
 import os
 import pickle
 import subprocess
@@ -51,9 +52,24 @@ class Worker:
 
 
 def code_of(folder: Path) -> str:
-    """The commit of a folder's code, with + where shotmake/ differs from it."""
+    """A digest of a folder's solver: rows of another are not this one's."""
+    return _digest(folder, sorted((folder / "shotmake").rglob("*.py")))
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True).stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", "shotmake") else "")
+def bench_of() -> str:
+    """A digest of what makes and judges the sets: rows of other recipes are not of the same sets."""
+    judging = [TESTS / name for name in ("simulated.py", "measure.py", "true_slip.py", "judging/judge.py")]
+    return _digest(TESTS, [*judging, *sorted((TESTS / "recipes").glob("*.py"))])
+
+
+def name_of(folder: Path) -> str:
+    """The commit of a folder, for people."""
+    words = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip() or folder.name
+
+
+def _digest(folder: Path, files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:10]

@@ -93,6 +93,7 @@ def proof_lines(rows: list[dict]) -> list[str]:
     said = sum(row["verdict"].startswith("said") for row in hostile)
     sure = sum(row["verdict"] == "said, sure" for row in hostile)
     met = sum(met_wrong(row) for row in hostile)
+    refused = [row for row in hostile if row["verdict"] == "refused"]
     handed = silent + said
     share = said / max(len(hostile), 1)
     reached = f"{met} sets ({handed} handed out, {met - handed} refused when every certified camera was wrong)"
@@ -101,6 +102,7 @@ def proof_lines(rows: list[dict]) -> list[str]:
         "with confidence > 0.5",
         f"a wrong camera was there to be believed in {reached}: silent rate at most {bound(silent, max(met, 1)):.2%} "
         f"(95 %, Clopper-Pearson, n = {met})",
+        f"refused {len(refused)}, of these {sum(row['fits'] for row in refused)} for a cause that the family lists",
     ]
 
 

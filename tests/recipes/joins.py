@@ -11,28 +11,56 @@ from recipes.markers import crossing, gone_on, moved_px, seen_px, some, split_at
 from recipes.sets import Markers, TrackSet, loose, set_of, with_markers
 
 GENERAL = ("orbit", "dolly", "walk", "planar", "crane")
+GRID_M = 0.08
 DESK = ("orbit", "walk", "planar", "crane")
 
 
 def shuffled(family: str, seed: int) -> TrackSet:
-    """From the middle on, tracks go on under others' names: all of them at once, or after a few frames without markers
-    a part of them, each under the name of one of its neighbours."""
+    """From the middle on, tracks go on under others' names. all: at once and at random. neighbours: after a few frames
+    without markers, a part of them under the name of one beside. rows: those of a grid of marks, each under the name of
+    the mark before it, as when a line is missing in a list."""
     random = np.random.default_rng([seed, 5])
-    kind = str(random.choice(["orbit", "dolly", "walk", "planar"]))
-    one = set_of(honest_shot(kind, seed), kind, family, "all", seed)
-    markers, middle = loose(honest_shot(kind, seed)), FRAMES // 2
-    ids = crossing(markers, middle)
-    if random.random() < 0.25:
+    kind, variant = (
+        str(random.choice(["orbit", "walk", "planar"])),
+        str(random.choice(["all", "neighbours", "rows", "rows"])),
+    )
+    shot, middle = honest_shot(kind, seed), FRAMES // 2
+    one = set_of(shot, kind, family, variant, seed)
+    markers = loose(shot)
+    if variant == "all":
+        ids = crossing(markers, middle)
         return with_markers(one, _renamed(markers, middle, ids, random.permutation(ids)))
-    markers = without_frames(markers, middle - 1, 3)
-    ids = some(random, crossing(markers, middle), int(random.integers(14, 40)))
+    markers = without_frames(markers, middle - 1, int(random.integers(2, 4)))
+    ids = crossing(markers, middle)
+    if variant == "rows":
+        ids, nodes = _on_grid(markers, ids)
+        markers = gone_on(
+            markers, ids, 0, np.append(nodes, np.zeros((len(ids), 1)), 1) * GRID_M, one.picture.sees, one.size_px
+        )
+        places = markers.points.copy()
+        places[ids, :2] = nodes * GRID_M
+        markers = split_at(replace(markers, points=places), middle, ids)
+        names = {tuple(node): name for node, name in zip(nodes.tolist(), ids.tolist(), strict=True)}
+        before = [
+            names.get((x - 1, y), name + len(places)) for (x, y), name in zip(nodes.tolist(), ids.tolist(), strict=True)
+        ]
+        return with_markers(one, _renamed(markers, middle, ids, np.array(before)))
+    ids = some(random, ids, int(random.integers(14, 40)))
     markers = split_at(markers, middle, ids)
     first = np.array([markers.true_px[(markers.track == name) & (markers.frame >= middle)][0] for name in ids])
     order = np.lexsort((first[:, 0], np.round(first[:, 1] / 60)))  # row by row, as in a list of corners
     wrong = some(random, np.arange(len(ids)), int(random.uniform(0.4, 0.6) * len(ids)))
     named = ids[order].copy()
     named[wrong] = np.roll(named[wrong], 1)
-    return replace(with_markers(one, _renamed(markers, middle, ids[order], named)), variant="neighbours")
+    return with_markers(one, _renamed(markers, middle, ids[order], named))
+
+
+def _on_grid(markers: Markers, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of ids that are on the desk, one for each node (K, 2) of a grid on it, and their nodes."""
+    on_desk = ids[np.abs(markers.points[ids, 2]) < 1e-6]
+    nodes, first = np.unique(np.round(markers.points[on_desk, :2] / GRID_M).astype(int), axis=0, return_index=True)
+    order = np.argsort(on_desk[first])
+    return on_desk[first][order], nodes[order]
 
 
 def _renamed(markers: Markers, frame: int, old: np.ndarray, new: np.ndarray) -> Markers:
@@ -49,9 +77,9 @@ def wrong_join(family: str, seed: int) -> TrackSet:
     one = set_of(shot, kind, family, "", seed)
     at, gap = int(random.integers(20, 40)), int(random.integers(1, 4))
     markers = without_frames(loose(shot), at - gap, gap)
-    bridging = some(random, crossing(markers, at), int(random.integers(8, 20)))
+    bridging = some(random, crossing(markers, at), int(random.integers(10, 30)))
     markers = split_at(markers, at, bridging)
-    wrong = some(random, bridging, int(np.ceil(random.uniform(0.5, 0.6) * len(bridging))))
+    wrong = some(random, bridging, int(np.ceil(random.uniform(0.5, 0.62) * len(bridging))))
     turn = Rotation.from_rotvec(np.radians(random.normal(0, 1, 3) * [3, 3, 6])).as_matrix()
     middle = markers.points[bridging].mean(0)
     places = (markers.points[wrong] - middle) @ turn.T + middle + random.normal(0, 0.03, 3)

@@ -52,6 +52,13 @@ def chopped(markers: Markers, shortest: int, longest: int, random: np.random.Gen
     return replace(markers, track=track, points=np.array(points), riding=np.array(riding))
 
 
+def ages(markers: Markers) -> np.ndarray:
+    """(M,) frames since each marker's track began."""
+    born = np.full(len(markers.points), np.iinfo(int).max)
+    np.minimum.at(born, markers.track, markers.frame)
+    return markers.frame - born[markers.track]
+
+
 def gone_on(
     markers: Markers, ids: np.ndarray, frame: int, places: np.ndarray, sees: Seeing, size_px: tuple[int, int]
 ) -> Markers:

@@ -5,42 +5,59 @@ from dataclasses import replace
 import numpy as np
 
 from recipes.honest import FRAMES, honest_shot
-from recipes.markers import chopped
-from recipes.sets import TrackSet, loose, set_of, with_markers
+from recipes.markers import ages, chopped
+from recipes.sets import Markers, TrackSet, loose, set_of, with_markers
 
 LONG_FRAMES = 600
+LARGE = dict(body_size=(0.8, 0.5, 0.4))  # half its size, in metres: it fills the picture
+WINDOW = 0.56  # of the picture's width and height
 
 
 def bad_tracks(family: str, seed: int) -> TrackSet:
-    """Some slide, most are short, some ride on something that moves."""
+    """Most are short, some ride on something that moves, and those that slide, as highlights do, slide alike."""
     random = np.random.default_rng([seed, 40])
     kind = str(random.choice(["orbit", "dolly", "walk", "planar", "tiny", "pan"]))
     worse = dict(
-        bad_share=float(random.uniform(0.1, 0.35)),
-        life_frames=float(random.uniform(4, 15)),
-        moving_share=float(random.uniform(0.1, 0.45)),
+        bad_share=float(random.uniform(0.05, 0.2)),
+        life_frames=float(random.uniform(6, 20)),
+        moving_share=float(random.uniform(0, 0.3)),
     )
-    return set_of(honest_shot(kind, seed, **worse), kind, family, "", seed)
+    shot = honest_shot(kind, seed, **worse)
+    one = set_of(shot, kind, family, "", seed)
+    markers = loose(shot)
+    sliding = random.random(len(markers.points)) < random.uniform(0.3, 0.5)
+    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.1, 0.4))
+    slide = pace_px * np.array([np.cos(angle), np.sin(angle)]) * sliding[markers.track, None]
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))
 
 
 def equal_motions(family: str, seed: int) -> TrackSet:
-    return set_of(honest_shot("orbit", seed, moving_share=0.5), "orbit", family, "", seed)
+    """Something that moves has as many tracks as the room. apart: each has its part of the picture. window: it is all
+    over the picture, and the room is seen through a window in it."""
+    random = np.random.default_rng([seed, 45])
+    variant, pace = str(random.choice(["apart", "window"])), float(np.exp(random.uniform(np.log(0.03), np.log(0.6))))
+    if variant == "apart":
+        return set_of(honest_shot("orbit", seed, moving_share=0.5, body_pace=pace), "orbit", family, variant, seed)
+    shot = honest_shot("orbit", seed, moving_share=0.4, body_pace=pace, **LARGE)
+    return _through_a_window(set_of(shot, "orbit", family, variant, seed), loose(shot))
 
 
 def larger_world(family: str, seed: int) -> TrackSet:
-    """The camera looks out of something that moves on its own, or past it: it has more tracks than the room, and
-    they cover more of the picture."""
+    """The camera looks out of something that moves on its own, or past it: it has more tracks than the room (more), and
+    they also cover more of the picture (hull)."""
     random = np.random.default_rng([seed, 41])
     kind, variant = str(random.choice(["orbit", "walk", "crane"])), str(random.choice(["more", "hull"]))
-    share = float(random.uniform(0.55, 0.75))
-    shot = honest_shot(kind, seed, moving_share=share, body_size=(0.8, 0.5, 0.4))
+    share, pace = float(random.uniform(0.6, 0.85)), float(np.exp(random.uniform(np.log(0.03), np.log(0.6))))
+    shot = honest_shot(kind, seed, moving_share=share, body_pace=pace, **LARGE)
     one = set_of(shot, kind, family, variant, seed)
-    markers = loose(shot)
-    if variant == "hull":  # of the room only what a window shows
-        middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * 0.28
-        seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
-        markers = markers.only(seen | markers.riding[markers.track])
-    return with_markers(one, markers)
+    return _through_a_window(one, loose(shot)) if variant == "hull" else one
+
+
+def _through_a_window(one: TrackSet, markers: Markers) -> TrackSet:
+    """Of the room only the tracks in the middle of the picture."""
+    middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * WINDOW / 2
+    seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
+    return with_markers(one, markers.only(seen | markers.riding[markers.track]))
 
 
 def derived(family: str, seed: int) -> TrackSet:
@@ -104,9 +121,6 @@ def corridor(family: str, seed: int) -> TrackSet:
     shot = honest_shot("corridor", seed, frame_count=LONG_FRAMES, visible=70, lens=(700.0, -0.05, 0.01))
     one = set_of(shot, "corridor", family, "", seed)
     markers = chopped(loose(shot), 12, 15, random)
-    born = np.full(len(markers.points), LONG_FRAMES)
-    np.minimum.at(born, markers.track, markers.frame)
     angle = random.uniform(0, 2 * np.pi)
     slide = 0.03 * np.array([np.cos(angle), np.sin(angle)])
-    age = (markers.frame - born[markers.track])[:, None]
-    return with_markers(one, replace(markers, noise_px=markers.noise_px + age * slide))
+    return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))

@@ -12,6 +12,8 @@ from recipes.markers import moved_px
 from recipes.sets import TrackSet, loose, set_of, with_markers
 from shotmake.lens import Lens
 
+SENSOR_MM = 36.0
+
 
 def rolling(family: str, seed: int) -> TrackSet:
     random = np.random.default_rng([seed, 30])
@@ -75,9 +77,11 @@ def dolly_zoom(family: str, seed: int) -> TrackSet:
 
 
 def reversed_depth(family: str, seed: int) -> TrackSet:
-    """A long lens on something flat far away: turned the other way round with near and far swapped, it looks almost the
-    same."""
+    """A long lens, about as long as the artist says, on something flat far away: turned the other way round with near
+    and far swapped, it looks almost the same."""
     random = np.random.default_rng([seed, 34])
-    lens = (float(random.uniform(4000, 7000)), 0.0, 0.0)
-    more = dict(span_deg=float(random.uniform(6, 20)), white_px=float(random.uniform(0.1, 0.4)))
-    return set_of(honest_shot("relief", seed, lens=lens, **more), "relief", family, "", seed)
+    focal_px = float(random.uniform(4000, 7000))
+    more = dict(span_deg=float(random.uniform(8, 30)), white_px=float(random.uniform(0.1, 0.4)))
+    shot = honest_shot("relief", seed, lens=(focal_px, 0.0, 0.0), **more)
+    said_mm = focal_px * float(random.uniform(0.9, 1.1)) / shot.size_px[0] * SENSOR_MM
+    return replace(set_of(shot, "relief", family, "", seed), camera={"focal_mm": said_mm})

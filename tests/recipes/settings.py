@@ -28,7 +28,7 @@ def proxy_half(family: str, seed: int) -> TrackSet:
     shot = honest_shot(kind, seed)
     one = set_of(shot, kind, family, "", seed)
     markers = loose(shot)
-    half = random.random(len(markers.points)) < random.uniform(0.45, 0.9)
+    half = random.random(len(markers.points)) < random.uniform(0.75, 0.97)
     rows = half[markers.track]
     return with_markers(one, moved_px(markers, rows, markers.true_px / 2, one.size_px))
 

@@ -92,8 +92,9 @@ def frame_late(family: str, seed: int) -> TrackSet:
     """tracks: those of a second source, half of all, are one or two frames late. camera: one brought along is."""
     random = np.random.default_rng([seed, 23])
     kind, variant = str(random.choice(["orbit", "walk", "planar", "crane"])), str(random.choice(["tracks", "camera"]))
-    late = int(random.integers(1, 3))
-    shot = honest_shot(kind, seed, frame_count=FRAMES + late, unrest=float(random.uniform(1, 3)))
+    late = 1 if variant == "camera" else int(random.integers(1, 3))
+    unrest = float(random.uniform(0.2, 1.0) if variant == "camera" else random.uniform(1, 3))
+    shot = honest_shot(kind, seed, frame_count=FRAMES + late, unrest=unrest)
     one = set_of(shot, kind, family, variant, seed)
     cut = replace(one, picture=_shortened(one.picture, FRAMES))
     markers = loose(shot)
