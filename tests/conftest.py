@@ -38,9 +38,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Project:
-    """A show in a folder of its own."""
+    """A show in a folder of its own, run by the code of this repository or of another."""
 
     root: Path
+    code: Path = REPOSITORY
 
     def run(self, *words: str) -> Ran:
         return self.doit_with(sys.executable, "-m", "doit", *words)
@@ -49,7 +50,7 @@ class Project:
         return self.doit_with(sys.executable, "dodo.py", *words)
 
     def doit_with(self, *command: str) -> Ran:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, "PYTHONPATH": str(self.code)}
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -70,18 +71,18 @@ class Project:
                 path.unlink()
 
 
-def make_project(root: Path) -> Project:
+def make_project(root: Path, code: Path = REPOSITORY) -> Project:
     """Copy the show (not its plates) into a new folder, compiled: hundreds of tests would each compile it again."""
     root.mkdir(parents=True)
     for name in SHOW:
-        source = REPOSITORY / name
+        source = code / name
         if source.is_dir():
             compileall.compile_dir(source, quiet=2)
             shutil.copytree(source, root / name)
         else:
             shutil.copy(source, root / name)
     (root / "footage").mkdir()
-    return Project(root)
+    return Project(root, code)
 
 
 def pytest_addoption(parser) -> None:
