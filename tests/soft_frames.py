@@ -61,7 +61,7 @@ def _defocus(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -
     import cv2
 
     sigma_px = force * spoiling.sigma_px * linear.shape[1] / WIDTH_PX
-    if np.random.default_rng([spoiling.seed, 1]).random() < 0.7:
+    if np.random.default_rng([spoiling.seed, 1]).random() < 0.85:
         return cv2.GaussianBlur(linear, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
     radius_px = 2 * sigma_px  # a disc of radius R has R / 2 as its standard deviation along each axis
     reach = int(np.ceil(radius_px))
@@ -85,22 +85,22 @@ def _whip(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> n
 
 
 def _darken(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
-    """The light goes out: 7.5 to 9.5 stops down, in the noise of the camera."""
+    """The light goes out: 8.8 to 9.6 stops down, in the noise of the camera."""
     random = np.random.default_rng([spoiling.seed, 3, frame])
-    stops = force * (7.5 + 2 * _strength(spoiling))
+    stops = force * (8.8 + 0.8 * _strength(spoiling))
     noise = random.normal(0, 0.0008, linear.shape).astype(np.float32)
     return np.maximum(linear * np.float32(0.5**stops) + noise, 0)
 
 
 def _flash(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
-    """A flash: 5 to 6 stops up with a veil over all, clipped."""
-    stops, veil = force * (5 + _strength(spoiling)), force * (0.5 + 0.45 * _strength(spoiling))
+    """A flash: 5.6 to 6.2 stops up with a veil over all, clipped."""
+    stops, veil = force * (5.6 + 0.6 * _strength(spoiling)), force * (0.82 + 0.14 * _strength(spoiling))
     return linear * np.float32(2**stops) + np.float32(veil)
 
 
 def _cover(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
     """Something passes close to the camera, plain or textured, from one side of the picture to the other; it leaves a
-    margin of a quarter (sigma 8) to nothing (sigma 40 and more) of the picture free."""
+    margin of 15 % (sigma 8) to 3 % (sigma 60) of the picture free."""
     import cv2
 
     height, width = linear.shape[:2]
@@ -122,7 +122,7 @@ def _cover(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> 
     size = np.abs(heading).sum(), np.abs(heading[::-1]).sum()  # of the picture, along the heading and across it
     along, across = from_middle @ heading / size[0] + 0.5, from_middle @ (-heading[1], heading[0]) / size[1] + 0.5
     front = along if ahead < 0 else 1 - along
-    margin = np.interp(_strength(spoiling), [0, 0.8], [0.25, -0.03])
+    margin = 0.15 - 0.12 * _strength(spoiling)
     within = np.minimum(across - margin, force + (0.05 if force == 1 else 0) - front)
     share = np.clip(within / 0.04 + 0.5, 0, 1).astype(np.float32)[..., None]
     return share * thing + (1 - share) * linear
