@@ -38,9 +38,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Project:
-    """A show in a folder of its own."""
+    """A show in a folder of its own, run by the code of this repository or of another."""
 
     root: Path
+    code: Path = REPOSITORY
 
     def run(self, *words: str) -> Ran:
         return self.doit_with(sys.executable, "-m", "doit", *words)
@@ -49,7 +50,7 @@ class Project:
         return self.doit_with(sys.executable, "dodo.py", *words)
 
     def doit_with(self, *command: str) -> Ran:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, "PYTHONPATH": str(self.code)}
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -70,18 +71,18 @@ class Project:
                 path.unlink()
 
 
-def make_project(root: Path) -> Project:
+def make_project(root: Path, code: Path = REPOSITORY) -> Project:
     """Copy the show (not its plates) into a new folder, compiled: hundreds of tests would each compile it again."""
     root.mkdir(parents=True)
     for name in SHOW:
-        source = REPOSITORY / name
+        source = code / name
         if source.is_dir():
             compileall.compile_dir(source, quiet=2)
             shutil.copytree(source, root / name)
         else:
             shutil.copy(source, root / name)
     (root / "footage").mkdir()
-    return Project(root)
+    return Project(root, code)
 
 
 def pytest_addoption(parser) -> None:
@@ -278,3 +279,23 @@ def rendered_slip_px(blend: Path, cameras: dict, lens, size_px: tuple[int, int],
     in_one_blender(runs)
     pictures = [read_exr(blend.with_name(f"slip.{frame:04d}.exr")) for frame in frames]
     return np.concatenate([slip_px(picture, wanted) for picture, wanted in zip(pictures, wanted_px, strict=True)])
+
+
+def rendered_miss_px(blend: Path, points_xyz, frames: list[int], wanted_px, samples: int = 8, window_px: float = 8.0):
+    """Render light at points (N, 3) of the solved world and measure how far it lands from where it is wanted, in px.
+
+    wanted_px (frames, N, 2), NaN where a point is not looked for; returns (frames, N), NaN there, and infinite where
+    no light was found within `window_px`. The pictures are written beside the .blend.
+    """
+    import numpy as np
+    from slip import read_exr, slip_px
+
+    markers, out = blend.with_name("markers.json"), blend.with_name("marked.####.exr")
+    markers.write_text(json.dumps(np.asarray(points_xyz).tolist()))
+    words = ("--blend", blend, "--frames", ",".join(map(str, frames)), "--markers", markers, "--samples", samples)
+    blender("render_frames.py", *words, "--out", out)
+    miss_px = np.full(np.shape(wanted_px)[:2], np.nan)
+    for row, frame, wanted in zip(miss_px, frames, wanted_px, strict=True):
+        seen = np.isfinite(wanted).all(1)
+        row[seen] = slip_px(read_exr(str(out).replace("####", f"{frame:04d}")), wanted[seen], window_px)
+    return miss_px

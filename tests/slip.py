@@ -1,9 +1,14 @@
-"""Slip: how far CG lands from where the solve says it should, measured in rendered pictures.
+"""Slip: how far CG lands from where the solve, or the truth, says it should, measured in rendered pictures.
 
 Pixels are ours: origin at the top-left corner, the centre of the first pixel at (0.5, 0.5).
 """
 
 import numpy as np
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+from shotmake.camera import project
+from shotmake.lens import Lens
 
 
 def centroids_px(image: np.ndarray, expected_xy_px: np.ndarray, radius_px: float) -> np.ndarray:
@@ -65,6 +70,21 @@ def spread_points(
     return np.array(chosen, int)
 
 
+def spread_tracks(
+    positions_px: np.ndarray, size_px: tuple[int, int], count: int, margin_px: float, apart_px: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(frames, N, 2) projected points, NaN where they are not `margin_px` inside the picture; and the indices of up to
+    `count` of them, the first that are seen in more than 60 % of the frames and keep `apart_px` from each other."""
+    inside = ((positions_px > margin_px) & (positions_px < np.array(size_px) - margin_px)).all(2)
+    positions_px = np.where(inside[..., None], positions_px, np.nan)
+    chosen: list[int] = []
+    for index in np.flatnonzero(inside.mean(0) > 0.6):
+        gaps = np.linalg.norm(positions_px[:, chosen] - positions_px[:, [index]], axis=2)
+        if len(chosen) < count and not (gaps < apart_px).any():
+            chosen.append(int(index))
+    return positions_px, np.array(chosen)
+
+
 def read_exr(path) -> np.ndarray:
     """(H, W, C) float32 of a rendered EXR."""
     import OpenImageIO as oiio
@@ -73,3 +93,28 @@ def read_exr(path) -> np.ndarray:
     if buffer.has_error:
         raise OSError(f"{path}: {buffer.geterror()}")
     return np.asarray(buffer.get_pixels("float"))
+
+
+Similarity = tuple[float, np.ndarray, np.ndarray]  # scale, rotation (3, 3), shift (3,)
+
+
+def carried(fit: Similarity, points: np.ndarray) -> np.ndarray:
+    scale, rotation, shift = fit
+    return scale * points @ rotation.T + shift
+
+
+def off_px(solution: dict, fit: Similarity, points: np.ndarray, positions_px: np.ndarray) -> np.ndarray:
+    """(marks, 2) from where the plate shows true points to where the solve does, where they are in the picture."""
+    lens, world = Lens.from_json(solution["lens"]), carried(fit, points)
+    cameras = np.array(solution["cam_from_world"]).reshape(-1, 3, 4)
+    off = np.array([project(world, camera, lens)[0] for camera in cameras]) - positions_px
+    return off[np.isfinite(off).all(2)]
+
+
+def fit_to_points(solution: dict, start: Similarity, points: np.ndarray, positions_px: np.ndarray) -> Similarity:
+    def moved(step: np.ndarray) -> Similarity:
+        scale, rotation, shift = start
+        return scale * np.exp(step[0]), Rotation.from_rotvec(step[1:4]).as_matrix() @ rotation, shift + step[4:]
+
+    found = least_squares(lambda step: off_px(solution, moved(step), points, positions_px).ravel(), np.zeros(7))
+    return moved(found.x)

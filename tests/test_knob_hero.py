@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import REPOSITORY, Project, Ran, blender, make_project, rendered_slip_px
+from knob_markers import P95_PX, missed_px
 from measure import measure
 
 from shotmake.lens import Lens
@@ -70,6 +71,18 @@ def test_cg_does_not_slip(shot, folder):
     lens, size_px = Lens.from_json(solution["lens"]), tuple(solution["image_size_px"])
     slip = rendered_slip_px(blend, cameras, lens, size_px, np.load(points)["point_xyz"], [1, 96])
     assert np.median(slip) < 0.1 and slip.max() < 0.3, slip
+
+
+def test_cg_lands_on_true_places_near_in_the_middle_and_far(shot):
+    """In the .blend that is published without the plate, before and behind the middle of the shot."""
+    project, _ = shot
+    project.built("shot=knob_hero", "composite.background_source=none")
+    folder = project.root / "build" / "knob_hero@composite.background_source=none"
+    record = json.loads((folder / "solve.json").read_text())
+    miss_px = missed_px(folder / "knob_hero.blend", record, [1, 40, 57, 96])
+    for half in (miss_px[:2], miss_px[2:]):
+        marks = half[~np.isnan(half)]
+        assert len(marks) >= 18 and np.percentile(marks, 95, method="higher") <= P95_PX, half
 
 
 def test_the_published_blend_holds_what_an_artist_expects(folder):

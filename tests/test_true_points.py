@@ -13,18 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MINI_YAML, Project, blender, make_project
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
-from slip import centroids_px, read_exr
+from conftest import MINI_YAML, Project, make_project, rendered_miss_px
+from slip import Similarity, carried, fit_to_points, off_px, read_exr, spread_tracks
 from synthetic import Plate, cam_from_world, frames, make_plate, project, world_points, write_movie
 
-from shotmake.camera import project as our_projection
 from shotmake.lens import Lens
 from shotmake.stmap import overscan_of, redistort_map, write_stmap
 
 MEDIAN_PX, P95_PX = 0.3, 0.8
-MARKERS, MARGIN_PX, APART_PX, WINDOW_PX = 6, 12.0, 26.0, 8.0
+MARKERS, MARGIN_PX, APART_PX = 6, 12.0, 26.0
 
 
 @pytest.fixture(scope="module")
@@ -113,33 +110,14 @@ def missed_px(project_: Project, plate: Plate, corner_px: tuple[int, int], sampl
     points, positions_px = points[chosen], positions_px[:, chosen]
     lean_px = np.linalg.norm(off_px(solution, by_cameras, points, positions_px), axis=1)
     print(f"by the cameras alone: median {np.median(lean_px):.3f} px, p95 {np.percentile(lean_px, 95):.3f} px")
-    markers = project_.root / "markers.json"
-    markers.write_text(json.dumps(carried(best, points).tolist()))
     blend = newest(state / "composites", "*.blend")
-    span = f"{plate.frame_numbers[0]}-{plate.frame_numbers[-1]}"
-    out = project_.root / "marked.####.exr"
-    words = ("--blend", blend, "--frames", span, "--markers", markers, "--samples", samples, "--out", out)
-    blender("render_frames.py", *words)
-    miss_px = []
-    for frame, expected_px in zip(plate.frame_numbers, positions_px, strict=True):
-        seen = np.isfinite(expected_px).all(1)
-        picture = read_exr(str(out).replace("####", f"{frame:04d}"))
-        found_px = centroids_px(picture, expected_px[seen], WINDOW_PX)
-        miss_px += np.linalg.norm(found_px - expected_px[seen], axis=1).tolist()
-    return np.where(np.isnan(miss_px), np.inf, miss_px)
+    miss_px = rendered_miss_px(blend, carried(best, points), list(plate.frame_numbers), positions_px, samples)
+    return miss_px[np.isfinite(positions_px).all(2)]
 
 
 def newest(folder: Path, pattern: str) -> Path:
     found = [path for path in folder.glob(pattern) if not path.name.endswith(".stamp.json")]
     return max(found, key=lambda path: path.stat().st_mtime_ns)
-
-
-Similarity = tuple[float, np.ndarray, np.ndarray]  # scale, rotation (3, 3), shift (3,)
-
-
-def carried(fit: Similarity, points: np.ndarray) -> np.ndarray:
-    scale, rotation, shift = fit
-    return scale * points @ rotation.T + shift
 
 
 def fit_to_cameras(solution: dict, plate: Plate) -> Similarity:
@@ -156,23 +134,6 @@ def fit_to_cameras(solution: dict, plate: Plate) -> Similarity:
     return scale, rotation, centres.mean(0) - scale * turned.mean(0)
 
 
-def off_px(solution: dict, fit: Similarity, points: np.ndarray, positions_px: np.ndarray) -> np.ndarray:
-    """(marks, 2) from where the plate shows true points to where the solve does, where they are in the picture."""
-    lens, world = Lens.from_json(solution["lens"]), carried(fit, points)
-    cameras = np.array(solution["cam_from_world"]).reshape(-1, 3, 4)
-    off = np.array([our_projection(world, camera, lens)[0] for camera in cameras]) - positions_px
-    return off[np.isfinite(off).all(2)]
-
-
-def fit_to_points(solution: dict, start: Similarity, points: np.ndarray, positions_px: np.ndarray) -> Similarity:
-    def moved(step: np.ndarray) -> Similarity:
-        scale, rotation, shift = start
-        return scale * np.exp(step[0]), Rotation.from_rotvec(step[1:4]).as_matrix() @ rotation, shift + step[4:]
-
-    found = least_squares(lambda step: off_px(solution, moved(step), points, positions_px).ravel(), np.zeros(7))
-    return moved(found.x)
-
-
 def true_points(plate: Plate, corner_px, size_px) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, 3) true points of the plate's surfaces; (frames, N, 2) plate px, NaN outside it; and the indices of MARKERS
     of them that are seen long and keep apart."""
@@ -181,13 +142,7 @@ def true_points(plate: Plate, corner_px, size_px) -> tuple[np.ndarray, np.ndarra
     grid = np.stack(np.meshgrid(np.linspace(20, width - 20, 12), np.linspace(20, height - 20, 9)), -1).reshape(-1, 2)
     grid = grid[np.argsort(-np.abs(grid / size_px - 0.5).max(1), kind="stable")]  # those near the border first
     points = world_points(plate, grid + corner_px, middle)
-    positions = np.array([project(plate, points, frame) - corner_px for frame in plate.frame_numbers])
-    inside = ((positions > MARGIN_PX) & (positions < np.array(size_px) - MARGIN_PX)).all(2)
-    positions = np.where(inside[..., None], positions, np.nan)
-    chosen: list[int] = []
-    for index in np.flatnonzero(inside.mean(0) > 0.6):
-        gaps = np.linalg.norm(positions[:, chosen] - positions[:, [index]], axis=2)
-        if len(chosen) < MARKERS and not (gaps < APART_PX).any():
-            chosen.append(int(index))
+    positions_px = np.array([project(plate, points, frame) - corner_px for frame in plate.frame_numbers])
+    positions_px, chosen = spread_tracks(positions_px, size_px, MARKERS, MARGIN_PX, APART_PX)
     assert len(chosen) == MARKERS
-    return points, positions, np.array(chosen)
+    return points, positions_px, chosen
