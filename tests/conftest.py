@@ -38,9 +38,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Project:
-    """A show in a folder of its own."""
+    """A show in a folder of its own. code: where its `shotmake` lies."""
 
     root: Path
+    code: Path = REPOSITORY
 
     def run(self, *words: str) -> Ran:
         return self.doit_with(sys.executable, "-m", "doit", *words)
@@ -49,7 +50,7 @@ class Project:
         return self.doit_with(sys.executable, "dodo.py", *words)
 
     def doit_with(self, *command: str) -> Ran:
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, "PYTHONPATH": str(self.code)}
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
         return Ran(done.returncode, done.stdout, done.stderr)
 
