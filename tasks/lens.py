@@ -7,6 +7,7 @@ from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.footage import read_plate
+from tasks.shot_words import shown
 from tasks.snapshot import shot_names
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -52,7 +53,7 @@ def files(config: Config) -> dict[str, Path]:
         return {}
     path = ROOT / name
     if not path.is_file():
-        shots = ", ".join(shot_names())
+        shots = ", ".join(map(shown, shot_names()))
         raise ShotError(f"{name}: no such shot (there are: {shots}) and no such file; check {KEY}")
     return {"lens file": path}
 

@@ -43,7 +43,20 @@ def shots_asked(arguments: list[str]) -> list[str] | None:
     if "doit" not in (program.name, program.parent.name) or not all(_is_plain(word) for word in words):
         return None
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
-    return list(dict.fromkeys(asked[-1].split(","))) if asked else shot_names()
+    return names_asked(asked[-1]) if asked else shot_names()
+
+
+def names_asked(value: str) -> list[str]:
+    """The names in shot=<value>, each as its file is called: a Mac stores accents otherwise than they are typed."""
+    return list(dict.fromkeys(_as_stored(name) for name in value.split(",")))
+
+
+def _as_stored(name: str) -> str:
+    if name.isascii() or (CONF_SHOT / f"{name}.yaml").is_file():
+        return name
+    from unicodedata import normalize
+
+    return next((one for one in shot_names() if normalize("NFC", one) == normalize("NFC", name)), name)
 
 
 def shot_names() -> list[str]:
