@@ -100,9 +100,10 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
             line = f"conf/shot/{shot.name}.yaml: shot.name: found the name of conf/shot/{first}.yaml; choose another"
             shot = ShotConfig(shot.name, shot.overrides, None, (line,))
         checked.append(shot)
-    broken = (shot.config is None and shot.name in owner for shot in checked)
+    taken = {name for name, file in owner.items() if file != name}  # by the shot of another file
     return [
-        replace(shot, name=f"{shot.name}.yaml") if taken else shot for shot, taken in zip(checked, broken, strict=True)
+        replace(shot, name=f"{shot.name}.yaml") if shot.config is None and shot.name in taken else shot
+        for shot in checked
     ]
 
 
