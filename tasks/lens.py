@@ -1,11 +1,10 @@
 """lens: a lens brought along -> the plate's lens, in its px: of another shot, of a file, or of checkerboard stills."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.footage import read_plate
 from tasks.shot_words import shown
 from tasks.snapshot import shot_names
@@ -29,7 +28,7 @@ def settings(config: Config) -> dict:
             "max_fit_px": camera.lens_max_fit_px,
             **({**of_map, "direction": camera.st_map_direction} if is_map else {}),
         }
-    return {"checkerboard": asdict(camera.checkerboard)}
+    return {"checkerboard": slices.block(camera.checkerboard)}
 
 
 def lender(config: Config) -> str | None:
