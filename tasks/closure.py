@@ -7,7 +7,7 @@ remembered by the file's content, so that no file is parsed twice.
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import shotmake
@@ -18,10 +18,15 @@ from tasks.digests import digest
 PACKAGES = {package.__name__: Path(str(package.__file__)).parent for package in (shotmake, tasks)}
 
 
-def code_of(modules: Iterable[str]) -> dict[str, str]:
-    """Full name -> digest of these modules and of all of ours that they import, directly or through others."""
+def code_of(*modules: str) -> dict[str, str]:
+    """Full name -> digest of these modules and of all of ours that they import, directly or through others.
+
+    LookupError when one of them is none of ours: a digest of nothing would hold for everything.
+    """
     found: dict[str, str] = {}
     todo = list(modules)
+    if missing := [name for name in modules if _file(name) is None]:
+        raise LookupError(f"{missing[0]}: no module in {', '.join(map(str, PACKAGES.values()))}")
     while todo:
         path = _file(name := todo.pop())
         if path is None or name in found:

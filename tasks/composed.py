@@ -72,7 +72,7 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
 def shared_sources() -> str:
     """Of all that every shot is composed from and checked by."""
     conf = {str(path.relative_to(CONF)): digest(path) for path in _shared_files()}
-    return short_hash([conf, closure.code_of([COMPOSES]), [digest(path) for path in library_files()], sys.version])
+    return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
 
 
 def _shared_files() -> list[Path]:

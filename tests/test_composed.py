@@ -184,7 +184,7 @@ for line in json.loads(sys.argv[1]):
     shots.load_shot(line[0], tuple(line[1:]))
 loaded = {str(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
 from tasks import closure, composed
-known = {str(closure._file(name)) for name in closure.code_of([composed.COMPOSES])}
+known = {str(closure._file(name)) for name in closure.code_of(composed.COMPOSES)}
 known |= {str(path) for path in composed._shared_files()}
 known |= {str(path) for path in composed.SHOTS.iterdir()}
 ours = [str(folder) for folder in (*closure.PACKAGES.values(), composed.CONF)]
