@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
 from tasks import ROOT, STATE, search, shots, variants
 from tasks.multirun import of_task, run_doit, with_workers
+from tasks.shot_words import quoted, with_quotes
 from tasks.stamp import short_hash
 from tasks.sweep import objective
 
@@ -45,9 +47,9 @@ class EachVariant(BasicSweeper):
         assert self.hydra_context is not None and self.launcher is not None
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         if not any(word.startswith("shot=") for word in words):  # as for doit: every shot
-            words.append(f"shot={','.join(shots.shot_names())}")
+            words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
-        batches = self.split_arguments(parsed, self.max_batch_size)
+        batches = self._split(parsed)
         asked = [variants.of_words(words) for batch in batches for words in batch]
         listed = variants.write(variants.folder(asked) / "variants.json", asked)
         GlobalHydra.instance().clear()  # it has room for one: to compose each variant takes another
@@ -65,6 +67,15 @@ class EachVariant(BasicSweeper):
             codes = [run_doit("summary", f"variants={listed.relative_to(ROOT)}")]
         if any(codes):
             sys.exit(max(codes))
+
+    def _split(self, parsed: list[Override]) -> list[list[list[str]]]:
+        """The jobs in batches, all of their words in Hydra's grammar. What shot=glob(*) gives are bare names, those of
+        hidden files among them."""
+        batches = self.split_arguments(parsed, self.max_batch_size)
+        if any(one.key_or_group == "shot" and one.value_type is ValueType.GLOB_CHOICE_SWEEP for one in parsed):
+            jobs = ([job for job in batch if not any(word.startswith("shot=.") for word in job)] for batch in batches)
+            return [[[with_quotes(word) for word in job] for job in batch] for batch in jobs]
+        return [[[with_quotes(word, variants.of_words(job)[0]) for word in job] for job in batch] for batch in batches]
 
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
         """doit's exit codes."""

@@ -26,6 +26,7 @@ class Fault(NamedTuple):
 
 # The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
 MOVED_BLOCKS = ("tracking", "composite")
+LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
 
 
 def normalise(tree: dict) -> dict:
@@ -195,6 +196,8 @@ def _cross_check(config: Config) -> list[Fault]:
     shot, camera = config.shot, config.shot.camera
     if not shot.name:
         faults.append(Fault("shot.name", "not set; needed a name for the shot's files"))
+    if len(shot.name) > LONGEST_NAME:
+        faults.append(Fault("shot.name", f"found {len(shot.name)} characters; needed at most {LONGEST_NAME}"))
     if not shot.footage.file:
         faults.append(Fault("shot.footage.file", "not set; needed a movie or an image sequence"))
     span = shot.footage.frame_range

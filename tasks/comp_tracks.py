@@ -91,7 +91,7 @@ def _stabilization(
     frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
     on_plate = job.settings["composite"]["lens_distortion"]["apply_to_cg"]  # else the comp's is the undistorted picture
     size_px = tuple(sheet["resolution_px"] if on_plate else sheet["overscan"]["resolution_px"])
-    if settings.get("tracklet") is not None:
+    if settings["tracklet"] is not None:
         path = chosen_path(tracklets, settings["tracklet"], frames, f"{KEY}.tracklet")
         marks_px = path.marks_px if on_plate else field.straight_px(path.marks_px)
         made = stabilize_box(path.frames, marks_px, size_px, frames, reference)
@@ -150,7 +150,7 @@ def _corners(
         with np.load(job.inputs["points"]) as arrays:
             points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
         made = pin_of_tracks(tracks, ids, frames, field, cameras, points)
-    elif pin.get("tracklet") is not None:
+    elif pin["tracklet"] is not None:
         path = chosen_path(tracklets, pin["tracklet"], frames, f"{KEY}.tracklet")
         made = pin_of_box(path, frames, field)
     else:

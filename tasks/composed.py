@@ -1,27 +1,29 @@
 """Composed configs, remembered: Hydra is asked again only when something it read has changed.
 
-A remembered config holds for the *contents* of every conf file (of shot files: those it could have read), the
-source of the schema, of the composing and of Hydra, the overrides, and the environment values it read.
+A remembered config holds for the *contents* of every conf file (of shot files: those it could have read), of the code
+that composes and checks it with all that this code imports, for the libraries it is composed with, the overrides, and
+the environment values it read.
 """
 
-import importlib.util
 import json
 import os
 import re
+import sys
 from dataclasses import asdict, fields, is_dataclass
 from functools import cache as once
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from shotmake import config as schema
 from shotmake import configcheck
 from shotmake.config import Config
-from tasks import ROOT, cache
+from tasks import ROOT, cache, closure
 from tasks.digests import digest
+from tasks.snapshot import files_below, library_files
 from tasks.stamp import canonical, short_hash
 
 CONF = ROOT / "conf"
 SHOTS = CONF / "shot"
+COMPOSES = "tasks.shots"  # the module that asks Hydra, and has the result checked
 # What these give is not in any file: such a config is composed every time.
 NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
 
@@ -68,19 +70,14 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
 
 @once
 def shared_sources() -> str:
-    """Of all that every shot is composed from."""
-    code = [Path(schema.__file__), Path(configcheck.__file__), ROOT / "tasks" / "shots.py", Path(__file__)]
-    for package, file in (("hydra", "__init__.py"), ("omegaconf", "version.py")):  # their versions stand there
-        spec = importlib.util.find_spec(package)
-        assert spec is not None and spec.origin is not None
-        code.append(Path(spec.origin).with_name(file))
+    """Of all that every shot is composed from and checked by."""
     conf = {str(path.relative_to(CONF)): digest(path) for path in _shared_files()}
-    return short_hash([conf, [digest(path) for path in code]])
+    return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
 
 
 def _shared_files() -> list[Path]:
-    found = (path for path in sorted(CONF.rglob("*")) if path.suffix in (".yaml", ".yml") and path.is_file())
-    return [path for path in found if path.parent != SHOTS]
+    found = (Path(place, name) for place, name in files_below(CONF) if name.endswith((".yaml", ".yml")))
+    return sorted(path for path in found if path.parent != SHOTS and path.is_file())
 
 
 def _shot_sources(name: str, alone: bool) -> str:

@@ -2,10 +2,9 @@
 
 import json
 import os
-from dataclasses import asdict
 
 from shotmake.config import Config
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.assets import asset_files
 from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
@@ -15,10 +14,9 @@ OPTIONS = {"scene": "--sheet", **{name: f"--{name}" for name in ("tracks", "qual
 
 
 def settings(config: Config) -> dict:
-    settings = asdict(config.composite.blender)
+    settings = slices.block(config.composite.blender)
     if config.tracking.enabled:  # so the clip's tracks can be followed on as they were
-        track = asdict(config.tracking.track)
-        shown = {name: track[name] for name in ("motion_model", "pattern_match", "correlation_min", "pattern_px")}
+        shown = slices.block(config.tracking.track, "motion_model", "pattern_match", "correlation_min", "pattern_px")
         settings["tracking"] = {"track": shown, "manual": config.tracking.manual}
     return settings
 

@@ -1,12 +1,11 @@
 """Where a camera's detections come from: a file, the user's detector, or what moves in its plate."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
-from tasks import ROOT, detector, motion
+from tasks import ROOT, detector, motion, slices
 from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
 from tasks.motion import detected_by_motion, motion_stretches
@@ -36,16 +35,18 @@ def source_settings(config: Config, camera: str) -> dict:
 
     detections_key: which key names the file; a witness's own goes before what is there for all cameras.
     """
-    objects = asdict(config.tracking.objects)
     own = None if camera == MAIN_CAMERA else config.shot.cameras[camera].detections
-    found = {name: objects[name] for name in ("detections", "detector_cmd", "classes")}
+    found = slices.block(config.tracking.objects, "detections", "detector_cmd", "classes")
     if own is not None:
         found |= {"detections": own, "detector_cmd": None}
     if found["detector_cmd"] is not None:
         found |= {"plate_file": footage_of(config, camera).file, "source_version": detector.VERSION}
     elif found["detections"] is None:
         found["source_version"] = motion.VERSION
-    return {**found, "camera_id": camera, "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections"}
+    return found | {
+        "camera_id": camera,
+        "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections",
+    }
 
 
 def source_files(config: Config, camera: str) -> dict[str, Path]:

@@ -1,7 +1,6 @@
 """export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
 
 import json
-from dataclasses import asdict
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.formats.registry import FORMATS, Format
+from tasks import slices
 from tasks.blender import run_script, version_of
 from tasks.footage import read_plate
 from tasks.parts import part_path
@@ -27,14 +27,13 @@ def asked(config: Config) -> tuple[Format, ...]:
 
 
 def settings(config: Config) -> dict:
-    found = asdict(config.composite.blender) if is_by_blender(config) else {}
-    return {
-        **found,
-        "shot": config.shot.name,
-        "formats": [format.word for format in asked(config)],
-        "frame_range": config.shot.footage.frame_range,
-        "sensor_width_mm": config.shot.camera.sensor_width_mm,
-    }
+    found = slices.block(config.composite.blender) if is_by_blender(config) else {}
+    return (
+        found
+        | {"shot": config.shot.name, "formats": [format.word for format in asked(config)]}
+        | slices.block(config.shot.footage, "frame_range")
+        | slices.block(config.shot.camera, "sensor_width_mm")
+    )
 
 
 def is_by_blender(config: Config) -> bool:

@@ -1,11 +1,10 @@
 """footage: the plate, read once from end to end -> what it really is."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from shotmake.config import MAIN_CAMERA, Config, Footage
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -15,9 +14,8 @@ def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
 
 
 def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
-    footage = asdict(footage_of(config, camera))
-    del footage["frame_range"]  # a matter of the tracks: another range does not read the plate again
-    return footage
+    # The range is a matter of the tracks: another one does not read the plate again.
+    return slices.without(slices.block(footage_of(config, camera)), "frame_range")
 
 
 def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:

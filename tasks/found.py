@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import STATE
+from tasks import STATE, slices
 from tasks.pieces import Piece, stored_or_made
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -28,7 +28,6 @@ def found(
     """
     from shotmake.found_file import found_bytes, read_found
 
-    made_by = {"stage": "found", "version": VERSION, "settings": settings}
-    piece = Piece(FOLDER, ".npz", made_by, inputs)
+    piece = Piece(FOLDER, ".npz", slices.made_by("found", VERSION, settings), inputs)
     got = stored_or_made(piece, f"the camera of solve:{shot}", lambda: (found_bytes(find()), {}))
     return read_found(got.data), piece.path

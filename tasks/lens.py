@@ -1,12 +1,12 @@
 """lens: a lens brought along -> the plate's lens, in its px: of another shot, of a file, or of checkerboard stills."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.footage import read_plate
+from tasks.shot_words import shown
 from tasks.snapshot import shot_names
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -28,7 +28,7 @@ def settings(config: Config) -> dict:
             "max_fit_px": camera.lens_max_fit_px,
             **({**of_map, "direction": camera.st_map_direction} if is_map else {}),
         }
-    return {"checkerboard": asdict(camera.checkerboard)}
+    return {"checkerboard": slices.block(camera.checkerboard)}
 
 
 def lender(config: Config) -> str | None:
@@ -52,7 +52,7 @@ def files(config: Config) -> dict[str, Path]:
         return {}
     path = ROOT / name
     if not path.is_file():
-        shots = ", ".join(shot_names())
+        shots = ", ".join(map(shown, shot_names()))
         raise ShotError(f"{name}: no such shot (there are: {shots}) and no such file; check {KEY}")
     return {"lens file": path}
 

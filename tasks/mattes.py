@@ -2,13 +2,12 @@
 shapes, and the boxes of its objects."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, slices
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -26,11 +25,8 @@ def has_objects(config: Config) -> bool:
 
 def mask_settings(config: Config) -> dict:
     """What the tracks stage is told of masks: "mask", and with objects "matte", the room around their boxes."""
-    mask = asdict(config.tracking.mask)
-    if not mask["feather_px"]:
-        del mask["feather_px"]  # added later: shots without it keep the tracks they have
-    matte = {"matte": asdict(config.tracking.objects.matte)} if has_objects(config) else {}
-    return {"mask": mask, **matte}
+    matte = {"matte": slices.block(config.tracking.objects.matte)} if has_objects(config) else {}
+    return {"mask": slices.block(config.tracking.mask), **matte}
 
 
 def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
@@ -116,7 +112,7 @@ def masks(
             boxes_px = NO_BOXES if boxes is None else boxes.at(number)
             made = mask_at(number, (width, height), shapes, read, Mask(**mask), boxes_px)
             packed[number] = [np.packbits(made == COVERED)]
-            if mask.get("feather_px"):
+            if mask["feather_px"]:
                 packed[number].append(np.packbits(made > 0))
         found = [np.unpackbits(bits, count=width * height).reshape(height, width) for bits in packed[frame]]
         return found[0] * np.uint8(COVERED) | found[-1]

@@ -6,13 +6,13 @@ one run a job, where it likes.
 
 import importlib.util
 import os
-import re
 import signal
 import subprocess
 import sys
 
-from tasks import ROOT, search, shots, variants, workers
+from tasks import ROOT, search, shots, snapshot, variants, workers
 from tasks.composed import CONF
+from tasks.shot_words import in_hydras_words, is_grammar, quoted, why_refused
 from tasks.sweep import objective
 
 # `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
@@ -41,11 +41,13 @@ def main() -> None:
     _check(sys.argv[1:])
     shots.register_schema()
     sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
-    if {"--cfg", "-c"} & set(sys.argv):
-        sys.argv += _own_presets(shots.command_line_words(sys.argv[1:]))
     words = shots.command_line_words(sys.argv[1:])
-    if search.WORD in words:
-        sys.argv += search.begin(words)
+    more = _own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
+    more += search.begin(words) if search.WORD in words else []
+    if more:  # beside the others: behind a later option Hydra takes no word
+        at = sys.argv.index(words[0])
+        sys.argv[at:at] = more
+    sys.argv[1:] = [in_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
     if search.WORD in words:
         search.end(words)
@@ -57,9 +59,11 @@ def _check(arguments: list[str]) -> None:
         plugin, extra = PLUGINS.get(word, ("", ""))
         if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
             sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
-    asked = [word.removeprefix("shot=").split(",") for word in arguments if word.startswith("shot=")]
-    for names in asked[-1:]:
-        if all(re.fullmatch(r"[\w.-]+", name) and name not in shots.shot_names() for name in names):
+    asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
+    for value in asked[-1:]:
+        names = [] if is_grammar(value) else snapshot.names_asked(value)
+        refused = [why_refused(name) or name not in shots.shot_names() for name in names]
+        if names and all(refused):
             sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))
 
 
@@ -84,7 +88,7 @@ def _own_presets(words: list[str]) -> list[str]:
     (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
     given = {word.split("=", 1)[0] for word in words}
     chosen = shots.presets_of(name) if name in shots.shot_names() else {}
-    return [f"{group}={preset}" for group, preset in chosen.items() if group not in given]
+    return [f"{group}={quoted(preset)}" for group, preset in chosen.items() if group not in given]
 
 
 def job(_: object) -> float:

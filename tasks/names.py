@@ -6,10 +6,13 @@ from tasks.shots import ShotConfig
 from tasks.stage import Node
 from tasks.stamp import short_hash
 
+# What doit takes for something else in a task's name; a broken shot's is that of its file.
+NOT_IN_TASKS = str.maketrans({"=": "%3D", "*": "%2A", "%": "%25"})
+
 
 def label(shot: ShotConfig, in_sweep: bool) -> str:
     """What stands behind `publish:`, `plan:` and the like."""
-    name = shot.config.shot.name if shot.config else shot.name
+    name = shot.config.shot.name if shot.config else shot.name.translate(NOT_IN_TASKS)
     return f"{name}:{short_hash(sorted(shot.overrides))}" if in_sweep and shot.overrides else name
 
 

@@ -16,6 +16,7 @@ from shotmake.configcheck import frame_rate_fraction
 from shotmake.errors import ShotError
 from shotmake.shot_yaml import NAME, safe_name, shot_yaml
 from tasks import ROOT
+from tasks.shot_words import better, shown, why_refused
 from tasks.snapshot import CONF_SHOT
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -59,8 +60,9 @@ def write() -> TaskFailed | None:
 def _of_plate(name: str, file: str) -> str:
     from shotmake.media_header import as_pattern, media_header
 
-    if not NAME.fullmatch(name):
-        raise ShotError(f"shot={name}: needed letters, digits, _ . and - only, the first a letter or digit")
+    if not NAME.fullmatch(name) or why_refused(name):
+        line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
+        raise ShotError(f"shot={shown(name)}: {line}; {better(name)} would do")
     if (CONF_SHOT / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another shot=")
     plate = media_header(as_pattern(_from_root(file), ROOT), ROOT)

@@ -5,10 +5,9 @@ which they keep tracks out; turned round by tracking.mask.invert.
 """
 
 import hashlib
-from dataclasses import asdict
 
 from shotmake.config import Config
-from tasks import sequence
+from tasks import sequence, slices
 from tasks.footage import read_plate
 from tasks.mattes import object_boxes
 from tasks.stage import Job, Stage
@@ -28,7 +27,7 @@ def settings(config: Config) -> dict:
             "feather_px": mask.feather_px,
             "invert": mask.invert,
         },
-        "matte": asdict(config.tracking.objects.matte),
+        "matte": slices.block(config.tracking.objects.matte),
     }
 
 

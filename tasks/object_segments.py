@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import STATE
+from tasks import STATE, slices
 from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
 from tasks.stamp import canonical
 
@@ -75,8 +75,8 @@ def walk(
 
 def _piece(detections: "Detections", settings: dict, span: tuple[int, int], handover: str) -> Piece:
     """handover: the digest of the state before; "" at the start."""
-    reaches = {name: settings[name] for name in REACHING}
-    made_by = {"stage": "objects_segment", "version": VERSION, "settings": reaches, "frames": list(span)}
+    reaches = slices.only(settings, *REACHING)
+    made_by = {**slices.made_by("objects_segment", VERSION, reaches), "frames": list(span)}
     boxes = {name: column.tolist() for name, column in vars(detections.within(*span)).items()}
     found = hashlib.sha256(canonical(boxes).encode()).hexdigest()
     return Piece(FOLDER, ".json", made_by, {"handover": handover, "detections": found})

@@ -1,11 +1,10 @@
 """objects: boxes of what moves in a camera's plate -> tracklets, an object each."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import MAIN_CAMERA, Config
-from tasks import object_segments
+from tasks import object_segments, slices
 from tasks.detections import Found, found_detections, source_files, source_settings, stored_pieces
 from tasks.footage import footage_of, plate_inputs, read_plate
 from tasks.pieces import Piece, Stored
@@ -17,13 +16,12 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
-    objects = asdict(config.tracking.objects)
-    return {
-        "shot": config.shot.name,  # objects.json names it
-        "frame_range": footage_of(config, camera).frame_range,
-        **{name: objects[name] for name in object_segments.REACHING},
-        **source_settings(config, camera),
-    }
+    return (
+        {"shot": config.shot.name}  # objects.json names it
+        | slices.block(footage_of(config, camera), "frame_range")
+        | slices.block(config.tracking.objects, *object_segments.REACHING)
+        | source_settings(config, camera)
+    )
 
 
 def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.config import Config, Witness
-from shotmake.configcheck import keys
+from shotmake.configcheck import defaults, keys
 from shotmake.errors import ShotError
 from tasks import ROOT, rendered, sessions
 from tasks.cameras import camera_of
@@ -103,7 +103,7 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     name = called[node.stamp_path]
     if published is None or name not in published.get("state", {}):
         return []
-    before, now = published["config"], asdict(node.config)
+    before, now = _with_new_keys(published["config"]), asdict(node.config)
     lines = [
         f"{key}: {_show(_value(before, key))} -> {_show(_value(now, key))}"
         for key in _keys(camera_of(name))
@@ -133,6 +133,21 @@ def _reads(node: Node, key: str, value: Any) -> bool:
     *blocks, leaf = key.split(".")
     functools.reduce(dict.__getitem__, blocks, tree)[leaf] = value
     return node.stage.settings(config_of(Config, tree)) != node.settings
+
+
+def _with_new_keys(config: dict) -> dict:
+    """A config as an earlier release published it, with the keys that are new since as they are by default."""
+    filled = _filled(config, defaults())
+    filled["shot"]["cameras"] = {
+        name: _filled(witness, asdict(Witness())) for name, witness in filled["shot"]["cameras"].items()
+    }
+    return filled
+
+
+def _filled(tree: dict, default: dict) -> dict:
+    found = {name: tree.get(name, value) for name, value in default.items()}
+    inner = (name for name, value in default.items() if value and isinstance(value, dict))
+    return found | {name: _filled(found[name], default[name]) for name in inner}
 
 
 def _value(tree: dict, key: str) -> Any:

@@ -1,17 +1,16 @@
 """preview: the plate with tracks, objects, solved points and a ground grid drawn in -> a movie, without Blender."""
 
-from dataclasses import asdict
 from fractions import Fraction
 
 from shotmake.config import Config
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.solve import read_solution
 from tasks.stage import Job, Stage
 
 
 def settings(config: Config) -> dict:
-    return {"frame_range": config.shot.footage.frame_range, **asdict(config.tracking.preview)}
+    return slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking.preview)
 
 
 def build(job: Job) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, blender, sequence
+from tasks import ROOT, STATE, blender, sequence, slices
 from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
 from tasks.frame_server import FrameServer
@@ -26,11 +26,10 @@ NOT_SEEN = ("tracks", "quality", "points", "empties")  # what the .blend has for
 def settings(config: Config) -> dict:
     """comp: the version of the code that makes the scene, which is that of the .blend; stabilized: that of what makes
     stabilized frames, which no others wait for."""
-    render = config.composite.render
-    found = {"frames": render.frames, "format": render.format, "comp": COMPOSITE.version}
+    found = slices.block(config.composite.render, "frames", "format") | {"comp": COMPOSITE.version}
     if config.composite.stabilization.enabled:
         found["stabilized"] = STABILIZED
-    return {**found, **asdict(config.composite.blender)}
+    return found | slices.block(config.composite.blender)
 
 
 def reads(config: Config) -> tuple[str, ...]:

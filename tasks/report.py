@@ -1,9 +1,9 @@
 """report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
 
 import json
-from dataclasses import asdict
 
 from shotmake.config import Config, Matte
+from tasks import slices
 from tasks.footage import read_plate
 from tasks.mattes import has_objects
 from tasks.solve import read_solution
@@ -12,9 +12,9 @@ from tasks.stamp import json_bytes
 
 
 def settings(config: Config) -> dict:
-    found = {"frame_range": config.shot.footage.frame_range, "qc": asdict(config.tracking.qc)}
+    found = slices.block(config.shot.footage, "frame_range") | {"qc": slices.block(config.tracking.qc)}
     if config.tracking.enabled and has_objects(config):
-        mask, matte = config.tracking.mask, asdict(config.tracking.objects.matte)
+        mask, matte = config.tracking.mask, slices.block(config.tracking.objects.matte)
         found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
     return found
 

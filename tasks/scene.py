@@ -4,13 +4,12 @@ These have a file of their own: no frame shows them, so none is rendered again w
 """
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import comp_tracks
+from tasks import comp_tracks, slices
 from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
@@ -21,22 +20,13 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def settings(config: Config) -> dict:
-    shot, composite = asdict(config.shot), asdict(config.composite)
-    lens_distortion = {name: composite["lens_distortion"][name] for name in ("apply_to_cg", "overscan")}
-    del composite["render"]["frames"]  # picks frames and changes none
-    for follower in (composite["stabilization"], composite["corner_pin"]):
-        if follower["tracklet"] is None:  # as before there were objects: nothing is built again for it
-            del follower["tracklet"]
-    return {
-        "frame_range": config.shot.footage.frame_range,
-        "shot": {
-            "camera": {"sensor_width_mm": config.shot.camera.sensor_width_mm},
-            **{name: shot[name] for name in ("subject", "lights", "backdrop")},
-        },
-        "composite": {
-            **{name: value for name, value in composite.items() if name != "blender"},
-            "lens_distortion": lens_distortion,
-        },
+    camera = slices.block(config.shot.camera, "sensor_width_mm")
+    composite = slices.without(slices.block(config.composite), "blender")
+    composite["lens_distortion"] = slices.only(composite["lens_distortion"], "apply_to_cg", "overscan")
+    composite["render"] = slices.without(composite["render"], "frames")  # picks frames and changes none
+    return slices.block(config.shot.footage, "frame_range") | {
+        "shot": {"camera": camera} | slices.block(config.shot, "subject", "lights", "backdrop"),
+        "composite": composite,
     }
 
 

@@ -3,6 +3,8 @@
 What is searched stands in conf/hydra/search/; a trial is a job of tasks/multirun.py or of our launcher.
 """
 
+import shlex
+
 from tasks import STATE
 from tasks.shots import slug
 
@@ -35,7 +37,7 @@ def end(words: list[str]) -> None:
     best = yaml.safe_load(RESULT.read_text())
     fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
-    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {' '.join([*fixed, *found])}")
+    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
 
 
 def _of_the_shot(words: list[str]) -> list[str]:

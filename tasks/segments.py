@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import STATE
+from tasks import STATE, slices
 from tasks.mattes import masks, matte_names, object_boxes
 from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
@@ -90,6 +90,13 @@ def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
     return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
+def reaching(settings: dict) -> dict:
+    """What of the tracks stage's settings reaches a segment."""
+    track = slices.without(settings["track"], "segment_frames")
+    mask = settings["mask"] | {"from_objects": False}  # their boxes tell
+    return slices.only(settings, "engine", "detect") | {"mask": mask, "track": track}
+
+
 def _segment(
     span: tuple[int, int],
     plate: "Plate",
@@ -99,16 +106,14 @@ def _segment(
     boxes: "Boxes | None",
 ) -> Piece:
     first, last = span
-    track = {name: value for name, value in settings["track"].items() if name != "segment_frames"}
-    mask = {**settings["mask"], "from_objects": False}  # their boxes tell
-    reaches = {**{name: settings[name] for name in ("engine", "detect")}, "mask": mask, "track": track}
+    reaches = reaching(settings)
     if plate.kind == "movie":
         reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
     else:
         reaches["color_space"] = plate.color_space
-    made_by = {"stage": "segment", "version": VERSION, "settings": reaches, "frames": [first, last]}
+    made_by = {**slices.made_by("segment", VERSION, reaches), "frames": [first, last]}
     pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
-    inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, mask["invert"])}
+    inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, settings["mask"]["invert"])}
     return Piece(FOLDER, ".npz", made_by, inputs)
 
 

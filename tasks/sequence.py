@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, workers
+from tasks import ROOT, STATE, slices, workers
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.frame_server import FrameServer
 from tasks.locks import locked, locked_if_free
@@ -90,8 +91,9 @@ def common(inputs: dict) -> set[str]:
 
 def of_job(job: Job, stage: Stage) -> Sequence:
     """The frames that a build of this stage makes."""
-    made_by = {"stage": stage.name, "version": stage.version, "settings": job.settings}
-    return _sequence(job.shot, stage.frames, made_by, job.inputs, job.digests)
+    made_by = slices.made_by(stage.name, stage.version, job.settings)
+    place = Place(STATE / stage.frames, job.shot, job.settings["format"])
+    return _sequence(place, made_by, job.inputs, job.digests)
 
 
 def of_node(node: Node) -> Sequence | None:
@@ -101,14 +103,23 @@ def of_node(node: Node) -> Sequence | None:
         digests = {name: digest(path) for name, path in inputs.items()}
     except (ShotError, OSError):
         return None
-    return _sequence(node.shot, node.stage.frames, node.made_by, inputs, digests)
+    place = Place(STATE / node.stage.frames, node.shot, node.settings["format"])
+    return _sequence(place, node.made_by, inputs, digests)
 
 
-def _sequence(shot: str, folder: str, made_by: dict, files: dict[str, Path], digests: dict[str, str]) -> Sequence:
+class Place(NamedTuple):
+    """Where frames lie, but for their key."""
+
+    folder: Path
+    shot: str
+    ending: str
+
+
+def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict[str, str]) -> Sequence:
     settings = {name: value for name, value in made_by["settings"].items() if name not in ONLY_CHOOSE}
     made_by = {**made_by, "settings": settings}
     key = short_hash([made_by, {name: digests[name] for name in common(digests)}])
-    return Sequence(STATE / folder / f"{shot}-{key}", shot, settings["format"], made_by, digests, files)
+    return Sequence(place.folder / f"{place.shot}-{key}", place.shot, place.ending, made_by, digests, files)
 
 
 Starter = Callable[[list[int]], FrameServer]  # cores -> a Blender that makes these frames

@@ -8,8 +8,9 @@ import difflib
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from shotmake import configcheck
 from shotmake.config import Config
@@ -17,7 +18,8 @@ from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
 from tasks import ROOT, composed
 from tasks.composed import CONF
-from tasks.snapshot import overrides_in, shot_names
+from tasks.shot_words import quoted, shown, why_refused
+from tasks.snapshot import names_asked, overrides_in, shot_names
 
 OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
 MANY = 8  # from here on it pays to compose on all cores
@@ -54,8 +56,8 @@ def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
     current: name of the YAML file -> shot.name."""
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
     overrides = overrides_in(words)
-    names = asked[-1].split(",") if asked else shot_names()
-    names = [name for name in dict.fromkeys(names) if name not in current]
+    names = names_asked(asked[-1]) if asked else shot_names()
+    names = [name for name in names if name not in current]
     loaded = load_each([(name, overrides) for name in names])
     return _without_twins(loaded, {shot: name for name, shot in current.items()})
 
@@ -85,7 +87,8 @@ def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
 
 
 def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
-    """Two files with one shot.name would build into one folder: the later one is at fault.
+    """Two files with one shot.name would build into one folder: the later one is at fault. A broken shot goes by the
+    name of its file, with the suffix where that is the shot.name of another.
 
     owner: shot.name -> name of the YAML file, of other shots.
     """
@@ -97,15 +100,22 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
             line = f"conf/shot/{shot.name}.yaml: shot.name: found the name of conf/shot/{first}.yaml; choose another"
             shot = ShotConfig(shot.name, shot.overrides, None, (line,))
         checked.append(shot)
-    return checked
+    taken = {name for name, file in owner.items() if file != name}  # by the shot of another file
+    return [
+        replace(shot, name=f"{shot.name}.yaml") if shot.config is None and shot.name in taken else shot
+        for shot in checked
+    ]
 
 
 def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
     if name.startswith(".") or not (CONF / "shot" / f"{name}.yaml").is_file():
-        close = difflib.get_close_matches(name, shot_names(), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(shot_names()) or 'none'}"
-        return ShotConfig(name, overrides, None, (f"shot={name}: no conf/shot/{name}.yaml; {hint}",))
+        there, asked = [shown(one) for one in shot_names()], shown(name)
+        close = difflib.get_close_matches(asked, there, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(there) or 'none'}"
+        return ShotConfig(asked, overrides, None, (f"shot={asked}: no conf/shot/{asked}.yaml; {hint}",))
+    if refused := why_refused(name):
+        return ShotConfig(shown(name), overrides, None, (refused,))
     known = composed.remembered(name, overrides)
     if known is not None:
         return ShotConfig(name, overrides, known)
@@ -144,9 +154,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
                 raise HydraException
         except HydraException:  # not its grammar, as in file=footage/a.####.exr: take the value as it stands
             key, value = word.split("=", 1)
-            quoted = value.replace("\\", "\\\\").replace("'", "\\'")
             try:
-                (parsed,) = OverridesParser.create().parse_overrides([f"{key}='{quoted}'"])
+                (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quoted(value, always=True)}"])
             except HydraException as error:
                 raise ShotError(f"command line: {word}: {_one_line(error)}") from error
         if parsed.is_sweep_override():
@@ -154,8 +163,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
             parsed.key_or_group, parsed.key_or_group
         )
-        if target in GROUPS and isinstance(parsed.value(), str):
-            groups.append((target, parsed.value(), f"command line: {word}"))
+        if target in GROUPS and not isinstance(parsed.value(), dict | list | None):
+            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]  # 1080, true
+            groups.append((target, preset, f"command line: {word}"))
         else:
             values.append(parsed)
     groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _presets(shot_file).items()] + groups
@@ -165,8 +175,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             raise ShotError(f"{where}: no conf/{group}/{preset}.yaml; there are: {', '.join(known)}")
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
-            chosen = [f"{group}={preset}" for group, preset, _ in groups]
-            composed = compose("config", overrides=[f"shot={name}", *chosen])
+            chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
+            composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
         tree = OmegaConf.create(configcheck.normalise(OmegaConf.to_container(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
@@ -205,7 +215,13 @@ def _presets(shot_file: dict) -> dict[str, str]:
     """`preset:` words of the owner's nesting, {group: preset}."""
     shot = shot_file.get("shot") or {}
     blocks = {group: shot.get(group) for group in GROUPS if isinstance(shot, dict)}
-    return {group: block["preset"] for group, block in blocks.items() if isinstance(block, dict) and "preset" in block}
+    named = {group: block.get("preset") for group, block in blocks.items() if isinstance(block, dict)}
+    return {group: _as_file_name(preset) for group, preset in named.items() if preset is not None}
+
+
+def _as_file_name(preset: Any) -> str:
+    """YAML reads 1080 and true as no text."""
+    return str(preset).lower() if isinstance(preset, bool) else str(preset)
 
 
 def _read_yaml(path: Path) -> dict:

@@ -3,9 +3,12 @@
 This runs before doit asks for tasks and imports nothing heavy, so that doing nothing takes no time.
 """
 
+import contextlib
+import importlib.util
 import json
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache as once
 from pathlib import Path
 
@@ -40,7 +43,20 @@ def shots_asked(arguments: list[str]) -> list[str] | None:
     if "doit" not in (program.name, program.parent.name) or not all(_is_plain(word) for word in words):
         return None
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
-    return list(dict.fromkeys(asked[-1].split(","))) if asked else shot_names()
+    return names_asked(asked[-1]) if asked else shot_names()
+
+
+def names_asked(value: str) -> list[str]:
+    """The names in shot=<value>, each as its file is called: a Mac stores accents otherwise than they are typed."""
+    return list(dict.fromkeys(_as_stored(name) for name in value.split(",")))
+
+
+def _as_stored(name: str) -> str:
+    if name.isascii() or (CONF_SHOT / f"{name}.yaml").is_file():
+        return name
+    from unicodedata import normalize
+
+    return next((one for one in shot_names() if normalize("NFC", one) == normalize("NFC", name)), name)
 
 
 def shot_names() -> list[str]:
@@ -104,16 +120,40 @@ def _unchanged(entry: dict) -> bool:
 
 @once
 def _sources() -> str:
-    """Stat of all that every shot is made of: conf (but for the shots' own files) and our code."""
-    folders = [ROOT / "conf", ROOT / "tasks", Path(shotmake.__file__).parent]
-    found = [f"dodo.py {signature(ROOT / 'dodo.py')}"]
-    for folder in folders:
-        for place, inside, names in os.walk(folder):
-            inside[:] = [name for name in inside if name != "__pycache__"]
-            if Path(place) != CONF_SHOT:
-                found += [f"{name} {signature(os.path.join(place, name))}" for name in names if _counts(name)]
+    """Stat of all that every shot is made of: conf (but for the shots' own files), our code, the libraries that compose
+    configs."""
+    found = [f"dodo.py {signature(ROOT / 'dodo.py')}", sys.version]
+    found += [f"{path} {signature(path)}" for path in library_files()]
+    for folder in (ROOT / "conf", ROOT / "tasks", Path(shotmake.__file__).parent):
+        for place, name in files_below(folder):
+            if _counts(name) and place != str(CONF_SHOT):
+                with contextlib.suppress(FileNotFoundError):  # a link to nowhere
+                    found.append(f"{name} {signature(os.path.join(place, name))}")
     return canonical(sorted(found))
 
 
+def library_files() -> list[Path]:
+    """Files that tell the versions of the libraries that configs are composed with."""
+    found = []
+    for package, file in (("hydra", "__init__.py"), ("omegaconf", "version.py"), ("yaml", "__init__.py")):
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.origin is not None
+        found.append(Path(spec.origin).with_name(file))
+    return found
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Folder and name of every file, at any depth, but compiled code. Links to folders are gone into, as Hydra does."""
+    way = {str(folder.parent): frozenset[str]()}  # the real folders that lead to each
+    for place, inside, names in os.walk(folder, followlinks=True):
+        above, real = way[os.path.dirname(place)], os.path.realpath(place)
+        if real in above:  # a link that leads round in a circle
+            inside.clear()
+            continue
+        way[place] = above | {real}
+        inside[:] = [name for name in inside if name != "__pycache__"]
+        yield from ((place, name) for name in names)
+
+
 def _counts(name: str) -> bool:
-    return name.endswith((".py", ".yaml", ".yml")) and name[0] != "."
+    return name.endswith((".py", ".json", ".yaml", ".yml")) and name[0] != "."

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from shotmake.camera_keys import read_keys
 from shotmake.config import Config
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
-from tasks import camera_file
+from tasks import camera_file, slices
 from tasks import found as stored
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import solver
@@ -33,17 +33,16 @@ NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what th
 
 
 def settings(config: Config) -> dict:
-    found = {
-        "shot": config.shot.name,  # solve.json names it
-        "camera": _without_lens(config),
-        "frame_range": config.shot.footage.frame_range,
-        **asdict(config.tracking.solve),
-        "orient": with_places(asdict(config.tracking.solve.orient), read_manual(config.tracking.manual)[0]),
-    }
+    found = (
+        {"shot": config.shot.name, "camera": _without_lens(config)}  # solve.json names the shot
+        | slices.block(config.shot.footage, "frame_range")
+        | slices.block(config.tracking.solve)
+    )
+    found["orient"] = with_places(found["orient"], read_manual(config.tracking.manual)[0])
     if _by_blender(config):
         found["executable"] = config.composite.blender.executable
     if _is_masked(config):
-        found |= mask_settings(config)
+        found = found | mask_settings(config)
     return found
 
 
@@ -69,7 +68,7 @@ def _without_lens(config: Config) -> dict:
     camera = config.shot.camera
     left_out = [*LENS_KEYS, *([] if is_given(config) else ["given"])]
     left_out += IMPORTING if camera.import_file is None else ()
-    return {name: value for name, value in asdict(camera).items() if name not in left_out}
+    return slices.without(slices.block(camera), *left_out)
 
 
 def is_given(config: Config) -> bool:
@@ -197,8 +196,7 @@ def _found(
         on_step("ask the second witness")
         return ask_witness(made, size_px, look_at(job, plate, frames[0], aspect))
 
-    reaches = {name: value for name, value in job.settings.items() if name not in NO_MATTER}
-    reaches |= {"size_px": list(size_px), "frame_range": list(frames), "camera": _reaching(camera)}
+    reaches = reaching(job.settings, camera) | {"size_px": list(size_px), "frame_range": list(frames)}
     ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
     if not ours:
         reaches["clean"] = job.settings["clean"]
@@ -208,7 +206,7 @@ def _found(
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
     if ours and options.clean != schema.SolveClean():
-        camera_found, path = stored.found({**reaches, "clean": job.settings["clean"]}, inputs, job.shot, clean)
+        camera_found, path = stored.found(reaches | {"clean": job.settings["clean"]}, inputs, job.shot, clean)
         job.kept.append(path)
     return camera_found
 
@@ -219,8 +217,9 @@ def _reads(config: Config) -> tuple[str, ...]:
     return ("footage", "tracks", "lens", *(("objects",) if has_objects(config) else ()))
 
 
-def _reaching(camera: schema.Camera) -> dict:
-    return {name: value for name, value in asdict(camera).items() if name not in IMPORTING}
+def reaching(settings: dict, camera: schema.Camera) -> dict:
+    """What of the stage's settings reaches the solver. camera: as the plate's metadata has it guessed."""
+    return slices.without(settings, *NO_MATTER) | {"camera": slices.without(slices.block(camera), *IMPORTING)}
 
 
 def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:

@@ -1,7 +1,7 @@
 """A stage -> a doit task: its key, its lock, its atomic targets and its stamp.
 
 A stage reads inputs, calls one pure function with its own slice of the config, and writes targets.
-What is hashed into the key is exactly what the function is given.
+What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
 """
 
 import errno
@@ -17,7 +17,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE
+from tasks import ROOT, STATE, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part, whole_name
@@ -40,7 +40,7 @@ DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage's build gets: its settings, files to read, files to write (not yet under their names)."""
+    """What a stage's build gets: all its settings, files to read, files to write (not yet under their names)."""
 
     shot: str  # for what it says on the way; a result that holds the name has it in its settings
     settings: dict
@@ -83,6 +83,7 @@ class Node:
     shot: str  # "<shot>.<camera>" of a witness camera's
     key: str
     settings: dict
+    made_by: dict  # stage, version, and what of the settings is hashed
     reads: dict[str, Path]
     targets: dict[str, Path]
     needs: tuple["Node", ...]
@@ -101,10 +102,6 @@ class Node:
     def stamp_path(self) -> Path:
         first = next(iter(self.targets.values()))
         return first.with_name(f"{first.name}.stamp.json")
-
-    @property
-    def made_by(self) -> dict:
-        return {"stage": self.stage.name, "version": self.stage.version, "settings": self.settings}
 
     def inputs(self) -> dict[str, Path]:
         """Every file it reads; ShotError when an outside file is not there."""
@@ -151,12 +148,13 @@ def nodes(
         needs = tuple({maker[name].stage.name: maker[name] for name in sources}.values())
         needs += tuple(lent[name] for name in borrowed.values())
         settings = stage.settings(config)
-        key = pin or short_hash([stage.name, stage.version, settings, [node.key for node in needs]])
+        made_by = slices.made_by(stage.name, stage.version, settings)
+        key = pin or short_hash([stage.name, stage.version, made_by["settings"], [node.key for node in needs]])
         made_here = stage.targets if stage.makes is None else stage.makes(config)
         targets = {name: STATE / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
         reads = {name: maker[name].targets[name] for name in sources}
         reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
-        node = Node(stage, shot, key, settings, reads, targets, needs, config)
+        node = Node(stage, shot, key, settings, made_by, reads, targets, needs, config)
         made[stage.name] = node
         maker.update(dict.fromkeys(targets, node))
     return made

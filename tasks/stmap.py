@@ -1,11 +1,10 @@
 """stmap: the solved lens, or a map brought along -> undistort and redistort ST-maps."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT
+from tasks import ROOT, slices
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
@@ -15,7 +14,7 @@ KEY = "composite.lens_distortion.st_map_path"
 def settings(config: Config) -> dict:
     lens_distortion = config.composite.lens_distortion
     brought = lens_distortion.st_map_path is not None
-    return asdict(lens_distortion) if brought else {"overscan": lens_distortion.overscan}
+    return slices.block(lens_distortion, *([] if brought else ["overscan"]))
 
 
 def files(config: Config) -> dict[str, Path]:

@@ -1,12 +1,12 @@
 """tracks: the plate -> 2D tracks and what they are worth; or tracks made elsewhere (tasks/session_files.py)."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import Clean, Config, Track
 from shotmake.marks import Manual
-from tasks import ROOT, segments
+from tasks import ROOT, segments, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import tracked_by_blender
 from tasks.mattes import has_objects, mask_settings, masks, matte_inputs, object_boxes
@@ -28,12 +28,11 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def settings(config: Config) -> dict:
-    tracking = asdict(config.tracking)
     names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
-    found = {"frame_range": config.shot.footage.frame_range, **{name: tracking[name] for name in names}}
+    found = slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking, *names)
     found |= mask_settings(config)
     if config.tracking.session_file:
-        found["session_first_frame"] = tracking["session_first_frame"]
+        found["session_first_frame"] = config.tracking.session_first_frame
     if _needs_blender(config):
         found["executable"] = config.composite.blender.executable
     return found

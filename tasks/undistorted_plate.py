@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, blender, sequence
+from tasks import ROOT, blender, sequence, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.frame_server import FrameServer
 from tasks.solve import has_camera
@@ -17,8 +17,8 @@ NAME = "undistorted_plate"  # in shot.export, and the folder in build/
 
 
 def settings(config: Config) -> dict:
-    frames = {"frame_range": config.shot.footage.frame_range, "format": "exr"}
-    return {**frames, **asdict(config.composite.blender)}
+    frames = slices.block(config.shot.footage, "frame_range") | {"format": "exr"}
+    return frames | slices.block(config.composite.blender)
 
 
 def files(config: Config) -> dict[str, Path]:

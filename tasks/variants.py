@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.shot_words import better, unquoted
 from tasks.snapshot import overrides_in
 from tasks.stamp import json_bytes, short_hash, write_atomically
 
@@ -14,15 +15,16 @@ Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overr
 
 def of_words(words: list[str]) -> Asked:
     """One job of a sweep as Hydra words it, which writes true as True; as it is typed, its folder is doit's."""
-    (name,) = (word.removeprefix("shot=") for word in words if word.startswith("shot="))
-    return name, tuple(re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in overrides_in(words))
+    typed = [re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in words]
+    (name,) = (word.removeprefix("shot=") for word in typed if word.startswith("shot="))
+    return unquoted(name), tuple(overrides_in(typed))
 
 
 def folder(asked: list[Asked]) -> Path:
     """Where what comes of them all is told: the same for the same variants, in whatever order."""
     names = sorted({name for name, _ in asked})
     digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
-    return ROOT / "build" / "sweeps" / f"{names[0] if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
+    return ROOT / "build" / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
 
 
 def write(path: Path, asked: list[Asked]) -> Path:

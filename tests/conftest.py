@@ -38,7 +38,10 @@ class Ran:
 
 @dataclass(frozen=True)
 class Project:
-    """A show in a folder of its own, run by the code of this repository or of another."""
+    """A show in a folder of its own, run by the code of this repository or of another.
+
+    code: where its `shotmake` lies.
+    """
 
     root: Path
     code: Path = REPOSITORY

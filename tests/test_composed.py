@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import sys
 
 import pytest
-from conftest import REPOSITORY, Project
+from conftest import REPOSITORY, Project, make_project
 
 # Loads shots as a build does and, where that asked Hydra, by Hydra alone; prints both and whom Hydra was asked for.
 BOTH = """
@@ -130,3 +131,83 @@ def test_many_new_shots_are_composed_on_all_cores(project):
         lines = ran.out.splitlines()
         assert [line.split()[0] for line in lines] == [f"s{number:02}" for number in range(12)], ran.err
         assert lines[7] == "s07 s07 ()" and "shot.subject.size: found 'x'" in lines[5]
+
+
+@pytest.fixture(scope="module")
+def own_code(tmp_path_factory):
+    """A show with a shotmake of its own, to be edited."""
+    project = make_project(tmp_path_factory.mktemp("own") / "show")
+    shutil.copytree(REPOSITORY / "shotmake", project.root / "shotmake")
+    return Project(project.root, code=project.root)
+
+
+CHECKS = ["compcheck", "orientcheck", "objectscheck", "marks", "camera_keys", "frame_ranges", "formats/registry",
+          "config", "configcheck", "errors"]  # fmt: skip
+
+
+@pytest.mark.parametrize("module", CHECKS)
+def test_code_that_a_check_is_made_of_is_part_of_it(own_code, module):
+    load_both(own_code, ["knob_hero"])
+    assert load_both(own_code, ["knob_hero"])[1] == []
+    path = own_code.root / "shotmake" / f"{module}.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert load_both(own_code, ["knob_hero"])[1] == ["knob_hero"]
+
+
+def test_a_check_that_grew_stricter_is_asked_though_the_config_is_remembered(own_code):
+    """Through the command line: a file that no list names."""
+    own_code.write_shot("a", "shot: {name: a, footage: {file: a.mp4}}\n")
+    words = ("plan", "shot=a")
+    assert own_code.run(*words).code == 0 and load_both(own_code, ["a"])[1] == []
+    (own_code.root / "shotmake" / "newcheck.py").write_text('WORD = "found a; needed b"\n')
+    path = own_code.root / "shotmake" / "objectscheck.py"
+    text = path.read_text()
+    strict = "\n\ndef faults_of(config):\n    from shotmake.newcheck import WORD\n\n    return [('shot.name', WORD)]\n"
+    path.write_text(text + strict)
+    ran = own_code.run(*words)
+    assert ran.code == 1 and "shot.name: found a; needed b" in ran.err, ran.err
+    (own_code.root / "shotmake" / "newcheck.py").write_text('WORD = "found a; needed c"\n')
+    ran = own_code.run(*words)
+    path.write_text(text)
+    assert ran.code == 1 and "shot.name: found a; needed c" in ran.err, ran.err
+
+
+# Everything of ours and of conf/ that is opened while shots are loaded, checked and refused.
+OPENED = """
+import json, os, sys, types
+sys.modules["hydra_plugins"] = none = types.ModuleType("hydra_plugins")  # ours start sweeps: no part of composing
+none.__path__ = []
+opened = set()
+sys.addaudithook(lambda event, args: opened.add(args[0]) if event == "open" and isinstance(args[0], str) else None)
+from tasks import shots
+for line in json.loads(sys.argv[1]):
+    shots.load_shot(line[0], tuple(line[1:]))
+loaded = {str(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
+from tasks import closure, composed
+known = {str(closure._file(name)) for name in closure.code_of(composed.COMPOSES)}
+known |= {str(path) for path in composed._shared_files()}
+known |= {str(path) for path in composed.SHOTS.iterdir()}
+ours = [str(folder) for folder in (*closure.PACKAGES.values(), composed.CONF)]
+used = {os.path.abspath(path) for path in opened | loaded if not path.endswith(".pyc")}
+print(json.dumps(sorted(path for path in used if path.startswith(tuple(ours)) and path not in known)))
+"""
+
+
+def test_nothing_of_ours_is_read_on_the_way_that_the_digest_does_not_hold(project):
+    """Code that is imported by a computed name, a table that is read: no parser of imports finds these."""
+    project.write_shot("wrong", "shot: {name: wrong, footage: {file: 5}}\ntracking: {manual: [{nam: a}]}\n")
+    lines = [*every_line(), ["wrong"], ["gone"], ["knob_hero", "shot.camera.import_file=a.abc"]]
+    ran = project.doit_with(sys.executable, "-c", OPENED, json.dumps(lines))
+    assert ran.code == 0 and json.loads(ran.out) == [], ran.out + ran.err
+
+
+def test_presets_behind_a_link_are_part_of_it(project, tmp_path):
+    """A studio's presets, shared by its shows; and a link that leads round in a circle."""
+    (project.root / "conf" / "tracking").rename(tmp_path / "presets")
+    (project.root / "conf" / "tracking").symlink_to(tmp_path / "presets")
+    (tmp_path / "presets" / "round").symlink_to(project.root / "conf")
+    load_both(project, ["knob_hero"])
+    assert load_both(project, ["knob_hero"])[1] == []
+    path = tmp_path / "presets" / "balanced.yaml"
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert load_both(project, ["knob_hero"])[1] == ["knob_hero"]

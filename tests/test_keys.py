@@ -1,14 +1,16 @@
 """Which stages run again when a key changes: every key of the schema, perturbed one by one."""
 
-from dataclasses import fields, is_dataclass, replace
 from types import SimpleNamespace
 
 import pytest
+from slice_ways import changed, variations
+from slice_ways import plain as shot_config
+from test_defaults import kinds
 
 from shotmake.config import Config, Footage, Witness
 from shotmake.configcheck import keys
 from shotmake.errors import ShotError
-from tasks import sweep
+from tasks import slices, sweep
 from tasks.assets import asset_files
 from tasks.cameras import witness_nodes
 from tasks.composite import COMPOSITE
@@ -24,6 +26,7 @@ from tasks.report import REPORT
 from tasks.scene import SCENE
 from tasks.solve import SOLVE
 from tasks.stage import nodes
+from tasks.stamp import canonical
 from tasks.stmap import STMAP
 from tasks.tracks import TRACKS
 from tasks.undistorted_plate import UNDISTORTED_PLATE
@@ -78,35 +81,6 @@ RULES = {
     "composite.render.frames": {"render"},
     "composite": {"scene", "composite"},
 }
-
-
-def shot_config() -> Config:
-    config = Config()
-    config.shot.name, config.shot.footage.file = "s", "footage/s.mp4"
-    return config
-
-
-def perturbed(value):
-    """Another value of the same type; whether it makes sense is not the matter here."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, (int, float)):
-        return value + 1
-    if isinstance(value, str):
-        return value + "x"
-    if value is None:
-        return "x"
-    if value == ["chan"]:  # shot.export: only words it knows count
-        return []
-    return {"x": 1} if isinstance(value, dict) else [*value, "x"]
-
-
-def changed(config, key: str):
-    """A copy of the config with one key perturbed."""
-    head, _, rest = key.partition(".")
-    assert is_dataclass(config) and head in {field.name for field in fields(config)}
-    inner = getattr(config, head)
-    return replace(config, **{head: changed(inner, rest) if rest else perturbed(inner)})
 
 
 def graph_keys(config: Config) -> dict[str, str]:
@@ -243,7 +217,7 @@ def test_what_touches_mattes(key, touched):
 
 
 def test_tracks_without_objects_and_feather_have_the_key_they_had_before_there_were_any():
-    settings = TRACKS.settings(shot_config())
+    settings = nodes(shot_config(), STAGES)["tracks"].made_by["settings"]
     assert settings["mask"] == {"file": None, "shapes": [], "invert": False, "from_objects": False}
     assert "matte" not in settings
 
@@ -284,7 +258,7 @@ def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
 
 
 def test_without_objects_the_scene_has_the_settings_it_had_before_there_were_any():
-    composite = SCENE.settings(shot_config())["composite"]
+    composite = nodes(shot_config(), STAGES)["scene"].made_by["settings"]["composite"]
     assert "tracklet" not in composite["stabilization"] and "tracklet" not in composite["corner_pin"]
     assert "empties" not in nodes(shot_config(), STAGES)["scene"].targets
     graph = nodes(with_objects(), STAGES)
@@ -299,10 +273,27 @@ def test_a_witness_camera_more_touches_nothing_that_is_there():
     assert after.keys() - before.keys() == {"footage.c", "objects.c"} and before.items() <= after.items()
 
 
-def test_what_is_hashed_is_what_is_passed():
-    """A node's settings are the very object its build gets, and plain enough to hash."""
-    for node in nodes(shot_config(), STAGES).values():
-        assert node.made_by["settings"] is node.settings
+@pytest.mark.parametrize("version", ["released", "raised"])
+def test_what_is_hashed_tells_what_is_passed(version, monkeypatch):
+    """No two slices that differ have the same in their stamps, and stamps hold nothing that is not in the slice."""
+    if version == "raised":  # nothing is written that is as it is by default
+        monkeypatch.setattr(slices, "written", lambda kind, version: {})
+    passed: dict[str, str] = {}
+    for what, config in variations(SLICED):
+        for kind, number, settings in kinds(config):
+            hashed = slices.made_by(kind, number, settings)["settings"]
+            assert is_part(hashed, settings), (what, kind)
+            told = canonical(settings)
+            assert passed.setdefault(canonical([kind, hashed]), told) == told, (what, kind)
+
+
+SLICED = [key for key in keys() if key != "shot.cameras"]
+
+
+def is_part(some, whole) -> bool:
+    if isinstance(some, dict) and isinstance(whole, dict):
+        return all(name in whole and is_part(value, whole[name]) for name, value in some.items())
+    return some == whole
 
 
 def test_the_graph_without_a_solve_has_no_camera_stages():

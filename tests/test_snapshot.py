@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import pytest
-from conftest import Project
+from conftest import REPOSITORY, Project
 
 
 def is_known(project: Project, *words: str) -> bool:
@@ -86,3 +86,29 @@ def test_one_edited_shot_of_several_is_the_only_one_with_tasks(built):
     shutil.copy(path, twin)  # the name of a current shot
     ran = built.run()
     assert ran.code == 1 and len(ran.fault_lines) == 1 and "shot.name: found the name of" in ran.fault_lines[0], ran.err
+
+
+def test_a_preset_behind_a_link_ends_it_and_a_link_to_nowhere_does_not_matter(built, tmp_path):
+    (built.root / "conf" / "tracking").rename(tmp_path / "presets")
+    (built.root / "conf" / "tracking").symlink_to(tmp_path / "presets")
+    (tmp_path / "presets" / "gone.yaml").symlink_to("nowhere.yaml")
+    built.built("shot=mini")
+    assert is_known(built, "shot=mini")
+    path = tmp_path / "presets" / "balanced.yaml"
+    path.write_text(path.read_text() + "# edited\n")
+    assert not is_known(built, "shot=mini")
+
+
+def test_another_version_of_a_library_that_composes_ends_it(built, tmp_path):
+    """As after pip install: Hydra's file is another one."""
+    import hydra
+
+    code = tmp_path / "code"
+    shutil.copytree(os.path.dirname(hydra.__file__), code / "hydra")
+    (code / "shotmake").symlink_to(REPOSITORY / "shotmake")
+    other = Project(built.root, code)
+    other.built("shot=mini")
+    assert is_known(other, "shot=mini")
+    path = code / "hydra" / "__init__.py"
+    path.write_text(path.read_text() + "# another version\n")
+    assert not is_known(other, "shot=mini")

@@ -1,0 +1,118 @@
+"""A key that is as it is by default is not hashed: new keys build nothing, and a default that changes raises a version.
+
+tasks/defaults.json holds every default by stage (or kind of stored piece) and version. After adding a key, or raising
+a version: `python tests/test_defaults.py` records anew; it refuses while a default changed without a version.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+from slice_ways import graph, ways  # noqa: E402
+
+from shotmake.config import Camera  # noqa: E402
+from tasks import found as stored  # noqa: E402
+from tasks import object_segments, segments, slices, solve  # noqa: E402
+
+
+def kinds(config) -> list[tuple[str, int, dict]]:
+    """(stage or kind of piece, version, the slice that is hashed) of all that a config builds and stores."""
+    made = []
+    for node in graph(config).values():
+        made.append((node.stage.name, node.stage.version, node.settings))
+        if node.stage.name == "tracks":
+            made.append(("segment", segments.VERSION, segments.reaching(node.settings)))
+        if node.stage.name == "solve":
+            camera = Camera(**node.settings["camera"])
+            made.append(("found", stored.VERSION, solve.reaching(node.settings, camera)))
+        if node.stage.name == "objects":
+            reaches = slices.only(node.settings, *object_segments.REACHING)
+            made.append(("objects_segment", object_segments.VERSION, reaches))
+    return made
+
+
+def defaults(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted name in the slice -> default, of all that have one."""
+    found, own = {}, getattr(settings, "defaults", {})
+    for name, value in settings.items():
+        if isinstance(value, dict) and own.get(name, slices.DEFAULT_BLOCK) is slices.DEFAULT_BLOCK:
+            found |= defaults(value, f"{prefix}{name}.")
+        elif name in own:
+            found[f"{prefix}{name}"] = own[name]
+    return found
+
+
+def defaults_now() -> dict[str, tuple[int, dict[str, Any]]]:
+    """Kind -> its version, and every default, whatever the config."""
+    now: dict[str, tuple[int, dict]] = {}
+    for config in ways().values():
+        for kind, version, settings in kinds(config):
+            now[kind] = version, now.get(kind, (0, {}))[1] | defaults(settings)
+    return now
+
+
+def flat(tree: dict, prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value of a tree; {} is a value."""
+    found = {}
+    for name, value in tree.items():
+        inner = flat(value, f"{prefix}{name}.") if isinstance(value, dict) and value else {f"{prefix}{name}": value}
+        found |= inner
+    return found
+
+
+def nested(names: dict[str, Any]) -> dict:
+    tree: dict = {}
+    for name, value in names.items():
+        *blocks, leaf = name.split(".")
+        at = tree
+        for block in blocks:
+            at = at.setdefault(block, {})
+        at[leaf] = value
+    return tree
+
+
+def faults(recorded: dict, now: dict[str, tuple[int, dict[str, Any]]]) -> tuple[list[str], list[str]]:
+    """What needs a version, and what needs only to be recorded; a line each."""
+    moved, new = [], []
+    for kind, (version, found) in now.items():
+        entry = recorded.get(kind, {}).get(str(version))
+        if entry is None:
+            new.append(f"{kind}: version {version} is not recorded")
+            continue
+        known = flat(entry["written"]) | flat(entry["left out"])
+        for name in sorted(known):
+            if json.dumps(known[name]) != json.dumps(found.get(name, "none")):
+                found_now = json.dumps(found[name]) if name in found else "no default"
+                moved.append(f"{kind}: {name}: {json.dumps(known[name])} -> {found_now}; raise the version of {kind}")
+        new += [f"{kind}: {name} is not recorded" for name in sorted(found.keys() - known.keys())]
+    return moved, new
+
+
+def recorded() -> dict:
+    return json.loads(slices.FILE.read_text())
+
+
+def test_every_default_is_the_recorded_one():
+    moved, new = faults(recorded(), defaults_now())
+    assert not moved, "\n".join(moved)
+    assert not new, "\n".join([*new, "python tests/test_defaults.py records them"])
+
+
+def record() -> None:
+    before, now = recorded(), defaults_now()
+    moved, _ = faults(before, now)
+    if moved:
+        sys.exit("\n".join(moved))
+    after = {}
+    for kind, (version, found) in now.items():
+        written = before.get(kind, {}).get(str(version), {"written": {}})["written"]
+        rest = {name: value for name, value in found.items() if name not in flat(written)}
+        after[kind] = {str(version): {"written": written, "left out": nested(rest)}}
+    slices.FILE.write_text(json.dumps(after, sort_keys=True, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    record()
