@@ -5,7 +5,7 @@ import pytest
 from simulated import Simulated, simulate
 
 from shotmake.config import Camera, Solve
-from shotmake.cuts import cut
+from shotmake.cuts import find_cut, find_jump
 from shotmake.keyframes import Observations
 from shotmake.session import Tracks
 from shotmake.solve import solve
@@ -58,7 +58,8 @@ def test_what_holds_together_has_no_cut(kind):
     shot = simulate(
         kind, seed=4, frame_count=24, visible=100, unrest=5, bad_share=0.1, moving_share=0.3, life_frames=10
     )
-    assert cut(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px[0], 1) is None
+    markers = Observations.from_tracks(shot.tracks, shot.frames)
+    assert find_cut(markers, shot.size_px[0], 1) is None and find_jump(markers, shot.size_px[0], 1) is None
 
 
 def test_a_camera_that_stands_still_stands_still_through_a_flash():
