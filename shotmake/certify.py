@@ -20,15 +20,16 @@ LONG_SHARE, LONG_FEWEST, LONG_ENOUGH = 0.2, 8, 30  # a long track has this share
 TIME_PARTS = 8
 LINK_ANGLE_DEG = 2.0  # a point seen under less from the frames before does not say where it is
 FEWEST_LINKED = 8  # tracks from one part of the shot into the other; fewer tell nothing of how the parts agree
-FEWEST_ASKED = 8  # tracks, hold-outs and long ones together; the answers of fewer certify nothing
+FEWEST_ASKED = 6  # long tracks; the answers of fewer certify nothing
 
 
 @dataclass(frozen=True)
 class Certificate:
     """holdout_rms_px: over the scored markers of hold-out tracks that are not bad (see below); inf without any.
     holdout_count: hold-outs that could be asked; holdout_good, holdout_bad: the share of them whose median error is
-    < 1.5 px, > 3 px (1280 wide), None where none could. long_count: long tracks that could be asked; long_bad: the
-    share of them whose odd-frame median is > 1.5 px, None where none could. worst_time: share of good markers in the
+    < 1.5 px, > 3 px (1280 wide), None where none could. long_frames: with so many frames a track is long; long_count:
+    such tracks that could be asked; long_bad: the share of them whose odd-frame median is > 1.5 px, None where none
+    could. worst_time: share of good markers in the
     worst eighth of the time, None where no long track could be asked. angle_deg: median triangulation angle. reach:
     path extent / depth; both 0 where no track agrees. jumps: 95th percentile of the path's acceleration over its median
     step; jumps_px the same in the image; both None where the path is not measured.
@@ -38,6 +39,7 @@ class Certificate:
     holdout_count: int
     holdout_good: float | None
     holdout_bad: float | None
+    long_frames: int
     long_count: int
     long_bad: float | None
     worst_time: float | None
@@ -48,7 +50,8 @@ class Certificate:
 
     def fault(self) -> Reason | None:
         """What is wrong, in the artist's words; None if the solve stands. To have asked too few tracks is a fault of
-        its own: what could not be asked has neither agreed nor disagreed."""
+        its own: what could not be asked has neither agreed nor disagreed. Short tracks agree with a camera that is
+        right here and right there, and not with itself between."""
         if self.holdout_bad is not None and self.holdout_bad > 0.45:
             text = f"{self.holdout_bad:.0%} of the held-back tracks miss by more than {BAD_PX:g} px"
             return Reason("holdouts_disagree", text)
@@ -60,10 +63,9 @@ class Certificate:
             return Reason("part_disagrees", text)
         if self.jumps is not None and self.jumps > 2 and self.jumps_px > 6:
             return Reason("path_jumps", f"the camera path jumps ({self.jumps_px:.1f} px between frames)")
-        asked = self.holdout_count + self.long_count
-        if asked < FEWEST_ASKED:
-            text = f"only {asked} tracks are long enough to be asked whether they agree with the camera"
-            return Reason("tracks_too_short", f"{text} (needed {FEWEST_ASKED})")
+        if self.long_count < FEWEST_ASKED:
+            asked = f"only {self.long_count} tracks of {self.long_frames} or more frames (needed {FEWEST_ASKED})"
+            return Reason("tracks_too_short", f"{asked} could be asked whether they agree with the camera")
         return None
 
     @property
@@ -100,6 +102,8 @@ def cross_check(
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     odd = posed & (markers.frame % 2 == 1)
+    if not odd.any():
+        return np.zeros(0, int), np.zeros(0)
     points = (directions_at_infinity if turning else triangulate)(markers.only(odd), cam_from_world, lens)
     enough = (np.bincount(markers.track[odd], minlength=len(markers.track_ids)) >= 2)[markers.track]
     rows = np.flatnonzero(posed & ~odd & enough)
@@ -123,8 +127,9 @@ def certify(
     scored = medians[np.isfinite(medians) | np.isinf(medians)]
     fair = errors[(medians[held_out.track[rows]] <= bad_px) & (errors < 3 * bad_px)]
 
-    frames = np.isfinite(cam_from_world[:, 0, 0]).sum()
-    long = solved_with.lengths >= min(max(min(LONG_SHARE * frames, LONG_ENOUGH), LONG_FEWEST), frames)
+    frames = int(np.isfinite(cam_from_world[:, 0, 0]).sum())
+    long_frames = int(np.ceil(min(max(min(LONG_SHARE * frames, LONG_ENOUGH), LONG_FEWEST), frames)))
+    long = solved_with.lengths >= long_frames
     if long.sum() > LONG_TRACKS:
         chosen = np.random.default_rng(seed).permutation(np.flatnonzero(long))[:LONG_TRACKS]
         long = np.isin(np.arange(len(long)), chosen)
@@ -154,6 +159,7 @@ def certify(
         len(scored),
         float(np.mean(scored < good_px)) if len(scored) else None,
         float(np.mean(scored > bad_px)) if len(scored) else None,
+        long_frames,
         long_count,
         long_bad,
         worst_time,

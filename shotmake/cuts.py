@@ -62,7 +62,8 @@ def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | 
         reason = Reason(
             "tracks_jump",
             f"after frame {first_frame + frame} the tracks jump, by {jumps_px[frame]:.0f} px against each other: they "
-            "were swapped, or the shot is cut there; split it with shot.footage.frame_range or track it again",
+            "were swapped, frames are missing, or the shot is cut there; split it with shot.footage.frame_range, or "
+            "track it again",
         )
         return Jump(frame, reason, _rigid_share(markers, frame, width_px))
     return None
