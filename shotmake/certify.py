@@ -18,52 +18,68 @@ from shotmake.triangulate import angles_deg, directions_at_infinity, marker_erro
 
 BAD_PX = 3.0  # median error of a track, at 1280 wide; a good one has less than GOOD_PX
 LONG_TRACKS = 700
+LONG_SHARE, LONG_FEWEST, LONG_ENOUGH = 0.2, 8, 30  # a long track has this share of the frames, and from here to there
 TIME_PARTS = 8
+LINK_ANGLE_DEG = 2.0  # a point seen under less from the frames before does not say where it is
+FEWEST_LINKED = 8  # tracks from one part of the shot into the other; fewer tell nothing of how the parts agree
+FEWEST_ASKED = 6  # long tracks; the answers of fewer certify nothing
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """holdout_rms_px: over the scored markers of hold-out tracks that are not bad (see below).
-    holdout_good, holdout_bad: share of hold-outs whose median error is < 1.5 px, > 3 px (1280 wide).
-    long_bad: share of long tracks whose odd-frame median is > 1.5 px. worst_time: share of good markers
-    in the worst eighth of the time. angle_deg: median triangulation angle. reach: path extent / depth.
-    jumps: 95th percentile of the path's acceleration over its median step; jumps_px the same in the image. links: how
-    neighbouring frames hang together; None where it was not asked (a camera that stands still).
+    """holdout_rms_px: over the scored markers of hold-out tracks that are not bad (see below); inf without any.
+    holdout_count: hold-outs that could be asked; holdout_good, holdout_bad: the share of them whose median error is
+    < 1.5 px, > 3 px (1280 wide), None where none could. long_frames: with so many frames a track is long; long_count:
+    such tracks that could be asked; long_bad: the share of them whose odd-frame median is > 1.5 px, None where none
+    could. worst_time: share of good markers in the worst eighth of the time, None where no long track could be
+    asked. angle_deg: median triangulation angle. reach: path extent / depth; both 0 where no track agrees. jumps:
+    95th percentile of the path's acceleration over its median step; jumps_px the same in the image; both None where
+    the path is not measured. links: how neighbouring frames hang together; None where it was not asked (a camera
+    that stands still).
     """
 
     holdout_rms_px: float
     holdout_count: int
-    holdout_good: float
-    holdout_bad: float
-    long_bad: float
-    worst_time: float
+    holdout_good: float | None
+    holdout_bad: float | None
+    long_frames: int
+    long_count: int
+    long_bad: float | None
+    worst_time: float | None
     angle_deg: float
     reach: float
-    jumps: float
-    jumps_px: float
+    jumps: float | None
+    jumps_px: float | None
     links: Links | None = None
 
     def fault(self) -> Reason | None:
-        """What is wrong, in the artist's words; None if the solve stands."""
-        if self.holdout_count and self.holdout_bad > 0.45:
+        """What is wrong, in the artist's words; None if the solve stands. To have asked too few tracks is a fault of
+        its own: what could not be asked has neither agreed nor disagreed. Short tracks agree with a camera that is
+        right here and right there, and not with itself between."""
+        if self.holdout_bad is not None and self.holdout_bad > 0.45:
             text = f"{self.holdout_bad:.0%} of the held-back tracks miss by more than {BAD_PX:g} px"
             return Reason("holdouts_disagree", text)
-        if self.long_bad > 0.40:
+        if self.long_bad is not None and self.long_bad > 0.40:
             text = f"{self.long_bad:.0%} of the long tracks disagree with the camera by more than {GOOD_PX:g} px"
             return Reason("long_tracks_disagree", text)
-        if self.worst_time < 0.40:
+        if self.worst_time is not None and self.worst_time < 0.40:
             text = f"in the worst eighth of the shot only {self.worst_time:.0%} of the tracks agree with the camera"
             return Reason("part_disagrees", text)
-        if self.jumps > 2 and self.jumps_px > 6:
+        if self.jumps is not None and self.jumps > 2 and self.jumps_px > 6:
             return Reason("path_jumps", f"the camera path jumps ({self.jumps_px:.1f} px between frames)")
+        if self.long_count < FEWEST_ASKED:
+            asked = f"only {self.long_count} tracks of {self.long_frames} or more frames (needed {FEWEST_ASKED})"
+            return Reason("tracks_too_short", f"{asked} could be asked whether they agree with the camera")
         return None if self.links is None else find_torn_link(self.links)
 
     @property
     def agreement(self) -> float:
         """0..1: the smallest share of hold-outs, of long tracks, and of markers in the worst eighth of the
-        time that agree with the camera within 1.5 px (at 1280 wide)."""
-        good = self.holdout_good if self.holdout_count else 1 - self.long_bad
-        return float(np.clip(min(good, 1 - self.long_bad, self.worst_time), 0, 1))
+        time that agree with the camera within 1.5 px (at 1280 wide); of those that could be asked, 0 where none could.
+        """
+        long_good = None if self.long_bad is None else 1 - self.long_bad
+        shares = [share for share in (self.holdout_good, long_good, self.worst_time) if share is not None]
+        return float(np.clip(min(shares, default=0.0), 0, 1))
 
 
 def cross_check(
@@ -75,6 +91,8 @@ def cross_check(
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     odd = posed & (markers.frame % 2 == 1)
+    if not odd.any():
+        return np.zeros(0, int), np.zeros(0)
     points = (directions_at_infinity if turning else triangulate)(markers.only(odd), cam_from_world, lens)
     enough = (np.bincount(markers.track[odd], minlength=len(markers.track_ids)) >= 2)[markers.track]
     rows = np.flatnonzero(posed & ~odd & enough)
@@ -99,19 +117,21 @@ def certify(
     scored = medians[np.isfinite(medians) | np.isinf(medians)]
     fair = errors[(medians[held_out.track[rows]] <= bad_px) & (errors < 3 * bad_px)]
 
-    frames = np.isfinite(cam_from_world[:, 0, 0]).sum()
-    long = solved_with.lengths >= max(min(0.2 * frames, 30), 8)
+    frames = int(np.isfinite(cam_from_world[:, 0, 0]).sum())
+    long_frames = int(np.ceil(min(max(min(LONG_SHARE * frames, LONG_ENOUGH), LONG_FEWEST), frames)))
+    long = solved_with.lengths >= long_frames
     if long.sum() > LONG_TRACKS:
         chosen = np.random.default_rng(0).permutation(np.flatnonzero(long))[:LONG_TRACKS]
         long = np.isin(np.arange(len(long)), chosen)
     long_markers = solved_with.of_tracks(long)
-    long_bad, worst_time, angle, reach = 1.0, 0.0, 0.0, 0.0
+    long_bad, worst_time, long_count, angle, reach = None, None, 0, 0.0, 0.0
     if len(long_markers):
         rows_long, errors_long = cross_check(long_markers, cam_from_world, lens, turning)
         long_medians = track_medians(errors_long, long_markers.track[rows_long], len(long_markers.track_ids))
         known = ~np.isnan(long_medians)
         agrees = known & (long_medians <= good_px)
-        long_bad = float(np.mean(~agrees[known])) if known.any() else 1.0
+        long_count = int(known.sum())
+        long_bad = float(np.mean(~agrees[known])) if long_count else None
         counted = known[long_markers.track]
         part = long_markers.frame * TIME_PARTS // long_markers.frame_count
         shares = [
@@ -119,16 +139,19 @@ def certify(
             for one in range(TIME_PARTS)
             if (counted & (part == one)).sum() > 30
         ]
-        worst_time = float(min(shares)) if shares else float(agrees[known].mean() if known.any() else 0)
+        if long_count:
+            worst_time = float(min(shares)) if shares else float(agrees[known].mean())
         if not turning and agrees.any():
             angle, reach = _parallax(long_markers.of_tracks(agrees), cam_from_world, lens)
-    jumps, jumps_px = (0.0, 0.0) if turning else _jumps(cam_from_world, lens, reach)
+    jumps, jumps_px = (None, None) if turning else _jumps(cam_from_world, lens, reach)
     links = measure_links(solved_with, cam_from_world, lens, scale, turning) if moves else None
     return Certificate(
         float(np.sqrt((fair**2).mean())) if len(fair) else float("inf"),
         len(scored),
-        float(np.mean(scored < good_px)) if len(scored) else 0.0,
-        float(np.mean(scored > bad_px)) if len(scored) else 1.0,
+        float(np.mean(scored < good_px)) if len(scored) else None,
+        float(np.mean(scored > bad_px)) if len(scored) else None,
+        long_frames,
+        long_count,
         long_bad,
         worst_time,
         angle,
@@ -137,6 +160,29 @@ def certify(
         jumps_px,
         links,
     )
+
+
+def agreed_across(
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, before: np.ndarray, good_px: float, turning: bool
+) -> tuple[float | None, int]:
+    """Of the tracks that run from the frames of the mask `before` (N,) into the others: the share whose points, from
+    `before` alone, fit the others within good_px (median), None where none could be asked; and how many could.
+
+    cam_from_world (N, 3, 4), zoomed where the shot zooms, NaN without pose. A track is asked that has 3 markers or more
+    on both sides and, unless `turning`, is seen under LINK_ANGLE_DEG or more from `before`.
+    """
+    first, rest = markers.only(before[markers.frame]), markers.only(~before[markers.frame])
+    count = len(markers.track_ids)
+    points = (directions_at_infinity if turning else triangulate)(first, cam_from_world, lens)
+    places = np.bincount(first.track, minlength=count) >= 3
+    if not turning:
+        places &= angles_deg(points, first, cam_from_world) > LINK_ANGLE_DEG
+    posed = np.isfinite(cam_from_world[rest.frame, 0, 0])
+    rest = rest.only(posed & places[rest.track])
+    errors = marker_errors_px(points, rest, cam_from_world, lens)
+    medians = track_medians(errors, rest.track, count)
+    asked = np.bincount(rest.track, minlength=count) >= 3
+    return (float(np.mean(medians[asked] < good_px)) if asked.any() else None), int(asked.sum())
 
 
 def _extent(centres: np.ndarray) -> float:
@@ -153,10 +199,10 @@ def _parallax(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> 
     return angle, _extent(camera_centres(posed)) / float(np.median(ahead)) if len(ahead) else 0.0
 
 
-def _jumps(cam_from_world: np.ndarray, lens: Lens, reach: float) -> tuple[float, float]:
+def _jumps(cam_from_world: np.ndarray, lens: Lens, reach: float) -> tuple[float, float] | tuple[None, None]:
     centres = camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
     if len(centres) < 5 or reach <= 0:
-        return 0.0, 0.0
+        return None, None
     step = float(np.median(np.linalg.norm(np.diff(centres, axis=0), axis=1)))
     jolt = float(np.percentile(np.linalg.norm(np.diff(centres, n=2, axis=0), axis=1), 95))
     depth = _extent(centres) / reach

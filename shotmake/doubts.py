@@ -35,13 +35,13 @@ def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     return float(min(rises))
 
 
-def focal_sigma(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
+def focal_sigma(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:
     """Standard deviation of the focal length, as a share of it, by each track's own noise: forward moves 0.002 to 0.006
     where tracks are noisy, 0.0003 to 0.0008 with our tracker's noise; others less. What the model leaves out comes on
-    top of it."""
+    top of it. None where every frame has a focal length of its own."""
     by_noise = 1 / variances_px2(bundle, markers)
     at, covariance = lens_covariance(bundle, markers, free, TAIL**0.5, by_noise)
-    return float(np.sqrt(covariance[0, 0])) if len(at) and at[0] == 0 else 0.0
+    return float(np.sqrt(covariance[0, 0])) if len(at) and at[0] == 0 else None
 
 
 def contradicted_by_px(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:

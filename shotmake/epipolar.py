@@ -7,7 +7,7 @@ import numpy as np
 
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
-from shotmake.segment import GAPS, sampson_px
+from shotmake.segment import gaps_of, sampson_px
 from shotmake.solution import Found
 
 STEP, FIT_PX, FEWEST = 5, 1.5, 30
@@ -26,7 +26,7 @@ def gap(found: Found, size_px: tuple[int, int], scale: float) -> float:
     ideal_px = focal_px * plane  # around the lens's centre
     inverse = np.diag([1 / focal_px, 1 / focal_px, 1.0])
     gaps = []
-    for step in GAPS:
+    for step in gaps_of(markers.frame_count):
         for first in range(0, markers.frame_count - step, STEP):
             before, after = cameras[first], cameras[first + step]
             here, there = _pair(markers, first, first + step)

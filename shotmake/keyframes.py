@@ -155,8 +155,9 @@ def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np
     return np.array(chosen)
 
 
-def still_share(observations: Observations, size_px: tuple[int, int]) -> float:
-    """Share of the image's 12 x 7 cells whose long tracks stay within 1 px (of a 1280 wide plate) all along.
+def still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
+    """Share of the image's 12 x 7 cells whose long tracks stay within 1 px (of a 1280 wide plate) all along; None where
+    no track is long.
 
     A track is long with a fifth of the frames (at least 10). 0.6 and more means a locked-off camera:
     what moves then is in front of it. A cell's verdict is the median of its tracks.
@@ -165,7 +166,7 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float:
     enough = min(max(10, observations.frame_count // 5), observations.frame_count)
     long = observations.of_tracks(observations.lengths >= enough)
     if not len(long.track_ids):
-        return 0.0
+        return None
     starts = np.searchsorted(long.track, np.arange(len(long.track_ids)))
     ends = np.append(starts[1:], len(long))
     middle, reach_px = np.zeros((len(starts), 2)), np.zeros(len(starts))
@@ -178,3 +179,8 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float:
     line = np.clip((middle[:, 1] * lines / size_px[1]).astype(int), 0, lines - 1)
     cell = line * columns + column
     return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
+
+
+def stands_still(share: float | None) -> bool:
+    """Whether that share of the picture is that of a locked-off camera."""
+    return share is not None and share >= STILL_SHARE

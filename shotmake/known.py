@@ -13,11 +13,11 @@ import numpy as np
 
 from shotmake import colmap, config, doubts, rolling
 from shotmake.camera import camera_centres
-from shotmake.certify import certify
+from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.errors import ShotError
 from shotmake.imported import KEY, Cameras
 from shotmake.joining import ROUNDS_LAST, Joining
-from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
+from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, stands_still, still_share, thin
 from shotmake.lens import Lens, undistort
 from shotmake.links import GOOD_PX
 from shotmake.moving import ALL_TRACKS, sparse_bundle
@@ -35,14 +35,12 @@ from shotmake.solution import (
     refused_solution,
 )
 from shotmake.solve import free_lens, hold_out
-from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, track_medians, triangulate
+from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 from shotmake.world import World
 
 FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
 LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from known frames alone, fit the new frames
-FEWEST_LINKED = 8
-LINK_ANGLE_DEG = 2.0  # a point seen under less from the known frames does not say where it is
 GATES = (1.5, 1.0)  # x clean.max_error_px, of the last adjustments
 
 
@@ -164,7 +162,14 @@ def _found(
     if not settings.known.fixed:
         on_step("adjust the known frames")
         model = joining.from_rough(model)
-    share = float(np.mean(np.append(joining.misses_px(model), np.inf) < GOOD_PX * scale))
+    misses_px = joining.misses_px(model)
+    if not len(misses_px):
+        raise Refused(
+            "too_few_tracks",
+            f"no track is seen often enough by the cameras of {given.name} to be compared with them; give more of its "
+            "frames (tracking.solve.known.frames) or raise tracking.detect.min_tracks",
+        )
+    share = float(np.mean(np.append(misses_px, np.inf) < GOOD_PX * scale))
     if share < FIT_SHARE:
         raise Refused(
             "camera_disagrees",
@@ -204,11 +209,14 @@ def _judged(
     warnings, agreement = list(found.warnings), found.agreement
     fault = found.certificate.fault()
     if fault:
+        if fault.code == "tracks_too_short":
+            raise Refused(fault.code, fault.text)
         text = f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}"
         raise Refused(fault.code, text)
     posed = np.isfinite(found.cam_from_world[:, 0, 0])
     if (new & posed).any():
-        share, count = _linked(found, everything, known, good_px)
+        turning = found.status != "solved"
+        share, count = agreed_across(everything, found.cam_from_world, found.lens, known, good_px, turning)
         if count < FEWEST_LINKED:
             text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
             warnings.append(Reason("new_frames_loose", text))
@@ -232,31 +240,16 @@ def _judged(
     return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
 
 
-def _linked(found: Found, everything: Observations, known: np.ndarray, good_px: float) -> tuple[float, int]:
-    """Of the tracks that run from known into new frames: the share whose points, from known frames alone, fit the new
-    ones, and their number."""
-    turning = found.status != "solved"
-    before, after = everything.only(known[everything.frame]), everything.only(~known[everything.frame])
-    count = len(everything.track_ids)
-    points = (directions_at_infinity if turning else triangulate)(before, found.cam_from_world, found.lens)
-    places = np.bincount(before.track, minlength=count) >= 3
-    if not turning:
-        places &= angles_deg(points, before, found.cam_from_world) > LINK_ANGLE_DEG
-    posed = np.isfinite(found.cam_from_world[after.frame, 0, 0])
-    after = after.only(posed & places[after.track])
-    errors = marker_errors_px(points, after, found.cam_from_world, found.lens)
-    medians = track_medians(errors, after.track, count)
-    asked = np.bincount(after.track, minlength=count) >= 3
-    return (float(np.mean(medians[asked] < good_px)) if asked.any() else 0.0), int(asked.sum())
-
-
 def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, max_error_px: float) -> Found:
     """A locked-off camera's new frames, if the picture stands still in them too."""
     still = still_share(solving, size_px)
-    if still < STILL_SHARE:
+    if not stands_still(still):
+        seen = "no track is long enough to show that the picture does" if still is None else (
+            f"only {still:.0%} of the picture does"
+        )
         raise Refused(
-            "camera_disagrees",
-            f"the camera of {given.name} stands still, but only {still:.0%} of the picture does; needed "
+            "too_few_tracks" if still is None else "camera_disagrees",
+            f"the camera of {given.name} stands still, but {seen}; needed "
             f"{STILL_SHARE:.0%}: solve the shot without {KEY}",
         )
     pose = np.concatenate([given.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)

@@ -1,7 +1,7 @@
 """A camera that moves: several starts, each completed and certified, until one stands."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -36,15 +36,39 @@ SAME_FOCAL = 0.02  # starts whose keyframes agree this well in a focal length th
 STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
 STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
 NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
+LEAST_EXPLAINED = 0.4  # Parallax.explained below which the tracks follow no camera: noise, or many motions
 SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
 SECOND_MOTION = 0.10  # share of the tracks: single-motion plates have up to 0.07
 RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room does
 ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
 STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
-FOLDED = "the lens found folds over inside the picture"
+TURNING_SHARE = 0.5  # of the markers that a turning camera must explain before one is spoken of as a way out
+FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
 Starts = Callable[[Observations], Iterator[tuple[str, colmap.Model | None]]]  # (what, camera of all frames)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A start that came to nothing.
+
+    came: how far, to be compared: 0 if it gave no camera, 1 if it gave one that could not be completed, 2 if all frames
+    were adjusted and the certificate refused it; then the share of frames posed, then the share that agrees.
+    """
+
+    step: str
+    came: tuple[int, float, float]
+    reason: Reason
+
+    @classmethod
+    def certified(cls, step: str, found: Found, reason: Reason) -> "Failed":
+        return cls(step, (2, found.posed_share, found.agreement), reason)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it was among those that could have been handed over: not a start for small moves only."""
+        return self.came[0] == 2 and self.step != PLANE_START
 
 
 def solve_moving(
@@ -64,6 +88,12 @@ def solve_moving(
     starts: another engine's solves instead of COLMAP's; they are certified as they are.
     """
     if parallax.ratio < NO_MOVE_RATIO:
+        if parallax.explained < LEAST_EXPLAINED:
+            raise Refused(
+                "nothing_explains",
+                f"neither a camera that turns nor one that moves explains the tracks: only {parallax.explained:.0%} of "
+                f"them follow one (needed {LEAST_EXPLAINED:.0%}): look at the tracks",
+            )
         raise Refused(
             "tiny_parallax",
             f"tiny parallax: a camera that moves explains the tracks only {parallax.ratio:.2f} times as well as one "
@@ -71,12 +101,12 @@ def solve_moving(
         )
     tried: list[tuple[Found, Reason | None]] = []
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
-    faults: list[str] = []
+    failed: list[Failed] = []
     on_step("look for moving objects")
     background, second_share, rival = background_tracks(known, size_px)
     if second_share > SECOND_MOTION:  # before all else: two motions mixed cost a minute of starts that end nowhere
         markers = known.of_tracks(background)
-        apart, faults = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts)
+        apart, failed = _try_starts(markers, held_out, None, size_px, focal_px, settings, first, scale, on_step, starts)
         if apart is not None:
             text = f"{np.mean(~background):.0%} of the tracks move on their own and were left out"
             apart = replace(apart, notes=(Reason("second_motion", text),))
@@ -90,29 +120,19 @@ def solve_moving(
             tried.append((apart, _fault(apart, size_px)))
     if not tried or (tried[0][1] and second_share < STRONG_SECOND):
         best, more = _try_starts(known, held_out, parallax, size_px, focal_px, settings, first, scale, on_step, starts)
-        faults = more + faults
+        failed = more + failed
         if best is not None:
             tried.append((best, _fault(best, size_px)))
-    if not tried:
-        if parallax.ratio < SMALL_MOVE_RATIO:
-            raise Refused(
-                "tiny_parallax",
-                f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers and none "
-                "that moves could be certified; set tracking.solve.kind: tripod",
-            )
-        raise Refused(
-            "no_start",
-            f"no camera could be started from the tracks ({faults[0]}); set shot.camera.focal_mm, raise "
-            "tracking.detect.min_tracks, or set tracking.solve.kind: tripod",
-        )
-    found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px))
-    if fault:
-        raise Refused(fault.code, fault.text)
+    found, fault = min(tried, key=lambda pair: _rank(pair[0], size_px), default=(None, None))
+    if found is None or fault:
+        failed = [Failed.certified("", one, reason) for one, reason in tried if reason] + failed
+        raise _best_refusal(failed, parallax, second_share)
     if starts is None:
         on_step("polish")
         found = polished(found, held_out, size_px, free, scale)
     bundle, markers = sparse_bundle(found)
-    flat = "focal" in free and focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) > FOCAL_SIGMA
+    sigma = focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) if "focal" in free else None
+    flat = sigma is not None and sigma > FOCAL_SIGMA
     warnings = list(found.warnings)
     if flat:
         text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
@@ -149,6 +169,27 @@ def zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_ste
     return float(np.expm1(high - low)) if high - low > ZOOM_MIN else 0.0
 
 
+def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float) -> Refused:
+    """What is said where no start stands: the fault of the one that came farthest, of equal ones the first."""
+    nothing = Failed("any", (0, 0.0, 0.0), Reason("no_start", "no two frames share enough tracks"))
+    best = max(failed, key=lambda one: one.came, default=nothing)
+    turns = parallax.ratio < SMALL_MOVE_RATIO and parallax.within_2px > TURNING_SHARE
+    if turns and not best.is_candidate:
+        return Refused(
+            "tiny_parallax",
+            f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers and none that "
+            f"moves could be certified ({best.step}: {best.reason}); set tracking.solve.kind: tripod",
+        )
+    if best.came[0] == 2:
+        moves = f"; {second_share:.0%} of the tracks move on their own: mask them (tracking.mask)"
+        return Refused(best.reason.code, best.reason.text + (moves if second_share > SECOND_MOTION else ""))
+    return Refused(
+        best.reason.code,
+        f"no camera could be started from the tracks ({best.step}: {best.reason}); set shot.camera.focal_mm or raise "
+        "tracking.detect.min_tracks",
+    )
+
+
 def _fault(found: Found, size_px: tuple[int, int]) -> Reason | None:
     certificate = found.certificate
     if not has_plausible_focal(found.lens, size_px):
@@ -172,8 +213,7 @@ def _fault(found: Found, size_px: tuple[int, int]) -> Reason | None:
         )
     fault = certificate.fault()
     if fault:
-        advice = "something large may move, or raise tracking.detect.min_tracks"
-        return Reason(fault.code, f"the solve is not to be trusted: {fault}; {advice}")
+        return Reason(fault.code, f"the solve is not to be trusted: {fault}")
     return None
 
 
@@ -189,12 +229,13 @@ def _try_starts(
     on_step,
     starts: Starts | None,
     most: int | None = None,
-) -> tuple[Found | None, list[str]]:
-    """The first strong and faultless solve, else the best of up to three (see `_rank`). most: starts to try, or all."""
+) -> tuple[Found | None, list[Failed]]:
+    """The first strong and faultless solve, else the best of up to three (see `_rank`), and the starts that were not
+    among these. most: starts to try, or all."""
     keyframes = choose_keyframes(known, size_px)
     mapping = known.of_tracks(thin(known, MAP_TRACKS, 100))
     solving = known.of_tracks(thin(known, ALL_TRACKS, 200))
-    found, faults, focals_px = [], [], []
+    found, failed, focals_px = [], [], []
     ours = starts is None
     made = (
         _starts(mapping, solving, keyframes, parallax, size_px, focal_px, free, settings.kind, on_step)
@@ -204,14 +245,16 @@ def _try_starts(
     for step, model in islice(made, most):
         if model is None or model.posed.sum() < 0.6 * len(keyframes):
             posed = 0 if model is None else model.posed.sum()
-            faults.append(f"{step}: {'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes")
+            text = f"{'COLMAP' if ours else 'libmv'} posed {posed} of {len(keyframes)} keyframes"
+            failed.append(Failed(step, (0, posed / len(keyframes), 0.0), Reason("no_start", text)))
             continue
+        posed_share = float(model.posed.sum()) / len(keyframes)
         if not has_plausible_focal(model.lens, size_px):
-            faults.append(f"{step}: the focal length ran away to {model.lens.fx_px:.0f} px")
+            reason = Reason("focal_unlikely", f"the focal length ran away to {model.lens.fx_px:.0f} px")
+            failed.append(Failed(step, (1, posed_share, 0.0), reason))
             continue
         if "focal" in free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
-            faults.append(f"{step}: same as an earlier start")
-            continue
+            continue  # it would end as the earlier one did
         focals_px.append(model.lens.fx_px)
         if ours:
             on_step(f"adjust all frames ({step})")
@@ -219,33 +262,34 @@ def _try_starts(
         else:
             folded = folds(model.lens, size_px)
             one = FOLDED if folded else _certified(model, solving, held_out, scale, False, ())
-        if isinstance(one, str):
-            faults.append(f"{step}: {one}")
+        if isinstance(one, Reason):
+            failed.append(Failed(step, (1, posed_share, 0.0), one))
             continue
         fault = _fault(one, size_px)
         if step == PLANE_START and not fault and one.agreement < PLANE_AGREEMENT:
             # on larger moves this start ends in wrong minima that most hold-outs still like
             fault = Reason("holdouts_disagree", f"only {one.agreement:.0%} of the tracks agree")
         if step == PLANE_START and fault:
-            faults.append(f"{step}: {fault}")
+            failed.append(Failed.certified(step, one, fault))
             continue
         certificate = one.certificate
-        settled = one.posed_share > 0.95 and certificate.long_bad < 0.25 and one.used.mean() > STRONG_USED
+        agree = certificate.long_bad is not None and certificate.long_bad < 0.25
+        settled = one.posed_share > 0.95 and agree and one.used.mean() > STRONG_USED
         strong = settled and certificate.reach > STRONG_REACH
         if strong and not fault:
-            return one, faults
+            return one, failed
         found.append(one)
         if len(found) == 3:
             break
     if not found:
-        return None, faults
-    return min(found, key=lambda one: _rank(one, size_px)), faults
+        return None, failed
+    return min(found, key=lambda one: _rank(one, size_px)), failed
 
 
 def _rank(found: Found, size_px: tuple[int, int]) -> tuple:
     """Smaller is better: faultless, more frames, fewer disagreeing tracks (both in tenths), better hold-outs."""
     certificate = found.certificate
-    coarse = -round(found.posed_share, 1), round(certificate.long_bad, 1)
+    coarse = -round(found.posed_share, 1), 1.0 if certificate.long_bad is None else round(certificate.long_bad, 1)
     return bool(_fault(found, size_px)), *coarse, certificate.holdout_rms_px
 
 
@@ -295,7 +339,7 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
     return colmap.Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
 
 
-def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | str:
+def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | Reason:
     """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
     attempts: list[tuple[colmap.Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
     if "k2" in free:
@@ -306,7 +350,7 @@ def _completed(model, solving, held_out, size_px, settings, free, scale) -> Foun
         try:
             done = complete(start, solving, size_px, names, settings.clean.max_error_px)
             if done.posed.sum() < 3:
-                return "fewer than 3 frames could be posed"
+                return Reason("frames_without_camera", "fewer than 3 frames could be posed")
             if folds(done.lens, size_px):
                 continue
             return _certified(done, solving, held_out, scale, "zoom" in names, warnings)

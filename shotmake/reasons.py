@@ -13,6 +13,7 @@ CODES = {
     # too little to solve from
     "too_few_frames": "The shot has fewer frames than a camera can be certified by.",
     "too_few_tracks": "There are too few tracks to judge a camera by.",
+    "tracks_too_short": "Too few tracks are long enough to be asked whether they agree with the camera.",
     "sparse_frames": "Too many frames have fewer than 6 tracks.",
     "no_start": "No solver found a first camera from the tracks.",
     "frames_without_camera": "Some frames have no camera.",
@@ -24,6 +25,7 @@ CODES = {
     "epipolar_gap": "Many tracks move rigidly, but not with the camera that was found.",
     "repeated_structure": "The tracks may have jumped by a period of something that repeats.",
     # the camera does not explain its tracks
+    "nothing_explains": "Neither a camera that turns nor one that moves explains the tracks.",
     "holdouts_disagree": "The tracks that the solver never saw do not agree with the camera.",
     "long_tracks_disagree": "The long tracks do not agree with the camera.",
     "part_disagrees": "In a part of the shot's time the tracks do not agree with the camera.",

@@ -11,7 +11,7 @@ import numpy as np
 
 from shotmake.camera import zoomed
 from shotmake.certify import BAD_PX, certify
-from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share
+from shotmake.keyframes import Observations, pixel_scale, stands_still, still_share
 from shotmake.lens import Lens
 from shotmake.nodal import TooLittle
 from shotmake.parallax import Parallax, measure_parallax
@@ -105,9 +105,14 @@ def score(record: dict, judge: Referee) -> Score:
     agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning, moves)
     still = still_share(judge.markers, judge.size_px)
     if record["status"] == "static":  # what moves in front of a locked-off camera is no fault of the camera
-        fault = f"only {still:.0%} of the picture stands still" if still < STILL_SHARE else ""
+        if still is None:
+            return unjudged(record, count)
+        fault = "" if stands_still(still) else f"only {still:.0%} of the picture stands still"
     else:
-        fault = agreement.fault()
+        disagreeing = agreement.fault()
+        if disagreeing is not None and disagreeing.code == "tracks_too_short":
+            return unjudged(record, count)
+        fault = "" if disagreeing is None else disagreeing.text
     if not fault and record["status"] == "solved" and judge.turns:
         if certify(judge.markers, judge.markers, cameras, lens, scale, turning=True).fault():
             fault = "a camera that only turns explains the picture, but not with the rotations and the lens of this one"

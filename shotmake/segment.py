@@ -13,6 +13,11 @@ GAPS, STEP, FIT_PX = (10, 20), 3, 1.5
 FEWEST = 15
 
 
+def gaps_of(frame_count: int) -> tuple[int, ...]:
+    """The gaps, in frames, between which motions are compared: of a shot shorter than the first, its whole length."""
+    return tuple(gap for gap in GAPS if gap < frame_count) or (max(frame_count - 1, 1),)
+
+
 def background_tracks(observations: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float, float]:
     """Mask (T,) of the tracks to solve with, the median share of the second group among the voting tracks, and how much
     of the picture it covers for what the background does.
@@ -53,7 +58,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
     bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
     rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     pairs = []
-    for gap in GAPS:
+    for gap in gaps_of(observations.frame_count):
         for first in range(0, observations.frame_count - gap, STEP):
             here, there = rows[first], rows[first + gap]
             tracks, a, b = np.intersect1d(

@@ -209,7 +209,7 @@ def make_solution(
         focal_px_per_frame=focals_px,
         frames=[int(frame) for frame in plate_frames],
         cam_from_world=world.cameras(cameras).reshape(-1, 12).tolist(),
-        rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else 0.0,
+        rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else None,
         holdout_rms_px=found.certificate.holdout_rms_px if np.isfinite(found.certificate.holdout_rms_px) else None,
         rms_px_per_frame=[float(per_frame[index]) for index in posed],
         confidence=float(confidence),

@@ -15,13 +15,14 @@ import numpy as np
 from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
-from shotmake.certify import certify
+from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
-from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, still_share, thin
+from shotmake.keyframes import Observations, pixel_scale, stands_still, still_share, thin
 from shotmake.lens import Lens
 from shotmake.lens_terms import BASE, TERMS, determined
-from shotmake.moving import SMALL_MOVE_RATIO, solve_moving, zoom_found
+from shotmake.links import GOOD_PX
+from shotmake.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, solve_moving, zoom_found
 from shotmake.parallax import measure_parallax
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
@@ -39,6 +40,9 @@ from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
+FEWEST_CERTIFIED = 4  # frames: points come from every second one, and two rays make a point
+LINKED_SHARE = 0.75  # of the tracks through a jump that must agree with the camera for the jump to be none
+COUNTED = ("too_few_frames", "too_few_tracks", "tracks_too_short", "cut")  # reasons that a jump does not explain
 HOLDOUT_SHARE = 0.10
 FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
 
@@ -112,8 +116,13 @@ def find(
             everything = replace(everything, weight=given)
         _enough(everything)
         markers = everything if kept is None else given_lens.ideal(everything, kept, size_px)
-        cut = cuts.cut(markers, size_px[0], frames[0])
-        found = _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv, cut)
+        jump = cuts.find_jump(markers, size_px[0], frames[0])
+        found = _unless_jumped(
+            jump,
+            markers,
+            size_px,
+            lambda: _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv, frames[0]),
+        )
         if by_libmv is not None and found.status == "tripod":
             on_step("tripod, by libmv")
             limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
@@ -182,8 +191,7 @@ def free_lens(camera: config.Camera, settings: config.Solve, lens: Lens | None =
 def _enough(everything: Observations) -> None:
     frame_count, count = everything.frame_count, len(everything.track_ids)
     if frame_count < FEWEST_FRAMES:
-        text = f"{frame_count} frames; at least {FEWEST_FRAMES} are needed: widen shot.footage.frame_range"
-        raise Refused("too_few_frames", text)
+        raise _too_short(frame_count)
     if count < FEWEST_TRACKS:
         raise Refused(
             "too_few_tracks",
@@ -197,6 +205,45 @@ def _enough(everything: Observations) -> None:
             f"only {covered:.0%} of the frames have 6 or more tracks; needed {POSED_SHARE:.0%}: raise "
             "tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
+
+
+def _too_short(frame_count: int) -> Refused:
+    text = f"{frame_count} frames: too few to certify a camera by; needed {FEWEST_CERTIFIED}"
+    return Refused("too_few_frames", f"{text}: widen shot.footage.frame_range")
+
+
+def _unless_jumped(
+    jump: cuts.Jump | None, markers: Observations, size_px: tuple[int, int], solve_all: Callable[[], Found]
+) -> Found:
+    """What `solve_all` finds, if the tracks that run through the jump agree with it, which is then noted.
+
+    A jump only raises suspicion. Where no camera is found either, or the tracks do not go on as the camera says, it is
+    the reason. The tracks are asked both ways: with points from before the jump, and with points from behind it. A
+    camera that stands still needs no link.
+    """
+    try:
+        found = solve_all()
+    except Refused as refusal:
+        if jump is None or refusal.reason.code in (*COUNTED, jump.reason.code):
+            raise
+        text = f"{jump.reason} (solved all the same, it was refused: {refusal})"
+        raise Refused(jump.reason.code, text) from None
+    if jump is None or found.status == "static":
+        return found
+    before = np.arange(markers.frame_count) <= jump.frame
+    good_px, turning = GOOD_PX * pixel_scale(size_px), found.status == "tripod"
+    asked = [agreed_across(markers, found.projecting, found.lens, side, good_px, turning) for side in (before, ~before)]
+    shares = [share for share, count in asked if share is not None and count >= FEWEST_LINKED]
+    if not shares:
+        most = max(count for _, count in asked)
+        found_out = f"only {most} tracks that run through it could be asked whether they agree with the camera found"
+    elif min(shares) < LINKED_SHARE:
+        found_out = f"only {min(shares):.0%} of the tracks that run through it agree with the camera found"
+    else:
+        what = jump.reason.text.partition(": ")[0]
+        text = f"{what}; {min(shares):.0%} of those that run through it agree with the camera all the same"
+        return replace(found, notes=(*found.notes, Reason(jump.reason.code, text)))
+    raise Refused(jump.reason.code, f"{jump.reason} ({found_out})")
 
 
 def hold_out(count: int, seed: int = 0) -> np.ndarray:
@@ -216,15 +263,18 @@ def _verdict(
     free: tuple[str, ...],
     on_step: Callable[[str], None],
     by_libmv: libmv.Run | None,
-    cut: Reason | None,
+    first_frame: int,
 ) -> Found:
     scale = pixel_scale(size_px)
     first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
     held = hold_out(len(everything.track_ids))
     held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
     on_step("verdict")
-    if settings.kind == "static" or (settings.kind == "auto" and still_share(known, size_px) >= STILL_SHARE):
+    if settings.kind == "static" or (settings.kind == "auto" and stands_still(still_share(known, size_px))):
         return _static(known, held_out, size_px, focal_px, camera, settings, scale)
+    if everything.frame_count < FEWEST_CERTIFIED:
+        raise _too_short(everything.frame_count)
+    cut = cuts.find_cut(everything, size_px[0], first_frame)
     if cut:
         raise Refused(cut.code, cut.text)
     starts = [focal_px]
@@ -276,11 +326,14 @@ def _verdict(
     except Refused as refusal:
         # the turning camera explains the picture well enough to work with: say so instead of giving up
         if settings.kind == "auto" and parallax.within_1px > 0.88:
-            found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+            try:
+                found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+            except Refused:  # neither: the camera that moves is what was looked for
+                raise refusal from None
             share = f"{parallax.within_1px:.0%} of the markers"
             text = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(Reason("tripod_instead", text), *found.warnings))
-        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > 0.4  # it moves; tracks are no noise
+        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > LEAST_EXPLAINED
         if starts is None and "focal" in free and "zoom" not in free and may_zoom:
             on_step("look for a zoom")
             share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
@@ -304,14 +357,16 @@ def _static(known, held_out, size_px, focal_px, camera, settings, scale: float) 
         )
         warnings.append(Reason("focal_guessed", text))
     still = still_share(known, size_px)
-    if settings.kind == "static":
-        if still < STILL_SHARE:
-            text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
-            warnings.append(Reason("static_forced", text))
+    if still is None:
+        text = "tracking.solve.kind is static, but no track is long enough to show that the picture stands still"
+        warnings.append(Reason("static_forced", text))
+    elif not stands_still(still):
+        text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
+        warnings.append(Reason("static_forced", text))
     # what moves in front of a locked-off camera is no fault of the camera: its share does not count
     used = errors < settings.clean.max_error_px
     return Found(
-        "static", "static", lens, cameras, known, used, held_out.track_ids, certificate, still, tuple(warnings)
+        "static", "static", lens, cameras, known, used, held_out.track_ids, certificate, still or 0.0, tuple(warnings)
     )
 
 
@@ -352,6 +407,8 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     log_zooms = np.interp(np.arange(known.frame_count), posed, bundle.log_zooms)
     certificate = certify(held_out, known, zoomed(cameras, log_zooms), lens, scale, turning=True)
     fault = certificate.fault()
+    if fault and fault.code == "tracks_too_short":
+        raise Refused(fault.code, fault.text)
     if fault:
         raise Refused(
             "turning_disagrees",

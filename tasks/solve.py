@@ -138,10 +138,10 @@ def build(job: Job) -> str:
         return f"refused: {record['reason']}"
     if record["engine"] in ("imported", "given"):
         return f"{record['engine']}, {len(record['frames'])} frames"
-    holdout = record["holdout_rms_px"]
+    rms, holdout = ("-" if px is None else f"{px:.2f} px" for px in (record["rms_px"], record["holdout_rms_px"]))
     return (
-        f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {record['rms_px']:.2f} px, "
-        f"hold-out {'-' if holdout is None else f'{holdout:.2f} px'}, confidence {record['confidence']:.2f}"
+        f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {rms}, "
+        f"hold-out {holdout}, confidence {record['confidence']:.2f}"
         f"{_survey_line(job.settings['orient']['survey'], solution.points)}" + (f"\n      {note}" if note else "")
         + "".join(f"\n      {kind}: {text}" for kind in ("warning", "note") for text in record[f"{kind}s"])
     )

@@ -27,6 +27,7 @@ def test_a_found_camera_comes_back_to_the_bit(kind):
     again = read_found(found_bytes(made))
     assert isinstance(again, Found) and found_bytes(again) == found_bytes(made)
     assert (again.warnings, again.notes) == (made.warnings, made.notes)
+    assert repr(again.certificate) == repr(made.certificate)
     limit = config.SolveClean(max_error_px=0.5)
     settings = config.Solve(clean=limit, orient=config.Orient(origin={"frame": 12, "xy_px": [480, 400]}))
     cold = solve(*asked, config.Camera(), settings)

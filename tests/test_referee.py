@@ -130,6 +130,7 @@ def test_a_moving_camera_said_to_stand_or_turn_is_wrong(orbit, orbit_judge):
     still = score({**orbit.truth, "status": "static", "cam_from_world": [pose] * 24}, orbit_judge)
     turning = score({**orbit.truth, "status": "tripod"}, orbit_judge)
     assert still.verdict == turning.verdict == "wrong" and "stands still" in still.reason
+    assert isinstance(turning.reason, str) and turning.reason  # it goes into JSON
 
 
 def test_frames_without_a_camera_and_frames_with_a_wrong_one_count_the_same(orbit, orbit_judge):
