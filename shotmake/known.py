@@ -244,9 +244,9 @@ def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, ma
     """A locked-off camera's new frames, if the picture stands still in them too."""
     still = still_share(solving, size_px)
     if not stands_still(still):
-        seen = "no track is long enough to show that the picture does" if still is None else (
-            f"only {still:.0%} of the picture does"
-        )
+        seen = "no track is long enough to show that the picture does"
+        if still is not None:
+            seen = f"only {still:.0%} of the picture does"
         raise Refused(
             "too_few_tracks" if still is None else "camera_disagrees",
             f"the camera of {given.name} stands still, but {seen}; needed "

@@ -174,18 +174,19 @@ def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float)
     nothing = Failed("any", (0, 0.0, 0.0), Reason("no_start", "no two frames share enough tracks"))
     best = max(failed, key=lambda one: one.came, default=nothing)
     turns = parallax.ratio < SMALL_MOVE_RATIO and parallax.within_2px > TURNING_SHARE
-    if turns and not best.is_candidate:
+    what = best.reason.text.partition("; ")[0]  # without its advice
+    if turns and not best.is_candidate and best.reason.code != "tiny_parallax":
         return Refused(
             "tiny_parallax",
             f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers and none that "
-            f"moves could be certified ({best.step}: {best.reason}); set tracking.solve.kind: tripod",
+            f"moves could be certified ({best.step}: {what}); set tracking.solve.kind: tripod",
         )
     if best.came[0] == 2:
         moves = f"; {second_share:.0%} of the tracks move on their own: mask them (tracking.mask)"
         return Refused(best.reason.code, best.reason.text + (moves if second_share > SECOND_MOTION else ""))
     return Refused(
         best.reason.code,
-        f"no camera could be started from the tracks ({best.step}: {best.reason}); set shot.camera.focal_mm or raise "
+        f"no camera could be started from the tracks ({best.step}: {what}); set shot.camera.focal_mm or raise "
         "tracking.detect.min_tracks",
     )
 

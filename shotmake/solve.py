@@ -328,8 +328,9 @@ def _verdict(
         if settings.kind == "auto" and parallax.within_1px > 0.88:
             try:
                 found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
-            except Refused:  # neither: the camera that moves is what was looked for
-                raise refusal from None
+            except Refused as second:  # what was looked for first is the reason; neither kind is a way out
+                facts = [str(one).partition("; set tracking.solve.kind")[0] for one in (refusal, second)]
+                raise Refused(refusal.reason.code, f"{facts[0]}; as a tripod it was refused too: {facts[1]}") from None
             share = f"{parallax.within_1px:.0%} of the markers"
             text = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
             return replace(found, warnings=(Reason("tripod_instead", text), *found.warnings))

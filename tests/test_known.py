@@ -136,6 +136,20 @@ def test_a_static_camera_is_extended_while_the_picture_stands_still(tmp_path):
     assert refused["status"] == "refused" and "stands still" in refused["reason"]
 
 
+def test_cameras_that_no_track_can_be_compared_with_are_not_said_to_disagree(tmp_path, orbit):
+    """Of no track at all 0% were said to fit."""
+    record = joined(written(tmp_path / "one.json", orbit, (1001, 1001)), orbit)
+    assert (record["status"], record["reason_code"]) == ("refused", "too_few_tracks")
+    assert "no track is seen often enough by the cameras of one.json" in record["reason"]
+    still = simulate("static", frame_count=60, visible=100)
+    ids = still.tracks.track_id * 1000 + still.tracks.frame // 6  # tracks of 6 frames
+    short = Tracks.from_markers(ids, still.tracks.frame, still.tracks.xy_px, still.tracks.quality, still.tracks.status)
+    path = written(tmp_path / "static.json", still, (1, 20), status="static", kind="static")
+    record = joined(path, still, short)
+    assert (record["status"], record["reason_code"]) == ("refused", "too_few_tracks")
+    assert "no track is long enough to show" in record["reason"] and "0%" not in record["reason"].split(";")[0]
+
+
 def test_not_fixed_the_cameras_are_a_start_and_the_world_is_theirs(tmp_path):
     """A rough camera, 3 cm and a degree off, focal 5 % off and no distortion: right afterwards, in its old world."""
     shot = simulate("orbit", seed=3, frame_count=60, visible=110, first_frame=1001)

@@ -45,14 +45,19 @@ def calls_of(tree: ast.AST, *names: str) -> list[ast.Call]:
     return [call for call in found if isinstance(call.func, ast.Name) and call.func.id in names]
 
 
-def bare_texts(node: ast.expr) -> list[ast.expr]:
-    """The texts in an expression that are no argument of a call: those which would be a sentence by themselves."""
+def is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def bare_texts(node: ast.expr, texts: set[str]) -> list[ast.expr]:
+    """The texts, and the names of `texts`, in an expression that are no argument of a call: those which would be a
+    sentence by themselves."""
     if isinstance(node, ast.Call):
         return []
-    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+    if is_text(node) or (isinstance(node, ast.Name) and node.id in texts):
         return [node]
     parts = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-    return [text for part in parts for text in bare_texts(part)]
+    return [text for part in parts for text in bare_texts(part, texts)]
 
 
 def uncoded(tree: ast.AST) -> list[int]:
@@ -68,7 +73,9 @@ def uncoded(tree: ast.AST) -> list[int]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(one, ast.Name) and one.id in SAID for one in targets):
                 said.append(node.value)
-    lines = [text.lineno for one in said for text in bare_texts(one)]
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign) and is_text(node.value)]
+    texts = {one.id for node in assigned for one in node.targets if isinstance(one, ast.Name)}
+    lines = [text.lineno for one in said for text in bare_texts(one, texts)]
     for call in calls_of(tree, "Refused", "Reason"):
         if len(call.args) != 2 or codes_of(call.args[0]) is None:
             lines.append(call.lineno)
@@ -89,6 +96,8 @@ def test_every_sentence_of_a_solve_has_a_code():
         'warnings += ["soft"]',
         'replace(found, warnings=(*found.warnings, "soft"))',
         'notes = ("soft",)',
+        'text = f"{count} soft"; warnings.append(text)',
+        'text = "soft"; replace(found, notes=(*found.notes, text))',
         'raise Refused("too soft")',
         'Refused(text, "cut")',
     ],

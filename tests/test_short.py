@@ -169,6 +169,21 @@ def test_the_fault_shown_is_that_of_the_attempt_that_came_farthest():
     assert refusal.reason.code == "no_start" and "third: libmv posed 5 of" in str(refusal)
 
 
+def test_a_fallback_that_fails_too_does_not_take_the_reasons_place():
+    """A camera that moves is looked for and not found; one that turns would do, but for the hold-outs. It was said only
+    that the turning one is refused, with the advice to let it move, and before that the other way round."""
+    shot = simulate("tiny", seed=7, frame_count=24, visible=80, baseline=0.008, white_px=0.05)
+    ids = Observations.from_tracks(shot.tracks, shot.frames).track_ids
+    spoilt = np.isin(shot.tracks.track_id, ids[hold_out(len(ids))])[:, None]
+    noise_px = np.random.default_rng(1).normal(0, 20, shot.tracks.xy_px.shape)
+    tracks = replace(shot.tracks, xy_px=(shot.tracks.xy_px + spoilt * noise_px).astype(np.float32))
+    settings = config.Solve(engine="blender")
+    record = solve(tracks, shot.size_px, shot.frames, config.Camera(), settings, by_libmv=lambda asked: None).record
+    assert (record["status"], record["reason_code"]) == ("refused", "tiny_parallax")
+    assert "libmv posed 0 of" in record["reason"] and "held-back tracks miss" in record["reason"]
+    assert "tracking.solve.kind" not in record["reason"]  # both kinds were tried
+
+
 def test_no_start_at_all_is_a_refusal_too():
     """It was an IndexError."""
     shot = simulate("orbit", seed=1, frame_count=24, visible=100)
