@@ -69,6 +69,20 @@ def test_an_honest_set_that_is_wrong_is_silent_whatever_is_said():
     assert not judge.is_kept(turning)
 
 
+def test_a_tripod_is_judged_by_its_turning_where_the_camera_hardly_moves():
+    """A path of some percent of the depth is no slip of a tripod; a real move is, and so is a wrong turn."""
+
+    def slip_px(kind: str, yaw_deg: float = 0.0) -> float:
+        one = made(kind, 3)
+        record = answer(one, yaw_deg, status="tripod")["record"]
+        cameras = np.array(record["cam_from_world"]).reshape(-1, 3, 4)
+        cameras[:, :, 3] = 0
+        return judge.slip_of(one, record | {"cam_from_world": cameras.reshape(-1, 12).tolist()}, {})
+
+    assert slip_px("pan") < 0.01 and slip_px("tiny") < 0.01
+    assert slip_px("orbit") > 50 and slip_px("tiny", 5.0) > 20
+
+
 def test_frames_without_a_camera_are_no_slip(joined):
     own = answer(joined, 5.0)["record"]
     half = {name: own[name][:30] for name in ("frames", "cam_from_world")}

@@ -10,14 +10,16 @@ import numpy as np
 from recipes.families import FAMILIES
 from recipes.honest import LIMITS_PX, MAY_BE_REFUSED, RIGHT_STATUS
 from recipes.sets import TrackSet
-from true_slip import Seeing, seeing, size_of_world, slip_px, still_slip_px, true_slip_px
+from true_slip import SHORT_PATH, Seeing, seeing, size_of_world, slip_px, still_slip_px, true_slip_px
 
 from judging.old_codes import reason_code, warning_codes
+from shotmake.camera import camera_centres
 from shotmake.lens import Lens
 
 SLIP_PX = 2.0
 LIMIT_TIMES = 5.0
 SURE = 0.5  # confidence above which a wrong camera is believed, warned or not
+AWAY = 1e4  # times the depth: parallax is nothing there
 VERDICTS = ("right", "said", "said, sure", "silent", "refused")
 
 
@@ -27,13 +29,22 @@ def limit_px(kind: str) -> float:
 
 
 def slip_of(one: TrackSet, record: dict, points: dict[str, np.ndarray]) -> float:
-    """True slip, px at 1280 wide, of a record that has a camera."""
+    """True slip, px at 1280 wide, of a record that has a camera. Of a tripod rotations and lens alone are judged, as
+    long as the true camera hardly moves: where it does, its parallax is slip."""
     true, depths = one.picture.sees, one.picture.depths
     if record["status"] == "static" and not one.keeps_world:
         return true_slip_px(still_slip_px(true, depths, one.size_px))
+    if record["status"] == "tripod" and reach(one) < SHORT_PATH:
+        depths = depths * AWAY
     found = seeing(record)
     size = size_of_world(points, found, one.points, true) if len(points.get("track_id", ())) else 1.0
     return true_slip_px(slip_px(found, true, depths, one.size_px, size, one.keeps_world))
+
+
+def reach(one: TrackSet) -> float:
+    """How far the true camera gets, as a share of the depth it sees."""
+    centres = camera_centres(one.picture.sees.cam_from_world)
+    return float(np.linalg.norm(np.ptp(centres, axis=0)) / np.median(one.picture.depths))
 
 
 def row_of(one: TrackSet, answer: dict, code: str) -> dict[str, Any]:
@@ -88,14 +99,14 @@ def _candidate_px(one: TrackSet, candidate: dict) -> float:
         return float("inf")
     lens = Lens.from_json(candidate["lens"])
     found = Seeing(frames[posed], cameras[posed], [lens] * len(posed))
-    return round(true_slip_px(slip_px(found, one.picture.sees, one.picture.depths, one.size_px, _size(one, found),
-                                      one.keeps_world and one.known is not None)), 3)  # fmt: skip
+    depths = one.picture.depths * (AWAY if candidate["turning"] and reach(one) < SHORT_PATH else 1.0)
+    keeps_world = one.keeps_world and one.known is not None  # a survey is laid over later
+    slip = slip_px(found, one.picture.sees, depths, one.size_px, _size(one, found), keeps_world)
+    return round(true_slip_px(slip), 3)
 
 
 def _size(one: TrackSet, found: Seeing) -> float:
     """Units of a candidate's world: its path against the true one. It has no points."""
-    from shotmake.camera import camera_centres
-
     true = one.picture.sees.of_frames(found.frames)
     ours, theirs = (np.linalg.norm(np.ptp(camera_centres(who.cam_from_world), axis=0)) for who in (found, true))
     return float(ours / theirs) if min(ours, theirs) > 1e-9 else 1.0

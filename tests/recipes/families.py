@@ -6,10 +6,10 @@ listed. `by` says which witness can know at all: the tracks, or only the picture
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recipes import joins, motions, optics, settings, timing
-from recipes.honest import KINDS, honest_shot
+from recipes.honest import KINDS, camera_of, honest_shot
 from recipes.sets import TrackSet, set_of
 
 TRACKS_DISAGREE = frozenset({"holdouts_disagree", "long_tracks_disagree", "part_disagrees", "epipolar_gap"})
@@ -68,6 +68,8 @@ FAMILIES: dict[str, Family] = {
 def made(name: str, seed: int) -> TrackSet:
     """The set of a family, or of a kind of honest shots."""
     if name in KINDS or name in ("corridor_honest", "relief"):
-        kind = "corridor" if name == "corridor_honest" else name
-        return set_of(honest_shot(kind, seed), kind, name, "", seed)
+        if name == "corridor_honest":
+            return set_of(motions.corridor_shot(seed), "corridor", name, "", seed)
+        shot = honest_shot(name, seed)
+        return replace(set_of(shot, name, name, "", seed), camera=camera_of(name, shot, seed))
     return FAMILIES[name].make(name, seed)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from simulated import Simulated
 
 from recipes.honest import FRAMES, honest_shot
 from recipes.markers import ages, chopped
@@ -115,10 +116,14 @@ def bias(family: str, seed: int) -> TrackSet:
     return with_markers(one, replace(markers, noise_px=markers.noise_px + off_px))
 
 
+def corridor_shot(seed: int) -> Simulated:
+    return honest_shot("corridor", seed, frame_count=LONG_FRAMES, visible=70, lens=(700.0, -0.05, 0.01))
+
+
 def corridor(family: str, seed: int) -> TrackSet:
     """A long way of tracks that live 12 to 15 frames, each sliding a little, and all in the same manner."""
     random = np.random.default_rng([seed, 44])
-    shot = honest_shot("corridor", seed, frame_count=LONG_FRAMES, visible=70, lens=(700.0, -0.05, 0.01))
+    shot = corridor_shot(seed)
     one = set_of(shot, "corridor", family, "", seed)
     markers = chopped(loose(shot), 12, 15, random)
     angle = random.uniform(0, 2 * np.pi)

@@ -7,12 +7,10 @@ import numpy as np
 from simulated import rolling_shutter
 from true_slip import Seeing, warped
 
-from recipes.honest import FRAMES, honest_shot
+from recipes.honest import FRAMES, SENSOR_MM, honest_shot
 from recipes.markers import moved_px
 from recipes.sets import TrackSet, loose, set_of, with_markers
 from shotmake.lens import Lens
-
-SENSOR_MM = 36.0
 
 
 def rolling(family: str, seed: int) -> TrackSet:

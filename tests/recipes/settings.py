@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from recipes.honest import FRAMES, honest_shot
+from recipes.honest import FRAMES, SENSOR_MM, honest_shot
 from recipes.markers import moved_px
 from recipes.sets import TrackSet, loose, set_of, with_markers
-
-SENSOR_MM = 36.0
 
 
 def locked_focal(family: str, seed: int) -> TrackSet:
