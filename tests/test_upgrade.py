@@ -146,6 +146,16 @@ def test_equal_is_not_enough_to_be_the_default():
     assert graph(config)["solve"].key != before
 
 
+def test_what_is_there_under_a_condition_only_is_hashed_though_all_in_it_is_default():
+    """A block that a stage adds by hand, one in a list, one by a name of the user: with it and without it differ."""
+    some = slices.block(plain().tracking.track)
+    told = slices.made_by("new", 1, {"by_hand": some, "several": [some, some], "named": {"a": some}})["settings"]
+    assert told == {"by_hand": {}, "several": [{}, {}], "named": {"a": {}}}
+    assert slices.made_by("new", 1, slices.block(plain().tracking, "track") | {"by_hand": some})["settings"] == {
+        "by_hand": {}
+    }
+
+
 def test_a_default_that_changes_asks_for_a_version():
     now, known = defaults_now(), recorded()
     assert faults(known, now) == ([], [])
