@@ -269,7 +269,8 @@ def _try_starts(
         fault = _fault(one, size_px)
         if step == PLANE_START and not fault and one.agreement < PLANE_AGREEMENT:
             # on larger moves this start ends in wrong minima that most hold-outs still like
-            fault = Reason("holdouts_disagree", f"only {one.agreement:.0%} of the tracks agree")
+            told = f"only {one.agreement:.0%} of the tracks agree with the camera (needed {PLANE_AGREEMENT:.0%})"
+            fault = Reason("few_agree", f"the solve is not to be trusted: {told}")
         if step == PLANE_START and fault:
             failed.append(Failed.certified(step, one, fault))
             continue

@@ -26,6 +26,7 @@ CODES = {
     "repeated_structure": "The tracks may have jumped by a period of something that repeats.",
     # the camera does not explain its tracks
     "nothing_explains": "Neither a camera that turns nor one that moves explains the tracks.",
+    "few_agree": "Fewer tracks agree with the camera than are needed after the start that it comes from.",
     "holdouts_disagree": "The tracks that the solver never saw do not agree with the camera.",
     "long_tracks_disagree": "The long tracks do not agree with the camera.",
     "part_disagrees": "In a part of the shot's time the tracks do not agree with the camera.",
