@@ -14,7 +14,7 @@ FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were 
 FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
 CONTRADICTED = 0.5  # of the confidence is left then
 ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
-ZOOMS = 0.7  # of the confidence is left then
+ZOOMS = 0.5  # of the confidence is left then
 
 
 def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:

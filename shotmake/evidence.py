@@ -12,6 +12,7 @@ CONTRADICTED, DOUBTED = 0.6, 0.85  # the solve explains a smaller share than thi
 OWN_MOTION = 0.5  # of the matches that the best camera leaves over the solve explains so many: it is another motion
 FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; share of what is usual that agrees
 TORN_PX = 2.5  # at 1280 wide: features are found less exactly than tracks
+RIVAL, RIVAL_PAIRS = 0.6, 0.5  # of the solve's own cover, and so many of the pairs: the other motion may be the room
 ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
 
 
@@ -20,9 +21,10 @@ class Evidence:
     """first, second (P,): plate numbers of the frames of each pair that was matched. matches (P,): how many.
 
     explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
-    matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains. NaN
-    where they are too few. alike (P,): of the features that something else looks like, the share whose second place
-    fits one other homography; 0 where it was not looked for.
+    matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains.
+    NaN where they are too few. rival (P,): how much of the picture the matches of one other motion cover, for what
+    those cover that the solve explains; 0 where there is no other. alike (P,): of the features that something else
+    looks like, the share whose second place fits one other homography; 0 where it was not looked for.
 
     links: of features seen in three frames or more, between the frames looked at.
     """
@@ -33,6 +35,7 @@ class Evidence:
     explained: np.ndarray
     allowed: np.ndarray
     other: np.ndarray
+    rival: np.ndarray
     alike: np.ndarray
     links: Links
 
@@ -73,6 +76,12 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
             f"{evidence.allowed[worst]:.0%}; look for slip there"
         )
         doubts.append(Reason("witness_disagrees", text))
+    if len(evidence.rival) and np.mean(evidence.rival > RIVAL) > RIVAL_PAIRS:
+        text = (
+            "features that the tracker never used move in two ways that cover the picture alike, and the camera "
+            "follows one of them: if it is not the room's, mask what moves (tracking.mask)"
+        )
+        doubts.append(Reason("two_motions", text))
     if len(evidence.alike) and evidence.alike.max() > ALIKE:
         worst = int(np.argmax(evidence.alike))
         text = (

@@ -31,6 +31,8 @@ BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again wh
 BACK_POINTS = 60
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
+FEWEST_RIVAL, RIVAL_SHARE = 20, 0.15  # matches of another motion, and of all
+CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
 DOUBTED = 0.5  # of the confidence is left then
 
 
@@ -173,13 +175,14 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
         joined.append((first, second, unique))
         both = cameras[[first, second]]
         shares = _shares(unique, both, lens, scale, turning)
+        rival = _rival(unique, both, lens, scale, turning)
         alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
-        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, alike))
+        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike))
     seen = np.full_like(cameras, np.nan)
     frames = np.unique(pairs)
     seen[frames] = cameras[frames]
     markers = _join_matches(joined, len(cameras), first_frame)
-    columns = np.array(rows, float).reshape(-1, 7).T
+    columns = np.array(rows, float).reshape(-1, 8).T
     return Evidence(*columns[:3].astype(int), *columns[3:], measure_links(markers, seen, lens, scale, turning))
 
 
@@ -230,6 +233,30 @@ def _shares(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) 
     best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
     left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
     return float(own.mean()), float(best.mean()), left
+
+
+def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+    """How much of the picture one other motion covers, for what those matches cover that the cameras explain."""
+    if len(matches.xy_a) < FEWEST_MATCHES:
+        return 0.0
+    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
+    own_px = _own_misses_px(x_px, y_px, cameras, lens, turning)
+    own, left = np.flatnonzero(own_px < EXPLAINED_PX * scale), np.flatnonzero(own_px > 2 * EXPLAINED_PX * scale)
+    if len(left) < FEWEST_RIVAL:
+        return 0.0
+    misses_px = _best_misses_px(x_px[left], y_px[left], EXPLAINED_PX * scale, turning)
+    other = left[misses_px < EXPLAINED_PX * scale]
+    if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.5 * len(left)):
+        return 0.0
+    covered = [_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
+    return covered[0] / max(covered[1], 1)
+
+
+def _covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
+    """How many of CELLS the places are in, of a picture in whose middle the lens is."""
+    size_px = 2 * np.array([lens.cx_px, lens.cy_px])
+    cells = np.clip((xy_px / size_px * CELLS).astype(int), 0, np.array(CELLS) - 1)
+    return len(np.unique(cells[:, 0] * CELLS[1] + cells[:, 1]))
 
 
 def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:

@@ -143,6 +143,8 @@ def test_each_thing_the_witness_may_say(orbit):
     assert contradict(unsure) is None and [reason.code for reason in doubt(unsure)] == ["witness_disagrees"]
     crowd = heard_of(found, orbit, explained=0.2, allowed=0.7, other=0.8)  # the best camera is that of a crowd
     assert contradict(crowd) is None and doubt(crowd) == ()
+    two = heard_of(found, orbit, rival=0.8)
+    assert contradict(two) is None and [reason.code for reason in doubt(two)] == ["two_motions"]
     fog = heard_of(found, orbit, explained=0.1, allowed=0.3, other=0.0)  # no matches at all
     assert contradict(fog) is None and doubt(fog) == ()
     tiles = heard_of(found, orbit, alike=0.6)
