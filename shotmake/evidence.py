@@ -11,8 +11,9 @@ LEAST_ALLOWED = 0.45  # of the matches; where the best camera explains less, the
 CONTRADICTED, DOUBTED = 0.6, 0.85  # the solve explains a smaller share than this of what is allowed
 OWN_MOTION = 0.5  # of the matches that the best camera leaves over the solve explains so many: it is another motion
 FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; share of what is usual that agrees
-TORN_PX = 2.5  # at 1280 wide: features are found less exactly than tracks
-RIVAL, RIVAL_PAIRS = 0.6, 0.5  # of the solve's own cover, and so many of the pairs: the other motion may be the room
+TORN_PX, DOUBTED_TORN_PX = 2.5, 0.6  # at 1280 wide: features are found less exactly than tracks; right cameras: 0.3
+HELD_PX = 0.6  # at 1280 wide, of Links.hold_px: a boundary that is held less firmly says nothing of a tear
+RIVAL, RIVAL_PAIRS = 0.55, 0.3  # of the solve's own cover, and so many of the pairs: the other motion may be the room
 ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
 
 
@@ -76,6 +77,14 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
             f"{evidence.allowed[worst]:.0%}; look for slip there"
         )
         doubts.append(Reason("witness_disagrees", text))
+    tears_px = _tears_px(evidence.links)
+    if len(tears_px) and tears_px.max() > DOUBTED_TORN_PX * evidence.links.scale:
+        worst, links = int(np.argmax(tears_px)), evidence.links
+        text = (
+            f"between frames {links.before[worst]} and {links.after[worst]} features that the tracker never used want "
+            f"what lies behind {tears_px[worst]:.1f} px elsewhere; look for slip there"
+        )
+        doubts.append(Reason("witness_disagrees", text))
     if len(evidence.rival) and np.mean(evidence.rival > RIVAL) > RIVAL_PAIRS:
         text = (
             "features that the tracker never used move in two ways that cover the picture alike, and the camera "
@@ -100,6 +109,9 @@ def _ratio(evidence: Evidence) -> np.ndarray:
 
 def _torn(links: Links) -> int | None:
     """The boundary between frames looked at that the joined features contradict."""
+    tears_px = _tears_px(links)
+    if len(tears_px) and tears_px.max() > TORN_PX * links.scale:
+        return int(np.argmax(tears_px))
     asked = links.tracks >= FEWEST_JOINED
     if not asked.any():
         return None
@@ -108,3 +120,9 @@ def _torn(links: Links) -> int | None:
     if share[worst] < TORN_SHARE * float(np.median(links.share[asked])):
         return worst
     return None
+
+
+def _tears_px(links: Links) -> np.ndarray:
+    """(B,) how far the joined features want what lies behind a boundary elsewhere; 0 where they hold it loosely."""
+    told = (links.tracks >= FEWEST_JOINED) & (links.hold_px < HELD_PX * links.scale)
+    return np.where(told, links.tear_px, 0.0)

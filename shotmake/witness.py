@@ -31,7 +31,7 @@ BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again wh
 BACK_POINTS = 60
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
-FEWEST_RIVAL, RIVAL_SHARE = 20, 0.15  # matches of another motion, and of all
+FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
 CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
 DOUBTED = 0.5  # of the confidence is left then
 
@@ -246,7 +246,7 @@ def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
         return 0.0
     misses_px = _best_misses_px(x_px[left], y_px[left], EXPLAINED_PX * scale, turning)
     other = left[misses_px < EXPLAINED_PX * scale]
-    if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.5 * len(left)):
+    if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
         return 0.0
     covered = [_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
     return covered[0] / max(covered[1], 1)
