@@ -77,7 +77,8 @@ def _camera_path(kind: str, random: np.random.Generator, count: int, baseline: f
         aim = centres + [0.0, 1.0, -0.3]
     elif kind == "corridor":
         centres = np.stack([0 * time, 12 * baseline * time - 1.0, 0 * time + 1.5], 1) + 2 * hand
-        aim = centres + [0.0, 1.0, -0.1]
+        heading = 0.5 + 0.4 * np.sin(4 * np.pi * time + random.uniform(0, 2 * np.pi))  # to the wall and ahead again
+        aim = centres + np.stack([np.sin(heading), np.cos(heading), 0 * time - 0.1], 1)
     elif kind == "relief":  # far away: what the lens sees of it is as wide as a desk seen from near
         angle = np.radians(span_deg) * (time - 0.5)
         centres = RELIEF_AWAY * baseline * np.stack([np.sin(angle), -np.cos(angle), 0 * time], 1) + hand

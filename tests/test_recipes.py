@@ -134,7 +134,8 @@ def test_half_of_the_bridging_tracks_of_a_wrong_join_are_right():
 
 
 def test_the_shot_of_the_corridor_is_long_and_its_tracks_short():
-    one = made("corridor", 3)
+    one = made("corridor", 54)
+    assert one.variant == "long"
     lives = np.bincount(one.tracks.track_id)
     assert one.frames[1] - one.frames[0] + 1 == 600
     assert lives.max() <= 15 and np.median(lives[lives > 0]) >= 12

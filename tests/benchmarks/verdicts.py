@@ -29,7 +29,7 @@ from recipes.families import FAMILIES, made  # noqa: E402
 from recipes.honest import KINDS  # noqa: E402
 
 SMALL_FIRST, SMALL_HONEST, SMALL_HOSTILE = 500, 7, 8
-SLOW = {"corridor": 2}  # sets of it among the small: 600 frames each
+SLOW = {"corridor": 3}  # of it among the small: up to 600 frames each
 FRESH_FIRST = 1000  # seeds below are for calibration: recipes and limits were chosen with them
 HONEST_SHARE, FEWEST = 0.4, 30  # of fresh sets; of each hostile family
 WORKERS: dict[str, Worker] = {}  # of this process

@@ -10,6 +10,7 @@ SENSOR_MM = 36.0
 LIMITS_PX = {
     "orbit": 0.5, "dolly": 2.0, "walk": 0.5, "planar": 0.5, "moving": 0.5, "crane": 1.2, "pan": 1.2, "tiny": 1.0,
     "static": 0.1, "short": 0.6, "correlated": 1.2, "long_lens": 0.6, "slow": 1.5, "wide": 0.4, "relief": 0.3,
+    "corridor": 1.0,
 }  # fmt: skip
 KINDS = (
     "orbit", "dolly", "walk", "planar", "moving", "crane", "pan", "tiny", "static",
@@ -46,7 +47,7 @@ def honest_shot(kind: str, seed: int, **more) -> Simulated:
     if kind == "correlated":
         settings |= dict(white_px=0.05, drift_px=0.05)
     if kind == "long_lens":
-        settings |= dict(lens=(float(random.uniform(2400, 4000)), 0.0, 0.0))
+        settings |= dict(lens=(float(random.uniform(1700, 2800)), 0.0, 0.0))
     if kind == "slow":
         settings |= dict(span_deg=float(random.uniform(8, 14)), unrest=0.3)
     if kind == "wide":

@@ -35,7 +35,8 @@ def without_frames(markers: Markers, first: int, count: int) -> Markers:
 
 
 def chopped(markers: Markers, shortest: int, longest: int, random: np.random.Generator) -> Markers:
-    """Every track cut into tracks of `shortest` to `longest` frames."""
+    """Every track cut into tracks of `shortest` to `longest` frames; the first piece of each ends anywhere, so that not
+    all end together."""
     order = np.lexsort((markers.frame, markers.track))
     markers = markers.only(order)
     starts = np.flatnonzero(np.diff(markers.track, prepend=-1) != 0)
@@ -44,7 +45,7 @@ def chopped(markers: Markers, shortest: int, longest: int, random: np.random.Gen
     for start, end in zip(starts, ends, strict=True):
         at = start
         while at < end:
-            stop = min(end, at + int(random.integers(shortest, longest + 1)))
+            stop = min(end, at + int(random.integers(1 if at == start else shortest, longest + 1)))
             track[at:stop] = len(points)
             points.append(markers.points[markers.track[start]])
             riding.append(markers.riding[markers.track[start]])
