@@ -1,4 +1,4 @@
-"""The judge alone: some two hundred cameras made wrong on purpose or right, held against certificate, links, witness."""
+"""The judge alone: some two hundred cameras, wrong on purpose or right, held against certificate, links and witness."""
 
 import pytest
 from judging.alone import judge_alone

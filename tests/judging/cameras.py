@@ -3,7 +3,7 @@ has to tell them apart.
 
 A wrong camera is the true one whose frames from somewhere on are one piece that was turned, shifted, grown, mirrored,
 or ramped (turned a little more in every frame). Both kinds then have a few steps of the adjustment, which pull at what
-does not fit. With a gap, most tracks end in a few frames, and some of those that go on go on in a wrong place.
+does not fit; the lens stays as it is, since it would need many steps to come back. With a gap, most tracks end in a few frames, and some of those that go on go on in a wrong place.
 """
 
 from dataclasses import dataclass, replace
@@ -98,7 +98,7 @@ def make_camera(shot: Shot, how: str) -> Judged:
     if not told.all():
         markers = markers.of_tracks(told)
         bundle, middle, size = bundle_of(cameras, markers, sees.lenses[0], still)
-    bundle = adjust(bundle, markers, ("focal", "k1", "k2"), STEPS, 0.5, 1e-9, weights(markers.expected_px))
+    bundle = adjust(bundle, markers, (), STEPS, 0.5, 1e-9, weights(markers.expected_px))
     return Judged(cameras_of(bundle, middle, size), lens_from_vector(bundle.lens), markers, everything.of_tracks(held))
 
 
