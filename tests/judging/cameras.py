@@ -3,7 +3,8 @@ has to tell them apart.
 
 A wrong camera is the true one whose frames from somewhere on are one piece that was turned, shifted, grown, mirrored,
 or ramped (turned a little more in every frame). Both kinds then have a few steps of the adjustment, which pull at what
-does not fit; the lens stays as it is, since it would need many steps to come back. With a gap, most tracks end in a few frames, and some of those that go on go on in a wrong place.
+does not fit; the lens stays as it is, since it would need many steps to come back. With a gap, most tracks end in a few
+frames, and some of those that go on go on in a wrong place.
 """
 
 from dataclasses import dataclass, replace
