@@ -4,7 +4,7 @@ import numpy as np
 
 from shotmake.witness import Matches
 
-FEATURES, WIDEST_PX = 1500, 1280  # of a frame, in a picture made so small
+FEATURES, WIDEST_PX = 1200, 800  # of a frame, in a picture made so small
 RATIO = 0.8  # of the best match's distance to the second's: from there on both look alike
 ALIKE_PX = 4.0  # features so near to each other are one
 
