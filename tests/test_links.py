@@ -211,6 +211,7 @@ def test_good_links_leave_no_doubt():
         ({"far_tear_px": one(0.05, 1.1 * TORN_PX, 2, 5)}, "link_disagrees"),
         ({"hold_px": one(0.05, 1.1 * LOOSE_PX)}, "weak_link"),
         ({"agree": one(95, 20).astype(int)}, "link_disagrees"),
+        ({"agree": one(95, 36).astype(int)}, "link_disagrees"),
         ({"agree": np.full(40, 20)}, "link_disagrees"),
         ({"agree": one(95, 3).astype(int), "tracks": one(100, 4).astype(int)}, "weak_link"),
     ],
