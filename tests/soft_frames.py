@@ -11,6 +11,16 @@ import numpy as np
 KINDS = ("focus", "whip", "dark", "covered", "white")
 SIGMAS_PX = (8.0, 60.0)  # at WIDTH_PX
 WIDTH_PX = 1280.0
+IN_BAND = 0.9
+# Of this share of the plates, sigma is one (px) that leaves a few features, so that a tracker goes wrong and does not give
+# up: for frames spoiled at once, and by how much more of it for each frame on which it comes. Found on seeds below 100.
+BANDS = {
+    "focus": (10.0, 20.0, 0.6),
+    "whip": (9.0, 11.5, 0.6),
+    "dark": (13.0, 17.0, 1.6),
+    "covered": (8.0, 16.0, 0.6),
+    "white": (9.0, 30.0, 0.0),
+}
 GAMMA = 2.2
 
 
@@ -35,8 +45,12 @@ def draw_spoiling(kind: str, seed: int, first_frame: int, last_frame: int) -> Sp
     random = np.random.default_rng([seed, KINDS.index(kind)])
     count = int(random.integers(2, 7))
     start = int(random.integers(first_frame, last_frame - count + 2))
-    sigma_px = float(SIGMAS_PX[0] * (SIGMAS_PX[1] / SIGMAS_PX[0]) ** random.random() ** 2)  # half of them below 13
-    ramp = int(random.integers(0, (count - 1) // 2 + 1))  # frames on which it comes, and on which it goes
+    longest = (count - 1) // 2
+    shortest = min(1, longest) if kind == "dark" else 0  # no light goes out at once
+    ramp = int(random.integers(shortest, longest + 1))  # the frames on which it comes, and on which it goes
+    low, high, more = BANDS[kind]
+    band = np.multiply((low, high), 1 + more * ramp) if random.random() < IN_BAND else SIGMAS_PX
+    sigma_px = min(float(np.exp(random.uniform(*np.log(band)))), SIGMAS_PX[1])
     steps = np.minimum(np.arange(1, count + 1), np.arange(count, 0, -1))
     forces = np.minimum(steps / (ramp + 1), 1.0)
     frames = tuple(range(start, start + count))
@@ -85,11 +99,14 @@ def _whip(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> n
 
 
 def _darken(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
-    """The light goes out: 8.8 to 9.6 stops down, in the noise of the camera."""
+    """The light goes out, 8 to 9 stops down: the camera smears the noise, and all else."""
+    import cv2
+
     random = np.random.default_rng([spoiling.seed, 3, frame])
-    stops = force * (8.8 + 0.8 * _strength(spoiling))
-    noise = random.normal(0, 0.0008, linear.shape).astype(np.float32)
-    return np.maximum(linear * np.float32(0.5**stops) + noise, 0)
+    smear_px = force * (3.2 + 12 * _strength(spoiling) ** 2) * linear.shape[1] / WIDTH_PX
+    dark = linear * np.float32(0.5 ** (force * (8 + _strength(spoiling))))
+    noise = random.normal(0, 0.0005, linear.shape).astype(np.float32)
+    return np.maximum(cv2.GaussianBlur(dark + noise, (0, 0), smear_px), 0)
 
 
 def _flash(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
@@ -100,7 +117,7 @@ def _flash(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> 
 
 def _cover(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> np.ndarray:
     """Something passes close to the camera, plain or textured, from one side of the picture to the other; it leaves a
-    margin of 15 % (sigma 8) to 3 % (sigma 60) of the picture free."""
+    margin of 45 % (sigma 8) to none (sigma 60) of the picture free, and the camera loses its focus to it."""
     import cv2
 
     height, width = linear.shape[:2]
@@ -122,10 +139,11 @@ def _cover(linear: np.ndarray, spoiling: Spoiling, frame: int, force: float) -> 
     size = np.abs(heading).sum(), np.abs(heading[::-1]).sum()  # of the picture, along the heading and across it
     along, across = from_middle @ heading / size[0] + 0.5, from_middle @ (-heading[1], heading[0]) / size[1] + 0.5
     front = along if ahead < 0 else 1 - along
-    margin = 0.15 - 0.12 * _strength(spoiling)
+    margin = 0.45 - 0.45 * _strength(spoiling)
     within = np.minimum(across - margin, force + (0.05 if force == 1 else 0) - front)
     share = np.clip(within / 0.04 + 0.5, 0, 1).astype(np.float32)[..., None]
-    return share * thing + (1 - share) * linear
+    soft = cv2.GaussianBlur(linear, (0, 0), 0.4 * force * spoiling.sigma_px * width / WIDTH_PX)
+    return share * thing + (1 - share) * soft
 
 
 def _strength(spoiling: Spoiling) -> float:
