@@ -20,10 +20,8 @@ def shuffled(family: str, seed: int) -> TrackSet:
     without markers, a part of them under the name of one beside. rows: those of a grid of marks, each under the name of
     the mark before it, as when a line is missing in a list."""
     random = np.random.default_rng([seed, 5])
-    kind, variant = (
-        str(random.choice(["orbit", "walk", "planar"])),
-        str(random.choice(["all", "neighbours", "rows", "rows"])),
-    )
+    kind = str(random.choice(["orbit", "walk", "planar"]))
+    variant = str(random.choice(["all", "neighbours", "rows"], p=[0.15, 0.2, 0.65]))
     shot, middle = honest_shot(kind, seed), FRAMES // 2
     one = set_of(shot, kind, family, variant, seed)
     markers = loose(shot)

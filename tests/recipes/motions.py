@@ -26,8 +26,8 @@ def bad_tracks(family: str, seed: int) -> TrackSet:
     shot = honest_shot(kind, seed, **worse)
     one = set_of(shot, kind, family, "", seed)
     markers = loose(shot)
-    sliding = random.random(len(markers.points)) < random.uniform(0.3, 0.5)
-    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.1, 0.4))
+    sliding = random.random(len(markers.points)) < random.uniform(0.25, 0.45)
+    angle, pace_px = random.uniform(0, 2 * np.pi), float(random.uniform(0.08, 0.3))
     slide = pace_px * np.array([np.cos(angle), np.sin(angle)]) * sliding[markers.track, None]
     return with_markers(one, replace(markers, noise_px=markers.noise_px + ages(markers)[:, None] * slide))
 

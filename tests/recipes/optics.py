@@ -78,8 +78,8 @@ def reversed_depth(family: str, seed: int) -> TrackSet:
     """A long lens, about as long as the artist says, on something flat far away: turned the other way round with near
     and far swapped, it looks almost the same."""
     random = np.random.default_rng([seed, 34])
-    focal_px = float(random.uniform(4000, 7000))
-    more = dict(span_deg=float(random.uniform(8, 30)), white_px=float(random.uniform(0.1, 0.4)))
+    focal_px = float(random.uniform(3000, 6000))
+    more = dict(span_deg=float(random.uniform(12, 40)), white_px=float(random.uniform(0.1, 0.4)))
     shot = honest_shot("relief", seed, lens=(focal_px, 0.0, 0.0), **more)
     said_mm = focal_px * float(random.uniform(0.9, 1.1)) / shot.size_px[0] * SENSOR_MM
     return replace(set_of(shot, "relief", family, "", seed), camera={"focal_mm": said_mm})
