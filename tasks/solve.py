@@ -29,7 +29,8 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
-NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin")  # to what the solver finds first
+MASKING = ("mask", "matte")
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)  # to what the solver finds first
 
 
 def settings(config: Config) -> dict:
@@ -168,8 +169,8 @@ def _found(
     lens: "Lens | None",
     weights: dict[int, float],
 ) -> "Found | Reason":
-    """The camera before it is put into its world: from the store when these tracks were solved so before. In pixels as
-    the plate is seen: unsqueezed."""
+    """The camera before it is put into its world, as the second witness leaves it: from the store when these tracks
+    were solved so before, and the same pictures looked at. In pixels as the plate is seen: unsqueezed."""
     from shotmake.squeeze import stretched_lens, unsqueezed_size, unsqueezed_tracks
 
     aspect = plate.pixel_aspect
@@ -179,22 +180,22 @@ def _found(
 
     def find() -> "Found | Reason":
         from shotmake.solve import find, usual  # COLMAP: loaded when there is work for it
-        from shotmake.witness import ask_witness
 
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        made = find(*asked, usual(options), on_step, by_libmv, lens, weights)
-        on_step("ask the second witness")
-        return ask_witness(made, size_px, look_at(job, plate, frames[0], aspect))
+        return find(*asked, usual(options), on_step, by_libmv, lens, weights)
 
     def clean() -> "Found | Reason":
         from shotmake.solve import cleaned
+
+        return cleaned(camera_found, *asked, options, on_step, lens, weights)
+
+    def ask() -> "Found | Reason":
         from shotmake.witness import ask_witness
 
-        made = cleaned(camera_found, *asked, options, on_step, lens, weights)
         on_step("ask the second witness")
-        return ask_witness(made, size_px, look_at(job, plate, frames[0], aspect))
+        return ask_witness(camera_found, size_px, look_at(job, plate, frames[0], aspect))
 
     reaches = reaching(job.settings, camera) | {"size_px": list(size_px), "frame_range": list(frames)}
     ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
@@ -202,12 +203,17 @@ def _found(
         reaches["clean"] = job.settings["clean"]
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
-    inputs = {name: digest for name, digest in job.digests.items() if name != "footage"}
+    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}  # its pixels are in `reaches`
+    inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
     if ours and options.clean != schema.SolveClean():
-        camera_found, path = stored.found(reaches | {"clean": job.settings["clean"]}, inputs, job.shot, clean)
+        reaches = reaches | {"clean": job.settings["clean"]}
+        camera_found, path = stored.found(reaches, inputs, job.shot, clean)
         job.kept.append(path)
+    mask = {name: job.settings[name] for name in MASKING if name in job.settings}
+    camera_found, path = stored.found(reaches | {"asked": "witness", **mask}, seen, job.shot, ask)
+    job.kept.append(path)
     return camera_found
 
 

@@ -18,6 +18,7 @@ from tasks import ROOT, comp_tracks, scene
 from tasks.stage import Job
 
 OVERSCAN_PX = (20, 12)
+CARD = "docs/knob_hero.jpg"  # a picture that is there, named from the show
 POSES = np.stack([look_at(angle) for angle in (0.30, 0.34, 0.38)])
 POINTS = np.array([(-0.5, 0.4, 0), (0.5, 0.4, 0), (0.5, -0.5, 0), (-0.4, -0.5, 0.1), (0, 0, 0.4)])
 SHEET = {
@@ -42,7 +43,7 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
         **{"status": "solved", "lens": lens.to_json(), "focal_px_per_frame": None, "frames": list(FRAMES)},
         "cam_from_world": POSES.reshape(3, 12).tolist(),
     }
-    job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": ROOT / "footage" / "card.png"}, {}, {})
+    job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": ROOT / CARD}, {}, {})
     return comp_tracks.blocks(job, solution, SHEET)
 
 
@@ -67,16 +68,16 @@ def test_corners_come_from_tracks_or_the_solve_and_the_line_says_so(tmp_path):
     markers = [project(POINTS, pose, LENS)[0] for pose in POSES]
     composite = Config().composite
     picks = ["sign", {"track": 1}, {"frame": FRAMES[0], "xy_px": markers[0][2].tolist()}, {"track": 3}]
-    composite.corner_pin = CornerPin(image="footage/card.png", tracks=picks)
+    composite.corner_pin = CornerPin(image=CARD, tracks=picks)
     by_tracks, line = blocks(tmp_path, composite, markers)
     assert line == ", pinned" and by_tracks["stabilization"] is None
     held, line = blocks(tmp_path, composite, markers, absent=(1, FRAMES[2]))
     assert line == ", pinned (by solved points in 1 frames)"
-    composite.corner_pin = CornerPin(image="footage/card.png", corners_xyz=POINTS[:4].tolist())
+    composite.corner_pin = CornerPin(image=CARD, corners_xyz=POINTS[:4].tolist())
     by_places, _ = blocks(tmp_path, composite, markers)
     for other in (held, by_places):
         np.testing.assert_allclose(by_tracks["corner_pin"]["corners"], other["corner_pin"]["corners"], atol=1e-6)
-    image = {"file": "footage/card.png", "kind": "file", "first_frame": 1001, "frame_count": None}
+    image = {"file": CARD, "kind": "file", "first_frame": 1001, "frame_count": None}
     assert by_tracks["corner_pin"]["image"] == image
 
 
@@ -91,14 +92,14 @@ def objects_job(folder: Path, composite) -> tuple[Job, dict]:
     (folder / "objects.json").write_text(json.dumps({"tracklets": [one.to_json() for one in OBJECTS]}))
     solution = {"lens": LENS.to_json(), "focal_px_per_frame": [540.0, 540.0, 594.0], "frames": list(FRAMES)}
     solution["cam_from_world"], solution["status"] = POSES.reshape(3, 12).tolist(), "solved"
-    inputs = {"objects": folder / "objects.json", "pinned 0": ROOT / "footage" / "card.png"}
+    inputs = {"objects": folder / "objects.json", "pinned 0": ROOT / CARD}
     return Job("shot", {"composite": asdict(composite)}, inputs, {}, {"empties": folder / "empties.json"}), solution
 
 
 def test_an_object_is_held_still_and_pinned_to_without_any_tracks(tmp_path):
     composite = Config().composite
     composite.stabilization = Stabilization(enabled=True, tracklet=3, frame=FRAMES[1])
-    composite.corner_pin = CornerPin(image="footage/card.png", tracklet=3)
+    composite.corner_pin = CornerPin(image=CARD, tracklet=3)
     for composite.lens_distortion.apply_to_cg in (True, False):
         found, line = comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
         still, pin = found["stabilization"], found["corner_pin"]

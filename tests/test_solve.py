@@ -22,7 +22,7 @@ from shotmake.solve import Solution, hold_out, solve
 KEYS = {
     "schema", "status", "reason", "reason_code", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames",
     "cam_from_world", "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used", "scale_known",
-    "engine", "warnings", "warning_codes", "notes", "note_codes",
+    "engine", "warnings", "warning_codes", "notes", "note_codes", "links", "witness",
 }  # fmt: skip
 
 

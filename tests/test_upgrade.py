@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import field, fields, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +31,13 @@ VERSIONS = {stage.name: stage.version for stage in STAGES}
 SAME = {name for name, version in RELEASED["versions"].items() if VERSIONS[name] == version}
 
 
+# footage was raised since: its key is in every other's. The names are held as if it had not been.
+FOOTAGE_THEN = {"version": 3, "written": RELEASED["footage_written"]}
+
+
 def is_as_released(node: Node) -> bool:
-    """Whether neither its version nor that of anything it needs was raised."""
-    return node.stage.name in SAME and all(is_as_released(need) for need in node.needs)
+    """Whether neither its version nor that of anything it needs was raised, but for footage."""
+    return node.stage.name in SAME | {"footage"} and all(is_as_released(need) for need in node.needs)
 
 
 def test_what_that_release_hashed_is_hashed_the_same():
@@ -54,10 +58,18 @@ def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
     """With a witness camera, objects, mattes, a lens of another shot, a mask with feather, an orientation."""
     monkeypatch.setattr(lenders, "load_shot", released_shot)
     monkeypatch.setattr("tasks.lens.shot_names", lambda: list(RELEASED["shots"]))
+    before = slices._recorded()
+    then = {"left out": {}, "written": FOOTAGE_THEN["written"]}
+    known = {**before, "footage": {**before["footage"], str(FOOTAGE_THEN["version"]): then}}
+    monkeypatch.setattr(slices, "_recorded", lambda: known)
+    stages = tuple(
+        replace(stage, version=FOOTAGE_THEN["version"]) if stage.name == "footage" else stage for stage in STAGES
+    )
     compared = 0
     for name, shot in RELEASED["shots"].items():
-        for stage, node in lenders.graph(released_shot(name), STAGES).items():
-            if stage in shot["stamps"] and is_as_released(node):
+        for stage, node in lenders.graph(released_shot(name), stages).items():
+            own = "." not in stage  # those of a witness camera stand on a footage of their own
+            if own and stage in shot["stamps"] and is_as_released(node):
                 assert os.path.relpath(node.stamp_path, REPOSITORY) == shot["stamps"][stage], (name, stage)
                 compared += 1
     assert compared >= 3 * len(RELEASED["shots"])
