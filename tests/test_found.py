@@ -112,7 +112,7 @@ def test_another_orientation_is_not_solved_again(built):
             stamp.unlink()
     built.built("solve", "shot=mini", ORIGIN)  # from nothing: the same bytes
     assert {name: solves(built)[name] for name in warm} == warm
-    assert len(list(found.iterdir())) == 2
+    assert len(list(found.iterdir())) == 4
 
 
 def test_a_solve_is_extended_through_the_command_line_up_to_the_blend(built):

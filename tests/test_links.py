@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake.camera import camera_centres
+from shotmake.camera import camera_centres, project
 from shotmake.certify import certify
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens
@@ -102,6 +102,7 @@ def test_a_part_that_does_not_fit_the_other_is_refused_with_its_frames(orbit, ho
     links = links_of(orbit, with_gap(markers_of(orbit), bridging), moved_behind(cameras_of(orbit), how, amount))
     fault = find_torn_link(links)
     assert fault is not None and fault.code == "link_disagrees"
+    assert links.share.min() < 0.35 and links.tear_px[2:-2].max() > TORN_PX * links.scale
     first, last = _frames_in(fault.text)
     assert CUT - GAP - 8 <= first <= CUT + 1 and first < last <= CUT + 9
 
@@ -142,6 +143,66 @@ def test_weak_frames_are_crossed_from_solid_ones_on_both_sides(orbit):
     inside = (links.before >= CUT - GAP) & (links.after <= CUT + 1)
     assert inside.sum() == GAP + 1
     assert (links.agree[inside] == 0).all() and len(set(links.tracks[inside].tolist())) == 1
+
+
+@pytest.mark.parametrize(("how", "amount"), [("turned", 0.06), ("shifted", 0.002), ("grown", 1.01)])
+def test_a_tear_is_as_wide_as_the_parts_are_apart(orbit, how, amount):
+    """Of small tears the size is told: so many px do the points behind move in the picture."""
+    cameras, lens = cameras_of(orbit), Lens.from_json(orbit.truth["lens"])
+    wrong = moved_behind(cameras, how, amount)
+    seen = np.unique(orbit.tracks.track_id[orbit.tracks.frame == CUT + 1])
+    apart_px = [project(orbit.points[seen], which[CUT], lens)[0] for which in (cameras, wrong)]
+    links = links_of(orbit, markers_of(orbit), wrong)
+    if how == "grown":  # about the camera at CUT, which sees no difference: a later one does
+        apart_px = [project(orbit.points[seen], which[CUT + 8], lens)[0] for which in (cameras, wrong)]
+        assert links.far_tear_px.max() > 0.2 * np.nanmedian(np.linalg.norm(apart_px[1] - apart_px[0], axis=1))
+    else:
+        wide_px = float(np.nanmedian(np.linalg.norm(apart_px[1] - apart_px[0], axis=1)))
+        assert links.tear_px[CUT - 1] == pytest.approx(wide_px, rel=0.5)
+
+
+def test_the_hold_is_of_the_tracks_that_agree(orbit):
+    markers = with_gap(markers_of(orbit), 14)
+    through = np.bincount(markers.track, (markers.frame >= CUT - GAP) & (markers.frame < CUT)) > 0
+    lost = np.flatnonzero(through)[::2]
+    behind = np.isin(markers.track, lost) & (markers.frame >= CUT)
+    spoiled = replace(markers, xy_px=markers.xy_px + 40.0 * behind[:, None])
+    fewer = markers.of_tracks(~np.isin(np.arange(len(through)), lost))
+    both = [links_of(orbit, which, cameras_of(orbit)) for which in (spoiled, fewer)]
+    assert both[0].agree.min() == both[1].agree.min() == 7
+    assert both[0].hold_px[CUT - 2] == pytest.approx(both[1].hold_px[CUT - 2], rel=0.25)
+
+
+def test_a_chain_of_short_tracks_through_weak_frames_holds_nothing():
+    """Twelve frames in which a few tracks live a moment each and follow a camera that drifts away."""
+    shot = simulate("orbit", 9, frame_count=60, visible=120, life_frames=60)
+    first, last, cameras, lens = 24, 36, cameras_of(shot), Lens.from_json(shot.truth["lens"])
+    turn = np.radians(4.0) * np.clip((np.arange(60) - first + 1) / (last - first), 0, 1)
+    turns = Rotation.from_rotvec(np.outer(turn, [0.0, 0.0, 1.0])).as_matrix()
+    centres = camera_centres(cameras)
+    centres = centres[first] + np.einsum("nij,nj->ni", turns, centres - centres[first])
+    drifted = np.einsum("nij,nkj->nik", cameras[:, :, :3], turns)
+    drifted = np.concatenate([drifted, -np.einsum("nij,nj->ni", drifted, centres)[:, :, None]], 2)
+    markers = markers_of(shot)
+    solid = (markers.frame < first) | (markers.frame >= last)
+    ids = markers.track_ids[markers.track] + 10_000 * (markers.frame >= last)
+    random = np.random.default_rng(0)
+    rows = []
+    for name in range(90):  # twelve or so at a time, eight frames each, where the drifted camera sees them
+        begins = int(random.integers(first - 6, last - 2))
+        point = shot.points[random.choice(np.unique(shot.tracks.track_id[shot.tracks.frame == begins + 1]))]
+        for frame in range(begins, min(begins + 8, 60)):
+            xy_px = project(point[None], drifted[frame], lens)[0][0]
+            rows.append((50_000 + name, frame, *xy_px))
+    more = np.array(rows)
+    names, track = np.unique(np.concatenate([ids[solid], more[:, 0].astype(int)]), return_inverse=True)
+    frame = np.concatenate([markers.frame[solid], more[:, 1].astype(int)])
+    order = np.lexsort((frame, track))
+    xy_px = np.concatenate([markers.xy_px[solid], more[:, 2:]])[order]
+    chain = Observations(track[order], frame[order], xy_px, np.zeros(len(order)), names, 60, first_frame=1)
+    links = links_of(shot, chain, drifted)
+    assert find_torn_link(links) is not None
+    assert links.agree[first + 2 : last - 2].max() < 4  # nobody goes all the way
 
 
 def test_a_slow_bend_is_seen_from_farther_off():
