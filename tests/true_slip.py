@@ -19,7 +19,7 @@ WIDTH_PX = 1280.0
 PLACES = np.array([(x, y) for y in (-0.3, 0.0, 0.3) for x in (-0.3, 0.0, 0.3)])  # of width and height, from the centre
 LOSS_PX = 2.0  # misses far above this do not pull, where most of the shot is to decide where the world is
 BEHIND_PX = 1000.0
-FITTED = 40  # frames, evenly, by which the world is laid over
+FITTED = 60  # frames, evenly, by which the world is laid over
 SHORT_PATH = 0.05  # of the depth: a shorter path does not tell the size of the world, its points do
 
 World = tuple[float, np.ndarray, np.ndarray]  # scale, rotation, shift: found = scale * rotation @ true + shift

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import make_project  # noqa: E402
-from knob_verdict import PLATE, TRUTH, cause_codes, knob_slip_px, knob_truth, verdict  # noqa: E402
+from knob_verdict import TRUTH, cause_codes, knob_pictures, knob_slip_px, knob_truth, verdict  # noqa: E402
 from soft_frames import KINDS, draw_spoiling, spoil_frames  # noqa: E402
 from synthetic import write_movie  # noqa: E402
 
@@ -35,20 +35,12 @@ SHOT_YAML = "# @package _global_\nshot:\n  name: plate\n  footage: {file: footag
 CRFS = (8, 26)  # of x264, from nearly lossless to what a phone writes
 
 
-def pictures():
-    import av
-
-    with av.open(str(PLATE)) as container:
-        for number, frame in enumerate(container.decode(video=0), 1):
-            yield number, frame.to_ndarray(format="bgr24")
-
-
 def make_plate(seed: int, path: Path) -> dict:
     """Write the plate of a seed -> what was done to it."""
     frames = knob_truth()["frames"]
     spoiling = draw_spoiling(KINDS[seed % len(KINDS)], seed, frames[0], frames[-1])
     crf = int(np.random.default_rng([seed, 9]).integers(CRFS[0], CRFS[1] + 1))
-    write_movie(path, spoil_frames(pictures(), spoiling), crf=crf)
+    write_movie(path, spoil_frames(knob_pictures(), spoiling), crf=crf, exact=True)
     return asdict(spoiling) | {"crf": crf}
 
 
