@@ -6,7 +6,8 @@ Run: python tests/benchmarks/soft_plates.py [--plates 40] [--first 100] [--also 
 Plate n has the seed n; seeds below 100 were used to tune the generator. Each is a movie in a show of its own:
 `doit solve`. A line a plate: what was spoiled, what the solve says, how far it slips (px at 1280 wide), the verdict;
 then the totals. --also FOLDER builds the same plates with the code there, and each line tells both. --json keeps each
-result as it comes, and goes on from there. --keep FOLDER keeps plate, truth, tracks, points and solve of each.
+result as it comes, and goes on from there: one file for one state of the code. --keep FOLDER keeps plate, truth,
+tracks, points and solve of each.
 wrong: slips by more than knob_verdict.LIMIT_PX. silent: wrong, and neither refused nor warned with one of its CAUSES.
 """
 
