@@ -1,6 +1,7 @@
 """Right, wrong, said or silent: what a solve of knob_hero, or of the same plate with spoiled frames, comes to."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,15 @@ CAUSES = frozenset({
 
 def knob_truth() -> dict:
     return json.loads(TRUTH.read_text())
+
+
+def knob_pictures() -> Iterator[tuple[int, np.ndarray]]:
+    """The plate as it is: (frame number, (H, W, 3) uint8 BGR)."""
+    import av
+
+    with av.open(str(PLATE)) as container:
+        for number, frame in enumerate(container.decode(video=0), 1):
+            yield number, frame.to_ndarray(format="bgr24")
 
 
 def knob_slip_px(record: dict) -> float:

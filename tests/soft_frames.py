@@ -12,9 +12,8 @@ KINDS = ("focus", "whip", "dark", "covered", "white")
 SIGMAS_PX = (8.0, 60.0)  # at WIDTH_PX
 WIDTH_PX = 1280.0
 IN_BAND = 0.9
-# Of this share of the plates, sigma is one (px) that leaves a few features, so that a tracker goes wrong and does not
-# give up: for frames spoiled at once, and by how much more of it for each frame on which it comes. Found on seeds below
-# 100.
+# Of this share of the plates, sigma leaves a few features: a tracker goes wrong and does not give up. By kind, from and
+# to (px), for frames spoiled at once, and by how much more for each frame on which it comes. Found on seeds below 100.
 BANDS = {
     "focus": (10.0, 20.0, 0.6),
     "whip": (9.0, 11.5, 0.6),

@@ -266,12 +266,18 @@ def _moved(quad: Quad, time: float) -> Quad:
     return replace(quad, origin=quad.origin + quad.shift_at(time)) if quad.shift_at else quad
 
 
-def write_movie(path, frames: Iterable[tuple[int, np.ndarray]], rate=24, codec: str = "libx264", crf: int = 16) -> None:
-    """Write (number, BGR or luma uint8 image) frames as a movie; `rate` may be a Fraction."""
+def write_movie(
+    path, frames: Iterable[tuple[int, np.ndarray]], rate=24, codec: str = "libx264", crf: int = 16, exact: bool = False
+) -> None:
+    """Write (number, BGR or luma uint8 image) frames as a movie; `rate` may be a Fraction.
+
+    exact: the same bytes for the same frames. x264's macroblock tree gives others from run to run.
+    """
     import av
 
+    options = {"crf": str(crf), "preset": "veryfast"} | ({"x264-params": "mbtree=0"} if exact else {})
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(rate), options={"crf": str(crf), "preset": "veryfast"})
+        stream = container.add_stream(codec, rate=Fraction(rate), options=options)
         for _, image in frames:
             if not stream.codec_context.is_open:  # the first frame tells the size, which must be even
                 stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"

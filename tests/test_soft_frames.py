@@ -1,8 +1,12 @@
 """What is said of the plates that soft_plates.py makes: only the named frames are spoiled, and no camera moves."""
 
+import itertools
+
 import numpy as np
 import pytest
+from knob_verdict import knob_pictures
 from soft_frames import KINDS, SIGMAS_PX, Spoiling, draw_spoiling, spoil_frames
+from synthetic import write_movie
 
 SIZE_PX = (320, 180)
 
@@ -54,3 +58,17 @@ def test_a_blur_moves_nothing(kind, seed):
     made = dict(spoil_frames(plate(1, 3), Spoiling(kind, (1, 2, 3), 30.0, (0.4, 1.0, 0.4), seed)))
     for picture in made.values():
         assert np.abs(centre_px(picture) - centre_px(dots())).max() < 0.5  # px; 8 bits leave no finer light
+
+
+def test_a_plate_written_exactly_has_the_same_bytes_each_time(tmp_path):
+    """Of two codes, and of two runs, the same plates must be compared."""
+    spoiling = Spoiling("focus", (9, 10, 11), 20.0, (1.0, 1.0, 1.0), seed=2)
+    pictures = list(spoil_frames(itertools.islice(knob_pictures(), 40), spoiling))
+    written = set()
+    for number in range(6):
+        path = tmp_path / f"{number}.mp4"
+        write_movie(path, pictures, crf=25, exact=True)
+        written.add(path.read_bytes())
+        used = [picture // 2 + number for _, picture in pictures]
+        del used  # leaves other bytes in memory that is used again
+    assert len(written) == 1

@@ -6,7 +6,8 @@ Run: python tests/benchmarks/soft_plates.py [--plates 40] [--first 100] [--also 
 Plate n has the seed n; seeds below 100 were used to tune the generator. Each is a movie in a show of its own:
 `doit solve`. A line a plate: what was spoiled, what the solve says, how far it slips (px at 1280 wide), the verdict;
 then the totals. --also FOLDER builds the same plates with the code there, and each line tells both. --json keeps each
-result as it comes, and goes on from there. --keep FOLDER keeps plate, truth, tracks, points and solve of each.
+result as it comes, and goes on from there: one file for one state of the code. --keep FOLDER keeps plate, truth,
+tracks, points and solve of each.
 wrong: slips by more than knob_verdict.LIMIT_PX. silent: wrong, and neither refused nor warned with one of its CAUSES.
 """
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import make_project  # noqa: E402
-from knob_verdict import PLATE, TRUTH, cause_codes, knob_slip_px, knob_truth, verdict  # noqa: E402
+from knob_verdict import TRUTH, cause_codes, knob_pictures, knob_slip_px, knob_truth, verdict  # noqa: E402
 from soft_frames import KINDS, draw_spoiling, spoil_frames  # noqa: E402
 from synthetic import write_movie  # noqa: E402
 
@@ -35,20 +36,12 @@ SHOT_YAML = "# @package _global_\nshot:\n  name: plate\n  footage: {file: footag
 CRFS = (8, 26)  # of x264, from nearly lossless to what a phone writes
 
 
-def pictures():
-    import av
-
-    with av.open(str(PLATE)) as container:
-        for number, frame in enumerate(container.decode(video=0), 1):
-            yield number, frame.to_ndarray(format="bgr24")
-
-
 def make_plate(seed: int, path: Path) -> dict:
     """Write the plate of a seed -> what was done to it."""
     frames = knob_truth()["frames"]
     spoiling = draw_spoiling(KINDS[seed % len(KINDS)], seed, frames[0], frames[-1])
     crf = int(np.random.default_rng([seed, 9]).integers(CRFS[0], CRFS[1] + 1))
-    write_movie(path, spoil_frames(pictures(), spoiling), crf=crf)
+    write_movie(path, spoil_frames(knob_pictures(), spoiling), crf=crf, exact=True)
     return asdict(spoiling) | {"crf": crf}
 
 
