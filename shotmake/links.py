@@ -122,12 +122,12 @@ def measure_links(
         far,
         *_px([moved[place] for place in far], wide),
         _jolts_px(scene, lens, posed),
-        len(posed) / max(_usual_life(markers), 1.0),
+        len(posed) / max(usual_life(markers), 1.0),
         scale,
     )
 
 
-def _usual_life(markers: Observations) -> float:
+def usual_life(markers: Observations) -> float:
     """Frames that the track of a marker is seen in, the mean over the markers."""
     lengths = markers.lengths.astype(float)
     return float((lengths**2).sum() / max(lengths.sum(), 1.0))

@@ -15,13 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shotmake.camera import camera_centres
 from shotmake.evidence import Evidence, contradict, doubt
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
-from shotmake.links import find_solid, measure_links
+from shotmake.link_verdict import DOUBTED
+from shotmake.links import find_solid, measure_links, usual_life
 from shotmake.reasons import Reason
 from shotmake.segment import sampson_px
 from shotmake.solution import Found
+from shotmake.triangulate import triangulate
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
 OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
@@ -33,7 +36,6 @@ EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
 FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
 CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
-DOUBTED = 0.5  # of the confidence is left then
 
 
 class Matches(NamedTuple):
@@ -91,8 +93,7 @@ def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np
         for step in BESIDE
         if len(side)
     ]
-    life = float((markers.lengths.astype(float) ** 2).sum() / max(len(markers), 1))
-    spacing = max(np.clip(OF_LIFE * life, LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
+    spacing = max(np.clip(OF_LIFE * usual_life(markers), LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
     count = max(int(np.ceil((solid[-1] - solid[0]) / spacing)) + 1, 2)
     even = solid[np.unique(np.searchsorted(solid, np.linspace(solid[0], solid[-1], count)))]
     beside_at = np.array(beside, int)
@@ -127,9 +128,6 @@ def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> l
     out: list[tuple[int, int]] = []
     if len(frames) < 5 or found.status != "solved":
         return out
-    from shotmake.camera import camera_centres
-    from shotmake.triangulate import triangulate
-
     points = triangulate(markers, found.projecting, found.lens)
     places = points[:, :3] / np.maximum(points[:, 3:], 1e-9)
     centres = camera_centres(found.cam_from_world)
