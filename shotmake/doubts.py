@@ -1,5 +1,6 @@
 """What the tracks say against a solve that stands: a focal length they do not determine, contradict, or see change."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +9,22 @@ from shotmake.adjust import Bundle, adjust, cauchy_cost, lens_covariance, residu
 from shotmake.keyframes import Observations
 from shotmake.polish import TAIL, variances_px2
 from shotmake.reasons import Reason
+from shotmake.solution import Refused
 
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
 FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong
-FOCAL_OFF = 0.03  # so far off (log), and for so much gain, the tracks contradict a locked focal length
+# So far off (log), and by so many standard deviations of the markers' own noise, the tracks contradict a locked focal
+# length. Simulated moves with the true one: .02 and 4; off by 2 %: 7 and more, but for a dolly, which does not tell
+FOCAL_OFF, FOCAL_WRONG = 0.015, 0.1
+FOCAL_SIGMAS, FOCAL_SURE_SIGMAS = 6.0, 10.0
 CONTRADICTED = 0.5  # of the confidence is left then
+ASPECT_STEP, ASPECT_DOUBLINGS = 0.015, 6  # log of the aspect: tried so far to either side, and so often twice as far
+ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip by less than right solves do
+# Standard deviations by which square pixels fit worse, and share of the cost. Simulated moves with square pixels: 6 and
+# .003 (slow and planar ones, which hardly tell), else 3.7 and .001; pixels off by 2 %: 5 to 46 and .002 to .2
+ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
+ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
+ASPECT_LEFT = 0.5  # of the confidence is left then
 ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
 ZOOMS = 0.5  # of the confidence is left then
 
@@ -44,23 +56,29 @@ def focal_sigma(bundle: Bundle, markers: Observations, free: tuple[str, ...]) ->
     return float(np.sqrt(covariance[0, 0])) if len(at) and at[0] == 0 else None
 
 
-def contradicted_by_px(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:
-    """The focal length that fits the tracks clearly better than the bundle's locked one, if there is one."""
+def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> Reason | None:
+    """That another focal length fits the tracks clearly better than the locked one; None where none does. Refused where
+    it is far off: a few percent may be what a lens model leaves out."""
     locked = adjust(bundle, markers, free, 15)
     freed = adjust(locked, markers, ("focal", *free), 25, tolerance=1e-5)
     costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
-    gain = (costs[0] - costs[1]) / max(_degrees_of_freedom(bundle, markers), 1)
+    sigmas = _sigmas(*costs, _degrees_of_freedom(bundle, markers))
     off = abs(np.log(freed.focal_px / locked.focal_px))
-    return freed.focal_px if off > FOCAL_OFF and gain > FLAT_FOCAL_RISE else None
-
-
-def contradiction(locked_px: float, fitting_px: float) -> Reason:
-    """What the artist is told of it."""
-    return Reason(
-        "locked_focal",
-        f"the focal length is locked at {locked_px:.0f} px, but the tracks fit {fitting_px:.0f} px clearly better: "
-        "check shot.camera.focal_mm and sensor_width_mm, or the lens brought along",
+    if off < FOCAL_OFF or sigmas < FOCAL_SIGMAS:
+        return None
+    text = (
+        f"the focal length is locked at {locked.focal_px:.0f} px, but the tracks fit {freed.focal_px:.0f} px clearly "
+        "better: check shot.camera.focal_mm and sensor_width_mm, or the lens brought along"
     )
+    if off > FOCAL_WRONG and sigmas > FOCAL_SURE_SIGMAS:
+        raise Refused("locked_focal", text)
+    return Reason("locked_focal", text)
+
+
+def _sigmas(cost: float, least: float, freedom: int) -> float:
+    """How many standard deviations of the markers' own noise lie between two costs of the same markers."""
+    variance = max(least / max(freedom, 1), 1e-12)
+    return float(np.sqrt(max(cost - least, 0.0) / variance))
 
 
 def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
@@ -76,6 +94,86 @@ def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     gain = (costs[0] - costs[1]) / max(_degrees_of_freedom(bundle, markers), 1)
     low, high = np.percentile(zooming.log_zooms, [5, 95])
     return float(np.expm1(high - low)) if gain > FLAT_FOCAL_RISE and high - low > ZOOM_LEAST else 0.0
+
+
+def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> Reason | None:
+    """That the tracks fit pixels of another width clearly better; None where they do not. Refused where both halves of
+    the time and the whole say the same width: whatever else bends a picture (rows read one after the other, haze, a
+    moved frame) says something else in each.
+
+    The pixels are widened and made lower alike, everything else readjusted. A bent world and lens hide most of wrong
+    pixels: what they cannot hide is small, and only many tracks tell it from noise.
+    """
+    free = tuple(dict.fromkeys(("focal", *free)))
+    log_times, sigmas, share = _best_aspect(bundle, markers, free)
+    if abs(log_times) < ASPECT_OFF or sigmas < ASPECT_SIGMAS:
+        return None
+    times = np.exp(log_times)
+    if abs(log_times) > ASPECT_WRONG and sigmas > ASPECT_SURE_SIGMAS and share > ASPECT_SURE_SHARE:
+        told = [log_times, *(_best_aspect(*half, free)[0] for half in _halves(bundle, markers))]
+        if max(told) < ASPECT_ALIKE * min(told) or min(told) > ASPECT_ALIKE * max(told):
+            raise Refused(
+                "pixel_aspect",
+                f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
+                f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
+            )
+    text = (
+        f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
+        "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
+    )
+    return Reason("pixel_aspect", text)
+
+
+def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Observations]]:
+    """The earlier and the later frames, with the tracks that are seen in four of them or more."""
+    frames = np.arange(len(bundle.rotations))
+    for chosen in (frames[: len(frames) // 2], frames[len(frames) // 2 :]):
+        part = markers.of_frames(chosen, min_markers=4)
+        kept = np.isin(markers.track_ids, part.track_ids)
+        own = {name: getattr(bundle, name)[chosen] for name in ("rotations", "translations", "log_zooms")}
+        own |= {name: getattr(bundle, name)[kept] for name in ("directions", "inverse_depths")}
+        yield replace(bundle, **own), part
+
+
+def _best_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> tuple[float, float, float]:
+    """How many times as wide pixels fit best (log); by how many standard deviations of the markers' own noise, and by
+    what share of the cost, they fit better than square ones."""
+    start = adjust(bundle, markers, free, 15)
+    cost = cauchy_cost(residuals_px(start, markers))
+
+    def fitted(log_times: float, near: Bundle = start) -> tuple[float, Bundle]:
+        stretched = _stretched(markers, bundle.lens[6:], log_times)
+        fit = adjust(near, stretched, free, 25, tolerance=1e-5)
+        return cauchy_cost(residuals_px(fit, stretched)), fit
+
+    at, least, near = 0.0, cost, start
+    low, high = fitted(-ASPECT_STEP)[0], fitted(ASPECT_STEP)[0]
+    lowest, steps = _lowest(low, least, high), []
+    if abs(lowest) > 2:  # too far for a parabola: first find about where, then others there
+        for trial in np.sign(low - high) * ASPECT_STEP * 2.0 ** np.arange(ASPECT_DOUBLINGS):
+            met, fit = fitted(trial, near)
+            if met > least:
+                break
+            at, least, near = trial, met, fit
+        lowest, steps = 0.0, [abs(at) / 4, ASPECT_STEP]
+    at += ASPECT_STEP * lowest
+    for step in steps:
+        middle, near = fitted(at, near)
+        at += step * np.clip(_lowest(fitted(at - step, near)[0], middle, fitted(at + step, near)[0]), -2, 2)
+    least = min(least, fitted(at, near)[0])
+    sigmas = _sigmas(cost, least, _degrees_of_freedom(bundle, markers))
+    return float(at), sigmas, float((cost - least) / max(cost, 1e-12))
+
+
+def _lowest(low: float, middle: float, high: float) -> float:
+    """Where the parabola through (-1, low), (0, middle), (1, high) is lowest; infinite where it has no lowest point."""
+    bend = low + high - 2 * middle
+    return float((low - high) / (2 * bend)) if bend > 0 else float(np.sign(low - high) * np.inf)
+
+
+def _stretched(markers: Observations, centre_px: np.ndarray, log_aspect: float) -> Observations:
+    times = np.exp(np.array([0.5, -0.5]) * log_aspect)
+    return replace(markers, xy_px=(markers.xy_px - centre_px) * times + centre_px)
 
 
 def zoom_warning(share: float) -> Reason:

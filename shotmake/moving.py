@@ -11,11 +11,12 @@ from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
 from shotmake.doubts import (
+    ASPECT_LEFT,
     CONTRADICTED,
     FOCAL_SIGMA,
     ZOOMS,
-    contradicted_by_px,
-    contradiction,
+    doubt_aspect,
+    doubt_locked_focal,
     focal_sigma,
     zoom_share,
     zoom_warning,
@@ -43,6 +44,7 @@ RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room 
 ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
 STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
+DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # that are asked for another focal length or aspect: fewer hardly tell
 TURNING_SHARE = 0.5  # of the markers that a turning camera must explain before one is spoken of as a way out
 FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
@@ -137,14 +139,19 @@ def solve_moving(
     if flat:
         text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
         warnings.append(Reason("focal_open", text))
+    many = sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS)
+    locked = None if "focal" in free else doubt_locked_focal(*many, first)
+    if locked is not None:
+        warnings.append(locked)
+        found = replace(found, agreement=CONTRADICTED * found.agreement)
+    aspect = doubt_aspect(*many, first) if locked is None else None
+    if aspect is not None:
+        warnings.append(aspect)
+        found = replace(found, agreement=ASPECT_LEFT * found.agreement)
     zooms = zoom_share(bundle, markers, first)
     if zooms:
         warnings.append(zoom_warning(zooms))
         found = replace(found, agreement=ZOOMS * found.agreement)
-    fitting_px = None if "focal" in free else contradicted_by_px(bundle, markers, first)
-    if fitting_px is not None:
-        warnings.append(contradiction(found.lens.fx_px, fitting_px))
-        found = replace(found, agreement=CONTRADICTED * found.agreement)
     missed = epipolar.gap(found, size_px, scale)
     if missed > epipolar.GAP_MAX:
         text = (

@@ -5,6 +5,7 @@ A solve knows its world only up to rotation, shift and size. Up comes from how p
 artist says (config.Orient) comes before what is found.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -24,8 +25,10 @@ GROUND_SIGMAS = 2.5
 GROUND_TRIES = 600
 GROUND_THICKNESS = 0.008  # of the median depth
 KEY = "tracking.solve.orient"
+SURVEY_DOUBTS = ("survey_contradicts", "survey_point_left_out")
 NO_GROUND = "no ground plane found among the points: up is guessed from the cameras"
 UNEVEN = 0.05  # of the ground picks' extent: one further off their plane is not on the floor
+OTHER_UNIT = 1.5  # two measures that differ by such a factor are not in one unit
 SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree this well
 
 
@@ -126,7 +129,7 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
     centres = camera_centres(solved.cam_from_world)
     up, information = level_up(solved.cam_from_world)
     if len(settings.survey) > 2:
-        return surveyed(solved, settings.survey, up)
+        return _measured(surveyed(solved, settings.survey, up), solved, settings)
     is_found, warnings = True, ()
     if settings.ground:
         normal, on_ground, warnings = _ground_of_picks(solved, settings.ground)
@@ -136,7 +139,7 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
         heights = reliable @ up if len(reliable) else np.array([centres.mean(0) @ up - 1])
         is_found, normal, on_ground = False, up, up * np.percentile(heights, 5)
     if settings.survey:
-        world = surveyed(solved, settings.survey, normal)
+        world = _measured(surveyed(solved, settings.survey, normal), solved, settings)
         said = (*warnings, *world.warnings)
         unknown = Reason("ground_unknown", f"{NO_GROUND}; give a third survey point")
         return replace(world, warnings=said if is_found else (unknown, *said))
@@ -149,6 +152,13 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
         warnings = (Reason("ground_unknown", text),)
     world = _upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
     return _picked(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
+
+
+def _measured(world: World, solved: Solved, settings: config.Orient) -> World:
+    """The world of a survey, after a look at what else was measured; a survey that contradicts itself is told alone."""
+    if all(one.code not in SURVEY_DOUBTS for one in world.warnings):
+        check_sizes(world, solved, settings)
+    return world
 
 
 def orient_turning(solved: Solved, settings: config.Orient) -> World:
@@ -256,6 +266,51 @@ def _picked(world: World, solved: Solved, settings: config.Orient) -> World:
         turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
         world = replace(world, rotation=turn @ world.rotation, shift=turn @ world.shift)
     return world
+
+
+def check_sizes(world: World, solved: Solved, settings: config.Orient) -> None:
+    """ShotError where a measure that the artist gives contradicts the size of a world that does not come from it: that
+    of survey points, or of a camera brought along. A tape errs by little; another unit by a factor.
+
+    Picks without a solved point are passed over: nothing is placed by them here.
+    """
+    for key, measured, there in _sizes(world, solved, settings):
+        factor = there / measured if measured > 0 else np.inf
+        if not 1 / OTHER_UNIT < factor < OTHER_UNIT:
+            raise ShotError(
+                f"{key}: found {measured:.3g} m for what is {there:.3g} m in the world that the camera or the survey "
+                f"brings along; needed one size: are both in metres (cm: 100 times as many, feet: 3.28)? Correct one "
+                "or leave it out"
+            )
+
+
+def _sizes(world: World, solved: Solved, settings: config.Orient) -> Iterator[tuple[str, float, float]]:
+    """(key, metres measured, metres in the world) of all that is measured and could be looked up."""
+    if len(settings.survey) > 1 and not world.survey:
+        yield from _survey_size(world, solved, settings)
+    if settings.camera_height_m is not None:
+        heights = np.abs(camera_centres(world.cameras(solved.cam_from_world))[:, 2])
+        frame, key = settings.camera_height_frame, f"{KEY}.camera_height_m"
+        there = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
+        yield key, settings.camera_height_m, there
+    if settings.distance is not None:
+        key = f"{KEY}.distance"
+        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        try:
+            ends = [place(pick, key, world, solved) for pick in _ends(settings.distance)]
+        except ShotError:
+            return
+        yield key, metres, float(np.linalg.norm(ends[0] - ends[1]))
+
+
+def _survey_size(world: World, solved: Solved, settings: config.Orient) -> Iterator[tuple[str, float, float]]:
+    try:
+        rows = tracks_at(settings.survey, f"{KEY}.survey", solved)
+    except ShotError:
+        return
+    places = (world.points(solved.points[rows]), np.array([entry["xyz_m"] for entry in settings.survey], float))
+    there, measured = (float(np.linalg.norm(xyz - xyz.mean(0), axis=1).mean()) for xyz in places)
+    yield f"{KEY}.survey", measured, there
 
 
 def _ends(distance: dict) -> list[dict]:

@@ -51,6 +51,7 @@ CODES = {
     "focal_ignored": "A focal length in the config is not used: the lens brought along has its own.",
     "locked_focal": "The tracks contradict the focal length that is locked.",
     "zoom": "The focal length changes through the shot.",
+    "pixel_aspect": "The tracks fit pixels of another width.",
     "lens_folds": "The lens that was found folds over inside the picture.",
     "lens_terms_open": "The tracks do not determine a lens value that was to be refined.",
     "lens_terms_added": "A lens value was refined that was not asked for, since only it explains the tracks.",

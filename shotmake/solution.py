@@ -14,7 +14,7 @@ from shotmake.keyframes import Observations
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.link_verdict import DOUBTED, doubt_links
 from shotmake.links import Links
-from shotmake.orient import DEPTH_UNITS, orient_moving, orient_turning
+from shotmake.orient import DEPTH_UNITS, check_sizes, orient_moving, orient_turning
 from shotmake.picks import Solved
 from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
@@ -23,6 +23,7 @@ from shotmake.world import World
 
 DIGITS = 9
 POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
+UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
 FOCAL_LIMITS = (0.3, 10.0)  # of the width
 
 
@@ -187,6 +188,8 @@ def make_solution(
         depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
         reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
         solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
+        if world is not None and world.scale_known:
+            check_sizes(world, solved, settings.orient)
         world = world or orient_moving(solved, xyz[reliable], float(np.median(depth)), settings.orient)
     held = np.isin(everything.track_ids, found.held_out)
 
@@ -197,6 +200,8 @@ def make_solution(
         text = f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there"
         warnings.append(Reason("frames_without_camera", text))
     confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
+    if any(one.code in UNPLACED for one in world.warnings):
+        confidence *= DOUBTED
     focals_px = None
     if found.log_zooms is not None:
         focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()

@@ -44,6 +44,7 @@ FEWEST_CERTIFIED = 4  # frames: points come from every second one, and two rays 
 LINKED_SHARE = 0.75  # of the tracks through a jump that must agree with the camera for the jump to be none
 COUNTED = ("too_few_frames", "too_few_tracks", "tracks_too_short", "cut")  # reasons that a jump does not explain
 HOLDOUT_SHARE = 0.10
+OTHER_FOCAL = 0.03  # log: so far from the locked one, another focal length is another answer
 FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
 
 
@@ -72,8 +73,9 @@ def solve(
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
     the picture that stands still. Times the share of frames that have a pose; x 0.7 if the tracks do not
-    determine the focal length, x 0.5 if they contradict a locked one, x 0.7 if they show a rolling shutter. 0 for
-    refused.
+    determine the focal length, x 0.7 if they show a rolling shutter, x 0.5 for each other doubt: a locked focal length
+    or pixels that the tracks contradict, a zoom, weak links, the second witness, a survey that contradicts itself. 0
+    for refused.
     """
     found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens, weights)
     found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens, weights)
@@ -299,7 +301,7 @@ def _verdict(
         return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
     if settings.kind == "auto" and "focal" not in free:
         freed = measure_parallax(known, size_px, starts, ("focal", *first), scale)
-        if freed.is_tripod and abs(np.log(freed.turning.focal_px / focal_px)) > doubts.FOCAL_OFF:
+        if freed.is_tripod and abs(np.log(freed.turning.focal_px / focal_px)) > OTHER_FOCAL:
             try:
                 return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
             except Refused:
@@ -324,6 +326,8 @@ def _verdict(
     try:
         return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step, starts)
     except Refused as refusal:
+        if refusal.reason.code in ("pixel_aspect", "locked_focal"):  # the camera stands but for what it was told
+            raise
         # the turning camera explains the picture well enough to work with: say so instead of giving up
         if settings.kind == "auto" and parallax.within_1px > 0.88:
             try:
@@ -430,13 +434,17 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
         text = "the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm"
         warnings.append(Reason("focal_open", text))
     ids, agreement = held_out.track_ids, certificate.agreement
+    locked = None if "focal" in free else doubts.doubt_locked_focal(parallax.turning, parallax.markers, free)
+    if locked is not None:
+        warnings.append(locked)
+        agreement *= doubts.CONTRADICTED
+    aspect = doubts.doubt_aspect(parallax.turning, parallax.markers, free) if locked is None else None
+    if aspect is not None:
+        warnings.append(aspect)
+        agreement *= doubts.ASPECT_LEFT
     zooms = doubts.zoom_share(parallax.turning, parallax.markers, free)
     if zooms:
         warnings.append(doubts.zoom_warning(zooms))
         agreement *= doubts.ZOOMS
-    fitting_px = None if "focal" in free else doubts.contradicted_by_px(parallax.turning, parallax.markers, free)
-    if fitting_px is not None:
-        warnings.append(doubts.contradiction(lens.fx_px, fitting_px))
-        agreement *= doubts.CONTRADICTED
     found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
     return replace(found, log_zooms=log_zooms if "zoom" in free else None)

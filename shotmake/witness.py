@@ -24,6 +24,7 @@ from shotmake.links import find_solid, measure_links, usual_life
 from shotmake.reasons import Reason
 from shotmake.segment import sampson_px
 from shotmake.solution import Found
+from shotmake.suspects import frames_at_jolts, frames_of_straight_tracks
 from shotmake.triangulate import triangulate
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
@@ -32,6 +33,7 @@ WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near 
 BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
 BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again what it saw, from a like direction
 BACK_POINTS = 60
+BORNE_OUT = 0.35  # of the confidence: where the tracks doubt a camera and this witness too, less is not handed over
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
 FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
@@ -75,6 +77,10 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
         return refusal
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
+    if doubts and found.warnings and agreement < BORNE_OUT:  # the tracks doubted it already
+        before = ", ".join(dict.fromkeys(one.code for one in found.warnings))
+        text = f"{doubts[0]}; and the tracks leave doubts of their own ({before}): too many to hand the camera over"
+        return Reason(doubts[0].code, text)
     return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
 
 
@@ -93,6 +99,7 @@ def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np
         for step in BESIDE
         if len(side)
     ]
+    beside += np.intersect1d(_suspected(found), posed).tolist()
     spacing = max(np.clip(OF_LIFE * usual_life(markers), LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
     count = max(int(np.ceil((solid[-1] - solid[0]) / spacing)) + 1, 2)
     even = solid[np.unique(np.searchsorted(solid, np.linspace(solid[0], solid[-1], count)))]
@@ -111,15 +118,23 @@ def _spans(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
 
 
 def _weak_runs(found: Found) -> list[tuple[int, int]]:
-    """(frame index before, after) of the weakest runs of neighbouring boundaries that few tracks agree across."""
+    """(frame index before, after) of the weakest runs of neighbouring boundaries that few tracks agree across, or that
+    lie around frames without a camera."""
     links = found.certificate.links
     if links is None:
         return []
-    weak = np.flatnonzero(links.agree < WEAK_AGREE)
+    hole = links.after - links.before > 1  # frames without a camera: whatever jumps does so in there
+    weak = np.flatnonzero(hole | (links.agree < WEAK_AGREE))
     runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
     runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
     first = found.markers.first_frame
     return [(int(links.before[run[0]]) - first, int(links.after[run[-1]]) - first) for run in runs]
+
+
+def _suspected(found: Found) -> list[int]:
+    links = found.certificate.links
+    jolts = [] if links is None else frames_at_jolts(links, found.markers.first_frame)
+    return jolts + frames_of_straight_tracks(found.markers)
 
 
 def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:

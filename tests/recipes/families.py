@@ -44,7 +44,7 @@ FAMILIES: dict[str, Family] = {
     "halves": Family(joins.halves, GAPS, "pictures"),
     "jump": Family(timing.jump, GAPS, "pictures"),
     "conform": Family(timing.conform, GAPS, "pictures"),
-    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TURNING),
+    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TURNING | {"pixel_aspect"}),
     "recropped": Family(optics.recropped, TRACKS_DISAGREE | BENT | WITNESS | LINKS | {"zoom"}),
     "bias": Family(motions.bias, TRACKS_DISAGREE | BENT | WITNESS | MOTIONS | LINKS),
     "derived": Family(motions.derived, TRACKS_DISAGREE | MOTIONS | WITNESS | BENT),

@@ -1,0 +1,58 @@
+"""Where a second witness should look: at jolts, and where tracks run straight."""
+
+import numpy as np
+import pytest
+from recipes.families import made
+from recipes.witness import look_of
+
+from shotmake.config import Camera, Solve
+from shotmake.keyframes import Observations
+from shotmake.reasons import Reason
+from shotmake.solve import find, usual
+from shotmake.suspects import frames_of_straight_tracks
+from shotmake.witness import ask_witness, choose_pairs
+
+
+def observed(name: str, seed: int) -> Observations:
+    one = made(name, seed)
+    return Observations.from_tracks(one.tracks, one.frames)
+
+
+@pytest.mark.parametrize("kind", ["orbit", "dolly", "slow", "pan", "correlated"])
+def test_tracks_of_a_tracker_run_straight_nowhere(kind):
+    assert frames_of_straight_tracks(observed(kind, 720)) == []
+
+
+@pytest.mark.parametrize("seed", [500, 720, 722])
+def test_drawn_tracks_are_looked_at_inside_and_on_both_sides(seed):
+    markers = observed("filled_in", seed)
+    before, inside, behind = frames_of_straight_tracks(markers)
+    rows = {(track, frame): xy for track, frame, xy in zip(markers.track, markers.frame, markers.xy_px, strict=True)}
+    drawn = [
+        np.allclose(rows[track, inside - 1] + rows[track, inside + 1], 2 * rows[track, inside])
+        for track in range(len(markers.track_ids))
+        if all((track, inside + step) in rows for step in (-1, 0, 1))
+    ]
+    assert np.mean(drawn) > 0.95 and before < inside - 3 and behind > inside + 3
+    assert not any(
+        np.allclose(rows[track, frame - 1] + rows[track, frame + 1], 2 * rows[track, frame])
+        for frame in (before, behind)
+        for track in range(len(markers.track_ids))
+        if all((track, frame + step) in rows for step in (-1, 0, 1))
+    )
+
+
+@pytest.mark.parametrize(("name", "seed"), [("filled_in", 500), ("jump", 504)])
+def test_what_is_wrong_for_a_few_frames_is_seen_between_the_even_ones(name, seed):
+    one = made(name, seed)
+    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    assert not isinstance(found, Reason) and found.agreement > 0.9, "the tracks themselves are content"
+    heard = ask_witness(found, one.size_px, look_of(one))
+    assert isinstance(heard, Reason) and heard.code == "witness_disagrees"
+
+
+def test_an_honest_walk_is_looked_at_no_more_than_a_few_times():
+    one = made("walk", 720)
+    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    pairs, _ = choose_pairs(found, one.size_px)
+    assert len(np.unique(pairs)) <= 10
