@@ -96,27 +96,31 @@ def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     return float(np.expm1(high - low)) if gain > FLAT_FOCAL_RISE and high - low > ZOOM_LEAST else 0.0
 
 
-def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> Reason | None:
+def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], flat_focal: bool) -> Reason | None:
     """That the tracks fit pixels of another width clearly better; None where they do not. Refused where both halves of
     the time and the whole say the same width: whatever else bends a picture (rows read one after the other, haze, a
-    moved frame) says something else in each.
+    moved frame) says something else in each, and where each is sure of its own nothing is said of the pixels.
 
     The pixels are widened and made lower alike, everything else readjusted. A bent world and lens hide most of wrong
     pixels: what they cannot hide is small, and only many tracks tell it from noise.
     """
     free = tuple(dict.fromkeys(("focal", *free)))
     log_times, sigmas, share = _best_aspect(bundle, markers, free)
-    if abs(log_times) < ASPECT_OFF or sigmas < ASPECT_SIGMAS:
+    sure = abs(log_times) > ASPECT_WRONG and sigmas > ASPECT_SURE_SIGMAS and share > ASPECT_SURE_SHARE
+    if abs(log_times) < ASPECT_OFF or sigmas < ASPECT_SIGMAS or (flat_focal and not sure):
         return None
     times = np.exp(log_times)
-    if abs(log_times) > ASPECT_WRONG and sigmas > ASPECT_SURE_SIGMAS and share > ASPECT_SURE_SHARE:
-        told = [log_times, *(_best_aspect(*half, free)[0] for half in _halves(bundle, markers))]
+    if sure:
+        halves = [_best_aspect(*half, free) for half in _halves(bundle, markers)]
+        told = [log_times, *(half[0] for half in halves)]
         if max(told) < ASPECT_ALIKE * min(told) or min(told) > ASPECT_ALIKE * max(told):
             raise Refused(
                 "pixel_aspect",
                 f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
                 f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
             )
+        if min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:  # each is sure of another width: the pixels it is not
+            return None
     text = (
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"

@@ -144,7 +144,7 @@ def solve_moving(
     if locked is not None:
         warnings.append(locked)
         found = replace(found, agreement=CONTRADICTED * found.agreement)
-    aspect = doubt_aspect(*many, first) if locked is None else None
+    aspect = doubt_aspect(*many, first, flat) if locked is None else None
     if aspect is not None:
         warnings.append(aspect)
         found = replace(found, agreement=ASPECT_LEFT * found.agreement)

@@ -438,7 +438,7 @@ def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, 
     if locked is not None:
         warnings.append(locked)
         agreement *= doubts.CONTRADICTED
-    aspect = doubts.doubt_aspect(parallax.turning, parallax.markers, free) if locked is None else None
+    aspect = doubts.doubt_aspect(parallax.turning, parallax.markers, free, flat) if locked is None else None
     if aspect is not None:
         warnings.append(aspect)
         agreement *= doubts.ASPECT_LEFT

@@ -225,3 +225,32 @@ def test_the_lens_is_taken_out_of_the_matches():
     straight = replace(found, lens=lens.without_distortion())
     heard = heard_of(straight, one)
     assert np.nanmin(heard.explained / heard.allowed) < np.nanmin(heard_of(found, one).explained) + 0.1
+
+
+@pytest.mark.parametrize("doubted", [True, False])
+def test_what_both_doubt_is_not_handed_over(doubted):
+    """A little of the confidence is left after a doubt of the tracks, and the witness doubts the camera too."""
+    one = tile_off("tile_off", 501)
+    found = replace(found_of(one, true_cameras(one)), agreement=0.45)
+    warnings = (Reason("zoom", "the focal length changes"),) if doubted else ()
+    heard = asked(one, replace(found, warnings=warnings))
+    if doubted:
+        assert isinstance(heard, Reason) and heard.code == "repeated_structure" and "(zoom)" in heard.text
+    else:
+        assert isinstance(heard, Found) and heard.agreement == 0.225
+
+
+def test_frames_without_a_camera_are_looked_across_however_many_tracks_agree():
+    """A floor of tiles and a hole of a few frames: every track goes on one tile further, and all agree."""
+    one = tile_off("tile_off", 501)
+    found = found_of(one, true_cameras(one))
+    first = one.frames[0]
+    hole = np.flatnonzero(np.bincount(found.markers.frame, minlength=60) == 0)
+    cameras = found.cam_from_world.copy()
+    cameras[hole] = np.nan
+    links = replace(found.certificate.links, agree=np.full(59 - len(hole), 200), tracks=np.full(59 - len(hole), 200))
+    numbers = np.setdiff1d(np.arange(60), hole) + first
+    links = replace(links, before=numbers[:-1], after=numbers[1:])
+    certificate = replace(found.certificate, links=links)
+    _, spans = choose_pairs(replace(found, cam_from_world=cameras, certificate=certificate), one.size_px)
+    assert len(hole) and spans.any()
