@@ -62,6 +62,15 @@ def contradict(evidence: Evidence) -> Reason | None:
             f"{links.tracks[torn]} features that the tracker never used {links.agree[torn]} fit the camera on both "
             "sides; track that part again, or split the shot with shot.footage.frame_range",
         )
+    alone = (evidence.alike > ALIKE) & ~(evidence.allowed > LEAST_ALLOWED)  # nothing there is one of its kind
+    if alone.any():
+        worst = int(np.argmax(np.where(alone, evidence.alike, 0.0)))
+        return Reason(
+            "repeated_structure",
+            f"between frames {evidence.first[worst]} and {evidence.second[worst]} few tracks hold the camera, or there "
+            "are frames without one, and all that the picture shows repeats itself: moved by a period it would look as "
+            "good; track more there, or split the shot with shot.footage.frame_range",
+        )
     return None
 
 

@@ -33,7 +33,7 @@ WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near 
 BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
 BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again what it saw, from a like direction
 BACK_POINTS = 60
-BORNE_OUT = 0.35  # of the confidence: where the tracks doubt a camera and this witness too, less is not handed over
+BORNE_OUT = 0.35  # of the confidence: less is not handed over where this witness has doubts of its own
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
 FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
@@ -77,9 +77,9 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
         return refusal
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
-    if doubts and found.warnings and agreement < BORNE_OUT:  # the tracks doubted it already
-        before = ", ".join(dict.fromkeys(one.code for one in found.warnings))
-        text = f"{doubts[0]}; and the tracks leave doubts of their own ({before}): too many to hand the camera over"
+    if doubts and agreement < BORNE_OUT:
+        own = ", ".join(dict.fromkeys(one.code for one in found.warnings)) or "no warning"
+        text = f"{doubts[0]}; the tracks are not sure either ({found.agreement:.0%} of the confidence is left; {own})"
         return Reason(doubts[0].code, text)
     return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
 
