@@ -23,6 +23,7 @@ ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip
 # Standard deviations by which square pixels fit worse, and share of the cost. Simulated moves with square pixels: 6 and
 # .003 (slow and planar ones, which hardly tell), else 3.7 and .001; pixels off by 2 %: 5 to 46 and .002 to .2
 ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
+ASPECT_MUCH_SHARE = 0.15  # of the cost: what rolling shutters and real lenses cost stays below
 ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
 ASPECT_LEFT = 0.5  # of the confidence is left then
 ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
@@ -119,8 +120,8 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
                 f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
                 f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
             )
-        if min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:  # each is sure of another width: the pixels it is not
-            return None
+        if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
+            return None  # each half is sure of another width: it is not the pixels
     text = (
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"

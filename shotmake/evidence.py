@@ -12,6 +12,7 @@ CONTRADICTED, DOUBTED = 0.6, 0.85  # the solve explains a smaller share than thi
 OWN_MOTION = 0.5  # of the matches that the best camera leaves over the solve explains so many: it is another motion
 FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; share of what is usual that agrees
 TORN_PX, DOUBTED_TORN_PX = 2.5, 0.6  # at 1280 wide: features are found less exactly than tracks; right cameras: 0.3
+MUCH_TORN_PX = 1.2  # at 1280 wide
 HELD_PX = 0.6  # at 1280 wide, of Links.hold_px: a boundary that is held less firmly says nothing of a tear
 RIVAL, RIVAL_PAIRS = 0.55, 0.3  # of the solve's own cover, and so many of the pairs: the other motion may be the room
 ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
@@ -108,6 +109,18 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
         )
         doubts.append(Reason("repeated_structure", text))
     return tuple(doubts)
+
+
+def doubts_much(evidence: Evidence) -> bool:
+    """Whether more than a slight tear is in doubt: zooms and blurred features make such in a solve that is right."""
+    tears_px = _tears_px(evidence.links)
+    slight = not len(tears_px) or tears_px.max() < MUCH_TORN_PX * evidence.links.scale
+    return not slight or any(one.code != "witness_disagrees" for one in doubt(evidence)) or _least(evidence) < DOUBTED
+
+
+def _least(evidence: Evidence) -> float:
+    ratio = _ratio(evidence)
+    return float(ratio.min()) if len(ratio) else 1.0
 
 
 def _ratio(evidence: Evidence) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shotmake.camera import camera_centres
-from shotmake.evidence import Evidence, contradict, doubt
+from shotmake.evidence import Evidence, contradict, doubt, doubts_much
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
 from shotmake.link_verdict import DOUBTED
@@ -77,7 +77,7 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
         return refusal
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
-    if doubts and agreement < BORNE_OUT:
+    if doubts and doubts_much(evidence) and agreement < BORNE_OUT:
         own = ", ".join(dict.fromkeys(one.code for one in found.warnings)) or "no warning"
         text = f"{doubts[0]}; the tracks are not sure either ({found.agreement:.0%} of the confidence is left; {own})"
         return Reason(doubts[0].code, text)
