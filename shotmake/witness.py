@@ -74,14 +74,22 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
     evidence = weigh_pairs(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
     refusal = contradict(evidence)
     if refusal is not None:
-        return refusal
+        return _with_cause(refusal, found.warnings)
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
     if doubts and doubts_much(evidence) and agreement < BORNE_OUT:
         own = ", ".join(dict.fromkeys(one.code for one in found.warnings)) or "no warning"
         text = f"{doubts[0]}; the tracks are not sure either ({found.agreement:.0%} of the confidence is left; {own})"
-        return Reason(doubts[0].code, text)
+        return _with_cause(Reason(doubts[0].code, text), found.warnings)
     return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
+
+
+def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
+    """The refusal, told by the cause of it that the tracks themselves show."""
+    cause = next((one for one in warnings if one.code == "rolling_shutter"), None)
+    if cause is None:
+        return refusal
+    return Reason(cause.code, f"{cause.text.partition(', or expect')[0]} ({refusal.text.partition('; ')[0]})")
 
 
 def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

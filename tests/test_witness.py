@@ -242,6 +242,16 @@ def test_what_both_doubt_is_not_handed_over():
     assert heard.code in [one.code for one in asked(one, found).warnings]
 
 
+def test_a_refusal_names_the_rolling_shutter_that_the_tracks_show(orbit):
+    cause = "rolling shutter: markers lead and lag; correct the plate for it first, or expect slip"
+    found = found_of(orbit, piece_moved(true_cameras(orbit), turn_deg=3))
+    heard = asked(orbit, replace(found, warnings=(Reason("rolling_shutter", cause),)))
+    assert heard.code == "rolling_shutter"
+    assert heard.text.startswith(
+        "rolling shutter: markers lead and lag; correct the plate for it first (between frames"
+    )
+
+
 def test_where_everything_repeats_itself_a_hole_is_not_crossed():
     """A floor of tiles alone: no feature is one of its kind, and the tracks are content with either place."""
     one = tile_off("tile_off", 501)
