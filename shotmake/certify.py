@@ -16,6 +16,7 @@ from shotmake.links import GOOD_PX, Links, measure_links
 from shotmake.reasons import Reason
 from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, track_medians, triangulate
 
+DOUBTED_AGREEMENT = 0.8  # right solves keep .95, those of rooms where something moves .75
 BAD_PX = 3.0  # median error of a track, at 1280 wide; a good one has less than GOOD_PX
 LONG_TRACKS = 700
 LONG_SHARE, LONG_FEWEST, LONG_ENOUGH = 0.2, 8, 30  # a long track has this share of the frames, and from here to there
@@ -71,6 +72,20 @@ class Certificate:
             asked = f"only {self.long_count} tracks of {self.long_frames} or more frames (needed {FEWEST_ASKED})"
             return Reason("tracks_too_short", f"{asked} could be asked whether they agree with the camera")
         return None if self.links is None else find_torn_link(self.links)
+
+    def doubt(self) -> Reason | None:
+        """What many tracks say against a solve that stands; its confidence is as low already."""
+        if self.agreement >= DOUBTED_AGREEMENT:
+            return None
+        shares = {
+            "holdouts_disagree": (self.holdout_good, "of the held-back tracks agree with the camera"),
+            "long_tracks_disagree": (None if self.long_bad is None else 1 - self.long_bad, "of the long tracks agree"),
+            "part_disagrees": (self.worst_time, "of the tracks agree in the worst eighth of the shot"),
+        }
+        code = min((code for code, (share, _) in shares.items() if share is not None), key=lambda code: shares[code][0])
+        share, what = shares[code]
+        text = f"only {share:.0%} {what}: look at those that do not, and mask what moves or shines (tracking.mask)"
+        return Reason(code, text)
 
     @property
     def agreement(self) -> float:

@@ -126,7 +126,7 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
     )
-    return Reason("pixel_aspect", text)
+    return Reason("picture_bends", text)
 
 
 def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Observations]]:

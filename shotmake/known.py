@@ -28,7 +28,7 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
-    doubt_its_links,
+    doubt_by_certificate,
     folds,
     has_plausible_focal,
     make_solution,
@@ -85,7 +85,7 @@ def solve_known(
     except Refused as refusal:
         return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
-        found = doubt_its_links(rolling.noticed(found, size_px[1]))
+        found = doubt_by_certificate(rolling.noticed(found, size_px[1]))
     if look is not None:
         on_step("ask the second witness")
         found = ask_witness(found, size_px, look)

@@ -52,6 +52,7 @@ CODES = {
     "locked_focal": "The tracks contradict the focal length that is locked.",
     "zoom": "The focal length changes through the shot.",
     "pixel_aspect": "The tracks fit pixels of another width.",
+    "picture_bends": "Something bends the picture for which the lens has no value: wide pixels, a warp, air.",
     "lens_folds": "The lens that was found folds over inside the picture.",
     "lens_terms_open": "The tracks do not determine a lens value that was to be refined.",
     "lens_terms_added": "A lens value was refined that was not asked for, since only it explains the tracks.",

@@ -71,9 +71,12 @@ class Found:
         return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
 
 
-def doubt_its_links(found: Found) -> Found:
-    """The camera with what its links leave in doubt as warnings, and the confidence that is left then."""
-    links = found.certificate.links
+def doubt_by_certificate(found: Found) -> Found:
+    """The camera with what its certificate and its links leave in doubt as warnings, and the confidence that is left
+    then."""
+    links, disagreeing = found.certificate.links, found.certificate.doubt()
+    if disagreeing is not None and found.warnings:  # with nothing else in doubt it is what moves in the picture
+        found = replace(found, warnings=(*found.warnings, disagreeing))
     doubts = () if links is None else doubt_links(links)
     if not doubts:
         return found

@@ -31,7 +31,7 @@ from shotmake.solution import (
     Found,
     Refused,
     Solution,
-    doubt_its_links,
+    doubt_by_certificate,
     finished,
     folds,
     has_plausible_focal,
@@ -134,7 +134,7 @@ def find(
     if kept is not None:
         found = given_lens.on_the_plate(found, everything, kept, size_px)
     found = replace(found, warnings=(*notes, *found.warnings))
-    return found if found.status == "static" else doubt_its_links(rolling.noticed(found, size_px[1]))
+    return found if found.status == "static" else doubt_by_certificate(rolling.noticed(found, size_px[1]))
 
 
 def usual(settings: config.Solve) -> config.Solve:

@@ -77,6 +77,21 @@ def test_one_that_is_far_off_is_refused_and_what_the_tracks_fit_is_true(kind):
     assert fits_px == pytest.approx(one.picture.sees.lenses[0].fx_px, rel=0.02)
 
 
+@pytest.mark.parametrize("seed", [802, 807])
+def test_a_doubted_camera_that_many_tracks_disagree_with_is_told_so(seed):
+    """A third of the tracks slide alike; the rest leaves focal length and zoom open."""
+    found = found_of(made("bad_tracks", seed))
+    told = [
+        one for one in found.warnings if one.code in ("holdouts_disagree", "long_tracks_disagree", "part_disagrees")
+    ]
+    assert len(told) == 1 and re.match(r"only 7\d% of the tracks agree in the worst eighth", told[0].text)
+
+
+def test_something_that_moves_in_the_picture_alone_is_no_doubt():
+    found = found_of(made("moving", 720))
+    assert found.certificate.agreement < 0.8 and found.warnings == ()
+
+
 def test_wrong_pixels_are_not_taken_for_a_zoom():
     one = made("aspect", 722)
     assert "zoom" not in codes_of(found_of(replace(one), 1 / float(one.variant)))

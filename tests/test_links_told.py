@@ -12,7 +12,7 @@ from recipes.sets import set_of
 from recipes.witness import look_of
 
 from shotmake.config import Camera, Solve
-from shotmake.solution import Found, doubt_its_links
+from shotmake.solution import Found, doubt_by_certificate
 from shotmake.solve import find, solve, usual
 
 SESSION = "tracking.session_file=footage/tracks.npz"
@@ -50,9 +50,9 @@ def test_a_static_camera_has_no_links():
 
 def test_a_doubtful_link_takes_half_of_the_confidence(found):
     _, made = found
-    assert isinstance(made, Found) and doubt_its_links(made) is made
+    assert isinstance(made, Found) and doubt_by_certificate(made) is made
     links = replace(made.certificate.links, jolt_px=np.where(np.arange(39) == 20, 40.0, 0.3))
-    doubted = doubt_its_links(replace(made, certificate=replace(made.certificate, links=links)))
+    doubted = doubt_by_certificate(replace(made, certificate=replace(made.certificate, links=links)))
     assert doubted.agreement == pytest.approx(0.5 * made.agreement)
     assert [warning.code for warning in doubted.warnings] == ["path_jumps"]
 
