@@ -15,8 +15,9 @@ FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not 
 FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong
 # So far off (log), and by so many standard deviations of the markers' own noise, the tracks contradict a locked focal
 # length. Simulated moves with the true one: .02 and 4; off by 2 %: 7 and more, but for a dolly, which does not tell
-FOCAL_OFF, FOCAL_WRONG = 0.015, 0.1
-FOCAL_SIGMAS, FOCAL_SURE_SIGMAS = 6.0, 10.0
+FOCAL_OFF, FOCAL_WRONG = 0.015, 0.05
+FOCAL_SIGMAS, FOCAL_SURE_SIGMAS = 6.0, 20.0
+ROUNDS_LOCKED = 150  # the valley of a dolly is long and flat
 CONTRADICTED = 0.5  # of the confidence is left then
 ASPECT_STEP, ASPECT_DOUBLINGS = 0.015, 6  # log of the aspect: tried so far to either side, and so often twice as far
 ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip by less than right solves do
@@ -61,7 +62,7 @@ def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, .
     """That another focal length fits the tracks clearly better than the locked one; None where none does. Refused where
     it is far off: a few percent may be what a lens model leaves out."""
     locked = adjust(bundle, markers, free, 15)
-    freed = adjust(locked, markers, ("focal", *free), 25, tolerance=1e-5)
+    freed = adjust(locked, markers, ("focal", *free), ROUNDS_LOCKED, tolerance=1e-8)
     costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
     sigmas = _sigmas(*costs, _degrees_of_freedom(bundle, markers))
     off = abs(np.log(freed.focal_px / locked.focal_px))

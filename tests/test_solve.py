@@ -240,7 +240,7 @@ def test_focal_locked_and_lens_not_refined(orbit):
 
 
 @pytest.mark.parametrize("kind", ["orbit", "pan"])
-@pytest.mark.parametrize("times", [1.07, 1.2])
+@pytest.mark.parametrize("times", [1.03, 1.2])
 def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, times, request):
     shot = request.getfixturevalue(kind)
     true_px = shot.truth["lens"]["fx_px"]
