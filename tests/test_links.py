@@ -161,16 +161,17 @@ def test_a_tear_is_as_wide_as_the_parts_are_apart(orbit, how, amount):
         assert links.tear_px[CUT - 1] == pytest.approx(wide_px, rel=0.5)
 
 
-def test_the_hold_is_of_the_tracks_that_agree(orbit):
+@pytest.mark.parametrize("off_px", [3.0, 40.0])  # so near a marker still counts for something where it may
+def test_the_hold_is_of_the_tracks_that_agree(orbit, off_px):
     markers = with_gap(markers_of(orbit), 14)
     through = np.bincount(markers.track, (markers.frame >= CUT - GAP) & (markers.frame < CUT)) > 0
     lost = np.flatnonzero(through)[::2]
     behind = np.isin(markers.track, lost) & (markers.frame >= CUT)
-    spoiled = replace(markers, xy_px=markers.xy_px + 40.0 * behind[:, None])
+    spoiled = replace(markers, xy_px=markers.xy_px + off_px * behind[:, None])
     fewer = markers.of_tracks(~np.isin(np.arange(len(through)), lost))
     both = [links_of(orbit, which, cameras_of(orbit)) for which in (spoiled, fewer)]
     assert both[0].agree.min() == both[1].agree.min() == 7
-    assert both[0].hold_px[CUT - 2] == pytest.approx(both[1].hold_px[CUT - 2], rel=0.25)
+    assert 0.95 < both[0].hold_px[CUT - 2] / both[1].hold_px[CUT - 2] < 1.25  # no firmer
 
 
 def test_a_chain_of_short_tracks_through_weak_frames_holds_nothing():

@@ -199,6 +199,16 @@ def test_what_is_masked_is_not_looked_at():
     assert len(found.xy_a) and found.xy_a[:, 0].min() > 230
 
 
+def test_what_is_gone_is_matched_with_little():
+    """The left half shows something else: a feature's nearest is its match only if it is so the other way round too."""
+    plate, other = picture(4), picture(5)
+    later = plate.copy()
+    later[:, :240] = other[:, :240]
+    found = SiftMatcher({0: plate, 1: later}, {}, 1.0)(0, 1).unique
+    gone = found.xy_a[:, 0] < 230
+    assert (~gone).sum() > 100 and gone.sum() < 0.35 * (~gone).sum()
+
+
 def test_look_alikes_have_their_second_place():
     tile = picture(3, (60, 60))
     plate = np.tile(tile, (4, 6))
