@@ -24,6 +24,7 @@ ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip
 # Standard deviations by which square pixels fit worse, and share of the cost. Simulated moves with square pixels: 6 and
 # .003 (slow and planar ones, which hardly tell), else 3.7 and .001; pixels off by 2 %: 5 to 46 and .002 to .2
 ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
+ASPECT_HINT, ASPECT_HINT_SIGMAS = 0.008, 2.0  # from 20 frames; twice as many have 1.5 times as many
 ASPECT_MUCH_SHARE = 0.15  # of the cost: what rolling shutters and real lenses cost stays below
 ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
 ASPECT_LEFT = 0.5  # of the confidence is left then
@@ -96,6 +97,12 @@ def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
     gain = (costs[0] - costs[1]) / max(_degrees_of_freedom(bundle, markers), 1)
     low, high = np.percentile(zooming.log_zooms, [5, 95])
     return float(np.expm1(high - low)) if gain > FLAT_FOCAL_RISE and high - low > ZOOM_LEAST else 0.0
+
+
+def may_bend(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> bool:
+    """Whether a few frames and tracks hint at pixels of another width, so that many are worth their time."""
+    log_times, sigmas, _ = _best_aspect(bundle, markers, tuple(dict.fromkeys(("focal", *free))))
+    return abs(log_times) > ASPECT_HINT and sigmas > ASPECT_HINT_SIGMAS
 
 
 def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], flat_focal: bool) -> Reason | None:

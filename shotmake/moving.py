@@ -18,6 +18,7 @@ from shotmake.doubts import (
     doubt_aspect,
     doubt_locked_focal,
     focal_sigma,
+    may_bend,
     zoom_share,
     zoom_warning,
 )
@@ -139,12 +140,14 @@ def solve_moving(
     if flat:
         text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
         warnings.append(Reason("focal_open", text))
-    many = sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS)
-    locked = None if "focal" in free else doubt_locked_focal(*many, first)
+    locked, aspect = None, None
+    if "focal" not in free:
+        locked = doubt_locked_focal(*sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS), first)
     if locked is not None:
         warnings.append(locked)
         found = replace(found, agreement=CONTRADICTED * found.agreement)
-    aspect = doubt_aspect(*many, first, flat) if locked is None else None
+    elif may_bend(bundle, markers, first):
+        aspect = doubt_aspect(*sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS), first, flat)
     if aspect is not None:
         warnings.append(aspect)
         found = replace(found, agreement=ASPECT_LEFT * found.agreement)
