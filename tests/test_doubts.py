@@ -43,6 +43,12 @@ def test_wrong_pixels_are_refused_and_what_is_advised_solves_the_shot(seed):
     assert slip_of(one, solution.record, solution.points) < limit_px(one.kind)
 
 
+@pytest.mark.parametrize("seed", [740, 742])  # 2 and 3 %, of which the halves of the time know too little
+def test_wrong_pixels_that_cannot_be_told_for_sure_are_doubted(seed):
+    found = found_of(made("aspect", seed))
+    assert "picture_bends" in codes_of(found) and found.agreement <= 0.5
+
+
 @pytest.mark.parametrize("kind", ["orbit", "dolly", "walk", "crane", "pan", "wide", "correlated", "long_lens"])
 def test_square_pixels_are_believed(kind):
     one = made(kind, 723)
@@ -55,9 +61,12 @@ def locked_at(one: TrackSet, times: float) -> dict:
     return {"focal_mm": focal_px / one.size_px[0] * SENSOR_MM, "lock_focal": True}
 
 
-@pytest.mark.parametrize("kind", ["orbit", "pan", "slow", "dolly"])
-def test_the_true_focal_length_may_be_locked(kind):
-    one = made(kind, 723)
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("orbit", 723), ("pan", 723), ("slow", 723), ("dolly", 723), ("slow", 700), ("slow", 701)]
+)
+def test_the_true_focal_length_may_be_locked(kind, seed):
+    """Even where another one fits a little better, as it does of slow moves."""
+    one = made(kind, seed)
     assert "locked_focal" not in codes_of(found_of(one, **locked_at(one, 1.0)))
 
 
