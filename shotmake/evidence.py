@@ -45,7 +45,7 @@ class Evidence:
 def contradict(evidence: Evidence) -> Reason | None:
     """Why the solve cannot stand: the pair of frames that the witness saw otherwise; None where it agrees."""
     ratio = _ratio(evidence)
-    if len(ratio) and ratio.min() < CONTRADICTED:
+    if _least(evidence) < CONTRADICTED:
         worst = int(np.argmin(ratio))
         return Reason(
             "witness_disagrees",
@@ -79,7 +79,7 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
     """What the witness is not sure of."""
     doubts = []
     ratio = _ratio(evidence)
-    if len(ratio) and ratio.min() < DOUBTED:
+    if _least(evidence) < DOUBTED:
         worst = int(np.argmin(ratio))
         text = (
             f"between frames {evidence.first[worst]} and {evidence.second[worst]} features that the tracker never "
@@ -111,14 +111,14 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
     return tuple(doubts)
 
 
-def doubts_much(evidence: Evidence) -> bool:
-    """Whether more than a slight tear is in doubt: zooms and blurred features make such in a solve that is right."""
-    tears_px = _tears_px(evidence.links)
-    slight = not len(tears_px) or tears_px.max() < MUCH_TORN_PX * evidence.links.scale
-    return not slight or any(one.code != "witness_disagrees" for one in doubt(evidence)) or _least(evidence) < DOUBTED
+def doubts_much(evidence: Evidence, doubts: tuple[Reason, ...]) -> bool:
+    """Whether more than a slight tear is in doubt: zooms and blurred features make one in a solve that is right."""
+    torn = bool((_tears_px(evidence.links) > MUCH_TORN_PX * evidence.links.scale).any())
+    return torn or _least(evidence) < DOUBTED or any(one.code != "witness_disagrees" for one in doubts)
 
 
 def _least(evidence: Evidence) -> float:
+    """Of what is allowed, the smallest share that the solve explains; 1 without any pair."""
     ratio = _ratio(evidence)
     return float(ratio.min()) if len(ratio) else 1.0
 

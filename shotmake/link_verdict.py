@@ -15,7 +15,7 @@ TORN_PX, DOUBTED_TORN_PX = 1.2, 0.7  # at 1280 wide, of Links.tear_px
 LOST_SHARE, LOST_OF_USUAL = 0.4, 0.6  # a link with a smaller share that agrees, and so much less than the shot's others
 NEVER_SHARE = 0.25  # no link holds with a smaller share, whatever the others have
 ENDS = 2  # links at the shot's ends, of which one side is too short to be held
-JOLT_PX, JOLT_TIMES, JOLT_AROUND = 6.0, 10.0, 12  # at 1280 wide; x what the frames around have
+JOLT_PX, JOLT_TIMES = 6.0, 10.0  # at 1280 wide; x what the frames around have
 LONG_CHAIN = 20.0  # lives of a track: each hands on a little less than it was given
 DOUBTED = 0.5  # of the confidence is left then
 
@@ -103,9 +103,7 @@ def _find_jolt(links: Links) -> int | None:
     at = int(np.argmax(links.jolt_px)) if len(links.jolt_px) else 0
     if not len(links.jolt_px) or links.jolt_px[at] < JOLT_PX * links.scale:
         return None
-    around = np.r_[links.jolt_px[max(at - JOLT_AROUND, 0) : max(at - 2, 0)], links.jolt_px[at + 3 : at + JOLT_AROUND]]
-    usual_px = float(np.percentile(around, 90)) if len(around) else np.inf
-    return at if links.jolt_px[at] > JOLT_TIMES * usual_px else None
+    return at if links.jolt_px[at] > JOLT_TIMES * links.usual_jolt_px(at, 90) else None
 
 
 def _disagreeing(links: Links, worst: int) -> Reason:

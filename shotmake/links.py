@@ -23,6 +23,7 @@ SIDE_MARKERS = 2  # a track has at least so many on each side (one where the sid
 SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # of the tracks that frames around have: a frame with fewer is weak
 COUNTED_MARKERS = 4.0  # markers of one track err alike: those of one side count like so many at the most
 FLOOR_PX = 0.3  # at 1280 wide: no marker is believed to be better than this
+JOLT_AROUND = 12  # frames to either side that tell what jolts are usual
 PULLING = 80  # bridging tracks are as good as all of them
 LOOSE_PX = 1000.0  # told of what is held by nothing
 UNHELD = 1e6  # variance of such a piece, in its own units
@@ -64,6 +65,12 @@ class Links:
     def share(self) -> np.ndarray:
         """(B,) of the bridging tracks that agree; 0 where there is none."""
         return self.agree / np.maximum(self.tracks, 1)
+
+    def usual_jolt_px(self, at: int, percentile: float) -> float:
+        """Of jolt_px around boundary `at`, its nearest neighbours left out; infinite where nothing is around it."""
+        px = self.jolt_px
+        around = np.r_[px[max(at - JOLT_AROUND, 0) : max(at - 2, 0)], px[at + 3 : at + JOLT_AROUND]]
+        return float(np.percentile(around, percentile)) if len(around) else np.inf
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 from shotmake.keyframes import Observations
 from shotmake.links import Links
 
-JOLT_PX, JOLT_TIMES, JOLT_AROUND, MOST_JOLTS = 2.5, 1.5, 12, 2  # at 1280 wide; x what the frames around have
+JOLT_PX, JOLT_TIMES, MOST_JOLTS = 2.5, 1.5, 2  # at 1280 wide; x what the frames around have
 STRAIGHT, STRAIGHT_FRAMES, MOST_STRAIGHT = 0.25, 4, 2  # of the usual bend; frames in a row; stretches
+DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn the usual bend is nothing
 FEWEST_BENDS = 6  # tracks that are seen in a frame and in both of its neighbours
 
 
@@ -15,18 +16,13 @@ def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
     """Frame indices before and behind the sharpest jolts of the path, for what is usual around each: a picture that
     was shifted for a few frames begins and ends with one. first_frame: plate number of index 0."""
     px, out = links.jolt_px, []
-    usual_px = np.array([_usual_around(px, at) for at in range(len(px))])
+    usual_px = np.array([links.usual_jolt_px(at, 75) for at in range(len(px))])
     times = np.where(px > JOLT_PX * links.scale, px / np.maximum(usual_px, 1e-9), 0.0)
     while len(out) < 2 * MOST_JOLTS and len(times) and times.max() > JOLT_TIMES:
         at = int(np.argmax(times))
         out += [int(links.before[at]) - first_frame, int(links.after[min(at + 1, len(px) - 1)]) - first_frame]
         times[max(at - 2, 0) : at + 3] = 0.0
     return out
-
-
-def _usual_around(px: np.ndarray, at: int) -> float:
-    around = np.r_[px[max(at - JOLT_AROUND, 0) : max(at - 2, 0)], px[at + 3 : at + JOLT_AROUND]]
-    return float(np.percentile(around, 75)) if len(around) else np.inf
 
 
 def frames_of_straight_tracks(markers: Observations) -> list[int]:
@@ -36,7 +32,7 @@ def frames_of_straight_tracks(markers: Observations) -> list[int]:
     known = np.isfinite(bend_px)
     if not known.any():
         return []
-    straight = known & (bend_px < STRAIGHT * np.median(bend_px[known]))
+    straight = known & (bend_px < max(STRAIGHT * np.median(bend_px[known]), DRAWN_PX))
     edges = np.flatnonzero(np.diff(np.r_[False, straight, False]))
     runs = [(start, end) for start, end in edges.reshape(-1, 2) if end - start >= STRAIGHT_FRAMES]
     longest = sorted(runs, key=lambda run: run[0] - run[1])[:MOST_STRAIGHT]

@@ -77,9 +77,10 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
         return _with_cause(refusal, found.warnings)
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
-    if doubts and doubts_much(evidence) and agreement < BORNE_OUT:
-        own = ", ".join(dict.fromkeys(one.code for one in found.warnings)) or "no warning"
-        text = f"{doubts[0]}; the tracks are not sure either ({found.agreement:.0%} of the confidence is left; {own})"
+    if doubts and doubts_much(evidence, doubts) and agreement < BORNE_OUT:
+        what = doubts[0].text.partition("; look for slip")[0]  # there is no camera to look at
+        own = "".join(f", {code}" for code in dict.fromkeys(one.code for one in found.warnings))
+        text = f"{what}; the tracks are not sure of the camera either (confidence {found.agreement:.2f}{own})"
         return _with_cause(Reason(doubts[0].code, text), found.warnings)
     return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
 

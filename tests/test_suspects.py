@@ -8,6 +8,7 @@ from recipes.witness import look_of
 from shotmake.config import Camera, Solve
 from shotmake.keyframes import Observations
 from shotmake.reasons import Reason
+from shotmake.session import Tracks
 from shotmake.solve import find, usual
 from shotmake.suspects import frames_of_straight_tracks
 from shotmake.witness import ask_witness, choose_pairs
@@ -40,6 +41,21 @@ def test_drawn_tracks_are_looked_at_inside_and_on_both_sides(seed):
         for track in range(len(markers.track_ids))
         if all((track, frame + step) in rows for step in (-1, 0, 1))
     )
+
+
+def test_a_shot_whose_tracks_are_mostly_drawn_is_looked_at_too():
+    """A hand set a marker every 8 frames; lines were drawn between them, so that a usual bend is none at all."""
+    tracks = made("walk", 720).tracks
+    rows = {key: row for row, key in enumerate(zip(tracks.track_id.tolist(), tracks.frame.tolist(), strict=True))}
+    xy_px, kept = tracks.xy_px.copy(), np.zeros(len(tracks.frame), bool)
+    for (track, frame), row in rows.items():
+        before, behind = (rows.get((track, frame - frame % 8 + step)) for step in (0, 8))
+        kept[row] = before is not None and behind is not None
+        if kept[row]:
+            share = (frame % 8) / 8
+            xy_px[row] = (1 - share) * tracks.xy_px[before] + share * tracks.xy_px[behind]
+    drawn = Tracks.from_markers(tracks.track_id[kept], tracks.frame[kept], xy_px[kept])
+    assert len(frames_of_straight_tracks(Observations.from_tracks(drawn, (1, 60)))) == 6  # two stretches
 
 
 @pytest.mark.parametrize(("name", "seed"), [("filled_in", 500), ("jump", 504)])

@@ -248,7 +248,7 @@ def test_what_both_doubt_is_not_handed_over():
     zoom = (Reason("zoom", "the focal length changes"),)
     assert isinstance(asked(one, replace(found, agreement=0.72, warnings=zoom)), Found)
     heard = asked(one, replace(found, agreement=0.5, warnings=zoom))
-    assert isinstance(heard, Reason) and "50% of the confidence is left; zoom" in heard.text
+    assert isinstance(heard, Reason) and "confidence 0.50, zoom" in heard.text and "look for slip" not in heard.text
     assert heard.code in [one.code for one in asked(one, found).warnings]
 
 
