@@ -17,6 +17,7 @@ from tasks import locks
 BUILD_MB = 1500  # one build at its peak; at 960x540 Blender takes 325, solve 209: room for 4K
 WORKER_ENDS_S = 5.0  # time to tidy up
 PR_SET_PDEATHSIG = 1
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def jobs(arguments: list[str]) -> int:
@@ -94,16 +95,25 @@ def die_with_parent() -> None:
 
 
 def bind_children() -> None:
-    """The same for all processes forked from now on, doit's workers among them."""
-    parents: list[int] = []
+    """The same for all processes forked from now on, doit's workers among them. A signal that comes while a process is
+    forked waits until the child knows what to do with the signal."""
+    forking = threading.local()  # two threads may fork at once
+
+    def hold_signals() -> None:
+        forking.parent = os.getpid()
+        forking.held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+    def release_signals() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, forking.held)
 
     def bind() -> None:
         die_with_parent()
         signal.signal(signal.SIGINT, _ignore)  # of a terminal: the parent sees to its end
-        if os.getppid() != parents[-1]:  # it has been killed already
+        if os.getppid() != forking.parent:  # it has been killed already
             os._exit(1)
+        release_signals()
 
-    os.register_at_fork(before=lambda: parents.append(os.getpid()), after_in_parent=parents.clear, after_in_child=bind)
+    os.register_at_fork(before=hold_signals, after_in_parent=release_signals, after_in_child=bind)
 
 
 def one_order_of_sums() -> None:
@@ -114,7 +124,8 @@ def one_order_of_sums() -> None:
 
 def end_cleanly() -> None:
     """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    _main_process.append(os.getpid())
+    for number in STOPPING:
         signal.signal(number, _end)
     make_threads_deaf()
 
@@ -126,7 +137,7 @@ def make_threads_deaf() -> None:
     start = threading.Thread.start
 
     def start_deaf(thread: threading.Thread) -> None:
-        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # a new thread inherits it
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a new thread inherits it
         try:
             start(thread)
         finally:
@@ -136,6 +147,7 @@ def make_threads_deaf() -> None:
 
 
 _stopped_by: list[int] = []
+_main_process: list[int] = []  # its number
 
 
 def end_if_stopped() -> None:
@@ -144,8 +156,10 @@ def end_if_stopped() -> None:
 
 
 def _end(number: int, frame) -> None:
+    if _just_forked():  # nothing to tidy up, and its list of children is its parent's
+        os._exit(128 + number)
     _stopped_by.append(number)
-    for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not interrupt the tidying up
+    for again in STOPPING:  # a second one must not interrupt the tidying up
         signal.signal(again, _ignore)
     workers = multiprocessing.active_children()
     if multiprocessing.parent_process() is None:
@@ -159,6 +173,11 @@ def _end(number: int, frame) -> None:
     if workers:
         os._exit(128 + number)  # the workers tidied up; doit's queues to them may never come to an end
     sys.exit(128 + number)
+
+
+def _just_forked() -> bool:
+    """Is this a forked process that multiprocessing has not yet told that it is a child?"""
+    return multiprocessing.parent_process() is None and os.getpid() != _main_process[-1]
 
 
 def _ignore(number: int, frame) -> None:

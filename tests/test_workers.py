@@ -71,3 +71,42 @@ def test_no_thread_takes_the_signal_that_ends_a_build(monkeypatch):
     blocked = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")), 16)
     assert all(blocked >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT))
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())  # the main thread hears as before
+
+
+FORK_AND_SIGNAL = """
+import multiprocessing, os, signal, sys, time
+from tasks import workers
+
+workers.end_cleanly()
+again = []
+os.register_at_fork(after_in_child=lambda: again and os.kill(os.getpid(), int(sys.argv[1])))
+if sys.argv[2] == "bound":
+    workers.bind_children()
+os.register_at_fork(after_in_child=lambda: again and os.kill(os.getpid(), int(sys.argv[1])))
+context = multiprocessing.get_context("fork")
+sister = context.Process(target=time.sleep, args=(60,))
+sister.start()
+again.append(True)
+child = context.Process(target=time.sleep, args=(0.1,))
+child.start()
+child.join()
+print(child.exitcode, sister.is_alive())
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "children", "code"),
+    [(signal.SIGTERM, "bound", 143), (signal.SIGTERM, "free", 143), (signal.SIGINT, "bound", 0)],
+)
+def test_a_signal_to_a_worker_that_is_being_forked_is_the_workers_own(project, number, children, code):
+    """It once ended in a traceback: the child took its sister for a child of its own."""
+    run = subprocess.run(
+        [sys.executable, "-c", FORK_AND_SIGNAL, str(int(number)), children],
+        cwd=project.root, text=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout, run.stderr) == (
+        143,
+        f"{code} True\n",
+        "stopped; the next doit goes on from here\n",
+    )
