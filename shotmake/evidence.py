@@ -15,6 +15,7 @@ TORN_PX, DOUBTED_TORN_PX = 2.5, 0.6  # at 1280 wide: features are found less exa
 MUCH_TORN_PX = 1.2  # at 1280 wide
 HELD_PX = 0.6  # at 1280 wide, of Links.hold_px: a boundary that is held less firmly says nothing of a tear
 RIVAL, RIVAL_PAIRS = 0.55, 0.3  # of the solve's own cover, and so many of the pairs: the other motion may be the room
+EQUAL_RIVAL = 0.7  # the median of the pairs: nobody can tell which is the room
 ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
 
 
@@ -71,6 +72,13 @@ def contradict(evidence: Evidence) -> Reason | None:
             f"between frames {evidence.first[worst]} and {evidence.second[worst]} few tracks hold the camera, or there "
             "are frames without one, and all that the picture shows repeats itself: moved by a period it would look as "
             "good; track more there, or split the shot with shot.footage.frame_range",
+        )
+    if len(evidence.rival) and np.median(evidence.rival) > EQUAL_RIVAL:
+        return Reason(
+            "two_motions",
+            "features that the tracker never used move in two ways, and the one that the camera does not follow covers "
+            f"{np.median(evidence.rival):.0%} of what the other one covers: nobody can tell which is the room; mask what "
+            "moves (tracking.mask)",
         )
     return None
 

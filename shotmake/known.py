@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake import colmap, config, doubts, rolling
+from shotmake import colmap, config, doubts, rolling, shared_errors
 from shotmake.camera import camera_centres
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.errors import ShotError
@@ -85,7 +85,7 @@ def solve_known(
     except Refused as refusal:
         return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
-        found = doubt_by_certificate(rolling.noticed(found, size_px[1]))
+        found = doubt_by_certificate(shared_errors.noticed(rolling.noticed(found, size_px[1]), size_px))
     if look is not None:
         on_step("ask the second witness")
         found = ask_witness(found, size_px, look)

@@ -23,6 +23,12 @@ from shotmake.world import World
 
 DIGITS = 9
 POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
+AT_MOST = 0.5  # is the confidence in a camera that any warning doubts; these warnings do not doubt it:
+NO_DOUBT = frozenset({
+    "frames_without_camera", "focal_guessed", "focal_ignored", "lens_terms_added", "lens_kept", "lens_note",
+    "tripod_instead", "camera_file_note", "camera_unchecked", "ground_unknown", "ground_uneven", "pick_slides",
+    "survey_far", "world_kept",
+})  # fmt: skip
 UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
 FOCAL_LIMITS = (0.3, 10.0)  # of the width
 
@@ -205,6 +211,8 @@ def make_solution(
     confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
     if any(one.code in UNPLACED for one in world.warnings):
         confidence *= DOUBTED
+    if any(one.code not in NO_DOUBT for one in warnings):
+        confidence = min(confidence, AT_MOST)
     focals_px = None
     if found.log_zooms is not None:
         focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()

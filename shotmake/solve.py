@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling
+from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling, shared_errors
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
@@ -134,7 +134,9 @@ def find(
     if kept is not None:
         found = given_lens.on_the_plate(found, everything, kept, size_px)
     found = replace(found, warnings=(*notes, *found.warnings))
-    return found if found.status == "static" else doubt_by_certificate(rolling.noticed(found, size_px[1]))
+    if found.status == "static":
+        return found
+    return doubt_by_certificate(shared_errors.noticed(rolling.noticed(found, size_px[1]), size_px))
 
 
 def usual(settings: config.Solve) -> config.Solve:

@@ -18,6 +18,7 @@ from shotmake.world import World
 KEY = "tracking.solve.orient.survey"
 TOLERANCE = 0.03  # of a point's distance from the camera: a larger miss is no error of a solve or a tape measure
 THINNEST = 0.05  # points less wide than this share of their length are on a line
+GROSS = 0.1  # of the same distance: points that contradict each other so much place nothing
 LOOSE_PX = 4.0  # at 1280 wide, from a point to its track: more is worth a word
 FAR_SHARE = 4.0  # of the usual miss: one further off is not right
 MOST_TRIPLES = 2000
@@ -54,8 +55,9 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     """The world in which the tracks of `survey`, [{a pick's keys, xyz_m}, ...], are where they were measured.
 
     up: unit (3,) in the solver's world; of two points only it decides. A point that cannot be right beside the
-    others (at least three of them, and more than half of all) is left out and named in a warning.
-    ShotError: fewer than two points, points without a solved track, on a line, or two in one place.
+    others (at least four of them, three of four points, and more than half of all) is left out and named in a warning.
+    ShotError: fewer than two points, points without a solved track, on a line, or two in one place; points of which
+    most contradict each other by far, or that agree only with the cameras upside down and others left out.
     """
     if len(survey) < 2:
         raise ShotError(f"{KEY}: found {len(survey)}; needed three points, or two and a ground")
@@ -81,6 +83,19 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
             f"{label(survey[at])} by {miss_m[at]:.3g} m ({miss_px[at]:.0f} px)" for at in np.flatnonzero(chosen)
         )
 
+    tipped_deg = _angle_deg(found.rotation @ up, np.array([0.0, 0.0, 1.0]))
+    apart = float((miss_m / (found.scale * distance))[kept].max())
+    if not agree and apart > GROSS:
+        raise ShotError(
+            f"{KEY}: found points that contradict each other: {told(miss_m >= 0)}; needed the shape that the tracks "
+            "have: check which track each is, its xyz_m, and that all are in metres"
+        )
+    if not kept.all() and tipped_deg > TIPPED_DEG:
+        raise ShotError(
+            f"{KEY}: found points that agree only without {told(~kept)} and with the cameras tipped by "
+            f"{tipped_deg:.0f} deg; needed the shape that the tracks have, Z up and right-handed: check which track each "
+            "is, and its xyz_m"
+        )
     warnings = []
     if not kept.all():
         others = f"the others miss by at most {miss_m[kept].max():.2g} m"
@@ -89,7 +104,6 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     elif not agree:
         text = f"{KEY}: the points contradict each other: {told(miss_m >= 0)}; check every xyz_m, or add points"
         warnings.append(Reason("survey_contradicts", text))
-    tipped_deg = _angle_deg(found.rotation @ up, np.array([0.0, 0.0, 1.0]))
     if tipped_deg > (STEEPER_DEG if len(survey) == 2 else TIPPED_DEG):
         whose = "ground" if len(survey) == 2 else "cameras"
         text = f"{KEY}: the {whose} and the points differ by {tipped_deg:.0f} deg about up; xyz_m is Z up"
@@ -227,8 +241,8 @@ def _brought_near(
 
 
 def _fewest(count: int) -> int:
-    """How many of `count` points must agree before the others are left out."""
-    return max(3, count // 2 + 1)
+    """How many of `count` points must agree before the others are left out. Three agree with their mirror image too."""
+    return max(3, min(4, count - 1), count // 2 + 1)
 
 
 def _angle_deg(a: np.ndarray, b: np.ndarray) -> float:

@@ -209,8 +209,13 @@ def test_a_survey_point_a_little_off_is_named(shot, solved, survey):
 
 def test_a_survey_that_does_not_hold_together_is_said(shot, solved, survey):
     swapped = [{**survey[0], "xyz_m": survey[1]["xyz_m"]}, {**survey[1], "xyz_m": survey[0]["xyz_m"]}, survey[4]]
-    world, _ = oriented(solved, survey=swapped)
-    assert world.warnings[0].code == "survey_contradicts"
+    assert "survey: found points that contradict each other: " in refusal(solved, survey=swapped)
+    loosely = [{**survey[0], "xyz_m": (np.array(survey[0]["xyz_m"]) + [0.05, 0, 0]).tolist()}, survey[1], survey[4]]
+    world, _ = oriented(solved, survey=loosely)
+    assert [one.code for one in world.warnings] == ["survey_contradicts"]
+    mirrored = [{**entry, "xyz_m": (np.array(entry["xyz_m"]) * [1, -1, 1]).tolist()} for entry in survey]
+    assert "and with the cameras tipped by 1" in refusal(solved, survey=mirrored[:6])  # flat points are turned over
+    assert "survey: found points that contradict each other: " in refusal(solved, survey=mirrored[1:6])
     y_up = [{**entry, "xyz_m": [entry["xyz_m"][0], entry["xyz_m"][2], -entry["xyz_m"][1]]} for entry in survey]
     world, _ = oriented(solved, survey=y_up)
     assert "about up; xyz_m is Z up" in world.warnings[0].text and len(world.warnings) == 1

@@ -159,8 +159,9 @@ def test_each_thing_the_witness_may_say(orbit):
     assert contradict(unsure) is None and [reason.code for reason in doubt(unsure)] == ["witness_disagrees"]
     crowd = heard_of(found, orbit, explained=0.2, allowed=0.7, other=0.8)  # the best camera is that of a crowd
     assert contradict(crowd) is None and doubt(crowd) == ()
-    two = heard_of(found, orbit, rival=0.8)
+    two = heard_of(found, orbit, rival=0.65)
     assert contradict(two) is None and [reason.code for reason in doubt(two)] == ["two_motions"]
+    assert contradict(heard_of(found, orbit, rival=0.75)).code == "two_motions"
     torn = replace(heard, links=replace(heard.links, tear_px=np.full(len(heard.links.tear_px), 3.0)))
     assert contradict(torn).code == "witness_disagrees"
     strained = replace(heard, links=replace(heard.links, tear_px=np.full(len(heard.links.tear_px), 0.7)))

@@ -18,6 +18,7 @@ LINKS = frozenset({"weak_link", "link_disagrees", "path_jumps"})
 GAPS = TRACKS_DISAGREE | WITNESS | LINKS | {"sparse_frames", "bundle_bends", "cut", "tracks_jump"}
 MOTIONS = frozenset({"second_motion", "two_motions"})
 BENT = frozenset({"bundle_bends", "lens_terms_open", "lens_folds", "focal_unlikely"})
+BENDS = frozenset({"pixel_aspect", "picture_bends", "errors_shared"})
 TURNING = frozenset({"turning_disagrees", "tiny_parallax", "moves_little", "tripod_forced", "tripod_instead"})
 BROUGHT = frozenset({"camera_disagrees", "new_frames_loose", "new_frames_disagree"})
 SURVEY = frozenset({"survey_point_left_out", "survey_contradicts", "survey_tipped"})
@@ -36,7 +37,7 @@ FAMILIES: dict[str, Family] = {
     "bad_tracks": Family(motions.bad_tracks, TRACKS_DISAGREE | MOTIONS | TURNING | WITNESS | LINKS),
     "locked_focal": Family(settings.locked_focal, TRACKS_DISAGREE | TURNING | BENT | WITNESS | {"locked_focal"}),
     "equal_motions": Family(motions.equal_motions, TRACKS_DISAGREE | MOTIONS | WITNESS),
-    "rolling": Family(optics.rolling, frozenset({"rolling_shutter", "bundle_bends", "picture_bends"}) | WITNESS),
+    "rolling": Family(optics.rolling, frozenset({"rolling_shutter", "bundle_bends"}) | WITNESS | BENDS),
     "shuffled": Family(joins.shuffled, GAPS),
     "wrong_join": Family(joins.wrong_join, GAPS | MOTIONS),
     "tile_off": Family(joins.tile_off, GAPS, "pictures"),
@@ -44,11 +45,13 @@ FAMILIES: dict[str, Family] = {
     "halves": Family(joins.halves, GAPS, "pictures"),
     "jump": Family(timing.jump, GAPS, "pictures"),
     "conform": Family(timing.conform, GAPS, "pictures"),
-    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TURNING | {"pixel_aspect", "picture_bends"}),
-    "recropped": Family(optics.recropped, TRACKS_DISAGREE | BENT | WITNESS | LINKS | {"zoom", "picture_bends"}),
-    "bias": Family(motions.bias, TRACKS_DISAGREE | BENT | WITNESS | MOTIONS | LINKS | {"picture_bends"}),
-    "derived": Family(motions.derived, TRACKS_DISAGREE | MOTIONS | WITNESS | BENT),
-    "corridor": Family(motions.corridor, frozenset({"weak_link", "link_disagrees", "bundle_bends"}) | WITNESS),
+    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TURNING | BENDS),
+    "recropped": Family(optics.recropped, TRACKS_DISAGREE | BENT | WITNESS | LINKS | BENDS | {"zoom"}),
+    "bias": Family(motions.bias, TRACKS_DISAGREE | BENT | WITNESS | MOTIONS | LINKS | BENDS),
+    "derived": Family(motions.derived, TRACKS_DISAGREE | MOTIONS | WITNESS | BENT | {"errors_shared"}),
+    "corridor": Family(
+        motions.corridor, frozenset({"weak_link", "link_disagrees", "bundle_bends", "errors_shared"}) | WITNESS
+    ),
     "reversed_depth": Family(
         optics.reversed_depth,
         frozenset({"tiny_parallax", "moves_little", "focal_unlikely", "focal_open", "bundle_bends"}) | WITNESS,
