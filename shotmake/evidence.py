@@ -77,8 +77,8 @@ def contradict(evidence: Evidence) -> Reason | None:
         return Reason(
             "two_motions",
             "features that the tracker never used move in two ways, and the one that the camera does not follow covers "
-            f"{np.median(evidence.rival):.0%} of what the other one covers: nobody can tell which is the room; mask what "
-            "moves (tracking.mask)",
+            f"{np.median(evidence.rival):.0%} of what the other one covers: nobody can tell which is the room; mask "
+            "what moves (tracking.mask)",
         )
     return None
 

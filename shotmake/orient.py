@@ -25,7 +25,6 @@ GROUND_SIGMAS = 2.5
 GROUND_TRIES = 600
 GROUND_THICKNESS = 0.008  # of the median depth
 KEY = "tracking.solve.orient"
-SURVEY_DOUBTS = ("survey_contradicts", "survey_point_left_out")
 NO_GROUND = "no ground plane found among the points: up is guessed from the cameras"
 UNEVEN = 0.05  # of the ground picks' extent: one further off their plane is not on the floor
 OTHER_UNIT = 1.5  # two measures that differ by such a factor are not in one unit
@@ -156,7 +155,7 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
 
 def _measured(world: World, solved: Solved, settings: config.Orient) -> World:
     """The world of a survey, after a look at what else was measured; a survey that contradicts itself is told alone."""
-    if all(one.code not in SURVEY_DOUBTS for one in world.warnings):
+    if all(one.code != "survey_contradicts" for one in world.warnings):
         check_sizes(world, solved, settings)
     return world
 

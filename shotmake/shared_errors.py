@@ -22,7 +22,6 @@ NEAR, FAR, NEIGHBOURS = 0.02, 0.125, 4  # of the width: nearer ones share the pi
 FEWEST_TRACKS = 8  # in a span
 SHARED_PX, SHARED_SIGMAS = 0.045, 3.5  # at 1280 wide, and by how many standard deviations that is no accident
 MUCH_PX, MUCH_SIGMAS = 0.12, 1.6  # a few tracks that err by much are no sure sign, but a strong one
-TOLD_ALREADY = ("rolling_shutter", "picture_bends")  # the cause is known
 
 
 class SharedError(NamedTuple):
@@ -35,7 +34,7 @@ class SharedError(NamedTuple):
 
 def noticed(found: Found, size_px: tuple[int, int]) -> Found:
     """The solve of a moving camera, with a warning when neighbouring tracks err alike."""
-    if found.status != "solved" or any(one.code in TOLD_ALREADY for one in found.warnings):
+    if found.status != "solved":  # of one that turns a little parallax is left, and shared
         return found
     error, scale = measure_shared_error(found, size_px), pixel_scale(size_px)
     surely = error.px > SHARED_PX * scale and error.sigmas > SHARED_SIGMAS

@@ -93,8 +93,8 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     if not kept.all() and tipped_deg > TIPPED_DEG:
         raise ShotError(
             f"{KEY}: found points that agree only without {told(~kept)} and with the cameras tipped by "
-            f"{tipped_deg:.0f} deg; needed the shape that the tracks have, Z up and right-handed: check which track each "
-            "is, and its xyz_m"
+            f"{tipped_deg:.0f} deg; needed the shape that the tracks have, Z up and right-handed: check which track "
+            "each is, and its xyz_m"
         )
     warnings = []
     if not kept.all():

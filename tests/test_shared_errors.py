@@ -74,12 +74,9 @@ def test_a_large_picture_is_judged_by_its_own_pixels(walk):
     assert pixel_scale(sizes_px[1]) > 2 and noticed(large, sizes_px[1]).warnings[-1].code == "errors_shared"
 
 
-def test_a_cause_that_is_told_is_not_told_again(walk):
+def test_a_camera_that_turns_is_not_asked(walk):
     one, found = walk
     hazed = pushed(found, waves(found.markers, one.size_px, 0.4))
-    for code in ("rolling_shutter", "picture_bends"):
-        told = replace(hazed, warnings=(Reason(code, "so it is"),))
-        assert noticed(told, one.size_px) == told
     turning = replace(hazed, status="tripod")  # a little parallax is shared too, and may be left
     assert noticed(turning, one.size_px) == turning
 
