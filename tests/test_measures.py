@@ -1,6 +1,7 @@
 """Measures that are not in one unit: a survey, a camera brought along, the camera's height, a distance."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from shotmake import config
 from shotmake.errors import ShotError
 from shotmake.imported import read_cameras
 from shotmake.known import solve_known
+from shotmake.reasons import Reason
 from shotmake.solution import Found, finished
 from shotmake.solve import find, usual
 
@@ -108,6 +110,12 @@ def test_survey_points_that_contradict_each_other_halve_the_confidence(orbit, fo
     record = placed(orbit, found, survey=survey)
     assert set(record["warning_codes"]) & {"survey_contradicts", "survey_point_left_out"}
     assert record["confidence"] <= 0.5 < placed(orbit, found)["confidence"]
+
+
+def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, found):
+    for code, is_doubt in (("ground_unknown", False), ("focal_guessed", False), ("zoom", True), ("weak_link", True)):
+        told = replace(found, warnings=(Reason(code, "so it is"),))
+        assert (placed(orbit, told)["confidence"] <= 0.5) == is_doubt, code
 
 
 def test_a_measure_that_nothing_is_placed_by_may_name_a_track_without_a_point(orbit, tmp_path):

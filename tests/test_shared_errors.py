@@ -8,15 +8,17 @@ import pytest
 from recipes.families import made
 from recipes.sets import TrackSet
 
+from shotmake import shared_errors
 from shotmake.config import Camera, Known, Orient, Solve
 from shotmake.imported import read_cameras
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.known import solve_known
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.shared_errors import measure_shared_error, noticed
+from shotmake.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, noticed
 from shotmake.solution import Found, finished
 from shotmake.solve import find, usual
+from shotmake.triangulate import misses_px, triangulate
 
 
 def found_in(one: TrackSet) -> Found:
@@ -42,6 +44,13 @@ def waves(markers: Observations, size_px: tuple[int, int], amount_px: float) -> 
     return amount_px * np.stack([np.sin(at), np.cos(at)], 1)
 
 
+def four_times(found: Found) -> Found:
+    """The same in a picture of four times the size."""
+    lens = replace(found.lens, fx_px=4 * found.lens.fx_px, fy_px=4 * found.lens.fy_px,
+                   cx_px=4 * found.lens.cx_px, cy_px=4 * found.lens.cy_px)  # fmt: skip
+    return replace(found, lens=lens, markers=replace(found.markers, xy_px=4 * found.markers.xy_px))
+
+
 def test_errors_of_their_own_are_not_shared(walk):
     one, found = walk
     assert measure_shared_error(found, one.size_px).sigmas < 1.5
@@ -65,13 +74,35 @@ def test_what_moves_neighbours_alike_is_measured_and_said(walk, amount_px):
 def test_a_large_picture_is_judged_by_its_own_pixels(walk):
     one, found = walk
     hazed = pushed(found, waves(found.markers, one.size_px, 0.1))
-    lens = replace(found.lens, fx_px=4 * found.lens.fx_px, fy_px=4 * found.lens.fy_px,
-                   cx_px=4 * found.lens.cx_px, cy_px=4 * found.lens.cy_px)  # fmt: skip
-    large = replace(hazed, lens=lens, markers=replace(hazed.markers, xy_px=4 * hazed.markers.xy_px))
+    large = four_times(hazed)
     sizes_px = one.size_px, (4 * one.size_px[0], 4 * one.size_px[1])
     small, four = (measure_shared_error(of, size) for of, size in zip((hazed, large), sizes_px, strict=True))
     assert four.px == pytest.approx(4 * small.px, rel=0.05)
     assert pixel_scale(sizes_px[1]) > 2 and noticed(large, sizes_px[1]).warnings[-1].code == "errors_shared"
+
+
+def test_what_is_small_for_its_picture_is_not_said(walk):
+    """A quarter of what is said of a small picture, in one of four times the size: sure, and nothing to worry about."""
+    one, found = walk
+    clean = pushed(found, misses_px(triangulate(found.markers, found.projecting, found.lens), found.markers,
+                                    found.projecting, found.lens))  # fmt: skip
+    seen = replace(clean, used=found.used & np.isfinite(clean.markers.xy_px).all(1))
+    hazed = pushed(seen, waves(seen.markers, one.size_px, 0.04))
+    large, size_px = four_times(hazed), (4 * one.size_px[0], 4 * one.size_px[1])
+    error = measure_shared_error(large, size_px)
+    assert error.px > 1.5 * SHARED_PX and error.sigmas > 2 * SHARED_SIGMAS and noticed(large, size_px) == large
+
+
+def test_tracks_of_a_thing_that_moves_are_no_shared_error(walk):
+    """Thirty neighbours leave their places together: they are not used by the camera, and tell nothing of it."""
+    one, found = walk
+    markers = found.markers
+    middle_px = np.stack([np.bincount(markers.track, markers.xy_px[:, axis]) for axis in (0, 1)], 1)
+    middle_px /= np.bincount(markers.track)[:, None]
+    riding = np.argsort(np.linalg.norm(middle_px - middle_px[5], axis=1))[:30]
+    at = np.isin(markers.track, riding) & (markers.frame >= 48)
+    left = pushed(found, np.where(at[:, None], [9.0, 4.0], 0.0))
+    assert noticed(left, one.size_px) == left
 
 
 def test_a_camera_that_turns_is_not_asked(walk):
@@ -79,6 +110,12 @@ def test_a_camera_that_turns_is_not_asked(walk):
     hazed = pushed(found, waves(found.markers, one.size_px, 0.4))
     turning = replace(hazed, status="tripod")  # a little parallax is shared too, and may be left
     assert noticed(turning, one.size_px) == turning
+
+
+def test_neighbours_are_neither_far_nor_in_the_same_pixels():
+    place = np.array([[0.0, 0.0], [0.01, 0.0], [0.1, 0.0], [0.4, 0.0]])
+    mean, has_near = shared_errors._mean_of_neighbours(place, np.array([[1.0, 0], [2.0, 0], [4.0, 0], [8.0, 0]]))
+    assert has_near.tolist() == [True, True, True, False] and mean[:3, 0].tolist() == [4.0, 4.0, 1.5]
 
 
 def test_few_tracks_say_nothing(walk):
