@@ -25,9 +25,10 @@ class Evidence:
 
     explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
     matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains.
-    NaN where they are too few. rival (P,): how much of the picture the matches of one other motion cover, for what
-    those cover that the solve explains; 0 where there is no other. alike (P,): of the features that something else
-    looks like, the share whose second place fits one other homography; 0 where it was not looked for.
+    NaN where they are too few, or those against the solve lie in one place. rival (P,): how much of the picture the
+    matches of one other motion cover, for what those cover that the solve explains; 0 where there is no other. alike
+    (P,): of the features that something else looks like, the share whose second place fits one other homography; 0
+    where it was not looked for.
 
     links: of features seen in three frames or more, between the frames looked at.
     """

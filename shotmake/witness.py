@@ -36,6 +36,7 @@ BACK_POINTS = 60
 BORNE_OUT = 0.35  # of the confidence: less is not handed over where this witness has doubts of its own
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
+LOCAL = 0.2  # of the picture's width and of its height: in less lies the middle half of the matches on one thing
 FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
 CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
 
@@ -247,14 +248,25 @@ def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: 
 
 
 def _shares(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[float, float, float]:
-    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest."""
+    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest. NaN
+    where they are too few, or where those that speak against the cameras lie in one place."""
     if len(matches.xy_a) < FEWEST_MATCHES:
         return np.nan, np.nan, np.nan
     x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
     own = _own_misses_px(x_px, y_px, cameras, lens, turning) < EXPLAINED_PX * scale
     best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
+    if _is_local(matches.xy_a[best & ~own], lens):  # a thing that moves, where little else is matched
+        return np.nan, np.nan, np.nan
     left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
     return float(own.mean()), float(best.mean()), left
+
+
+def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
+    """Whether the middle half of the places lies in a small part of the picture, in whose middle the lens is."""
+    if len(xy_px) < FEWEST_LEFT:
+        return False
+    extent_px = np.subtract(*np.percentile(xy_px, [75, 25], axis=0))
+    return bool((extent_px < LOCAL * 2 * np.array([lens.cx_px, lens.cy_px])).all())
 
 
 def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
@@ -269,6 +281,8 @@ def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
     misses_px = _best_misses_px(x_px[left], y_px[left], EXPLAINED_PX * scale, turning)
     other = left[misses_px < EXPLAINED_PX * scale]
     if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
+        return 0.0
+    if _is_local(matches.xy_a[other], lens):
         return 0.0
     covered = [_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
     return covered[0] / max(covered[1], 1)

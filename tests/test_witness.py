@@ -172,6 +172,25 @@ def test_each_thing_the_witness_may_say(orbit):
     assert [reason.code for reason in doubt(tiles)] == ["repeated_structure"]
 
 
+@pytest.mark.parametrize(("share", "code"), [(0.12, None), (1.0, "witness_disagrees")])
+def test_one_thing_that_moves_where_little_else_is_matched_speaks_against_no_camera(orbit, share, code):
+    """A dog on grass (vipe_dog.mp4): after 40 frames only the dog looks as before."""
+    found, size_px = found_of(orbit, true_cameras(orbit)), np.array(orbit.size_px)
+    random = np.random.default_rng(4)
+
+    def match(first: int, second: int) -> Matches:
+        on_it = (random.uniform(-0.5, 0.5, (60, 2)) * share + [0.55, 0.4]) * size_px
+        moved = on_it + [-31.0, 60.0] + 0.05 * (on_it - on_it.mean(0))
+        anywhere = random.uniform(0, 1, (2, 40, 2)) * size_px
+        xy_a, xy_b = np.concatenate([on_it, anywhere[0]]), np.concatenate([moved, anywhere[1]])
+        return Matches(xy_a, xy_b, np.full_like(xy_a, np.nan))
+
+    pairs = np.array([[5, 45]])
+    heard = weigh_pairs(found, pairs, np.zeros(1, bool), match, pixel_scale(orbit.size_px))
+    refusal = contradict(heard)
+    assert (None if refusal is None else refusal.code) == code and np.isnan(heard.explained[0]) == (code is None)
+
+
 def picture(seed: int, size=(480, 300)) -> np.ndarray:
     """Spots of all sizes."""
     random = np.random.default_rng(seed)
