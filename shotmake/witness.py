@@ -195,9 +195,12 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
     for (first, second), spans in zip(pairs, weak, strict=True):
         matches = match(int(first), int(second))
         unique = matches.unique
-        joined.append((first, second, unique))
         both = cameras[[first, second]]
-        shares = _shares(unique, both, lens, scale, turning)
+        own, best = _explained(unique, both, lens, scale, turning)
+        local = _is_local(unique.xy_a[best & ~own], lens)  # a thing that moves, where little else is matched
+        if not local:
+            joined.append((first, second, unique))
+        shares = (np.nan,) * 3 if local else _shares(own, best)
         rival = _rival(unique, both, lens, scale, turning)
         alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
         rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike))
@@ -247,15 +250,20 @@ def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: 
     return _moved_misses_px(best, x_px, y_px) if turning else sampson_px(best, x_px, y_px)
 
 
-def _shares(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[float, float, float]:
-    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest. NaN
-    where they are too few, or where those that speak against the cameras lie in one place."""
-    if len(matches.xy_a) < FEWEST_MATCHES:
-        return np.nan, np.nan, np.nan
+def _explained(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which matches (K,) the cameras explain, and which the best camera for them does; none of too few."""
+    if len(matches.xy_a) < FEWEST_LEFT:
+        return np.zeros(len(matches.xy_a), bool), np.zeros(len(matches.xy_a), bool)
     x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
     own = _own_misses_px(x_px, y_px, cameras, lens, turning) < EXPLAINED_PX * scale
     best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
-    if _is_local(matches.xy_a[best & ~own], lens):  # a thing that moves, where little else is matched
+    return own, best
+
+
+def _shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
+    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest; NaN
+    where there are too few."""
+    if len(own) < FEWEST_MATCHES:
         return np.nan, np.nan, np.nan
     left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
     return float(own.mean()), float(best.mean()), left
@@ -320,6 +328,7 @@ def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first
     import scipy.sparse
     from scipy.sparse.csgraph import connected_components
 
+    pairs = pairs or [(0, 0, Matches(*np.zeros((3, 0, 2))))]
     frame = np.concatenate([np.repeat([first, second], len(of.xy_a)) for first, second, of in pairs])
     xy_px = np.concatenate([np.concatenate([of.xy_a, of.xy_b]) for _, _, of in pairs])
     ends = np.cumsum([0, *(2 * len(of.xy_a) for _, _, of in pairs)])
