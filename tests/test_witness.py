@@ -193,6 +193,24 @@ def test_one_thing_that_moves_where_little_else_is_matched_speaks_against_no_cam
     assert np.isnan(heard.explained).all() == (code is None)
 
 
+def test_one_thing_that_moves_tears_no_link(orbit):
+    """Until frame 25 the room is matched too, afterwards only the thing."""
+    found, size_px = found_of(orbit, true_cameras(orbit)), np.array(orbit.size_px)
+    on_it = np.random.default_rng(4).uniform(-0.06, 0.06, (60, 2)) * size_px
+    room = look_of(orbit)(np.array([0, 5, 25]))
+
+    def match(first: int, second: int) -> Matches:
+        at = [[0.55, 0.4] * size_px + np.array([-1.5, 3.0]) * frame + (1 + frame / 800) * on_it
+              for frame in (first, second)]  # fmt: skip
+        seen = room(first, second).unique if second <= 25 else Matches(*np.zeros((3, 0, 2)))
+        xy_a, xy_b = (np.concatenate(pair) for pair in ((seen.xy_a, at[0]), (seen.xy_b, at[1])))
+        return Matches(xy_a, xy_b, np.full_like(xy_a, np.nan))
+
+    pairs = np.array([[0, 5], [5, 25], [0, 25], [25, 45], [45, 55], [25, 55]])
+    heard = weigh_pairs(found, pairs, np.zeros(len(pairs), bool), match, pixel_scale(orbit.size_px))
+    assert contradict(heard) is None and heard.explained[0] > 0.5 and np.isnan(heard.explained[3:]).all()
+
+
 def picture(seed: int, size=(480, 300)) -> np.ndarray:
     """Spots of all sizes."""
     random = np.random.default_rng(seed)
