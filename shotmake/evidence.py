@@ -25,10 +25,11 @@ class Evidence:
 
     explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
     matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains.
-    NaN where they are too few, or those against the solve lie in one place. rival (P,): how much of the picture the
-    matches of one other motion cover, for what those cover that the solve explains; 0 where there is no other. alike
-    (P,): of the features that something else looks like, the share whose second place fits one other homography; 0
-    where it was not looked for.
+    NaN where they are too few. rival (P,): how much of the picture the matches of one other motion cover, for what
+    those cover that the solve explains; 0 where there is no other. alike (P,): of the features that something else
+    looks like, the share whose second place fits one other homography; 0 where it was not looked for. local (P,) bool:
+    whether the matches against the solve lie in one place: a thing that moves where little else is matched, or all
+    that there is to match. Such a pair refuses nothing and is told as a doubt.
 
     links: of features seen in three frames or more, between the frames looked at.
     """
@@ -41,6 +42,7 @@ class Evidence:
     other: np.ndarray
     rival: np.ndarray
     alike: np.ndarray
+    local: np.ndarray
     links: Links
 
 
@@ -104,6 +106,14 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
             f"what lies behind {tears_px[worst]:.1f} px elsewhere; look for slip there"
         )
         doubts.append(Reason("witness_disagrees", text))
+    if evidence.local.any():
+        at = int(np.argmax(evidence.local))
+        text = (
+            f"between frames {evidence.first[at]} and {evidence.second[at]} little more than one place of the picture "
+            "could be matched, and that place moves otherwise than the camera says: mask it if it moves "
+            "(tracking.mask), or look for slip there"
+        )
+        doubts.append(Reason("witness_disagrees", text))
     if len(evidence.rival) and np.mean(evidence.rival > RIVAL) > RIVAL_PAIRS:
         text = (
             "features that the tracker never used move in two ways that cover the picture alike, and the camera "
@@ -134,7 +144,7 @@ def _least(evidence: Evidence) -> float:
 
 def _ratio(evidence: Evidence) -> np.ndarray:
     """(P,) of what is allowed, the share that the solve explains; 1 where the pair says nothing of it."""
-    says = (evidence.allowed > LEAST_ALLOWED) & ~(evidence.other > OWN_MOTION)
+    says = (evidence.allowed > LEAST_ALLOWED) & ~(evidence.other > OWN_MOTION) & ~evidence.local
     return np.where(says, evidence.explained / np.maximum(evidence.allowed, 1e-9), 1.0)
 
 

@@ -1,9 +1,9 @@
-"""Errors that tracks near each other share: what bends the picture, and was not tracked wrong by one track alone.
+"""Errors that tracks near each other share: they come from what bends the picture, not from single tracks.
 
 Each track errs by itself, so the errors of neighbours have nothing in common. Air, a warp, a lens or a shutter that the
 camera has no value for, or many tracks that are copies of one, move neighbours alike; camera and points hide most of
-that, and the path is wrong by far more than the errors show. Simulated moves with errors of their own share up to .023
-px; hazed, punched in or copied ones .04 to .35.
+that, and the path is wrong by far more than the errors show. Simulated moves with errors of their own share up to .03
+px (at 1280 wide); hazed, punched in or copied ones .06 to .47.
 """
 
 from dataclasses import replace
@@ -25,8 +25,8 @@ MUCH_PX, MUCH_SIGMAS = 0.12, 1.6  # a few tracks that err by much are no sure si
 
 
 class SharedError(NamedTuple):
-    """px: the root of what neighbours' errors have in common, 0 where they are rather opposed. sigmas: that mean, in
-    standard deviations of it."""
+    """px: root of the mean product of neighbours' errors, px of the plate; 0 where they are rather opposed. sigmas:
+    that mean product, in its standard deviations."""
 
     px: float
     sigmas: float
@@ -77,9 +77,9 @@ def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
     if not has_near.any():
         return SharedError(0.0, 0.0)
     count = len(markers.track_ids)
-    by_track, number = (np.bincount(track[has_near], of, count) for of in (product[has_near], None))
-    mean = by_track.sum() / number.sum()
-    deviation = np.sqrt(2 * ((by_track - mean * number) ** 2).sum()) / number.sum()  # 2: each pair is asked twice
+    by_track, asked = (np.bincount(track[has_near], of, count) for of in (product[has_near], None))
+    mean = by_track.sum() / asked.sum()
+    deviation = np.sqrt(2 * ((by_track - mean * asked) ** 2).sum()) / asked.sum()  # 2: each pair is asked twice
     return SharedError(float(np.sqrt(max(mean, 0.0))), float(mean / max(deviation, 1e-12)))
 
 

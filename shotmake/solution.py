@@ -23,7 +23,8 @@ from shotmake.world import World
 
 DIGITS = 9
 POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
-AT_MOST = 0.5  # is the confidence in a camera that any warning doubts; these warnings do not doubt it:
+AT_MOST = 0.5  # of the confidence is left where any warning doubts the camera
+# Warnings that do not doubt the camera
 NO_DOUBT = frozenset({
     "frames_without_camera", "focal_guessed", "focal_ignored", "lens_terms_added", "lens_kept", "lens_note",
     "tripod_instead", "camera_file_note", "camera_unchecked", "ground_unknown", "ground_uneven", "pick_slides",

@@ -197,19 +197,20 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
         unique = matches.unique
         both = cameras[[first, second]]
         own, best = _explained(unique, both, lens, scale, turning)
-        local = _is_local(unique.xy_a[best & ~own], lens)  # a thing that moves, where little else is matched
+        local = _is_local(unique.xy_a[best & ~own], lens)
         if not local:
             joined.append((first, second, unique))
-        shares = (np.nan,) * 3 if local else _shares(own, best)
+        shares = _shares(own, best)
         rival = _rival(unique, both, lens, scale, turning)
         alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
-        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike))
+        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike, local))
     seen = np.full_like(cameras, np.nan)
     frames = np.unique(pairs)
     seen[frames] = cameras[frames]
     markers = _join_matches(joined, len(cameras), first_frame)
-    columns = np.array(rows, float).reshape(-1, 8).T
-    return Evidence(*columns[:3].astype(int), *columns[3:], measure_links(markers, seen, lens, scale, turning))
+    columns = np.array(rows, float).reshape(-1, 9).T
+    numbers, shares, local = columns[:3].astype(int), columns[3:8], columns[8].astype(bool)
+    return Evidence(*numbers, *shares, local, measure_links(markers, seen, lens, scale, turning))
 
 
 def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
@@ -328,6 +329,7 @@ def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first
     import scipy.sparse
     from scipy.sparse.csgraph import connected_components
 
+    # of no pair at all: no tracks
     pairs = pairs or [(0, 0, Matches(*np.zeros((3, 0, 2))))]
     frame = np.concatenate([np.repeat([first, second], len(of.xy_a)) for first, second, of in pairs])
     xy_px = np.concatenate([np.concatenate([of.xy_a, of.xy_b]) for _, _, of in pairs])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from recipes.families import made
 from recipes.honest import honest_shot
 from recipes.joins import tile_off
 from recipes.motions import larger_world
@@ -14,12 +15,14 @@ from scipy.spatial.transform import Rotation
 
 from shotmake.camera import camera_centres
 from shotmake.certify import certify
+from shotmake.config import Camera, Solve
 from shotmake.evidence import Evidence, contradict, doubt
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.sift import SiftMatcher
 from shotmake.solution import Found
+from shotmake.solve import find, usual
 from shotmake.witness import Matches, ask_witness, choose_pairs, weigh_pairs
 
 CUT = 30
@@ -189,8 +192,8 @@ def test_one_thing_that_moves_where_little_else_is_matched_speaks_against_no_cam
     pairs = np.array([[5, 25], [25, 45], [5, 45]])
     heard = weigh_pairs(found, pairs, np.zeros(3, bool), match, pixel_scale(orbit.size_px))
     refusal = contradict(heard)
-    assert (None if refusal is None else refusal.code) == code
-    assert np.isnan(heard.explained).all() == (code is None)
+    assert (None if refusal is None else refusal.code) == code and heard.local.all() == (code is None)
+    assert heard.explained.max() < 0.3 and "witness_disagrees" in {reason.code for reason in doubt(heard)}
 
 
 def test_one_thing_that_moves_tears_no_link(orbit):
@@ -208,7 +211,29 @@ def test_one_thing_that_moves_tears_no_link(orbit):
 
     pairs = np.array([[0, 5], [5, 25], [0, 25], [25, 45], [45, 55], [25, 55]])
     heard = weigh_pairs(found, pairs, np.zeros(len(pairs), bool), match, pixel_scale(orbit.size_px))
-    assert contradict(heard) is None and heard.explained[0] > 0.5 and np.isnan(heard.explained[3:]).all()
+    assert contradict(heard) is None and heard.explained[0] > 0.5
+    assert heard.local.tolist() == [False, False, False, True, True, True]
+    (said,) = doubt(heard)
+    assert said.code == "witness_disagrees" and "between frames" in said.text and "mask it" in said.text
+
+
+@pytest.mark.parametrize("seed", [771, 772])
+def test_a_wrong_camera_is_doubted_where_all_that_can_be_matched_is_in_one_place(seed):
+    """One sign on a bare wall: what speaks against the camera is as local as a thing that moves."""
+    one = made("other_take", seed)
+    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+
+    def look(frames: np.ndarray):
+        whole = look_of(one)(frames)
+
+        def match(first: int, second: int) -> Matches:
+            matches = whole(first, second)
+            kept = (np.abs(matches.xy_a / one.size_px - 0.5) < 0.17).all(1)
+            return Matches(*(values[kept] for values in matches))
+
+        return match
+
+    assert "witness_disagrees" in {one.code for one in ask_witness(found, one.size_px, look).warnings}
 
 
 def picture(seed: int, size=(480, 300)) -> np.ndarray:
