@@ -27,6 +27,7 @@ ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
 ASPECT_HINT, ASPECT_HINT_SIGMAS = 0.008, 2.0  # from 20 frames; twice as many have 1.5 times as many
 ASPECT_MUCH_SHARE = 0.15  # of the cost: what rolling shutters and real lenses cost stays below
 ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
+ASPECT_ALIKE_SIGMAS = 1.5  # or so many standard deviations between the halves
 ASPECT_LEFT = 0.5  # of the confidence is left then
 ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
 ZOOMS = 0.5  # of the confidence is left then
@@ -121,8 +122,7 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
     times = np.exp(log_times)
     if sure:
         halves = [_best_aspect(*half, free) for half in _halves(bundle, markers)]
-        told = [log_times, *(half[0] for half in halves)]
-        if max(told) < ASPECT_ALIKE * min(told) or min(told) > ASPECT_ALIKE * max(told):
+        if _alike((log_times, sigmas, share), *halves):
             raise Refused(
                 "pixel_aspect",
                 f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
@@ -135,6 +135,18 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
     )
     return Reason("picture_bends", text)
+
+
+def _alike(whole: tuple[float, float, float], *halves: tuple[float, float, float]) -> bool:
+    """Whether the whole and its two halves (each: _best_aspect) say the same width: the smallest is most of the
+    largest, or the halves differ by no more than they are sure of."""
+    log_times = np.array([one[0] for one in (whole, *halves)])
+    if np.ptp(np.sign(log_times)):
+        return False
+    sizes = np.abs(log_times)
+    loose = sizes[1:] / np.maximum([sigmas for _, sigmas, _ in halves], 1e-9)  # one standard deviation of each half
+    within = np.ptp(sizes[1:]) < ASPECT_ALIKE_SIGMAS * np.hypot(*loose)
+    return bool(sizes.min() > ASPECT_ALIKE * sizes.max() or within)
 
 
 def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Observations]]:

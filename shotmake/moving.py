@@ -46,6 +46,7 @@ ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every
 STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
 DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # that are asked for another focal length or aspect: fewer hardly tell
+BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # moves of any kind: ratio 5.5 and more
 TURNING_SHARE = 0.5  # of the markers that a turning camera must explain before one is spoken of as a way out
 FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
@@ -228,6 +229,19 @@ def _fault(found: Found, size_px: tuple[int, int]) -> Reason | None:
     return None
 
 
+def _more_than_measured(found: Found, parallax: Parallax) -> Reason | None:
+    """That the camera moves much for what it sees, where the tracks show next to no parallax: with a wrong focal length
+    a relief a hand high and a room look alike, and the limits for tiny parallax were met by the wrong one."""
+    turns = parallax.ratio < BARELY_MOVES_RATIO and parallax.within_2px > BARELY_MOVES_SHARE
+    if not turns or found.certificate.angle_deg < BARELY_MOVES_DEG:
+        return None
+    return Reason(
+        "tiny_parallax",
+        f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers within 2 px, but "
+        f"in the camera found rays meet at {found.certificate.angle_deg:.2g} deg; set tracking.solve.kind: tripod",
+    )
+
+
 def _try_starts(
     known,
     held_out,
@@ -275,6 +289,10 @@ def _try_starts(
             one = FOLDED if folded else _certified(model, solving, held_out, scale, False, ())
         if isinstance(one, Reason):
             failed.append(Failed(step, (1, posed_share, 0.0), one))
+            continue
+        doubled = None if parallax is None else _more_than_measured(one, parallax)
+        if doubled is not None:
+            failed.append(Failed.certified(step, one, doubled))
             continue
         fault = _fault(one, size_px)
         if step == PLANE_START and not fault and one.agreement < PLANE_AGREEMENT:

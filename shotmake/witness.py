@@ -37,7 +37,8 @@ BORNE_OUT = 0.35  # of the confidence: less is not handed over where this witnes
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
 LOCAL = 0.2  # of the picture's width and of its height: in less lies the middle half of the matches on one thing
-FEWEST_RIVAL, RIVAL_SHARE = 20, 0.1  # matches of another motion, and of all
+FEWEST_RIVAL, RIVAL_SHARE = 20, 0.09  # matches of another motion, and of all
+RIVAL_APART = 1.5  # times what still counts as explained: so far off is the middle one of the other motion
 CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
 
 
@@ -283,13 +284,15 @@ def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
     if len(matches.xy_a) < FEWEST_MATCHES:
         return 0.0
     x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
-    own_px = _own_misses_px(x_px, y_px, cameras, lens, turning)
-    own, left = np.flatnonzero(own_px < EXPLAINED_PX * scale), np.flatnonzero(own_px > 2 * EXPLAINED_PX * scale)
+    own_px, fit_px = _own_misses_px(x_px, y_px, cameras, lens, turning), EXPLAINED_PX * scale
+    own, left = np.flatnonzero(own_px < fit_px), np.flatnonzero(own_px > fit_px)
     if len(left) < FEWEST_RIVAL:
         return 0.0
-    misses_px = _best_misses_px(x_px[left], y_px[left], EXPLAINED_PX * scale, turning)
-    other = left[misses_px < EXPLAINED_PX * scale]
+    misses_px = _best_misses_px(x_px[left], y_px[left], fit_px, turning)
+    other = left[misses_px < fit_px]
     if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
+        return 0.0
+    if np.median(own_px[other]) < RIVAL_APART * fit_px:  # what the cameras just miss: noise, a lens not exact
         return 0.0
     if _is_local(matches.xy_a[other], lens):
         return 0.0

@@ -25,7 +25,8 @@ def codes_of(found: Found) -> list[str]:
     return [one.code for one in found.warnings]
 
 
-@pytest.mark.parametrize("seed", [722, 724, 729, 745])  # 1.03 planar, 1.02 walk, .98 orbit, 1.33 walk
+# 1.03 planar, 1.02 walk, .98 orbit, 1.33 walk, .98 orbit whose halves say .0239 and .0197, each within a tenth
+@pytest.mark.parametrize("seed", [722, 724, 729, 745, 784])
 def test_wrong_pixels_are_refused_and_what_is_advised_solves_the_shot(seed):
     one = made("aspect", seed)
     refusal = found_of(one)

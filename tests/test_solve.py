@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from measure import measure
+from recipes.families import made
 from simulated import Simulated, rolling_shutter, simulate
 
 from shotmake import config
@@ -212,6 +213,13 @@ def test_tiny_parallax_is_never_called_solved(baseline, statuses):
         assert "tracking.solve.kind: tripod" in record["reason"] and record["reason_code"] == "tiny_parallax"
     else:
         assert measure(record, shot.truth)["rot_deg"] < 0.25
+
+
+def test_a_low_relief_is_not_taken_for_a_room():
+    """With a focal length 40 % short, rays seem to meet at 9 deg instead of one: all tracks fit, CG slips 200 px."""
+    one = made("tiny", 782)
+    record = solve(one.tracks, one.size_px, one.frames, config.Camera(), config.Solve()).record
+    assert record["status"] == "refused" and record["reason_code"] == "tiny_parallax"
 
 
 def test_pan_forced_to_general_is_refused(pan):

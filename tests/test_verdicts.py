@@ -69,6 +69,12 @@ def test_an_honest_set_that_is_wrong_is_silent_whatever_is_said():
     assert not judge.is_kept(turning)
 
 
+def test_a_camera_between_tripod_and_move_may_be_wrong_for_that_reason_alone():
+    one = made("tiny", 3)
+    assert verdict(one, 5.0, warning_codes=["focal_open"]) == "said, sure"
+    assert verdict(one, 5.0, warning_codes=["ground_unknown"]) == "silent"
+
+
 def test_a_tripod_is_judged_by_its_turning_where_the_camera_hardly_moves():
     """A path of some percent of the depth is no slip of a tripod; a real move is, and so is a wrong turn."""
 

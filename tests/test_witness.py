@@ -146,6 +146,19 @@ def test_a_camera_that_follows_the_larger_of_two_motions_is_doubted():
     assert heard_of(found_of(one, following), one).rival.max() > 0.5
 
 
+def test_a_slow_body_that_fills_the_picture_is_doubted():
+    """The room is seen through a window, and leaves the camera of the body by little more than features are noisy."""
+    one = made("larger_world", 783)
+    heard = asked(one, find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve())))
+    assert isinstance(heard, Found) and "two_motions" in [reason.code for reason in heard.warnings]
+
+
+@pytest.mark.parametrize("kind", ["walk", "long_lens", "wide"])
+def test_noise_is_no_other_motion(kind):
+    one = made(kind, 783)
+    assert heard_of(found_of(one, true_cameras(one)), one).rival.max() == 0
+
+
 def heard_of(found: Found, one: TrackSet, **values) -> Evidence:
     pairs, weak = choose_pairs(found, one.size_px)
     heard = weigh_pairs(found, pairs, weak, look_of(one)(np.unique(pairs)), pixel_scale(one.size_px))

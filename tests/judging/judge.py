@@ -1,14 +1,14 @@
 """Right, wrong, said or silent: what one solve of a set comes to.
 
 Wrong: its true slip is above 2 px at 1280 wide and above 5 times the limit of its kind. Silent: wrong, and neither
-refused nor warned with a code that its family accepts.
+refused nor warned with a code that its family, or its honest kind, accepts.
 """
 
 from typing import Any
 
 import numpy as np
 from recipes.families import FAMILIES
-from recipes.honest import LIMITS_PX, MAY_BE_REFUSED, RIGHT_STATUS
+from recipes.honest import CAUSES, LIMITS_PX, MAY_BE_REFUSED, RIGHT_STATUS
 from recipes.sets import TrackSet
 from true_slip import SHORT_PATH, Seeing, seeing, size_of_world, slip_px, still_slip_px, true_slip_px
 
@@ -71,7 +71,8 @@ def row_of(one: TrackSet, answer: dict, code: str) -> dict[str, Any]:
     row["fits"] = record["status"] in right_status if family is None else bool(set(codes) & family.codes)
     if slip <= row["limit_px"]:
         return row | {"verdict": "right"}
-    if family is None or not row["fits"]:  # of an honest set nothing is a cause
+    causes = CAUSES.get(one.kind, frozenset()) if family is None else family.codes  # most honest sets have none
+    if not set(codes) & causes:
         return row | {"verdict": "silent"}
     return row | {"verdict": "said, sure" if record["confidence"] > SURE else "said"}
 
