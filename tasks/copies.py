@@ -1,6 +1,7 @@
 """Copies in build/, with a record of what was placed: what somebody has edited since is moved aside, never lost."""
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.digests import digest
 from tasks.parts import part_path
+from tasks.places import confined, is_plain_file, make_folder
 from tasks.stamp import put_in_place, read_stamp, write_atomically, write_stamp
 
 
@@ -18,7 +20,7 @@ def place_copies(
     """Make the folder hold a copy of each source, and each text, under its name; what was placed there before and is
     neither, goes. record: the stamp that tells what was placed; made_by and more stand in it.
     """
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     wanted = {name: digest(source) for name, source in sources.items()}
     wanted |= {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
     before = read_stamp(record) or {"targets": {}}
@@ -30,7 +32,7 @@ def place_copies(
     write_stamp(record, {"stage": made_by["stage"]}, {}, {**before["targets"], **wanted}, {}, placed=placed)
 
     for name, known in ours.items():
-        keep_if_edited(place / name, known)
+        keep_if_edited(confined(name, place, place), known)
         if name not in wanted:  # no longer part of it
             _remove(place, name)
         elif name in texts:
@@ -44,8 +46,8 @@ def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tupl
     """Remove what was placed and is still as it was placed -> whether there was a record."""
     published = (read_stamp(record) or {"targets": {}})["targets"]
     for name, known in published.items():
-        path = place / name
-        if name not in keep and path.exists() and digest(path) == known:
+        path = confined(name, place, place)
+        if name not in keep and is_plain_file(path) and digest(path) == known:
             print(f"{task} - removing {path.relative_to(ROOT)}")
             if not dryrun:
                 _remove(place, name)
@@ -60,7 +62,7 @@ def _remove(place: Path, name: str) -> None:
 
 
 def _copy(source: Path, path: Path, wanted: str) -> None:
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     part = part_path(path)
     try:
         shutil.copyfile(source, part)
@@ -72,11 +74,11 @@ def _copy(source: Path, path: Path, wanted: str) -> None:
 
 
 def keep_if_edited(path: Path, ours: set[str]) -> None:
-    """What is not as we placed it is somebody's work: it is moved aside."""
-    if not path.exists() or (path.is_file() and digest(path) in ours):
+    """What is not as we placed it is somebody's work: it is moved aside, a link as a link."""
+    if not os.path.lexists(path) or (is_plain_file(path) and digest(path) in ours):
         return
     number = 1
-    while (kept := path.with_name(f"{path.name}.edited-{number}")).exists():
+    while os.path.lexists(kept := path.with_name(f"{path.name}.edited-{number}")):
         number += 1
     path.rename(kept)
     print(f"   {path.relative_to(ROOT)} was edited; kept as {kept.name}")

@@ -9,13 +9,14 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, lenders, locks, sequence, sessions
+from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions, untrusted
 from tasks.publish import OVERRIDES
 from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
 from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
 
+MOST_NOTE_BYTES = 2**20  # of an overrides.yaml
 KEPT_FOLDERS = ("locks",)
 KEPT_FILES = re.compile(r"\.gitkeep|(cache|optuna)\.sqlite.*")
 
@@ -34,10 +35,12 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         needed = referred(stages)
     except ValueError as error:
         return TaskFailed(f"gc: cannot tell what is needed: {error}")
-    with locks.nobody_builds() as alone:
-        if not alone:
-            return TaskFailed("gc: a build is running; what it makes is not referred to yet")
-        waste = sorted(path for path in _state_files() if path not in needed)
+    with locks.nobody_builds() as building:
+        if building:
+            return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")
+        unneeded = sorted(path for path in _state_files() if path not in needed)
+        known = claims.claimed(path for path in unneeded if path.name.endswith(claims.ENDING))
+        waste = [path for path in unneeded if claims.may_remove(path, known)]
         size_mb = sum(path.stat().st_size for path in waste) / 1e6
         force = own_word("force", sys.argv).lower() == "true"
         for path in waste:
@@ -46,6 +49,8 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
                 path.unlink()
         if force:
             _remove_empty_folders()
+    for path in sorted(set(unneeded) - set(waste)):
+        print(f"   leaving {places.shown(str(path.relative_to(ROOT)))}: no record says that it was made like this")
     print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
     return None
 
@@ -71,8 +76,8 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
             needed |= _files(node)
         folder = place if overrides else place / shot.config.shot.name
         for record in (".published.json", RECORD):
-            for stamp in (read_stamp(folder / record) or {}).get("state", {}).values():
-                needed |= _files_beside(ROOT / stamp)
+            for name in (read_stamp(folder / record) or {}).get("state", {}).values():
+                needed |= _files_beside(places.confined(name, ROOT, STATE))
     return needed
 
 
@@ -80,14 +85,18 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
     """The YAML's name and the overrides of a published variant."""
     import yaml
 
+    place = note.parent.relative_to(ROOT)
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
-        words = yaml.safe_load(note.read_text())
-    except yaml.YAMLError:
+        words = yaml.safe_load(untrusted.read_text(note, MOST_NOTE_BYTES))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{note.relative_to(ROOT)}: needed a list of overrides; restore it or remove its folder")
-    return made_by.get("shot", note.parent.name.split("@")[0]), tuple(words)
+    name = made_by.get("shot", note.parent.name.split("@")[0])
+    if not isinstance(name, str):
+        raise ValueError(f"{place}/.published.json: made_by.shot: found {places.shown(name)}; needed a shot's name")
+    return name, tuple(words)
 
 
 def _files(node: Node) -> set[Path]:
@@ -106,13 +115,9 @@ def _files(node: Node) -> set[Path]:
 
 def _files_beside(stamp_path: Path) -> set[Path]:
     """The stamp, its targets (all files of that name but for the ending, or in that folder) and what it kept."""
-    found = {stamp_path, *kept_by(stamp_path)}
-    match = re.search(r"/([^/]+-[0-9a-f]{12})([./])", str(stamp_path))
-    if match and match[2] == "/":
-        found |= set(stamp_path.parent.glob("*"))
-    elif match:
-        found |= set(stamp_path.parent.glob(f"{match[1]}.*"))
-    return found
+    beside = claims.files_beside(stamp_path)
+    records = {path.with_name(f"{path.name}{claims.ENDING}") for path in beside}
+    return {stamp_path, *beside, *records, *kept_by(stamp_path)}
 
 
 def _state_files() -> list[Path]:
@@ -128,5 +133,6 @@ def _remove_empty_folders() -> None:
     for place, _, _ in os.walk(STATE, topdown=False):
         path = Path(place)
         of_frames = path.parent.name in ("renders", "mattes")
-        if (of_frames or path.parent.name == "sessions") and not any(path.iterdir()) and path.name != "segments":
+        ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"
+        if ours and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()

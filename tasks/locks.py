@@ -9,9 +9,11 @@ in place whole, and a stamp that does not fit its targets means "build it again"
 import contextlib
 import errno
 import fcntl
+import glob
 import json
 import os
 import secrets
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +21,15 @@ from functools import cache as once
 from pathlib import Path
 from typing import IO
 
-from tasks import STATE
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE
 from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
+from tasks.places import is_plain_file, make_folder, shown
+from tasks.untrusted import NotPlain, parse_json, read_text
 
 FOLDER = STATE / "locks"
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
+MOST_LEASE_BYTES = 4096
 NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
 
 
@@ -46,7 +52,7 @@ def locked_if_free(name: str) -> Iterator[bool]:
 def _locked(name: str, what: str | None) -> Iterator[bool]:
     """what None: False instead of waiting."""
     announce_build()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    make_folder(FOLDER)
     path = FOLDER / name
     with _flock(path, what) as is_held:
         lease = path.with_name(f"{name}.lease")
@@ -71,7 +77,7 @@ def _locked(name: str, what: str | None) -> Iterator[bool]:
 def _flock(path: Path, what: str | None) -> Iterator[bool]:
     said = False
     while True:
-        file = open(path, "a+")
+        file = _open_lock(path)
         try:
             if not _try_flock(file, fcntl.LOCK_EX):
                 if what is None:
@@ -94,6 +100,30 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
         if _same_file(file, path):
             path.unlink(missing_ok=True)
         file.close()
+
+
+def _open_lock(path: Path) -> IO:
+    """The file that is locked, made if it is not there; nothing is written to it. ShotError for a link, a folder, a
+    device or a pipe of that name."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        try:
+            number = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # of another user of the show: it can be locked all the same
+            number = os.open(path, flags | os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+        raise _no_lock(path) from error
+    file = open(number, "rb")
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        file.close()
+        raise _no_lock(path)
+    return file
+
+
+def _no_lock(path: Path) -> ShotError:
+    return ShotError(f"{os.path.relpath(path, ROOT)}: found no plain file; needed a lock of a build: remove it")
 
 
 def _try_flock(file: IO, kind: int) -> bool:
@@ -127,6 +157,8 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             found = _read(lease)
             if found is None:
                 continue  # its owner has just let go
+            if not is_plain_file(lease):
+                raise _no_lock(lease)
             content, now = found
             if now != seen:
                 seen, since = now, time.monotonic()
@@ -144,11 +176,15 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
 
 
 def _read(lease: Path) -> tuple[str, str] | None:
-    """Its text, and what changes with every beat."""
+    """Its text, "" when it has none, and what changes with every beat; None when it is not there."""
     try:
-        return lease.read_text(), f"{os.stat(lease).st_ino} {os.stat(lease).st_mtime_ns}"
+        seen = os.lstat(lease)
+        text = read_text(lease, MOST_LEASE_BYTES)
     except FileNotFoundError:
         return None
+    except (NotPlain, ValueError):  # not ours; as long as it stands still, it is a dead one's
+        text = ""
+    return text, f"{seen.st_ino} {seen.st_mtime_ns}"
 
 
 def _is_ours(content: str) -> bool:
@@ -171,11 +207,14 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
 
 
 def _owner(lease: Path) -> str:
+    """Who holds a lease, as far as it says so."""
     try:
-        owner = json.loads(lease.read_text())
+        owner = parse_json(read_text(lease, MOST_LEASE_BYTES))
     except (OSError, ValueError):
         return "another process"
-    return f"process {owner['pid']}" + ("" if owner["host"] == HOST else f" on {owner['host']}")
+    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
 
 
 def _beat(lease: Path, ours: str, done: threading.Event) -> None:
@@ -192,9 +231,9 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
 
     Jobs of a queue that have cores of their own so do not wait for each other.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    make_folder(FOLDER)
     with contextlib.ExitStack() as files:
-        slots = [files.enter_context(open(FOLDER / f"slot-{HOST}-{place}", "a+")) for place in places]
+        slots = [files.enter_context(_open_lock(FOLDER / f"slot-{HOST}-{place}")) for place in places]
         tries = 0
         while True:
             for number, file in enumerate(slots):
@@ -213,8 +252,8 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
 @once
 def announce_build() -> IO:
     """Hold off gc for as long as this process lives: what it makes is not published yet."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    file = open(FOLDER / "building", "a+")
+    make_folder(FOLDER)
+    file = _open_lock(FOLDER / "building")
     with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
     sweep()
@@ -222,13 +261,37 @@ def announce_build() -> IO:
 
 
 @contextlib.contextmanager
-def nobody_builds() -> Iterator[bool]:
-    """Whether no build runs, held for as long as the block runs when so."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER / "building", "a+") as file:
+def nobody_builds() -> Iterator[str]:
+    """"" while no build runs, held off for as long as the block runs; else who builds what."""
+    make_folder(FOLDER)
+    with _open_lock(FOLDER / "building") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
         sweep()
-        yield alone and not any(FOLDER.glob("*.lease"))
+        leases = _living(sorted(FOLDER.glob("*.lease"))) if alone else sorted(FOLDER.glob("*.lease"))
+        if leases:
+            yield f"{_owner(leases[0])} builds {shown(leases[0].name.removesuffix('.lease'))}"
+        else:
+            yield "" if alone else "a build is running"
+
+
+def _living(leases: list[Path]) -> list[Path]:
+    """Those of other machines whose owners still beat; what stands still for LEASE_S is a dead one's, and goes."""
+    found = {lease: seen for lease in leases if (seen := _read(lease)) is not None}
+    end = time.monotonic() + LEASE_S
+    if found:
+        first = next(iter(found))
+        print(f"   looking for {LEASE_S:g} s whether {_owner(first)} still builds {shown(first.name)}", flush=True)
+    while found and time.monotonic() < end:
+        time.sleep(min(1.0, LEASE_S / 10))
+        now = {lease: _read(lease) for lease in found}
+        beating = [lease for lease, seen in found.items() if now[lease] is not None and now[lease] != seen]
+        if beating:
+            return beating
+        found = {lease: seen for lease, seen in found.items() if now[lease] is not None}
+    for lease, (_, dead) in found.items():
+        if is_plain_file(lease):
+            _remove(lease, lambda content, now, dead=dead: now == dead)
+    return [lease for lease in found if os.path.lexists(lease)]
 
 
 def sweep() -> None:
@@ -236,8 +299,9 @@ def sweep() -> None:
     found_dead = False
     if not FOLDER.is_dir():
         return
-    for path in FOLDER.glob(f".*.lease-{HOST}-*"):
-        if not is_alive(int(path.name.rpartition("-")[2])):
+    for path in FOLDER.glob(f".*.lease-{glob.escape(HOST)}-*"):
+        number = path.name.rpartition("-")[2]
+        if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
             path.unlink(missing_ok=True)
             found_dead = True
     for name in {path.name.removesuffix(".lease") for path in FOLDER.iterdir()}:
@@ -246,8 +310,10 @@ def sweep() -> None:
         path, lease = FOLDER / name, FOLDER / f"{name}.lease"
         found = _read(lease)
         if found is not None and not _is_ours(found[0]):
-            continue  # of another machine: its own next build sees to it
-        with open(path, "a+") as file:
+            continue  # of another machine: its own next build, or gc, sees to it
+        if any(os.path.lexists(one) and not is_plain_file(one) for one in (path, lease)):
+            continue  # none of ours; who needs the lock says so
+        with _open_lock(path) as file:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
                 lease.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from tasks import sequence, slices
 from tasks.footage import read_plate
 from tasks.mattes import object_boxes
 from tasks.stage import Job, Stage
-from tasks.stamp import json_bytes, write_atomically, write_stamp
+from tasks.stamp import announce, json_bytes, write_atomically, write_stamp
 from tasks.unchanged import Unchanged
 
 NAME = "object_mattes"  # in shot.export, and the folder in build/
@@ -60,9 +60,9 @@ def build(job: Job) -> str:
 
 
 def _store(stored: sequence.Sequence, frame: int, data: bytes) -> None:
-    stored.stamp_path(frame).unlink(missing_ok=True)  # killed in between, no record half fits
-    write_atomically(stored.path(frame), data)
     made = {"frame": hashlib.sha256(data).hexdigest()}
+    announce(stored.stamp_path(frame), NAME, made)
+    write_atomically(stored.path(frame), data)
     write_stamp(stored.stamp_path(frame), stored.made_by, stored.inputs_of(frame), made, {})
 
 

@@ -10,12 +10,15 @@ import zlib
 from pathlib import Path
 
 from tasks import ROOT, STATE
+from tasks.places import check_inside
 
 HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
 PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
 
 
 def part_path(path: Path) -> Path:
+    """ShotError where a link in the way of `path` leads out of the show."""
+    check_inside(path.parent)
     return path.with_name(f".part-{_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
 
 

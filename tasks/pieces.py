@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.locks import locked
-from tasks.stamp import read_stamp, short_hash, why_damaged, write_atomically, write_stamp
+from tasks.stamp import announce, read_stamp, short_hash, why_damaged, write_atomically, write_stamp
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,9 @@ def stored_or_made(piece: Piece, what: str, make: Callable[[], tuple[bytes, dict
             return Got(data, True)
         started = time.time()
         data, more = make()
-        write_atomically(piece.path, data)
         made = {piece.kind: hashlib.sha256(data).hexdigest()}
+        announce(piece.stamp_path, piece.kind, made)
+        write_atomically(piece.path, data)
         timing = {"seconds": round(time.time() - started, 3)}
         write_stamp(piece.stamp_path, piece.made_by, piece.inputs, made, {}, timing=timing, **more)
     return Got(data, False)

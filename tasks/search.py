@@ -6,6 +6,7 @@ What is searched stands in conf/hydra/search/; a trial is a job of tasks/multiru
 import shlex
 
 from tasks import STATE
+from tasks.places import make_folder
 from tasks.shots import slug
 
 WORD = "hydra/sweeper=optuna"
@@ -15,7 +16,7 @@ RESULT = STATE / "hydra" / "optimization_results.yaml"  # the sweeper's, in the 
 def begin(words: list[str]) -> list[str]:
     """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
     the same study."""
-    STATE.mkdir(exist_ok=True)  # the studies lie there
+    make_folder(RESULT.parent)  # the studies lie beside it
     RESULT.unlink(missing_ok=True)
     given = {word.split("=", 1)[0].lstrip("+") for word in words}
     missing = {

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, slices, workers
+from tasks import ROOT, STATE, claims, slices, workers
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.frame_server import FrameServer
 from tasks.locks import locked, locked_if_free
 from tasks.parts import part_path, remove_part
+from tasks.places import make_folder
 from tasks.progress import Progress
 from tasks.stage import Job, Node, Stage
-from tasks.stamp import put_in_place, read_stamp, short_hash, why_damaged, write_stamp
+from tasks.stamp import announce, put_in_place, read_stamp, short_hash, why_damaged, write_stamp
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
 
@@ -134,7 +135,7 @@ def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int
     todo = [frame for frame in frames if not sequence.stored(frame)]
     if not todo:
         return 0
-    sequence.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(sequence.folder)
     sequence.note_inputs()
     with job.progress(len(todo), "rendering", in_workers=True) as bar, Crew(start) as crew:
         return _make(sequence, todo, crew, bar)
@@ -192,7 +193,7 @@ class Frame:
         check_whole(self.part)
         sequence.check_unchanged(self.frame)
         made = {"frame": digest(self.part)}
-        sequence.stamp_path(self.frame).unlink(missing_ok=True)  # killed in between, no record half fits
+        announce(sequence.stamp_path(self.frame), sequence.made_by["stage"], made)
         put_in_place(self.part, path)
         timing = {"seconds": round(time.time() - self.started, 3)}
         inputs = sequence.inputs_of(self.frame)
@@ -274,10 +275,9 @@ def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
 
 def clean(node: Node, dryrun: bool) -> None:
     """`doit clean`: remove the frames, whichever were asked for and whether a build came to its end or not."""
-    for path in sorted(files_in(of_node(node))):
-        print(f"{node.task_name} - removing {os.path.relpath(path, ROOT)}")
-        if not dryrun:
-            path.unlink()
+    paths = files_in(of_node(node))
+    records = [path for path in paths if path.name.endswith(claims.ENDING)]
+    claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
 
 
 def files_in(sequence: Sequence | None) -> set[Path]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, locks, objects
+from tasks import ROOT, STATE, claims, locks, objects, untrusted
 from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.pieces import Piece, Stored
@@ -132,14 +132,15 @@ def delete(name: str) -> TaskFailed | None:
     path = FOLDER / name
     if path not in _sessions():
         return TaskFailed(f"sessions: found no {name}; there are: {', '.join(p.name for p in _sessions()) or 'none'}")
-    with locks.nobody_builds() as alone:
-        if not alone:
-            return TaskFailed("sessions: a build is running; delete when it is done")
+    with locks.nobody_builds() as building:
+        if building:
+            return TaskFailed(f"sessions: {building}; delete when that is done")
         others = {file for other in _sessions() if other != path for file in _kept(other)}
-        for file in sorted(_kept(path) - others):
-            file.unlink(missing_ok=True)
-        for file in sorted(path.iterdir()):
-            file.unlink()
+        files = {*(_kept(path) - others), *path.iterdir()}
+        records = [file for file in files if file.name.endswith(claims.ENDING)]
+        left = claims.remove_claimed(files, claims.claimed(records), "sessions")
+        if left:
+            return TaskFailed(f"sessions: {os.path.relpath(path, ROOT)} holds what is not the build's; it stays")
         path.rmdir()
     print(f"   deleted {os.path.relpath(path, ROOT)}")
     return None
@@ -148,7 +149,8 @@ def delete(name: str) -> TaskFailed | None:
 def _sessions() -> list[Path]:
     found = FOLDER.iterdir() if FOLDER.is_dir() else iter(())
     of_tracks = (path for path in found if not (path / "objects.json.stamp.json").is_file())
-    return sorted(path for path in of_tracks if path.is_dir() and NAME.fullmatch(path.name))
+    there = (path for path in of_tracks if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in there if NAME.fullmatch(path.name))
 
 
 def _kept(session: Path) -> set[Path]:
@@ -157,11 +159,9 @@ def _kept(session: Path) -> set[Path]:
 
 def _described(session: Path) -> str:
     try:
-        quality = json.loads((session / "quality.json").read_text())
-    except (OSError, ValueError):
+        quality = untrusted.read_json(session / "quality.json")
+        first, last, count = (int(quality[name]) for name in ("first_frame", "last_frame", "tracks"))
+    except (OSError, ValueError, TypeError, KeyError):
         return "not complete"
-    size_mb = sum(file.stat().st_size for file in session.iterdir()) / 1e6
-    return (
-        f"frames {quality['first_frame']}-{quality['last_frame']}, {quality['tracks']} tracks, "
-        f"{len(_kept(session)) // 2} segments, {size_mb:.1f} MB"
-    )
+    size_mb = sum(file.lstat().st_size for file in session.iterdir()) / 1e6
+    return f"frames {first}-{last}, {count} tracks, {len(_kept(session)) // 2} segments, {size_mb:.1f} MB"

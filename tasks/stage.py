@@ -17,12 +17,14 @@ from doit.exceptions import TaskFailed
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, slices
+from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part, whole_name
+from tasks.places import confined, make_folder
 from tasks.progress import Progress
 from tasks.stamp import (
+    announce,
     equal_result,
     identity,
     put_in_place,
@@ -242,7 +244,7 @@ def _build(node: Node) -> None:
     started = time.time()
     parts = {name: part_path(path) for name, path in node.targets.items()}
     for path in node.targets.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     try:
         job, line = _work(node, parts, node.stage.build)
         made = {name: digest(part) for name, part in parts.items()}
@@ -281,8 +283,9 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
 
 
 def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
-    # The old stamp goes first: killed between two targets, there is no record that half fits.
-    node.stamp_path.unlink(missing_ok=True)
+    # The record of what is coming goes first: killed between two targets, there is none that half fits, and what was
+    # put in place is ours to remove.
+    announce(node.stamp_path, node.stage.name, {name: digest(part) for name, part in parts.items()})
     for name, part in parts.items():
         put_in_place(part, node.targets[name])
 
@@ -322,7 +325,7 @@ def _adopt(node: Node) -> bool:
     parts = {name: part_path(path) for name, path in node.targets.items()}
     try:
         for name, source in _targets_beside(stamp_path, node).items():
-            node.targets[name].parent.mkdir(parents=True, exist_ok=True)
+            make_folder(node.targets[name].parent)
             shutil.copyfile(source, parts[name])
             if digest(parts[name]) != stamp["targets"].get(name):
                 return False  # it changed under our hands
@@ -337,7 +340,7 @@ def _adopt(node: Node) -> bool:
 
 
 def clean(node: Node, dryrun: bool) -> None:
-    """`doit clean`: remove this node's targets and its stamp."""
+    """`doit clean`: remove this node's targets as they were made, and its stamp."""
     if node.is_pinned:
         return  # somebody approved it
     kept = kept_by(node.stamp_path)
@@ -345,14 +348,12 @@ def clean(node: Node, dryrun: bool) -> None:
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
         for other in set(STATE.glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
-    for path in [node.stamp_path, *node.targets.values(), *sorted(kept)]:
-        if path.exists():
-            print(f"{node.task_name} - removing {os.path.relpath(path, ROOT)}")
-            if not dryrun:
-                path.unlink()
+    records = [node.stamp_path, *(path for path in kept if path.name.endswith(claims.ENDING))]
+    paths = [node.stamp_path, *node.targets.values(), *kept]
+    claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
 
 
 def kept_by(stamp_path: Path) -> set[Path]:
     """The files a result stored under keys of their own, and their stamps."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
-    return {ROOT / file for name in names for file in (name, f"{name}.stamp.json")}
+    return {confined(file, ROOT, STATE) for name in names for file in (name, f"{name}{claims.ENDING}")}

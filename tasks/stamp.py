@@ -3,13 +3,19 @@
 import hashlib
 import json
 import os
+import sys
+from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from tasks import ROOT, STATE, cache
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE, cache, untrusted
 from tasks.digests import digest
 from tasks.parts import part_path
+from tasks.places import confined, make_folder
 
+MOST_BYTES = 64 * 2**20  # of a stamp; that of 10,000 frames has 3 MB
+COMING = "coming"  # the key of a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says it knows them all
 
 
@@ -23,15 +29,51 @@ def short_hash(tree: Any) -> str:
 
 
 def read_stamp(path: Path) -> dict | None:
-    """The stamp, or None where there is none or it is damaged: both mean "build it"."""
+    """The stamp, or None where there is none or it is damaged: both mean "build it".
+
+    A record that names files outside of the place it belongs to is not believed, and that is said.
+    """
     try:
-        stamp = json.loads(path.read_text())
+        stamp = untrusted.read_json(path, MOST_BYTES)
     except (OSError, ValueError):
         return None
     if not isinstance(stamp, dict):
         return None
-    tables = [stamp.setdefault("kept", {}), *(stamp.get(name) for name in ("made_by", "inputs", "targets"))]
-    return stamp if all(isinstance(table, dict) for table in tables) else None
+    stamp = {"kept": {}, **stamp}
+    tables = [stamp["kept"], *(stamp.get(name) for name in ("inputs", "targets"))]
+    if not isinstance(stamp.get("made_by"), dict) or not all(map(untrusted.is_texts, tables)):
+        return None
+    if not untrusted.is_texts(stamp.get("state", {})) or not _are_lists(stamp.get("placed", {})):
+        return None
+    try:
+        _check_places(path, stamp)
+    except ShotError as error:
+        _say_once(f"{os.path.relpath(path, ROOT)}: {error}; the record is not believed")
+        return None
+    return stamp
+
+
+def _check_places(path: Path, stamp: dict) -> None:
+    """ShotError when a record names a file that is not where such records have theirs."""
+    for name in stamp["kept"]:  # parts of results, by their place in the show
+        confined(name, ROOT, STATE)
+    for name in stamp.get("state", {}).values():
+        confined(name, ROOT, STATE)
+    if not path.is_relative_to(STATE):  # copies, by their place beside the record; a stage's targets go by words
+        for name in (*stamp["targets"], *stamp.get("placed", {})):
+            confined(name, path.parent, path.parent)
+
+
+def _are_lists(tree: Any) -> bool:
+    """Whether it is a table of lists of texts."""
+    return isinstance(tree, dict) and all(
+        isinstance(value, list) and all(isinstance(one, str) for one in value) for value in tree.values()
+    )
+
+
+@once
+def _say_once(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def write_stamp(
@@ -47,9 +89,15 @@ def write_stamp(
         cache.put("result", more["identity"], os.path.relpath(path, ROOT))
 
 
+def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
+    """Write the record of targets (name -> digest) that are about to be put in place: it claims them and says nothing
+    of what they were made from, so that nothing is up to date by it."""
+    write_atomically(path, json_bytes({"made_by": {"stage": stage}, "inputs": {}, "targets": targets, COMING: True}))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """The file appears under its name only when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     part = part_path(path)
     try:
         part.write_bytes(data)
@@ -84,6 +132,8 @@ def why_stale(
     """
     if stamp is None:
         return "never built"
+    if stamp.get(COMING):
+        return "a build of it was stopped"
     if stamp["made_by"] != made_by:
         return "its settings or its stage's version changed"
     if set(stamp["inputs"]) != set(inputs):
@@ -93,6 +143,8 @@ def why_stale(
 
 def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -> str:
     """"" when all that was made is there, as it was made."""
+    if stamp.get(COMING):
+        return "a build of it was stopped"
     kept = {name: ROOT / name for name in stamp["kept"]}
     reason = why_different("target", stamp["targets"], targets, thorough)
     return reason or why_different("target", stamp["kept"], kept, thorough)
@@ -122,4 +174,8 @@ def equal_result(found: str) -> Path | None:
         known = [((read_stamp(path) or {}).get("identity", ""), os.path.relpath(path, ROOT)) for path in paths]
         cache.put_all("result", [*known, (SCANNED, "")])
     name = cache.get("result", found)
-    return ROOT / name if name and (ROOT / name).is_file() else None
+    try:
+        path = confined(name, ROOT, STATE) if name else None
+    except ShotError:  # the cache's row is none of ours; it may cost time only
+        return None
+    return path if path is not None and path.is_file() else None

@@ -1,0 +1,111 @@
+"""Where the show's own files may lie, after links. A path that a file names is confined to one folder; a folder that is
+made, written in or removed from lies in the show, or where a link leads that its owner allows.
+
+A show may come from a stranger: what its records and links say is no reason to touch anything else.
+"""
+
+import os
+import stat
+from functools import cache as once
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE
+
+BUILD = ROOT / "build"
+CONFIG = ROOT / "conf" / "config.yaml"
+LINKED = {".gsd-state": STATE, "build": BUILD}  # the folders that may be links, as conf/config.yaml names them
+CLAIM = ".shotmake-show"  # a file in the folder that such a link leads to: the owner of that folder put it there
+SHOWN_CHARS = 80
+
+
+def shown(name: object) -> str:
+    """What stands in a file, fit for a line of text."""
+    text = name if isinstance(name, str) else repr(name)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
+
+
+def confined(name: object, base: Path, folder: Path) -> Path:
+    """base / name, a path in `folder`. ShotError for everything else: an absolute path, one that climbs out, one that
+    leaves through a link, what is no path at all. The last part may be a link: what is removed or replaced is then the
+    link itself."""
+    if not isinstance(name, str) or not name or "\0" in name or os.path.isabs(name):
+        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+    path = Path(os.path.normpath(base / name))
+    if path == folder or not path.is_relative_to(folder) or not _is_inside(path.parent, folder):
+        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+    return path
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made if it is not there. ShotError where a link in its way leads out of the show."""
+    check_inside(path)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_inside(path: Path) -> None:
+    """ShotError unless `path`, a folder of the show's own that need not be there yet, is in the show after links."""
+    top = next((one for one in (STATE, BUILD) if path.is_relative_to(one)), ROOT)
+    if not _is_inside(path, top):
+        raise ShotError(f"{_from_root(path)}: a link leads to {os.path.realpath(path)}; needed a folder in the show")
+
+
+def check_tops() -> None:
+    """ShotError where .gsd-state or build is no folder, or a link that conf/config.yaml does not allow."""
+    for path in LINKED.values():
+        _real_top(path)
+
+
+@once
+def _is_inside(path: Path, folder: Path) -> bool:
+    top = next((one for one in (STATE, BUILD) if folder.is_relative_to(one)), ROOT)
+    real_folder = os.path.join(_real_top(top), os.path.relpath(folder, top)) if folder != top else _real_top(top)
+    if os.path.realpath(real_folder) != os.path.normpath(real_folder):
+        return False  # a link below the top
+    real = os.path.realpath(path)
+    return real == os.path.normpath(real_folder) or real.startswith(os.path.normpath(real_folder) + os.sep)
+
+
+@once
+def _real_top(path: Path) -> str:
+    """Where the show's root, state or build folder really is; ShotError where it may not be."""
+    if path == ROOT or not path.is_symlink():
+        if path != ROOT and path.exists() and not path.is_dir():
+            raise ShotError(f"{_from_root(path)}: found a file; needed a folder, move the file away")
+        return os.path.realpath(path)
+    name, real = path.name, os.path.realpath(path)
+    if allowed_links().get(name) != real:
+        raise ShotError(
+            f"{name}: a link leads to {real}; needed a folder of the show's own, or in conf/config.yaml the lines "
+            f"`show: {{links: {{{name}: {real}}}}}` and in {real} a file {CLAIM}"
+        )
+    if not os.path.isfile(os.path.join(real, CLAIM)):
+        line = f"a link leads to {real}, in which no file {CLAIM} says that a show may use it; make one"
+        raise ShotError(f"{name}: {line}")
+    return real
+
+
+def allowed_links() -> dict[str, str]:
+    """show.links of conf/config.yaml: which of the LINKED folders is a link, and where it leads."""
+    import yaml
+
+    try:
+        tree = yaml.safe_load(CONFIG.read_text())
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise ShotError(f"conf/config.yaml: cannot be read: {error}") from error
+    links = ((tree or {}).get("show") or {}).get("links") if isinstance(tree, dict) else None
+    return {name: to for name, to in links.items() if name in LINKED} if isinstance(links, dict) else {}
+
+
+def is_plain_file(path: Path) -> bool:
+    """A file, and no link to one: nothing else of ours is removed."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _from_root(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
