@@ -1,6 +1,7 @@
 """An edited cut, through OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
 
 import math
+import zipfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +10,12 @@ from urllib.parse import unquote, urlparse
 
 from shotmake.configcheck import frame_rate_fraction
 from shotmake.errors import ShotError
+from shotmake.limits import limits, over_limit
+from shotmake.safe_file import check_size, decode_utf8, read_utf8
+from shotmake.safe_json import check_brackets
+from shotmake.safe_zip import ZIP_FAULTS, check_directory
 
-FILE_MAX_BYTES = 64_000_000
+CONTENT = "content.otio"  # of a bundle
 EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its own: the first that its timecodes allow
 
 
@@ -38,8 +43,7 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
         import opentimelineio
     except ImportError as error:
         raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'") from error
-    if path.stat().st_size > FILE_MAX_BYTES:
-        raise ShotError(f"{path.name}: found a file of {path.stat().st_size / 1e6:.0f} MB; needed a cut (cut=)")
+    _check_file(path)
     is_edl = path.suffix.lower() == ".edl"
     rates = (rate,) if rate else EDL_RATES if is_edl else (None,)
     trouble: BaseException | None = None
@@ -53,6 +57,31 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
             trouble = error
     said = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0][:200]
     raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from trouble
+
+
+def _check_file(path: Path) -> None:
+    """ShotError for a cut that is too large, or whose brackets are too deep: OpenTimelineIO's parser dies of those, and
+    Python with it."""
+    kind = path.suffix.lower()
+    if kind == ".otiod" and path.is_dir():
+        path = path / CONTENT
+        if not path.is_file():
+            raise ShotError(f"{path.parent.name}: found no {CONTENT} in it; needed a cut (cut=)")
+    size = check_size(path, "cut_mb", "cut=")
+    if kind == ".otioz":
+        try:
+            with open(path, "rb") as file:
+                check_directory(file, size, path.name, "cut=")
+            with zipfile.ZipFile(path) as bundle:
+                size = bundle.getinfo(CONTENT).file_size
+                if size > limits().cut_mb * 10**6:
+                    raise over_limit(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
+                check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
+        except (*ZIP_FAULTS, KeyError) as error:
+            said = " ".join(str(error).split())[:120]
+            raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from error
+    elif kind in (".otio", ".otiod"):
+        check_brackets(read_utf8(path, "cut_mb", "cut="), path.name, "cut=")
 
 
 def _clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:

@@ -18,8 +18,7 @@ from shotmake.formats.text import whole_json
 from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
-
-FILE_MAX_BYTES = 4_000_000_000
+from shotmake.safe_file import check_size
 
 
 def sheet(take: Take) -> dict:
@@ -60,13 +59,11 @@ def gaps_told(take: Take) -> tuple[str, ...]:
 
 def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
     """ShotError for a file that is not what its suffix says, or too large, before Blender is troubled with it."""
+    check_size(path, "camera_mb", KEY)
     with open(path, "rb") as file:
         head = file.read(64)
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(beginnings):
         raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
-    size = path.stat().st_size
-    if size > FILE_MAX_BYTES:
-        raise ShotError(f"{path.name}: found {size / 1e9:.1f} GB, needed at most {FILE_MAX_BYTES / 1e9:g} GB ({KEY})")
 
 
 def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
