@@ -33,7 +33,7 @@ class Limits:
     picture_mb: int = 512  # a picture's pixels as they are decoded, beyond the size of its file
     picture_channels: int = 1_024
     movie_mpx: int = 70
-    movie_frames: int = 5_000_000
+    movie_frames: int = 2_000_000  # that an mp4 or mov announces
     camera_mb: int = 4_000  # a camera that Blender reads
     camera_depth: int = 100  # brackets in one another in a text USD
     camera_values: int = 20_000_000  # of all arrays that a glTF announces

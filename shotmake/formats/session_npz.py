@@ -13,6 +13,7 @@ from shotmake.session import DISABLED, INTERPOLATED, TRACKED, Tracks, load_track
 
 STATUSES = (TRACKED, INTERPOLATED, DISABLED)
 
+
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Read those markers that have a position and an expected error; the others were no measurement. ShotError where it
     is no tracks.npz."""
