@@ -35,7 +35,7 @@ class Limits:
     movie_mpx: int = 70
     movie_frames: int = 2_000_000  # that an mp4 or mov announces
     camera_mb: int = 4_000  # a camera that Blender reads
-    camera_depth: int = 100  # brackets in one another in a text USD
+    camera_depth: int = 1_000  # brackets in one another in a text USD
     camera_values: int = 20_000_000  # of all arrays that a glTF announces
     cut_mb: int = 64
 

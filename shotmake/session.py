@@ -94,7 +94,7 @@ def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> T
 
 
 def load_weights(path: Path) -> dict[int, float]:
-    """Load the weights of a tracks.npz, by track id, of those tracks that were given one. ShotError as in load_tracks."""
+    """Load the weights in a tracks.npz, by track id, of the tracks that were given one. ShotError as in load_tracks."""
     arrays = read_npz(path, needed=["track_id"], optional=["weighted_id", "weight"])
     ids, weights = (arrays.get(name, np.zeros(0)) for name in ("weighted_id", "weight"))
     if ids.shape != weights.shape or ids.ndim != 1:
