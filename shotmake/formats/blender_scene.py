@@ -14,7 +14,7 @@ from shotmake.formats.axes import from_gl_poses, gl_poses
 from shotmake.formats.film import film_of
 from shotmake.formats.pinhole import cameras_of
 from shotmake.formats.take import Take
-from shotmake.formats.text import whole_json
+from shotmake.formats.text import said_of, whole_json
 from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
@@ -72,6 +72,14 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
     zooms_since: the version from which Blender reads the focal length of every frame from such a file; None: not yet.
     """
     record = whole_json(found)
+    try:
+        return _cameras(record, name, asked, zooms_since)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
+        said = said_of(error)
+        raise ShotError(f"{name}: what Blender read of it cannot be used ({said}); bake the camera ({KEY})") from error
+
+
+def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...] | None) -> Cameras:
     version, warnings = tuple(record["blender"]), ()
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
