@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.safe_file import read_utf8
-from shotmake.safe_json import parse_json
+from shotmake.safe_json import read_json
 
 DETECTED, COASTED = "detected", "coasted"
 DECIMALS = 4  # of px in the file
@@ -84,7 +83,7 @@ def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
 
 def read_tracklets(path: Path) -> list[Tracklet]:
     """Read an objects.json. ShotError for what the objects stage did not write."""
-    record = parse_json(read_utf8(path, "json_mb"), path.name)
+    record = read_json(path)
     try:
         found = [Tracklet.from_json(one) for one in record["tracklets"]]
         if any(not one.fits() for one in found):

@@ -1,10 +1,12 @@
 """JSON that anybody may have written, parsed after its brackets were counted: no depth, number or size surprises."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
 from shotmake.limits import limits, over_limit
+from shotmake.safe_file import read_utf8
 
 CHUNK = 1 << 20
 NOT_BRACKETS = bytes(code for code in range(256) if chr(code) not in "[]{}")
@@ -25,6 +27,12 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
         raise ShotError(f"{name}:1: found a whole number of over 4300 digits, needed JSON{of_key}") from error
     except RecursionError as error:  # a user's own json_depth that is more than Python can do
         raise over_limit(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
+
+
+def read_json(path: Path, key: str = "") -> Any:
+    """The value of a JSON file of ours, UTF-8. ShotError as in parse_json, and for a file that is too large or no text.
+    """
+    return parse_json(read_utf8(path, "json_mb", key), path.name, key)
 
 
 def check_brackets(text: str, name: str, key: str = "") -> None:

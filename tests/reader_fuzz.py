@@ -8,6 +8,7 @@ A child may take MEMORY beyond what its libraries take at the start, and SECONDS
 result or in a ShotError of one line; anything else is printed, with the seed that makes it again.
 """
 
+import copy
 import json
 import os
 import random
@@ -89,7 +90,7 @@ def _damaged_tree(data: bytes, dice: random.Random) -> bytes:
                 if dice.random() < 0.2 and isinstance(node, dict):
                     del node[place]
                 else:
-                    node[place] = dice.choice(VALUES)
+                    node[place] = copy.deepcopy(dice.choice(VALUES))
                 break
             node = node[place]
     return json.dumps(tree).encode()

@@ -20,6 +20,8 @@ from shotmake.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.safe_file import check_size
 
+FARTHEST = 1e12
+
 
 def sheet(take: Take) -> dict:
     """What blender_scripts/export_scene.py builds its scene from."""
@@ -84,10 +86,13 @@ def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...]
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
         warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
-    matrices = np.array(record["matrix_world"], float).reshape(-1, 4, 4)
+    frames = np.array([int(frame) for frame in record["frames"]], int)
+    matrices = np.array(record["matrix_world"], float).reshape(len(frames), 4, 4)
+    lenses = np.array(record["lens"], float).reshape(len(frames), 3)  # focal mm, shift x and y
+    if not len(frames) or not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
+        raise ValueError("no frames, or numbers that are no places")  # LAPACK never ends with inf
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt
-    lenses = np.array(record["lens"], float).reshape(-1, 3)  # focal mm, shift x and y
     if (np.ptp(lenses[:, 1:], axis=0) > 1e-6).any():
         raise ShotError(f"{name}: its camera's shift is animated; needed one lens centre ({KEY})")
     width, height = asked.size_px
@@ -99,5 +104,4 @@ def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...]
         fx_px = lenses[:, 0] / back_mm * width
     off_px = lenses[0, 1:] * back_mm / lenses[0, 0] * fx_px[0]
     centre_px = (width / 2 - float(off_px[0]), height / 2 + float(off_px[1]) * asked.pixel_aspect)
-    frames = np.array(record["frames"], int)
     return cameras_of(name, asked, frames, from_gl_poses(matrices[:, :3, 3], turns), fx_px, centre_px, warnings)
