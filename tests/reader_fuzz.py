@@ -96,9 +96,17 @@ def _damaged_tree(data: bytes, dice: random.Random) -> bytes:
     return json.dumps(tree).encode()
 
 
-def fuzz(name: str, seeds: range) -> list[str]:
-    """What went wrong, a line each, of one honest file damaged by each of these seeds."""
-    wrong, left = [], list(seeds)
+class Fuzzed(NamedTuple):
+    """wrong: a line each; refused: how many of `tried` ended in a ShotError."""
+
+    wrong: list[str]
+    tried: int
+    refused: int
+
+
+def fuzz(name: str, seeds: range) -> Fuzzed:
+    """One honest file damaged by each of these seeds, and read."""
+    wrong, refused, left = [], 0, list(seeds)
     with tempfile.TemporaryDirectory() as folder:
         while left:
             command = [sys.executable, __file__, "--child", name, folder, f"{left[0]}", f"{left[-1] + 1}"]
@@ -107,47 +115,58 @@ def fuzz(name: str, seeds: range) -> list[str]:
             assert '{"ready"' in child.stdout, child.stderr  # else the honest file is at fault
             said = [json.loads(line) for line in child.stdout.splitlines() if line.startswith('{"seed"')]
             wrong += [f"{name} seed {one['seed']}: {one['wrong']}" for one in said if one["wrong"]]
+            refused += sum(bool(one["fault"]) for one in said)
             done = said[-1]["seed"] if said else left[0] - 1
             left = [seed for seed in left if seed > done]
             if left:  # it died of this one
                 wrong.append(f"{name} seed {left[0]}: the child ended with {child.returncode}: {child.stderr[-600:]}")
                 left = left[1:]
-    return wrong
+    return Fuzzed(wrong, len(seeds), refused)
 
 
 def child(name: str, folder: Path, seeds: range) -> None:
-    from shotmake.errors import ShotError
-
     honest = FORMATS[name]()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for label, data in honest.files.items():
-        (folder / label).write_bytes(data)
-    first = next(iter(honest.files))
-    assert honest.read(folder / first) is not None  # and all libraries are loaded now
-    limit = _status_kb("VmSize") * 1024 + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    before_kb = _status_kb("VmHWM")
-    print(json.dumps({"ready": limit - MEMORY}), flush=True)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang ends the child, whatever it hangs in
+    begin(honest, folder)
     for seed in seeds:
         dice = random.Random(f"{name} {seed}")
         label = dice.choice(list(honest.files))
         (folder / label).write_bytes(damaged(honest.files[label], dice))
-        wrong, began = "", time.monotonic()
-        signal.alarm(SECONDS)
-        try:
-            honest.read(folder / first)
-        except ShotError as error:
-            if len(error.faults) != 1 or "\n" in error.faults[0] or not 10 < len(error.faults[0]) < 700:
-                wrong = f"not one line: {error.faults!r}"[:900]
-        except BaseException:
-            wrong = traceback.format_exc()[-900:]
-        signal.alarm(0)
-        grown_mb = (_status_kb("VmHWM") - before_kb) / 1024
-        if grown_mb > GROWTH_MB:
-            wrong, before_kb = f"{wrong} took {grown_mb:.0f} MB", _status_kb("VmHWM")
+        said = attempt(honest, folder)
         (folder / label).write_bytes(honest.files[label])
-        print(json.dumps({"seed": seed, "wrong": wrong, "seconds": round(time.monotonic() - began, 2)}), flush=True)
+        print(json.dumps({"seed": seed, **said}), flush=True)
+
+
+def begin(honest: Honest, folder: Path) -> None:
+    """Read the honest file, which loads all libraries; then hold this process to its limits."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for label, data in honest.files.items():
+        (folder / label).write_bytes(data)
+    assert honest.read(folder / next(iter(honest.files))) is not None
+    loaded = _status_kb("VmSize") * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (loaded + MEMORY, loaded + MEMORY))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang ends the child, whatever it hangs in
+    print(json.dumps({"ready": loaded}), flush=True)
+
+
+def attempt(honest: Honest, folder: Path) -> dict:
+    """Read what lies there. fault: of a ShotError; wrong: what may not be, "" for nothing."""
+    from shotmake.errors import ShotError
+
+    fault, wrong, began, before_kb = "", "", time.monotonic(), _status_kb("VmHWM")
+    signal.alarm(SECONDS)
+    try:
+        honest.read(folder / next(iter(honest.files)))
+    except ShotError as error:
+        fault = "\n".join(error.faults)
+        if "\n" in fault or not 10 < len(fault) < 700:
+            wrong = f"not one line: {fault!r}"[:900]
+    except BaseException:
+        wrong = traceback.format_exc()[-900:]
+    signal.alarm(0)
+    grown_mb = (_status_kb("VmHWM") - before_kb) / 1024
+    if grown_mb > GROWTH_MB:
+        wrong = f"{wrong} took {grown_mb:.0f} MB"
+    return {"fault": fault, "wrong": wrong, "seconds": round(time.monotonic() - began, 2), "mb": round(grown_mb)}
 
 
 def _status_kb(name: str) -> int:
@@ -445,44 +464,36 @@ def _stored(name: str) -> Callable[[], Honest]:
     return made
 
 
+CAMERAS = {"a.json": "json", "a.chan": "chan", "a.nk": "nk", "images.txt": "colmap"}
+BY_BLENDER = {"a.usda": "usda", "a.abc": "abc", "a.fbx": "fbx", "a.glb": "glb"}
+TRACKS = {
+    "t.uv": "tracks_uv", "t.nk": "tracks_nuke", "t.csv": "tracks_csv", "mot.txt": "tracks_mot", "t.npz": "tracks_npz",
+    "t.2dt": "tracks_pftrack", "3de.txt": "tracks_3de", "syntheyes.txt": "tracks_syntheyes",
+    "blend.npz": "tracks_blend",
+}  # fmt: skip
+LENSES = {
+    "lens.txt": "lens_3de", "lens.nk": "lens_nk", "trackio.json": "lens_opentrackio", "opencv.json": "lens_opencv",
+    "opencv.yaml": "lens_opencv", "grid.json": "lens_grid", "map.exr": "lens_stmap",
+}  # fmt: skip
+DETECTIONS = {"ours.json": "detections_json", "coco.json": "detections_coco", "results.json": "detections_coco",
+              "det.txt": "detections_mot"}  # fmt: skip
+PICTURES = ("a.exr", "a.dpx", "a.png", "a.jpg", "a.tif")
+MOVIES = {"a.mp4": "libx264", "a.mov": "mjpeg", "a.mkv": "libx264", "a.avi": "mjpeg", "a.mxf": "mpeg2video",
+          "a.webm": "libvpx-vp9"}  # fmt: skip
+CUTS = ("a.otio", "a.edl")  # a process each
+STORED = ("segment.npz", "detections.npz", "found.npz", "objects.json")
 FORMATS: dict[str, Callable[[], Honest]] = {
-    "a.json": _camera("a.json", "json"),
-    "a.chan": _camera("a.chan", "chan"),
-    "a.nk": _camera("a.nk", "nk"),
-    "images.txt": _camera("images.txt", "colmap"),
-    "a.usda": _by_blender("a.usda", "usda"),
-    "a.abc": _by_blender("a.abc", "abc"),
-    "a.fbx": _by_blender("a.fbx", "fbx"),
-    "a.glb": _by_blender("a.glb", "glb"),
-    "t.uv": _tracks("t.uv", "tracks_uv"),
-    "t.nk": _tracks("t.nk", "tracks_nuke"),
-    "t.csv": _tracks("t.csv", "tracks_csv"),
-    "mot.txt": _tracks("mot.txt", "tracks_mot"),
-    "t.2dt": _tracks("t.2dt", "tracks_pftrack"),
-    "3de.txt": _tracks("3de.txt", "tracks_3de"),
-    "syntheyes.txt": _tracks("syntheyes.txt", "tracks_syntheyes"),
-    "blend.npz": _tracks("blend.npz", "tracks_blend"),
-    "t.npz": _tracks("t.npz", "tracks_npz"),
-    "lens.txt": _lens("lens.txt", "lens_3de"),
-    "lens.nk": _lens("lens.nk", "lens_nk"),
-    "trackio.json": _lens("trackio.json", "lens_opentrackio"),
-    "opencv.json": _lens("opencv.json", "lens_opencv"),
-    "opencv.yaml": _lens("opencv.yaml", "lens_opencv"),
-    "grid.json": _lens("grid.json", "lens_grid"),
-    "map.exr": _lens("map.exr", "lens_stmap"),
-    **{name: _detections(name) for name in ("ours.json", "coco.json", "results.json", "det.txt")},
-    **{name: _picture(name) for name in ("a.exr", "a.dpx", "a.png", "a.jpg", "a.tif")},
+    **{name: _camera(name, word) for name, word in CAMERAS.items()},
+    **{name: _by_blender(name, word) for name, word in BY_BLENDER.items()},
+    **{name: _tracks(name, word) for name, word in TRACKS.items()},
+    **{name: _lens(name, word) for name, word in LENSES.items()},
+    **{name: _detections(name) for name in DETECTIONS},
+    **{name: _picture(name) for name in PICTURES},
     "given.exr": _given_map,
-    "a.mp4": _movie("a.mp4", "libx264"),
-    "a.mov": _movie("a.mov", "mjpeg"),
-    "a.mkv": _movie("a.mkv", "libx264"),
-    "a.avi": _movie("a.avi", "mjpeg"),
-    "a.mxf": _movie("a.mxf", "mpeg2video"),
-    "a.webm": _movie("a.webm", "libvpx-vp9"),
-    "a.otio": _cut("a.otio"),
-    "a.edl": _cut("a.edl"),
-    "shot.yaml": lambda: _yaml(),
-    **{name: _stored(name) for name in ("segment.npz", "detections.npz", "found.npz", "objects.json")},
+    **{name: _movie(name, codec) for name, codec in MOVIES.items()},
+    **{name: _cut(name) for name in CUTS},
+    "shot.yaml": _yaml,
+    **{name: _stored(name) for name in STORED},
 }
 
 
@@ -492,6 +503,7 @@ if __name__ == "__main__":
         child(sys.argv[2], Path(sys.argv[3]), range(int(sys.argv[4]), int(sys.argv[5])))
     else:
         for name in sys.argv[2:] or FORMATS:
-            begun = time.monotonic()
-            found = fuzz(name, range(int(sys.argv[1])))
-            print(f"{name}: {len(found)} of {sys.argv[1]} wrong, {time.monotonic() - begun:.1f} s", *found, sep="\n   ")
+            begun, count = time.monotonic(), int(sys.argv[1]) // (20 if name in CUTS else 1)
+            found = fuzz(name, range(count))
+            took = f"{count} tried, {found.refused} refused, {len(found.wrong)} wrong, {time.monotonic() - begun:.1f} s"
+            print(f"{name}: {took}", *found.wrong, sep="\n   ", flush=True)
