@@ -97,31 +97,37 @@ def _damaged_tree(data: bytes, dice: random.Random) -> bytes:
 
 
 class Fuzzed(NamedTuple):
-    """wrong: a line each; refused: how many of `tried` ended in a ShotError."""
+    """wrong: a line each; refused: how many of `tried` ended in a ShotError; bombs: what `attempt` said of each."""
 
     wrong: list[str]
     tried: int
     refused: int
+    bombs: dict[str, dict]
 
 
 def fuzz(name: str, seeds: range) -> Fuzzed:
     """One honest file damaged by each of these seeds, and read."""
-    wrong, refused, left = [], 0, list(seeds)
+    wrong, refused, left, bombs = [], 0, list(seeds), {}
     with tempfile.TemporaryDirectory() as folder:
         while left:
             command = [sys.executable, __file__, "--child", name, folder, f"{left[0]}", f"{left[-1] + 1}"]
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             child = subprocess.run(command, capture_output=True, text=True, env=environment, errors="replace")
             assert '{"ready"' in child.stdout, child.stderr  # else the honest file is at fault
-            said = [json.loads(line) for line in child.stdout.splitlines() if line.startswith('{"seed"')]
+            lines = [json.loads(line) for line in child.stdout.splitlines() if line.startswith("{")]
+            said = [one for one in lines if "seed" in one]
+            bombs |= {one["bomb"]: one for one in lines if "bomb" in one}
             wrong += [f"{name} seed {one['seed']}: {one['wrong']}" for one in said if one["wrong"]]
             refused += sum(bool(one["fault"]) for one in said)
             done = said[-1]["seed"] if said else left[0] - 1
             left = [seed for seed in left if seed > done]
+            wrong += [f"{name}, the bomb {bomb}: {one['wrong']}" for bomb, one in bombs.items() if one["wrong"]]
+            if child.returncode and not left:
+                wrong.append(f"{name}: the child ended with {child.returncode} of a bomb: {child.stderr[-600:]}")
             if left:  # it died of this one
                 wrong.append(f"{name} seed {left[0]}: the child ended with {child.returncode}: {child.stderr[-600:]}")
                 left = left[1:]
-    return Fuzzed(wrong, len(seeds), refused)
+    return Fuzzed(wrong, len(seeds), refused, bombs)
 
 
 def child(name: str, folder: Path, seeds: range) -> None:
@@ -134,6 +140,13 @@ def child(name: str, folder: Path, seeds: range) -> None:
         said = attempt(honest, folder)
         (folder / label).write_bytes(honest.files[label])
         print(json.dumps({"seed": seed, **said}), flush=True)
+    from reader_bombs import BOMBS
+
+    for bomb, (of_format, make, _) in BOMBS.items():
+        if of_format == name:
+            label = next(iter(honest.files))
+            size = (folder / label).write_bytes(make(honest.files[label]))
+            print(json.dumps({"bomb": bomb, **attempt(honest, folder), "size_mb": size / 1e6}), flush=True)
 
 
 def begin(honest: Honest, folder: Path) -> None:
