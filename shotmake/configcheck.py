@@ -27,6 +27,9 @@ class Fault(NamedTuple):
 # The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
 MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
+RATE_CHARS, MOST_EXPONENT = 40, 9  # of a frame rate in words
+EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
+LARGEST = 1e300  # whole numbers in YAML may be larger than any float
 
 
 def normalise(tree: dict) -> dict:
@@ -175,6 +178,7 @@ def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
         return isinstance(value, int) and not isinstance(value, bool), value
     if option is float:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = number and (isinstance(value, float) or abs(value) < LARGEST)
         return number, float(value) if number else value
     if option is str:
         return isinstance(value, str), value
@@ -206,8 +210,8 @@ def _cross_check(config: Config) -> list[Fault]:
     try:
         if shot.footage.frame_rate is not None and not 0 < frame_rate_fraction(shot.footage.frame_rate) <= 1000:
             raise ValueError
-    except (ValueError, ZeroDivisionError):
-        found = _show(shot.footage.frame_rate)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        found = _show(shot.footage.frame_rate)[:RATE_CHARS]
         faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
     if camera.lock_focal and camera.focal_mm is None:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
@@ -304,8 +308,13 @@ def _check_background(composite: Composite) -> list[Fault]:
 
 
 def frame_rate_fraction(rate: float | str) -> Fraction:
-    """24, 23.976 or "24000/1001" -> an exact Fraction; NTSC decimals become their n/1001 fraction."""
+    """24, 23.976 or "24000/1001" -> an exact Fraction; NTSC decimals become their n/1001 fraction.
+
+    ValueError for a text that is no such number, or too long for one: 1e99999999 has a hundred million digits.
+    """
     if isinstance(rate, str):
+        if len(rate) > RATE_CHARS or (more := EXPONENT.search(rate)) and abs(int(more[1])) > MOST_EXPONENT:
+            raise ValueError(f"a rate of too many digits: {rate[:RATE_CHARS]!a}")
         return Fraction(rate)
     ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
     return ntsc if rate != round(rate) and abs(float(ntsc) - rate) < 0.005 else Fraction(str(rate))

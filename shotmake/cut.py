@@ -1,17 +1,22 @@
 """An edited cut, through OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
 
-import math
-from dataclasses import dataclass
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlparse
 
-from shotmake.configcheck import frame_rate_fraction
 from shotmake.errors import ShotError
+from shotmake.limits import limits, over_limit
+from shotmake.safe_file import check_size, decode_utf8, read_utf8
+from shotmake.safe_json import check_brackets, parse_json
+from shotmake.safe_zip import ZIP_FAULTS, check_directory
 
-FILE_MAX_BYTES = 64_000_000
-EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its own: the first that its timecodes allow
+SECONDS_MAX = 120
+CONTENT = "content.otio"  # of a bundle
 
 
 @dataclass(frozen=True)
@@ -28,71 +33,62 @@ class CutClip:
     media_first: int | None
     still: bool
 
+    def to_json(self) -> dict:
+        return {**asdict(self), "rate": str(self.rate)}
+
+    @classmethod
+    def from_json(cls, record: dict) -> "CutClip":
+        return cls(**{**record, "media": tuple(record["media"]), "rate": Fraction(record["rate"])})
+
 
 def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
     """The clips of the video tracks, in order. rate: of an EDL's timecode, None = the lowest that fits.
 
-    ShotError for a file that is no cut, and where OpenTimelineIO is not installed.
+    OpenTimelineIO runs in a process of its own (shotmake.cut_clips): there are files of which it dies. ShotError for a
+    file that is no cut, and where OpenTimelineIO is not installed.
     """
+    if find_spec("opentimelineio") is None:
+        raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'")
+    _check_file(path)
+    command = [sys.executable, "-m", "shotmake.cut_clips", str(path.absolute()), str(rate or "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        import opentimelineio
-    except ImportError as error:
-        raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'") from error
-    if path.stat().st_size > FILE_MAX_BYTES:
-        raise ShotError(f"{path.name}: found a file of {path.stat().st_size / 1e6:.0f} MB; needed a cut (cut=)")
-    is_edl = path.suffix.lower() == ".edl"
-    rates = (rate,) if rate else EDL_RATES if is_edl else (None,)
-    trouble: BaseException | None = None
-    for one in rates:
-        options = {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if is_edl else {}
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS_MAX, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        found = f"OpenTimelineIO was not done after {SECONDS_MAX} s"
+        raise ShotError(f"{path.name}: {found}; needed a shorter cut, check cut=") from error
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split())[-120:]
+        found = f"OpenTimelineIO ended with code {done.returncode} {said}".rstrip()
+        raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({found}); check cut=")
+    answer = parse_json(done.stdout.decode(), path.name, "cut=")
+    if "fault" in answer:
+        raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({answer['fault']}); check cut=")
+    return [CutClip.from_json(one) for one in answer["clips"]]
+
+
+def _check_file(path: Path) -> None:
+    """ShotError for a cut that is too large, or whose brackets are too deep: OpenTimelineIO's parser dies of those, and
+    Python with it."""
+    kind = path.suffix.lower()
+    if kind == ".otiod" and path.is_dir():
+        path = path / CONTENT
+        if not path.is_file():
+            raise ShotError(f"{path.parent.name}: found no {CONTENT} in it; needed a cut (cut=)")
+    size = check_size(path, "cut_mb", "cut=")
+    if kind == ".otioz":
         try:
-            timeline = opentimelineio.adapters.read_from_file(str(path), **options)
-            return [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()
-                    for clip in track.find_clips()]  # fmt: skip
-        except Exception as error:  # the adapters raise whatever they meet
-            trouble = error
-    said = (str(trouble).strip().splitlines() or [type(trouble).__name__])[0][:200]
-    raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from trouble
-
-
-def _clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:
-    import opentimelineio
-
-    used = clip.trimmed_range()
-    rate = frame_rate_fraction(used.start_time.rate)
-    track = clip.parent()
-    before, after = track.handles_of_child(clip) if isinstance(track, opentimelineio.schema.Track) else (None, None)
-    speed = 1.0
-    for effect in clip.effects:
-        speed *= abs(float(getattr(effect, "time_scalar", 1.0)))
-    length = max(1, math.ceil(used.duration.value * speed - 1e-6))
-    first = used.start_time.to_frames() - _frames(before, used)
-    count = length + _frames(before, used) + _frames(after, used)
-    reference = clip.media_reference
-    media, available = [], reference.available_range
-    if isinstance(reference, opentimelineio.schema.ImageSequenceReference):
-        media.append(_sequence(reference))
-    elif isinstance(reference, opentimelineio.schema.ExternalReference):
-        media.append(_path(reference.target_url))
-    reel = clip.metadata.get("cmx_3600", {}).get("reel")
-    media += [str(name) for name in (clip.name, reference.name, reel) if name]
-    media_first = None if available is None else available.start_time.rescaled_to(used.start_time.rate).to_frames()
-    given = Fraction(edl_rate) if edl_rate is not None else rate
-    return CutClip(clip.name or "clip", tuple(dict.fromkeys(media)), given, first, count, media_first, speed == 0)
-
-
-def _frames(time: Any, used: Any) -> int:
-    return 0 if time is None else time.rescaled_to(used.start_time.rate).to_frames()
-
-
-def _path(url: str) -> str:
-    """file:///a%20b.mov, or a path as it is."""
-    return unquote(urlparse(url).path) if url.lower().startswith("file:") else url
-
-
-def _sequence(reference: Any) -> str:
-    """name.####.exr."""
-    folder = _path(reference.target_url_base)
-    hashes = "#" * max(1, reference.frame_zero_padding)
-    separator = "" if not folder or folder.endswith("/") else "/"
-    return f"{folder}{separator}{reference.name_prefix}{hashes}{reference.name_suffix}"
+            with open(path, "rb") as file:
+                check_directory(file, size, path.name, "cut=")
+            with zipfile.ZipFile(path) as bundle:
+                size = bundle.getinfo(CONTENT).file_size
+                if size > limits().cut_mb * 10**6:
+                    raise over_limit(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
+                check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
+        except (*ZIP_FAULTS, KeyError) as error:
+            said = " ".join(str(error).split())[:120]
+            raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from error
+    elif kind in (".otio", ".otiod"):
+        check_brackets(read_utf8(path, "cut_mb", "cut="), path.name, "cut=")

@@ -1,11 +1,14 @@
 """Detections: the boxes that a detector found in one camera's frames, not yet joined to objects."""
 
-import io
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from shotmake.errors import ShotError
+from shotmake.safe_npz import read_npz
 from shotmake.session import npz_bytes
+
+STORED = "stored detections"
 
 SHARES_PX = 2.0  # no box of such a file ends farther from the top-left corner
 
@@ -54,6 +57,12 @@ def detections_bytes(detections: Detections) -> bytes:
 
 
 def detections_of(data: bytes) -> Detections:
-    """What detections_bytes was given."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return Detections(*(arrays[field.name] for field in fields(Detections)))
+    """What detections_bytes was given. ShotError for bytes that it did not make."""
+    names = [field.name for field in fields(Detections)]
+    found = read_npz(data, STORED, needed=names)
+    rows = found["frame"].shape
+    shapes = {"frame": rows, "xywh_px": (*rows, 4), "confidence": rows, "label": rows}
+    kinds = "".join(found[name].dtype.kind for name in names)
+    if len(rows) != 1 or {name: found[name].shape for name in names} != shapes or kinds != "iffU":
+        raise ShotError(f"{STORED}: their arrays do not belong together; delete them, and they are made again")
+    return Detections(**found)

@@ -22,6 +22,7 @@ RATE_KEY = "shot.footage.frame_rate"
 ASPECTS = (0.1, 10.0)  # of pixels; others are damaged headers
 MIN_SIDE_PX = 64  # below this there is no room for patches and the margin around them
 BLENDER_LAST_FRAME = 1_048_574  # it cannot count further
+LAST_FRAME = 1_000_000_000  # tracks count in 32 bits
 SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
 
 
@@ -85,6 +86,9 @@ def probe(
         found = probe_sequence(numbered, root, on_frame)
     else:
         found = probe_movie(file, root, first_frame, on_frame)
+    last_frame = first_frame + found["frame_count"] - 1
+    if last_frame > LAST_FRAME:
+        raise ShotError(f"{file}: found frame numbers to {last_frame}; needed at most {LAST_FRAME} ({KEY})")
     width, height = found["size_px"]
     if resolution is not None and list(resolution) != [width, height]:
         raise ShotError(f"{file}: found {width}x{height}; shot.footage.resolution says {resolution[0]}x{resolution[1]}")

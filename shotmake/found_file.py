@@ -3,18 +3,21 @@
 Arrays go into the .npz under their dotted names, everything else into one JSON text in it.
 """
 
-import io
 import json
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from shotmake.errors import ShotError
 from shotmake.reasons import Reason
+from shotmake.safe_json import parse_json
+from shotmake.safe_npz import read_npz
 from shotmake.session import npz_bytes
 from shotmake.solution import Found
 
 REST = "rest"
+STORED = "a stored camera"
 KINDS = {"found": Found, "refused": Reason}
 
 
@@ -27,10 +30,14 @@ def found_bytes(found: Found | Reason) -> bytes:
 
 
 def read_found(data: bytes) -> Found | Reason:
-    """What `found_bytes` was given."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        ((kind, rest),) = json.loads(str(arrays[REST])).items()
+    """What `found_bytes` was given. ShotError for bytes that it did not make."""
+    arrays = read_npz(data, STORED)
+    try:
+        ((kind, rest),) = parse_json(str(arrays[REST]), STORED).items()
         return _join(KINDS[kind], rest, "", arrays)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        said = ascii(str(error))[:80]
+        raise ShotError(f"{STORED}: not as shotmake writes it ({said}); delete it, and it is solved again") from error
 
 
 def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:

@@ -4,7 +4,8 @@ import re
 
 from shotmake.errors import ShotError
 
-PART = re.compile(r"(\d+)(?:-(\d+)(?:x(\d+))?)?")
+PART = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?:x(\d{1,9}))?)?", re.ASCII)
+FRAMES_MAX = 2_000_000  # of all spans; Blender counts to half of it
 
 
 def frame_numbers(text: int | str) -> list[int]:
@@ -13,14 +14,18 @@ def frame_numbers(text: int | str) -> list[int]:
     x8: every eighth, from the first. The spans may overlap; they are parted by commas or spaces.
     """
     found: set[int] = set()
+    count = 0
     parts = str(text).replace(",", " ").split()
     for part in parts:
         match = PART.fullmatch(part)
         first, last, step = (int(number or 0) for number in match.groups()) if match else (0, 0, 0)
         last, step = last if match and match[2] else first, step if match and match[3] else 1
-        if not match or last < first or step < 1 or last - first > 10_000_000:
-            raise ShotError(f"found {part!r}; needed frames as in 1-96, 1-96x8 or 1,5,10-20")
+        if not match or last < first or step < 1:
+            raise ShotError(f"found {part[:40]!r}; needed frames as in 1-96, 1-96x8 or 1,5,10-20")
+        count += len(range(first, last + 1, step))
+        if count > FRAMES_MAX:
+            raise ShotError(f"found {part[:40]!r} and with it {count} frames; needed at most {FRAMES_MAX}")
         found.update(range(first, last + 1, step))
     if not parts:
-        raise ShotError(f"found {text!r}; needed frames as in 1-96, 1-96x8 or 1,5,10-20, or null for all")
+        raise ShotError(f"found {str(text)[:40]!r}; needed frames as in 1-96, 1-96x8 or 1,5,10-20, or null for all")
     return sorted(found)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.safe_picture import opened_picture
 from shotmake.stmap import as_st, grown, overscan_of
 
 KEY = "composite.lens_distortion.st_map_path"
@@ -56,12 +57,7 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     window, (x, y) px. ShotError for what is no map."""
     import OpenImageIO as oiio
 
-    source = oiio.ImageInput.open(str(path))
-    if source is None:
-        reason = (oiio.geterror().strip().splitlines() or ["no reason given"])[0].replace(str(path), path.name)
-        raise ShotError(f"{path.name}: cannot be read ({reason}); check {KEY}")
-    try:
-        spec = source.spec()
+    with opened_picture(path, KEY) as (source, spec):
         kind = {oiio.HALF: "half", oiio.FLOAT: "float", oiio.DOUBLE: "float"}.get(spec.format.basetype)
         if kind is None or spec.nchannels < 2:
             raise ShotError(
@@ -69,13 +65,12 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
             )
         names = [name.rpartition(".")[2].upper() for name in spec.channelnames]
         chosen = [names.index("R"), names.index("G")] if {"R", "G"} <= {*names} else [0, 1]
-        pixels = source.read_image(0, 0, 0, spec.nchannels, kind)
+        last = min(max(chosen) + 1, spec.nchannels)
+        pixels = source.read_image(0, 0, min(chosen), last, kind)
         trouble = source.geterror()
-    finally:
-        source.close()
     if pixels is None or trouble:
         raise ShotError(f"{path.name}: cannot be decoded ({trouble.strip()}); check {KEY}")
-    uv = pixels.reshape(spec.height, spec.width, -1)[..., chosen]
+    uv = pixels.reshape(spec.height, spec.width, -1)[..., np.subtract(chosen, min(chosen))]
     wrong = int((~np.isfinite(uv)).any(2).sum())
     if wrong:
         raise ShotError(f"{path.name}: found {wrong} pixels that are not finite; needed a position in each ({KEY})")

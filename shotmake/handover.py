@@ -5,12 +5,15 @@ from N), so that a segment does not depend on how many tracks lived before it. `
 the ids of the whole plate.
 """
 
-import io
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from shotmake.session import Tracks, join_tracks, npz_bytes
+from shotmake.errors import ShotError
+from shotmake.safe_npz import read_npz
+from shotmake.session import Tracks, checked_tracks, join_tracks, npz_bytes
+
+SEGMENT = "a stored segment of tracks"
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,16 @@ def save_segment(tracks: Tracks, handover: Handover) -> bytes:
 
 
 def load_segment(data: bytes) -> tuple[Tracks, Handover]:
-    """What save_segment was given."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        tracks = Tracks(**{field.name: arrays[f"marker.{field.name}"] for field in fields(Tracks)})
-        state = {field.name: arrays[f"handover.{field.name}"] for field in fields(Handover)}
-    return tracks, Handover(**{**state, "frame": int(state["frame"]), "next_id": int(state["next_id"])})
+    """What save_segment was given. ShotError for bytes that it did not make."""
+    names = [f"marker.{one.name}" for one in fields(Tracks)] + [f"handover.{one.name}" for one in fields(Handover)]
+    arrays = read_npz(data, SEGMENT, needed=names)
+    markers, state = (
+        {name.removeprefix(kind): value for name, value in arrays.items() if name.startswith(kind)}
+        for kind in ("marker.", "handover.")
+    )
+    rows = {len(state[name]) if state[name].ndim else -1 for name in LIVE}
+    plain = all(value.dtype.kind in "biuf" for value in state.values())
+    if rows != {len(state["xy_px"])} or not plain or state["frame"].ndim or state["next_id"].ndim:
+        raise ShotError(f"{SEGMENT}: its arrays do not belong together; delete it, and it is tracked again")
+    frame, next_id = int(state["frame"]), int(state["next_id"])
+    return checked_tracks(markers, SEGMENT), Handover(**{**state, "frame": frame, "next_id": next_id})

@@ -12,13 +12,14 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.lens_tags import lens_of_tags
 from shotmake.plate_files import KEY
+from shotmake.safe_file import file_size
+from shotmake.safe_picture import opened_picture, picture_fault
 from shotmake.tone import eight_bits
 
 TURNED_FORMATS = ("jpeg", "png", "tiff")  # where an orientation tag is meant to be obeyed
 # EXIF orientation -> (mirrored left to right first, then quarter turns counter-clockwise)
 ORIENTATIONS = {1: (False, 0), 2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3),
                 8: (False, 1)}  # fmt: skip
-MAX_PIXELS = 2**28  # a damaged header may ask for more than the machine has
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -67,21 +68,12 @@ def _decode(path: Path, size_px: list[int] | None = None) -> tuple[np.ndarray, d
     """(H, W, 1 to 3) uint8, uint16, float16 or float32 as stored, upright; and what its header says."""
     import OpenImageIO as oiio
 
-    try:
-        source = oiio.ImageInput.open(str(path))
-        if source is None:
-            raise _fault(path, "cannot be read", oiio.geterror())
-        try:
-            spec = source.spec()
-            found = _header(spec, source.format_name())
-            _check_header(path, found, size_px)
-            kind = {oiio.UINT8: "uint8", oiio.UINT16: "uint16", oiio.HALF: "half"}.get(spec.format.basetype, "float")
-            pixels = source.read_image(0, 0, 0, min(spec.nchannels, 3), kind)
-            trouble = source.geterror()
-        finally:
-            source.close()
-    except (UnicodeDecodeError, MemoryError) as error:  # OpenImageIO quotes the file's broken words
-        raise _fault(path, "cannot be read", "its header is damaged") from error
+    with opened_picture(path, KEY) as (source, spec):
+        found = _header(spec, source.format_name())
+        _check_header(path, found, size_px)
+        kind = {oiio.UINT8: "uint8", oiio.UINT16: "uint16", oiio.HALF: "half"}.get(spec.format.basetype, "float")
+        pixels = source.read_image(0, 0, 0, min(spec.nchannels, 3), kind)
+        trouble = source.geterror()
     if pixels is None or trouble:
         raise _fault(path, "cannot be decoded", trouble)
     pixels = _display_window(pixels.reshape(pixels.shape[0], pixels.shape[1], -1), found)
@@ -90,20 +82,21 @@ def _decode(path: Path, size_px: list[int] | None = None) -> tuple[np.ndarray, d
 
 
 def _fault(path: Path, what: str, reason: str) -> ShotError:
-    reason = (reason.strip() or "no reason given").splitlines()[0].replace(str(path), path.name)
-    return ShotError(f"{path.name}: {what} ({reason}); restore it, or check {KEY}")
+    return picture_fault(path, what, reason, KEY)
 
 
 def _check_png(path: Path) -> None:
     """ShotError for a damaged PNG: libpng would say so too, in lines of its own on stderr."""
+    left = file_size(path, KEY) - len(PNG_SIGNATURE)
     with open(path, "rb") as file:
         if file.read(8) != PNG_SIGNATURE:
             return
         while len(head := file.read(8)) == 8:
             length = int.from_bytes(head[:4])
-            body, crc = file.read(min(length, 2**31)), file.read(4)
-            if len(crc) < 4:
+            left -= 12 + length  # with its length, name and checksum
+            if left < 0:
                 break
+            body, crc = file.read(length), file.read(4)
             if int.from_bytes(crc) != zlib.crc32(body, zlib.crc32(head[4:])):
                 raise _fault(path, "cannot be decoded", "its bytes were changed: a checksum is wrong")
             if head[4:] == b"IEND":
@@ -151,8 +144,6 @@ def _check_header(path: Path, found: dict, size_px: list[int] | None) -> None:
     width, height = found["size_px"]
     if size_px is not None and found["size_px"] != size_px:
         raise ShotError(f"{path.name}: found {width}x{height}; the frames before are {size_px[0]}x{size_px[1]} ({KEY})")
-    if not 0 < width * height <= MAX_PIXELS:
-        raise ShotError(f"{path.name}: says it is {width}x{height}; the file is damaged, restore it ({KEY})")
 
 
 def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:

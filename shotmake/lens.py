@@ -67,7 +67,8 @@ class Lens:
         model, direction = block.get("model"), block.get("direction")
         if model not in ("brown_conrady", "spline_grid") or direction != "undistorted_to_distorted":
             raise ShotError(
-                f"lens: found model {model!r}, direction {direction!r}; needed brown_conrady, undistorted_to_distorted"
+                f"lens: found model {str(model)[:40]!a}, direction {str(direction)[:40]!a}; needed brown_conrady, "
+                "undistorted_to_distorted"
             )
         if model == "spline_grid":
             numbers = {name: float(block.get(name, 0.0)) for name in PLACE}

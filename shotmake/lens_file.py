@@ -11,12 +11,12 @@ from shotmake.errors import ShotError
 from shotmake.formats.lens_asked import KEY, LensAsked
 from shotmake.formats.lens_opencv import lens_of_tree, tree_of
 from shotmake.formats.registry import LENSES
-from shotmake.formats.text import head
+from shotmake.formats.text import head, said_of
 from shotmake.lens import Lens
 from shotmake.lens_fit import Seen, fitted_lens
+from shotmake.safe_file import file_size
 from shotmake.solution import folds, has_plausible_focal
 
-FILE_MAX_BYTES = 1_000_000_000  # an ST-map of 8K in 32 bits; text formats have their own limits
 SIDE_MAX_PX = 100_000
 SQUARE = 0.01  # focal lengths of x and y that differ by more, beside the plate's pixel aspect, are of other pixels
 CENTRED = 0.1  # of the plate: a file that names no picture size must be for this plate
@@ -28,9 +28,7 @@ def read_lens(path: Path, asked: LensAsked, max_fit_px: float = 0.1) -> tuple[Le
     max_fit_px: a lens of another model that Brown-Conrady does not fit as well becomes a grid.
     ShotError for a file that holds no lens, or none that can be ours.
     """
-    size = path.stat().st_size
-    if size > FILE_MAX_BYTES:
-        raise ShotError(f"{path.name}: found a file of {size / 1e6:.0f} MB; needed a lens ({KEY})")
+    file_size(path, KEY)
     module = _reader(path)
     if module is not None:
         found, made_for = module.read(path, asked)
@@ -65,7 +63,7 @@ def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
         return lens_of(tree, asked.size_px, name, asked.aspect)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({error!r}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
+            f"{name}: not a lens ({said_of(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
             f"dist_coeffs ({KEY})"
         ) from error
 

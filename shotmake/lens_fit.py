@@ -13,6 +13,7 @@ LADDER = (("k1",), ("k1", "k2"), ("k1", "k2", "k3"), ("k1", "k2", "k3", "p1", "p
           ("scale", "centre", "k1", "k2", "k3", "p1", "p2"))  # plainest first  # fmt: skip
 OUTSIDE_WEIGHT = 0.05  # of samples around the picture, beside those in it
 GRID_CELLS = (16, 32, 64)  # across
+TALLEST = 20.0  # times its width, of an undistorted picture that a grid is made of
 GRID_AIM_PX = 0.002
 GRID_MARGIN = 0.01  # of its size
 MARGIN = 0.08  # of the picture's size, seen beyond its border: what the undistorted picture's edges show
@@ -151,7 +152,10 @@ def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Gri
 
     low, high = seen.plane[inside].min(0), seen.plane[inside].max(0)
     low, high = low - GRID_MARGIN * (high - low), high + GRID_MARGIN * (high - low)
-    cells = cells_across, max(4, round(cells_across * (high - low)[1] / (high - low)[0]))
+    wide, tall = high - low
+    if not 0 < tall < TALLEST * wide < np.inf:
+        raise ShotError("its undistorted picture has no size, or is far taller than wide: not a lens")
+    cells = cells_across, max(4, round(cells_across * tall / wide))
     rows = ((seen.plane >= low) & (seen.plane <= high)).all(1)
     (column, x), (row, y) = (place(seen.plane[rows, axis], low[axis], high[axis], cells[axis]) for axis in (0, 1))
     across, down = (cells[axis] + TAPS - 1 for axis in (0, 1))

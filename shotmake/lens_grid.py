@@ -45,7 +45,7 @@ class Grid:
         try:
             low, high, bend = (np.array(block[name], float) for name in ("low", "high", "bend"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ShotError(f"lens: its grid cannot be read ({error!r})") from error
+            raise ShotError(f"lens: its grid cannot be read ({str(error)[:100]!a})") from error
         shaped = low.shape == high.shape == (2,) and bend.ndim == 3 and bend.shape[2] == 2 and min(bend.shape[:2]) >= 4
         if not shaped or not (low < high).all() or not np.isfinite(bend).all():
             raise ShotError(

@@ -12,6 +12,7 @@ from shotmake.errors import ShotError
 from shotmake.lens_tags import lens_of_tags
 from shotmake.movie_clock import Clock
 from shotmake.plate_files import KEY, ranges_text
+from shotmake.safe_movie import movie_faults, open_movie, reason_of
 
 DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # p010 and its kin keep their bits at the top of a 16-bit word
 PLANAR_LUMA = ("yuv", "nv1", "nv2", "gray", *DEPTH_TOP_OF_WORD)
@@ -50,16 +51,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
     Frames are those that are shown: none that an edit list hides (`ffmpeg -ss -c copy`, a phone's trim), and not a
     last one that the file ends before half of its time.
     """
-    import av
-
-    path = root / file
-    if not path.stat().st_size:
-        raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({KEY})")
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-        raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
-    with container:
+    with open_movie(root / file, file, KEY) as container:
         stream = _video_stream(file, container)
         stream.thread_type = "AUTO"
         announced, blender = _announced(container, stream), BlenderMovie.of(container, stream)
@@ -100,8 +92,6 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
 
 def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
     """Decode all; what ends it early is told in the Reading. ShotError where size or rotation change."""
-    import av
-
     found = Reading(Clock(stream.time_base, _rates(stream)))
     try:
         for packet in container.demux(stream):
@@ -119,24 +109,22 @@ def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[in
                     found.damaged.append(number)
                 found.clock.add(frame.pts)
                 on_frame(found.clock.count)
-    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-        found.ended_early = _reason(error)
+    except movie_faults() as error:
+        found.ended_early = reason_of(error)
     return found
 
 
 def movie_header(file: str, root: Path) -> dict:
     """What the header and the first frame say, under the names of `probe_movie`; ShotError for no movie."""
-    import av
-
     try:
-        with av.open(str(root / file), metadata_errors="replace") as container:
+        with open_movie(root / file, file, KEY) as container:
             stream = _video_stream(file, container)
             found = _of_frame(next(container.decode(stream)))
             aspect, tags = stream.sample_aspect_ratio, {**stream.metadata, **container.metadata}
             count = _announced(container, stream) or 1 + sum(1 for _ in container.decode(stream))
             rate, stored = _header_clock(container, stream).rate, stream.frames
-    except (av.FFmpegError, OSError, ValueError, MemoryError, StopIteration) as error:
-        raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
+    except (*movie_faults(), StopIteration) as error:
+        raise ShotError(f"{file}: not a movie that can be read ({reason_of(error)}); check {KEY}") from error
     size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
     media = {"pixel_aspect": [aspect.numerator, aspect.denominator] if aspect else [1, 1], **lens_of_tags(tags)}
     media["frames_hidden"] = max(stored - count, 0)
@@ -152,9 +140,7 @@ def movie_header(file: str, root: Path) -> dict:
 
 def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
     """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise."""
-    import av
-
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_movie(path, path.name, KEY) as container:
         stream = _video_stream(path.name, container)
         stream.thread_type = "AUTO"
         for index, frame in enumerate(container.decode(stream)):
@@ -276,7 +262,3 @@ def _luma_plane(frame) -> np.ndarray:
     words = np.frombuffer(plane, ">u2" if name.endswith("be") else "<u2").reshape(-1, plane.line_size // 2)
     shift = 8 if name.startswith(DEPTH_TOP_OF_WORD) else bits - 8
     return (words[: frame.height, : frame.width] >> shift).astype(np.uint8)
-
-
-def _reason(error: BaseException) -> str:
-    return (str(getattr(error, "strerror", "") or error) or type(error).__name__).splitlines()[0]

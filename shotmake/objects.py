@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
+
 DETECTED, COASTED = "detected", "coasted"
 DECIMALS = 4  # of px in the file
 
@@ -41,6 +44,15 @@ class Tracklet:
         """(N,) bool."""
         return np.array(self.frame_status) == COASTED
 
+    def fits(self) -> bool:
+        """Whether it is as described: of a file that somebody may have edited."""
+        count = len(self.frames)
+        rises = self.frames.ndim == 1 and count > 0 and bool((np.diff(self.frames) == 1).all())
+        known = {self.frame_status[0], self.frame_status[-1]} == {DETECTED} if self.frame_status else False
+        words = set(self.frame_status) <= {DETECTED, COASTED} and isinstance(self.label, str)
+        boxes = self.bboxes.shape == (count, 4) and bool(np.isfinite(self.bboxes).all())
+        return rises and known and words and boxes and len(self.frame_status) == count and type(self.track_id) is int
+
     def to_json(self) -> dict:
         return {
             "camera_id": self.camera_id,
@@ -70,5 +82,14 @@ def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
 
 
 def read_tracklets(path: Path) -> list[Tracklet]:
-    """Of an objects.json."""
-    return [Tracklet.from_json(record) for record in json.loads(path.read_text())["tracklets"]]
+    """Read an objects.json. ShotError for what the objects stage did not write."""
+    record = read_json(path)
+    try:
+        found = [Tracklet.from_json(one) for one in record["tracklets"]]
+        if any(not one.fits() for one in found):
+            raise ValueError("lists of different lengths")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ShotError(
+            f"{path.name}: not an objects.json ({ascii(str(error))[:80]}); delete it and run again"
+        ) from error
+    return found

@@ -15,6 +15,8 @@ SEQUENCE = re.compile(
 KEY = "shot.footage.file"
 MISSING_KEY = "shot.footage.missing"
 RANGES_SHOWN = 12
+DIGITS_MAX = 18  # of a frame's number: of more no array holds it
+PATH_MAX = 4096
 
 
 def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
@@ -29,6 +31,7 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
         return [(0, pattern)]
     match = SEQUENCE.match(pattern)
     assert match
+    _check_digits(match, pattern)
     found = _frames_in_folder(match, root)
     if not found:
         example = f"{match['head']}{'1'.zfill(_width(match))}{match['tail']}"
@@ -50,6 +53,8 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
 
 def is_sequence(pattern: str, root: Path) -> bool:
     """A movie may have a # in its name."""
+    if len(pattern) > PATH_MAX:  # no disk has such a file
+        return False
     return bool(SEQUENCE.match(pattern)) and not _is_file(root / pattern)
 
 
@@ -85,6 +90,9 @@ def _is_file(path: Path | os.DirEntry) -> bool:
 
 def _check_movie(pattern: str, root: Path) -> None:
     path = root / pattern
+    if len(pattern) > PATH_MAX:
+        found = f"found a path of {len(pattern)} characters"
+        raise ShotError(f"{pattern[:77]}...: {found}; needed {PATH_MAX} at most ({KEY})")
     if _is_file(path):
         return
     needed = f"needed a movie or an image sequence ({KEY})"
@@ -95,6 +103,14 @@ def _check_movie(pattern: str, root: Path) -> None:
     raise ShotError(f"{pattern}: no such file; {needed}")
 
 
+def _check_digits(match: re.Match, pattern: str) -> None:
+    """ShotError for a pattern whose frame numbers have more digits than any."""
+    written = max(len(match[name] or "") for name in ("hashes", "first", "last"))
+    if written > DIGITS_MAX or len(match["digits"] or "") > 2 or int(match["digits"] or 0) > DIGITS_MAX:
+        shown = pattern if len(pattern) <= 80 else f"{pattern[:77]}..."
+        raise ShotError(f"{shown}: asks for more digits than a frame's number has; needed at most {DIGITS_MAX} ({KEY})")
+
+
 def _width(match: re.Match) -> int:
     return len(match["hashes"] or "") or int(match["digits"] or 0) or len(match["first"] or "")
 
@@ -103,7 +119,7 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     """{frame number: path} of the files that fit the pattern (and lie in its range, when it gives one)."""
     head, width = match["head"], _width(match)
     folder, prefix = os.path.split(head)
-    name = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(match["tail"]), re.ASCII)
+    name = re.compile(re.escape(prefix) + r"(\d{1,18})" + re.escape(match["tail"]), re.ASCII)
     try:
         files = [entry.name for entry in os.scandir(root / folder) if name.fullmatch(entry.name) and _is_file(entry)]
     except (FileNotFoundError, NotADirectoryError):

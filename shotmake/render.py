@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.safe_picture import opened_picture
 
+KEY = "composite.render"
 BT709 = 1  # ISO/IEC 23091-2: primaries, transfer and matrix
 VIDEO_RANGE = 1  # FFmpeg's number: 16-235
 
@@ -57,20 +59,15 @@ def shown(path: Path, is_raw: bool) -> np.ndarray:
 
 def check_whole(path: Path) -> None:
     """ShotError for a frame that cannot be read to its end: a disk that was full, for example."""
-    import OpenImageIO as oiio
-
-    source = oiio.ImageInput.open(str(path))
-    last = source and source.read_scanlines(source.spec().height - 1, source.spec().height, 0, 0, 4, "float")
-    if source is None or last is None:
-        raise ShotError(f"{path.name}: Blender wrote no whole frame; run doit again")
+    with opened_picture(path, KEY) as (source, spec):
+        if source.read_scanlines(spec.height - 1, spec.height, 0, 0, 4, "float") is None:
+            raise ShotError(f"{path.name}: Blender wrote no whole frame; run doit again")
 
 
 def _read(path: Path) -> np.ndarray:
     """(H, W, 4) float32: the first four channels, which are RGBA."""
-    import OpenImageIO as oiio
-
-    source = oiio.ImageInput.open(str(path))
-    pixels = source and source.read_image(0, 0, 0, 4, "float")
-    if source is None or pixels is None:
+    with opened_picture(path, KEY) as (source, _):
+        pixels = source.read_image(0, 0, 0, 4, "float")
+    if pixels is None:
         raise ShotError(f"{path.name}: cannot be read; run doit again")
     return pixels

@@ -10,6 +10,7 @@ import numpy as np
 from shotmake.camera import camera_centres
 from shotmake.charts import Curve, chart, page
 from shotmake.lens import Lens, border_px, distort, undistort
+from shotmake.safe_movie import open_movie
 from shotmake.timeline import STYLE as TIMELINE_STYLE
 from shotmake.timeline import objects_section
 
@@ -30,11 +31,10 @@ Still = tuple[int, bytes]  # frame number, JPEG
 
 def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still]:
     """These frames of a preview whose first one is first_frame, as JPEGs."""
-    import av
     import cv2
 
     found = []
-    with av.open(str(preview)) as movie:
+    with open_movie(preview, preview.name, "tracking.preview") as movie:
         for number, frame in enumerate(movie.decode(video=0), first_frame):
             if number in frames:
                 height = round(frame.height * PICTURE_PX / frame.width)

@@ -2,9 +2,14 @@
 
 import io
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 
+from shotmake.errors import ShotError
+from shotmake.safe_npz import read_npz
+
+NUMBER_MAX = 100_000_000  # of a frame and of a track's id, in a file
 TRACKED, INTERPOLATED, DISABLED = 0, 1, 2  # values of `status`
 
 
@@ -65,18 +70,36 @@ def save_tracks(tracks: Tracks, weights: dict[int, float] | None = None) -> byte
     return npz_bytes({**vars(tracks), **given})
 
 
-def load_tracks(path) -> Tracks:
-    """Of a tracks.npz; ValueError, KeyError or BadZipFile when it is none."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return Tracks(**{name: arrays[name] for name in Tracks.__dataclass_fields__})
+def load_tracks(path: Path, key: str = "") -> Tracks:
+    """Load a tracks.npz. ShotError, which names the config key, when the file is none."""
+    names = [one.name for one in fields(Tracks)]
+    return checked_tracks(read_npz(path, key=key, needed=names), path.name, key)
 
 
-def load_weights(path) -> dict[int, float]:
-    """By track id, of those tracks of a tracks.npz that were given a weight."""
-    with np.load(path, allow_pickle=False) as arrays:
-        if "weight" not in arrays:
-            return {}
-        return dict(zip(arrays["weighted_id"].tolist(), arrays["weight"].tolist(), strict=True))
+def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> Tracks:
+    """The arrays of a file as tracks. name: of the file. ShotError where they are not a row a marker, or frames and ids
+    are no whole numbers from 0."""
+    found, of_key = Tracks(**arrays), f" ({key})" if key else ""
+    shapes = {label: value.shape for label, value in arrays.items()}
+    rows = found.track_id.shape[:1]
+    if shapes != {**dict.fromkeys(shapes, rows), "xy_px": (*rows, 2)} or not rows:
+        raise ShotError(f"{name}: not a tracks.npz (its arrays differ in length){of_key}")
+    if any(value.dtype.kind not in "biuf" for value in arrays.values()):
+        raise ShotError(f"{name}: not a tracks.npz (it holds words in place of numbers){of_key}")
+    for label in ("track_id", "frame"):
+        values = arrays[label]
+        if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) > NUMBER_MAX:
+            raise ShotError(f"{name}: its {label} is no whole number from 0 to {NUMBER_MAX}{of_key}")
+    return found
+
+
+def load_weights(path: Path) -> dict[int, float]:
+    """Load the weights in a tracks.npz, by track id, of the tracks that were given one. ShotError as in load_tracks."""
+    arrays = read_npz(path, needed=["track_id"], optional=["weighted_id", "weight"])
+    ids, weights = (arrays.get(name, np.zeros(0)) for name in ("weighted_id", "weight"))
+    if ids.shape != weights.shape or ids.ndim != 1:
+        raise ShotError(f"{path.name}: not a tracks.npz (its weights are not one a track)")
+    return dict(zip(ids.tolist(), weights.tolist(), strict=True))
 
 
 def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.lens import Lens, distort, undistort
+from shotmake.safe_picture import opened_picture
 
 
 def redistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
@@ -46,16 +47,8 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
 
 def overscan_of(path: Path) -> tuple[int, int]:
     """Overscan (x, y) in px on each side, from the header of an ST-map of ours; (0, 0) where it says none."""
-    import OpenImageIO as oiio
-
-    source = oiio.ImageInput.open(str(path))
-    if source is None:
-        raise OSError(f"{path}: {oiio.geterror()}")
-    try:
-        spec = source.spec()
+    with opened_picture(path, "composite.lens_distortion") as (_, spec):
         return spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
-    finally:
-        source.close()
 
 
 def _pixel_centres(size_px: tuple[int, int]) -> np.ndarray:

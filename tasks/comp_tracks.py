@@ -1,12 +1,12 @@
 """What of the comp follows tracks, objects or the solve: the scene sheet's stabilization and corner pin."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
 from tasks import ROOT
 from tasks.stage import Job
 
@@ -58,7 +58,7 @@ def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
     line, tracks, per_track = "", None, {}
     if "tracks" in job.inputs:
         tracks = load_tracks(job.inputs["tracks"])
-        per_track = json.loads(job.inputs["quality"].read_text())["per_track"]
+        per_track = read_json(job.inputs["quality"])["per_track"]
     tracklets = read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else []
     if stabilization["enabled"]:
         found["stabilization"] = _stabilization(job, tracks, per_track, tracklets, sheet, field)
@@ -138,6 +138,7 @@ def _corners(
     from shotmake.box_path import chosen_path
     from shotmake.chosen import track_at
     from shotmake.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
+    from shotmake.safe_npz import read_npz
     from shotmake.scene import projecting_matrices
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
@@ -147,8 +148,8 @@ def _corners(
     if pin["tracks"]:
         assert tracks is not None
         ids = [track_at(tracks, pick, per_track, f"{KEY}.tracks[{at}]") for at, pick in enumerate(pin["tracks"])]
-        with np.load(job.inputs["points"]) as arrays:
-            points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
+        arrays = read_npz(job.inputs["points"], needed=("track_id", "point_xyz"))
+        points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
         made = pin_of_tracks(tracks, ids, frames, field, cameras, points)
     elif pin["tracklet"] is not None:
         path = chosen_path(tracklets, pin["tracklet"], frames, f"{KEY}.tracklet")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.formats.registry import FORMATS, Format
+from shotmake.safe_json import read_json
 from tasks import slices
 from tasks.blender import run_script, version_of
 from tasks.footage import read_plate
@@ -75,11 +76,10 @@ def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
 
 
 def read_take(job: Job) -> "Take":
-    import numpy as np
-
     from shotmake.footage import frame_span
     from shotmake.formats.take import Take
     from shotmake.objects import read_tracklets
+    from shotmake.safe_npz import read_npz
     from shotmake.scene import camera_matrices
     from shotmake.session import load_tracks
 
@@ -88,8 +88,7 @@ def read_take(job: Job) -> "Take":
     if "solve" in job.inputs:
         solution = read_solution(job.inputs["solve"])
         camera_matrices(solution)  # refuses
-        with np.load(job.inputs["points"], allow_pickle=False) as stored:
-            points = {name: stored[name] for name in stored.files}
+        points = read_npz(job.inputs["points"])
     return Take(
         shot=job.settings["shot"],
         plate_file=plate.files[0],
@@ -110,7 +109,7 @@ def read_take(job: Job) -> "Take":
 
 def told_of(quality: Path, what: str) -> dict:
     """The name or weight of the tracks that have one, by id."""
-    per_track = json.loads(quality.read_text())["per_track"]
+    per_track = read_json(quality)["per_track"]
     return {int(track): one[what] for track, one in per_track.items() if what in one}
 
 

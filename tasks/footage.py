@@ -1,9 +1,9 @@
 """footage: the plate, read once from end to end -> what it really is."""
 
-import json
 from pathlib import Path
 
 from shotmake.config import MAIN_CAMERA, Config, Footage
+from shotmake.safe_json import read_json
 from tasks import ROOT, slices
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -30,7 +30,7 @@ def read_plate(path: Path):
     """footage.json -> Plate."""
     from shotmake.footage import Plate
 
-    record = json.loads(path.read_text())
+    record = read_json(path)
     record.pop("schema")
     return Plate.from_json(record)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
 from tasks import ROOT, slices
 from tasks.footage import read_plate
 from tasks.shot_words import shown
@@ -70,8 +71,6 @@ def still_files(pattern: str) -> dict[str, Path]:
 
 
 def build(job: Job) -> str:
-    import json
-
     from shotmake.formats.lens_asked import LensAsked
     from shotmake.lens_file import lens_of, read_lens
 
@@ -80,7 +79,7 @@ def build(job: Job) -> str:
     name = job.settings.get("lens_from")
     more: dict = {}
     if "lender's solve" in job.inputs:
-        lens, notes = lens_of(json.loads(job.inputs["lender's solve"].read_text()), size_px, name, aspect)
+        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, name, aspect)
     elif "lens file" in job.inputs:
         focal_mm = job.settings.get("focal_mm")
         focal_px = None if focal_mm is None else focal_mm / job.settings["sensor_width_mm"] * size_px[0]

@@ -54,12 +54,10 @@ def _check_plate(plate: "Plate", first: int, last: int) -> None:
 
 def read_markers(path) -> "Tracks":
     """What blender_scripts/track_plate.py wrote."""
-    import numpy as np
-
+    from shotmake.safe_npz import read_npz
     from shotmake.session import Tracks
 
-    with np.load(path, allow_pickle=False) as arrays:
-        return Tracks.from_markers(arrays["track_id"], arrays["frame"], arrays["xy_px"])
+    return Tracks.from_markers(**read_npz(path, needed=("track_id", "frame", "xy_px")))
 
 
 def solver(folder: Path, executable: str | None = None) -> "Run":
@@ -72,6 +70,7 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) 
 
     from shotmake.lens import Lens
     from shotmake.libmv import Answer
+    from shotmake.safe_npz import read_npz
     from shotmake.session import npz_bytes
 
     markers, lens = asked.markers, asked.start.lens
@@ -89,8 +88,7 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) 
     try:
         given.write_bytes(npz_bytes({"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px}))
         run_script("solve_tracks.py", arguments, executable)
-        with np.load(made, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+        found = read_npz(made)
     finally:
         given.unlink(missing_ok=True)
         made.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ def build(job: Job) -> str:
     from shotmake.footage import frame_span, read_bgr
     from shotmake.objects import read_tracklets
     from shotmake.preview import standing_points, write_preview
+    from shotmake.safe_npz import read_npz
     from shotmake.session import load_tracks
 
     plate = read_plate(job.inputs["footage"])
@@ -26,8 +27,7 @@ def build(job: Job) -> str:
     solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
     points_xyz = np.zeros((0, 3))
     if solution and "points" in job.inputs:
-        with np.load(job.inputs["points"], allow_pickle=False) as points:
-            points_xyz = standing_points(dict(points), solution)
+        points_xyz = standing_points(read_npz(job.inputs["points"]), solution)
     with job.progress(last - first + 1, "previewing") as bar:
         write_preview(
             job.targets["preview"],

@@ -1,6 +1,5 @@
 """render: the comp's frames, by Blender, and a movie of them. Asked for by name: `doit render shot=...`."""
 
-import json
 import os
 from dataclasses import asdict
 from fractions import Fraction
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
 from tasks import ROOT, STATE, blender, sequence, slices
 from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
@@ -61,7 +61,7 @@ def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | Non
     if any(need.why_stale() for need in node.needs):
         return None
     try:
-        frames = frames_asked(node.settings["frames"], json.loads(node.reads["scene"].read_text()))
+        frames = frames_asked(node.settings["frames"], read_json(node.reads["scene"]))
     except ShotError:
         return None
     return sum(stored.stored(frame) is not None for frame in frames), len(frames)
@@ -69,7 +69,7 @@ def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | Non
 
 def render(job: Job) -> None:
     """Make the frames that are missing, beside whoever else does."""
-    frames = frames_asked(job.settings["frames"], json.loads(job.inputs["scene"].read_text()))
+    frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
     made = sequence.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
     if made:
         print(f"   {made} of {len(frames)} frames rendered", flush=True)
@@ -87,7 +87,7 @@ def build(job: Job) -> str:
     """The manifest and the movie of the frames that `render` has made."""
     from shotmake.render import write_render_movie
 
-    sheet = json.loads(job.inputs["scene"].read_text())
+    sheet = read_json(job.inputs["scene"])
     stored = sequence.of_job(job, RENDER)
     frames = frames_asked(job.settings["frames"], sheet)
     listed = sequence.listed(stored, frames)

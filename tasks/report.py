@@ -1,8 +1,7 @@
 """report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
 
-import json
-
 from shotmake.config import Config, Matte
+from shotmake.safe_json import read_json
 from tasks import slices
 from tasks.footage import read_plate
 from tasks.mattes import has_objects
@@ -26,12 +25,13 @@ def build(job: Job) -> str:
     from shotmake.object_report import remarks
     from shotmake.report import report
     from shotmake.report_html import report_html, stills, telling_frames
+    from shotmake.safe_npz import read_npz
 
     plate = read_plate(job.inputs["footage"])
     solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
     summary = report(
-        json.loads(job.inputs["footage"].read_text()),
-        json.loads(job.inputs["quality"].read_text()) if "quality" in job.inputs else None,
+        read_json(job.inputs["footage"]),
+        read_json(job.inputs["quality"]) if "quality" in job.inputs else None,
         solution,
         job.settings["qc"],
         frame_span(plate, job.settings["frame_range"]),
@@ -40,8 +40,7 @@ def build(job: Job) -> str:
     job.targets["report"].write_bytes(json_bytes(summary))
     points_xyz, pictures = np.zeros((0, 3)), []
     if "points" in job.inputs:
-        with np.load(job.inputs["points"], allow_pickle=False) as points:
-            points_xyz = points["point_xyz"]
+        points_xyz = read_npz(job.inputs["points"], needed=("point_xyz",))["point_xyz"]
     if "preview" in job.inputs:
         pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
     page = report_html(summary, solution, points_xyz, pictures)
@@ -61,7 +60,7 @@ def objects(job: Job) -> dict[str, dict]:
     from shotmake.object_report import covered, objects_block
     from shotmake.objects import Tracklet
 
-    record = json.loads(job.inputs["objects"].read_text())
+    record = read_json(job.inputs["objects"])
     matted = None
     if "mattes" in job.settings:
         chosen, invert, matte = (job.settings["mattes"][name] for name in ("from_objects", "invert", "matte"))

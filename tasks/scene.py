@@ -3,12 +3,12 @@
 These have a file of their own: no frame shows them, so none is rendered again when they change.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
 from tasks import comp_tracks, slices
 from tasks.footage import read_plate
 from tasks.solve import has_camera, read_solution
@@ -40,7 +40,7 @@ def build(job: Job) -> str:
         raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
     frames = frame_span(plate, job.settings["frame_range"])
     solution = read_solution(job.inputs["solve"])
-    footage = json.loads(job.inputs["footage"].read_text())
+    footage = read_json(job.inputs["footage"])
     over_px = overscan_of(job.inputs["redistort"]) if "redistort" in job.inputs else None
     shot = {**job.settings["shot"], "frames": frames}
     ground = _ground(shot, solution, job.inputs["points"])
@@ -70,16 +70,15 @@ def write_empties(job: Job, solution: dict, sheet: dict) -> str:
 
 
 def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
-    import numpy as np
-
     from shotmake.assembly import ground_under
     from shotmake.lens import Lens
+    from shotmake.safe_npz import read_npz
     from shotmake.scene import camera_matrices
 
     cameras = camera_matrices(solution)
-    with np.load(points_file, allow_pickle=False) as points:
-        lens = Lens.from_json(solution["lens"])
-        return ground_under(shot, solution, cameras, lens, points["point_xyz"], points["error_px"])
+    points = read_npz(points_file, needed=("point_xyz", "error_px"))
+    lens = Lens.from_json(solution["lens"])
+    return ground_under(shot, solution, cameras, lens, points["point_xyz"], points["error_px"])
 
 
 def _in_words(subject: dict) -> str:

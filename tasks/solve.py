@@ -1,6 +1,5 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from shotmake.camera_keys import read_keys
 from shotmake.config import Config
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
+from shotmake.safe_json import read_json
 from tasks import camera_file, slices
 from tasks import found as stored
 from tasks.footage import plate_inputs, read_plate
@@ -83,7 +83,7 @@ def has_camera(config: Config) -> bool:
 
 
 def read_solution(path: Path) -> dict:
-    return json.loads(path.read_text())
+    return read_json(path)
 
 
 def build(job: Job) -> str:
@@ -104,7 +104,7 @@ def build(job: Job) -> str:
     values["orient"] = schema.Orient(**values["orient"])
     values["known"] = schema.Known(**values["known"])
     camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
-    brought, note = json.loads(job.inputs["lens"].read_text()) if "lens" in job.inputs else None, ""
+    brought, note = read_json(job.inputs["lens"]) if "lens" in job.inputs else None, ""
     if brought is None and camera.focal_mm is None:
         camera, note = _guessed(camera, plate.media.get("lens"))
     given = camera_file.read(job, plate, frames, brought and brought["lens"]) if "camera" in job.inputs else None

@@ -133,13 +133,14 @@ def test_a_damaged_cut_is_one_line(tmp_path):
     damaged = {"a.otio": (text[: len(text) // 2], "", "\0" * 100, "[]", "[" * 9999, text.replace("Timeline", "Track")),
                "a.edl": (EDL.replace("00:00:00:06", "00:00:xx:06"), EDL.replace("V     C  ", "V  "), "001 nonsense\n"),
                "a.docx": ("x",)}  # fmt: skip
+    said = "not a cut that OpenTimelineIO reads|found a NUL byte|found over 100 brackets"
     for name, texts in damaged.items():
         for one in texts:
             (tmp_path / name).write_text(one)
-            with pytest.raises(ShotError, match=f"^{name}: not a cut that OpenTimelineIO reads") as caught:
+            with pytest.raises(ShotError, match=f"^{name}(:1)?: ({said})") as caught:
                 read_cut(tmp_path / name)
             assert "\n" not in caught.value.faults[0]
     with open(tmp_path / "a.otio", "wb") as file:
         file.truncate(2**30)
-    with pytest.raises(ShotError, match="a.otio: found a file of 1074 MB; needed a cut"):
+    with pytest.raises(ShotError, match="a.otio: found a file of 1074 MB, needed at most 64 MB .cut=.; raise limits.cut_mb in"):
         read_cut(tmp_path / "a.otio")

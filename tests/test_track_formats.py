@@ -16,8 +16,8 @@ from shotmake.errors import ShotError
 from shotmake.formats.named import merge_named, unique
 from shotmake.formats.registry import TRACKS
 from shotmake.formats.take import Take
-from shotmake.formats.text import FILE_MAX_BYTES, LINE_MAX_BYTES
 from shotmake.formats.which import format_of
+from shotmake.limits import limits
 from shotmake.session import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
 
 SIZE_PX = (1920, 1080)
@@ -247,7 +247,7 @@ def test_a_malformed_file_is_one_line_with_its_line_number(file, text, said, tmp
 
 
 @pytest.mark.parametrize("suffix", [".uv", ".nk", ".csv", ".txt", ".2dt", ".npz"])
-@pytest.mark.parametrize("size", [FILE_MAX_BYTES // 2, 1_000_000_000])
+@pytest.mark.parametrize("size", [limits().text_mb * 500_000, 1_000_000_000])
 def test_a_gigabyte_of_zeros_is_refused_at_once(suffix, size, tmp_path):
     path = tmp_path / f"zeros{suffix}"
     path.touch()
@@ -257,7 +257,7 @@ def test_a_gigabyte_of_zeros_is_refused_at_once(suffix, size, tmp_path):
 
 
 def test_a_line_without_an_end_is_refused(tmp_path):
-    (tmp_path / "a.2dt").write_text('"A"\n' + "1" * (LINE_MAX_BYTES + 1))
+    (tmp_path / "a.2dt").write_text('"A"\n' + "1" * (limits().text_line_mb * 10**6 + 1))
     with pytest.raises(ShotError, match="^a.2dt:2: found a line of over"):
         reads(tmp_path / "a.2dt")
 

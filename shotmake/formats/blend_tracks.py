@@ -14,14 +14,14 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.formats.named import KEY, Found, NamedTracks, found_tracks
+from shotmake.safe_npz import read_npz
 
 CLIP_FIRST = 1
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Of the .npz: name, weight (T,); clip_size_px (2,), 0 = its plate was not found; track, frame (M,); co (M, 2)."""
-    with np.load(path, allow_pickle=False) as stored:
-        given = {name: stored[name] for name in stored.files}
+    given = read_npz(path, key=KEY, needed=("name", "weight", "clip_size_px", "track", "frame", "co"))
     clip_px = tuple(given["clip_size_px"].tolist())
     if clip_px not in (size_px, (0, 0)):
         found, needed = ("{}x{}".format(*one) for one in (clip_px, size_px))

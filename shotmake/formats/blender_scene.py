@@ -14,12 +14,13 @@ from shotmake.formats.axes import from_gl_poses, gl_poses
 from shotmake.formats.film import film_of
 from shotmake.formats.pinhole import cameras_of
 from shotmake.formats.take import Take
-from shotmake.formats.text import whole_json
+from shotmake.formats.text import said_of, whole_json
 from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
+from shotmake.safe_file import check_size
 
-FILE_MAX_BYTES = 4_000_000_000
+FARTHEST = 1e12
 
 
 def sheet(take: Take) -> dict:
@@ -60,13 +61,11 @@ def gaps_told(take: Take) -> tuple[str, ...]:
 
 def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
     """ShotError for a file that is not what its suffix says, or too large, before Blender is troubled with it."""
+    check_size(path, "camera_mb", KEY)
     with open(path, "rb") as file:
         head = file.read(64)
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(beginnings):
         raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
-    size = path.stat().st_size
-    if size > FILE_MAX_BYTES:
-        raise ShotError(f"{path.name}: found {size / 1e9:.1f} GB, needed at most {FILE_MAX_BYTES / 1e9:g} GB ({KEY})")
 
 
 def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
@@ -75,14 +74,25 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
     zooms_since: the version from which Blender reads the focal length of every frame from such a file; None: not yet.
     """
     record = whole_json(found)
+    try:
+        return _cameras(record, name, asked, zooms_since)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
+        said = said_of(error)
+        raise ShotError(f"{name}: what Blender read of it cannot be used ({said}); bake the camera ({KEY})") from error
+
+
+def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...] | None) -> Cameras:
     version, warnings = tuple(record["blender"]), ()
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
         warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
-    matrices = np.array(record["matrix_world"], float).reshape(-1, 4, 4)
+    frames = np.array([int(frame) for frame in record["frames"]], int)
+    matrices = np.array(record["matrix_world"], float).reshape(len(frames), 4, 4)
+    lenses = np.array(record["lens"], float).reshape(len(frames), 3)  # focal mm, shift x and y
+    if not len(frames) or not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
+        raise ValueError("no frames, or numbers that are no places")  # LAPACK never ends with inf
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt
-    lenses = np.array(record["lens"], float).reshape(-1, 3)  # focal mm, shift x and y
     if (np.ptp(lenses[:, 1:], axis=0) > 1e-6).any():
         raise ShotError(f"{name}: its camera's shift is animated; needed one lens centre ({KEY})")
     width, height = asked.size_px
@@ -94,5 +104,4 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
         fx_px = lenses[:, 0] / back_mm * width
     off_px = lenses[0, 1:] * back_mm / lenses[0, 0] * fx_px[0]
     centre_px = (width / 2 - float(off_px[0]), height / 2 + float(off_px[1]) * asked.pixel_aspect)
-    frames = np.array(record["frames"], int)
     return cameras_of(name, asked, frames, from_gl_poses(matrices[:, :3, 3], turns), fx_px, centre_px, warnings)

@@ -57,13 +57,13 @@ def read(path: Path, asked: Asked) -> Cameras:
             words = text.split(maxsplit=9)
             if len(words) != 10:
                 raise fault(path, line, f"{len(words)} words", "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME", KEY)
-            found = re.search(r"(\d{1,9})\D*$", words[9].strip().rpartition(".")[0] or words[9])
-            if not found:
+            digits = re.findall(r"\d+", words[9].strip().rpartition(".")[0] or words[9])
+            if not digits:
                 raise fault(path, line, shown(words[9]), "a frame number in the image's name", KEY)
             camera = whole_number(words[8], path, line, KEY, high=ID_MAX)
             if camera not in lenses:
                 raise fault(path, line, f"camera {camera}", "a camera of cameras.txt", KEY)
-            frames.append(int(found[1]))
+            frames.append(int(digits[-1][-9:]))
             poses.append(_pose([number(word, path, line, KEY) for word in words[1:8]], path, line))
             used.append(lenses[camera])
         is_image = not is_image

@@ -28,12 +28,17 @@ from shotmake.formats.blender_scene import check_head, read_found
 from shotmake.formats.film import centre_off_px, fov_deg
 from shotmake.formats.pinhole import CENTRED_PX
 from shotmake.formats.take import Take
-from shotmake.imported import Cameras
+from shotmake.formats.text import number, shown, whole_json
+from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
+from shotmake.limits import limits, over_limit
+from shotmake.safe_file import check_size, decode_utf8
+from shotmake.safe_json import parse_json
 
 NEAR, FAR = 0.01, 10_000.0
 FLOAT = 5126
 TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 POINTS, LINEAR = 0, "LINEAR"
 
 
@@ -101,7 +106,38 @@ def _glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
 
 
 def check(path: Path) -> None:
+    """ShotError for what is no glTF, and for arrays that announce more numbers than the limit: Blender makes room for
+    what is announced, whether it is there or not."""
     check_head(path, (b"glTF", b"{"), "glTF: a .glb, or JSON")
+    check_size(path, "json_mb" if path.suffix.lower() == ".gltf" else "camera_mb", KEY)
+    accessors = _tree(path).get("accessors", [])
+    if not isinstance(accessors, list) or not all(isinstance(one, dict) for one in accessors):
+        raise ShotError(f"{path.name}: found {shown(accessors)}, needed a list of accessors ({KEY})")
+    values = 0.0
+    for at, one in enumerate(accessors):
+        count = number(one.get("count", 0), path, 1, KEY)
+        if count < 0:
+            raise ShotError(f"{path.name}: found accessors[{at}] with {count:g} elements, needed 0 or more ({KEY})")
+        values += count * COMPONENTS.get(str(one.get("type")), max(COMPONENTS.values()))
+    if values > limits().camera_values:
+        raise over_limit(path.name, f"arrays of {values:.0f} numbers", "camera_values", KEY)
+
+
+def _tree(path: Path) -> dict:
+    """The JSON of a .gltf, or of the first part of a .glb."""
+    with open(path, "rb") as file:
+        head = file.read(20)
+        if not head.startswith(b"glTF"):
+            return whole_json(path, KEY)
+        length, kind = struct.unpack("<I4s", head[12:]) if len(head) == 20 else (0, b"")
+        if kind != b"JSON" or not 0 < length <= path.stat().st_size - 20:
+            raise ShotError(f"{path.name}: found no JSON of {length} bytes at offset 20, needed a whole .glb ({KEY})")
+        if length > limits().json_mb * 10**6:
+            raise over_limit(path.name, f"JSON of {length / 1e6:.0f} MB", "json_mb", KEY)
+        found = parse_json(decode_utf8(file.read(length), path.name, KEY), path.name, KEY)
+    if not isinstance(found, dict):
+        raise ShotError(f"{path.name}: found a JSON {type(found).__name__}, needed an object: {{...}} ({KEY})")
+    return found
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:

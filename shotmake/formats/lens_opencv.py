@@ -18,14 +18,15 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.formats.lens_asked import KEY, LensAsked, lens_of_take
 from shotmake.formats.take import Take
-from shotmake.formats.text import lines, whole_json
+from shotmake.formats.text import lines, said_of, whole_json
 from shotmake.lens import Lens
+from shotmake.safe_file import check_size
+from shotmake.safe_yaml import load_yaml
 
 MATRIX = ("camera_matrix", "cameraMatrix", "mtx", "K")  # OpenCV's samples, its GUI tools, ROS
 COEFFICIENTS = ("dist_coeffs", "distortion_coefficients", "distCoeffs", "dist")
 SIZES = ("image_size_px", "image_size", "imageSize")
 VALUES_MAX = 100  # in a matrix
-YAML_MAX_BYTES = 1_000_000
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Lens, tuple[int, int] | None]:
@@ -37,19 +38,10 @@ def tree_of(path: Path) -> dict:
     """The block of keys of a JSON or YAML file; OpenCV's YAML has a header and a tag that YAML itself does not know."""
     if path.suffix.lower() == ".json":
         return whole_json(path, KEY)
-    import yaml
-
-    if path.stat().st_size > YAML_MAX_BYTES:
-        raise ShotError(f"{path.name}: found a YAML file of over {YAML_MAX_BYTES} bytes; needed a lens ({KEY})")
+    check_size(path, "yaml_mb", KEY)
     text = "\n".join(text for _, text in lines(path, KEY))
     text = re.sub(r"^%YAML[^\n]*\n", "", text).replace("!!opencv-matrix", "")
-    try:
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}" if mark else ""
-        said = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise ShotError(f"{path.name}{place}: not JSON or YAML ({said}); check {KEY}") from error
+    tree = load_yaml(text, path.name, KEY)
     if not isinstance(tree, dict):
         raise ShotError(f"{path.name}: holds no lens; needed a JSON or YAML file of one ({KEY})")
     return tree
@@ -60,7 +52,7 @@ def lens_of_tree(tree: dict, name: str) -> tuple[Lens, tuple[int, int] | None]:
         return _lens(tree)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({error!r}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
+            f"{name}: not a lens ({said_of(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
             f"dist_coeffs ({KEY})"
         ) from error
 

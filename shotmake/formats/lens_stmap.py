@@ -18,20 +18,17 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.formats.lens_asked import KEY, LensAsked
 from shotmake.lens_fit import MARGIN, Seen
+from shotmake.safe_picture import opened_picture, picture_fault
 
 DIRECTIONS = ("undistort", "redistort")
 SIDE_MAX_PX = 20_000
 SAMPLES_ACROSS = 160
-MAGIC = b"\x76\x2f\x31\x01"  # of EXR; asked to guess, OpenImageIO reads a gigabyte for it
 SHAPE_PX = 1.0  # a row more or less is rounding
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """What the map does to the plate asked about, and that plate's size."""
-    try:
-        places, over, window, direction = _load(path, asked)
-    except (UnicodeDecodeError, MemoryError) as error:  # OpenImageIO quotes the file's broken words
-        raise ShotError(f"{path.name}: its header is damaged; needed an ST-map ({KEY})") from error
+    places, over, window, direction = _load(path, asked)
     if asked.focal_px is None:
         raise ShotError(
             f"{path.name}: an ST-map has no focal length; needed shot.camera.focal_mm (and tracking.solve.refine: "
@@ -83,14 +80,9 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
     """(H, W, 2) R and G; the overscan, px, of the pixels and of what the values span; the size without; direction."""
     import OpenImageIO as oiio
 
-    with open(path, "rb") as file:
-        is_exr = file.read(4) == MAGIC
-    image = oiio.ImageInput.open(str(path)) if is_exr else None
-    if image is None:
-        said = _first_line(oiio.geterror()) if is_exr else "its first bytes are others"
-        raise ShotError(f"{path.name}: not an EXR that can be read ({said}); needed an ST-map ({KEY})")
-    try:
-        spec = image.spec()
+    with opened_picture(path, KEY) as (image, spec):
+        if image.format_name() != "openexr":
+            raise ShotError(f"{path.name}: found a picture in {image.format_name()}; needed an ST-map in EXR ({KEY})")
         if spec.nchannels < 2 or not 2 <= spec.width <= SIDE_MAX_PX or not 2 <= spec.height <= SIDE_MAX_PX:
             raise ShotError(
                 f"{path.name}: found {spec.nchannels} channels of {spec.width}x{spec.height} px, needed R and G of an "
@@ -98,23 +90,17 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
             )
         pixels = image.read_image(0, 0, 0, 2, oiio.FLOAT)
         if pixels is None:
-            raise ShotError(f"{path.name}: cannot be read ({_first_line(image.geterror())}); check {KEY}")
-    finally:
-        image.close()
-    direction = spec.get_string_attribute("shotmake:direction") or asked.direction
-    if direction not in DIRECTIONS:
-        raise ShotError(f"{path.name}: does not say which way it goes; needed shot.camera.st_map_direction")
-    over = spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
-    if spec.get_string_attribute("shotmake:direction"):
-        if direction == "redistort":
-            return pixels, {"pixels": (0, 0), "values": over}, (spec.width, spec.height), direction
-        window = spec.width - 2 * over[0], spec.height - 2 * over[1]
-        if min(window) < 2:
-            raise ShotError(f"{path.name}: found an overscan of {over} px in {spec.width}x{spec.height} ({KEY})")
-        return pixels, {"pixels": over, "values": (0, 0)}, window, direction
-    beside = spec.full_x - spec.x, spec.full_y - spec.y
-    return pixels, {"pixels": beside, "values": (0, 0)}, (spec.full_width, spec.full_height), direction
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or ["unknown"])[0][:120]
+            raise picture_fault(path, "cannot be decoded", image.geterror(), KEY)
+        direction = spec.get_string_attribute("shotmake:direction") or asked.direction
+        if direction not in DIRECTIONS:
+            raise ShotError(f"{path.name}: does not say which way it goes; needed shot.camera.st_map_direction")
+        over = spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
+        if spec.get_string_attribute("shotmake:direction"):
+            if direction == "redistort":
+                return pixels, {"pixels": (0, 0), "values": over}, (spec.width, spec.height), direction
+            window = spec.width - 2 * over[0], spec.height - 2 * over[1]
+            if min(window) < 2:
+                raise ShotError(f"{path.name}: found an overscan of {over} px in {spec.width}x{spec.height} ({KEY})")
+            return pixels, {"pixels": over, "values": (0, 0)}, window, direction
+        beside = spec.full_x - spec.x, spec.full_y - spec.y
+        return pixels, {"pixels": beside, "values": (0, 0)}, (spec.full_width, spec.full_height), direction

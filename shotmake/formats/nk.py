@@ -15,12 +15,13 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from shotmake.formats.text import fault, lines, number, shown
+from shotmake.limits import limits, over_limit
 
 NODE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\{\s*$")
 WORD = re.compile(r'[{}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s{}"\\])+')
 BETWEEN_KEYS = re.compile(r"[A-Za-z]|[stuv]-?[\d.]+(?:e-?\d+)?")  # how a curve runs there: of no matter at its keys
-VALUE_MAX_CHARS = 64_000_000
 DEPTH_MAX = 16
+KNOBS_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,12 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
         parts.append(text)
         size += len(text)
         depth += sum({"{": 1, "}": -1}.get(word, 0) for word in WORD.findall(text))
-        if depth < 0 or size > VALUE_MAX_CHARS:
-            found = "a brace too many" if depth < 0 else "a value that never ends"
-            raise fault(path, line, found, "a Nuke script", key)
+        if depth < 0:
+            raise fault(path, line, "a brace too many", "a Nuke script", key)
+        if size > limits().knob_mb * 10**6:
+            raise over_limit(f"{path.name}:{line}", f"knob {shown(knob)} that does not end", "knob_mb", key)
+        if len(node.knobs) > KNOBS_MAX:
+            raise fault(path, line, f"over {KNOBS_MAX} knobs in a node", "a Nuke script", key)
         if not depth and knob == "addUserKnob":
             node.users.update(WORD.findall(" ".join(parts))[2:3])  # {type name ...}
         elif not depth and knob:
@@ -78,7 +82,8 @@ def components(value: str, knob: str, path: Path, line: int, key: str) -> list[f
         else:
             found.extend(_number(word, knob, path, line, key) for word in words)
 
-    for word in WORD.findall(value):
+    for match in WORD.finditer(value):
+        word = match[0]
         if word == "{":
             close(open_braces[-1])
             open_braces[-1] = []

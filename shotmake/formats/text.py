@@ -4,16 +4,15 @@
 """
 
 import gc
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.limits import limits, over_limit
+from shotmake.safe_file import check_size, file_size
+from shotmake.safe_json import parse_json
 
-LINE_MAX_BYTES = 1_000_000
-FILE_MAX_BYTES = 512_000_000
-JSON_MAX_BYTES = 256_000_000  # parsed, it takes some ten times that
 HEAD_CHARS = 4096
 
 
@@ -28,29 +27,38 @@ def shown(word: object) -> str:
     return ascii(text if len(text) <= 40 else f"{text[:37]}...")
 
 
+def said_of(error: BaseException) -> str:
+    """What an error of Python's says, as a fault shows it: on one line, not for ever."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
     r"""Each line's number (from 1) and its text without the line end (\n, \r\n or \r).
 
-    UTF-8 with or without a byte order mark; a line that is none is taken as latin-1. ShotError for NUL bytes, a line
-    over LINE_MAX_BYTES and, before anything is read, a file over FILE_MAX_BYTES.
+    UTF-8 with or without a byte order mark; a line that is none is taken as latin-1. ShotError for NUL bytes, a line or
+    more lines than the limits allow (shotmake.limits) and, before anything is read, for a file that is too large.
     """
-    _check_size(path, FILE_MAX_BYTES, key)
+    check_size(path, "text_mb", key, f"{path.name}:1")
+    most_chars, most_lines = limits().text_line_mb * 10**6, limits().text_lines
     with open(path, encoding="latin-1") as file:  # a character a byte: none can fail, and \r is a line end
         number = 0
-        while line := file.readline(LINE_MAX_BYTES + 1):
+        while line := file.readline(most_chars + 1):
             number += 1
             if "\0" in line:
                 raise fault(path, number, "a NUL byte", "text (is it a binary file, or UTF-16?)", key)
-            if len(line) > LINE_MAX_BYTES:
-                raise fault(path, number, f"a line of over {LINE_MAX_BYTES} bytes", "a text file", key)
+            if len(line) > most_chars:
+                raise over_limit(f"{path.name}:{number}", f"a line of over {most_chars} bytes", "text_line_mb", key)
+            if number > most_lines:
+                raise over_limit(f"{path.name}:{number}", f"over {most_lines} lines", "text_lines", key)
             text = line.removesuffix("\n")
             yield number, _decoded(text.removeprefix("\xef\xbb\xbf") if number == 1 else text)
 
 
 def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
-    """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and where it
-    is no JSON."""
-    _check_size(path, JSON_MAX_BYTES, key)
+    """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and as in
+    shotmake.safe_json."""
+    check_size(path, "json_mb", key, f"{path.name}:1")
     with open(path, "rb") as file:
         head = file.read(HEAD_CHARS)
         if b"\0" in head:
@@ -58,11 +66,7 @@ def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
         text = _decoded((head + file.read()).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
     gc.disable()  # it would look through millions of values again and again, and take half of the time
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise fault(path, error.lineno, f"{error.msg.lower()} (column {error.colno})", "JSON", key) from error
-    except (ValueError, RecursionError) as error:  # a number of 5000 digits, a thousand brackets
-        raise fault(path, 1, str(error).lower(), "JSON", key) from error
+        found = parse_json(text, path.name, key)
     finally:
         gc.enable()
     if not isinstance(found, (dict, list) if or_list else dict):
@@ -72,7 +76,8 @@ def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
 
 
 def head(path: Path) -> str:
-    """The first HEAD_CHARS characters, for `recognises`: whatever the file is, without a fault."""
+    """The first HEAD_CHARS characters, for `recognises`. ShotError only where it is no file, but a folder or a pipe."""
+    file_size(path)
     with open(path, "rb") as file:
         return _decoded(file.read(HEAD_CHARS).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
 
@@ -94,12 +99,6 @@ def whole_number(word: object, path: Path, line: int, key: str = "", low: int = 
     if found != int(found) or not low <= found <= high:
         raise fault(path, line, shown(word), f"a whole number from {low} to {high}", key)
     return int(found)
-
-
-def _check_size(path: Path, limit: int, key: str) -> None:
-    size = path.stat().st_size
-    if size > limit:
-        raise fault(path, 1, f"a file of {size / 1e6:.0f} MB", f"at most {limit / 1e6:.0f} MB", key)
 
 
 def _decoded(latin: str) -> str:

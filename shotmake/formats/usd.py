@@ -15,6 +15,7 @@ Source: OpenUSD's UsdGeomCamera, UsdGeomPoints and UsdGeomXformable; read with B
 """
 
 import re
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,13 @@ from shotmake.formats.axes import gl_poses
 from shotmake.formats.blender_scene import check_head, gaps_told, read_found
 from shotmake.formats.film import film_of
 from shotmake.formats.take import Take
-from shotmake.imported import Cameras
+from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
+from shotmake.limits import limits, over_limit
 
+CHUNK = 1 << 20
+STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}  # those in quotes count too: the limit is generous
+NO_BRACKETS = bytes(code for code in range(256) if code not in b"([{)]}")
 TENTHS_OF_METRES = 0.01  # a mm in them
 LAYER = """#usda 1.0
 (
@@ -117,7 +122,20 @@ def _tuple(values) -> str:
 
 
 def check(path: Path) -> None:
+    """ShotError for what is no USD, and for a text whose brackets are too deep: the parser in Blender dies of those."""
     check_head(path, (b"#usda", b"PXR-USDC"), "USD: #usda or PXR-USDC")
+    with open(path, "rb") as file:
+        if file.read(8) == b"PXR-USDC":
+            return
+        file.seek(0)
+        depth = 0
+        while chunk := file.read(CHUNK):
+            steps = chunk.translate(None, NO_BRACKETS)
+            depths = list(accumulate((STEPS[one] for one in steps), initial=depth))
+            depth = depths[-1]
+            if max(depths) > limits().camera_depth:
+                found = f"over {limits().camera_depth} brackets in one another"
+                raise over_limit(path.name, found, "camera_depth", KEY)
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:

@@ -1,0 +1,55 @@
+"""Opening a file that anybody may have written: what it is and how large, before anything of it is read."""
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from shotmake.limits import limits, over_limit
+
+KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+         stat.S_IFBLK: "a device"}  # fmt: skip
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def file_size(path: Path, key: str = "", where: str = "") -> int:
+    """The size of a file in bytes. where: the start of the message, if it is not the file's name. ShotError for a
+    folder, a pipe or a device."""
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "no file")
+        raise ShotError(f"{where or path.name}: found {kind}, needed a file{f' ({key})' if key else ''}")
+    return found.st_size
+
+
+def check_size(path: Path, limit: str, key: str = "", where: str = "") -> int:
+    """The same, and ShotError for a file over a limit. limit: the name of one in MB."""
+    size = file_size(path, key, where)
+    if size > getattr(limits(), limit) * 10**6:
+        raise over_limit(where or path.name, f"a file of {size / 1e6:.0f} MB", limit, key)
+    return size
+
+
+def read_utf8(path: Path, limit: str, key: str = "") -> str:
+    """The text of a UTF-8 file, without its byte order mark. limit: the name of a limit in MB.
+
+    ShotError as in check_size, and for bytes that are no such text: UTF-16, NUL bytes, other encodings.
+    """
+    check_size(path, limit, key)
+    return decode_utf8(path.read_bytes(), path.name, key)
+
+
+def decode_utf8(data: bytes, name: str, key: str = "") -> str:
+    """The same of bytes read already. name: starts the message."""
+    of_key = f" ({key})" if key else ""
+    if data.startswith(WIDE):
+        raise ShotError(f"{name}:1: found UTF-16, needed UTF-8{of_key}")
+    if (at := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, at) + 1
+        raise ShotError(f"{name}:{line}: found a NUL byte, needed UTF-8 text{of_key}")
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ShotError(f"{name}:{line}: found the byte {data[error.start]:#04x}, needed UTF-8 text{of_key}") from error

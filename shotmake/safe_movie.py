@@ -1,0 +1,50 @@
+"""The one door to FFmpeg for movies that anybody may have written: looked at before a frame is decoded."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.errors import ShotError
+from shotmake.limits import limits, over_limit
+from shotmake.movie_boxes import check_boxes
+from shotmake.safe_file import file_size
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+def open_movie(path: Path, file: str, key: str) -> "InputContainer":
+    """The movie, open. Pictures in it that are larger than the limit, whatever the header says, are not decoded.
+
+    file: as the config names it, starts the message. ShotError for what is no movie, is empty, or announces too much.
+    """
+    import av
+
+    if not file_size(path, key, file):
+        raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({key})")
+    check_boxes(path, file, key)
+    most_px = str(limits().movie_mpx * 10**6)
+    try:
+        container = av.open(str(path), metadata_errors="replace", options={"max_pixels": most_px})
+    except movie_faults() as error:
+        raise ShotError(f"{file}: not a movie that can be read ({reason_of(error)}); check {key}") from error
+    for stream in container.streams.video:
+        coding = stream.codec_context  # None where FFmpeg has no decoder
+        if coding is not None and coding.width * coding.height > int(most_px):
+            container.close()
+            raise over_limit(file, f"a movie of {coding.width}x{coding.height}", "movie_mpx", key)
+        if coding is not None:
+            coding.options = {"max_pixels": most_px}  # of the stream itself, which may say another size
+    return container
+
+
+def movie_faults() -> tuple[type[BaseException], ...]:
+    """What PyAV raises of a damaged movie."""
+    import av
+
+    return (av.FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)
+
+
+def reason_of(error: BaseException) -> str:
+    """What FFmpeg says, on one line."""
+    said = (str(getattr(error, "strerror", "") or error) or type(error).__name__).splitlines()
+    return said[0][:200] if said else type(error).__name__

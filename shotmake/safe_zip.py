@@ -1,0 +1,37 @@
+"""The directory of a zip file that anybody may have written, looked at before zipfile reads all of it."""
+
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO
+
+from shotmake.limits import limits, over_limit
+
+END, END_64 = b"PK\5\6", b"PK\6\6"  # of a zip file's directory
+END_BYTES, LOCATOR_BYTES, COMMENT_MAX = 22, 20, 1 << 16
+ENTRY_BYTES = 1_000  # of one file in the directory; its name and little else
+# what zipfile and zlib raise of a damaged file; RuntimeError: a password, NotImplementedError: another packing
+ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError,
+              RuntimeError, NotImplementedError)  # fmt: skip
+
+
+def check_directory(file: BinaryIO, size: int, name: str, key: str) -> None:
+    """ShotError where the directory, which zipfile reads whole, is of far more files than the limit on an .npz; one of
+    ZIP_FAULTS where there is none."""
+    end_at = max(size - COMMENT_MAX - END_BYTES - LOCATOR_BYTES, 0)
+    file.seek(end_at)
+    tail = file.read()
+    at = tail.rfind(END)
+    if at < 0 or len(tail) < at + END_BYTES:
+        raise zipfile.BadZipFile("it is no zip file, or it is cut off")
+    length = struct.unpack_from("<L", tail, at + 12)[0]
+    if length == 2**32 - 1:
+        wide = struct.unpack_from("<Q", tail, at - LOCATOR_BYTES + 8)[0] if at >= LOCATOR_BYTES else size
+        file.seek(min(wide, size))
+        head = file.read(56)
+        if not head.startswith(END_64) or len(head) < 56:
+            raise zipfile.BadZipFile("its directory is cut off")
+        length = struct.unpack_from("<Q", head, 40)[0]
+    if length > ENTRY_BYTES * limits().npz_arrays:
+        raise over_limit(name, f"a directory of {length} bytes", "npz_arrays", key)
+    file.seek(0)
