@@ -21,9 +21,7 @@ class FrameServer:
     """One process, begun with its first frame. It answers when a frame is written; `fileno` is ready then, or when it
     has died."""
 
-    def __init__(
-        self, script: str, arguments: list[str], blender: dict, cores: list[int], scratch: Path | None = None
-    ):
+    def __init__(self, script: str, arguments: list[str], blender: dict, cores: list[int], scratch: Path | None = None):
         """blender: composite.blender; cores: that it has for itself; scratch: a part (tasks/parts.py) it may leave."""
         self._script, self._cores, self._scratch = script, cores, scratch
         self._read, self._write = os.pipe()

@@ -10,6 +10,7 @@ import os
 import sys
 
 OURS = ("dodo", "tasks", "shotmake", "hydra_plugins")
+SETTINGS = {".numba_config.yaml": "numba"}  # its cache_dir holds compiled code, and pickles that lead to it
 IN_PIECES = ("hydra_plugins",)  # packages without __init__.py, of which the libraries have other parts
 
 
@@ -19,6 +20,13 @@ def leave_show(folder: str) -> None:
     sys.path[:] = [place for place in sys.path if place and os.path.realpath(place) != real]
     if not any(isinstance(finder, ShowFinder) and finder.folder == real for finder in sys.meta_path):
         sys.meta_path.insert(0, ShowFinder(real))
+
+
+def refuse_settings(folder: str) -> None:
+    """Exit where the show's folder holds settings by which a library would load code from it."""
+    for name, library in SETTINGS.items():
+        if os.path.lexists(os.path.join(folder, name)):
+            sys.exit(f"{name}: {library} reads it in the show's folder and may load code by it; move it away")
 
 
 class ShowFinder:

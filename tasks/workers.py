@@ -146,6 +146,7 @@ def make_threads_deaf() -> None:
     threading.Thread.start = start_deaf
 
 
+ended_on_purpose: set[int] = set()  # numbers of processes that were killed because they did not come to an end
 _stopped_by: list[int] = []
 _main_process: list[int] = []  # its number
 
@@ -191,7 +192,7 @@ def watch_workers() -> None:
         known: set = set()
         while True:
             known |= set(multiprocessing.active_children())
-            dead = [worker for worker in known if worker.exitcode not in (None, 0)]
+            dead = [one for one in known if one.exitcode not in (None, 0) and one.pid not in ended_on_purpose]
             if dead:
                 code = dead[0].exitcode
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
