@@ -24,9 +24,9 @@ def prepare(words: list[str]) -> None:
     shutil.rmtree(IMPORTS, ignore_errors=True)  # whatever a show brought there
     IMPORTS.mkdir(parents=True)  # holds links to what is ours, and nothing else
     for name in OURS:
-        for source in (ROOT / name, ROOT / f"{name}.py"):
-            if source.exists():
-                (IMPORTS / source.name).symlink_to(os.path.relpath(source, IMPORTS))
+        source = ROOT / (f"{name}.py" if name == "dodo" else name)
+        if source.exists():
+            (IMPORTS / source.name).symlink_to(os.path.relpath(source, IMPORTS))
     sys.path.insert(0, str(IMPORTS))  # in front: another show's `tasks` may stand on the path as well
     others = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{IMPORTS}{os.pathsep}{others}" if others else str(IMPORTS)

@@ -113,11 +113,11 @@ def job(_: object) -> float:
 
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
-    more = [*of_task(config.job.name), *with_workers(config.launcher.get("jobs", 1))]
+    more = with_workers(config.launcher.get("jobs", 1))  # doit takes no option behind a task
     if search.is_on(config):
-        run_doit("solve", *more, f"shot={name}", *overrides)  # one that fails is only a bad one
+        run_doit(*more, "solve", f"shot={name}", *overrides)  # one that fails is only a bad one
         return objective(name, overrides)
-    code = run_doit(*more, f"shot={name}", *overrides)
+    code = run_doit(*more, *of_task(config.job.name), f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code

@@ -9,7 +9,8 @@ import attack
 import pytest
 from conftest import REPOSITORY, Project, Ran
 
-EVIL = "_target_: os.system, command: touch ran.txt"  # Hydra would call os.system
+EVIL = "_target_: os.system, command: touch ran.txt"  # Hydra has a list of what it does not call
+TOUCH = "_target_: pathlib.Path.touch, self: {_target_: pathlib.Path, _args_: [ran.txt]}"  # its own list lets it pass
 LOGGING = "version: 1, formatters: {x: {(): os.system, command: touch ran.txt}}"
 SHOT = "# @package _global_\n{more}shot:\n  name: bad\n  footage: {{file: {file}}}\n"
 
@@ -44,7 +45,7 @@ def refused(show: Project, *expected: str, shot: str = "bad") -> None:
     ("more", "said"),
     [
         (f"hydra: {{launcher: {{{EVIL}}}}}\n", "_target_: a show's files cannot name what is run"),
-        (f"hydra: {{callbacks: {{x: {{{EVIL}}}}}}}\n", "_target_: "),
+        (f"hydra: {{callbacks: {{x: {{{TOUCH}}}}}}}\n", "_target_: "),
         (f"hydra: {{job_logging: {{{LOGGING}}}}}\n", "(): a show's files cannot name"),
         ("hydra: {run: {dir: ../../out}}\n", "hydra: stands in conf/config.yaml only"),
         ("hydra: {job: {env_copy: [HOME]}}\n", "hydra: stands in conf/config.yaml only"),

@@ -31,7 +31,7 @@ MARK = "open({mark!r}, 'a').write({name!r} + chr(10))\n"
 @pytest.fixture
 def trapped(tmp_path, small_movie) -> Project:
     """The small show, with a module of every such name in its folder: each writes its name to `ran` and is useless."""
-    show = attack.make_small(tmp_path / "show", small_movie)
+    show = attack.make_small(tmp_path / "show", small_movie, more="  objects: {enabled: true}\n")
     for name in NAMES:
         (show.root / f"{name}.py").write_text(MARK.format(mark=str(tmp_path / "ran"), name=name))
     for name in ("tasks", "hydra_plugins"):  # a file beside the folder of that name
@@ -50,7 +50,7 @@ def by_doit(show: Project, *words: str) -> Ran:
 
 
 def test_a_whole_build_runs_none_of_them(trapped):
-    done = by_doit(trapped, "-n", "2", "shot=mini", "shot.export=[chan]", "tracking.objects.enabled=true")
+    done = by_doit(trapped, "-n", "2", "shot=mini")
     assert done.code == 0 and ran(trapped) == "", ran(trapped) + done.err
     assert (trapped.root / "build" / "mini" / "mini.blend").is_file()
     for words in (["shot=mini"], ["list", "--all"], ["plan"], ["verify"], ["summary"], ["gc"], ["sessions"], ["info",
