@@ -18,12 +18,13 @@ from shotmake.errors import ShotError
 from shotmake.limits import how_to_raise, limits
 from tasks.own_config import NEVER, own_config
 from tasks.process_tree import end_tree, marked, processor_s
+from tasks.watchdog import waiting
 from tasks.workers import die_with_parent
 
 RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names
 KEPT_BYTES = 2**20  # of what a program says: the end
 LOOK_S = 5.0  # between two looks at a program
-IDLE_SHARE = 0.01  # of the processor: what waits for ever may still wake up now and then
+IDLE_SHARE = 0.005  # of the processor: what waits for ever may still wake up now and then
 DRAIN_S = 1.0  # what has ended may have left its output to a program that goes on
 TOLD_CHARS = 200
 
@@ -84,7 +85,8 @@ def run(started: Started) -> Done:
     )
     watch = Watch(process.pid, word, started.name, started.limit)
     try:
-        said = _listen(process, watch)
+        with waiting():
+            said = _listen(process, watch)
     except BaseException:  # too long, or this build is being ended
         watch.end()
         process.wait()

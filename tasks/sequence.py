@@ -23,6 +23,7 @@ from tasks.parts import part_path, remove_part
 from tasks.progress import Progress
 from tasks.stage import Job, Node, Stage
 from tasks.stamp import put_in_place, read_stamp, short_hash, why_damaged, write_stamp
+from tasks.watchdog import waiting
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
 
@@ -253,9 +254,10 @@ class Crew:
         with selectors.DefaultSelector() as selector:
             for blender in self.tasks:
                 selector.register(blender, selectors.EVENT_READ)
-            while not (ready := selector.select(LOOK_S)):
-                for blender in self.tasks:
-                    blender.look()
+            with waiting():
+                while not (ready := selector.select(LOOK_S)):
+                    for blender in self.tasks:
+                        blender.look()
             return [key.fileobj for key, _ in ready]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tasks import locks
+from tasks import locks, watchdog
 
 BUILD_MB = 1500  # one build at its peak; at 960x540 Blender takes 325, solve 209: room for 4K
 WORKER_ENDS_S = 5.0  # time to tidy up
@@ -196,7 +196,8 @@ def watch_workers() -> None:
             if dead:
                 code = dead[0].exitcode
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
-                sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
+                if code != watchdog.GAVE_UP:  # it has said why
+                    sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
                 sys.stderr.flush()
                 for worker in multiprocessing.active_children():
                     worker.terminate()

@@ -53,9 +53,9 @@ def test_a_whole_build_runs_none_of_them(trapped):
     done = by_doit(trapped, "-n", "2", "shot=mini")
     assert done.code == 0 and ran(trapped) == "", ran(trapped) + done.err
     assert (trapped.root / "build" / "mini" / "mini.blend").is_file()
-    for words in (["shot=mini"], ["list", "--all"], ["plan"], ["verify"], ["summary"], ["gc"], ["sessions"], ["info",
-                  "solve:mini"], ["clean", "-n"], ["forget"], ["new", "shot=two", "file=footage/mini.mp4"]):  # fmt: skip
-        done = by_doit(trapped, *words)
+    commands = "shot=mini/list --all/plan/verify/summary/gc/sessions/info solve:mini/clean -n/forget"
+    for words in [*commands.split("/"), "new shot=two file=footage*mini.mp4"]:
+        done = by_doit(trapped, *words.replace("*", "/").split())
         assert done.code == 0 and ran(trapped) == "", f"{words}: {ran(trapped)}{done.err}"
     words = ("tracks", "shot=mini", "tracking.engine=blender", "shot.footage.frame_range=[1,8]")
     done = by_doit(trapped, *words)

@@ -163,6 +163,49 @@ def test_one_job_of_many_that_does_not_end_fails_alone():
     assert done == {(number,): number * number for number in range(11) if number != 5} and len(told) == 10
 
 
+STANDS_STILL = """
+from threading import Lock
+import shotmake.movie as movie
+import tasks.footage as footage
+lock = Lock()
+lock.acquire()
+def stuck(*given, **named):
+    lock.acquire()  # as two threads of a library that wait for each other
+footage.FOOTAGE.__dict__["build"] = stuck
+"""
+
+
+@pytest.mark.parametrize("jobs", [["-n", "2"], []])
+def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_path, jobs):
+    (show.root / "dodo.py").write_text(
+        (show.root / "dodo.py").read_text().replace("GRAPH = Graph(", f"{STANDS_STILL}\nGRAPH = Graph(", 1)
+    )
+    own = own_config(tmp_path, "limits: {silent_minutes: 0.05}\n")
+    begun = time.monotonic()
+    ran = run_with(show, own, *jobs, "footage", "shot=mini")
+    attack.one_clear_line(ran, "footage:mini was ended", "without doing anything", "raise limits.silent_minutes")
+    assert time.monotonic() - begun < 30
+    ran = run_with(show, {}, "plan", "shot=mini")  # nothing is left that would be waited for
+    assert ran.code == 0
+
+
+def test_a_build_that_waits_for_another_does_not_stand_still(tmp_path):
+    code = (
+        "import time\n"
+        "from shotmake.limits import set_limits\n"
+        "from tasks.watchdog import waiting, watched\n"
+        "set_limits({'silent_minutes': .01})\n"
+        "with watched('x'):\n"
+        "    with waiting():\n"
+        "        time.sleep(2)\n"
+        "print('well')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr
+
+
 # What runs
 
 
