@@ -39,6 +39,9 @@ def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
     if not np.isfinite(low).all():
         raise UserError(f"{block['blend']}: collection {brought.name} has nothing to render; check {KEY}.collection")
     size = float(max(high - low))
+    if size <= 0:
+        why = "has no size (drivers that need Python do not run)"
+        raise UserError(f"{block['blend']}: collection {brought.name} {why}; bake them or check {KEY}.collection")
     scale = block["scale"] or block["size"] / size
     x, y, z = block["location"]
     root.location = (x, y, z - scale * float(low[2]))

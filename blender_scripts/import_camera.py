@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 from project_files import place_of  # noqa: E402
 
 WHOLE_FRAME = 0.02  # a key that near to a frame is on it
@@ -146,6 +147,7 @@ def main() -> None:
     parser.add_argument("--rate", required=True, type=Fraction)
     parser.add_argument("--name")
     asked = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     try:
         file = place_of(Path.cwd(), asked.file, "shot.camera.import_file")
         open_file(file, asked.rate)

@@ -18,6 +18,7 @@ import bpy  # noqa: E402
 import numpy as np  # noqa: E402
 from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from clip_editor import quiet_stderr  # noqa: E402
+from leaving import forget_files_at_exit  # noqa: E402
 from project_files import place_of  # noqa: E402
 
 
@@ -66,6 +67,7 @@ def main() -> None:
     for name in ("file", "out"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(script_arguments())
+    forget_files_at_exit()
     try:
         open_blend(given.file)
         np.savez(given.out, allow_pickle=False, **tracks_of(clip_with_tracks(given.file)))

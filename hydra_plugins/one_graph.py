@@ -32,7 +32,7 @@ class OneGraph(Launcher):
         asked = [variants.of_words(list(words)) for words in job_overrides]
         path = variants.write(STATE / "hydra" / f"{short_hash(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
-        code = run_doit(*stages, *with_workers(self.jobs), f"variants={path.relative_to(ROOT)}")
+        code = run_doit(*with_workers(self.jobs), *stages, f"variants={path.relative_to(ROOT)}")
         values = [objective(*one) if self.searches else code for one in asked]
         return [
             JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=value)

@@ -1,4 +1,4 @@
-"""How much a file may ask for before it is refused: the one place of these limits.
+"""How much a file may ask for before it is refused, and how long a program may run: the one place of these limits.
 
 A show cannot raise them, for a show may come from a stranger. A user raises them in a file of their own (OWN_FILE),
 as `limits: {picture_mpx: 2000}`; whoever starts a process hands them on with `set_limits`, once.
@@ -15,7 +15,7 @@ UNITS = {"_mb": " MB", "_mpx": " Mpx"}  # by the end of a limit's name; the othe
 
 @dataclass(frozen=True)
 class Limits:
-    """mb: a million bytes; mpx: a million pixels."""
+    """mb: a million bytes; mpx: a million pixels. Honest work does not meet them."""
 
     text_mb: int = 512  # a text file of another program, read line by line
     text_line_mb: int = 1
@@ -38,6 +38,11 @@ class Limits:
     camera_depth: int = 1_000  # brackets in one another in a text USD
     camera_values: int = 20_000_000  # of all arrays that a glTF announces
     cut_mb: int = 64
+    blender_minutes: float = 240.0  # one script in Blender, or one frame of a render
+    detector_minutes: float = 1440.0  # tracking.objects.detector_cmd, for one stretch of frames
+    install_minutes: float = 60.0  # one step of the private Blender's installation
+    silent_minutes: float = 30.0  # a program that says nothing, writes no frame and uses no processor
+    composing_minutes: float = 10.0  # the YAML of the next shots, where many are composed at once
 
 
 _in_force = Limits()
@@ -50,19 +55,20 @@ def limits() -> Limits:
 
 def set_limits(values: dict) -> None:
     """Put these values, by their names in Limits, in place of the defaults. ShotError, with a line for each fault,
-    where one is no limit's name or no whole number from 1."""
+    where one is no limit's name, or no whole number from 1 (for minutes: no number above 0)."""
     global _in_force
-    known = [field.name for field in fields(Limits)]
+    known = {field.name: field.type for field in fields(Limits)}
     faults = [
         f"limits.{name}: found no limit of that name; there are: {', '.join(known)} ({OWN_FILE})"
         for name in values
         if name not in known
     ]
-    faults += [
-        f"limits.{name}: found {ascii(value)[:40]}; needed a whole number from 1 to {MOST} ({OWN_FILE})"
-        for name, value in values.items()
-        if name in known and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST)
-    ]
+    for name in (name for name in values if name in known):
+        is_whole, value = known[name] is int, values[name]
+        fits = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
+        if not fits or not (1 if is_whole else 0) <= value <= MOST or value == 0:
+            needed = f"a whole number from 1 to {MOST}" if is_whole else "a number above 0"
+            faults.append(f"limits.{name}: found {ascii(value)[:40]}; needed {needed} ({OWN_FILE})")
     if faults:
         raise ShotError(*faults)
     _in_force = replace(Limits(), **values)

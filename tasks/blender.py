@@ -9,21 +9,24 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT
+from tasks.environments import blender_environment, users_environment
+from tasks.programs import Started, allow, run
 from tasks.stage import Node
-from tasks.workers import die_with_parent
 
 AUTO = "4.5"  # the LTS that composite.blender.version: auto means
 PYTHON = (3, 11)  # what the wheels of every version we know are for
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
+KEY = "composite.blender.executable"
+ALONE = "-I"  # no variable, no folder of the user's or of the show's brings our own Blender a module
 BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
 
 
@@ -67,7 +70,7 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     home.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(home.parent / f"{home.name}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _hold(lock, f"   waiting for another build to install Blender {version} in {home}")
             if not ready(version):
                 print(f"   installing Blender {version} (bpy, about 900 MB, once) in {home}", flush=True)
                 _install(home, version)
@@ -76,12 +79,21 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     return None
 
 
+def _hold(lock: IO, waiting: str) -> None:
+    """Hold the lock file; say so when somebody else has it, and wait: whoever that is has limits of their own."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(waiting, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def _install(home: Path, version: str) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".part-{home.name}-", dir=home.parent))
     try:
-        _run([_python_for_bpy(version), "-m", "venv", str(part)])
-        _run([str(part / "bin" / "python"), "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
-        found = _run([str(part / "bin" / "python"), "-c", "import bpy; print('bpy', bpy.app.version_string)"])
+        _run([_python_for_bpy(version), ALONE, "-m", "venv", str(part)])
+        _run([str(part / "bin" / "python"), ALONE, "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
+        found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n")
         shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
         os.replace(part, home)
@@ -100,10 +112,11 @@ def _python_for_bpy(version: str) -> str:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise ShotError(f"{Path(command[0]).name} {' '.join(command[1:4])}: {_advice(done.stderr or done.stdout)}")
-    return done.stdout
+    name = f"{Path(command[0]).name} {' '.join(command[1:4])}"
+    done = run(Started(command, name, "install_minutes", Path(command[0]).parent, users_environment()))
+    if done.code:
+        raise ShotError(f"{name}: {_advice(done.err or done.out)}")
+    return done.out
 
 
 def _advice(output: str) -> str:
@@ -116,10 +129,10 @@ def _advice(output: str) -> str:
 def command(executable: str | None, version: str = AUTO) -> list[str]:
     """The words before a script's name: our Python with that version's bpy, another one, or a Blender binary."""
     if executable is None:
-        return [str(python(version))]
+        return [str(python(version)), ALONE]
     found = shutil.which(executable) or shutil.which(str(ROOT / executable))
     if found is None:
-        raise ShotError(f"composite.blender.executable: found no program {executable}; null uses our own Blender")
+        raise ShotError(f"{KEY}: found no program {executable}; null uses our own Blender")
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 
@@ -134,22 +147,36 @@ def told_by(settings: dict) -> Path:
 def run_script(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> str:
     """Run blender_scripts/<script> in Blender -> its stdout.
 
-    ShotError with the script's own line when it refuses its input, or when Blender is killed or is none;
-    RuntimeError with all output when it breaks.
+    ShotError with the script's own line when it refuses its input, or when Blender is killed, is none, takes too long
+    or is not to run; RuntimeError with all output when it breaks.
     """
     words = command_line(script, arguments, executable, version)
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, preexec_fn=die_with_parent)
-    if done.returncode:
-        raise failure(script, words[0], done.returncode, done.stdout, done.stderr)
-    return done.stdout
+    done = run(Started(words, named(script), "blender_minutes", ROOT, environment_of(executable)))
+    if done.code:
+        raise failure(script, words[0], done.code, done.out, done.err)
+    return done.out
+
+
+def named(script: str) -> str:
+    """What a script that runs in Blender is called in messages."""
+    return f"{script} in Blender"
+
+
+def environment_of(executable: str | None) -> dict[str, str]:
+    """What this Blender is given: a studio's own Blender may need all that the studio has set."""
+    return blender_environment() if executable is None else users_environment()
 
 
 def command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:
-    """All words that run blender_scripts/<script>."""
+    """All words that run blender_scripts/<script>. ShotError when the user has forbidden to run a show's Blender; it
+    is said before its first run."""
     words = command(executable, version)
-    if len(words) > 1:
+    if words[-1] == BINARY_FLAGS[-1]:
         arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
-    return [*words, str(ROOT / "blender_scripts" / script), *arguments]
+    whole = [*words, str(ROOT / "blender_scripts" / script), *arguments]
+    if executable is not None:
+        allow(KEY, whole, told_as=(executable,))
+    return whole
 
 
 def failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
@@ -162,7 +189,7 @@ def failure(script: str, program: str, code: int, out: str, err: str) -> Excepti
     if os.strerror(errno.ENOSPC) in err:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if "No module named 'bpy'" in err:
-        return ShotError(f"composite.blender.executable: {program} cannot import bpy; null uses our own Blender")
+        return ShotError(f"{KEY}: {program} cannot import bpy; null uses our own Blender")
     number = -code if code < 0 else code - 128  # a shell's way to say it
     if number in set(signal.Signals):
         name = signal.Signals(number).name

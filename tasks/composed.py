@@ -6,7 +6,6 @@ the environment values it read.
 """
 
 import json
-import os
 import re
 import sys
 from dataclasses import asdict, fields, is_dataclass
@@ -16,7 +15,7 @@ from typing import Any, get_type_hints
 
 from shotmake import configcheck
 from shotmake.config import Config
-from tasks import ROOT, cache, closure
+from tasks import ROOT, cache, closure, variables
 from tasks.digests import digest
 from tasks.snapshot import files_below, library_files
 from tasks.stamp import canonical, short_hash
@@ -36,7 +35,7 @@ def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
     known = json.loads(text)
     if known["shared"] != shared_sources() or known["shots"] != _shot_sources(name, known["alone"]):
         return None
-    if any(os.environ.get(variable) != value for variable, value in known["environment"].items()):
+    if not variables.unchanged(known["environment"]):
         return None
     return config_of(Config, known["config"])
 

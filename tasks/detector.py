@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING
 from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.detections_store import FOLDER, from_store, piece_of
+from tasks.environments import users_environment
 from tasks.parts import part_path
 from tasks.pieces import Piece
+from tasks.programs import Started, allow, run
 from tasks.stage import Job
 from tasks.unchanged import Unchanged
-from tasks.workers import die_with_parent
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.detections import Detections
@@ -87,18 +87,16 @@ def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], Non
     FOLDER.mkdir(parents=True, exist_ok=True)
     out = part_path(FOLDER / "detections.txt")
     command = [_filled(word, {"detections": out}) for word in words]
-    print(f"   running {shlex.join(words)}", flush=True)  # it may take long, and what it says is kept for a failure
+    allow(KEY, words)  # it may take long, and what it says is kept for a failure
     try:
         try:
-            done = subprocess.run(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=die_with_parent
-            )
+            done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", ROOT, users_environment()))
         except OSError as error:
             raise ShotError(f"{KEY}: cannot run {words[0]}: {error.strerror}; needed a program") from error
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
+        if done.code:
+            said = done.err.strip()
             print(said[-TOLD_CHARS:], file=sys.stderr, flush=True)
-            ending = f"code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+            ending = f"code {done.code}" if done.code > 0 else f"signal {-done.code}"
             last_line = f": {said.splitlines()[-1][:200]}" if said else ""
             raise ShotError(f"{KEY}: {words[0]} ended with {ending}{last_line}")
         if not out.is_file():

@@ -12,10 +12,13 @@ from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import (
+    ROOT,
     blender,
     gc,
+    import_path,
     lenders,
     locks,
+    own_config,
     plan,
     publish,
     rendered,
@@ -40,6 +43,8 @@ class Graph:
 
     def __init__(self, *stages: Stage, by_name: tuple[Stage, ...] = ()):
         """by_name: stages that are built when they are asked for, and no part of the shot's own build."""
+        import_path.refuse_settings(str(ROOT))
+        own_config.put_in_force()
         workers.end_cleanly()
         workers.one_order_of_sums()
         self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}

@@ -26,6 +26,7 @@ from tasks import ROOT, STATE
 from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
 from tasks.places import is_plain_file, make_folder, shown
 from tasks.untrusted import NotPlain, parse_json, read_text
+from tasks.watchdog import waiting
 
 FOLDER = STATE / "locks"
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
@@ -87,7 +88,8 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
                 if not said:
                     print(f"   waiting for {_owner(path.with_name(f'{path.name}.lease'))} to build {what}", flush=True)
                     said = True
-                fcntl.flock(file, fcntl.LOCK_EX)
+                with waiting():
+                    fcntl.flock(file, fcntl.LOCK_EX)
             if _same_file(file, path):
                 break
         except BaseException:
@@ -170,7 +172,8 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if not said:
                 print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
                 said = True
-            time.sleep(min(1.0, LEASE_S / 10))
+            with waiting():
+                time.sleep(min(1.0, LEASE_S / 10))
     finally:
         mine.unlink(missing_ok=True)
 

@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 
-from tasks import ROOT, search, shots, snapshot, variants, workers
+from shotmake.errors import ShotError
+from tasks import ROOT, conf_rules, launchers, search, shots, snapshot, variants, workers
 from tasks.composed import CONF
+from tasks.environments import users_environment
 from tasks.shot_words import in_hydras_words, is_grammar, quoted, why_refused
 from tasks.sweep import objective
 
@@ -39,7 +41,12 @@ def main() -> None:
 
     os.chdir(ROOT)  # the other launchers' processes begin where this one stands
     _check(sys.argv[1:])
+    try:
+        launchers.prepare(sys.argv[1:])
+    except ShotError as error:
+        sys.exit(str(error))
     shots.register_schema()
+    shots.guard_environment({})
     sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
     words = shots.command_line_words(sys.argv[1:])
     more = _own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
@@ -59,12 +66,19 @@ def _check(arguments: list[str]) -> None:
         plugin, extra = PLUGINS.get(word, ("", ""))
         if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
             sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
+    if faults := conf_rules.shared_faults():
+        sys.exit("\n".join(faults))
     asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
     for value in asked[-1:]:
         names = [] if is_grammar(value) else snapshot.names_asked(value)
-        refused = [why_refused(name) or name not in shots.shot_names() for name in names]
+        refused = [_why_refused(name) for name in names]
         if names and all(refused):
             sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))
+
+
+def _why_refused(name: str) -> object:
+    """Whether Hydra must not see this shot: its own lines are longer, or it would do what the file says."""
+    return why_refused(name) or name not in shots.shot_names() or conf_rules.shot_faults(name)
 
 
 def _in_hydras_words(word: str, arguments: list[str]) -> str:
@@ -99,11 +113,11 @@ def job(_: object) -> float:
 
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
-    more = [*of_task(config.job.name), *with_workers(config.launcher.get("jobs", 1))]
+    more = with_workers(config.launcher.get("jobs", 1))  # doit takes no option behind a task
     if search.is_on(config):
-        run_doit("solve", *more, f"shot={name}", *overrides)  # one that fails is only a bad one
+        run_doit(*more, "solve", f"shot={name}", *overrides)  # one that fails is only a bad one
         return objective(name, overrides)
-    code = run_doit(*more, f"shot={name}", *overrides)
+    code = run_doit(*more, *of_task(config.job.name), f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code
@@ -111,8 +125,8 @@ def job(_: object) -> float:
 
 def run_doit(*words: str) -> int:
     """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
-    command = [sys.executable, "-m", "doit", "-f", str(ROOT / "dodo.py"), *words]
-    build = subprocess.Popen(command, cwd=ROOT, preexec_fn=workers.die_with_parent)
+    command = [*launchers.doit_command(), *words]
+    build = subprocess.Popen(command, cwd=ROOT, env=users_environment(), preexec_fn=workers.die_with_parent)
     stops = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
     code = build.wait()

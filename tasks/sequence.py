@@ -24,6 +24,7 @@ from tasks.places import make_folder
 from tasks.progress import Progress
 from tasks.stage import Job, Node, Stage
 from tasks.stamp import announce, put_in_place, read_stamp, short_hash, why_damaged, write_stamp
+from tasks.watchdog import waiting
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
 
@@ -122,6 +123,8 @@ def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict
     key = short_hash([made_by, {name: digests[name] for name in common(digests)}])
     return Sequence(place.folder / f"{place.shot}-{key}", place.shot, place.ending, made_by, digests, files)
 
+
+LOOK_S = 0.5  # while no frame is finished
 
 Starter = Callable[[list[int]], FrameServer]  # cores -> a Blender that makes these frames
 
@@ -246,13 +249,17 @@ class Crew:
             return cores
 
     def wait(self) -> list[FrameServer]:
-        """Those that have an answer, at least one; none when none works."""
+        """Those that have an answer, at least one; none when none works. Raises ShotError when one takes too long."""
         if not self.tasks:
             return []
         with selectors.DefaultSelector() as selector:
             for blender in self.tasks:
                 selector.register(blender, selectors.EVENT_READ)
-            return [key.fileobj for key, _ in selector.select()]
+            with waiting():
+                while not (ready := selector.select(LOOK_S)):
+                    for blender in self.tasks:
+                        blender.look()
+            return [key.fileobj for key, _ in ready]
 
 
 def _lock(sequence: Sequence, frame: int) -> str:

@@ -5,9 +5,7 @@ typed on the command line are set, and shotmake.config checks the result against
 """
 
 import difflib
-import os
 import re
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,8 @@ from shotmake import configcheck
 from shotmake.config import Config
 from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
-from tasks import ROOT, composed
+from shotmake.limits import limits, raised
+from tasks import ROOT, composed, conf_rules, pool, variables
 from tasks.composed import CONF
 from tasks.shot_words import quoted, shown, why_refused
 from tasks.snapshot import names_asked, overrides_in, shot_names
@@ -77,13 +76,17 @@ def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     else:
         from tqdm import tqdm
 
-        bar = tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None)
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool, bar:
-            loaded = {}
-            for one, shot in zip(new, pool.map(load_shot, *zip(*new, strict=True), chunksize=4), strict=True):
-                loaded[one] = shot
-                bar.update()
+        limit_s = 60 * limits().composing_minutes
+        with tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None) as bar:
+            loaded = pool.done_by_many(load_shot, new, limit_s, bar.update)
+        loaded = {**{one: _not_composed(*one) for one in new}, **loaded}
     return [loaded.get(one) or ShotConfig(*one, found[one]) for one in asked]
+
+
+def _not_composed(name: str, overrides: tuple[str, ...]) -> ShotConfig:
+    allowed = f"{limits().composing_minutes:g} minutes; simplify it, or raise {raised('composing_minutes')}"
+    line = f"conf/shot/{name}.yaml: was not read to its end in {allowed}"
+    return ShotConfig(name, overrides, None, (line,))
 
 
 def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
@@ -144,7 +147,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     from yaml import YAMLError
 
     register_schema()
-    _record_environment(environment)
+    guard_environment(environment)
+    if faults := [*conf_rules.shared_faults(), *conf_rules.shot_faults(name)]:
+        raise ShotError(*faults)
     shot_file = _read_yaml(CONF / "shot" / f"{name}.yaml")
     groups, values = [], []
     for word in overrides:
@@ -182,16 +187,16 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
         return configcheck.normalise(OmegaConf.to_container(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise ShotError(f"conf/shot/{name}.yaml: {_one_line(error)}") from error
+        raise ShotError(f"conf/shot/{name}.yaml: {_one_line(_ours_behind(error))}") from error
 
 
-def _record_environment(read: dict[str, str | None]) -> None:
-    """`${oc.env:NAME}` as OmegaConf has it, noting what was read."""
+def guard_environment(read: dict[str, str | None]) -> None:
+    """Let `${oc.env:NAME}` read what a show may read (tasks/variables.py) and nothing else; note what was read."""
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
     def resolve(name: str, *default):
-        read[name] = os.environ.get(name)
+        read[name] = variables.read(name)
         return oc.env(name, *default)
 
     OmegaConf.register_new_resolver("oc.env", resolve, replace=True)
@@ -266,7 +271,15 @@ def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
     return f"conf/shot/{name}.yaml"
 
 
-def _one_line(error: Exception) -> str:
+def _ours_behind(error: BaseException) -> BaseException:
+    """The fault that we found while OmegaConf worked, which it wraps in words of its own; else the error itself."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, ShotError):
+        behind = behind.__cause__ or behind.__context__
+    return behind or error
+
+
+def _one_line(error: BaseException) -> str:
     return re.sub(r"\s+", " ", str(error)).strip()
 
 

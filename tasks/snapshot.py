@@ -109,8 +109,15 @@ def _is_plain(word: str) -> bool:
 
 
 def _unchanged(entry: dict) -> bool:
-    if any(os.environ.get(name) != value for name, value in entry["environment"].items()):
-        return False
+    if entry["environment"]:
+        from shotmake.errors import ShotError  # few shots read any
+        from tasks.variables import unchanged
+
+        try:
+            if not unchanged(entry["environment"]):
+                return False
+        except ShotError:  # the user's own config is broken: told where it is put in force
+            return False
     root = f"{ROOT}{os.sep}"
     try:
         return all(signature(root + path) == seen for path, seen in entry["files"].items())

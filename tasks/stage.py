@@ -34,6 +34,7 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
+from tasks.watchdog import watched
 from tasks.workers import end_if_stopped, place_to_build
 
 # Not a fault of ours: no space, no permission, a read-only or failing disk.
@@ -202,14 +203,14 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
     name = name or node.task_name
     try:
         if node.stage.together and not node.is_pinned and node.why_stale() and not adoptable(node):
-            with place_to_build():
+            with place_to_build(), watched(name):
                 _work(node, {}, node.stage.together)
         with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
             reason = node.why_stale()
             if reason and node.is_pinned:
                 raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
             if reason and not _adopt(node):  # "": another process built it while we waited
-                with place_to_build():
+                with place_to_build(), watched(name):
                     _build(node)
     except ShotError as error:
         return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))

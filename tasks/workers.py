@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tasks import locks
+from tasks import locks, watchdog
 
 BUILD_MB = 1500  # one build at its peak; at 960x540 Blender takes 325, solve 209: room for 4K
 WORKER_ENDS_S = 5.0  # time to tidy up
@@ -146,6 +146,7 @@ def make_threads_deaf() -> None:
     threading.Thread.start = start_deaf
 
 
+ended_on_purpose: set[int] = set()  # numbers of processes that were killed because they did not come to an end
 _stopped_by: list[int] = []
 _main_process: list[int] = []  # its number
 
@@ -191,11 +192,12 @@ def watch_workers() -> None:
         known: set = set()
         while True:
             known |= set(multiprocessing.active_children())
-            dead = [worker for worker in known if worker.exitcode not in (None, 0)]
+            dead = [one for one in known if one.exitcode not in (None, 0) and one.pid not in ended_on_purpose]
             if dead:
                 code = dead[0].exitcode
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
-                sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
+                if code != watchdog.GAVE_UP:  # it has said why
+                    sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
                 sys.stderr.flush()
                 for worker in multiprocessing.active_children():
                     worker.terminate()

@@ -90,10 +90,10 @@ def test_what_a_config_was_composed_from_is_noticed_by_content(project, file, ol
 
 
 def test_environment_values_are_part_of_it(project):
-    text = "shot: {name: other, footage: {file: '${oc.env:PLATE,none}.mp4'}}\n"
+    text = "shot: {name: other, footage: {file: '${oc.env:SHOT_PLATE,none}.mp4'}}\n"
     project.write_shot("other", text)
     for plate, asked_again in (("a", ["other"]), ("a", []), ("b", ["other"])):
-        found, asked = load_both(project, ["other"], PLATE=plate)
+        found, asked = load_both(project, ["other"], SHOT_PLATE=plate)
         assert asked == asked_again
         assert found[0][0]["shot"]["footage"]["file"] == f"{plate}.mp4"
     found, asked = load_both(project, ["other"])
@@ -206,8 +206,10 @@ def test_presets_behind_a_link_are_part_of_it(project, tmp_path):
     (project.root / "conf" / "tracking").rename(tmp_path / "presets")
     (project.root / "conf" / "tracking").symlink_to(tmp_path / "presets")
     (tmp_path / "presets" / "round").symlink_to(project.root / "conf")
-    load_both(project, ["knob_hero"])
-    assert load_both(project, ["knob_hero"])[1] == []
+    (tmp_path / "own.yaml").write_text(f"presets: [{tmp_path / 'presets'}]\n")
+    own = {"SHOTMAKE_CONFIG": str(tmp_path / "own.yaml")}
+    load_both(project, ["knob_hero"], **own)
+    assert load_both(project, ["knob_hero"], **own)[1] == []
     path = tmp_path / "presets" / "balanced.yaml"
     path.write_text(path.read_text() + "\n# edited\n")
-    assert load_both(project, ["knob_hero"])[1] == ["knob_hero"]
+    assert load_both(project, ["knob_hero"], **own)[1] == ["knob_hero"]

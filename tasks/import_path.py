@@ -1,0 +1,58 @@
+"""Keep the show's folder off Python's path: a file in it that is called as a library would run in the library's place.
+
+doit, and Python itself, put the folder of dodo.py in front of all others. A show may come from a stranger, who may put
+a numpy.py or a yaml.py beside it. So the folder is taken off the path, and a finder brings what is ours from it.
+This runs first of all, while the folder is still in front: only `os` and `sys`, which Python has loaded before, may be
+imported here on top.
+"""
+
+import os
+import sys
+
+OURS = ("dodo", "tasks", "shotmake", "hydra_plugins")
+SETTINGS = {".numba_config.yaml": "numba"}  # its cache_dir holds compiled code, and pickles that lead to it
+IN_PIECES = ("hydra_plugins",)  # packages without __init__.py, of which the libraries have other parts
+
+
+def leave_show(folder: str) -> None:
+    """Take the show's folder off Python's path, by whatever name it stands there, and find what is ours in it first."""
+    real = os.path.realpath(folder)
+    sys.path[:] = [place for place in sys.path if place and os.path.realpath(place) != real]
+    if not any(isinstance(finder, ShowFinder) and finder.folder == real for finder in sys.meta_path):
+        sys.meta_path.insert(0, ShowFinder(real))
+
+
+def refuse_settings(folder: str) -> None:
+    """Exit where the show's folder holds settings by which a library would load code from it."""
+    for name, library in SETTINGS.items():
+        if os.path.lexists(os.path.join(folder, name)):
+            sys.exit(f"{name}: {library} reads it in the show's folder and may load code by it; move it away")
+
+
+class ShowFinder:
+    """Finds in one folder, but only what is ours: other names, and a file where we have a folder, are not looked at."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def find_spec(self, name: str, path=None, target=None):
+        """Python's own hook -> the module's spec, or None where others are to look."""
+        if name not in OURS:
+            return None
+        from importlib.machinery import ModuleSpec, PathFinder
+        from importlib.util import spec_from_file_location
+
+        folder = os.path.join(self.folder, name)
+        if name in IN_PIECES:
+            others = PathFinder.find_spec(name)
+            places = list(others.submodule_search_locations or ()) if others else []
+            own = [folder] if os.path.isdir(folder) else []
+            if not own:
+                return None
+            spec = ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [*own, *(place for place in places if place not in own)]
+            return spec
+        file = f"{folder}.py" if name == "dodo" else os.path.join(folder, "__init__.py")
+        if not os.path.isfile(file):
+            return None
+        return spec_from_file_location(name, file, submodule_search_locations=None if name == "dodo" else [folder])

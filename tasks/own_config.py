@@ -1,0 +1,116 @@
+"""The user's own config: the file $SHOTMAKE_CONFIG, else shotmake/config.yaml in $XDG_CONFIG_HOME or in ~/.config.
+
+It decides what a show must not decide, since a show may come from a stranger:
+
+    run: never                        # run no program that a show's config names
+    environment: [SITE, PLATE_ROOT]   # more variables that ${oc.env:NAME} in a show may read
+    presets: [/studio/presets]        # folders outside of a show that links in its conf/ may lead to
+    limits: {blender_minutes: 600}    # see shotmake/limits.py
+"""
+
+import os
+import sys
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shotmake.errors import ShotError
+from shotmake.limits import set_limits
+
+NEVER = "never"
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    """What the file says; without a file, or without a key, the defaults."""
+
+    run: str | None = None
+    environment: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    limits: dict[str, Any] = field(default_factory=dict)
+
+
+def put_in_force() -> None:
+    """Read the file and put its limits in force; on a fault say it, one line each, and exit with code 1."""
+    try:
+        limits = own_config().limits
+        try:
+            set_limits(limits)
+        except ShotError as error:
+            raise ShotError(*(f"{_shown(_place())}: {fault}" for fault in error.faults)) from error
+    except ShotError as error:
+        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+        sys.exit(1)
+
+
+@cache
+def own_config() -> OwnConfig:
+    """The config of whoever runs this. Raises ShotError when the file cannot be read or says what it must not."""
+    path = _place()
+    if path is None:
+        return OwnConfig()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if os.environ.get("SHOTMAKE_CONFIG"):
+            raise ShotError(f"SHOTMAKE_CONFIG={path}: no such file; name one, or unset it") from None
+        return OwnConfig()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ShotError(f"{_shown(path)}: cannot be read: {cause}") from error
+    return _checked(_parsed(text, path), path)
+
+
+def _place() -> Path | None:
+    """Where the file lies, or would lie; None when there is no home to look in."""
+    named = os.environ.get("SHOTMAKE_CONFIG")
+    if named:
+        return Path(named)
+    folder = os.environ.get("XDG_CONFIG_HOME") or ""
+    if os.path.isabs(folder):
+        return Path(folder) / "shotmake" / "config.yaml"
+    home = os.path.expanduser("~")
+    return Path(home) / ".config" / "shotmake" / "config.yaml" if os.path.isabs(home) else None
+
+
+def _shown(path: Path | None) -> str:
+    return str(path).replace(f"{os.path.expanduser('~')}{os.sep}", f"~{os.sep}", 1)
+
+
+def _parsed(text: str, path: Path) -> dict:
+    import yaml
+
+    try:
+        tree = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = " ".join(str(error).split()) or type(error).__name__
+        raise ShotError(f"{_shown(path)}: not YAML: {line}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ShotError(f"{_shown(path)}: found {type(tree).__name__}; needed a block of keys, as run: never")
+    return tree
+
+
+def _checked(tree: dict, path: Path) -> OwnConfig:
+    known = [one.name for one in fields(OwnConfig)]
+    faults = [f"{key}: found no such key; there are: {', '.join(known)}" for key in tree if key not in known]
+    values = {key: value for key, value in tree.items() if key in known and value is not None}
+    if values.get("run", NEVER) != NEVER:
+        faults.append(f"run: found {values['run']!r}; needed {NEVER}, or no such key")
+    for key in ("environment", "presets"):
+        if key in values:
+            values[key] = tuple(values[key]) if isinstance(values[key], list) else (None,)
+            if not all(isinstance(one, str) and one for one in values[key]):
+                faults.append(f"{key}: found {tree[key]!r}; needed a list of names")
+    faults += [
+        f"presets: found {folder}; needed the whole path of a folder, as /studio/presets"
+        for folder in values.get("presets", ())
+        if isinstance(folder, str) and not os.path.isabs(folder)
+    ]
+    if not isinstance(values.get("limits", {}), dict):
+        faults.append(f"limits: found {values['limits']!r}; needed a block of keys, as blender_minutes: 600")
+    if faults:
+        raise ShotError(*(f"{_shown(path)}: {fault}" for fault in faults))
+    return OwnConfig(**values)
