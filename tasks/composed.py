@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 from shotmake import configcheck
 from shotmake.config import Config
-from tasks import ROOT, cache, closure, variables
+from tasks import ROOT, cache, closure, conf_texts, variables
 from tasks.digests import digest
 from tasks.snapshot import files_below, library_files
 from tasks.stamp import canonical, short_hash
@@ -53,7 +53,7 @@ def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str
 
 def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
     """environment: the variables its interpolations read, with their values."""
-    texts = [*overrides, (SHOTS / f"{name}.yaml").read_text(), *(path.read_text() for path in _shared_files())]
+    texts = [*overrides, conf_texts.read(SHOTS / f"{name}.yaml"), *map(conf_texts.read, _shared_files())]
     if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
         return
     alone = not _names_other_shots(name)
@@ -87,11 +87,9 @@ def _shot_sources(name: str, alone: bool) -> str:
 
 def _names_other_shots(name: str) -> bool:
     """Whether its defaults list, or a preset, could pull in another file of conf/shot/."""
-    import yaml
-
-    if any("/shot" in path.read_text() for path in _shared_files()):
+    if any("/shot" in conf_texts.read(path) for path in _shared_files()):
         return True
-    tree = yaml.safe_load((SHOTS / f"{name}.yaml").read_text())
+    tree = conf_texts.load(SHOTS / f"{name}.yaml")
     for entry in tree.get("defaults") or []:
         group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
         group = re.sub(r"^(override|optional)\s+", "", str(group))

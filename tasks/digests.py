@@ -3,11 +3,14 @@
 As in git's index: (mtime, ctime, size, inode) unchanged = content unchanged.
 """
 
+import errno
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from tasks import ROOT, cache
 
@@ -25,7 +28,7 @@ def digest(path: Path, remembered: bool = True) -> str:
         if known == seen:
             return found
     while True:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         again = signature(path)
         if again == seen:
@@ -34,6 +37,15 @@ def digest(path: Path, remembered: bool = True) -> str:
     if settled(path):
         cache.put("digest", name, f"{seen} {found}")
     return found
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """The file, open to be read. OSError for a folder, a device or a pipe, which would be waited for."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "found no plain file", str(path))
+    return open(number, "rb")
 
 
 def signature(path: Path | str) -> str:

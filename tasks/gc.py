@@ -18,7 +18,7 @@ from tasks.stamp import read_stamp
 
 MOST_NOTE_BYTES = 2**20  # of an overrides.yaml
 KEPT_FOLDERS = ("locks",)
-KEPT_FILES = re.compile(r"\.gitkeep|(cache|optuna)\.sqlite.*")
+KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
 
 
 def task(stages: tuple[Stage, ...]) -> dict:

@@ -19,11 +19,13 @@ from tasks import (
     lenders,
     locks,
     own_config,
+    places,
     plan,
     publish,
     rendered,
     shots,
     snapshot,
+    state_format,
     summary,
     sweep,
     variants,
@@ -55,6 +57,12 @@ class Graph:
         self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
+        try:
+            places.check_tops()
+            state_format.check()
+        except ShotError as error:  # nothing of this show can be read or built
+            sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+            sys.exit(1)
         if is_new(sys.argv):  # a shot that is not there yet
             return []
         if workers.jobs(sys.argv) > 1:

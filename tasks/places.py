@@ -89,12 +89,10 @@ def _real_top(path: Path) -> str:
 
 def allowed_links() -> dict[str, str]:
     """show.links of conf/config.yaml: which of the LINKED folders is a link, and where it leads."""
-    import yaml
+    from shotmake.safe_file import read_utf8
+    from shotmake.safe_yaml import load_yaml
 
-    try:
-        tree = yaml.safe_load(CONFIG.read_text())
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise ShotError(f"conf/config.yaml: cannot be read: {error}") from error
+    tree = load_yaml(read_utf8(CONFIG, "yaml_mb"), "conf/config.yaml") if CONFIG.is_file() else {}
     links = ((tree or {}).get("show") or {}).get("links") if isinstance(tree, dict) else None
     return {name: to for name, to in links.items() if name in LINKED} if isinstance(links, dict) else {}
 

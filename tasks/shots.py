@@ -14,8 +14,9 @@ from shotmake import configcheck
 from shotmake.config import Config
 from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError
+from shotmake.interpolations import check_unfolding
 from shotmake.limits import limits, raised
-from tasks import ROOT, composed, conf_rules, pool, variables
+from tasks import ROOT, composed, conf_rules, conf_texts, pool, variables
 from tasks.composed import CONF
 from tasks.shot_words import quoted, shown, why_refused
 from tasks.snapshot import names_asked, overrides_in, shot_names
@@ -69,7 +70,8 @@ def load_variants(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
 def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
     there = set(shot_names())
-    found = {one: composed.remembered(*one) for one in asked if one[0] in there}
+    sound = {name for name in there if not conf_texts.why_no_text(CONF / "shot" / f"{name}.yaml")}
+    found = {one: composed.remembered(*one) for one in asked if one[0] in sound}
     new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
         loaded = {one: load_shot(*one) for one in new}
@@ -112,6 +114,8 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
 
 def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
+    if name in shot_names() and (fault := conf_texts.why_no_text(CONF / "shot" / f"{name}.yaml")):
+        return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
     if name.startswith(".") or not (CONF / "shot" / f"{name}.yaml").is_file():
         there, asked = [shown(one) for one in shot_names()], shown(name)
         close = difflib.get_close_matches(asked, there, n=1)
@@ -148,6 +152,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
 
     register_schema()
     guard_environment(environment)
+    conf_texts.check(name)
     if faults := [*conf_rules.shared_faults(), *conf_rules.shot_faults(name)]:
         raise ShotError(*faults)
     shot_file = _read_yaml(CONF / "shot" / f"{name}.yaml")
@@ -182,12 +187,17 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
+        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "show"])  # of tasks/places.py
         tree = OmegaConf.create(configcheck.normalise(OmegaConf.to_container(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
+        check_unfolding(OmegaConf.to_container(tree, resolve=False), f"conf/shot/{name}.yaml")
         return configcheck.normalise(OmegaConf.to_container(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ShotError(f"conf/shot/{name}.yaml: {_one_line(_ours_behind(error))}") from error
+    except RecursionError as error:
+        line = "its defaults lead round in a circle, or its values are too deep in one another"
+        raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
@@ -230,16 +240,7 @@ def _as_file_name(preset: Any) -> str:
 
 
 def _read_yaml(path: Path) -> dict:
-    import yaml
-
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ShotError(f"{path.relative_to(ROOT)}{place}: not YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ShotError(f"{path.relative_to(ROOT)}: not YAML: {_one_line(error)}") from error
+    tree = conf_texts.load(path)
     if not isinstance(tree, dict):
         raise ShotError(f"{path.relative_to(ROOT)}: found {type(tree).__name__}; needed a block of keys, shot: first")
     return tree
@@ -252,7 +253,7 @@ def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
         if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
             return "command line"
     shot_file = CONF / "shot" / f"{name}.yaml"
-    mentioned = " ".join(overrides) + shot_file.read_text()
+    mentioned = " ".join(overrides) + conf_texts.read(shot_file)
     presets = [path for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
     presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
     presets.sort(key=lambda path: path.stem not in mentioned)

@@ -1,0 +1,41 @@
+"""The YAML files of conf/, read as what anybody may have written, before Hydra reads them."""
+
+from pathlib import Path
+from typing import Any
+
+from shotmake.input_file import file_fault
+from shotmake.safe_file import read_utf8
+from shotmake.safe_yaml import load_yaml
+from tasks import ROOT
+from tasks.snapshot import files_below
+
+CONF = ROOT / "conf"
+SHOTS = CONF / "shot"
+
+
+def why_no_text(path: Path) -> str:
+    """What lies there in place of a YAML file; "" for one that can be read."""
+    found = file_fault(path)
+    return f"{found}; needed a YAML file" if found else ""
+
+
+def load(path: Path) -> Any:
+    """The value of a YAML file in conf/. ShotError for all that is none, or unfolds to too much."""
+    return load_yaml(read(path), str(path.relative_to(ROOT)))
+
+
+def read(path: Path) -> str:
+    return read_utf8(path, "yaml_mb")
+
+
+def check(name: str) -> None:
+    """ShotError for the first file that composing conf/shot/<name>.yaml may read and that is no sound YAML: its own,
+    the shared ones, and the shots that its text names."""
+    own = SHOTS / f"{name}.yaml"
+    text = read(own)
+    load_yaml(text, str(own.relative_to(ROOT)))
+    for place, file in files_below(CONF):
+        path = Path(place, file)
+        if path != own and file.endswith((".yaml", ".yml")) and path.is_file():
+            if path.parent != SHOTS or path.stem in text:
+                load(path)

@@ -1,0 +1,32 @@
+"""The format of the state folder: a newer one than this tool knows is refused, before anything in it is believed."""
+
+import os
+
+from shotmake.errors import ShotError
+from tasks import ROOT, STATE, untrusted
+
+FILE = STATE / "format.json"
+SCHEMA = 1  # raised with a change of stamps or places that an older tool would read wrongly; no file means 1
+MOST_BYTES = 4096
+
+
+def check() -> None:
+    """ShotError when a newer tool has built here."""
+    try:
+        found = untrusted.read_json(FILE, MOST_BYTES)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise ShotError(f"{_place()}: cannot be read ({error}); remove it") from error
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ShotError(f"{_place()}: names no schema; remove it")
+    if schema > SCHEMA:
+        raise ShotError(
+            f"{_place()}: found state of schema {schema}; this shotmake knows {SCHEMA}: use the newer one, or remove "
+            ".gsd-state"
+        )
+
+
+def _place() -> str:
+    return os.path.relpath(FILE, ROOT)
