@@ -18,7 +18,7 @@ KINDS = (
 )  # fmt: skip
 RIGHT_STATUS = {"pan": ("tripod",), "static": ("static",), "tiny": ("solved", "tripod", "static")}
 # Between a tripod and a move: that the parallax is left out, or the focal length open, is what such a camera slips by.
-CAUSES = {"tiny": frozenset({"tripod_instead", "focal_open"})}
+CAUSES = {"tiny": frozenset({"tripod_instead", "moves_little", "focal_open"})}
 MAY_BE_REFUSED = ("tiny",)  # a refusal is as good an answer: not counted among those to be kept
 
 
