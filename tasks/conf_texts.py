@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from shotmake.errors import ShotError
 from shotmake.input_file import file_fault
 from shotmake.safe_file import read_utf8
 from shotmake.safe_yaml import load_yaml
@@ -25,6 +26,9 @@ def load(path: Path) -> Any:
 
 
 def read(path: Path) -> str:
+    """Its text. ShotError for what is none."""
+    if fault := why_no_text(path):
+        raise ShotError(f"{path.relative_to(ROOT)}: {fault}")
     return read_utf8(path, "yaml_mb")
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.safe_yaml import load_yaml
 from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions, untrusted
 from tasks.publish import OVERRIDES
 from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
 from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
+from tasks.told import told
 
 MOST_NOTE_BYTES = 2**20  # of an overrides.yaml
 KEPT_FOLDERS = ("locks",)
@@ -25,7 +27,7 @@ def task(stages: tuple[Stage, ...]) -> dict:
     return {
         "basename": "gc",
         "doc": "lists state that nothing refers to; force=true removes it",
-        "actions": [(collect, [stages])],
+        "actions": [(told("gc", collect), [stages])],
         "verbosity": 2,
     }
 
@@ -83,13 +85,11 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
 
 def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
     """The YAML's name and the overrides of a published variant."""
-    import yaml
-
     place = note.parent.relative_to(ROOT)
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
-        words = yaml.safe_load(untrusted.read_text(note, MOST_NOTE_BYTES))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        words = load_yaml(untrusted.read_text(note, MOST_NOTE_BYTES), str(note.relative_to(ROOT)))
+    except (OSError, ValueError, ShotError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{note.relative_to(ROOT)}: needed a list of overrides; restore it or remove its folder")

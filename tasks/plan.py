@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.config import Config, Witness
-from shotmake.configcheck import defaults, keys
+from shotmake.configcheck import ConfigFaults, defaults, keys, load
 from shotmake.errors import ShotError
-from tasks import ROOT, rendered, sessions
+from tasks import ROOT, STATE, places, rendered, sessions, untrusted
 from tasks.cameras import camera_of
 from tasks.composed import config_of
 from tasks.publish import folder, made_by, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import read_stamp
+from tasks.told import told
 
 
 def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], name: str) -> dict:
@@ -23,7 +24,7 @@ def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], nam
     return {
         "name": name,
         "doc": "what would run and why; builds nothing",
-        "actions": [(plan, [shot, nodes, by_name])],
+        "actions": [(told(f"plan:{name}", plan), [shot, nodes, by_name])],
         "verbosity": 2,
     }
 
@@ -103,16 +104,19 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     name = called[node.stamp_path]
     if published is None or name not in published.get("state", {}):
         return []
-    before, now = _with_new_keys(published["config"]), asdict(node.config)
+    before, now = _published_config(published), asdict(node.config)
+    if before is None:
+        return []
     lines = [
         f"{key}: {_show(_value(before, key))} -> {_show(_value(now, key))}"
         for key in _keys(camera_of(name))
         if _value(before, key) != _value(now, key) and _reads(node, key, _value(before, key))
     ]
-    old = read_stamp(ROOT / published["state"][name])
+    old = read_stamp(places.confined(published["state"][name], ROOT, STATE))
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
-    keys_before = published["made_by"].get("keys", {})
+    keys_before = published["made_by"].get("keys")
+    keys_before = keys_before if untrusted.is_texts(keys_before) else {}
     names = [(called[need.stamp_path], need.key) for need in node.needs]
     others = [name for name, key in names if keys_before.get(name) != key]
     gone = sorted((set(keys_before) - set(called.values())) & set((old or {"inputs": {}})["inputs"]))
@@ -135,16 +139,26 @@ def _reads(node: Node, key: str, value: Any) -> bool:
     return node.stage.settings(config_of(Config, tree)) != node.settings
 
 
-def _with_new_keys(config: dict) -> dict:
+def _published_config(published: dict) -> dict | None:
+    """The config that a shot was published with; None where the record holds none."""
+    filled = _with_new_keys(published.get("config"))
+    try:
+        return asdict(load(filled))
+    except ConfigFaults:
+        return None
+
+
+def _with_new_keys(config: Any) -> dict:
     """A config as an earlier release published it, with the keys that are new since as they are by default."""
     filled = _filled(config, defaults())
-    filled["shot"]["cameras"] = {
-        name: _filled(witness, asdict(Witness())) for name, witness in filled["shot"]["cameras"].items()
-    }
+    cameras = filled["shot"]["cameras"]
+    witnesses = cameras.items() if isinstance(cameras, dict) else ()
+    filled["shot"]["cameras"] = {name: _filled(witness, asdict(Witness())) for name, witness in witnesses}
     return filled
 
 
-def _filled(tree: dict, default: dict) -> dict:
+def _filled(tree: Any, default: dict) -> dict:
+    tree = tree if isinstance(tree, dict) else {}
     found = {name: tree.get(name, value) for name, value in default.items()}
     inner = (name for name, value in default.items() if value and isinstance(value, dict))
     return found | {name: _filled(found[name], default[name]) for name in inner}

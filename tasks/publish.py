@@ -22,6 +22,7 @@ from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
 from tasks.stage import Node, disk_fault, lent_to
 from tasks.stamp import read_stamp, why_stale
+from tasks.told import holds, told
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -59,10 +60,10 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
         "basename": "publish",
         "name": name,
         "doc": f"{folder(shot).relative_to(ROOT)}",
-        "actions": [(publish_shot, [shot, nodes, f"publish:{name}"])],
-        "uptodate": [lambda: is_current(shot, nodes)],
+        "actions": [(told(f"publish:{name}", publish_shot), [shot, nodes, f"publish:{name}"])],
+        "uptodate": [holds(lambda: is_current(shot, nodes))],
         "task_dep": always,
-        "clean": [(clean, [shot])],
+        "clean": [(told(f"publish:{name}", clean), [shot])],
         "verbosity": 2,
     }
     if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # these two follow no calc_dep
@@ -71,7 +72,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
     verdict = {
         "basename": "_verdict",
         "name": name,
-        "actions": [lambda: {"task_dep": [] if refusal(nodes) else rest}],
+        "actions": [told(f"publish:{name}", lambda: {"task_dep": [] if refusal(nodes) else rest})],
         "task_dep": [called["solve"]],
     }
     publish["calc_dep"] = [f"_verdict:{name}"]

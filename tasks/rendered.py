@@ -19,6 +19,7 @@ from tasks.sequence import Sequence
 from tasks.shots import ShotConfig
 from tasks.stage import Node, disk_fault, doit_task
 from tasks.stamp import read_stamp, why_different
+from tasks.told import holds, told
 
 PICKS = re.compile(r"\+*(shot\.)?composite\.render\.frames=")
 FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"
@@ -30,9 +31,13 @@ def task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
     name = names[node.stamp_path]
     return {
         **made,
-        "actions": [*made["actions"], *((publish_render, [shot, node, name]) for shot in shots)],
-        "uptodate": [lambda: not any(why_not_current(shot, node) for shot in shots)],
-        "clean": [*made["clean"], (sequence.clean, [node]), *((clean, [shot]) for shot in shots)],
+        "actions": [*made["actions"], *((told(name, publish_render), [shot, node, name]) for shot in shots)],
+        "uptodate": [holds(lambda: not any(why_not_current(shot, node) for shot in shots))],
+        "clean": [
+            *made["clean"],
+            (told(name, sequence.clean), [node]),
+            *((told(name, clean), [shot]) for shot in shots),
+        ],
     }
 
 

@@ -4,7 +4,6 @@
 their tracks.npz in a shot's `tracking.session_file`.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable
@@ -15,13 +14,15 @@ from typing import TYPE_CHECKING
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, claims, locks, objects, untrusted
+from shotmake.safe_json import read_json
+from tasks import ROOT, STATE, claims, locks, objects
 from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.pieces import Piece, Stored
 from tasks.segments import stored
 from tasks.solve import read_solution
 from tasks.stage import Job, Node, kept_by
+from tasks.told import told
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
@@ -101,15 +102,25 @@ def _made_in_segments(node: Node) -> bool:
 
 
 def _frames(tracks: Node) -> tuple[int, int]:
-    quality = json.loads(tracks.targets["quality"].read_text())
-    return quality["first_frame"], quality["last_frame"]
+    first, last, _ = read_quality(tracks.targets["quality"])
+    return first, last
+
+
+def read_quality(path: Path) -> tuple[int, int, int]:
+    """First and last frame, and how many tracks. ShotError for what is no quality.json."""
+    quality = read_json(path)
+    quality = quality if isinstance(quality, dict) else {}
+    numbers = [quality.get(name) for name in ("first_frame", "last_frame", "tracks")]
+    if not all(isinstance(number, int) for number in numbers):
+        raise ShotError(f"{os.path.relpath(path, ROOT)}: found no record of tracks; remove it, and doit makes it anew")
+    return numbers[0], numbers[1], numbers[2]
 
 
 def task() -> dict:
     return {
         "basename": "sessions",
         "doc": "lists the tracks there are; delete=<session> deletes one",
-        "actions": [list_or_delete],
+        "actions": [told("sessions", list_or_delete)],
         "verbosity": 2,
     }
 
@@ -159,9 +170,8 @@ def _kept(session: Path) -> set[Path]:
 
 def _described(session: Path) -> str:
     try:
-        quality = untrusted.read_json(session / "quality.json")
-        first, last, count = (int(quality[name]) for name in ("first_frame", "last_frame", "tracks"))
-    except (OSError, ValueError, TypeError, KeyError):
+        first, last, count = read_quality(session / "quality.json")
+    except (OSError, ShotError):
         return "not complete"
     size_mb = sum(file.lstat().st_size for file in session.iterdir()) / 1e6
     return f"frames {first}-{last}, {count} tracks, {len(_kept(session)) // 2} segments, {size_mb:.1f} MB"

@@ -3,7 +3,6 @@
 This runs before doit asks for tasks and imports nothing heavy, so that doing nothing takes no time.
 """
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -134,8 +133,10 @@ def _sources() -> str:
     for folder in (ROOT / "conf", ROOT / "tasks", Path(shotmake.__file__).parent):
         for place, name in files_below(folder):
             if _counts(name) and place != str(CONF_SHOT):
-                with contextlib.suppress(FileNotFoundError):  # a link to nowhere
+                try:
                     found.append(f"{name} {signature(os.path.join(place, name))}")
+                except OSError as error:  # a link to nowhere, or round in a circle: as such it counts
+                    found.append(f"{name} {error.errno}")
     return canonical(sorted(found))
 
 

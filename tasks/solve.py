@@ -1,5 +1,6 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING
 from shotmake import config as schema
 from shotmake.camera_keys import read_keys
 from shotmake.config import Config
+from shotmake.errors import ShotError
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
 from shotmake.safe_json import read_json
-from tasks import camera_file, slices
+from tasks import ROOT, camera_file, slices
 from tasks import found as stored
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import solver
@@ -30,6 +32,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 MASKING = ("mask", "matte")
+STATUSES = ("solved", "tripod", "static", "refused")
 NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)  # to what the solver finds first
 
 
@@ -83,7 +86,13 @@ def has_camera(config: Config) -> bool:
 
 
 def read_solution(path: Path) -> dict:
-    return read_json(path)
+    """A solve.json. ShotError for what is none."""
+    record = read_json(path)
+    is_one = isinstance(record, dict) and record.get("status") in STATUSES and isinstance(record.get("reason"), str)
+    if not is_one or not isinstance(record.get("frames"), list):
+        place = os.path.relpath(path, ROOT)
+        raise ShotError(f"{place}: found no record of a solve; remove it, and doit makes it anew")
+    return record
 
 
 def build(job: Job) -> str:

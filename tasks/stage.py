@@ -34,6 +34,7 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
+from tasks.told import holds, told
 from tasks.watchdog import watched
 from tasks.workers import end_if_stopped, place_to_build
 
@@ -187,10 +188,10 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
         "name": name.partition(":")[2],
         "doc": f"{node.shot} {node.key}",
         "actions": [(build, [node, name])],
-        "uptodate": [lambda: not node.why_stale()],
+        "uptodate": [holds(lambda: not node.why_stale())],
         "targets": [os.path.relpath(path, ROOT) for path in node.targets.values()],
         "task_dep": needs + list(node.stage.after(node.config)),
-        "clean": [(clean, [node])],
+        "clean": [(told(name, clean), [node])],
         "verbosity": 2,
     }
 

@@ -13,6 +13,7 @@ from tasks.silenced import silenced
 from tasks.solve import read_solution
 from tasks.stage import Node, lent_to
 from tasks.sweep import conclude
+from tasks.told import told
 
 Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
 # built: without a solve, as asked; wrong: a camera that the referee of a sweep contradicts
@@ -24,7 +25,7 @@ def task(load: Callable[[], list[Variant]], variants_file: str) -> dict:
     return {
         "basename": "summary",
         "doc": "what came of the shots, by verdict; fails when not all that was asked for is built",
-        "actions": [(summarise, [load, variants_file])],
+        "actions": [(told("summary", summarise), [load, variants_file])],
         "verbosity": 2,
     }
 

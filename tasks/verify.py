@@ -3,18 +3,20 @@
 Says one line for each fault, and writes verify.json and verify.xml (JUnit) beside what was published.
 """
 
-import json
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from shotmake.errors import ShotError
+from shotmake.safe_json import read_json
 from tasks import rendered
 from tasks.publish import REPORTS, folder, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, disk_fault, lent_to
 from tasks.stamp import json_bytes, write_atomically
+from tasks.told import told
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Nod
     return {
         "name": name,
         "doc": "fails with one line for each fault",
-        "actions": [(verify, [shot, nodes, by_name])],
+        "actions": [(told(f"verify:{name}", verify), [shot, nodes, by_name])],
         "verbosity": 2,
     }
 
@@ -74,10 +76,18 @@ def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) 
     checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))
     limits = None
     if nodes["report"].stamp_path not in wrong:
-        report = json.loads(nodes["report"].targets["report"].read_text())
-        limits = tuple(f"{shot_name}: {fault}" for fault in report["faults"])
+        faults = _reported(nodes["report"].targets["report"])
+        limits = tuple(f"{shot_name}: {fault}" for fault in faults)
     checks.append(Check("qc", limits))
     return checks
+
+
+def _reported(path: Path) -> list:
+    """The faults that a report.json lists. ShotError for what is none."""
+    report = read_json(path)
+    if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
+        raise ShotError(f"{path.name}: found no report; remove it from .gsd-state, and doit makes it anew")
+    return report["faults"]
 
 
 def as_json(shot: str, checks: list[Check]) -> bytes:

@@ -1,0 +1,35 @@
+"""What a show's files make impossible is told in one line, wherever doit calls us; an error of ours is not hidden."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+
+
+def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action of a task, or its cleaning, that ends with a failed task where it raises ShotError: one line a fault,
+    begun with the name."""
+
+    @wraps(action)
+    def run(*words: Any, **named: Any) -> Any:
+        try:
+            return action(*words, **named)
+        except ShotError as error:
+            return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
+
+    return run
+
+
+def holds(check: Callable[[], bool]) -> Callable[[], bool]:
+    """The check, False where it cannot be made: then the task runs, and says why."""
+
+    def run() -> bool:
+        try:
+            return check()
+        except (ShotError, OSError):
+            return False
+
+    return run
