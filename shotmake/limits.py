@@ -26,7 +26,7 @@ class Limits:
     json_objects: int = 5_000_000  # lists and objects; each takes some 200 bytes once it is read
     yaml_mb: int = 1
     yaml_depth: int = 50
-    yaml_nodes: int = 100_000  # values, with each alias counted as all that it stands for
+    yaml_nodes: int = 100_000  # keys and values, with each alias counted as all that it stands for
     npz_mb: int = 128  # what an .npz holds packed, beyond the size of the file itself
     npz_arrays: int = 1_000
     picture_mpx: int = 268

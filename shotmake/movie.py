@@ -139,14 +139,28 @@ def movie_header(file: str, root: Path) -> dict:
 
 
 def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
-    """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise."""
+    """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise.
+
+    ShotError where FFmpeg fails in a movie that it could read before.
+    """
     with open_movie(path, path.name, KEY) as container:
         stream = _video_stream(path.name, container)
         stream.thread_type = "AUTO"
-        for index, frame in enumerate(container.decode(stream)):
+        frames = enumerate(container.decode(stream))
+        while (found := _next(frames, path)) is not None:
+            index, frame = found
             if index >= skip:
                 image = _luma_plane(frame) if what == "luma" else frame.to_ndarray(format="bgr24")
                 yield np.ascontiguousarray(np.rot90(image, rotation_deg // 90)) if rotation_deg else image
+
+
+def _next(frames: Iterator, path: Path):
+    """The next of the frames and its number, None at the end."""
+    try:
+        return next(frames, None)
+    except movie_faults() as error:
+        found = f"a frame cannot be decoded any more ({reason_of(error)})"
+        raise ShotError(f"{path.name}: {found}; copy the file again ({KEY})") from error
 
 
 def _video_stream(file: str, container):

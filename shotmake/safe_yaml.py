@@ -55,7 +55,7 @@ class _Node:
 class _Count:
     """Where the events stand: lists and maps open, and what each anchor so far unfolds to (values, depth)."""
 
-    open: list[_Node] = field(default_factory=lambda: [_Node()])
+    open: list[_Node] = field(default_factory=lambda: [_Node(values=0)])
     anchors: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, values: int, depth: int, anchor: str | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def laughs(depth: int = 9) -> bytes:
-    """Aliases of aliases: 404 bytes of YAML that unfold to gigabytes once somebody writes them down."""
+    """Aliases of aliases: 379 bytes of YAML that unfold to gigabytes once somebody writes them down."""
     rows = ["a: &a [lol,lol,lol,lol,lol,lol,lol,lol,lol]"]
     for before, name in zip("abcdefgh"[: depth - 1], "bcdefghi", strict=False):
         rows.append(f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]")
@@ -97,11 +97,6 @@ BOMBS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "json digits": ("opencv.json", lambda data: b'{"K": ' + b"9" * 1_000_000 + b"}", "over 4300 digits"),
     "text line": ("t.csv", lambda data: data + b"1" * 1_500_000, r"raise limits\.text_line_mb"),
     "frame 10^12": ("t.csv", lambda data: data.replace(b",1003,", b",1000000000000,"), "frame 1e.12, needed"),
-    "COLMAP name": (
-        "images.txt",
-        lambda data: b"1 1 0 0 0 0 0 0 1 " + b"1" * 400_000 + b"a" * 400_000 + b"1" + b"a\n\n",
-        "a frame|pose|no pose",
-    ),
     "nk knob": (
         "a.nk",
         lambda data: b"Camera3 {\n translate {" + (b"1 " * 400_000 + b"\n") * 25,

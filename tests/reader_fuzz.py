@@ -4,8 +4,8 @@ child process with little memory.
     python tests/reader_fuzz.py 200            200 of each format
     python tests/reader_fuzz.py 200 a.exr      of this one alone
 
-A child may take MEMORY beyond what its libraries take at the start, and SECONDS for a file. What it reads ends in a
-result or in a ShotError of one line; anything else is printed, with the seed that makes it again.
+A child may take MEMORY beyond what its libraries take at the start, and SECONDS of the processor for a file. What it
+reads ends in a result or in a ShotError of one line; anything else is printed, with the seed that makes it again.
 """
 
 import copy
@@ -157,7 +157,8 @@ def begin(honest: Honest, folder: Path) -> None:
     assert honest.read(folder / next(iter(honest.files))) is not None
     loaded = _status_kb("VmSize") * 1024
     resource.setrlimit(resource.RLIMIT_AS, (loaded + MEMORY, loaded + MEMORY))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang ends the child, whatever it hangs in
+    for ends in (signal.SIGALRM, signal.SIGPROF):  # a hang ends the child, whatever it hangs in
+        signal.signal(ends, signal.SIG_DFL)
     print(json.dumps({"ready": loaded}), flush=True)
 
 
@@ -165,8 +166,10 @@ def attempt(honest: Honest, folder: Path) -> dict:
     """Read what lies there. fault: of a ShotError; wrong: what may not be, "" for nothing."""
     from shotmake.errors import ShotError
 
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     fault, wrong, began, before_kb = "", "", time.monotonic(), _status_kb("VmHWM")
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.alarm(6 * SECONDS)
     try:
         honest.read(folder / next(iter(honest.files)))
     except ShotError as error:
@@ -175,6 +178,7 @@ def attempt(honest: Honest, folder: Path) -> dict:
             wrong = f"not one line: {fault!r}"[:900]
     except BaseException:
         wrong = traceback.format_exc()[-900:]
+    signal.setitimer(signal.ITIMER_PROF, 0)
     signal.alarm(0)
     grown_mb = (_status_kb("VmHWM") - before_kb) / 1024
     if grown_mb > GROWTH_MB:

@@ -53,7 +53,7 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
             parts, first, size = [], line, 0
         parts.append(text)
         size += len(text)
-        depth += sum({"{": 1, "}": -1}.get(word, 0) for word in WORD.findall(text))
+        depth += _opened(text)
         if depth < 0:
             raise fault(path, line, "a brace too many", "a Nuke script", key)
         if size > limits().knob_mb * 10**6:
@@ -66,6 +66,13 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
             node.knobs[knob] = ("\n".join(parts).strip(), first)
     if node is not None:
         raise ShotError(f"{path.name}:{node.line}: found {node.kind} without its end, needed a whole script ({key})")
+
+
+def _opened(text: str) -> int:
+    """How many braces a line leaves open; those in quotes, and behind a backslash, are none."""
+    if '"' not in text and "\\" not in text:
+        return text.count("{") - text.count("}")
+    return sum({"{": 1, "}": -1}.get(match[0], 0) for match in WORD.finditer(text))
 
 
 def components(value: str, knob: str, path: Path, line: int, key: str) -> list[float | dict[int, float]]:
