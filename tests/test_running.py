@@ -225,6 +225,12 @@ def test_nothing_that_a_show_names_runs_when_the_user_says_so(show, tmp_path, en
     assert not (show.root / "ran.txt").exists()
 
 
+def test_a_command_cannot_hide_itself_on_the_terminal(capsys):
+    programs.allow("key", ["rm", "-rf", "/home\x1b[2K\r", "nothing\nto see"])
+    said = capsys.readouterr().out
+    assert said == "   key: running rm -rf '/home\\x1b[2K\\r' 'nothing\\nto see'\n"
+
+
 def test_a_shows_blender_is_told_before_it_runs_and_does_not_when_the_user_says_so(show):
     script = show.root / "blender.sh"
     script.write_text("#!/bin/sh\ntouch ran.txt\necho no blender >&2\nexit 1\n")
