@@ -17,7 +17,7 @@ from tasks.own_config import own_config
 from tasks.snapshot import files_below
 
 CONF = ROOT / "conf"
-PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
+PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
 CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # keys by which Hydra or logging calls or reads more
 HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
     "hydra/hydra_logging": ("disabled", "none", "default"),
@@ -25,8 +25,16 @@ HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
     "hydra/launcher": ("shotmake", "basic"),
     "hydra/sweeper": ("shotmake", "basic"),
 }
-# What conf/config.yaml may set under hydra:. The folders are made and written to.
-HYDRAS_KEYS = ("job.name", "output_subdir", "run.dir", "sweep.dir", "sweep.subdir")
+# What conf/config.yaml may set under hydra:, and to what. Folders are made and written to; the job's name is the task
+# that doit runs (tasks/multirun.py).
+FOLDER = "a folder"
+HYDRAS_KEYS = {
+    "job.name": "shot",
+    "output_subdir": None,
+    "run.dir": FOLDER,
+    "sweep.dir": FOLDER,
+    "sweep.subdir": FOLDER,
+}
 SEARCH_KEYS = ("storage", "n_trials", "n_jobs", "sampler", "params", "direction", "study_name", "max_failure_rate")
 SQLITE = "sqlite:///"
 
@@ -38,8 +46,12 @@ def shared_faults() -> list[str]:
 
 @cache
 def _shared_faults() -> tuple[str, ...]:
+    return tuple(fault for path in _shared_files() for fault in _faults(path))
+
+
+def _shared_files() -> list[Path]:
     found = sorted(Path(place, name) for place, name in files_below(CONF) if name.endswith(".yaml"))
-    return tuple(fault for path in found if path.parent != CONF / "shot" for fault in _faults(path))
+    return [path for path in found if path.parent != CONF / "shot"]
 
 
 def shot_faults(name: str) -> list[str]:
@@ -51,15 +63,25 @@ def shot_faults(name: str) -> list[str]:
 
 
 def _read_by(path: Path) -> list[Path]:
-    """A shot's file, and every other one in conf/shot/ whose name stands in its text, or in theirs."""
-    others = {one.stem: one for one in sorted((CONF / "shot").glob("**/*.yaml"))}
-    found, new = [], [path]
+    """A shot's file, and those beside it that it, a shared file or one of these names in `defaults`."""
+    found, new = [path], [*_entry_names(path), *_shared_names()]
     while new:
-        one = new.pop()
-        found.append(one)
-        text = _text(one)
-        new += [other for stem, other in others.items() if stem in text and other not in (*found, *new)]
+        one = CONF / "shot" / f"{new.pop()}.yaml"
+        if one.is_file() and one not in found:
+            found.append(one)
+            new += _entry_names(one)
     return found
+
+
+@cache
+def _shared_names() -> tuple[str, ...]:
+    return tuple(name for path in _shared_files() for name in _entry_names(path))
+
+
+def _entry_names(path: Path) -> list[str]:
+    """The last part of every name in its `defaults`: the file's name, whichever folder it lies in."""
+    names = [choice or group for entry in _entries(path) for group, choice in _choices(entry) if group or choice]
+    return [re.sub(r"\.yaml$", "", re.split(r"[/\s]", name.partition("@")[0].strip())[-1]) for name in names]
 
 
 def _text(path: Path) -> str:
@@ -86,30 +108,77 @@ def _fault_of_place(path: Path) -> str:
 
 
 def _header_faults(path: Path) -> Iterator[str]:
-    for package in PACKAGE.findall(_text(path)):
-        if "hydra" in package.split(".") and not _is_search(path):
-            yield f"@package {package}: a show's files cannot change Hydra's own settings; remove it"
+    for line in _text(path).splitlines():  # more ends a line than YAML's newline, for Hydra too
+        for package in PACKAGE.findall(line):
+            meant = package.replace("_name_", path.stem).replace("_group_", path.parent.name)
+            if "hydra" in meant.split(".") and not _is_search(path):
+                yield f"@package {package}: a show's files cannot change Hydra's own settings; remove it"
 
 
 def _tree_faults(path: Path) -> Iterator[str]:
-    import yaml
-
-    try:
-        tree = yaml.safe_load(_text(path))
-    except (yaml.YAMLError, ValueError, RecursionError):  # told where it is read in earnest
-        return
-    calls = sorted(key for key in set(_keys(tree)) if key in CALLS)
-    yield from (f"{key}: a show's files cannot name what is run or read; remove it" for key in calls)
-    if calls:  # one line is enough for one attack
-        return
-    tree = tree if isinstance(tree, dict) else {}
+    tree = _tree(path)
+    keys = set(_keys(tree))
+    for key in (key for key in CALLS if key in keys):
+        yield f"{key}: a show's files cannot name what is run or read; remove it"
+        return  # one line is enough
     is_main = path == CONF / "config.yaml"
-    for entry in tree.get("defaults") or () if isinstance(tree.get("defaults"), list) else ():
-        yield from _entry_faults(entry, is_main)
+    for entry in _entries(path):
+        for group, choice in _choices(entry):
+            yield from _choice_faults(group, choice, is_main)
     if path.is_relative_to(CONF / "hydra"):
         yield from _search_faults(tree) if _is_search(path) else ["found a setting of Hydra; needed conf/hydra/search/"]
     elif "hydra" in tree:
         yield from _hydra_faults(tree["hydra"]) if is_main else ["hydra: stands in conf/config.yaml only; remove it"]
+
+
+def _tree(path: Path) -> dict:
+    """Its blocks, lists and words as YAML has them, before any word is made a number or a date: what Hydra's reader
+    takes for a word must not end the check. {} for what is no block of keys or no YAML; that is told where it is read
+    in earnest, by the same parser."""
+    import yaml
+
+    try:
+        node = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    tree = _plain(node, {})
+    return tree if isinstance(tree, dict) else {}
+
+
+def _plain(node: Any, made: dict[int, Any]) -> Any:
+    """A node of YAML as dicts, lists, words and None; made: those that were met, since anchors may lead in a circle."""
+    if id(node) in made:
+        return made[id(node)]
+    if node is None or isinstance(node.value, str):
+        return None if node is None or node.tag.endswith(":null") else node.value
+    block: Any = {} if node.id == "mapping" else []
+    made[id(node)] = block
+    if isinstance(block, list):
+        block += [_plain(one, made) for one in node.value]
+        return block
+    below = []
+    for key, value in node.value:
+        if key.tag.endswith(":merge"):
+            merged = _plain(value, made)
+            below += merged if isinstance(merged, list) else [merged]
+        else:
+            block[str(key.value)] = _plain(value, made)
+    for one in below:
+        for name, value in list(one.items()) if isinstance(one, dict) else ():
+            block.setdefault(name, value)
+    return block
+
+
+def _entries(path: Path) -> list:
+    found = _tree(path).get("defaults")
+    return found if isinstance(found, list) else []
+
+
+def _choices(entry: Any) -> Iterator[tuple[str, Any]]:
+    """(group, choice) of an entry of `defaults`; the group is "" where a file is named alone."""
+    for group, choices in list(entry.items()) if isinstance(entry, dict) else [("", entry)]:
+        for choice in choices if isinstance(choices, list) else [choices]:
+            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # no plain name
 
 
 def _is_search(path: Path) -> bool:
@@ -132,13 +201,6 @@ def _keys(tree: Any) -> Iterator[Any]:
             left += block
 
 
-def _entry_faults(entry: Any, is_main: bool) -> Iterator[str]:
-    pairs = list(entry.items()) if isinstance(entry, dict) else [("", entry)]
-    for group, choices in pairs:
-        for choice in choices if isinstance(choices, list) else [choices]:
-            yield from _choice_faults(str(group), "" if choice is None else str(choice), is_main)
-
-
 def _choice_faults(group: str, choice: str, is_main: bool) -> Iterator[str]:
     """group: "" where a file is named alone."""
     shown = f"{group}: {choice}" if group else choice
@@ -147,7 +209,7 @@ def _choice_faults(group: str, choice: str, is_main: bool) -> Iterator[str]:
     places = [part for text in (name, choice) for part in re.split(r"[/\\]", text)]
     if ".." in places or "://" in shown or "\\" in shown or "${" in shown:
         yield f"defaults: found {shown}; needed a file in conf/, by its plain name"
-    elif "hydra" in package.split("."):
+    elif {"hydra", "_name_", "_group_"} & set(package.split(".")):
         yield f"defaults: {shown}: a show's files cannot change Hydra's own settings; remove it"
     elif name.lstrip("/").split("/")[0] == "hydra":
         allowed = HYDRAS_GROUPS.get(name.lstrip("/"), ()) if is_main else ()
@@ -158,12 +220,13 @@ def _choice_faults(group: str, choice: str, is_main: bool) -> Iterator[str]:
 
 def _hydra_faults(block: Any) -> Iterator[str]:
     for key, value in _leaves(block):
+        needed = HYDRAS_KEYS.get(key, "")
         if key not in HYDRAS_KEYS:
             yield f"hydra.{key}: a show's files cannot set this; remove it, or type it"
-        elif key != "output_subdir" and not _stays(str(value)):
+        elif needed == FOLDER and not _stays(str(value)):
             yield f"hydra.{key}: found {value}; needed a folder of the show"
-        elif key == "output_subdir" and value is not None:
-            yield f"hydra.{key}: found {value}; needed null"
+        elif needed != FOLDER and value != needed:
+            yield f"hydra.{key}: found {value}; needed {'null' if needed is None else needed}"
 
 
 def _search_faults(tree: dict) -> Iterator[str]:
@@ -185,9 +248,10 @@ def _stays(place: str) -> bool:
 
 
 def _leaves(block: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value) of all that is no block. A block that holds itself ends at a depth nobody needs."""
-    if not isinstance(block, dict) or above.count(".") > 8:
-        yield above.rstrip("."), block
-        return
-    for name, value in block.items():
-        yield from _leaves(value, f"{above}{name}.")
+    """(dotted key, value) of what is no block, or no block that a key may stand in."""
+    for name, value in block.items() if isinstance(block, dict) else [("", block)]:
+        key = f"{above}{name}"
+        if isinstance(value, dict) and any(known.startswith(f"{key}.") for known in HYDRAS_KEYS):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value

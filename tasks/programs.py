@@ -34,11 +34,17 @@ _told: set[tuple[str, ...]] = set()
 def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
     """To be called before a program runs that a show's config names. Say the command, once in a process; the first one
     alone of those that are told as the same. Raises ShotError when the user has forbidden such programs."""
-    check_allowed(key, shlex.join(words))
+    check_allowed(key, shown(words))
     told = (key, *(told_as or words))
     if told not in _told:
         _told.add(told)
-        print(f"   {key}: running {shlex.join(words)}", flush=True)
+        print(f"   {key}: running {shown(words)}", flush=True)
+
+
+def shown(words: list[str]) -> str:
+    """The command in one line. What a terminal would obey, and by which a command could hide itself, is spelt out."""
+    letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shlex.join(words))
+    return "".join(letters)
 
 
 def check_allowed(key: str, command: str) -> None:

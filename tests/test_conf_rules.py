@@ -30,12 +30,9 @@ def run_with(show: Project, environment: dict[str, str], *command: str) -> Ran:
 
 
 def refused(show: Project, *expected: str, shot: str = "bad") -> None:
-    """By doit, by Hydra's command line and in a sweep; and nothing ran."""
-    for command in (
-        ("-m", "doit", "plan", f"shot={shot}"),
-        ("dodo.py", f"shot={shot}"),
-        ("dodo.py", "-m", f"shot={shot}"),
-    ):
+    """By doit; where something would run also by Hydra's command line and in a sweep. And nothing ran."""
+    ways = (("-m", "doit", "plan"), ("dodo.py",), ("dodo.py", "-m"))
+    for command in ways if "_target_" in " ".join(expected) else ways[:1]:
         ran = run_with(show, {}, *command)
         attack.one_clear_line(ran, *expected)
         assert not list(show.root.parent.rglob("ran.txt")), command
@@ -58,6 +55,11 @@ def refused(show: Project, *expected: str, shot: str = "bad") -> None:
         ("defaults: [{override /hydra/launcher: submitit_local}]\n", "a show's files cannot choose this"),
         ("defaults: ['/tracking@hydra.launcher: fast']\n", "cannot change Hydra's own settings"),
         ("# @package hydra.launcher\n", "@package hydra.launcher: a show's files cannot change"),
+        ("# @package x\u2028# @package hydra.launcher\n", "@package hydra.launcher: a show's files cannot change"),
+        ("defaults: [{'override /tracking@_name_': fast}]\n", "cannot change Hydra's own settings"),
+        (f"when: 2001-99-99\nhydra: {{callbacks: {{x: {{{TOUCH}}}}}}}\n", "_target_: "),  # no date that YAML knows
+        ("<<: {hydra: {run: {dir: ../../out}}}\n", "hydra: stands in conf/config.yaml only"),
+        ("defaults: [{/tracking: [[balanced]]}]\n", "needed a file in conf/"),
     ],
 )  # fmt: skip
 def test_a_shots_file_runs_nothing_and_leads_nowhere(show, more, said):
@@ -65,10 +67,18 @@ def test_a_shots_file_runs_nothing_and_leads_nowhere(show, more, said):
     refused(show, "conf/shot/bad.yaml: ", said)
 
 
-def test_one_that_a_shot_is_built_on_does_not_either(show):
+@pytest.mark.parametrize("more", ["below", '"\\x62elow"', "/shot/below", "{/shot: [below]}", "below.yaml"])
+def test_one_that_a_shot_is_built_on_does_not_either(show, more):
     show.write_shot("below", f"# @package _global_\nhydra: {{launcher: {{{EVIL}}}}}\n")
-    show.write_shot("bad", SHOT.format(more="defaults: [below, _self_]\n", file="a.mp4"))
+    show.write_shot("bad", SHOT.format(more=f"defaults: [{more}, _self_]\n", file="a.mp4"))
     refused(show, "conf/shot/below.yaml: _target_: ")
+
+
+def test_nor_one_that_a_preset_reads(show):
+    show.write_shot("below", f"# @package _global_\nhydra: {{launcher: {{{EVIL}}}}}\n")
+    path = show.root / "conf" / "tracking" / "balanced.yaml"
+    path.write_text(f"defaults: [/shot/below]\n{path.read_text()}")
+    refused(show, "conf/shot/below.yaml: _target_: ", shot="knob_hero")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +86,8 @@ def test_one_that_a_shot_is_built_on_does_not_either(show):
     [
         ("config.yaml", "  callbacks: {x: {_target_: os.system}}\n", "conf/config.yaml: _target_: "),
         ("config.yaml", "  searchpath: [file:///etc]\n", "conf/config.yaml: searchpath: "),
-        ("config.yaml", "  job_logging: {version: 1}\n", "hydra.job_logging.version: a show's files cannot set this"),
+        ("config.yaml", "  job_logging: {version: 1}\n", "hydra.job_logging: a show's files cannot set this"),
+        ("tracking/hydra.yaml", "# @package _name_\nrun: {dir: ../../out}\n", "@package _name_: a show's files cannot"),
         ("tracking/fast.yaml", "x: {_target_: os.system}\n", "conf/tracking/fast.yaml: _target_: "),
         ("hydra/launcher/shotmake.yaml", "jobs: 1\n", "found a setting of Hydra"),
         ("hydra/search/tracking.yaml", "custom_search_space: os.system\n", "custom_search_space: a show's files"),
@@ -94,6 +105,13 @@ def test_hydra_writes_into_the_show_only(show, place):
     path = show.root / "conf" / "config.yaml"
     path.write_text(path.read_text().replace("dir: .\n", f"dir: {place}\n"))
     refused(show, f"hydra.run.dir: found {place}; needed a folder of the show", shot="knob_hero")
+
+
+def test_hydras_job_is_the_shot(show):
+    """Its name is the task that doit runs: `clean` would delete."""
+    path = show.root / "conf" / "config.yaml"
+    path.write_text(path.read_text().replace("name: shot", "name: clean"))
+    refused(show, "hydra.job.name: found clean; needed shot", shot="knob_hero")
 
 
 def test_the_rules_hold_for_a_storage_too(show):

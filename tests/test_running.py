@@ -165,7 +165,6 @@ def test_one_job_of_many_that_does_not_end_fails_alone():
 
 STANDS_STILL = """
 from threading import Lock
-import shotmake.movie as movie
 import tasks.footage as footage
 lock = Lock()
 lock.acquire()
@@ -177,9 +176,8 @@ footage.FOOTAGE.__dict__["build"] = stuck
 
 @pytest.mark.parametrize("jobs", [["-n", "2"], []])
 def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_path, jobs):
-    (show.root / "dodo.py").write_text(
-        (show.root / "dodo.py").read_text().replace("GRAPH = Graph(", f"{STANDS_STILL}\nGRAPH = Graph(", 1)
-    )
+    dodo = show.root / "dodo.py"
+    dodo.write_text(dodo.read_text().replace("GRAPH = Graph(", f"{STANDS_STILL}\nGRAPH = Graph(", 1))
     own = own_config(tmp_path, "limits: {silent_minutes: 0.05}\n")
     begun = time.monotonic()
     ran = run_with(show, own, *jobs, "footage", "shot=mini")
@@ -225,6 +223,12 @@ def test_nothing_that_a_show_names_runs_when_the_user_says_so(show, tmp_path, en
     ran = run_with(show, environment, "objects", "shot=mini", ON, DETECTOR)
     attack.one_clear_line(ran, "tracking.objects.detector_cmd: not run", said)
     assert not (show.root / "ran.txt").exists()
+
+
+def test_a_command_cannot_hide_itself_on_the_terminal(capsys):
+    programs.allow("key", ["rm", "-rf", "/home\x1b[2K\r", "nothing\nto see"])
+    said = capsys.readouterr().out
+    assert said == "   key: running rm -rf '/home\\x1b[2K\\r' 'nothing\\nto see'\n"
 
 
 def test_a_shows_blender_is_told_before_it_runs_and_does_not_when_the_user_says_so(show):
