@@ -17,6 +17,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.input_file import check_file
 from tasks import ROOT
 from tasks.stage import Node
 from tasks.workers import die_with_parent
@@ -120,6 +121,7 @@ def command(executable: str | None, version: str = AUTO) -> list[str]:
     found = shutil.which(executable) or shutil.which(str(ROOT / executable))
     if found is None:
         raise ShotError(f"composite.blender.executable: found no program {executable}; null uses our own Blender")
+    check_file(Path(found), executable, "composite.blender.executable", "a program")
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 

@@ -1,0 +1,67 @@
+"""A file that the config names is a regular file that can be read. This is found out before anything opens it: a pipe
+or a device would be waited for without end, and a library would say that it is no movie, no EXR, no JSON."""
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+from shotmake.errors import ShotError
+
+OTHER_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
+)
+# What lies there says it is a regular file, but is a view into the running system: some of it blocks, some of it has
+# no end, and no stat tells when it changes.
+SYSTEM = ("/proc", "/sys")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
+    """The path, when it is a file that can be read. ShotError in one line for anything else.
+
+    name: as the user wrote it; key: the config key, or word, that named it; needed: in words, "" where the key tells.
+    """
+    found = file_fault(path)
+    if found:
+        cure = f"needed {needed} ({key})" if needed else f"check {key}"
+        raise ShotError(f"{one_line(name)}: {found}; {cure}")
+    return path
+
+
+def file_fault(path: Path) -> str:
+    """What is wrong with it as an input, after all links; "" for a regular file that can be read."""
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:
+        return "found a NUL character in its name"
+    except OSError as error:
+        return _why_missing(path, error)
+    for is_it, word in OTHER_KINDS:
+        if is_it(mode):
+            return f"found {word}"
+    real = os.path.realpath(path)
+    if any(real.startswith(f"{folder}/") for folder in SYSTEM):
+        return f"found a file of the running system ({real})"
+    return "" if os.access(path, os.R_OK) else "found a file that may not be read (permission denied)"
+
+
+def one_line(name: str) -> str:
+    """The name with line ends and other control characters spelled out."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], name)
+
+
+def _why_missing(path: Path, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "found a link that leads round in a circle"
+    if error.errno == errno.ENAMETOOLONG:
+        return "found a name that is too long for the disk"
+    if os.path.islink(path):
+        return f"found a link that leads to no file ({one_line(os.readlink(path))})"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "no such file"
+    return f"found a file that cannot be reached ({(error.strerror or type(error).__name__).lower()})"
