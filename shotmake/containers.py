@@ -4,6 +4,7 @@ FFmpeg finds out by a file's content what it is, whatever the name says. The lis
 one file alone; what another one would open is never opened (FFmpeg holds the list before it reads the header).
 """
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ OPTIONS = {
     "use_absolute_path": "0",
 }
 NOT_ALLOWED = "Format not on whitelist"
-# What begins so is told by its name, for FFmpeg itself calls some of it "invalid data".
+# What begins so is refused by its beginning: FFmpeg tells some of it only by the file's suffix, each version otherwise.
 PLAYLISTS = (
     (b"ffconcat", "an FFmpeg concat list"),
     (b"#EXTM3U", "an HLS or m3u playlist"),
@@ -55,13 +56,37 @@ def open_movie(path: Path, key: str) -> "InputContainer":
     a file that is damaged or none."""
     import av
 
+    check_no_playlist(path, key)
     try:
         return _opened(path)
     except (av.FFmpegError, OSError, ValueError) as error:
-        found = _playlist(path) or _other_format(path, error)
+        found = _other_format(path, error)
         if found:
             raise ShotError(f"{path.name}: found {found}; {NEEDED} ({key})") from error
         raise
+
+
+def check_shown(path: Path, key: str) -> None:
+    """ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and a
+    file that is damaged, are left to Blender."""
+    import av
+    import OpenImageIO as oiio
+
+    check_no_playlist(path, key)
+    picture = oiio.ImageInput.open(str(path))
+    if picture is not None:
+        picture.close()
+        return
+    oiio.geterror()  # or it is told by whoever asks next
+    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_movie(path, key):
+        pass
+
+
+def check_no_playlist(path: Path, key: str) -> None:
+    """ShotError for a file that begins as a playlist does, whatever one version of FFmpeg or another makes of it."""
+    found = _playlist(path)
+    if found:
+        raise ShotError(f"{path.name}: found {found}; {NEEDED} ({key})")
 
 
 def _opened(path: Path) -> "InputContainer":
