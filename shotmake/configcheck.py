@@ -137,6 +137,21 @@ def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
     return names
 
 
+def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Every file that a config names, with its key, in the order of the schema."""
+    found: list[tuple[str, str]] = []
+    for item in fields(config):
+        value, path = getattr(config, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            found += file_values(value, f"{path}.")
+        elif isinstance(value, dict):
+            blocks = {name: block for name, block in value.items() if is_dataclass(block)}
+            found += [pair for name, block in blocks.items() for pair in file_values(block, f"{path}.{name}.")]
+        elif item.metadata.get("is_file") and value:
+            found += [(path, one) for one in (value if isinstance(value, list) else [value])]
+    return found
+
+
 def block_of_each(hint: Any) -> type | None:
     """The schema of every value, of a dict[str, schema]."""
     values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()

@@ -18,6 +18,8 @@ OTHER_KINDS = (
 # What lies there says it is a regular file, but is a view into the running system: some of it blocks, some of it has
 # no end, and no stat tells when it changes.
 SYSTEM = ("/proc", "/sys")
+NO_SUCH_FILE = "no such file"
+FOLDER = "found a folder"
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -63,5 +65,5 @@ def _why_missing(path: Path, error: OSError) -> str:
     if os.path.islink(path):
         return f"found a link that leads to no file ({one_line(os.readlink(path))})"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return "no such file"
+        return NO_SUCH_FILE
     return f"found a file that cannot be reached ({(error.strerror or type(error).__name__).lower()})"

@@ -1,5 +1,6 @@
 """The camera a shot brings along (shot.camera.import_file): which files it is, and what it says."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from shotmake.config import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.formats.registry import Format, camera_format
-from shotmake.input_file import check_file, file_fault
+from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
 from tasks import ROOT
 from tasks.behind import unwatched, with_behind
 from tasks.blender import run_script
@@ -27,12 +28,12 @@ def files(config: Config) -> dict[str, Path]:
     if name is None:
         return {}
     path = ROOT / name
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "images.txt"
     found = {"camera": check_file(path, name, KEY)}
     if _format(path).word == "colmap":
         found["camera's lens"] = path.with_name("cameras.txt")
-        if file_fault(found["camera's lens"]) == "no such file":
+        if file_fault(found["camera's lens"]) == NO_SUCH_FILE:
             raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
         check_file(found["camera's lens"], f"{name}, cameras.txt", KEY, "COLMAP's text model")
     return with_behind(found)

@@ -3,11 +3,28 @@ with its key. An error of the system names no file where the reading had begun w
 
 from pathlib import Path
 
+from shotmake.config import Config
+from shotmake.configcheck import Fault, file_values
 from shotmake.errors import ShotError
 from shotmake.followed import key_of_input
-from shotmake.input_file import one_line
+from shotmake.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
 from tasks import ROOT
 from tasks.digests import digest
+
+# A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
+# which pattern would do.
+MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_from", "footage.file", "mask.file")
+
+
+def wrong_inputs(config: Config) -> list[Fault]:
+    """The files the config names that are there and are none that can be read: told before any task, not after an hour
+    of tracking. One that is missing is told by the stage that needs it, for it may still come."""
+    found = []
+    for key, name in file_values(config):
+        fault = file_fault(ROOT / name)
+        if fault and fault != NO_SUCH_FILE and not (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
+            found.append(Fault(key, f"{one_line(name)}: {fault}; needed a file"))
+    return found
 
 
 def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:

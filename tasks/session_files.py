@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from shotmake.input_file import check_file, file_fault
+from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
 from tasks import ROOT, STATE
 from tasks.behind import BEHIND, with_behind
 from tasks.blender import run_script
@@ -38,7 +38,7 @@ def session_files(config: Config) -> dict[str, Path]:
     for number, name in enumerate(named(config)):
         ours = STATE / "tracking" / "sessions" / name / "tracks.npz"
         path = ours if file_fault(ROOT / name) and not file_fault(ours) else ROOT / name
-        if file_fault(path) == "no such file":
+        if file_fault(path) == NO_SUCH_FILE:
             raise ShotError(f"{name}: no such session; needed a file of tracks, or a name of doit sessions ({KEY})")
         found[f"session {number}"] = check_file(path, name, KEY, "a file of tracks, or a name of doit sessions")
     return with_behind(found, kinds=LIBRARIES)
