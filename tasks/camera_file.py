@@ -29,13 +29,13 @@ def files(config: Config) -> dict[str, Path]:
         return {}
     path = ROOT / name
     if os.path.isdir(path):
-        path = path / "images.txt"
+        path, name = path / "images.txt", f"{name.rstrip('/')}/images.txt"
     found = {"camera": check_file(path, name, KEY)}
     if _format(path).word == "colmap":
         found["camera's lens"] = path.with_name("cameras.txt")
         if file_fault(found["camera's lens"]) == NO_SUCH_FILE:
             raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
-        check_file(found["camera's lens"], f"{name}, cameras.txt", KEY, "COLMAP's text model")
+        check_file(found["camera's lens"], name.replace("images.txt", "cameras.txt"), KEY, "COLMAP's text model")
     return with_behind(found)
 
 

@@ -1,4 +1,4 @@
-"""A plate holds its own pictures: what would show other files is refused at the start, what does not goes on to work."""
+"""A plate holds its own pictures: what would show other files is refused at the start, what does not works on."""
 
 import shutil
 from pathlib import Path

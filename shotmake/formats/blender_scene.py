@@ -79,6 +79,8 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
         warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
+    if not record["frames"]:
+        raise ShotError(f"{name}: has no pose for the frames {asked.frames[0]} to {asked.frames[1]} ({KEY})")
     matrices = np.array(record["matrix_world"], float).reshape(-1, 4, 4)
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt
