@@ -117,7 +117,7 @@ ROWS = (
         "a solve JSON, .chan, .nk",
         "other files (knobs of a .nk)",
         NOT_READ,
-        "One file is read. The values of a .nk are its own knobs'.",
+        "One file is read. A camera of a .nk that reads a file is refused.",
         "test_a_text_file_is_read_alone",
         ("json", "chan", "nk"),
     ),

@@ -1,4 +1,4 @@
-"""What an input names is an input too: replaced, deleted, grown or come, `doit` notices it, or has refused it before."""
+"""What an input names is an input too: replaced, deleted, grown or come, `doit` notices it, or refused it before."""
 
 import json
 import os
@@ -19,7 +19,9 @@ from synthetic import write_movie
 
 from shotmake.behind import blend, gltf, usd
 from shotmake.behind.named import Named, files_at, place_of
-from shotmake.formats import chan, gltf as gltf_camera, usd as usd_camera
+from shotmake.formats import chan
+from shotmake.formats import gltf as gltf_camera
+from shotmake.formats import usd as usd_camera
 from shotmake.formats.colmap_model import model_texts
 from shotmake.lens import Lens
 
@@ -149,7 +151,10 @@ def test_the_layers_of_a_usd_camera_are_watched(show):
     (cam / "deep").mkdir()
     usd_camera.write(cam / "deep" / "walk.usda", TAKE)
     (cam / "mid.usda").write_text("#usda 1.0\n(\n    subLayers = [@./deep/walk.usda@]\n)\n")
-    (cam / "top.usda").write_text('#usda 1.0\n(\n    upAxis = "Z"\n    startTimeCode = 1001\n    endTimeCode = 1006\n    timeCodesPerSecond = 24\n    subLayers = [\n        @mid.usda@\n    ]\n)\n')
+    header = 'upAxis = "Z"\n    startTimeCode = 1001\n    endTimeCode = 1006\n    timeCodesPerSecond = 24'
+    (cam / "top.usda").write_text(
+        f"#usda 1.0\n(\n    {header}\n    subLayers = [\n        @mid.usda@\n    ]\n)\n")
+    )
     words = ("solve", "shot=mini", "shot.camera.import_file=cam/top.usda")
     show.built(*words)
     before = centres(show)
@@ -308,6 +313,8 @@ def test_names_are_taken_from_the_folder_of_the_file_that_holds_them(tmp_path):
 
     assert found("//../b.png") == found("..\\b.png") == found(str(tmp_path / "b.png")) == ["b.png"]
     assert found("c.png") == ["a/c.png"] and found("//folder/") == found("") == found("//pipe.png") == []
-    assert found("//t.<UDIM>.png") == found("t.####.png") == found("t.1001.png", True) == ["a/t.1001.png", "a/t.1002.png"]
+    assert (
+        found("//t.<UDIM>.png") == found("t.####.png") == found("t.1001.png", True) == ["a/t.1001.png", "a/t.1002.png"]
+    )
     assert found("t.1001.png") == ["a/t.1001.png"] and found("v_001_x.vdb", True) == ["a/v_007_x.vdb", "a/v_008_x.vdb"]
     assert found("n" * 400) == found("nowhere/x.####.png") == []
