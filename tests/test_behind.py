@@ -152,9 +152,7 @@ def test_the_layers_of_a_usd_camera_are_watched(show):
     usd_camera.write(cam / "deep" / "walk.usda", TAKE)
     (cam / "mid.usda").write_text("#usda 1.0\n(\n    subLayers = [@./deep/walk.usda@]\n)\n")
     header = 'upAxis = "Z"\n    startTimeCode = 1001\n    endTimeCode = 1006\n    timeCodesPerSecond = 24'
-    (cam / "top.usda").write_text(
-        f"#usda 1.0\n(\n    {header}\n    subLayers = [\n        @mid.usda@\n    ]\n)\n")
-    )
+    (cam / "top.usda").write_text(f"#usda 1.0\n(\n    {header}\n    subLayers = [\n        @mid.usda@\n    ]\n)\n")
     words = ("solve", "shot=mini", "shot.camera.import_file=cam/top.usda")
     show.built(*words)
     before = centres(show)
@@ -198,8 +196,8 @@ def test_the_layers_of_a_crate_file_are_told(tmp_path):
         (tmp_path / "a.usdc").write_bytes(bytes(marred))
         usd.names_in(tmp_path / "a.usdc")
     (tmp_path / "a.usda").write_text(
-        "#usda 1.0\n(subLayers = [@a b.usda@, @@@odd@name.usda@@@, @set.usdz[in.usda]@, @x.usda:SDF_FORMAT_ARGS:a=1@])\n"
-        'def "x" (clips = {dictionary default = {string templateAssetPath = "clip.###.usd"}}) { asset t = @wood.png@ }\n'
+        "#usda 1.0\n(subLayers = [@a b.usda@, @@@odd@name.usda@@@, @set.usdz[in.usda]@, @x.usda:SDF_FORMAT_ARGS:a=1@]"
+        ')\ndef "x" (clips = {dictionary d = {string templateAssetPath = "clip.###.usd"}}) { asset t = @wood.png@ }\n'
     )
     found = [one.text for one in usd.names_in(tmp_path / "a.usda")]
     assert found == ["a b.usda", "odd@name.usda", "set.usdz", "x.usda", "clip.###.usd"]
