@@ -51,18 +51,21 @@ HEAD_BYTES = 1024
 NEEDED = "needed a movie that holds its own pictures (mov, mp4, mkv, mxf)"
 
 
-def open_movie(path: Path, key: str) -> "InputContainer":
-    """The file, opened by a demuxer that reads nothing else. ShotError for a playlist and its kin; what av raises for
-    a file that is damaged or none."""
+def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | None = None) -> "InputContainer":
+    """The movie, opened by a demuxer that reads nothing else. ShotError for a playlist and its kin; what av raises for
+    a file that is damaged or none.
+
+    name: starts the message, "" for the file's own; options: of FFmpeg, besides ours.
+    """
     import av
 
-    check_no_playlist(path, key)
+    check_no_playlist(path, key, name)
     try:
-        return _opened(path)
+        return _opened(path, options)
     except (av.FFmpegError, OSError, ValueError) as error:
         found = _other_format(path, error)
         if found:
-            raise ShotError(f"{path.name}: found {found}; {NEEDED} ({key})") from error
+            raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})") from error
         raise
 
 
@@ -78,21 +81,21 @@ def check_shown(path: Path, key: str) -> None:
         picture.close()
         return
     oiio.geterror()  # or it is told by whoever asks next
-    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_movie(path, key):
+    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_alone(path, key):
         pass
 
 
-def check_no_playlist(path: Path, key: str) -> None:
+def check_no_playlist(path: Path, key: str, name: str = "") -> None:
     """ShotError for a file that begins as a playlist does, whatever one version of FFmpeg or another makes of it."""
     found = _playlist(path)
     if found:
-        raise ShotError(f"{path.name}: found {found}; {NEEDED} ({key})")
+        raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})")
 
 
-def _opened(path: Path) -> "InputContainer":
+def _opened(path: Path, options: dict[str, str] | None = None) -> "InputContainer":
     import av
 
-    return av.open(str(path), metadata_errors="replace", container_options=OPTIONS)
+    return av.open(str(path), metadata_errors="replace", options=options, container_options=OPTIONS)
 
 
 def _playlist(path: Path) -> str:

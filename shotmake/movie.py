@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.blender_movie import BlenderMovie
-from shotmake.containers import open_movie
+from shotmake.containers import open_alone
 from shotmake.errors import ShotError
 from shotmake.lens_tags import lens_of_tags
 from shotmake.movie_clock import Clock
@@ -57,7 +57,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
     if not path.stat().st_size:
         raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({KEY})")
     try:
-        container = open_movie(path, KEY)
+        container = open_alone(path, KEY, file)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         raise ShotError(f"{file}: not a movie that can be read ({_reason(error)}); check {KEY}") from error
     with container:
@@ -130,7 +130,7 @@ def movie_header(file: str, root: Path) -> dict:
     import av
 
     try:
-        with open_movie(root / file, KEY) as container:
+        with open_alone(root / file, KEY, file) as container:
             stream = _video_stream(file, container)
             found = _of_frame(next(container.decode(stream)))
             aspect, tags = stream.sample_aspect_ratio, {**stream.metadata, **container.metadata}
@@ -153,7 +153,7 @@ def movie_header(file: str, root: Path) -> dict:
 
 def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
     """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise."""
-    with open_movie(path, KEY) as container:
+    with open_alone(path, KEY) as container:
         stream = _video_stream(path.name, container)
         stream.thread_type = "AUTO"
         for index, frame in enumerate(container.decode(stream)):

@@ -10,7 +10,7 @@ from conftest import make_project
 from numbered import number_of, write_numbered
 from playlists import TEXTS, with_pictures_elsewhere, write_playlist
 
-from shotmake.containers import ALLOWED, OPTIONS, check_shown, open_movie
+from shotmake.containers import ALLOWED, OPTIONS, check_shown, open_alone
 from shotmake.errors import ShotError
 from shotmake.footage import probe, read_luma
 from shotmake.media_header import media_header
@@ -92,7 +92,7 @@ def test_containers_that_hold_their_own_pictures_go_on_to_work(tmp_path, name, c
         opened.append(Path(url).name)
         return open(url, "rb")
 
-    with open_movie(path, "key") as container:
+    with open_alone(path, "key") as container:
         shown = [number_of(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
     assert shown == [0, 1, 2, 3]
     import av
@@ -130,7 +130,7 @@ def test_a_playlist_is_refused_as_a_plate(tmp_path, small_movie):
     project.remove_other_shots("mini")
     ran = project.run("footage", "shot=mini")
     (line,) = ran.fault_lines
-    assert ran.code == 1 and "footage:mini: list.mp4: found an FFmpeg concat list; needed a movie" in line
+    assert ran.code == 1 and "footage:mini: footage/list.mp4: found an FFmpeg concat list; needed a movie" in line
     ran = project.run(
         "tracks", "shot=mini", "shot.footage.file=footage/real.mp4", "tracking.mask.file=footage/list.mp4"
     )
