@@ -11,8 +11,8 @@ WATCHED, REFUSED, NOT_READ, UNWATCHED = "watched", "refused", "not read", "not w
 
 @dataclass(frozen=True)
 class Row:
-    """keys: of the config, or words of a command. read: what kind of file. formats: of the registry, by their words.
-    names: what such a file may name. answer: what is done about that; how: in a sentence. test: which shows it."""
+    """keys: of the config, words of a command, or variables. read: what kind of file. names: what such a file may name.
+    answer: what is done about that; how: in a sentence. test: which shows it. formats: of the registry, by word."""
 
     keys: tuple[str, ...]
     read: str
@@ -167,6 +167,14 @@ ROWS = (
         UNWATCHED,
         "The files of the show that its words name are watched; what the program opens besides is not known.",
         "test_what_a_detector_opens_besides_is_said_not_to_be_watched",
+    ),
+    Row(
+        ("$OCIO",),
+        "a colour config, and the files beside it",
+        "look-up tables",
+        NOT_READ,
+        "Blender is started without it, and without USD's own search paths: it knows the spaces that it brings.",
+        "test_blender_does_not_read_the_surrounding_colour_config",
     ),
     Row(
         ("cut=",),

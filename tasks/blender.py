@@ -19,6 +19,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.input_file import check_file
 from tasks import ROOT
+from tasks.read_variables import without_read_variables
 from tasks.stage import Node
 from tasks.workers import die_with_parent
 
@@ -140,7 +141,8 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
     RuntimeError with all output when it breaks.
     """
     words = command_line(script, arguments, executable, version)
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, preexec_fn=die_with_parent)
+    given = without_read_variables()
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=given, preexec_fn=die_with_parent)
     if done.returncode:
         raise failure(script, words[0], done.returncode, done.stdout, done.stderr)
     return done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 from tasks import ROOT
 from tasks.blender import command_line, failure, version_of
 from tasks.parts import remove_part
+from tasks.read_variables import without_read_variables
 from tasks.workers import die_with_parent
 
 
@@ -47,6 +48,7 @@ class FrameServer:
         process = subprocess.Popen(
             self._words,
             cwd=ROOT,
+            env=without_read_variables(),
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

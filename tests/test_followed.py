@@ -19,6 +19,7 @@ from interchange import asked_of, take_of
 from shotmake.configcheck import file_keys
 from shotmake.detections_file import read_detections
 from shotmake.followed import ROWS, as_markdown
+from shotmake.formats import chan
 from shotmake.formats.lens_asked import LensAsked
 from shotmake.formats.registry import FORMATS, Format
 from shotmake.lens import Lens
@@ -37,7 +38,7 @@ def test_the_page_is_the_table():
 
 def test_every_key_that_names_a_file_and_every_format_that_is_read_has_a_row():
     keys = {key for row in ROWS for key in row.keys}
-    beside = {"file=", "cut=", "tracking.objects.detector_cmd"}  # words of a command, and a command
+    beside = {"file=", "cut=", "$OCIO", "tracking.objects.detector_cmd"}  # words, a variable, a command
     assert keys == set(file_keys()) | beside
     read = {one.word for one in FORMATS if one.suffixes}
     assert {word for row in ROWS for word in row.formats} == read
@@ -171,13 +172,12 @@ def solve_of(show: Project, camera: str) -> Path:
     """Build the solve of a shot with that camera -> its file."""
     from synthetic import write_movie
 
-    grey = np.full((270, 480, 3), 120, np.uint8)
-    write_movie(show.root / "footage" / "mini.mp4", enumerate([grey] * 4))
+    grey = np.full((TAKE.size_px[1], TAKE.size_px[0], 3), 120, np.uint8)
+    write_movie(show.root / "footage" / "mini.mp4", enumerate([grey] * 6))
     text = "tracking: {enabled: false, preview: {enabled: false}}\n"
     own = "camera: {from_tracking: false, import_file: " + camera + "}"
-    show.write_shot(
-        "mini", f"# @package _global_\nshot:\n  name: mini\n  footage: {{file: footage/mini.mp4}}\n  {own}\n{text}"
-    )
+    block = f"shot:\n  name: mini\n  footage: {{file: footage/mini.mp4, first_frame: 1001}}\n  {own}\n"
+    show.write_shot("mini", f"# @package _global_\n{block}{text}")
     show.remove_other_shots("mini")
     show.built("solve", "shot=mini")
     (path,) = (one for one in (show.root / ".gsd-state/tracking/solves").glob("*.json") if "stamp" not in one.name)
@@ -223,3 +223,34 @@ def test_a_cut_is_read_once(tmp_path, small_movie):
     assert show.built("footage", "shot=mini").executed == []
     (show.root / "cut.edl").unlink()
     assert show.built("footage", "shot=mini").executed == []
+
+
+CONFIG_OF_ONE_SPACE = """\
+ocio_profile_version: 1
+roles: {default: raw, scene_linear: raw, data: raw}
+displays:
+  mine:
+    - !<View> {name: Raw, colorspace: raw}
+active_displays: [mine]
+active_views: [Raw]
+colorspaces:
+  - !<ColorSpace> {name: raw, isdata: true}
+"""
+
+
+def test_blender_does_not_read_the_surrounding_colour_config(tmp_path):
+    """$OCIO names a file that nobody watches: the same shot would come out otherwise on another desk."""
+    from conftest import blender
+
+    show = make_project(tmp_path / "show")
+    (tmp_path / "config.ocio").write_text(CONFIG_OF_ONE_SPACE)
+    (show.root / "cam").mkdir()
+    chan.write(show.root / "cam" / "walk.chan", TAKE)
+    solve_of(show, "cam/walk.chan")
+    command = [sys.executable, "-m", "doit", "composite:mini"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OCIO": str(tmp_path / "config.ocio")}
+    ran = subprocess.run(command, cwd=show.root, env=environment, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    (made,) = (show.root / ".gsd-state" / "composites").glob("mini-*.blend")
+    blender("dump_blend.py", f"--blend={made}", f"--out={tmp_path / 'dump.json'}")
+    assert '"view": "Standard"' in (tmp_path / "dump.json").read_text()
