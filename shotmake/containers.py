@@ -87,15 +87,21 @@ def check_shown(path: Path, key: str) -> None:
 
 def check_no_playlist(path: Path, key: str, name: str = "") -> None:
     """ShotError for a file that begins as a playlist does, whatever one version of FFmpeg or another makes of it."""
-    found = _playlist(path)
+    found = playlist_fault(path)
     if found:
-        raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})")
+        raise ShotError(f"{name or path.name}: {found} ({key})")
 
 
 def _opened(path: Path, options: dict[str, str] | None = None) -> "InputContainer":
     import av
 
     return av.open(str(path), metadata_errors="replace", options=options, container_options=OPTIONS)
+
+
+def playlist_fault(path: Path) -> str:
+    """What is wrong with a plate or picture that begins as a playlist does; "" for any other file."""
+    found = _playlist(path)
+    return f"found {found}; {NEEDED}" if found else ""
 
 
 def _playlist(path: Path) -> str:

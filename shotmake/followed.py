@@ -57,7 +57,7 @@ ROWS = (
         "a picture, or a movie for the pin",
         "as a plate that is a playlist",
         REFUSED,
-        "The same formats are allowed, before Blender opens it.",
+        "A playlist is refused before any task, another such format before Blender opens it.",
         "test_a_playlist_is_refused_as_a_picture",
     ),
     Row(

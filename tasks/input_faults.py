@@ -5,6 +5,7 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.configcheck import Fault, file_values
+from shotmake.containers import playlist_fault
 from shotmake.errors import ShotError
 from shotmake.followed import key_of_input
 from shotmake.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
@@ -14,6 +15,7 @@ from tasks.digests import digest
 # A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
 # which pattern would do.
 MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_from", "footage.file", "mask.file")
+SHOWN = ("footage.file", "mask.file", "image")  # ends of the keys of plates and pictures
 
 
 def wrong_inputs(config: Config) -> list[Fault]:
@@ -22,9 +24,20 @@ def wrong_inputs(config: Config) -> list[Fault]:
     found = []
     for key, name in file_values(config):
         fault = file_fault(ROOT / name)
-        if fault and fault != NO_SUCH_FILE and not (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
-            found.append(Fault(key, f"{one_line(name)}: {fault}; needed a file"))
+        if fault == NO_SUCH_FILE or (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
+            continue
+        fault = f"{fault}; needed a file" if fault else _shows_others(key, ROOT / name)
+        if fault:
+            found.append(Fault(key, f"{one_line(name)}: {fault}"))
     return found
+
+
+def _shows_others(key: str, path: Path) -> str:
+    """What is wrong with a plate or picture that is a playlist; "" for any other file."""
+    try:
+        return playlist_fault(path) if key.endswith(SHOWN) else ""
+    except OSError:  # the stage that reads it says so
+        return ""
 
 
 def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:

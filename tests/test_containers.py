@@ -130,12 +130,18 @@ def test_a_playlist_is_refused_as_a_plate(tmp_path, small_movie):
     project.remove_other_shots("mini")
     ran = project.run("footage", "shot=mini")
     (line,) = ran.fault_lines
-    assert ran.code == 1 and "footage:mini: footage/list.mp4: found an FFmpeg concat list; needed a movie" in line
+    told = "conf/shot/mini.yaml: shot.footage.file: footage/list.mp4: found an FFmpeg concat list; needed a movie"
+    assert ran.code == 1 and line.startswith(told)
     ran = project.run(
         "tracks", "shot=mini", "shot.footage.file=footage/real.mp4", "tracking.mask.file=footage/list.mp4"
     )
     (line,) = ran.fault_lines
     assert ran.code == 1 and "found an FFmpeg concat list" in line and "tracking.mask.file" in line
+    write_playlist(project.root / "footage" / "list.mp4", "a session description", "real.mp4")  # FFmpeg's word for it
+    ran = project.run("footage", "shot=mini")
+    (line,) = ran.fault_lines
+    assert ran.code == 1 and line.startswith("footage:mini: footage/list.mp4: found the format sdp; needed a movie")
+    write_playlist(project.root / "footage" / "list.mp4", "a concat list", "real.mp4")
     ran = project.run("new", "shot=other", "file=footage/list.mp4")
     (line,) = ran.fault_lines
     assert ran.code == 1 and "found an FFmpeg concat list" in line
