@@ -274,12 +274,13 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
         found = function(job)
     except ShotError:
         raise
-    except OSError as error:
-        fault = unreadable(inputs, node.camera) if error.filename is None else None
-        raise fault or error from error
-    except Exception:
+    except Exception as error:
         end_if_stopped()  # a stop inside compiled code comes out as an error of that code
         _check_disk(node.stamp_path)
+        is_nameless = isinstance(error, OSError) and error.filename is None
+        fault = unreadable(inputs, node.camera) if is_nameless else None
+        if fault:
+            raise fault from error
         raise
     if node.inputs() != inputs:
         raise ShotError("files came or went while they were read; run doit again")
