@@ -16,6 +16,11 @@ def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=N
     return field(default=default, metadata=limits)
 
 
+def file_key(default: str | None = None):
+    """A key that names a file that is read, or a pattern of files, from the show's folder on."""
+    return field(default=default, metadata={**key(None).metadata, "is_file": True})
+
+
 def group(schema: type):
     """A nested block of keys."""
     return field(default_factory=schema)
@@ -23,7 +28,7 @@ def group(schema: type):
 
 @dataclass
 class Footage:
-    file: str = key("")  # movie, or sequence: name.####.exr, name.%04d.exr, name.[1001-1100].exr
+    file: str = file_key("")  # movie, or sequence: name.####.exr, name.%04d.exr, name.[1001-1100].exr
     first_frame: int = key(1, low=0, high=100_000_000)  # number of a movie's first frame
     frame_range: list[int] | None = key(None, length=2)  # inclusive, plate frame numbers; null = all
     color_space: str = key("Rec.709", choices=["Rec.709", "sRGB", "Linear", "Raw"])
@@ -40,7 +45,7 @@ class Footage:
 class Checkerboard:
     """Stills of a flat checkerboard, shot with the plate's lens, zoom and focus: the lens is measured from them."""
 
-    files: str | None = key(None)  # name.####.jpg (exr, dpx, png, tif); of the plate's size, or of its shape
+    files: str | None = file_key()  # name.####.jpg (exr, dpx, png, tif); of the plate's size, or of its shape
     columns: int = key(9, low=3, high=100)  # inner corners, where four squares meet: one less than squares
     rows: int = key(6, low=3, high=100)
     square_mm: float = key(25.0, unit="mm", low=0.1, high=10_000.0)
@@ -51,7 +56,7 @@ class Witness:
     """A second camera on the set, with footage of its own. Its objects are tracked by themselves; it is not solved."""
 
     footage: Footage = group(Footage)
-    detections: str | None = key(None)  # null = this camera's boxes in tracking.objects.detections, else as there
+    detections: str | None = file_key()  # null = this camera's boxes in tracking.objects.detections, else as there
 
 
 @dataclass
@@ -63,7 +68,7 @@ class Camera:
     # A lens brought along: another shot (as after shot=; its own YAML's solve), a solve or lens JSON, OpenCV's
     # calibration (JSON, YAML), 3DEqualizer's lens text or .nk, OpenTrackIO JSON, or an ST-map (EXR, with focal_mm). Its
     # focal length, centre and distortion are kept unless tracking.solve.refine is set
-    lens_from: str | None = key(None)
+    lens_from: str | None = file_key()
     # another program's lens that k1 k2 k3 p1 p2 fit within this is such a lens; others are kept as they are, as a grid
     lens_max_fit_px: float = key(0.1, unit="px", low=0.0001, high=10.0)
     st_map_direction: str | None = key(None, choices=["undistort", "redistort"])  # null = as the map's header says
@@ -71,7 +76,7 @@ class Camera:
     # a camera: a solve JSON, .chan, .nk, COLMAP's images.txt (or its folder), .usda, .usdc, .usd, .abc, .fbx, .glb,
     # .gltf. Alone (from_tracking: false) it is the camera; with tracks its frames are known, the others join. One
     # without a lens of its own takes that of lens_from or checkerboard, else it has no distortion
-    import_file: str | None = key(None)
+    import_file: str | None = file_key()
     import_name: str | None = key(None)  # which of the cameras in it; null = there is one
     # of a .chan, which does not say it; the axis named first turns first
     import_rotation_order: str = key("ZXY", choices=["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
@@ -84,7 +89,7 @@ class Camera:
 @dataclass
 class Subject:
     kind: str = key("knob", choices=["knob", "cube", "sphere", "none"])
-    blend: str | None = key(None)  # instead of `kind`: a collection of this Blender file
+    blend: str | None = file_key()  # instead of `kind`: a collection of this Blender file
     collection: str | None = key(None)  # null = the only one it has
     link: bool = key(True)  # its collection stays in that file, and is shown as it is there; false: copied in, to edit
     # its largest extent; null = an eighth of the view where it stands, or as the file has it where metres are known
@@ -109,7 +114,7 @@ class Lights:
     fill_strength: float = key(0.6, low=0.0)  # of the dome; of three_point: the fill lamp, as a share of the key's
     # overcast, hdri
     dome_strength: float = key(1.0, low=0.0)
-    image: str | None = key(None)  # hdri: equirectangular, .hdr or .exr; lights only, where the film is transparent
+    image: str | None = file_key()  # hdri: equirectangular, .hdr or .exr; lights only, where the film is transparent
     rotation_z_deg: float = key(0.0, unit="deg", low=-360.0, high=360.0)  # hdri: from +X towards +Y
     # three_point: what reaches the subject, and where the key stands: from the middle camera round to its right
     key_strength: float = key(3.0, unit="W/m2", low=0.0)
@@ -124,7 +129,7 @@ class Backdrop:
 
     kind: str = key("catcher", choices=["catcher", "infinite_curve", "image", "none"])
     color: list[float] = key([0.8, 0.8, 0.8], length=3, low=0.0, high=1.0)  # infinite_curve: linear red, green, blue
-    image: str | None = key(None)  # its aspect is kept; it fills the view all through the shot
+    image: str | None = file_key()  # its aspect is kept; it fills the view all through the shot
     # where the subject stands; null = as high as the solved points around it, where enough of them agree, else 0
     ground_z: float | None = key(None, unit="world units")
 
@@ -169,7 +174,7 @@ class Clean:
 class Mask:
     """Where no feature is born and tracks are cut: white, as in Nuke's CameraTracker."""
 
-    file: str | None = key(None)  # a still, movie or sequence
+    file: str | None = file_key()  # a still, movie or sequence
     shapes: list[dict] = key([])  # garbage mattes: {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}
     invert: bool = key(False)
     feather_px: float = key(0.0, unit="px", low=0.0, high=1000.0)  # outward: no feature is born there, tracks stay
@@ -191,7 +196,7 @@ class Objects:
 
     enabled: bool = key(False)
     # boxes: MOT challenge CSV, COCO JSON, or ours (formats/detections_json.py); null = detector_cmd, else what moves
-    detections: str | None = key(None)
+    detections: str | None = file_key()
     # your detector: {plate}, {first_frame}, {last_frame}, {camera} and {detections}, the file it has to write (any of
     # these formats), stand for themselves. Run in the show's folder; files it names are watched
     detector_cmd: str | None = key(None)
@@ -274,7 +279,7 @@ class Tracking:
     engine: str = key("opencv", choices=["opencv", "blender"])  # blender: libmv, through Blender's own operators
     # tracks from elsewhere: another session (as doit sessions names it), or a file of any format of the README's
     # table; several are merged
-    session_file: str | list[str] | None = key(None)
+    session_file: str | list[str] | None = file_key()
     # the plate frame that such a file's frame 1 means; null = what the format says: plate frames, or the plate's first
     session_first_frame: int | None = key(None, low=0, high=100_000_000)
     groups: dict = key({})  # name: [{frame, xy_px}, ...] or {tracks: [...], weight, color, status}
@@ -296,7 +301,7 @@ class LensDistortion:
     apply_to_cg: bool = key(True)
     # your own map for that direction, float EXR or TIFF: redistort (of the plate's size; 0..1 is the plate's frame in
     # the undistorted picture, beyond is overscan) or undistort (of the plate's size, or more by the same on each side)
-    st_map_path: str | None = key(None)
+    st_map_path: str | None = file_key()
     # nuke: (x + 0.5) / width from the lower left corner. alicevision: Meshroom's, x / (width - 1) from the lower left
     # pixel's centre; export it with "correct principal point" off
     st_map_convention: str = key("nuke", choices=["nuke", "alicevision"])
@@ -322,7 +327,7 @@ class CornerPin:
     """
 
     # a still, a movie that starts with the plate, or a sequence numbered as the plate is; held before and after
-    image: str | None = key(None)
+    image: str | None = file_key()
     # four picks: {frame: 48, xy_px: [480, 300]} is the nearest track there, sign or {name: sign} that manual track,
     # {track: 12} the one with that id. Where one is not tracked its solved point stands in
     tracks: list = key([])
@@ -351,7 +356,7 @@ class Composite:
     mode: str = key("over_footage", choices=["over_footage", "over_plate", "multiply", "add", "screen"])
     # image: background_image; none: the CG stands alone, premultiplied over nothing, whatever the mode
     background_source: str = key("footage", choices=["footage", "image", "none"])
-    background_image: str | None = key(None)  # a still of the plate's size, seen through the plate's lens
+    background_image: str | None = file_key()  # a still of the plate's size, seen through the plate's lens
     lens_distortion: LensDistortion = group(LensDistortion)
     stabilization: Stabilization = group(Stabilization)
     corner_pin: CornerPin = group(CornerPin)

@@ -15,6 +15,7 @@ from shotmake.config import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
 from shotmake.formats.registry import CAMERAS, camera_format
 from shotmake.frame_ranges import frame_numbers
+from shotmake.input_file import one_line
 
 
 class Fault(NamedTuple):
@@ -125,6 +126,35 @@ def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
     return schema(**values)
 
 
+def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
+    """Every dotted key that names a file that is read, in order; <name> stands for the name of a witness camera."""
+    hints, names = typing.get_type_hints(schema), []
+    for item in fields(schema):
+        path, inner = f"{prefix}{item.name}", hints[item.name]
+        if is_dataclass(inner):
+            names += file_keys(inner, f"{path}.")
+        elif block := block_of_each(inner):
+            names += file_keys(block, f"{path}.<name>.")
+        elif item.metadata.get("is_file"):
+            names.append(path)
+    return names
+
+
+def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Every file that a config names, with its key, in the order of the schema."""
+    found: list[tuple[str, str]] = []
+    for item in fields(config):
+        value, path = getattr(config, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            found += file_values(value, f"{path}.")
+        elif isinstance(value, dict):
+            blocks = {name: block for name, block in value.items() if is_dataclass(block)}
+            found += [pair for name, block in blocks.items() for pair in file_values(block, f"{path}.{name}.")]
+        elif item.metadata.get("is_file") and value:
+            found += [(path, one) for one in (value if isinstance(value, list) else [value])]
+    return found
+
+
 def block_of_each(hint: Any) -> type | None:
     """The schema of every value, of a dict[str, schema]."""
     values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
@@ -159,6 +189,8 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if not re.fullmatch(limits["pattern"], converted):
             return f"found {_show(value)}; letters, digits, '_', '-' and '.' are allowed", value
     for member in members:
+        if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
+            return f"found {ascii(member)}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
             if not math.isfinite(member):
                 return f"found {member}; needed a finite number", value

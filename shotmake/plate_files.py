@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.input_file import check_file, file_fault
 
 SEQUENCE = re.compile(
     r"(?P<head>.*)"  # greedy: of several numbers the last counts the frames (take#2.####.exr)
@@ -55,7 +56,7 @@ def is_sequence(pattern: str, root: Path) -> bool:
     """A movie may have a # in its name."""
     if len(pattern) > PATH_MAX:  # no disk has such a file
         return False
-    return bool(SEQUENCE.match(pattern)) and not _is_file(root / pattern)
+    return bool(SEQUENCE.match(pattern)) and not os.path.lexists(root / pattern)
 
 
 def held_frames(numbered: list[tuple[int, str]]) -> list[int]:
@@ -80,27 +81,22 @@ def _shown(runs: list[tuple[int, int]]) -> str:
     return ", ".join(texts) + more
 
 
-def _is_file(path: Path | os.DirEntry) -> bool:
-    """A folder, a pipe, or a link that leads nowhere is none."""
+def _is_frame(entry: os.DirEntry) -> bool:
+    """A folder, a pipe, or a link to one is none. The folder itself tells what each entry is, but for links."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no disk can have
+        return not file_fault(Path(entry.path)) if entry.is_symlink() else entry.is_file()
+    except OSError:  # it went a moment ago
         return False
 
 
 def _check_movie(pattern: str, root: Path) -> None:
-    path = root / pattern
     if len(pattern) > PATH_MAX:
         found = f"found a path of {len(pattern)} characters"
         raise ShotError(f"{pattern[:77]}...: {found}; needed {PATH_MAX} at most ({KEY})")
-    if _is_file(path):
-        return
-    needed = f"needed a movie or an image sequence ({KEY})"
-    if os.path.isdir(path):
-        raise ShotError(f"{pattern}: found a folder; {needed}, like {pattern.rstrip('/')}/name.####.exr")
-    if os.path.islink(path):
-        raise ShotError(f"{pattern}: found a link that leads to no file ({os.readlink(path)}); {needed}")
-    raise ShotError(f"{pattern}: no such file; {needed}")
+    needed = "a movie or an image sequence"
+    if os.path.isdir(root / pattern):
+        needed += f", like {pattern.rstrip('/')}/name.####.exr"
+    check_file(root / pattern, pattern, KEY, needed)
 
 
 def _check_digits(match: re.Match, pattern: str) -> None:
@@ -121,7 +117,7 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     folder, prefix = os.path.split(head)
     name = re.compile(re.escape(prefix) + r"(\d{1,18})" + re.escape(match["tail"]), re.ASCII)
     try:
-        files = [entry.name for entry in os.scandir(root / folder) if name.fullmatch(entry.name) and _is_file(entry)]
+        files = [entry.name for entry in os.scandir(root / folder) if name.fullmatch(entry.name) and _is_frame(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.containers import open_alone
 from shotmake.errors import ShotError
 from shotmake.limits import limits, over_limit
 from shotmake.movie_boxes import check_boxes
@@ -17,14 +18,12 @@ def open_movie(path: Path, file: str, key: str) -> "InputContainer":
 
     file: as the config names it, starts the message. ShotError for what is no movie, is empty, or announces too much.
     """
-    import av
-
     if not file_size(path, key, file):
         raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({key})")
     check_boxes(path, file, key)
     most_px = str(limits().movie_mpx * 10**6)
     try:
-        container = av.open(str(path), metadata_errors="replace", options={"max_pixels": most_px})
+        container = open_alone(path, key, file, {"max_pixels": most_px})
     except movie_faults() as error:
         raise ShotError(f"{file}: not a movie that can be read ({reason_of(error)}); check {key}") from error
     for stream in container.streams.video:

@@ -4,11 +4,32 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.followed import key_of_input
+from shotmake.input_file import check_file
 from tasks import ROOT
+from tasks.behind import BEHIND, unwatched, with_behind
+
+PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")
+
+
+def check_assets(inputs: dict[str, Path]) -> list[str]:
+    """Before Blender opens them: a line for each that is not watched as a whole. ShotError for one that shows what
+    lies in other files, which nobody would watch.
+
+    inputs: of a stage that reads asset_files.
+    """
+    from shotmake.containers import check_no_playlist, check_shown
+
+    for name, path in inputs.items():
+        if name in PICTURES:
+            check_shown(path, name)
+        elif BEHIND in name:
+            check_no_playlist(path, key_of_input(name))
+    return unwatched({name: path for name, path in inputs.items() if name.startswith("shot.subject.blend")})
 
 
 def asset_files(config: Config) -> dict[str, Path]:
-    """The subject's .blend, the pictures that light and stand behind, as far as they are used."""
+    """The subject's .blend and what it names, the pictures that light and stand behind, as far as they are used."""
     shot, composite = config.shot, config.composite
     used = {
         "shot.subject.blend": shot.subject.blend,
@@ -17,7 +38,12 @@ def asset_files(config: Config) -> dict[str, Path]:
         "composite.background_image": composite.background_image if composite.background_source == "image" else None,
     }
     found = {key: ROOT / file for key, file in used.items() if file is not None}
-    missing = [f"{used[key]}: no such file; check {key}" for key, path in found.items() if not path.is_file()]
-    if missing:
-        raise ShotError(*missing)
-    return found
+    faults = []
+    for key, path in found.items():
+        try:
+            check_file(path, str(used[key]), key)
+        except ShotError as error:
+            faults += error.faults
+    if faults:
+        raise ShotError(*faults)
+    return with_behind(found)

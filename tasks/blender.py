@@ -17,11 +17,15 @@ from typing import IO
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.input_file import check_file
 from tasks import ROOT
 from tasks.environments import blender_environment, users_environment
 from tasks.programs import Started, allow, run
 from tasks.stage import Node
 
+# What makes Blender read a file that nobody watches, so that a shot comes out otherwise on another desk: a colour
+# config with spaces of its own, and where USD looks for layers and for code.
+READ_BY_BLENDER = ("OCIO", "PXR_AR_DEFAULT_SEARCH_PATH", "PXR_PLUGINPATH_NAME")
 AUTO = "4.5"  # the LTS that composite.blender.version: auto means
 PYTHON = (3, 11)  # what the wheels of every version we know are for
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
@@ -133,6 +137,7 @@ def command(executable: str | None, version: str = AUTO) -> list[str]:
     found = shutil.which(executable) or shutil.which(str(ROOT / executable))
     if found is None:
         raise ShotError(f"{KEY}: found no program {executable}; null uses our own Blender")
+    check_file(Path(found), executable, KEY, "a program")
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 
@@ -164,7 +169,8 @@ def named(script: str) -> str:
 
 def environment_of(executable: str | None) -> dict[str, str]:
     """What this Blender is given: a studio's own Blender may need all that the studio has set."""
-    return blender_environment() if executable is None else users_environment()
+    given = blender_environment() if executable is None else users_environment()
+    return {name: value for name, value in given.items() if name not in READ_BY_BLENDER}
 
 
 def command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:

@@ -1,5 +1,6 @@
 """The camera a shot brings along (shot.camera.import_file): which files it is, and what it says."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING
 from shotmake.config import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.formats.registry import Format, camera_format
+from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
 from tasks import ROOT
+from tasks.behind import unwatched, with_behind
 from tasks.blender import run_script
 from tasks.parts import part_path
 from tasks.stage import Job
@@ -25,16 +28,15 @@ def files(config: Config) -> dict[str, Path]:
     if name is None:
         return {}
     path = ROOT / name
-    if path.is_dir():
-        path = path / "images.txt"
-    if not path.is_file():
-        raise ShotError(f"{name}: no such file; check {KEY}")
-    found = {"camera": path}
+    if os.path.isdir(path):
+        path, name = path / "images.txt", f"{name.rstrip('/')}/images.txt"
+    found = {"camera": check_file(path, name, KEY)}
     if _format(path).word == "colmap":
         found["camera's lens"] = path.with_name("cameras.txt")
-        if not found["camera's lens"].is_file():
+        if file_fault(found["camera's lens"]) == NO_SUCH_FILE:
             raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
-    return found
+        check_file(found["camera's lens"], name.replace("images.txt", "cameras.txt"), KEY, "COLMAP's text model")
+    return with_behind(found)
 
 
 def is_by_blender(config: Config) -> bool:
@@ -66,6 +68,8 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     if not found.read_by_blender:
         return module.read(path, asked)
     module.check(path)
+    if unwatched({"camera": path}):
+        raise ShotError(f"{path.name}: cannot tell which files it names; needed it without others, or as .usda ({KEY})")
     part = part_path(job.targets["solve"].with_name("camera.json"))
     arguments = [f"--file={path}", f"--out={part}", "--frames", *map(str, frames)]
     arguments += ["--rate={}/{}".format(*plate.frame_rate)]

@@ -111,10 +111,13 @@ def _stabilization(
 
 def _pinned_image(job: Job, sheet: dict) -> dict:
     """The file, and which scene frame shows its first frame. Of a movie, Blender counts the frames."""
+    from shotmake.containers import check_shown
     from shotmake.plate_files import plate_files
 
     numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]
     is_sequence = numbers != [0]
+    if not is_sequence:
+        check_shown(job.inputs["pinned 0"], IMAGE_KEY)
     return {
         "file": plate_files(job.settings["composite"]["corner_pin"]["image"], ROOT)[0][1],  # as the config names it
         "kind": "sequence" if is_sequence else "file",

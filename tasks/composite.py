@@ -5,7 +5,7 @@ import os
 
 from shotmake.config import Config
 from tasks import ROOT, slices
-from tasks.assets import asset_files
+from tasks.assets import asset_files, check_assets
 from tasks.blender import run_script, version_of
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -27,6 +27,7 @@ def map_name(config: Config) -> str:
 
 
 def build(job: Job) -> str:
+    notes = check_assets(job.inputs)
     arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
     for name, option in OPTIONS.items():
         if name in job.inputs:
@@ -36,7 +37,8 @@ def build(job: Job) -> str:
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
     arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
     run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
-    return f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
+    line = f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
+    return "\n".join([line, *(f"      {note}" for note in notes)])
 
 
 COMPOSITE = Stage(

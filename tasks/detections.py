@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
+from shotmake.input_file import check_file
 from tasks import ROOT, detector, motion, slices
 from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
@@ -53,11 +54,8 @@ def source_files(config: Config, camera: str) -> dict[str, Path]:
     """The files that one camera's detections come from: "detections", or "detector <n>", what its command names."""
     settings = source_settings(config, camera)
     if settings["detections"] is not None:
-        path = ROOT / settings["detections"]
-        if not path.is_file():
-            key = settings["detections_key"]
-            raise ShotError(f"{settings['detections']}: no such file; needed a file of detections ({key})")
-        return {"detections": path}
+        name, key = settings["detections"], settings["detections_key"]
+        return {"detections": check_file(ROOT / name, name, key, "a file of detections")}
     return {} if settings["detector_cmd"] is None else command_files(settings["detector_cmd"])
 
 

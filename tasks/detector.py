@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
+from shotmake.input_file import file_fault
 from tasks import ROOT
 from tasks.detections_store import FOLDER, from_store, piece_of
 from tasks.environments import users_environment
@@ -28,12 +29,16 @@ TOLD_CHARS = 4000  # of what a detector that failed said
 
 def command_files(command: str) -> dict[str, Path]:
     """The files of the show that it names, also as --option=file: its script, its weights."""
-    return {f"detector {at}": path for at, path in enumerate(filter(os.path.isfile, _named_by(command)))}
+    return {f"detector {at}": path for at, path in enumerate(_files_named_by(command))}
 
 
 def command_folders(command: str) -> set[Path]:
     """Where a file that it names could come to."""
     return {next(filter(os.path.isdir, path.parents)) for path in _named_by(command)}
+
+
+def _files_named_by(command: str) -> list[Path]:
+    return [path for path in _named_by(command) if not file_fault(path)]
 
 
 def _named_by(command: str) -> list[Path]:

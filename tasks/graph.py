@@ -32,6 +32,7 @@ from tasks import (
     verify,
     workers,
 )
+from tasks.input_faults import wrong_inputs
 from tasks.names import label, task_names
 from tasks.new import is_new
 from tasks.shots import ShotConfig
@@ -90,6 +91,10 @@ class Graph:
             raise InvalidCommand(str(error)) from error
 
     def _graph_of(self, shot: ShotConfig) -> tuple[ShotConfig, dict[str, Node] | None]:
+        wrong = wrong_inputs(shot.config) if shot.config else []
+        if wrong:
+            told = (f"{shots.where(one.key, shot.name, shot.overrides)}: {one.key}: {one.message}" for one in wrong)
+            return replace(shot, config=None, faults=tuple(told)), None
         try:
             found = lenders.graph(shot, self._stages) if shot.config else None
         except ShotError as error:  # nothing to take its lens from: as broken as its YAML

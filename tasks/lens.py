@@ -4,6 +4,7 @@ from pathlib import Path
 
 from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
+from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
 from shotmake.safe_json import read_json
 from tasks import ROOT, slices
 from tasks.footage import read_plate
@@ -51,11 +52,10 @@ def files(config: Config) -> dict[str, Path]:
         return still_files(str(stills))
     if lender(config):
         return {}
-    path = ROOT / name
-    if not path.is_file():
+    if file_fault(ROOT / name) == NO_SUCH_FILE:
         shots = ", ".join(map(shown, shot_names()))
-        raise ShotError(f"{name}: no such shot (there are: {shots}) and no such file; check {KEY}")
-    return {"lens file": path}
+        raise ShotError(f"{one_line(name)}: no such shot (there are: {shots}) and no such file; check {KEY}")
+    return {"lens file": check_file(ROOT / name, name, KEY, "a shot, or a lens file")}
 
 
 def still_files(pattern: str) -> dict[str, Path]:

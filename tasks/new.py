@@ -14,6 +14,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.configcheck import frame_rate_fraction
 from shotmake.errors import ShotError
+from shotmake.input_file import check_file
 from shotmake.shot_yaml import NAME, safe_name, shot_yaml
 from tasks import ROOT
 from tasks.shot_words import better, shown, why_refused
@@ -79,8 +80,7 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     from shotmake.media_header import IMAGES, MOVIES, media_header, media_in
 
     path = ROOT / words["cut"]
-    if not path.is_file():
-        raise ShotError(f"{words['cut']}: no such file; check cut=")
+    check_file(path, words["cut"], "cut=", "a cut: an OTIO file or an EDL")
     handles = words.get("handles", "0")
     if not re.fullmatch(r"\d+", handles) or int(handles) > HANDLES_MAX:
         raise ShotError(f"handles={handles}: needed a number of frames, 0 to {HANDLES_MAX}")

@@ -13,6 +13,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.formats.registry import FORMATS
 from tasks import ROOT, composed, lenders, snapshot
+from tasks.behind import awaited
 from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
 from tasks.detector import command_folders
@@ -172,6 +173,7 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
         paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(ROOT / name for name in kept)}
         if len(outside) > 1:
             paths |= {path.parent for path in outside.values()}
+        paths |= awaited(outside)
         command = node.config.tracking.objects.detector_cmd
         if node.stage.name == "objects" and command is not None:
             paths |= command_folders(command)

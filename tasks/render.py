@@ -9,6 +9,7 @@ from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
 from tasks import ROOT, STATE, blender, sequence, slices
+from tasks.assets import check_assets
 from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
 from tasks.frame_server import FrameServer
@@ -69,6 +70,8 @@ def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | Non
 
 def render(job: Job) -> None:
     """Make the frames that are missing, beside whoever else does."""
+    for note in check_assets(job.inputs):
+        print(f"   {note}", flush=True)
     frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
     made = sequence.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
     if made:

@@ -18,6 +18,7 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE, claims, slices, workers
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.frame_server import FrameServer
+from tasks.input_faults import digests_of
 from tasks.locks import locked, locked_if_free
 from tasks.parts import part_path, remove_part
 from tasks.places import make_folder
@@ -102,7 +103,7 @@ def of_node(node: Node) -> Sequence | None:
     """The same without a build; None while something that the frames depend on is not there."""
     try:
         inputs = node.inputs()
-        digests = {name: digest(path) for name, path in inputs.items()}
+        digests = digests_of(inputs)
     except (ShotError, OSError):
         return None
     place = Place(STATE / node.stage.frames, node.shot, node.settings["format"])

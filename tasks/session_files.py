@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
 from tasks import ROOT, STATE
+from tasks.behind import BEHIND, with_behind
 from tasks.blender import run_script
 from tasks.parts import part_path
 from tasks.stage import Job
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 KEY = "tracking.session_file"
 FIRST_KEY = "tracking.session_first_frame"
+LIBRARIES = ("Library",)  # its clip and tracks may come from them; of the clip's plate only the size is read
 OURS = ("tracks_npz", "tracks_csv")  # always in plate frames
 
 
@@ -33,16 +36,16 @@ def session_files(config: Config) -> dict[str, Path]:
     """The files a shot takes its tracks from, named by path or as `doit sessions` names a session."""
     found = {}
     for number, name in enumerate(named(config)):
-        places = [ROOT / name, STATE / "tracking" / "sessions" / name / "tracks.npz"]
-        path = next((place for place in places if place.is_file()), None)
-        if path is None:
+        ours = STATE / "tracking" / "sessions" / name / "tracks.npz"
+        path = ours if file_fault(ROOT / name) and not file_fault(ours) else ROOT / name
+        if file_fault(path) == NO_SUCH_FILE:
             raise ShotError(f"{name}: no such session; needed a file of tracks, or a name of doit sessions ({KEY})")
-        found[f"session {number}"] = path
-    return found
+        found[f"session {number}"] = check_file(path, name, KEY, "a file of tracks, or a name of doit sessions")
+    return with_behind(found, kinds=LIBRARIES)
 
 
 def session_inputs(job: Job) -> list[Path]:
-    return [path for name, path in job.inputs.items() if name.startswith("session ")]
+    return [path for name, path in job.inputs.items() if name.startswith("session ") and BEHIND not in name]
 
 
 def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTracks":

@@ -132,7 +132,7 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         composed.remember(name, overrides, config, environment)
         return ShotConfig(name, overrides, config)
     except ConfigFaults as problem:
-        lines = (f"{_where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
+        lines = (f"{where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
         return ShotConfig(name, overrides, None, tuple(lines))
     except ShotError as error:
         return ShotConfig(name, overrides, None, error.faults)
@@ -246,7 +246,7 @@ def _read_yaml(path: Path) -> dict:
     return tree
 
 
-def _where(key: str, name: str, overrides: tuple[str, ...]) -> str:
+def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
     """Which word or file a faulty key stands in."""
     for word in overrides:
         typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))

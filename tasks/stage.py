@@ -19,6 +19,7 @@ from shotmake.config import Config
 from shotmake.errors import ShotError
 from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
+from tasks.input_faults import digests_of, unreadable
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part, whole_name
 from tasks.places import confined, make_folder
@@ -97,6 +98,11 @@ class Node:
     def task_name(self) -> str:
         """Of a shot's own config; in a sweep those of its variants have their key behind it (tasks/names.py)."""
         return f"{self.stage.name}:{self.shot}"
+
+    @property
+    def camera(self) -> str:
+        """The witness camera whose stage it is, "" for the shot's own."""
+        return self.shot.partition(f"{self.config.shot.name}.")[2] if self.shot != self.config.shot.name else ""
 
     @property
     def is_pinned(self) -> bool:
@@ -267,14 +273,18 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
     inputs = node.inputs()
     wait_until_settled(inputs.values())
     before = {name: signature(path) for name, path in inputs.items()}
-    job = Job(node.shot, node.settings, inputs, {name: digest(path) for name, path in inputs.items()}, parts)
+    job = Job(node.shot, node.settings, inputs, digests_of(inputs, node.camera), parts)
     try:
         found = function(job)
     except ShotError:
         raise
-    except Exception:
+    except Exception as error:
         end_if_stopped()  # a stop inside compiled code comes out as an error of that code
         _check_disk(node.stamp_path)
+        is_nameless = isinstance(error, OSError) and error.filename is None
+        fault = unreadable(inputs, node.camera) if is_nameless else None
+        if fault:
+            raise fault from error
         raise
     if node.inputs() != inputs:
         raise ShotError("files came or went while they were read; run doit again")
@@ -297,7 +307,7 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
     inputs = node.inputs()
     if not all(path.is_file() for path in inputs.values()):
         return None
-    digests = {name: digest(path) for name, path in inputs.items()}
+    digests = digests_of(inputs, node.camera)
     wanted = node.identity(digests)
     stamp_path = equal_result(wanted)
     stamp = read_stamp(stamp_path) if stamp_path else None

@@ -154,7 +154,11 @@ def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thor
     for name, path in paths.items():
         if not path.is_file():
             return f"{kind} {name} is missing ({path.name})"
-        if digest(path, remembered=not thorough) != known.get(name):
+        try:
+            found = digest(path, remembered=not thorough)
+        except OSError as error:  # the build that this calls for tells it as its input's fault
+            return f"{kind} {name} cannot be read ({path.name}: {(error.strerror or str(error)).lower()})"
+        if found != known.get(name):
             return f"{kind} {name} changed ({path.name})"
     return ""
 

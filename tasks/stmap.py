@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shotmake.config import Config
-from shotmake.errors import ShotError
+from shotmake.input_file import check_file
 from tasks import ROOT, slices
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
@@ -22,9 +22,7 @@ def files(config: Config) -> dict[str, Path]:
     name = config.composite.lens_distortion.st_map_path
     if name is None:
         return {}
-    if not (ROOT / name).is_file():
-        raise ShotError(f"{name}: no such file; check {KEY}")
-    return {"ST-map": ROOT / name}
+    return {"ST-map": check_file(ROOT / name, name, KEY)}
 
 
 def build(job: Job) -> str:

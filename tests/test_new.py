@@ -142,5 +142,6 @@ def test_a_damaged_cut_is_one_line(tmp_path):
             assert "\n" not in caught.value.faults[0]
     with open(tmp_path / "a.otio", "wb") as file:
         file.truncate(2**30)
-    with pytest.raises(ShotError, match="a.otio: found a file of 1074 MB, needed at most 64 MB .cut=.; raise limits.cut_mb in"):
+    refused = "a.otio: found a file of 1074 MB, needed at most 64 MB .cut=.; raise limits.cut_mb in"
+    with pytest.raises(ShotError, match=refused):
         read_cut(tmp_path / "a.otio")

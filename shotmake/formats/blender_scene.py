@@ -86,11 +86,13 @@ def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...]
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"
         warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
+    if not record["frames"]:
+        raise ShotError(f"{name}: has no pose for the frames {asked.frames[0]} to {asked.frames[1]} ({KEY})")
     frames = np.array([int(frame) for frame in record["frames"]], int)
     matrices = np.array(record["matrix_world"], float).reshape(len(frames), 4, 4)
     lenses = np.array(record["lens"], float).reshape(len(frames), 3)  # focal mm, shift x and y
-    if not len(frames) or not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
-        raise ValueError("no frames, or numbers that are no places")  # LAPACK never ends with inf
+    if not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
+        raise ValueError("numbers that are no places")  # LAPACK never ends with inf
     u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
     turns = u @ vt
     if (np.ptp(lenses[:, 1:], axis=0) > 1e-6).any():

@@ -7,8 +7,8 @@ Frames   seconds, frame / frame rate, in single precision; the plate's rate is n
          that has a camera, straight on between them. The add-on in Blender takes fps * fps_base for fps / fps_base, so
          at a rate like 24000/1001 its keys lie beside the frames (by 0.2 %); read through us they are put right.
 Points   the solved points as a mesh of points, `points`.
-Lost     distortion, scale_known; numbers are single precision: a rotation is good to 6e-6 degrees. The buffers a .gltf
-         refers to are read, but a change of them alone is not noticed.
+Lost     distortion, scale_known; numbers are single precision: a rotation is good to 6e-6 degrees.
+Follows  the buffers and images that a .gltf names: each is an input of its own (docs/what_is_followed.md).
 Bytes    the same twice.
 
 Source: the Khronos glTF 2.0 specification (5.12 and 5.13 camera, 3.11 animation, 4 GLB); Blender's io_scene_gltf2,

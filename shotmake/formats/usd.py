@@ -8,7 +8,8 @@ Frames   time codes are plate frames; timeCodesPerSecond is the plate's rate. A 
          USD runs straight on between them.
 Points   the solved points as Points, `points`.
 Lost     distortion, scale_known; with Blender 4.2, a zoom that is read (said). Reading takes every frame between the
-         first and the last sample. Layers that a file refers to are read, but a change of them alone is not noticed.
+         first and the last sample.
+Follows  the layers that a file names: each is an input of its own (docs/what_is_followed.md).
 Bytes    the same twice. Written by ourselves: Blender's exporter orders prims by chance and knows no double precision.
 
 Source: OpenUSD's UsdGeomCamera, UsdGeomPoints and UsdGeomXformable; read with Blender 4.2, 4.5 and 5.0.

@@ -1,0 +1,133 @@
+"""Movie files that hold their own pictures. A playlist shows those of other files, which nobody watches: it is refused.
+
+FFmpeg finds out by a file's content what it is, whatever the name says. The list below is of the demuxers that read
+one file alone; what another one would open is never opened (FFmpeg holds the list before it reads the header).
+"""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.errors import ShotError
+
+if TYPE_CHECKING:  # listing tasks must not load av
+    from av.container import InputContainer
+
+# Left out on purpose, for they open or listen to something else: concat, hls, dash, imf, sdp, rtsp, rtp, sap, vobsub,
+# mlv (spanned over .M00, .M01, ...), lavfi, avisynth, vapoursynth, svg_pipe, devices; and all that holds no pictures.
+MOVIES = (
+    *("mov", "matroska", "avi", "mxf", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "gxf", "dv", "lxf", "wtv", "swf"),
+    *("cine", "ser", "yuv4mpegpipe", "ivf", "obu", "av1", "gif", "apng", "jpegxl_anim", "nuv", "film_cpk"),
+    *("h261", "h263", "h264", "hevc", "vvc", "evc", "m4v", "mpegvideo", "mjpeg", "dnxhd", "dirac", "vc1", "cavsvideo"),
+    *("avs2", "avs3", "mjpeg_2000", "apv", "flic", "smjpeg", "v210", "v210x"),
+)
+PICTURES = (
+    *("png", "jpeg", "tiff", "exr", "dpx", "bmp", "webp", "gif", "hdr", "j2k", "jpegls", "jpegxl", "jpegxs", "psd"),
+    *("pam", "pbm", "pgm", "pgmyuv", "pgx", "ppm", "pfm", "phm", "qoi", "sgi", "sunrast", "pcx", "dds", "cri", "xbm"),
+)
+SINGLE = "image2"  # a picture that is told by its name (.tga): one file, for patterns are switched off
+ALLOWED = ",".join((*MOVIES, *(f"{name}_pipe" for name in PICTURES), SINGLE))
+OPTIONS = {
+    "format_whitelist": ALLOWED,
+    "protocol_whitelist": "file",
+    "pattern_type": "none",  # or a file that is called a%03d.png is read as a001.png, a002.png, ...
+    "enable_drefs": "0",  # of a QuickTime file whose pictures lie in another file
+    "use_absolute_path": "0",
+}
+NOT_ALLOWED = "Format not on whitelist"
+# What begins so is refused by its beginning: FFmpeg tells some of it only by the file's suffix, each version otherwise.
+PLAYLISTS = (
+    (b"ffconcat", "an FFmpeg concat list"),
+    (b"#EXTM3U", "an HLS or m3u playlist"),
+    (b"<MPD", "a DASH manifest"),
+    (b"<asx", "an ASX playlist"),
+    (b"[playlist]", "a PLS playlist"),
+    (b"RTSPtext", "a link to a stream"),
+    (b"[Reference]", "a link to a stream"),
+    (b"<CompositionPlaylist", "an IMF playlist"),
+    (b"<AssetMap", "an IMF asset map"),
+)
+HEAD_BYTES = 1024
+NEEDED = "needed a movie that holds its own pictures (mov, mp4, mkv, mxf)"
+
+
+def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | None = None) -> "InputContainer":
+    """The movie, opened by a demuxer that reads nothing else. ShotError for a playlist and its kin; what av raises for
+    a file that is damaged or none.
+
+    name: starts the message, "" for the file's own; options: of FFmpeg, besides ours.
+    """
+    import av
+
+    check_no_playlist(path, key, name)
+    try:
+        return _opened(path, options)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        found = _other_format(path, error)
+        if found:
+            raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})") from error
+        raise
+
+
+def check_shown(path: Path, key: str) -> None:
+    """ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and a
+    file that is damaged, are left to Blender."""
+    import av
+    import OpenImageIO as oiio
+
+    check_no_playlist(path, key)
+    picture = oiio.ImageInput.open(str(path))
+    if picture is not None:
+        picture.close()
+        return
+    oiio.geterror()  # or it is told by whoever asks next
+    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_alone(path, key):
+        pass
+
+
+def check_no_playlist(path: Path, key: str, name: str = "") -> None:
+    """ShotError for a file that begins as a playlist does, whatever one version of FFmpeg or another makes of it."""
+    found = playlist_fault(path)
+    if found:
+        raise ShotError(f"{name or path.name}: {found} ({key})")
+
+
+def _opened(path: Path, options: dict[str, str] | None = None) -> "InputContainer":
+    import av
+
+    return av.open(str(path), metadata_errors="replace", options=options, container_options=OPTIONS)
+
+
+def playlist_fault(path: Path) -> str:
+    """What is wrong with a plate or picture that begins as a playlist does; "" for any other file."""
+    found = _playlist(path)
+    return f"found {found}; {NEEDED}" if found else ""
+
+
+def _playlist(path: Path) -> str:
+    """What playlist the file begins as, in words; "" for none."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for beginning, name in PLAYLISTS:
+        is_xml = beginning.startswith(b"<") and head.startswith(b"<?xml")
+        if head.startswith(beginning.lower()) or (is_xml and beginning.lower() in head):
+            return name
+    return ""
+
+
+def _other_format(path: Path, error: Exception) -> str:
+    """The name of a format that is not allowed; "" when the file is only damaged. FFmpeg tells it in its log alone."""
+    import av
+
+    if not isinstance(error, av.error.ArgumentError):
+        return ""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(), _opened(path):
+            return ""
+    except av.FFmpegError as again:
+        log = getattr(again, "log", None)
+        return f"the format {log[1]}" if log and NOT_ALLOWED in log[2] else ""
+    finally:
+        av.logging.set_level(level)
