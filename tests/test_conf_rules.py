@@ -33,7 +33,7 @@ def refused(show: Project, *expected: str, shot: str = "bad") -> None:
     """By doit; where something would run also by Hydra's command line and in a sweep. And nothing ran."""
     ways = (("-m", "doit", "plan"), ("dodo.py",), ("dodo.py", "-m"))
     for command in ways if "_target_" in " ".join(expected) else ways[:1]:
-        ran = run_with(show, {}, *command)
+        ran = run_with(show, {}, *command, f"shot={shot}")
         attack.one_clear_line(ran, *expected)
         assert not list(show.root.parent.rglob("ran.txt")), command
 
