@@ -1,0 +1,76 @@
+"""Leases of builds that nobody will ever finish, and what lies in the place of locks."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, Project, make_project
+
+LEASE_S = "1.5"
+GARBAGE = {
+    "no JSON": b"\xff\0{", "a list": b"[]", "no process": b'{"host": "elsewhere"}', "no host": b'{"pid": 4}',
+    "deep": b"[" * 4000, "long": b" " * 10_000, "empty": b"",
+}  # fmt: skip
+
+
+@pytest.fixture
+def show(tmp_path) -> Project:
+    project = make_project(tmp_path / "show")
+    (project.root / ".gsd-state" / "locks").mkdir(parents=True)
+    return project
+
+
+def run(project: Project, *words: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SHOTMAKE_LEASE_S": LEASE_S}
+    return subprocess.run(
+        [sys.executable, "-m", "doit", *words],
+        cwd=project.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def lease(project: Project, content: bytes = b'{"host": "elsewhere", "pid": 12}', name: str = "solve-x-0") -> Path:
+    path = project.root / ".gsd-state" / "locks" / f"{name}.lease"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("content", [b'{"host": "elsewhere", "pid": 12}', *GARBAGE.values()], ids=["a build", *GARBAGE])
+def test_a_lease_that_stands_still_does_not_keep_gc_for_ever(show, content):
+    path = lease(show, content)
+    ran = run(show, "gc")
+    assert ran.returncode == 0 and "0 files" in ran.stdout and not path.exists(), ran.stderr
+    assert "still builds solve-x-0" in ran.stdout
+
+
+def test_gc_names_the_build_that_lives_on_another_machine(show):
+    path = lease(show)
+    beat = f"import os, time\nfor _ in range(60):\n    time.sleep(0.2)\n    os.utime({str(path)!r})"
+    beating = subprocess.Popen([sys.executable, "-c", beat])
+    try:
+        time.sleep(0.5)
+        ran = run(show, "gc", "force=true")
+    finally:
+        beating.kill()
+        beating.wait()
+    line = "gc: process 12 on elsewhere builds solve-x-0; what a build makes is not referred to yet"
+    assert ran.returncode == 1 and ran.stderr.splitlines() == [line] and path.exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "loop"])
+def test_what_is_no_lock_is_told_in_one_line(show, kind, tmp_path):
+    path = show.root / ".gsd-state" / "locks" / "building"
+    outside = tmp_path / "outside"
+    {"pipe": lambda: os.mkfifo(path), "folder": path.mkdir, "link": lambda: path.symlink_to(outside),
+     "loop": lambda: path.symlink_to(path)}[kind]()  # fmt: skip
+    ran = run(show, "gc")
+    assert ran.returncode == 1 and not outside.exists()
+    assert ran.stderr.splitlines() == [
+        "gc: .gsd-state/locks/building: found no plain file; needed a lock of a build: remove it"
+    ]
