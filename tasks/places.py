@@ -46,7 +46,10 @@ def make_folder(path: Path) -> Path:
 
 
 def check_inside(path: Path) -> None:
-    """ShotError unless `path`, a folder of the show's own that need not be there yet, is in the show after links."""
+    """ShotError for a folder of the show's own that is none of the show's after links. It need not be there yet; one
+    that is not named below the show was never the show's to name."""
+    if not path.is_relative_to(ROOT):
+        return
     top = next((one for one in (STATE, BUILD) if path.is_relative_to(one)), ROOT)
     if not _is_inside(path, top):
         raise ShotError(f"{_from_root(path)}: a link leads to {os.path.realpath(path)}; needed a folder in the show")
