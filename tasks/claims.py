@@ -60,7 +60,8 @@ def may_remove(path: Path, claims: dict[Path, set[str]]) -> bool:
 
 def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: str, dryrun: bool = False) -> list[Path]:
     """Remove those of the files that are there and may be removed, each told; records come last -> those left."""
-    there = sorted({path for path in paths if os.path.lexists(path)}, key=lambda path: path.name.endswith(ENDING))
+    found = {path for path in paths if os.path.lexists(path)}
+    there = sorted(found, key=lambda path: (path.name.endswith(ENDING), path))
     left = []
     for path in there:
         if may_remove(path, claims):

@@ -79,7 +79,7 @@ def test_gc_waits_for_no_build_but_does_not_take_its_files(built):
     with subprocess.Popen(words, cwd=built.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:
         assert builder.stdout.readline() == "building\n"
         ran = built.run("gc", "force=true")
-        assert ran.code == 1 and ran.fault_lines == ["gc: a build is running; what it makes is not referred to yet"]
+        assert ran.code == 1 and ran.fault_lines == ["gc: a build is running; what a build makes is not referred to yet"]
         builder.communicate("\n")
     assert built.built("gc").fault_lines == []
 
@@ -132,4 +132,4 @@ def test_sessions_are_merged(built):
     assert ran.code == 1 and ran.fault_lines[0].startswith("tracks:mini: nowhere: no such session"), ran.err
     (built.root / "other.npz").write_text("no tracks")
     ran = built.run("tracks", "shot=mini", *words)
-    assert ran.code == 1 and len(ran.fault_lines) == 1 and "not a tracks.npz" in ran.fault_lines[0], ran.err
+    assert ran.code == 1 and len(ran.fault_lines) == 1 and "not an .npz that can be read" in ran.fault_lines[0], ran.err
