@@ -1,7 +1,7 @@
 """composite.stabilization and composite.corner_pin as the artist writes them: checked. Nothing is looked up here."""
 
 from shotmake.config import Config
-from shotmake.marks import Faults, are_numbers
+from shotmake.marks import Faults, are_numbers, is_whole
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"
@@ -67,7 +67,7 @@ def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
         known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
         return [(where, f"found {pick['name']!r}, no manual track's name; {known}")]
     whole = [pick[name] for name in ("frame", "track") if name in pick]
-    if any(not isinstance(number, int) or isinstance(number, bool) for number in whole):
+    if not all(map(is_whole, whole)):
         return [(where, f"found {pick}; needed a whole number")]
     if not are_numbers(pick.get("xy_px", [0, 0]), 2):
         return [(where, f"found xy_px {pick['xy_px']!r}; needed [x, y] in plate px")]

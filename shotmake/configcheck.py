@@ -30,6 +30,7 @@ MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
 RATE_CHARS, MOST_EXPONENT = 40, 9  # of a frame rate in words
 EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
+MOST = int(marks.MOST)  # of a number that has no limit of its own
 LARGEST = 1e300  # whole numbers in YAML may be larger than any float
 
 
@@ -192,12 +193,14 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
             return f"found {ascii(member)}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
-            if not math.isfinite(member):
+            if not -math.inf < member < math.inf:
                 return f"found {member}; needed a finite number", value
-            if limits["low"] is not None and member < limits["low"]:
-                return f"found {member}; needed at least {limits['low']}{_unit(limits)}", value
-            if limits["high"] is not None and member > limits["high"]:
-                return f"found {member}; needed at most {limits['high']}{_unit(limits)}", value
+            found = member if abs(member) < LARGEST else "a number of over 300 digits"
+            low, high = (-MOST if limits["low"] is None else limits["low"]), limits["high"]
+            if member < low:
+                return f"found {found}; needed at least {low}{_unit(limits)}", value
+            if member > (high := MOST if high is None else high):
+                return f"found {found}; needed at most {high}{_unit(limits)}", value
     return "", converted
 
 
