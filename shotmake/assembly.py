@@ -28,8 +28,12 @@ LAMP_DISTANCE = 4.0
 
 @dataclass(frozen=True)
 class Standpoint:
-    """Where the subject stands and who sees it. place (3,) on the ground; cam_from_world (N, 3, 4); distance: of the
-    cameras, the median, 5 units where they stand in the subject and none can be measured; auto_size: an eighth of the view's width there; middle: index of the middle camera."""
+    """Where the subject stands and who sees it.
+
+    place (3,) on the ground; cam_from_world (N, 3, 4); distance: of the cameras, the median (5 units where they stand
+    in the subject: none can be measured there); auto_size: an eighth of the view's width there; middle: index of the
+    middle camera.
+    """
 
     place: np.ndarray
     cam_from_world: np.ndarray

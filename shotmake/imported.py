@@ -73,8 +73,8 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
 def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
     """Those of the plate frames first..last, in order.
 
-    ShotError for two poses of a frame, matrices that are no rotations, places and lenses beyond all measure, a lens that
-    folds, or no pose in the range.
+    ShotError for two poses of a frame, matrices that are no rotations, a place or a lens beyond all measure, a lens
+    that folds, or no pose in the range.
     """
     name, cameras, numbers = given.name, given.cam_from_world, given.frames
     if len(np.unique(numbers)) != len(numbers):
@@ -114,7 +114,7 @@ def _beyond_measure(given: Cameras, width_px: int) -> str:
             return f"found a focal length of {focal_px:g} px; {needed}"
     for centre_px in (lens.cx_px, lens.cy_px):
         if not abs(centre_px) <= CENTRE_WIDTHS * width_px:
-            return f"found the lens's centre at {centre_px:g} px; needed it within {CENTRE_WIDTHS:g} widths of the plate"
+            return f"found the lens's centre at {centre_px:g} px; needed it within {CENTRE_WIDTHS:g} plate widths"
     return ""
 
 

@@ -207,8 +207,10 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
 
 
 def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
-    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground. From straight
-    above, Y is up the picture; a camera that turns once round has no average view: then that of its first frame."""
+    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground.
+
+    From straight above, Y is up the picture; a camera that turns once round has no average view: its first one counts.
+    """
     centres, axes, tops = camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
     for view in (axes.mean(0), tops.mean(0), axes[0], tops[0]):  # one of the last two is level
         forward = view - (view @ normal) * normal
