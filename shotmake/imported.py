@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
-from shotmake.formats.text import said_of, whole_json
+from shotmake.errors import ShotError, said_by
+from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
 from shotmake.reasons import Reason, read_warnings, record_reasons
 from shotmake.solution import Solution, folds
@@ -51,7 +51,7 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         confidence = float(record["confidence"]) if was_solved else None
         warnings = read_warnings(record) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ShotError(f"{path.name}: not a solve JSON ({said_of(error)}); check {KEY}") from error
+        raise ShotError(f"{path.name}: not a solve JSON ({said_by(error)}); check {KEY}") from error
     except ShotError as error:  # another lens model
         raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
     if confidence is not None and not 0 <= confidence <= 1:
