@@ -9,6 +9,11 @@ class UserError(Exception):
     """Something in the input that the user can cure, told in one line."""
 
 
+def said_by(error: BaseException) -> str:
+    """What an error says, in one line that is never empty."""
+    return " ".join(str(error).split()).removeprefix("Error: ") or type(error).__name__
+
+
 class OneLineParser(argparse.ArgumentParser):
     """argparse, but a bad argument is one line on stderr and exit code 1, as for any other bad input."""
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import zstandard  # comes with Blender  # pyright: ignore[reportMissingImports]
-from arguments import UserError
+from arguments import UserError, said_by
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # "BLENDER" + pointer size, byte order, 3 digits; from 5.0 "BLENDER" + header's length, format version, "v", 4 digits
@@ -26,7 +26,7 @@ def written_by(path: Path, name: str, key: str) -> tuple[int, int]:
             else:
                 start = file.read(LENGTH)
         except (OSError, EOFError, zstandard.ZstdError) as error:
-            raise UserError(f"{name}: cannot be unpacked ({error}); check {key}") from error
+            raise UserError(f"{name}: cannot be unpacked ({said_by(error)}); check {key}") from error
     found = HEADER.match(start)
     if found is None:
         raise UserError(f"{name}: not a .blend file; check {key}")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import bpy
-from arguments import UserError
+from arguments import UserError, said_by
 from sheet import BLENDER_COLOR_SPACE
 
 
@@ -13,7 +13,7 @@ def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip
     try:
         clip = bpy.data.movieclips.load(relative_path, check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{plate['file']}: Blender cannot open the plate: {str(error).strip()}") from error
+        raise UserError(f"{plate['file']}: Blender cannot open the plate: {said_by(error)}") from error
     size_px, sheet_px = list(clip.size), list(sheet["resolution_px"])
     if size_px != sheet_px:
         raise UserError(f"{plate['file']}: Blender reads {size_px} px, the sheet says {sheet_px}")

@@ -10,7 +10,7 @@ from typing import Any
 import api
 import bpy
 import numpy as np
-from arguments import UserError
+from arguments import UserError, said_by
 from keyframes import key
 from mathutils import Vector
 from nodes import NodeDesk, Socket, alpha_over
@@ -31,7 +31,7 @@ def load_image(block: dict[str, Any] | None) -> None:
     try:
         image = bpy.data.images.load(from_blend(block["image"]["file"], f"{KEY}.image"), check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{KEY}.image: {block['image']['file']}: {str(error).strip()}") from error
+        raise UserError(f"{KEY}.image: {block['image']['file']}: {said_by(error)}") from error
     image.name = IMAGE
     if not image.size[0]:
         raise UserError(f"{KEY}.image: {block['image']['file']}: Blender cannot read a picture from it")

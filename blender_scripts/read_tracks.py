@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
 from clip_editor import quiet_stderr  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
 from project_files import place_of  # noqa: E402
@@ -28,7 +28,7 @@ def open_blend(file: str) -> None:
         with quiet_stderr():
             bpy.ops.wm.open_mainfile(filepath=place, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        raise UserError(f"{Path(file).name}: Blender cannot open it: {' '.join(str(error).split())}") from error
+        raise UserError(f"{Path(file).name}: Blender cannot open it: {said_by(error)}") from error
 
 
 def clip_with_tracks(file: str) -> bpy.types.MovieClip:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
 from leaving import forget_files_at_exit  # noqa: E402
 
 MARKER_RADIUS_PX = 3.0
@@ -124,7 +124,7 @@ def main() -> None:
             each.cycles.samples = samples
         render(scene, frames, str(Path(given.out).resolve()), markers)
     except (UserError, OSError, ValueError) as error:
-        print(f"render_frames.py: {error}", file=sys.stderr)
+        print(f"render_frames.py: {said_by(error)}", file=sys.stderr)
         raise SystemExit(1) from error
 
 

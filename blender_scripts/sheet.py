@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arguments import UserError
+from arguments import UserError, said_by
 
 SCHEMA = 1
 NEEDED = {
@@ -83,7 +83,7 @@ def read_sheet(path: Path) -> dict[str, Any]:
     try:
         sheet = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot read the scene sheet: {error}") from error
+        raise UserError(f"{path}: cannot read the scene sheet: {said_by(error)}") from error
     if not isinstance(sheet, dict) or sheet.get("schema") != SCHEMA:
         raise UserError(f"{path}: found no scene sheet of schema {SCHEMA}; build the scene stage again")
     for block, keys in NEEDED.items():
@@ -165,5 +165,5 @@ def _arrays(file: str, names: list[str]) -> dict[str, np.ndarray]:
             if not missing:
                 return {name: stored[name] for name in names}
     except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: cannot read: {error}") from error
+        raise UserError(f"{file}: cannot read: {said_by(error)}") from error
     raise UserError(f"{file}: {', '.join(missing)} missing")

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
 from clip_editor import clip_editor, quiet_stderr  # noqa: E402
 from libmv_features import FeatureFinder  # noqa: E402
 from project_files import place_of  # noqa: E402
@@ -36,7 +36,7 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     try:
         clip = bpy.data.movieclips.load(place, check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{file}: Blender cannot open the plate: {str(error).strip()}") from error
+        raise UserError(f"{file}: Blender cannot open the plate: {said_by(error)}") from error
     if list(clip.size) != size_px:
         raise UserError(
             f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; set tracking.engine: opencv"
@@ -106,7 +106,7 @@ def main() -> None:
             settings = json.loads(given.settings)
             detect, track = settings["detect"], settings["track"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"--settings: needed JSON with detect and track: {error}") from error
+            raise UserError(f"--settings: needed JSON with detect and track: {said_by(error)}") from error
         first, last = given.first - given.first_frame + 1, given.last - given.first_frame + 1
         if not 1 <= first <= last:
             raise UserError(f"frames {given.first} to {given.last}: the plate begins at {given.first_frame}")

@@ -11,12 +11,15 @@ import numpy as np
 from shotmake.camera import camera_centres
 from shotmake.ground import Ground, fitted
 from shotmake.lens import Lens
+from shotmake.orient import DEPTH_UNITS
 
+NEAREST = 2e-4  # world units: a camera nearer to the subject stands in it (Blender clips at 1e-6 at least, ours / 200)
 SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
 GROUND_REACH = 8.0  # distances of the camera: the ground's width, and the infinite curve's
 CURVE_FLOOR = 2.0  # subject widths behind it: from there the infinite curve bends up
 CURVE_RADIUS = 0.75  # of the distance of the camera
 PICTURE_BEHIND = 1.0  # of that distance
+PICTURE_NEAREST = 0.1  # of that distance: it stays ahead of a camera that has the subject behind itself
 PICTURE_WIDEST = 3.0  # times what the middle camera sees of it; where others look past that, it ends
 # Lamps as portrait photographers place them: elevation, and size and distance in subject sizes
 LAMPS = {"key": (40.0, 2.0), "fill": (15.0, 3.0), "rim": (45.0, 1.0)}
@@ -25,8 +28,12 @@ LAMP_DISTANCE = 4.0
 
 @dataclass(frozen=True)
 class Standpoint:
-    """Where the subject stands and who sees it. place (3,) on the ground; cam_from_world (N, 3, 4); distance: of the
-    cameras, the median; auto_size: an eighth of the view's width there; middle: index of the middle camera."""
+    """Where the subject stands and who sees it.
+
+    place (3,) on the ground; cam_from_world (N, 3, 4); distance: of the cameras, the median (5 units where they stand
+    in the subject: none can be measured there); auto_size: an eighth of the view's width there; middle: index of the
+    middle camera.
+    """
 
     place: np.ndarray
     cam_from_world: np.ndarray
@@ -38,6 +45,8 @@ class Standpoint:
 def standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_px: int) -> Standpoint:
     centres, axes = camera_centres(cam_from_world), cam_from_world[:, 2, :3]
     distance = float(np.median(np.linalg.norm(centres - place, axis=1)))
+    if distance < NEAREST:
+        distance = DEPTH_UNITS
     auto_size = distance * width_px / lens.fx_px * SUBJECT_SHARE_OF_VIEW
     away = np.linalg.norm((centres - np.median(centres, 0)) / distance, axis=1)
     away += np.linalg.norm(axes - np.median(axes, 0), axis=1)
@@ -127,10 +136,11 @@ def _direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
 
 
 def _level_view(stands: Standpoint) -> np.ndarray:
-    """Unit (3,), horizontal: from the middle camera towards the subject; from straight above, up its picture."""
+    """Unit (3,), horizontal: from the middle camera towards the subject; from straight above, up its picture, or, where
+    it looks at the horizon from there, along its view. A camera that stands in the subject has only its view."""
     camera = stands.cam_from_world[stands.middle]
-    ahead = stands.place - camera_centres(camera[None])[0]
-    for view in (ahead, -camera[1, :3]):
+    ahead, up, along = stands.place - camera_centres(camera[None])[0], -camera[1, :3], camera[2, :3]
+    for view in (along, up) if np.linalg.norm(ahead) < NEAREST else (ahead, up, along):  # one of the last two is level
         level = view * [1.0, 1.0, 0.0]
         if np.linalg.norm(level) > 0.05 * np.linalg.norm(view):
             break
@@ -151,6 +161,7 @@ def _picture(stands: Standpoint, field: np.ndarray) -> dict:
     """A rectangle behind the subject, across the middle camera's view axis, that fills the view of every camera."""
     camera = stands.cam_from_world[stands.middle]
     depth = float(camera[2, :3] @ stands.place + camera[2, 3]) + PICTURE_BEHIND * stands.distance
+    depth = max(depth, PICTURE_NEAREST * stands.distance)
     rays = np.einsum("kj,njm,im->nki", _with_one(field), stands.cam_from_world[:, :, :3], camera[:, :3])
     starts = camera_centres(stands.cam_from_world) @ camera[:, :3].T + camera[:, 3]
     ahead = np.where(rays[..., 2] > 1e-6, rays[..., 2], np.nan)

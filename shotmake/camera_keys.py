@@ -1,10 +1,12 @@
 """shot.camera.given: the keys of a camera that the shot's YAML gives itself. Read and checked, nothing computed."""
 
+import math
 from dataclasses import dataclass
 
-from shotmake.marks import Faults, are_numbers
+from shotmake.marks import Faults, are_numbers, is_whole
 
 KEY = "shot.camera.given"
+SAME_PLACE = 1e-6  # world units: a direction between nearer places is only rounding
 KNOWN = ("frame", "location", "look_at", "rotation_deg", "focal_mm")
 
 
@@ -42,14 +44,14 @@ def _fault_of(block: object) -> str:
         found = ", ".join(map(str, block)) if isinstance(block, dict) else repr(block)
         return f"found {{{found}}}; needed {{frame, location, look_at or rotation_deg}}, perhaps focal_mm"
     frame, focal_mm = block["frame"], block.get("focal_mm")
-    if not isinstance(frame, int) or isinstance(frame, bool):
+    if not is_whole(frame):
         return f"found frame {frame!r}; needed a plate frame"
     if ("look_at" in block) == ("rotation_deg" in block):
         return f"found {'both' if 'look_at' in block else 'none'}; needed look_at or rotation_deg"
     for name in ("location", "look_at", "rotation_deg"):
         if name in block and not are_numbers(block[name], 3):
             return f"found {name} {block[name]!r}; needed [x, y, z]"
-    if block.get("look_at") == block["location"]:
+    if "look_at" in block and math.dist(block["look_at"], block["location"]) < SAME_PLACE:
         return "found look_at in the camera's own place; needed what it looks at"
     if focal_mm is not None and not (are_numbers([focal_mm], 1) and 2.0 <= focal_mm <= 3000.0):
         return f"found focal_mm {focal_mm!r}; needed 2 to 3000 mm"

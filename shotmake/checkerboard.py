@@ -71,7 +71,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
     fit = _without_odd_ones(found, board, still_px, scale)
     lens, notes = fitted(fit.lens, still_px, size_px, "checkerboard", f"{KEY}.files")
     rms_px = fit.rms_px * scale
-    if rms_px > WORST_PX:
+    if not rms_px <= WORST_PX:  # NaN too
         raise ShotError(
             f"{KEY}.files: the corners miss the lens found by {rms_px:.2f} px rms, needed {WORST_PX:g}; the board must "
             "be flat and the stills sharp, with one zoom and focus"

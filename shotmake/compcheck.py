@@ -1,11 +1,12 @@
 """composite.stabilization and composite.corner_pin as the artist writes them: checked. Nothing is looked up here."""
 
 from shotmake.config import Config
-from shotmake.marks import Faults, are_numbers
+from shotmake.marks import Faults, are_numbers, is_whole
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"
 PICKS = ({"frame", "xy_px"}, {"name"}, {"track"})
+OFF = ("disabled", "deleted")
 CORNERS = "top-left, top-right, bottom-right, bottom-left"
 
 
@@ -25,13 +26,19 @@ def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
         return [(f"{STABILIZATION_KEY}.enabled", "found true without tracks; needed tracking.enabled: true")]
     chosen = [settings.tracks] if isinstance(settings.tracks, str) else settings.tracks
     known = [*config.tracking.groups, *names]
+    offered = [name for name in known if name not in _groups_off(config.tracking.groups)]
     key = f"{STABILIZATION_KEY}.tracks"
     faults = [
-        (key, f"found {name!r}; needed all, a group or a manual track; there are: {', '.join(known) or 'none'}")
+        (key, f"found {name!r}; needed all, a group or a manual track; there are: {', '.join(offered) or 'none'}")
         for name in chosen
         if name not in known and settings.tracks != "all"
     ]
     return faults if chosen else [(key, "found an empty list; needed all, or groups and manual tracks by name")]
+
+
+def _groups_off(groups: dict) -> set[str]:
+    """The groups without an enabled track."""
+    return {name for name, block in groups.items() if isinstance(block, dict) and block.get("status") in OFF}
 
 
 def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
@@ -67,7 +74,7 @@ def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
         known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
         return [(where, f"found {pick['name']!r}, no manual track's name; {known}")]
     whole = [pick[name] for name in ("frame", "track") if name in pick]
-    if any(not isinstance(number, int) or isinstance(number, bool) for number in whole):
+    if not all(map(is_whole, whole)):
         return [(where, f"found {pick}; needed a whole number")]
     if not are_numbers(pick.get("xy_px", [0, 0]), 2):
         return [(where, f"found xy_px {pick['xy_px']!r}; needed [x, y] in plate px")]

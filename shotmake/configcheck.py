@@ -28,8 +28,10 @@ class Fault(NamedTuple):
 # The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
 MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
+SHOWN_CHARS = 120  # of a value
 RATE_CHARS, MOST_EXPONENT = 40, 9  # of a frame rate in words
 EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
+MOST = int(marks.MOST)  # of a number that has no limit of its own
 LARGEST = 1e300  # whole numbers in YAML may be larger than any float
 
 
@@ -192,12 +194,14 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
             return f"found {ascii(member)}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
-            if not math.isfinite(member):
+            if not -math.inf < member < math.inf:
                 return f"found {member}; needed a finite number", value
-            if limits["low"] is not None and member < limits["low"]:
-                return f"found {member}; needed at least {limits['low']}{_unit(limits)}", value
-            if limits["high"] is not None and member > limits["high"]:
-                return f"found {member}; needed at most {limits['high']}{_unit(limits)}", value
+            found = _show(member)
+            low, high = (-MOST if limits["low"] is None else limits["low"]), limits["high"]
+            if member < low:
+                return f"found {found}; needed at least {low}{_unit(limits)}", value
+            if member > (high := MOST if high is None else high):
+                return f"found {found}; needed at most {high}{_unit(limits)}", value
     return "", converted
 
 
@@ -371,7 +375,8 @@ def _merge(into: dict, tree: dict) -> None:
 
 
 def _show(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
 def _type_name(option: Any) -> str:

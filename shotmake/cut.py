@@ -9,7 +9,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, over_limit
 from shotmake.safe_file import check_size, decode_utf8, read_utf8
 from shotmake.safe_json import check_brackets, parse_json
@@ -88,7 +88,7 @@ def _check_file(path: Path) -> None:
                     raise over_limit(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
                 check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
         except (*ZIP_FAULTS, KeyError) as error:
-            said = " ".join(str(error).split())[:120]
+            said = said_by(error, 120)
             raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from error
     elif kind in (".otio", ".otiod"):
         check_brackets(read_utf8(path, "cut_mb", "cut="), path.name, "cut=")

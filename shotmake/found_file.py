@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.reasons import Reason
 from shotmake.safe_json import parse_json
 from shotmake.safe_npz import read_npz
@@ -36,7 +36,7 @@ def read_found(data: bytes) -> Found | Reason:
         ((kind, rest),) = parse_json(str(arrays[REST]), STORED).items()
         return _join(KINDS[kind], rest, "", arrays)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        said = ascii(str(error))[:80]
+        said = said_by(error, 80)
         raise ShotError(f"{STORED}: not as shotmake writes it ({said}); delete it, and it is solved again") from error
 
 

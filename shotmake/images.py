@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.lens_tags import lens_of_tags
 from shotmake.plate_files import KEY
 from shotmake.safe_file import file_size
@@ -44,7 +44,7 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
             _check_png(root / path)
             _, found = _decode(root / path, first.get("size_px"))
         except OSError as error:
-            raise _fault(root / path, "cannot be read", error.strerror or str(error)) from error
+            raise _fault(root / path, "cannot be read", said_by(error)) from error
         first = first or found
         if found["pixel_aspect"] != first["pixel_aspect"]:
             before = f"{first['pixel_aspect']:g}:1 before"

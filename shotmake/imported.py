@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
-from shotmake.formats.text import said_of, whole_json
+from shotmake.errors import ShotError, said_by
+from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
 from shotmake.reasons import Reason, read_warnings, record_reasons
 from shotmake.solution import Solution, folds
 
 KEY = "shot.camera.import_file"
+FARTHEST = 1e9  # world units: what lies further has no whole centimetre left in Blender, nor a number further still
+FOCAL_WIDTHS = (1e-3, 1e4)  # of the plate: 2 mm on 200 mm to 3000 mm on 1 mm, with room
+CENTRE_WIDTHS = 10.0  # how far off the lens's centre may be
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,11 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         confidence = float(record["confidence"]) if was_solved else None
         warnings = read_warnings(record) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ShotError(f"{path.name}: not a solve JSON ({said_of(error)}); check {KEY}") from error
+        raise ShotError(f"{path.name}: not a solve JSON ({said_by(error)}); check {KEY}") from error
     except ShotError as error:  # another lens model
         raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ShotError(f"{path.name}: found confidence {confidence:g}; needed 0 to 1 ({KEY})")
     if (width, height) != size_px:
         raise ShotError(
             f"{path.name}: made for {str(width)[:9]}x{str(height)[:9]}; the plate is {size_px[0]}x{size_px[1]} ({KEY})"
@@ -68,7 +73,8 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
 def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
     """Those of the plate frames first..last, in order.
 
-    ShotError for two poses of a frame, matrices that are no rotations, a lens that folds, or no pose in the range.
+    ShotError for two poses of a frame, matrices that are no rotations, a place or a lens beyond all measure, a lens
+    that folds, or no pose in the range.
     """
     name, cameras, numbers = given.name, given.cam_from_world, given.frames
     if len(np.unique(numbers)) != len(numbers):
@@ -78,6 +84,8 @@ def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int
         orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
     if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
         raise ShotError(f"{name}: cam_from_world holds matrices that are no rotations ({KEY})")
+    if fault := _beyond_measure(given, size_px[0]):
+        raise ShotError(f"{name}: {fault} ({KEY})")
     if folds(given.lens, size_px):
         raise ShotError(f"{name}: its lens folds over inside the picture ({KEY})")
     order = np.argsort(numbers)
@@ -91,6 +99,23 @@ def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int
         cam_from_world=cameras[inside],
         focal_px_per_frame=None if focals is None else focals[inside],
     )
+
+
+def _beyond_measure(given: Cameras, width_px: int) -> str:
+    """The first number that no camera has, and what it may be; "" for a camera."""
+    lens, (low, high) = given.lens, FOCAL_WIDTHS
+    far = float(np.abs(given.cam_from_world[:, :, 3]).max(initial=0))
+    if far > FARTHEST:
+        return f"found a camera {far:.3g} units from the world's origin; needed at most {FARTHEST:g}"
+    zoom = () if given.focal_px_per_frame is None else given.focal_px_per_frame.tolist()
+    for focal_px in (lens.fx_px, lens.fy_px, *zoom):
+        if not low * width_px <= focal_px <= high * width_px:
+            needed = f"needed {low * width_px:g} to {high * width_px:g}, for a plate {width_px} px wide"
+            return f"found a focal length of {focal_px:g} px; {needed}"
+    for centre_px in (lens.cx_px, lens.cy_px):
+        if not abs(centre_px) <= CENTRE_WIDTHS * width_px:
+            return f"found the lens's centre at {centre_px:g} px; needed it within {CENTRE_WIDTHS:g} plate widths"
+    return ""
 
 
 def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:

@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 
 OTHER_KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -66,4 +66,4 @@ def _why_missing(path: Path, error: OSError) -> str:
         return f"found a link that leads to no file ({one_line(os.readlink(path))})"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NO_SUCH_FILE
-    return f"found a file that cannot be reached ({(error.strerror or type(error).__name__).lower()})"
+    return f"found a file that cannot be reached ({said_by(error).lower()})"

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.formats.lens_asked import KEY, LensAsked
 from shotmake.formats.lens_opencv import lens_of_tree, tree_of
 from shotmake.formats.registry import LENSES
-from shotmake.formats.text import head, said_of
+from shotmake.formats.text import head
 from shotmake.lens import Lens
 from shotmake.lens_fit import Seen, fitted_lens
 from shotmake.safe_file import file_size
@@ -63,7 +63,7 @@ def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
         return lens_of(tree, asked.size_px, name, asked.aspect)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({said_of(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
+            f"{name}: not a lens ({said_by(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
             f"dist_coeffs ({KEY})"
         ) from error
 

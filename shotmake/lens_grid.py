@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 
 TAPS = 4  # coefficients that a point feels, in each direction
 
@@ -45,7 +45,7 @@ class Grid:
         try:
             low, high, bend = (np.array(block[name], float) for name in ("low", "high", "bend"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ShotError(f"lens: its grid cannot be read ({str(error)[:100]!a})") from error
+            raise ShotError(f"lens: its grid cannot be read ({said_by(error, 100)})") from error
         shaped = low.shape == high.shape == (2,) and bend.ndim == 3 and bend.shape[2] == 2 and min(bend.shape[:2]) >= 4
         if not shaped or not (low < high).all() or not np.isfinite(bend).all():
             raise ShotError(

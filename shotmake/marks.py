@@ -10,6 +10,8 @@ STATUSES = ("enabled", "disabled", "deleted")
 
 Faults = list[tuple[str, str]]
 
+MOST = 1e9  # of any number that an artist writes: it has room in a 32-bit frame number and, in Blender, in a float
+
 
 @dataclass(frozen=True)
 class Manual:
@@ -56,7 +58,7 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
         name, model = block["name"], block.get("motion_model")
         if not isinstance(name, str) or not name:
             faults.append((f"{where}.name", f"found {name!r}; needed text"))
-        if not _is_whole(block["frame"]) or not are_numbers(block["xy_px"], 2):
+        if not is_whole(block["frame"]) or not are_numbers(block["xy_px"], 2):
             found_at = f"frame {block['frame']!r}, xy_px {block['xy_px']!r}"
             faults.append((where, f"found {found_at}; needed a frame and [x, y]"))
             continue
@@ -130,11 +132,11 @@ def _check_look(where: str, block: dict) -> Faults:
 
 def _is_pick(pick, where: str, length: int) -> bool:
     whole = isinstance(pick, dict) and set(pick) == {"frame", where}
-    return whole and _is_whole(pick["frame"]) and are_numbers(pick[where], length)
+    return whole and is_whole(pick["frame"]) and are_numbers(pick[where], length)
 
 
 def _is_shape_key(one) -> bool:
-    if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not _is_whole(one["frame"]):
+    if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not is_whole(one["frame"]):
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
@@ -145,11 +147,11 @@ def are_numbers(values, length: int) -> bool:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
-def _is_whole(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def is_whole(value) -> bool:
+    return isinstance(value, int) and _is_number(value)
 
 
 def _names(block) -> str:

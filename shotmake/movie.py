@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.blender_movie import BlenderMovie
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.lens_tags import lens_of_tags
 from shotmake.movie_clock import Clock
 from shotmake.plate_files import KEY, ranges_text
-from shotmake.safe_movie import movie_faults, open_movie, reason_of
+from shotmake.safe_movie import movie_faults, open_movie
 
 DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # p010 and its kin keep their bits at the top of a 16-bit word
 PLANAR_LUMA = ("yuv", "nv1", "nv2", "gray", *DEPTH_TOP_OF_WORD)
@@ -110,7 +110,7 @@ def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[in
                 found.clock.add(frame.pts)
                 on_frame(found.clock.count)
     except movie_faults() as error:
-        found.ended_early = reason_of(error)
+        found.ended_early = said_by(error)
     return found
 
 
@@ -124,7 +124,7 @@ def movie_header(file: str, root: Path) -> dict:
             count = _announced(container, stream) or 1 + sum(1 for _ in container.decode(stream))
             rate, stored = _header_clock(container, stream).rate, stream.frames
     except (*movie_faults(), StopIteration) as error:
-        raise ShotError(f"{file}: not a movie that can be read ({reason_of(error)}); check {KEY}") from error
+        raise ShotError(f"{file}: not a movie that can be read ({said_by(error)}); check {KEY}") from error
     size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
     media = {"pixel_aspect": [aspect.numerator, aspect.denominator] if aspect else [1, 1], **lens_of_tags(tags)}
     media["frames_hidden"] = max(stored - count, 0)
@@ -159,7 +159,7 @@ def _next(frames: Iterator, path: Path):
     try:
         return next(frames, None)
     except movie_faults() as error:
-        found = f"a frame cannot be decoded any more ({reason_of(error)})"
+        found = f"a frame cannot be decoded any more ({said_by(error)})"
         raise ShotError(f"{path.name}: {found}; copy the file again ({KEY})") from error
 
 

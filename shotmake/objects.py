@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.safe_json import read_json
 
 DETECTED, COASTED = "detected", "coasted"
@@ -89,7 +89,5 @@ def read_tracklets(path: Path) -> list[Tracklet]:
         if any(not one.fits() for one in found):
             raise ValueError("lists of different lengths")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ShotError(
-            f"{path.name}: not an objects.json ({ascii(str(error))[:80]}); delete it and run again"
-        ) from error
+        raise ShotError(f"{path.name}: not an objects.json ({said_by(error, 80)}); delete it and run again") from error
     return found

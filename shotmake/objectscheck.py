@@ -3,6 +3,7 @@
 import shlex
 
 from shotmake.config import MAIN_CAMERA, Config
+from shotmake.errors import said_by
 from shotmake.marks import Faults
 
 OF_OBJECTS = ("objects_mot", "object_mattes")  # words of shot.export
@@ -38,7 +39,8 @@ def _source_faults(config: Config) -> Faults:
     try:
         words = shlex.split(objects.detector_cmd)
     except ValueError as error:
-        return [*faults, (key, f"found {objects.detector_cmd!r} ({error}); needed a program and its arguments")]
+        found = f"found {objects.detector_cmd!r} ({said_by(error)})"
+        return [*faults, (key, f"{found}; needed a program and its arguments")]
     if not any("{detections}" in word for word in words[1:]):
         faults.append((key, f"found {objects.detector_cmd!r}; needed {{detections}} in it, the file it has to write"))
     return faults

@@ -22,6 +22,7 @@ DEPTH_UNITS = 5.0  # median solved depth of a world without known scale
 EYE_HEIGHT = 1.6
 ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
 GROUND_SIGMAS = 2.5
+LEVEL = 1e-3  # a mean of unit directions that is shorter than that tells no direction
 GROUND_TRIES = 600
 GROUND_THICKNESS = 0.008  # of the median depth
 KEY = "tracking.solve.orient"
@@ -39,13 +40,15 @@ def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     vector u, u' A u is its squared distance from up in sigmas.
     """
     own_up = -cam_from_world[:, 1, :3].mean(0)
+    if np.linalg.norm(own_up) < LEVEL:  # they look every way round: the first one is as good as any
+        own_up = -cam_from_world[0, 1, :3]
     own_up /= np.linalg.norm(own_up)
     sideways = cam_from_world[:, 0, :3]
     # a hand's roll is one slow movement: the frames count as four independent ones
     information = 4 * (sideways.T @ sideways) / len(sideways) / np.radians(ROLL_SIGMA_DEG) ** 2
     information += (np.eye(3) - np.outer(own_up, own_up)) / np.radians(PITCH_SIGMA_DEG) ** 2
     values, vectors = np.linalg.eigh(information)
-    up = vectors[:, 0] * np.sign(vectors[:, 0] @ own_up)
+    up = vectors[:, 0] * np.sign(vectors[:, 0] @ own_up or 1.0)
     spread = np.radians(FLOOR_SIGMA_DEG) ** 2
     softened = np.maximum(values - values[0], 0)  # zero along up itself
     softened = softened / (1 + spread * softened)  # never surer than 12 deg
@@ -97,7 +100,7 @@ def find_ground(
         middle = np.average(points[near], axis=0, weights=weight[near])
         spread = (points[near] - middle) * np.sqrt(weight[near])[:, None]
         values, vectors = np.linalg.eigh(spread.T @ spread)
-        normal = vectors[:, 0] * np.sign(vectors[:, 0] @ up)
+        normal = vectors[:, 0] * np.sign(vectors[:, 0] @ up or 1.0)
     enough = near.sum() >= max(15, 0.08 * len(points)) and weight[near].sum() > 0.12 * weight.sum()
     flat = values[1] > 25 * values[0]  # a plane, not a line or a ball of points
     if not (enough and flat and normal @ information @ normal <= GROUND_SIGMAS**2):
@@ -176,7 +179,7 @@ def orient_turning(solved: Solved, settings: config.Orient) -> World:
     cam_from_world = solved.cam_from_world
     up, _ = level_up(cam_from_world)
     axis = cam_from_world[:, 2, :3].mean(0)
-    down = -float(axis @ up) / float(np.linalg.norm(axis))
+    down = -float(axis @ up) / max(float(np.linalg.norm(axis)), LEVEL)
     height = DEPTH_UNITS * down if down > np.sin(np.radians(5)) else EYE_HEIGHT
     world = _upright(cam_from_world, up, -up * height, 1.0)
     return _picked(world, solved, settings)
@@ -204,12 +207,15 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
 
 
 def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
-    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground."""
-    centres, axes = camera_centres(cam_from_world), cam_from_world[:, 2, :3]
-    forward = axes.mean(0) - (axes.mean(0) @ normal) * normal
-    if np.linalg.norm(forward) < 1e-3:  # straight down: the picture's top is away
-        forward = -cam_from_world[:, 1, :3].mean(0)
-        forward = forward - (forward @ normal) * normal
+    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground.
+
+    From straight above, Y is up the picture; a camera that turns once round has no average view: its first one counts.
+    """
+    centres, axes, tops = camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
+    for view in (axes.mean(0), tops.mean(0), axes[0], tops[0]):  # one of the last two is level
+        forward = view - (view @ normal) * normal
+        if np.linalg.norm(forward) >= LEVEL:
+            break
     forward = forward / np.linalg.norm(forward)
     rotation = np.stack([np.cross(forward, normal), forward, normal])
     slope = axes @ normal

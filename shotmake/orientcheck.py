@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from shotmake.config import Orient
-from shotmake.marks import Faults, Manual, are_numbers
+from shotmake.marks import Faults, Manual, are_numbers, is_whole
 
 KEY = "tracking.solve.orient"
 SHAPES = ({"frame", "xy_px"}, {"frame", "xy_px", "snap"}, {"name"}, {"track"})
@@ -60,9 +60,7 @@ def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
     if "name" in pick and pick["name"] not in names:
         known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
         return [(where, f"found {pick['name']!r}, no manual track's name; {known}")]
-    whole = all(
-        isinstance(pick[name], int) and not isinstance(pick[name], bool) for name in ("frame", "track") if name in pick
-    )
+    whole = all(is_whole(pick[name]) for name in ("frame", "track") if name in pick)
     if not whole or not are_numbers(pick.get("xy_px", [0, 0]), 2) or not isinstance(pick.get("snap", True), bool):
         return [(where, f"found {pick}; {NEEDED}")]
     return []

@@ -5,7 +5,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.input_file import check_file, file_fault
 
 SEQUENCE = re.compile(
@@ -121,7 +121,7 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise ShotError(f"{folder}: cannot be read ({getattr(error, 'strerror', error)}); check {KEY}") from error
+        raise ShotError(f"{folder}: cannot be read ({said_by(error)}); check {KEY}") from error
     found = {}
     for file in files:
         digits = file[len(prefix) : len(file) - len(match["tail"])]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.containers import open_alone
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, over_limit
 from shotmake.movie_boxes import check_boxes
 from shotmake.safe_file import file_size
@@ -25,7 +25,7 @@ def open_movie(path: Path, file: str, key: str) -> "InputContainer":
     try:
         container = open_alone(path, key, file, {"max_pixels": most_px})
     except movie_faults() as error:
-        raise ShotError(f"{file}: not a movie that can be read ({reason_of(error)}); check {key}") from error
+        raise ShotError(f"{file}: not a movie that can be read ({said_by(error)}); check {key}") from error
     for stream in container.streams.video:
         coding = stream.codec_context  # None where FFmpeg has no decoder
         if coding is not None and coding.width * coding.height > int(most_px):
@@ -41,9 +41,3 @@ def movie_faults() -> tuple[type[BaseException], ...]:
     import av
 
     return (av.FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)
-
-
-def reason_of(error: BaseException) -> str:
-    """What FFmpeg says, on one line."""
-    said = (str(getattr(error, "strerror", "") or error) or type(error).__name__).splitlines()
-    return said[0][:200] if said else type(error).__name__

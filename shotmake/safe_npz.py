@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, over_limit
 from shotmake.safe_file import file_size
 from shotmake.safe_zip import ZIP_FAULTS, check_directory
@@ -51,9 +51,8 @@ def read_npz(
                 asked = {*needed, *optional} or set(entries)
                 return {one: _array(archive, entries[one], name, key) for one in entries if one in asked}
         except FAULTS as error:
-            said = " ".join(str(error).split())[:120] or type(error).__name__
             of_key = f"; check {key}" if key else ""
-            raise ShotError(f"{name}: not an .npz that can be read ({said}){of_key}") from error
+            raise ShotError(f"{name}: not an .npz that can be read ({said_by(error, 120)}){of_key}") from error
 
 
 def _check_entries(archive: zipfile.ZipFile, size: int, name: str, key: str) -> None:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, over_limit
 
 PLAIN_TAGS = ("str", "seq", "map")  # others can be said of values that they do not fit
@@ -29,7 +29,7 @@ def load_yaml(text: str, name: str, key: str = "") -> Any:
         raise _not_yaml(error, name, key) from error
     # what PyYAML lets through of a value that looks like a date or a number and is none: 2001-99-99, 0b_
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        found = f"a value that is none ({' '.join(str(error).split())[:80]})"
+        found = f"a value that is none ({said_by(error, 80)})"
         raise ShotError(f"{name}: not YAML: {found}{f'; check {key}' if key else ''}") from error
 
 

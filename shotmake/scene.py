@@ -6,7 +6,7 @@ Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, t
 
 import numpy as np
 
-from shotmake.assembly import blocks, rendered_field, standpoint
+from shotmake.assembly import NEAREST, blocks, rendered_field, standpoint
 from shotmake.camera import zoomed
 from shotmake.errors import ShotError
 from shotmake.lens import Lens, overscan_px
@@ -104,6 +104,14 @@ def scene_sheet(
         "stabilization": None,  # these two follow tracks: tasks/comp_tracks.py
         "corner_pin": None,
     }
+
+
+def doubt_of(sheet: dict) -> str:
+    """What the sheet's cameras and its subject cannot both be meant to be, in words; "" when they can."""
+    away = np.linalg.norm(np.subtract(sheet["camera"]["location"], sheet["subject"]["location"]), axis=1)
+    if np.median(away) >= NEAREST:
+        return ""
+    return "the camera stands where the subject does, and sees nothing of it: set shot.subject.location"
 
 
 def camera_matrices(solution: dict) -> np.ndarray:

@@ -200,7 +200,8 @@ def make_solution(
         solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
         if world is not None and world.scale_known:
             check_sizes(world, solved, settings.orient)
-        world = world or orient_moving(solved, xyz[reliable], float(np.median(depth)), settings.orient)
+        middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to be shown: the solver's size
+        world = world or orient_moving(solved, xyz[reliable], middle, settings.orient)
     held = np.isin(everything.track_ids, found.held_out)
 
     used_errors, per_frame = _frame_errors(found)

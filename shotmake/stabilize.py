@@ -21,6 +21,7 @@ SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good
 TUKEY = 7.0  # times the deviation: further off is no member of the rigid whole; the usual 4.7 jumps between depths
 SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
 FLOOR_PX = 0.02
+LEAST_SIZE = 1e-4  # of a frame, as a factor: no picture is shown a ten-thousandth as large
 FADE_FRAMES = 12  # in which a track gains or loses its say
 ROUNDS, DONE_PX = 30, 1e-3
 HOLD = 1e-9  # share of what is known by which a frame keeps to its last estimate, where tracks do not tell (two in one)
@@ -52,6 +53,8 @@ def stabilize(
     """
     first, last = frames
     reference = _reference(frames, reference)
+    if first == last:  # the reference frame alone, which stands as it is
+        return Stabilization(np.array([first]), np.zeros((1, 2)), np.zeros(1), np.ones(1))
     inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
     used = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
     _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
@@ -60,6 +63,7 @@ def stabilize(
     place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
     markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
     grow, shift = _refined(markers, *_begun(markers, reference - first, first), reference - first)
+    _check_sizes(grow, shift, first)
     before = shift / grow  # Translate comes before Rotate and Scale
     return Stabilization(
         np.arange(first, last + 1),
@@ -67,6 +71,17 @@ def stabilize(
         np.unwrap(np.angle(grow)),
         np.abs(grow),
     )
+
+
+def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int) -> None:
+    """ShotError for a frame of which the tracks tell no size."""
+    with np.errstate(invalid="ignore"):
+        sound = np.isfinite(grow) & np.isfinite(shift) & (np.abs(grow) > LEAST_SIZE) & (np.abs(grow) < 1 / LEAST_SIZE)
+    if not sound.all():
+        raise ShotError(
+            f"{KEY}.tracks: found the chosen tracks in one place in frame {first + int(np.argmin(sound))}, or in the "
+            "frames that tie it to the reference frame; needed two that stay apart: choose more"
+        )
 
 
 def stabilize_box(
@@ -163,7 +178,7 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
     one, other = random.integers(0, len(places), (2, PAIRS))
     other = np.where(one == other, (other + 1) % len(places), other)
     apart = places[one] - places[other]
-    good = np.abs(apart) > 1e-6
+    good = (np.abs(apart) > 1e-6) & (np.abs(target[one] - target[other]) > 1e-6)
     if not good.any():
         return 1.0, complex(np.mean(target - places))
     one, other, apart = one[good], other[good], apart[good]

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks import ROOT
+from shotmake.errors import ShotError
+from tasks import ROOT, conf_texts
 from tasks.own_config import own_config
 from tasks.snapshot import files_below
 
@@ -86,8 +87,8 @@ def _entry_names(path: Path) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):  # told where it is read in earnest
+        return conf_texts.read(path)
+    except (ShotError, OSError):  # told where it is read in earnest; a pipe would be waited for
         return ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.input_file import file_fault
 from tasks import ROOT
 from tasks.detections_store import FOLDER, from_store, piece_of
@@ -97,7 +97,7 @@ def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], Non
         try:
             done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", ROOT, users_environment()))
         except OSError as error:
-            raise ShotError(f"{KEY}: cannot run {words[0]}: {error.strerror}; needed a program") from error
+            raise ShotError(f"{KEY}: cannot run {words[0]}: {said_by(error)}; needed a program") from error
         if done.code:
             said = done.err.strip()
             print(said[-TOLD_CHARS:], file=sys.stderr, flush=True)

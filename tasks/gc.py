@@ -8,7 +8,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.safe_yaml import load_yaml
 from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions, untrusted
 from tasks.publish import OVERRIDES
@@ -36,7 +36,7 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
     try:
         needed = referred(stages)
     except ValueError as error:
-        return TaskFailed(f"gc: cannot tell what is needed: {error}")
+        return TaskFailed(f"gc: cannot tell what is needed: {said_by(error)}")
     with locks.nobody_builds() as building:
         if building:
             return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")

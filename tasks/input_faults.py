@@ -6,7 +6,7 @@ from pathlib import Path
 from shotmake.config import Config
 from shotmake.configcheck import Fault, file_values
 from shotmake.containers import playlist_fault
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.followed import key_of_input
 from shotmake.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
 from tasks import ROOT
@@ -70,4 +70,4 @@ def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
 def _fault(key: str, path: Path, error: OSError) -> str:
     cure = f"restore it, or check {key}" if key else "build it again"
     place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return f"{one_line(str(place))}: cannot be read ({(error.strerror or str(error)).lower()}); {cure}"
+    return f"{one_line(str(place))}: cannot be read ({said_by(error).lower()}); {cure}"

@@ -6,9 +6,8 @@ from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
 from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
 from shotmake.safe_json import read_json
-from tasks import ROOT, slices
+from tasks import ROOT, offers, slices
 from tasks.footage import read_plate
-from tasks.shot_words import shown
 from tasks.snapshot import shot_names
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -53,8 +52,8 @@ def files(config: Config) -> dict[str, Path]:
     if lender(config):
         return {}
     if file_fault(ROOT / name) == NO_SUCH_FILE:
-        shots = ", ".join(map(shown, shot_names()))
-        raise ShotError(f"{one_line(name)}: no such shot (there are: {shots}) and no such file; check {KEY}")
+        others = [shot for shot in offers.shots() if shot != config.shot.name]  # its own lens is what it has none of
+        raise ShotError(f"{one_line(name)}: no such shot ({offers.hint(name, others)}) and no such file; check {KEY}")
     return {"lens file": check_file(ROOT / name, name, KEY, "a shot, or a lens file")}
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.limits import set_limits
 
 NEVER = "never"
@@ -57,7 +57,7 @@ def own_config() -> OwnConfig:
             raise ShotError(f"SHOTMAKE_CONFIG={path}: no such file; name one, or unset it") from None
         return OwnConfig()
     except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        cause = said_by(error) if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ShotError(f"{_shown(path)}: cannot be read: {cause}") from error
     return _checked(_parsed(text, path), path)
 
@@ -84,8 +84,7 @@ def _parsed(text: str, path: Path) -> dict:
     try:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = " ".join(str(error).split()) or type(error).__name__
-        raise ShotError(f"{_shown(path)}: not YAML: {line}") from error
+        raise ShotError(f"{_shown(path)}: not YAML: {said_by(error)}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):

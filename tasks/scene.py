@@ -32,7 +32,7 @@ def settings(config: Config) -> dict:
 
 def build(job: Job) -> str:
     from shotmake.footage import frame_span
-    from shotmake.scene import scene_sheet
+    from shotmake.scene import doubt_of, scene_sheet
     from shotmake.stmap import overscan_of
 
     plate = read_plate(job.inputs["footage"])
@@ -50,6 +50,8 @@ def build(job: Job) -> str:
     if "empties" in job.targets:
         line += write_empties(job, solution, sheet)
     subject = _in_words(sheet["subject"])
+    doubt = doubt_of(sheet)
+    line += f"\n      warning: {doubt}" if doubt else ""
     return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject}, ground at {ground.source}{line}"
 
 
@@ -84,7 +86,7 @@ def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
 def _in_words(subject: dict) -> str:
     name = subject.get("collection") or subject.get("blend") or subject["kind"]
     size, scale = subject["size"], subject.get("scale")
-    return f"{name} {size:.3g} across" if size else f"{name} at {scale:g} times its size"
+    return f"{name} {size:.3g} across" if size is not None else f"{name} at {scale:g} times its size"
 
 
 def reads(config: Config) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.pieces import Piece, Stored
 from tasks.segments import stored
+from tasks.shot_words import shown
 from tasks.solve import read_solution
 from tasks.stage import Job, Node, kept_by
 from tasks.told import told
@@ -142,7 +143,8 @@ def delete(name: str) -> TaskFailed | None:
     """Remove a session and those of its segments that no other one has."""
     path = FOLDER / name
     if path not in _sessions():
-        return TaskFailed(f"sessions: found no {name}; there are: {', '.join(p.name for p in _sessions()) or 'none'}")
+        there = ", ".join(shown(session.name) for session in _sessions()) or "none"
+        return TaskFailed(f"sessions: found no {shown(name)}; there are: {there}")
     with locks.nobody_builds() as building:
         if building:
             return TaskFailed(f"sessions: {building}; delete when that is done")

@@ -3,6 +3,7 @@ needs it; a name that one of our commands cannot take is refused, with the reaso
 """
 
 import re
+from itertools import chain, count
 
 from shotmake.shot_yaml import safe_name
 from tasks.snapshot import names_asked, shot_names
@@ -35,9 +36,11 @@ def why_refused(name: str) -> str:
 
 
 def better(name: str) -> str:
-    """A name like this one that every command takes."""
-    found = safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())
-    return found[:64].rstrip("._-")
+    """A name like this one that every command takes, and that no other shot has: a file is to be renamed to it."""
+    found = safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())[:64].rstrip("._-")
+    taken = {one.lower() for one in shot_names()}
+    tries = chain([found], (f"{found}_{number}" for number in count(2)))
+    return next(one for one in tries if one.lower() not in taken)
 
 
 def shown(name: str) -> str:

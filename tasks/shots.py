@@ -4,7 +4,7 @@ Hydra composes the groups (tracking=..., composite=...); then the shot's own nes
 typed on the command line are set, and shotmake.config checks the result against the schema, all faults at once.
 """
 
-import difflib
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +13,16 @@ from typing import Any
 from shotmake import configcheck
 from shotmake.config import Config
 from shotmake.configcheck import ConfigFaults
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.interpolations import check_unfolding
 from shotmake.limits import limits, raised
-from tasks import ROOT, composed, conf_rules, conf_texts, pool, variables
+from tasks import ROOT, composed, conf_rules, conf_texts, offers, pool, variables
 from tasks.composed import CONF
 from tasks.shot_words import quoted, shown, why_refused
 from tasks.snapshot import names_asked, overrides_in, shot_names
 
 OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
+LONGEST_LINE = 600  # of what Hydra says
 MANY = 8  # from here on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
 LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text, commas and all: doit sweeps nothing
@@ -117,10 +118,9 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     if name in shot_names() and (fault := conf_texts.why_no_text(CONF / "shot" / f"{name}.yaml")):
         return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
     if name.startswith(".") or not (CONF / "shot" / f"{name}.yaml").is_file():
-        there, asked = [shown(one) for one in shot_names()], shown(name)
-        close = difflib.get_close_matches(asked, there, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(there) or 'none'}"
-        return ShotConfig(asked, overrides, None, (f"shot={asked}: no conf/shot/{asked}.yaml; {hint}",))
+        asked = shown(name)
+        line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.hint(asked, offers.shots())}"
+        return ShotConfig(asked, overrides, None, (line,))
     if refused := why_refused(name):
         return ShotConfig(shown(name), overrides, None, (refused,))
     known = composed.remembered(name, overrides)
@@ -180,9 +180,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             values.append(parsed)
     groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _presets(shot_file).items()] + groups
     for group, preset, where in groups:
-        known = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+        known = offers.presets(group)
         if preset not in known:
-            raise ShotError(f"{where}: no conf/{group}/{preset}.yaml; there are: {', '.join(known)}")
+            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.hint(preset, known)}")
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
@@ -198,6 +198,13 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     except RecursionError as error:
         line = "its defaults lead round in a circle, or its values are too deep in one another"
         raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
+
+
+def _why_no_preset(group: str, preset: str) -> str:
+    file = f"conf/{group}/{shown(preset)}.yaml"
+    if preset.startswith(".") or "/" in preset or not os.path.lexists(CONF / group / f"{preset}.yaml"):
+        return f"no {file}"
+    return f"{file}: {conf_texts.why_no_text(CONF / group / f'{preset}.yaml') or 'its name cannot be shown'}"
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
@@ -281,7 +288,7 @@ def _ours_behind(error: BaseException) -> BaseException:
 
 
 def _one_line(error: BaseException) -> str:
-    return re.sub(r"\s+", " ", str(error)).strip()
+    return said_by(error, LONGEST_LINE)
 
 
 def slug(overrides: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.config import Config
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of, unreadable
@@ -236,7 +236,7 @@ def disk_fault(error: OSError, folder: Path) -> str:
     place = Path(os.fsdecode(error.filename2 or error.filename or folder))
     place = place.with_name(whole_name(place.name))
     place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
-    return f"cannot write or read {place}: {error.strerror}"
+    return f"cannot write or read {place}: {said_by(error)}"
 
 
 def _check_disk(path: Path) -> None:

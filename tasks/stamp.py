@@ -8,7 +8,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from tasks import ROOT, STATE, cache, untrusted
 from tasks.digests import digest
 from tasks.parts import part_path
@@ -157,7 +157,7 @@ def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thor
         try:
             found = digest(path, remembered=not thorough)
         except OSError as error:  # the build that this calls for tells it as its input's fault
-            return f"{kind} {name} cannot be read ({path.name}: {(error.strerror or str(error)).lower()})"
+            return f"{kind} {name} cannot be read ({path.name}: {said_by(error).lower()})"
         if found != known.get(name):
             return f"{kind} {name} changed ({path.name})"
     return ""

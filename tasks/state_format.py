@@ -2,7 +2,7 @@
 
 import os
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from tasks import ROOT, STATE, untrusted
 
 FILE = STATE / "format.json"
@@ -17,7 +17,7 @@ def check() -> None:
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
-        raise ShotError(f"{_place()}: cannot be read ({error}); remove it") from error
+        raise ShotError(f"{_place()}: cannot be read ({said_by(error)}); remove it") from error
     schema = found.get("schema") if isinstance(found, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ShotError(f"{_place()}: names no schema; remove it")

@@ -187,3 +187,32 @@ def test_two_configs_share_no_lists():
     first, second = Config(), Config()
     first.shot.export.append("x")
     assert second.shot.export == ["chan"]
+
+
+def number_keys() -> list[str]:
+    """Every key whose default is a number or a list of numbers."""
+    tree, found = defaults(), []
+    for key in keys():
+        value = tree
+        for part in key.split("."):
+            value = value[part]
+        one = value[0] if isinstance(value, list) and value else value
+        if isinstance(one, int | float) and not isinstance(one, bool):
+            found.append(key)
+    return found
+
+
+@pytest.mark.parametrize("value", [1e12, -1e12, 1e300, 10**400, float("inf"), float("nan")])
+def test_every_number_has_an_end(value):
+    """One that is only finite becomes infinite as soon as it is squared."""
+    tree, named = {}, number_keys()
+    assert {"shot.subject.location", "shot.lights.sun_strength", "shot.footage.first_frame"} <= set(named)
+    shipped = defaults()
+    for key in named:
+        default, block = shipped, tree
+        *groups, last = key.split(".")
+        for group in groups:
+            default, block = default[group], block.setdefault(group, {})
+        block[last] = [value] * len(default[last]) if isinstance(default[last], list) else value
+    found = faults(tree)
+    assert set(named) <= set(found) and all(len(line) < 200 for line in found.values())

@@ -100,3 +100,13 @@ def test_a_bad_key_is_one_line(line):
 
 def test_one_key_a_frame():
     assert "twice" in read_keys([HERE, HERE])[1][0][1]
+
+
+@pytest.mark.parametrize("look_at", [[4, -3, 2 + 1e-9], [4.0, -3 - 1e-200, 2]])
+def test_a_direction_between_two_places_in_one_is_no_direction(look_at):
+    assert "in the camera's own place" in read_keys([{**HERE, "look_at": look_at}])[1][0][1]
+
+
+@pytest.mark.parametrize("frame", [10**12, -(10**30), 10**400])
+def test_a_frame_is_a_number_that_a_plate_can_have(frame):
+    assert "needed a plate frame" in read_keys([{**HERE, "frame": frame}])[1][0][1]

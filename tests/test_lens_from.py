@@ -281,7 +281,7 @@ def plan(project: Project, *words: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("lens_from", "line"),
     [
-        ("nothing", "lens:taker: nothing: no such shot (there are: circle, mini, taker) and no such file; check "),
+        ("nothing", "lens:taker: nothing: no such shot (there are: circle, mini) and no such file; check "),
         ("taker", "conf/shot/taker.yaml: shot.camera.lens_from: the lens goes round in a circle: taker <- taker"),
         (
             "circle",

@@ -168,3 +168,54 @@ def test_same_points_same_world():
     first, *_ = oriented(config.Orient())
     second, *_ = oriented(config.Orient())
     assert np.array_equal(first.rotation, second.rotation) and np.array_equal(first.shift, second.shift)
+
+
+def turned(yaw_deg, pitch_deg=0.0, roll_deg=0.0) -> np.ndarray:
+    """(N, 3, 3) cam_from_world of a head: yaw about Z, pitch up from level, roll about the view."""
+    angles = np.broadcast_arrays(*np.atleast_1d(yaw_deg, pitch_deg, roll_deg))
+    world_from_gl = Rotation.from_euler("ZXY", np.stack(angles, 1).astype(float), degrees=True).as_matrix()
+    level = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # x right, y down, z ahead, for a world of Z up, Y ahead
+    return np.swapaxes(world_from_gl @ level, 1, 2)
+
+
+ROUND = np.arange(0, 360, 9.0)
+ALL_ROUND = {
+    "pans round": turned(ROUND), "pans half round at once": turned([0, 180]), "four ways": turned([0, 90, 180, 270]),
+    "pans round, looking down": turned(ROUND, -20), "straight down": turned([0, 0], -90),
+    "straight down, spinning": turned(ROUND, -90), "straight up, spinning": turned(ROUND, 90),
+    "rolls round": turned(0, 0, ROUND), "upside down at once": turned(0, 0, [0, 180]), "tumbles": turned(0, ROUND),
+    "to the last bit": np.array([[[1, 0, 0], [0, -1, 0], [0, 0, -1]], [[-1, 0, 0], [0, 1, 0], [0, 0, -1]]], float),
+    "one frame": turned(0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", [0, 1e-9, 1e-4])
+@pytest.mark.parametrize("kind", ALL_ROUND)
+def test_a_camera_that_looks_every_way_round_has_a_world(kind, noise):
+    """Its average view is zero, or rounding noise: neither tells where ahead is."""
+    random = np.random.default_rng(1)
+    rotations = (
+        Rotation.from_rotvec(noise * random.normal(size=(len(ALL_ROUND[kind]), 3))).as_matrix() @ ALL_ROUND[kind]
+    )
+    frames = 1001 + np.arange(len(rotations))
+    turning = np.concatenate([rotations, np.zeros((len(rotations), 3, 1))], 2)
+    centres = random.normal(0, 0.3, (len(rotations), 3))
+    moving = np.concatenate([rotations, -rotations @ centres[:, :, None]], 2)
+    markers = Observations(*np.zeros((2, 0), int), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int), len(frames))
+    for cameras, orient in ((turning, orient_turning), (moving, lambda one, to: orient_moving(one, NONE, 2.0, to))):
+        solved = Solved(cameras, frames, LENS, SIZE_PX, markers, 1001, NONE, np.zeros(0))
+        world = orient(solved, config.Orient())
+        np.testing.assert_allclose(world.rotation @ world.rotation.T, np.eye(3), atol=1e-9)
+        assert np.linalg.det(world.rotation) > 0 and np.isfinite(world.cameras(cameras)).all() and world.scale > 0
+
+
+NONE = np.zeros((0, 3))
+
+
+def test_a_pan_once_round_stands_level_and_begins_along_y():
+    cameras = np.concatenate([turned(ROUND + 30), np.zeros((len(ROUND), 3, 1))], 2)
+    world = orient_turning(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), config.Orient())
+    placed = world.cameras(cameras)
+    np.testing.assert_allclose(placed[:, 1, :3], [[0, 0, -1]] * 40, atol=1e-9)  # the picture's down is down
+    np.testing.assert_allclose(placed[0, 2, :3], [0, 1, 0], atol=1e-9)
+    np.testing.assert_allclose(camera_centres(placed)[:, 2], 1.6)

@@ -226,3 +226,42 @@ def test_what_is_put_back_is_the_plate_with_and_without_a_place_to_paint_in(shak
     check(at_most=1, border_px=0)
     subprocess.run([python(os.environ["BLENDER_OF_TESTS"]), "-c", UNMUTE, blend], check=True, capture_output=True)
     check(at_most=2, border_px=3)  # now each half is resampled on its own
+
+
+def tracks_at(paths_px: np.ndarray) -> Tracks:
+    """Of (T, N, 2) places in N frames from FIRST on."""
+    count, frames = paths_px.shape[:2]
+    at = np.repeat(np.arange(count), frames), np.tile(FIRST + np.arange(frames), count)
+    return Tracks.from_markers(*at, paths_px.reshape(-1, 2))
+
+
+def test_a_shot_of_one_frame_stands_still():
+    found = stabilize(tracks_at(np.array([[[3, 4]], [[500, 70]]])), HD, (FIRST, FIRST), None)
+    np.testing.assert_array_equal(moved_by(found), [PLACES])
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("kind", ["meet in the reference frame", "meet in another", "are one", "lie on a line", "tiny"])
+def test_tracks_that_meet_or_hardly_differ_give_finite_numbers_or_are_refused(kind, seed):
+    random = np.random.default_rng(seed)
+    paths_px = random.uniform(0, 900, (random.integers(1, 6), 1, 2)) + random.normal(
+        0, 3, (1, random.integers(2, 6), 2)
+    )
+    paths_px = paths_px + random.normal(0, 1, (len(paths_px), paths_px.shape[1], 2))
+    if kind == "meet in the reference frame":
+        paths_px[:, 0] = paths_px[0, 0]
+    elif kind == "meet in another":
+        paths_px[:, -1] = paths_px[0, -1]
+    elif kind == "are one":
+        paths_px[:] = paths_px[:1]
+    elif kind == "lie on a line":
+        paths_px[..., 1] = 5
+    else:
+        paths_px *= 1e-30
+    try:
+        found = stabilize(tracks_at(paths_px), HD, (FIRST, FIRST + paths_px.shape[1] - 1), None)
+    except ShotError as error:
+        assert "composite.stabilization.tracks: found" in error.faults[0] and "choose more" in error.faults[0]
+    else:
+        numbers = found.to_json()
+        assert all(np.isfinite(values).all() for values in numbers.values()) and min(numbers["scale"]) > 0

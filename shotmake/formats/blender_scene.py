@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.formats.asked import Asked
 from shotmake.formats.axes import from_gl_poses, gl_poses
 from shotmake.formats.film import film_of
 from shotmake.formats.pinhole import cameras_of
 from shotmake.formats.take import Take
-from shotmake.formats.text import said_of, whole_json
+from shotmake.formats.text import whole_json
 from shotmake.imported import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
@@ -77,7 +77,7 @@ def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...
     try:
         return _cameras(record, name, asked, zooms_since)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
-        said = said_of(error)
+        said = said_by(error)
         raise ShotError(f"{name}: what Blender read of it cannot be used ({said}); bake the camera ({KEY})") from error
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, said_by
 from shotmake.formats.lens_asked import KEY, LensAsked, lens_of_take
 from shotmake.formats.take import Take
-from shotmake.formats.text import lines, said_of, whole_json
+from shotmake.formats.text import lines, whole_json
 from shotmake.lens import Lens
 from shotmake.safe_file import check_size
 from shotmake.safe_yaml import load_yaml
@@ -52,7 +52,7 @@ def lens_of_tree(tree: dict, name: str) -> tuple[Lens, tuple[int, int] | None]:
         return _lens(tree)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({said_of(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
+            f"{name}: not a lens ({said_by(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
             f"dist_coeffs ({KEY})"
         ) from error
 

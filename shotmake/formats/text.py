@@ -27,12 +27,6 @@ def shown(word: object) -> str:
     return ascii(text if len(text) <= 40 else f"{text[:37]}...")
 
 
-def said_of(error: BaseException) -> str:
-    """What an error of Python's says, as a fault shows it: on one line, not for ever."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 200 else f"{text[:197]}..."
-
-
 def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
     r"""Each line's number (from 1) and its text without the line end (\n, \r\n or \r).
 

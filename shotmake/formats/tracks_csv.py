@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shotmake.errors import said_by
 from shotmake.formats.named import KEY, Found, NamedTracks, each_track, found_tracks
 from shotmake.formats.numbers import Row, batches, column, joined
 from shotmake.formats.take import Take
@@ -109,7 +110,7 @@ def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
         try:
             yield next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
         except csv.Error as error:
-            raise fault(path, at, str(error), "a line of CSV", KEY) from error
+            raise fault(path, at, said_by(error), "a line of CSV", KEY) from error
 
 
 def write(path: Path, take: Take) -> None:
