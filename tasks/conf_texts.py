@@ -34,12 +34,12 @@ def read(path: Path) -> str:
 
 def check(name: str) -> None:
     """ShotError for the first file that composing conf/shot/<name>.yaml may read and that is no sound YAML: its own,
-    the shared ones, and the shots that its text names."""
+    the shared ones, and the shots that their defaults may name."""
     own = SHOTS / f"{name}.yaml"
-    text = read(own)
-    load_yaml(text, str(own.relative_to(ROOT)))
-    for place, file in files_below(CONF):
-        path = Path(place, file)
-        if path != own and file.endswith((".yaml", ".yml")) and path.is_file():
-            if path.parent != SHOTS or path.stem in text:
-                load(path)
+    shared = [Path(place, file) for place, file in files_below(CONF) if file.endswith((".yaml", ".yml"))]
+    shared = [path for path in shared if path.parent != SHOTS and path.is_file()]
+    trees = [load(path) for path in (own, *shared)]
+    named = " ".join(str(tree["defaults"]) for tree in trees if isinstance(tree, dict) and tree.get("defaults"))
+    for path in sorted(SHOTS.glob("*.yaml")):
+        if path != own and path.stem in named and path.is_file():
+            load(path)

@@ -57,7 +57,7 @@ def refused(show: Project, *expected: str, shot: str = "bad") -> None:
         ("# @package hydra.launcher\n", "@package hydra.launcher: a show's files cannot change"),
         ("# @package x\u2028# @package hydra.launcher\n", "@package hydra.launcher: a show's files cannot change"),
         ("defaults: [{'override /tracking@_name_': fast}]\n", "cannot change Hydra's own settings"),
-        (f"when: 2001-99-99\nhydra: {{callbacks: {{x: {{{TOUCH}}}}}}}\n", "_target_: "),  # no date that YAML knows
+        (f"when: 2001-99-99\nhydra: {{callbacks: {{x: {{{TOUCH}}}}}}}\n", "not YAML: a value that is none"),
         ("<<: {hydra: {run: {dir: ../../out}}}\n", "hydra: stands in conf/config.yaml only"),
         ("defaults: [{/tracking: [[balanced]]}]\n", "needed a file in conf/"),
     ],
@@ -188,7 +188,7 @@ def test_it_reads_what_the_user_lists_and_no_longer_when_not(show, tmp_path):
         ("environment: HOME\n", "own.yaml: environment: found 'HOME'; needed a list of names"),
         ("presets: [studio]\n", "own.yaml: presets: found studio; needed the whole path of a folder"),
         ("limits: 5\n", "own.yaml: limits: found 5; needed a block of keys"),
-        ("limits: {blender_hours: 5}\n", "own.yaml: limits.blender_hours: found no such limit; there are: "),
+        ("limits: {blender_hours: 5}\n", "own.yaml: limits.blender_hours: found no limit of that name; there are: "),
         ("limits: {silent_minutes: -5}\n", "own.yaml: limits.silent_minutes: found -5; needed a number above 0"),
         ("limits: {silent_minutes: .nan}\n", "limits.silent_minutes: found nan"),
         (b"\xff\xfe", "own.yaml: cannot be read: it is not UTF-8 text"),

@@ -79,7 +79,8 @@ def test_gc_waits_for_no_build_but_does_not_take_its_files(built):
     with subprocess.Popen(words, cwd=built.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:
         assert builder.stdout.readline() == "building\n"
         ran = built.run("gc", "force=true")
-        assert ran.code == 1 and ran.fault_lines == ["gc: a build is running; what a build makes is not referred to yet"]
+        line = "gc: a build is running; what a build makes is not referred to yet"
+        assert ran.code == 1 and ran.fault_lines == [line]
         builder.communicate("\n")
     assert built.built("gc").fault_lines == []
 
