@@ -73,7 +73,7 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     home = environment(version)
     home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(home.parent / f"{home.name}.lock", "w") as lock:
+        with open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
             _hold(lock, f"   waiting for another build to install Blender {version} in {home}")
             if not ready(version):
                 print(f"   installing Blender {version} (bpy, about 900 MB, once) in {home}", flush=True)
@@ -98,7 +98,7 @@ def _install(home: Path, version: str) -> None:
         _run([_python_for_bpy(version), ALONE, "-m", "venv", str(part)])
         _run([str(part / "bin" / "python"), ALONE, "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
         found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
-        (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n")
+        (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
         shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
         os.replace(part, home)
     finally:

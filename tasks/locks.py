@@ -151,7 +151,7 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
-        mine.write_text(ours)
+        mine.write_text(ours, encoding="utf-8")
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too

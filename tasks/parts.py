@@ -45,7 +45,8 @@ def remove_parts_of_the_dead() -> None:
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that only waits for its parent to take note of its end does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")  # a program's name is any bytes
+        return text.rpartition(")")[2].split()[0] not in ("Z", "X")
     except (FileNotFoundError, ProcessLookupError):
         return False
 
