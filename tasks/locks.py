@@ -305,8 +305,7 @@ def sweep() -> None:
     for path in FOLDER.glob(f".*.lease-{glob.escape(HOST)}-*"):
         number = path.name.rpartition("-")[2]
         if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
-            path.unlink(missing_ok=True)
-            found_dead = True
+            found_dead |= _remove_dead(path)
     for name in {path.name.removesuffix(".lease") for path in FOLDER.iterdir()}:
         if name == "building" or name.startswith((".", "slot-")):
             continue
@@ -318,8 +317,17 @@ def sweep() -> None:
             continue  # none of ours; who needs the lock says so
         with _open_lock(path) as file:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
-                lease.unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
-                found_dead = True
+                found_dead |= _remove_dead(lease, path)
     if found_dead:
         remove_parts_of_the_dead()
+
+
+def _remove_dead(*paths: Path) -> bool:
+    """Whether they could be removed. What another user left may not be ours to remove: it stays until somebody needs
+    that lock, and is told then."""
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True

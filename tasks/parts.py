@@ -38,7 +38,7 @@ def remove_parts_of_the_dead() -> None:
     for part in [*STATE.rglob(".part-*"), *(ROOT / "build").rglob(".part-*")]:
         found = PART.match(part.name)
         if found and found["host"] == _host() and not is_alive(int(found["pid"])):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's is that user's to remove
                 part.unlink()
 
 

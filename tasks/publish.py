@@ -18,10 +18,11 @@ from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
 from tasks.detector import command_folders
 from tasks.digests import wait_until_settled
+from tasks.lacking import lack
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
-from tasks.stage import Node, disk_fault, lent_to
+from tasks.stage import Node, lent_to
 from tasks.stamp import read_stamp, why_stale
 from tasks.told import holds, told
 
@@ -124,7 +125,7 @@ def made_by(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
 
 
 def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
-    """"" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
+    """ "" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
     if "solve" in nodes and nodes["solve"].why_stale():
         return "its solve is not up to date"
     reason = refusal(nodes)
@@ -187,8 +188,8 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
             count = _publish(shot, nodes)
     except ShotError as error:
         return TaskFailed(f"{task}: {error}")
-    except OSError as error:
-        line = disk_fault(error, folder(shot))
+    except Exception as error:
+        line = lack(error, folder(shot))
         if not line:
             raise
         return TaskFailed(f"{task}: {line}")

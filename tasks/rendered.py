@@ -14,10 +14,11 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from tasks import ROOT, publish, render, sequence
 from tasks.copies import place_copies, remove_copies
+from tasks.lacking import lack
 from tasks.locks import locked
 from tasks.sequence import Sequence
 from tasks.shots import ShotConfig
-from tasks.stage import Node, disk_fault, doit_task
+from tasks.stage import Node, doit_task
 from tasks.stamp import read_stamp, why_different
 from tasks.told import holds, told
 
@@ -57,8 +58,8 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
             count = _publish(shot, node, place)
     except ShotError as error:
         return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
-    except OSError as error:
-        line = disk_fault(error, place)
+    except Exception as error:
+        line = lack(error, place)
         if not line:
             raise
         return TaskFailed(f"{name}: {line}")

@@ -4,7 +4,6 @@ A stage reads inputs, calls one pure function with its own slice of the config, 
 What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
 """
 
-import errno
 import os
 import shutil
 import time
@@ -20,8 +19,9 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of, unreadable
+from tasks.lacking import lack
 from tasks.locks import locked
-from tasks.parts import part_path, remove_part, whole_name
+from tasks.parts import part_path, remove_part
 from tasks.places import confined, make_folder
 from tasks.progress import Progress
 from tasks.stamp import (
@@ -38,9 +38,6 @@ from tasks.stamp import (
 from tasks.told import holds, told
 from tasks.watchdog import watched
 from tasks.workers import end_if_stopped, place_to_build
-
-# Not a fault of ours: no space, no permission, a read-only or failing disk.
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ class Node:
         return identity(self.made_by, digests, places)
 
     def why_stale(self, thorough: bool = False) -> str:
-        """"" when up to date, else the reason."""
+        """ "" when up to date, else the reason."""
         stamp = read_stamp(self.stamp_path)
         if self.is_pinned:  # only that it is there, as it was approved
             if stamp is None:
@@ -221,22 +218,12 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
                     _build(node)
     except ShotError as error:
         return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
-    except OSError as error:
-        line = disk_fault(error, node.stamp_path.parent)
+    except Exception as error:
+        line = lack(error, node.stamp_path.parent)
         if not line:
             raise
         return TaskFailed(f"{name}: {line}")
     return None
-
-
-def disk_fault(error: OSError, folder: Path) -> str:
-    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
-    if error.filename is None and error.errno not in DISK_FAULTS:
-        return ""
-    place = Path(os.fsdecode(error.filename2 or error.filename or folder))
-    place = place.with_name(whole_name(place.name))
-    place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
-    return f"cannot write or read {place}: {error.strerror}"
 
 
 def _check_disk(path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What a show's files make impossible is told in one line, wherever doit calls us; an error of ours is not hidden."""
+"""What a show's files make impossible, and what the machine lacks, is told in one line, wherever doit calls us.
+An error of ours is not hidden."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,11 +8,13 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from tasks import ROOT
+from tasks.lacking import lack
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
-    """The action of a task, or its cleaning, that ends with a failed task where it raises ShotError: one line a fault,
-    begun with the name."""
+    """The action of a task, or its cleaning, that ends with a failed task where it raises ShotError, or the machine
+    lacks something: one line a fault, begun with the name."""
 
     @wraps(action)
     def run(*words: Any, **named: Any) -> Any:
@@ -19,6 +22,11 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
             return action(*words, **named)
         except ShotError as error:
             return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
+        except Exception as error:
+            line = lack(error, ROOT)
+            if not line:
+                raise
+            return TaskFailed(f"{name}: {line}")
 
     return run
 

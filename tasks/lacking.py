@@ -1,0 +1,91 @@
+"""What the machine lacks, in one line with what to do: memory, open files, room, the right to write."""
+
+import contextlib
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks import ROOT
+from tasks.parts import whole_name
+
+# Not a fault of ours: no space, no permission, a read-only or failing disk.
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
+NO_RIGHT = (errno.EACCES, errno.EPERM)
+NO_FILES = (errno.EMFILE, errno.ENFILE)
+SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
+NO_THREAD = "can't start new thread"  # Python's RuntimeError
+OPENCV_NO_MEMORY = -4  # cv2.error's code
+
+
+def lack(error: BaseException, folder: Path) -> str:
+    """One line for what the machine lacks, "" for any other error. folder: what was being written in, for an error of
+    the system that names no file."""
+    for behind in _chain(error):  # a library's own words stand in front of the cause
+        if isinstance(behind, OSError) and behind.errno in NO_FILES:
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            return f"{os.strerror(errno.EMFILE).lower()}: at most {most} may be open at once; raise it (ulimit -n 1024)"
+        if _tells_of_memory(behind):
+            return f"out of memory{_limit_of_memory()}; close other programs, or build with fewer -n"
+    if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
+    return disk_fault(error, folder) if isinstance(error, OSError) else ""
+
+
+def disk_fault(error: OSError, folder: Path) -> str:
+    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
+    if error.filename is None and error.errno not in DISK_FAULTS:
+        return ""
+    path = Path(os.fsdecode(error.filename2 or error.filename or folder))
+    path = path.with_name(whole_name(path.name))
+    place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"
+
+
+def _whose(path: Path) -> str:
+    """Whose file or folder of the show it is that may not be changed, and what to do; "" where it is our own."""
+    with contextlib.suppress(OSError):
+        if not path.is_relative_to(ROOT):
+            return ""
+        there = next(one for one in (path, *path.parents) if one.exists())
+        owner = there.stat().st_uid
+        if owner != os.geteuid():
+            place = "the show's folder" if there == ROOT else there.relative_to(ROOT)
+            cure = "users of one show need one group, umask 002, and once chmod -R g+rwX on the show"
+            return f"; {place} is {user_name(owner)}'s: {cure}"
+    return ""
+
+
+def user_name(number: int) -> str:
+    """The user's name, or the number where the machine knows no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what lies behind it."""
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        yield behind
+        behind = behind.__cause__ or behind.__context__
+
+
+def _tells_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    if getattr(error, "code", None) == OPENCV_NO_MEMORY and type(error).__module__ == "cv2":
+        return True
+    return any(word in str(error).lower() for word in SAID_BY_LIBRARIES)
+
+
+def _limit_of_memory() -> str:
+    """What this process may have, where it is told (ulimit -v)."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
