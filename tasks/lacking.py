@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from shotmake.errors import ShotError
 from tasks import ROOT
 from tasks.parts import whole_name
 
@@ -16,6 +17,8 @@ NO_RIGHT = (errno.EACCES, errno.EPERM)
 NO_FILES = (errno.EMFILE, errno.ENFILE)
 SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
 NO_THREAD = "can't start new thread"  # Python's RuntimeError
+ENOUGH_FILES = 1024  # that may be open at once; some libraries cannot count further
+FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # open at once, in the process that doit begins with
 OPENCV_NO_MEMORY = -4  # cv2.error's code
 
 
@@ -24,10 +27,12 @@ def lack(error: BaseException, folder: Path) -> str:
     the system that names no file."""
     for behind in _chain(error):  # a library's own words stand in front of the cause
         if isinstance(behind, OSError) and behind.errno in NO_FILES:
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-            return f"{os.strerror(errno.EMFILE).lower()}: at most {most} may be open at once; raise it (ulimit -n 1024)"
+            return _too_many_files()
         if _tells_of_memory(behind):
-            return f"out of memory{_limit_of_memory()}; close other programs, or build with fewer -n"
+            return _out_of_memory()
+    is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    if str(error) == NO_THREAD and is_limited:  # a thread's stack found no room
+        return _out_of_memory()
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
         return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
     return disk_fault(error, folder) if isinstance(error, OSError) else ""
@@ -85,7 +90,35 @@ def _tells_of_memory(error: BaseException) -> bool:
     return any(word in str(error).lower() for word in SAID_BY_LIBRARIES)
 
 
-def _limit_of_memory() -> str:
-    """What this process may have, where it is told (ulimit -v)."""
+def _out_of_memory() -> str:
     most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
+    limit = "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
+    return f"out of memory{limit}; close other programs, or build with fewer -n"
+
+
+def _too_many_files(needed: int = ENOUGH_FILES) -> str:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return f"too many open files: at most {most} may be open at once; raise it (ulimit -n {needed})"
+
+
+def allow_open_files(workers: int) -> None:
+    """Let this process, and those it starts, have as many files open as its owner allows, ENOUGH_FILES at most. Raises
+    ShotError where so many workers could not be started: doit would wait for ever for those that were."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_OF_BUILD + FILES_OF_WORKER * workers
+    wanted = max(ENOUGH_FILES, needed) if most == resource.RLIM_INFINITY else min(most, max(ENOUGH_FILES, needed))
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    if workers == 1:
+        return
+    opened = []
+    try:
+        for _ in range(needed):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno not in NO_FILES:
+            raise
+        raise ShotError(_too_many_files(max(ENOUGH_FILES, needed))) from error
+    finally:
+        for number in opened:
+            os.close(number)

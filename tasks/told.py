@@ -1,6 +1,7 @@
 """What a show's files make impossible, and what the machine lacks, is told in one line, wherever doit calls us.
 An error of ours is not hidden."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -27,6 +28,24 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
             if not line:
                 raise
             return TaskFailed(f"{name}: {line}")
+
+    return run
+
+
+def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which ends this process with one line and code 1 where the machine lacks something: for what runs
+    before any task does."""
+
+    @wraps(function)
+    def run(*words: Any) -> Any:
+        try:
+            return function(*words)
+        except Exception as error:
+            line = lack(error, ROOT)
+            if not line:
+                raise
+            sys.stderr.write(f"{line}\n")
+            sys.exit(1)
 
     return run
 
