@@ -111,8 +111,11 @@ def _open_lock(path: Path) -> IO:
     try:
         try:
             number = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:  # of another user of the show: it can be locked all the same
-            number = os.open(path, flags | os.O_RDONLY)
+        except PermissionError as denied:  # of another user of the show: it can be locked all the same
+            try:
+                number = os.open(path, flags | os.O_RDONLY)
+            except FileNotFoundError:
+                raise denied from None  # it may not be made
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
