@@ -25,17 +25,22 @@ OPENCV_NO_MEMORY = -4  # cv2.error's code
 def lack(error: BaseException, folder: Path) -> str:
     """One line for what the machine lacks, "" for any other error. folder: what was being written in, for an error of
     the system that names no file."""
+    return short_of(error) or (disk_fault(error, folder) if isinstance(error, OSError) else "")
+
+
+def short_of(error: BaseException) -> str:
+    """One line when it was memory, open files or processes that were too few, "" for any other error."""
     for behind in _chain(error):  # a library's own words stand in front of the cause
         if isinstance(behind, OSError) and behind.errno in NO_FILES:
             return _too_many_files()
         if _tells_of_memory(behind):
             return _out_of_memory()
     is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-    if str(error) == NO_THREAD and is_limited:  # a thread's stack found no room
-        return _out_of_memory()
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        if is_limited:  # a thread's stack found no room
+            return _out_of_memory()
         return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
-    return disk_fault(error, folder) if isinstance(error, OSError) else ""
+    return ""
 
 
 def disk_fault(error: OSError, folder: Path) -> str:
@@ -79,7 +84,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while behind is not None and id(behind) not in seen:
         seen.add(id(behind))
         yield behind
-        behind = behind.__cause__ or behind.__context__
+        behind = cause_of(behind)
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """The error that this one was raised for, or while that one was dealt with."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _tells_of_memory(error: BaseException) -> bool:

@@ -18,13 +18,12 @@ from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
 from tasks.detector import command_folders
 from tasks.digests import wait_until_settled
-from tasks.lacking import lack
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
 from tasks.stage import Node, lent_to
 from tasks.stamp import read_stamp, why_stale
-from tasks.told import holds, told
+from tasks.told import as_failed, holds, told
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -186,13 +185,11 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
     try:
         with locked(f"publish-{place.name}", task):
             count = _publish(shot, nodes)
-    except ShotError as error:
-        return TaskFailed(f"{task}: {error}")
     except Exception as error:
-        line = lack(error, folder(shot))
-        if not line:
+        failed = as_failed(task, error, folder(shot))
+        if failed is None:
             raise
-        return TaskFailed(f"{task}: {line}")
+        return failed
     reason = refusal(nodes)
     if reason:
         return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")

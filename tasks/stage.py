@@ -19,7 +19,6 @@ from shotmake.errors import ShotError
 from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of, unreadable
-from tasks.lacking import lack
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part
 from tasks.places import confined, make_folder
@@ -35,7 +34,7 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
-from tasks.told import holds, told
+from tasks.told import as_failed, holds, told
 from tasks.watchdog import watched
 from tasks.workers import end_if_stopped, place_to_build
 
@@ -216,13 +215,11 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
             if reason and not _adopt(node):  # "": another process built it while we waited
                 with place_to_build(), watched(name):
                     _build(node)
-    except ShotError as error:
-        return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
     except Exception as error:
-        line = lack(error, node.stamp_path.parent)
-        if not line:
+        failed = as_failed(name, error, node.stamp_path.parent)
+        if failed is None:
             raise
-        return TaskFailed(f"{name}: {line}")
+        return failed
     return None
 
 

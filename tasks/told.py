@@ -4,13 +4,14 @@ An error of ours is not hidden."""
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.lacking import lack
+from tasks.lacking import cause_of, lack, short_of
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,15 +22,29 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
     def run(*words: Any, **named: Any) -> Any:
         try:
             return action(*words, **named)
-        except ShotError as error:
-            return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
         except Exception as error:
-            line = lack(error, ROOT)
-            if not line:
+            failed = as_failed(name, error, ROOT)
+            if failed is None:
                 raise
-            return TaskFailed(f"{name}: {line}")
+            return failed
 
     return run
+
+
+def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
+    """What the task of this name fails with, one line a fault; None for an error of ours. An input that could not be
+    read for want of memory or open files is not at fault.
+
+    folder: what was being written in.
+    """
+    if isinstance(error, ShotError):
+        cause = cause_of(error)
+        short = short_of(cause) if cause is not None else ""
+        faults = (short,) if short else error.faults
+    else:
+        line = lack(error, folder)
+        faults = (line,) if line else ()
+    return TaskFailed("\n".join(f"{name}: {fault}" for fault in faults)) if faults else None
 
 
 def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
