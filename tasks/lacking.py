@@ -35,9 +35,8 @@ def short_of(error: BaseException) -> str:
             return _too_many_files()
         if _tells_of_memory(behind):
             return _out_of_memory()
-    is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
-        if is_limited:  # a thread's stack found no room
+        if _memory_is_limited():  # a thread's stack found no room
             return _out_of_memory()
         return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
     return ""
@@ -85,6 +84,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(behind))
         yield behind
         behind = cause_of(behind)
+
+
+def short_behind(error: BaseException) -> str:
+    """The same for an error that blames an input, by what lies behind it. Memory counts only where this process may
+    have so much and no more: elsewhere it is a damaged file that asks for more than there is."""
+    cause = cause_of(error)
+    line = short_of(cause) if cause is not None else ""
+    return line if _memory_is_limited() or line == _too_many_files() else ""
+
+
+def _memory_is_limited() -> bool:
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def cause_of(error: BaseException) -> BaseException | None:

@@ -11,7 +11,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import ROOT
-from tasks.lacking import cause_of, lack, short_of
+from tasks.lacking import lack, short_behind
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +38,7 @@ def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
     folder: what was being written in.
     """
     if isinstance(error, ShotError):
-        cause = cause_of(error)
-        short = short_of(cause) if cause is not None else ""
+        short = short_behind(error)
         faults = (short,) if short else error.faults
     else:
         line = lack(error, folder)
