@@ -48,7 +48,7 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         stay = []
         for path in waste:
             why = claims.remove(path) if force else ""
-            print(f"   {'removing ' if force and not why else ''}{path.relative_to(ROOT)}")
+            print(f"   {why or ('removing ' if force else '') + str(path.relative_to(ROOT))}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders()

@@ -41,9 +41,9 @@ def take_over() -> None:
             setattr(sys, name, open(number, MODES[number], encoding="utf-8", closefd=False))
     if not _took_over:
         _took_over.append(os.getpid())
-        _wrap(sys.stdout, Output(1))
         _wrap(sys.stderr, Errors(2))
-        atexit.register(_flush, sys.stdout)  # the first to be registered is the last to run
+        if _wrap(sys.stdout, Output(1)):
+            atexit.register(_flush, sys.stdout)  # the first to be registered is the last to run
 
 
 def _open_closed() -> list[int]:
@@ -67,11 +67,14 @@ def _begin_anew(flags: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, *flags, *sys.orig_argv[1:]])
 
 
-def _wrap(stream: IO | None, raw: io.RawIOBase) -> None:
-    """Make the stream write through `raw`. The object stays the same: doit has kept it. What the encoding cannot say
-    is written as \\x.., for no message may be lost by the name of a file."""
+def _wrap(stream: IO | None, raw: "Descriptor") -> bool:
+    """Make the stream write through `raw` -> False where somebody has put a stream of their own in its place. The
+    object stays the same: doit has kept it. What the encoding cannot say is written as \\x.., for no message may be
+    lost by the name of a file."""
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.BufferedWriter | io.FileIO):
-        return  # somebody has put something of their own in place
+        return False
+    if stream.fileno() != raw.fileno():
+        return False
     is_buffered = isinstance(stream.buffer, io.BufferedWriter)  # not with PYTHONUNBUFFERED
     stream.flush()
     stream.__init__(
@@ -81,6 +84,7 @@ def _wrap(stream: IO | None, raw: io.RawIOBase) -> None:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+    return True
 
 
 def _flush(stream: IO) -> None:

@@ -181,6 +181,22 @@ def test_standard_output_that_does_not_wait_loses_nothing(built_show):
     assert said.lstrip(b"x").startswith(b".  plan:mini") and b"session" in said
 
 
+def test_a_stream_that_a_program_has_put_in_place_is_left_alone(tmp_path):
+    code = (
+        "import contextlib, sys\n"
+        "with open('said', 'w', encoding='utf-8') as file, contextlib.redirect_stdout(file):\n"
+        "    from tasks import streams\n"
+        "    streams.take_over()\n"
+        "    print('into the file')\n"
+        "print('into the pipe')\n"
+    )
+    everything = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=everything, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("into the pipe\n", "")
+    assert (tmp_path / "said").read_text() == "into the file\n"
+
+
 # Locales
 
 

@@ -114,7 +114,7 @@ def test_a_dead_lock_of_the_other_user_is_no_traceback(show, users):
     for name in ("tracks-mini-0123456789ab", "tracks-mini-0123456789ab.lease"):
         (locks / name).write_text(json.dumps({"host": HOST, "pid": 1, "token": "x"}))
         os.chown(locks / name, NUMBERS[0], NUMBERS[0])
-    ran = second.run(show, "gc")
+    ran = second.run(show, "gc", SHOTMAKE_LEASE_S="1")
     assert attack.SIGNATURE_OF_A_CRASH not in ran.err and len(ran.fault_lines) <= 1, ran.err
     again = second.run(show)
     assert again.code == 0, again.out + again.err
