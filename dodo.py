@@ -6,6 +6,10 @@ what it computes in shotmake/<stage>.py. Stages are linked by the names of the t
 
 import sys
 
+from tasks import streams
+
+streams.take_over()  # before anything opens a file
+
 from tasks import snapshot
 
 if __name__ != "__main__":

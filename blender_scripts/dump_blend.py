@@ -302,7 +302,7 @@ def main() -> None:
     if not Path(given.blend).is_file():
         parser.error(f"--blend {given.blend}: no such file")
     bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True, use_scripts=False)
-    Path(given.out).write_text(json.dumps(describe(), indent=1, sort_keys=True) + "\n")
+    Path(given.out).write_text(json.dumps(describe(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

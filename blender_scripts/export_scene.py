@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--sheet", required=True)
     parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of abc fbx")
     asked = parser.parse_args(script_arguments())
-    scene_of(json.loads(Path(asked.sheet).read_text()))
+    scene_of(json.loads(Path(asked.sheet).read_text(encoding="utf-8")))
     for word, _, path in (out.partition("=") for out in asked.out):
         WRITERS[word](path)
         if not Path(path).is_file():  # what an operator calls finished may have failed

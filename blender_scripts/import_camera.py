@@ -151,7 +151,7 @@ def main() -> None:
     try:
         file = place_of(Path.cwd(), asked.file, "shot.camera.import_file")
         open_file(file, asked.rate)
-        asked.out.write_text(json.dumps(found(chosen(asked.name, file), *asked.frames)))
+        asked.out.write_text(json.dumps(found(chosen(asked.name, file), *asked.frames)), encoding="utf-8")
     except UserError as error:
         print(f"import_camera.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

@@ -49,7 +49,7 @@ def read_told(quality_file: str | None, tracking: str | None) -> Told:
     if quality_file is None:
         return Told(**asked)
     try:
-        quality = json.loads(Path(quality_file).read_text())
+        quality = json.loads(Path(quality_file).read_text(encoding="utf-8"))
         per_track = {int(track_id): one for track_id, one in quality["per_track"].items()}
         return Told(per_track, [*quality["groups"]], **asked)
     except (OSError, ValueError, KeyError) as error:

@@ -15,7 +15,7 @@ def read_empties(file: str | None) -> list[dict[str, Any]]:
     if file is None:
         return []
     try:
-        return json.loads(Path(file).read_text())["objects"]
+        return json.loads(Path(file).read_text(encoding="utf-8"))["objects"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{file}: cannot read the objects: {error!r}") from error
 

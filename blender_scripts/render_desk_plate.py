@@ -271,7 +271,7 @@ def write_truth(path: Path, poses: dict[int, np.ndarray], checks: dict[str, Matr
         "checks": [{"name": name, "xyz_m": [round(v, 6) for v in at.translation]} for name, at in checks.items()],
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(truth, separators=(",", ":")) + "\n")
+    path.write_text(json.dumps(truth, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def main() -> None:

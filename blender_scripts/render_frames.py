@@ -117,7 +117,8 @@ def main() -> None:
         bpy.ops.wm.open_mainfile(filepath=str(Path(given.blend).resolve()), load_ui=True, use_scripts=False)
         scene = bpy.context.scene
         assert isinstance(scene, bpy.types.Scene)
-        markers = place_markers(scene, json.loads(Path(given.markers).read_text())) if given.markers else []
+        wanted = json.loads(Path(given.markers).read_text(encoding="utf-8")) if given.markers else []
+        markers = place_markers(scene, wanted) if given.markers else []
         samples = given.samples or (MARKER_SAMPLES if markers else None)
         for each in bpy.data.scenes if samples else ():
             assert each.cycles

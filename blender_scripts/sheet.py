@@ -81,7 +81,7 @@ class Points:
 def read_sheet(path: Path) -> dict[str, Any]:
     """The scene sheet as a dict; UserError names the first key that is missing or cannot be used."""
     try:
-        sheet = json.loads(path.read_text())
+        sheet = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot read the scene sheet: {said_by(error)}") from error
     if not isinstance(sheet, dict) or sheet.get("schema") != SCHEMA:

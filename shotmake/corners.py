@@ -7,10 +7,9 @@ that weak but usable corners far from the strong ones are tracked too.
 
 import cv2
 import numpy as np
-from numba import njit
 
+from shotmake.compiled import compiled
 from shotmake.config import Detect
-from shotmake.matching import JIT
 
 BLOCK_PX = 5  # the gradient matrix is summed over this window
 PEAK_PX = 7  # a corner is the strongest pixel in this window
@@ -62,7 +61,7 @@ def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     return height, width, across, max(1, round(cells / across))
 
 
-@njit(**JIT)
+@compiled
 def _block(blocked, x, y, distance):
     """Mark the pixels nearer than `distance` to (x, y)."""
     height, width = blocked.shape
@@ -73,7 +72,7 @@ def _block(blocked, x, y, distance):
                 blocked[row, column] = True
 
 
-@njit(**JIT)
+@compiled
 def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
     """Indices of the candidates (strongest first) to take; see detect_corners."""
     blocked = np.zeros((height, width), np.bool_)

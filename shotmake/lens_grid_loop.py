@@ -1,12 +1,11 @@
 """The inner loop of shotmake.lens_grid, compiled: a map of a 4K plate asks it a hundred million times."""
 
 import numpy as np
-from numba import njit
 
-from shotmake.matching import JIT
+from shotmake.compiled import compiled
 
 
-@njit(**JIT)
+@compiled
 def bent(xy: np.ndarray, low: np.ndarray, high: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, 2) undistorted normalised coordinates -> (N, 2) distorted ones, and (N, 2, 2) the derivative; the rest as in
     shotmake.lens_grid.Grid."""

@@ -7,17 +7,17 @@ no parallel sums: the same input gives the same bytes. The arithmetic is explain
 import math
 
 import numpy as np
-from numba import njit
+
+from shotmake.compiled import compiled
 
 WINDOW_RADII = 9.6  # side of the largest stretch of the frame that a warped patch may reach, in radii
 WINDOW_MARGIN_PX = 3.0  # the patch may move so far before its stretch of the frame is read anew
 SIDE_TAP = 0.1065  # 3-tap Gaussian of sigma 0.5 px: takes off noise, keeps detail
 MIDDLE_TAP = 1 - 2 * SIDE_TAP
 PARAMETERS = 8  # shift x y, four of the affine shape, two of perspective
-JIT = dict(cache=True)
 
 
-@njit(**JIT)
+@compiled
 def _read_window(image, left, top, columns, rows, raw, window):
     """The frame from (left, top), smoothed, into the flat `window`; beyond the frame its border is repeated."""
     height, width = image.shape
@@ -47,7 +47,7 @@ def _read_window(image, left, top, columns, rows, raw, window):
             window[j * columns + i] = side * (raw[k] + raw[k + 2 * step]) + middle * raw[k + step]
 
 
-@njit(**JIT)
+@compiled
 def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
     """Bilinear values of the window (centre x, y in its pixels, first pixel's centre at 0) under warp and tilt."""
     x, y = np.float32(x), np.float32(y)
@@ -72,7 +72,7 @@ def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
         out[k] = top + down * (bottom - top)
 
 
-@njit(**JIT)
+@compiled
 def cut(image, xy_px, radius_px):
     """(N, 2 radius + 1, 2 radius + 1) float32 smoothed patches around (N, 2) plate px; zeros where they do not fit."""
     count, side = len(xy_px), 2 * radius_px + 1
@@ -96,7 +96,7 @@ def cut(image, xy_px, radius_px):
     return patches
 
 
-@njit(**JIT)
+@compiled
 def derive(patches, places, weights, fields, quadrants):
     """Of cut patches (N, S, S), at the pixels `places` (P,) of their flat interior + border: pattern, gradient,
     on_one, on_pattern, Hessian, quadrant Hessian and contrast, as shotmake.anchor describes them."""
@@ -154,7 +154,7 @@ def derive(patches, places, weights, fields, quadrants):
     return pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast
 
 
-@njit(**JIT)
+@compiled
 def _compose(warp, tilt, step, radius):
     """Warp and tilt after an inverse-compositional step; returns the shift of the centre (x, y)."""
     # The step as a homography about the patch's centre, inverted by its adjugate.
@@ -175,7 +175,7 @@ def _compose(warp, tilt, step, radius):
     return move_x, move_y
 
 
-@njit(**JIT)
+@compiled
 def match(
     image, rows, pattern, gradient, on_pattern, on_one, solve, solve_shift, quadrant_hessian,
     offset_x, offset_y, weights, side_x, side_y, is_rotation, most_rounds, shift_rounds, longest_px, done_px,

@@ -37,6 +37,7 @@ class Reading:
     damaged: list[int] = field(default_factory=list)  # numbers of the frames that are marked so
     hidden: list[int] = field(default_factory=list)  # times of the stored frames that an edit list hides
     ended_early: str = ""  # why
+    error: BaseException | None = None  # that ended it
 
     @property
     def joins_parts(self) -> bool:
@@ -61,7 +62,9 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         if found.facts:
             media = _media(container, stream, found)
     if not clock.count:
-        raise ShotError(f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}")
+        raise ShotError(
+            f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}"
+        ) from found.error
     if found.damaged:
         what = "frame is" if len(found.damaged) == 1 else "frames are"
         numbers = ranges_text(found.damaged)
@@ -70,7 +73,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         raise ShotError(
             f"{file}: truncated: {clock.count} of {announced or '?'} frames decode"
             f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
-        )
+        ) from found.error
     _check_upright(file, found.facts, media)
     shown = blender.shown(clock.times) if clock.complete else None
     if shown is not None and clock.count > 1 and shown[-1] < 0 <= shown[-2]:
@@ -110,7 +113,7 @@ def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[in
                 found.clock.add(frame.pts)
                 on_frame(found.clock.count)
     except movie_faults() as error:
-        found.ended_early = said_by(error)
+        found.ended_early, found.error = said_by(error), error
     return found
 
 

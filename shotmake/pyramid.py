@@ -12,9 +12,8 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numba import njit
 
-from shotmake.matching import JIT
+from shotmake.compiled import compiled
 
 SMALLEST_SIDE_PX = 40  # the coarsest picture is about so high
 LARGEST_WIDTH_PX = 500  # the finest picture is at most so wide: for the rest the anchors are better
@@ -69,7 +68,7 @@ def predict(
     return found
 
 
-@njit(**JIT)
+@compiled
 def _window(image, x, y, radius, out):
     """Bilinear values of a square window; the picture's border is repeated beyond it."""
     height, width = image.shape
@@ -97,7 +96,7 @@ def _window(image, x, y, radius, out):
                 out[j * side + i] = first + down * (c + across * (d - c) - first)
 
 
-@njit(**JIT)
+@compiled
 def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
     """Of the window at (x, y): squared difference from the pattern, and its products with the derivatives."""
     _window(image, x, y, radius, values)
@@ -118,7 +117,7 @@ def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
     return miss, along_x, along_y
 
 
-@njit(**JIT)
+@compiled
 def _follow(before, after, start, guess, is_coarsest):
     """(N, 2) where the windows around `start` in one picture are in the next; picture px, corner origin."""
     radius = WINDOW_RADIUS_PX

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from shotmake.errors import ShotError
 from shotmake.input_file import check_file
 from tasks import ROOT
 from tasks.environments import blender_environment, users_environment
+from tasks.lacking import lack
 from tasks.programs import Started, allow, run
 from tasks.stage import Node
 
@@ -30,14 +32,26 @@ AUTO = "4.5"  # the LTS that composite.blender.version: auto means
 PYTHON = (3, 11)  # what the wheels of every version we know are for
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
 KEY = "composite.blender.executable"
+CURE = f"set SHOTMAKE_BLENDER_HOME to a folder that you may write in, or {KEY}"
 ALONE = "-I"  # no variable, no folder of the user's or of the show's brings our own Blender a module
 BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
 
 
 def environment(version: str = AUTO) -> Path:
-    """Where our Blender of that version lives: $SHOTMAKE_BLENDER_HOME or the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SHOTMAKE_BLENDER_HOME") or cache / "shotmake") / f"blender-{version}"
+    """Where our Blender of that version lives. ShotError where there is no place for it."""
+    place = homes()
+    if place is None:
+        raise ShotError(f"found no home folder to keep Blender in; {CURE}")
+    return place / f"blender-{version}"
+
+
+def homes() -> Path | None:
+    """The folder of all our Blenders: $SHOTMAKE_BLENDER_HOME or the user's cache folder; None without any."""
+    if named := os.environ.get("SHOTMAKE_BLENDER_HOME"):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or ""
+    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative one does not count
+    return Path(cache) / "shotmake" if os.path.isabs(cache) else None
 
 
 def python(version: str = AUTO) -> Path:
@@ -46,7 +60,11 @@ def python(version: str = AUTO) -> Path:
 
 def ready(version: str = AUTO) -> bool:
     """ready.json is written last, after bpy was imported once."""
-    return (environment(version) / "ready.json").is_file() and python(version).exists()
+    place = homes()
+    if place is None:
+        return False
+    found = (place / f"blender-{version}" / "ready.json", python(version))
+    return all(map(os.path.isfile, found))  # False too where another user's may not be looked at
 
 
 def task(users: list[Node]) -> dict:
@@ -55,7 +73,7 @@ def task(users: list[Node]) -> dict:
     versions = sorted({version_of(node.settings) for node in ours})
     return {
         "basename": "blender",
-        "doc": f"Blender (bpy) in {environment().parent}",
+        "doc": f"Blender (bpy) in {homes() or 'a folder that is missing: there is no home'}",
         "actions": [(make_environment, [version]) for version in versions] or None,
         "uptodate": [lambda: all(map(ready, versions)) or not any(node.why_stale() for node in ours)],
         "verbosity": 2,
@@ -70,16 +88,21 @@ def version_of(settings: dict) -> str:
 
 def make_environment(version: str = AUTO) -> TaskFailed | None:
     """Make the environment beside its place and rename it when bpy runs; about 900 MB, once per user."""
-    home = environment(version)
-    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(home.parent / f"{home.name}.lock", "w") as lock:
+        home = environment(version)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
             _hold(lock, f"   waiting for another build to install Blender {version} in {home}")
             if not ready(version):
                 print(f"   installing Blender {version} (bpy, about 900 MB, once) in {home}", flush=True)
                 _install(home, version)
     except ShotError as error:
         return TaskFailed(f"blender: {error}")
+    except OSError as error:
+        line = lack(error, home.parent)
+        if not line:
+            raise
+        return TaskFailed(f"blender: {line}; {CURE}")
     return None
 
 
@@ -98,7 +121,8 @@ def _install(home: Path, version: str) -> None:
         _run([_python_for_bpy(version), ALONE, "-m", "venv", str(part)])
         _run([str(part / "bin" / "python"), ALONE, "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
         found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
-        (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n")
+        (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
+        part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp's is for one user alone
         shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
         os.replace(part, home)
     finally:

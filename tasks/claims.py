@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tasks import ROOT, STATE
 from tasks.digests import digest
+from tasks.lacking import disk_fault
 from tasks.parts import PART
 from tasks.places import confined, is_plain_file
 from tasks.stamp import read_stamp
@@ -58,6 +59,15 @@ def may_remove(path: Path, claims: dict[Path, set[str]]) -> bool:
     return bool(PART.match(path.name)) or (path in claims and digest(path) in claims[path])
 
 
+def remove(path: Path) -> str:
+    """Remove a file -> "" or one line on why it stays: it may be another user's."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return disk_fault(error, path.parent)
+    return ""
+
+
 def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: str, dryrun: bool = False) -> list[Path]:
     """Remove those of the files that are there and may be removed, each told; records come last -> those left."""
     found = {path for path in paths if os.path.lexists(path)}
@@ -66,8 +76,9 @@ def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: st
     for path in there:
         if may_remove(path, claims):
             print(f"{task} - removing {path.relative_to(ROOT)}")
-            if not dryrun:
-                path.unlink()
+            if not dryrun and (why := remove(path)):
+                print(f"{task} - {why}")
+                left.append(path)
         else:
             print(f"{task} - leaving {path.relative_to(ROOT)}: no record says that it was made like this")
             left.append(path)

@@ -69,7 +69,7 @@ def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
     part = part_path(job.targets[words[0]].with_name("sheet.json"))
     outs = [f"--out={word}={job.targets[word]}" for word in words]
     try:
-        part.write_text(json.dumps(sheet(take)))
+        part.write_text(json.dumps(sheet(take)), encoding="utf-8")
         run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
     finally:
         part.unlink(missing_ok=True)

@@ -28,8 +28,8 @@ class FrameServer:
         more = ["--answers", str(self._write), "--threads", str(len(cores))]
         self._words = command_line(script, [*arguments, *more], blender["executable"], version_of(blender))
         self._environment = environment_of(blender["executable"])
-        self._answers = os.fdopen(self._read)
-        self._log = tempfile.TemporaryFile("w+", errors="replace")
+        self._answers = os.fdopen(self._read, encoding="utf-8")
+        self._log = tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8")
         self._heard = 0  # bytes of the log
         self._process: subprocess.Popen | None = None
         self._watch: Watch | None = None
@@ -62,6 +62,7 @@ class FrameServer:
             pass_fds=[self._write],
             preexec_fn=bind,
             text=True,
+            encoding="utf-8",
         )
         os.close(self._write)  # so that its death ends the answers
         self._watch = Watch(process.pid, word, named(self._script), "blender_minutes")

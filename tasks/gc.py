@@ -45,16 +45,17 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         waste = [path for path in unneeded if claims.may_remove(path, known)]
         size_mb = sum(path.stat().st_size for path in waste) / 1e6
         force = own_word("force", sys.argv).lower() == "true"
+        stay = []
         for path in waste:
-            print(f"   {'removing ' if force else ''}{path.relative_to(ROOT)}")
-            if force:
-                path.unlink()
+            why = claims.remove(path) if force else ""
+            print(f"   {why or ('removing ' if force else '') + str(path.relative_to(ROOT))}")
+            stay += [why] if why else []
         if force:
             _remove_empty_folders()
     for path in sorted(set(unneeded) - set(waste)):
         print(f"   leaving {places.shown(str(path.relative_to(ROOT)))}: no record says that it was made like this")
     print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
-    return None
+    return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
 
 
 def referred(stages: tuple[Stage, ...]) -> set[Path]:
@@ -135,4 +136,5 @@ def _remove_empty_folders() -> None:
         of_frames = path.parent.name in ("renders", "mattes")
         ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"
         if ours and not path.is_symlink() and not any(path.iterdir()):
-            path.rmdir()
+            with contextlib.suppress(PermissionError):  # another user's; empty, it is in nobody's way
+                path.rmdir()

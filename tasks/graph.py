@@ -16,6 +16,7 @@ from tasks import (
     blender,
     gc,
     import_path,
+    lacking,
     lenders,
     locks,
     own_config,
@@ -37,6 +38,7 @@ from tasks.names import label, task_names
 from tasks.new import is_new
 from tasks.shots import ShotConfig
 from tasks.stage import Node, Stage, doit_task, lent_to
+from tasks.told import or_end
 
 OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "new", "blender", "config"}
 
@@ -52,13 +54,14 @@ class Graph:
         workers.one_order_of_sums()
         self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}
         self._extra: dict[tuple[str, tuple[str, ...]], dict[str, Node]] = {}  # nodes of these, by shot
-        self._load = cache(self._load_once)
+        self._load = cache(or_end(self._load_once))
         self._names = cache(self._names_once)
         self._judges = cache(self._judges_once)
         self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         try:
+            lacking.allow_open_files(workers.jobs(sys.argv))
             places.check_tops()
             state_format.check()
         except ShotError as error:  # nothing of this show can be read or built

@@ -111,8 +111,11 @@ def _open_lock(path: Path) -> IO:
     try:
         try:
             number = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:  # of another user of the show: it can be locked all the same
-            number = os.open(path, flags | os.O_RDONLY)
+        except PermissionError as denied:  # of another user of the show: it can be locked all the same
+            try:
+                number = os.open(path, flags | os.O_RDONLY)
+            except FileNotFoundError:
+                raise denied from None  # it may not be made
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
@@ -151,7 +154,7 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
-        mine.write_text(ours)
+        mine.write_text(ours, encoding="utf-8")
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too
@@ -305,8 +308,7 @@ def sweep() -> None:
     for path in FOLDER.glob(f".*.lease-{glob.escape(HOST)}-*"):
         number = path.name.rpartition("-")[2]
         if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
-            path.unlink(missing_ok=True)
-            found_dead = True
+            found_dead |= _remove_dead(path)
     for name in {path.name.removesuffix(".lease") for path in FOLDER.iterdir()}:
         if name == "building" or name.startswith((".", "slot-")):
             continue
@@ -318,8 +320,17 @@ def sweep() -> None:
             continue  # none of ours; who needs the lock says so
         with _open_lock(path) as file:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
-                lease.unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
-                found_dead = True
+                found_dead |= _remove_dead(lease, path)
     if found_dead:
         remove_parts_of_the_dead()
+
+
+def _remove_dead(*paths: Path) -> bool:
+    """Whether they could be removed. What another user left may not be ours to remove: it stays until somebody needs
+    that lock, and is told then."""
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True

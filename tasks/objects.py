@@ -52,7 +52,7 @@ def build(job: Job) -> str:
         "image_size_px": list(plate.size_px),
         "frames": [first, last],
     }
-    with open(job.targets["objects"], "w") as file:
+    with open(job.targets["objects"], "w", encoding="utf-8") as file:
         file.writelines(objects_text(facts, made))
     said = found.said if made else [*found.said, *why_none(found, job.settings, first, last)]
     reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""

@@ -38,14 +38,15 @@ def remove_parts_of_the_dead() -> None:
     for part in [*STATE.rglob(".part-*"), *(ROOT / "build").rglob(".part-*")]:
         found = PART.match(part.name)
         if found and found["host"] == _host() and not is_alive(int(found["pid"])):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's is that user's to remove
                 part.unlink()
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that only waits for its parent to take note of its end does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")  # a program's name is any bytes
+        return text.rpartition(")")[2].split()[0] not in ("Z", "X")
     except (FileNotFoundError, ProcessLookupError):
         return False
 

@@ -59,7 +59,8 @@ def _processes() -> list[tuple[int, int, float]]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                words = Path("/proc", name, "stat").read_text(errors="replace").rpartition(")")[2].split()
+                text = Path("/proc", name, "stat").read_text(encoding="utf-8", errors="replace")
+                words = text.rpartition(")")[2].split()
             except OSError:  # it has just ended
                 continue
             if words and words[0] not in "ZX":

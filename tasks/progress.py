@@ -34,7 +34,8 @@ class Progress:
         if multiprocessing.parent_process() is None:
             return True
         if self._in_workers:
-            self._held = open(os.ttyname(terminal.fileno()))  # opened anew: workers share the one they have
+            # Opened anew: workers share the one they have.
+            self._held = open(os.ttyname(terminal.fileno()), encoding="utf-8")
             try:
                 fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True

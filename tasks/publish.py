@@ -21,9 +21,9 @@ from tasks.digests import wait_until_settled
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
 from tasks.solve import read_solution
-from tasks.stage import Node, disk_fault, lent_to
+from tasks.stage import Node, lent_to
 from tasks.stamp import read_stamp, why_stale
-from tasks.told import holds, told
+from tasks.told import as_failed, holds, told
 
 NAMES = {
     "blend": "{shot}.blend",
@@ -185,13 +185,11 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
     try:
         with locked(f"publish-{place.name}", task):
             count = _publish(shot, nodes)
-    except ShotError as error:
-        return TaskFailed(f"{task}: {error}")
-    except OSError as error:
-        line = disk_fault(error, folder(shot))
-        if not line:
+    except Exception as error:
+        failed = as_failed(task, error, folder(shot))
+        if failed is None:
             raise
-        return TaskFailed(f"{task}: {line}")
+        return failed
     reason = refusal(nodes)
     if reason:
         return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")

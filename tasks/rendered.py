@@ -17,9 +17,9 @@ from tasks.copies import place_copies, remove_copies
 from tasks.locks import locked
 from tasks.sequence import Sequence
 from tasks.shots import ShotConfig
-from tasks.stage import Node, disk_fault, doit_task
+from tasks.stage import Node, doit_task
 from tasks.stamp import read_stamp, why_different
-from tasks.told import holds, told
+from tasks.told import as_failed, holds, told
 
 PICKS = re.compile(r"\+*(shot\.)?composite\.render\.frames=")
 FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"
@@ -55,13 +55,11 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
     try:
         with locked(f"publish-{place.name}", name):
             count = _publish(shot, node, place)
-    except ShotError as error:
-        return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
-    except OSError as error:
-        line = disk_fault(error, place)
-        if not line:
+    except Exception as error:
+        failed = as_failed(name, error, place)
+        if failed is None:
             raise
-        return TaskFailed(f"{name}: {line}")
+        return failed
     print(f"   {count} frames in {(place / FOLDER).relative_to(ROOT)}", flush=True)
     return None
 

@@ -44,7 +44,7 @@ def build(job: Job) -> str:
     if "preview" in job.inputs:
         pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
     page = report_html(summary, solution, points_xyz, pictures)
-    job.targets["page"].write_text(page)
+    job.targets["page"].write_text(page, encoding="utf-8")
     said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
     counts = f"{_counted(summary['faults'], 'fault')}, {_counted(summary['warnings'], 'warning')}"
     return "\n".join([counts, *(f"      {line}" for line in (*summary["faults"], *said))])

@@ -35,7 +35,7 @@ def end(words: list[str]) -> None:
     """Say the best of the whole study, as the command that builds it."""
     import yaml
 
-    best = yaml.safe_load(RESULT.read_text())
+    best = yaml.safe_load(RESULT.read_text(encoding="utf-8"))
     fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
     print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")

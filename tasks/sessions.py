@@ -153,7 +153,7 @@ def delete(name: str) -> TaskFailed | None:
         records = [file for file in files if file.name.endswith(claims.ENDING)]
         left = claims.remove_claimed(files, claims.claimed(records), "sessions")
         if left:
-            return TaskFailed(f"sessions: {os.path.relpath(path, ROOT)} holds what is not the build's; it stays")
+            return TaskFailed(f"sessions: {os.path.relpath(path, ROOT)} holds what was left, as told; it stays")
         path.rmdir()
     print(f"   deleted {os.path.relpath(path, ROOT)}")
     return None

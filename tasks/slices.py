@@ -65,7 +65,7 @@ def written(kind: str, version: int) -> dict:
 
 @cache
 def _recorded() -> dict:
-    return json.loads(FILE.read_text())
+    return json.loads(FILE.read_text(encoding="utf-8"))
 
 
 @cache

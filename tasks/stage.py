@@ -4,7 +4,6 @@ A stage reads inputs, calls one pure function with its own slice of the config, 
 What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
 """
 
-import errno
 import os
 import shutil
 import time
@@ -16,12 +15,12 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.config import Config
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError
 from tasks import ROOT, STATE, claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of, unreadable
 from tasks.locks import locked
-from tasks.parts import part_path, remove_part, whole_name
+from tasks.parts import part_path, remove_part
 from tasks.places import confined, make_folder
 from tasks.progress import Progress
 from tasks.stamp import (
@@ -35,12 +34,9 @@ from tasks.stamp import (
     why_stale,
     write_stamp,
 )
-from tasks.told import holds, told
+from tasks.told import as_failed, holds, told
 from tasks.watchdog import watched
 from tasks.workers import end_if_stopped, place_to_build
-
-# Not a fault of ours: no space, no permission, a read-only or failing disk.
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -219,24 +215,12 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
             if reason and not _adopt(node):  # "": another process built it while we waited
                 with place_to_build(), watched(name):
                     _build(node)
-    except ShotError as error:
-        return TaskFailed("\n".join(f"{name}: {fault}" for fault in error.faults))
-    except OSError as error:
-        line = disk_fault(error, node.stamp_path.parent)
-        if not line:
+    except Exception as error:
+        failed = as_failed(name, error, node.stamp_path.parent)
+        if failed is None:
             raise
-        return TaskFailed(f"{name}: {line}")
+        return failed
     return None
-
-
-def disk_fault(error: OSError, folder: Path) -> str:
-    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
-    if error.filename is None and error.errno not in DISK_FAULTS:
-        return ""
-    place = Path(os.fsdecode(error.filename2 or error.filename or folder))
-    place = place.with_name(whole_name(place.name))
-    place = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
-    return f"cannot write or read {place}: {said_by(error)}"
 
 
 def _check_disk(path: Path) -> None:

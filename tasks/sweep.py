@@ -213,7 +213,7 @@ def _figures(graph: dict[str, Node], found: "Score") -> dict:
     record, (first, last) = read_solution(graph["solve"].targets["solve"]), _frames(graph)
     focals_px = record["focal_px_per_frame"] or [record["lens"]["fx_px"] for _ in record["frames"]]
     focal_of = dict(zip(record["frames"], focals_px, strict=True))
-    tracks = json.loads(graph["tracks"].targets["quality"].read_text()) if "tracks" in graph else None
+    tracks = json.loads(graph["tracks"].targets["quality"].read_text(encoding="utf-8")) if "tracks" in graph else None
     return {
         "verdict": found.verdict,
         "reason": found.reason,

@@ -12,9 +12,10 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
 from tasks import rendered
+from tasks.lacking import disk_fault
 from tasks.publish import REPORTS, folder, why_unpublished
 from tasks.shots import ShotConfig
-from tasks.stage import Node, disk_fault, lent_to
+from tasks.stage import Node, lent_to
 from tasks.stamp import json_bytes, write_atomically
 from tasks.told import told
 

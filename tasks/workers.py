@@ -81,7 +81,7 @@ def _memory_mb() -> int:
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
-            limits.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+            limits.append(int((Path("/sys/fs/cgroup") / name).read_text(encoding="utf-8")))
     return min(limits) // 2**20
 
 

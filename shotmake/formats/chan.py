@@ -36,7 +36,7 @@ def write(path: Path, take: Take) -> tuple[str, ...]:
     cameras = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
     zoom_px = solution["focal_px_per_frame"] or [lens.fx_px] * len(cameras)
     fy_px = [focal_px * lens.fy_px / lens.fx_px for focal_px in zoom_px]
-    path.write_text(chan_text(solution["frames"], cameras, fy_px, take.size_px[1]))
+    path.write_text(chan_text(solution["frames"], cameras, fy_px, take.size_px[1]), encoding="utf-8")
     off_px = centre_off_px(lens, take.size_px)
     if off_px < CENTRED_PX:
         return ()

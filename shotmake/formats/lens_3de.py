@@ -107,4 +107,4 @@ def write(path: Path, take: Take) -> None:
     rows = [take.shot, " ".join(f"{value:.15f}" for value in film_back), "DISTORTION_STATIC", lens.model]
     for name, default in MODELS[lens.model].DEFAULTS.items():
         rows += [name, f"{lens.values.get(name, default):.15f}", "0"]
-    path.write_text("\n".join([*rows, END, ""]), newline="\n")
+    path.write_text("\n".join([*rows, END, ""]), newline="\n", encoding="utf-8")

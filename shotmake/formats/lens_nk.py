@@ -117,4 +117,8 @@ def write(path: Path, take: Take) -> None:
     defaults = MODELS[lens.model].DEFAULTS
     knobs |= {nukified(name): f"{lens.values.get(name, default):.12g}" for name, default in defaults.items()}
     rows = [f"LD_{nukified(lens.model)} {{", *(f" {knob} {value}" for knob, value in knobs.items())]
-    path.write_text("\n".join([*rows, f" name {re.sub(r'[^A-Za-z0-9_]', '_', take.shot)}_lens", "}", ""]), newline="\n")
+    path.write_text(
+        "\n".join([*rows, f" name {re.sub(r'[^A-Za-z0-9_]', '_', take.shot)}_lens", "}", ""]),
+        newline="\n",
+        encoding="utf-8",
+    )

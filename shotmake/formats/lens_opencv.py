@@ -103,4 +103,4 @@ def write(path: Path, take: Take) -> None:
         "distortion_model": "plumb_bob",
         "dist_coeffs": [lens.k1, lens.k2, lens.p1, lens.p2, lens.k3],
     }
-    path.write_text(json.dumps(tree, indent=1) + "\n", newline="\n")
+    path.write_text(json.dumps(tree, indent=1) + "\n", newline="\n", encoding="utf-8")

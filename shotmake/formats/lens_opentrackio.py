@@ -155,4 +155,4 @@ def write(path: Path, take: Take) -> None:
         "sourceId": uuid.uuid5(uuid.NAMESPACE_URL, f"shotmake:source:{take.shot}").urn,
         "sourceNumber": 1,
     }
-    path.write_text(json.dumps(sample, indent=1) + "\n", newline="\n")
+    path.write_text(json.dumps(sample, indent=1) + "\n", newline="\n", encoding="utf-8")

@@ -93,4 +93,4 @@ def write(path: Path, take: Take) -> None:
         boxes = np.round(one.bboxes + (1, 1, 0, 0), DECIMALS).tolist()
         for frame, box, coasted in zip((one.frames + later).tolist(), boxes, one.is_coasted.tolist(), strict=True):
             rows.append(",".join(map(repr, [frame, one.track_id, *box, int(not coasted), label, -1])))
-    path.write_text("".join(f"{row}\n" for row in rows))
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")

@@ -66,7 +66,8 @@ def write(path: Path, take: Take) -> None:
         "Camera3 {\n inputs 0\n xform_order SRT\n rot_order ZXY\n"
         f" translate {_curves(frames, centres)}\n rotate {_curves(frames, euler_deg(world_from_gl, 'ZXY'))}\n"
         f" focal {focal}\n haperture {film.back_mm[0]:.12g}\n vaperture {film.back_mm[1]:.12g}\n"
-        f" win_translate {{{2 * film.shift[0]:.12g} {2 * film.shift[1]:.12g}}}\n name Camera_{name}\n}}\n"
+        f" win_translate {{{2 * film.shift[0]:.12g} {2 * film.shift[1]:.12g}}}\n name Camera_{name}\n}}\n",
+        encoding="utf-8",
     )
 
 

@@ -99,7 +99,8 @@ def write(path: Path, take: Take) -> tuple[str, ...]:
             focal=focal,
             matrices=_samples(frames, [_tuple(map(_tuple, matrix)) for matrix in matrices.tolist()]),
             points=_points(take, centres),
-        )
+        ),
+        encoding="utf-8",
     )
     return gaps_told(take)
 
