@@ -88,6 +88,14 @@ def make_project(root: Path, code: Path = REPOSITORY) -> Project:
     return Project(root, code)
 
 
+def is_of_a_whole_result(record: Path) -> bool:
+    """Whether a stamp was written behind its targets; before them a build announces what is coming."""
+    try:
+        return "coming" not in json.loads(record.read_text())
+    except FileNotFoundError:  # it was replaced just now
+        return False
+
+
 def pytest_addoption(parser) -> None:
     parser.addoption("--kills", type=int, default=1, help="random kills in test_attack_kills.py (a full run: 200)")
     parser.addoption("--pixels", action="store_true", help="test_pixels.py: every lens and plate, not two of them")

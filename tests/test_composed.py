@@ -73,7 +73,7 @@ def test_remembered_configs_equal_hydras_own_over_all_shots_and_presets(project)
         ("conf/shot/knob_hero.yaml", "shot:", "# a comment\nshot:", ["knob_hero"]),
         ("conf/tracking/fast.yaml", "min_tracks", "# a comment\n  min_tracks", ["knob_hero", "other"]),
         ("conf/config.yaml", "defaults:", "# a comment\ndefaults:", ["knob_hero", "other"]),
-        ("tasks/shots.py", "import difflib", "import difflib  # edited", ["knob_hero", "other"]),
+        ("tasks/shots.py", "import re\n", "import re  # edited\n", ["knob_hero", "other"]),
     ],
 )
 def test_what_a_config_was_composed_from_is_noticed_by_content(project, file, old, new, who):

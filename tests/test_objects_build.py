@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import synthetic
 from attack import copy_of, litter, start
-from conftest import Project, make_project
+from conftest import Project, is_of_a_whole_result, make_project
 from moving_boxes import MovingBoxes, move
 
 from shotmake.config import Config, Footage, Objects, Tracking, Witness
@@ -104,7 +104,7 @@ def sessions(project: Project) -> Path:
 def pieces(project: Project) -> list[Path]:
     """The segments that are complete."""
     folder = project.root / ".gsd-state" / "tracking" / "objects" / "segments"
-    stamps = folder.glob("[!.]*.stamp.json")
+    stamps = filter(is_of_a_whole_result, folder.glob("[!.]*.stamp.json"))
     return sorted(path.with_name(path.name.removesuffix(".stamp.json")) for path in stamps)
 
 

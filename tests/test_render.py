@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from attack import Running, copy_of, litter, one_clear_line, start
 from blend_shot import look_at
-from conftest import Project, Ran, make_project
+from conftest import Project, Ran, is_of_a_whole_result, make_project
 from scipy.ndimage import map_coordinates
 
 from shotmake.errors import ShotError
@@ -68,7 +68,7 @@ def state(project: Project, name: str = "renders") -> Path:
 
 def stamped(project: Project) -> set[int]:
     paths = (project.root / ".gsd-state" / "renders").glob("*/mini.*.stamp.json")
-    return {int(path.name.split(".")[1]) for path in paths}
+    return {int(path.name.split(".")[1]) for path in paths if is_of_a_whole_result(path)}
 
 
 def made(ran: Ran) -> int:
