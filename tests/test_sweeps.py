@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 from attack import litter, make_small, shot_yaml, start_command
-from conftest import Project, Ran
+from conftest import Project, Ran, is_of_a_whole_result
 
 PRESETS = "tracking=fast,balanced"
 SETTINGS = "tracking.solve.clean.max_error_px=1.5,2"
@@ -34,7 +34,7 @@ def executed(ran: Ran) -> Counter:
 def made(project: Project) -> Counter:
     """Stage -> how many results there are; each has its stamp, in its place."""
     state = (path for path in (project.root / ".gsd-state").rglob("[!.]*.stamp.json") if path.parent.name != "segments")
-    stamps = [*state, *(project.root / "build").glob("*/.published.json")]
+    stamps = [*filter(is_of_a_whole_result, state), *(project.root / "build").glob("*/.published.json")]
     return Counter(json.loads(path.read_text())["made_by"]["stage"] for path in stamps)
 
 
