@@ -53,7 +53,9 @@ def state(project: Project) -> list[Path]:
     return [path for path in (project.root / ".gsd-state").rglob("*") if path.is_file()]
 
 
-def test_with_umask_002_each_goes_on_with_the_others_work(show, users):
+def test_with_umask_002_each_goes_on_with_the_others_work(show, users, thorough):
+    if not thorough:
+        pytest.skip("numba compiles for each user, a minute: --kills 200")
     first, second = with_umask(users, 0o002)
     built = first.run(show)
     assert built.code == 0, built.err
@@ -132,8 +134,10 @@ def test_what_the_other_user_keeps_private_is_told_in_one_line(show, users):
     assert first.run(show).executed == []
 
 
-def test_nobody_builds_without_home_and_without_a_cache_for_compiled_code(show, place):
+def test_nobody_builds_without_home_and_without_a_cache_for_compiled_code(show, place, thorough):
     """Nobody has no home, and a number that the machine does not know has not even the name of one."""
+    if not thorough:
+        pytest.skip("numba compiles for each user, a minute: --kills 200")
     nobody = OtherUser(NUMBERS[1], None, 0o002)
     ran = nobody.run(show)
     assert ran.code == 0, ran.out + ran.err
