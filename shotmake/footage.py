@@ -26,6 +26,20 @@ LAST_FRAME = 1_000_000_000  # tracks count in 32 bits
 SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
 
 
+# What a record of a plate must hold to be one, and what its lists hold.
+SHAPES = {
+    **dict.fromkeys(("kind", "pixel_format", "color_space", "timecode"), str),
+    **dict.fromkeys(("first_frame", "frame_count"), int),
+    **dict.fromkeys(("files", "size_px", "frame_rate", "warnings"), list),
+}
+LISTS = {"files": str, "size_px": int, "frame_rate": int, "warnings": str}
+
+
+def _holds(values: list, kind: type) -> bool:
+    """Whether a list holds values of one kind only, and two of them where they are numbers."""
+    return all(isinstance(value, kind) for value in values) and (kind is str or len(values) == 2)
+
+
 @dataclass(frozen=True)
 class Plate:
     """What was found. `files` are as the config names them: one movie, or one image a frame."""
@@ -59,6 +73,11 @@ class Plate:
 
     @classmethod
     def from_json(cls, record: dict) -> "Plate":
+        """ShotError for what is no record of a plate."""
+        missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
+        wrong = missing or next((name for name, kind in LISTS.items() if not _holds(record[name], kind)), "")
+        if wrong or not record["files"]:
+            raise ShotError(f"{wrong or 'files'}: found no record of a plate; remove it, and doit makes it anew")
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 

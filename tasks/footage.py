@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from shotmake.config import MAIN_CAMERA, Config, Footage
+from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
 from tasks import ROOT, slices
 from tasks.stage import Job, Stage
@@ -31,7 +32,8 @@ def read_plate(path: Path):
     from shotmake.footage import Plate
 
     record = read_json(path)
-    record.pop("schema")
+    if not isinstance(record, dict):
+        raise ShotError(f"{path.name}: found no record of a plate; remove it, and doit makes it anew")
     return Plate.from_json(record)
 
 

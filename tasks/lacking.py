@@ -46,7 +46,8 @@ def disk_fault(error: OSError, folder: Path) -> str:
     """One line for a disk that is full, read-only or forbidden; "" for anything else."""
     if error.filename is None and error.errno not in DISK_FAULTS:
         return ""
-    path = Path(os.fsdecode(error.filename2 or error.filename or folder))
+    named = error.filename2 or error.filename
+    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))  # a number: a descriptor
     path = path.with_name(whole_name(path.name))
     place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"

@@ -18,10 +18,11 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """A plain file's bytes, after links. NotPlain for anything else (a pipe is not waited for), ValueError when it is
     larger than `most`, OSError when it cannot be read."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    seen = os.fstat(number)
+    if not stat.S_ISREG(seen.st_mode):
+        os.close(number)
+        raise NotPlain(errno.EINVAL, "found no plain file", str(path))
     with open(number, "rb") as file:
-        seen = os.fstat(number)
-        if not stat.S_ISREG(seen.st_mode):
-            raise NotPlain(errno.EINVAL, "found no plain file", str(path))
         if seen.st_size > most:
             raise ValueError(f"found {seen.st_size / 1e6:.0f} MB; needed at most {most / 1e6:.0f}")
         data = file.read(most + 1)

@@ -63,6 +63,14 @@ def test_gc_names_the_build_that_lives_on_another_machine(show):
     assert ran.returncode == 1 and ran.stderr.splitlines() == [line] and path.exists()
 
 
+def test_a_lease_that_is_a_folder_is_told_and_stays(show):
+    path = lease(show)
+    path.unlink()
+    path.symlink_to(show.root.parent)
+    ran = run(show, "gc")
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr and path.is_symlink()
+
+
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "loop"])
 def test_what_is_no_lock_is_told_in_one_line(show, kind, tmp_path):
     path = show.root / ".gsd-state" / "locks" / "building"
