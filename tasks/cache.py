@@ -95,8 +95,12 @@ def _connection() -> sqlite3.Connection | None:
 
 
 def _open() -> sqlite3.Connection:
-    if os.path.lexists(FILE) and not stat.S_ISREG(os.lstat(FILE).st_mode):
-        raise OSError(f"{FILE} is no plain file")  # a link may lead anywhere, a pipe to nothing
+    if os.path.lexists(FILE):
+        seen = os.lstat(FILE)
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(f"{FILE} is no plain file")  # a link may lead anywhere, a pipe to nothing
+        if seen.st_nlink > 1:  # SQLite writes in place: what bears another name elsewhere is left as it is
+            raise sqlite3.DatabaseError("the file has another name")
     # No write-ahead log: it does not work in folders that several machines share.
     connection = sqlite3.connect(FILE, timeout=BUSY_S, check_same_thread=False)
     connection.execute("pragma synchronous=off")

@@ -9,8 +9,9 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError, said_by
+from shotmake.safe_file import read_utf8
 from shotmake.safe_yaml import load_yaml
-from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions, untrusted
+from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions
 from tasks.publish import OVERRIDES
 from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
@@ -18,7 +19,6 @@ from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
 from tasks.told import told
 
-MOST_NOTE_BYTES = 2**20  # of an overrides.yaml
 KEPT_FOLDERS = ("locks",)
 KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
 
@@ -89,8 +89,8 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
     place = note.parent.relative_to(ROOT)
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
-        words = load_yaml(untrusted.read_text(note, MOST_NOTE_BYTES), str(note.relative_to(ROOT)))
-    except (OSError, ValueError, ShotError):
+        words = load_yaml(read_utf8(note, "yaml_mb"), str(note.relative_to(ROOT)))
+    except (OSError, ShotError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise ValueError(f"{note.relative_to(ROOT)}: needed a list of overrides; restore it or remove its folder")

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import IO
 
 from shotmake.errors import ShotError
+from shotmake.safe_file import read_utf8
+from shotmake.safe_json import read_json
 from tasks import ROOT, STATE
 from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
 from tasks.places import is_plain_file, make_folder, shown
-from tasks.untrusted import NotPlain, parse_json, read_text
 from tasks.watchdog import waiting
 
 FOLDER = STATE / "locks"
@@ -154,7 +155,9 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
-        mine.write_text(ours, encoding="utf-8")
+        mine.unlink(missing_ok=True)  # or a link that lies there would lead the words elsewhere
+        with open(mine, "x", encoding="utf-8") as file:
+            file.write(ours)
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(mine, lease)  # fails when there is one, on network folders too
@@ -185,10 +188,10 @@ def _read(lease: Path) -> tuple[str, str] | None:
     """Its text, "" when it has none, and what changes with every beat; None when it is not there."""
     try:
         seen = os.lstat(lease)
-        text = read_text(lease, MOST_LEASE_BYTES)
+        text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
     except FileNotFoundError:
         return None
-    except (NotPlain, ValueError):  # not ours; as long as it stands still, it is a dead one's
+    except ShotError:  # not ours; as long as it stands still, it is a dead one's
         text = ""
     return text, f"{seen.st_ino} {seen.st_mtime_ns}"
 
@@ -215,8 +218,8 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
 def _owner(lease: Path) -> str:
     """Who holds a lease, as far as it says so."""
     try:
-        owner = parse_json(read_text(lease, MOST_LEASE_BYTES))
-    except (OSError, ValueError):
+        owner = read_json(lease)
+    except (OSError, ShotError):
         return "another process"
     if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
         return "another process"

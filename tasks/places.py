@@ -63,12 +63,11 @@ def check_tops() -> None:
 
 @once
 def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path is `folder` or in it, after links, and no link lies between the show and `folder`."""
     top = next((one for one in (STATE, BUILD) if folder.is_relative_to(one)), ROOT)
-    real_folder = os.path.join(_real_top(top), os.path.relpath(folder, top)) if folder != top else _real_top(top)
-    if os.path.realpath(real_folder) != os.path.normpath(real_folder):
-        return False  # a link below the top
+    wanted = os.path.normpath(os.path.join(_real_top(top), os.path.relpath(folder, top)))
     real = os.path.realpath(path)
-    return real == os.path.normpath(real_folder) or real.startswith(os.path.normpath(real_folder) + os.sep)
+    return os.path.realpath(wanted) == wanted and (real == wanted or real.startswith(wanted + os.sep))
 
 
 @once

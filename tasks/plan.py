@@ -9,13 +9,13 @@ from typing import Any
 from shotmake.config import Config, Witness
 from shotmake.configcheck import ConfigFaults, defaults, keys, load
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, places, rendered, sessions, untrusted
+from tasks import ROOT, STATE, places, rendered, sessions
 from tasks.cameras import camera_of
 from tasks.composed import config_of
 from tasks.publish import folder, made_by, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
 from tasks.stage import Node, adoptable, lent_to
-from tasks.stamp import read_stamp
+from tasks.stamp import is_texts, read_stamp
 from tasks.told import told
 
 
@@ -116,7 +116,7 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
     keys_before = published["made_by"].get("keys")
-    keys_before = keys_before if untrusted.is_texts(keys_before) else {}
+    keys_before = keys_before if is_texts(keys_before) else {}
     names = [(called[need.stamp_path], need.key) for need in node.needs]
     others = [name for name, key in names if keys_before.get(name) != key]
     gone = sorted((set(keys_before) - set(called.values())) & set((old or {"inputs": {}})["inputs"]))

@@ -3,13 +3,16 @@
 What is searched stands in conf/hydra/search/; a trial is a job of tasks/multirun.py or of our launcher.
 """
 
+import os
 import shlex
+import sys
 
 from tasks import STATE
-from tasks.places import make_folder
+from tasks.places import is_plain_file, make_folder
 from tasks.shots import slug
 
 WORD = "hydra/sweeper=optuna"
+STUDIES = STATE / "optuna.sqlite"  # as conf/hydra/search/ names it
 RESULT = STATE / "hydra" / "optimization_results.yaml"  # the sweeper's, in the folder that conf/config.yaml names
 
 
@@ -17,6 +20,8 @@ def begin(words: list[str]) -> list[str]:
     """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
     the same study."""
     make_folder(RESULT.parent)  # the studies lie beside it
+    if os.path.lexists(STUDIES) and (not is_plain_file(STUDIES) or os.lstat(STUDIES).st_nlink > 1):
+        sys.exit(f".gsd-state/{STUDIES.name}: found a link, or a file of two names; needed one of its own: remove it")
     RESULT.unlink(missing_ok=True)
     given = {word.split("=", 1)[0].lstrip("+") for word in words}
     missing = {

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError, said_by
-from tasks import ROOT, STATE, cache, untrusted
+from shotmake.safe_json import read_json
+from tasks import ROOT, STATE, cache
 from tasks.digests import digest
 from tasks.parts import part_path
 from tasks.places import confined, make_folder
 
-MOST_BYTES = 64 * 2**20  # of a stamp; that of 10,000 frames has 3 MB
 COMING = "coming"  # the key of a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says it knows them all
 
@@ -34,16 +34,16 @@ def read_stamp(path: Path) -> dict | None:
     A record that names files outside of the place it belongs to is not believed, and that is said.
     """
     try:
-        stamp = untrusted.read_json(path, MOST_BYTES)
-    except (OSError, ValueError):
+        stamp = read_json(path)
+    except (OSError, ShotError):
         return None
     if not isinstance(stamp, dict):
         return None
     stamp = {"kept": {}, **stamp}
     tables = [stamp["kept"], *(stamp.get(name) for name in ("inputs", "targets"))]
-    if not isinstance(stamp.get("made_by"), dict) or not all(map(untrusted.is_texts, tables)):
+    if not isinstance(stamp.get("made_by"), dict) or not all(map(is_texts, tables)):
         return None
-    if not untrusted.is_texts(stamp.get("state", {})) or not _are_lists(stamp.get("placed", {})):
+    if not is_texts(stamp.get("state", {})) or not _are_lists(stamp.get("placed", {})):
         return None
     try:
         _check_places(path, stamp)
@@ -62,6 +62,11 @@ def _check_places(path: Path, stamp: dict) -> None:
     if not path.is_relative_to(STATE):  # copies, by their place beside the record; a stage's targets go by words
         for name in (*stamp["targets"], *stamp.get("placed", {})):
             confined(name, path.parent, path.parent)
+
+
+def is_texts(tree: Any) -> bool:
+    """Whether it is a table of texts."""
+    return isinstance(tree, dict) and all(isinstance(value, str) for value in tree.values())
 
 
 def _are_lists(tree: Any) -> bool:

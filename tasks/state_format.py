@@ -3,20 +3,20 @@
 import os
 
 from shotmake.errors import ShotError, said_by
-from tasks import ROOT, STATE, untrusted
+from shotmake.safe_json import read_json
+from tasks import ROOT, STATE
 
 FILE = STATE / "format.json"
 SCHEMA = 1  # raised with a change of stamps or places that an older tool would read wrongly; no file means 1
-MOST_BYTES = 4096
 
 
 def check() -> None:
     """ShotError when a newer tool has built here."""
     try:
-        found = untrusted.read_json(FILE, MOST_BYTES)
+        found = read_json(FILE)
     except FileNotFoundError:
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ShotError) as error:
         raise ShotError(f"{_place()}: cannot be read ({said_by(error)}); remove it") from error
     schema = found.get("schema") if isinstance(found, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from tasks import ROOT, untrusted
+from shotmake.safe_json import read_json
+from tasks import ROOT
 from tasks.shot_words import better, unquoted
 from tasks.snapshot import overrides_in
 from tasks.stamp import json_bytes, short_hash, write_atomically
@@ -34,10 +35,10 @@ def write(path: Path, asked: list[Asked]) -> Path:
 
 def read(path: str) -> list[Asked]:
     try:
-        tree = untrusted.read_json(ROOT / path)
+        tree = read_json(ROOT / path)
         asked = [(name, tuple(overrides)) for name, overrides in tree["variants"]]
         if not all(isinstance(word, str) for name, overrides in asked for word in (name, *overrides)):
             raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ShotError) as error:
         raise ShotError(f"variants={path}: {type(error).__name__}; needed a file that a sweep has written") from error
     return asked

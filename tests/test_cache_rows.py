@@ -90,6 +90,16 @@ def test_a_memory_that_is_no_file_costs_time_only(memory, kind, tmp_path):
     assert cache.get("kind", "key") is None and outside.read_bytes() == before
 
 
+def test_a_memory_that_bears_another_name_elsewhere_is_begun_anew(memory, tmp_path):
+    """SQLite writes in place: through a hard link it would write into somebody's database."""
+    outside = tmp_path / "outside.sqlite"
+    sqlite3.connect(outside).executescript("create table theirs (x)")
+    before = outside.read_bytes()
+    os.link(outside, memory)
+    cache.put("kind", "key", "value")
+    assert cache.get("kind", "key") == "value" and outside.read_bytes() == before
+
+
 def test_the_secret_is_the_users_own(memory, tmp_path):
     path = tmp_path / "home" / "shotmake" / "secret"
     found = secret.secret()

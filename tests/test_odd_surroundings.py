@@ -293,7 +293,7 @@ def _is_text(node: ast.AST) -> bool:
     words = {word.arg: ast.unparse(word.value) for word in node.keywords}
     first = {"open": 1, "fdopen": 1, "TemporaryFile": 0, "NamedTemporaryFile": 0}  # where the mode stands
     if name in ("read_text", "write_text"):
-        return called != "untrusted.read_text" and isinstance(node.func, ast.Attribute)
+        return isinstance(node.func, ast.Attribute)
     if called in ("open", "io.open", "os.fdopen") or name in ("TemporaryFile", "NamedTemporaryFile"):
         given = [ast.unparse(one) for one in node.args[first[name] : first[name] + 1]]
         mode = (given or [words.get("mode", "'w+b'" if "Temporary" in name else "'r'")])[0]
