@@ -52,8 +52,9 @@ class Project:
     def python(self, *words: str) -> Ran:
         return self.doit_with(sys.executable, "dodo.py", *words)
 
-    def doit_with(self, *command: str) -> Ran:
-        environment = {**os.environ, "PYTHONPATH": str(self.code)}
+    def doit_with(self, *command: str, **more: str) -> Ran:
+        """more: environment variables, as SHOTMAKE_LEASE_S="1"."""
+        environment = {**os.environ, "PYTHONPATH": str(self.code), **more}
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, timeout=900)
         return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -219,7 +219,8 @@ class Stranger:
             "a link to nothing": self.outside / "none" / "x", "endless": Path("/dev/zero"),
             "nothing": Path("/dev/null"), "a link up": self.root.parent, "a link to state": self.root / ".gsd-state",
         }  # fmt: skip
-        kind = self.random.choice([*links, "another name", "a pipe", "a folder", "garbage", "empty", "deep", "wide", "UTF-16"])
+        others = ("another name", "a pipe", "a folder", "garbage", "empty", "deep", "wide", "UTF-16")
+        kind = self.random.choice([*links, *others])
         if kind in links:
             path.symlink_to(links[kind])
         elif kind == "another name":

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Project, make_project
+from conftest import Project, Ran, make_project
 
 LEASE_S = "1.5"
 GARBAGE = {
@@ -23,16 +23,8 @@ def show(tmp_path) -> Project:
     return project
 
 
-def run(project: Project, *words: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SHOTMAKE_LEASE_S": LEASE_S}
-    return subprocess.run(
-        [sys.executable, "-m", "doit", *words],
-        cwd=project.root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def run(project: Project, *words: str) -> Ran:
+    return project.doit_with(sys.executable, "-m", "doit", *words, SHOTMAKE_LEASE_S=LEASE_S)
 
 
 def lease(project: Project, content: bytes = b'{"host": "elsewhere", "pid": 12}', name: str = "solve-x-0") -> Path:
@@ -45,8 +37,8 @@ def lease(project: Project, content: bytes = b'{"host": "elsewhere", "pid": 12}'
 def test_a_lease_that_stands_still_does_not_keep_gc_for_ever(show, content):
     path = lease(show, content)
     ran = run(show, "gc")
-    assert ran.returncode == 0 and "0 files" in ran.stdout and not path.exists(), ran.stderr
-    assert "still builds solve-x-0" in ran.stdout
+    assert ran.code == 0 and "0 files" in ran.out and not path.exists(), ran.err
+    assert "still builds solve-x-0" in ran.out
 
 
 def test_gc_names_the_build_that_lives_on_another_machine(show):
@@ -60,7 +52,7 @@ def test_gc_names_the_build_that_lives_on_another_machine(show):
         beating.kill()
         beating.wait()
     line = "gc: process 12 on elsewhere builds solve-x-0; what a build makes is not referred to yet"
-    assert ran.returncode == 1 and ran.stderr.splitlines() == [line] and path.exists()
+    assert ran.code == 1 and ran.err.splitlines() == [line] and path.exists()
 
 
 def test_a_lease_that_is_a_folder_is_told_and_stays(show):
@@ -68,7 +60,7 @@ def test_a_lease_that_is_a_folder_is_told_and_stays(show):
     path.unlink()
     path.symlink_to(show.root.parent)
     ran = run(show, "gc")
-    assert ran.returncode == 1 and "Traceback" not in ran.stderr and path.is_symlink()
+    assert ran.code == 1 and "Traceback" not in ran.err and path.is_symlink()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "loop"])
@@ -78,7 +70,7 @@ def test_what_is_no_lock_is_told_in_one_line(show, kind, tmp_path):
     {"pipe": lambda: os.mkfifo(path), "folder": path.mkdir, "link": lambda: path.symlink_to(outside),
      "loop": lambda: path.symlink_to(path)}[kind]()  # fmt: skip
     ran = run(show, "gc")
-    assert ran.returncode == 1 and not outside.exists()
-    assert ran.stderr.splitlines() == [
+    assert ran.code == 1 and not outside.exists()
+    assert ran.err.splitlines() == [
         "gc: .gsd-state/locks/building: found no plain file; needed a lock of a build: remove it"
     ]
