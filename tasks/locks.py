@@ -27,7 +27,7 @@ from shotmake.safe_json import read_json
 from tasks import ROOT, STATE
 from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
 from tasks.places import is_plain_file, make_folder, shown
-from tasks.watchdog import waiting
+from tasks.watchdog import is_no_work, waiting
 
 FOLDER = STATE / "locks"
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
@@ -232,6 +232,7 @@ def _beat(lease: Path, ours: str, done: threading.Event) -> None:
         if found and found[0] == ours:
             with contextlib.suppress(OSError):
                 os.utime(lease)
+        is_no_work()
 
 
 @contextlib.contextmanager

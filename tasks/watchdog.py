@@ -16,9 +16,10 @@ from shotmake.limits import limits, raised
 
 GAVE_UP = 75  # the exit code of a worker that has told already why it ended
 LOOK_S = 5.0
-IDLE_SHARE = 0.001  # of the processor: this thread and the beat of a lease take less, a slow disk's reader more
+IDLE_SHARE = 0.001  # of the processor: who reads from a slow disk takes more
 
 _waiting: list[object] = []
+_beside_s: dict[threading.Thread, float] = {}
 
 
 @contextlib.contextmanager
@@ -30,6 +31,16 @@ def waiting() -> Iterator[None]:
         yield
     finally:
         _waiting.remove(mark)
+
+
+def is_no_work() -> None:
+    """What the calling thread did up to now only looked after the build: it is no sign of life."""
+    _beside_s[threading.current_thread()] = time.thread_time()
+
+
+def _worked_s() -> float:
+    """What the threads that work took of the processor."""
+    return time.process_time() - sum(list(_beside_s.values()))
 
 
 @contextlib.contextmanager
@@ -47,13 +58,14 @@ def watched(name: str) -> Iterator[None]:
 
 def _watch(name: str, done: threading.Event) -> None:
     begun = alive = looked = time.monotonic()
-    used_s = time.process_time()
+    worked_s = _worked_s()
     silent_s = 60 * limits().silent_minutes
     while not done.wait(min(LOOK_S, silent_s / 4)):
-        now, now_used_s = time.monotonic(), time.process_time()
-        if _waiting or now_used_s - used_s > IDLE_SHARE * (now - looked):
+        is_no_work()
+        now, now_worked_s = time.monotonic(), _worked_s()
+        if _waiting or now_worked_s - worked_s > IDLE_SHARE * (now - looked):
             alive = now
-        looked, used_s = now, now_used_s
+        looked, worked_s = now, now_worked_s
         if now - alive > silent_s:
             line = (
                 f"{name} was ended: it ran for {now - begun:.0f} s, the last {now - alive:.0f} without doing anything"

@@ -202,6 +202,7 @@ def watch_workers() -> None:
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 os._exit(1)
+            watchdog.is_no_work()
             time.sleep(0.5)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -187,6 +187,34 @@ def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_pa
     assert ran.code == 0
 
 
+BESIDE = """
+import threading, time
+from shotmake.limits import set_limits
+from tasks.watchdog import is_no_work, watched
+
+def beat(said):
+    while True:
+        sum(range(200_000))  # some milliseconds, as where many processes share a processor
+        if said:
+            is_no_work()
+        time.sleep(.05)
+
+set_limits({"silent_minutes": .02})
+threading.Thread(target=beat, args=(%s,), daemon=True).start()
+with watched("x"):
+    time.sleep(6)
+print("well")
+"""
+
+
+@pytest.mark.parametrize(("said", "code"), [(True, 1), (False, 0)])
+def test_what_a_build_does_to_look_after_itself_is_no_sign_of_life(tmp_path, said, code):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", BESIDE % said]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == code and ("x was ended" in done.stderr) == said, done.stderr
+
+
 def test_a_build_that_waits_for_another_does_not_stand_still(tmp_path):
     code = (
         "import time\n"
