@@ -48,9 +48,7 @@ def mix(
     return api.color_mix(lambda kind, **settings: desk.node(kind, name, at, frame, **settings), blend_type)
 
 
-def math(
-    desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float
-) -> Socket:
+def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float) -> Socket:
     """A compositor's Math node over sockets and numbers."""
     node = desk.node("CompositorNodeMath", name, at, operation=operation)
     for socket, value in zip(node.inputs, values, strict=False):

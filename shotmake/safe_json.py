@@ -30,8 +30,7 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
 
 
 def read_json(path: Path, key: str = "") -> Any:
-    """The value of a JSON file of ours, UTF-8. ShotError as in parse_json, and for a file that is too large or no text.
-    """
+    """The value of a JSON file of ours, UTF-8. ShotError as in parse_json, and for one that is too large or no text."""
     return parse_json(read_utf8(path, "json_mb", key), path.name, key)
 
 

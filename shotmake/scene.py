@@ -82,9 +82,7 @@ def scene_sheet(
             "clip_end": distance * 200,
             "frames": frames,
             "location": centres.tolist(),
-            "rotation_quaternion": quaternions_wxyz(
-                np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV
-            ).tolist(),
+            "rotation_quaternion": quaternions_wxyz(np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV).tolist(),
         },
         "overscan": {
             "resolution_px": [over_width, over_height],

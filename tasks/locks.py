@@ -272,7 +272,7 @@ def announce_build() -> IO:
 
 @contextlib.contextmanager
 def nobody_builds() -> Iterator[str]:
-    """"" while no build runs, held off for as long as the block runs; else who builds what."""
+    """ "" while no build runs, held off for as long as the block runs; else who builds what."""
     make_folder(FOLDER)
     with _open_lock(FOLDER / "building") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)

@@ -65,9 +65,7 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
     return lines
 
 
-def _verdict(
-    node: Node, published: dict | None, open_ended: set[Path], called: dict[Path, str]
-) -> tuple[str, str]:
+def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: dict[Path, str]) -> tuple[str, str]:
     reason = node.why_stale()
     place = os.path.relpath(next(iter(node.targets.values())), ROOT)
     waits_for = [called[need.stamp_path] for need in node.needs if need.stamp_path in open_ended]

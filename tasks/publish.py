@@ -124,7 +124,7 @@ def made_by(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
 
 
 def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
-    """"" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
+    """ "" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
     if "solve" in nodes and nodes["solve"].why_stale():
         return "its solve is not up to date"
     reason = refusal(nodes)

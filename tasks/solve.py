@@ -152,7 +152,8 @@ def build(job: Job) -> str:
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {rms}, "
         f"hold-out {holdout}, confidence {record['confidence']:.2f}"
-        f"{_survey_line(job.settings['orient']['survey'], solution.points)}" + (f"\n      {note}" if note else "")
+        f"{_survey_line(job.settings['orient']['survey'], solution.points)}"
+        + (f"\n      {note}" if note else "")
         + "".join(f"\n      {kind}: {text}" for kind in ("warning", "note") for text in record[f"{kind}s"])
     )
 

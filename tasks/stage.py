@@ -119,7 +119,7 @@ class Node:
         return identity(self.made_by, digests, places)
 
     def why_stale(self, thorough: bool = False) -> str:
-        """"" when up to date, else the reason."""
+        """ "" when up to date, else the reason."""
         stamp = read_stamp(self.stamp_path)
         if self.is_pinned:  # only that it is there, as it was approved
             if stamp is None:

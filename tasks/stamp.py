@@ -131,7 +131,7 @@ def json_bytes(tree: Any) -> bytes:
 def why_stale(
     stamp: dict | None, made_by: dict, inputs: dict[str, Path], targets: dict[str, Path], thorough: bool = False
 ) -> str:
-    """"" when the targets are what this stamp says, made from these inputs; else the first reason why not.
+    """ "" when the targets are what this stamp says, made from these inputs; else the first reason why not.
 
     `thorough` reads every byte again instead of trusting stat.
     """
@@ -147,7 +147,7 @@ def why_stale(
 
 
 def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -> str:
-    """"" when all that was made is there, as it was made."""
+    """ "" when all that was made is there, as it was made."""
     if stamp.get(COMING):
         return "a build of it was stopped"
     kept = {name: ROOT / name for name in stamp["kept"]}

@@ -14,7 +14,14 @@ from shotmake.lens import Lens
 from shotmake.scene import scene_sheet
 
 LENS = Lens(800, 800, 470, 262, k1=-0.12, k2=0.03)
-PLATE = {"files": ["a.mp4"], "kind": "movie", "first_frame": 1001, "frame_count": 3, "frame_rate": [24000, 1001], "color_space": "sRGB"}  # noqa: E501
+PLATE = {
+    "files": ["a.mp4"],
+    "kind": "movie",
+    "first_frame": 1001,
+    "frame_count": 3,
+    "frame_rate": [24000, 1001],
+    "color_space": "sRGB",
+}  # noqa: E501
 
 
 def solution() -> dict:
