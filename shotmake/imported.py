@@ -8,8 +8,9 @@ import numpy as np
 from shotmake.errors import ShotError, said_by
 from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
+from shotmake.plausible_lens import folds
 from shotmake.reasons import Reason, read_warnings, record_reasons
-from shotmake.solution import Solution, folds
+from shotmake.solution import Solution
 
 KEY = "shot.camera.import_file"
 FARTHEST = 1e9  # world units: what lies further has no whole centimetre left in Blender, nor a number further still

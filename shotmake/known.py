@@ -21,6 +21,7 @@ from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, stands_st
 from shotmake.lens import Lens, undistort
 from shotmake.links import GOOD_PX
 from shotmake.moving import ALL_TRACKS, sparse_bundle
+from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
 from shotmake.solution import (
@@ -29,8 +30,6 @@ from shotmake.solution import (
     Refused,
     Solution,
     doubt_by_certificate,
-    folds,
-    has_plausible_focal,
     make_solution,
     refused_solution,
 )

@@ -14,8 +14,8 @@ from shotmake.formats.registry import LENSES
 from shotmake.formats.text import head
 from shotmake.lens import Lens
 from shotmake.lens_fit import Seen, fitted_lens
+from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.safe_file import file_size
-from shotmake.solution import folds, has_plausible_focal
 
 SIDE_MAX_PX = 100_000
 SQUARE = 0.01  # focal lengths of x and y that differ by more, beside the plate's pixel aspect, are of other pixels

@@ -17,7 +17,8 @@ from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
 from shotmake.nodal import rays, rotation_between
 from shotmake.parallax import Parallax
-from shotmake.solution import Found, Refused, folds, has_plausible_focal
+from shotmake.plausible_lens import folds, has_plausible_focal
+from shotmake.solution import Found, Refused
 from shotmake.triangulate import marker_errors_px
 
 RADIAL = {"k1", "k2", "k3"}  # libmv refines these together or none of them

@@ -26,11 +26,12 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
 from shotmake.parallax import ZOOM_MIN, Parallax
+from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.polish import MOST_FRAMES, bundle_of, polished
 from shotmake.reasons import Reason
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
-from shotmake.solution import POSED_SHARE, Found, Refused, folds, has_plausible_focal
+from shotmake.solution import POSED_SHARE, Found, Refused
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03

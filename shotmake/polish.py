@@ -16,8 +16,9 @@ from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
 from shotmake.lens_terms import TERMS, determined, with_terms
+from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
-from shotmake.solution import Found, folds, has_plausible_focal
+from shotmake.solution import Found
 from shotmake.triangulate import triangulate
 
 MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames

@@ -8,10 +8,9 @@ import numpy as np
 from shotmake import config
 from shotmake.camera import zoomed
 from shotmake.certify import Certificate
-from shotmake.errors import ShotError
 from shotmake.evidence import Evidence
 from shotmake.keyframes import Observations
-from shotmake.lens import Lens, border_px, undistort
+from shotmake.lens import Lens
 from shotmake.link_verdict import DOUBTED, doubt_links
 from shotmake.links import Links
 from shotmake.orient import DEPTH_UNITS, check_sizes, orient_moving, orient_turning
@@ -31,7 +30,6 @@ NO_DOUBT = frozenset({
     "survey_far", "world_kept",
 })  # fmt: skip
 UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
-FOCAL_LIMITS = (0.3, 10.0)  # of the width
 
 
 class Refused(Exception):
@@ -290,17 +288,3 @@ def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
     number = np.bincount(kept.frame[fine], minlength=kept.frame_count)
     squares = np.bincount(kept.frame[fine], errors[fine] ** 2, kept.frame_count)
     return errors[fine], np.sqrt(squares / np.maximum(number, 1))
-
-
-def has_plausible_focal(lens: Lens, size_px: tuple[int, int]) -> bool:
-    """Whether the focal length is 0.3 to 10 widths (11 to 360 mm on a 36 mm film back)."""
-    return FOCAL_LIMITS[0] * size_px[0] <= lens.fx_px <= FOCAL_LIMITS[1] * size_px[0]
-
-
-def folds(lens: Lens, size_px: tuple[int, int]) -> bool:
-    """Whether the lens has no inverse somewhere on the plate's border."""
-    try:
-        undistort(lens.normalised_from_px(border_px(size_px)), lens)
-    except (ShotError, np.linalg.LinAlgError):
-        return True
-    return False

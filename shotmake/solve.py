@@ -24,18 +24,10 @@ from shotmake.lens_terms import BASE, TERMS, determined
 from shotmake.links import GOOD_PX
 from shotmake.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, solve_moving, zoom_found
 from shotmake.parallax import measure_parallax
+from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import (
-    POSED_SHARE,
-    Found,
-    Refused,
-    Solution,
-    doubt_by_certificate,
-    finished,
-    folds,
-    has_plausible_focal,
-)
+from shotmake.solution import POSED_SHARE, Found, Refused, Solution, doubt_by_certificate, finished
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 

@@ -11,8 +11,8 @@ from shotmake.errors import ShotError
 from shotmake.formats.asked import Asked
 from shotmake.imported import KEY, Cameras, of_the_shot
 from shotmake.lens import Lens
+from shotmake.plausible_lens import FOCAL_LIMITS
 from shotmake.reasons import Reason
-from shotmake.solution import FOCAL_LIMITS
 
 SAME = 1e-6  # relative: poses and focal lengths that differ by less do not move
 CENTRED_PX = 0.01
