@@ -5,10 +5,10 @@ Where a large object takes the camera along for a while, the tracks that go on w
 
 import numpy as np
 
+from shotmake.candidate import Found
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
 from shotmake.segment import gaps_of, sampson_px
-from shotmake.solution import Found
 
 STEP, FIT_PX, FEWEST = 5, 1.5, 30
 WORST = 90  # percentile of the frame pairs

@@ -9,12 +9,12 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from shotmake.candidate import Found
 from shotmake.errors import ShotError, said_by
 from shotmake.reasons import Reason
 from shotmake.safe_json import parse_json
 from shotmake.safe_npz import read_npz
 from shotmake.session import npz_bytes
-from shotmake.solution import Found
 
 REST = "rest"
 STORED = "a stored camera"

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake import config
+from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
 from shotmake.reasons import Reason
-from shotmake.solution import Found
 
 SAME_FOCAL = 0.01  # a focal length given beside the lens that is farther off is said to be ignored
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from shotmake import colmap, config, doubts, rolling, shared_errors
 from shotmake.camera import camera_centres
+from shotmake.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.errors import ShotError
 from shotmake.imported import KEY, Cameras
@@ -24,15 +25,7 @@ from shotmake.moving import ALL_TRACKS, sparse_bundle
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import (
-    POSED_SHARE,
-    Found,
-    Refused,
-    Solution,
-    doubt_by_certificate,
-    make_solution,
-    refused_solution,
-)
+from shotmake.solution import Solution, make_solution, refused_solution
 from shotmake.solve import free_lens, hold_out
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness

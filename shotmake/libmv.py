@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from shotmake.candidate import Found, Refused
 from shotmake.certify import certify
 from shotmake.colmap import Model
 from shotmake.errors import ShotError
@@ -18,7 +19,6 @@ from shotmake.lens import Lens
 from shotmake.nodal import rays, rotation_between
 from shotmake.parallax import Parallax
 from shotmake.plausible_lens import folds, has_plausible_focal
-from shotmake.solution import Found, Refused
 from shotmake.triangulate import marker_errors_px
 
 RADIAL = {"k1", "k2", "k3"}  # libmv refines these together or none of them

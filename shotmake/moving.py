@@ -9,6 +9,7 @@ import numpy as np
 from shotmake import colmap, config, epipolar
 from shotmake.adjust import Bundle, lens_from_vector
 from shotmake.camera import camera_centres
+from shotmake.candidate import POSED_SHARE, Found, Refused
 from shotmake.certify import certify
 from shotmake.doubts import (
     ASPECT_LEFT,
@@ -31,7 +32,6 @@ from shotmake.polish import MOST_FRAMES, bundle_of, polished
 from shotmake.reasons import Reason
 from shotmake.resect import complete
 from shotmake.segment import background_tracks
-from shotmake.solution import POSED_SHARE, Found, Refused
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03

@@ -12,13 +12,13 @@ import numpy as np
 
 from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector, residuals_px
 from shotmake.camera import camera_centres, zoomed
+from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
 from shotmake.lens_terms import TERMS, determined, with_terms
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
-from shotmake.solution import Found
 from shotmake.triangulate import triangulate
 
 MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames

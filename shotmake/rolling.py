@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.adjust import adjust, cauchy_cost, errors_px, residuals_px
+from shotmake.candidate import Found
 from shotmake.keyframes import Observations
 from shotmake.parallax import Parallax
 from shotmake.reasons import Reason
-from shotmake.solution import Found
 from shotmake.triangulate import directions_at_infinity, misses_px, triangulate
 
 SHARE_MIN = 0.01

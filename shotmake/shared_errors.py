@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shotmake.candidate import Found
 from shotmake.keyframes import pixel_scale
 from shotmake.reasons import Reason
-from shotmake.solution import Found
 from shotmake.triangulate import misses_px, triangulate
 
 SPAN, FEWEST_MARKERS = 4, 2  # frames over which a track's errors are averaged: what is shared changes slowly

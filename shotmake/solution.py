@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 
 from shotmake import config
-from shotmake.camera import zoomed
-from shotmake.certify import Certificate
+from shotmake.candidate import Found
 from shotmake.evidence import Evidence
 from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.link_verdict import DOUBTED, doubt_links
+from shotmake.link_verdict import DOUBTED
 from shotmake.links import Links
 from shotmake.orient import DEPTH_UNITS, check_sizes, orient_moving, orient_turning
 from shotmake.picks import Solved
@@ -21,7 +19,6 @@ from shotmake.triangulate import angles_deg, directions_at_infinity, marker_erro
 from shotmake.world import World
 
 DIGITS = 9
-POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
 AT_MOST = 0.5  # of the confidence is left where any warning doubts the camera
 # Warnings that do not doubt the camera
 NO_DOUBT = frozenset({
@@ -30,62 +27,6 @@ NO_DOUBT = frozenset({
     "survey_far", "world_kept",
 })  # fmt: skip
 UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
-
-
-class Refused(Exception):
-    """No camera. reason: what was found and what the artist can change, with its code (shotmake.reasons.CODES)."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(code, text)
-        self.reason = Reason(code, text)
-
-    def __str__(self) -> str:
-        return self.reason.text
-
-
-@dataclass(frozen=True)
-class Found:
-    """A camera before it is oriented. status, kind: as in the record. cam_from_world (N, 3, 4) by frame
-    index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
-    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera; warnings: what may
-    be wrong; notes: what was found and dealt with; log_zooms (N,) as in adjust.Bundle, None if the focal length is one
-    for all; evidence: of the second witness, None where it was not asked."""
-
-    status: str
-    kind: str
-    lens: Lens
-    cam_from_world: np.ndarray
-    markers: Observations
-    used: np.ndarray
-    held_out: np.ndarray
-    certificate: Certificate
-    agreement: float
-    warnings: tuple[Reason, ...] = ()
-    flat_focal: bool = False
-    log_zooms: np.ndarray | None = None
-    notes: tuple[Reason, ...] = ()
-    evidence: Evidence | None = None
-
-    @property
-    def projecting(self) -> np.ndarray:
-        """(N, 3, 4) the cameras to project with: zoomed where the shot zooms."""
-        return self.cam_from_world if self.log_zooms is None else zoomed(self.cam_from_world, self.log_zooms)
-
-    @property
-    def posed_share(self) -> float:
-        return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
-
-
-def doubt_by_certificate(found: Found) -> Found:
-    """The camera with what its certificate and its links leave in doubt as warnings, and the confidence that is left
-    then."""
-    links, disagreeing = found.certificate.links, found.certificate.doubt()
-    if disagreeing is not None and found.warnings:  # with nothing else in doubt it is what moves in the picture
-        found = replace(found, warnings=(*found.warnings, disagreeing))
-    doubts = () if links is None else doubt_links(links)
-    if not doubts:
-        return found
-    return replace(found, warnings=(*found.warnings, *doubts), agreement=DOUBTED * found.agreement)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from shotmake import config, cuts, doubts, given_lens, libmv, nodal, rolling, shared_errors
 from shotmake.adjust import lens_from_vector
 from shotmake.camera import zoomed
+from shotmake.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.cleaning import recleaned
 from shotmake.errors import ShotError
@@ -27,7 +28,7 @@ from shotmake.parallax import measure_parallax
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import POSED_SHARE, Found, Refused, Solution, doubt_by_certificate, finished
+from shotmake.solution import Solution, finished
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 

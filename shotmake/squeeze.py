@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from shotmake.candidate import Found
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import Found
 
 
 def unsqueezed_size(size_px: tuple[int, int], aspect: float) -> tuple[int, int]:

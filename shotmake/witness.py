@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shotmake.camera import camera_centres
+from shotmake.candidate import Found
 from shotmake.evidence import Evidence, contradict, doubt, doubts_much
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens, distort, undistort
@@ -23,7 +24,6 @@ from shotmake.link_verdict import DOUBTED
 from shotmake.links import find_solid, measure_links, usual_life
 from shotmake.reasons import Reason
 from shotmake.segment import sampson_px
-from shotmake.solution import Found
 from shotmake.suspects import frames_at_jolts, frames_of_straight_tracks
 from shotmake.triangulate import triangulate
 

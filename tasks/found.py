@@ -12,8 +12,8 @@ from tasks import STATE, slices
 from tasks.pieces import Piece, stored_or_made
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.candidate import Found
     from shotmake.reasons import Reason
-    from shotmake.solution import Found
 
 FOLDER = STATE / "tracking" / "solves" / "found"
 VERSION = 9  # raised by hand when the numbers of a solve change; the solve stage has the same

@@ -23,11 +23,11 @@ from tasks.stamp import json_bytes
 from tasks.witness import look_at
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.candidate import Found
     from shotmake.footage import Plate
     from shotmake.lens import Lens
     from shotmake.reasons import Reason
     from shotmake.session import Tracks
-    from shotmake.solution import Found
 
 IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")

@@ -9,9 +9,10 @@ from recipes.families import made
 from recipes.honest import SENSOR_MM
 from recipes.sets import TrackSet
 
+from shotmake.candidate import Found
 from shotmake.config import Camera, Solve
 from shotmake.reasons import Reason
-from shotmake.solution import Found, finished
+from shotmake.solution import finished
 from shotmake.solve import find, usual
 from shotmake.squeeze import squeezed, unsqueezed_size, unsqueezed_tracks
 

@@ -4,10 +4,10 @@ import numpy as np
 from simulated import simulate
 
 from shotmake import epipolar
+from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens
-from shotmake.solution import Found
 
 
 def test_the_gap_tells_a_camera_that_leaves_its_tracks_for_a_while():

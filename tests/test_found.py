@@ -9,10 +9,11 @@ from measure import measure
 from simulated import simulate
 
 from shotmake import config
+from shotmake.candidate import Found
 from shotmake.found_file import found_bytes, read_found
 from shotmake.reasons import Reason
 from shotmake.session import npz_bytes
-from shotmake.solution import Found, finished
+from shotmake.solution import finished
 from shotmake.solve import cleaned, find, solve
 from tasks import found as stored
 

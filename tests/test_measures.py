@@ -9,11 +9,12 @@ import pytest
 from simulated import Simulated, simulate
 
 from shotmake import config
+from shotmake.candidate import Found
 from shotmake.errors import ShotError
 from shotmake.imported import read_cameras
 from shotmake.known import solve_known
 from shotmake.reasons import Reason
-from shotmake.solution import Found, finished
+from shotmake.solution import finished
 from shotmake.solve import find, usual
 
 FEET = 3.28

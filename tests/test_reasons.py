@@ -8,8 +8,8 @@ from conftest import REPOSITORY
 from simulated import simulate
 
 from shotmake import config
+from shotmake.candidate import Refused
 from shotmake.reasons import CODES, RESERVED, Reason, add_warnings, read_warnings, record_reasons
-from shotmake.solution import Refused
 from shotmake.solve import solve
 
 SAID, ADDING = {"warnings", "notes"}, {"append", "extend"}

@@ -9,6 +9,7 @@ from recipes.families import made
 from recipes.sets import TrackSet
 
 from shotmake import shared_errors
+from shotmake.candidate import Found
 from shotmake.config import Camera, Known, Orient, Solve
 from shotmake.imported import read_cameras
 from shotmake.keyframes import Observations, pixel_scale
@@ -16,7 +17,7 @@ from shotmake.known import solve_known
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
 from shotmake.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, noticed
-from shotmake.solution import Found, finished
+from shotmake.solution import finished
 from shotmake.solve import find, usual
 from shotmake.triangulate import misses_px, triangulate
 

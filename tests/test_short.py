@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
 from shotmake import colmap, config
+from shotmake.candidate import Refused
 from shotmake.certify import Certificate, certify
 from shotmake.keyframes import Observations, pixel_scale, stands_still, still_share
 from shotmake.lens import Lens
@@ -18,7 +19,6 @@ from shotmake.parallax import measure_parallax
 from shotmake.reasons import CODES
 from shotmake.segment import background_tracks
 from shotmake.session import Tracks
-from shotmake.solution import Refused
 from shotmake.solve import FEWEST_CERTIFIED, hold_out, solve
 
 

@@ -14,6 +14,7 @@ from recipes.witness import look_of
 from scipy.spatial.transform import Rotation
 
 from shotmake.camera import camera_centres
+from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.config import Camera, Solve
 from shotmake.evidence import Evidence, contradict, doubt
@@ -21,7 +22,6 @@ from shotmake.keyframes import Observations, pixel_scale
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.sift import SiftMatcher
-from shotmake.solution import Found
 from shotmake.solve import find, usual
 from shotmake.witness import Matches, ask_witness, choose_pairs, weigh_pairs
 

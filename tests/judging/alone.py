@@ -8,11 +8,11 @@ from true_slip import Seeing, slip_px, true_slip_px
 
 from judging.cameras import Judged, Shot, make_camera
 from judging.judge import limit_px
+from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.keyframes import pixel_scale
 from shotmake.link_verdict import doubt_links
 from shotmake.reasons import Reason
-from shotmake.solution import Found
 from shotmake.witness import ask_witness
 
 
