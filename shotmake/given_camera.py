@@ -10,7 +10,7 @@ from shotmake.imported import Cameras, imported
 from shotmake.lens import Lens
 from shotmake.reasons import Reason, record_reasons
 from shotmake.scene import GL_FROM_CV
-from shotmake.solution import Solution
+from shotmake.solve_record import Solution
 
 UNCHECKED = Reason("camera_unchecked", f"the camera was given in {KEY} and not checked against tracks")
 

@@ -10,7 +10,7 @@ from shotmake.formats.text import whole_json
 from shotmake.lens import Lens
 from shotmake.plausible_lens import folds
 from shotmake.reasons import Reason, read_warnings, record_reasons
-from shotmake.solution import Solution
+from shotmake.solve_record import Solution
 
 KEY = "shot.camera.import_file"
 FARTHEST = 1e9  # world units: what lies further has no whole centimetre left in Blender, nor a number further still

@@ -25,8 +25,9 @@ from shotmake.moving import ALL_TRACKS, sparse_bundle
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import Solution, make_solution, refused_solution
+from shotmake.solution import make_solution
 from shotmake.solve import free_lens, hold_out
+from shotmake.solve_record import Solution, refused_solution
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 from shotmake.world import World

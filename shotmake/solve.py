@@ -28,7 +28,8 @@ from shotmake.parallax import measure_parallax
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.session import Tracks
-from shotmake.solution import Solution, finished
+from shotmake.solution import finished
+from shotmake.solve_record import Solution
 from shotmake.triangulate import directions_at_infinity, marker_errors_px
 from shotmake.witness import Look, ask_witness
 
