@@ -8,8 +8,8 @@ import numpy as np
 from shotmake.adjust import Bundle, adjust, cauchy_cost, lens_covariance, residuals_px
 from shotmake.candidate import Refused
 from shotmake.keyframes import Observations
-from shotmake.polish import TAIL, variances_px2
 from shotmake.reasons import Reason
+from shotmake.weights import TAIL, variances_px2
 
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
 FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong

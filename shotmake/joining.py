@@ -14,18 +14,11 @@ from shotmake.colmap import MIN_POSE_MARKERS, Model
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
 from shotmake.nodal import rotation_between
-from shotmake.polish import (
-    FEWEST_MARKERS,
-    LOSS_PX,
-    MOST_FRAMES,
-    TAIL,
-    bundle_of,
-    cameras_of,
-    variances_px2,
-    weights,
-)
+from shotmake.path_bundle import bundle_of, cameras_of
+from shotmake.polish import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES
 from shotmake.resect import located
 from shotmake.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
+from shotmake.weights import TAIL, variances_px2, weights
 
 SEEN_SHARES = (0.5, 0.25, 0.0)  # of a frame's markers that must have points; the next when no frame has the first
 ROUGH = 4.0  # x max_error_px: what a marker may miss by while frames join

@@ -27,8 +27,9 @@ from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
 from shotmake.parallax import ZOOM_MIN, Parallax
+from shotmake.path_bundle import bundle_of
 from shotmake.plausible_lens import folds, has_plausible_focal
-from shotmake.polish import MOST_FRAMES, bundle_of, polished
+from shotmake.polish import MOST_FRAMES, polished
 from shotmake.reasons import Reason
 from shotmake.resect import complete
 from shotmake.segment import background_tracks

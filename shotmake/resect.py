@@ -8,7 +8,8 @@ from shotmake import colmap
 from shotmake.adjust import adjust, lens_from_vector
 from shotmake.colmap import MIN_POSE_MARKERS, Model
 from shotmake.keyframes import Observations
-from shotmake.polish import LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.path_bundle import bundle_of, cameras_of
+from shotmake.polish import LOSS_PX, MOST_FRAMES
 from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
 
 # times max_error_px: errors before the first adjustment are the model's own

@@ -18,7 +18,7 @@ from shotmake.imported import imported, read_cameras
 from shotmake.keyframes import Observations
 from shotmake.known import solve_known
 from shotmake.lens import Lens, distort, undistort
-from shotmake.polish import bundle_of
+from shotmake.path_bundle import bundle_of
 from shotmake.session import Tracks
 from shotmake.solve import solve
 

@@ -12,7 +12,7 @@ from shotmake.config import Camera, Solve
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
-from shotmake.polish import bundle_of
+from shotmake.path_bundle import bundle_of
 from shotmake.solve import solve
 
 WHOLE = {"cx_px": 500.0, "cy_px": 255.0, "k3": -0.01, "p1": 0.002, "p2": -0.003}

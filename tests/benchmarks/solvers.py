@@ -146,7 +146,7 @@ def nearest_truth(shot: Simulated, guess_px: float, kind: str) -> dict:
     from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
     from shotmake.camera import camera_centres
     from shotmake.keyframes import Observations
-    from shotmake.polish import bundle_of, cameras_of
+    from shotmake.path_bundle import bundle_of, cameras_of
 
     if kind == "static":
         return {"status": "refused", "reason": "a static camera has nothing to adjust"}

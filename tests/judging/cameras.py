@@ -19,8 +19,9 @@ from shotmake.adjust import adjust, lens_from_vector
 from shotmake.camera import camera_centres
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
-from shotmake.polish import bundle_of, cameras_of, weights
+from shotmake.path_bundle import bundle_of, cameras_of
 from shotmake.solve import hold_out
+from shotmake.weights import weights
 
 FRAMES, VISIBLE = 48, 90
 KINDS = {
