@@ -6,9 +6,9 @@ import numpy as np
 
 from shotmake.candidate import POSED_SHARE, Found
 from shotmake.certify import certify
-from shotmake.colmap import Model
 from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import Observations, pixel_scale
+from shotmake.model import Model
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.triangulate import directions_at_infinity, marker_errors_px

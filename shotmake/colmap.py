@@ -8,10 +8,12 @@ import contextlib
 import os
 import signal
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
 import numpy as np
+
+from shotmake.model import Model
 
 # Importing pycolmap takes SIGTERM over, for a stack trace: hold signals back meanwhile, and give it back.
 _held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -21,7 +23,6 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, _held)
 
-from shotmake.camera import zoomed  # noqa: E402
 from shotmake.errors import ShotError  # noqa: E402
 from shotmake.keyframes import Observations  # noqa: E402
 from shotmake.lens import Lens, undistort  # noqa: E402
@@ -34,26 +35,6 @@ PAIR_OFFSETS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"}
 
 pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
-
-
-@dataclass(frozen=True)
-class Model:
-    """cam_from_world (N, 3, 4), NaN for frames without pose; points (T, 4) homogeneous, NaN for unused
-    tracks; used (M,) markers that the adjustment kept; log_zooms (N,) as in adjust.Bundle."""
-
-    lens: Lens
-    cam_from_world: np.ndarray
-    points: np.ndarray
-    used: np.ndarray
-    log_zooms: np.ndarray
-
-    @property
-    def projecting(self) -> np.ndarray:
-        return zoomed(self.cam_from_world, self.log_zooms)
-
-    @property
-    def posed(self) -> np.ndarray:
-        return np.isfinite(self.cam_from_world[:, 0, 0])
 
 
 def camera_model(refine: tuple[str, ...]) -> str:

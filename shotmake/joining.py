@@ -10,9 +10,10 @@ import numpy as np
 from shotmake import colmap
 from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.camera import zoomed
-from shotmake.colmap import MIN_POSE_MARKERS, Model
+from shotmake.colmap import MIN_POSE_MARKERS
 from shotmake.keyframes import Observations
 from shotmake.lens import undistort
+from shotmake.model import Model
 from shotmake.nodal import rotation_between
 from shotmake.path_bundle import bundle_of, cameras_of
 from shotmake.polish import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES

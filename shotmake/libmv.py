@@ -12,10 +12,10 @@ import numpy as np
 
 from shotmake.candidate import Found, Refused
 from shotmake.certify import certify
-from shotmake.colmap import Model
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens import Lens
+from shotmake.model import Model
 from shotmake.nodal import rays, rotation_between
 from shotmake.parallax import Parallax
 from shotmake.plausible_lens import folds, has_plausible_focal

@@ -6,8 +6,9 @@ import numpy as np
 
 from shotmake import colmap
 from shotmake.adjust import adjust, lens_from_vector
-from shotmake.colmap import MIN_POSE_MARKERS, Model
+from shotmake.colmap import MIN_POSE_MARKERS
 from shotmake.keyframes import Observations
+from shotmake.model import Model
 from shotmake.path_bundle import bundle_of, cameras_of
 from shotmake.polish import LOSS_PX, MOST_FRAMES
 from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
