@@ -5,8 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.safe_npz import read_npz
-from shotmake.session import npz_bytes
+from shotmake.safe_npz import npz_bytes, read_npz
 
 STORED = "stored detections"
 

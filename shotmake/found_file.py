@@ -13,8 +13,7 @@ from shotmake.candidate import Found
 from shotmake.errors import ShotError, said_by
 from shotmake.reasons import Reason
 from shotmake.safe_json import parse_json
-from shotmake.safe_npz import read_npz
-from shotmake.session import npz_bytes
+from shotmake.safe_npz import npz_bytes, read_npz
 
 REST = "rest"
 STORED = "a stored camera"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.safe_npz import read_npz
-from shotmake.session import Tracks, checked_tracks, join_tracks, npz_bytes
+from shotmake.safe_npz import npz_bytes, read_npz
+from shotmake.session import Tracks, checked_tracks, join_tracks
 
 SEGMENT = "a stored segment of tracks"
 

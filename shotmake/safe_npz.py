@@ -90,3 +90,10 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype, held: int, where: str,
         raise ShotError(f"{found}, needed one that fills the {held} bytes that are there{of_key}")
     if not prod(shape) and max(shape) > EMPTY_MOST:
         raise ShotError(f"{found}, needed one that holds something{of_key}")
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """An uncompressed .npz with the same bytes for the same arrays (zip entries carry a fixed date)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

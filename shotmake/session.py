@@ -1,13 +1,12 @@
 """A session: the 2D tracks of a shot, and the tracks.npz that holds them."""
 
-import io
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.safe_npz import read_npz
+from shotmake.safe_npz import npz_bytes, read_npz
 
 NUMBER_MAX = 100_000_000  # of a frame and of a track's id, in a file
 TRACKED, INTERPOLATED, DISABLED = 0, 1, 2  # values of `status`
@@ -55,13 +54,6 @@ def join_tracks(parts: list[Tracks]) -> Tracks:
     if not parts:
         return Tracks.from_markers([], [], np.zeros((0, 2)))
     return Tracks.from_markers(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Tracks)))
-
-
-def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
-    """An uncompressed .npz with the same bytes for the same arrays (zip entries carry a fixed date)."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
 
 
 def save_tracks(tracks: Tracks, weights: dict[int, float] | None = None) -> bytes:

@@ -70,8 +70,7 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) 
 
     from shotmake.lens import Lens
     from shotmake.libmv import Answer
-    from shotmake.safe_npz import read_npz
-    from shotmake.session import npz_bytes
+    from shotmake.safe_npz import npz_bytes, read_npz
 
     markers, lens = asked.markers, asked.start.lens
     settings = {

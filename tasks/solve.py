@@ -101,7 +101,8 @@ def build(job: Job) -> str:
     from shotmake.imported import imported
     from shotmake.lens import Lens
     from shotmake.reasons import Reason, add_warnings
-    from shotmake.session import load_tracks, load_weights, npz_bytes
+    from shotmake.safe_npz import npz_bytes
+    from shotmake.session import load_tracks, load_weights
     from shotmake.solution import finished
     from shotmake.squeeze import squeezed
 

@@ -17,8 +17,9 @@ from conftest import blender
 from shotmake.camera import project, rays_world
 from shotmake.config import Config
 from shotmake.lens import Lens
+from shotmake.safe_npz import npz_bytes
 from shotmake.scene import scene_sheet
-from shotmake.session import Tracks, npz_bytes, save_tracks
+from shotmake.session import Tracks, save_tracks
 from shotmake.stmap import redistort_map, undistort_map, write_stmap
 
 SIZE = (640, 360)

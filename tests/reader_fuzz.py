@@ -276,7 +276,8 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
         from shotmake.formats.named import merge_named
         from shotmake.formats.registry import TRACKS
         from shotmake.formats.which import format_of
-        from shotmake.session import npz_bytes, save_tracks
+        from shotmake.safe_npz import npz_bytes
+        from shotmake.session import save_tracks
 
         take = _take()
         own = {"tracks_npz": save_tracks(take.tracks, {0: 2.0}),

@@ -13,7 +13,8 @@ from shotmake.config import Config, CornerPin, Stabilization
 from shotmake.errors import ShotError
 from shotmake.lens import distort
 from shotmake.objects import COASTED, DETECTED, Tracklet
-from shotmake.session import Tracks, npz_bytes, save_tracks
+from shotmake.safe_npz import npz_bytes
+from shotmake.session import Tracks, save_tracks
 from tasks import ROOT, comp_tracks, scene
 from tasks.stage import Job
 

@@ -12,7 +12,7 @@ from shotmake import config
 from shotmake.candidate import Found
 from shotmake.found_file import found_bytes, read_found
 from shotmake.reasons import Reason
-from shotmake.session import npz_bytes
+from shotmake.safe_npz import npz_bytes
 from shotmake.solution import finished
 from shotmake.solve import cleaned, find, solve
 from tasks import found as stored

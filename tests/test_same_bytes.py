@@ -14,7 +14,7 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
 from tasks.workers import one_order_of_sums
 one_order_of_sums()  # before numpy, as in dodo.py
 from shotmake.config import Camera, Solve
-from shotmake.session import npz_bytes
+from shotmake.safe_npz import npz_bytes
 from shotmake.solution import finished
 from shotmake.solve import find
 from simulated import simulate

@@ -17,7 +17,8 @@ from shotmake import config
 from shotmake.camera import camera_centres
 from shotmake.errors import ShotError
 from shotmake.lens import Lens
-from shotmake.session import Tracks, npz_bytes
+from shotmake.safe_npz import npz_bytes
+from shotmake.session import Tracks
 from shotmake.solve import Solution, hold_out, solve
 
 KEYS = {
