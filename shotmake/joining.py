@@ -168,7 +168,7 @@ class Joining:
             rows = fewer
 
     def _turning_bundle(self, cameras, markers: Observations, lens, log_zooms) -> tuple[Bundle, np.ndarray, float]:
-        """As polish.bundle_of, for cameras that only turn."""
+        """As path_bundle.bundle_of, for cameras that only turn."""
         directions = directions_at_infinity(markers, zoomed(cameras, log_zooms), lens)[:, :3]
         still = np.zeros((len(cameras), 3))
         vector = lens_vector(lens)

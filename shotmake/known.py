@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake import colmap, config, doubts, rolling, shared_errors
+from shotmake import config, doubts, rolling, shared_errors
 from shotmake.camera import camera_centres
 from shotmake.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
@@ -21,6 +21,7 @@ from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, stands_still, still_share, thin
 from shotmake.lens import Lens, undistort
 from shotmake.links import GOOD_PX
+from shotmake.model import Model
 from shotmake.moving import ALL_TRACKS, sparse_bundle
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
@@ -150,7 +151,7 @@ def _found(
     # a lens that stays is taken out of the markers: what is left to fit is a pinhole, whatever the lens
     markers, view = (solving, lens) if free else _without_lens(solving, lens)
     nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))
-    model = colmap.Model(view, cameras, *nothing)
+    model = Model(view, cameras, *nothing)
     joining = Joining(markers, size_px, turning, free, max_error_px)
     if not settings.known.fixed:
         on_step("adjust the known frames")

@@ -26,6 +26,7 @@ from shotmake.doubts import (
 from shotmake.errors import ShotError
 from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
+from shotmake.model import Model
 from shotmake.parallax import ZOOM_MIN, Parallax
 from shotmake.path_bundle import bundle_of
 from shotmake.plausible_lens import folds, has_plausible_focal
@@ -52,7 +53,7 @@ BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # move
 TURNING_SHARE = 0.5  # of the markers that a turning camera must explain before one is spoken of as a way out
 FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
-Starts = Callable[[Observations], Iterator[tuple[str, colmap.Model | None]]]  # (what, camera of all frames)
+Starts = Callable[[Observations], Iterator[tuple[str, Model | None]]]  # (what, camera of all frames)
 
 
 @dataclass(frozen=True)
@@ -327,7 +328,7 @@ def _rank(found: Found, size_px: tuple[int, int]) -> tuple:
 
 def _starts(
     mapping, solving, keyframes, parallax, size_px, focal_px, free, kind: str, on_step
-) -> Iterator[tuple[str, colmap.Model | None]]:
+) -> Iterator[tuple[str, Model | None]]:
     """(what, keyframe model), made one by one as they are asked for."""
     plan = [(focal_px, kind == "forward"), (focal_px, kind != "forward")]
     if "focal" in free:
@@ -346,7 +347,7 @@ def _starts(
         yield from plane
 
 
-def _renumbered(model: colmap.Model, old: Observations, new: Observations) -> colmap.Model:
+def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
     """The same model with its points at the track indices of `new`, which holds all tracks of `old` it can."""
     points = np.full((len(new.track_ids), 4), np.nan)
     both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
@@ -354,7 +355,7 @@ def _renumbered(model: colmap.Model, old: Observations, new: Observations) -> co
     return replace(model, points=points, used=np.zeros(len(new), bool))
 
 
-def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
+def _from_bundle(parallax: Parallax, markers: Observations) -> Model:
     """The general bundle of the verdict as a keyframe model: the better solver where the camera moves little."""
     bundle = parallax.moving
     turn = 1.0 if np.mean(bundle.inverse_depths > 0) >= 0.5 else -1.0  # depths in front of the camera
@@ -368,12 +369,12 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> colmap.Model:
     )
     points[at_new] = homogeneous[at_old]
     log_zooms = np.interp(np.arange(markers.frame_count), parallax.keyframes, bundle.log_zooms)
-    return colmap.Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
+    return Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
 
 
 def _completed(model, solving, held_out, size_px, settings, free, scale) -> Found | Reason:
     """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
-    attempts: list[tuple[colmap.Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
+    attempts: list[tuple[Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
     if "k2" in free:
         fewer = tuple(name for name in free if name != "k2")
         note = Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture")

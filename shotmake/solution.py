@@ -12,7 +12,7 @@ from shotmake.orient import DEPTH_UNITS, check_sizes, orient_moving, orient_turn
 from shotmake.picks import Solved
 from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
-from shotmake.solve_record import Solution, _links_json, _point_arrays, _record, _witness_json, refused_solution
+from shotmake.solve_record import Solution, links_json, make_record, point_arrays, refused_solution, witness_json
 from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
 from shotmake.world import World
 
@@ -92,7 +92,7 @@ def make_solution(
     if found.log_zooms is not None:
         focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()
         lens = lens.written_for(float(np.median(focals_px)))
-    record = _record(
+    record = make_record(
         found.status,
         found.kind,
         size_px,
@@ -107,11 +107,11 @@ def make_solution(
         tracks_used=len(np.unique(found.markers.track[found.used])),
         scale_known=world.scale_known,
         engine=settings.engine,
-        links=_links_json(found.certificate.links),
-        witness=_witness_json(found.evidence),
+        links=links_json(found.certificate.links),
+        witness=witness_json(found.evidence),
         **record_reasons(warnings, found.notes),
     )
-    arrays = _point_arrays(
+    arrays = point_arrays(
         everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
     )
     return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})

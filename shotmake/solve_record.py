@@ -26,12 +26,12 @@ class Solution:
 
 
 def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
-    record = _record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
+    record = make_record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
     none = np.zeros(0)
-    return Solution(record, _point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
+    return Solution(record, point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
 
 
-def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
+def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
     record = {
         "schema": 1,
         "status": status,
@@ -53,19 +53,19 @@ def _record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
         "witness": [],
         **record_reasons(()),
     }
-    return {name: _rounded(value) for name, value in (record | values).items()}
+    return {name: rounded(value) for name, value in (record | values).items()}
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Floats to 9 significant digits, through lists and dicts."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list) else value
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
 
 
-def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
+def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
     return {
         "track_id": np.asarray(track_id, np.int32),
         "point_xyz": np.asarray(point_xyz, np.float32),
@@ -75,7 +75,7 @@ def _point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) ->
     }
 
 
-def _links_json(links: Links | None) -> list[dict]:
+def links_json(links: Links | None) -> list[dict]:
     """Of each boundary between two frames: the tracks that bridge it, the share that agrees with the camera on both
     sides, how firmly these hold it (standard deviation, px), and how far they want what lies behind elsewhere (px)."""
     if links is None:
@@ -93,7 +93,7 @@ def _links_json(links: Links | None) -> list[dict]:
     ]
 
 
-def _witness_json(evidence: Evidence | None) -> list[dict]:
+def witness_json(evidence: Evidence | None) -> list[dict]:
     """Of each pair of frames that the second witness matched: how many features, the share that the camera explains,
     and the share that the best camera for them alone does; null where they were too few."""
     if evidence is None:

@@ -7,20 +7,21 @@ import pytest
 from measure import measure
 from simulated import simulate
 
-from shotmake import polish
 from shotmake.adjust import Bundle, residuals_px
 from shotmake.config import Camera, Solve
 from shotmake.keyframes import Observations
 from shotmake.lens import Lens
+from shotmake.path_bundle import bundle_of
 from shotmake.solve import solve
+from shotmake.weights import variances_px2, weights
 
 
 def test_weights_are_relative_and_the_unknown_is_usual():
-    assert (polish.weights(np.zeros(5)) == 1).all()
-    known = polish.weights(np.array([0.1, 0.2, 0.2, 0.8]))
+    assert (weights(np.zeros(5)) == 1).all()
+    known = weights(np.array([0.1, 0.2, 0.2, 0.8]))
     assert known[1] == known[2] == pytest.approx(1)
     assert known[0] > 2 and known[3] < 0.1
-    assert polish.weights(np.array([0.2, 0.0, 0.2]))[1] == 1
+    assert weights(np.array([0.2, 0.0, 0.2]))[1] == 1
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,14 @@ def bundled(shot, tracks):
     markers = Observations.from_tracks(tracks, shot.frames)
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
     lens = Lens.from_json(shot.truth["lens"])
-    return polish.bundle_of(cameras, markers, lens, np.zeros(len(cameras)))[0], markers
+    return bundle_of(cameras, markers, lens, np.zeros(len(cameras)))[0], markers
 
 
 def test_residuals_tell_which_tracks_are_noisy_whatever_was_promised(uneven):
     shot, tracks = uneven
     for promised in (tracks.quality, np.zeros_like(tracks.quality), tracks.quality[::-1].copy()):
         bundle, markers = bundled(shot, replace(tracks, quality=promised))
-        found_px = np.sqrt(polish.variances_px2(bundle, markers))
+        found_px = np.sqrt(variances_px2(bundle, markers))
         noisy = markers.track_ids[markers.track] % 2 == 0
         # of Gaussian noise of 0.6 px; the size of Student's t for the same core is 0.85 of it
         assert 0.42 < np.median(found_px[noisy]) < 0.6
@@ -57,8 +58,8 @@ def test_a_weight_stands_beside_what_the_residuals_tell(uneven):
     bundle, markers = bundled(shot, tracks)
     weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
     told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.groups does
-    plain = polish.variances_px2(bundle, markers)
-    weighted = polish.variances_px2(bundle, replace(markers, expected_px=told_px, weight=weight))
+    plain = variances_px2(bundle, markers)
+    weighted = variances_px2(bundle, replace(markers, expected_px=told_px, weight=weight))
     theirs = markers.track == 3
     assert np.allclose(weighted[theirs], plain[theirs] / 9)
     assert np.allclose(weighted[~theirs], plain[~theirs])
@@ -81,7 +82,7 @@ def test_a_bundle_projects_as_its_cameras_do():
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     lens = Lens.from_json(shot.truth["lens"])
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
-    bundle, middle, size = polish.bundle_of(cameras, markers, lens, np.zeros(len(cameras)))
+    bundle, middle, size = bundle_of(cameras, markers, lens, np.zeros(len(cameras)))
     assert isinstance(bundle, Bundle) and np.abs(residuals_px(bundle, markers)).max() < 2e-3
     back = bundle.translations * size - bundle.rotations @ middle
     assert np.allclose(back, cameras[:, :, 3], atol=1e-12)

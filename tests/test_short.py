@@ -9,11 +9,12 @@ from measure import measure, poses
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake import colmap, config
+from shotmake import config
 from shotmake.candidate import Refused
 from shotmake.certify import Certificate, certify
 from shotmake.keyframes import Observations, pixel_scale, stands_still, still_share
 from shotmake.lens import Lens
+from shotmake.model import Model
 from shotmake.moving import solve_moving
 from shotmake.parallax import measure_parallax
 from shotmake.reasons import CODES
@@ -131,7 +132,7 @@ def test_what_moves_on_its_own_is_looked_for_in_short_shots_too():
         assert (second_share > 0.1) == seen
 
 
-def engine(*models: tuple[str, colmap.Model | None]):
+def engine(*models: tuple[str, Model | None]):
     """Starts that come from elsewhere, as libmv's do."""
     return lambda markers: chain(models)
 
@@ -147,13 +148,13 @@ def refused_by(shot: Simulated, starts) -> Refused:
     return refused.value
 
 
-def model_of(shot: Simulated, focal_px: float, posed: int) -> colmap.Model:
+def model_of(shot: Simulated, focal_px: float, posed: int) -> Model:
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
     cameras[posed:] = np.nan
     lens = replace(Lens.from_json(shot.truth["lens"]), fx_px=focal_px, fy_px=focal_px)
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     nothing = np.full((len(markers.track_ids), 4), np.nan), np.zeros(len(markers), bool), np.zeros(len(cameras))
-    return colmap.Model(lens, cameras, *nothing)
+    return Model(lens, cameras, *nothing)
 
 
 def test_the_fault_shown_is_that_of_the_attempt_that_came_farthest():
