@@ -11,7 +11,7 @@ import numpy as np
 from shotmake.camera import camera_centres
 from shotmake.ground import Ground, fitted
 from shotmake.lens import Lens
-from shotmake.orient import DEPTH_UNITS
+from shotmake.world import DEPTH_UNITS
 
 NEAREST = 2e-4  # world units: a camera nearer to the subject stands in it (Blender clips at 1e-6 at least, ours / 200)
 SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands

@@ -16,9 +16,8 @@ from shotmake.errors import ShotError
 from shotmake.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
 from shotmake.reasons import Reason
 from shotmake.survey import THINNEST, surveyed
-from shotmake.world import World
+from shotmake.world import DEPTH_UNITS, World
 
-DEPTH_UNITS = 5.0  # median solved depth of a world without known scale
 EYE_HEIGHT = 1.6
 ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
 GROUND_SIGMAS = 2.5

@@ -8,13 +8,13 @@ from shotmake import config
 from shotmake.candidate import Found
 from shotmake.keyframes import Observations
 from shotmake.link_verdict import DOUBTED
-from shotmake.orient import DEPTH_UNITS, check_sizes, orient_moving, orient_turning
+from shotmake.orient import check_sizes, orient_moving, orient_turning
 from shotmake.picks import Solved
 from shotmake.reasons import Reason, record_reasons
 from shotmake.session import Tracks
 from shotmake.solve_record import Solution, links_json, make_record, point_arrays, refused_solution, witness_json
 from shotmake.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
-from shotmake.world import World
+from shotmake.world import DEPTH_UNITS, World
 
 AT_MOST = 0.5  # of the confidence is left where any warning doubts the camera
 # Warnings that do not doubt the camera

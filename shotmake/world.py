@@ -32,3 +32,6 @@ class World:
         rotations = cam_from_world[:, :, :3] @ self.rotation.T
         translations = self.scale * cam_from_world[:, :, 3] - rotations @ self.shift
         return np.concatenate([rotations, translations[:, :, None]], 2)
+
+
+DEPTH_UNITS = 5.0  # median solved depth of a world without known scale
