@@ -6,7 +6,8 @@ import numpy as np
 
 from shotmake.camera_keys import KEY, CameraKey
 from shotmake.errors import ShotError
-from shotmake.imported import Cameras, imported
+from shotmake.imported import imported
+from shotmake.imported_camera import Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason, record_reasons
 from shotmake.scene import GL_FROM_CV

@@ -16,7 +16,7 @@ from shotmake.camera import camera_centres
 from shotmake.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.errors import ShotError
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.joining import ROUNDS_LAST, Joining
 from shotmake.keyframes import STILL_SHARE, Observations, pixel_scale, stands_still, still_share, thin
 from shotmake.lens import Lens, undistort

@@ -17,7 +17,7 @@ from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage import Plate
-    from shotmake.imported import Cameras
+    from shotmake.imported_camera import Cameras
 
 KEY = "shot.camera.import_file"
 

@@ -8,7 +8,7 @@ from simulated import simulate
 from shotmake.camera import camera_centres
 from shotmake.formats.asked import Asked
 from shotmake.formats.take import Take
-from shotmake.imported import Cameras
+from shotmake.imported_camera import Cameras
 from shotmake.lens import Lens
 
 SIZE_PX = (960, 540)

@@ -13,7 +13,7 @@ from interchange import asked_of, take_of
 
 from shotmake.errors import ShotError
 from shotmake.formats import alembic, chan, colmap_model, gltf, nuke_camera, solve_json
-from shotmake.imported import Cameras
+from shotmake.imported_camera import Cameras
 from shotmake.lens import COEFFICIENTS, PLACE
 
 TAKE = take_of(frame_count=4)

@@ -14,7 +14,8 @@ from shotmake import colmap, config, joining
 from shotmake.adjust import adjust, residuals_px
 from shotmake.camera import camera_centres
 from shotmake.errors import ShotError
-from shotmake.imported import imported, read_cameras
+from shotmake.formats.solve_json import read_cameras
+from shotmake.imported import imported
 from shotmake.keyframes import Observations
 from shotmake.known import solve_known
 from shotmake.lens import Lens, distort, undistort

@@ -11,7 +11,7 @@ from simulated import Simulated, simulate
 from shotmake import config
 from shotmake.candidate import Found
 from shotmake.errors import ShotError
-from shotmake.imported import read_cameras
+from shotmake.formats.solve_json import read_cameras
 from shotmake.known import solve_known
 from shotmake.reasons import Reason
 from shotmake.solution import finished

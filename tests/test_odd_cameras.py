@@ -17,8 +17,9 @@ from shotmake.assembly import NEAREST
 from shotmake.camera_keys import read_keys
 from shotmake.config import Config
 from shotmake.errors import ShotError
+from shotmake.formats.solve_json import read_cameras
 from shotmake.given_camera import given_solution
-from shotmake.imported import imported, read_cameras
+from shotmake.imported import imported
 from shotmake.scene import doubt_of, scene_sheet
 
 SIZE = (1920, 1080)

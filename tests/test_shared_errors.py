@@ -11,7 +11,7 @@ from recipes.sets import TrackSet
 from shotmake import shared_errors
 from shotmake.candidate import Found
 from shotmake.config import Camera, Known, Orient, Solve
-from shotmake.imported import read_cameras
+from shotmake.formats.solve_json import read_cameras
 from shotmake.keyframes import Observations, pixel_scale
 from shotmake.known import solve_known
 from shotmake.reasons import Reason

@@ -19,7 +19,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.asked import Asked
 from shotmake.formats.blender_scene import check_head, gaps_told, read_found
 from shotmake.formats.take import Take
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 
 
 def said(take: Take) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from shotmake.formats.film import film_of
 from shotmake.formats.pinhole import cameras_of
 from shotmake.formats.take import Take
 from shotmake.formats.text import whole_json
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.safe_file import check_size

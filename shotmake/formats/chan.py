@@ -24,7 +24,7 @@ from shotmake.formats.film import centre_off_px, film_of, focal_of, fov_deg
 from shotmake.formats.pinhole import CENTRED_PX, cameras_of
 from shotmake.formats.take import Take
 from shotmake.formats.text import fault, lines, number, shown, whole_number
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.lens import Lens
 
 COLUMNS = (7, 8)

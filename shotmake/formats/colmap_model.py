@@ -27,7 +27,7 @@ from shotmake.formats.asked import Asked
 from shotmake.formats.pinhole import KINDS, status_of
 from shotmake.formats.take import Take
 from shotmake.formats.text import fault, lines, number, shown, whole_number
-from shotmake.imported import KEY, Cameras, of_the_shot
+from shotmake.imported_camera import KEY, Cameras, of_the_shot
 from shotmake.lens import COEFFICIENTS, PLACE, Lens
 from shotmake.session import DISABLED
 

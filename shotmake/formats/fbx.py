@@ -20,7 +20,7 @@ from pathlib import Path
 from shotmake.formats.asked import Asked
 from shotmake.formats.blender_scene import check_head, gaps_told, read_found
 from shotmake.formats.take import Take
-from shotmake.imported import Cameras
+from shotmake.imported_camera import Cameras
 
 
 def said(take: Take) -> tuple[str, ...]:

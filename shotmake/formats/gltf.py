@@ -29,7 +29,7 @@ from shotmake.formats.film import centre_off_px, fov_deg
 from shotmake.formats.pinhole import CENTRED_PX
 from shotmake.formats.take import Take
 from shotmake.formats.text import number, shown, whole_json
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.limits import limits, over_limit
 from shotmake.safe_file import check_size, decode_utf8

@@ -28,7 +28,7 @@ from shotmake.formats.nk import Node, components, nodes
 from shotmake.formats.pinhole import cameras_of
 from shotmake.formats.take import Take
 from shotmake.formats.text import fault, shown
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.lens import Lens
 
 KINDS = re.compile(r"Camera[234]?")

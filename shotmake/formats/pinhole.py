@@ -9,7 +9,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.formats.asked import Asked
-from shotmake.imported import KEY, Cameras, of_the_shot
+from shotmake.imported_camera import KEY, Cameras, of_the_shot
 from shotmake.lens import Lens
 from shotmake.plausible_lens import FOCAL_LIMITS
 from shotmake.reasons import Reason

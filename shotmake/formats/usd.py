@@ -26,7 +26,7 @@ from shotmake.formats.axes import gl_poses
 from shotmake.formats.blender_scene import check_head, gaps_told, read_found
 from shotmake.formats.film import film_of
 from shotmake.formats.take import Take
-from shotmake.imported import KEY, Cameras
+from shotmake.imported_camera import KEY, Cameras
 from shotmake.lens import Lens
 from shotmake.limits import limits, over_limit
 
