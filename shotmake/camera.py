@@ -51,3 +51,15 @@ def rays_world(xy_px: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tup
     directions = directions @ cam_from_world[:, :3]
     centre = -cam_from_world[:, :3].T @ cam_from_world[:, 3]
     return centre, directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
+
+
+def quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
+    """(N, 3, 3) -> (N, 4) unit quaternions, signs chosen so that neighbours never jump."""
+    from scipy.spatial.transform import Rotation
+
+    quaternions = np.roll(Rotation.from_matrix(rotations).as_quat(), 1, axis=1)
+    signs = np.cumprod(np.r_[1.0, np.where((quaternions[1:] * quaternions[:-1]).sum(1) < 0, -1.0, 1.0)])
+    return quaternions * signs[:, None]

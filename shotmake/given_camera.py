@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from shotmake.camera import GL_FROM_CV
 from shotmake.camera_keys import KEY, CameraKey
 from shotmake.errors import ShotError
 from shotmake.imported import imported
 from shotmake.imported_camera import Cameras
 from shotmake.lens import Lens
 from shotmake.reasons import Reason, record_reasons
-from shotmake.scene import GL_FROM_CV
 from shotmake.solve_record import Solution
 
 UNCHECKED = Reason("camera_unchecked", f"the camera was given in {KEY} and not checked against tracks")

@@ -15,8 +15,8 @@ from shotmake.keyframes import pixel_scale
 from shotmake.lens import Lens, border_px, undistort
 from shotmake.objects import Tracklet
 from shotmake.preview_objects import draw_objects
-from shotmake.scene import projecting_matrices
 from shotmake.session import DISABLED, Tracks
+from shotmake.solved_cameras import projecting_matrices
 
 TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
 POINT_BGR, GRID_BGR, TEXT_BGR = (40, 80, 255), (255, 200, 60), (255, 255, 255)

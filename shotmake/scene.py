@@ -7,12 +7,10 @@ Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, t
 import numpy as np
 
 from shotmake.assembly import NEAREST, blocks, rendered_field, standpoint
-from shotmake.camera import zoomed
-from shotmake.errors import ShotError
+from shotmake.camera import GL_FROM_CV, quaternions_wxyz
 from shotmake.lens import Lens, overscan_px
 from shotmake.lens_fit import nearest_brown_conrady
-
-GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
+from shotmake.solved_cameras import camera_matrices
 
 
 def scene_sheet(
@@ -112,28 +110,6 @@ def doubt_of(sheet: dict) -> str:
     return "the camera stands where the subject does, and sees nothing of it: set shot.subject.location"
 
 
-def camera_matrices(solution: dict) -> np.ndarray:
-    """(N, 3, 4) cam_from_world of a solve JSON; ShotError with the solve's reason when it was refused."""
-    if solution["status"] == "refused":
-        raise ShotError(f"the solve was refused: {solution['reason']}")
-    return np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
-
-
-def projecting_matrices(solution: dict) -> np.ndarray:
-    """The same to project with through the solve JSON's lens: zoomed where every frame has a focal length."""
-    cameras, focals_px = camera_matrices(solution), solution["focal_px_per_frame"]
-    return cameras if focals_px is None else zoomed(cameras, np.log(np.divide(focals_px, solution["lens"]["fx_px"])))
-
-
 def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
     """`composite.lens_distortion.overscan`: auto = what the lens needs, else that many px on each side."""
     return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)
-
-
-def quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) -> (N, 4) unit quaternions, signs chosen so that neighbours never jump."""
-    from scipy.spatial.transform import Rotation
-
-    quaternions = np.roll(Rotation.from_matrix(rotations).as_quat(), 1, axis=1)
-    signs = np.cumprod(np.r_[1.0, np.where((quaternions[1:] * quaternions[:-1]).sum(1) < 0, -1.0, 1.0)])
-    return quaternions * signs[:, None]

@@ -142,7 +142,7 @@ def _corners(
     from shotmake.chosen import track_at
     from shotmake.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
     from shotmake.safe_npz import read_npz
-    from shotmake.scene import projecting_matrices
+    from shotmake.solved_cameras import projecting_matrices
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
     if pin["object"]:

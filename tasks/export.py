@@ -80,8 +80,8 @@ def read_take(job: Job) -> "Take":
     from shotmake.formats.take import Take
     from shotmake.objects import read_tracklets
     from shotmake.safe_npz import read_npz
-    from shotmake.scene import camera_matrices
     from shotmake.session import load_tracks
+    from shotmake.solved_cameras import camera_matrices
 
     plate = read_plate(job.inputs["footage"])
     solution, points = None, None

@@ -75,7 +75,7 @@ def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
     from shotmake.assembly import ground_under
     from shotmake.lens import Lens
     from shotmake.safe_npz import read_npz
-    from shotmake.scene import camera_matrices
+    from shotmake.solved_cameras import camera_matrices
 
     cameras = camera_matrices(solution)
     points = read_npz(points_file, needed=("point_xyz", "error_px"))

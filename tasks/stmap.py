@@ -28,7 +28,8 @@ def files(config: Config) -> dict[str, Path]:
 def build(job: Job) -> str:
     from shotmake.given_stmap import read_redistort, read_undistort
     from shotmake.lens import Lens
-    from shotmake.scene import camera_matrices, chosen_overscan_px
+    from shotmake.scene import chosen_overscan_px
+    from shotmake.solved_cameras import camera_matrices
     from shotmake.stmap import redistort_map, undistort_map, write_stmap
 
     solution = read_solution(job.inputs["solve"])

@@ -25,7 +25,7 @@ FARTHEST = 1e12
 
 def sheet(take: Take) -> dict:
     """What blender_scripts/export_scene.py builds its scene from."""
-    from shotmake.scene import quaternions_wxyz
+    from shotmake.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])

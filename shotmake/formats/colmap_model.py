@@ -149,7 +149,7 @@ def write(path: Path, take: Take) -> None:
 
 def model_texts(take: Take) -> dict[str, str]:
     """File name -> text."""
-    from shotmake.scene import quaternions_wxyz
+    from shotmake.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])

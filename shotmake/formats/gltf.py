@@ -44,7 +44,7 @@ POINTS, LINEAR = 0, "LINEAR"
 
 def write(path: Path, take: Take) -> None:
     """ShotError for a camera that glTF has no words for."""
-    from shotmake.scene import quaternions_wxyz
+    from shotmake.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
