@@ -15,8 +15,7 @@ from shotmake.keyframes import Observations
 from shotmake.lens import undistort
 from shotmake.model import Model
 from shotmake.nodal import rotation_between
-from shotmake.path_bundle import bundle_of, cameras_of
-from shotmake.polish import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES
+from shotmake.path_bundle import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
 from shotmake.resect import located
 from shotmake.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
 from shotmake.weights import TAIL, variances_px2, weights

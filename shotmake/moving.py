@@ -28,9 +28,9 @@ from shotmake.keyframes import Observations, choose_keyframes, thin
 from shotmake.lens_terms import TERMS
 from shotmake.model import Model
 from shotmake.parallax import ZOOM_MIN, Parallax
-from shotmake.path_bundle import bundle_of
+from shotmake.path_bundle import MOST_FRAMES, bundle_of
 from shotmake.plausible_lens import folds, has_plausible_focal
-from shotmake.polish import MOST_FRAMES, polished
+from shotmake.polish import polished
 from shotmake.reasons import Reason
 from shotmake.resect import complete
 from shotmake.segment import background_tracks

@@ -41,3 +41,8 @@ def cameras_of(bundle: Bundle, middle: np.ndarray, size: float) -> np.ndarray:
     """(F, 3, 4) cam_from_world, back in the world that `bundle_of` came from."""
     moves = bundle.translations * size - bundle.rotations @ middle
     return np.concatenate([bundle.rotations, moves[:, :, None]], 2)
+
+
+MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames
+FEWEST_MARKERS = 8  # a frame with fewer is not held by them
+LOSS_PX = 0.5

@@ -16,14 +16,11 @@ from shotmake.candidate import Found
 from shotmake.certify import certify
 from shotmake.keyframes import Observations
 from shotmake.lens_terms import TERMS, determined, with_terms
-from shotmake.path_bundle import bundle_of, cameras_of
+from shotmake.path_bundle import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
 from shotmake.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.weights import TAIL, variances_px2, weights
 
-MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames
-FEWEST_MARKERS = 8  # a frame with fewer is not held by them
-LOSS_PX = 0.5
 NOISE_ROUNDS = ((6, 1e-4), (25, 1e-6))  # (most steps, tolerance) between and after its estimates
 WORSE_HOLDOUTS = 1.02  # a polish after which the hold-outs fit so many times worse is not kept
 

@@ -9,8 +9,7 @@ from shotmake.adjust import adjust, lens_from_vector
 from shotmake.colmap import MIN_POSE_MARKERS
 from shotmake.keyframes import Observations
 from shotmake.model import Model
-from shotmake.path_bundle import bundle_of, cameras_of
-from shotmake.polish import LOSS_PX, MOST_FRAMES
+from shotmake.path_bundle import LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
 from shotmake.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
 
 # times max_error_px: errors before the first adjustment are the model's own
