@@ -8,7 +8,7 @@ from pathlib import Path
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT, STATE, blender, sequence, slices
+from tasks import ROOT, STATE, blender, crew, sequence, slices
 from tasks.assets import check_assets
 from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
@@ -73,7 +73,7 @@ def render(job: Job) -> None:
     for note in check_assets(job.inputs):
         print(f"   {note}", flush=True)
     frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
-    made = sequence.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
+    made = crew.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
     if made:
         print(f"   {made} of {len(frames)} frames rendered", flush=True)
 

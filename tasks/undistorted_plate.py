@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, blender, sequence, slices
+from tasks import ROOT, blender, crew, sequence, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.frame_server import FrameServer
 from tasks.solve import has_camera
@@ -28,7 +28,7 @@ def files(config: Config) -> dict[str, Path]:
 def undistort(job: Job) -> None:
     """Make the frames that are missing, beside whoever else does."""
     stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
-    made = sequence.make(stored, frames, job, lambda cores: _blender(job, cores))
+    made = crew.make(stored, frames, job, lambda cores: _blender(job, cores))
     if made:
         print(f"   {made} of {len(frames)} frames undistorted", flush=True)
 
