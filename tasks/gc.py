@@ -11,7 +11,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, said_by
 from shotmake.safe_file import read_utf8
 from shotmake.safe_yaml import load_yaml
-from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, sessions
+from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, session_state
 from tasks.publish import OVERRIDES
 from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
@@ -103,7 +103,7 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 def _files(node: Node) -> set[Path]:
     found = _files_beside(node.stamp_path) | set(node.targets.values())
     # Of a build that was killed: it goes on from them.
-    stored = [piece.path for piece in (*sessions.segments_of(node), *sessions.boxes_of(node)) if piece.path]
+    stored = [piece.path for piece in (*session_state.segments_of(node), *session_state.boxes_of(node)) if piece.path]
     found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     if node.stage.frames:  # the same, frame by frame
         found |= sequence.files_in(sequence.of_node(node))

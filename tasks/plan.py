@@ -9,7 +9,7 @@ from typing import Any
 from shotmake.config import Config, Witness
 from shotmake.configcheck import ConfigFaults, defaults, keys, load
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, places, rendered, sessions
+from tasks import ROOT, STATE, places, rendered, session_state
 from tasks.cameras import camera_of
 from tasks.composed import config_of
 from tasks.publish import folder, made_by, stamp_path, why_unpublished
@@ -38,7 +38,7 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
         print(f"   {stage:<{width}} {verdict:<11} {reason}")
-    print(f"   {'session':<{width}} {sessions.in_words(sessions.state_of(nodes))}")
+    print(f"   {'session':<{width}} {session_state.in_words(session_state.state_of(nodes))}")
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
@@ -87,11 +87,11 @@ def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: 
 
 def _there(node: Node) -> str:
     """What of the stage is stored in pieces already, as words."""
-    if segments := sessions.segments_of(node):
+    if segments := session_state.segments_of(node):
         there = [segment.last for segment in segments if segment.is_stored]
         up_to = f", up to frame {there[-1]}" if there else ""
         return f"; {len(there)} of {len(segments)} segments are there{up_to}"
-    if boxes := sessions.boxes_of(node):
+    if boxes := session_state.boxes_of(node):
         there = [piece for piece in boxes if piece.undamaged_stamp()]
         return f"; {len(there)} of {len(boxes)} files of its boxes are there"
     return ""
