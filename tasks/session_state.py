@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
@@ -14,6 +15,9 @@ from tasks.pieces import Piece, Stored
 from tasks.segments import stored
 from tasks.solve import read_solution
 from tasks.stage import Job, Node
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage import Plate
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ their tracks.npz in a shot's `tracking.session_file`.
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
 
@@ -17,9 +16,6 @@ from tasks.session_state import read_quality
 from tasks.shot_words import shown
 from tasks.stage import kept_by
 from tasks.told import told
-
-if TYPE_CHECKING:  # listing tasks must not load numpy
-    pass
 
 FOLDER = STATE / "tracking" / "sessions"
 NAME = re.compile(r".+-[0-9a-f]{12}")
