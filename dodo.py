@@ -11,6 +11,9 @@ from tasks import streams
 streams.take_over()  # before anything opens a file
 
 from tasks import snapshot
+from tasks.show import open_show
+
+open_show(__file__)
 
 if __name__ != "__main__":
     snapshot.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time

@@ -10,9 +10,10 @@ from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
-from tasks import ROOT, STATE, search, shots, variants
+from tasks import search, shots, variants
 from tasks.multirun import of_task, run_doit, with_workers
 from tasks.shot_words import quoted, with_quotes
+from tasks.show import show_folder, state_folder
 from tasks.stamp import short_hash
 from tasks.sweep import objective
 
@@ -30,9 +31,9 @@ class OneGraph(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         asked = [variants.of_words(list(words)) for words in job_overrides]
-        path = variants.write(STATE / "hydra" / f"{short_hash(asked)}.json", asked)
+        path = variants.write(state_folder() / "hydra" / f"{short_hash(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
-        code = run_doit(*with_workers(self.jobs), *stages, f"variants={path.relative_to(ROOT)}")
+        code = run_doit(*with_workers(self.jobs), *stages, f"variants={path.relative_to(show_folder())}")
         values = [objective(*one) if self.searches else code for one in asked]
         return [
             JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=value)
@@ -64,7 +65,7 @@ class EachVariant(BasicSweeper):
                 codes += self._launch(good, first)
             first += len(good)
         if not task:  # one alone leaves the variants unpublished: there is nothing to sum up
-            codes = [run_doit("summary", f"variants={listed.relative_to(ROOT)}")]
+            codes = [run_doit("summary", f"variants={listed.relative_to(show_folder())}")]
         if any(codes):
             sys.exit(max(codes))
 

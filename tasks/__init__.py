@@ -5,8 +5,3 @@ import os
 from tasks.import_path import leave_show
 
 leave_show(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # before anything else is imported
-
-from pathlib import Path  # noqa: E402
-
-ROOT = Path(__file__).resolve().parent.parent  # the show: the folder of dodo.py
-STATE = ROOT / ".gsd-state"

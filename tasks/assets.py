@@ -6,8 +6,8 @@ from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.followed import key_of_input
 from shotmake.input_file import check_file
-from tasks import ROOT
 from tasks.behind import BEHIND, unwatched, with_behind
+from tasks.show import show_folder
 
 PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")
 
@@ -37,7 +37,7 @@ def asset_files(config: Config) -> dict[str, Path]:
         "shot.backdrop.image": shot.backdrop.image if shot.backdrop.kind == "image" else None,
         "composite.background_image": composite.background_image if composite.background_source == "image" else None,
     }
-    found = {key: ROOT / file for key, file in used.items() if file is not None}
+    found = {key: show_folder() / file for key, file in used.items() if file is not None}
     faults = []
     for key, path in found.items():
         try:

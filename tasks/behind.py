@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from shotmake.behind.named import Named, files_at, place_of
-from tasks import ROOT, STATE, cache
+from tasks import cache
 from tasks.digests import digest
+from tasks.show import build_folder, state_folder
 
 BEHIND = ", which names "  # in an input's name: between its holder's and its own path from there
 FORMATS = {
@@ -20,7 +21,6 @@ FORMATS = {
     **dict.fromkeys((".gltf", ".glb"), "gltf"),
 }
 KIND = "behind 1"  # of the cache's rows; another number when a reader finds other names
-MADE_HERE = (STATE, ROOT / "build")  # by this build, from its inputs: no input itself
 
 
 def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str, Path]:
@@ -68,7 +68,7 @@ def _places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[P
     """Each place that it names, and the files that are there."""
     for named in _names(holder) or ():
         place = place_of(named, holder) if not kinds or named.kind in kinds else None
-        if place is not None and not any(place.is_relative_to(folder) for folder in MADE_HERE):
+        if place is not None and not any(place.is_relative_to(folder) for folder in (state_folder(), build_folder())):
             yield place, files_at(named, place)
 
 

@@ -19,10 +19,10 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.input_file import check_file
-from tasks import ROOT
 from tasks.environments import blender_environment, users_environment
 from tasks.lacking import lack
 from tasks.programs import Started, allow, run
+from tasks.show import show_folder, tool_folder
 from tasks.stage import Node
 
 # What makes Blender read a file that nobody watches, so that a shot comes out otherwise on another desk: a colour
@@ -158,7 +158,7 @@ def command(executable: str | None, version: str = AUTO) -> list[str]:
     """The words before a script's name: our Python with that version's bpy, another one, or a Blender binary."""
     if executable is None:
         return [str(python(version)), ALONE]
-    found = shutil.which(executable) or shutil.which(str(ROOT / executable))
+    found = shutil.which(executable) or shutil.which(str(show_folder() / executable))
     if found is None:
         raise ShotError(f"{KEY}: found no program {executable}; null uses our own Blender")
     check_file(Path(found), executable, KEY, "a program")
@@ -180,7 +180,7 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
     or is not to run; RuntimeError with all output when it breaks.
     """
     words = command_line(script, arguments, executable, version)
-    done = run(Started(words, named(script), "blender_minutes", ROOT, environment_of(executable)))
+    done = run(Started(words, named(script), "blender_minutes", show_folder(), environment_of(executable)))
     if done.code:
         raise failure(script, words[0], done.code, done.out, done.err)
     return done.out
@@ -203,7 +203,7 @@ def command_line(script: str, arguments: list[str], executable: str | None, vers
     words = command(executable, version)
     if words[-1] == BINARY_FLAGS[-1]:
         arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
-    whole = [*words, str(ROOT / "blender_scripts" / script), *arguments]
+    whole = [*words, str(tool_folder() / "blender_scripts" / script), *arguments]
     if executable is not None:
         allow(KEY, whole, told_as=(executable,))
     return whole

@@ -10,19 +10,24 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from shotmake.errors import ShotError
-from tasks import STATE
 from tasks.places import check_tops
 from tasks.secret import owner, sign
+from tasks.show import state_folder
 
-FILE = STATE / "cache.sqlite"
 TABLE = "CREATE TABLE memory (kind text, key text, value text, primary key (kind, key)) without rowid"
 OURS = [("table", "memory", TABLE)]  # all that SQLite lists of a file of ours
 LONGEST_S, STEPS = 20.0, 100_000  # no question takes longer; looked at after so many of SQLite's steps
 BUSY_S = 5  # somebody who writes for longer has been stopped (Ctrl-Z): go on without
 
 _connections: dict[int, sqlite3.Connection | None] = {}
+
+
+def cache_file() -> Path:
+    """Return the file of the memory."""
+    return state_folder() / "cache.sqlite"
 
 
 def get(kind: str, key: str) -> str | None:
@@ -81,13 +86,13 @@ def _connection() -> sqlite3.Connection | None:
     if process not in _connections:
         try:
             check_tops()
-            STATE.mkdir(exist_ok=True)
+            state_folder().mkdir(exist_ok=True)
             try:
                 _connections[process] = _open()
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
-                FILE.unlink()
+                cache_file().unlink()
                 _connections[process] = _open()
         except (sqlite3.Error, OSError, ShotError):
             _connections[process] = None
@@ -95,14 +100,14 @@ def _connection() -> sqlite3.Connection | None:
 
 
 def _open() -> sqlite3.Connection:
-    if os.path.lexists(FILE):
-        seen = os.lstat(FILE)
+    if os.path.lexists(cache_file()):
+        seen = os.lstat(cache_file())
         if not stat.S_ISREG(seen.st_mode):
-            raise OSError(f"{FILE} is no plain file")  # a link may lead anywhere, a pipe to nothing
+            raise OSError(f"{cache_file()} is no plain file")  # a link may lead anywhere, a pipe to nothing
         if seen.st_nlink > 1:  # SQLite writes in place: what bears another name elsewhere is left as it is
             raise sqlite3.DatabaseError("the file has another name")
     # No write-ahead log: it does not work in folders that several machines share.
-    connection = sqlite3.connect(FILE, timeout=BUSY_S, check_same_thread=False)
+    connection = sqlite3.connect(cache_file(), timeout=BUSY_S, check_same_thread=False)
     connection.execute("pragma synchronous=off")
     connection.set_progress_handler(_time_is_up(), STEPS)
     with connection:
@@ -123,4 +128,4 @@ def _discard() -> None:
     connection = _connections.pop(os.getpid(), None)
     if connection is not None:
         connection.close()
-    FILE.unlink(missing_ok=True)
+    cache_file().unlink(missing_ok=True)

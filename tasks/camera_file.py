@@ -9,10 +9,10 @@ from shotmake.config import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.formats.registry import Format, camera_format
 from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
-from tasks import ROOT
 from tasks.behind import unwatched, with_behind
 from tasks.blender import run_script
 from tasks.parts import part_path
+from tasks.show import show_folder
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -27,7 +27,7 @@ def files(config: Config) -> dict[str, Path]:
     name = config.shot.camera.import_file
     if name is None:
         return {}
-    path = ROOT / name
+    path = show_folder() / name
     if os.path.isdir(path):
         path, name = path / "images.txt", f"{name.rstrip('/')}/images.txt"
     found = {"camera": check_file(path, name, KEY)}

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks import ROOT, STATE
 from tasks.digests import digest
 from tasks.lacking import disk_fault
 from tasks.parts import PART
 from tasks.places import confined, is_plain_file
+from tasks.show import in_show, show_folder, state_folder
 from tasks.stamp import read_stamp
 
 ENDING = ".stamp.json"
@@ -37,7 +37,7 @@ def claims_of(stamp_path: Path) -> dict[Path, set[str]]:
     made = set(stamp["targets"].values())
     found = {path: set(made) for path in files_beside(stamp_path)}
     for name, known in stamp["kept"].items():
-        found.setdefault(confined(name, ROOT, STATE), set()).add(known)
+        found.setdefault(confined(name, show_folder(), state_folder()), set()).add(known)
     return found
 
 
@@ -75,11 +75,11 @@ def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: st
     left = []
     for path in there:
         if may_remove(path, claims):
-            print(f"{task} - removing {path.relative_to(ROOT)}")
+            print(f"{task} - removing {in_show(path)}")
             if not dryrun and (why := remove(path)):
                 print(f"{task} - {why}")
                 left.append(path)
         else:
-            print(f"{task} - leaving {path.relative_to(ROOT)}: no record says that it was made like this")
+            print(f"{task} - leaving {in_show(path)}: no record says that it was made like this")
             left.append(path)
     return left

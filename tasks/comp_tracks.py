@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT
+from tasks.show import show_folder
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -35,13 +35,13 @@ def pinned_files(config: Config) -> dict[str, Path]:
     if config.composite.corner_pin.image is None:
         return {}
     try:
-        found = plate_files(config.composite.corner_pin.image, ROOT)
+        found = plate_files(config.composite.corner_pin.image, show_folder())
     except ShotError as error:
         said = (
             fault.replace(KEY, IMAGE_KEY).replace("needed a movie", "needed a still, a movie") for fault in error.faults
         )
         raise ShotError(*said) from error
-    return {f"pinned {number}": ROOT / path for number, path in found}
+    return {f"pinned {number}": show_folder() / path for number, path in found}
 
 
 def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
@@ -119,7 +119,9 @@ def _pinned_image(job: Job, sheet: dict) -> dict:
     if not is_sequence:
         check_shown(job.inputs["pinned 0"], IMAGE_KEY)
     return {
-        "file": plate_files(job.settings["composite"]["corner_pin"]["image"], ROOT)[0][1],  # as the config names it
+        "file": plate_files(job.settings["composite"]["corner_pin"]["image"], show_folder())[0][
+            1
+        ],  # as the config names it
         "kind": "sequence" if is_sequence else "file",
         "first_frame": numbers[0] if is_sequence else sheet["plate"]["first_frame"],
         "frame_count": len(numbers) if is_sequence else None,

@@ -15,13 +15,12 @@ from typing import Any, get_type_hints
 
 from shotmake import configcheck
 from shotmake.config import Config
-from tasks import ROOT, cache, closure, conf_texts, variables
+from tasks import cache, closure, conf_texts, variables
 from tasks.digests import digest
+from tasks.show import conf_folder
 from tasks.snapshot import files_below, library_files
 from tasks.stamp import canonical, short_hash
 
-CONF = ROOT / "conf"
-SHOTS = CONF / "shot"
 COMPOSES = "tasks.shots"  # the module that asks Hydra, and has the result checked
 # What these give is not in any file: such a config is composed every time.
 NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
@@ -47,13 +46,21 @@ def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str
     if text is None:
         return None
     known = json.loads(text)
-    files = [SHOTS / f"{name}.yaml"] if known["alone"] else [SHOTS, *sorted(SHOTS.glob("*.yaml"))]
+    files = (
+        [conf_folder() / "shot" / f"{name}.yaml"]
+        if known["alone"]
+        else [conf_folder() / "shot", *sorted((conf_folder() / "shot").glob("*.yaml"))]
+    )
     return files, known["environment"]
 
 
 def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
     """environment: the variables its interpolations read, with their values."""
-    texts = [*overrides, conf_texts.read(SHOTS / f"{name}.yaml"), *map(conf_texts.read, _shared_files())]
+    texts = [
+        *overrides,
+        conf_texts.read(conf_folder() / "shot" / f"{name}.yaml"),
+        *map(conf_texts.read, _shared_files()),
+    ]
     if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
         return
     alone = not _names_other_shots(name)
@@ -70,18 +77,22 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
 @once
 def shared_sources() -> str:
     """Of all that every shot is composed from and checked by."""
-    conf = {str(path.relative_to(CONF)): digest(path) for path in _shared_files()}
+    conf = {str(path.relative_to(conf_folder())): digest(path) for path in _shared_files()}
     return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
 
 
 def _shared_files() -> list[Path]:
-    found = (Path(place, name) for place, name in files_below(CONF) if name.endswith((".yaml", ".yml")))
-    return sorted(path for path in found if path.parent != SHOTS and path.is_file())
+    found = (Path(place, name) for place, name in files_below(conf_folder()) if name.endswith((".yaml", ".yml")))
+    return sorted(path for path in found if path.parent != conf_folder() / "shot" and path.is_file())
 
 
 def _shot_sources(name: str, alone: bool) -> str:
     """Of its own file or, when it may read others', of all of them."""
-    paths = [SHOTS / f"{name}.yaml"] if alone else [path for path in sorted(SHOTS.glob("*.yaml")) if path.is_file()]
+    paths = (
+        [conf_folder() / "shot" / f"{name}.yaml"]
+        if alone
+        else [path for path in sorted((conf_folder() / "shot").glob("*.yaml")) if path.is_file()]
+    )
     return short_hash({path.name: digest(path) for path in paths})
 
 
@@ -89,7 +100,7 @@ def _names_other_shots(name: str) -> bool:
     """Whether its defaults list, or a preset, could pull in another file of conf/shot/."""
     if any("/shot" in conf_texts.read(path) for path in _shared_files()):
         return True
-    tree = conf_texts.load(SHOTS / f"{name}.yaml")
+    tree = conf_texts.load(conf_folder() / "shot" / f"{name}.yaml")
     for entry in tree.get("defaults") or []:
         group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
         group = re.sub(r"^(override|optional)\s+", "", str(group))

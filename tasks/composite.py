@@ -1,12 +1,12 @@
 """composite: scene sheet, tracks, points, ST-map and still -> the .blend, written by real Blender."""
 
 import json
-import os
 
 from shotmake.config import Config
-from tasks import ROOT, slices
+from tasks import slices
 from tasks.assets import asset_files, check_assets
 from tasks.blender import run_script, version_of
+from tasks.show import in_show, show_folder
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 
@@ -28,14 +28,14 @@ def map_name(config: Config) -> str:
 
 def build(job: Job) -> str:
     notes = check_assets(job.inputs)
-    arguments = ["--project", str(ROOT), "--out", str(job.targets["blend"])]
+    arguments = ["--project", str(show_folder()), "--out", str(job.targets["blend"])]
     for name, option in OPTIONS.items():
         if name in job.inputs:
             arguments += [option, str(job.inputs[name])]
     if "tracking" in job.settings:
         arguments.append(f"--tracking={json.dumps(job.settings['tracking'])}")
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
-    arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
+    arguments += ["--stmap", in_show(stmap)]
     run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
     line = f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
     return "\n".join([line, *(f"      {note}" for note in notes)])

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
-from tasks import ROOT, conf_texts
+from tasks import conf_texts
 from tasks.own_config import own_config
+from tasks.show import conf_folder, in_show, show_folder
 from tasks.snapshot import files_below
 
-CONF = ROOT / "conf"
 PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
 CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # keys by which Hydra or logging calls or reads more
 HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
@@ -51,14 +51,14 @@ def _shared_faults() -> tuple[str, ...]:
 
 
 def _shared_files() -> list[Path]:
-    found = sorted(Path(place, name) for place, name in files_below(CONF) if name.endswith(".yaml"))
-    return [path for path in found if path.parent != CONF / "shot"]
+    found = sorted(Path(place, name) for place, name in files_below(conf_folder()) if name.endswith(".yaml"))
+    return [path for path in found if path.parent != conf_folder() / "shot"]
 
 
 def shot_faults(name: str) -> list[str]:
     """The faults of a shot's file and of those in conf/shot/ that it may read, one line each."""
     faults = []
-    for path in _read_by(CONF / "shot" / f"{name}.yaml"):
+    for path in _read_by(conf_folder() / "shot" / f"{name}.yaml"):
         faults += _faults(path)
     return faults
 
@@ -67,7 +67,7 @@ def _read_by(path: Path) -> list[Path]:
     """A shot's file, and those beside it that it, a shared file or one of these names in `defaults`."""
     found, new = [path], [*_entry_names(path), *_shared_names()]
     while new:
-        one = CONF / "shot" / f"{new.pop()}.yaml"
+        one = conf_folder() / "shot" / f"{new.pop()}.yaml"
         if one.is_file() and one not in found:
             found.append(one)
             new += _entry_names(one)
@@ -96,13 +96,13 @@ def _faults(path: Path) -> list[str]:
     if not path.is_file():  # told by whoever names it, or a link to nowhere
         return []
     found = [_fault_of_place(path)] if _fault_of_place(path) else [*_header_faults(path), *_tree_faults(path)]
-    return [f"{path.relative_to(ROOT)}: {fault}" for fault in found]
+    return [f"{in_show(path)}: {fault}" for fault in found]
 
 
 def _fault_of_place(path: Path) -> str:
     """ "" when its text lies in the show, or where the user lets links lead to."""
     real = Path(os.path.realpath(path))
-    folders = [ROOT, CONF, *map(Path, own_config().presets)]
+    folders = [show_folder(), conf_folder(), *map(Path, own_config().presets)]
     if any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
         return ""
     return f"leads out of the show to {real}; put a copy there, or list its folder in your own config (presets:)"
@@ -122,11 +122,11 @@ def _tree_faults(path: Path) -> Iterator[str]:
     for key in (key for key in CALLS if key in keys):
         yield f"{key}: a show's files cannot name what is run or read; remove it"
         return  # one line is enough
-    is_main = path == CONF / "config.yaml"
+    is_main = path == conf_folder() / "config.yaml"
     for entry in _entries(path):
         for group, choice in _choices(entry):
             yield from _choice_faults(group, choice, is_main)
-    if path.is_relative_to(CONF / "hydra"):
+    if path.is_relative_to(conf_folder() / "hydra"):
         yield from _search_faults(tree) if _is_search(path) else ["found a setting of Hydra; needed conf/hydra/search/"]
     elif "hydra" in tree:
         yield from _hydra_faults(tree["hydra"]) if is_main else ["hydra: stands in conf/config.yaml only; remove it"]
@@ -183,7 +183,7 @@ def _choices(entry: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_search(path: Path) -> bool:
-    return path.parent == CONF / "hydra" / "search"
+    return path.parent == conf_folder() / "hydra" / "search"
 
 
 def _keys(tree: Any) -> Iterator[Any]:

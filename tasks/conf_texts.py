@@ -7,11 +7,8 @@ from shotmake.errors import ShotError
 from shotmake.input_file import file_fault
 from shotmake.safe_file import read_utf8
 from shotmake.safe_yaml import load_yaml
-from tasks import ROOT
+from tasks.show import conf_folder, in_show
 from tasks.snapshot import files_below
-
-CONF = ROOT / "conf"
-SHOTS = CONF / "shot"
 
 
 def why_no_text(path: Path) -> str:
@@ -22,24 +19,24 @@ def why_no_text(path: Path) -> str:
 
 def load(path: Path) -> Any:
     """The value of a YAML file in conf/. ShotError for all that is none, or unfolds to too much."""
-    return load_yaml(read(path), str(path.relative_to(ROOT)))
+    return load_yaml(read(path), in_show(path))
 
 
 def read(path: Path) -> str:
     """Its text. ShotError for what is none."""
     if fault := why_no_text(path):
-        raise ShotError(f"{path.relative_to(ROOT)}: {fault}")
+        raise ShotError(f"{in_show(path)}: {fault}")
     return read_utf8(path, "yaml_mb")
 
 
 def check(name: str) -> None:
     """ShotError for the first file that composing conf/shot/<name>.yaml may read and that is no sound YAML: its own,
     the shared ones, and the shots that their defaults may name."""
-    own = SHOTS / f"{name}.yaml"
-    shared = [Path(place, file) for place, file in files_below(CONF) if file.endswith((".yaml", ".yml"))]
-    shared = [path for path in shared if path.parent != SHOTS and path.is_file()]
+    own = conf_folder() / "shot" / f"{name}.yaml"
+    shared = [Path(place, file) for place, file in files_below(conf_folder()) if file.endswith((".yaml", ".yml"))]
+    shared = [path for path in shared if path.parent != conf_folder() / "shot" and path.is_file()]
     trees = [load(path) for path in (own, *shared)]
     named = " ".join(str(tree["defaults"]) for tree in trees if isinstance(tree, dict) and tree.get("defaults"))
-    for path in sorted(SHOTS.glob("*.yaml")):
+    for path in sorted((conf_folder() / "shot").glob("*.yaml")):
         if path != own and path.stem in named and path.is_file():
             load(path)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
-from tasks import ROOT
 from tasks.digests import digest
 from tasks.parts import part_path
 from tasks.places import confined, is_plain_file, make_folder
+from tasks.show import in_show
 from tasks.stamp import put_in_place, read_stamp, write_atomically, write_stamp
 
 
@@ -48,7 +48,7 @@ def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tupl
     for name, known in published.items():
         path = confined(name, place, place)
         if name not in keep and is_plain_file(path) and digest(path) == known:
-            print(f"{task} - removing {path.relative_to(ROOT)}")
+            print(f"{task} - removing {in_show(path)}")
             if not dryrun:
                 _remove(place, name)
     return bool(published)
@@ -81,4 +81,4 @@ def keep_if_edited(path: Path, ours: set[str]) -> None:
     while os.path.lexists(kept := path.with_name(f"{path.name}.edited-{number}")):
         number += 1
     path.rename(kept)
-    print(f"   {path.relative_to(ROOT)} was edited; kept as {kept.name}")
+    print(f"   {in_show(path)} was edited; kept as {kept.name}")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from shotmake.config import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
 from shotmake.input_file import check_file
-from tasks import ROOT, detector, motion, slices
+from tasks import detector, motion, slices
 from tasks.detector import command_files, command_piece, detected_by_command
 from tasks.footage import footage_of
 from tasks.motion import detected_by_motion, motion_stretches
 from tasks.pieces import Piece
+from tasks.show import show_folder
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -55,7 +56,7 @@ def source_files(config: Config, camera: str) -> dict[str, Path]:
     settings = source_settings(config, camera)
     if settings["detections"] is not None:
         name, key = settings["detections"], settings["detections_key"]
-        return {"detections": check_file(ROOT / name, name, key, "a file of detections")}
+        return {"detections": check_file(show_folder() / name, name, key, "a file of detections")}
     return {} if settings["detector_cmd"] is None else command_files(settings["detector_cmd"])
 
 

@@ -2,20 +2,24 @@
 killed one, does not detect again. The result is the same without the store."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import STATE
 from tasks.pieces import Piece, stored_or_made
+from tasks.show import state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.detections import Detections
 
-FOLDER = STATE / "tracking" / "objects" / "detections"
+
+def detections_folder() -> Path:
+    """Return the folder of stored detections."""
+    return state_folder() / "tracking" / "objects" / "detections"
 
 
 def piece_of(made_by: dict, inputs: dict[str, str]) -> Piece:
     """made_by, inputs (name -> digest): all that the detections depend on."""
-    return Piece(FOLDER, ".npz", made_by, inputs)
+    return Piece(detections_folder(), ".npz", made_by, inputs)
 
 
 def from_store(piece: Piece, what: str, find: "Callable[[], Detections]") -> "Detections":

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError, said_by
 from shotmake.input_file import file_fault
-from tasks import ROOT
-from tasks.detections_store import FOLDER, from_store, piece_of
+from tasks.detections_store import detections_folder, from_store, piece_of
 from tasks.environments import users_environment
 from tasks.parts import part_path
 from tasks.pieces import Piece
 from tasks.programs import Started, allow, run
+from tasks.show import show_folder
 from tasks.stage import Job
 from tasks.unchanged import Unchanged
 
@@ -44,7 +44,7 @@ def _files_named_by(command: str) -> list[Path]:
 def _named_by(command: str) -> list[Path]:
     """What in the show its words may mean, whether it is there or not; some are no name that a disk can have."""
     names = {name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name}
-    return sorted(path for path in (ROOT / name for name in names) if path.is_relative_to(ROOT))
+    return sorted(path for path in (show_folder() / name for name in names) if path.is_relative_to(show_folder()))
 
 
 def detected_by_command(
@@ -89,13 +89,13 @@ def _filled(word: str, told: dict[str, object]) -> str:
 def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], None]) -> "Detections":
     from shotmake.detections_file import read_detections
 
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    out = part_path(FOLDER / "detections.txt")
+    detections_folder().mkdir(parents=True, exist_ok=True)
+    out = part_path(detections_folder() / "detections.txt")
     command = [_filled(word, {"detections": out}) for word in words]
     allow(KEY, words)  # it may take long, and what it says is kept for a failure
     try:
         try:
-            done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", ROOT, users_environment()))
+            done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", show_folder(), users_environment()))
         except OSError as error:
             raise ShotError(f"{KEY}: cannot run {words[0]}: {said_by(error)}; needed a program") from error
         if done.code:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from tasks import ROOT, cache
+from tasks import cache
+from tasks.show import in_show
 
 # A file written in the same clock tick as its stat could change again unseen: such a stat is not trusted yet.
 # Only ctime tells, since anybody may set mtime.
@@ -21,7 +22,7 @@ CLOCK_TICK_NS = 50_000_000
 
 def digest(path: Path, remembered: bool = True) -> str:
     """SHA-256 of a file's content; with `remembered=False` always read anew. OSError when it cannot be read."""
-    name = os.path.relpath(path, ROOT)
+    name = in_show(path)
     seen = signature(path)
     if remembered:
         known, _, found = (cache.get("digest", name) or "").rpartition(" ")

@@ -5,7 +5,8 @@ from pathlib import Path
 from shotmake.config import MAIN_CAMERA, Config, Footage
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT, slices
+from tasks import slices
+from tasks.show import show_folder
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -24,7 +25,10 @@ def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
     from shotmake.plate_files import plate_files
 
     footage = footage_of(config, camera)
-    return {f"plate {number}": ROOT / path for number, path in plate_files(footage.file, ROOT, footage.missing)}
+    return {
+        f"plate {number}": show_folder() / path
+        for number, path in plate_files(footage.file, show_folder(), footage.missing)
+    }
 
 
 def read_plate(path: Path):
@@ -42,7 +46,7 @@ def build(job: Job) -> str:
     from shotmake.footage_text import footage_text
 
     with job.progress(None, "reading") as bar:
-        plate = probe(**job.settings, root=ROOT, on_frame=bar)
+        plate = probe(**job.settings, root=show_folder(), on_frame=bar)
     job.targets["footage"].write_bytes(json_bytes(plate.to_json()))
     return footage_text(plate)
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import STATE, slices
+from tasks import slices
 from tasks.pieces import Piece, stored_or_made
+from tasks.show import state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.candidate import Found
     from shotmake.reasons import Reason
 
-FOLDER = STATE / "tracking" / "solves" / "found"
 VERSION = 9  # raised by hand when the numbers of a solve change; the solve stage has the same
 
 
@@ -28,6 +28,7 @@ def found(
     """
     from shotmake.found_file import found_bytes, read_found
 
-    piece = Piece(FOLDER, ".npz", slices.made_by("found", VERSION, settings), inputs)
+    folder = state_folder() / "tracking" / "solves" / "found"
+    piece = Piece(folder, ".npz", slices.made_by("found", VERSION, settings), inputs)
     got = stored_or_made(piece, f"the camera of solve:{shot}", lambda: (found_bytes(find()), {}))
     return read_found(got.data), piece.path

@@ -7,11 +7,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tasks import ROOT
 from tasks.blender import command_line, environment_of, failure, named, version_of
 from tasks.parts import remove_part
 from tasks.process_tree import marked
 from tasks.programs import Watch
+from tasks.show import show_folder
 from tasks.workers import die_with_parent
 
 ENDS_S = 30.0  # for a Blender that has let go of its answers to be gone
@@ -54,7 +54,7 @@ class FrameServer:
         word = secrets.token_hex(8)
         process = subprocess.Popen(
             self._words,
-            cwd=ROOT,
+            cwd=show_folder(),
             env=marked(self._environment, word),
             stdin=subprocess.PIPE,
             stdout=self._log,

@@ -11,10 +11,11 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, said_by
 from shotmake.safe_file import read_utf8
 from shotmake.safe_yaml import load_yaml
-from tasks import ROOT, STATE, claims, lenders, locks, places, sequence, session_state
+from tasks import claims, lenders, locks, places, sequence, session_state
 from tasks.publish import OVERRIDES
 from tasks.rendered import RECORD
 from tasks.shots import load_shot, own_word, shot_names
+from tasks.show import build_folder, in_show, show_folder, state_folder
 from tasks.stage import Node, Stage, kept_by
 from tasks.stamp import read_stamp
 from tasks.told import told
@@ -48,12 +49,12 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         stay = []
         for path in waste:
             why = claims.remove(path) if force else ""
-            print(f"   {why or ('removing ' if force else '') + str(path.relative_to(ROOT))}")
+            print(f"   {why or ('removing ' if force else '') + in_show(path)}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders()
     for path in sorted(set(unneeded) - set(waste)):
-        print(f"   leaving {places.shown(str(path.relative_to(ROOT)))}: no record says that it was made like this")
+        print(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
     print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
     return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
 
@@ -61,8 +62,8 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
 def referred(stages: tuple[Stage, ...]) -> set[Path]:
     """Every state file that a shot's YAML, or a variant's overrides.yaml, refers to, and what the published copies
     of these were made from (a published .blend reads its ST-map there). ValueError when one cannot be read."""
-    wanted = [(name, (), ROOT / "build") for name in shot_names()]
-    for note in sorted((ROOT / "build").glob(f"*/{OVERRIDES}")):
+    wanted = [(name, (), build_folder()) for name in shot_names()]
+    for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
         name, overrides = _variant(note)
         if name in shot_names():
             wanted.append((name, overrides, note.parent))
@@ -80,20 +81,20 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         folder = place if overrides else place / shot.config.shot.name
         for record in (".published.json", RECORD):
             for name in (read_stamp(folder / record) or {}).get("state", {}).values():
-                needed |= _files_beside(places.confined(name, ROOT, STATE))
+                needed |= _files_beside(places.confined(name, show_folder(), state_folder()))
     return needed
 
 
 def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
     """The YAML's name and the overrides of a published variant."""
-    place = note.parent.relative_to(ROOT)
+    place = note.parent.relative_to(show_folder())
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
-        words = load_yaml(read_utf8(note, "yaml_mb"), str(note.relative_to(ROOT)))
+        words = load_yaml(read_utf8(note, "yaml_mb"), in_show(note))
     except (OSError, ShotError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{note.relative_to(ROOT)}: needed a list of overrides; restore it or remove its folder")
+        raise ValueError(f"{in_show(note)}: needed a list of overrides; restore it or remove its folder")
     name = made_by.get("shot", note.parent.name.split("@")[0])
     if not isinstance(name, str):
         raise ValueError(f"{place}/.published.json: made_by.shot: found {places.shown(name)}; needed a shot's name")
@@ -109,7 +110,7 @@ def _files(node: Node) -> set[Path]:
         found |= sequence.files_in(sequence.of_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
         for path in node.stage.files(node.config).values():
-            if path.is_relative_to(STATE):  # another session's tracks
+            if path.is_relative_to(state_folder()):  # another session's tracks
                 found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
     return found
 
@@ -123,15 +124,15 @@ def _files_beside(stamp_path: Path) -> set[Path]:
 
 def _state_files() -> list[Path]:
     found = []
-    for place, inside, names in os.walk(STATE):
-        if Path(place) == STATE:
+    for place, inside, names in os.walk(state_folder()):
+        if Path(place) == state_folder():
             inside[:] = [name for name in inside if name not in KEPT_FOLDERS]
         found += [Path(place) / name for name in names if not KEPT_FILES.fullmatch(name)]
     return found
 
 
 def _remove_empty_folders() -> None:
-    for place, _, _ in os.walk(STATE, topdown=False):
+    for place, _, _ in os.walk(state_folder(), topdown=False):
         path = Path(place)
         of_frames = path.parent.name in ("renders", "mattes")
         ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"

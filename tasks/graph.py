@@ -12,7 +12,6 @@ from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
 from tasks import (
-    ROOT,
     blender,
     gc,
     import_path,
@@ -37,6 +36,7 @@ from tasks.input_faults import wrong_inputs
 from tasks.names import label, task_names
 from tasks.new import is_new
 from tasks.shots import ShotConfig
+from tasks.show import show_folder
 from tasks.stage import Node, Stage, doit_task, lent_to
 from tasks.told import or_end
 
@@ -48,7 +48,7 @@ class Graph:
 
     def __init__(self, *stages: Stage, by_name: tuple[Stage, ...] = ()):
         """by_name: stages that are built when they are asked for, and no part of the shot's own build."""
-        import_path.refuse_settings(str(ROOT))
+        import_path.refuse_settings(str(show_folder()))
         own_config.put_in_force()
         workers.end_cleanly()
         workers.one_order_of_sums()

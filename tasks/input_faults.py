@@ -9,8 +9,8 @@ from shotmake.containers import playlist_fault
 from shotmake.errors import ShotError, said_by
 from shotmake.followed import key_of_input
 from shotmake.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
-from tasks import ROOT
 from tasks.digests import digest
+from tasks.show import show_folder
 
 # A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
 # which pattern would do.
@@ -23,10 +23,10 @@ def wrong_inputs(config: Config) -> list[Fault]:
     of tracking. One that is missing is told by the stage that needs it, for it may still come."""
     found = []
     for key, name in file_values(config):
-        fault = file_fault(ROOT / name)
+        fault = file_fault(show_folder() / name)
         if fault == NO_SUCH_FILE or (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
             continue
-        fault = f"{fault}; needed a file" if fault else _shows_others(key, ROOT / name)
+        fault = f"{fault}; needed a file" if fault else _shows_others(key, show_folder() / name)
         if fault:
             found.append(Fault(key, f"{one_line(name)}: {fault}"))
     return found
@@ -69,5 +69,5 @@ def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
 
 def _fault(key: str, path: Path, error: OSError) -> str:
     cure = f"restore it, or check {key}" if key else "build it again"
-    place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
     return f"{one_line(str(place))}: cannot be read ({said_by(error).lower()}); {cure}"

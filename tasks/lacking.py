@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from tasks import ROOT
 from tasks.parts import whole_name
+from tasks.show import show_folder
 
 # Not a fault of ours: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
@@ -49,19 +49,19 @@ def disk_fault(error: OSError, folder: Path) -> str:
     named = error.filename2 or error.filename
     path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))  # a number: a descriptor
     path = path.with_name(whole_name(path.name))
-    place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
     return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"
 
 
 def _whose(path: Path) -> str:
     """Whose file or folder of the show it is that may not be changed, and what to do; "" where it is our own."""
     with contextlib.suppress(OSError):
-        if not path.is_relative_to(ROOT):
+        if not path.is_relative_to(show_folder()):
             return ""
         there = next(one for one in (path, *path.parents) if one.exists())
         owner = there.stat().st_uid
         if owner != os.geteuid():
-            place = "the show's folder" if there == ROOT else there.relative_to(ROOT)
+            place = "the show's folder" if there == show_folder() else there.relative_to(show_folder())
             cure = "users of one show need one group, umask 002, and once chmod -R g+rwX on the show"
             return f"; {place} is {user_name(owner)}'s: {cure}"
     return ""

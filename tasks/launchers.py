@@ -5,10 +5,10 @@ import os
 import shutil
 import sys
 
-from tasks import ROOT
-from tasks.environments import IMPORTS, SAFE_PATH
+from tasks.environments import SAFE_PATH, imports_folder
 from tasks.import_path import OURS
 from tasks.programs import allow
+from tasks.show import show_folder, tool_folder
 
 OWN = ("shotmake", "basic")  # they run doit from this process
 WORD = "hydra/launcher="
@@ -21,18 +21,18 @@ def prepare(words: list[str]) -> None:
     if not chosen or chosen[0].removeprefix(WORD) in OWN:
         return
     allow(chosen[0], doit_command(), told_as=(chosen[0],))
-    shutil.rmtree(IMPORTS, ignore_errors=True)  # whatever a show brought there
-    IMPORTS.mkdir(parents=True)  # holds links to what is ours, and nothing else
+    shutil.rmtree(imports_folder(), ignore_errors=True)  # whatever a show brought there
+    imports_folder().mkdir(parents=True)  # holds links to what is ours, and nothing else
     for name in OURS:
-        source = ROOT / (f"{name}.py" if name == "dodo" else name)
+        source = show_folder() / "dodo.py" if name == "dodo" else tool_folder() / name
         if source.exists():
-            (IMPORTS / source.name).symlink_to(os.path.relpath(source, IMPORTS))
-    sys.path.insert(0, str(IMPORTS))  # in front: another show's `tasks` may stand on the path as well
+            (imports_folder() / source.name).symlink_to(os.path.relpath(source, imports_folder()))
+    sys.path.insert(0, str(imports_folder()))  # in front: another show's `tasks` may stand on the path as well
     others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{IMPORTS}{os.pathsep}{others}" if others else str(IMPORTS)
+    os.environ["PYTHONPATH"] = f"{imports_folder()}{os.pathsep}{others}" if others else str(imports_folder())
     os.environ[SAFE_PATH] = "1"  # else Python puts the folder it begins in, the show's, in front
 
 
 def doit_command() -> list[str]:
     """doit's words for this show, up to its own; -P: without the folder it begins in on Python's path."""
-    return [sys.executable, "-P", "-m", "doit", "-f", str(ROOT / "dodo.py")]
+    return [sys.executable, "-P", "-m", "doit", "-f", str(show_folder() / "dodo.py")]

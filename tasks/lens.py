@@ -6,8 +6,9 @@ from shotmake.config import Checkerboard, Config
 from shotmake.errors import ShotError
 from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
 from shotmake.safe_json import read_json
-from tasks import ROOT, offers, slices
+from tasks import offers, slices
 from tasks.footage import read_plate
+from tasks.show import show_folder
 from tasks.snapshot import shot_names
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
@@ -51,22 +52,22 @@ def files(config: Config) -> dict[str, Path]:
         return still_files(str(stills))
     if lender(config):
         return {}
-    if file_fault(ROOT / name) == NO_SUCH_FILE:
+    if file_fault(show_folder() / name) == NO_SUCH_FILE:
         others = [shot for shot in offers.shots() if shot != config.shot.name]  # its own lens is what it has none of
         raise ShotError(f"{one_line(name)}: no such shot ({offers.hint(name, others)}) and no such file; check {KEY}")
-    return {"lens file": check_file(ROOT / name, name, KEY, "a shot, or a lens file")}
+    return {"lens file": check_file(show_folder() / name, name, KEY, "a shot, or a lens file")}
 
 
 def still_files(pattern: str) -> dict[str, Path]:
     from shotmake.plate_files import is_sequence, plate_files
 
-    if not is_sequence(pattern, ROOT):
+    if not is_sequence(pattern, show_folder()):
         raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
     try:  # numbers left out are stills that were thrown away
-        numbered = plate_files(pattern, ROOT, missing="skip")
+        numbered = plate_files(pattern, show_folder(), missing="skip")
     except ShotError as error:
         raise _ours(error) from error
-    return {f"still {number}": ROOT / path for number, path in numbered}
+    return {f"still {number}": show_folder() / path for number, path in numbered}
 
 
 def build(job: Job) -> str:

@@ -24,15 +24,19 @@ from typing import IO
 from shotmake.errors import ShotError
 from shotmake.safe_file import read_utf8
 from shotmake.safe_json import read_json
-from tasks import ROOT, STATE
 from tasks.parts import HOST, is_alive, remove_parts_of_the_dead
 from tasks.places import is_plain_file, make_folder, shown
+from tasks.show import in_show, state_folder
 from tasks.watchdog import is_no_work, waiting
 
-FOLDER = STATE / "locks"
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
 MOST_LEASE_BYTES = 4096
 NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
+
+
+def locks_folder() -> Path:
+    """Return the folder of locks and leases."""
+    return state_folder() / "locks"
 
 
 @contextlib.contextmanager
@@ -54,8 +58,8 @@ def locked_if_free(name: str) -> Iterator[bool]:
 def _locked(name: str, what: str | None) -> Iterator[bool]:
     """what None: False instead of waiting."""
     announce_build()
-    make_folder(FOLDER)
-    path = FOLDER / name
+    make_folder(locks_folder())
+    path = locks_folder() / name
     with _flock(path, what) as is_held:
         lease = path.with_name(f"{name}.lease")
         ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
@@ -129,7 +133,7 @@ def _open_lock(path: Path) -> IO:
 
 
 def _no_lock(path: Path) -> ShotError:
-    return ShotError(f"{os.path.relpath(path, ROOT)}: found no plain file; needed a lock of a build: remove it")
+    return ShotError(f"{in_show(path)}: found no plain file; needed a lock of a build: remove it")
 
 
 def _try_flock(file: IO, kind: int) -> bool:
@@ -241,9 +245,9 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
 
     Jobs of a queue that have cores of their own so do not wait for each other.
     """
-    make_folder(FOLDER)
+    make_folder(locks_folder())
     with contextlib.ExitStack() as files:
-        slots = [files.enter_context(_open_lock(FOLDER / f"slot-{HOST}-{place}")) for place in places]
+        slots = [files.enter_context(_open_lock(locks_folder() / f"slot-{HOST}-{place}")) for place in places]
         tries = 0
         while True:
             for number, file in enumerate(slots):
@@ -262,8 +266,8 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
 @once
 def announce_build() -> IO:
     """Hold off gc for as long as this process lives: what it makes is not published yet."""
-    make_folder(FOLDER)
-    file = _open_lock(FOLDER / "building")
+    make_folder(locks_folder())
+    file = _open_lock(locks_folder() / "building")
     with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
     sweep()
@@ -273,11 +277,11 @@ def announce_build() -> IO:
 @contextlib.contextmanager
 def nobody_builds() -> Iterator[str]:
     """ "" while no build runs, held off for as long as the block runs; else who builds what."""
-    make_folder(FOLDER)
-    with _open_lock(FOLDER / "building") as file:
+    make_folder(locks_folder())
+    with _open_lock(locks_folder() / "building") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
         sweep()
-        leases = _living(sorted(FOLDER.glob("*.lease"))) if alone else sorted(FOLDER.glob("*.lease"))
+        leases = _living(sorted(locks_folder().glob("*.lease"))) if alone else sorted(locks_folder().glob("*.lease"))
         if leases:
             yield f"{_owner(leases[0])} builds {shown(leases[0].name.removesuffix('.lease'))}"
         else:
@@ -307,16 +311,16 @@ def _living(leases: list[Path]) -> list[Path]:
 def sweep() -> None:
     """What killed builds left: of those that took or let go of a lock just then, nobody would take it again."""
     found_dead = False
-    if not FOLDER.is_dir():
+    if not locks_folder().is_dir():
         return
-    for path in FOLDER.glob(f".*.lease-{glob.escape(HOST)}-*"):
+    for path in locks_folder().glob(f".*.lease-{glob.escape(HOST)}-*"):
         number = path.name.rpartition("-")[2]
         if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
             found_dead |= _remove_dead(path)
-    for name in {path.name.removesuffix(".lease") for path in FOLDER.iterdir()}:
+    for name in {path.name.removesuffix(".lease") for path in locks_folder().iterdir()}:
         if name == "building" or name.startswith((".", "slot-")):
             continue
-        path, lease = FOLDER / name, FOLDER / f"{name}.lease"
+        path, lease = locks_folder() / name, locks_folder() / f"{name}.lease"
         found = _read(lease)
         if found is not None and not _is_ours(found[0]):
             continue  # of another machine: its own next build, or gc, sees to it

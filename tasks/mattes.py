@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, slices
+from tasks import slices
+from tasks.show import show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -50,7 +51,10 @@ def matte_inputs(config: Config) -> dict[str, Path]:
     if config.tracking.mask.file is None:
         return {}
     try:
-        return {f"mask {number}": ROOT / path for number, path in plate_files(config.tracking.mask.file, ROOT)}
+        return {
+            f"mask {number}": show_folder() / path
+            for number, path in plate_files(config.tracking.mask.file, show_folder())
+        }
     except ShotError as error:
         raise _ours(error) from error
 
@@ -67,7 +71,7 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
     from shotmake.footage import probe, read_luma
 
     try:
-        matte = probe(file=file, root=ROOT, first_frame=plate.first_frame)
+        matte = probe(file=file, root=show_folder(), first_frame=plate.first_frame)
     except ShotError as error:
         raise _ours(error) from error
     frames: Iterator[tuple[int, np.ndarray]] = iter(())
@@ -79,7 +83,7 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
         if not matte.first_frame <= wanted <= matte.last_frame:
             raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
         if at is None or wanted < at[0]:
-            frames = read_luma(matte, ROOT, wanted, matte.last_frame)
+            frames = read_luma(matte, show_folder(), wanted, matte.last_frame)
             at = next(frames)
         while at[0] < wanted:
             at = next(frames)

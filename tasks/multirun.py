@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 from shotmake.errors import ShotError
-from tasks import ROOT, conf_rules, launchers, search, shots, snapshot, variants, workers
-from tasks.composed import CONF
+from tasks import conf_rules, launchers, search, shots, snapshot, variants, workers
 from tasks.environments import users_environment
 from tasks.shot_words import in_hydras_words, is_grammar, quoted, why_refused
+from tasks.show import conf_folder, show_folder
 from tasks.sweep import objective
 
 # `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
@@ -39,7 +39,7 @@ PLUGINS = {  # what is an extra: its package, and what pip calls it
 def main() -> None:
     import hydra
 
-    os.chdir(ROOT)  # the other launchers' processes begin where this one stands
+    os.chdir(show_folder())  # the other launchers' processes begin where this one stands
     _check(sys.argv[1:])
     try:
         launchers.prepare(sys.argv[1:])
@@ -55,7 +55,7 @@ def main() -> None:
         at = sys.argv.index(words[0])
         sys.argv[at:at] = more
     sys.argv[1:] = [in_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
     if search.WORD in words:
         search.end(words)
 
@@ -126,7 +126,7 @@ def job(_: object) -> float:
 def run_doit(*words: str) -> int:
     """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
     command = [*launchers.doit_command(), *words]
-    build = subprocess.Popen(command, cwd=ROOT, env=users_environment(), preexec_fn=workers.die_with_parent)
+    build = subprocess.Popen(command, cwd=show_folder(), env=users_environment(), preexec_fn=workers.die_with_parent)
     stops = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
     code = build.wait()

@@ -16,9 +16,8 @@ from shotmake.configcheck import frame_rate_fraction
 from shotmake.errors import ShotError
 from shotmake.input_file import check_file
 from shotmake.shot_yaml import NAME, safe_name, shot_yaml
-from tasks import ROOT
 from tasks.shot_words import better, shown, why_refused
-from tasks.snapshot import CONF_SHOT
+from tasks.show import conf_folder, show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.cut import CutClip
@@ -64,9 +63,9 @@ def _of_plate(name: str, file: str) -> str:
     if not NAME.fullmatch(name) or why_refused(name):
         line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
         raise ShotError(f"shot={shown(name)}: {line}; {better(name)} would do")
-    if (CONF_SHOT / f"{name}.yaml").exists():
+    if (conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another shot=")
-    plate = media_header(as_pattern(_from_root(file), ROOT), ROOT)
+    plate = media_header(as_pattern(_from_root(file), show_folder()), show_folder())
     if plate.frame_count < 2:
         raise ShotError(f"{file}: found one frame; needed a movie or an image sequence (file=)")
     first = 1 if plate.first_frame is None else plate.first_frame
@@ -79,19 +78,23 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     from shotmake.cut import read_cut
     from shotmake.media_header import IMAGES, MOVIES, media_header, media_in
 
-    path = ROOT / words["cut"]
+    path = show_folder() / words["cut"]
     check_file(path, words["cut"], "cut=", "a cut: an OTIO file or an EDL")
     handles = words.get("handles", "0")
     if not re.fullmatch(r"\d+", handles) or int(handles) > HANDLES_MAX:
         raise ShotError(f"handles={handles}: needed a number of frames, 0 to {HANDLES_MAX}")
-    folder = ROOT / words.get("footage", "footage")
+    folder = show_folder() / words.get("footage", "footage")
     if not folder.is_dir():
         raise ShotError(f"{words.get('footage', 'footage')}: no such folder; check footage=")
     there = media_in(folder)
     rate = _rate(words["rate"]) if "rate" in words else None
     clips = read_cut(path, rate)
     if rate is None and path.suffix.lower() == ".edl":  # it does not say its rate: its media does
-        rates = {media_header(file, ROOT).frame_rate for clip in clips if (file := _media(clip, path, folder, there))}
+        rates = {
+            media_header(file, show_folder()).frame_rate
+            for clip in clips
+            if (file := _media(clip, path, folder, there))
+        }
         rates.discard(None)  # of sequences that say none
         if len(rates) == 1:
             clips = read_cut(path, rates.pop())
@@ -114,9 +117,9 @@ def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: st
         raise ShotError(f"no media found for {', '.join(clip.media)}; no YAML written (footage=)")
     if clip.still:
         raise ShotError("a freeze frame: nothing moves in it; no YAML written")
-    if (CONF_SHOT / f"{name}.yaml").exists():
+    if (conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml is there already, and stays as it is")
-    plate = media_header(file, ROOT)
+    plate = media_header(file, show_folder())
     first = 1 if plate.first_frame is None else plate.first_frame
     start = clip.first - _media_first(clip, plate)
     low, high = max(0, start - handles), min(plate.frame_count, start + clip.count + handles) - 1
@@ -158,10 +161,10 @@ def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> s
     from shotmake.plate_files import plate_files
 
     for text in clip.media:
-        for place in (cut.parent, ROOT):
-            file = as_pattern(_from_root(str(place / text)), ROOT)
+        for place in (cut.parent, show_folder()):
+            file = as_pattern(_from_root(str(place / text)), show_folder())
             try:
-                plate_files(file, ROOT, missing="skip")
+                plate_files(file, show_folder(), missing="skip")
                 return file
             except ShotError:  # not there: somewhere else, perhaps
                 continue
@@ -174,8 +177,8 @@ def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> s
 
 def _from_root(file: str) -> str:
     """The path from the project's folder, if it lies in there."""
-    path = Path(os.path.normpath(ROOT / file))
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+    path = Path(os.path.normpath(show_folder() / file))
+    return path.relative_to(show_folder()).as_posix() if path.is_relative_to(show_folder()) else str(path)
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -199,9 +202,9 @@ def _rate(text: str) -> Fraction:
 
 
 def _write(name: str, text: str) -> None:
-    CONF_SHOT.mkdir(parents=True, exist_ok=True)
+    (conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
     try:
-        with open(CONF_SHOT / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
+        with open(conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError as error:
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another name") from error

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import STATE, slices
+from tasks import slices
 from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
+from tasks.show import state_folder
 from tasks.stamp import canonical
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.detections import Detections
     from shotmake.object_rows import Rows
 
-FOLDER = STATE / "tracking" / "objects" / "segments"
 VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same
 SEGMENT_FRAMES = 64  # they begin at multiples of it, as those of tracks do
 REACHING = ("tracker_kind", "max_coast_frames", "n_init", "iou_threshold", "det_thresh")
@@ -79,7 +79,12 @@ def _piece(detections: "Detections", settings: dict, span: tuple[int, int], hand
     made_by = {**slices.made_by("objects_segment", VERSION, reaches), "frames": list(span)}
     boxes = {name: column.tolist() for name, column in vars(detections.within(*span)).items()}
     found = hashlib.sha256(canonical(boxes).encode()).hexdigest()
-    return Piece(FOLDER, ".json", made_by, {"handover": handover, "detections": found})
+    return Piece(
+        state_folder() / "tracking" / "objects" / "segments",
+        ".json",
+        made_by,
+        {"handover": handover, "detections": found},
+    )
 
 
 def _follow(

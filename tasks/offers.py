@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasks import conf_texts
 from tasks.shot_words import why_refused
+from tasks.show import conf_folder
 
 SHOWN = 40  # names; a show may have thousands
 
@@ -28,7 +29,7 @@ def shots() -> list[str]:
 
 def presets(group: str) -> list[str]:
     """Presets of conf/<group>/ that can be read."""
-    return [name for name in yaml_names(conf_texts.CONF / group) if name.isprintable()]
+    return [name for name in yaml_names(conf_folder() / group) if name.isprintable()]
 
 
 def yaml_names(folder: Path) -> list[str]:

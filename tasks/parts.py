@@ -9,8 +9,8 @@ import socket
 import zlib
 from pathlib import Path
 
-from tasks import ROOT, STATE
 from tasks.places import check_inside
+from tasks.show import build_folder, state_folder
 
 HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
 PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
@@ -35,7 +35,7 @@ def whole_name(name: str) -> str:
 
 def remove_parts_of_the_dead() -> None:
     """What killed builds of this machine have left half-written."""
-    for part in [*STATE.rglob(".part-*"), *(ROOT / "build").rglob(".part-*")]:
+    for part in [*state_folder().rglob(".part-*"), *build_folder().rglob(".part-*")]:
         found = PART.match(part.name)
         if found and found["host"] == _host() and not is_alive(int(found["pid"])):
             with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's is that user's to remove

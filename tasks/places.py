@@ -10,13 +10,15 @@ from functools import cache as once
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE
+from tasks.show import build_folder, conf_folder, show_folder, state_folder
 
-BUILD = ROOT / "build"
-CONFIG = ROOT / "conf" / "config.yaml"
-LINKED = {".gsd-state": STATE, "build": BUILD}  # the folders that may be links, as conf/config.yaml names them
 CLAIM = ".shotmake-show"  # a file in the folder that such a link leads to: the owner of that folder put it there
 SHOWN_CHARS = 80
+
+
+def may_be_links() -> dict[str, Path]:
+    """Return the folders that may be links, by their names in conf/config.yaml."""
+    return {".gsd-state": state_folder(), "build": build_folder()}
 
 
 def shown(name: object) -> str:
@@ -48,23 +50,23 @@ def make_folder(path: Path) -> Path:
 def check_inside(path: Path) -> None:
     """ShotError for a folder of the show's own that is none of the show's after links. It need not be there yet; one
     that is not named below the show was never the show's to name."""
-    if not path.is_relative_to(ROOT):
+    if not path.is_relative_to(show_folder()):
         return
-    top = next((one for one in (STATE, BUILD) if path.is_relative_to(one)), ROOT)
+    top = next((one for one in (state_folder(), build_folder()) if path.is_relative_to(one)), show_folder())
     if not _is_inside(path, top):
         raise ShotError(f"{_from_root(path)}: a link leads to {os.path.realpath(path)}; needed a folder in the show")
 
 
 def check_tops() -> None:
     """ShotError where .gsd-state or build is no folder, or a link that conf/config.yaml does not allow."""
-    for path in LINKED.values():
+    for path in may_be_links().values():
         _real_top(path)
 
 
 @once
 def _is_inside(path: Path, folder: Path) -> bool:
     """Whether a path is `folder` or in it, after links, and no link lies between the show and `folder`."""
-    top = next((one for one in (STATE, BUILD) if folder.is_relative_to(one)), ROOT)
+    top = next((one for one in (state_folder(), build_folder()) if folder.is_relative_to(one)), show_folder())
     wanted = os.path.normpath(os.path.join(_real_top(top), os.path.relpath(folder, top)))
     real = os.path.realpath(path)
     return os.path.realpath(wanted) == wanted and (real == wanted or real.startswith(wanted + os.sep))
@@ -73,8 +75,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
 @once
 def _real_top(path: Path) -> str:
     """Where the show's root, state or build folder really is; ShotError where it may not be."""
-    if path == ROOT or not path.is_symlink():
-        if path != ROOT and path.exists() and not path.is_dir():
+    if path == show_folder() or not path.is_symlink():
+        if path != show_folder() and path.exists() and not path.is_dir():
             raise ShotError(f"{_from_root(path)}: found a file; needed a folder, move the file away")
         return os.path.realpath(path)
     name, real = path.name, os.path.realpath(path)
@@ -90,13 +92,14 @@ def _real_top(path: Path) -> str:
 
 
 def allowed_links() -> dict[str, str]:
-    """show.links of conf/config.yaml: which of the LINKED folders is a link, and where it leads."""
+    """show.links of conf/config.yaml: which of these folders is a link, and where it leads."""
     from shotmake.safe_file import read_utf8
     from shotmake.safe_yaml import load_yaml
 
-    tree = load_yaml(read_utf8(CONFIG, "yaml_mb"), "conf/config.yaml") if CONFIG.is_file() else {}
+    config = conf_folder() / "config.yaml"
+    tree = load_yaml(read_utf8(config, "yaml_mb"), "conf/config.yaml") if config.is_file() else {}
     links = ((tree or {}).get("show") or {}).get("links") if isinstance(tree, dict) else None
-    return {name: to for name, to in links.items() if name in LINKED} if isinstance(links, dict) else {}
+    return {name: to for name, to in links.items() if name in may_be_links()} if isinstance(links, dict) else {}
 
 
 def is_plain_file(path: Path) -> bool:
@@ -108,4 +111,4 @@ def is_plain_file(path: Path) -> bool:
 
 
 def _from_root(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    return str(path.relative_to(show_folder())) if path.is_relative_to(show_folder()) else str(path)

@@ -9,11 +9,12 @@ from typing import Any
 from shotmake.config import Config, Witness
 from shotmake.configcheck import ConfigFaults, defaults, keys, load
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, places, rendered, session_state
+from tasks import places, rendered, session_state
 from tasks.cameras import camera_of
 from tasks.composed import config_of
 from tasks.publish import folder, made_by, stamp_path, why_unpublished
 from tasks.shots import ShotConfig
+from tasks.show import in_show, show_folder, state_folder
 from tasks.stage import Node, adoptable, lent_to
 from tasks.stamp import is_texts, read_stamp
 from tasks.told import told
@@ -33,7 +34,7 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
     lines = find_plan(shot, nodes)
     for name, node in by_name.items():
         reason = rendered.why_not_current(shot, node)
-        place = str(rendered.place_of(shot).relative_to(ROOT) / rendered.FOLDER)
+        place = str(rendered.place_of(shot).relative_to(show_folder()) / rendered.FOLDER)
         lines.append((name, "by name", rendered.in_words(node)) if reason else (name, "up to date", place))
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
@@ -60,14 +61,14 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
         lines.append(("publish", *(unless if same else ("run", "after what runs"))))
     else:
         reason = why_unpublished(shot, nodes)
-        place = str(folder(shot).relative_to(ROOT))
+        place = str(folder(shot).relative_to(show_folder()))
         lines.append(("publish", "run", reason) if reason else ("publish", "up to date", place))
     return lines
 
 
 def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: dict[Path, str]) -> tuple[str, str]:
     reason = node.why_stale()
-    place = os.path.relpath(next(iter(node.targets.values())), ROOT)
+    place = os.path.relpath(next(iter(node.targets.values())), show_folder())
     waits_for = [called[need.stamp_path] for need in node.needs if need.stamp_path in open_ended]
     if waits_for:
         changed = "".join(f"{line}; " for line in _what_changed(node, published, called) if "->" in line)
@@ -79,7 +80,7 @@ def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: 
     except ShotError as error:
         return "run", error.faults[0]
     if found:
-        return "reuse", os.path.relpath(found[0], ROOT).removesuffix(".stamp.json")
+        return "reuse", in_show(found[0]).removesuffix(".stamp.json")
     if reason == "never built":
         reason = "; ".join(_what_changed(node, published, called)) or reason
     return "run", f"{reason}{_there(node)}"
@@ -110,7 +111,7 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
         for key in _keys(camera_of(name))
         if _value(before, key) != _value(now, key) and _reads(node, key, _value(before, key))
     ]
-    old = read_stamp(places.confined(published["state"][name], ROOT, STATE))
+    old = read_stamp(places.confined(published["state"][name], show_folder(), state_folder()))
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
     keys_before = published["made_by"].get("keys")

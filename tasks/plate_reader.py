@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import ROOT
+from tasks.show import show_folder
 from tasks.unchanged import Unchanged
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -36,7 +36,7 @@ class PlateReader:
         if self._watched is None:
             self._watched = Unchanged(self._files, self._digests)
         if self._next is None or (self.plate.kind == "sequence" and self._next != first):
-            self._frames, self._next = read_luma(self.plate, ROOT, first, self._last), first
+            self._frames, self._next = read_luma(self.plate, show_folder(), first, self._last), first
         while self._next <= last:
             number, luma = next(self._frames)
             self._next = number + 1

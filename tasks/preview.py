@@ -3,8 +3,9 @@
 from fractions import Fraction
 
 from shotmake.config import Config
-from tasks import ROOT, slices
+from tasks import slices
 from tasks.footage import plate_inputs, read_plate
+from tasks.show import show_folder
 from tasks.solve import read_solution
 from tasks.stage import Job, Stage
 
@@ -31,7 +32,7 @@ def build(job: Job) -> str:
     with job.progress(last - first + 1, "previewing") as bar:
         write_preview(
             job.targets["preview"],
-            read_bgr(plate, ROOT, first, last),
+            read_bgr(plate, show_folder(), first, last),
             Fraction(*plate.frame_rate),
             load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
             solution,

@@ -3,7 +3,6 @@
 A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
 """
 
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.formats.registry import FORMATS
-from tasks import ROOT, composed, lenders, snapshot
+from tasks import composed, lenders, snapshot
 from tasks.behind import awaited
 from tasks.cameras import published_name
 from tasks.copies import place_copies, remove_copies
@@ -20,6 +19,7 @@ from tasks.detector import command_folders
 from tasks.digests import wait_until_settled
 from tasks.locks import locked
 from tasks.shots import ShotConfig, slug
+from tasks.show import build_folder, in_show, show_folder
 from tasks.solve import read_solution
 from tasks.stage import Node, lent_to
 from tasks.stamp import read_stamp, why_stale
@@ -45,7 +45,7 @@ WITHOUT_CAMERA = ("objects", "object_mattes", "preview", "report")
 
 def folder(shot: ShotConfig) -> Path:
     name = shot.config.shot.name if shot.config else shot.name
-    return ROOT / "build" / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
+    return build_folder() / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
 
 
 def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Path, str]) -> list[dict]:
@@ -60,7 +60,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
     publish = {
         "basename": "publish",
         "name": name,
-        "doc": f"{folder(shot).relative_to(ROOT)}",
+        "doc": f"{folder(shot).relative_to(show_folder())}",
         "actions": [(told(f"publish:{name}", publish_shot), [shot, nodes, f"publish:{name}"])],
         "uptodate": [holds(lambda: is_current(shot, nodes))],
         "task_dep": always,
@@ -111,7 +111,7 @@ def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
 
 def frames_of(node: Node) -> list[Path]:
     """Of a sequence that is built."""
-    return [ROOT / name for name in (read_stamp(node.stamp_path) or {"kept": {}})["kept"]]
+    return [show_folder() / name for name in (read_stamp(node.stamp_path) or {"kept": {}})["kept"]]
 
 
 def stamp_path(shot: ShotConfig) -> Path:
@@ -170,7 +170,7 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
     for node in (*lent_to(nodes), *nodes.values()):
         outside = node.stage.files(node.config)
         kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
-        paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(ROOT / name for name in kept)}
+        paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(show_folder() / name for name in kept)}
         if len(outside) > 1:
             paths |= {path.parent for path in outside.values()}
         paths |= awaited(outside)
@@ -181,7 +181,7 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
 
 
 def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFailed | None:
-    place = folder(shot).relative_to(ROOT)
+    place = folder(shot).relative_to(show_folder())
     try:
         with locked(f"publish-{place.name}", task):
             count = _publish(shot, nodes)
@@ -206,10 +206,10 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
     for node in nodes.values():  # or the next build would read what this one has made of it
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
-                found = f"{path.relative_to(ROOT)}: {node.task_name} reads it and this build would replace it"
+                found = f"{in_show(path)}: {node.task_name} reads it and this build would replace it"
                 raise ShotError(f"{found}; copy it elsewhere and name the copy")
     # The config and the places are for plan and gc: what changed since, and what the copies still refer to.
-    state = {name: os.path.relpath(node.stamp_path, ROOT) for name, node in nodes.items()}
+    state = {name: in_show(node.stamp_path) for name, node in nodes.items()}
     more = {"config": asdict(shot.config), "state": state}
     place_copies(place, stamp_path(shot), made_by(shot, nodes), sources, note(shot), **more)
     return len(sources)

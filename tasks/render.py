@@ -1,6 +1,5 @@
 """render: the comp's frames, by Blender, and a movie of them. Asked for by name: `doit render shot=...`."""
 
-import os
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT, STATE, blender, crew, sequence, slices
+from tasks import blender, crew, sequence, slices
 from tasks.assets import check_assets
 from tasks.composite import COMPOSITE
 from tasks.footage import plate_inputs
 from tasks.frame_server import FrameServer
 from tasks.parts import part_path
 from tasks.scene import SCENE
+from tasks.show import in_show, show_folder, state_folder
 from tasks.solve import has_camera
 from tasks.stage import Job, Node, Stage
 from tasks.stamp import json_bytes
@@ -79,10 +79,10 @@ def render(job: Job) -> None:
 
 
 def _blender(job: Job, cores: list[int]) -> FrameServer:
-    scratch = part_path(STATE / RENDER.frames / f"{job.shot}.blend")
-    arguments = ["--project", str(ROOT), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
+    scratch = part_path(state_folder() / RENDER.frames / f"{job.shot}.blend")
+    arguments = ["--project", str(show_folder()), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
-    arguments += ["--stmap", os.path.relpath(stmap, ROOT)]
+    arguments += ["--stmap", in_show(stmap)]
     return FrameServer("render_shot.py", arguments, job.settings, cores, scratch)
 
 

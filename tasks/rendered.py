@@ -4,7 +4,6 @@
 other ranges stays as long as it is what would be rendered now; frames of other settings never stay beside new ones.
 """
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, publish, render, sequence
+from tasks import publish, render, sequence
 from tasks.copies import place_copies, remove_copies
 from tasks.locks import locked
 from tasks.sequence import Sequence
 from tasks.shots import ShotConfig
+from tasks.show import in_show, show_folder
 from tasks.stage import Node, doit_task
 from tasks.stamp import read_stamp, why_different
 from tasks.told import as_failed, holds, told
@@ -60,7 +60,7 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
         if failed is None:
             raise
         return failed
-    print(f"   {count} frames in {(place / FOLDER).relative_to(ROOT)}", flush=True)
+    print(f"   {count} frames in {(place / FOLDER).relative_to(show_folder())}", flush=True)
     return None
 
 
@@ -72,10 +72,10 @@ def _publish(shot: ShotConfig, node: Node, place: Path) -> int:
     sources = {f"{FOLDER}/{name}": path for name, path in sorted(frames.items())}
     for path in stored.files.values():  # or the next frame would read what this one has made of it
         if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
-            raise ShotError(f"{path.relative_to(ROOT)}: it is read and would be replaced; copy it elsewhere")
+            raise ShotError(f"{in_show(path)}: it is read and would be replaced; copy it elsewhere")
     sources[MOVIE] = node.targets["movie"]
     made_by = {"stage": "render", "shot": shot.name, "key": stored.key}
-    state = {"render": os.path.relpath(node.stamp_path, ROOT)}  # for gc: what the copies were made from
+    state = {"render": in_show(node.stamp_path)}  # for gc: what the copies were made from
     place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)), state=state)
     return len(frames)
 
@@ -117,7 +117,7 @@ def why_published_stale(shot: ShotConfig, node: Node, thorough: bool = False) ->
     place = place_of(shot)
     record, stored = _record(place), sequence.of_node(node)
     if stored is None or record["made_by"].get("key") != stored.key:
-        where = (place / FOLDER).relative_to(ROOT)
+        where = (place / FOLDER).relative_to(show_folder())
         return f"{where} is not of the shot as it is now; doit render makes it anew, doit clean render removes it"
     targets = {name: place / name for name in record["targets"]}
     return why_different("target", record["targets"], targets, thorough)

@@ -6,23 +6,34 @@ What is searched stands in conf/hydra/search/; a trial is a job of tasks/multiru
 import os
 import shlex
 import sys
+from pathlib import Path
 
-from tasks import STATE
 from tasks.places import is_plain_file, make_folder
 from tasks.shots import slug
+from tasks.show import state_folder
 
 WORD = "hydra/sweeper=optuna"
-STUDIES = STATE / "optuna.sqlite"  # as conf/hydra/search/ names it
-RESULT = STATE / "hydra" / "optimization_results.yaml"  # the sweeper's, in the folder that conf/config.yaml names
+
+
+def result_file() -> Path:
+    """Return the sweeper's own file, in the folder that conf/config.yaml names."""
+    return state_folder() / "hydra" / "optimization_results.yaml"
+
+
+def studies_file() -> Path:
+    """Return the file of the studies, as conf/hydra/search/ names it."""
+    return state_folder() / "optuna.sqlite"
 
 
 def begin(words: list[str]) -> list[str]:
     """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
     the same study."""
-    make_folder(RESULT.parent)  # the studies lie beside it
-    if os.path.lexists(STUDIES) and (not is_plain_file(STUDIES) or os.lstat(STUDIES).st_nlink > 1):
-        sys.exit(f".gsd-state/{STUDIES.name}: found a link, or a file of two names; needed one of its own: remove it")
-    RESULT.unlink(missing_ok=True)
+    make_folder(result_file().parent)  # the studies lie beside it
+    if os.path.lexists(studies_file()) and (not is_plain_file(studies_file()) or os.lstat(studies_file()).st_nlink > 1):
+        sys.exit(
+            f".gsd-state/{studies_file().name}: found a link, or a file of two names; needed one of its own: remove it"
+        )
+    result_file().unlink(missing_ok=True)
     given = {word.split("=", 1)[0].lstrip("+") for word in words}
     missing = {
         "hydra/search": "+hydra/search=tracking",
@@ -40,7 +51,7 @@ def end(words: list[str]) -> None:
     """Say the best of the whole study, as the command that builds it."""
     import yaml
 
-    best = yaml.safe_load(RESULT.read_text(encoding="utf-8"))
+    best = yaml.safe_load(result_file().read_text(encoding="utf-8"))
     fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
     print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")

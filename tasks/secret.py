@@ -7,7 +7,7 @@ import stat
 from functools import cache as once
 from pathlib import Path
 
-from tasks import ROOT
+from tasks.show import show_folder
 
 BYTES = 32
 
@@ -40,7 +40,7 @@ def secret() -> bytes:
 def _path() -> Path | None:
     """None without a home, and in a show: what lies there may come from a stranger."""
     home = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
-    if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(ROOT):
+    if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(show_folder()):
         return None
     return Path(home) / "shotmake" / "secret"
 

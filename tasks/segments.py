@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import STATE, slices
+from tasks import slices
 from tasks.mattes import masks, matte_names, object_boxes
 from tasks.pieces import Piece, Stored, in_a_row, stored_or_made
 from tasks.plate_reader import PlateReader, file_names
+from tasks.show import state_folder
 from tasks.unchanged import Unchanged
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.matte import Boxes
     from shotmake.session import Tracks
 
-FOLDER = STATE / "tracking" / "sessions" / "segments"
 VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same
 
 
@@ -114,7 +114,7 @@ def _segment(
     made_by = {**slices.made_by("segment", VERSION, reaches), "frames": [first, last]}
     pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
     inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, settings["mask"]["invert"])}
-    return Piece(FOLDER, ".npz", made_by, inputs)
+    return Piece(state_folder() / "tracking" / "sessions" / "segments", ".npz", made_by, inputs)
 
 
 def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:

@@ -4,16 +4,16 @@ Which frames are asked for is no part of that: a killed build goes on with the m
 what is new, and any number of builds, on any number of machines, share the frames between them.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, claims, slices
+from tasks import claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of
+from tasks.show import in_show, state_folder
 from tasks.stage import Job, Node, Stage
 from tasks.stamp import read_stamp, short_hash, why_damaged
 
@@ -85,7 +85,7 @@ def common(inputs: dict) -> set[str]:
 def of_job(job: Job, stage: Stage) -> Sequence:
     """The frames that a build of this stage makes."""
     made_by = slices.made_by(stage.name, stage.version, job.settings)
-    place = Place(STATE / stage.frames, job.shot, job.settings["format"])
+    place = Place(state_folder() / stage.frames, job.shot, job.settings["format"])
     return _sequence(place, made_by, job.inputs, job.digests)
 
 
@@ -96,7 +96,7 @@ def of_node(node: Node) -> Sequence | None:
         digests = digests_of(inputs)
     except (ShotError, OSError):
         return None
-    place = Place(STATE / node.stage.frames, node.shot, node.settings["format"])
+    place = Place(state_folder() / node.stage.frames, node.shot, node.settings["format"])
     return _sequence(place, node.made_by, inputs, digests)
 
 
@@ -120,7 +120,7 @@ def _lock(sequence: Sequence, frame: int) -> str:
 
 
 def _changed(path: Path) -> ShotError:
-    return ShotError(f"{os.path.relpath(path, ROOT)} changed while it was being read; run doit again")
+    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")
 
 
 def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
@@ -129,7 +129,7 @@ def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
     gone = [frame for frame, known in found.items() if known is None]
     if gone:
         raise ShotError(f"{sequence.path(gone[0]).name} went or changed while it was in use; run doit again")
-    names = {frame: os.path.relpath(sequence.path(frame), ROOT) for frame in frames}
+    names = {frame: in_show(sequence.path(frame)) for frame in frames}
     return [{"frame": frame, "file": names[frame], "sha256": found[frame]} for frame in frames]
 
 

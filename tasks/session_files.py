@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from shotmake.config import Config
 from shotmake.errors import ShotError
 from shotmake.input_file import NO_SUCH_FILE, check_file, file_fault
-from tasks import ROOT, STATE
 from tasks.behind import BEHIND, with_behind
 from tasks.blender import run_script
 from tasks.parts import part_path
+from tasks.show import show_folder, state_folder
 from tasks.stage import Job
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -36,8 +36,8 @@ def session_files(config: Config) -> dict[str, Path]:
     """The files a shot takes its tracks from, named by path or as `doit sessions` names a session."""
     found = {}
     for number, name in enumerate(named(config)):
-        ours = STATE / "tracking" / "sessions" / name / "tracks.npz"
-        path = ours if file_fault(ROOT / name) and not file_fault(ours) else ROOT / name
+        ours = state_folder() / "tracking" / "sessions" / name / "tracks.npz"
+        path = ours if file_fault(show_folder() / name) and not file_fault(ours) else show_folder() / name
         if file_fault(path) == NO_SUCH_FILE:
             raise ShotError(f"{name}: no such session; needed a file of tracks, or a name of doit sessions ({KEY})")
         found[f"session {number}"] = check_file(path, name, KEY, "a file of tracks, or a name of doit sessions")

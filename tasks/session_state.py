@@ -1,6 +1,5 @@
 """How far the tracks of a shot are, as follows from what is on disk."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT, objects
+from tasks import objects
 from tasks.digests import digest
 from tasks.footage import read_plate
 from tasks.pieces import Piece, Stored
 from tasks.segments import stored
+from tasks.show import in_show
 from tasks.solve import read_solution
 from tasks.stage import Job, Node
 
@@ -101,5 +101,5 @@ def read_quality(path: Path) -> tuple[int, int, int]:
     quality = quality if isinstance(quality, dict) else {}
     numbers = [quality.get(name) for name in ("first_frame", "last_frame", "tracks")]
     if not all(isinstance(number, int) for number in numbers):
-        raise ShotError(f"{os.path.relpath(path, ROOT)}: found no record of tracks; remove it, and doit makes it anew")
+        raise ShotError(f"{in_show(path)}: found no record of tracks; remove it, and doit makes it anew")
     return numbers[0], numbers[1], numbers[2]

@@ -4,21 +4,25 @@
 their tracks.npz in a shot's `tracking.session_file`.
 """
 
-import os
 import re
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, claims, locks
+from tasks import claims, locks
 from tasks.session_state import read_quality
 from tasks.shot_words import shown
+from tasks.show import in_show, state_folder
 from tasks.stage import kept_by
 from tasks.told import told
 
-FOLDER = STATE / "tracking" / "sessions"
 NAME = re.compile(r".+-[0-9a-f]{12}")
+
+
+def sessions_folder() -> Path:
+    """Return the folder of the sessions."""
+    return state_folder() / "tracking" / "sessions"
 
 
 def task() -> dict:
@@ -45,7 +49,7 @@ def list_or_delete() -> TaskFailed | None:
 
 def delete(name: str) -> TaskFailed | None:
     """Remove a session and those of its segments that no other one has."""
-    path = FOLDER / name
+    path = sessions_folder() / name
     if path not in _sessions():
         there = ", ".join(shown(session.name) for session in _sessions()) or "none"
         return TaskFailed(f"sessions: found no {shown(name)}; there are: {there}")
@@ -57,14 +61,14 @@ def delete(name: str) -> TaskFailed | None:
         records = [file for file in files if file.name.endswith(claims.ENDING)]
         left = claims.remove_claimed(files, claims.claimed(records), "sessions")
         if left:
-            return TaskFailed(f"sessions: {os.path.relpath(path, ROOT)} holds what was left, as told; it stays")
+            return TaskFailed(f"sessions: {in_show(path)} holds what was left, as told; it stays")
         path.rmdir()
-    print(f"   deleted {os.path.relpath(path, ROOT)}")
+    print(f"   deleted {in_show(path)}")
     return None
 
 
 def _sessions() -> list[Path]:
-    found = FOLDER.iterdir() if FOLDER.is_dir() else iter(())
+    found = sessions_folder().iterdir() if sessions_folder().is_dir() else iter(())
     of_tracks = (path for path in found if not (path / "objects.json.stamp.json").is_file())
     there = (path for path in of_tracks if path.is_dir() and not path.is_symlink())
     return sorted(path for path in there if NAME.fullmatch(path.name))

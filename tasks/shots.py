@@ -16,9 +16,9 @@ from shotmake.configcheck import ConfigFaults
 from shotmake.errors import ShotError, said_by
 from shotmake.interpolations import check_unfolding
 from shotmake.limits import limits, raised
-from tasks import ROOT, composed, conf_rules, conf_texts, offers, pool, variables
-from tasks.composed import CONF
+from tasks import composed, conf_rules, conf_texts, offers, pool, variables
 from tasks.shot_words import quoted, shown, why_refused
+from tasks.show import conf_folder, in_show
 from tasks.snapshot import names_asked, overrides_in, shot_names
 
 OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
@@ -71,7 +71,7 @@ def load_variants(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
 def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
     there = set(shot_names())
-    sound = {name for name in there if not conf_texts.why_no_text(CONF / "shot" / f"{name}.yaml")}
+    sound = {name for name in there if not conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")}
     found = {one: composed.remembered(*one) for one in asked if one[0] in sound}
     new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
@@ -115,9 +115,9 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
 
 def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
-    if name in shot_names() and (fault := conf_texts.why_no_text(CONF / "shot" / f"{name}.yaml")):
+    if name in shot_names() and (fault := conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")):
         return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
-    if name.startswith(".") or not (CONF / "shot" / f"{name}.yaml").is_file():
+    if name.startswith(".") or not (conf_folder() / "shot" / f"{name}.yaml").is_file():
         asked = shown(name)
         line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.hint(asked, offers.shots())}"
         return ShotConfig(asked, overrides, None, (line,))
@@ -155,7 +155,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     conf_texts.check(name)
     if faults := [*conf_rules.shared_faults(), *conf_rules.shot_faults(name)]:
         raise ShotError(*faults)
-    shot_file = _read_yaml(CONF / "shot" / f"{name}.yaml")
+    shot_file = _read_yaml(conf_folder() / "shot" / f"{name}.yaml")
     groups, values = [], []
     for word in overrides:
         try:
@@ -184,7 +184,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         if preset not in known:
             raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.hint(preset, known)}")
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="shotmake"):
+        with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder()), job_name="shotmake"):
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
         composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "show"])  # of tasks/places.py
@@ -202,9 +202,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
 
 def _why_no_preset(group: str, preset: str) -> str:
     file = f"conf/{group}/{shown(preset)}.yaml"
-    if preset.startswith(".") or "/" in preset or not os.path.lexists(CONF / group / f"{preset}.yaml"):
+    if preset.startswith(".") or "/" in preset or not os.path.lexists(conf_folder() / group / f"{preset}.yaml"):
         return f"no {file}"
-    return f"{file}: {conf_texts.why_no_text(CONF / group / f'{preset}.yaml') or 'its name cannot be shown'}"
+    return f"{file}: {conf_texts.why_no_text(conf_folder() / group / f'{preset}.yaml') or 'its name cannot be shown'}"
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
@@ -230,7 +230,7 @@ def register_schema() -> None:
 
 def presets_of(name: str) -> dict[str, str]:
     """{group: preset} that a shot's YAML names in the owner's nesting, where Hydra does not see it."""
-    return _presets(_read_yaml(CONF / "shot" / f"{name}.yaml"))
+    return _presets(_read_yaml(conf_folder() / "shot" / f"{name}.yaml"))
 
 
 def _presets(shot_file: dict) -> dict[str, str]:
@@ -249,7 +249,7 @@ def _as_file_name(preset: Any) -> str:
 def _read_yaml(path: Path) -> dict:
     tree = conf_texts.load(path)
     if not isinstance(tree, dict):
-        raise ShotError(f"{path.relative_to(ROOT)}: found {type(tree).__name__}; needed a block of keys, shot: first")
+        raise ShotError(f"{in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
     return tree
 
 
@@ -259,9 +259,9 @@ def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
         typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))
         if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
             return "command line"
-    shot_file = CONF / "shot" / f"{name}.yaml"
+    shot_file = conf_folder() / "shot" / f"{name}.yaml"
     mentioned = " ".join(overrides) + conf_texts.read(shot_file)
-    presets = [path for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+    presets = [path for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))]
     presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
     presets.sort(key=lambda path: path.stem not in mentioned)
     for path in [shot_file, *presets]:
@@ -275,7 +275,7 @@ def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
         for part in key.split("."):
             tree = tree.get(part, KeyError) if isinstance(tree, dict) else KeyError
         if tree is not KeyError:
-            return str(path.relative_to(ROOT))
+            return in_show(path)
     return f"conf/shot/{name}.yaml"
 
 

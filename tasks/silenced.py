@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from shotmake import configcheck
-from tasks.composed import CONF
 from tasks.shots import GROUPS, ShotConfig
+from tasks.show import conf_folder
 
 ABSENT = object()
 
@@ -33,7 +33,7 @@ def _preset(group: str, name: str) -> dict:
     """What a preset and those it is built on say."""
     import yaml
 
-    tree = yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    tree = yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
     bases = [base for base in tree.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
     return _merged([*(_preset(group, base) for base in bases), tree])
 

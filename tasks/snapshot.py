@@ -12,11 +12,10 @@ from functools import cache as once
 from pathlib import Path
 
 import shotmake
-from tasks import ROOT, STATE, cache
+from tasks import cache
 from tasks.digests import settled, signature
+from tasks.show import conf_folder, in_show, show_folder, state_folder, tool_folder
 from tasks.stamp import canonical
-
-CONF_SHOT = ROOT / "conf" / "shot"
 
 
 def end_if_current(arguments: list[str]) -> None:
@@ -31,7 +30,7 @@ def end_if_current(arguments: list[str]) -> None:
 def _leases() -> bool:
     """Whether somebody builds, or was killed while building: then there is something to sweep."""
     try:
-        return any(name.endswith(".lease") for name in os.listdir(STATE / "locks"))
+        return any(name.endswith(".lease") for name in os.listdir(state_folder() / "locks"))
     except OSError:
         return False
 
@@ -51,7 +50,7 @@ def names_asked(value: str) -> list[str]:
 
 
 def _as_stored(name: str) -> str:
-    if name.isascii() or (CONF_SHOT / f"{name}.yaml").is_file():
+    if name.isascii() or (conf_folder() / "shot" / f"{name}.yaml").is_file():
         return name
     from unicodedata import normalize
 
@@ -61,7 +60,7 @@ def _as_stored(name: str) -> str:
 def shot_names() -> list[str]:
     """Of the YAML files in conf/shot/."""
     try:
-        found = os.listdir(CONF_SHOT)
+        found = os.listdir(conf_folder() / "shot")
     except OSError:
         return []
     return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
@@ -94,13 +93,13 @@ def remember(
     name: str, overrides: tuple[str, ...], shot: str, seen: dict[str, str], environment: dict[str, str | None]
 ) -> None:
     """The caller has found the shot current, with these signatures of its files taken before it looked."""
-    if all(settled(ROOT / path) for path in seen):
+    if all(settled(show_folder() / path) for path in seen):
         entry = {"shot": shot, "sources": _sources(), "environment": environment, "files": seen}
         cache.put("current", canonical([name, overrides]), json.dumps(entry))
 
 
 def signatures(files: list[Path]) -> dict[str, str]:
-    return {os.path.relpath(path, ROOT): signature(path) for path in files}
+    return {in_show(path): signature(path) for path in files}
 
 
 def _is_plain(word: str) -> bool:
@@ -117,7 +116,7 @@ def _unchanged(entry: dict) -> bool:
                 return False
         except ShotError:  # the user's own config is broken: told where it is put in force
             return False
-    root = f"{ROOT}{os.sep}"
+    root = f"{show_folder()}{os.sep}"
     try:
         return all(signature(root + path) == seen for path, seen in entry["files"].items())
     except OSError:
@@ -128,11 +127,11 @@ def _unchanged(entry: dict) -> bool:
 def _sources() -> str:
     """Stat of all that every shot is made of: conf (but for the shots' own files), our code, the libraries that compose
     configs."""
-    found = [f"dodo.py {signature(ROOT / 'dodo.py')}", sys.version]
+    found = [f"dodo.py {signature(show_folder() / 'dodo.py')}", sys.version]
     found += [f"{path} {signature(path)}" for path in library_files()]
-    for folder in (ROOT / "conf", ROOT / "tasks", Path(shotmake.__file__).parent):
+    for folder in (conf_folder(), tool_folder() / "tasks", Path(shotmake.__file__).parent):
         for place, name in files_below(folder):
-            if _counts(name) and place != str(CONF_SHOT):
+            if _counts(name) and place != str(conf_folder() / "shot"):
                 try:
                     found.append(f"{name} {signature(os.path.join(place, name))}")
                 except OSError as error:  # a link to nowhere, or round in a circle: as such it counts

@@ -1,6 +1,5 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,12 @@ from shotmake.errors import ShotError
 from shotmake.marks import read_manual
 from shotmake.orientcheck import with_places
 from shotmake.safe_json import read_json
-from tasks import ROOT, camera_file, slices
+from tasks import camera_file, slices
 from tasks import found as stored
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import solver
 from tasks.mattes import has_objects, mask_settings, matte_inputs
+from tasks.show import in_show
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 from tasks.witness import look_at
@@ -90,7 +90,7 @@ def read_solution(path: Path) -> dict:
     record = read_json(path)
     is_one = isinstance(record, dict) and record.get("status") in STATUSES and isinstance(record.get("reason"), str)
     if not is_one or not isinstance(record.get("frames"), list):
-        place = os.path.relpath(path, ROOT)
+        place = in_show(path)
         raise ShotError(f"{place}: found no record of a solve; remove it, and doit makes it anew")
     return record
 

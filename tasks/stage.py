@@ -4,7 +4,6 @@ A stage reads inputs, calls one pure function with its own slice of the config, 
 What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,13 +15,14 @@ from doit.exceptions import TaskFailed
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, STATE, claims, slices
+from tasks import claims, slices
 from tasks.digests import digest, signature, wait_until_settled
 from tasks.input_faults import digests_of, unreadable
 from tasks.locks import locked
 from tasks.parts import part_path, remove_part
 from tasks.places import confined, make_folder
 from tasks.progress import Progress
+from tasks.show import in_show, show_folder, state_folder
 from tasks.stamp import (
     announce,
     equal_result,
@@ -115,7 +115,7 @@ class Node:
 
     def identity(self, digests: dict[str, str]) -> str:
         """Of the result it makes from inputs with these digests."""
-        places = {name: os.path.relpath(self.reads[name], ROOT) for name in self.stage.by_path if name in self.reads}
+        places = {name: in_show(self.reads[name]) for name in self.stage.by_path if name in self.reads}
         return identity(self.made_by, digests, places)
 
     def why_stale(self, thorough: bool = False) -> str:
@@ -123,7 +123,7 @@ class Node:
         stamp = read_stamp(self.stamp_path)
         if self.is_pinned:  # only that it is there, as it was approved
             if stamp is None:
-                return f"tracking.{self.stage.name}.pin: found no {os.path.relpath(self.stamp_path, ROOT)}"
+                return f"tracking.{self.stage.name}.pin: found no {in_show(self.stamp_path)}"
             return why_damaged(stamp, self.targets, thorough)
         try:
             inputs = self.inputs()
@@ -157,7 +157,7 @@ def nodes(
         made_by = slices.made_by(stage.name, stage.version, settings)
         key = pin or short_hash([stage.name, stage.version, made_by["settings"], [node.key for node in needs]])
         made_here = stage.targets if stage.makes is None else stage.makes(config)
-        targets = {name: STATE / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
+        targets = {name: state_folder() / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
         reads = {name: maker[name].targets[name] for name in sources}
         reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
         node = Node(stage, shot, key, settings, made_by, reads, targets, needs, config)
@@ -191,7 +191,7 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
         "doc": f"{node.shot} {node.key}",
         "actions": [(build, [node, name])],
         "uptodate": [holds(lambda: not node.why_stale())],
-        "targets": [os.path.relpath(path, ROOT) for path in node.targets.values()],
+        "targets": [in_show(path) for path in node.targets.values()],
         "task_dep": needs + list(node.stage.after(node.config)),
         "clean": [(told(name, clean), [node])],
         "verbosity": 2,
@@ -245,7 +245,7 @@ def _build(node: Node) -> None:
         for part in parts.values():
             remove_part(part)
     seconds = time.time() - started
-    kept = {os.path.relpath(path, ROOT): digest(path) for path in job.kept}
+    kept = {in_show(path): digest(path) for path in job.kept}
     timing = {"seconds": round(seconds, 3)}
     identity = node.identity(job.digests)
     write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
@@ -307,9 +307,9 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
 def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
     """Where the targets of another node of the same stage lie, told by its stamp's place."""
     pattern = node.stage.targets[next(iter(node.targets))]
-    head, tail = (str(STATE / pattern) + ".stamp.json").split("{id}")
+    head, tail = (str(state_folder() / pattern) + ".stamp.json").split("{id}")
     found = str(stamp_path).removeprefix(head).removesuffix(tail)
-    return {name: STATE / node.stage.targets[name].format(id=found) for name in node.targets}
+    return {name: state_folder() / node.stage.targets[name].format(id=found) for name in node.targets}
 
 
 def _adopt(node: Node) -> bool:
@@ -329,7 +329,7 @@ def _adopt(node: Node) -> bool:
     finally:
         for part in parts.values():
             remove_part(part)
-    origin = os.path.relpath(stamp_path, ROOT).removesuffix(".stamp.json")
+    origin = in_show(stamp_path).removesuffix(".stamp.json")
     write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
     print(f"   the same as {origin}")
     return True
@@ -342,7 +342,7 @@ def clean(node: Node, dryrun: bool) -> None:
     kept = kept_by(node.stamp_path)
     if kept:  # no other result of this stage may miss them
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
-        for other in set(STATE.glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
+        for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
     records = [node.stamp_path, *(path for path in kept if path.name.endswith(claims.ENDING))]
     paths = [node.stamp_path, *node.targets.values(), *kept]
@@ -352,4 +352,6 @@ def clean(node: Node, dryrun: bool) -> None:
 def kept_by(stamp_path: Path) -> set[Path]:
     """The files a result stored under keys of their own, and their stamps."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
-    return {confined(file, ROOT, STATE) for name in names for file in (name, f"{name}{claims.ENDING}")}
+    return {
+        confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{claims.ENDING}")
+    }

@@ -10,10 +10,11 @@ from typing import Any
 
 from shotmake.errors import ShotError, said_by
 from shotmake.safe_json import read_json
-from tasks import ROOT, STATE, cache
+from tasks import cache
 from tasks.digests import digest
 from tasks.parts import part_path
 from tasks.places import confined, make_folder
+from tasks.show import in_show, show_folder, state_folder
 
 COMING = "coming"  # the key of a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says it knows them all
@@ -48,7 +49,7 @@ def read_stamp(path: Path) -> dict | None:
     try:
         _check_places(path, stamp)
     except ShotError as error:
-        _say_once(f"{os.path.relpath(path, ROOT)}: {error}; the record is not believed")
+        _say_once(f"{in_show(path)}: {error}; the record is not believed")
         return None
     return stamp
 
@@ -56,10 +57,12 @@ def read_stamp(path: Path) -> dict | None:
 def _check_places(path: Path, stamp: dict) -> None:
     """ShotError when a record names a file that is not where such records have theirs."""
     for name in stamp["kept"]:  # parts of results, by their place in the show
-        confined(name, ROOT, STATE)
+        confined(name, show_folder(), state_folder())
     for name in stamp.get("state", {}).values():
-        confined(name, ROOT, STATE)
-    if not path.is_relative_to(STATE):  # copies, by their place beside the record; a stage's targets go by words
+        confined(name, show_folder(), state_folder())
+    if not path.is_relative_to(
+        state_folder()
+    ):  # copies, by their place beside the record; a stage's targets go by words
         for name in (*stamp["targets"], *stamp.get("placed", {})):
             confined(name, path.parent, path.parent)
 
@@ -91,7 +94,7 @@ def write_stamp(
     stamp = {"made_by": made_by, "inputs": inputs, "targets": targets, "kept": kept, **more}
     write_atomically(path, json_bytes(stamp))
     if "identity" in more:
-        cache.put("result", more["identity"], os.path.relpath(path, ROOT))
+        cache.put("result", more["identity"], in_show(path))
 
 
 def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
@@ -150,7 +153,7 @@ def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -
     """ "" when all that was made is there, as it was made."""
     if stamp.get(COMING):
         return "a build of it was stopped"
-    kept = {name: ROOT / name for name in stamp["kept"]}
+    kept = {name: show_folder() / name for name in stamp["kept"]}
     reason = why_different("target", stamp["targets"], targets, thorough)
     return reason or why_different("target", stamp["kept"], kept, thorough)
 
@@ -179,12 +182,12 @@ def identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> 
 def equal_result(found: str) -> Path | None:
     """The stamp of a result with this identity, if one was ever made here."""
     if cache.get("result", SCANNED) is None:  # a new cache: the stamps know
-        paths = sorted(STATE.rglob("*.stamp.json"))
-        known = [((read_stamp(path) or {}).get("identity", ""), os.path.relpath(path, ROOT)) for path in paths]
+        paths = sorted(state_folder().rglob("*.stamp.json"))
+        known = [((read_stamp(path) or {}).get("identity", ""), in_show(path)) for path in paths]
         cache.put_all("result", [*known, (SCANNED, "")])
     name = cache.get("result", found)
     try:
-        path = confined(name, ROOT, STATE) if name else None
+        path = confined(name, show_folder(), state_folder()) if name else None
     except ShotError:  # the cache's row is none of ours; it may cost time only
         return None
     return path if path is not None and path.is_file() else None

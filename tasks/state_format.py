@@ -1,19 +1,23 @@
 """The format of the state folder: a newer one than this tool knows is refused, before anything in it is believed."""
 
-import os
+from pathlib import Path
 
 from shotmake.errors import ShotError, said_by
 from shotmake.safe_json import read_json
-from tasks import ROOT, STATE
+from tasks.show import in_show, state_folder
 
-FILE = STATE / "format.json"
 SCHEMA = 1  # raised with a change of stamps or places that an older tool would read wrongly; no file means 1
+
+
+def format_file() -> Path:
+    """Return the file that says the format."""
+    return state_folder() / "format.json"
 
 
 def check() -> None:
     """ShotError when a newer tool has built here."""
     try:
-        found = read_json(FILE)
+        found = read_json(format_file())
     except FileNotFoundError:
         return
     except (OSError, ShotError) as error:
@@ -29,4 +33,4 @@ def check() -> None:
 
 
 def _place() -> str:
-    return os.path.relpath(FILE, ROOT)
+    return in_show(format_file())

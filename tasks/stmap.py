@@ -4,7 +4,8 @@ from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.input_file import check_file
-from tasks import ROOT, slices
+from tasks import slices
+from tasks.show import show_folder
 from tasks.solve import has_camera, read_solution
 from tasks.stage import Job, Stage
 
@@ -22,7 +23,7 @@ def files(config: Config) -> dict[str, Path]:
     name = config.composite.lens_distortion.st_map_path
     if name is None:
         return {}
-    return {"ST-map": check_file(ROOT / name, name, KEY)}
+    return {"ST-map": check_file(show_folder() / name, name, KEY)}
 
 
 def build(job: Job) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from tasks import ROOT
 from tasks.publish import folder, refusal, why_unpublished
 from tasks.shots import ShotConfig
+from tasks.show import show_folder
 from tasks.silenced import silenced
 from tasks.solve import read_solution
 from tasks.stage import Node, lent_to
@@ -36,7 +36,7 @@ def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFail
         print(f"   silenced: {line}")
     for names in twins(found):
         print(f"   the same in every step: {', '.join(names)}")
-    wrong = judged_wrong(found, ROOT / variants_file) if variants_file else {}
+    wrong = judged_wrong(found, show_folder() / variants_file) if variants_file else {}
     verdicts = [wrong.get(folder(shot)) or verdict(shot, nodes) for shot, nodes in found]
     print(f"   {counted(found, [word for word, _ in verdicts])}", flush=True)
     faults = [
@@ -52,7 +52,7 @@ def judged_wrong(found: list[Variant], variants_file: Path) -> dict[Path, tuple[
     referee's tracks contradict, by their folder. The list was written when the sweep began."""
     sweep = conclude(found, variants_file.parent, began=variants_file.stat().st_mtime)
     every = [variant for shot in sweep["shots"] for variant in shot["variants"]]
-    return {ROOT / one["folder"]: ("wrong", (one["reason"],)) for one in every if one["verdict"] == "wrong"}
+    return {show_folder() / one["folder"]: ("wrong", (one["reason"],)) for one in every if one["verdict"] == "wrong"}
 
 
 def counted(found: list[Variant], words: list[str]) -> str:

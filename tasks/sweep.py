@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config import Clean, Config, Detect, Track, Tracking
 from shotmake.errors import ShotError
-from tasks import ROOT, lenders
+from tasks import lenders
 from tasks.footage import FOOTAGE, read_plate
 from tasks.lens import LENS
 from tasks.objects import OBJECTS
 from tasks.publish import folder as published
 from tasks.shots import ShotConfig, load_shot
+from tasks.show import in_show, show_folder
 from tasks.solve import SOLVE, read_solution
 from tasks.stage import Node, build, lent_to, nodes
 from tasks.stamp import json_bytes, read_stamp, write_atomically
@@ -73,11 +74,11 @@ def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
     ]
     sweep = _rounded({"schema": 1, "shots": shots})
     write_atomically(folder / "sweep.json", json_bytes(sweep))
-    page = sweep_html(sweep, folder.name, os.path.relpath(ROOT, folder))
+    page = sweep_html(sweep, folder.name, os.path.relpath(show_folder(), folder))
     write_atomically(folder / "sweep.html", page.encode())
     if len(variants) > len(shots):
         print(sweep_text(sweep))
-    print(f"   {os.path.relpath(folder / 'sweep.html', ROOT)}", flush=True)
+    print(f"   {in_show(folder / 'sweep.html')}", flush=True)
     return sweep
 
 
@@ -176,7 +177,7 @@ def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict
         row = {
             "variant": published(shot).name,
             "overrides": sorted(shot.overrides),
-            "folder": os.path.relpath(published(shot), ROOT),
+            "folder": in_show(published(shot)),
             "rank": None,
             "cost": cost,
             **_unbuilt(shot, graph),

@@ -10,8 +10,8 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from tasks import ROOT
 from tasks.lacking import lack, short_behind
+from tasks.show import show_folder
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,7 +23,7 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return action(*words, **named)
         except Exception as error:
-            failed = as_failed(name, error, ROOT)
+            failed = as_failed(name, error, show_folder())
             if failed is None:
                 raise
             return failed
@@ -55,7 +55,7 @@ def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*words)
         except Exception as error:
-            line = lack(error, ROOT)
+            line = lack(error, show_folder())
             if not line:
                 raise
             sys.stderr.write(f"{line}\n")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config import Clean, Config, Track
 from shotmake.marks import Manual
-from tasks import ROOT, segments, slices
+from tasks import segments, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.libmv import tracked_by_blender
 from tasks.mattes import has_objects, mask_settings, masks, matte_inputs, object_boxes
 from tasks.session_files import is_blend, named, read_sessions, session_files, session_inputs
+from tasks.show import show_folder
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
 
@@ -108,7 +109,9 @@ def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: 
     from shotmake.footage import read_luma
     from shotmake.manual import track_manual
 
-    return track_manual(read_luma(plate, ROOT, first, last), manual, Track(**job.settings["track"]), first, last)
+    return track_manual(
+        read_luma(plate, show_folder(), first, last), manual, Track(**job.settings["track"]), first, last
+    )
 
 
 def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:

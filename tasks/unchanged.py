@@ -1,12 +1,11 @@
 """Files that are read over a while: sure to be those whose digests are known, from before the first byte to after the
 last. What is stored under a key made of digests must not be made of anything else."""
 
-import os
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from tasks import ROOT
 from tasks.digests import digest, signature, wait_until_settled
+from tasks.show import in_show
 
 
 class Unchanged:
@@ -29,4 +28,4 @@ class Unchanged:
 
 
 def _changed(path: Path) -> ShotError:
-    return ShotError(f"{os.path.relpath(path, ROOT)} changed while it was being read; run doit again")
+    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")

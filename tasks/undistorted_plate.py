@@ -1,14 +1,14 @@
 """undistorted_plate: the plate without its lens, with all of its picture, for those who work on undistorted plates."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from shotmake.config import Config
 from shotmake.errors import ShotError
-from tasks import ROOT, blender, crew, sequence, slices
+from tasks import blender, crew, sequence, slices
 from tasks.footage import plate_inputs, read_plate
 from tasks.frame_server import FrameServer
+from tasks.show import in_show
 from tasks.solve import has_camera
 from tasks.stage import Job, Stage
 from tasks.stamp import json_bytes
@@ -51,7 +51,7 @@ def _blender(job: Job, cores: list[int]) -> FrameServer:
     plate = read_plate(job.inputs["footage"])
     if plate.blender_fault:
         raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
-    arguments = ["--plate", plate.files[0], "--stmap", os.path.relpath(job.inputs["undistort"], ROOT)]
+    arguments = ["--plate", plate.files[0], "--stmap", in_show(job.inputs["undistort"])]
     arguments += ["--first-frame", str(plate.first_frame), "--color-space", plate.color_space]
     arguments += ["--size-px", *map(str, plate.size_px), "--overscan-px", *map(str, overscan_px(job))]
     return FrameServer("undistort_plate.py", arguments, job.settings, cores)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from shotmake.safe_json import read_json
-from tasks import ROOT
 from tasks.shot_words import better, unquoted
+from tasks.show import build_folder, show_folder
 from tasks.snapshot import overrides_in
 from tasks.stamp import json_bytes, short_hash, write_atomically
 
@@ -24,7 +24,7 @@ def folder(asked: list[Asked]) -> Path:
     """Where what comes of them all is told: the same for the same variants, in whatever order."""
     names = sorted({name for name, _ in asked})
     digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
-    return ROOT / "build" / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
+    return build_folder() / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
 
 
 def write(path: Path, asked: list[Asked]) -> Path:
@@ -35,7 +35,7 @@ def write(path: Path, asked: list[Asked]) -> Path:
 
 def read(path: str) -> list[Asked]:
     try:
-        tree = read_json(ROOT / path)
+        tree = read_json(show_folder() / path)
         asked = [(name, tuple(overrides)) for name, overrides in tree["variants"]]
         if not all(isinstance(word, str) for name, overrides in asked for word in (name, *overrides)):
             raise TypeError

@@ -169,20 +169,21 @@ def _processes() -> list[tuple[int, int, str]]:
 LIST_NAMED = """
 import json, os, sys
 import dodo
-from tasks import ROOT, publish
+from tasks import publish
+from tasks.show import in_show
 from tasks.stamp import read_stamp
 named = {}
 for shot, nodes in dodo.GRAPH._good():
     for node in nodes.values():
         stamp = read_stamp(node.stamp_path) or {"kept": {}}
         for name, path in node.targets.items():
-            named[os.path.relpath(path, ROOT)] = [node.task_name, name]
+            named[in_show(path)] = [node.task_name, name]
         for kept in stamp["kept"]:
             named[kept] = [node.task_name, kept]
     folder = publish.folder(shot)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.name.startswith(".") and path.name not in publish.REPORTS:
-            named[os.path.relpath(path, ROOT)] = [f"publish:{nodes['footage'].shot}", path.name]
+            named[in_show(path)] = [f"publish:{nodes['footage'].shot}", path.name]
 print(json.dumps(named))
 """
 

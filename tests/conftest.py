@@ -13,9 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from tasks import show
+
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHOW = ("dodo.py", "tasks", "conf", "hydra_plugins", "blender_scripts")  # what a show consists of, besides plates
+
+
+def open_in_process(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Take `folder` as the show of this process, until the test ends."""
+    monkeypatch.setattr(show, "_opened", [folder.resolve()])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from conftest import open_in_process
 
 from tasks import cache, secret
 
@@ -14,10 +15,10 @@ from tasks import cache, secret
 def memory(tmp_path, monkeypatch) -> Path:
     """An empty memory, and a home of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(cache, "STATE", tmp_path)
-    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    (tmp_path / "show" / ".gsd-state").mkdir(parents=True)
+    open_in_process(monkeypatch, tmp_path / "show")
     begin_anew()
-    yield tmp_path / "cache.sqlite"
+    yield tmp_path / "show" / ".gsd-state" / "cache.sqlite"
     begin_anew()
 
 

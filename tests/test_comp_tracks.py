@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blend_shot import FRAMES, LENS, SIZE, look_at
+from conftest import REPOSITORY
 
 from shotmake.camera import project
 from shotmake.config import Config, CornerPin, Stabilization
@@ -15,7 +16,7 @@ from shotmake.lens import distort
 from shotmake.objects import COASTED, DETECTED, Tracklet
 from shotmake.safe_npz import npz_bytes
 from shotmake.session import Tracks, save_tracks
-from tasks import ROOT, comp_tracks, scene
+from tasks import comp_tracks, scene
 from tasks.stage import Job
 
 OVERSCAN_PX = (20, 12)
@@ -44,7 +45,7 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
         **{"status": "solved", "lens": lens.to_json(), "focal_px_per_frame": None, "frames": list(FRAMES)},
         "cam_from_world": POSES.reshape(3, 12).tolist(),
     }
-    job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": ROOT / CARD}, {}, {})
+    job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": REPOSITORY / CARD}, {}, {})
     return comp_tracks.blocks(job, solution, SHEET)
 
 
@@ -93,7 +94,7 @@ def objects_job(folder: Path, composite) -> tuple[Job, dict]:
     (folder / "objects.json").write_text(json.dumps({"tracklets": [one.to_json() for one in OBJECTS]}))
     solution = {"lens": LENS.to_json(), "focal_px_per_frame": [540.0, 540.0, 594.0], "frames": list(FRAMES)}
     solution["cam_from_world"], solution["status"] = POSES.reshape(3, 12).tolist(), "solved"
-    inputs = {"objects": folder / "objects.json", "pinned 0": ROOT / CARD}
+    inputs = {"objects": folder / "objects.json", "pinned 0": REPOSITORY / CARD}
     return Job("shot", {"composite": asdict(composite)}, inputs, {}, {"empties": folder / "empties.json"}), solution
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from attack import litter, start
-from conftest import Project, make_project
+from conftest import Project, make_project, open_in_process
 from synthetic import write_movie
 
 from shotmake.config import Config, Footage, Objects, Tracking, Witness
@@ -17,7 +17,7 @@ from shotmake.detections import detections_bytes
 from shotmake.errors import ShotError
 from shotmake.footage import Plate, probe
 from shotmake.objectscheck import faults_of
-from tasks import cache, detections, detections_store, detector, locks, motion
+from tasks import cache, detections, detector, motion
 from tasks.digests import digest
 from tasks.footage import FOOTAGE, plate_inputs
 from tasks.objects import OBJECTS, why_none
@@ -62,14 +62,8 @@ def movie(tmp_path_factory) -> Path:
 @pytest.fixture
 def show(tmp_path: Path, movie: Path, monkeypatch) -> Path:
     """A show's folder for this process, with what it stores and remembers."""
-    for module in (detections, detector):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
-    for module in (detections_store, detector):
-        monkeypatch.setattr(module, "FOLDER", tmp_path / "store")
-    monkeypatch.setattr(locks, "FOLDER", tmp_path / "locks")
-    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    open_in_process(monkeypatch, tmp_path)
     monkeypatch.setattr(cache, "_connections", {})
-    (tmp_path / "locks").mkdir()
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "detect.py").write_text(DETECTOR)
     return tmp_path

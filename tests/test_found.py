@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from conftest import Project
+from conftest import Project, open_in_process
 from measure import measure
 from simulated import simulate
 
@@ -71,8 +71,7 @@ def test_codes_are_stored_with_their_sentences():
 
 
 def test_a_refusal_is_stored_too_and_damage_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "FOLDER", tmp_path)
-    monkeypatch.setattr("tasks.locks.FOLDER", tmp_path / "locks")
+    open_in_process(monkeypatch, tmp_path)
     calls = []
 
     refused = Reason("too_few_tracks", "too few tracks")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from conftest import make_project
+from conftest import make_project, open_in_process
 from synthetic import Plate, frames, make_plate, walker_box_px, write_movie
 
 from shotmake.config import Detect, Mask, Matte, Track
@@ -200,7 +200,7 @@ tracking:
 
 def test_no_picture_is_stored_of_objects_that_are_others_already(tmp_path, monkeypatch):
     """Else it would lie under the key of those before, and be found when they come back."""
-    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    open_in_process(monkeypatch, tmp_path)
     monkeypatch.setattr(cache, "_connections", {})
     path = tmp_path / "objects.json"
     path.write_text("{}")

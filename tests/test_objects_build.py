@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import synthetic
 from attack import copy_of, litter, start
-from conftest import Project, is_of_a_whole_result, make_project
+from conftest import Project, is_of_a_whole_result, make_project, open_in_process
 from moving_boxes import MovingBoxes, move
 
 from shotmake.config import Config, Footage, Objects, Tracking, Witness
@@ -19,7 +19,7 @@ from shotmake.detections import Detections
 from shotmake.detections_file import read_detections
 from shotmake.errors import ShotError
 from shotmake.object_rows import tracklets
-from tasks import cache, locks, object_segments
+from tasks import cache, object_segments
 from tasks.cameras import witness_nodes
 from tasks.footage import FOOTAGE
 from tasks.objects import OBJECTS
@@ -156,11 +156,8 @@ def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch):
     """The stretches of this process go to a folder of their own."""
-    monkeypatch.setattr(object_segments, "FOLDER", tmp_path / "segments")
-    monkeypatch.setattr(locks, "FOLDER", tmp_path / "locks")
-    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    open_in_process(monkeypatch, tmp_path)
     monkeypatch.setattr(cache, "_connections", {})
-    (tmp_path / "locks").mkdir()
     return monkeypatch
 
 

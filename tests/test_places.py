@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Project, make_project
+from conftest import Project, make_project, open_in_process
 
 from shotmake.errors import ShotError
 from tasks import claims, places, stamp
@@ -19,13 +19,7 @@ def show(tmp_path, monkeypatch) -> Path:
         (root / name).mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "x").write_text("mine")
-    state, build = root / ".gsd-state", root / "build"
-    for module in (places, claims, stamp):
-        monkeypatch.setattr(module, "ROOT", root)
-        monkeypatch.setattr(module, "STATE", state)
-    monkeypatch.setattr(places, "BUILD", build)
-    monkeypatch.setattr(places, "CONFIG", root / "conf" / "config.yaml")
-    monkeypatch.setattr(places, "LINKED", {".gsd-state": state, "build": build})
+    open_in_process(monkeypatch, root)
     forget()
     yield root
     forget()

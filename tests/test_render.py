@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from attack import Running, copy_of, litter, one_clear_line, start
 from blend_shot import look_at
-from conftest import Project, Ran, is_of_a_whole_result, make_project
+from conftest import Project, Ran, is_of_a_whole_result, make_project, open_in_process
 from scipy.ndimage import map_coordinates
 
 from shotmake.errors import ShotError
@@ -216,10 +216,10 @@ def test_the_undistorted_plate_is_the_plate_through_the_map_in_linear_light(stor
 
 
 def test_a_frame_in_other_hands_is_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "FOLDER", tmp_path)
+    open_in_process(monkeypatch, tmp_path)
     with locks.locked_if_free("frame") as ours, locks.locked_if_free("frame") as again:
         assert ours and not again
-    lease = tmp_path / "frame.lease"
+    lease = tmp_path / ".gsd-state" / "locks" / "frame.lease"
     lease.write_text('{"host": "far", "pid": 1}')  # alive or dead: only who waits can tell
     with locks.locked_if_free("frame") as ours:
         assert not ours and lease.exists()

@@ -5,8 +5,7 @@ import subprocess
 import sys
 
 import pytest
-
-from tasks import ROOT
+from conftest import REPOSITORY
 
 SOLVE = """
 import os, sys
@@ -33,11 +32,11 @@ def test_solves_with_one_and_with_two_threads_are_the_same_to_the_byte():
     made = []
     for threads in (1, 2):
         wanted = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-        path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+        path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
         made.append(
             subprocess.Popen(
                 [sys.executable, "-c", SOLVE, str(threads)],
-                env=os.environ | wanted | {"PYTHONPATH": path}, cwd=ROOT, stdout=subprocess.PIPE,
+                env=os.environ | wanted | {"PYTHONPATH": path}, cwd=REPOSITORY, stdout=subprocess.PIPE,
             )
         )  # fmt: skip
     one, two = (process.communicate()[0] for process in made)

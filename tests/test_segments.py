@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import synthetic
-from conftest import REPOSITORY, Project, is_of_a_whole_result
+from conftest import REPOSITORY, Project, is_of_a_whole_result, open_in_process
 
 from shotmake import config, footage
 from shotmake.ahead import FRAMES_AHEAD
@@ -24,7 +24,7 @@ from shotmake.footage import Plate, frame_span, probe, read_luma
 from shotmake.plate_files import plate_files
 from shotmake.session import save_tracks
 from shotmake.tracks import clean_tracks, track_plate
-from tasks import cache, digests, locks, mattes, plate_reader, segments
+from tasks import cache, digests, segments
 from tasks.pieces import Stored
 
 SPANS = [(1, 7), (8, 15), (16, 23), (24, 31), (32, 39), (40, 40)]
@@ -92,12 +92,8 @@ def settings(frame_range: list[int] | None = None, **changes) -> dict:
 @pytest.fixture
 def make_show(tmp_path, monkeypatch) -> Callable[[str], Show]:
     """A Show for a plate under tmp_path, with all of the build's memory in there too."""
-    monkeypatch.setattr(segments, "FOLDER", tmp_path / "segments")
-    monkeypatch.setattr(locks, "FOLDER", tmp_path / "locks")
-    monkeypatch.setattr(plate_reader, "ROOT", tmp_path)
-    monkeypatch.setattr(cache, "FILE", tmp_path / "cache.sqlite")
+    open_in_process(monkeypatch, tmp_path)
     monkeypatch.setattr(cache, "_connections", {})
-    (tmp_path / "locks").mkdir()
 
     def make(file: str) -> Show:
         tracked, track = [], segments._track
@@ -283,7 +279,6 @@ def test_nothing_is_stored_of_a_plate_that_changes_while_it_is_read(kind, reques
 
 
 def test_nothing_is_stored_of_a_mask_that_changes_while_it_is_read(filmed, monkeypatch):
-    monkeypatch.setattr(mattes, "ROOT", filmed.root)
     mask, masked = filmed.root / "mask.png", settings(mask={"file": "mask.png"})
     cv2.imwrite(str(mask), np.zeros((180, 320), np.uint8))
     plate, files = filmed.plate(), filmed.files() | {"mask 0": mask}

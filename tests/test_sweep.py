@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import attack
 import pytest
-from conftest import Project
+from conftest import Project, open_in_process
 
 from tasks import search
 
@@ -171,13 +171,12 @@ def test_what_a_search_is_told_is_finite_and_smaller_for_the_better(swept):
 
 
 def test_the_same_words_go_on_with_the_same_study(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(search, "STATE", tmp_path / "state")
-    monkeypatch.setattr(search, "RESULT", tmp_path / "result.yaml")
+    open_in_process(monkeypatch, tmp_path)
     words = [search.WORD, "shot=mini", "hydra.sweeper.n_trials=3"]
     space, study = search.begin(words)
     assert space == "+hydra/search=tracking" and search.begin([*words, "hydra.sweeper.n_jobs=2"])[1] == study
     assert search.begin([*words, "tracking=fast"])[1] != study
     assert search.begin([*words, "+hydra/search=mine", "hydra.sweeper.study_name=b"]) == []
-    search.RESULT.write_text("{name: optuna, best_value: 0.25, best_params: {tracking.detect.min_tracks: 80}}")
+    search.result_file().write_text("{name: optuna, best_value: 0.25, best_params: {tracking.detect.min_tracks: 80}}")
     search.end([*words, "tracking.detect.min_tracks=80,90"])
     assert capsys.readouterr().out.endswith("doit shot=mini tracking.detect.min_tracks=80\n")

@@ -18,13 +18,11 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from boards import stills  # noqa: E402
-from conftest import blender  # noqa: E402
+from conftest import blender, open_in_process  # noqa: E402
 from synthetic import frames, make_plate, write_movie  # noqa: E402
 
 from shotmake.config import Checkerboard, Config, Objects  # noqa: E402
 from shotmake.lens import Lens  # noqa: E402
-from tasks import composite, object_segments, segments  # noqa: E402
-from tasks import found as stored  # noqa: E402
 from tasks.composite import COMPOSITE  # noqa: E402
 from tasks.digests import digest  # noqa: E402
 from tasks.export import EXPORT  # noqa: E402
@@ -34,6 +32,7 @@ from tasks.objects import OBJECTS  # noqa: E402
 from tasks.preview import PREVIEW  # noqa: E402
 from tasks.report import REPORT  # noqa: E402
 from tasks.scene import SCENE  # noqa: E402
+from tasks.show import open_show  # noqa: E402
 from tasks.solve import SOLVE  # noqa: E402
 from tasks.stage import Job, Stage  # noqa: E402
 from tasks.stmap import STMAP  # noqa: E402
@@ -76,7 +75,7 @@ def run(stage: Stage, folder: Path, plate: Path, recorded: Path) -> dict[str, Pa
     makes = stage.targets if stage.makes is None else stage.makes(made)
     targets = {name: folder / Path(stage.targets[name].format(id="versions")).name for name in makes}
     digests = {name: digest(path) for name, path in inputs.items()}
-    composite.ROOT = folder.parents[1]  # a .blend must lie two folders deep in its show
+    open_show(folder.parents[1] / "dodo.py")  # a .blend must lie two folders deep in its show
     stage.build(Job("versions", stage.settings(made), inputs, digests, targets))
     return targets
 
@@ -199,11 +198,8 @@ def held_against_record(stage: Stage, folder: Path, plate: Path) -> tuple[int, l
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_numbers_stay_while_the_version_stays(stage, plate, tmp_path, monkeypatch):
-    monkeypatch.setattr(composite, "ROOT", composite.ROOT)
-    monkeypatch.setattr(segments, "FOLDER", tmp_path / "segments")
-    monkeypatch.setattr(object_segments, "FOLDER", tmp_path / "objects")
-    monkeypatch.setattr(stored, "FOLDER", tmp_path / "found")
-    version, changed = held_against_record(stage, tmp_path, plate)
+    open_in_process(monkeypatch, tmp_path)
+    version, changed = held_against_record(stage, tmp_path / "run", plate)
     if version != stage.version:
         pytest.fail(f"version {version} -> {stage.version}: record its numbers with python tests/test_versions.py")
     assert not changed, f"{stage.name}: {', '.join(changed)} moved; raise version in tasks/{stage.name}.py"
@@ -220,7 +216,6 @@ def test_a_number_that_moves_is_seen(change):
 
 def record(folder: Path) -> None:
     """Record inputs and numbers anew."""
-    segments.FOLDER, stored.FOLDER, object_segments.FOLDER = (folder / name for name in ("tracks", "found", "objects"))
     plate = make_small_plate(folder)
     if (RECORD / "numbers.json").exists():
         for stage in STAGES:
@@ -231,8 +226,6 @@ def record(folder: Path) -> None:
     RECORD.mkdir(parents=True, exist_ok=True)
     found = {}
     for stage in STAGES:
-        segments.FOLDER, stored.FOLDER = folder / "new segments", folder / "new found"
-        object_segments.FOLDER = folder / "new objects"
         targets = run(stage, folder / "new" / stage.name, plate, RECORD)
         found[stage.name] = {"version": stage.version, "numbers": numbers(stage, targets)}
         for name, path in targets.items():

@@ -1,0 +1,50 @@
+"""The show: the folder of the dodo.py that runs, and the folders in it. And the tool: the folder of our own code."""
+
+import os
+from pathlib import Path
+
+from shotmake.errors import ShotError
+
+_opened: list[Path] = []  # the last one counts
+
+
+def open_show(dodo: str | Path) -> None:
+    """Take the folder of this dodo.py as the show that everything from here on is about."""
+    _opened[:] = [Path(dodo).resolve().parent]
+
+
+def show_folder() -> Path:
+    """Return the folder of the show: the one that was opened, else the nearest one upward of the working folder that
+    has a dodo.py. Raises ShotError when there is none."""
+    if not _opened:
+        working = Path.cwd().resolve()
+        found = next((folder for folder in (working, *working.parents) if (folder / "dodo.py").is_file()), None)
+        if found is None:
+            raise ShotError(f"{working}: found no dodo.py here or above; needed the folder of a show")
+        open_show(found / "dodo.py")
+    return _opened[-1]
+
+
+def state_folder() -> Path:
+    """Return the folder of results and records."""
+    return show_folder() / ".gsd-state"
+
+
+def build_folder() -> Path:
+    """Return the folder of what the artist takes away."""
+    return show_folder() / "build"
+
+
+def conf_folder() -> Path:
+    """Return the folder of the show's configs."""
+    return show_folder() / "conf"
+
+
+def tool_folder() -> Path:
+    """Return the folder that holds our code: tasks, blender_scripts, hydra_plugins."""
+    return Path(__file__).resolve().parents[1]
+
+
+def in_show(path: str | Path) -> str:
+    """Return a path as the show names it: from its folder."""
+    return os.path.relpath(path, show_folder())
