@@ -1,13 +1,25 @@
-"""New tracks: corners where tracks are short, each with the anchor patch it will be held to."""
+"""New tracks: corners where tracks are short, each with the anchor patch it will be held to.
+
+The corner measure is the smaller eigenvalue of the gradient matrix: J. Shi and C. Tomasi, "Good
+Features to Track", CVPR 1994. The picture is divided into cells, and every cell gets its share, so
+that weak but usable corners far from the strong ones are tracked too.
+"""
 
 import cv2
 import numpy as np
 
 from shotmake import anchor, config
 from shotmake.anchor import Anchors
-from shotmake.corners import detect_corners
+from shotmake.compiled import compiled
+from shotmake.config import Detect
 from shotmake.handover import Handover
 
+BLOCK_PX = 5  # the gradient matrix is summed over this window
+PEAK_PX = 7  # a corner is the strongest pixel in this window
+STRONG_PERCENTILE = 99.5  # "the strong corners": robust against one light or caption
+TRACKS_PER_CELL = 4
+MOST_CELLS = 60
+SHARES = np.array([0.5, 1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
 REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks: some of the newborn soon fail and are cleaned away
 REFILL_EVERY_FRAMES = 8  # cells that ran empty are refilled at least this often
 HURRY_EVERY_FRAMES = 2  # too few tracks: but a plate without texture is not searched in every frame
@@ -60,3 +72,96 @@ def _is_due(live: Handover, min_tracks: int) -> bool:
     if count == 0 or (is_short and (live.lost_frames == 1).sum() > LOST_AT_ONCE * min_tracks):
         return True
     return live.frame % (HURRY_EVERY_FRAMES if is_short else REFILL_EVERY_FRAMES) == 0
+
+
+def detect_corners(
+    image: np.ndarray,
+    live_xy: np.ndarray,
+    wanted: int,
+    detect: Detect,
+    scale: float,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """New corners (K, 2) of an (H, W) uint8 image, given the live tracks (N, 2), so that about `wanted` live.
+
+    Positions are in px of `image` (origin at its top-left corner); `scale` is how many plate pixels
+    one of them spans, because the distances in `detect` are plate pixels. Cells short of half their
+    share get it even when enough tracks live elsewhere; then every cell gets its share, and the
+    strongest corners left fill the rest, first up to two shares a cell. None lies where `mask` (H, W) is not 0.
+    """
+    strength = cv2.cornerMinEigenVal(image, BLOCK_PX, ksize=3)
+    margin = max(2, int(np.ceil(detect.margin_px / scale)))
+    strong = float(np.percentile(strength[::4, ::4], STRONG_PERCENTILE))
+    threshold = np.float32(max(detect.quality_threshold * strong, 1e-9))
+    peaks = strength >= cv2.dilate(strength, np.ones((PEAK_PX, PEAK_PX), np.uint8))
+    inner = (slice(margin, -margin), slice(margin, -margin))
+    good = peaks & (strength > threshold)
+    if mask is not None:
+        good &= mask == 0
+    rows, columns = np.nonzero(good[inner])
+    rows, columns = rows + margin, columns + margin
+
+    by_strength = np.argsort(-strength[rows, columns], kind="stable")
+    rows, columns = rows[by_strength], columns[by_strength]
+    candidates = np.stack([columns, rows], 1) + 0.5
+    chosen = _choose(candidates, live_xy, wanted, detect.min_distance_px / scale, *_cells(wanted, image.shape))
+    return _peak_xy(strength, rows[chosen], columns[chosen])
+
+
+def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Height and width of the picture, and how many cells go across and down."""
+    height, width = shape
+    cells = np.clip(wanted / TRACKS_PER_CELL, 1, MOST_CELLS)
+    across = max(1, round(np.sqrt(cells * width / height)))
+    return height, width, across, max(1, round(cells / across))
+
+
+@compiled
+def _block(blocked, x, y, distance):
+    """Mark the pixels nearer than `distance` to (x, y)."""
+    height, width = blocked.shape
+    reach = int(distance) + 1
+    for row in range(max(int(y) - reach, 0), min(int(y) + reach + 1, height)):
+        for column in range(max(int(x) - reach, 0), min(int(x) + reach + 1, width)):
+            if (column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 < distance * distance:
+                blocked[row, column] = True
+
+
+@compiled
+def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
+    """Indices of the candidates (strongest first) to take; see detect_corners."""
+    blocked = np.zeros((height, width), np.bool_)
+    in_cell = np.zeros((down, across), np.int64)
+    taken = np.zeros(len(candidates), np.bool_)
+    share = np.ceil(wanted / (across * down))
+    for t in range(len(live_xy)):
+        x, y = live_xy[t]
+        _block(blocked, x, y, distance)
+        row, column = min(max(int(y * down / height), 0), down - 1), min(max(int(x * across / width), 0), across - 1)
+        in_cell[row, column] += 1
+    live = len(live_xy)
+    for turn in range(len(SHARES)):
+        for index in range(len(candidates)):
+            if turn > 0 and live >= wanted:
+                break
+            x, y = candidates[index]
+            row, column = int(y * down / height), int(x * across / width)
+            if not blocked[int(y), int(x)] and in_cell[row, column] < SHARES[turn] * share:
+                in_cell[row, column] += 1
+                live += 1
+                taken[index] = True
+                _block(blocked, x, y, distance)
+    return np.flatnonzero(taken)
+
+
+def _peak_xy(strength: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(K, 2) sub-pixel peaks: a parabola through each peak and its neighbours, along x and along y."""
+    middle = strength[row, column]
+
+    def offset(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        bend = before - 2 * middle + after
+        return np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -0.5, 0.5)
+
+    x = column + offset(strength[row, column - 1], strength[row, column + 1])
+    y = row + offset(strength[row - 1, column], strength[row + 1, column])
+    return np.stack([x, y], 1) + 0.5

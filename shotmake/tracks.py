@@ -1,7 +1,7 @@
 """The 2D tracker: plate frames in, tracks out.
 
 In each frame every track is predicted, refined against its anchor patch and judged (shotmake.following); new corners
-(shotmake.corners) replace the ended tracks. Tracks born in a segment are then followed backwards to its first frame,
+(shotmake.births) replace the ended tracks. Tracks born in a segment are then followed backwards to its first frame,
 so that early frames are as well covered as late ones.
 
 All that one segment of the plate hands to the next is in shotmake.handover.

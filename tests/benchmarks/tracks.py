@@ -32,8 +32,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
 
+from shotmake.births import detect_corners  # noqa: E402
 from shotmake.config import Clean, Detect, Track  # noqa: E402
-from shotmake.corners import detect_corners  # noqa: E402
 from shotmake.footage import probe, read_luma  # noqa: E402
 from shotmake.session import Tracks  # noqa: E402
 from shotmake.tracks import clean_tracks, track_plate  # noqa: E402
