@@ -6,35 +6,35 @@ what it computes in shotmake/<stage>.py. Stages are linked by the names of the t
 
 import sys
 
-from tasks import streams
+from shotmake.tasks.engine.processes import streams
 
 streams.take_over()  # before anything opens a file
 
-from tasks import snapshot
-from tasks.show import open_show
+from shotmake.tasks.shots import current
+from shotmake.tasks.show import open_show
 
 open_show(__file__)
 
 if __name__ != "__main__":
-    snapshot.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
+    current.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
 
-from tasks import new, sessions
-from tasks.composite import COMPOSITE
-from tasks.console import ShotReporter
-from tasks.export import EXPORT
-from tasks.footage import FOOTAGE
-from tasks.graph import Graph
-from tasks.lens import LENS
-from tasks.object_mattes import OBJECT_MATTES
-from tasks.objects import OBJECTS
-from tasks.preview import PREVIEW
-from tasks.render import RENDER
-from tasks.report import REPORT
-from tasks.scene import SCENE
-from tasks.solve import SOLVE
-from tasks.stmap import STMAP
-from tasks.tracks import TRACKS
-from tasks.undistorted_plate import UNDISTORTED_PLATE
+from shotmake.tasks.commands.console import ShotReporter
+from shotmake.tasks.commands.show import new, sessions
+from shotmake.tasks.doit_tasks import Graph
+from shotmake.tasks.stages.composite.stage import COMPOSITE
+from shotmake.tasks.stages.export import EXPORT
+from shotmake.tasks.stages.footage import FOOTAGE
+from shotmake.tasks.stages.lens import LENS
+from shotmake.tasks.stages.object_mattes import OBJECT_MATTES
+from shotmake.tasks.stages.objects.stage import OBJECTS
+from shotmake.tasks.stages.preview import PREVIEW
+from shotmake.tasks.stages.render import RENDER
+from shotmake.tasks.stages.report import REPORT
+from shotmake.tasks.stages.scene.stage import SCENE
+from shotmake.tasks.stages.solve.stage import SOLVE
+from shotmake.tasks.stages.stmap import STMAP
+from shotmake.tasks.stages.tracks.stage import TRACKS
+from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
 
 GRAPH = Graph(
     *(FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT),
@@ -75,6 +75,6 @@ DOIT_CONFIG = {
 }
 
 if __name__ == "__main__":
-    from tasks import multirun
+    from shotmake.tasks.commands.sweep import multirun
 
     multirun.main()

@@ -21,26 +21,32 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
-import cameras  # noqa: E402
-import clip as plate_clip  # noqa: E402
-import clip_solve  # noqa: E402
-import clip_tracks  # noqa: E402
-import colour  # noqa: E402
-import compositor  # noqa: E402
-import corner_pin  # noqa: E402
-import lighting  # noqa: E402
-import marks  # noqa: E402
-import objects  # noqa: E402
-import screens  # noqa: E402
-import set_dressing  # noqa: E402
-import sheet as scene_sheet  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from backdrop import build_backdrop  # noqa: E402
-from frame_output import still_settings  # noqa: E402
-from leaving import forget_files_at_exit  # noqa: E402
-from node_views import write_node_views  # noqa: E402
-from project_files import FOLDERS_DEEP, from_blend  # noqa: E402
-from subject import build_subject  # noqa: E402
+from kit import sheet as scene_sheet  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit.clip import (
+    cameras,  # noqa: E402
+    clip_solve,  # noqa: E402
+    clip_tracks,  # noqa: E402
+    object_empties,  # noqa: E402
+    plate_clip,  # noqa: E402
+    screens,  # noqa: E402
+    track_look,  # noqa: E402
+)
+from kit.clip.node_views import write_node_views  # noqa: E402
+from kit.comp import (
+    colour,  # noqa: E402
+    compositor,  # noqa: E402
+    corner_pin,  # noqa: E402
+)
+from kit.comp.frame_output import still_settings  # noqa: E402
+from kit.exit import forget_files_at_exit  # noqa: E402
+from kit.project_files import FOLDERS_DEEP, from_blend  # noqa: E402
+from kit.set import (
+    ground_and_points,  # noqa: E402
+    lighting,  # noqa: E402
+)
+from kit.set.backdrop import build_backdrop  # noqa: E402
+from kit.set.subject import build_subject  # noqa: E402
 
 
 def build(
@@ -48,7 +54,7 @@ def build(
     sheet: dict[str, Any],
     tracks: scene_sheet.Tracks,
     points: scene_sheet.Points,
-    told: marks.Told,
+    told: track_look.Told,
     empties: list[dict[str, Any]],
     stmap_file: str,
     out: Path,
@@ -56,7 +62,9 @@ def build(
     """Write the .blend; on any failure nothing is left at `out`."""
     try:
         clip = build_shot(project, sheet, points, stmap_file, out)
-        objects.object_empties(empties, bpy.data.objects[cameras.SOLVED], (sheet["frame_start"], sheet["frame_end"]))
+        object_empties.object_empties(
+            empties, bpy.data.objects[cameras.SOLVED], (sheet["frame_start"], sheet["frame_end"])
+        )
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
         save(out, compress=False)
         write_node_views(out, bpy.data.scenes[sheet["shot"]])
@@ -147,8 +155,8 @@ def build_scenes(
     build_backdrop(sheet, groups["ground"])
     catch_shadow = sheet["backdrop"]["kind"] == "catcher" and sheet["composite"]["shadow_catcher"]
     if catch_shadow:
-        set_dressing.ground(sheet["ground"], groups["ground"])
-    set_dressing.solved_points(points, groups["solve"])
+        ground_and_points.ground(sheet["ground"], groups["ground"])
+    ground_and_points.solved_points(points, groups["solve"])
     clip_solve.origin(sheet, groups["solve"])
     clip_solve.solving_camera(sheet, clip, camera, groups["solve"])
 
@@ -239,8 +247,8 @@ def main() -> None:
             raise UserError(f"--out {out} does not lie in the project {project}")
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
-        told = marks.read_told(given.quality, given.tracking)
-        build(project, sheet, tracks, points, told, objects.read_empties(given.empties), given.stmap, out)
+        told = track_look.read_told(given.quality, given.tracking)
+        build(project, sheet, tracks, points, told, object_empties.read_empties(given.empties), given.stmap, out)
     except UserError as error:
         print(f"build_composite.py: {error}", file=sys.stderr)
         raise SystemExit(1) from error

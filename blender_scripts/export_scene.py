@@ -3,7 +3,7 @@
     python export_scene.py --sheet sheet.json --out abc=camera.abc --out fbx=camera.fbx
 or: blender --factory-startup --background --python-exit-code 1 --python export_scene.py -- ARGS
 
-The sheet is shotmake.formats.blender_scene's: every number already in Blender's terms.
+The sheet is shotmake.formats.cameras.scene_files.blender_scene's: every number already in Blender's terms.
 """
 
 import itertools
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, script_arguments  # noqa: E402
+from kit.arguments import OneLineParser, script_arguments  # noqa: E402
 from mathutils import Quaternion  # noqa: E402
 
 

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from leaving import forget_files_at_exit  # noqa: E402
-from project_files import place_of  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit.exit import forget_files_at_exit  # noqa: E402
+from kit.project_files import place_of  # noqa: E402
 
 WHOLE_FRAME = 0.02  # a key that near to a frame is on it
 

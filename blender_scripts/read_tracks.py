@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
-from clip_editor import quiet_stderr  # noqa: E402
-from leaving import forget_files_at_exit  # noqa: E402
-from project_files import place_of  # noqa: E402
+from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
+from kit.exit import forget_files_at_exit  # noqa: E402
+from kit.libmv.clip_editor import quiet_stderr  # noqa: E402
+from kit.project_files import place_of  # noqa: E402
 
 
 def open_blend(file: str) -> None:

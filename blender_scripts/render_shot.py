@@ -14,16 +14,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import api  # noqa: E402
 import bpy  # noqa: E402
-import frame_output  # noqa: E402
-import frame_server  # noqa: E402
-import sheet as scene_sheet  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from build_composite import build_shot  # noqa: E402
-from leaving import forget_files_at_exit  # noqa: E402
-from nodes import NodeDesk, Socket, alpha_over, math  # noqa: E402
-from stabilize import FIRST  # noqa: E402
+from kit import (
+    frame_server,  # noqa: E402
+    versions,  # noqa: E402
+)
+from kit import sheet as scene_sheet  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit.comp import frame_output  # noqa: E402
+from kit.comp.nodes import NodeDesk, Socket, alpha_over, math  # noqa: E402
+from kit.comp.stabilize import FIRST  # noqa: E402
+from kit.exit import forget_files_at_exit  # noqa: E402
 
 # Layer -> where in the comp (compositor.py) it is: a node and its output, of these the first that is there.
 LAYERS = {
@@ -79,7 +81,7 @@ def main() -> None:
         frame_output.without_stamps(scene.render)
         kind = sheet["render"]["format"]
         if kind == "exr":
-            desk = NodeDesk(api.compositor_of(scene))
+            desk = NodeDesk(versions.compositor_of(scene))
             node = frame_output.layered_exr(desk, layers_of(desk))
         else:
             frame_output.still_settings(scene.render.image_settings, kind)

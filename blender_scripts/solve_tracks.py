@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from clip_editor import clip_editor, quiet_stderr  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
 
 SENSOR_WIDTH_MM = 36.0  # of no consequence: focal lengths go in and out in px
 TO_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -z, their y points up

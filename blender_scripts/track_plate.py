@@ -20,12 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
-from arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
-from clip_editor import clip_editor, quiet_stderr  # noqa: E402
-from libmv_features import FeatureFinder  # noqa: E402
-from project_files import place_of  # noqa: E402
-from sheet import BLENDER_COLOR_SPACE  # noqa: E402
-from tracking_settings import set_tracking  # noqa: E402
+from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
+from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
+from kit.libmv.features import FeatureFinder  # noqa: E402
+from kit.libmv.tracking_settings import set_tracking  # noqa: E402
+from kit.project_files import place_of  # noqa: E402
+from kit.sheet import BLENDER_COLOR_SPACE  # noqa: E402
 
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this often at most
 

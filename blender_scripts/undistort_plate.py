@@ -13,15 +13,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import api  # noqa: E402
 import bpy  # noqa: E402
-import clip as plate_clip  # noqa: E402
-import frame_output  # noqa: E402
-import frame_server  # noqa: E402
-from arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from compositor import bilinear_map_uv  # noqa: E402
-from nodes import NodeDesk  # noqa: E402
-from project_files import place_of  # noqa: E402
+from kit import (
+    frame_server,  # noqa: E402
+    versions,  # noqa: E402
+)
+from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit.clip import plate_clip  # noqa: E402
+from kit.comp import frame_output  # noqa: E402
+from kit.comp.compositor import bilinear_map_uv  # noqa: E402
+from kit.comp.nodes import NodeDesk  # noqa: E402
+from kit.project_files import place_of  # noqa: E402
 
 
 def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
@@ -41,12 +43,12 @@ def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.typ
     render.use_compositing, render.use_sequencer = True, False
     render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
     frame_output.without_stamps(render)
-    desk = NodeDesk(api.compositor_tree(scene))
+    desk = NodeDesk(versions.compositor_tree(scene))
     picture = desk.node("CompositorNodeMovieClip", "plate", (-600, 200), clip=clip)
     map_uv = desk.node("CompositorNodeImage", "undistort ST-map", (-600, -200), image=stmap)
     group = bilinear_map_uv(plate["resolution_px"])
     warp = desk.node("CompositorNodeGroup", "undistort plate", (-200, 0), node_tree=group)
-    end = desk.node(api.output_kind(), "comp", (200, 0))
+    end = desk.node(versions.output_kind(), "comp", (200, 0))
     desk.link(picture.outputs["Image"], warp.inputs["Image"])
     desk.link(map_uv.outputs["Image"], warp.inputs["UV"])
     desk.link(warp.outputs["Image"], end.inputs["Image"])

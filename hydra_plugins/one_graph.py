@@ -9,13 +9,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-
-from tasks import search, shots, variants
-from tasks.multirun import of_task, run_doit, with_workers
-from tasks.shot_words import quoted, with_quotes
-from tasks.show import show_folder, state_folder
-from tasks.stamp import short_hash
-from tasks.sweep import objective
+from shotmake.tasks.commands.sweep import search
+from shotmake.tasks.commands.sweep.multirun import of_task, run_doit, with_workers
+from shotmake.tasks.commands.sweep.results import objective
+from shotmake.tasks.engine.stamp import short_hash
+from shotmake.tasks.shots import shots, variants
+from shotmake.tasks.shots.shot_words import quoted, with_quotes
+from shotmake.tasks.show import show_folder, state_folder
 
 
 class OneGraph(Launcher):

@@ -1,7 +1,7 @@
-"""The wiring: one short file per stage, and what turns a stage into a doit task."""
+"""The wiring, imported as shotmake.tasks: a file or a folder per stage, and what turns a stage into a doit task."""
 
 import os
 
-from tasks.import_path import leave_show
+from shotmake.tasks.import_path import leave_shows
 
-leave_show(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # before anything else is imported
+leave_shows(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # before anything else is imported

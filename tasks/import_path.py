@@ -1,25 +1,30 @@
 """Keep the show's folder off Python's path: a file in it that is called as a library would run in the library's place.
 
 doit, and Python itself, put the folder of dodo.py in front of all others. A show may come from a stranger, who may put
-a numpy.py or a yaml.py beside it. So the folder is taken off the path, and a finder brings what is ours from it.
-This runs first of all, while the folder is still in front: only `os` and `sys`, which Python has loaded before, may be
-imported here on top.
+a numpy.py or a yaml.py beside it. So the folders of shows are taken off the path, and finders bring what is ours from
+there. This runs first of all, while the folder is still in front: only `os` and `sys`, which Python has loaded before,
+may be imported here on top.
 """
 
 import os
 import sys
 
-OURS = ("dodo", "tasks", "shotmake", "hydra_plugins")
+OURS = ("dodo", "shotmake", "hydra_plugins")
+OF_A_SHOW = ("dodo",)
 SETTINGS = {".numba_config.yaml": "numba"}  # its cache_dir holds compiled code, and pickles that lead to it
 IN_PIECES = ("hydra_plugins",)  # packages without __init__.py, of which the libraries have other parts
 
 
-def leave_show(folder: str) -> None:
-    """Take the show's folder off Python's path, by whatever name it stands there, and find what is ours in it first."""
-    real = os.path.realpath(folder)
-    sys.path[:] = [place for place in sys.path if place and os.path.realpath(place) != real]
-    if not any(isinstance(finder, ShowFinder) and finder.folder == real for finder in sys.meta_path):
-        sys.meta_path.insert(0, ShowFinder(real))
+def leave_shows(tool: str) -> None:
+    """Take the tool's folder, and each that holds a dodo.py, off Python's path, by whatever name it stands there. What
+    is ours is found in them first: all of it in the tool's folder, dodo alone in a show's."""
+    tool = os.path.realpath(tool)
+    folders = {os.path.realpath(place) for place in sys.path}
+    shows = sorted(folder for folder in folders if folder != tool and os.path.isfile(os.path.join(folder, "dodo.py")))
+    sys.path[:] = [place for place in sys.path if place and os.path.realpath(place) not in (tool, *shows)]
+    finders = [ShowFinder(show, OF_A_SHOW) for show in shows] + [ShowFinder(tool, OURS)]
+    known = [finder.folder for finder in sys.meta_path if isinstance(finder, ShowFinder)]
+    sys.meta_path[:0] = [finder for finder in finders if finder.folder not in known]
 
 
 def refuse_settings(folder: str) -> None:
@@ -30,14 +35,14 @@ def refuse_settings(folder: str) -> None:
 
 
 class ShowFinder:
-    """Finds in one folder, but only what is ours: other names, and a file where we have a folder, are not looked at."""
+    """Finds the given names in one folder: other names, and a file where we have a folder, are not looked at."""
 
-    def __init__(self, folder: str):
-        self.folder = folder
+    def __init__(self, folder: str, names: tuple[str, ...]):
+        self.folder, self.names = folder, names
 
     def find_spec(self, name: str, path=None, target=None):
         """Python's own hook -> the module's spec, or None where others are to look."""
-        if name not in OURS:
+        if name not in self.names:
             return None
         from importlib.machinery import ModuleSpec, PathFinder
         from importlib.util import spec_from_file_location

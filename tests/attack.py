@@ -169,9 +169,9 @@ def _processes() -> list[tuple[int, int, str]]:
 LIST_NAMED = """
 import json, os, sys
 import dodo
-from tasks import publish
-from tasks.show import in_show
-from tasks.stamp import read_stamp
+from shotmake.tasks.commands.build import publish
+from shotmake.tasks.show import in_show
+from shotmake.tasks.engine.stamp import read_stamp
 named = {}
 for shot, nodes in dodo.GRAPH._good():
     for node in nodes.values():

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from conftest import blender
 
-from shotmake.camera import project, rays_world
-from shotmake.config import Config
-from shotmake.lens import Lens
-from shotmake.safe_npz import npz_bytes
-from shotmake.scene import scene_sheet
-from shotmake.session import Tracks, save_tracks
-from shotmake.stmap import redistort_map, undistort_map, write_stmap
+from shotmake.config.schema import Config
+from shotmake.files.npz_file import npz_bytes
+from shotmake.geometry.camera import project, rays_world
+from shotmake.geometry.lens import Lens
+from shotmake.scene.sheet import scene_sheet
+from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
+from shotmake.tracks.markers import Tracks, save_tracks
 
 SIZE = (640, 360)
 LENS = Lens(540, 540, SIZE[0] / 2 + 11.3, SIZE[1] / 2 - 6.7, k1=-0.12, k2=0.03)

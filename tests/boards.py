@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from shotmake.config import Checkerboard
-from shotmake.lens import Lens, undistort
+from shotmake.config.schema import Checkerboard
+from shotmake.geometry.lens import Lens, undistort
 
 FINE = 3  # rays a pixel, each way
 INK, PAPER, WALL = 30.0, 225.0, 110.0
@@ -60,7 +60,7 @@ def stills(
     tilt_deg: float = 35.0,
     reach: float = 0.24,
 ) -> list[tuple[str, np.ndarray]]:
-    """[(name, picture)], as shotmake.checkerboard.calibrate takes them."""
+    """[(name, picture)], as shotmake.lens.checkerboard.calibrate takes them."""
     plane, noise = rays(lens, size_px), np.random.default_rng(seed)
     return [
         (f"board.{index + 1:04d}.png", still(plane, board, pose, noise))

@@ -10,9 +10,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
 
 import bpy
-from arguments import UserError
-from leaving import forget_files_at_exit
-from subject import build_subject
+from kit.arguments import UserError
+from kit.exit import forget_files_at_exit
+from kit.set.subject import build_subject
 
 out, wanted, result = sys.argv[1:]
 

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-
-from tasks import show
+from shotmake.tasks import show
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHOW = ("dodo.py", "tasks", "conf", "hydra_plugins", "blender_scripts")  # what a show consists of, besides plates
+SHOW = ("dodo.py", "conf")  # what a show consists of, besides plates
+CODE = ("shotmake", "tasks", "hydra_plugins", "blender_scripts")
 
 
 def open_in_process(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -52,6 +52,12 @@ class Project:
 
     root: Path
     code: Path = REPOSITORY
+
+    def with_own_code(self) -> "Project":
+        """The same show, as a clone: with a copy of our code, which a test may change, beside its dodo.py."""
+        for name in CODE:
+            shutil.copytree(REPOSITORY / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        return Project(self.root, self.root)
 
     def run(self, *words: str) -> Ran:
         return self.doit_with(sys.executable, "-m", "doit", *words)
@@ -251,19 +257,24 @@ def built(tmp_path: Path, built_once: tuple[Project, Ran]) -> Project:
 
 
 def blender(script: str, *arguments) -> str:
-    """Run one of blender_scripts/ in the build's own Blender -> its stdout."""
+    """Run one of blender_scripts/ or tests/blender/ in the build's own Blender -> its stdout."""
     return in_one_blender([[script, *arguments]])
+
+
+def script_path(name: str) -> Path:
+    """Where a script lies that runs inside Blender."""
+    ours = REPOSITORY / "blender_scripts" / name
+    return ours if ours.is_file() else Path(__file__).parent / "blender" / name
 
 
 def in_one_blender(runs: list[list]) -> str:
     """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
-    from tasks.blender import make_environment, python
+    from shotmake.tasks.blender.environment import make_environment, python
 
     version = os.environ.get("BLENDER_OF_TESTS", "4.5")
     failed = make_environment(version)
     assert failed is None, failed
-    folder = REPOSITORY / "blender_scripts"
-    words = [[str(folder / script), *map(str, arguments)] for script, *arguments in runs]
+    words = [[str(script_path(script)), *map(str, arguments)] for script, *arguments in runs]
     if len(words) == 1:
         command, given = [str(python(version)), *words[0]], None
     else:
@@ -282,7 +293,7 @@ def rendered_slip_px(blend: Path, cameras: dict, lens, size_px: tuple[int, int],
     import numpy as np
     from slip import read_exr, slip_px, spread_points
 
-    from shotmake.camera import project as project_points
+    from shotmake.geometry.camera import project as project_points
 
     points_xyz = np.asarray(points_xyz, float)
     runs, wanted_px = [], []

@@ -73,13 +73,7 @@ def make_show(root: Path) -> Project:
 
 def with_code_of_now(project: Project) -> Project:
     """A show that was made before, with the code of today."""
-    for name in ("dodo.py", "tasks", "hydra_plugins", "blender_scripts"):
-        source, path = REPOSITORY / name, project.root / name
-        if source.is_dir():
-            shutil.rmtree(path)
-            shutil.copytree(source, path)
-        else:
-            shutil.copy(source, path)
+    shutil.copy(REPOSITORY / "dodo.py", project.root / "dodo.py")
     return project
 
 

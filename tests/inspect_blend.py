@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
 
-import api  # noqa: E402
 import bpy  # noqa: E402
+from kit import versions  # noqa: E402
 from mathutils import Vector  # noqa: E402
 
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=False)
@@ -35,5 +35,5 @@ def places(tree) -> list:
     ]
 
 
-trees = {"comp": places(api.compositor_of(scene)), **{group.name: places(group) for group in bpy.data.node_groups}}
+trees = {"comp": places(versions.compositor_of(scene)), **{group.name: places(group) for group in bpy.data.node_groups}}
 print("##" + json.dumps({"cameras": seen, "trees": trees, "scenes": len(bpy.data.scenes)}))

@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 from simulated import simulate
 
-from shotmake.camera import camera_centres
-from shotmake.formats.asked import Asked
-from shotmake.formats.take import Take
-from shotmake.imported_camera import Cameras
-from shotmake.lens import Lens
+from shotmake.formats.cameras.imported_camera import Cameras
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.shot_data import Take
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
 
 SIZE_PX = (960, 540)
 OFF_CENTRE = Lens(1000.0, 1000.0, 491.5, 258.25)

@@ -9,7 +9,7 @@ from measure import similarity
 from slip import carried, fit_to_points, spread_tracks
 from true_slip import WIDTH_PX, seeing
 
-from shotmake.camera import camera_centres
+from shotmake.geometry.camera import camera_centres
 
 P95_PX = 0.8  # at 1280 wide: CG that lands this close stands on the plate
 MARKERS, MARGIN_PX, APART_PX = 12, 24.0, 48.0

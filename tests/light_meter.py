@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
 
 import bpy
-import lighting
-from backdrop import build_backdrop
+from kit.set import lighting
+from kit.set.backdrop import build_backdrop
 from mathutils import Vector
 
 CARD_HEIGHT = 0.3  # of the subject's size: what the lamps are aimed at

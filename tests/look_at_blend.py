@@ -10,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
 
-import api  # noqa: E402
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+from kit import versions  # noqa: E402
 
 blend, out, *images = sys.argv[1:]
 bpy.ops.wm.open_mainfile(filepath=blend, load_ui=True)
@@ -72,13 +72,13 @@ if images:
     scene.render.image_settings.color_depth = "32"
     scene.render.compositor_precision = "FULL"
     scene.render.filepath = str(Path(undistorted))
-    tree = api.compositor_tree(scene)
+    tree = versions.compositor_tree(scene)
     source, lens = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("CompositorNodeMovieDistortion")
     source.image = bpy.data.images.load(positions)
     source.image.colorspace_settings.name = "Non-Color"
     lens.clip, lens.distortion_type = clip, "UNDISTORT"
     tree.links.new(source.outputs["Image"], lens.inputs["Image"])
-    tree.links.new(lens.outputs["Image"], tree.nodes.new(api.output_kind()).inputs["Image"])
+    tree.links.new(lens.outputs["Image"], tree.nodes.new(versions.output_kind()).inputs["Image"])
     bpy.ops.render.render(scene=scene.name, write_still=True)
 
 Path(out).write_text(json.dumps(seen))

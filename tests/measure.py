@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shotmake.lens import Lens, distort, undistort
+from shotmake.geometry.lens import Lens, distort, undistort
 
 
 def poses(record: dict) -> dict[int, np.ndarray]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.detections import Detections
+from shotmake.objects.detections import Detections
 
 QUIET_FRAMES = 12  # in which an object is seen before its first gap, and between two
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from moving_boxes import MovingBoxes
 
-from shotmake.config import MAIN_CAMERA, Objects
-from shotmake.detections import Detections
-from shotmake.detections_file import read_detections
-from shotmake.object_rows import tracklets
-from shotmake.object_tracker import follow
-from shotmake.objects import Tracklet
+from shotmake.config.schema import MAIN_CAMERA, Objects
+from shotmake.formats.detections.read import read_detections
+from shotmake.objects.detections import Detections
+from shotmake.objects.lifecycle import tracklets
+from shotmake.objects.tracker import follow
+from shotmake.objects.tracklets import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
 CLASS_COLUMNS = 9  # of a truth with classes (MOT16 and later); MOT15's has 10 columns and none

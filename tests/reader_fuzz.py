@@ -204,7 +204,7 @@ def _take(**asked):
 def _written(word: str, **asked) -> bytes:
     from importlib import import_module
 
-    from shotmake.formats.registry import FORMATS
+    from shotmake.config.format_registry import FORMATS
 
     (format,) = (one for one in FORMATS if one.word == word)
     with tempfile.TemporaryDirectory() as folder:
@@ -244,8 +244,8 @@ def _by_blender(name: str, word: str) -> Callable[[], Honest]:
         import numpy as np
         from interchange import asked_of
 
-        from shotmake.formats import alembic, fbx, gltf, usd
-        from shotmake.lens import Lens
+        from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
+        from shotmake.geometry.lens import Lens
 
         take = _take()
         module = {"usda": usd, "glb": gltf, "abc": alembic, "fbx": fbx}[word]
@@ -273,11 +273,11 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
 
         import numpy as np
 
-        from shotmake.formats.named import merge_named
-        from shotmake.formats.registry import TRACKS
-        from shotmake.formats.which import format_of
-        from shotmake.safe_npz import npz_bytes
-        from shotmake.session import save_tracks
+        from shotmake.config.format_registry import TRACKS
+        from shotmake.files.npz_file import npz_bytes
+        from shotmake.formats.detect import format_of
+        from shotmake.formats.tracks.named import merge_named
+        from shotmake.tracks.markers import save_tracks
 
         take = _take()
         own = {"tracks_npz": save_tracks(take.tracks, {0: 2.0}),
@@ -302,11 +302,11 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
     def made() -> Honest:
         import test_lens_formats as lenses
 
-        from shotmake.formats.lens_asked import LensAsked
-        from shotmake.lens import Lens
-        from shotmake.lens_file import read_lens
-        from shotmake.lens_fit import fitted_lens
-        from shotmake.stmap import undistort_map, write_stmap
+        from shotmake.formats.lenses.request import LensAsked
+        from shotmake.geometry.lens import Lens
+        from shotmake.geometry.lens_fit import fitted_lens
+        from shotmake.lens.read import read_lens
+        from shotmake.stmap.maps import undistort_map, write_stmap
 
         asked = LensAsked((1920, 1080), focal_px=2000.0)
         with tempfile.TemporaryDirectory() as folder:
@@ -333,7 +333,7 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
 
 def _detections(name: str) -> Callable[[], Honest]:
     def made() -> Honest:
-        from shotmake.detections_file import read_detections
+        from shotmake.formats.detections.read import read_detections
 
         boxes = [{"frame": 1001, "bbox": [1, 2, 30, 40], "confidence": 0.5, "class": "person", "camera": "main"}] * 3
         images = [{"id": at, "file_name": f"shot.{1000 + at}.exr"} for at in (1, 2, 3)]
@@ -355,7 +355,7 @@ def _picture(name: str) -> Callable[[], Honest]:
         import numpy as np
         import OpenImageIO as oiio
 
-        from shotmake.images import probe_sequence, read_image
+        from shotmake.footage.images import probe_sequence, read_image
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
@@ -377,9 +377,9 @@ def _picture(name: str) -> Callable[[], Honest]:
 
 
 def _given_map() -> Honest:
-    from shotmake.given_stmap import read_redistort, read_undistort
-    from shotmake.lens import Lens
-    from shotmake.stmap import redistort_map, write_stmap
+    from shotmake.geometry.lens import Lens
+    from shotmake.stmap.imported import read_redistort, read_undistort
+    from shotmake.stmap.maps import redistort_map, write_stmap
 
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "a.exr", Lens(100.0, 100.0, SIZE_PX[0] / 2, SIZE_PX[1] / 2, k1=-0.05)
@@ -397,8 +397,8 @@ def _movie(name: str, codec: str) -> Callable[[], Honest]:
         import av
         import numpy as np
 
-        from shotmake.footage import Plate, probe, read_bgr
-        from shotmake.movie import movie_header
+        from shotmake.footage.movie import movie_header
+        from shotmake.footage.plate import Plate, probe, read_bgr
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
@@ -426,7 +426,7 @@ def _cut(name: str) -> Callable[[], Honest]:
     def made() -> Honest:
         import opentimelineio as otio
 
-        from shotmake.cut import read_cut
+        from shotmake.new_shot.edit_list import read_cut
 
         reference = otio.schema.ExternalReference("a.mov")
         span = otio.opentime.TimeRange(otio.opentime.RationalTime(5, 24), otio.opentime.RationalTime(10, 24))
@@ -441,8 +441,8 @@ def _cut(name: str) -> Callable[[], Honest]:
 
 
 def _yaml() -> Honest:
-    from shotmake.safe_file import read_utf8
-    from shotmake.safe_yaml import load_yaml
+    from shotmake.files.regular_file import read_utf8
+    from shotmake.files.yaml_file import load_yaml
 
     text = b"shot:\n  name: a\n  footage: {file: a.mov, frame_rate: 24.0}\n  # comment\n  list: [1, 2.5, null, 'x']\n"
     text += b"  known: &k {a: 1}\n  other: *k\n  long: |\n    line\n"
@@ -455,20 +455,20 @@ def _stored(name: str) -> Callable[[], Honest]:
     def made() -> Honest:
         import numpy as np
 
-        from shotmake import handover
-        from shotmake.detections import Detections, detections_bytes, detections_of
-        from shotmake.found_file import found_bytes, read_found
-        from shotmake.objects import DETECTED, Tracklet, objects_text, read_tracklets
+        from shotmake.objects.detections import Detections, detections_bytes, detections_of
+        from shotmake.objects.tracklets import DETECTED, Tracklet, objects_text, read_tracklets
         from shotmake.reasons import Reason
+        from shotmake.solve.stored_candidate import found_bytes, read_found
+        from shotmake.tracks import segments
 
         take = _take()
         if name == "segment.npz":
             count = {"track_id": np.int32, "seen_frames": np.int32, "lost_frames": np.int32}
-            live = {one: np.zeros(3, count.get(one, float)) for one in handover.LIVE}
+            live = {one: np.zeros(3, count.get(one, float)) for one in segments.LIVE}
             live |= {"xy_px": np.ones((3, 2)), "patch": np.ones((3, 5, 5), np.float32), "warp": np.ones((3, 2, 2))}
-            state = handover.Handover(1008, 6, np.zeros((8, 8), np.uint8), handover.NONE_RENEWED, **live)
-            return Honest({name: handover.save_segment(take.tracks, state)},
-                          lambda path: handover.load_segment(path.read_bytes()))  # fmt: skip
+            state = segments.Handover(1008, 6, np.zeros((8, 8), np.uint8), segments.NONE_RENEWED, **live)
+            return Honest({name: segments.save_segment(take.tracks, state)},
+                          lambda path: segments.load_segment(path.read_bytes()))  # fmt: skip
         if name == "detections.npz":
             found = Detections(np.array([1, 2]), np.ones((2, 4)), np.ones(2), np.array(["a", "b"]))
             return Honest({name: detections_bytes(found)}, lambda path: detections_of(path.read_bytes()))

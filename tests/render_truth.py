@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts
 
 import bpy
 import numpy as np
+from kit.set.subject import build_subject
 from mathutils import Matrix, Vector
-from subject import build_subject
 
 folder, truth = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
 bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "blender_scripts"))
 
-import api  # noqa: E402
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+from kit import versions  # noqa: E402
 from numbered import number_of  # noqa: E402
 
 
@@ -25,8 +25,8 @@ def shown(clip: bpy.types.MovieClip, frames: list[int]) -> list[int]:
     scene.render.resolution_x, scene.render.resolution_y = clip.size
     scene.view_settings.view_transform = "Raw"
     scene.render.image_settings.file_format = "PNG"
-    tree = api.compositor_tree(scene)
-    node, end = tree.nodes.new("CompositorNodeMovieClip"), tree.nodes.new(api.output_kind())
+    tree = versions.compositor_tree(scene)
+    node, end = tree.nodes.new("CompositorNodeMovieClip"), tree.nodes.new(versions.output_kind())
     node.clip = clip
     tree.links.new(node.outputs[0], end.inputs[0])
     found = []

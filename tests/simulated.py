@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project, zoomed
-from shotmake.lens import Lens
-from shotmake.session import Tracks
+from shotmake.geometry.camera import project, zoomed
+from shotmake.geometry.lens import Lens
+from shotmake.tracks.markers import Tracks
 
 MARGIN_PX = 8
 CORRIDOR_M = (1.2, 2.4)  # half its width, its height

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project
-from shotmake.lens import Lens
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
 
 
 def centroids_px(image: np.ndarray, expected_xy_px: np.ndarray, radius_px: float) -> np.ndarray:

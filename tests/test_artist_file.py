@@ -9,11 +9,11 @@ import OpenImageIO as oiio
 import pytest
 from blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from conftest import REPOSITORY, blender
+from shotmake.tasks.blender.environment import python
 from slip import read_exr
 
-from shotmake.camera import project, zoomed
-from shotmake.lens import Lens, distort
-from tasks.blender import python
+from shotmake.geometry.camera import project, zoomed
+from shotmake.geometry.lens import Lens, distort
 
 AMBER, PALETTE_FIRST = [0.95, 0.6, 0.1], [0.2, 0.75, 0.95]
 BENT = Lens(540, 540, LENS.cx_px, LENS.cy_px, k1=-0.12, k2=0.03, p1=0.004, p2=-0.003, k3=0.01)
@@ -238,7 +238,7 @@ def test_a_camera_without_tracks_is_a_solve_too(shot):
 
 def large(blend: bytes) -> bytes:
     """The same file with the block headers of Blender 5.0."""
-    from blend_dna import LARGE, SMALL
+    from kit.blend_file.dna import LARGE, SMALL
 
     made, at = bytearray(b"BLENDER17-01v0405"), 12
     while at < len(blend):
@@ -251,8 +251,8 @@ def large(blend: bytes) -> bytes:
 
 def test_files_of_either_header_are_patched_alike_and_others_refused(plain, monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / "blender_scripts")
-    from arguments import UserError
-    from reconstruction import Reconstruction, with_reconstruction
+    from kit.arguments import UserError
+    from kit.clip.reconstruction import Reconstruction, with_reconstruction
 
     small, _ = plain
     solve = Reconstruction([2, 3], np.stack([np.eye(4)] * 2), [0.1, 0.2], 0.15, {"mug": ([1.0, 2.0, 3.0], 0.5)})

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from shotmake.assembly import blocks, rendered_field, standpoint
-from shotmake.camera import project
-from shotmake.camera_keys import read_keys
-from shotmake.config import Config
-from shotmake.given_camera import given_solution
-from shotmake.lens import Lens
+from shotmake.config.keyed_camera import read_keys
+from shotmake.config.schema import Config
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
+from shotmake.scene.assembly import blocks, rendered_field, standpoint
+from shotmake.solve.imported.keyed import given_solution
 
 SIZE = (1920, 1080)
 LENS = Lens(1900.0, 1900.0, 960.0, 540.0)

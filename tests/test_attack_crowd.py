@@ -109,7 +109,7 @@ def test_a_dead_builds_lock_is_taken_over_and_a_living_ones_is_not(tmp_path, sma
 
 HOLD = """
 import sys, time
-from tasks import locks
+from shotmake.tasks.engine.processes import locks
 seconds = float(sys.argv[1])
 if "no-flock" in sys.argv:
     class Nothing:

@@ -27,8 +27,7 @@ from attack import (
     start_command,
 )
 from conftest import Project, Ran
-
-from tasks.parts import part_path, remove_part
+from shotmake.tasks.engine.state.partial_files import part_path, remove_part
 
 SEED = 20
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

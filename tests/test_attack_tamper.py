@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from attack import contents, copy_of, named_files, shot_yaml
 from conftest import Project
-
-from tasks.blender import python
+from shotmake.tasks.blender.environment import python
 
 SEED = 4
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import camera_centres, project
-from shotmake.formats.axes import (
+from shotmake.formats.cameras.axes import (
     ORDERS,
     euler_deg,
     from_gl_poses,
@@ -16,8 +15,9 @@ from shotmake.formats.axes import (
     y_up_poses,
     z_up,
 )
-from shotmake.formats.film import film_back_mm, film_of, focal_of, fov_deg, fovs_deg
-from shotmake.lens import Lens
+from shotmake.formats.cameras.film import film_back_mm, film_of, focal_of, fov_deg, fovs_deg
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
 
 
 def poses(count: int = 20) -> np.ndarray:

@@ -17,13 +17,13 @@ from numbered import write_numbered
 from playlists import write_playlist
 from synthetic import write_movie
 
-from shotmake.behind import blend, gltf, usd
-from shotmake.behind.named import Named, files_at, place_of
-from shotmake.formats import chan
-from shotmake.formats import gltf as gltf_camera
-from shotmake.formats import usd as usd_camera
-from shotmake.formats.colmap_model import model_texts
-from shotmake.lens import Lens
+from shotmake.files.behind import blend, gltf, usd
+from shotmake.files.behind.named import Named, files_at, place_of
+from shotmake.formats.cameras import chan
+from shotmake.formats.cameras.colmap_model import model_texts
+from shotmake.formats.cameras.scene_files import gltf as gltf_camera
+from shotmake.formats.cameras.scene_files import usd as usd_camera
+from shotmake.geometry.lens import Lens
 
 YAML = """\
 # @package _global_
@@ -41,7 +41,7 @@ OTHER = replace(take_of("dolly", lens=Lens(1000.0, 1000.0, 480.0, 270.0), frame_
 
 @pytest.fixture(scope="module")
 def assets(made_once) -> Path:
-    from tasks.blender import make_environment, python
+    from shotmake.tasks.blender.environment import make_environment, python
 
     def make(place: Path) -> None:
         assert make_environment() is None
@@ -289,7 +289,7 @@ def test_frames_behind_links_are_watched(tmp_path):
 
 def test_the_libraries_of_a_session_are_watched(assets, tmp_path):
     """And nothing else that such a .blend names: its plate, its textures and what the build made of them go round."""
-    from tasks.behind import with_behind
+    from shotmake.tasks.engine.inputs.behind import with_behind
 
     files = {"session 0": assets / "robot.blend"}
     names = ["session 0", "session 0, which names inner.blend"]

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from conftest import REPOSITORY, blender
-
-from tasks.blender import python
+from shotmake.tasks.blender.environment import python
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from blend_shot import LENS, SIZE
 
-from shotmake.box_path import box_path, chosen_path, smoothed_px
-from shotmake.corner_pin import Field, pin_of_box
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
-from shotmake.objects import DETECTED, Tracklet
-from shotmake.stabilize import stabilize_box
+from shotmake.geometry.lens import Lens
+from shotmake.objects.smoothed_boxes import box_path, chosen_path, smoothed_px
+from shotmake.objects.tracklets import DETECTED, Tracklet
+from shotmake.scene.corner_pin import Field, pin_of_box
+from shotmake.scene.stabilization import stabilize_box
 
 TIME = np.arange(240)
 FIELD = Field(LENS, SIZE, (20, 12))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tasks.blender import make_environment, python
+from shotmake.tasks.blender.environment import make_environment, python
 
 HERE = Path(__file__).parent
 BLOCK = {"kind": "blend", "blend": "assets/prop.blend", "collection": "Prop", "link": True, "size": None, "scale": 1.0}

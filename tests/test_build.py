@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY, Project
 
-from shotmake.session import load_tracks
+from shotmake.tracks.markers import load_tracks
 
 EVERY_STAGE = {"footage", "tracks", "solve", "stmap", "scene", "composite", "preview", "export", "report", "publish"}
 PUBLISHED = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from conftest import open_in_process
-
-from tasks import cache, secret
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.state import secret
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 from conftest import REPOSITORY, blender
 from interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 
-from shotmake.camera import project
-from shotmake.formats import alembic, chan, fbx, gltf, usd
-from shotmake.formats.blender_scene import sheet
-from shotmake.formats.take import Take
-from shotmake.lens import Lens
+from shotmake.formats.cameras import chan
+from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
+from shotmake.formats.cameras.scene_files.blender_scene import sheet
+from shotmake.formats.shot_data import Take
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
 
 MODULES = {"usda": usd, "abc": alembic, "fbx": fbx, "glb": gltf}
 CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0)
@@ -39,7 +40,7 @@ def export(folder: Path, take: Take) -> None:
 
 def import_all(jobs: list[list[str]]) -> None:
     """Several in one Blender: starting it is what takes time."""
-    from tasks.blender import python
+    from shotmake.tasks.blender.environment import python
 
     words = [str(python()), "-c", IMPORT_ALL, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
@@ -66,7 +67,7 @@ def files(tmp_path_factory) -> dict[str, tuple[Path, Take]]:
 
 
 def test_blender_s_own_importers_project_the_points_where_our_camera_does(files, tmp_path):
-    from tasks.blender import python
+    from shotmake.tasks.blender.environment import python
 
     asked = {word: files[word] for word in ("usda", "abc", "fbx", "glb", "chan")}
     take = files["usda"][1]
@@ -121,7 +122,7 @@ def test_what_blender_cannot_read_is_one_line(files, tmp_path):
     refusals = IMPORT_ALL.replace(
         "    import_camera.main()", "    try: import_camera.main()\n    except SystemExit: pass"
     )
-    from tasks.blender import python
+    from shotmake.tasks.blender.environment import python
 
     names = [tmp_path / f"cut.{word}" for word in whole] + [files["usda"][0]]
     jobs = [[f"--file={name}", "--out=x", "--frames", "1", "2", "--rate=24", "--name=nobody"] for name in names]

@@ -9,8 +9,8 @@ from conftest import Project, make_project
 from interchange import SIZE_PX, asked_of, centre_error, take_of, turn_error_deg
 from synthetic import write_movie
 
-from shotmake.formats import chan, nuke_camera
-from shotmake.lens import Lens
+from shotmake.formats.cameras import chan, nuke_camera
+from shotmake.geometry.lens import Lens
 
 YAML = """\
 # @package _global_

@@ -10,14 +10,15 @@ import pytest
 from interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project
 from shotmake.errors import ShotError
-from shotmake.formats import alembic, chan, colmap_model, fbx, gltf, nuke_camera, solve_json, usd
-from shotmake.formats.axes import ORDERS, euler_deg, y_up_poses
-from shotmake.formats.film import fov_deg
-from shotmake.formats.take import Take
-from shotmake.imported import imported
-from shotmake.lens import Lens
+from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
+from shotmake.formats.cameras.axes import ORDERS, euler_deg, y_up_poses
+from shotmake.formats.cameras.film import fov_deg
+from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
+from shotmake.formats.shot_data import Take
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
+from shotmake.solve.imported.cameras import imported
 
 CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0)
 BENT = Lens(1000.0, 1000.0, 491.5, 258.25, -0.1, 0.03, 0.001, -0.002, 0.004)
@@ -285,7 +286,7 @@ def test_a_colmap_model_of_no_use_is_refused(cameras, images, words, tmp_path):
 
 
 def test_ten_thousand_tracks_are_written_fast(tmp_path):
-    from shotmake.session import Tracks
+    from shotmake.tracks.markers import Tracks
 
     take = take_of(frame_count=40)
     ids, frames = np.repeat(np.arange(10_000), 5), np.tile(np.arange(1005, 1010), 10_000)

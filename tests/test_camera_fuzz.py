@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from interchange import asked_of, take_of
 
 from shotmake.errors import ShotError
-from shotmake.formats import alembic, chan, colmap_model, gltf, nuke_camera, solve_json
-from shotmake.imported_camera import Cameras
-from shotmake.lens import COEFFICIENTS, PLACE
+from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
+from shotmake.formats.cameras.imported_camera import Cameras
+from shotmake.formats.cameras.scene_files import alembic, gltf
+from shotmake.geometry.lens import COEFFICIENTS, PLACE
 
 TAKE = take_of(frame_count=4)
 JUNK = [

@@ -9,10 +9,10 @@ from boards import stills
 from conftest import MINI_YAML
 from measure import lens_error_px
 
-from shotmake.checkerboard import Calibration, calibrate
-from shotmake.config import Checkerboard
+from shotmake.config.schema import Checkerboard
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
+from shotmake.geometry.lens import Lens
+from shotmake.lens.checkerboard import Calibration, calibrate
 
 SIZE_PX = (960, 540)
 LENS = Lens(760.0, 760.0, 490.0, 262.0, k1=-0.16, k2=0.06, p1=0.0012, p2=-0.0008)

@@ -12,8 +12,8 @@ from conftest import REPOSITORY, Project, make_project
 BOTH = """
 import json, sys
 from dataclasses import asdict
-from shotmake import configcheck
-from tasks import composed, shots
+from shotmake.config import check
+from shotmake.tasks.shots import composed, shots
 asked = []
 real = shots.compose_shot
 def counted(name, overrides, environment):
@@ -26,7 +26,7 @@ for line in json.loads(sys.argv[1]):
     before = len(asked)
     shot = shots.load_shot(name, tuple(overrides))
     is_new = shot.config and len(asked) > before
-    fresh = asdict(configcheck.load(real(name, tuple(overrides), {}))) if is_new else None
+    fresh = asdict(check.load(real(name, tuple(overrides), {}))) if is_new else None
     found.append([shot.config and asdict(shot.config), fresh, list(shot.faults)])
 print(json.dumps({"found": found, "asked": asked}))
 """
@@ -73,7 +73,7 @@ def test_remembered_configs_equal_hydras_own_over_all_shots_and_presets(project)
         ("conf/shot/knob_hero.yaml", "shot:", "# a comment\nshot:", ["knob_hero"]),
         ("conf/tracking/fast.yaml", "min_tracks", "# a comment\n  min_tracks", ["knob_hero", "other"]),
         ("conf/config.yaml", "defaults:", "# a comment\ndefaults:", ["knob_hero", "other"]),
-        ("tasks/shots.py", "import re\n", "import re  # edited\n", ["knob_hero", "other"]),
+        ("tasks/shots/shots.py", "import re\n", "import re  # edited\n", ["knob_hero", "other"]),
     ],
 )
 def test_what_a_config_was_composed_from_is_noticed_by_content(project, file, old, new, who):
@@ -123,7 +123,7 @@ def test_many_new_shots_are_composed_on_all_cores(project):
         project.write_shot(f"s{number:02}", text)
     (project.root / "conf" / "shot" / "knob_hero.yaml").unlink()
     code = (
-        "from tasks.shots import load_shots\n"
+        "from shotmake.tasks.shots.shots import load_shots\n"
         "for shot in load_shots([], {}): print(shot.name, shot.config and shot.config.shot.name, shot.faults)"
     )
     for _ in range(2):
@@ -179,12 +179,12 @@ sys.modules["hydra_plugins"] = none = types.ModuleType("hydra_plugins")  # ours 
 none.__path__ = []
 opened = set()
 sys.addaudithook(lambda event, args: opened.add(args[0]) if event == "open" and isinstance(args[0], str) else None)
-from tasks import shots
+from shotmake.tasks.shots import shots
 for line in json.loads(sys.argv[1]):
     shots.load_shot(line[0], tuple(line[1:]))
 loaded = {str(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
-from tasks import closure, composed
-from tasks.show import conf_folder
+from shotmake.tasks.shots import closure, composed
+from shotmake.tasks.show import conf_folder
 known = {str(closure._file(name)) for name in closure.code_of(composed.COMPOSES)}
 known |= {str(path) for path in composed._shared_files()}
 known |= {str(path) for path in (conf_folder() / "shot").iterdir()}

@@ -221,14 +221,14 @@ def test_no_home_and_no_own_config_is_no_fault(show, tmp_path):
 
 
 def test_every_file_that_we_ship_keeps_the_rules():
-    code = "from tasks import conf_rules, snapshot; print(conf_rules.shared_faults(), *map(conf_rules.shot_faults, " \
-           "snapshot.shot_names()))"  # fmt: skip
+    code = "from shotmake.tasks.shots import conf_rules, current; "
+    code += "print(conf_rules.shared_faults(), *map(conf_rules.shot_faults, current.shot_names()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout.strip() == "[] []", done.stdout + done.stderr
 
 
 def test_the_lists_of_the_docs_are_those_of_the_code():
-    from tasks.variables import NAMES, PREFIXES
+    from shotmake.tasks.shots.variables import NAMES, PREFIXES
 
     page = (Path(REPOSITORY) / "docs" / "what_runs.md").read_text()
     assert all(f"`{name}`" in page for name in NAMES) and all(f"`{prefix}*`" in page for prefix in PREFIXES)

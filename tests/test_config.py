@@ -2,8 +2,8 @@
 
 import pytest
 
-from shotmake.config import Config
-from shotmake.configcheck import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
+from shotmake.config.check import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
+from shotmake.config.schema import Config
 
 GOOD = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
 

@@ -10,11 +10,11 @@ from conftest import make_project
 from numbered import number_of, write_numbered
 from playlists import TEXTS, with_pictures_elsewhere, write_playlist
 
-from shotmake.containers import ALLOWED, OPTIONS, check_shown, open_alone
 from shotmake.errors import ShotError
-from shotmake.footage import probe, read_luma
-from shotmake.media_header import media_header
-from shotmake.movie import movie_frames
+from shotmake.files.containers import ALLOWED, OPTIONS, check_shown, open_alone
+from shotmake.footage.header import media_header
+from shotmake.footage.movie import movie_frames
+from shotmake.footage.plate import probe, read_luma
 
 OWN_PICTURES = {
     "a.mov": "libx264", "a.mp4": "libx264", "a.mkv": "libx264", "a.avi": "mpeg4", "a.mxf": "mpeg2video",

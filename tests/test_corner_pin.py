@@ -7,11 +7,11 @@ from blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_sh
 from comp_pictures import by_opencv, corners_px, directions, edge_px, pictures
 from synthetic import write_movie
 
-from shotmake.camera import project
-from shotmake.chosen import track_at
-from shotmake.corner_pin import Field, pin_of_places, pin_of_tracks
 from shotmake.errors import ShotError
-from shotmake.session import DISABLED, Tracks
+from shotmake.geometry.camera import project
+from shotmake.scene.corner_pin import Field, pin_of_places, pin_of_tracks
+from shotmake.tracks.markers import DISABLED, Tracks
+from shotmake.tracks.select import track_at
 
 NEAR_PX = [(150.0, 70.0), (540.0, 40.0), (590.0, 330.0), (60.0, 290.0)]  # the tracks nearest to these are pinned to
 COLORS = {FRAMES[0]: (0, 0, 255), FRAMES[1]: (0, 255, 0), FRAMES[2]: (255, 0, 0)}  # BGR

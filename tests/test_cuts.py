@@ -7,11 +7,11 @@ import pytest
 from measure import measure
 from simulated import Simulated, simulate
 
-from shotmake.config import Camera, Solve
-from shotmake.cuts import find_cut, find_jump
-from shotmake.keyframes import Observations
-from shotmake.session import Tracks
-from shotmake.solve import solve
+from shotmake.config.schema import Camera, Solve
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.checks.cuts import find_cut, find_jump
+from shotmake.solve.verdict import solve
+from shotmake.tracks.markers import Tracks
 
 LAST_BEFORE = 1018
 

@@ -1,7 +1,7 @@
 """A key that is as it is by default is not hashed: new keys build nothing, and a default that changes raises a version.
 
-tasks/defaults.json holds every default by stage (or kind of stored piece) and version. After adding a key, or raising
-a version: `python tests/test_defaults.py` records anew; it refuses while a default changed without a version.
+tasks/engine/defaults.json holds every default by stage (or kind of stored piece) and version. After adding a key, or
+raising a version: `python tests/test_defaults.py` records anew; it refuses while a default changed without a version.
 """
 
 import json
@@ -11,11 +11,14 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
+from shotmake.tasks.engine import slices  # noqa: E402
+from shotmake.tasks.stages.objects import segments as object_segments  # noqa: E402
+from shotmake.tasks.stages.solve import candidates as stored  # noqa: E402
+from shotmake.tasks.stages.solve import stage  # noqa: E402
+from shotmake.tasks.stages.tracks import segments  # noqa: E402
 from slice_ways import graph, ways  # noqa: E402
 
-from shotmake.config import Camera  # noqa: E402
-from tasks import found as stored  # noqa: E402
-from tasks import object_segments, segments, slices, solve  # noqa: E402
+from shotmake.config.schema import Camera  # noqa: E402
 
 
 def kinds(config) -> list[tuple[str, int, dict]]:
@@ -27,7 +30,7 @@ def kinds(config) -> list[tuple[str, int, dict]]:
             made.append(("segment", segments.VERSION, segments.reaching(node.settings)))
         if node.stage.name == "solve":
             camera = Camera(**node.settings["camera"])
-            made.append(("found", stored.VERSION, solve.reaching(node.settings, camera)))
+            made.append(("found", stored.VERSION, stage.reaching(node.settings, camera)))
         if node.stage.name == "objects":
             reaches = slices.only(node.settings, *object_segments.REACHING)
             made.append(("objects_segment", object_segments.VERSION, reaches))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shotmake.detections import Detections, detections_bytes, detections_of, joined
-from shotmake.detections_file import read_detections
 from shotmake.errors import ShotError
+from shotmake.formats.detections.read import read_detections
+from shotmake.objects.detections import Detections, detections_bytes, detections_of, joined
 
 KEY = "tracking.objects.detections"
 

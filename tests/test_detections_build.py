@@ -10,21 +10,22 @@ import numpy as np
 import pytest
 from attack import litter, start
 from conftest import Project, make_project, open_in_process
+from shotmake.tasks.commands.build.publish import files_of
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.stage import Job, nodes
+from shotmake.tasks.engine.state.partial_files import is_alive
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.stages.footage import FOOTAGE, plate_inputs
+from shotmake.tasks.stages.objects import detections, detector, motion
+from shotmake.tasks.stages.objects.stage import OBJECTS, why_none
 from synthetic import write_movie
 
-from shotmake.config import Config, Footage, Objects, Tracking, Witness
-from shotmake.detections import detections_bytes
+from shotmake.config.check_objects import faults_of
+from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, probe
-from shotmake.objectscheck import faults_of
-from tasks import cache, detections, detector, motion
-from tasks.digests import digest
-from tasks.footage import FOOTAGE, plate_inputs
-from tasks.objects import OBJECTS, why_none
-from tasks.parts import is_alive
-from tasks.publish import files_of
-from tasks.shots import ShotConfig
-from tasks.stage import Job, nodes
+from shotmake.footage.plate import Plate, probe
+from shotmake.objects.detections import detections_bytes
 
 SIZE_PX = (160, 96)
 FRAMES = 150

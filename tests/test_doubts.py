@@ -9,12 +9,12 @@ from recipes.families import made
 from recipes.honest import SENSOR_MM
 from recipes.sets import TrackSet
 
-from shotmake.candidate import Found
-from shotmake.config import Camera, Solve
+from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
-from shotmake.solution import finished
-from shotmake.solve import find, usual
-from shotmake.squeeze import squeezed, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.anamorphic import squeezed, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.result import finished
+from shotmake.solve.verdict import find, usual
 
 
 def found_of(one: TrackSet, aspect: float = 1.0, **camera) -> Found | Reason:

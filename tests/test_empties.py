@@ -7,10 +7,10 @@ import pytest
 from blend_shot import FRAMES, LENS, SIZE, make_blend_shot
 from conftest import in_one_blender
 
-from shotmake.box_path import box_path
-from shotmake.corner_pin import Field
-from shotmake.empties import empties
-from shotmake.objects import DETECTED, Tracklet
+from shotmake.objects.smoothed_boxes import box_path
+from shotmake.objects.tracklets import DETECTED, Tracklet
+from shotmake.scene.corner_pin import Field
+from shotmake.scene.object_empties import empties
 
 SPAN = FRAMES[0], FRAMES[-1]
 ZOOMS = np.array([1.0, 1.04, 1.1])

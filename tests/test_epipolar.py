@@ -3,11 +3,11 @@
 import numpy as np
 from simulated import simulate
 
-from shotmake import epipolar
-from shotmake.candidate import Found
-from shotmake.certify import certify
-from shotmake.keyframes import Observations, pixel_scale
-from shotmake.lens import Lens
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.checks import epipolar
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.certify import certify
 
 
 def test_the_gap_tells_a_camera_that_leaves_its_tracks_for_a_while():

@@ -3,11 +3,11 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project
-from shotmake.formats.axes import euler_deg
-from shotmake.formats.axes import rotations as from_euler
-from shotmake.formats.chan import chan_text
-from shotmake.lens import Lens
+from shotmake.formats.cameras.axes import euler_deg
+from shotmake.formats.cameras.axes import rotations as from_euler
+from shotmake.formats.cameras.chan import chan_text
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
 
 LENS = Lens(800, 800, 480, 270)
 FRAMES = list(range(1001, 1025))

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from conftest import Project, blender, make_project
 from numbered import SIZE, copied, number_of, picture, write_numbered
+from shotmake.tasks.blender.environment import make_environment, python
 from test_shown_frames import blender_numbers
 
-from shotmake.lens import Lens
-from shotmake.stmap import redistort_map, write_stmap
-from tasks.blender import make_environment, python
+from shotmake.geometry.lens import Lens
+from shotmake.stmap.maps import redistort_map, write_stmap
 
 HERE = Path(__file__).parent
 LENS = Lens(150.0, 150.0, SIZE[0] / 2, SIZE[1] / 2, k1=-0.05)

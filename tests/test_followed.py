@@ -16,23 +16,23 @@ from attack import shot_yaml
 from conftest import REPOSITORY, Project, make_project
 from interchange import asked_of, take_of
 
-from shotmake.configcheck import file_keys
-from shotmake.detections_file import read_detections
-from shotmake.followed import ROWS, as_markdown
-from shotmake.formats import chan
-from shotmake.formats.lens_asked import LensAsked
-from shotmake.formats.registry import FORMATS, Format
-from shotmake.lens import Lens
-from shotmake.lens_file import read_lens
-from shotmake.session import Tracks, save_tracks
-from shotmake.stmap import redistort_map, write_stmap
+from shotmake.config.check import file_keys
+from shotmake.config.format_registry import FORMATS, Format
+from shotmake.files.behind.followed import ROWS, as_markdown
+from shotmake.formats.cameras import chan
+from shotmake.formats.detections.read import read_detections
+from shotmake.formats.lenses.request import LensAsked
+from shotmake.geometry.lens import Lens
+from shotmake.lens.read import read_lens
+from shotmake.stmap.maps import redistort_map, write_stmap
+from shotmake.tracks.markers import Tracks, save_tracks
 
 PAGE = REPOSITORY / "docs" / "what_is_followed.md"
 TAKE = replace(take_of(lens=Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.05), frame_count=6), shot="walk")
 
 
 def test_the_page_is_the_table():
-    """`python -m shotmake.followed` prints it."""
+    """`python -m shotmake.files.behind.followed` prints it."""
     assert PAGE.read_text() == as_markdown()
 
 
@@ -136,7 +136,7 @@ def tracks() -> Tracks:
 
 def test_a_picture_that_an_fbx_names_does_not_matter(tmp_path):
     """Blender writes a camera and a cube with a texture; the texture changes, then goes."""
-    from tasks.blender import make_environment, python
+    from shotmake.tasks.blender.environment import make_environment, python
 
     assert make_environment() is None
     script = (

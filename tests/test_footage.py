@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, frame_span, plate_files, probe, read_bgr, read_luma
+from shotmake.footage.plate import Plate, frame_span, plate_files, probe, read_bgr, read_luma
 
 SIZE = (96, 64)
 

@@ -2,9 +2,9 @@
 
 from conftest import REPOSITORY
 
-from shotmake.formats.table import table
+from shotmake.formats.readme_table import table
 
 
 def test_the_readme_holds_the_table_that_the_registry_makes():
-    """`python -m shotmake.formats.table` prints it."""
+    """`python -m shotmake.formats.readme_table` prints it."""
     assert table() in (REPOSITORY / "README.md").read_text()

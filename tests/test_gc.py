@@ -74,7 +74,8 @@ def test_gc_removes_nothing_while_a_yaml_is_broken(built):
 
 
 def test_gc_waits_for_no_build_but_does_not_take_its_files(built):
-    code = "from tasks import locks; locks.announce_build(); print('building', flush=True); input()"
+    code = "from shotmake.tasks.engine.processes import locks; locks.announce_build(); "
+    code += "print('building', flush=True); input()"
     words = [sys.executable, "-c", code]
     with subprocess.Popen(words, cwd=built.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:
         assert builder.stdout.readline() == "building\n"

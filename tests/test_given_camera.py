@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import camera_centres, project
-from shotmake.camera_keys import read_keys
+from shotmake.config.keyed_camera import read_keys
 from shotmake.errors import ShotError
-from shotmake.given_camera import given_solution
-from shotmake.lens import Lens
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
+from shotmake.solve.imported.keyed import given_solution
 
 SIZE = (1920, 1080)
 HERE = {"frame": 1001, "location": [4, -3, 2], "look_at": [0, 0, 0.5]}

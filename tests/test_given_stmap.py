@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from shotmake.errors import ShotError
-from shotmake.given_stmap import read_redistort, read_undistort
-from shotmake.lens import Lens, distort, overscan_px, undistort
-from shotmake.stmap import overscan_of, redistort_map, undistort_map, write_stmap
+from shotmake.geometry.lens import Lens, distort, overscan_px, undistort
+from shotmake.stmap.imported import read_redistort, read_undistort
+from shotmake.stmap.maps import overscan_of, redistort_map, undistort_map, write_stmap
 
 SIZE = (320, 180)
 LENS = Lens(270, 270, 163.0, 87.5, k1=-0.14, k2=0.03)

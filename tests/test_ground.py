@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from shotmake.assembly import ground_under
-from shotmake.ground import fitted
-from shotmake.lens import Lens
+from shotmake.geometry.lens import Lens
+from shotmake.scene.assembly import ground_under
+from shotmake.scene.ground import fitted
 
 SIZE = 0.4  # of the subject
 TABLE = 0.7

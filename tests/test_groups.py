@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from shotmake.config import Mask
+from shotmake.config.annotations import read_groups, read_manual, read_shapes
+from shotmake.config.schema import Mask
 from shotmake.errors import ShotError
-from shotmake.groups import manage
-from shotmake.marks import read_groups, read_manual, read_shapes
-from shotmake.mask import COVERED, mask_at, mask_under, shape_at, without_masked
-from shotmake.quality import jumping, quality
-from shotmake.session import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks
+from shotmake.tracks.groups import manage
+from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks
+from shotmake.tracks.mask import COVERED, mask_at, mask_under, shape_at, without_masked
+from shotmake.tracks.quality import jumping, quality
 
 
 def grid_of_tracks(frames: int = 12) -> Tracks:

@@ -9,8 +9,7 @@ from pathlib import Path
 import attack
 import pytest
 from conftest import Project, Ran
-
-from tasks.import_path import ShowFinder
+from shotmake.tasks.import_path import ShowFinder
 
 DOIT = Path(sys.executable).with_name("doit")
 # What is imported on the way: by the standard library, by doit, Hydra, numba and all that builds, and by Python itself.

@@ -3,33 +3,34 @@
 from types import SimpleNamespace
 
 import pytest
+from shotmake.tasks.commands.build.publish import needs_no_camera
+from shotmake.tasks.commands.sweep import results
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import nodes
+from shotmake.tasks.engine.stamp import canonical
+from shotmake.tasks.stages.composite.assets import asset_files
+from shotmake.tasks.stages.composite.stage import COMPOSITE
+from shotmake.tasks.stages.export import EXPORT
+from shotmake.tasks.stages.footage import FOOTAGE
+from shotmake.tasks.stages.lens import LENS
+from shotmake.tasks.stages.object_mattes import OBJECT_MATTES
+from shotmake.tasks.stages.objects.stage import OBJECTS
+from shotmake.tasks.stages.preview import PREVIEW
+from shotmake.tasks.stages.render import RENDER
+from shotmake.tasks.stages.report import REPORT
+from shotmake.tasks.stages.scene.stage import SCENE
+from shotmake.tasks.stages.solve.stage import SOLVE
+from shotmake.tasks.stages.stmap import STMAP
+from shotmake.tasks.stages.tracks.stage import TRACKS
+from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
+from shotmake.tasks.stages.witness_cameras import witness_nodes
 from slice_ways import changed, variations
 from slice_ways import plain as shot_config
 from test_defaults import kinds
 
-from shotmake.config import Config, Footage, Witness
-from shotmake.configcheck import keys
+from shotmake.config.check import keys
+from shotmake.config.schema import Config, Footage, Witness
 from shotmake.errors import ShotError
-from tasks import slices, sweep
-from tasks.assets import asset_files
-from tasks.cameras import witness_nodes
-from tasks.composite import COMPOSITE
-from tasks.export import EXPORT
-from tasks.footage import FOOTAGE
-from tasks.lens import LENS
-from tasks.object_mattes import OBJECT_MATTES
-from tasks.objects import OBJECTS
-from tasks.preview import PREVIEW
-from tasks.publish import needs_no_camera
-from tasks.render import RENDER
-from tasks.report import REPORT
-from tasks.scene import SCENE
-from tasks.solve import SOLVE
-from tasks.stage import nodes
-from tasks.stamp import canonical
-from tasks.stmap import STMAP
-from tasks.tracks import TRACKS
-from tasks.undistorted_plate import UNDISTORTED_PLATE
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
 NOT_ALWAYS = {"lens", "objects"}  # only when a lens is brought along, when objects are followed
@@ -234,10 +235,10 @@ def test_the_referee_keeps_to_the_objects_of_the_shots_yaml(monkeypatch):
     """A variant's own would be a mask of its choice."""
     plain = with_objects()
     plain.tracking.mask.from_objects = True
-    monkeypatch.setattr(sweep, "load_shot", lambda name: SimpleNamespace(config=plain))
+    monkeypatch.setattr(results, "load_shot", lambda name: SimpleNamespace(config=plain))
     keys_changed = ("tracking.objects.det_thresh", "tracking.objects.matte.dilate_px")
     variants = [plain, *(changed(plain, key) for key in keys_changed)]
-    assert len({sweep.referee_node("mini", one).key for one in variants}) == 1
+    assert len({results.referee_node("mini", one).key for one in variants}) == 1
 
 
 def test_a_refused_shot_shows_what_needs_no_camera():

@@ -8,7 +8,7 @@ from conftest import REPOSITORY, Project, Ran, blender, make_project, rendered_s
 from knob_markers import P95_PX, missed_px
 from measure import measure
 
-from shotmake.lens import Lens
+from shotmake.geometry.lens import Lens
 
 TRUTH = json.loads((REPOSITORY / "tests" / "data" / "knob_hero.truth.json").read_text())
 DELIVERED = {

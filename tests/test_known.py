@@ -10,18 +10,19 @@ from measure import measure, poses
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake import colmap, config, joining
-from shotmake.adjust import adjust, residuals_px
-from shotmake.camera import camera_centres
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.formats.solve_json import read_cameras
-from shotmake.imported import imported
-from shotmake.keyframes import Observations
-from shotmake.known import solve_known
-from shotmake.lens import Lens, distort, undistort
-from shotmake.path_bundle import bundle_of
-from shotmake.session import Tracks
-from shotmake.solve import solve
+from shotmake.formats.cameras.solve_json import read_cameras
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens, distort, undistort
+from shotmake.solve.bundle.adjust import adjust, residuals_px
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.imported.cameras import imported
+from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.start import colmap, join
+from shotmake.solve.verdict import solve
+from shotmake.tracks.markers import Tracks
 
 KNOWN = {"head": (1001, 1080), "tail": (1041, 1120), "middle": (1021, 1100)}
 
@@ -42,8 +43,8 @@ def written(path: Path, shot: Simulated, span: tuple[int, int], **changes) -> Pa
 
 def joined(path: Path, shot: Simulated, tracks: Tracks | None = None, **known) -> dict:
     given = read_cameras(path, shot.size_px, shot.frames)
-    settings = config.Solve(known=config.Known(**known))
-    return solve_known(tracks or shot.tracks, shot.size_px, shot.frames, given, config.Camera(), settings).record
+    settings = schema.Solve(known=schema.Known(**known))
+    return solve_known(tracks or shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), settings).record
 
 
 def same_numbers(path: Path, record: dict) -> bool:
@@ -73,7 +74,7 @@ def test_gaps_are_filled_and_frames_outside_the_shot_ignored(tmp_path, orbit):
     some = {name: [own[name][at] for at in kept] for name in ("frames", "cam_from_world")}
     path.write_text(json.dumps(own | some))
     given = read_cameras(path, orbit.size_px, (1001, 1060))
-    record = solve_known(orbit.tracks, orbit.size_px, (1001, 1060), given, config.Camera(), config.Solve()).record
+    record = solve_known(orbit.tracks, orbit.size_px, (1001, 1060), given, schema.Camera(), schema.Solve()).record
     assert record["frames"] == list(range(1001, 1061))
     assert measure(record, orbit.truth)["ate_pct"] < 0.03
     found = dict(zip(record["frames"], record["cam_from_world"], strict=True))
@@ -83,7 +84,7 @@ def test_gaps_are_filled_and_frames_outside_the_shot_ignored(tmp_path, orbit):
 
 def test_a_solve_of_ours_is_extended_with_what_it_said_of_itself(tmp_path):
     shot = simulate("orbit", seed=1, frame_count=40, visible=90, first_frame=1001)
-    first = solve(shot.tracks, shot.size_px, (1001, 1030), config.Camera(), config.Solve()).record
+    first = solve(shot.tracks, shot.size_px, (1001, 1030), schema.Camera(), schema.Solve()).record
     path = tmp_path / "approved.json"
     path.write_text(json.dumps(first | {"warnings": ["no ground plane found"], "confidence": 0.5}))
     record = joined(path, shot)
@@ -232,7 +233,7 @@ def test_a_fixed_frame_of_an_adjustment_does_not_move(known):
 
 
 def test_many_frames_are_joined_by_colmap_with_the_same_promise(tmp_path, monkeypatch):
-    monkeypatch.setattr(joining, "MOST_FRAMES", 5)
+    monkeypatch.setattr(join, "MOST_FRAMES", 5)
     calls = []
     by_colmap = colmap.adjust_long
     monkeypatch.setattr(colmap, "adjust_long", lambda *arguments: calls.append(1) or by_colmap(*arguments))
@@ -246,6 +247,6 @@ def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):
     shot = simulate("orbit", seed=6, frame_count=30, visible=60)
     path = written(tmp_path / "cam.json", shot, (1, 20))
     given = read_cameras(path, shot.size_px, shot.frames)
-    tight = config.Solve(clean=config.SolveClean(max_error_px=0.1), known=config.Known(fixed=False))
-    record = solve_known(shot.tracks, shot.size_px, shot.frames, given, config.Camera(), tight).record
+    tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1), known=schema.Known(fixed=False))
+    record = solve_known(shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), tight).record
     assert record["status"] == "refused" and "cam.json" in record["reason"]

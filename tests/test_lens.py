@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from shotmake.camera import camera_centres, project, rays_world
 from shotmake.errors import ShotError
-from shotmake.lens import Lens, border_px, distort, distort_jacobian, overscan_px, undistort
+from shotmake.geometry.camera import camera_centres, project, rays_world
+from shotmake.geometry.lens import Lens, border_px, distort, distort_jacobian, overscan_px, undistort
 
 SIZE_PX = (960, 540)
 LENSES = {

@@ -11,14 +11,14 @@ import pytest
 from scipy.optimize import root
 from test_lens_models import ANAMORPHIC, CLASSIC, RADIAL, on_film
 
+from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
-from shotmake.formats.lens_asked import LensAsked
-from shotmake.formats.registry import LENSES
-from shotmake.formats.take import Take
-from shotmake.lens import Lens, distort, overscan_px, undistort
-from shotmake.lens_file import read_lens
-from shotmake.models.film_back import MODELS, Lens3de
-from shotmake.stmap import redistort_map, undistort_map, write_stmap
+from shotmake.formats.lenses.request import LensAsked
+from shotmake.formats.shot_data import Take
+from shotmake.geometry.lens import Lens, distort, overscan_px, undistort
+from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
+from shotmake.lens.read import read_lens
+from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
 
 SIZE_PX = (1920, 1080)
 ASKED = LensAsked(SIZE_PX, focal_px=2000.0)
@@ -55,7 +55,7 @@ def text_3de(lens: Lens3de, mode: str = "DISTORTION_STATIC", keys: dict[str, lis
 
 def text_nk(lens: Lens3de, **knobs: str) -> str:
     """As 3DE's own Export Nuke Distortion Nodes script puts it."""
-    nukified = import_module("shotmake.formats.lens_nk").nukified
+    nukified = import_module("shotmake.formats.lenses.nk_lens").nukified
     values = {
         "tde4_focal_length_cm": f"{lens.focal_cm:.7f}", "tde4_filmback_width_cm": f"{lens.width_cm:.7f}",
         "tde4_filmback_height_cm": f"{lens.height_cm:.7f}", "tde4_lens_center_offset_x_cm": f"{lens.offset_x_cm:.7f}",

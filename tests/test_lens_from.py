@@ -12,21 +12,21 @@ from conftest import Project, Ran
 from measure import measure
 from simulated import Simulated, simulate
 
-from shotmake import config
-from shotmake.camera import camera_centres, project
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.formats.lens_asked import LensAsked
-from shotmake.lens import Lens
-from shotmake.lens_file import read_lens
-from shotmake.solve import Solution, solve
+from shotmake.formats.lenses.request import LensAsked
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
+from shotmake.lens.read import read_lens
+from shotmake.solve.verdict import Solution, solve
 
 SIZE_PX = (960, 540)
 LENS = Lens(900.0, 903.0, 520.0, 250.0, k1=-0.14, k2=0.05, p1=0.002, p2=-0.0015, k3=-0.01)
 CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.1, k2=0.03)
 
 
-def run(shot: Simulated, lens: Lens | None, camera: config.Camera | None = None, **settings) -> Solution:
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or config.Camera(), config.Solve(**settings), lens=lens)
+def run(shot: Simulated, lens: Lens | None, camera: schema.Camera | None = None, **settings) -> Solution:
+    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings), lens=lens)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_coefficients_are_refined_from_a_plain_lens_only():
 
 
 def test_a_focal_length_beside_the_lens_is_said_to_be_ignored(orbit):
-    record = run(orbit, LENS, config.Camera(focal_mm=50.0)).record
+    record = run(orbit, LENS, schema.Camera(focal_mm=50.0)).record
     assert Lens.from_json(record["lens"]) == LENS
     (warning,) = record["warnings"]
     assert "focal_mm 50 is ignored" in warning and "33.75 mm" in warning
@@ -287,7 +287,7 @@ def plan(project: Project, *words: str) -> dict[str, str]:
             "circle",
             "conf/shot/circle.yaml: shot.camera.lens_from: the lens goes round in a circle: taker <- circle <- ",
         ),
-        ("conf/config.yaml", "lens:taker: config.yaml: not a lens"),
+        ("conf/config.yaml", "lens:taker: schema.yaml: not a lens"),
     ],
 )
 def test_a_lens_that_cannot_be_had_is_one_line(taken, lens_from, line):

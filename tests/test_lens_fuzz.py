@@ -9,11 +9,11 @@ from hypothesis import strategies as some
 from test_lens_formats import LENS, on_film, take_of, text_3de, text_nk, written
 
 from shotmake.errors import ShotError
-from shotmake.formats.lens_asked import LensAsked
-from shotmake.lens import Lens
-from shotmake.lens_file import read_lens
-from shotmake.lens_fit import fitted_lens
-from shotmake.stmap import undistort_map, write_stmap
+from shotmake.formats.lenses.request import LensAsked
+from shotmake.geometry.lens import Lens
+from shotmake.geometry.lens_fit import fitted_lens
+from shotmake.lens.read import read_lens
+from shotmake.stmap.maps import undistort_map, write_stmap
 
 SIZE_PX = (96, 54)
 ASKED = LensAsked(SIZE_PX, focal_px=100.0)

@@ -10,16 +10,16 @@ from simulated import simulate
 from test_lens_formats import text_nk
 from test_lens_models import on_film
 
-from shotmake import config
-from shotmake.config import Config
+from shotmake.config import schema
+from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.found_file import found_bytes, read_found
-from shotmake.lens import Lens, distort, distort_jacobian, overscan_px, undistort
-from shotmake.lens_fit import fitted_lens, nearest_brown_conrady
-from shotmake.solution import finished
-from shotmake.solve import find
-from shotmake.squeeze import stretched_lens
-from shotmake.stmap import redistort_map, undistort_map
+from shotmake.geometry.lens import Lens, distort, distort_jacobian, overscan_px, undistort
+from shotmake.geometry.lens_fit import fitted_lens, nearest_brown_conrady
+from shotmake.solve.anamorphic import stretched_lens
+from shotmake.solve.result import finished
+from shotmake.solve.stored_candidate import found_bytes, read_found
+from shotmake.solve.verdict import find
+from shotmake.stmap.maps import redistort_map, undistort_map
 
 SIZE_PX = (960, 540)
 MODEL = on_film("anamorphic")
@@ -86,20 +86,20 @@ def test_st_maps_of_the_grid_are_the_model_s(lens):
 def test_a_shot_is_solved_with_it(lens):
     shot = simulate("orbit", seed=1, frame_count=30, visible=100, lens=lens)
     asked = (shot.tracks, shot.size_px, shot.frames)
-    found = find(*asked, config.Camera(), config.Solve(), lens=lens)
+    found = find(*asked, schema.Camera(), schema.Solve(), lens=lens)
     stored = read_found(found_bytes(found))
     np.testing.assert_array_equal(stored.lens.grid.bend, lens.grid.bend)
-    record = finished(stored, *asked, config.Solve()).record
+    record = finished(stored, *asked, schema.Solve()).record
     quality = measure(record, shot.truth)
     assert quality["status"] == "solved" and quality["ate_pct"] < 0.04 and quality["rot_deg"] < 0.05
     assert np.abs(Lens.from_json(record["lens"]).grid.bend - lens.grid.bend).max() < 1e-9
     assert record["holdout_rms_px"] < 0.5
     with pytest.raises(ShotError, match="refine: found k1 with a given lens that has .*no formula fits"):
-        find(*asked, config.Camera(), config.Solve(refine=["k1"]), lens=lens)
+        find(*asked, schema.Camera(), schema.Solve(refine=["k1"]), lens=lens)
 
 
 def test_blender_is_told_the_nearest_lens_it_knows(lens):
-    from shotmake.scene import scene_sheet
+    from shotmake.scene.sheet import scene_sheet
 
     made = asdict(Config())
     solution = {"shot": "s", "status": "solved", "reason": "", "image_size_px": list(SIZE_PX), "lens": lens.to_json(),

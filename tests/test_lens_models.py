@@ -6,10 +6,10 @@ import pytest
 from scipy.optimize import root
 
 from shotmake.errors import ShotError
-from shotmake.lens import Lens, undistort
-from shotmake.models import anamorphic_3de, classic_3de, radial_3de
-from shotmake.models.film_back import Lens3de, nearest_radial
-from shotmake.models.inverse import inverse
+from shotmake.geometry.lens import Lens, undistort
+from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de
+from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
+from shotmake.geometry.lens_models.inverse import inverse
 
 SIZE_PX = (1920, 1080)
 CLASSIC = {"Distortion": -0.06, "Anamorphic Squeeze": 1.03, "Curvature X": 0.02, "Curvature Y": -0.01,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from conftest import MINI_YAML
 
-from shotmake.footage import probe
-from shotmake.footage_text import footage_text
-from shotmake.lens_tags import lens_of_tags
+from shotmake.footage.lens_metadata import lens_of_tags
+from shotmake.footage.plate import probe
+from shotmake.footage.summary import footage_text
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import pytest
 from measure import measure
 from simulated import simulate
 
-from shotmake.adjust import lens_from_vector, lens_vector, point_jacobian, residuals_px
-from shotmake.config import Camera, Solve
+from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.path_bundle import bundle_of
-from shotmake.solve import solve
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.adjust import lens_from_vector, lens_vector, point_jacobian, residuals_px
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.verdict import solve
 
 WHOLE = {"cx_px": 500.0, "cy_px": 255.0, "k3": -0.01, "p1": 0.002, "p2": -0.003}
 REFINE = ["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]

@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 import pytest
 from conftest import blender
+from shotmake.tasks.blender.environment import make_environment
+from shotmake.tasks.blender.libmv import tracked_by_blender
+from shotmake.tasks.engine.stage import Job
 from synthetic import frames, make_plate, true_position, write_movie
 
-from shotmake.config import Detect, Track
+from shotmake.config.schema import Detect, Track
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, probe, read_bgr
-from shotmake.session import Tracks, load_tracks, save_tracks
-from tasks.blender import make_environment
-from tasks.libmv import tracked_by_blender
-from tasks.stage import Job
+from shotmake.footage.plate import Plate, probe, read_bgr
+from shotmake.tracks.markers import Tracks, load_tracks, save_tracks
 
 FIRST, LAST = 1001, 1030
 SETTINGS = {"detect": asdict(Detect(min_tracks=40)), "track": asdict(Track(motion_model="loc_rot_scale"))}

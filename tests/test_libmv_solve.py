@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from measure import measure
+from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.stages.solve.stage import SOLVE
 from simulated import Simulated, simulate
 from synthetic import make_plate, truth
 from test_solve import KEYS, accurate
 
-from shotmake import config
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.keyframes import Observations
-from shotmake.libmv import Answer, Question, Run, question
-from shotmake.solve import Solution, hold_out, solve
-from shotmake.triangulate import marker_errors_px
-from tasks.blender import make_environment, python
-from tasks.libmv import solver
-from tasks.solve import SOLVE
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import marker_errors_px
+from shotmake.solve.start.libmv import Answer, Question, Run, question
+from shotmake.solve.verdict import Solution, hold_out, solve
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,9 @@ def pan() -> Simulated:
     return simulate("pan", seed=2, frame_count=36, visible=120)
 
 
-def run(shot: Simulated, by_libmv: Run, camera: config.Camera | None = None, **settings) -> Solution:
-    settings = config.Solve(engine="blender", **settings)
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or config.Camera(), settings, by_libmv=by_libmv)
+def run(shot: Simulated, by_libmv: Run, camera: schema.Camera | None = None, **settings) -> Solution:
+    settings = schema.Solve(engine="blender", **settings)
+    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), settings, by_libmv=by_libmv)
 
 
 def test_an_orbit_is_solved_by_libmv_which_never_sees_the_hold_outs(orbit, by_libmv):
@@ -59,7 +59,7 @@ def test_an_orbit_is_solved_by_libmv_which_never_sees_the_hold_outs(orbit, by_li
 
 
 def test_a_wrong_first_guess_of_the_focal_length(orbit, by_libmv):
-    accurate(orbit, run(orbit, by_libmv, config.Camera(focal_mm=1.8 * 1000 / 960 * 36)), lens_px=2.0)
+    accurate(orbit, run(orbit, by_libmv, schema.Camera(focal_mm=1.8 * 1000 / 960 * 36)), lens_px=2.0)
 
 
 @pytest.mark.parametrize("refine", [("focal", "k1", "k2"), ("focal", "principal_point", "k1", "k2"), ()])
@@ -124,7 +124,7 @@ def test_lens_values_that_blender_cannot_refine_are_errors_that_name_their_key(o
 
 
 def test_only_this_engine_needs_blender():
-    one = config.Config()
+    one = schema.Config()
     assert SOLVE.after(one) == () and "executable" not in SOLVE.settings(one)
     one.tracking.solve.engine = "blender"
     assert SOLVE.after(one) == ("blender",) and SOLVE.settings(one)["executable"] is None

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from shotmake.tasks.blender.environment import make_environment, python
 from slip import read_exr
 from test_assembly import made, poses
 
-from shotmake.camera import camera_centres
-from tasks.blender import make_environment, python
+from shotmake.geometry.camera import camera_centres
 
 UP = [0.0, 0.0, 1.0]
 SUN = {"sun_azimuth_deg": 100.0, "sun_elevation_deg": 40.0, "sun_strength": 3.0, "fill_strength": 0.0}

@@ -11,17 +11,17 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
-from shotmake import safe_json
-from shotmake.configcheck import frame_rate_fraction
+from shotmake.config.check import frame_rate_fraction
+from shotmake.config.frame_ranges import frame_numbers
 from shotmake.errors import ShotError
-from shotmake.frame_ranges import frame_numbers
+from shotmake.files import json_file
+from shotmake.files.json_file import parse_json
+from shotmake.files.movie_boxes import check_boxes
+from shotmake.files.npz_file import read_npz
+from shotmake.files.regular_file import check_size, read_utf8
+from shotmake.files.yaml_file import load_yaml
+from shotmake.footage.file_names import plate_files
 from shotmake.limits import Limits, limits, set_limits
-from shotmake.movie_boxes import check_boxes
-from shotmake.plate_files import plate_files
-from shotmake.safe_file import check_size, read_utf8
-from shotmake.safe_json import parse_json
-from shotmake.safe_npz import read_npz
-from shotmake.safe_yaml import load_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def depth(value: object) -> int:
 def test_the_depth_of_json_is_counted_as_its_parser_would(monkeypatch):
     """Brackets in words are none, whatever is escaped, and wherever the text is cut into chunks."""
     dice, words = random.Random(5), ['a"[', "\\", '\\"]', "x{}é", "", "]]]", "\\\\", '"']
-    monkeypatch.setattr(safe_json, "CHUNK", 7)
+    monkeypatch.setattr(json_file, "CHUNK", 7)
 
     def made(left: int) -> object:
         if left and dice.random() < 0.6:

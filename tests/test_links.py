@@ -7,11 +7,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake.camera import camera_centres, project
-from shotmake.certify import certify
-from shotmake.keyframes import Observations, pixel_scale
-from shotmake.lens import Lens
-from shotmake.link_verdict import (
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.links.measure import Links, measure_links
+from shotmake.solve.links.verdict import (
     DOUBTED_TORN_PX,
     FEWEST_AGREE,
     JOLT_PX,
@@ -21,7 +22,6 @@ from shotmake.link_verdict import (
     doubt_links,
     find_torn_link,
 )
-from shotmake.links import Links, measure_links
 
 CUT = 24  # frame index behind the gap
 GAP = 3  # frames that nothing but the bridging tracks is seen in

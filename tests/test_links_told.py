@@ -11,9 +11,9 @@ from recipes.joins import lookalike_cut, other_take
 from recipes.sets import set_of
 from recipes.witness import look_of
 
-from shotmake.candidate import Found, doubt_by_certificate
-from shotmake.config import Camera, Solve
-from shotmake.solve import find, solve, usual
+from shotmake.config.schema import Camera, Solve
+from shotmake.solve.checks.candidate import Found, doubt_by_certificate
+from shotmake.solve.verdict import find, solve, usual
 
 SESSION = "tracking.session_file=footage/tracks.npz"
 

@@ -8,11 +8,11 @@ import pytest
 from conftest import Project
 from synthetic import luma_frames, make_plate, true_position
 
-from shotmake.config import Track
+from shotmake.config.annotations import Manual
+from shotmake.config.schema import Track
 from shotmake.errors import ShotError
-from shotmake.manual import track_manual
-from shotmake.marks import Manual
-from shotmake.session import load_tracks
+from shotmake.tracks.manual import track_manual
+from shotmake.tracks.markers import load_tracks
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_backwards_it_stops_at_its_segment_and_a_later_key_sets_it_anew(wall, co
 
 
 def test_a_segment_too_large_to_be_held_goes_in_blocks(wall, corner_px, monkeypatch):
-    monkeypatch.setattr("shotmake.manual.FRAMES_HELD_BYTES", 5 * wall.size_px[0] * wall.size_px[1])
+    monkeypatch.setattr("shotmake.tracks.manual.FRAMES_HELD_BYTES", 5 * wall.size_px[0] * wall.size_px[1])
     tracks = track_manual(luma_frames(wall), (Manual("a", {1013: corner_px.tolist()}),), Track(), 1001, 1024)
     assert tracks.frame.tolist() == list(range(1011, 1025))  # 1001 to 1023 in fives: 1011 begins the block of 1013
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from simulated import Simulated, simulate
 
-from shotmake import config
-from shotmake.candidate import Found
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.formats.solve_json import read_cameras
-from shotmake.known import solve_known
+from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
-from shotmake.solution import finished
-from shotmake.solve import find, usual
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.result import finished
+from shotmake.solve.verdict import find, usual
 
 FEET = 3.28
 
@@ -27,7 +27,7 @@ def orbit() -> Simulated:
 
 @pytest.fixture(scope="module")
 def found(orbit) -> Found:
-    return find(orbit.tracks, orbit.size_px, orbit.frames, config.Camera(), usual(config.Solve()))
+    return find(orbit.tracks, orbit.size_px, orbit.frames, schema.Camera(), usual(schema.Solve()))
 
 
 def picks_of(shot: Simulated, times: float = 1.0, count: int = 4) -> list[dict]:
@@ -48,7 +48,7 @@ def height_of(shot: Simulated) -> float:
 
 
 def placed(shot: Simulated, found: Found, **orient) -> dict:
-    settings = config.Solve(orient=config.Orient(**orient))
+    settings = schema.Solve(orient=schema.Orient(**orient))
     return finished(found, shot.tracks, shot.size_px, shot.frames, settings).record
 
 
@@ -60,8 +60,8 @@ def brought(path: Path, shot: Simulated, times: float, **orient) -> dict:
     record |= {"status": "solved", "kind": "general", "scale_known": True, "frames": shot.truth["frames"][:30]}
     path.write_text(json.dumps(record | {"cam_from_world": cameras.reshape(-1, 12).tolist()}))
     given = read_cameras(path, shot.size_px, shot.frames)
-    settings = config.Solve(orient=config.Orient(**orient))
-    return solve_known(shot.tracks, shot.size_px, shot.frames, given, config.Camera(), settings).record
+    settings = schema.Solve(orient=schema.Orient(**orient))
+    return solve_known(shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), settings).record
 
 
 def test_measures_that_agree_are_taken(orbit, found, tmp_path):

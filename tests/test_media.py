@@ -16,12 +16,12 @@ import pytest
 from conftest import REPOSITORY, Project
 from test_footage import fault, write_movie
 
-from shotmake.ahead import FRAMES_AHEAD, decoded_ahead
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, probe, read_bgr, read_luma
-from shotmake.footage_text import footage_text
-from shotmake.plate_files import plate_files, ranges_text
-from shotmake.tone import tracking_curve
+from shotmake.footage.file_names import plate_files, ranges_text
+from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
+from shotmake.footage.read_ahead import FRAMES_AHEAD, decoded_ahead
+from shotmake.footage.summary import footage_text
+from shotmake.footage.tone import tracking_curve
 
 SIZE = (96, 64)
 FLIPS_PER_FILE = 25
@@ -204,8 +204,7 @@ for path in sys.argv[1:]:
 
 def test_blender_turns_movies_as_we_do_and_images_not(tmp_path):
     import cv2
-
-    from tasks.blender import make_environment, python
+    from shotmake.tasks.blender.environment import make_environment, python
 
     assert make_environment() is None
     files = [movie(tmp_path / f"{turn}.mp4", rotation_deg=turn) for turn in TURNED]
@@ -486,7 +485,7 @@ def test_what_goes_wrong_while_decoding_ahead_is_raised_here():
 def test_a_program_that_ends_half_way_ends(tmp_path):
     movie(tmp_path / "a.mp4", count=60)
     program = (
-        "from pathlib import Path; from shotmake.footage import *; root = Path('.')\n"
+        "from pathlib import Path; from shotmake.footage.plate import *; root = Path('.')\n"
         "frames = read_luma(probe('a.mp4', root), root, 1, 60); next(frames); keep = [frames]; keep.append(keep)\n"
     )
     for ending in ("", "raise SystemExit(3)", "1 / 0"):
@@ -507,7 +506,7 @@ def test_a_movie_that_loses_its_end_after_it_was_probed(tmp_path):
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from shotmake.footage import probe, read_bgr
+from shotmake.footage.plate import probe, read_bgr
 plate = probe(sys.argv[1], Path("."), frame_rate=24)
 for _ in read_bgr(plate, Path("."), 1, plate.frame_count): pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -567,8 +566,8 @@ def test_colour_tags_rate_and_timecode_are_told_by_name(tmp_path):
 
 
 def test_no_scene_is_made_of_a_plate_that_blender_shows_otherwise(tmp_path):
-    from tasks.scene import SCENE
-    from tasks.stage import Job
+    from shotmake.tasks.engine.stage import Job
+    from shotmake.tasks.stages.scene.stage import SCENE
 
     plate = probe(images(tmp_path, "jpg", Orientation=3), tmp_path)
     (tmp_path / "footage.json").write_text(json.dumps(plate.to_json()))

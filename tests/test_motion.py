@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from synthetic import luma_frames, make_plate
 
-from shotmake.detections import Detections, detections_bytes, joined
-from shotmake.motion import REACH_FRAMES, detect_motion
+from shotmake.objects.detections import Detections, detections_bytes, joined
+from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 
 SIZE_PX = (480, 270)
 OBJECT_PX = (70, 50)

@@ -9,8 +9,8 @@ import yaml
 from conftest import Project
 from synthetic import write_movie
 
-from shotmake.cut import read_cut
 from shotmake.errors import ShotError
+from shotmake.new_shot.edit_list import read_cut
 
 EDL = """\
 TITLE: cut

@@ -7,7 +7,7 @@ import pytest
 from moving_boxes import move
 from object_scores import ALL, last_frame, read, scores, sequences, tracked, write_sequence
 
-from shotmake.config import Objects
+from shotmake.config.schema import Objects
 
 KINDS = ("ocsort", "bytetrack", "sort")
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from moving_boxes import MovingBoxes, move
 
-from shotmake import object_tracker
-from shotmake.config import Objects
-from shotmake.detections import Detections
-from shotmake.object_rows import Rows, tracklets
-from shotmake.object_tracker import follow
-from shotmake.objects import Tracklet
+from shotmake.config.schema import Objects
+from shotmake.objects import tracker as object_tracker
+from shotmake.objects.detections import Detections
+from shotmake.objects.lifecycle import Rows, tracklets
+from shotmake.objects.tracker import follow
+from shotmake.objects.tracklets import Tracklet
 
 KINDS = ["ocsort", "bytetrack", "sort"]
 every_kind = pytest.mark.parametrize("kind", KINDS)

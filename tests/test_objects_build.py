@@ -13,17 +13,18 @@ import synthetic
 from attack import copy_of, litter, start
 from conftest import Project, is_of_a_whole_result, make_project, open_in_process
 from moving_boxes import MovingBoxes, move
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.stages.footage import FOOTAGE
+from shotmake.tasks.stages.objects import segments
+from shotmake.tasks.stages.objects.stage import OBJECTS
+from shotmake.tasks.stages.witness_cameras import witness_nodes
 
-from shotmake.config import Config, Footage, Objects, Tracking, Witness
-from shotmake.detections import Detections
-from shotmake.detections_file import read_detections
+from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
 from shotmake.errors import ShotError
-from shotmake.object_rows import tracklets
-from tasks import cache, object_segments
-from tasks.cameras import witness_nodes
-from tasks.footage import FOOTAGE
-from tasks.objects import OBJECTS
-from tasks.stamp import json_bytes
+from shotmake.formats.detections.read import read_detections
+from shotmake.objects.detections import Detections
+from shotmake.objects.lifecycle import tracklets
 
 SIZE_PX = (160, 96)
 FRAMES = 200  # segments of 64: 1-63, 64-127, 128-191, 192-200
@@ -146,9 +147,9 @@ def test_killed_and_made_longer_it_goes_on_with_the_same_ids_and_is_that_of_one_
 
 def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
     """The tracklets of the main camera, followed in one stretch."""
-    monkeypatch.setattr(object_segments, "SEGMENT_FRAMES", 10**6)
+    monkeypatch.setattr(segments, "SEGMENT_FRAMES", 10**6)
     detections = read_detections(project.root / "footage" / "mini.csv", "main", 1)
-    walked = object_segments.walk(detections, asdict(Objects()), 1, frame_count, "mini")
+    walked = segments.walk(detections, asdict(Objects()), 1, frame_count, "mini")
     assert len(walked.paths) == 1 and walked.reused == 0
     return [one.to_json() for one in tracklets(walked.rows, "main")]
 
@@ -164,8 +165,8 @@ def store(tmp_path: Path, monkeypatch):
 def follow(detections: Detections, **changes) -> tuple[bytes, list[bool]]:
     """The tracklets, and which segments were there."""
     settings = asdict(Objects(**changes))
-    there = [one.is_stored for one in object_segments.stored(detections, settings, 1, FRAMES)]
-    walked = object_segments.walk(detections, settings, 1, FRAMES, "mini")
+    there = [one.is_stored for one in segments.stored(detections, settings, 1, FRAMES)]
+    walked = segments.walk(detections, settings, 1, FRAMES, "mini")
     return json_bytes([one.to_json() for one in tracklets(walked.rows, "main")]), there
 
 
@@ -173,7 +174,7 @@ def test_a_damaged_segment_and_one_under_a_wrong_key_are_made_again_and_the_same
     detections = boxes(1).detections
     before, there = follow(detections)
     assert there == [False] * 4
-    paths = object_segments.walk(detections, asdict(Objects()), 1, FRAMES, "mini").paths
+    paths = segments.walk(detections, asdict(Objects()), 1, FRAMES, "mini").paths
     assert follow(detections) == (before, [True] * 4)
     paths[1].write_bytes(paths[1].read_bytes()[:-40])
     assert follow(detections) == (before, [True, False, False, False])  # what it hands over is not known
@@ -200,7 +201,7 @@ def test_two_builds_at_once_make_each_segment_once(store):
     detections = boxes(1, count=6).detections
     words = (detections, asdict(Objects()), 1, FRAMES, "mini")
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        walked = pool.starmap(object_segments.walk, [words, words])
+        walked = pool.starmap(segments.walk, [words, words])
     assert sum(one.reused for one in walked) == 4 and walked[0].paths == walked[1].paths
 
 

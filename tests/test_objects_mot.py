@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shotmake.tasks.stages import export
+from shotmake.tasks.stages.solve.stage import has_camera
 
-from shotmake.config import Config
-from shotmake.formats import detections_mot, mot
-from shotmake.formats.take import Take
-from shotmake.formats.which import format_of
-from shotmake.objects import COASTED, DETECTED, Tracklet
-from shotmake.session import DISABLED
-from tasks import export
-from tasks.solve import has_camera
+from shotmake.config.schema import Config
+from shotmake.formats.detect import format_of
+from shotmake.formats.detections import mot_boxes
+from shotmake.formats.shot_data import Take
+from shotmake.formats.tracks import mot
+from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.tracks.markers import DISABLED
 
 SIZE_PX, FIRST = (1920, 1080), 1001
 
@@ -60,7 +61,7 @@ def test_our_own_readers_take_it_for_tracks_and_for_detections(written):
     first = tracks.tracks.where(tracks.tracks.track_id == 0)
     np.testing.assert_allclose(first.xy_px, TRACKLETS[0].centroids, atol=1e-3)
     assert np.flatnonzero(first.status == DISABLED).tolist() == [4, 5]  # not seen there
-    boxes = detections_mot.read(written, "tracking.objects.detections")
+    boxes = mot_boxes.read(written, "tracking.objects.detections")
     np.testing.assert_allclose(boxes.xywh_px, np.concatenate([one.bboxes for one in TRACKLETS]), atol=1e-6)
     assert boxes.label.tolist() == ["1"] * 12 + ["7"] * 12 + [""] * 12
     assert np.flatnonzero(boxes.confidence == 0).tolist() == [4, 5]

@@ -13,14 +13,14 @@ from conftest import make_project
 from synthetic import write_movie
 from test_scene import PLATE, solution
 
-from shotmake.assembly import NEAREST
-from shotmake.camera_keys import read_keys
-from shotmake.config import Config
+from shotmake.config.keyed_camera import read_keys
+from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.formats.solve_json import read_cameras
-from shotmake.given_camera import given_solution
-from shotmake.imported import imported
-from shotmake.scene import doubt_of, scene_sheet
+from shotmake.formats.cameras.solve_json import read_cameras
+from shotmake.scene.assembly import NEAREST
+from shotmake.scene.sheet import doubt_of, scene_sheet
+from shotmake.solve.imported.cameras import imported
+from shotmake.solve.imported.keyed import given_solution
 
 SIZE = (1920, 1080)
 PLACES = {

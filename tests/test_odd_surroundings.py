@@ -15,10 +15,9 @@ from pathlib import Path
 import attack
 import pytest
 from conftest import REPOSITORY, Project, Ran
-
-from tasks import blender
-from tasks.lacking import lack
-from tasks.streams import PIPE_CLOSED
+from shotmake.tasks.blender import environment as blender
+from shotmake.tasks.engine.processes.streams import PIPE_CLOSED
+from shotmake.tasks.engine.state.lacking import lack
 
 WITHOUT_SOLVE = "  solve: {enabled: false}\n"  # builds in seconds
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

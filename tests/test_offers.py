@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Project, make_project
-
-from tasks import offers, shot_words
+from shotmake.tasks.shots import offers, shot_words
 
 PLAIN = "shot: {name: mini, footage: {file: footage/none.mp4}}\n"
 
@@ -53,7 +52,8 @@ def test_shots_and_lenses_that_no_command_takes_are_not_offered(show):
     show.write_shot("other", "shot: {name: other, footage: {file: a.mp4}, camera: {lens_from: mini}}\n")
     (line,) = show.run("plan", "shot=mini").fault_lines
     assert line == "shot=mini: no conf/shot/mini.yaml; there are: other"
-    code = "from tasks import lens, shots; lens.files(shots.load_shot('other').config)"
+    code = "from shotmake.tasks.shots import shots; from shotmake.tasks.stages import lens; "
+    code += "lens.files(shots.load_shot('other').config)"
     said = show.doit_with(sys.executable, "-c", code).err
     assert "mini: no such shot (there are none) and no such file; check shot.camera.lens_from" in said
     show.write_shot("minim", PLAIN)

@@ -7,13 +7,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 from simulated import look_at
 
-from shotmake import config
-from shotmake.camera import camera_centres, project
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.orient import find_ground, level_up, orient_moving, orient_turning
-from shotmake.picks import Solved
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.orient.orient import find_ground, level_up, orient_moving, orient_turning
+from shotmake.solve.orient.picks import Solved
 
 LENS = Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.1, k2=0.02)
 SIZE_PX = (960, 540)
@@ -57,7 +57,7 @@ def solved_of(cameras, points) -> Solved:
     return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, int(FRAMES[0]), points, np.full(len(points), 0.1))
 
 
-def oriented(settings: config.Orient, **scene):
+def oriented(settings: schema.Orient, **scene):
     true_cameras, true_points = desk(**scene)
     cameras, points = disturbed(true_cameras, true_points)
     depth = float(np.median((points @ cameras[:, 2, :3].T) + cameras[:, 2, 3]))
@@ -66,7 +66,7 @@ def oriented(settings: config.Orient, **scene):
 
 
 def test_the_desk_becomes_the_ground():
-    world, cameras, points, true_cameras, _ = oriented(config.Orient())
+    world, cameras, points, true_cameras, _ = oriented(schema.Orient())
     assert world.ground_found and not world.scale_known and world.warnings == ()
     placed = world.points(points)
     assert np.abs(placed[:150, 2]).max() < 0.03  # of a depth of 5
@@ -81,7 +81,7 @@ def test_the_desk_becomes_the_ground():
 
 
 def test_the_pictures_stay_the_same():
-    world, cameras, points, true_cameras, true_points = oriented(config.Orient())
+    world, cameras, points, true_cameras, true_points = oriented(schema.Orient())
     for index in (0, 20, 39):
         before, _ = project(true_points, true_cameras[index], LENS)
         after, _ = project(world.points(points), world.cameras(cameras)[index], LENS)
@@ -94,7 +94,7 @@ def test_distance_pick_sets_metres_and_origin_pick_the_origin():
     corners = np.array([[0.1, 0.05, 0.0], [-0.2, 0.15, 0.0]])
     at_px, _ = project(corners, true_cameras[10], LENS)
     spot_px, _ = project(corners, true_cameras[30], LENS)
-    picks = config.Orient(
+    picks = schema.Orient(
         origin={"frame": 1031, "xy_px": spot_px[1].tolist()},
         distance={
             "frame": 1011,
@@ -118,10 +118,10 @@ def test_distance_pick_sets_metres_and_origin_pick_the_origin():
 @pytest.mark.parametrize(
     "picks, message",
     [
-        (config.Orient(origin={"frame": 5, "xy_px": [480, 300]}), "frame 5"),
-        (config.Orient(origin={"frame": 1005, "xy_px": [480, -4000]}), "horizon"),
-        (config.Orient(distance={"frame": 1005, "a_px": [1, 2], "b_px": [3, 4]}), "metres"),
-        (config.Orient(distance={"frame": 1005, "a_px": [400, 400], "b_px": [400, 400], "metres": 1}), "two places"),
+        (schema.Orient(origin={"frame": 5, "xy_px": [480, 300]}), "frame 5"),
+        (schema.Orient(origin={"frame": 1005, "xy_px": [480, -4000]}), "horizon"),
+        (schema.Orient(distance={"frame": 1005, "a_px": [1, 2], "b_px": [3, 4]}), "metres"),
+        (schema.Orient(distance={"frame": 1005, "a_px": [400, 400], "b_px": [400, 400], "metres": 1}), "two places"),
     ],
 )
 def test_picks_that_miss_are_the_artist_s_to_mend(picks, message):
@@ -131,7 +131,7 @@ def test_picks_that_miss_are_the_artist_s_to_mend(picks, message):
 
 
 def test_without_a_plane_up_is_guessed_and_said_so():
-    world, _, points, true_cameras, true_points = oriented(config.Orient(), tabletop=False)
+    world, _, points, true_cameras, true_points = oriented(schema.Orient(), tabletop=False)
     assert not world.ground_found and world.warnings[0].code == "ground_unknown"
     placed = world.points(points)
     assert 0.02 < (placed[:, 2] < 0).mean() < 0.08
@@ -154,7 +154,7 @@ def test_a_turning_camera_stands_above_the_ground_it_looks_at():
     rotations = look_at(np.zeros_like(forward), forward)
     cameras, _ = disturbed(np.concatenate([rotations, np.zeros((len(yaw), 3, 1))], 2), np.zeros((1, 3)))
     cameras[:, :, 3] = 0  # the solver's centre is its origin
-    world = orient_turning(replace(solved_of(cameras, np.zeros((0, 3))), points=None), config.Orient())
+    world = orient_turning(replace(solved_of(cameras, np.zeros((0, 3))), points=None), schema.Orient())
     placed = world.cameras(cameras)
     centres = camera_centres(placed)
     assert np.ptp(centres, axis=0).max() < 1e-9
@@ -165,8 +165,8 @@ def test_a_turning_camera_stands_above_the_ground_it_looks_at():
 
 
 def test_same_points_same_world():
-    first, *_ = oriented(config.Orient())
-    second, *_ = oriented(config.Orient())
+    first, *_ = oriented(schema.Orient())
+    second, *_ = oriented(schema.Orient())
     assert np.array_equal(first.rotation, second.rotation) and np.array_equal(first.shift, second.shift)
 
 
@@ -204,7 +204,7 @@ def test_a_camera_that_looks_every_way_round_has_a_world(kind, noise):
     markers = Observations(*np.zeros((2, 0), int), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int), len(frames))
     for cameras, orient in ((turning, orient_turning), (moving, lambda one, to: orient_moving(one, NONE, 2.0, to))):
         solved = Solved(cameras, frames, LENS, SIZE_PX, markers, 1001, NONE, np.zeros(0))
-        world = orient(solved, config.Orient())
+        world = orient(solved, schema.Orient())
         np.testing.assert_allclose(world.rotation @ world.rotation.T, np.eye(3), atol=1e-9)
         assert np.linalg.det(world.rotation) > 0 and np.isfinite(world.cameras(cameras)).all() and world.scale > 0
 
@@ -214,7 +214,7 @@ NONE = np.zeros((0, 3))
 
 def test_a_pan_once_round_stands_level_and_begins_along_y():
     cameras = np.concatenate([turned(ROUND + 30), np.zeros((len(ROUND), 3, 1))], 2)
-    world = orient_turning(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), config.Orient())
+    world = orient_turning(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), schema.Orient())
     placed = world.cameras(cameras)
     np.testing.assert_allclose(placed[:, 1, :3], [[0, 0, -1]] * 40, atol=1e-9)  # the picture's down is down
     np.testing.assert_allclose(placed[0, 2, :3], [0, 1, 0], atol=1e-9)

@@ -12,9 +12,9 @@ from blend_shot import FIRST_FRAME, FRAMES, BlendShot, make_blend_shot
 from conftest import in_one_blender
 from slip import read_exr, slip_px, spread_points
 
-from shotmake.camera import project
-from shotmake.lens import Lens
-from shotmake.stmap import undistort_map
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
+from shotmake.stmap.maps import undistort_map
 
 FRAME = FRAMES[1]
 MEDIAN_PX, WORST_PX = 0.1, 0.3

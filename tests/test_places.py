@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Project, make_project, open_in_process
+from shotmake.tasks.engine import claims, stamp
+from shotmake.tasks.engine.state import places
 
 from shotmake.errors import ShotError
-from tasks import claims, places, stamp
 
 
 @pytest.fixture

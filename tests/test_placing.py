@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from measure import angle_deg, poses
 from scipy.spatial.transform import Rotation
+from shotmake.tasks.stages.solve.stage import settings
 from simulated import Simulated, simulate
 
-from shotmake import config
-from shotmake.camera import camera_centres, project
-from shotmake.configcheck import ConfigFaults, load
+from shotmake.config import schema
+from shotmake.config.annotations import Manual
+from shotmake.config.check import ConfigFaults, load
+from shotmake.config.check_orient import with_places
 from shotmake.errors import ShotError
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.marks import Manual
-from shotmake.orient import orient_moving, orient_turning
-from shotmake.orientcheck import with_places
-from shotmake.picks import Solved
-from shotmake.solve import Solution, solve
-from shotmake.triangulate import marker_errors_px, triangulate
-from tasks.solve import settings
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import marker_errors_px, triangulate
+from shotmake.solve.orient.orient import orient_moving, orient_turning
+from shotmake.solve.orient.picks import Solved
+from shotmake.solve.verdict import Solution, solve
 
 PLACES = np.array([[-0.25, -0.15, 0], [0.3, -0.1, 0], [0.25, 0.3, 0], [-0.3, 0.25, 0], [0, 0.1, 0], [0, 1.2, 0]])
 
@@ -78,7 +78,7 @@ def survey(shot) -> list[dict]:
 @pytest.fixture(scope="module")
 def solution(shot, survey) -> Solution:
     return solve(
-        shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve(orient=config.Orient(survey=survey))
+        shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(orient=schema.Orient(survey=survey))
     )
 
 
@@ -102,7 +102,7 @@ def solved(shot, solution) -> Solved:
 
 def oriented(solved: Solved, **orient):
     reliable = solved.points[np.isfinite(solved.points[:, 0])]
-    world = orient_moving(solved, reliable, 0.5, config.Orient(**orient))
+    world = orient_moving(solved, reliable, 0.5, schema.Orient(**orient))
     return world, world.cameras(solved.cam_from_world)
 
 
@@ -278,12 +278,12 @@ def test_a_track_that_slides_is_named(shot, solved):
 def test_a_turning_camera_has_a_height_but_no_points(shot, solved, survey):
     cameras = solved.cam_from_world * [1, 1, 1, 0]
     level = replace(solved, cam_from_world=cameras, points=None)
-    world = orient_turning(level, config.Orient(camera_height_m=1.62))
+    world = orient_turning(level, schema.Orient(camera_height_m=1.62))
     assert world.scale_known
     assert np.allclose(camera_centres(world.cameras(cameras))[:, 2], 1.62)
     for key, said in (("survey", survey), ("ground", survey[:3]), ("origin", {"track": 3})):
         with pytest.raises(ShotError, match=f"orient.{key}: found .*camera_height_m"):
-            orient_turning(level, config.Orient(**{key: said}))
+            orient_turning(level, schema.Orient(**{key: said}))
 
 
 def checked(orient: dict, manual: list | None = None):

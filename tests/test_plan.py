@@ -63,7 +63,8 @@ def test_a_changed_plate_is_named(built):
 
 
 def test_a_raised_version_is_named(built):
-    path = built.root / "tasks" / "stmap.py"
+    built = built.with_own_code()
+    path = built.root / "tasks" / "stages" / "stmap.py"
     path.write_text(path.read_text().replace("version=1,", "version=2,"))
     assert plan(built)["stmap"] == ("run", "version of the stage: 1 -> 2")
 

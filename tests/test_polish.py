@@ -7,13 +7,13 @@ import pytest
 from measure import measure
 from simulated import simulate
 
-from shotmake.adjust import Bundle, residuals_px
-from shotmake.config import Camera, Solve
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.path_bundle import bundle_of
-from shotmake.solve import solve
-from shotmake.weights import variances_px2, weights
+from shotmake.config.schema import Camera, Solve
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.adjust import Bundle, residuals_px
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.bundle.weights import variances_px2, weights
+from shotmake.solve.verdict import solve
 
 
 def test_weights_are_relative_and_the_unknown_is_usual():
@@ -57,7 +57,7 @@ def test_a_weight_stands_beside_what_the_residuals_tell(uneven):
     shot, tracks = uneven
     bundle, markers = bundled(shot, tracks)
     weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
-    told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.groups does
+    told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.tracks.groups does
     plain = variances_px2(bundle, markers)
     weighted = variances_px2(bundle, replace(markers, expected_px=told_px, weight=weight))
     theirs = markers.track == 3

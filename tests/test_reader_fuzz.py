@@ -11,7 +11,7 @@ import reader_fuzz
 from reader_bombs import BOMBS
 from reader_fuzz import FORMATS, fuzz
 
-from shotmake.formats.registry import FORMATS as REGISTRY
+from shotmake.config.format_registry import FORMATS as REGISTRY
 
 COUNT = int(os.environ.get("SHOTMAKE_FUZZ", "8"))
 

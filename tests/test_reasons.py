@@ -7,10 +7,10 @@ import pytest
 from conftest import REPOSITORY
 from simulated import simulate
 
-from shotmake import config
-from shotmake.candidate import Refused
+from shotmake.config import schema
 from shotmake.reasons import CODES, RESERVED, Reason, add_warnings, read_warnings, record_reasons
-from shotmake.solve import solve
+from shotmake.solve.checks.candidate import Refused
+from shotmake.solve.verdict import solve
 
 SAID, ADDING = {"warnings", "notes"}, {"append", "extend"}
 
@@ -23,7 +23,11 @@ def trees() -> dict[Path, ast.Module]:
 def speaks_of_a_solve(tree: ast.Module) -> bool:
     """Its warnings and notes are those of a solve; plates, lenses and objects have plain ones."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    ours = [node for node in imports if node.module in ("shotmake.reasons", "shotmake.solution", "shotmake.world")]
+    ours = [
+        node
+        for node in imports
+        if node.module in ("shotmake.reasons", "shotmake.solve.result", "shotmake.geometry.similarity")
+    ]
     return bool({alias.name for node in ours for alias in node.names} - {"folds", "has_plausible_focal"})
 
 
@@ -153,7 +157,7 @@ def test_codes_of_another_release_are_read(codes):
 )
 def test_a_refusal_has_its_code_in_the_record(kind, settings, camera, said):
     shot = simulate(kind, seed=2, frame_count=24, visible=80)
-    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(**camera), config.Solve(**settings)).record
+    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(**camera), schema.Solve(**settings)).record
     assert (record["status"], record["reason_code"]) == ("refused", said), record["reason"]
     assert record["warning_codes"] == record["note_codes"] == []
 
@@ -161,7 +165,7 @@ def test_a_refusal_has_its_code_in_the_record(kind, settings, camera, said):
 @pytest.mark.parametrize("kind", ["orbit", "pan", "static"])
 def test_a_solve_has_no_reason_and_as_many_codes_as_sentences(kind):
     shot = simulate(kind, seed=2, frame_count=24, visible=80)
-    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
+    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
     assert record["status"] != "refused" and record["reason"] == record["reason_code"] == ""
     for kind in ("warning", "note"):
         assert len(record[f"{kind}_codes"]) == len(record[f"{kind}s"]) and set(record[f"{kind}_codes"]) <= CODES.keys()

@@ -12,7 +12,7 @@ from recipes.markers import seen_px
 from recipes.sets import TrackSet
 from recipes.witness import simulated_matches
 
-from shotmake.lens import undistort
+from shotmake.geometry.lens import undistort
 
 SLOW = ("corridor",)  # its 600 frames take seconds
 SEEDS = (3, 4)

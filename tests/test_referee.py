@@ -8,14 +8,14 @@ from measure import measure
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake import config
-from shotmake.adjust import Bundle, adjust, errors_px, lens_from_vector, lens_vector
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.nodal import turning_bundle
-from shotmake.referee import WORST_PX, Referee, Score, rank, referee, score
-from shotmake.session import Tracks
-from shotmake.solve import solve
+from shotmake.config import schema
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.adjust import Bundle, adjust, errors_px, lens_from_vector, lens_vector
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.rotations import turning_bundle
+from shotmake.solve.verdict import solve
+from shotmake.sweep.referee import WORST_PX, Referee, Score, rank, referee, score
+from shotmake.tracks.markers import Tracks
 
 
 def shared_out(shot: Simulated) -> tuple[Tracks, Tracks]:
@@ -60,7 +60,7 @@ def test_keeping_only_the_easiest_tracks_does_not_pay(orbit, orbit_judge):
     mine = shared_out(orbit)[1]
     few = easiest(mine, orbit.size_px, 0.5)
     assert len(np.unique(few.track_id)) < 0.4 * len(np.unique(mine.track_id))
-    arguments = (orbit.size_px, orbit.frames, config.Camera(), config.Solve())
+    arguments = (orbit.size_px, orbit.frames, schema.Camera(), schema.Solve())
     easy, honest = solve(few, *arguments).record, solve(mine, *arguments).record
     assert easy["status"] == honest["status"] == "solved"
     assert easy["holdout_rms_px"] < honest["holdout_rms_px"]

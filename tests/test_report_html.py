@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from simulated import simulate
 
-from shotmake.charts import WIDTH
-from shotmake.config import Qc
-from shotmake.object_report import GUESS
-from shotmake.preview import write_preview
-from shotmake.report import report
-from shotmake.report_html import report_html, stills, telling_frames
-from shotmake.timeline import LEFT, RIGHT, SHOWN
+from shotmake.config.schema import Qc
+from shotmake.preview.movie import write_preview
+from shotmake.report.charts import WIDTH
+from shotmake.report.objects import GUESS
+from shotmake.report.page import report_html, stills, telling_frames
+from shotmake.report.summary import report
+from shotmake.report.timeline import LEFT, RIGHT, SHOWN
 
 SHOT = simulate("orbit", seed=3, frame_count=12)
 PLATE = {"files": ["a <b>.mp4"], "size_px": [960, 540], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 12,

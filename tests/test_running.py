@@ -10,12 +10,12 @@ from pathlib import Path
 import attack
 import pytest
 from conftest import REPOSITORY, Project, Ran
+from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.engine.processes import pool, process_tree, programs
+from shotmake.tasks.engine.processes.programs import Started, run
 
 from shotmake.errors import ShotError
 from shotmake.limits import set_limits
-from tasks import pool, process_tree, programs
-from tasks.blender import make_environment, python
-from tasks.programs import Started, run
 
 HERE = Path(__file__).parent
 ON = "tracking.objects.enabled=true"
@@ -165,7 +165,7 @@ def test_one_job_of_many_that_does_not_end_fails_alone():
 
 STANDS_STILL = """
 from threading import Lock
-import tasks.footage as footage
+import shotmake.tasks.stages.footage as footage
 lock = Lock()
 lock.acquire()
 def stuck(*given, **named):
@@ -190,7 +190,7 @@ def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_pa
 BESIDE = """
 import threading, time
 from shotmake.limits import set_limits
-from tasks.watchdog import is_no_work, watched
+from shotmake.tasks.engine.processes.watchdog import is_no_work, watched
 
 def beat(said):
     while True:
@@ -219,7 +219,7 @@ def test_a_build_that_waits_for_another_does_not_stand_still(tmp_path):
     code = (
         "import time\n"
         "from shotmake.limits import set_limits\n"
-        "from tasks.watchdog import waiting, watched\n"
+        "from shotmake.tasks.engine.processes.watchdog import waiting, watched\n"
         "set_limits({'silent_minutes': .01})\n"
         "with watched('x'):\n"
         "    with waiting():\n"
@@ -297,7 +297,7 @@ def test_a_program_is_given_the_environment_that_the_docs_tell(show):
 
 
 def test_our_own_blender_is_given_no_module_or_script_of_anybodys(monkeypatch):
-    from tasks.environments import blender_environment
+    from shotmake.tasks.engine.processes.environments import blender_environment
 
     for name in ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "BLENDER_USER_SCRIPTS", "BLENDER_SYSTEM_PYTHON"):
         monkeypatch.setenv(name, "/mine")

@@ -10,14 +10,14 @@ from conftest import REPOSITORY
 SOLVE = """
 import os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
-from tasks.workers import one_order_of_sums
+from shotmake.tasks.engine.processes.workers import one_order_of_sums
 one_order_of_sums()  # before numpy, as in dodo.py
-from shotmake.config import Camera, Solve
-from shotmake.safe_npz import npz_bytes
-from shotmake.solution import finished
-from shotmake.solve import find
+from shotmake.config.schema import Camera, Solve
+from shotmake.files.npz_file import npz_bytes
+from shotmake.solve.result import finished
+from shotmake.solve.verdict import find
 from simulated import simulate
-from tasks.stamp import json_bytes
+from shotmake.tasks.engine.stamp import json_bytes
 shot = simulate("orbit", seed=3, frame_count=30, visible=100, uneven=0.7)
 given = shot.tracks, shot.size_px, shot.frames
 found = find(*given, Camera(), Solve())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import project
-from shotmake.config import Config
+from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
-from shotmake.scene import scene_sheet
+from shotmake.geometry.camera import project
+from shotmake.geometry.lens import Lens
+from shotmake.scene.sheet import scene_sheet
 
 LENS = Lens(800, 800, 470, 262, k1=-0.12, k2=0.03)
 PLATE = {

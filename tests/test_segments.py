@@ -16,16 +16,18 @@ import numpy as np
 import pytest
 import synthetic
 from conftest import REPOSITORY, Project, is_of_a_whole_result, open_in_process
+from shotmake.tasks.engine import cache, digests
+from shotmake.tasks.engine.pieces import Stored
+from shotmake.tasks.stages.tracks import segments
 
-from shotmake import config, footage
-from shotmake.ahead import FRAMES_AHEAD
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, frame_span, probe, read_luma
-from shotmake.plate_files import plate_files
-from shotmake.session import save_tracks
-from shotmake.tracks import clean_tracks, track_plate
-from tasks import cache, digests, segments
-from tasks.pieces import Stored
+from shotmake.footage import plate as footage
+from shotmake.footage.file_names import plate_files
+from shotmake.footage.plate import Plate, frame_span, probe, read_luma
+from shotmake.footage.read_ahead import FRAMES_AHEAD
+from shotmake.tracks.markers import save_tracks
+from shotmake.tracks.tracker import clean_tracks, track_plate
 
 SPANS = [(1, 7), (8, 15), (16, 23), (24, 31), (32, 39), (40, 40)]
 CUT = 18
@@ -70,7 +72,7 @@ class Show:
         self.tracked.clear()
         walked = segments.walk(plate, settings, self.files(), self.digests(), "mini", on_frame)
         assert walked.reused == len(walked.spans) - len(self.tracked)
-        detect, track, clean = config.Detect(**settings["detect"]), config.Track(**settings["track"]), config.Clean()
+        detect, track, clean = schema.Detect(**settings["detect"]), schema.Track(**settings["track"]), schema.Clean()
         luma = read_luma(plate, self.root, *frame_span(plate, settings["frame_range"]))
         assert save_tracks(clean_tracks(walked.tracks, clean)) == save_tracks(track_plate(luma, detect, track, clean))
         return list(self.tracked), walked
@@ -84,7 +86,7 @@ class Show:
 
 def settings(frame_range: list[int] | None = None, **changes) -> dict:
     """Those of the tracks stage; changes: a group's keys."""
-    tracking = config.Tracking(detect=config.Detect(min_tracks=40), track=config.Track(segment_frames=8))
+    tracking = schema.Tracking(detect=schema.Detect(min_tracks=40), track=schema.Track(segment_frames=8))
     found = {"frame_range": frame_range, **asdict(tracking)}
     return found | {name: found[name] | keys for name, keys in changes.items()}
 

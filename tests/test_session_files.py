@@ -10,8 +10,8 @@ import pytest
 from conftest import Project
 from measure import similarity
 
-from shotmake.formats.registry import TRACKS
-from shotmake.session import DISABLED, Tracks, load_tracks
+from shotmake.config.format_registry import TRACKS
+from shotmake.tracks.markers import DISABLED, Tracks, load_tracks
 
 WRITTEN = [one for one in TRACKS if one.writes]
 FROM_THE_CLIP = ("tracks_3de.txt", "tracks_pftrack.2dt", "tracks_syntheyes.txt", "mini.blend")

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 from conftest import REPOSITORY, Project, blender, make_project
+from shotmake.tasks.blender.environment import make_environment, python
 from slip import read_exr
 
-from shotmake.camera import project as project_points
-from shotmake.camera_keys import read_keys
-from shotmake.given_camera import given_solution
-from shotmake.lens import Lens, undistort
-from tasks.blender import make_environment, python
+from shotmake.config.keyed_camera import read_keys
+from shotmake.geometry.camera import project as project_points
+from shotmake.geometry.lens import Lens, undistort
+from shotmake.solve.imported.keyed import given_solution
 
 SIZE = (240, 135)
 PINHOLE_SIZE = (290, 170)  # overscan for the lens

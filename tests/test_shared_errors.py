@@ -8,18 +8,18 @@ import pytest
 from recipes.families import made
 from recipes.sets import TrackSet
 
-from shotmake import shared_errors
-from shotmake.candidate import Found
-from shotmake.config import Camera, Known, Orient, Solve
-from shotmake.formats.solve_json import read_cameras
-from shotmake.keyframes import Observations, pixel_scale
-from shotmake.known import solve_known
+from shotmake.config.schema import Camera, Known, Orient, Solve
+from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
-from shotmake.session import Tracks
-from shotmake.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, noticed
-from shotmake.solution import finished
-from shotmake.solve import find, usual
-from shotmake.triangulate import misses_px, triangulate
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.triangulate import misses_px, triangulate
+from shotmake.solve.checks import shared_errors
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, noticed
+from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.result import finished
+from shotmake.solve.verdict import find, usual
+from shotmake.tracks.markers import Tracks
 
 
 def found_in(one: TrackSet) -> Found:

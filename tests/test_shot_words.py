@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from attack import make_small, shot_yaml
 from conftest import Project
-
-from tasks.shot_words import better, quoted, unquoted, why_refused
+from shotmake.tasks.shots.shot_words import better, quoted, unquoted, why_refused
 
 NAMES = ["1010", "sc010 (1)", "R&D", "take#2", "a=b", "true", "null", "\u00e9t\u00e9", "-dash", "[x]", "it's", "a.b",
          "~x", "1e3", "50%", "a*b", "a@b:c", "{d}", "$x", "a\\b", "back\\", "a+b",
@@ -161,7 +160,7 @@ def test_presets_by_any_name(show):
         in_yaml = name if name != "R&D (2)" else f"'{name}'"
         show.write_shot("own", f"shot: {{name: own, footage: {{file: a.mp4}}, tracking: {{preset: {in_yaml}}}}}\n")
         code = (
-            "import sys; from tasks.shots import load_shot\n"
+            "import sys; from shotmake.tasks.shots.shots import load_shot\n"
             "for words in (['1010', f'tracking={sys.argv[1]}'], ['own']):\n"
             "    shot = load_shot(words[0], tuple(words[1:]))\n"
             "    print(shot.faults, shot.config and shot.config.tracking.detect.min_distance_px)"
@@ -175,7 +174,7 @@ def test_presets_by_any_name(show):
 
 def test_a_text_with_backslashes_reaches_the_config_as_it_was_typed(show):
     code = (
-        "from tasks.shots import load_shot\n"
+        "from shotmake.tasks.shots.shots import load_shot\n"
         "print(load_shot('1010', ('shot.footage.file=a\\\\b (1)\\\\####.exr',)).config.shot.footage.file)"
     )
     assert show.doit_with(sys.executable, "-c", code).out == "a\\b (1)\\####.exr\n"

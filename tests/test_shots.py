@@ -18,7 +18,7 @@ shot:
 def load(project, shot: str, *overrides: str) -> dict:
     """Load one shot in a process of its own: Hydra keeps global state."""
     code = (
-        "import json, sys; from dataclasses import asdict; from tasks.shots import load_shot\n"
+        "import json, sys; from dataclasses import asdict; from shotmake.tasks.shots.shots import load_shot\n"
         "shot = load_shot(sys.argv[1], tuple(sys.argv[2:]))\n"
         "print(json.dumps({'config': shot.config and asdict(shot.config), 'faults': shot.faults}))"
     )

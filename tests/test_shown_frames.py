@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from conftest import Project
 from numbered import copied, edited, number_of, with_durations, write_numbered
+from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader
 
 from shotmake.errors import ShotError
-from shotmake.footage import Plate, probe, read_bgr, read_luma
-from shotmake.footage_text import footage_text
-from shotmake.media_header import media_header
-from shotmake.movie_clock import Clock
-from shotmake.preview import write_preview
-from tasks.blender import make_environment, python
-from tasks.digests import digest
-from tasks.plate_reader import PlateReader
+from shotmake.footage.header import media_header
+from shotmake.footage.movie_clock import Clock
+from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
+from shotmake.footage.summary import footage_text
+from shotmake.preview.movie import write_preview
 
 HERE = Path(__file__).parent
 COUNT = 36

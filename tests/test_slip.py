@@ -10,7 +10,7 @@ import pytest
 from blend_shot import FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from conftest import rendered_slip_px
 
-from shotmake.lens import distort
+from shotmake.geometry.lens import distort
 
 MEDIAN_PX, WORST_PX = 0.1, 0.3
 

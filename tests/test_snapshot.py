@@ -35,7 +35,7 @@ CHANGES = {
     "the plate": "footage/mini.mp4",
     "the YAML": "conf/shot/mini.yaml",
     "a preset": "conf/tracking/balanced.yaml",
-    "a stage": "tasks/stmap.py",
+    "a stage": "tasks/stages/stmap.py",
     "a target": ".gsd-state/tracking/solves/mini-????????????.json",
     "a stamp": ".gsd-state/tracking/sessions/mini-*/tracks.npz.stamp.json",
     "a segment": ".gsd-state/tracking/sessions/segments/*.npz",

@@ -13,13 +13,13 @@ from measure import measure
 from recipes.families import made
 from simulated import Simulated, rolling_shutter, simulate
 
-from shotmake import config
-from shotmake.camera import camera_centres
+from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
-from shotmake.safe_npz import npz_bytes
-from shotmake.session import Tracks
-from shotmake.solve import Solution, hold_out, solve
+from shotmake.files.npz_file import npz_bytes
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
+from shotmake.solve.verdict import Solution, hold_out, solve
+from shotmake.tracks.markers import Tracks
 
 KEYS = {
     "schema", "status", "reason", "reason_code", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames",
@@ -28,8 +28,8 @@ KEYS = {
 }  # fmt: skip
 
 
-def run(shot: Simulated, camera: config.Camera | None = None, **settings) -> Solution:
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or config.Camera(), config.Solve(**settings))
+def run(shot: Simulated, camera: schema.Camera | None = None, **settings) -> Solution:
+    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings))
 
 
 def accurate(shot: Simulated, solution: Solution, ate_pct=0.1, rot_deg=0.06, focal_pct=1.0, lens_px=1.0) -> None:
@@ -116,7 +116,7 @@ def test_hold_outs_are_seeded_and_never_solved_with(orbit, orbit_solution):
     def spoilt(noise_px: float) -> dict:
         moved = orbit.tracks.xy_px + np.where(is_held, noise_px * noise, 0)
         tracks = Tracks.from_markers(orbit.tracks.track_id, orbit.tracks.frame, moved)
-        return solve(tracks, orbit.size_px, orbit.frames, config.Camera(), config.Solve()).record
+        return solve(tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()).record
 
     # a little noise on them changes their own score and nothing the solver made
     noisy = spoilt(0.3)
@@ -138,7 +138,7 @@ def test_same_tracks_same_bytes(orbit, orbit_solution):
 def test_order_of_markers_does_not_matter_and_input_is_untouched(orbit, orbit_solution):
     shuffled = orbit.tracks.where(np.random.default_rng(3).permutation(len(orbit.tracks)))
     before = {name: value.copy() for name, value in vars(shuffled).items()}
-    solution = solve(shuffled, orbit.size_px, orbit.frames, config.Camera(), config.Solve())
+    solution = solve(shuffled, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve())
     assert solution.record == orbit_solution.record
     assert all(np.array_equal(before[name], value) for name, value in vars(shuffled).items())
 
@@ -179,7 +179,7 @@ def test_two_motions_that_fill_the_picture_alike_are_said():
     others = replace(second.tracks, track_id=second.tracks.track_id + 1000)
     names = ("track_id", "frame", "xy_px")
     both = [np.concatenate([getattr(one, name) for one in (first.tracks, others)]) for name in names]
-    record = solve(Tracks.from_markers(*both), first.size_px, first.frames, config.Camera(), config.Solve()).record
+    record = solve(Tracks.from_markers(*both), first.size_px, first.frames, schema.Camera(), schema.Solve()).record
     assert record["status"] == "refused" or "two_motions" in record["warning_codes"]
 
 
@@ -200,7 +200,7 @@ def test_static():
     assert (record["status"], record["kind"]) == ("static", "static")
     assert len(record["frames"]) == 30 and len(set(map(tuple, record["cam_from_world"]))) == 1
     assert "shot.camera.focal_mm" in record["warnings"][0] and record["warning_codes"] == ["focal_guessed"]
-    known = run(shot, config.Camera(focal_mm=50.0))
+    known = run(shot, schema.Camera(focal_mm=50.0))
     assert known.record["lens"]["fx_px"] == pytest.approx(50 / 36 * 960)
     assert known.record["warnings"] == []
 
@@ -219,7 +219,7 @@ def test_tiny_parallax_is_never_called_solved(baseline, statuses):
 def test_a_low_relief_is_not_taken_for_a_room():
     """With a focal length 40 % short, rays seem to meet at 9 deg instead of one: all tracks fit, CG slips 200 px."""
     one = made("tiny", 782)
-    record = solve(one.tracks, one.size_px, one.frames, config.Camera(), config.Solve()).record
+    record = solve(one.tracks, one.size_px, one.frames, schema.Camera(), schema.Solve()).record
     assert record["status"] == "refused" and record["reason_code"] == "tiny_parallax"
 
 
@@ -240,7 +240,7 @@ def test_orbit_forced_to_tripod_or_static_is_not_believed(orbit):
 
 
 def test_focal_locked_and_lens_not_refined(orbit):
-    camera = config.Camera(focal_mm=1000 / 960 * 36, lock_focal=True)
+    camera = schema.Camera(focal_mm=1000 / 960 * 36, lock_focal=True)
     solution = run(orbit, camera, refine=["focal", "k1"])
     assert solution.record["lens"]["fx_px"] == pytest.approx(1000)
     assert solution.record["lens"]["k2"] == 0 and solution.record["lens"]["k1"] < -0.05
@@ -253,7 +253,7 @@ def test_focal_locked_and_lens_not_refined(orbit):
 def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, times, request):
     shot = request.getfixturevalue(kind)
     true_px = shot.truth["lens"]["fx_px"]
-    record = run(shot, config.Camera(focal_mm=times * true_px / 960 * 36, lock_focal=True)).record
+    record = run(shot, schema.Camera(focal_mm=times * true_px / 960 * 36, lock_focal=True)).record
     assert (record["status"] == "refused") == (times == 1.2) and record["confidence"] < 0.6
     if kind == "pan" and times == 1.2:  # as a move it fits even worse
         said_px = r"with (\d+) px, where the focal length is locked, .* with (\d+) px one that only turns"
@@ -267,7 +267,7 @@ def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, times, requ
 def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
     """It was solved as one, with a confidence of 0.96."""
     shot = simulate("pan", seed=1741, frame_count=60, lens=(725.8315865283764, -0.08861293536186332, 0.02))
-    record = run(shot, config.Camera(focal_mm=0.85 * 725.8315865283764 / 960 * 36, lock_focal=True)).record
+    record = run(shot, schema.Camera(focal_mm=0.85 * 725.8315865283764 / 960 * 36, lock_focal=True)).record
     assert record["status"] == "refused" or record["confidence"] < 0.6
     assert "locked_focal" in (record["reason_code"], *record["warning_codes"])
 
@@ -276,7 +276,7 @@ def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
 def test_a_rolling_shutter_is_noticed(kind, seed):
     shot = simulate(kind, seed=seed, frame_count=36, visible=120)
     tracks = rolling_shutter(shot.tracks, shot.size_px[1], 0.5)
-    made = {name: solve(tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
+    made = {name: solve(tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
             for name, tracks in (("global", shot.tracks), ("rolling", tracks))}  # fmt: skip
     said = {name: "rolling_shutter" in record["warning_codes"] for name, record in made.items()}
     assert said == {"global": False, "rolling": made["rolling"]["status"] != "refused"}
@@ -291,9 +291,9 @@ def test_wrong_settings_are_errors_that_name_their_key(orbit):
     with pytest.raises(ShotError, match="tracking.solve.refine"):
         run(orbit, refine=["focal", "k2"])
     with pytest.raises(ShotError, match="shot.camera.lock_focal"):
-        run(orbit, config.Camera(lock_focal=True))
+        run(orbit, schema.Camera(lock_focal=True))
     with pytest.raises(ShotError, match="tracking.solve.orient.origin"):
-        run(orbit, orient=config.Orient(origin={"frame": 7, "xy_px": [480, 300]}))
+        run(orbit, orient=schema.Orient(origin={"frame": 7, "xy_px": [480, 300]}))
 
 
 def few(tracks: Tracks, count: int) -> Tracks:
@@ -308,7 +308,7 @@ def test_refusals_say_what_was_found_and_what_to_change(orbit):
         "of the frames have": ("sparse_frames", orbit.tracks, (1001, 1100)),
     }
     for found, (code, tracks, frames) in cases.items():
-        solution = solve(tracks, orbit.size_px, frames, config.Camera(), config.Solve())
+        solution = solve(tracks, orbit.size_px, frames, schema.Camera(), schema.Solve())
         record = solution.record
         assert (record["status"], record["reason_code"]) == ("refused", code) and found in record["reason"]
         assert "tracking.detect" in record["reason"] or "shot.footage" in record["reason"]
@@ -320,7 +320,7 @@ def test_tracks_of_noise_are_refused():
     walks = np.cumsum(random.normal(0, 6, (80, 20, 2)), axis=1) + random.uniform(100, 440, (80, 1, 2))
     ids, frames = np.repeat(np.arange(80), 20), np.tile(np.arange(1, 21), 80)
     tracks = Tracks.from_markers(ids, frames, walks.reshape(-1, 2))
-    record = solve(tracks, (960, 540), (1, 20), config.Camera(), config.Solve()).record
+    record = solve(tracks, (960, 540), (1, 20), schema.Camera(), schema.Solve()).record
     assert record["reason_code"] == "nothing_explains" and "tripod" not in record["reason"]
 
 
@@ -328,12 +328,12 @@ def test_distance_pick_gives_metres(orbit, orbit_solution):
     """Two points of the desk, 0.3 m apart in truth, picked in the plate."""
     from measure import poses
 
-    from shotmake.camera import project
+    from shotmake.geometry.camera import project
 
     ends = np.array([[-0.1, 0.05, 0.0], [0.2, 0.05, 0.0]])
     at_px, _ = project(ends, poses(orbit.truth)[1018], Lens.from_json(orbit.truth["lens"]))
     pick = {"frame": 1018, "a_px": at_px[0].tolist(), "b_px": at_px[1].tolist(), "metres": 0.3}
-    record = run(orbit, orient=config.Orient(distance=pick)).record
+    record = run(orbit, orient=schema.Orient(distance=pick)).record
     assert record["scale_known"]
     path = [
         np.linalg.norm(np.diff(camera_centres(np.array(one["cam_from_world"]).reshape(-1, 3, 4)), axis=0), axis=1).sum()
@@ -345,13 +345,13 @@ def test_distance_pick_gives_metres(orbit, orbit_solution):
 @pytest.mark.parametrize(("kind", "shot_kind"), [("forward", "dolly"), ("planar", "planar")])
 def test_a_kind_that_is_given_is_believed(kind, shot_kind):
     shot = simulate(shot_kind, seed=2)
-    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve(kind=kind)).record
+    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind=kind)).record
     assert (record["status"], record["kind"]) == ("solved", kind)
     assert measure({**record, "shot": ""}, shot.truth)["ate_pct"] < 0.1
 
 
 def test_between_turning_and_moving_is_said():
     shot = simulate("tiny", seed=7, frame_count=60, baseline=0.004, white_px=0.05)
-    record = solve(shot.tracks, shot.size_px, shot.frames, config.Camera(), config.Solve()).record
+    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
     assert record["warning_codes"][0] == "moves_little"

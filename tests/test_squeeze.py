@@ -7,12 +7,12 @@ import pytest
 from measure import measure
 from simulated import simulate
 
-from shotmake import config
-from shotmake.lens import Lens
+from shotmake.config import schema
+from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solution import finished
-from shotmake.solve import find
-from shotmake.squeeze import squeezed, stretched_lens, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.anamorphic import squeezed, stretched_lens, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.result import finished
+from shotmake.solve.verdict import find
 
 ASPECT = 2.0
 
@@ -25,8 +25,8 @@ def test_an_anamorphic_plate_is_solved_in_its_own_pixels():
     truth = {**seen.truth, "lens": true_lens.to_json(), "image_size_px": list(plate_px)}
 
     assert unsqueezed_size(plate_px, ASPECT) == tuple(seen.size_px)
-    options = config.Solve()
-    found = find(unsqueezed_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, config.Camera(), options)
+    options = schema.Solve()
+    found = find(unsqueezed_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, schema.Camera(), options)
     record = finished(squeezed(found, ASPECT), tracks, plate_px, seen.frames, options).record
     error = measure(record, truth)
     assert error["status"] == "solved" and error["frames_pct"] == 100

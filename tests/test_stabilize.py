@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from blend_shot import FRAMES, SIZE, STMAP, BlendShot, make_blend_shot
 from comp_pictures import pictures
+from shotmake.tasks.blender.environment import command_line, python
 from simulated import simulate
 from slip import read_exr
 
-from shotmake.chosen import tracks_named
 from shotmake.errors import ShotError
-from shotmake.session import DISABLED, Tracks
-from shotmake.stabilize import Stabilization, stabilize
-from tasks.blender import command_line, python
+from shotmake.scene.stabilization import Stabilization, stabilize
+from shotmake.tracks.markers import DISABLED, Tracks
+from shotmake.tracks.select import tracks_named
 
 HD, FIRST = (1920, 1080), 1001
 PLACES = np.array([x + 1j * y for x in (-900, 0, 900) for y in (-500, 0, 500)])  # of the picture, its centre 0, y up

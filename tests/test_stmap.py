@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shotmake.lens import Lens, overscan_px
-from shotmake.stmap import redistort_map, undistort_map, write_stmap
+from shotmake.geometry.lens import Lens, overscan_px
+from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
 
 SIZE = (240, 136)
 LENSES = {
@@ -44,7 +44,7 @@ def test_round_trip_everywhere_in_the_frame(name):
 
 @pytest.mark.parametrize("name", LENSES)
 def test_the_corners_obey_the_lens_formula(name):
-    """Written out by hand, not through shotmake.lens."""
+    """Written out by hand, not through shotmake.geometry.lens."""
     lens = LENSES[name]
     overscan = overscan_px(lens, SIZE)
     st = undistort_map(lens, SIZE, overscan)

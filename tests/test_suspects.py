@@ -5,13 +5,13 @@ import pytest
 from recipes.families import made
 from recipes.witness import look_of
 
-from shotmake.config import Camera, Solve
-from shotmake.keyframes import Observations
+from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
-from shotmake.session import Tracks
-from shotmake.solve import find, usual
-from shotmake.suspects import frames_of_straight_tracks
-from shotmake.witness import ask_witness, choose_pairs
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.links.suspects import frames_of_straight_tracks
+from shotmake.solve.verdict import find, usual
+from shotmake.solve.witness.witness import ask_witness, choose_pairs
+from shotmake.tracks.markers import Tracks
 
 
 def observed(name: str, seed: int) -> Observations:

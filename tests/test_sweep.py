@@ -8,16 +8,16 @@ from html.parser import HTMLParser
 import attack
 import pytest
 from conftest import Project, open_in_process
-
-from tasks import search
+from shotmake.tasks.commands.sweep import search
 
 # What follows when doit has run, for variants given as "shot=mini tracking=fast".
 CONCLUDE = """
 import sys
 import dodo
-from tasks import lenders, sweep
-from tasks.shots import load_shot
-from tasks.variants import folder
+from shotmake.tasks.stages import lenders
+from shotmake.tasks.commands.sweep import results as sweep
+from shotmake.tasks.shots.shots import load_shot
+from shotmake.tasks.shots.variants import folder
 variants = []
 for line in sys.argv[1:]:
     name, *words = line.removeprefix("shot=").split()
@@ -28,7 +28,7 @@ sweep.conclude(variants, folder([(shot.name, shot.overrides) for shot, _ in vari
 OBJECTIVES = """
 import sys
 import dodo
-from tasks import sweep
+from shotmake.tasks.commands.sweep import results as sweep
 for line in sys.argv[1:]:
     print("cost", sweep.objective("mini", tuple(line.split())))
 """

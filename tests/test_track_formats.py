@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shotmake.config.format_registry import TRACKS
 from shotmake.errors import ShotError
-from shotmake.formats.named import merge_named, unique
-from shotmake.formats.registry import TRACKS
-from shotmake.formats.take import Take
-from shotmake.formats.which import format_of
+from shotmake.formats.detect import format_of
+from shotmake.formats.shot_data import Take
+from shotmake.formats.tracks.named import merge_named, unique
 from shotmake.limits import limits
-from shotmake.session import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
+from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
 
 SIZE_PX = (1920, 1080)
 FIRST = 1001
@@ -166,14 +166,14 @@ def test_syntheyes_own_file_has_the_images_corners_a_pixel_fraction_outside(tmp_
     """Trackers that were placed on the corners of a 720x576 image (Tracksperanto's test/subpixel)."""
     path = tmp_path / "corners.txt"
     path.write_text("Corner1 0 -1.001360 1.001627 15\nTracker4 0 1.001373 -1.001747 15\n")
-    found = import_module("shotmake.formats.syntheyes").read(path, (720, 576)).tracks.xy_px
+    found = import_module("shotmake.formats.tracks.syntheyes").read(path, (720, 576)).tracks.xy_px
     assert np.abs(found - [[0, 576], [720, 0]]).max() < 0.05
 
 
 def test_nukes_curves_enabled_and_gaps(tmp_path):
     path = tmp_path / "t.nk"
     path.write_text(NUKE)
-    read = import_module("shotmake.formats.tracker4").read(path, SIZE_PX).tracks
+    read = import_module("shotmake.formats.tracks.nuke_tracker").read(path, SIZE_PX).tracks
     one, two = (read.where(read.track_id == track) for track in (0, 1))
     assert one.frame.tolist() == [1001, 1002, 1005, 1006] and one.status.tolist() == [0, 0, 0, DISABLED]
     assert two.frame.tolist() == [1001, 1003, 1005, 1007] and two.xy_px[:, 0].tolist() == [1, 2, 3, 4]
@@ -190,14 +190,14 @@ def test_every_json_version_of_uv(version, tmp_path):
         record["camera"] = {"resolution": [960, 540], "film_back_cm": [3.6, 2.0], "per_frame": []}
     path = tmp_path / "t.uv"
     path.write_text(json.dumps(record))
-    read = import_module("shotmake.formats.uv").read(path, SIZE_PX)
+    read = import_module("shotmake.formats.tracks.uv").read(path, SIZE_PX)
     assert read.tracks.xy_px.tolist() == [pytest.approx([576, 756] if version == 2 else [480, 270])]
     assert read.notes == (("the file says that its positions are without lens distortion",) if version == 2 else ())
     if version > 3:
         record["camera"]["resolution"] = [1024, 1024]
         path.write_text(json.dumps(record))
         with pytest.raises(ShotError, match="found tracks of a plate of 1024x1024, needed 1920x1080"):
-            import_module("shotmake.formats.uv").read(path, SIZE_PX)
+            import_module("shotmake.formats.tracks.uv").read(path, SIZE_PX)
 
 
 FAULTS = [
@@ -334,7 +334,7 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused_in_one_line(file, tmp_
 def test_names_stay_apart_within_a_file_and_between_files():
     assert unique(["a", "b", "a", "a_2", "a", "", ""])[0] == ["a", "b", "a_3", "a_2", "a_4", "", ""]
     assert "2 tracks had the name of another ('a')" in unique(["a", "a", "a"])[1][0]
-    one = import_module("shotmake.formats.named").NamedTracks(
+    one = import_module("shotmake.formats.tracks.named").NamedTracks(
         Tracks.from_markers([3, 5], [1, 1], [[1, 1], [2, 2]]), {3: "a", 5: "b"}, {5: 2.0}
     )
     both = merge_named([one, one], 1, 1)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import synthetic
 
-from shotmake import anchor, backwards, config
-from shotmake import quality as quality_module
-from shotmake import tracks as tracks_module
-from shotmake.groups import manage
-from shotmake.handover import (
+from shotmake.config import schema
+from shotmake.tracks import anchor, follow_back
+from shotmake.tracks import quality as quality_module
+from shotmake.tracks import tracker as tracks_module
+from shotmake.tracks.groups import manage
+from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, join_tracks, save_tracks
+from shotmake.tracks.segments import (
     NONE_RENEWED,
     handover_bytes,
     join_renewals,
@@ -21,8 +23,7 @@ from shotmake.handover import (
     save_segment,
     segment_spans,
 )
-from shotmake.session import DISABLED, TRACKED, Tracks, join_tracks, save_tracks
-from shotmake.tracks import clean_tracks, track_plate, track_segment
+from shotmake.tracks.tracker import clean_tracks, track_plate, track_segment
 
 
 def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> dict:
@@ -30,7 +31,7 @@ def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> 
     return quality_module.quality(manage(tracks, (), {}), {}, NONE_RENEWED, size_px, first, last)
 
 
-DETECT, CLEAN = config.Detect(min_tracks=100), config.Clean()
+DETECT, CLEAN = schema.Detect(min_tracks=100), schema.Clean()
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +43,7 @@ def desk():
 
 @pytest.fixture(scope="session")
 def desk_tracks(desk):
-    return track_plate(desk[1], DETECT, config.Track(), CLEAN)
+    return track_plate(desk[1], DETECT, schema.Track(), CLEAN)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +76,7 @@ def test_drift_stays_small_with_age(desk, desk_tracks):
 
 
 def test_anchors_drift_less_than_frame_to_frame_matching(desk, desk_tracks):
-    previous = track_plate(desk[1], DETECT, config.Track(pattern_match="previous"), CLEAN)
+    previous = track_plate(desk[1], DETECT, schema.Track(pattern_match="previous"), CLEAN)
     spread = {}
     for name, tracks in (("keyframe", desk_tracks), ("previous", previous)):
         age, error = ages_and_errors(desk[0], tracks)
@@ -121,7 +122,7 @@ def dots(shift_px: tuple[float, float], size_px: tuple[int, int] = (320, 180)) -
 def test_half_pixel_convention_and_sub_pixel_shifts():
     shifts = [(0.0, 0.0), (0.25, 0.1), (0.5, 0.2), (0.8, 0.3), (1.3, 0.45), (1.9, 0.55)]
     frames = [(number, dots(shift)[0]) for number, shift in enumerate(shifts)]
-    tracks = track_plate(frames, config.Detect(min_tracks=45), config.Track(), config.Clean(min_frames=6))
+    tracks = track_plate(frames, schema.Detect(min_tracks=45), schema.Track(), schema.Clean(min_frames=6))
     start = tracks.where(tracks.frame == 0).xy_px
     centres = dots((0, 0))[1]
     nearest = np.linalg.norm(start[:, None] - centres, axis=2).argmin(1)
@@ -146,21 +147,21 @@ def tracked_by_hand(frames, spans, track):
 
 
 def test_segments_through_their_files_equal_the_whole_plate(short_desk):
-    frames, track = short_desk[1], config.Track(segment_frames=8)
-    whole = track_plate(frames, DETECT, track, config.Clean(min_frames=2))
+    frames, track = short_desk[1], schema.Track(segment_frames=8)
+    whole = track_plate(frames, DETECT, track, schema.Clean(min_frames=2))
     spans = segment_spans(25, 38, 8)
     parts = tracked_by_hand(frames, spans, track)
     assert spans == [(25, 31), (32, 38)]
     assert [(part.frame.min(), part.frame.max()) for part, _ in parts] == spans
     joined = join_segments([(part, handover.track_id) for part, handover in parts])
-    assert save_tracks(clean_tracks(joined, config.Clean(min_frames=2))) == save_tracks(whole)
+    assert save_tracks(clean_tracks(joined, schema.Clean(min_frames=2))) == save_tracks(whole)
     crossing = set(joined.track_id[joined.frame == 31]) & set(joined.track_id[joined.frame == 32])
     assert len(crossing) > 50
 
 
 def test_what_is_handed_over_knows_no_ids(short_desk):
     """A handover tells the next segment nothing of how many tracks there were before it."""
-    frames, track = short_desk[1], config.Track()
+    frames, track = short_desk[1], schema.Track()
     (_, handover), (following, _) = tracked_by_hand(frames, [(25, 31), (32, 34)], track)
     later = replace(handover, track_id=handover.track_id * 7 + 900, next_id=12345)
     assert handover_bytes(later) == handover_bytes(handover) != handover_bytes(None)
@@ -202,7 +203,7 @@ def test_segments_begin_at_absolute_frames(first, last, spans):
 
 def test_segment_length_does_not_change_the_way_forward_and_runs_repeat(desk):
     def run(segment_frames: int) -> tuple[bytes, set]:
-        tracks = track_plate(desk[1][:30], DETECT, config.Track(segment_frames=segment_frames), CLEAN)
+        tracks = track_plate(desk[1][:30], DETECT, schema.Track(segment_frames=segment_frames), CLEAN)
         return save_tracks(tracks), {xy_px.tobytes() for xy_px in tracks.xy_px.round(1)}
 
     (short_bytes, short), (long_bytes, long), (again_bytes, _) = (run(n) for n in (8, 64, 64))
@@ -212,10 +213,10 @@ def test_segment_length_does_not_change_the_way_forward_and_runs_repeat(desk):
 
 def test_tracks_born_later_are_followed_back_to_the_segments_first_frame(desk, monkeypatch):
     plate, frames = desk
-    _, handed = track_segment(frames[:3], None, DETECT, config.Track())
-    both, after = track_segment(frames[3:30], handed, DETECT, config.Track())
-    monkeypatch.setattr(backwards, "follow_back", lambda *rest: (join_tracks([]), NONE_RENEWED))
-    forward, forward_after = track_segment(frames[3:30], handed, DETECT, config.Track())
+    _, handed = track_segment(frames[:3], None, DETECT, schema.Track())
+    both, after = track_segment(frames[3:30], handed, DETECT, schema.Track())
+    monkeypatch.setattr(follow_back, "follow_back", lambda *rest: (join_tracks([]), NONE_RENEWED))
+    forward, forward_after = track_segment(frames[3:30], handed, DETECT, schema.Track())
     assert handover_bytes(after) == handover_bytes(forward_after)  # the next segment sees nothing of it
 
     births = {track: forward.frame[forward.track_id == track].min() for track in np.unique(forward.track_id)}
@@ -234,9 +235,9 @@ def test_tracks_born_later_are_followed_back_to_the_segments_first_frame(desk, m
 
 def test_frames_that_do_not_fit_in_memory_go_back_in_blocks(desk, monkeypatch):
     frames = desk[1][:24]
-    whole, after = track_segment(frames, None, DETECT, config.Track())
+    whole, after = track_segment(frames, None, DETECT, schema.Track())
     monkeypatch.setattr(tracks_module, "FRAMES_HELD_BYTES", 8 * frames[0][1].nbytes)
-    blocks, blocks_after = track_segment(frames, None, DETECT, config.Track())
+    blocks, blocks_after = track_segment(frames, None, DETECT, schema.Track())
     assert handover_bytes(after) == handover_bytes(blocks_after)
     assert 0.8 * len(whole) < len(blocks) < len(whole)
 
@@ -248,7 +249,7 @@ def test_a_feature_is_found_again_behind_a_passing_bar(desk):
     for number, luma in covered:
         if 1012 <= number <= 1016:
             luma[:, 200:330] = 90
-    tracks = track_plate(covered, DETECT, config.Track(), CLEAN)
+    tracks = track_plate(covered, DETECT, schema.Track(), CLEAN)
     before, hidden, again = (tracks.where(tracks.frame == n) for n in (1011, 1014, 1020))
     inside = before.where((before.xy_px[:, 0] > 225) & (before.xy_px[:, 0] < 300))
     names = set(inside.track_id.tolist())
@@ -272,7 +273,7 @@ def test_anchors_are_renewed_without_a_jump_and_that_is_recorded():
         frames.append((number, cv2.GaussianBlur(small, (0, 0), 0.8)))
     parts, handover = [], None
     for half in (frames[:13], frames[13:]):
-        part, handover = track_segment(half, handover, DETECT, config.Track())
+        part, handover = track_segment(half, handover, DETECT, schema.Track())
         parts.append((part, handover))
     renewals = join_renewals(parts)
     tracks = join_segments([(part, handed.track_id) for part, handed in parts])
@@ -292,7 +293,7 @@ def test_no_track_lives_under_a_matte(short_desk):
     def matte(frame: int) -> np.ndarray | None:
         return hidden if frame >= 30 else None
 
-    tracks = track_plate(short_desk[1], DETECT, config.Track(), config.Clean(min_frames=2), matte=matte)
+    tracks = track_plate(short_desk[1], DETECT, schema.Track(), schema.Clean(min_frames=2), matte=matte)
     later = tracks.where(tracks.frame >= 30)
     assert (tracks.xy_px[tracks.frame < 30, 0] > 240).sum() > 30
     assert later.xy_px[:, 0].max() < 240 and len(later) > 100
@@ -300,7 +301,7 @@ def test_no_track_lives_under_a_matte(short_desk):
 
 def test_on_frame_is_told_every_frame(short_desk):
     told = []
-    track_plate(short_desk[1], DETECT, config.Track(), CLEAN, on_frame=told.append)
+    track_plate(short_desk[1], DETECT, schema.Track(), CLEAN, on_frame=told.append)
     assert told == list(range(25, 39))
 
 
@@ -315,7 +316,7 @@ def test_motion_model_follows_what_it_models(model):
     shift = centre - 0.5 - true_warp @ (centre - 0.5) + (0.7, -0.4)
     turned = cv2.warpAffine(image, np.column_stack([true_warp, shift]), (200, 160), flags=cv2.INTER_CUBIC)
 
-    patches, inside = anchor.cut_patches(image, centre[None], config.Track().pattern_px)
+    patches, inside = anchor.cut_patches(image, centre[None], schema.Track().pattern_px)
     found = anchor.refine(turned, anchor.prepare(patches, model), centre[None], np.eye(2)[None], np.zeros((1, 2)))
     assert inside.all()
     warp, miss_px = found.warp[0], np.linalg.norm(found.xy_px[0] - centre - (0.7, -0.4))
@@ -334,13 +335,13 @@ def survivors(tracks: Tracks, first: int, last: int) -> int:
 
 
 def test_freer_motion_models_live_longer(desk, desk_tracks):
-    stiff = track_plate(desk[1], DETECT, config.Track(motion_model="translation"), CLEAN)
+    stiff = track_plate(desk[1], DETECT, schema.Track(motion_model="translation"), CLEAN)
     assert survivors(desk_tracks, 1005, 1035) > 1.1 * survivors(stiff, 1005, 1035) > 0
 
 
 def test_correlation_gate_ends_more_tracks_when_tighter(short_desk):
     loose, usual, tight = (
-        survivors(track_plate(short_desk[1], DETECT, config.Track(correlation_min=gate), CLEAN), 26, 38)
+        survivors(track_plate(short_desk[1], DETECT, schema.Track(correlation_min=gate), CLEAN), 26, 38)
         for gate in (0.0, 0.75, 1.0)  # 1 = every marker below the frame's median
     )
     assert loose >= usual > 2 * tight
@@ -354,7 +355,7 @@ def test_flicker_does_not_bias(short_desk):
     ]
     spread = []
     for shot in (frames, flickering):
-        tracks = track_plate(shot, DETECT, config.Track(), CLEAN)
+        tracks = track_plate(shot, DETECT, schema.Track(), CLEAN)
         age, error = ages_and_errors(plate, tracks)
         spread.append(np.nanmedian(error[age >= 6]))
         assert quality(tracks, (480, 270), 25, 38)["tracks_per_frame_min"] > 60
@@ -363,14 +364,14 @@ def test_flicker_does_not_bias(short_desk):
 
 def test_one_blurred_frame_does_not_end_all_tracks(short_desk):
     frames = [(n, cv2.GaussianBlur(luma, (0, 0), 2.0) if n == 31 else luma) for n, luma in short_desk[1]]
-    tracks = track_plate(frames, DETECT, config.Track(), CLEAN)
+    tracks = track_plate(frames, DETECT, schema.Track(), CLEAN)
     before, after = (set(tracks.track_id[tracks.frame == n]) for n in (30, 33))
     assert len(before & after) > 0.6 * len(before)
 
 
 def test_no_track_crosses_a_hard_cut(short_desk):
     other = synthetic.make_plate("pan", (480, 270), 8, first_frame=39, span=0.1, seed=3)
-    tracks = track_plate(short_desk[1] + list(synthetic.luma_frames(other)), DETECT, config.Track(), CLEAN)
+    tracks = track_plate(short_desk[1] + list(synthetic.luma_frames(other)), DETECT, schema.Track(), CLEAN)
     before, after = set(tracks.track_id[tracks.frame <= 38]), set(tracks.track_id[tracks.frame >= 39])
     assert len(before) > 100 and len(after) > 100
     assert len(before & after) <= 1
@@ -381,7 +382,7 @@ def test_featureless_and_tiny_plates_give_no_tracks_and_no_crash(size_px):
     rng = np.random.default_rng(1)
     noisy = (100 + rng.normal(0, 1.5, (6, size_px[1], size_px[0]))).astype(np.uint8)
     for luma in (np.zeros_like(noisy), noisy):
-        tracks = track_plate(enumerate(luma), DETECT, config.Track(), CLEAN)
+        tracks = track_plate(enumerate(luma), DETECT, schema.Track(), CLEAN)
         assert len(tracks) == 0
         numbers = quality(tracks, size_px, 0, 5)
         assert numbers["frames_under_8"] == list(range(6)) and numbers["tracks"] == 0
@@ -389,16 +390,16 @@ def test_featureless_and_tiny_plates_give_no_tracks_and_no_crash(size_px):
 
 def test_black_frames_in_between_and_single_frames(short_desk):
     frames = [(n, np.zeros_like(luma) if n in (30, 31) else luma) for n, luma in short_desk[1]]
-    tracks = track_plate(frames, DETECT, config.Track(), CLEAN)
+    tracks = track_plate(frames, DETECT, schema.Track(), CLEAN)
     assert quality(tracks, (480, 270), 25, 38)["frames_under_8"] == [30, 31]
-    one, handover = track_segment(short_desk[1][:1], None, DETECT, config.Track())
+    one, handover = track_segment(short_desk[1][:1], None, DETECT, schema.Track())
     assert len(one) >= 100 and handover.frame == 25 and handover.next_id == len(one)
-    assert len(track_plate([], DETECT, config.Track(), CLEAN)) == 0
+    assert len(track_plate([], DETECT, schema.Track(), CLEAN)) == 0
 
 
 def test_new_corners_keep_distance_and_margin(short_desk):
-    detect = config.Detect(min_tracks=60, min_distance_px=24, margin_px=40)
-    one, _ = track_segment(short_desk[1][:1], None, detect, config.Track())
+    detect = schema.Detect(min_tracks=60, min_distance_px=24, margin_px=40)
+    one, _ = track_segment(short_desk[1][:1], None, detect, schema.Track())
     gaps = np.linalg.norm(one.xy_px[:, None] - one.xy_px, axis=2) + 1e9 * np.eye(len(one))
     assert gaps.min() > 24 - 3  # half-size detection rounds by a pixel on either side
     assert one.xy_px.min() > 39 and (one.xy_px < np.array([480, 270]) - 39).all()
@@ -408,9 +409,9 @@ def test_cleaning():
     frame = [1, 2, 3, 4, 5, 6, 9, 10, 1, 2, 3]  # track 0: a run of 6 and one of 2; track 1: a run of 3
     track = [0] * 8 + [1] * 3
     tracks = Tracks.from_markers(track, frame, np.zeros((11, 2)))
-    runs = clean_tracks(tracks, config.Clean(min_frames=5, action="delete_segments"))
+    runs = clean_tracks(tracks, schema.Clean(min_frames=5, action="delete_segments"))
     assert runs.track_id.tolist() == [0] * 6 and runs.frame.tolist() == [1, 2, 3, 4, 5, 6]
-    whole = clean_tracks(tracks, config.Clean(min_frames=3, action="delete_track"))
+    whole = clean_tracks(tracks, schema.Clean(min_frames=3, action="delete_track"))
     assert whole.track_id.tolist() == [1, 1, 1]
     assert len(tracks) == 11
 

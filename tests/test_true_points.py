@@ -17,8 +17,8 @@ from conftest import MINI_YAML, Project, make_project, rendered_miss_px
 from slip import Similarity, carried, fit_to_points, off_px, read_exr, spread_tracks
 from synthetic import Plate, cam_from_world, frames, make_plate, project, world_points, write_movie
 
-from shotmake.lens import Lens
-from shotmake.stmap import overscan_of, redistort_map, write_stmap
+from shotmake.geometry.lens import Lens
+from shotmake.stmap.maps import overscan_of, redistort_map, write_stmap
 
 MEDIAN_PX, P95_PX = 0.3, 0.8
 MARKERS, MARGIN_PX, APART_PX = 6, 12.0, 26.0

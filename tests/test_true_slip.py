@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 from simulated import simulate
 from true_slip import PLACES, WIDTH_PX, Seeing, seeing, size_of_world, slip_px, still_slip_px, true_slip_px
 
-from shotmake.camera import camera_centres
-from shotmake.lens import Lens
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
 
 SIZE_PX = (960, 540)
 FRAMES = 60

@@ -11,8 +11,7 @@ import attack
 import pytest
 from conftest import Project
 from other_user import NUMBERS, OtherUser, give, open_folder, why_not
-
-from tasks.parts import HOST
+from shotmake.tasks.engine.state.partial_files import HOST
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

@@ -16,15 +16,20 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, Project
+from shotmake.tasks.commands.build import plan
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Node
+from shotmake.tasks.shots import composed
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages.objects import segments as object_segments
+from shotmake.tasks.stages.solve import candidates as stored
+from shotmake.tasks.stages.tracks import segments
 from slice_ways import STAGES, fingerprints, graph, plain, ways
 from test_defaults import defaults_now, faults, flat, kinds, recorded
 
-from shotmake.config import Config
-from shotmake.configcheck import keys
-from tasks import composed, lenders, object_segments, plan, segments, slices
-from tasks import found as stored
-from tasks.shots import ShotConfig
-from tasks.stage import Node
+from shotmake.config.check import keys
+from shotmake.config.schema import Config
 
 RELEASED = json.loads((Path(__file__).parent / "data" / "released" / "69f25dd.json").read_text())
 VERSIONS = {stage.name: stage.version for stage in STAGES}
@@ -57,7 +62,7 @@ def released_shot(name: str) -> ShotConfig:
 def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
     """With a witness camera, objects, mattes, a lens of another shot, a mask with feather, an orientation."""
     monkeypatch.setattr(lenders, "load_shot", released_shot)
-    monkeypatch.setattr("tasks.lens.shot_names", lambda: list(RELEASED["shots"]))
+    monkeypatch.setattr("shotmake.tasks.stages.lens.shot_names", lambda: list(RELEASED["shots"]))
     before = slices._recorded()
     then = {"left out": {}, "written": FOOTAGE_THEN["written"]}
     known = {**before, "footage": {**before["footage"], str(FOOTAGE_THEN["version"]): then}}
@@ -77,7 +82,7 @@ def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
 
 def test_what_that_release_stored_in_pieces_is_taken_from_the_store(monkeypatch):
     monkeypatch.setattr(lenders, "load_shot", released_shot)
-    monkeypatch.setattr("tasks.lens.shot_names", lambda: list(RELEASED["shots"]))
+    monkeypatch.setattr("shotmake.tasks.stages.lens.shot_names", lambda: list(RELEASED["shots"]))
     versions = {"segment": segments.VERSION, "found": stored.VERSION, "objects_segment": object_segments.VERSION}
     now = []
     for name in RELEASED["shots"]:
@@ -201,11 +206,10 @@ def test_every_key_that_stages_read_has_its_default_recorded():
 @pytest.fixture
 def upgraded(built: Project) -> Project:
     """The built show, with a schema that has a new key in every block."""
-    shutil.copytree(REPOSITORY / "shotmake", built.root / "shotmake")
-    project = Project(built.root, built.root)
+    project = built.with_own_code()
     project.built("shot=mini")
     assert project.built("shot=mini").executed == []
-    path = built.root / "shotmake" / "config.py"
+    path = built.root / "shotmake" / "config" / "schema.py"
     head = r"(@dataclass\nclass \w+:\n(?:    \"\"\"(?:.|\n)*?\"\"\"\n)?)"
     text, count = re.subn(head, r"\1    new_key: float = key(1.5)\n", path.read_text())
     assert count >= 25
@@ -240,18 +244,19 @@ def test_the_record_refuses_a_default_that_changed_without_a_version(tmp_path):
     for name in ("shotmake", "tasks", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "*.npz", "*.mp4")
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
+    (tmp_path / "dodo.py").touch()
     record = [sys.executable, str(tmp_path / "tests" / "test_defaults.py")]
-    known = (tmp_path / "tasks" / "defaults.json").read_text()
+    known = (tmp_path / "tasks" / "engine" / "defaults.json").read_text()
     assert subprocess.run(record, cwd=tmp_path).returncode == 0
-    assert (tmp_path / "tasks" / "defaults.json").read_text() == known
-    path = tmp_path / "shotmake" / "config.py"
+    assert (tmp_path / "tasks" / "engine" / "defaults.json").read_text() == known
+    path = tmp_path / "shotmake" / "config" / "schema.py"
     text = path.read_text()
     path.write_text(text.replace("zoom: bool = key(False)", "zoom: bool = key(True)"))
     done = subprocess.run(record, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and "solve: zoom: false -> true; raise the version of solve" in done.stderr
-    assert (tmp_path / "tasks" / "defaults.json").read_text() == known
+    assert (tmp_path / "tasks" / "engine" / "defaults.json").read_text() == known
     path.write_text(text.replace("zoom: bool = key(False)", "zoom: bool = key(False)\n    new: int = key(5)"))
     assert subprocess.run(record, cwd=tmp_path).returncode == 0
-    added = json.loads((tmp_path / "tasks" / "defaults.json").read_text())
+    added = json.loads((tmp_path / "tasks" / "engine" / "defaults.json").read_text())
     (version,) = added["solve"].values()
     assert version["left out"]["new"] == 5 and "new" not in version["written"]

@@ -19,24 +19,24 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from boards import stills  # noqa: E402
 from conftest import blender, open_in_process  # noqa: E402
+from shotmake.tasks.engine.digests import digest  # noqa: E402
+from shotmake.tasks.engine.stage import Job, Stage  # noqa: E402
+from shotmake.tasks.show import open_show  # noqa: E402
+from shotmake.tasks.stages.composite.stage import COMPOSITE  # noqa: E402
+from shotmake.tasks.stages.export import EXPORT  # noqa: E402
+from shotmake.tasks.stages.footage import FOOTAGE  # noqa: E402
+from shotmake.tasks.stages.lens import LENS  # noqa: E402
+from shotmake.tasks.stages.objects.stage import OBJECTS  # noqa: E402
+from shotmake.tasks.stages.preview import PREVIEW  # noqa: E402
+from shotmake.tasks.stages.report import REPORT  # noqa: E402
+from shotmake.tasks.stages.scene.stage import SCENE  # noqa: E402
+from shotmake.tasks.stages.solve.stage import SOLVE  # noqa: E402
+from shotmake.tasks.stages.stmap import STMAP  # noqa: E402
+from shotmake.tasks.stages.tracks.stage import TRACKS  # noqa: E402
 from synthetic import frames, make_plate, write_movie  # noqa: E402
 
-from shotmake.config import Checkerboard, Config, Objects  # noqa: E402
-from shotmake.lens import Lens  # noqa: E402
-from tasks.composite import COMPOSITE  # noqa: E402
-from tasks.digests import digest  # noqa: E402
-from tasks.export import EXPORT  # noqa: E402
-from tasks.footage import FOOTAGE  # noqa: E402
-from tasks.lens import LENS  # noqa: E402
-from tasks.objects import OBJECTS  # noqa: E402
-from tasks.preview import PREVIEW  # noqa: E402
-from tasks.report import REPORT  # noqa: E402
-from tasks.scene import SCENE  # noqa: E402
-from tasks.show import open_show  # noqa: E402
-from tasks.solve import SOLVE  # noqa: E402
-from tasks.stage import Job, Stage  # noqa: E402
-from tasks.stmap import STMAP  # noqa: E402
-from tasks.tracks import TRACKS  # noqa: E402
+from shotmake.config.schema import Checkerboard, Config, Objects  # noqa: E402
+from shotmake.geometry.lens import Lens  # noqa: E402
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 RECORD = Path(__file__).parent / "data" / "versions"

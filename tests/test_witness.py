@@ -13,17 +13,17 @@ from recipes.sets import TrackSet, set_of
 from recipes.witness import look_of
 from scipy.spatial.transform import Rotation
 
-from shotmake.camera import camera_centres
-from shotmake.candidate import Found
-from shotmake.certify import certify
-from shotmake.config import Camera, Solve
-from shotmake.evidence import Evidence, contradict, doubt
-from shotmake.keyframes import Observations, pixel_scale
-from shotmake.lens import Lens
+from shotmake.config.schema import Camera, Solve
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.sift import SiftMatcher
-from shotmake.solve import find, usual
-from shotmake.witness import Matches, ask_witness, choose_pairs, weigh_pairs
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.links.evidence import Evidence, contradict, doubt
+from shotmake.solve.verdict import find, usual
+from shotmake.solve.witness.sift import SiftMatcher
+from shotmake.solve.witness.witness import Matches, ask_witness, choose_pairs, weigh_pairs
 
 CUT = 30
 

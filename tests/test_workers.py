@@ -8,13 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
-
-from tasks.workers import jobs, make_threads_deaf
+from shotmake.tasks.engine.processes.workers import jobs, make_threads_deaf
 
 HOLD_A_PLACE = """
 import os, sys
 sys.argv = ["doit", "-n", sys.argv[1]]
-from tasks.workers import place_to_build
+from shotmake.tasks.engine.processes.workers import place_to_build
 with place_to_build():
     print(*sorted(os.sched_getaffinity(0)), flush=True)
     input()
@@ -75,7 +74,7 @@ def test_no_thread_takes_the_signal_that_ends_a_build(monkeypatch):
 
 FORK_AND_SIGNAL = """
 import multiprocessing, os, signal, sys, time
-from tasks import workers
+from shotmake.tasks.engine.processes import workers
 
 workers.end_cleanly()
 again = []

@@ -5,11 +5,11 @@ import pytest
 from measure import measure
 from simulated import simulate
 
-from shotmake.camera import camera_centres, project, zoomed
-from shotmake.config import Camera, Solve
+from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
-from shotmake.lens import Lens
-from shotmake.solve import solve
+from shotmake.geometry.camera import camera_centres, project, zoomed
+from shotmake.geometry.lens import Lens
+from shotmake.solve.verdict import solve
 
 
 def made(kind: str, settings: Solve, zoom: float, seed: int = 1):

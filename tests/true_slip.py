@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 from measure import lenses
 
-from shotmake.camera import camera_centres
-from shotmake.lens import Lens, distort, undistort
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens, distort, undistort
 
 WIDTH_PX = 1280.0
 PLACES = np.array([(x, y) for y in (-0.3, 0.0, 0.3) for x in (-0.3, 0.0, 0.3)])  # of width and height, from the centre

@@ -1,1 +1,1 @@
-"""One file per interchange format, its spec in the docstring."""
+"""Files of other programs: one module a format, by kind."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.files.json_file import parse_json
+from shotmake.files.regular_file import check_size, file_size
 from shotmake.limits import limits, over_limit
-from shotmake.safe_file import check_size, file_size
-from shotmake.safe_json import parse_json
 
 HEAD_CHARS = 4096
 
@@ -51,7 +51,7 @@ def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
 
 def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
     """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and as in
-    shotmake.safe_json."""
+    shotmake.files.json_file."""
     check_size(path, "json_mb", key, f"{path.name}:1")
     with open(path, "rb") as file:
         head = file.read(HEAD_CHARS)

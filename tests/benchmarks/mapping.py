@@ -8,8 +8,8 @@ import cv2  # noqa: F401  before pycolmap: the other order aborted when writing 
 import numpy as np
 import pycolmap
 
-from shotmake.lens import Lens
-from shotmake.session import Tracks
+from shotmake.geometry.lens import Lens
+from shotmake.tracks.markers import Tracks
 
 WINDOW_FRAMES = 20  # every pair of frames so close is matched, by the tracks they share
 FEWEST_MATCHES = 15

@@ -29,9 +29,9 @@ from conftest import Project, make_project  # noqa: E402
 from measure import measure  # noqa: E402
 from synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie  # noqa: E402
 
-from shotmake.footage import frame_span, probe  # noqa: E402
-from shotmake.referee import Referee, referee, score  # noqa: E402
-from shotmake.session import Tracks, load_tracks  # noqa: E402
+from shotmake.footage.plate import frame_span, probe  # noqa: E402
+from shotmake.sweep.referee import Referee, referee, score  # noqa: E402
+from shotmake.tracks.markers import Tracks, load_tracks  # noqa: E402
 
 SIZE_PX = (1280, 720)
 LIMITS = {"ate_pct": 0.03, "rot_deg": 0.01, "focal_pct": 0.4, "lens_px": 0.5}
@@ -115,7 +115,7 @@ def rendered(root: Path, seed: int, frame_count: int) -> list[dict]:
 
 def judge_of(project: Project, file: str) -> Referee:
     """The referee of a clip, with no mask at all."""
-    from tasks.sweep import REFEREE
+    from shotmake.tasks.commands.sweep.results import REFEREE
 
     blocks = {name: vars(getattr(REFEREE, name)) for name in ("detect", "track", "clean")}
     shot = {"shot": {"name": "referee", "footage": {"file": f"footage/{file}"}}, "tracking": blocks}

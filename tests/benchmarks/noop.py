@@ -23,10 +23,11 @@ CLONED_ABOVE = 1000  # shots: from there on composing is not measured
 # Runs inside the project: the shots' targets, stamps and published copies, through the product's own functions.
 MAKE_UP = """
 import copy, dodo, json, sys
-from tasks import composed, publish, shots
-from tasks.digests import digest
-from tasks.stage import nodes
-from tasks.stamp import write_stamp
+from shotmake.tasks.shots import composed, shots
+from shotmake.tasks.commands.build import publish
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.stage import nodes
+from shotmake.tasks.engine.stamp import write_stamp
 if len(sys.argv) > 1:  # too many to wait for Hydra: the first one's config under other names
     first = shots.load_shot("s00000").config
     for name in shots.shot_names():
@@ -97,7 +98,7 @@ def measure(count: int) -> None:
         for number in range(count):
             project.write_shot(f"s{number:05}", shot_yaml(number))
         doit = [sys.executable, "-m", "doit"]
-        compose = "from tasks import shots; shots.load_shots([], {})"
+        compose = "from shotmake.tasks.shots import shots; shots.load_shots([], {})"
         clone = ["clone"] if count > CLONED_ABOVE else []
         compose_s = 0.0 if clone else once_cpu_s([sys.executable, "-c", compose], project.root)
         once_cpu_s([sys.executable, "-c", MAKE_UP, *clone], project.root)

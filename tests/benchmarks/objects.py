@@ -23,8 +23,8 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 from moving_boxes import move  # noqa: E402
 from object_scores import ALL, COUNTS, SHARES, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
 
-from shotmake.config import Objects  # noqa: E402
-from shotmake.object_tracker import follow  # noqa: E402
+from shotmake.config.schema import Objects  # noqa: E402
+from shotmake.objects.tracker import follow  # noqa: E402
 
 KINDS = ("ocsort", "bytetrack", "sort")
 SIMULATED = {

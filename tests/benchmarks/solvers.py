@@ -32,10 +32,10 @@ from mapping import mapped_by_colmap  # noqa: E402
 from measure import measure  # noqa: E402
 from simulated import Simulated, simulate  # noqa: E402
 
-from shotmake.config import Camera, Solve  # noqa: E402
-from shotmake.lens import Lens  # noqa: E402
-from shotmake.lens_terms import BASE  # noqa: E402
-from shotmake.solve import FOCAL_GUESS  # noqa: E402
+from shotmake.config.schema import Camera, Solve  # noqa: E402
+from shotmake.geometry.lens import Lens  # noqa: E402
+from shotmake.solve.bundle.lens_terms import BASE  # noqa: E402
+from shotmake.solve.verdict import FOCAL_GUESS  # noqa: E402
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
 # How our tracker (balanced) errs on rendered plates (benchmarks/tracks.py; 3 to 5 seeds a kind, markers of tracks not
@@ -89,7 +89,7 @@ def shot_of(kind: str, seed: int, frame_count: int) -> tuple[Simulated, float]:
 
 
 def solved_by_us(shot: Simulated, guess_px: float, kind: str) -> dict:
-    from shotmake.solve import solve
+    from shotmake.solve.verdict import solve
 
     camera = Camera(focal_mm=guess_px / SIZE_PX[0] * Camera().sensor_width_mm)
     return solve(shot.tracks, shot.size_px, shot.frames, camera, Solve(zoom=kind in ZOOMS)).record
@@ -101,10 +101,11 @@ def solved_by_colmap(shot: Simulated, guess_px: float, kind: str) -> dict:
 
 def solved_by_libmv(shot: Simulated, guess_px: float, kind: str, max_error_px: float = 1e9) -> dict:
     """Blender's solve, its keyframes chosen by us. It is told that a tripod is one, and lets no track go."""
-    from shotmake.keyframes import Observations, pixel_scale
-    from shotmake.libmv import keyframe_pairs, question
-    from shotmake.parallax import measure_parallax
-    from tasks.libmv import solver
+    from shotmake.tasks.blender.libmv import solver
+
+    from shotmake.solve.bundle.observations import Observations, pixel_scale
+    from shotmake.solve.checks.parallax import measure_parallax
+    from shotmake.solve.start.libmv import keyframe_pairs, question
 
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     free = BASE
@@ -143,10 +144,10 @@ def cleaned_by_libmv(shot: Simulated, guess_px: float, kind: str) -> dict:
 def nearest_truth(shot: Simulated, guess_px: float, kind: str) -> dict:
     """What the noise leaves: our adjustment from the true cameras, points and lens to its optimum, of good tracks only,
     each marker by the true size of its noise. No solver that weights markers one by one can be asked for more."""
-    from shotmake.adjust import Bundle, adjust, lens_from_vector, lens_vector
-    from shotmake.camera import camera_centres
-    from shotmake.keyframes import Observations
-    from shotmake.path_bundle import bundle_of, cameras_of
+    from shotmake.geometry.camera import camera_centres
+    from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
+    from shotmake.solve.bundle.observations import Observations
+    from shotmake.solve.bundle.path import bundle_of, cameras_of
 
     if kind == "static":
         return {"status": "refused", "reason": "a static camera has nothing to adjust"}

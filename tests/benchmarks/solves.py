@@ -16,8 +16,8 @@ from tracks import KINDS, SEEDS, drawn, ours, plain_klt  # first: it makes the o
 from measure import measure
 from synthetic import truth
 
-from shotmake.config import Camera, Solve
-from shotmake.solve import solve
+from shotmake.config.schema import Camera, Solve
+from shotmake.solve.verdict import solve
 
 COLUMNS = ("ate_pct", "rot_deg", "focal_pct", "lens_px")
 

@@ -32,11 +32,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
 
-from shotmake.births import detect_corners  # noqa: E402
-from shotmake.config import Clean, Detect, Track  # noqa: E402
-from shotmake.footage import probe, read_luma  # noqa: E402
-from shotmake.session import Tracks  # noqa: E402
-from shotmake.tracks import clean_tracks, track_plate  # noqa: E402
+from shotmake.config.schema import Clean, Detect, Track  # noqa: E402
+from shotmake.footage.plate import probe, read_luma  # noqa: E402
+from shotmake.tracks.detect import detect_corners  # noqa: E402
+from shotmake.tracks.markers import Tracks  # noqa: E402
+from shotmake.tracks.tracker import clean_tracks, track_plate  # noqa: E402
 
 KINDS = {"desk": {}, "dolly": {}, "pan": {}, "handheld": {"shutter": 0.5}, "moving": {}}
 SEEDS = {7: (640, 360), 11: (960, 540), 23: (640, 360), 31: (1280, 720), 47: (640, 360)}

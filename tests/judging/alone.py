@@ -8,12 +8,12 @@ from true_slip import Seeing, slip_px, true_slip_px
 
 from judging.cameras import Judged, Shot, make_camera
 from judging.judge import limit_px
-from shotmake.candidate import Found
-from shotmake.certify import certify
-from shotmake.keyframes import pixel_scale
-from shotmake.link_verdict import doubt_links
 from shotmake.reasons import Reason
-from shotmake.witness import ask_witness
+from shotmake.solve.bundle.observations import pixel_scale
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.links.verdict import doubt_links
+from shotmake.solve.witness.witness import ask_witness
 
 
 def judge_alone(shot: Shot, how: str) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from recipes.sets import TrackSet, loose, set_of, with_markers
 from scipy.spatial.transform import Rotation
 from simulated import Simulated, simulate
 
-from shotmake.adjust import adjust, lens_from_vector
-from shotmake.camera import camera_centres
-from shotmake.keyframes import Observations
-from shotmake.lens import Lens
-from shotmake.path_bundle import bundle_of, cameras_of
-from shotmake.solve import hold_out
-from shotmake.weights import weights
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.adjust import adjust, lens_from_vector
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.path import bundle_of, cameras_of
+from shotmake.solve.bundle.weights import weights
+from shotmake.solve.verdict import hold_out
 
 FRAMES, VISIBLE = 48, 90
 KINDS = {

@@ -13,8 +13,8 @@ from recipes.sets import TrackSet
 from true_slip import SHORT_PATH, Seeing, seeing, size_of_world, slip_px, still_slip_px, true_slip_px
 
 from judging.old_codes import reason_code, warning_codes
-from shotmake.camera import camera_centres
-from shotmake.lens import Lens
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens
 
 SLIP_PX = 2.0
 LIMIT_TIMES = 5.0

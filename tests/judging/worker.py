@@ -5,6 +5,7 @@ answers as well as this one. TESTS: the folder of our tests, from which the seco
 code that asks for them.
 """
 
+import importlib
 import inspect
 import json
 import os
@@ -14,6 +15,17 @@ import tempfile
 import time
 from pathlib import Path
 
+# where a name lies in this code, and in one from before the modules had folders
+PLACES = {
+    "solve": ("shotmake.solve.verdict", "shotmake.solve"),
+    "solve_known": ("shotmake.solve.imported.extend", "shotmake.known"),
+    "certify": ("shotmake.solve.checks.certify", "shotmake.certify"),
+    "read_cameras": ("shotmake.formats.cameras.solve_json", "shotmake.imported"),
+    "Tracks": ("shotmake.tracks.markers", "shotmake.session"),
+    "Camera": ("shotmake.config.schema", "shotmake.config"),
+    "Solve": ("shotmake.config.schema", "shotmake.config"),
+    "Orient": ("shotmake.config.schema", "shotmake.config"),
+}
 MOST_CANDIDATES = 8  # cameras of a solve that a certificate was asked for: the last ones
 
 
@@ -53,27 +65,32 @@ def _answer(request: dict) -> dict:
 
 
 def _solved(request: dict):
-    from shotmake import config
-    from shotmake.imported import read_cameras
-    from shotmake.known import solve_known
-    from shotmake.session import Tracks
-    from shotmake.solve import solve
-
-    tracks = Tracks.from_markers(*request["tracks"])
+    solve, solve_known = _ours("solve"), _ours("solve_known")
+    tracks = _ours("Tracks").from_markers(*request["tracks"])
     size_px, frames = tuple(request["size_px"]), tuple(request["frames"])
-    camera = config.Camera(**request["camera"])
+    camera = _ours("Camera")(**request["camera"])
     values = dict(request["solve"])
     if "orient" in values:
-        values["orient"] = config.Orient(**values["orient"])
-    settings = config.Solve(**values)
+        values["orient"] = _ours("Orient")(**values["orient"])
+    settings = _ours("Solve")(**values)
     if request["known"] is not None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "brought.json"
             path.write_text(json.dumps(request["known"]))
-            given = read_cameras(path, size_px, frames)
+            given = _ours("read_cameras")(path, size_px, frames)
         more = _witness(solve_known, request)
         return solve_known(tracks, size_px, frames, given, camera, settings, **more)
     return solve(tracks, size_px, frames, camera, settings, **_witness(solve, request))
+
+
+def _ours(name: str):
+    """The function or class of that name, wherever the folder's code keeps it."""
+    for place in PLACES[name]:
+        try:
+            return getattr(importlib.import_module(place), name)
+        except (ModuleNotFoundError, AttributeError):
+            continue
+    raise LookupError(f"{name}: found in none of {', '.join(PLACES[name])}")
 
 
 def _witness(function, request: dict) -> dict:
@@ -92,9 +109,9 @@ class _overheard:
         self.candidates = candidates
 
     def __enter__(self) -> None:
-        import shotmake.known
-        import shotmake.solve  # noqa: F401
-        from shotmake.certify import certify
+        for name in ("solve", "solve_known"):
+            _ours(name)  # loaded, with all that they import
+        certify = _ours("certify")
 
         def overheard(held_out, solved_with, cam_from_world, lens, scale, turning=False, **more):
             self.candidates.append(

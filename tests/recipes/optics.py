@@ -10,7 +10,7 @@ from true_slip import Seeing, warped
 from recipes.honest import FRAMES, SENSOR_MM, honest_shot
 from recipes.markers import moved_px
 from recipes.sets import TrackSet, loose, set_of, with_markers
-from shotmake.lens import Lens
+from shotmake.geometry.lens import Lens
 
 
 def rolling(family: str, seed: int) -> TrackSet:

@@ -7,7 +7,7 @@ import numpy as np
 from simulated import Simulated, scatter
 from true_slip import Seeing, seeing
 
-from shotmake.session import Tracks
+from shotmake.tracks.markers import Tracks
 
 SAMPLED = 6  # frames: places in the world are looked for from every such frame
 FEATURES = 140  # that a frame shows, for the witness

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from recipes.sets import Picture, TrackSet
-from shotmake.witness import Matches
+from shotmake.solve.witness.witness import Matches
 
 NOISE_PX = 0.4
 FALSE_SHARE = 0.12  # of the matches: anywhere
@@ -46,7 +46,7 @@ def simulated_matches(one: TrackSet, frame_a: int, frame_b: int) -> tuple[np.nda
 
 
 def look_of(one: TrackSet) -> Callable[[np.ndarray], Callable[[int, int], Matches]]:
-    """The hook: what a solve asks its second witness with (shotmake.witness.Look)."""
+    """The hook: what a solve asks its second witness with (shotmake.solve.witness.witness.Look)."""
     first = one.frames[0]
 
     def match(index_a: int, index_b: int) -> Matches:

@@ -1,0 +1,127 @@
+"""The bytes of an uncompressed .blend: its blocks, and where each field lies, from the layout the file itself brings.
+
+A .blend is a row of blocks: a header (code, length, the address the block had in memory, its struct, how many of
+them) and the structs. The DATA blocks of a data-block follow it; pointers are addresses of other blocks. The block
+DNA1 lists all structs with their fields. Nothing in the file counts bytes from its start: a block may be put in.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from kit.arguments import UserError
+
+# The header of a block: 24 bytes up to Blender 4.5, 32 in files of 5.0, whose sizes may be over 2 GB.
+SMALL = struct.Struct("<4siQii")  # code, length, address, struct, count
+LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count
+
+
+@dataclass(frozen=True)
+class Block:
+    """code: four bytes; struct: its name; start: of the first struct's bytes in the file."""
+
+    code: bytes
+    struct: str
+    address: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """header: of a block; sizes: bytes by struct; index: of each struct; fields: (offset, type) by struct and name."""
+
+    header: struct.Struct
+    sizes: dict[str, int]
+    index: dict[str, int]
+    fields: dict[str, dict[str, tuple[int, str]]]
+
+    def at(self, struct_name: str, field: str) -> int:
+        """Offset of `field` in a struct, or of "reconstruction.error" through an inner one."""
+        offset, inner = 0, struct_name
+        for name in field.split("."):
+            if name not in self.fields.get(inner, {}):
+                raise UserError(f"this Blender's files have no {struct_name}.{field}")
+            start, kind = self.fields[inner][name]
+            offset, inner = offset + start, kind
+        return offset
+
+
+def read_blend(data: bytes | bytearray) -> tuple[Layout, list[Block]]:
+    """Layout and blocks of an uncompressed, little-endian 64-bit .blend. UserError for any other file."""
+    header, position = _header(data)
+    raw: list[tuple[bytes, int, int, int, int]] = []
+    code = b""
+    while code != b"ENDB":
+        if position + header.size > len(data):
+            raise UserError("the .blend that Blender saved ends in the middle of a block")
+        if header is SMALL:
+            code, length, address, number, _ = header.unpack_from(data, position)
+        else:
+            code, number, address, length, _ = header.unpack_from(data, position)
+        raw.append((code, number, address, position + header.size, length))
+        position += header.size + length
+    dna = next((start for code, _, _, start, _ in raw if code == b"DNA1"), None)
+    if dna is None:
+        raise UserError("the .blend that Blender saved has no DNA1 block")
+    layout = _layout(data, dna, header)
+    names = list(layout.index)
+    return layout, [Block(code, names[number], *place) for code, number, *place in raw]
+
+
+def _header(data: bytes | bytearray) -> tuple[struct.Struct, int]:
+    """What the file's first bytes say: the header of its blocks, and where the first one lies."""
+    if data[:9] == b"BLENDER-v":
+        return SMALL, 12
+    if re.fullmatch(rb"BLENDER17-01v\d{4}", data[:17]):
+        return LARGE, 17
+    raise UserError(f"found a .blend that begins with {bytes(data[:17])!r}; needed one of Blender 2.80 to 5.x")
+
+
+def _layout(data: bytes | bytearray, dna: int, header: struct.Struct) -> Layout:
+    names, at = _strings(data, dna, dna + 4, b"NAME")
+    types, at = _strings(data, dna, at, b"TYPE")
+    lengths = struct.unpack_from(f"<{len(types)}H", data, at + 4)  # after TLEN
+    at = _aligned(dna, at + 4 + 2 * len(types))
+    (count,) = struct.unpack_from("<i", data, at + 4)  # after STRC
+    at += 8
+    kinds, fields = [], {}
+    for _ in range(count):
+        kind, field_count = struct.unpack_from("<HH", data, at)
+        kinds.append(types[kind])
+        offset, fields[types[kind]] = 0, {}
+        for number in range(field_count):
+            inner, name = struct.unpack_from("<HH", data, at + 4 + 4 * number)
+            many = 1
+            for size in re.findall(r"\[(\d+)\]", names[name]):
+                many *= int(size)
+            plain = names[name].lstrip("*(").split("[")[0].split(")")[0]
+            fields[types[kind]][plain] = (offset, types[inner])
+            offset += many * (8 if names[name][0] in "*(" else lengths[inner])
+        at += 4 + 4 * field_count
+    return Layout(header, dict(zip(types, lengths, strict=True)), {kind: n for n, kind in enumerate(kinds)}, fields)
+
+
+def _strings(data: bytes | bytearray, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
+    """The list of texts behind `tag`, and the place behind it."""
+    if data[at : at + 4] != tag:
+        raise UserError(f"the .blend that Blender saved has no {tag.decode()} where it should be")
+    (count,) = struct.unpack_from("<i", data, at + 4)
+    at, found = at + 8, []
+    for _ in range(count):
+        end = data.index(b"\0", at)
+        found.append(bytes(data[at:end]).decode())
+        at = end + 1
+    return found, _aligned(dna, at)
+
+
+def _aligned(dna: int, at: int) -> int:
+    return dna + (at - dna + 3) // 4 * 4
+
+
+def block_bytes(layout: Layout, kind: str, address: int, structs: list[bytes]) -> bytes:
+    """A new DATA block of structs of one kind."""
+    body, number, count = b"".join(structs), layout.index[kind], len(structs)
+    if layout.header is SMALL:
+        return SMALL.pack(b"DATA", len(body), address, number, count) + body
+    return LARGE.pack(b"DATA", number, address, len(body), count) + body

@@ -1,0 +1,1 @@
+"""The movie clip: plate, tracks, solve, cameras, how it is looked at."""

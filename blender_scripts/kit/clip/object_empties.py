@@ -1,0 +1,49 @@
+"""The tracked objects as empties before the camera: its children, so they stay true to the lens and the solve."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from kit.arguments import UserError
+from kit.keyframes import key
+
+
+def read_empties(file: str | None) -> list[dict[str, Any]]:
+    """The objects of the scene stage's empties.json, or none when there is no file."""
+    if file is None:
+        return []
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))["objects"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{file}: cannot read the objects: {error!r}") from error
+
+
+def object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frames: tuple[int, int]) -> None:
+    """One for each in a collection "Objects", which is not rendered: keyed in every frame in which it is there, hidden
+    in the others of first..last. Its cross is as high as the object's box."""
+    if not blocks:
+        return
+    collection = bpy.data.collections.new("Objects")
+    collection.hide_render = True
+    for scene in bpy.data.scenes:
+        scene.collection.children.link(collection)
+    for block in blocks:
+        empty = bpy.data.objects.new(block["name"], None)
+        empty.empty_display_type, empty.empty_display_size, empty.show_name = "PLAIN_AXES", 0.5, True
+        empty.parent = camera
+        empty["track_id"], empty["camera_id"] = block["track_id"], block["camera_id"]
+        collection.objects.link(empty)
+        key(empty, "location", block["frames"], np.array(block["location"], float))
+        key(empty, "scale", block["frames"], np.tile(np.array(block["scale"], float)[:, None], 3))
+        changes = _hidden_from(block["frames"], *frames)
+        key(empty, "hide_viewport", list(changes), np.array(list(changes.values())), "CONSTANT")
+
+
+def _hidden_from(there: list[int], first: int, last: int) -> dict[int, bool]:
+    """{frame: whether it is hidden from there on}, by frame."""
+    before = {first: True} if there[0] > first else {}
+    behind = {there[-1] + 1: True} if there[-1] < last else {}
+    return {**before, there[0]: False, **behind}

@@ -1,0 +1,90 @@
+"""Making node trees, for shaders and the compositor alike."""
+
+from typing import Any
+
+import bpy
+
+from kit import versions
+
+Socket = bpy.types.NodeSocket
+
+
+def set_input(socket: Socket, value: Any) -> None:
+    """Set an unlinked socket. Only a socket's subtype knows its value, so the API's types cannot say this."""
+    assert hasattr(socket, "default_value"), socket
+    setattr(socket, "default_value", value)  # noqa: B010
+
+
+class NodeDesk:
+    """A node tree being filled: each node gets a name, a place, and perhaps a frame around it."""
+
+    def __init__(self, tree: bpy.types.NodeTree | None):
+        assert tree
+        self.tree = tree
+
+    def node(
+        self, kind: str, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: Any
+    ) -> bpy.types.Node:
+        node = self.tree.nodes.new(versions.node_kind(kind))
+        node.name = node.label = name
+        node.location = at
+        node.parent = frame
+        for key, value in settings.items():
+            versions.set_setting(node, key, value)
+        return node
+
+    def frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
+        frame = self.node("NodeFrame", f"{label} frame", (0, 0), label_size=24, shrink=True)
+        frame.label, frame.use_custom_color, frame.color = label, True, color
+        return frame
+
+    def link(self, source: Socket, target: Socket) -> None:
+        self.tree.links.new(source, target)
+
+
+def mix(
+    desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, blend_type: str = "MIX"
+) -> tuple[Socket, ...]:
+    """A colour mix's (factor, A, B, result) sockets. It does NOT mix alpha: the result has A's."""
+    return versions.color_mix(lambda kind, **settings: desk.node(kind, name, at, frame, **settings), blend_type)
+
+
+def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float) -> Socket:
+    """A compositor's Math node over sockets and numbers."""
+    node = desk.node("CompositorNodeMath", name, at, operation=operation)
+    for socket, value in zip(node.inputs, values, strict=False):
+        if isinstance(value, (int, float)):
+            set_input(socket, value)
+        else:
+            desk.link(value, socket)
+    return node.outputs[0]
+
+
+def blend(
+    desk: NodeDesk, blend_type: str, name: str, at: tuple[float, float], first: Socket, second: Socket, frame=None
+) -> Socket:
+    """A whole colour mix of two linked colours; its alpha is the first's."""
+    factor, a, b, result = mix(desk, name, at, frame, blend_type)
+    set_input(factor, 1.0)
+    desk.link(first, a)
+    desk.link(second, b)
+    return result
+
+
+def alpha_over(
+    desk: NodeDesk,
+    name: str,
+    at: tuple[float, float],
+    behind: Socket | tuple[float, float, float, float],
+    picture: Socket,
+    frame: bpy.types.Node | None,
+) -> bpy.types.Node:
+    """A premultiplied picture over another, or over one colour (RGBA)."""
+    node = desk.node("CompositorNodeAlphaOver", name, at, frame)
+    below, above = versions.over_sockets(node)
+    if isinstance(behind, tuple):
+        set_input(below, behind)
+    else:
+        desk.link(behind, below)
+    desk.link(picture, above)
+    return node

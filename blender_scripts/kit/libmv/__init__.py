@@ -1,0 +1,1 @@
+"""Blender's own tracker and solver."""

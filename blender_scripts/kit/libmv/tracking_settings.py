@@ -1,0 +1,35 @@
+"""How tracks are followed, in Blender's words: what tracking.track says, as the settings of a clip."""
+
+from typing import Any
+
+import bpy
+
+from kit.arguments import UserError
+
+MOTION_MODELS = {
+    "translation": "Loc",
+    "loc_rot": "LocRot",
+    "loc_scale": "LocScale",
+    "loc_rot_scale": "LocRotScale",
+    "affine": "Affine",
+    "perspective": "Perspective",
+}
+PATTERN_MATCHES = {"keyframe": "KEYFRAME", "previous": "PREV_FRAME"}
+SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055  # the search area's side, in patterns, and its least share of the width
+
+
+def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
+    """What every new track is born with."""
+    assert clip.tracking and clip.tracking.settings
+    settings = clip.tracking.settings
+    try:
+        settings.default_motion_model = MOTION_MODELS[track["motion_model"]]  # pyright: ignore[reportAttributeAccessIssue]
+        settings.default_pattern_match = PATTERN_MATCHES[track["pattern_match"]]  # pyright: ignore[reportAttributeAccessIssue]
+    except KeyError as error:
+        raise UserError(f"tracking.track: Blender has no {error}; it has {', '.join(MOTION_MODELS)}") from error
+    settings.default_pattern_size = track["pattern_px"]
+    settings.default_search_size = round(max(SEARCH_PATTERNS * track["pattern_px"], SEARCH_SHARE * clip.size[0]))
+    settings.default_correlation_min = track["correlation_min"]
+    settings.use_default_normalization = True
+    settings.default_frames_limit = 0
+    settings.default_margin = track["pattern_px"] // 2  # a marker ends where its pattern leaves the frame

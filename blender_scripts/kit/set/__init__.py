@@ -1,0 +1,1 @@
+"""The set: subject, materials, light, ground."""

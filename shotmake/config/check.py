@@ -1,0 +1,394 @@
+"""A plain tree held against the schema of shotmake.config.schema: every fault at once, one line each."""
+
+import difflib
+import math
+import re
+import types
+import typing
+from dataclasses import asdict, fields, is_dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from shotmake.config import annotations, check_composite, check_objects, check_orient
+from shotmake.config.format_registry import CAMERAS, camera_format
+from shotmake.config.frame_ranges import frame_numbers
+from shotmake.config.keyed_camera import read_keys
+from shotmake.config.schema import Camera, Composite, Config, Shot
+from shotmake.errors import ShotError
+from shotmake.files.input_file import one_line
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a config: which key, and what was found and is allowed."""
+
+    key: str
+    message: str
+
+
+# The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
+MOVED_BLOCKS = ("tracking", "composite")
+LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
+SHOWN_CHARS = 120  # of a value
+RATE_CHARS, MOST_EXPONENT = 40, 9  # of a frame rate in words
+EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
+MOST = int(annotations.MOST)  # of a number that has no limit of its own
+LARGEST = 1e300  # whole numbers in YAML may be larger than any float
+
+
+def normalise(tree: dict) -> dict:
+    """A config tree in either nesting -> a new tree in the schema's. `preset` keys are dropped.
+
+    What stands inside `shot` is the shot's own word, so it wins over the blocks beside it.
+    """
+    tree = _copy(tree)
+    shot = tree.get("shot")
+    if not isinstance(shot, dict):
+        return tree
+    if isinstance(shot.get("shot"), dict):  # a shot file without `# @package _global_`
+        _merge(shot, shot.pop("shot"))
+    for block in MOVED_BLOCKS:
+        if tree.get(block) is None:
+            tree[block] = {}
+        if block in shot and (shot[block] is None or isinstance(shot[block], dict)):
+            inner = shot.pop(block) or {}  # an empty block says nothing
+            inner.pop("preset", None)
+            if isinstance(tree[block], dict):
+                _merge(tree[block], inner)
+    blender = tree["composite"].get("blender") if isinstance(tree.get("composite"), dict) else None
+    if isinstance(blender, dict) and type(blender.get("version")) in (int, float):  # YAML takes 4.5 for a number
+        blender["version"] = f"{float(blender['version'])}"
+    tracking = tree.get("tracking")
+    if isinstance(tracking, dict):
+        if isinstance(tracking.get("auto_detect"), dict):
+            if not isinstance(tracking.get("detect"), dict):
+                tracking["detect"] = {}
+            _merge(tracking["detect"], tracking.pop("auto_detect"))
+        if isinstance(tracking.get("solve"), bool):  # `solve: true` beside a preset's block
+            tracking["solve"] = {"enabled": tracking["solve"]}
+    return tree
+
+
+def defaults() -> dict:
+    """The whole schema as a plain tree of its defaults."""
+    return asdict(Config())
+
+
+def load(tree: dict) -> Config:
+    """A plain tree in the schema's nesting -> Config; raises ConfigFaults with *every* fault."""
+    faults: list[Fault] = []
+    config = _build(Config, tree, "", faults)
+    if not faults:
+        faults = _cross_check(config)
+    if faults:
+        raise ConfigFaults(faults)
+    return config
+
+
+class ConfigFaults(Exception):
+    """Every fault of one config, in the order of the schema."""
+
+    def __init__(self, faults: list[Fault]):
+        super().__init__("\n".join(f"{fault.key}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+def keys(schema: type = Config, prefix: str = "") -> list[str]:
+    """Every dotted leaf key of the schema, in order."""
+    hints = typing.get_type_hints(schema)
+    names = []
+    for item in fields(schema):
+        path = f"{prefix}{item.name}"
+        names += keys(hints[item.name], path + ".") if is_dataclass(hints[item.name]) else [path]
+    return names
+
+
+def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
+    tree = {} if tree is None else tree  # `tracking:` with nothing below it
+    if not isinstance(tree, dict):
+        faults.append(Fault(prefix.rstrip("."), f"found {_show(tree)}; a block of keys is needed"))
+        return schema()
+    hints = typing.get_type_hints(schema)
+    known = {item.name: item for item in fields(schema)}
+    for name in tree:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(known)}"
+            faults.append(Fault(f"{prefix}{name}", f"unknown key; {hint}"))
+    values = {}
+    for name, item in known.items():
+        path = f"{prefix}{name}"
+        if is_dataclass(hints[name]):
+            values[name] = _build(hints[name], tree.get(name, {}), path + ".", faults)
+        elif name in tree:
+            problem, values[name] = _check(tree[name], hints[name], item.metadata)
+            if problem:
+                faults.append(Fault(path, problem))
+            elif block := block_of_each(hints[name]):
+                values[name] = _build_each(block, values[name], path, faults)
+    return schema(**values)
+
+
+def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
+    """Every dotted key that names a file that is read, in order; <name> stands for the name of a witness camera."""
+    hints, names = typing.get_type_hints(schema), []
+    for item in fields(schema):
+        path, inner = f"{prefix}{item.name}", hints[item.name]
+        if is_dataclass(inner):
+            names += file_keys(inner, f"{path}.")
+        elif block := block_of_each(inner):
+            names += file_keys(block, f"{path}.<name>.")
+        elif item.metadata.get("is_file"):
+            names.append(path)
+    return names
+
+
+def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Every file that a config names, with its key, in the order of the schema."""
+    found: list[tuple[str, str]] = []
+    for item in fields(config):
+        value, path = getattr(config, item.name), f"{prefix}{item.name}"
+        if is_dataclass(value):
+            found += file_values(value, f"{path}.")
+        elif isinstance(value, dict):
+            blocks = {name: block for name, block in value.items() if is_dataclass(block)}
+            found += [pair for name, block in blocks.items() for pair in file_values(block, f"{path}.{name}.")]
+        elif item.metadata.get("is_file") and value:
+            found += [(path, one) for one in (value if isinstance(value, list) else [value])]
+    return found
+
+
+def block_of_each(hint: Any) -> type | None:
+    """The schema of every value, of a dict[str, schema]."""
+    values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
+    return values[0] if values and is_dataclass(values[0]) else None
+
+
+def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
+    """A block under each name; names become parts of file names."""
+    wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
+    faults += [Fault(f"{path}.{name}", "letters, digits, '_' and '-' are allowed in its name") for name in wrong]
+    return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
+
+
+def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
+    """One leaf against its type and limits -> (problem or "", value as the schema's type)."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for option in options:
+        fits, converted = _as_type(value, option)
+        if fits:
+            break
+    else:
+        wanted = " or ".join(_type_name(option) for option in options)
+        return f"found {_show(value)}; needed {wanted}{_unit(limits)}", value
+    members = converted if isinstance(converted, list) else [converted]
+    if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
+        return f"found {len(converted)} values; needed {limits['length']}", value
+    if limits["choices"] and converted is not None:
+        wrong = [member for member in members if member not in limits["choices"]]
+        if wrong:
+            return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
+    if limits["pattern"] and isinstance(converted, str):
+        if not re.fullmatch(limits["pattern"], converted):
+            return f"found {_show(value)}; letters, digits, '_', '-' and '.' are allowed", value
+    for member in members:
+        if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
+            return f"found {ascii(member)}; needed a name without control characters", value
+        if isinstance(member, (int, float)) and not isinstance(member, bool):
+            if not -math.inf < member < math.inf:
+                return f"found {member}; needed a finite number", value
+            found = _show(member)
+            low, high = (-MOST if limits["low"] is None else limits["low"]), limits["high"]
+            if member < low:
+                return f"found {found}; needed at least {low}{_unit(limits)}", value
+            if member > (high := MOST if high is None else high):
+                return f"found {found}; needed at most {high}{_unit(limits)}", value
+    return "", converted
+
+
+def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
+    if option is type(None):
+        return value is None, None
+    if option is bool:
+        return isinstance(value, bool), value
+    if option is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    if option is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = number and (isinstance(value, float) or abs(value) < LARGEST)
+        return number, float(value) if number else value
+    if option is str:
+        return isinstance(value, str), value
+    origin = typing.get_origin(option) or option
+    if origin is dict:
+        return isinstance(value, dict), value
+    if not isinstance(value, list):
+        return False, value
+    (member,) = typing.get_args(option) or (object,)
+    if member is object:
+        return True, value
+    pairs = [_as_type(item, member) for item in value]
+    return all(fits for fits, _ in pairs), [converted for _, converted in pairs]
+
+
+def _cross_check(config: Config) -> list[Fault]:
+    """What no single key can tell."""
+    faults = []
+    shot, camera = config.shot, config.shot.camera
+    if not shot.name:
+        faults.append(Fault("shot.name", "not set; needed a name for the shot's files"))
+    if len(shot.name) > LONGEST_NAME:
+        faults.append(Fault("shot.name", f"found {len(shot.name)} characters; needed at most {LONGEST_NAME}"))
+    if not shot.footage.file:
+        faults.append(Fault("shot.footage.file", "not set; needed a movie or an image sequence"))
+    span = shot.footage.frame_range
+    if span and span[0] > span[1]:
+        faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
+    try:
+        if shot.footage.frame_rate is not None and not 0 < frame_rate_fraction(shot.footage.frame_rate) <= 1000:
+            raise ValueError
+    except (ValueError, ZeroDivisionError, OverflowError):
+        found = _show(shot.footage.frame_rate)[:RATE_CHARS]
+        faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
+    if camera.lock_focal and camera.focal_mm is None:
+        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
+    faults += _check_given(camera)
+    kept = config.tracking.solve.known.frames
+    if kept and kept[0] > kept[1]:
+        faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
+    faults += _check_lens(camera)
+    faults += _check_assembly(shot)
+    overscan = config.composite.lens_distortion.overscan
+    if isinstance(overscan, str) and overscan != "auto":
+        faults.append(
+            Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
+        )
+    faults += _check_background(config.composite)
+    try:
+        if config.composite.render.frames is not None:
+            frame_numbers(config.composite.render.frames)
+    except ShotError as error:
+        faults.append(Fault("composite.render.frames", error.faults[0]))
+    tracking = config.tracking
+    for _, found in (annotations.read_manual(tracking.manual), annotations.read_groups(tracking.groups)):
+        faults += [Fault(*fault) for fault in found]
+    faults += [Fault(*fault) for fault in annotations.read_shapes(tracking.mask.shapes)[1]]
+    names = tuple(one.name for one in annotations.read_manual(tracking.manual)[0])
+    faults += [Fault(*fault) for fault in check_orient.faults_of(tracking.solve.orient, names)]
+    faults += [Fault(*fault) for fault in check_composite.faults_of(config, names)]
+    faults += [Fault(*fault) for fault in check_objects.faults_of(config)]
+    return faults
+
+
+def _check_given(camera: Camera) -> list[Fault]:
+    """Without tracks there is one other camera: a file's, or the one given key by key."""
+    faults = [Fault(*fault) for fault in read_keys(camera.given)[1]]
+    if camera.given and camera.from_tracking:
+        faults.append(Fault("shot.camera.given", "found with a camera from tracks; needed from_tracking: false"))
+    elif camera.given and camera.import_file:
+        faults.append(Fault("shot.camera.given", "found with shot.camera.import_file; needed one of them"))
+    elif not camera.from_tracking and not camera.import_file and not camera.given:
+        needed = "shot.camera.import_file, a solve JSON, or shot.camera.given"
+        faults.append(Fault("shot.camera.from_tracking", f"found false; needed {needed}"))
+    return faults
+
+
+def _check_assembly(shot: Shot) -> list[Fault]:
+    """The subject, its light and its backdrop."""
+    faults = []
+    for block, name, wanted in (("lights", "preset", "hdri"), ("backdrop", "kind", "image")):
+        values = getattr(shot, block)
+        if getattr(values, name) == wanted and values.image is None:
+            faults.append(Fault(f"shot.{block}.image", f"not set; shot.{block}.{name}: {wanted} needed an image file"))
+    subject = shot.subject
+    if subject.blend is None:
+        for name in ("collection", "scale"):
+            if getattr(subject, name) is not None:
+                found = _show(getattr(subject, name))
+                faults.append(Fault(f"shot.subject.{name}", f"found {found} without shot.subject.blend"))
+    elif subject.size is not None and subject.scale is not None:
+        faults.append(Fault("shot.subject.scale", "found with shot.subject.size; needed one of them"))
+    return faults
+
+
+def _check_lens(camera: Camera) -> list[Fault]:
+    """A lens brought along is the only one, and brings its focal length."""
+    brought = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
+    found = [f"shot.camera.{name}" for name, value in brought.items() if value is not None]
+    faults = []
+    if len(found) > 1:
+        faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
+    if found and camera.lock_focal:
+        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
+    if camera.import_file is not None:
+        format = camera_format(camera.import_file)
+        if format is None:
+            known = ", ".join(suffix for one in CAMERAS for suffix in one.suffixes)
+            faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
+        elif found and format.has_lens:
+            faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
+        elif camera.import_name is not None and not format.names_cameras:
+            message = f"found {_show(camera.import_name)}; needed null, {format.title} has one camera"
+            faults.append(Fault("shot.camera.import_name", message))
+    return faults
+
+
+def _check_background(composite: Composite) -> list[Fault]:
+    """over_plate is over a still, and a still has a file."""
+    still = "composite.background_source: image and composite.background_image: <file>"
+    if composite.mode == "over_plate" and composite.background_source == "footage":
+        found = "found over_plate with background_source footage"
+        return [Fault("composite.mode", f"{found}; needed {still}, or mode: over_footage")]
+    if composite.background_source == "image" and not composite.background_image:
+        return [Fault("composite.background_image", "not set; needed a still for background_source: image")]
+    return []
+
+
+def frame_rate_fraction(rate: float | str) -> Fraction:
+    """24, 23.976 or "24000/1001" -> an exact Fraction; NTSC decimals become their n/1001 fraction.
+
+    ValueError for a text that is no such number, or too long for one: 1e99999999 has a hundred million digits.
+    """
+    if isinstance(rate, str):
+        if len(rate) > RATE_CHARS or (more := EXPONENT.search(rate)) and abs(int(more[1])) > MOST_EXPONENT:
+            raise ValueError(f"a rate of too many digits: {rate[:RATE_CHARS]!a}")
+        return Fraction(rate)
+    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
+    return ntsc if rate != round(rate) and abs(float(ntsc) - rate) < 0.005 else Fraction(str(rate))
+
+
+def _copy(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _copy(value) for name, value in tree.items()}
+    return [_copy(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def _merge(into: dict, tree: dict) -> None:
+    for name, value in tree.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        elif value is None and isinstance(into.get(name), dict):
+            continue  # an empty block says nothing
+        elif name == "solve" and isinstance(value, bool) and isinstance(into.get(name), dict):
+            into[name]["enabled"] = value
+        else:
+            into[name] = value
+
+
+def _show(value: Any) -> str:
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
+
+
+def _type_name(option: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+    if option in names:
+        return names[option]
+    origin = typing.get_origin(option) or option
+    if origin is dict:
+        return "a block of keys"
+    member = (typing.get_args(option) or (object,))[0]
+    return {int: "a list of whole numbers", float: "a list of numbers", str: "a list of texts"}.get(member, "a list")
+
+
+def _unit(limits: Any) -> str:
+    return f" ({limits['unit']})" if limits["unit"] else ""

@@ -1,0 +1,92 @@
+"""Every format we speak. One line each here; the rest is in that file of shotmake/formats/.
+
+A module has, for what it does:
+  tracks   read(path, size_px) -> NamedTracks;          write(path, take)
+  camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
+  objects  write(path, take)
+  lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
+  detections   read(path, key) -> Boxes; told by their first characters alone, whatever the suffix
+Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
+read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
+And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
+Those of one kind and suffix are asked in the order below.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+
+@dataclass(frozen=True)
+class Format:
+    """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
+
+    word: str
+    kind: str  # tracks | camera | lens | detections | objects
+    title: str
+    module: str
+    file: str = ""  # "": is not written
+    suffixes: tuple[str, ...] = ()  # (): is not read
+    by_blender: bool = False  # written by blender_scripts/export_scene.py
+    read_by_blender: bool = False  # a camera: by import_camera.py there
+    has_lens: bool = False  # a camera that is read brings its distortion
+
+    @property
+    def names_cameras(self) -> bool:
+        """Whether a file can hold several cameras."""
+        return self.read_by_blender or self.word == "nk"
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.file)
+
+
+CAMERAS = (
+    Format("json", "camera", "shotmake solve JSON", "cameras.solve_json", suffixes=(".json",), has_lens=True),
+    Format("chan", "camera", "Nuke .chan (no lens centre)", "cameras.chan", "camera.chan", (".chan",)),
+    Format("nk", "camera", "Nuke camera node", "cameras.nuke_camera", "camera.nk", (".nk",)),
+    Format("colmap", "camera", "COLMAP text model", "cameras.colmap_model", "colmap.zip", (".txt",), has_lens=True),
+    Format("usda", "camera", "USD", "cameras.scene_files.usd", "camera.usda", (".usda", ".usdc", ".usd"), False, True),
+    Format("abc", "camera", "Alembic", "cameras.scene_files.alembic", "camera.abc", (".abc",), True, True),
+    Format("fbx", "camera", "FBX", "cameras.scene_files.fbx", "camera.fbx", (".fbx",), True, True),
+    Format(
+        "glb",
+        "camera",
+        "glTF (no lens centre, no zoom)",
+        "cameras.scene_files.gltf",
+        "camera.glb",
+        (".glb", ".gltf"),
+        False,
+        True,
+    ),
+)
+TRACKS = (
+    Format("tracks_uv", "tracks", "mmSolver .uv", "tracks.uv", "tracks.uv", (".uv",)),
+    Format("tracks_nuke", "tracks", "Nuke Tracker", "tracks.nuke_tracker", "tracks.nk", (".nk",)),
+    Format("tracks_csv", "tracks", "our CSV", "tracks.tracks_csv", "tracks.csv", (".csv",)),
+    Format("tracks_mot", "tracks", "MOT challenge", "tracks.mot", "", (".csv", ".txt")),
+    Format("tracks_pftrack", "tracks", "PFTrack", "tracks.pftrack", "tracks_pftrack.2dt", (".2dt", ".txt")),
+    Format("tracks_3de", "tracks", "3DEqualizer 2D tracks", "tracks.tde_tracks", "tracks_3de.txt", (".txt",)),
+    Format("tracks_syntheyes", "tracks", "SynthEyes 2D paths", "tracks.syntheyes", "tracks_syntheyes.txt", (".txt",)),
+    Format("tracks_blend", "tracks", "Blender", "tracks.blend_tracks", "", (".blend",)),
+    Format("tracks_npz", "tracks", "our tracks.npz", "tracks.npz", "", (".npz",)),
+)
+LENSES = (
+    Format("lens_3de", "lens", "3DEqualizer lens text", "lenses.tde", "lens_3de.txt", (".txt",)),
+    Format("lens_nk", "lens", "Nuke .nk, 3DEqualizer's LD_3DE nodes", "lenses.nk_lens", "lens.nk", (".nk",)),
+    Format("lens_opentrackio", "lens", "OpenTrackIO JSON", "lenses.opentrackio", "lens_opentrackio.json", (".json",)),
+    Format("lens_opencv", "lens", "OpenCV JSON, YAML", "lenses.opencv", "lens_opencv.json", (".json", ".yaml", ".yml")),
+    Format("lens_stmap", "lens", "ST-map EXR (the stmap stage writes ours)", "lenses.stmap", "", (".exr",)),
+)
+DETECTIONS = (
+    Format("detections_json", "detections", "our detections JSON", "detections.json_boxes", "", (".json",)),
+    Format("detections_coco", "detections", "COCO JSON", "detections.coco", "", (".json",)),
+    Format("detections_mot", "detections", "MOT challenge", "detections.mot_boxes", "", (".txt", ".csv")),
+)
+OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "tracks.mot", "objects_mot.txt"),)
+FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
+
+
+def camera_format(file: str) -> Format | None:
+    """What a camera's file or folder is, by its name; None for one we do not read."""
+    suffix = PurePath(file).suffix.lower() or ".txt"  # a folder: COLMAP's
+    return next((format for format in CAMERAS if suffix in format.suffixes), None)

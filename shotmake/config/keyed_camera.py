@@ -1,0 +1,58 @@
+"""shot.camera.given: the keys of a camera that the shot's YAML gives itself. Read and checked, nothing computed."""
+
+import math
+from dataclasses import dataclass
+
+from shotmake.config.annotations import Faults, are_numbers, is_whole
+
+KEY = "shot.camera.given"
+SAME_PLACE = 1e-6  # world units: a direction between nearer places is only rounding
+KNOWN = ("frame", "location", "look_at", "rotation_deg", "focal_mm")
+
+
+@dataclass(frozen=True)
+class CameraKey:
+    """frame: plate number; location, look_at: world; rotation_deg: XYZ Euler of a Blender camera. One of the two is
+    None; focal_mm None: shot.camera's."""
+
+    frame: int
+    location: list[float]
+    look_at: list[float] | None
+    rotation_deg: list[float] | None
+    focal_mm: float | None
+
+
+def read_keys(blocks: list) -> tuple[tuple[CameraKey, ...], Faults]:
+    """The keys by frame, and what is wrong with the others."""
+    keys: dict[int, CameraKey] = {}
+    faults: Faults = []
+    for number, block in enumerate(blocks):
+        where = f"{KEY}[{number}]"
+        wrong = _fault_of(block)
+        if not wrong and block["frame"] in keys:
+            wrong = f"found frame {block['frame']} twice; needed one key a frame"
+        if wrong:
+            faults.append((where, wrong))
+            continue
+        keys[block["frame"]] = CameraKey(*(block.get(name) for name in KNOWN))
+    return tuple(keys[frame] for frame in sorted(keys)), faults
+
+
+def _fault_of(block: object) -> str:
+    """ "" for a good key."""
+    if not isinstance(block, dict) or not {"frame", "location"} <= set(block) <= set(KNOWN):
+        found = ", ".join(map(str, block)) if isinstance(block, dict) else repr(block)
+        return f"found {{{found}}}; needed {{frame, location, look_at or rotation_deg}}, perhaps focal_mm"
+    frame, focal_mm = block["frame"], block.get("focal_mm")
+    if not is_whole(frame):
+        return f"found frame {frame!r}; needed a plate frame"
+    if ("look_at" in block) == ("rotation_deg" in block):
+        return f"found {'both' if 'look_at' in block else 'none'}; needed look_at or rotation_deg"
+    for name in ("location", "look_at", "rotation_deg"):
+        if name in block and not are_numbers(block[name], 3):
+            return f"found {name} {block[name]!r}; needed [x, y, z]"
+    if "look_at" in block and math.dist(block["look_at"], block["location"]) < SAME_PLACE:
+        return "found look_at in the camera's own place; needed what it looks at"
+    if focal_mm is not None and not (are_numbers([focal_mm], 1) and 2.0 <= focal_mm <= 3000.0):
+        return f"found focal_mm {focal_mm!r}; needed 2 to 3000 mm"
+    return ""

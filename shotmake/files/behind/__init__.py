@@ -1,0 +1,1 @@
+"""The files behind a file: what it names is read with it."""

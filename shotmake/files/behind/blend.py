@@ -1,0 +1,170 @@
+"""A .blend: every path that one of its structs holds, whatever it is for. Libraries, pictures, movie clips, fonts,
+sounds, volumes, caches and what a later Blender adds are all fixed texts of 768 characters or more.
+
+A .blend is a row of blocks; the block DNA1 lists the structs with their fields, so no version is built in here.
+"""
+
+import gzip
+import mmap
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from shotmake.files.behind.named import Named
+
+SMALL = struct.Struct("<4siQii")  # of a block: code, length, address, struct, count; up to Blender 4.5
+LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count; from 5.0
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+UNPACKED_MAX_BYTES = 4_000_000_000
+PATH_CHARS = 768
+# The file's own name, where its windows looked last, and what it would write.
+NO_INPUTS = (
+    "FileGlobal",
+    "FileSelectParams",
+    "RenderData",
+    "BakeData",
+    "UserDef",
+    "NodeImageFile",
+    "NodeImageMultiFile",
+)
+# The values that mean several files in one field: a picture's sequence and tiles, a clip's sequence.
+SEQUENCES = {("Image", "source"): (2, 6), ("MovieClip", "source"): (1,)}
+IS_SEQUENCE = "is_sequence"  # of volumes and caches
+
+
+@dataclass(frozen=True)
+class PathField:
+    """Where a struct holds a path: offset and length in bytes; flag: (offset, bytes, values) of its "is a sequence"."""
+
+    struct: str
+    offset: int
+    length: int
+    flag: tuple[int, int, tuple[int, ...] | None] | None
+
+
+def names_in(path: Path) -> list[Named] | None:
+    """None for a file whose names cannot be told: none of Blender's, one of before 2.80, or zstd-compressed where
+    the library zstandard is not installed."""
+    try:
+        data = _data(path)
+        return None if data is None else _names(data)
+    except (struct.error, ValueError, IndexError, EOFError, gzip.BadGzipFile):
+        return None
+
+
+def _data(path: Path) -> bytes | mmap.mmap | None:
+    with open(path, "rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        if start.startswith(GZIP):
+            return gzip.GzipFile(fileobj=file).read(UNPACKED_MAX_BYTES)
+        if start == ZSTD:
+            try:
+                import zstandard  # pyright: ignore[reportMissingImports]
+            except ImportError:
+                return None
+            return zstandard.ZstdDecompressor().stream_reader(file).read(UNPACKED_MAX_BYTES)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _names(data: bytes | mmap.mmap) -> list[Named] | None:
+    if data[:9] == b"BLENDER-v":
+        header, at = SMALL, 12
+    elif re.fullmatch(rb"BLENDER17-01v\d{4}", data[:17]):
+        header, at = LARGE, 17
+    else:
+        return None
+    blocks, dna = [], None
+    while True:
+        if header is SMALL:
+            code, length, _, number, count = header.unpack_from(data, at)
+        else:
+            code, number, _, length, count = header.unpack_from(data, at)
+        at += header.size
+        if code == b"ENDB":
+            break
+        if length < 0 or at + length > len(data):
+            return None
+        if code == b"DNA1":
+            dna = at
+        else:
+            blocks.append((number, at, length, count))
+        at += length
+    if dna is None:
+        return None
+    fields = _path_fields(data, dna)
+    found: dict[Named, None] = {}
+    for number, start, length, count in blocks:
+        size, paths = fields[number] if 0 <= number < len(fields) else (0, ())
+        for place in range(start, start + min(length, size * count), size) if paths else ():
+            found.update(dict.fromkeys(_read(data, place, paths)))
+    return list(found)
+
+
+def _read(data: bytes | mmap.mmap, start: int, paths: list[PathField]) -> list[Named]:
+    found = []
+    for field in paths:
+        raw = data[start + field.offset : start + field.offset + field.length].partition(b"\0")[0]
+        is_sequence = False
+        if field.flag is not None:
+            offset, size, values = field.flag
+            value = int.from_bytes(data[start + offset : start + offset + size], "little")
+            is_sequence = bool(value) if values is None else value in values
+        if raw:
+            found.append(Named(raw.decode(errors="surrogateescape"), is_sequence, field.struct))
+    return found
+
+
+def _path_fields(data: bytes | mmap.mmap, dna: int) -> list[tuple[int, list[PathField]]]:
+    """By the struct's number: its size in bytes and where it holds paths."""
+    names, at = _strings(data, dna, dna + 4, b"NAME")
+    types, at = _strings(data, dna, at, b"TYPE")
+    sizes = struct.unpack_from(f"<{len(types)}H", data, at + 4)  # after TLEN
+    at = _aligned(dna, at + 4 + 2 * len(types))
+    (count,) = struct.unpack_from("<i", data, at + 4)  # after STRC
+    at += 8
+    found = []
+    for _ in range(count):
+        kind, field_count = struct.unpack_from("<HH", data, at)
+        pairs = struct.unpack_from(f"<{2 * field_count}H", data, at + 4)
+        at += 4 + 4 * field_count
+        fields = [
+            (types[inner], names[name], sizes[inner]) for inner, name in zip(pairs[::2], pairs[1::2], strict=True)
+        ]
+        found.append((sizes[kind], [] if types[kind] in NO_INPUTS else _paths_of(types[kind], fields)))
+    return found
+
+
+def _paths_of(struct_name: str, fields: list[tuple[str, str, int]]) -> list[PathField]:
+    places, offset, flag = [], 0, None
+    for kind, name, size in fields:
+        plain = name.partition("[")[0]
+        is_pointer = name[0] in "*("
+        many = 1
+        for length in re.findall(r"\[(\d+)\]", name):
+            many *= int(length)
+        if kind == "char" and not is_pointer and many >= PATH_CHARS:
+            places.append((offset, many))
+        if (struct_name, plain) in SEQUENCES:
+            flag = (offset, size, SEQUENCES[struct_name, plain])
+        elif plain == IS_SEQUENCE:
+            flag = (offset, size, None)
+        offset += many * (8 if is_pointer else size)
+    return [PathField(struct_name, *place, flag) for place in places]
+
+
+def _strings(data: bytes | mmap.mmap, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
+    if data[at : at + 4] != tag:
+        raise ValueError(f"no {tag!r}")
+    (count,) = struct.unpack_from("<i", data, at + 4)
+    at, found = at + 8, []
+    for _ in range(count):
+        end = data.find(b"\0", at)
+        found.append(data[at:end].decode())
+        at = end + 1
+    return found, _aligned(dna, at)
+
+
+def _aligned(dna: int, at: int) -> int:
+    return dna + (at - dna + 3) // 4 * 4

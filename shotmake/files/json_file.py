@@ -1,0 +1,73 @@
+"""JSON that anybody may have written, parsed after its brackets were counted: no depth, number or size surprises."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shotmake.errors import ShotError
+from shotmake.files.regular_file import read_utf8
+from shotmake.limits import limits, over_limit
+
+CHUNK = 1 << 20
+NOT_BRACKETS = bytes(code for code in range(256) if chr(code) not in "[]{}")
+ALIKE = bytes.maketrans(b"{}", b"[]")
+
+
+def parse_json(text: str, name: str, key: str = "") -> Any:
+    """The value of a JSON text. name: of its file, starts the message. ShotError, with the line, where it is no JSON,
+    and where its brackets are too many or too deep."""
+    check_brackets(text, name, key)
+    of_key = f" ({key})" if key else ""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        found = f"{error.msg.lower()} (column {error.colno})"
+        raise ShotError(f"{name}:{error.lineno}: found {found}, needed JSON{of_key}") from error
+    except ValueError as error:
+        raise ShotError(f"{name}:1: found a whole number of over 4300 digits, needed JSON{of_key}") from error
+    except RecursionError as error:  # a user's own json_depth that is more than Python can do
+        raise over_limit(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
+
+
+def read_json(path: Path, key: str = "") -> Any:
+    """The value of a JSON file of ours, UTF-8. ShotError as in parse_json, and for one that is too large or no text."""
+    return parse_json(read_utf8(path, "json_mb", key), path.name, key)
+
+
+def check_brackets(text: str, name: str, key: str = "") -> None:
+    """ShotError for a JSON text with too many lists and objects, or too many in one another."""
+    many, deep = limits().json_objects, limits().json_depth
+    opened = text.count("[") + text.count("{")
+    if opened <= deep:  # most texts, at once; those in strings are counted too
+        return
+    left = _brackets(text)
+    objects = left.count(b"[")
+    if objects > many:
+        raise over_limit(f"{name}:1", f"{objects} lists and objects", "json_objects", key)
+    depth = 0
+    while left and depth <= deep:
+        inner = left.replace(b"[]", b"")  # takes away the innermost of each
+        if len(inner) == len(left):  # those that are left never close
+            depth += left.count(b"[")
+            break
+        left, depth = inner, depth + 1
+    if depth > deep:
+        raise over_limit(f"{name}:1", f"over {deep} brackets in one another", "json_depth", key)
+
+
+def _brackets(text: str) -> bytes:
+    """All brackets outside of strings, in order, as [ and ]."""
+    found = bytearray()
+    in_string = is_escaped = False  # where the chunk begins
+    for at in range(0, len(text), CHUNK):
+        chunk = text[at + is_escaped : at + CHUNK]
+        if "\\" in chunk:
+            is_escaped = (len(chunk) - len(chunk.rstrip("\\"))) % 2 == 1
+            chunk = chunk.replace("\\\\", "").replace('\\"', "")
+        else:
+            is_escaped = False
+        pieces = chunk.split('"')
+        outside = "".join(pieces[in_string::2]).encode("ascii", "replace")
+        found += outside.translate(ALIKE, NOT_BRACKETS)
+        in_string ^= len(pieces) % 2 == 0
+    return bytes(found)

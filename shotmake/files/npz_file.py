@@ -1,0 +1,99 @@
+"""An .npz that anybody may have written, unpacked after its directory and the header of each array were read.
+
+An .npz is a zip file of .npy files: each a header (type, shape) and the numbers. A few hundred bytes can announce, or
+packed really hold, terabytes of zeros.
+"""
+
+import io
+import zipfile
+from collections.abc import Collection
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.regular_file import file_size
+from shotmake.files.zip_file import ZIP_FAULTS, check_directory
+from shotmake.limits import limits, over_limit
+
+PACKED_MOST = 1_040  # times: no more can be packed into a byte (zlib: 1032)
+KINDS = "biufUS"  # of types: bool, whole numbers, floats, text
+EMPTY_MOST = 100_000  # each side of an array without a number
+READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+HEADER_MAX = 10_000  # characters of an array's header, as numpy has it
+# what numpy raises of a damaged header, which it reads as Python's literals, and of one that the machine cannot hold
+FAULTS = (*ZIP_FAULTS, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError)
+
+
+def read_npz(
+    source: Path | bytes,
+    name: str = "",
+    key: str = "",
+    needed: Collection[str] = (),
+    optional: Collection[str] = (),
+) -> dict[str, np.ndarray]:
+    """The arrays of an .npz by name. source: its path, or its bytes; name: starts the message.
+
+    needed: arrays that must be there; optional: those that may; where one of both is given, no others are read.
+    ShotError for what is no .npz or lacks an array, for arrays of Python objects, and for one that unpacks to too much.
+    """
+    name = name or (source.name if isinstance(source, Path) else "npz")
+    size = file_size(source, key, name) if isinstance(source, Path) else len(source)
+    with open(source, "rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+        try:
+            check_directory(file, size, name, key)
+            with zipfile.ZipFile(file) as archive:
+                _check_entries(archive, size, name, key)
+                entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+                if missing := [one for one in needed if one not in entries]:
+                    raise ValueError(f"it has no {missing[0]}")
+                asked = {*needed, *optional} or set(entries)
+                return {one: _array(archive, entries[one], name, key) for one in entries if one in asked}
+        except FAULTS as error:
+            of_key = f"; check {key}" if key else ""
+            raise ShotError(f"{name}: not an .npz that can be read ({said_by(error, 120)}){of_key}") from error
+
+
+def _check_entries(archive: zipfile.ZipFile, size: int, name: str, key: str) -> None:
+    entries = archive.infolist()
+    if len(entries) > limits().npz_arrays:
+        raise over_limit(name, f"{len(entries)} arrays", "npz_arrays", key)
+    packed, unpacked = (sum(getattr(one, at) for one in entries) for at in ("compress_size", "file_size"))
+    for one in entries:
+        if one.file_size > PACKED_MOST * (one.compress_size + 1) or packed > size:
+            array = ascii(one.filename)[:40]
+            raise zipfile.BadZipFile(f"{array} announces {one.file_size} bytes, which it cannot hold")
+    if unpacked > size + limits().npz_mb * 10**6:
+        raise over_limit(name, f"{unpacked / 1e6:.0f} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, key: str) -> np.ndarray:
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in READ_HEADER:
+            raise ValueError(f"an array of version {version}")
+        shape, _, dtype = READ_HEADER[version](file, max_header_size=HEADER_MAX)
+        _check_shape(shape, dtype, entry.file_size - file.tell(), f"{name}: {ascii(entry.filename)[:40]}", key)
+    with archive.open(entry) as file:
+        return np.lib.format.read_array(file, allow_pickle=False, max_header_size=HEADER_MAX)
+
+
+def _check_shape(shape: tuple[int, ...], dtype: np.dtype, held: int, where: str, key: str) -> None:
+    """held: how many bytes of numbers are there."""
+    found = f"{where}: found an array of {ascii(shape)[:60]} {ascii(str(dtype))[1:-1][:30]}"
+    of_key = f" ({key})" if key else ""
+    if dtype.kind not in KINDS:
+        raise ShotError(f"{found}, needed numbers or text{of_key}")
+    plain = all(isinstance(side, int) and side >= 0 for side in shape)
+    if not plain or prod(shape) * dtype.itemsize != held or (prod(shape) and not dtype.itemsize):
+        raise ShotError(f"{found}, needed one that fills the {held} bytes that are there{of_key}")
+    if not prod(shape) and max(shape) > EMPTY_MOST:
+        raise ShotError(f"{found}, needed one that holds something{of_key}")
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """An uncompressed .npz with the same bytes for the same arrays (zip entries carry a fixed date)."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

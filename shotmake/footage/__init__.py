@@ -1,0 +1,1 @@
+"""The plate: what it is, its pictures, its header, its colour."""

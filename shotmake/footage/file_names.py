@@ -1,0 +1,160 @@
+"""Which files a plate consists of: one movie, or one image a frame."""
+
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.input_file import check_file, file_fault
+
+SEQUENCE = re.compile(
+    r"(?P<head>.*)"  # greedy: of several numbers the last counts the frames (take#2.####.exr)
+    r"(?:(?<!#)(?P<hashes>#+)|%0?(?P<digits>\d*)d|\[(?P<first>\d+)-(?P<last>\d+)\])"
+    r"(?P<tail>[^/]*)$"
+)
+KEY = "shot.footage.file"
+MISSING_KEY = "shot.footage.missing"
+RANGES_SHOWN = 12
+DIGITS_MAX = 18  # of a frame's number: of more no array holds it
+PATH_MAX = 4096
+
+
+def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
+    """The files a plate consists of: [(frame number, path as the config would write it)].
+
+    A movie is one entry numbered 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
+    the frame before; "skip" leaves it out. ShotError when nothing is there, or frames are missing that nothing can
+    stand in for.
+    """
+    if not is_sequence(pattern, root):
+        _check_movie(pattern, root)
+        return [(0, pattern)]
+    match = SEQUENCE.match(pattern)
+    assert match
+    _check_digits(match, pattern)
+    found = _frames_in_folder(match, root)
+    if not found:
+        example = f"{match['head']}{'1'.zfill(_width(match))}{match['tail']}"
+        raise ShotError(f"{pattern}: no such frames; needed files like {example} ({KEY})")
+    if missing == "skip":
+        return sorted(found.items())
+    first, last = min(found), max(found)
+    if match["first"]:
+        first, last = int(match["first"]), int(match["last"])
+    gaps = _gaps(sorted(found), first, last)
+    if gaps and missing != "hold":
+        count = sum(end - begin + 1 for begin, end in gaps)
+        raise ShotError(
+            f"{pattern}: {count} {'frame is' if count == 1 else 'frames are'} missing: {_shown(gaps)}; restore what "
+            f"is missing, set {MISSING_KEY}: hold, or give a range in {KEY}, like {_longest_run(sorted(found))}"
+        )
+    return sorted({**found, **_held(pattern, found, gaps)}.items())
+
+
+def is_sequence(pattern: str, root: Path) -> bool:
+    """A movie may have a # in its name."""
+    if len(pattern) > PATH_MAX:  # no disk has such a file
+        return False
+    return bool(SEQUENCE.match(pattern)) and not os.path.lexists(root / pattern)
+
+
+def held_frames(numbered: list[tuple[int, str]]) -> list[int]:
+    """Numbers of the frames for which the file of the frame before stands in."""
+    return [number for (_, before), (number, path) in pairwise(numbered) if path == before]
+
+
+def ranges_text(numbers: list[int]) -> str:
+    """[3, 10, 11, 12] -> "3, 10-12"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return _shown([(begin, end) for begin, end in runs])
+
+
+def _shown(runs: list[tuple[int, int]]) -> str:
+    texts = [f"{begin}" if begin == end else f"{begin}-{end}" for begin, end in runs[:RANGES_SHOWN]]
+    more = f" and {len(runs) - RANGES_SHOWN} more gaps" if len(runs) > RANGES_SHOWN else ""
+    return ", ".join(texts) + more
+
+
+def _is_frame(entry: os.DirEntry) -> bool:
+    """A folder, a pipe, or a link to one is none. The folder itself tells what each entry is, but for links."""
+    try:
+        return not file_fault(Path(entry.path)) if entry.is_symlink() else entry.is_file()
+    except OSError:  # it went a moment ago
+        return False
+
+
+def _check_movie(pattern: str, root: Path) -> None:
+    if len(pattern) > PATH_MAX:
+        found = f"found a path of {len(pattern)} characters"
+        raise ShotError(f"{pattern[:77]}...: {found}; needed {PATH_MAX} at most ({KEY})")
+    needed = "a movie or an image sequence"
+    if os.path.isdir(root / pattern):
+        needed += f", like {pattern.rstrip('/')}/name.####.exr"
+    check_file(root / pattern, pattern, KEY, needed)
+
+
+def _check_digits(match: re.Match, pattern: str) -> None:
+    """ShotError for a pattern whose frame numbers have more digits than any."""
+    written = max(len(match[name] or "") for name in ("hashes", "first", "last"))
+    if written > DIGITS_MAX or len(match["digits"] or "") > 2 or int(match["digits"] or 0) > DIGITS_MAX:
+        shown = pattern if len(pattern) <= 80 else f"{pattern[:77]}..."
+        raise ShotError(f"{shown}: asks for more digits than a frame's number has; needed at most {DIGITS_MAX} ({KEY})")
+
+
+def _width(match: re.Match) -> int:
+    return len(match["hashes"] or "") or int(match["digits"] or 0) or len(match["first"] or "")
+
+
+def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
+    """{frame number: path} of the files that fit the pattern (and lie in its range, when it gives one)."""
+    head, width = match["head"], _width(match)
+    folder, prefix = os.path.split(head)
+    name = re.compile(re.escape(prefix) + r"(\d{1,18})" + re.escape(match["tail"]), re.ASCII)
+    try:
+        files = [entry.name for entry in os.scandir(root / folder) if name.fullmatch(entry.name) and _is_frame(entry)]
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ShotError(f"{folder}: cannot be read ({said_by(error)}); check {KEY}") from error
+    found = {}
+    for file in files:
+        digits = file[len(prefix) : len(file) - len(match["tail"])]
+        if len(digits) == width or (len(digits) > width and digits[0] != "0"):
+            found[int(digits)] = os.path.join(folder, file)
+    if match["first"]:
+        found = {number: path for number, path in found.items() if int(match["first"]) <= number <= int(match["last"])}
+    return found
+
+
+def _gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
+    """Runs of missing numbers in first..last; counted by their ends, for one stray file may lie a million frames on."""
+    bounds = [first - 1, *numbers, last + 1]
+    return [(before + 1, after - 1) for before, after in pairwise(bounds) if after > before + 1]
+
+
+def _held(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
+    """The frames of the gaps, each with the file of the frame before its gap."""
+    if gaps and gaps[0][0] < min(found):
+        raise ShotError(
+            f"{pattern}: the frames before {min(found)} are missing, and there is none before them to hold; "
+            f"restore them or begin {KEY} at {min(found)}"
+        )
+    count = sum(end - begin + 1 for begin, end in gaps)
+    if count > len(found):
+        raise ShotError(
+            f"{pattern}: more frames are missing ({_shown(gaps)}) than are there ({len(found)}); {MISSING_KEY}: hold "
+            f"cannot stand in for them, give a range in {KEY}, like {_longest_run(sorted(found))}"
+        )
+    return {number: found[begin - 1] for begin, end in gaps for number in range(begin, end + 1)}
+
+
+def _longest_run(numbers: list[int]) -> str:
+    breaks = [0, *(index + 1 for index, (a, b) in enumerate(pairwise(numbers)) if b != a + 1), len(numbers)]
+    begin, end = max(pairwise(breaks), key=lambda run: run[1] - run[0])
+    return f"[{numbers[begin]}-{numbers[end - 1]}]"

@@ -1,0 +1,101 @@
+"""What a plate's header says, without decoding it: for writing a shot's YAML. The footage stage believes none of it."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from shotmake.footage.file_names import is_sequence, plate_files
+from shotmake.footage.images import probe_sequence
+from shotmake.footage.movie import movie_header
+
+FRAME = re.compile(r"(?P<head>.*?)(?P<number>\d+)(?P<tail>\.[A-Za-z]+)$")
+IMAGES = (".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+MOVIES = (".mov", ".mp4", ".mkv", ".mxf", ".avi", ".m4v", ".webm")
+
+
+@dataclass(frozen=True)
+class MediaHeader:
+    """file: as the config names it. first_frame: of a sequence, None of a movie. color: what it says of its colour, in
+    words; color_space: the key's value that this suggests. lens: focal_mm and sensor_width_mm, as far as tags say.
+    frames_hidden: stored ones that an edit list hides; frame_count is without them."""
+
+    file: str
+    first_frame: int | None
+    frame_count: int
+    size_px: tuple[int, int]
+    frame_rate: Fraction | None
+    pixel_aspect: float
+    timecode: str
+    color: str
+    color_space: str
+    lens: dict
+    frames_hidden: int = 0
+
+
+def media_header(file: str, root: Path) -> MediaHeader:
+    """ShotError for what is no plate; a movie that announces no number of frames is decoded to count them."""
+    if not is_sequence(file, root):
+        plate_files(file, root)
+        found = movie_header(file, root)
+        transfer = found["color"]["transfer"]
+        space = {"iec61966-2-1": "sRGB", "linear": "Linear"}.get(transfer, "Rec.709")
+        first, color = None, f"transfer {transfer}"
+    else:
+        numbered = plate_files(file, root, missing="skip")
+        found = probe_sequence(numbered[:1], root, lambda count: None)
+        media = found["media"]
+        is_float = media["sample_type"] in ("half", "float")
+        space = "Linear" if is_float else "Raw" if media["format"] == "dpx" else "sRGB"
+        first, color = numbered[0][0], f"{media['sample_type']} {media['format']}"
+        found["frame_count"] = numbered[-1][0] - first + 1
+    media = found["media"]
+    aspect = media.get("pixel_aspect", 1.0)
+    return MediaHeader(
+        file,
+        first,
+        found["frame_count"],
+        (found["size_px"][0], found["size_px"][1]),
+        found["file_rate"],
+        aspect[0] / aspect[1] if isinstance(aspect, list) else aspect,
+        found["timecode"],
+        color,
+        space,
+        media.get("lens") or {},
+        media.get("frames_hidden", 0),
+    )
+
+
+def as_pattern(file: str, root: Path) -> str:
+    """One frame of a sequence, name.1001.exr, as name.####.exr; anything else as it is."""
+    match = FRAME.match(file)
+    if not match or Path(file).suffix.lower() not in IMAGES or not (root / file).is_file():
+        return file
+    pattern = f"{match['head']}{'#' * len(match['number'])}{match['tail']}"
+    try:
+        return pattern if len(plate_files(pattern, root, missing="skip")) > 1 else file
+    except ShotError:  # no sequence: a still, which is told where it is used
+        return file
+
+
+def media_in(folder: Path) -> dict[str, str]:
+    """Movies and sequences in a folder and those below: {name in small letters: path from the folder, sequences with
+    ####}. Each by its file name, and by that without suffix and number."""
+    found: dict[str, str] = {}
+    patterns: dict[str, int] = {}
+    for path in sorted(folder.rglob("*")):
+        name, suffix = path.relative_to(folder).as_posix(), path.suffix.lower()
+        match = FRAME.match(name)
+        if suffix in IMAGES and match:
+            pattern = f"{match['head']}{'#' * len(match['number'])}{match['tail']}"
+            patterns[pattern] = patterns.get(pattern, 0) + 1
+            names = (path.name, Path(match["head"]).name.rstrip("._-"), Path(pattern).name)
+        elif suffix in MOVIES:
+            pattern, names = name, (path.name, path.stem)
+            patterns[pattern] = 2
+        else:
+            continue
+        for one in names:
+            found.setdefault(one.lower(), pattern)
+    return {name: pattern for name, pattern in found.items() if patterns[pattern] > 1}

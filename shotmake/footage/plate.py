@@ -1,0 +1,254 @@
+"""The plate: what a movie or an image sequence really holds, and its luma, frame by frame.
+
+Containers lie about frame counts and rates, so `probe` decodes everything once and believes only that.
+Pictures come upright: rotation and orientation tags are obeyed by every reader here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.footage.file_names import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
+from shotmake.footage.images import probe_sequence, read_image
+from shotmake.footage.movie import movie_frames, probe_movie
+from shotmake.footage.read_ahead import decoded_ahead
+
+RATE_KEY = "shot.footage.frame_rate"
+ASPECTS = (0.1, 10.0)  # of pixels; others are damaged headers
+MIN_SIDE_PX = 64  # below this there is no room for patches and the margin around them
+BLENDER_LAST_FRAME = 1_048_574  # it cannot count further
+LAST_FRAME = 1_000_000_000  # tracks count in 32 bits
+SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
+
+
+# What a record of a plate must hold to be one, and what its lists hold.
+SHAPES = {
+    **dict.fromkeys(("kind", "pixel_format", "color_space", "timecode"), str),
+    **dict.fromkeys(("first_frame", "frame_count"), int),
+    **dict.fromkeys(("files", "size_px", "frame_rate", "warnings"), list),
+}
+LISTS = {"files": str, "size_px": int, "frame_rate": int, "warnings": str}
+
+
+def _holds(values: list, kind: type) -> bool:
+    """Whether a list holds values of one kind only, and two of them where they are numbers."""
+    return all(isinstance(value, kind) for value in values) and (kind is str or len(values) == 2)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """What was found. `files` are as the config names them: one movie, or one image a frame."""
+
+    kind: str  # movie | sequence
+    files: list[str]
+    first_frame: int
+    frame_count: int
+    size_px: list[int]  # upright
+    frame_rate: list[int]  # exact fraction
+    pixel_format: str
+    color_space: str
+    timecode: str
+    warnings: list[str]
+    rotation_deg: int = 0  # a movie's stored pictures are turned by this, counter-clockwise
+    blender_fault: str = ""  # why Blender would show other pictures than are tracked
+    media: dict = field(default_factory=dict)  # what ffprobe would tell, and what the decode pass found
+
+    @property
+    def last_frame(self) -> int:
+        return self.first_frame + self.frame_count - 1
+
+    @property
+    def pixel_aspect(self) -> float:
+        """A pixel's width by its height."""
+        found = self.media.get("pixel_aspect", 1.0)
+        return found[0] / found[1] if isinstance(found, list) else found
+
+    def to_json(self) -> dict:
+        return {"schema": 1, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, record: dict) -> "Plate":
+        """ShotError for what is no record of a plate."""
+        missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
+        wrong = missing or next((name for name, kind in LISTS.items() if not _holds(record[name], kind)), "")
+        if wrong or not record["files"]:
+            raise ShotError(f"{wrong or 'files'}: found no record of a plate; remove it, and doit makes it anew")
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
+
+
+def probe(
+    file: str,
+    root: Path,
+    first_frame: int = 1,
+    color_space: str = "Rec.709",
+    frame_rate: float | str | None = None,
+    resolution: list[int] | None = None,
+    pixel_aspect: float | None = None,
+    missing: str = "error",
+    on_frame: Callable[[int], None] = lambda count: None,
+) -> Plate:
+    """Read the whole plate once and tell what it is; the arguments are the `shot.footage` keys.
+
+    ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, frames missing,
+    variable rate), naming what was found.
+    """
+    from shotmake.config.check import frame_rate_fraction
+
+    numbered = plate_files(file, root, missing)
+    if is_sequence(file, root):
+        first_frame = numbered[0][0]
+        found = probe_sequence(numbered, root, on_frame)
+    else:
+        found = probe_movie(file, root, first_frame, on_frame)
+    last_frame = first_frame + found["frame_count"] - 1
+    if last_frame > LAST_FRAME:
+        raise ShotError(f"{file}: found frame numbers to {last_frame}; needed at most {LAST_FRAME} ({KEY})")
+    width, height = found["size_px"]
+    if resolution is not None and list(resolution) != [width, height]:
+        raise ShotError(f"{file}: found {width}x{height}; shot.footage.resolution says {resolution[0]}x{resolution[1]}")
+    if min(width, height) < MIN_SIDE_PX:
+        raise ShotError(f"{file}: found {width}x{height}; needed at least {MIN_SIDE_PX} px on each side ({KEY})")
+    if pixel_aspect is not None:
+        found["media"] = {**found["media"], "pixel_aspect": pixel_aspect}
+    clock, file_rate = found.pop("clock", None), found.pop("file_rate")
+    shown = found.pop("shown_by_blender", None)
+    given_rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
+    if clock is not None and given_rate is None:
+        _check_clock(file, clock, file_rate)
+    rate = given_rate or file_rate or SEQUENCE_RATE
+    plate = Plate(
+        files=[path for _, path in numbered],
+        first_frame=first_frame,
+        frame_rate=[rate.numerator, rate.denominator],
+        color_space=color_space,
+        warnings=_warnings(found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)),
+        blender_fault=_blender_fault(found, first_frame, shown),
+        **found,
+    )
+    if not ASPECTS[0] <= plate.pixel_aspect <= ASPECTS[1]:
+        raise ShotError(f"{file}: says its pixels are {plate.pixel_aspect:g}:1; set shot.footage.pixel_aspect")
+    return plate
+
+
+def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive; decoded ahead."""
+    with closing(decoded_ahead(_frames(plate, root, first, last, "luma"))) as frames:
+        yield from frames
+
+
+def read_bgr(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive; decoded ahead."""
+    with closing(decoded_ahead(_frames(plate, root, first, last, "bgr"))) as frames:
+        yield from frames
+
+
+def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
+    """First and last frame to use; ShotError when the range leaves the plate or is too short to track."""
+    first, last = frame_range or (plate.first_frame, plate.last_frame)
+    if first < plate.first_frame or last > plate.last_frame:
+        raise ShotError(
+            f"shot.footage.frame_range: found {[first, last]}; the plate has frames "
+            f"{plate.first_frame} to {plate.last_frame}"
+        )
+    if last - first < 1:
+        raise ShotError(
+            f"{plate.files[0]}: found {last - first + 1} frame; tracking needs at least 2 "
+            f"({KEY}, shot.footage.frame_range)"
+        )
+    return first, last
+
+
+def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Iterator[tuple[int, np.ndarray]]:
+    if plate.kind == "sequence":
+        for number in range(first, last + 1):
+            image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)
+            yield number, _luma_of_bgr(image) if what == "luma" else image
+        return
+    number = first
+    with closing(movie_frames(root / plate.files[0], plate.rotation_deg, first - plate.first_frame, what)) as images:
+        for image in images:
+            if number > last:
+                return
+            yield number, image
+            number += 1
+    if number <= last:
+        raise ShotError(f"{plate.files[0]}: frame {number} cannot be decoded any more; the file has changed, run again")
+
+
+def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def _check_clock(file: str, clock, file_rate: Fraction | None) -> None:
+    if file_rate is None:
+        raise ShotError(f"{file}: the file gives no frame rate that can be believed; set {RATE_KEY}")
+    if not clock.is_constant:
+        raise ShotError(
+            f"{file}: variable frame rate ({clock.rates_text}); transcode it to a constant rate, or set {RATE_KEY} to "
+            f"take the frames one by one as they come"
+        )
+
+
+def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, rate_given: bool) -> list[str]:
+    media, warnings = found["media"], []
+    held = held_frames(numbered)
+    if held:
+        warnings.append(
+            f"missing frames: {ranges_text(held)}; the frame before each gap stands in ({MISSING_KEY}: hold); "
+            f"Blender shows these frames black"
+        )
+    if not rate_known:
+        warnings.append(f"nothing says the sequence's frame rate; {SEQUENCE_RATE} is assumed, set {RATE_KEY}")
+    if found["kind"] == "movie":
+        if not media["has_clock"] and not rate_given:
+            warnings.append(f"the file has no clock; its frame rate is a guess, set {RATE_KEY}")
+        if not media["is_constant_rate"]:
+            warnings.append(f"variable frame rate; every frame is taken as it comes, at {RATE_KEY}")
+        if media["is_interlaced"]:
+            warnings.append("the plate is interlaced; a deinterlaced one tracks better")
+        if "frames_hidden" in media:
+            hidden, stored = media["frames_hidden"], media["frames_announced"]
+            told = f"the file's edit list hides {hidden} of its {stored} frames; they are not counted, as in Blender"
+            warnings.append(told + (", and the timecode may be that of a hidden one" if found["timecode"] else ""))
+        if "frames_left_out" in media:
+            warnings.append("the file ends before its last frame has been shown; it is left out, as in Blender")
+        if media["video_streams"] > 1:
+            warnings.append(f"the file holds {media['video_streams']} video streams; the first is used")
+    return warnings
+
+
+def _blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
+    """What Blender 4.5 was seen to do otherwise than the readers here; it does turn movies by their tag. shown: of a
+    movie, the picture that it shows in each frame (shotmake.footage.blender_movie), None where that cannot be told."""
+    media, count = found["media"], found["frame_count"]
+    if first_frame + count - 1 > BLENDER_LAST_FRAME:
+        last = first_frame + count - 1
+        return f"Blender counts frames to {BLENDER_LAST_FRAME}, the plate ends at {last}; set lower numbers"
+    if not media.get("is_shown_as_stored", True):
+        return "Blender heeds neither orientation tags nor display windows; write images that need neither"
+    if not media.get("has_clock", True):
+        return f"Blender cannot read a bare {media['codec']} stream; put it into a container (mp4, mov, mkv)"
+    if found["kind"] != "movie":
+        return ""
+    if shown is None:
+        return "Blender shows other pictures where the file's edit list joins parts; transcode the plate"
+    if shown[0] < 0:
+        return "Blender finds no frame rate or no duration in the file; transcode the plate"
+    if (shown[:count] < 0).any():
+        ends = f"Blender ends the clip at frame {first_frame + int((shown >= 0).sum()) - 1}, by the file's duration"
+        return f"{ends}; transcode the plate"
+    others = np.flatnonzero(shown[:count] != np.arange(count))
+    if len(others):
+        at = int(others[0])
+        return (
+            f"Blender goes by the file's uneven clock: it shows another picture in {len(others)} of {count} frames, in "
+            f"frame {first_frame + at} that of {first_frame + int(shown[at])}; transcode the plate to a constant rate"
+        )
+    return ""

@@ -1,0 +1,74 @@
+"""Nuke .chan camera: `frame tx ty tz rx ry rz [vfov]`, one line a frame, between spaces, tabs or commas; # comments.
+
+Axes    the world is Y up, the camera looks along -z with y up: our (x, y, z) is (x, z, -y) there.
+Angles  degrees. The file does not store their order: we write ZXY, Nuke's default (z turns first); to read another,
+        shot.camera.import_rotation_order. Continuous from frame to frame.
+vfov    the *vertical* field of view, degrees. Optional: without it shot.camera.focal_mm or lens_from says the focal.
+Frames  plate numbers, whole; frames without a line have no camera.
+Lost    the lens's centre where it is not in the picture's middle (said when it is written; Nuke: win_translate of the
+        camera; or take nk), distortion, scale_known.
+
+Sources: Blender's manual, addons/import_export/anim_nuke_chan.rst (the columns; "angle_y stands for vertical field of
+view"; the rotation orders of writer and reader must agree), Nuke's user guide on channel files.
+In Nuke: Camera > Import chan file, rotation order ZXY.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.formats.cameras.axes import euler_deg, from_y_up_poses, rotations, y_up_poses
+from shotmake.formats.cameras.film import centre_off_px, film_of, focal_of, fov_deg
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.formats.cameras.pinhole import CENTRED_PX, cameras_of
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, lines, number, shown, whole_number
+from shotmake.geometry.lens import Lens
+
+COLUMNS = (7, 8)
+
+
+def write(path: Path, take: Take) -> tuple[str, ...]:
+    assert take.solution is not None
+    solution, lens = take.solution, Lens.from_json(take.solution["lens"])
+    cameras = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
+    zoom_px = solution["focal_px_per_frame"] or [lens.fx_px] * len(cameras)
+    fy_px = [focal_px * lens.fy_px / lens.fx_px for focal_px in zoom_px]
+    path.write_text(chan_text(solution["frames"], cameras, fy_px, take.size_px[1]), encoding="utf-8")
+    off_px = centre_off_px(lens, take.size_px)
+    if off_px < CENTRED_PX:
+        return ()
+    u, v = np.multiply(film_of(lens, take.size_px, 1.0).shift, 2)
+    told = f"a .chan cannot say that the lens's centre is {off_px:.1f} px off"
+    return (f"{told}: in Nuke, set win_translate {u:.6f} {v:.6f}",)
+
+
+def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: Sequence[float], height_px: int) -> str:
+    """The file's text. cam_from_world (N, 3, 4), fy_px (N,); Euler angles are continuous from frame to frame."""
+    centres, world_from_gl = y_up_poses(cam_from_world)
+    rows = np.column_stack([centres, euler_deg(world_from_gl, "ZXY"), fov_deg(np.array(fy_px), height_px)])
+    words = ([str(frame), *(f"{value:.10g}" for value in row)] for frame, row in zip(frames, rows, strict=True))
+    return "".join("\t".join(line) + "\n" for line in words)
+
+
+def read(path: Path, asked: Asked) -> Cameras:
+    """ShotError with the line of what is no .chan, or no camera of this shot."""
+    frames, rows, columns = [], [], 0
+    for line, text in lines(path, KEY):
+        words = text.partition("#")[0].replace(",", " ").split()
+        if not words:
+            continue
+        if len(words) not in COLUMNS or columns not in (0, len(words)):
+            needed = f"{columns or '7 or 8'} columns: frame tx ty tz rx ry rz and, in all lines or none, vertical fov"
+            raise fault(path, line, f"{len(words)} columns", needed, KEY)
+        columns = len(words)
+        frames.append(whole_number(words[0], path, line, KEY, low=-100_000_000))
+        rows.append([number(word, path, line, KEY) for word in words[1:]])
+        if columns == 8 and not 0 < rows[-1][6] < 180:
+            raise fault(path, line, shown(words[7]), "a vertical field of view between 0 and 180 degrees", KEY)
+    table = np.array(rows, float).reshape(len(rows), max(columns - 1, 6))
+    poses = from_y_up_poses(table[:, :3], rotations(table[:, 3:6], asked.rotation_order))
+    focal_px = focal_of(table[:, 6], asked.size_px[1]) / asked.pixel_aspect if columns == 8 else None
+    return cameras_of(path.name, asked, np.array(frames, int), poses, focal_px)

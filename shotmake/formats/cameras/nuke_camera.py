@@ -1,0 +1,176 @@
+"""Nuke camera nodes in a script (.nk): Camera, Camera2, Camera3, Camera4.
+
+Axes        as in .chan: the world is Y up, the camera looks along -z; rotate in degrees, in the order of rot_order.
+            With useMatrix, matrix is world_from_camera, row by row.
+Lens        focal, haperture, vaperture in mm. As in Nuke, what is seen follows from haperture and the pixel aspect of
+            the plate alone; vaperture is written for others. win_translate is the lens's centre: how far the picture's
+            middle lies off it, right and up, by *half* the film back's width, in both directions.
+Frames      the script's own: plate numbers. Every animated knob must have a key in every frame that one has.
+Lost        distortion (ST-maps carry it), scale_known. Between keys, where the shot has no camera, Nuke interpolates.
+Refused     what would move or bend the view and is not known here: scaling, skew, pivots, win_scale, winroll, other
+            projections, cameras that read a file, that hang under an axis, or look at something.
+
+Sources: 3DEqualizer's exporter (tde4 export_nuke.py: rot_order ZXY, focal and apertures in mm, win_translate
+-lens_center_offset * 2 / filmback_width in both directions), Maya's pan to Nuke (value / hfa * 2, both), Foundry's
+reference guide on the Camera's knobs. With the sign of tde4: its offset is where the centre is, right and up.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.formats.cameras.axes import ORDERS, euler_deg, from_y_up_poses, rotations, y_up_poses
+from shotmake.formats.cameras.film import film_of
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.formats.cameras.pinhole import cameras_of
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.nk import Node, components, nodes
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, shown
+from shotmake.geometry.lens import Lens
+
+KINDS = re.compile(r"Camera[234]?")
+NEUTRAL = {
+    "scaling": 1.0, "uniform_scale": 1.0, "skew": 0.0, "pivot": 0.0, "pivot_translate": 0.0, "pivot_rotate": 0.0,
+    "win_scale": 1.0, "winroll": 0.0,
+}  # fmt: skip
+WORDS = {
+    "projection_mode": ("perspective",), "xform_order": ("SRT", "RST", "RTS"), "rot_order": ORDERS,
+    "useMatrix": ("true", "false"), "read_from_file": ("false",), "read_from_file_link": ("false",),
+    "import_enabled": ("false",), "disable": ("false",), "inputs": ("0",),
+}  # fmt: skip
+READ = ("translate", "rotate", "matrix", "focal", "haperture", "vaperture", "win_translate")
+# of its looks and its place in the graph, or of a lens's blur: they do not move what is seen
+HARMLESS = re.compile(
+    r"name|label|help|selected|[xy]pos|tile_color|gl_color|note_.*|on[A-Z]\w*|knobChanged|updateUI|autolabel|icon|indicators"
+    r"|hide_input|cached|dope_sheet|bookmark|postage_stamp.*|lifetime.*|useLifetime|display|selectable|render_mode|editable"
+    r"|near|far|focal_point|fstop|focus.*|shutter.*|samples?|file|frame_rate|fbx_\w+|suppress_dialog|use_frame_rate"
+    r"|gui|panel|rotate_order_label|world_matrix|local_matrix|transform|camera_\w*|read_on_each_frame|range_\w+"
+)
+
+
+def write(path: Path, take: Take) -> None:
+    assert take.solution is not None
+    solution = take.solution
+    lens, frames = Lens.from_json(solution["lens"]), solution["frames"]
+    centres, world_from_gl = y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    film = film_of(lens, take.size_px, take.sensor_width_mm)
+    zoom_px = solution["focal_px_per_frame"]
+    focal = f"{film.focal_mm:.12g}"
+    if zoom_px:
+        focal = _curves(frames, np.array(zoom_px)[:, None] / take.size_px[0] * take.sensor_width_mm)
+    name = re.sub(r"\W", "_", take.shot, flags=re.ASCII)
+    path.write_text(
+        "Camera3 {\n inputs 0\n xform_order SRT\n rot_order ZXY\n"
+        f" translate {_curves(frames, centres)}\n rotate {_curves(frames, euler_deg(world_from_gl, 'ZXY'))}\n"
+        f" focal {focal}\n haperture {film.back_mm[0]:.12g}\n vaperture {film.back_mm[1]:.12g}\n"
+        f" win_translate {{{2 * film.shift[0]:.12g} {2 * film.shift[1]:.12g}}}\n name Camera_{name}\n}}\n",
+        encoding="utf-8",
+    )
+
+
+def _curves(frames: list[int], rows: np.ndarray) -> str:
+    keys = ([f"x{frame} {value:.12g}" for frame, value in zip(frames, column, strict=True)] for column in rows.T)
+    return "{" + " ".join(f"{{curve {' '.join(curve)}}}" for curve in keys) + "}"
+
+
+def read(path: Path, asked: Asked) -> Cameras:
+    """ShotError with the line of what is no such node, or no camera of this shot."""
+    node = _chosen(path, asked.name)
+    knobs = node.knobs
+    for name, (text, line) in knobs.items():
+        if name in WORDS and text not in WORDS[name]:
+            raise fault(path, line, f"knob {name} {shown(text)}", " or ".join(WORDS[name]), KEY)
+        if name in NEUTRAL and any(value != NEUTRAL[name] for value in components(text, name, path, line, KEY)):
+            raise fault(path, line, f"knob {name} {shown(text)}", f"{NEUTRAL[name]:g}: bake the camera", KEY)
+        if name not in (*WORDS, *NEUTRAL, *READ, *node.users) and not HARMLESS.fullmatch(name):
+            raise fault(path, line, f"knob {shown(name)}, not known here", "a plain camera: bake it", KEY)
+    values = {name: _values(node, name, count, path) for name, count in _wanted(node).items() if name in knobs}
+    frames = _frames(node, values, path, asked)
+    table = {name: _table(columns, frames) for name, columns in values.items()}
+    if "matrix" in table:
+        matrices = table["matrix"].reshape(-1, 4, 4)
+        centres, turns = matrices[:, :3, 3], _unscaled(matrices[:, :3, :3], path, knobs["matrix"][1])
+    else:
+        nothing = np.zeros((len(frames), 3))
+        centres = table.get("translate", nothing)
+        turns = rotations(table.get("rotate", nothing), knobs.get("rot_order", ("ZXY", 0))[0])
+    back_mm = table.get("haperture", np.full((1, 1), 24.576))[:, 0]  # Nuke's defaults are not written
+    focal_mm = table.get("focal", np.full((1, 1), 50.0))[:, 0]
+    if not (back_mm > 0).all() or not (focal_mm > 0).all():
+        raise fault(path, node.line, "a focal or haperture of 0 or less", "mm above 0", KEY)
+    fx_px = np.broadcast_to(focal_mm / back_mm * asked.size_px[0], len(frames))
+    window = table.get("win_translate", np.zeros((1, 2)))
+    if (np.ptp(window, axis=0) > 1e-9).any():
+        raise fault(path, knobs["win_translate"][1], "an animated win_translate", "one value", KEY)
+    off_mm = window[0] * back_mm[0] / 2
+    centre_px = (
+        asked.size_px[0] / 2 - float(off_mm[0] / focal_mm[0] * fx_px[0]),
+        asked.size_px[1] / 2 + float(off_mm[1] / focal_mm[0] * fx_px[0] * asked.pixel_aspect),
+    )
+    return cameras_of(path.name, asked, frames, from_y_up_poses(centres, turns), fx_px, centre_px)
+
+
+def _chosen(path: Path, name: str | None) -> Node:
+    found = list(nodes(path, KINDS, KEY))
+    names = [node.knobs.get("name", (f"{node.kind}1", 0))[0] for node in found]
+    chosen = [node for node, one in zip(found, names, strict=True) if name in (None, one)]
+    if len(chosen) != 1:
+        there = ", ".join(names) or "none"
+        raise ShotError(f"{path.name}: found the cameras {there}; needed the name of one (shot.camera.import_name)")
+    return chosen[0]
+
+
+def _wanted(node: Node) -> dict[str, int]:
+    """Knobs to read -> how many numbers they have."""
+    by_matrix = node.knobs.get("useMatrix", ("false", 0))[0] == "true"
+    pose = {"matrix": 16} if by_matrix else {"translate": 3, "rotate": 3}
+    return {**pose, "focal": 1, "haperture": 1, "vaperture": 1, "win_translate": 2}
+
+
+def _values(node: Node, name: str, count: int, path: Path) -> list[float | dict[int, float]]:
+    text, line = node.knobs[name]
+    found = components(text, name, path, line, KEY)
+    if len(found) == 1:
+        found = found * count  # one number for all
+    if len(found) != count:
+        raise fault(path, line, f"knob {name} with {len(found)} numbers", str(count), KEY)
+    if name in ("translate", "rotate", "matrix"):
+        return found
+    return [_constant(one) if isinstance(one, dict) and len(set(one.values())) == 1 else one for one in found]
+
+
+def _constant(curve: dict[int, float]) -> float:
+    return next(iter(curve.values()))
+
+
+def _frames(node: Node, values: dict[str, list], path: Path, asked: Asked) -> np.ndarray:
+    """Those with keys; of a camera that stands still, all of the shot's."""
+    animated = [(name, one) for name, columns in values.items() for one in columns if isinstance(one, dict)]
+    every = set().union(*(one for _, one in animated))
+    for name, one in animated:
+        if 1 < len(one) < len(every):
+            found = f"knob {name} with keys in {len(one)} of {len(every)} frames"
+            raise fault(path, node.knobs[name][1], found, "a key a frame: bake it", KEY)
+    return np.array(sorted(every) if len(every) > 1 else range(asked.frames[0], asked.frames[1] + 1), int)
+
+
+def _table(columns: list, frames: np.ndarray) -> np.ndarray:
+    """(frames, columns); what has one key stands still."""
+    made = []
+    for one in columns:
+        if isinstance(one, dict) and len(one) > 1:
+            made.append([one[frame] for frame in frames.tolist()])
+        else:
+            made.append([_constant(one) if isinstance(one, dict) else one] * len(frames))
+    return np.array(made, float).T
+
+
+def _unscaled(matrices: np.ndarray, path: Path, line: int) -> np.ndarray:
+    """World matrices may be scaled evenly; a shear is refused with the other matrices that are no rotations."""
+    sizes = np.cbrt(np.linalg.det(matrices))
+    if not (sizes > 1e-9).all():
+        raise fault(path, line, "knob matrix that mirrors or has no size", "a rotation and a place", KEY)
+    return matrices / sizes[:, None, None]

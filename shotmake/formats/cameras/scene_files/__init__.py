@@ -1,0 +1,1 @@
+"""Cameras in scene files, which Blender reads and writes."""

@@ -1,0 +1,45 @@
+"""Alembic (.abc), by Blender.
+
+Axes     Y up, the camera looks along -z with y up; Blender turns its Z-up world. Units: ours.
+Lens     focal length mm, apertures cm, film offset cm: the lens's centre is carried.
+Frames   seconds: frame / frame rate, so the plate's rate is needed to read one. Every frame is sampled.
+Points   the solved points as a mesh without faces, `points`.
+Lost     distortion, scale_known; a rotation is good to 1.2e-5 degrees (Blender turns the world through Euler angles in
+         single precision); frames without a camera are filled in (said when it is written). Blender reads *one*
+         focal length from an Alembic camera, that of its first sample: a zoom is in the file we write (for Maya, Nuke,
+         Houdini), and is lost in one that is read. Both are said.
+Bytes    not the same twice: the file holds the time it was written.
+
+Source: Alembic's AbcGeom CameraSample and Ogawa IStreams; measured with Blender 4.2, 4.5 and 5.0.
+"""
+
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, gaps_told, read_found
+from shotmake.formats.shot_data import Take
+
+
+def said(take: Take) -> tuple[str, ...]:
+    assert take.solution is not None
+    zooms = take.solution["focal_px_per_frame"]
+    more = ("the zoom is in the file, but Blender itself reads only its first focal length",) if zooms else ()
+    return (*gaps_told(take), *more)
+
+
+def check(path: Path) -> None:
+    """Ogawa begins with its name, a byte that is 255 once it is complete, and at offset 8 where its root lies, at the
+    end; of a file cut off Blender itself would die."""
+    check_head(path, (b"Ogawa", b"\x89HDF"), "Alembic: Ogawa or HDF5")
+    with open(path, "rb") as file:
+        head = file.read(16)
+    if head.startswith(b"Ogawa"):
+        root = int.from_bytes(head[8:16], "little")
+        if len(head) < 16 or head[5] != 0xFF or root + 8 > path.stat().st_size:
+            raise ShotError(f"{path.name}: found a file cut off, its root at offset {root}, needed all of it ({KEY})")
+
+
+def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    return read_found(found, path.name, asked, zooms_since=None)

@@ -1,0 +1,109 @@
+"""Cameras that Blender writes (alembic, fbx) and reads (those, usd, gltf) for us: the numbers to and fro, as JSON.
+
+In Blender's terms: world Z up, the camera looks along -z with y up, quaternions w x y z; the film back in mm, fitted to
+the width; shift in film backs. Blender keeps all of it in single precision: a rotation is good to about 1e-5 degrees.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.regular_file import check_size
+from shotmake.formats.cameras.axes import from_gl_poses, gl_poses
+from shotmake.formats.cameras.film import film_of
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.formats.cameras.pinhole import cameras_of
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import whole_json
+from shotmake.geometry.lens import Lens
+from shotmake.reasons import Reason
+
+FARTHEST = 1e12
+
+
+def sheet(take: Take) -> dict:
+    """What blender_scripts/export_scene.py builds its scene from."""
+    from shotmake.geometry.camera import quaternions_wxyz
+
+    assert take.solution is not None and take.points is not None
+    solution, lens = take.solution, Lens.from_json(take.solution["lens"])
+    centres, world_from_gl = gl_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    film = film_of(lens, take.size_px, take.sensor_width_mm)
+    zoom_px = solution["focal_px_per_frame"]
+    points = take.points["point_xyz"].tolist() if solution["status"] == "solved" else []
+    return {
+        "name": take.shot,
+        "size_px": list(take.size_px),
+        "pixel_aspect": lens.fy_px / lens.fx_px,
+        "frame_rate": [take.frame_rate.numerator, take.frame_rate.denominator],
+        "frames": solution["frames"],
+        "location": centres.tolist(),
+        "rotation_quaternion": quaternions_wxyz(world_from_gl).tolist(),
+        "focal_mm": film.focal_mm,
+        "focal_mm_per_frame": zoom_px and [px / take.size_px[0] * take.sensor_width_mm for px in zoom_px],
+        "back_mm": list(film.back_mm),
+        "shift": list(film.shift),
+        "points": points,
+    }
+
+
+def gaps_told(take: Take) -> tuple[str, ...]:
+    """A line where frames in between have no camera: every file that Blender writes has one in each."""
+    assert take.solution is not None
+    frames = take.solution["frames"]
+    missing = sorted(set(range(frames[0], frames[-1] + 1)) - set(frames))
+    if not missing:
+        return ()
+    return (f"{len(missing)} frames without a camera, from {missing[0]}, are filled in between their neighbours",)
+
+
+def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
+    """ShotError for a file that is not what its suffix says, or too large, before Blender is troubled with it."""
+    check_size(path, "camera_mb", KEY)
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(beginnings):
+        raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
+
+
+def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
+    """What blender_scripts/import_camera.py wrote -> the cameras of the file `name`.
+
+    zooms_since: the version from which Blender reads the focal length of every frame from such a file; None: not yet.
+    """
+    record = whole_json(found)
+    try:
+        return _cameras(record, name, asked, zooms_since)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
+        said = said_by(error)
+        raise ShotError(f"{name}: what Blender read of it cannot be used ({said}); bake the camera ({KEY})") from error
+
+
+def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...] | None) -> Cameras:
+    version, warnings = tuple(record["blender"]), ()
+    if zooms_since is None or version < zooms_since:
+        told = "reads one focal length from such a file; if the camera zooms, that is lost"
+        warnings = (Reason("camera_file_note", f"Blender {version[0]}.{version[1]} {told}"),)
+    if not record["frames"]:
+        raise ShotError(f"{name}: has no pose for the frames {asked.frames[0]} to {asked.frames[1]} ({KEY})")
+    frames = np.array([int(frame) for frame in record["frames"]], int)
+    matrices = np.array(record["matrix_world"], float).reshape(len(frames), 4, 4)
+    lenses = np.array(record["lens"], float).reshape(len(frames), 3)  # focal mm, shift x and y
+    if not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
+        raise ValueError("numbers that are no places")  # LAPACK never ends with inf
+    u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
+    turns = u @ vt
+    if (np.ptp(lenses[:, 1:], axis=0) > 1e-6).any():
+        raise ShotError(f"{name}: its camera's shift is animated; needed one lens centre ({KEY})")
+    width, height = asked.size_px
+    back_mm = record["sensor_height_mm"] if record["sensor_fit"] == "VERTICAL" else record["sensor_width_mm"]
+    tall = record["sensor_fit"] == "AUTO" and height > width * asked.pixel_aspect
+    if record["sensor_fit"] == "VERTICAL" or tall:
+        fx_px = lenses[:, 0] / back_mm * height / asked.pixel_aspect
+    else:
+        fx_px = lenses[:, 0] / back_mm * width
+    off_px = lenses[0, 1:] * back_mm / lenses[0, 0] * fx_px[0]
+    centre_px = (width / 2 - float(off_px[0]), height / 2 + float(off_px[1]) * asked.pixel_aspect)
+    return cameras_of(name, asked, frames, from_gl_poses(matrices[:, :3, 3], turns), fx_px, centre_px, warnings)

@@ -1,0 +1,144 @@
+"""glTF 2.0 (.glb written; .glb, .gltf read, by Blender).
+
+Axes     Y up, metres, right-handed; the camera looks along -z with y up; quaternions x y z w.
+Lens     perspective: yfov (vertical, radians) and aspectRatio, and nothing else. A centre off the picture's middle and
+         a zoom cannot be said: such a camera is refused, not bent.
+Frames   seconds, frame / frame rate, in single precision; the plate's rate is needed to read one. A key in every frame
+         that has a camera, straight on between them. The add-on in Blender takes fps * fps_base for fps / fps_base, so
+         at a rate like 24000/1001 its keys lie beside the frames (by 0.2 %); read through us they are put right.
+Points   the solved points as a mesh of points, `points`.
+Lost     distortion, scale_known; numbers are single precision: a rotation is good to 6e-6 degrees.
+Follows  the buffers and images that a .gltf names: each is an input of its own (docs/what_is_followed.md).
+Bytes    the same twice.
+
+Source: the Khronos glTF 2.0 specification (5.12 and 5.13 camera, 3.11 animation, 4 GLB); Blender's io_scene_gltf2,
+whose exporter loses more digits of a rotation than the format does, and crashes in Blender 4.2.
+"""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.files.json_file import parse_json
+from shotmake.files.regular_file import check_size, decode_utf8
+from shotmake.formats.cameras.axes import y_up, y_up_poses
+from shotmake.formats.cameras.film import centre_off_px, fov_deg
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.formats.cameras.pinhole import CENTRED_PX
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_found
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import number, shown, whole_json
+from shotmake.geometry.lens import Lens
+from shotmake.limits import limits, over_limit
+
+NEAR, FAR = 0.01, 10_000.0
+FLOAT = 5126
+TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
+COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+POINTS, LINEAR = 0, "LINEAR"
+
+
+def write(path: Path, take: Take) -> None:
+    """ShotError for a camera that glTF has no words for."""
+    from shotmake.geometry.camera import quaternions_wxyz
+
+    assert take.solution is not None and take.points is not None
+    solution, lens = take.solution, Lens.from_json(take.solution["lens"])
+    off_px = centre_off_px(lens, take.size_px)
+    if solution["focal_px_per_frame"] or off_px > CENTRED_PX:
+        found = f"a lens's centre {off_px:.2f} px off the middle" if off_px > CENTRED_PX else "a zoom"
+        raise ShotError(f"camera.glb: found {found}, which glTF cannot say; needed usda or fbx for glb in shot.export")
+    centres, world_from_gl = y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    turns = np.roll(quaternions_wxyz(world_from_gl), -1, axis=1)
+    seconds = np.array([float(frame / take.frame_rate) for frame in solution["frames"]])
+    arrays = [seconds, centres, turns]
+    yfov_rad = float(np.radians(fov_deg(lens.fy_px, take.size_px[1])))
+    wide = take.size_px[0] / lens.fx_px / (take.size_px[1] / lens.fy_px)
+    camera = {"yfov": yfov_rad, "aspectRatio": wide, "znear": NEAR, "zfar": FAR}
+    nodes: list[dict] = [
+        {"name": take.shot, "camera": 0, "translation": centres[0].tolist(), "rotation": turns[0].tolist()}
+    ]
+    tree = {
+        "asset": {"version": "2.0", "generator": "shotmake"},
+        "scene": 0,
+        "cameras": [{"name": take.shot, "type": "perspective", "perspective": camera}],
+        "nodes": nodes,
+        "animations": [
+            {
+                "name": take.shot,
+                "samplers": [{"input": 0, "output": output, "interpolation": LINEAR} for output in (1, 2)],
+                "channels": [
+                    {"sampler": sampler, "target": {"node": 0, "path": name}}
+                    for sampler, name in enumerate(("translation", "rotation"))
+                ],
+            }
+        ],
+    }
+    if solution["status"] == "solved" and len(take.points["point_xyz"]):
+        arrays.append(y_up(take.points["point_xyz"]))
+        nodes.append({"name": "points", "mesh": 0})
+        tree["meshes"] = [{"name": "points", "primitives": [{"mode": POINTS, "attributes": {"POSITION": 3}}]}]
+    tree["scenes"] = [{"nodes": list(range(len(nodes)))}]
+    path.write_bytes(_glb(tree, [array.astype("<f4") for array in arrays]))
+
+
+def _glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
+    """The file: `tree`, and what its accessors 0, 1, ... are."""
+    views, accessors, start = [], [], 0
+    for index, array in enumerate(arrays):
+        columns = array.reshape(len(array), -1)
+        views.append({"buffer": 0, "byteOffset": start, "byteLength": array.nbytes})
+        accessors.append({
+            "bufferView": index, "componentType": FLOAT, "count": len(array), "type": TYPES[columns.shape[1]],
+            "min": columns.min(0).astype(float).tolist(), "max": columns.max(0).astype(float).tolist(),
+        })  # fmt: skip
+        start += array.nbytes
+    whole = {**tree, "accessors": accessors, "bufferViews": views, "buffers": [{"byteLength": start}]}
+    text = json.dumps(whole).encode()
+    text += b" " * (-len(text) % 4)
+    binary = b"".join(array.tobytes() for array in arrays)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def check(path: Path) -> None:
+    """ShotError for what is no glTF, and for arrays that announce more numbers than the limit: Blender makes room for
+    what is announced, whether it is there or not."""
+    check_head(path, (b"glTF", b"{"), "glTF: a .glb, or JSON")
+    check_size(path, "json_mb" if path.suffix.lower() == ".gltf" else "camera_mb", KEY)
+    accessors = _tree(path).get("accessors", [])
+    if not isinstance(accessors, list) or not all(isinstance(one, dict) for one in accessors):
+        raise ShotError(f"{path.name}: found {shown(accessors)}, needed a list of accessors ({KEY})")
+    values = 0.0
+    for at, one in enumerate(accessors):
+        count = number(one.get("count", 0), path, 1, KEY)
+        if count < 0:
+            raise ShotError(f"{path.name}: found accessors[{at}] with {count:g} elements, needed 0 or more ({KEY})")
+        values += count * COMPONENTS.get(str(one.get("type")), max(COMPONENTS.values()))
+    if values > limits().camera_values:
+        raise over_limit(path.name, f"arrays of {values:.0f} numbers", "camera_values", KEY)
+
+
+def _tree(path: Path) -> dict:
+    """The JSON of a .gltf, or of the first part of a .glb."""
+    with open(path, "rb") as file:
+        head = file.read(20)
+        if not head.startswith(b"glTF"):
+            return whole_json(path, KEY)
+        length, kind = struct.unpack("<I4s", head[12:]) if len(head) == 20 else (0, b"")
+        if kind != b"JSON" or not 0 < length <= path.stat().st_size - 20:
+            raise ShotError(f"{path.name}: found no JSON of {length} bytes at offset 20, needed a whole .glb ({KEY})")
+        if length > limits().json_mb * 10**6:
+            raise over_limit(path.name, f"JSON of {length / 1e6:.0f} MB", "json_mb", KEY)
+        found = parse_json(decode_utf8(file.read(length), path.name, KEY), path.name, KEY)
+    if not isinstance(found, dict):
+        raise ShotError(f"{path.name}: found a JSON {type(found).__name__}, needed an object: {{...}} ({KEY})")
+    return found
+
+
+def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    return read_found(found, path.name, asked)

@@ -1,0 +1,55 @@
+"""Our own solve JSON (schema 1, see shotmake.solve.record): the camera whole, with its lens and how sure a solve was.
+
+OpenCV axes, world Z up, px from the top-left corner, plate frame numbers. Every build publishes one: solve.json.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError, said_by
+from shotmake.formats.cameras.imported_camera import KEY, Cameras, of_the_shot
+from shotmake.formats.cameras.request import Asked
+from shotmake.formats.text import whole_json
+from shotmake.geometry.lens import Lens
+from shotmake.reasons import read_warnings
+
+
+def read(path: Path, asked: Asked) -> Cameras:
+    return read_cameras(path, asked.size_px, asked.frames)
+
+
+def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
+    """The cameras of a solve JSON (design: schema 1) for the plate frames first..last; others are left out.
+
+    ShotError for a file that is no solve JSON, has another picture size, or that `of_the_shot` refuses.
+    """
+    record = whole_json(path, KEY)
+    try:
+        lens, status = Lens.from_json(record["lens"]), record["status"]
+        cameras = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
+        numbers = np.array([int(frame) for frame in record["frames"]], int)
+        width, height = record["image_size_px"]
+        zoom = record.get("focal_px_per_frame")
+        focals = None if zoom is None else np.array(zoom, float)
+        was_solved = record.get("engine", "imported") not in ("imported", "given")
+        confidence = float(record["confidence"]) if was_solved else None
+        warnings = read_warnings(record) if was_solved else ()
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ShotError(f"{path.name}: not a solve JSON ({said_by(error)}); check {KEY}") from error
+    except ShotError as error:  # another lens model
+        raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ShotError(f"{path.name}: found confidence {confidence:g}; needed 0 to 1 ({KEY})")
+    if (width, height) != size_px:
+        raise ShotError(
+            f"{path.name}: made for {str(width)[:9]}x{str(height)[:9]}; the plate is {size_px[0]}x{size_px[1]} ({KEY})"
+        )
+    if status not in ("solved", "tripod", "static") or len(cameras) != len(numbers):
+        found = f"status {str(status)[:20]!r} with {len(cameras)} poses of {len(numbers)} frames"
+        raise ShotError(f"{path.name}: {found} ({KEY})")
+    if focals is not None and focals.shape != numbers.shape:
+        raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
+    kind, known = str(record.get("kind", "general")), bool(record.get("scale_known", False))
+    given = Cameras(path.name, status, kind, lens, numbers, cameras, focals, known, confidence, warnings)
+    return of_the_shot(given, size_px, frames)

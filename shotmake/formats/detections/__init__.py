@@ -1,0 +1,1 @@
+"""Detections: one module a format."""

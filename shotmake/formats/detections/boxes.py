@@ -1,0 +1,91 @@
+"""Detections as a file holds them: checked, with frames and cameras as the file calls them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.formats.text import fault, shown
+from shotmake.formats.tracks.named import XY_MAX_PX
+
+FRAME_MAX = 1e8
+NUMBER_MAX = 1e300  # a JSON integer may have any number of digits
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """frame (N,) int64; xywh_px (N, 4), top-left corner and size, the image's top-left corner (0, 0); confidence (N,)
+    as the file has it; label (N,) str. camera (N,) str, and the cameras the file names: none for most formats.
+
+    frames_are: "counted" from the plate's first, "plate" numbers, or "named": plate numbers as likely as counts."""
+
+    frame: np.ndarray
+    xywh_px: np.ndarray
+    confidence: np.ndarray
+    label: np.ndarray
+    frames_are: str
+    camera: np.ndarray | None = None
+    cameras: tuple[str, ...] = ()
+
+
+def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Path, key: str) -> None:
+    """table (N, 5 or more): frame, x, y, width, height, ... ShotError where a frame is no whole number, a box no box.
+
+    where: row -> its line in the file, and what stands in front of what was found there.
+    """
+    frame, box = table[:, 0], table[:, 1:5]
+    faults = [
+        ((frame != np.floor(frame)) | (frame < 0) | (frame > FRAME_MAX), "a whole frame number from 0 to 100000000"),
+        ((box[:, 2:] <= 0).any(1), "a width and height over 0"),
+        ((np.abs(box) > XY_MAX_PX).any(1), f"at most {XY_MAX_PX:g} px"),
+    ]
+    for bad, needed in faults:
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            line, place = where(row)
+            numbers = "frame {:.12g}, a box of {:g} x {:g} px at {:g}, {:g}".format(*table[row, [0, 3, 4, 1, 2]])
+            raise fault(path, line, f"{place}{numbers}", needed, key)
+
+
+def records_table(
+    records: Sequence, frame_of: Callable[[dict], object], score: str, name: str, path: Path, key: str
+) -> np.ndarray:
+    """(N, 6) frame, x, y, width, height, score (1 where there is none) of JSON objects with bbox and a score.
+
+    frame_of: raises KeyError where an object has none. name: of their list, for faults.
+    """
+    try:
+        rows = [
+            (frame_of(one), x, y, width, height, 1.0 if (found := one.get(score)) is None else found)
+            for one in records
+            for x, y, width, height in (one["bbox"],)
+        ]
+        table = np.array(rows).reshape(-1, 6)
+        plain = table.dtype.kind in "if" and bool(np.isfinite(table).all())  # else there are strings, or worse
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        plain = False
+    if not plain:
+        rows = [_row(one, frame_of, score, f"{name}[{at}]", path, key) for at, one in enumerate(records)]
+        table = np.array(rows).reshape(-1, 6)
+    checked(table, lambda row: (1, f"{name}[{row}] of "), path, key)
+    return table.astype(float)
+
+
+def _row(one: object, frame_of: Callable, score: str, where: str, path: Path, key: str) -> list[float]:
+    """Slowly, with a fault that says where."""
+    bbox = one.get("bbox") if isinstance(one, dict) else None
+    if not isinstance(one, dict) or not isinstance(bbox, list) or len(bbox) != 4:
+        raise fault(path, 1, f"{where} {shown(one)}", "an object with bbox: [x, y, width, height]", key)
+    try:
+        frame = frame_of(one)
+    except (KeyError, TypeError):
+        frame = None
+    if frame is None:
+        raise fault(path, 1, f"{where} {shown(one)}", "a frame, or an image_id that tells one", key)
+    confidence = one.get(score)
+    words = (frame, *bbox, 1.0 if confidence is None else confidence)
+    for word in words:
+        if isinstance(word, bool) or not isinstance(word, (int, float)) or not abs(word) < NUMBER_MAX:
+            raise fault(path, 1, f"{where} {shown(word)}", "a number", key)
+    return [float(word) for word in words]

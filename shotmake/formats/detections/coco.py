@@ -1,0 +1,89 @@
+"""COCO JSON: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "bbox", "category_id", "score"}], ...}.
+
+bbox: [x, y, width, height] px from the image's top-left corner, (0, 0). score: 1 without it, as in ground truth. The
+class is the category's name, or its number where "categories" has none. Annotations with iscrowd: 1 are of no single
+object and left out. The bare list of results [{"image_id", "category_id", "bbox", "score"}] is read as well.
+
+An image's frame is the last number in its file_name (shot.1001.exr: 1001; frame_000042.PNG: 42), or in image_id in a
+bare list. If no file_name of the file has one, images are the frames from 1 on, in the order of their ids. These are
+plate numbers; where none of them would lie on the plate, or one of them is 0, they count from the plate's first frame.
+
+Source: https://cocodataset.org/#format-data and #format-results.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from shotmake.formats.detections.boxes import Boxes, records_table
+from shotmake.formats.text import fault, shown, whole_json
+
+NUMBER = re.compile(r"\d+")
+PARTS = re.compile(r'\s*(\[|\{.*"(images|annotations|categories|licenses|info)"\s*:)', re.DOTALL)
+
+
+def recognises(head: str) -> bool:
+    return PARTS.match(head) is not None
+
+
+def read(path: Path, key: str) -> Boxes:
+    record = whole_json(path, key, or_list=True)
+    if isinstance(record, list):
+        found, frame_of, frames_are, names = record, lambda one: _number(one["image_id"]), "named", {}
+    else:
+        found = _list(record, "annotations", path, key)
+        frames, frames_are = _frames(_list(record, "images", path, key), path, key)
+        names = _categories(record, path, key)
+        frame_of = lambda one: frames[one["image_id"]]  # noqa: E731
+    single = [one for one in found if not (isinstance(one, dict) and one.get("iscrowd"))]
+    table = records_table(single, frame_of, "score", "annotations", path, key)
+    label = [names.get(number, str(number)) for number in (_category(one) for one in single)]
+    frame = table[:, 0].astype(np.int64)
+    return Boxes(frame, table[:, 1:5], table[:, 5], np.array(label, str), frames_are)
+
+
+def _list(record: dict, name: str, path: Path, key: str) -> list[dict]:
+    found = record.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise fault(path, 1, f"{name} {shown(found)}", "a list of objects", key)
+    return found
+
+
+def _frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
+    """Image id -> frame, and what these are."""
+    ids = [one.get("id") for one in images]
+    if not all(isinstance(one, (int, str)) for one in ids) or len({str(one) for one in ids}) != len(ids):
+        raise fault(path, 1, "images without an id of their own", "a number each", key)
+    numbers = [_number(str(one.get("file_name", ""))) for one in images]
+    if all(one is None for one in numbers):
+        ordered = sorted(ids, key=lambda one: (isinstance(one, str), one))
+        return {one: at for at, one in enumerate(ordered, 1)}, "counted"
+    frames: dict[int, dict] = {}
+    for one, number in zip(images, numbers, strict=True):
+        name = shown(one.get("file_name"))
+        if number is None:
+            raise fault(path, 1, f"file_name {name}", "the frame's number in it, as in the others", key)
+        if number in frames:
+            again = f"frame {number} in file_name {name} and {shown(frames[number].get('file_name'))}"
+            raise fault(path, 1, again, "one image a frame (one file a camera)", key)
+        frames[number] = one
+    return {one["id"]: number for number, one in frames.items()}, "named"
+
+
+def _number(name: object) -> int | None:
+    """The last number in a file's name without its folder and suffix; a number is itself."""
+    if isinstance(name, str):
+        found = NUMBER.findall(PurePosixPath(name.replace("\\", "/")).stem)
+        return int(found[-1][-18:]) if found else None
+    return name if isinstance(name, int) and not isinstance(name, bool) else None
+
+
+def _categories(record: dict, path: Path, key: str) -> dict:
+    found = _list(record, "categories", path, key) if "categories" in record else []
+    return {one["id"]: str(one["name"]) for one in found if isinstance(one.get("id"), int) and "name" in one}
+
+
+def _category(one: dict) -> object:
+    found = one.get("category_id")
+    return found if isinstance(found, (int, str)) else ""

@@ -1,0 +1,54 @@
+"""Our detections JSON: {"schema": 1, "cameras": ["main"], "detections": [{"frame": 1001, "camera": "main", ...}, ...]}.
+
+A detection is {"frame", "camera", "bbox", "confidence", "class"}. frame: the plate's own number; bbox: [x, y, width,
+height] px of the plate, x and y of its top-left corner, the image's top-left corner being (0, 0); confidence: 0..1, 1
+without it; class: any word. camera: a name in shot.cameras, or main, the shot's own. In a file that names any camera,
+what names none is main's; in one that names none, all is of the camera whose file it is. "cameras" may name those that
+were looked at, for one in which nothing was found.
+
+Source: this file.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.config.schema import MAIN_CAMERA
+from shotmake.formats.detections.boxes import Boxes, records_table
+from shotmake.formats.text import fault, shown, whole_json
+
+SCHEMA = 1
+OURS = re.compile(r'\s*\{.*"detections"\s*:', re.DOTALL)
+
+
+def recognises(head: str) -> bool:
+    return OURS.match(head) is not None
+
+
+def read(path: Path, key: str) -> Boxes:
+    record = whole_json(path, key)
+    if record.get("schema") != SCHEMA:
+        raise fault(path, 1, f"schema {shown(record.get('schema'))}", f"{SCHEMA}", key)
+    found, cameras = record.get("detections"), record.get("cameras", [])
+    if not isinstance(found, list) or not isinstance(cameras, list):
+        raise fault(path, 1, "no list of detections", "detections: [...], and cameras, if any, a list too", key)
+    table = records_table(found, lambda one: one["frame"], "confidence", "detections", path, key)
+    label = [_word(one, "class", at, path, key) for at, one in enumerate(found)]
+    camera = [_word(one, "camera", at, path, key) for at, one in enumerate(found)]
+    for name in cameras:
+        if not isinstance(name, str) or not name:
+            raise fault(path, 1, f"cameras: {shown(name)}", "names", key)
+    named = sorted({*cameras, *camera} - {""})
+    if named:
+        camera = [name or MAIN_CAMERA for name in camera]
+        named = sorted({*named, *camera})
+    frame, names = table[:, 0].astype(np.int64), np.array(camera, str)
+    return Boxes(frame, table[:, 1:5], table[:, 5], np.array(label, str), "plate", names, tuple(named))
+
+
+def _word(one: dict, name: str, at: int, path: Path, key: str) -> str:
+    found = one.get(name)
+    if found is not None and not isinstance(found, str):
+        raise fault(path, 1, f"detections[{at}].{name} {shown(found)}", "a word in quotes", key)
+    return found or ""

@@ -1,0 +1,93 @@
+"""A detector's file -> the detections of one camera, in plate frames. The formats are shotmake/formats/detections_*."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.config.format_registry import DETECTIONS
+from shotmake.config.schema import MAIN_CAMERA
+from shotmake.formats.detections.boxes import Boxes
+from shotmake.formats.text import fault, head
+from shotmake.objects.detections import Detections
+
+KEY = "tracking.objects.detections"
+MOT_FIELDS = "frame, id, left, top, width, height, conf"
+
+
+def read_detections(
+    path: Path,
+    camera_id: str,
+    first_frame: int,
+    last_frame: int | None = None,
+    key: str = KEY,
+    is_shared: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Detections:
+    """The boxes of one camera, by frame, in a frame the surest first: the order of the file's lines does not matter.
+
+    first_frame, last_frame: the plate's; what lies outside is left out. A file that counts its frames has the plate's
+    first as its 1, or as its 0 where it has one; plate numbers in it are known by lying on the plate when the count
+    does not, and a count in names of images likewise. key: names the file. is_shared: it is not the camera's own, so
+    must name it. say: is told a line of what was found and dealt with. ShotError, one line, for everything else.
+    """
+    found = _of_camera(_boxes(path, key), camera_id, is_shared, path, key)
+    frame = _plate_frames(found, first_frame, last_frame, path, say)
+    on_plate = _on_plate(frame, first_frame, last_frame)
+    outside = len(frame) - int(on_plate.sum())
+    if outside:
+        plate = f"the plate's {first_frame} to {'...' if last_frame is None else last_frame}"
+        if outside == len(frame):
+            held = f"boxes in the frames {int(found.frame.min())} to {int(found.frame.max())} alone"
+            raise fault(path, 1, held, f"some in {plate}", key)
+        say(f"{path.name}: {outside} boxes in frames outside {plate} left out")
+    if ((found.confidence < 0) | (found.confidence > 1)).any():
+        span = f"{found.confidence.min():g} to {found.confidence.max():g}"
+        say(f"{path.name}: confidence from {span}, cut to 0..1")
+    confidence = np.clip(found.confidence, 0.0, 1.0)
+    order = np.lexsort((found.label, *found.xywh_px.T, -confidence, frame))
+    order = order[on_plate[order]]
+    return Detections(frame[order], found.xywh_px[order], confidence[order], found.label[order])
+
+
+def _boxes(path: Path, key: str) -> Boxes:
+    first = head(path)
+    modules = [import_module(f"shotmake.formats.{one.module}") for one in DETECTIONS]
+    found = next((module for module in modules if module.recognises(first)), None)
+    if found is None:
+        titles = ", ".join(one.title for one in DETECTIONS)
+        needed = f"one of: {titles}, whose lines are {MOT_FIELDS}, without a header"
+        raise fault(path, 1, "none of the formats of detections", needed, key)
+    return found.read(path, key)
+
+
+def _of_camera(found: Boxes, camera_id: str, is_shared: bool, path: Path, key: str) -> Boxes:
+    if not found.cameras:
+        if is_shared and camera_id != MAIN_CAMERA:
+            needed = f"shot.cameras.{camera_id}.detections, or a camera with each box"
+            raise fault(path, 1, "boxes of no camera by name", needed, key)
+        return found
+    if camera_id not in found.cameras:
+        raise fault(path, 1, f"boxes of the cameras {', '.join(found.cameras)}", f"some of {camera_id}", key)
+    own = found.camera == camera_id
+    return Boxes(found.frame[own], found.xywh_px[own], found.confidence[own], found.label[own], found.frames_are)
+
+
+def _plate_frames(found: Boxes, first: int, last: int | None, path: Path, say: Callable[[str], None]) -> np.ndarray:
+    frame = found.frame
+    if found.frames_are == "plate" or not len(frame):
+        return frame
+    if frame.min() == 0 < first:
+        say(f"{path.name}: its frames count from 0, the plate's {first}")
+        return frame + first
+    counted, told = frame + first - 1, "counted from 1, the plate's first"
+    usual, other, told = (counted, frame, "plate numbers") if found.frames_are == "counted" else (frame, counted, told)
+    if _on_plate(usual, first, last).any() or not _on_plate(other, first, last).any():
+        return usual
+    say(f"{path.name}: its frames are taken as {told}")
+    return other
+
+
+def _on_plate(frame: np.ndarray, first: int, last: int | None) -> np.ndarray:
+    return (frame >= first) & (frame <= (np.inf if last is None else last))

@@ -1,0 +1,1 @@
+"""Lenses: one module a format."""

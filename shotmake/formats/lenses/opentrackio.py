@@ -1,0 +1,158 @@
+"""OpenTrackIO JSON, one sample: its lens (SMPTE RIS-OSVP camdkit; the model is in models/open_lens_io.py).
+
+Used: static.camera.activeSensorPhysicalDimensions {width, height} (mm), lens.pinholeFocalLength (mm),
+lens.distortion [{model, radial [k1..k6], tangential [p1, p2]}] where no model means "Brown-Conrady D-U",
+lens.projectionOffset and lens.distortionOffset {x, y} (mm from the sensor's middle, y down). An undistorted place is
+F (X/Z, Y/Z) + projectionOffset; the distortion is around projectionOffset + distortionOffset (OpenLensIO eq. 3, 4).
+
+The picture is the whole active sensor. Of several models U-D is taken, since it is ours. The format's poses, time and
+encoders are not read. It has no anamorphic lenses: a squeeze is refused. Written: U-D with every number of ours.
+"""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import number, shown, whole_json
+from shotmake.geometry.lens import Lens
+from shotmake.geometry.lens_fit import Seen, seen_through
+from shotmake.geometry.lens_models.inverse import inverse
+from shotmake.geometry.lens_models.open_lens_io import bend
+
+UNDISTORTS, DISTORTS = "Brown-Conrady D-U", "Brown-Conrady U-D"
+SIZES_MM = (0.1, 10_000.0)
+
+
+def recognises(head: str) -> bool:
+    return any(word in head for word in ("OpenTrackIO", "activeSensorPhysicalDimensions", "pinholeFocalLength"))
+
+
+def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
+    """The lens on the plate asked about, and that plate's size."""
+    tree = whole_json(path, KEY)
+    camera, lens = _block(path, tree, "static.camera"), _block(path, tree, "lens")
+    sensor_mm = _pair(path, camera, "activeSensorPhysicalDimensions", ("width", "height"))
+    focal_mm = _number(path, lens.get("pinholeFocalLength"), "lens.pinholeFocalLength")
+    if not all(SIZES_MM[0] <= value <= SIZES_MM[1] for value in (*sensor_mm, focal_mm)):
+        raise ShotError(
+            f"{path.name}: found {focal_mm:g} mm on a sensor of {sensor_mm} mm; needed a lens in mm ({KEY})"
+        )
+    squeeze = camera.get("anamorphicSqueeze")
+    if isinstance(squeeze, dict) and squeeze.get("num") != squeeze.get("denom"):
+        raise ShotError(f"{path.name}: found an anamorphicSqueeze; the format's lens model is spherical ({KEY})")
+    size_px = asked.size_px
+    px_mm = size_px[0] / sensor_mm[0], size_px[1] / sensor_mm[1]
+    projection, around = (
+        _pair(path, lens, name, ("x", "y"), (0.0, 0.0)) for name in ("projectionOffset", "distortionOffset")
+    )
+    middle = (size_px[0] / 2, size_px[1] / 2)
+    centre_px = tuple(side + offset * px for side, offset, px in zip(middle, projection, px_mm, strict=True))
+    focal_px = focal_mm * px_mm[0], focal_mm * px_mm[1]
+    model, radial, tangential = _distortion(path, lens.get("distortion"))
+    if model == DISTORTS and not any(around) and not any(radial[1::2]):
+        values = [k * focal_mm**power for k, power in zip(radial[::2], (2, 4, 6), strict=True)]
+        p1, p2 = (p * focal_mm for p in tangential)
+        return Lens(*focal_px, *centre_px, values[0], values[1], p1, p2, values[2]), size_px
+
+    def bent(xy_mm: np.ndarray) -> np.ndarray:
+        return np.stack(bend(xy_mm[..., 0], xy_mm[..., 1], radial, tangential), -1)
+
+    def plane(xy_px: np.ndarray) -> np.ndarray:
+        xy_mm = (xy_px - centre_px) / px_mm - around
+        return ((bent(xy_mm) if model == UNDISTORTS else inverse(bent, xy_mm)) + around) / focal_mm
+
+    try:
+        return seen_through(plane, focal_px[0], (centre_px[0], centre_px[1]), size_px), size_px
+    except ShotError as error:
+        raise ShotError(f"{path.name}: {error} ({KEY})") from error
+
+
+def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]:
+    """The model, k1 to k6 and p1, p2 of the best of the list; no list is a lens without distortion."""
+    blocks = [] if blocks is None else blocks
+    if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
+        raise ShotError(f"{path.name}: found no list of blocks in lens.distortion ({KEY})")
+    named = {one.get("model") or UNDISTORTS: one for one in blocks} or {DISTORTS: {}}
+    model = next((one for one in (DISTORTS, UNDISTORTS) if one in named), None)
+    if model is None:
+        found = ", ".join(shown(one) for one in named)
+        raise ShotError(f"{path.name}: found the models {found} in lens.distortion; needed {DISTORTS} or D-U ({KEY})")
+    counts = {"radial": 6, "tangential": 2}
+    values = []
+    for name, count in counts.items():
+        listed = named[model].get(name) or []
+        if not isinstance(listed, list) or len(listed) > count:
+            raise ShotError(f"{path.name}: found {shown(listed)} as {name}; needed {count} numbers at most ({KEY})")
+        given = [_number(path, one, f"lens.distortion {name}") for one in listed]
+        values.append(given + [0.0] * (count - len(given)))
+    return model, *values
+
+
+def _block(path: Path, tree: dict, dotted: str) -> dict:
+    for name in dotted.split("."):
+        tree = tree.get(name) if isinstance(tree, dict) else None  # pyright: ignore[reportAssignmentType]
+    if not isinstance(tree, dict):
+        raise ShotError(f"{path.name}: found no {dotted}; needed an OpenTrackIO sample with its static data ({KEY})")
+    return tree
+
+
+def _pair(
+    path: Path, block: dict, name: str, sides: tuple[str, str], default: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    found = block.get(name)
+    if found is None and default is not None:
+        return default
+    if not isinstance(found, dict):
+        raise ShotError(f"{path.name}: found no {name}; needed {{{sides[0]}, {sides[1]}}} in mm ({KEY})")
+    return _number(path, found.get(sides[0]), f"{name}.{sides[0]}"), _number(
+        path, found.get(sides[1]), f"{name}.{sides[1]}"
+    )
+
+
+def _number(path: Path, value: Any, name: str) -> float:
+    try:
+        return number(value, path, 1, KEY)
+    except ShotError as error:
+        raise ShotError(f"{path.name}: found {shown(value)} as {name}; needed a number ({KEY})") from error
+
+
+def write(path: Path, take: Take) -> None:
+    lens = lens_of_take(take, "lens_opentrackio")
+    if lens.grid is not None:
+        raise ShotError("lens_opentrackio: no formula fits this lens; take lens_opentrackio out of shot.export")
+    width, height = take.size_px
+    width_mm = take.sensor_width_mm
+    focal_mm = lens.fx_px / width * width_mm
+    height_mm = focal_mm * height / lens.fy_px  # one focal length: so the pixels' shape is the sensor's
+    rate = {"num": take.frame_rate.numerator, "denom": take.frame_rate.denominator}
+    radial = [lens.k1 / focal_mm**2, 0.0, lens.k2 / focal_mm**4, 0.0, lens.k3 / focal_mm**6, 0.0]
+    sample = {
+        "static": {
+            "camera": {
+                "captureFrameRate": rate,
+                "activeSensorPhysicalDimensions": {"width": width_mm, "height": height_mm},
+                "activeSensorResolution": {"width": width, "height": height},
+            }
+        },
+        "lens": {
+            "distortion": [
+                {"model": DISTORTS, "radial": radial, "tangential": [lens.p1 / focal_mm, lens.p2 / focal_mm]}
+            ],
+            "pinholeFocalLength": focal_mm,
+            "projectionOffset": {
+                "x": (lens.cx_px / width - 0.5) * width_mm,
+                "y": (lens.cy_px / height - 0.5) * height_mm,
+            },
+        },
+        "protocol": {"name": "OpenTrackIO", "version": [1, 0, 0]},
+        "sampleId": uuid.uuid5(uuid.NAMESPACE_URL, f"shotmake:sample:{take.shot}").urn,
+        "sourceId": uuid.uuid5(uuid.NAMESPACE_URL, f"shotmake:source:{take.shot}").urn,
+        "sourceNumber": 1,
+    }
+    path.write_text(json.dumps(sample, indent=1) + "\n", newline="\n", encoding="utf-8")

@@ -1,0 +1,57 @@
+"""What 3DEqualizer's lens files have in common: its models by name, and their values checked."""
+
+from pathlib import Path
+
+from shotmake.errors import ShotError
+from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
+from shotmake.formats.shot_data import Take
+from shotmake.geometry.lens_fit import Seen
+from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
+
+MISFIT_PX = 0.05  # of a lens of ours as one of 3DE's: its models map the other way round
+SHAPE = 0.01  # film backs of another shape than the plate's are another picture's
+FOCALS_CM = (0.01, 1000.0)
+POSITIVE = ("Anamorphic Squeeze", "Squeeze-X", "Squeeze-Y")
+
+
+def seen_of(lens: Lens3de, path: Path, line: int, asked: LensAsked) -> Seen:
+    """The lens on the plate. ShotError, with the file's line, where it is not one, or not of such a plate."""
+    where = f"{path.name}:{line}"
+    sides = (lens.focal_cm, lens.width_cm, lens.height_cm)
+    if not all(FOCALS_CM[0] <= side <= FOCALS_CM[1] for side in sides):
+        raise ShotError(
+            f"{where}: found a focal length of {lens.focal_cm:g} cm on a film back of {lens.width_cm:g} x "
+            f"{lens.height_cm:g} cm, needed {FOCALS_CM[0]:g} to {FOCALS_CM[1]:g} cm ({KEY})"
+        )
+    left, right, bottom, top = lens.field
+    squeezed = [name for name in POSITIVE if not lens.values.get(name, 1.0) > 0]
+    if squeezed or not lens.values.get("B - Cylindric Bending", 0.0) > -1 or not lens.pixel_aspect > 0:
+        named = (
+            f"{squeezed[0]} {lens.values[squeezed[0]]:g}" if squeezed else "a bending or pixel aspect below its limit"
+        )
+        raise ShotError(f"{where}: found {named}, needed more ({KEY})")
+    if not (right - left > 0.01 and top - bottom > 0.01):
+        raise ShotError(f"{where}: found a field of view of {lens.field}, needed left < right and bottom < top ({KEY})")
+    across, up = lens.focal_px(asked.size_px)
+    if not abs(up / across / asked.aspect - 1) < SHAPE:
+        width, height = asked.size_px
+        needed_cm = lens.width_cm * (top - bottom) / (right - left) * height / width / asked.aspect
+        raise ShotError(
+            f"{where}: found a film back of {lens.width_cm:g} x {lens.height_cm:g} cm, needed {lens.width_cm:g} x "
+            f"{needed_cm:.4g} cm for {width}x{height} pixels of {asked.aspect:g}:1 ({KEY}, shot.footage.pixel_aspect)"
+        )
+    try:
+        return lens.seen(asked.size_px)
+    except ShotError as error:
+        raise ShotError(f"{where}: {error} ({KEY})") from error
+
+
+def radial_of_take(take: Take, word: str) -> Lens3de:
+    """The solved lens as 3DE's Radial - Standard, Degree 4; ShotError where it is off by more than MISFIT_PX."""
+    fitting, off_px = nearest_radial(lens_of_take(take, word), take.size_px, take.sensor_width_mm)
+    if not off_px <= MISFIT_PX:
+        raise ShotError(
+            f"{word}: as 3DE's Radial - Standard, Degree 4 the lens is off by {off_px:.2g} px, more than "
+            f"{MISFIT_PX:g}; take {word} out of shot.export: the ST-maps hold it exactly"
+        )
+    return fitting

@@ -1,0 +1,1 @@
+"""2D tracks: one module a format."""

@@ -1,0 +1,96 @@
+"""MOT challenge CSV (.txt, .csv), a line a box: frame, id, left, top, width, height, conf, x, y, z (or class, ...).
+
+Frames, ids and pixels count from 1: frame 1 is the plate's first, and a left of 1 the image's left edge; y down.
+
+Read as tracks: a marker is its box's centre. Lines stand in any order. conf 0 is "not to be considered": a disabled
+marker. Detections (id -1) are of no track and refused. Names are the ids.
+
+Written: the objects of the shot's own camera, as in objects.json (not smoothed), line by line by id, then frame. The
+columns are those of a gt.txt: conf is 1 where the object is detected, 0 where it is coasted (as ground truth such boxes
+are "not to be considered": TrackEval, py-motmetrics with min_confidence=1; as a tracker's result they count), then the
+class, a detector's number or MOT's for pedestrian, car, bicycle and motorbike, -1 else, and -1 for the visibility,
+which nobody knows. Lost: other words for a class.
+
+Source: https://motchallenge.net/instructions ("All frame numbers, target IDs and bounding boxes are 1-based"); classes:
+Milan et al., "MOT16", arXiv:1603.00831.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from shotmake.formats.numbers import batches, joined, numbers
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, lines
+from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, found_tracks
+from shotmake.objects.tracklets import DECIMALS
+
+CLIP_FIRST = 1
+FIELDS = "frame, id, left, top, width, height, conf, x, y, z"
+CLASS_NUMBERS = {"pedestrian": 1, "person": 1, "car": 3, "bicycle": 4, "motorbike": 5, "motorcycle": 5}
+GT_FIELDS = 9  # frame, id, left, top, width, height, conf, class, visibility
+
+
+class Rows(NamedTuple):
+    """line (N,); table (N, 7): frame, id, left, top, width, height, conf (1 where there is none); label: N words."""
+
+    line: np.ndarray
+    table: np.ndarray
+    label: list[str]
+
+
+def recognises(head: str) -> bool:
+    words = next((line.split(",") for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), [])
+    try:
+        return 6 <= len(words) <= 10 and bool([float(word) for word in words[:6]])
+    except ValueError:
+        return False
+
+
+def read_rows(path: Path, key: str) -> Rows:
+    """Every box of a file, tracks' and detections' alike. ShotError where a line has no numbers."""
+    given = ((at, text.strip()) for at, text in lines(path, key))
+    rows = (row for row in given if row[1] and row[1][0] != "#")
+    full = ((at, text if text.count(",") > 5 else f"{text.rstrip(',')},1") for at, text in rows)
+    parts, label = [], []
+    for some in batches(full):
+        parts.append(numbers(some, 7, 10, FIELDS, path, key, separator=","))
+        label += [_class(text) for _, text in some]
+    return Rows(*joined(parts, 7), label)
+
+
+def _class(text: str) -> str:
+    word = text.split(",")[7].strip() if text.count(",") == GT_FIELDS - 1 else ""
+    return "" if word == "-1" else word  # as the challenge writes what is not known
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    line, table, _ = read_rows(path, KEY)
+    ids = table[:, 1]
+    bad = (ids != np.floor(ids)) | (ids < 0) | (ids > 1e9)
+    if bad.any():
+        at = np.flatnonzero(bad)[0]
+        raise fault(path, int(line[at]), f"id {ids[at]:g}", "a track's id from 0 (-1 is a detection of no track)", KEY)
+    wrong = (table[:, 4:6] < 0).any(1)
+    if wrong.any():
+        at = np.flatnonzero(wrong)[0]
+        raise fault(path, int(line[at]), "a box of {:g} x {:g}".format(*table[at, 4:6]), "a width and height", KEY)
+    centre_px = table[:, 2:4] - 1 + table[:, 4:6] / 2
+    order = np.argsort(ids, kind="stable")
+    own, begins = np.unique(ids[order], return_index=True)
+    found = (
+        Found(str(int(name)), table[mine, 0], centre_px[mine], line[mine], enabled=table[mine, 6] != 0)
+        for name, mine in zip(own, np.split(order, begins[1:]) if len(own) else [], strict=True)
+    )
+    return found_tracks(found, path, CLIP_FIRST)
+
+
+def write(path: Path, take: Take) -> None:
+    later, rows = CLIP_FIRST - clip_first_of(take), []
+    for one in take.tracklets:
+        label = int(one.label) if one.label.isdecimal() else CLASS_NUMBERS.get(one.label.lower(), -1)
+        boxes = np.round(one.bboxes + (1, 1, 0, 0), DECIMALS).tolist()
+        for frame, box, coasted in zip((one.frames + later).tolist(), boxes, one.is_coasted.tolist(), strict=True):
+            rows.append(",".join(map(repr, [frame, one.track_id, *box, int(not coasted), label, -1])))
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")

@@ -1,0 +1,176 @@
+"""Tracks of another program: with names, weights, and the frame numbers of their own file."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, shown
+from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
+from shotmake.tracks.quality import track_name
+
+KEY = "tracking.session_file"
+XY_MAX_PX = 1e6  # whoever says more is not speaking of pixels
+NAMES_TOLD = 3
+
+
+@dataclass(frozen=True)
+class NamedTracks:
+    """tracks, in this plate's px; names, weights: by track id, of those that have one (weights: that is not 1).
+
+    clip_first: the number by which the file calls the first frame of its clip; None: it holds plate frame numbers.
+    notes: what was found and dealt with, a line each."""
+
+    tracks: Tracks
+    names: dict[int, str] = field(default_factory=dict)
+    weights: dict[int, float] = field(default_factory=dict)
+    clip_first: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """Markers of one track as a reader finds them: frame (N,), xy_px (N, 2), line of the file (N,); weight, enabled,
+    status, quality (expected error, px) (N,), or None: 1, True, by enabled, unknown. Two of one name are two tracks."""
+
+    name: str
+    frame: np.ndarray
+    xy_px: np.ndarray
+    line: np.ndarray
+    weight: np.ndarray | None = None
+    enabled: np.ndarray | None = None
+    status: np.ndarray | None = None
+    quality: np.ndarray | None = None
+
+
+def found_tracks(
+    found: Iterable[Found], path: Path, clip_first: int | None = None, notes: tuple[str, ...] = ()
+) -> NamedTracks:
+    """What a reader found, checked: ids from 0 in the order of the file, names made unique.
+
+    A marker of weight 0 is disabled; else a track weighs what its markers do in the mean. ShotError with the line of
+    a frame that is no whole number from 0, or twice in one track, and of a position that is no pixel's.
+    """
+    every = list(found)
+    track_id = np.repeat(np.arange(len(every)), [len(one.frame) for one in every])
+    frame, line = (_joined([getattr(one, name) for one in every]) for name in ("frame", "line"))
+    xy_px = np.concatenate([np.zeros((0, 2)), *(one.xy_px for one in every)])
+    weight = _joined([np.ones(len(one.frame)) if one.weight is None else one.weight for one in every])
+    status = _joined([_status(one) for one in every])
+    quality = _joined([np.zeros(len(one.frame)) if one.quality is None else one.quality for one in every])
+    with np.errstate(invalid="ignore"):
+        bad = (frame != np.floor(frame)) | ~((frame >= 0) & (frame <= 1e8))
+    if bad.any():
+        at = np.flatnonzero(bad)[0]
+        raise fault(path, int(line[at]), f"frame {frame[at]:g}", "a whole number from 0 to 100000000", KEY)
+    if (wild := ~(np.abs(xy_px) <= XY_MAX_PX).all(1)).any():
+        at = np.flatnonzero(wild)[0]
+        place = f"a marker at {xy_px[at, 0]:g}, {xy_px[at, 1]:g} px"
+        raise fault(path, int(line[at]), place, f"at most {XY_MAX_PX:g}", KEY)
+    order = np.lexsort((np.arange(len(frame)), frame, track_id))
+    twice = (np.diff(track_id[order]) == 0) & (np.diff(frame[order]) == 0)
+    if twice.any():
+        at = order[np.flatnonzero(twice)[0] + 1]
+        where = f"frame {int(frame[at])} of {shown(every[track_id[at]].name)} again"
+        raise fault(path, int(line[at]), where, "one marker a frame", KEY)
+    status[(weight <= 0) & (status == TRACKED)] = DISABLED
+    names, notes_on_names = unique([one.name.encode("utf-8", "replace").decode() for one in every])
+    return NamedTracks(
+        Tracks.from_markers(track_id, frame, xy_px, quality, status),
+        {track: name for track, name in enumerate(names) if name},
+        _weights(track_id, weight, len(every)),
+        clip_first,
+        (*notes, *notes_on_names),
+    )
+
+
+def unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The same names, a later one that was there already as `name_2`, and what there is to say about it."""
+    taken, made, renamed = set(names), [], []
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            given = next(other for at in count(2) if (other := f"{name}_{at}") not in taken)
+            taken.add(given)
+            renamed.append(name)
+            name = given
+        seen.add(name)
+        made.append(name)
+    if not renamed:
+        return made, ()
+    told = ", ".join(map(shown, list(dict.fromkeys(renamed))[:NAMES_TOLD]))
+    return made, (f"{len(renamed)} tracks had the name of another ({told}); they end in _2, _3, ... now",)
+
+
+def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTracks:
+    """Several side by side, frames first..last, as `merge_tracks`; names stay unique."""
+    merged = merge_tracks([one.tracks for one in sessions], first, last)
+    names: dict[int, str] = {}
+    weights: dict[int, float] = {}
+    used = 0
+    for one in sessions:
+        shift = used - int(one.tracks.track_id.min(initial=0))
+        names |= {track + shift: name for track, name in one.names.items()}
+        weights |= {track + shift: weight for track, weight in one.weights.items()}
+        used = int(one.tracks.track_id.max(initial=used - 1 - shift)) + shift + 1
+    left = set(np.unique(merged.track_id).tolist())
+    kept = {track: name for track, name in names.items() if track in left}
+    made, notes = unique(list(kept.values()))
+    return NamedTracks(
+        merged,
+        dict(zip(kept, made, strict=True)),
+        {track: weight for track, weight in weights.items() if track in left},
+        notes=(*(note for one in sessions for note in one.notes), *notes),
+    )
+
+
+def shifted(named: NamedTracks, frames: int) -> NamedTracks:
+    """With every frame number that much larger; they are plate numbers then."""
+    frame = (named.tracks.frame + frames).astype(np.int32)
+    return replace(named, tracks=replace(named.tracks, frame=frame), clip_first=None)
+
+
+def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]:
+    """The tracks of a take as (id, name, markers by frame), names unique; characters of `clean` in a name become _, as
+    do line ends, and with " " all white space.
+
+    A track that nobody named is called as in quality.json; a # in front, which would make it a comment, becomes _.
+    """
+    assert take.tracks is not None
+    ids, begins = np.unique(take.tracks.track_id, return_index=True)
+    table = str.maketrans(dict.fromkeys(clean, "_"))
+    plain = []
+    for track in ids.tolist():
+        name = "_".join((take.names.get(track) or track_name(track)).replace("\0", "").splitlines())
+        name = ("_".join(name.split()) if " " in clean else name).translate(table).strip()
+        plain.append(f"_{name[1:]}" if name.startswith("#") else name or track_name(track))
+    ends = np.append(begins, len(take.tracks))[1:]
+    for track, name, begin, end in zip(ids.tolist(), unique(plain)[0], begins.tolist(), ends.tolist(), strict=True):
+        yield track, name, take.tracks.where(slice(begin, end))
+
+
+def clip_first_of(take: Take) -> int:
+    """The plate's first frame, for formats that count from the beginning of the clip."""
+    return take.frames[0] if take.plate_first_frame is None else take.plate_first_frame
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _status(one: Found) -> np.ndarray:
+    if one.status is not None:
+        return one.status
+    return np.full(len(one.frame), TRACKED) if one.enabled is None else np.where(one.enabled, TRACKED, DISABLED)
+
+
+def _weights(track_id: np.ndarray, weight: np.ndarray, tracks: int) -> dict[int, float]:
+    """By track id, the mean of the weights that are not 0, where it is not 1."""
+    counts = weight > 0
+    total = np.bincount(track_id[counts], weight[counts], tracks)
+    number = np.bincount(track_id[counts], minlength=tracks)
+    mean = np.divide(total, number, out=np.ones(tracks), where=number > 0)
+    return {int(track): float(mean[track]) for track in np.flatnonzero(np.abs(mean - 1) > 1e-9)}

@@ -1,0 +1,26 @@
+"""Our tracks.npz: track_id, frame, xy_px, quality, status (shotmake.tracks.markers). Plate frames, px from the
+top-left.
+
+Weights and names of the session stay with it: they are in its quality.json, and in the groups that gave them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.formats.tracks.named import KEY, XY_MAX_PX, NamedTracks
+from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, load_tracks
+
+STATUSES = (TRACKED, INTERPOLATED, DISABLED)
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Read those markers that have a position and an expected error; the others were no measurement. ShotError where it
+    is no tracks.npz."""
+    found = load_tracks(path, KEY)
+    if (strange := ~np.isin(found.status, STATUSES)).any():
+        status = found.status[np.argmax(strange)]
+        raise ShotError(f"{path.name}: found the status {status:g}, needed one of {STATUSES} ({KEY})")
+    measured = (np.abs(found.xy_px) <= XY_MAX_PX).all(1) & (found.quality >= 0) & (found.quality <= XY_MAX_PX)
+    return NamedTracks(Tracks.from_markers(*vars(found.where(measured)).values()))

@@ -1,0 +1,76 @@
+"""PFTrack and PFMatchit 2D tracks (.2dt, .txt): `"name"`, clip number, number of frames, `frame x y similarity` lines.
+
+Pixels from the bottom-left, y up, with 0 at the *centre* of the first pixel: half a pixel less than Nuke or 3DE. Frames
+count from 1, the first of the clip. PFTrack 4 has no line for the clip, PFTrack 5 its camera's name in quotes; a fifth
+number is a depth. Lines that begin with # are comments. Only tracked frames are listed: disabled markers are left
+out; weights, expected errors and interpolation are lost (similarity is written as 1). The size is not in the file.
+Tracks of a second clip or camera are left out, and said. Names are in quotes and have none inside.
+
+Source: mmSolver python/mmSolver/tools/loadmarker/lib/formats/pftrack2dt.py; Tracksperanto lib/pf_coords.rb,
+lib/import/pftrack.rb, lib/export/pftrack_2011.rb ("one-based frames") and test/subpixel/julik_pftrack.txt, written by
+PFTrack with its trackers on the first and last pixel. Whether PFTrack can be set to write a sequence's own frame
+numbers was not found: `tracking.session_first_frame` is for that.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.formats.numbers import Lines
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, shown
+from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, each_track, found_tracks
+from shotmake.tracks.markers import DISABLED
+
+CLIP_FIRST = 1
+COMMENT = '# "Name"\n# clipNumber\n# frameCount\n# frame, xpos, ypos, similarity\n'
+
+
+def recognises(head: str) -> bool:
+    return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").startswith('"')
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    blocks = list(_blocks(Lines(path, KEY), size_px[1]))
+    own = blocks[0][0] if blocks else ""
+    kept = [found for clip, found in blocks if clip == own]
+    left = len(blocks) - len(kept)
+    notes = (f"{left} tracks are of another clip than {own}: left out",) if left else ()
+    return found_tracks(kept, path, CLIP_FIRST, notes)
+
+
+def _blocks(source: Lines, height_px: int) -> Iterator[tuple[str, Found]]:
+    """(clip or camera, "" = not said; the track)."""
+    while source.ahead() is not None:
+        name = _quoted(source, "a track's name in quotes")
+        clip = ""
+        if (source.ahead() or "").startswith('"'):
+            clip = _quoted(source, "a camera's name in quotes")
+        frames = source.count(f"the number of frames of {shown(name)}")
+        after = source.ahead()
+        if not clip and after is not None and len(after.partition("#")[0].split()) == 1 and after[0] != '"':
+            clip, frames = str(frames), source.count(f"the number of frames of {shown(name)}")
+        line, table = source.table(frames, 3, 5, "frame x y similarity")
+        xy_px = np.stack([table[:, 1] + 0.5, height_px - table[:, 2] - 0.5], 1)
+        yield clip, Found(name, table[:, 0], xy_px, line)
+
+
+def _quoted(source: Lines, needed: str) -> str:
+    at, text = source.take(needed)
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        raise fault(source.path, at, shown(text), needed, KEY)
+    return text[1:-1]
+
+
+def write(path: Path, take: Take) -> None:
+    earlier = clip_first_of(take) - CLIP_FIRST
+    height_px = take.size_px[1]
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(COMMENT)
+        for _, name, every in each_track(take, clean='"'):
+            one = every.where(every.status != DISABLED)
+            x_px, y_px = one.xy_px.astype(float).T
+            y_up_px = height_px - y_px - 0.5
+            rows = zip((one.frame - earlier).tolist(), (x_px - 0.5).tolist(), y_up_px.tolist(), strict=True)
+            file.write(f'\n"{name}"\n1\n{len(one)}\n' + "".join(map("%d %.6f %.6f 1.000000\n".__mod__, rows)))

@@ -1,0 +1,58 @@
+"""3DEqualizer 2D tracks (.txt): points, then for each its name, colour, number of frames, and `frame x y` lines.
+
+Pixels from the bottom-left corner of the image, y up, the centre of the first pixel at 0.5 (the image's corners are
+0 0 and width height). Frames count from 1, the first of the clip, whatever the plate's numbers are. Only tracked
+frames are listed: disabled markers are left out, weights, expected errors and interpolation are lost. Its size is not
+in the file. Lines that begin with # are comments, so no name of ours does. A name is a line of its own.
+
+Source: mmSolver python/mmSolver/tools/loadmarker/lib/formats/tdetxt.py and its tests/data/3de_v4; Tracksperanto
+lib/import/equalizer4.rb, lib/export/equalizer4.rb ("3DE always starts frames at 1"); 3DE's own export_tracks script.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.formats.numbers import Lines
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, shown
+from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, each_track, found_tracks
+from shotmake.tracks.markers import DISABLED
+
+CLIP_FIRST = 1
+
+
+def recognises(head: str) -> bool:
+    """It begins with the number of points."""
+    return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").isdigit()
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    source = Lines(path, KEY)
+    return found_tracks(_points(source, size_px[1]), path, CLIP_FIRST)
+
+
+def _points(source: Lines, height_px: int) -> Iterator[Found]:
+    points = source.count("the number of points")
+    for _ in range(points):
+        name = source.take(f"{points} points")[1]
+        source.count(f"the colour of {shown(name)}, a whole number")
+        frames = source.count(f"the number of frames of {shown(name)}")
+        line, table = source.table(frames, 3, 3, "frame x y")
+        yield Found(name, table[:, 0], np.stack([table[:, 1], height_px - table[:, 2]], 1), line)
+    if source.ahead() is not None:
+        at, text = source.take("nothing")
+        raise fault(source.path, at, shown(text), f"the end of the file after {points} points", KEY)
+
+
+def write(path: Path, take: Take) -> None:
+    earlier = clip_first_of(take) - CLIP_FIRST
+    height_px = take.size_px[1]
+    tracks = [(name, one.where(one.status != DISABLED)) for _, name, one in each_track(take)]
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{len(tracks)}\n")
+        for name, one in tracks:
+            x_px, y_px = one.xy_px.astype(float).T
+            rows = zip((one.frame - earlier).tolist(), x_px.tolist(), (height_px - y_px).tolist(), strict=True)
+            file.write(f"{name}\n0\n{len(one)}\n" + "".join(map("%d %.9f %.9f\n".__mod__, rows)))

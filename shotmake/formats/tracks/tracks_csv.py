@@ -1,0 +1,127 @@
+"""Our CSV of 2D tracks: a header, then a line a marker: track, frame, x_px, y_px, status, error_px, weight, name.
+
+Pixels from the top-left corner, y down, the centre of the first pixel at 0.5; plate frame numbers. track: any word that
+is the track's own; status: tracked, interpolated or disabled; error_px: the expected error, 0 unknown; weight: of the
+track; name: of the track, told at its first marker. The first line, a comment, tells the plate's size. Nothing is lost
+but names that no marker bears. Read with the columns in any order, the first four needed; separated by commas,
+semicolons or tabs; # lines are comments. A plate size that is not this plate's is refused.
+
+Source: this file.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.errors import said_by
+from shotmake.formats.numbers import Row, batches, column, joined
+from shotmake.formats.shot_data import Take
+from shotmake.formats.text import fault, lines, shown
+from shotmake.formats.tracks.named import KEY, Found, NamedTracks, each_track, found_tracks
+
+NEEDED = ("track", "frame", "x_px", "y_px")
+OPTIONAL = ("status", "error_px", "weight", "name")
+STATUS = ("tracked", "interpolated", "disabled")  # as shotmake.tracks.markers numbers them
+STATUS_NUMBER = {word: number for number, word in enumerate(STATUS)}
+SIZE = re.compile(r"#.*\bplate of (\d+)x(\d+) px")
+
+
+def recognises(head: str) -> bool:
+    first = next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "")
+    return set(NEEDED) <= {word.strip(' "') for word in re.split("[,;\t]", first)}
+
+
+def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    rows = _rows(path, size_px)
+    at, first = next(rows, (1, ""))
+    separator = next((mark for mark in ",;\t" if mark in first), ",")
+    columns = [word.strip(' "') for word in first.split(separator)]
+    if not set(NEEDED) <= set(columns):
+        raise fault(path, at, shown(first), f"a header with {', '.join(NEEDED)}", KEY)
+    if len(set(columns)) != len(columns):
+        raise fault(path, at, shown(first), "each column once", KEY)
+    ids: dict[str, int] = {}
+    names: dict[int, str] = {}
+    tracks, states, parts = [], [], []
+    for some in batches(rows):
+        cells = list(_cells(some, separator, path))
+        for (at, _), own in zip(some, cells, strict=True):
+            if len(own) != len(columns):
+                raise fault(path, at, f"{len(own)} columns", f"{len(columns)}, as in the header", KEY)
+        line = [at for at, _ in some]
+        told = dict(zip(columns, zip(*cells, strict=True), strict=True))
+        found = [ids.setdefault(word.strip(), len(ids)) for word in told["track"]]
+        tracks += found
+        if any(told.get("name", ())):
+            for track, name in zip(found, told["name"], strict=True):
+                if name.strip():
+                    names.setdefault(track, name.strip())
+        states += _states(told.get("status", ["tracked"] * len(line)), line, path)
+        zeros, ones = ["0"] * len(line), ["1"] * len(line)
+        optional = (told.get("error_px", zeros), told.get("weight", ones))
+        words = (told["frame"], told["x_px"], told["y_px"], *optional)
+        parts.append((np.array(line), np.stack([column(one, line, path, KEY) for one in words], 1)))
+    line, table = joined(parts, 5)
+    track = np.array(tracks, int)
+    order = np.argsort(track, kind="stable")
+    ends = np.searchsorted(track[order], np.arange(1, len(ids)))
+    status = np.array(states, int)
+    found = (
+        Found(
+            names.get(at, ""),
+            table[mine, 0],
+            table[mine, 1:3],
+            line[mine],
+            weight=table[mine, 4],
+            status=status[mine],
+            quality=table[mine, 3],
+        )
+        for at, mine in enumerate(np.split(order, ends) if ids else [])
+    )
+    return found_tracks(found, path)
+
+
+def _states(words: Sequence[str], line: list[int], path: Path) -> list[int]:
+    try:
+        return [STATUS_NUMBER[word] for word in words]
+    except KeyError as error:
+        at = line[words.index(error.args[0])]
+        raise fault(path, at, f"status {shown(error.args[0])}", f"one of {', '.join(STATUS)}", KEY) from error
+
+
+def _rows(path: Path, size_px: tuple[int, int]) -> Iterator[Row]:
+    """Lines that are neither blank nor comments; ShotError for the comment of another plate's size."""
+    for at, text in lines(path, KEY):
+        if text.lstrip().startswith("#"):
+            told = SIZE.match(text.strip())
+            if told and told.groups() != tuple(map(str, size_px)):
+                found, needed = f"tracks of a plate of {told[1]}x{told[2]} px", "{}x{}".format(*size_px)
+                raise fault(path, at, found, needed, KEY)
+        elif text.strip():
+            yield at, text
+
+
+def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
+    """Each row's own cells: a quote that is not closed ends with its line."""
+    for at, text in rows:
+        try:
+            yield next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
+        except csv.Error as error:
+            raise fault(path, at, said_by(error), "a line of CSV", KEY) from error
+
+
+def write(path: Path, take: Take) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write("# 2D tracks by shotmake, of a plate of {}x{} px\n".format(*take.size_px))
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow((*NEEDED, *OPTIONAL))
+        for track, name, one in each_track(take):
+            weight, told = take.weights.get(track, 1.0), name if track in take.names else ""
+            xy_px, error, status = one.xy_px.tolist(), one.quality.tolist(), one.status.tolist()
+            for frame, (x_px, y_px), error_px, state in zip(one.frame.tolist(), xy_px, error, status, strict=True):
+                row = (track, frame, f"{x_px:.6f}", f"{y_px:.6f}", STATUS[state], f"{error_px:.6g}", weight, told)
+                rows.writerow(row)
+                told = ""

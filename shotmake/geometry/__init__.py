@@ -1,0 +1,1 @@
+"""Cameras, lenses and similarities of worlds, as numbers."""

@@ -1,0 +1,1 @@
+"""The lens models of other programs."""

@@ -1,0 +1,1 @@
+"""A lens brought along: from a file, or from stills of a checkerboard."""

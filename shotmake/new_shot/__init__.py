@@ -1,0 +1,1 @@
+"""A shot's YAML, written from a plate or a cut."""

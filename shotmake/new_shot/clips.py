@@ -1,0 +1,94 @@
+"""OpenTimelineIO in a process of its own: python -m shotmake.new_shot.clips CUT [RATE] prints the cut's clips as JSON.
+
+There are files of which it dies (a key twice in a clip, brackets without end), and Python with it.
+"""
+
+import json
+import math
+import resource
+import sys
+from fractions import Fraction
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from shotmake.config.check import frame_rate_fraction
+from shotmake.new_shot.edit_list import CutClip
+
+EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its own: the first that its timecodes allow
+MEMORY_MAX_BYTES = 4_000_000_000
+FRAMES_MAX = 10**12  # a count or a time that is more is damage
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+    path, rate = sys.argv[1], Fraction(sys.argv[2]) if sys.argv[2] else None
+    print(json.dumps(answer(path, rate)))
+
+
+def answer(path: str, rate: Fraction | None) -> dict:
+    """{clips: [...]}, or {fault: one line}. rate: of an EDL's timecode, None = the lowest that fits."""
+    import opentimelineio
+
+    is_edl = path.lower().endswith(".edl")
+    rates = (rate,) if rate else EDL_RATES if is_edl else (None,)
+    trouble: BaseException | None = None
+    for one in rates:
+        options = {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if is_edl else {}
+        try:
+            timeline = opentimelineio.adapters.read_from_file(path, **options)
+            clips = [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()
+                     for clip in track.find_clips()]  # fmt: skip
+            return {"clips": [clip.to_json() for clip in clips]}
+        except Exception as error:  # the adapters raise whatever they meet
+            trouble = error
+    return {"fault": (str(trouble).strip().splitlines() or [type(trouble).__name__])[0][:200]}
+
+
+def _clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:
+    import opentimelineio
+
+    used = clip.trimmed_range()
+    rate = frame_rate_fraction(used.start_time.rate)
+    track = clip.parent()
+    before, after = track.handles_of_child(clip) if isinstance(track, opentimelineio.schema.Track) else (None, None)
+    speed = 1.0
+    for effect in clip.effects:
+        speed *= abs(float(getattr(effect, "time_scalar", 1.0)))
+    length = max(1, math.ceil(used.duration.value * speed - 1e-6))
+    first = used.start_time.to_frames() - _frames(before, used)
+    count = length + _frames(before, used) + _frames(after, used)
+    reference = clip.media_reference
+    media, available = [], reference.available_range
+    if isinstance(reference, opentimelineio.schema.ImageSequenceReference):
+        media.append(_sequence(reference))
+    elif isinstance(reference, opentimelineio.schema.ExternalReference):
+        media.append(_path(reference.target_url))
+    reel = clip.metadata.get("cmx_3600", {}).get("reel")
+    media += [str(name) for name in (clip.name, reference.name, reel) if name]
+    media_first = None if available is None else available.start_time.rescaled_to(used.start_time.rate).to_frames()
+    given = Fraction(edl_rate) if edl_rate is not None else rate
+    if max(map(abs, (first, count, media_first or 0))) > FRAMES_MAX:
+        raise ValueError(f"found frame {first} and {count} frames")
+    return CutClip(clip.name or "clip", tuple(dict.fromkeys(media)), given, first, count, media_first, speed == 0)
+
+
+def _frames(time: Any, used: Any) -> int:
+    return 0 if time is None else time.rescaled_to(used.start_time.rate).to_frames()
+
+
+def _path(url: str) -> str:
+    """file:///a%20b.mov, or a path as it is."""
+    return unquote(urlparse(url).path) if url.lower().startswith("file:") else url
+
+
+def _sequence(reference: Any) -> str:
+    """name.####.exr."""
+    folder = _path(reference.target_url_base)
+    hashes = "#" * max(1, reference.frame_zero_padding)
+    separator = "" if not folder or folder.endswith("/") else "/"
+    return f"{folder}{separator}{reference.name_prefix}{hashes}{reference.name_suffix}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""An edited cut, through OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.json_file import check_brackets, parse_json
+from shotmake.files.regular_file import check_size, decode_utf8, read_utf8
+from shotmake.files.zip_file import ZIP_FAULTS, check_directory
+from shotmake.limits import limits, over_limit
+
+SECONDS_MAX = 120
+CONTENT = "content.otio"  # of a bundle
+
+
+@dataclass(frozen=True)
+class CutClip:
+    """name: as the cut has it. media: where its media may be, paths or mere names, the best first. first, count: frames
+    used, by the media's own time, with what transitions use. media_first: that time of the media's first frame, None if
+    the cut does not say. still: it shows one frame."""
+
+    name: str
+    media: tuple[str, ...]
+    rate: Fraction
+    first: int
+    count: int
+    media_first: int | None
+    still: bool
+
+    def to_json(self) -> dict:
+        return {**asdict(self), "rate": str(self.rate)}
+
+    @classmethod
+    def from_json(cls, record: dict) -> "CutClip":
+        return cls(**{**record, "media": tuple(record["media"]), "rate": Fraction(record["rate"])})
+
+
+def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
+    """The clips of the video tracks, in order. rate: of an EDL's timecode, None = the lowest that fits.
+
+    OpenTimelineIO runs in a process of its own (shotmake.new_shot.clips): there are files of which it dies. ShotError
+    for a file that is no cut, and where OpenTimelineIO is not installed."""
+    if find_spec("opentimelineio") is None:
+        raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'")
+    _check_file(path)
+    command = [sys.executable, "-m", "shotmake.new_shot.clips", str(path.absolute()), str(rate or "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS_MAX, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        found = f"OpenTimelineIO was not done after {SECONDS_MAX} s"
+        raise ShotError(f"{path.name}: {found}; needed a shorter cut, check cut=") from error
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split())[-120:]
+        found = f"OpenTimelineIO ended with code {done.returncode} {said}".rstrip()
+        raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({found}); check cut=")
+    answer = parse_json(done.stdout.decode(), path.name, "cut=")
+    if "fault" in answer:
+        raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({answer['fault']}); check cut=")
+    return [CutClip.from_json(one) for one in answer["clips"]]
+
+
+def _check_file(path: Path) -> None:
+    """ShotError for a cut that is too large, or whose brackets are too deep: OpenTimelineIO's parser dies of those, and
+    Python with it."""
+    kind = path.suffix.lower()
+    if kind == ".otiod" and path.is_dir():
+        path = path / CONTENT
+        if not path.is_file():
+            raise ShotError(f"{path.parent.name}: found no {CONTENT} in it; needed a cut (cut=)")
+    size = check_size(path, "cut_mb", "cut=")
+    if kind == ".otioz":
+        try:
+            with open(path, "rb") as file:
+                check_directory(file, size, path.name, "cut=")
+            with zipfile.ZipFile(path) as bundle:
+                size = bundle.getinfo(CONTENT).file_size
+                if size > limits().cut_mb * 10**6:
+                    raise over_limit(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
+                check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
+        except (*ZIP_FAULTS, KeyError) as error:
+            said = said_by(error, 120)
+            raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from error
+    elif kind in (".otio", ".otiod"):
+        check_brackets(read_utf8(path, "cut_mb", "cut="), path.name, "cut=")

@@ -1,0 +1,1 @@
+"""What moves: detections, tracklets, mattes."""

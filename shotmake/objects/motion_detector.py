@@ -1,0 +1,160 @@
+"""Boxes of what moves against the background, for those who have no detector. A guess, and said to be.
+
+Each frame is held against those REACH_FRAMES before and after it. Dense flow tells where every pixel went; corners tell
+the motion of the background: a homography, or, where that holds few of them (parallax), an epipolar geometry, so that a
+near wall in a tracking shot is no object. Moving is what goes elsewhere than the background does, by more than the
+flow's noise, and looks other than the background would there; both before and after, as what is only hidden or bared
+is off in one of them (the plate's first and last frames have but one, and larger boxes). Blind to what moves along the
+epipolar lines of a moving camera, to what moves slowly, and to what fills most of the picture; things that touch come
+in one box, with their shadows.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+import cv2
+import numpy as np
+
+from shotmake.objects.detections import Detections
+
+Window = tuple[int, np.ndarray, list[np.ndarray], tuple[float, float]]  # frame, small, those around, a small px in px
+# pixels (H, W, 2) and where flow took them -> where the background goes there; (N, 2) corners that do
+Model = tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], np.ndarray]
+
+REACH_FRAMES = 4  # context that a frame needs before and after it
+WIDTH_PX = 480  # of the picture that is looked at; what follows is in its pixels
+CORNERS, CORNER_DISTANCE_PX, LEAST_CORNERS = 400, 9, 20
+INLIER_PX = 0.7
+# A homography that holds more than the first share of the corners, or of those an epipolar geometry holds, is enough;
+# one that holds less than the second is of a thing, not of the background
+PLANE_ALONE, LINES_ALONE = 0.6, 0.4
+NOISES, LEAST_PX = 6.0, 0.8  # how far off the background's motion
+GREY_NOISES, LEAST_GREY = 3.0, 4.0  # and how far off its looks, in grey levels
+OPEN_PX, CLOSE_PX = 5, 15
+LEAST_SHARE = 0.0015  # of the picture, what moves together
+
+
+def detect_motion(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) -> Detections:
+    """Boxes of what moves in the frames first..last, in px of the frames' own size.
+
+    frames: (number, (H, W) uint8 luma), ascending without gaps, from REACH_FRAMES before `first` to REACH_FRAMES after
+    `last` as far as there are any. Confidence: 0.5 for what is only just off the background, nearing 1 as it is more.
+    The same bytes on any number of threads.
+    """
+    found = (
+        (frame, *box)
+        for frame, picture, others, scale in _windows(frames, first, last)
+        for box in _boxes(picture, others, scale)
+    )
+    table = np.array(list(found), float).reshape(-1, 6)
+    return Detections(table[:, 0].astype(np.int64), table[:, 1:5], table[:, 5], np.full(len(table), "", "<U1"))
+
+
+def _windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) -> Iterator[Window]:
+    held: deque[tuple[int, np.ndarray]] = deque()
+    scale = (1.0, 1.0)
+
+    def window(frame: int) -> Window:
+        known = dict(held)
+        for reach in (REACH_FRAMES, 1):  # 1: of a plate that is shorter than that
+            others = [known[at] for at in (frame - reach, frame + reach) if at in known]
+            if others:
+                break
+        return frame, known[frame], others, scale
+
+    waiting = first
+    for number, luma in frames:
+        height, width = luma.shape
+        small = min(WIDTH_PX, width)
+        size = (small, max(1, round(height * small / width)))
+        scale = (width / size[0], height / size[1])
+        held.append((number, cv2.resize(luma, size, interpolation=cv2.INTER_AREA)))
+        if waiting <= min(number - REACH_FRAMES, last):
+            yield window(waiting)
+            waiting += 1
+        while held[0][0] < min(waiting, number) - REACH_FRAMES:
+            held.popleft()
+    for frame in range(waiting, last + 1):
+        yield window(frame)
+
+
+def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float]) -> list[tuple[float, ...]]:
+    """(x, y, width, height, confidence) in px of the plate."""
+    if not others:
+        return []
+    off = np.min([_off(here, there) for there in others], 0)
+    moving = cv2.morphologyEx((off > 1).astype(np.uint8), cv2.MORPH_OPEN, _disk(OPEN_PX))
+    count, label, stats, _ = cv2.connectedComponentsWithStats(
+        cv2.morphologyEx(moving, cv2.MORPH_CLOSE, _disk(CLOSE_PX))
+    )
+    found = []
+    for one in range(1, count):
+        x, y, width, height, area = stats[one].tolist()
+        if area >= LEAST_SHARE * moving.size:
+            strength = float(np.median(off[(label == one) & (moving > 0)]))  # over 1
+            box_px = (x * scale[0], y * scale[1], width * scale[0], height * scale[1])
+            found.append((*(round(value, 2) for value in box_px), round(strength / (1 + strength), 4)))
+    return found
+
+
+def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """(H, W) how far each pixel is off the background's motion, 1 being where it counts as moving."""
+    height, width = here.shape
+    models = _background(*_corners(here, there))
+    if not models:
+        return np.zeros((height, width), np.float32)
+    at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+    to = at + cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(here, there, None)
+    inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # what has left the picture tells nothing
+    off = np.where(inside, np.float32(np.inf), np.float32(0))
+    for where_to, fitted in models:
+        still = where_to(at, to)
+        off_px = cv2.magnitude(*cv2.split(to - still))
+        column, row = fitted.astype(int).T
+        limit_px = max(LEAST_PX, NOISES * 1.4826 * float(np.median(off_px[row, column])))
+        expected = cv2.remap(there, still[..., 0], still[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        other = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
+        limit = max(LEAST_GREY, GREY_NOISES * float(np.median(other[::3, ::3])))
+        off = cv2.min(off, cv2.min(off_px / limit_px, other / limit))
+    return off
+
+
+def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 2) corners of a picture and where they are in the other."""
+    corners = cv2.goodFeaturesToTrack(here, CORNERS, 0.005, CORNER_DISTANCE_PX, blockSize=5)
+    if corners is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    tracked, found, _ = cv2.calcOpticalFlowPyrLK(here, there, corners, None, winSize=(13, 13), maxLevel=3)
+    return corners[found > 0], tracked[found > 0]
+
+
+def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
+    """What the background may follow: a plane, epipolar lines (parallax), or where that is open either. [] if unknown.
+
+    OpenCV's RANSAC begins with the same seed each time."""
+    if len(xy) < LEAST_CORNERS:
+        return []
+    plane, on_plane = cv2.findHomography(xy, to, cv2.RANSAC, INLIER_PX, maxIters=1000, confidence=0.999)
+    by_plane = 0 if plane is None else int(on_plane.sum())
+    lines, by_lines = None, 0
+    if by_plane < PLANE_ALONE * len(xy):
+        lines, on_lines = cv2.findFundamentalMat(xy, to, cv2.FM_RANSAC, INLIER_PX, 0.99, 300)
+        by_lines = 0 if lines is None or lines.shape != (3, 3) else int(on_lines.sum())
+    models: list[Model] = []
+    if by_plane and by_plane >= LINES_ALONE * by_lines:
+        models.append((lambda at, to: cv2.perspectiveTransform(at, plane), xy[on_plane[:, 0] > 0]))
+    if by_plane < PLANE_ALONE * by_lines:
+        models.append((lambda at, to: _on_lines(lines, at, to), xy[on_lines[:, 0] > 0]))
+    return models
+
+
+def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """(H, W, 2) the places nearest to `to` on the epipolar lines of `at`."""
+    a, b, c = cv2.split(cv2.transform(at, np.float32(lines / np.abs(lines).max())))
+    x, y = cv2.split(to)
+    gap = (a * x + b * y + c) / np.maximum(a * a + b * b, np.float32(1e-20))
+    return cv2.merge([x - gap * a, y - gap * b])
+
+
+def _disk(size_px: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size_px, size_px))

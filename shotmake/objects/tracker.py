@@ -1,0 +1,184 @@
+"""Boxes joined to objects by the library `trackers` (OC-SORT, ByteTrack, SORT). The only file that imports it.
+
+The library says which box goes on with which track. Which of them count, their numbers and the frames in which they
+are not seen are ours (object_rows.py), and so is what is remembered from one stretch of frames to the next.
+"""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from shotmake.config import schema
+from shotmake.objects.detections import Detections
+from shotmake.objects.lifecycle import Rows, Sighting, Subject, rows_of, seen_again
+
+# the library takes no overlap at all for one of "0 or more", and would join boxes that lie far apart
+SMALLEST_OVERLAP = 1e-6
+# confidence of the boxes that ByteTrack goes on with although they are too faint to begin with (the paper's)
+FAINTEST = 0.1
+# beyond these the areas of boxes under- and overflow, and the library stops at the NaN
+SMALLEST_SIDE_PX, FARTHEST_PX = 1e-3, 1e6
+
+# what the library's tracks count, by kind; the rest of them is the filter, and what OC-SORT has observed
+COUNTS = ("age", "time_since_update", "number_of_successful_consecutive_updates")
+COUNTED = {"ocsort": COUNTS, "bytetrack": COUNTS, "sort": (*COUNTS, "number_of_successful_updates")}
+FILTER = ("state", "state_covariance")
+
+
+def follow(
+    detections: Detections, first: int, last: int, objects: schema.Objects, before: bytes | None
+) -> tuple[Rows, bytes]:
+    """Go on through the frames first..last, from the state after frame first - 1 (None: this is the beginning).
+    Returns the rows that became certain meanwhile, also such of frames before `first`, and the state after `last`. A
+    state is canonical JSON: the same memory, the same bytes.
+
+    Boxes without a size or a place (NaN, nothing wide or high) are left out; a confidence that is NaN is taken for 1.
+    Labels take no part in it. Needs memory for the rows of this stretch, not for what was before. ValueError where
+    `before` is of another frame or another tracker_kind.
+    """
+    boxes = _usable(detections.within(first, last), objects)
+    bounds = np.searchsorted(boxes.frame, np.arange(first, last + 2)).tolist()
+    seen = zip(boxes.frame.tolist(), map(tuple, boxes.xywh_px.tolist()), boxes.label.tolist(), strict=True)
+    sightings = [Sighting(*row) for row in seen]
+    tracker = _tracker(objects)
+    tracker.tracks, subjects, next_id = _recall(before, first, objects, tracker)
+    serial, certain = len(subjects), []
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        if start == end and not tracker.tracks:
+            continue
+        for track, row in _join(tracker, boxes, start, end, objects.det_thresh):
+            if track.tracker_id < 0:
+                # the library's own numbers come late, and until then ByteTrack drops a track after two misses
+                track.tracker_id, serial = serial, serial + 1
+            known = subjects.get(track.tracker_id, Subject())
+            subject, rows = seen_again(known, sightings[row], objects.n_init, next_id)
+            subjects[track.tracker_id] = subject
+            next_id = max(next_id, subject.track_id + 1)
+            certain += rows
+        # one miss ends what is not confirmed: it would lie in wait for the box of another object
+        tracker.tracks = [
+            track for track in tracker.tracks if not track.time_since_update or subjects[track.tracker_id].track_id
+        ]
+        subjects = {track.tracker_id: subjects[track.tracker_id] for track in tracker.tracks}
+    return rows_of(certain), _remember(last, objects.tracker_kind, tracker.tracks, subjects, next_id)
+
+
+def _usable(detections: Detections, objects: schema.Objects) -> Detections:
+    """Those that the tracker may see, of a confidence known."""
+    xywh_px = detections.xywh_px
+    confidence = np.where(np.isnan(detections.confidence), 1.0, detections.confidence)
+    needed = min(objects.det_thresh, FAINTEST) if objects.tracker_kind == "bytetrack" else objects.det_thresh
+    is_usable = (
+        (confidence >= needed) & (np.abs(xywh_px) <= FARTHEST_PX).all(1) & (xywh_px[:, 2:] >= SMALLEST_SIDE_PX).all(1)
+    )
+    return Detections(
+        detections.frame[is_usable], xywh_px[is_usable], confidence[is_usable], detections.label[is_usable]
+    )
+
+
+def _tracker(objects: schema.Objects):
+    """The library's tracker, empty."""
+    import trackers
+
+    shared = {
+        "lost_track_buffer": objects.max_coast_frames,
+        "frame_rate": 30.0,  # at which the buffer counts frames
+        "minimum_iou_threshold": max(objects.iou_threshold, SMALLEST_OVERLAP),
+        "minimum_consecutive_frames": 1,  # n_init is ours
+    }
+    threshold = objects.det_thresh
+    match objects.tracker_kind:
+        case "ocsort":
+            return trackers.OCSORTTracker(**shared, high_conf_det_threshold=threshold)
+        case "bytetrack":
+            return trackers.ByteTrackTracker(
+                **shared, high_conf_det_threshold=threshold, track_activation_threshold=threshold
+            )
+        case "sort":
+            return trackers.SORTTracker(**shared, track_activation_threshold=threshold)
+
+
+def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:
+    """One frame, the boxes start..end: (track, row of its box) of those that have one, in the order they began."""
+    import supervision
+
+    xywh_px, confidence = boxes.xywh_px[start:end], boxes.confidence[start:end]
+    corners_px = np.hstack([xywh_px[:, :2], xywh_px[:, :2] + xywh_px[:, 2:]])
+    # the answer is ordered otherwise: class_id says which box, tracker_id of which track, -1 where it was of none
+    answer = tracker.update(supervision.Detections(corners_px, confidence=confidence, class_id=np.arange(start, end)))
+    rows, serials = answer.class_id.tolist(), answer.tracker_id.tolist()
+    row_of = dict(zip(serials, rows, strict=True))
+    begins = [row for row, serial in zip(rows, serials, strict=True) if serial < 0]
+    begins = [row for row in begins if boxes.confidence[row] >= det_thresh]
+    known = [track for track in tracker.tracks if track.tracker_id >= 0 and not track.time_since_update]
+    begun = [track for track in tracker.tracks if track.tracker_id < 0]
+    return [(track, row_of[track.tracker_id]) for track in known] + list(zip(begun, begins, strict=True))
+
+
+def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject], next_id: int) -> bytes:
+    """`subjects` by the tracks' serial numbers, which are not remembered: they would tell of false alarms long gone."""
+    records = [{"subject": asdict(subjects[track.tracker_id]), "track": _record(track, kind)} for track in tracks]
+    memory = {"frame": frame, "tracker_kind": kind, "next_id": next_id, "tracks": records}
+    return json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _recall(before: bytes | None, first: int, objects: schema.Objects, tracker) -> tuple[list, dict[int, Subject], int]:
+    """(the library's tracks, numbered from 0; the subject of each; next id) for the frame `first`."""
+    if before is None:
+        return [], {}, 1
+    memory = json.loads(before)
+    found = memory["frame"] + 1, memory["tracker_kind"]
+    if found != (first, objects.tracker_kind):
+        raise ValueError(f"the state goes on at {found}; needed {(first, objects.tracker_kind)}")
+    tracks, subjects = [], {}
+    for serial, record in enumerate(memory["tracks"]):
+        tracks.append(_revived(record["track"], serial, objects.tracker_kind, tracker.state_estimator_class))
+        seen = record["subject"]["seen"]
+        seen = tuple(Sighting(one["frame"], tuple(one["xywh_px"]), one["label"]) for one in seen)
+        subjects[serial] = Subject(record["subject"]["track_id"], seen)
+    return tracks, subjects, memory["next_id"]
+
+
+def _record(track, kind: str) -> dict:
+    """All that a track of the library goes on with; its matrices are constants."""
+    record = {name: getattr(track, name) for name in COUNTED[kind]} | _filter_record(vars(track.state_estimator.kf))
+    if kind != "ocsort":
+        return record
+    return record | {
+        "last_observation": track.last_observation.tolist(),
+        "observations": [[age, box.tolist()] for age, box in track.observations.items()],
+        "velocity": None if track.velocity is None else track.velocity.tolist(),
+        "observed": track._observed,
+        "frozen": None if track._frozen_state is None else _filter_record(track._frozen_state),
+    }
+
+
+def _revived(record: dict, serial: int, kind: str, estimator: type):
+    """The library's track of a record. What it is made of is looked up by `kind` here, never named by the record."""
+    from trackers.core.bytetrack.tracklet import ByteTrackTracklet
+    from trackers.core.ocsort.tracklet import OCSORTTracklet
+    from trackers.core.sort.tracklet import SORTTracklet
+
+    made = {"ocsort": OCSORTTracklet, "bytetrack": ByteTrackTracklet, "sort": SORTTracklet}[kind]
+    track = made(np.array([0.0, 0.0, 1.0, 1.0]), state_estimator_class=estimator)  # any box: all of it is replaced
+    track.tracker_id = serial
+    for name in COUNTED[kind]:
+        setattr(track, name, record[name])
+    track.state_estimator.set_state(track.state_estimator.get_state() | _filter(record))
+    if kind == "ocsort":
+        track.last_observation = np.array(record["last_observation"])
+        track.observations = {age: np.array(box) for age, box in record["observations"]}
+        track.velocity = None if record["velocity"] is None else np.array(record["velocity"])
+        track._observed = record["observed"]
+        if record["frozen"] is not None:
+            track._frozen_state = track.state_estimator.get_state() | _filter(record["frozen"])
+    return track
+
+
+def _filter_record(found: dict) -> dict:
+    return {name: found[name].tolist() for name in FILTER}
+
+
+def _filter(record: dict) -> dict:
+    return {name: np.array(record[name]) for name in FILTER}

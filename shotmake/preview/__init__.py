@@ -1,0 +1,1 @@
+"""The plate with tracks, points and a ground grid drawn in."""

@@ -1,0 +1,189 @@
+"""The preview: the plate with its tracks, objects, the solved points and a ground grid, without Blender.
+
+Points and grid are drawn through the solved, *distorting* camera: if they slip here, the CG will slip.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.lens import Lens, border_px, undistort
+from shotmake.geometry.solved_cameras import projecting_matrices
+from shotmake.objects.tracklets import Tracklet
+from shotmake.preview.object_boxes import draw_objects
+from shotmake.solve.bundle.observations import pixel_scale
+from shotmake.tracks.markers import DISABLED, Tracks
+
+TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
+POINT_BGR, GRID_BGR, TEXT_BGR = (40, 80, 255), (255, 200, 60), (255, 255, 255)
+STANDING_PX = 0.5  # mean error (of a 1280 wide plate) up to which a point stands still before a still camera
+GRID_LINES = 10  # on each side of the origin
+SUBPIXEL_BITS = 4
+
+
+def write_preview(
+    path: Path,
+    images: Iterable[tuple[int, np.ndarray]],
+    frame_rate: Fraction,
+    tracks: Tracks | None,
+    solution: dict | None,
+    points_xyz: np.ndarray,
+    trail_frames: int,
+    on_frame: Callable[[int], None] = lambda count: None,
+    objects: Sequence[Tracklet] = (),
+) -> None:
+    """Encode an H.264 movie of the (frame number, (H, W, 3) uint8 BGR) images with everything drawn in.
+
+    `points_xyz` (P, 3) are the bundles; `solution` is a solve JSON (refused or None: tracks only).
+    """
+    import av
+
+    cameras, view = {}, None
+    if solution is not None and solution["status"] != "refused":
+        cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
+        view = View.of(Lens.from_json(solution["lens"]), tuple(solution["image_size_px"]))
+    grid = ground_grid(cameras) if cameras else np.zeros((0, 0, 3))
+    with av.open(str(path), "w") as container:
+        stream = None
+        for count, (frame, image) in enumerate(images, 1):
+            picture = image.copy()
+            if tracks is not None:
+                _draw_tracks(picture, tracks, frame, trail_frames)
+            if view is not None and frame in cameras:
+                _draw_grid(picture, grid, cameras[frame], view)
+                _draw_points(picture, points_xyz, cameras[frame], view)
+            draw_objects(picture, objects, frame)
+            _draw_caption(picture, frame, solution)
+            picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
+            if stream is None:
+                stream = container.add_stream("libx264", rate=frame_rate, options={"crf": "18", "preset": "veryfast"})
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.thread_count = 2
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")))
+            on_frame(count)
+        if stream is not None:
+            container.mux(stream.encode())
+
+
+def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray:
+    """(P, 3) the bundles worth drawing, of points.npz's arrays.
+
+    Before a camera that stands or only turns every track has a direction, also of what walks by: by its error it is
+    told from what stands. Where the camera moves, what does not stand was never triangulated.
+    """
+    error_px = points["error_px"]
+    if solution["status"] == "solved" or not len(error_px):
+        return points["point_xyz"]
+    limit_px = max(STANDING_PX * pixel_scale(tuple(solution["image_size_px"])), 3 * float(np.median(error_px)))
+    return points["point_xyz"][error_px <= limit_px]
+
+
+def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
+    """(L, S, 3): L lines of S points on z = 0 around the origin; the step suits the cameras' distance."""
+    centres = camera_centres(np.array(list(cameras.values())))
+    distance = float(np.median(np.linalg.norm(centres, axis=1)))
+    step = 10.0 ** np.floor(np.log10(max(distance, 1e-6) / 4))
+    step *= max(factor for factor in (1, 2, 5) if factor * step <= distance / 4 or factor == 1)
+    reach = GRID_LINES * step
+    along = np.linspace(-reach, reach, 16 * GRID_LINES + 1)
+    zero = np.zeros_like(along)
+    lines = []
+    for offset in np.linspace(-reach, reach, 2 * GRID_LINES + 1):
+        lines.append(np.stack([along, zero + offset, zero], 1))
+        lines.append(np.stack([zero + offset, along, zero], 1))
+    return np.array(lines)
+
+
+@dataclass(frozen=True)
+class View:
+    """A solved lens and how far from the axis it may be believed (beyond the picture a polynomial means nothing)."""
+
+    lens: Lens
+    limit: np.ndarray  # (2,) undistorted normalised x and y
+
+    @classmethod
+    def of(cls, lens: Lens, size_px: tuple[int, int]) -> "View":
+        return cls(lens, 1.1 * np.abs(undistort(lens.normalised_from_px(border_px(size_px, 9)), lens)).max(0))
+
+
+def visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np.ndarray:
+    """(N, 3) -> (N, 2) px, NaN behind the camera and outside the view."""
+    points_cam = points @ cam_from_world[:, :3].T + cam_from_world[:, 3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = (points_cam[:, 2] > 1e-6) & (np.abs(points_cam[:, :2] / points_cam[:, 2:]) < view.limit).all(1)
+    xy_px = np.full((len(points), 2), np.nan)
+    if inside.any():
+        xy_px[inside] = project(points[inside], cam_from_world, view.lens)[0]
+    return xy_px
+
+
+def _draw_tracks(picture: np.ndarray, tracks: Tracks, frame: int, trail_frames: int) -> None:
+    import cv2
+
+    near = tracks.where((tracks.frame <= frame) & (tracks.frame >= frame - trail_frames) & (tracks.status != DISABLED))
+    alive = np.isin(near.track_id, near.track_id[near.frame == frame])
+    near = near.where(alive)
+    xy_px = _fixed(near.xy_px)
+    runs = _runs(near.track_id)
+    trails = [xy_px[start:stop] for start, stop in runs]
+    cv2.polylines(picture, trails, False, TRAIL_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    for _, stop in runs:
+        cv2.circle(picture, xy_px[stop - 1], 3 << SUBPIXEL_BITS, TRACK_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _draw_points(picture: np.ndarray, points_xyz: np.ndarray, cam_from_world: np.ndarray, view: View) -> None:
+    import cv2
+
+    xy_px = visible_px(points_xyz, cam_from_world, view)
+    xy_px = xy_px[np.isfinite(xy_px).all(1)]
+    for arm in ((2.5, 0.0), (0.0, 2.5)):
+        strokes = np.stack([_fixed(xy_px - arm), _fixed(xy_px + arm)], 1)
+        cv2.polylines(picture, list(strokes), False, POINT_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _draw_grid(picture: np.ndarray, grid: np.ndarray, cam_from_world: np.ndarray, view: View) -> None:
+    import cv2
+
+    layer = picture.copy()
+    lines_px = visible_px(grid.reshape(-1, 3), cam_from_world, view).reshape(*grid.shape[:2], 2)
+    parts = []
+    for line_px in lines_px:
+        shown = np.isfinite(line_px).all(1)
+        parts += [line_px[start:stop][shown[start:stop]] for start, stop in _runs(np.cumsum(~shown))]
+    strokes = [_fixed(part) for part in parts if len(part) > 1]
+    cv2.polylines(layer, strokes, False, GRID_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.addWeighted(layer, 0.6, picture, 0.4, 0, dst=picture)
+
+
+def _draw_caption(picture: np.ndarray, frame: int, solution: dict | None) -> None:
+    import cv2
+
+    words = f"{frame}"
+    if solution is not None:
+        words += f"  {solution['status']}"
+        if solution["status"] != "refused":
+            words += f" ({solution['kind']})  rms {_px(solution['rms_px'])}  hold-out {_px(solution['holdout_rms_px'])}"
+    for colour, width in (((0, 0, 0), 3), (TEXT_BGR, 1)):
+        cv2.putText(picture, words, (10, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+
+
+def _px(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} px"
+
+
+def _fixed(xy_px: np.ndarray) -> np.ndarray:
+    """Our pixels -> cv2's (centre of the first at 0), in fixed point for its `shift` arguments."""
+    return np.round((np.asarray(xy_px, float) - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+
+
+def _runs(labels: np.ndarray) -> list[tuple[int, int]]:
+    """Start and stop of each run of equal values."""
+    if len(labels) == 0:
+        return []
+    cuts = np.flatnonzero(np.diff(labels)) + 1
+    return list(zip(np.r_[0, cuts].tolist(), np.r_[cuts, len(labels)].tolist(), strict=True))

@@ -1,0 +1,66 @@
+"""The objects' boxes over a picture: a colour for each track_id, dashed while nobody sees the object."""
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+
+from shotmake.objects.tracklets import COASTED, Tracklet
+
+TURN = 0.61803  # of the colour wheel, from one track_id to the next: neighbours never look alike
+DASH_PX, BETWEEN_PX = 7.0, 6.0
+CAPTION_PX = 26  # at the top of the picture, where it is captioned
+OUTSIDE_PX = 4  # of the picture, where a box that leaves it goes on
+SUBPIXEL_BITS = 4
+
+
+def draw_objects(picture: np.ndarray, tracklets: Sequence[Tracklet], frame: int) -> None:
+    """Draws into picture (H, W, 3) uint8 BGR the boxes of this frame, each with its track_id and label."""
+    import cv2
+
+    for tracklet in tracklets:
+        at = frame - int(tracklet.frames[0])
+        if not 0 <= at < len(tracklet.frames):
+            continue
+        left, top, width, height = tracklet.bboxes[at]
+        colour = colour_bgr(tracklet.track_id)
+        corners_px = np.array([(left, top), (left + width, top), (left + width, top + height), (left, top + height)])
+        edge_px = np.array(picture.shape[1::-1]) + OUTSIDE_PX
+        corners_px = np.clip(corners_px, -OUTSIDE_PX, edge_px)
+        sides = list(zip(corners_px, np.roll(corners_px, -1, axis=0), strict=True))
+        if tracklet.frame_status[at] == COASTED:
+            sides = [dash for side in sides for dash in _dashes(*side)]
+        # cv2 puts the first pixel's centre at 0
+        strokes = [np.round((np.array(side) - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32) for side in sides]
+        cv2.polylines(picture, strokes, False, colour, 1, cv2.LINE_AA, SUBPIXEL_BITS)
+        _name(picture, f"{tracklet.track_id} {tracklet.label}".strip(), corners_px[0], colour)
+
+
+def colour_bgr(track_id: int) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(track_id * TURN % 1.0, 0.55, 1.0)
+    return round(blue * 255), round(green * 255), round(red * 255)
+
+
+def _dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    length_px = float(np.linalg.norm(end_px - start_px))
+    if length_px == 0:
+        return []
+    begins = np.arange(0.0, length_px, DASH_PX + BETWEEN_PX)
+    ends = np.minimum(begins + DASH_PX, length_px)
+    along = (end_px - start_px) / length_px
+    return [(start_px + begin * along, start_px + end * along) for begin, end in zip(begins, ends, strict=True)]
+
+
+def _name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[int, int, int]) -> None:
+    """Above the box, or inside where there is no room."""
+    import cv2
+
+    size = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)
+    (width, height), below = cv2.getTextSize(words, *size, 1)
+    left, top = np.round(corner_px).astype(int).tolist()
+    left = max(2, min(left, picture.shape[1] - width - 2))
+    bottom = top - below - 2
+    if bottom - height < CAPTION_PX:
+        bottom = max(top, CAPTION_PX) + height + 4
+    for ink, thick in (((0, 0, 0), 2), (colour, 1)):
+        cv2.putText(picture, words, (left, bottom), *size, ink, thick, cv2.LINE_AA)

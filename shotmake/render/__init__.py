@@ -1,0 +1,1 @@
+"""Rendered frames: looked at, and made into a movie."""

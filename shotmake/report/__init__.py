@@ -1,0 +1,1 @@
+"""What came out, in numbers and as a page."""

@@ -1,0 +1,89 @@
+"""What the report says of the objects: how many, how long each was seen, whose boxes they are, what mattes cover."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from shotmake.objects.tracklets import COASTED
+
+MOST_PCT = 75.0  # of the plate that mattes may cover before it is warned of
+CELLS = 480  # across the plate, that a matte is counted in
+GUESS = (
+    "objects: boxes are a guess of what moves; bring detections (tracking.objects.detections or detector_cmd) for "
+    "mattes to trust"
+)
+
+
+def objects_block(record: dict, matte: dict | None) -> dict:
+    """An objects.json -> its block of report.json. matte: what `covered` found, None where there are none."""
+    objects = [_object(tracklet) for tracklet in record["tracklets"]]
+    frames = sum(one["last_frame"] - one["first_frame"] + 1 for one in objects)
+    coasted = sum(last - first + 1 for one in objects for first, last in one["coasted"])
+    longest = max(objects, key=lambda one: one["last_frame"] - one["first_frame"], default=None)
+    return {
+        "count": len(objects),
+        "frames": record["frames"],
+        "coasted_pct": round(100.0 * coasted / frames, 2) if frames else 0.0,
+        "longest": longest["track_id"] if longest else None,
+        "source": record["source"],
+        "objects": objects,
+        "matte": matte,
+    }
+
+
+def _object(tracklet: dict) -> dict:
+    """coasted: first and last frame of each stretch in which nobody saw it."""
+    frames = np.array(tracklet["frames"])
+    missing = frames[np.array(tracklet["frame_status"]) == COASTED]
+    stretches = np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1) if len(missing) else []
+    return {
+        "track_id": tracklet["track_id"],
+        "label": tracklet["label"],
+        "first_frame": int(frames[0]),
+        "last_frame": int(frames[-1]),
+        "coasted": [[int(stretch[0]), int(stretch[-1])] for stretch in stretches],
+    }
+
+
+def covered(
+    boxes_at: Callable[[int], np.ndarray], size_px: tuple[int, int], frames: tuple[int, int], invert: bool
+) -> dict:
+    """How much of the plate boxes_at(frame) (K, 4) px keep tracks out of, in percent: median, and the worst frame.
+
+    invert: tracks may be in the boxes only.
+    """
+    cell_px = max(1.0, size_px[0] / CELLS)
+    width, height = (round(side / cell_px) for side in size_px)
+    covered_pct = []
+    for frame in range(frames[0], frames[1] + 1):
+        inside = np.zeros((height, width), bool)
+        xywh = boxes_at(frame) / cell_px
+        low = np.clip(np.round(xywh[:, :2]), 0, (width, height)).astype(int)
+        high = np.clip(np.round(xywh[:, :2] + xywh[:, 2:]), 0, (width, height)).astype(int)
+        for (left, top), (right, bottom) in zip(low, high, strict=True):
+            inside[top:bottom, left:right] = True
+        covered_pct.append(100.0 * float(np.mean(inside != invert)))
+    worst = int(np.argmax(covered_pct))
+    return {
+        "covered_median_pct": round(float(np.median(covered_pct)), 1),
+        "covered_most_pct": round(covered_pct[worst], 1),
+        "worst_frame": frames[0] + worst,
+    }
+
+
+def remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
+    """Warnings and notes, a line each."""
+    warnings, notes = [], []
+    if any(block["source"]["trust"] == "low" for block in blocks):
+        notes.append(GUESS)
+    for matte in (block["matte"] for block in blocks if block["matte"]):
+        line = (
+            f"objects: their mattes cover {matte['covered_median_pct']:.0f} % of the plate (median), "
+            f"{matte['covered_most_pct']:.0f} % in frame {matte['worst_frame']}"
+        )
+        if matte["covered_most_pct"] <= MOST_PCT:
+            notes.append(line)
+            continue
+        keys = "choose objects by tracking.mask.from_objects: [ids], or lower tracking.objects.matte.dilate_px"
+        warnings.append(f"{line}, which leaves the tracks too little of it; {keys}")
+    return warnings, notes

@@ -1,0 +1,1 @@
+"""Camera and config -> every number that Blender needs."""

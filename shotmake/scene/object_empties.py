@@ -1,0 +1,37 @@
+"""Objects as Blender's empties: where each stands before the camera, frame by frame, in the camera's own space.
+
+One camera does not tell how far away a box is: all stand at one depth, that of the subject. Moved along its ray and
+scaled by the same factor, an empty looks the same through the camera.
+"""
+
+import numpy as np
+
+from shotmake.objects.smoothed_boxes import box_path
+from shotmake.objects.tracklets import Tracklet
+from shotmake.scene.corner_pin import Field
+
+
+def empties(
+    tracklets: list[Tracklet], field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray
+) -> list[dict]:
+    """The `objects` of the scene stage's empties.json: those that are there in some of the frames first..last.
+
+    zooms: (last - first + 1,) focal length of each frame, as a factor of the lens's. frames: of each, without gaps;
+    location (N, 3): of the box's centre before Blender's camera (x right, y up, it looks along -z), world units;
+    scale (N,): the box's height there. Through the camera without its distortion they land on the straightened box.
+    """
+    return [one for one in (_empty(tracklet, field, frames, depth, zooms) for tracklet in tracklets) if one["frames"]]
+
+
+def _empty(tracklet: Tracklet, field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray) -> dict:
+    path = box_path(tracklet, frames)
+    straight = field.lens.normalised_from_px(field.straight_px(path.marks_px) - field.overscan_px)
+    centre, top, bottom = np.moveaxis(straight / zooms[path.frames - frames[0], None, None] * depth, 1, 0)
+    return {
+        "name": f"object {tracklet.track_id} {tracklet.label}".strip(),
+        "track_id": tracklet.track_id,
+        "camera_id": tracklet.camera_id,
+        "frames": path.frames.tolist(),
+        "location": np.round(np.column_stack([centre * (1, -1), np.full(len(centre), -depth)]), 9).tolist(),
+        "scale": np.round(np.linalg.norm(bottom - top, axis=1), 9).tolist(),
+    }

@@ -1,0 +1,115 @@
+"""The scene sheet: every number Blender needs, already in Blender's terms.
+
+Blender's camera looks along -Z with Y up; its sensor is fitted to the width; shift is in image widths, that of y too.
+Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, their width and height, the smaller 1.
+"""
+
+import numpy as np
+
+from shotmake.geometry.camera import GL_FROM_CV, quaternions_wxyz
+from shotmake.geometry.lens import Lens, overscan_px
+from shotmake.geometry.lens_fit import nearest_brown_conrady
+from shotmake.geometry.solved_cameras import camera_matrices
+from shotmake.scene.assembly import NEAREST, blocks, rendered_field, standpoint
+
+
+def scene_sheet(
+    solution: dict,
+    plate: dict,
+    shot: dict,
+    composite: dict,
+    over_px: tuple[int, int] | None = None,
+    ground_z: float = 0.0,
+) -> dict:
+    """solve JSON + footage JSON + config slices -> scene.json (a plain tree).
+
+    over_px: the overscan (x, y) of an ST-map that was brought along; None = as `composite` says. ground_z: of the
+    ground under the subject, from which the height of its place counts (assembly.ground_under).
+    Raises ShotError when there is no camera: a refused solve has no scene.
+    """
+    cam_from_world = camera_matrices(solution)
+    frames = solution["frames"]
+    width, height = solution["image_size_px"]
+    lens = Lens.from_json(solution["lens"])
+    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
+    sensor_width_mm = shot["camera"]["sensor_width_mm"]
+    focal_mm = lens.fx_px / width * sensor_width_mm
+    zoom_px = solution["focal_px_per_frame"]
+    tall = lens.fx_px / lens.fy_px  # height of a pixel in widths of one
+    lens_distortion = composite["lens_distortion"]
+    over_x, over_y = over_px or chosen_overscan_px(lens, (width, height), lens_distortion["overscan"])
+    over_width, over_height = width + 2 * over_x, height + 2 * over_y
+    place = np.add(shot["subject"]["location"], [0.0, 0.0, ground_z])
+    stands = standpoint(place, cam_from_world, lens, width)
+    distance = stands.distance
+    field = rendered_field(lens, (width, height), (over_x, over_y), zoom_px)
+    return {
+        "schema": 1,
+        "shot": solution["shot"],
+        "status": solution["status"],
+        "frame_start": shot["frames"][0],
+        "frame_end": shot["frames"][1],
+        "frame_rate": plate["frame_rate"],
+        "resolution_px": [width, height],
+        "pixel_aspect": [max(1.0, 1 / tall), max(1.0, tall)],
+        "color_space": plate["color_space"],
+        "plate": {
+            "file": plate["files"][0],
+            "kind": plate["kind"],
+            "first_frame": plate["first_frame"],
+            "frame_count": plate["frame_count"],
+        },
+        "world": {
+            "unit_scale": 1.0,
+            "units": "METRIC" if solution["scale_known"] else "NONE",
+            "camera_distance": distance,
+        },
+        "solve": {  # an imported camera was not measured
+            "rms_px": solution.get("rms_px") or 0.0,
+            "rms_px_per_frame": solution.get("rms_px_per_frame") or [0.0] * len(frames),
+        },
+        "camera": {
+            "sensor_fit": "HORIZONTAL",
+            "sensor_width_mm": sensor_width_mm,
+            "sensor_height_mm": sensor_width_mm * height / width * tall,
+            "focal_mm": focal_mm,
+            "focal_mm_per_frame": zoom_px and [focal_px / width * sensor_width_mm for focal_px in zoom_px],
+            "shift_x": (width / 2 - lens.cx_px) / width,
+            "shift_y": (lens.cy_px - height / 2) / width * tall,
+            "clip_start": distance / 200,
+            "clip_end": distance * 200,
+            "frames": frames,
+            "location": centres.tolist(),
+            "rotation_quaternion": quaternions_wxyz(np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV).tolist(),
+        },
+        "overscan": {
+            "resolution_px": [over_width, over_height],
+            "sensor_width_mm": sensor_width_mm * over_width / width,
+            "shift_x": (width / 2 - lens.cx_px) / over_width,
+            "shift_y": (lens.cy_px - height / 2) / over_width * tall,
+        },
+        # for the Clip Editor and the view through the camera; the comp has the ST-maps
+        "lens": solution["lens"] if lens.grid is None else nearest_brown_conrady(lens, (width, height)).to_json(),
+        **blocks(shot, stands, solution["scale_known"], field),
+        "composite": {
+            **{name: composite[name] for name in ("mode", "background_source", "background_image")},
+            "apply_to_cg": lens_distortion["apply_to_cg"],
+            **{name: composite[name] for name in ("shadow_catcher", "film_transparent")},
+        },
+        "render": composite["render"],
+        "stabilization": None,  # these two follow tracks: tasks/stages/scene/followed.py
+        "corner_pin": None,
+    }
+
+
+def doubt_of(sheet: dict) -> str:
+    """What the sheet's cameras and its subject cannot both be meant to be, in words; "" when they can."""
+    away = np.linalg.norm(np.subtract(sheet["camera"]["location"], sheet["subject"]["location"]), axis=1)
+    if np.median(away) >= NEAREST:
+        return ""
+    return "the camera stands where the subject does, and sees nothing of it: set shot.subject.location"
+
+
+def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
+    """`composite.lens_distortion.overscan`: auto = what the lens needs, else that many px on each side."""
+    return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)

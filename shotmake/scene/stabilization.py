@@ -1,0 +1,254 @@
+"""Stabilising: a similarity for every frame that brings the chosen tracks to where they stand in a reference frame.
+
+All frames are estimated together: each track has one place in the stabilised picture, and each frame the turn, size and
+shift that put its markers there. A track ties all the frames it is seen in, so errors do not add up from frame to
+frame; tracks born later come in through those they were seen with. Tracks on things that move are cast out by Tukey's
+biweight, after a start by least median of squares. Where there is parallax no similarity holds all of the picture
+still: then it holds the most of it, smoothly. Or one object, by its box (stabilize_box).
+
+In here the picture is the complex plane, its centre 0, y up, in px: a similarity is z -> grow * z + shift.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.tracks.markers import DISABLED, Tracks
+
+KEY = "composite.stabilization"
+SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, some pair is good
+TUKEY = 7.0  # times the deviation: further off is no member of the rigid whole; the usual 4.7 jumps between depths
+SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
+FLOOR_PX = 0.02
+LEAST_SIZE = 1e-4  # of a frame, as a factor: no picture is shown a ten-thousandth as large
+FADE_FRAMES = 12  # in which a track gains or loses its say
+ROUNDS, DONE_PX = 30, 1e-3
+HOLD = 1e-9  # share of what is known by which a frame keeps to its last estimate, where tracks do not tell (two in one)
+
+
+@dataclass(frozen=True)
+class Stabilization:
+    """frames (N,): plate numbers, without gaps; what Blender's Translate, Rotate and Scale do, one after the other,
+    about the picture's centre: translate_px (N, 2) right and up, rotation_rad (N,) counter-clockwise, scale (N,).
+    """
+
+    frames: np.ndarray
+    translate_px: np.ndarray
+    rotation_rad: np.ndarray
+    scale: np.ndarray
+
+    def to_json(self) -> dict:
+        """The `stabilization` block of a scene sheet."""
+        return {name: np.round(value, 9).tolist() for name, value in vars(self).items()}
+
+
+def stabilize(
+    tracks: Tracks, size_px: tuple[float, float], frames: tuple[int, int], reference: int | None
+) -> Stabilization:
+    """The frames first..last, inclusive, by all enabled markers of `tracks`; reference None: the first.
+
+    size_px: of the picture that xy_px of the tracks count in. ShotError for a frame without two tracks that lead to the
+    reference frame, be it through others.
+    """
+    first, last = frames
+    reference = _reference(frames, reference)
+    if first == last:  # the reference frame alone, which stands as it is
+        return Stabilization(np.array([first]), np.zeros((1, 2)), np.zeros(1), np.ones(1))
+    inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
+    used = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
+    _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
+    used = used.where(lengths[track] > 1)  # one seen once ties nothing to anything
+    ids, track = np.unique(used.track_id, return_inverse=True)
+    place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
+    markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
+    grow, shift = _refined(markers, *_begun(markers, reference - first, first), reference - first)
+    _check_sizes(grow, shift, first)
+    before = shift / grow  # Translate comes before Rotate and Scale
+    return Stabilization(
+        np.arange(first, last + 1),
+        np.stack([before.real, before.imag], 1),
+        np.unwrap(np.angle(grow)),
+        np.abs(grow),
+    )
+
+
+def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int) -> None:
+    """ShotError for a frame of which the tracks tell no size."""
+    with np.errstate(invalid="ignore"):
+        sound = np.isfinite(grow) & np.isfinite(shift) & (np.abs(grow) > LEAST_SIZE) & (np.abs(grow) < 1 / LEAST_SIZE)
+    if not sound.all():
+        raise ShotError(
+            f"{KEY}.tracks: found the chosen tracks in one place in frame {first + int(np.argmin(sound))}, or in the "
+            "frames that tie it to the reference frame; needed two that stay apart: choose more"
+        )
+
+
+def stabilize_box(
+    box_frames: np.ndarray,
+    marks_px: np.ndarray,
+    size_px: tuple[float, float],
+    frames: tuple[int, int],
+    reference: int | None,
+) -> Stabilization:
+    """One object held still, as by a tracker of one point with its size: its box's centre stands, as high as the box
+    is, where it stands in the reference frame. Not turned: a box tells of no rotation. The height alone tells the size,
+    as a walker's width swings with arms and legs.
+
+    box_frames (N,), without gaps, some of first..last; marks_px (N, 3, 2): the centre, the middles of the upper and the
+    lower edge in the picture of size_px. Where the object is not there, also in the reference frame, the nearest frame
+    of it counts.
+    """
+    reference = _reference(frames, reference)
+    numbers = np.arange(frames[0], frames[1] + 1)
+    at = np.clip(numbers, box_frames[0], box_frames[-1]) - box_frames[0]
+    centre = (marks_px[at, 0] - np.array(size_px) / 2) * (1, -1)
+    height = np.linalg.norm(marks_px[at, 2] - marks_px[at, 1], axis=1)
+    scale = height[reference - frames[0]] / height
+    return Stabilization(
+        numbers, centre[reference - frames[0]] / scale[:, None] - centre, np.zeros(len(numbers)), scale
+    )
+
+
+def _reference(frames: tuple[int, int], reference: int | None) -> int:
+    first, last = frames
+    if reference is not None and not first <= reference <= last:
+        raise ShotError(f"{KEY}.frame: found {reference}; the shot has the frames {first} to {last}")
+    return first if reference is None else reference
+
+
+@dataclass(frozen=True)
+class _Markers:
+    """track (M,), frame (M,): indices, sorted by both; place (M,) complex, px."""
+
+    track: np.ndarray
+    frame: np.ndarray
+    place: np.ndarray
+    track_count: int
+    frame_count: int
+
+    def of_frame(self) -> list[np.ndarray]:
+        """The rows of each frame."""
+        order = np.argsort(self.frame, kind="stable")
+        return np.split(order, np.searchsorted(self.frame[order], np.arange(1, self.frame_count)))
+
+
+def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """A start, frame by frame outwards from the reference: ever the one that shares most tracks with those done.
+
+    first: the plate number of frame 0, for the error.
+    """
+    random = np.random.default_rng(SEED)
+    rows_of = markers.of_frame()
+    seen_in = np.split(*_by_track(markers))
+    grow, shift = np.ones(markers.frame_count, complex), np.zeros(markers.frame_count, complex)
+    target = np.full(markers.track_count, np.nan, complex)
+    shared = np.zeros(markers.frame_count, int)
+    left = set(range(markers.frame_count))
+    frame = reference
+    while True:
+        left.discard(frame)
+        rows = rows_of[frame]
+        tracks, places = markers.track[rows], markers.place[rows]
+        known = ~np.isnan(target[tracks])
+        if frame != reference:
+            grow[frame], shift[frame] = _fitted(places[known], target[tracks[known]], random)
+        target[tracks[~known]] = grow[frame] * places[~known] + shift[frame]
+        for track in tracks[~known].tolist():
+            shared[markers.frame[seen_in[track]]] += 1
+        if not left:
+            return grow, shift
+        frame = max(left, key=lambda index: (shared[index], -abs(index - reference)))
+        if shared[frame] < 2:
+            frame = min(left)
+            raise ShotError(
+                f"{KEY}.tracks: found {shared[frame]} of the chosen tracks in frame {frame + first} that tie it to the "
+                f"reference frame {reference + first}, be it through others; needed two in every frame: choose more"
+            )
+
+
+def _by_track(markers: _Markers) -> tuple[np.ndarray, np.ndarray]:
+    """Rows sorted by track, and where each track but the first begins."""
+    order = np.argsort(markers.track, kind="stable")
+    return order, np.searchsorted(markers.track[order], np.arange(1, markers.track_count))
+
+
+def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator) -> tuple[complex, complex]:
+    """The similarity (grow, shift) of places (K,) to target (K,) that leaves the least median miss."""
+    one, other = random.integers(0, len(places), (2, PAIRS))
+    other = np.where(one == other, (other + 1) % len(places), other)
+    apart = places[one] - places[other]
+    good = (np.abs(apart) > 1e-6) & (np.abs(target[one] - target[other]) > 1e-6)
+    if not good.any():
+        return 1.0, complex(np.mean(target - places))
+    one, other, apart = one[good], other[good], apart[good]
+    grows = (target[one] - target[other]) / apart
+    shifts = target[one] - grows * places[one]
+    misses = np.median(np.abs(grows[:, None] * places + shifts[:, None] - target), axis=1)
+    # of a pair that lies close together the size is a guess: 0 would bring all to one point, and miss nothing
+    best = np.argmin(misses / np.maximum(np.abs(grows), 1e-6))
+    return grows[best], shifts[best]
+
+
+def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
+    """All frames and all tracks' places at once, by Gauss-Newton steps, until the weights stand still.
+
+    What is made small is how far markers miss in the *plate*. In the stabilised picture parallax misses less the
+    smaller all is, and every frame but the reference would shrink.
+    """
+    from scipy.sparse import coo_array
+
+    frame, track = markers.frame, markers.track
+    rows, moves = np.arange(len(track)), frame != reference
+    free = (frame - (frame > reference))[moves]  # the frames but for the reference, from 0
+    frame_places = np.concatenate([rows[moves]] * 2), np.concatenate([2 * free, 2 * free + 1])
+    frame_shape = len(rows), 2 * (markers.frame_count - 1)
+    size, move = 1 / grow, -shift / grow  # a marker is where size * (its track's place) + move is
+    place, fading = _median_places(markers, grow, shift), _fading(markers)
+    for _ in range(ROUNDS):
+        miss_px = size[frame] * place[track] + move[frame] - markers.place
+        weights = fading * _weights(markers, np.abs(miss_px))
+        by_frame = coo_array((np.concatenate([place[track[moves]], np.ones(len(free))]), frame_places), frame_shape)
+        by_track = coo_array((size[frame], (rows, track)), (len(rows), markers.track_count)).tocsr()
+        weighted = by_frame.conj().T.multiply(weights).tocsr()
+        pull = by_track.conj().T.multiply(weights).tocsr() @ miss_px
+        # the tracks' places are eliminated: the frames are solved for alone, then the places by themselves
+        own = np.bincount(track, weights * np.abs(size[frame]) ** 2, markers.track_count)
+        across = weighted @ by_track
+        normal = weighted @ by_frame.tocsr()
+        hold = np.diag(HOLD * normal.diagonal().real)
+        reduced = (normal - across.multiply(1 / own).tocsr() @ across.conj().T).toarray() + hold
+        step = np.linalg.solve(reduced, across @ (pull / own) - weighted @ miss_px)
+        place = place - (pull + across.conj().T @ step) / own
+        size_step, move_step = np.insert(step.reshape(-1, 2), reference, 0, axis=0).T
+        size, move = size + size_step, move + move_step
+        if np.max(np.abs(size_step) * np.abs(place).max() + np.abs(move_step)) < DONE_PX:
+            break
+    return 1 / size, -move / size
+
+
+def _median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(T,) where each track stands in the stabilised picture, by the median of its markers."""
+    here = grow[markers.frame] * markers.place + shift[markers.frame]
+    rows_of = np.split(*_by_track(markers))
+    return np.array([np.median(here[rows].real) + 1j * np.median(here[rows].imag) for rows in rows_of])
+
+
+def _fading(markers: _Markers) -> np.ndarray:
+    """(M,) 0..1: each run of a track comes in and leaves softly. Under parallax the picture would jump with every birth
+    and death. At the first and last frame of the shot nothing fades."""
+    track, frame, last = markers.track, markers.frame, markers.frame_count - 1
+    begins = np.flatnonzero((np.diff(track, prepend=-1) != 0) | (np.diff(frame, prepend=-2) != 1))
+    ends = np.append(begins[1:], len(track)) - 1
+    run = np.repeat(np.arange(len(begins)), ends - begins + 1)
+    since = frame - np.where(frame[begins] == 0, -FADE_FRAMES, frame[begins])[run]
+    until = np.where(frame[ends] == last, last + FADE_FRAMES, frame[ends])[run] - frame
+    return np.minimum(np.minimum(since, until) + 1, FADE_FRAMES) / FADE_FRAMES
+
+
+def _weights(markers: _Markers, miss_px: np.ndarray) -> np.ndarray:
+    """(M,) Tukey's biweight, by the spread of each frame's own misses (parallax differs from frame to frame)."""
+    usual_px = max(float(np.median(miss_px)), FLOOR_PX)
+    spread_px = np.array([max(np.median(miss_px[rows]), usual_px) for rows in markers.of_frame()])
+    ratio = miss_px / (TUKEY * SIGMA_FROM_MEDIAN * spread_px[markers.frame])
+    return np.maximum((1 - np.minimum(ratio, 1.0) ** 2) ** 2, 1e-9)

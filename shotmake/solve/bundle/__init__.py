@@ -1,0 +1,1 @@
+"""Observations, cameras and points as one system of equations, and its adjustment."""

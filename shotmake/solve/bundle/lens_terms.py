@@ -1,0 +1,64 @@
+"""Lens values beyond focal, k1 and k2: refined where the tracks determine them, left alone and named where not."""
+
+import numpy as np
+
+from shotmake.geometry.lens import Lens
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.adjust import LENS_NAMES, Bundle, adjust, lens_covariance
+from shotmake.solve.bundle.observations import Observations
+
+BASE = ("focal", "k1", "k2")
+TERMS = ("k3", "p1", "p2", "principal_point")
+OPTIMISM = 5.0  # true errors are larger than white noise promises: tracks drift and slide
+VAGUE_SHARE = 0.02  # of the width, at the picture's corner
+
+
+def determined(free: tuple[str, ...], lens: Lens, size_px: tuple[int, int]) -> tuple[str, ...]:
+    """Those of `free` that a solve with it has changed: a term that was left alone stays so."""
+    centred = (lens.cx_px, lens.cy_px) == (size_px[0] / 2, size_px[1] / 2)
+    alone = {name for name in ("k3", "p1", "p2") if getattr(lens, name) == 0} | (
+        {"principal_point"} if centred else set()
+    )
+    return tuple(name for name in free if name not in alone)
+
+
+def with_terms(
+    bundle: Bundle,
+    markers: Observations,
+    free: tuple[str, ...],
+    width_px: int,
+    rounds: int,
+    loss_px: float = 1.0,
+    weights: np.ndarray | float = 1.0,
+) -> tuple[Bundle, tuple[Reason, ...]]:
+    """The bundle adjusted with those of `free` that the tracks determine, and a warning for each other term."""
+    base = tuple(name for name in free if name not in TERMS)
+    bundle = adjust(bundle, markers, base, rounds, loss_px, weights=weights)
+    terms = [name for name in TERMS if name in free]
+    vague: list[Reason] = []
+    while terms:
+        fuller = adjust(bundle, markers, (*base, *terms), rounds, loss_px, weights=weights)
+        sway_px = _sway_px(fuller, markers, (*base, *terms), loss_px, weights)
+        worst = max(terms, key=lambda name: sway_px[name])
+        if not OPTIMISM * sway_px[worst] > VAGUE_SHARE * width_px:
+            bundle = fuller
+            break
+        terms.remove(worst)
+        text = f"the tracks do not determine {worst}: left alone; take it out of tracking.solve.refine"
+        vague.append(Reason("lens_terms_open", text))
+    return bundle, tuple(vague)
+
+
+def _sway_px(
+    bundle: Bundle, markers: Observations, free: tuple[str, ...], loss_px: float, weights: np.ndarray | float
+) -> dict[str, float]:
+    """What one sigma of each lens value does at the farthest marker, px."""
+    places, covariance = lens_covariance(bundle, markers, free, loss_px, weights)
+    sigma = dict.fromkeys(free, 0.0)
+    for place, variance in zip(places, np.diag(covariance), strict=True):
+        name = LENS_NAMES[place]
+        sigma[name] = max(sigma.get(name, 0.0), float(np.sqrt(max(variance, 0.0))))
+    radius = np.linalg.norm(markers.xy_px - bundle.lens[6:], axis=1).max() / bundle.focal_px
+    reach_px = bundle.focal_px * np.array([radius, radius**3, radius**5, radius**7, 3 * radius**2, 3 * radius**2, 0, 0])
+    reach_px[6:] = 1.0
+    return {name: sigma[name] * reach_px[LENS_NAMES.index(name)] for name in free if name in LENS_NAMES}

@@ -1,0 +1,186 @@
+"""Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shotmake.tracks.markers import DISABLED, Tracks
+
+MEASURED_WIDTH_PX = 1280.0  # the pixel thresholds of the verdict were measured on plates this wide
+STILL_PX = 1.0
+STILL_SHARE = 0.60  # of the picture, from which on a plate is locked off
+STILL_GRID = (12, 7)
+
+
+def pixel_scale(size_px: tuple[int, int]) -> float:
+    """Factor for pixel thresholds measured at 1280 wide. Tracking noise does not shrink with the plate: >= 0.6."""
+    return max(size_px[0] / MEASURED_WIDTH_PX, 0.6)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Markers with compact indices, sorted by track then frame.
+
+    track (M,) index into track_ids; frame (M,) index from the first frame of the range; xy_px (M, 2);
+    expected_px (M,) expected error (0 = unknown); track_ids (T,) the ids of the session; frame_count frames
+    in the range; weight (T,) what the artist gave each track (None: all alike), which is in expected_px already;
+    first_frame: plate number of frame index 0, of the range they were taken from.
+    """
+
+    track: np.ndarray
+    frame: np.ndarray
+    xy_px: np.ndarray
+    expected_px: np.ndarray
+    track_ids: np.ndarray
+    frame_count: int
+    weight: np.ndarray | None = None
+    first_frame: int = 0
+
+    @classmethod
+    def from_tracks(cls, tracks: Tracks, frames: tuple[int, int], min_markers: int = 3) -> "Observations":
+        """The enabled, finite markers inside `frames` (inclusive) of tracks with at least `min_markers`."""
+        inside = (tracks.frame >= frames[0]) & (tracks.frame <= frames[1]) & (tracks.status != DISABLED)
+        kept = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
+        ids, track = np.unique(kept.track_id, return_inverse=True)
+        order = np.lexsort((kept.frame, track))
+        everything = cls(
+            track[order],
+            kept.frame[order].astype(np.int64) - frames[0],
+            kept.xy_px[order].astype(float),
+            kept.quality[order].astype(float),
+            ids.astype(np.int64),
+            frames[1] - frames[0] + 1,
+            first_frame=frames[0],
+        )
+        return everything.of_tracks(everything.lengths >= min_markers)
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(T,) markers of each track."""
+        return np.bincount(self.track, minlength=len(self.track_ids))
+
+    @property
+    def per_frame(self) -> np.ndarray:
+        """(frame_count,) markers in each frame."""
+        return np.bincount(self.frame, minlength=self.frame_count)
+
+    def only(self, rows: np.ndarray) -> "Observations":
+        """Only the markers of a mask or indices (M,); tracks keep their indices."""
+        names = ("track", "frame", "xy_px", "expected_px")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def of_tracks(self, chosen: np.ndarray) -> "Observations":
+        """Only the tracks of a boolean mask (T,); their indices close up."""
+        new_index = np.cumsum(chosen) - 1
+        kept = self.only(chosen[self.track])
+        weight = None if self.weight is None else self.weight[chosen]
+        return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen], weight=weight)
+
+    def of_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
+        """Only the given frame indices, renumbered 0..; tracks seen in fewer than `min_markers` of them go."""
+        new_index = np.full(self.frame_count, -1)
+        new_index[frames] = np.arange(len(frames))
+        kept = self.only(new_index[self.frame] >= 0)
+        fewer = replace(kept, frame=new_index[kept.frame], frame_count=len(frames))
+        return fewer.of_tracks(fewer.lengths >= min_markers)
+
+
+def thin(observations: Observations, track_count: int, per_frame: int, seed: int = 0) -> np.ndarray:
+    """Mask (T,) of about `track_count` random tracks, more where a frame would keep fewer than `per_frame`.
+
+    Random tracks determine the focal length better than the longest ones do (measured).
+    """
+    total = len(observations.track_ids)
+    if total <= track_count:
+        return np.ones(total, bool)
+    order = np.random.default_rng(seed).permutation(total)
+    chosen = np.zeros(total, bool)
+    chosen[order[:track_count]] = True
+    starts = np.searchsorted(observations.track, np.arange(total + 1))
+    seen = np.bincount(observations.frame[chosen[observations.track]], minlength=observations.frame_count)
+    for track in order[track_count:]:
+        frames = observations.frame[starts[track] : starts[track + 1]]
+        if (seen[frames] < per_frame).any():
+            chosen[track] = True
+            seen[frames] += 1
+    return chosen
+
+
+def choose_keyframes(
+    observations: Observations, size_px: tuple[int, int], at_least: int = 12, at_most: int = 60
+) -> np.ndarray:
+    """Frame indices, first and last included, spaced by image motion and by how many tracks survive.
+
+    The spacing is 2.3 % of the width of median motion, made smaller until there are `at_least`
+    keyframes and larger while there are more than `at_most`.
+    """
+    spacing_px = 0.023 * size_px[0]
+    keyframes = _spaced(observations, spacing_px, 0.5)
+    for _ in range(12):
+        if len(keyframes) > at_most:
+            spacing_px *= 1.5
+        elif len(keyframes) < min(at_least, observations.frame_count) and spacing_px > 0.3:
+            spacing_px *= 0.6
+        else:
+            break
+        keyframes = _spaced(observations, spacing_px, 0.5)
+    if len(keyframes) > at_most:
+        keyframes = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, at_most).astype(int))]
+    if len(keyframes) < min(at_least, observations.frame_count):
+        keyframes = np.unique(np.linspace(0, observations.frame_count - 1, at_least).astype(int))
+    return keyframes
+
+
+def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:
+    order = np.argsort(observations.frame, kind="stable")
+    bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
+    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]  # sorted by track in each frame
+    chosen = [0]
+    for frame in range(1, observations.frame_count):
+        old, new = rows[chosen[-1]], rows[frame]
+        common, at_old, at_new = np.intersect1d(
+            observations.track[old], observations.track[new], assume_unique=True, return_indices=True
+        )
+        few = len(common) < overlap * len(old)
+        if not few and len(common):
+            moved = observations.xy_px[new[at_new]] - observations.xy_px[old[at_old]]
+            few = np.median(np.linalg.norm(moved, axis=1)) > spacing_px
+        if few:
+            chosen.append(frame)
+    if chosen[-1] != observations.frame_count - 1:
+        chosen.append(observations.frame_count - 1)
+    return np.array(chosen)
+
+
+def still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
+    """Share of the image's 12 x 7 cells whose long tracks stay within 1 px (of a 1280 wide plate) all along; None where
+    no track is long.
+
+    A track is long with a fifth of the frames (at least 10). 0.6 and more means a locked-off camera:
+    what moves then is in front of it. A cell's verdict is the median of its tracks.
+    """
+    limit_px = STILL_PX * pixel_scale(size_px)
+    enough = min(max(10, observations.frame_count // 5), observations.frame_count)
+    long = observations.of_tracks(observations.lengths >= enough)
+    if not len(long.track_ids):
+        return None
+    starts = np.searchsorted(long.track, np.arange(len(long.track_ids)))
+    ends = np.append(starts[1:], len(long))
+    middle, reach_px = np.zeros((len(starts), 2)), np.zeros(len(starts))
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        path = long.xy_px[start:end]
+        middle[index] = np.median(path, axis=0)
+        reach_px[index] = np.percentile(np.linalg.norm(path - middle[index], axis=1), 95)
+    columns, lines = STILL_GRID
+    column = np.clip((middle[:, 0] * columns / size_px[0]).astype(int), 0, columns - 1)
+    line = np.clip((middle[:, 1] * lines / size_px[1]).astype(int), 0, lines - 1)
+    cell = line * columns + column
+    return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
+
+
+def stands_still(share: float | None) -> bool:
+    """Whether that share of the picture is that of a locked-off camera."""
+    return share is not None and share >= STILL_SHARE

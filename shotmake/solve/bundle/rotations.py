@@ -1,0 +1,152 @@
+"""Cameras that only turn: rotations, focal length and lens from tracks."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.geometry.lens import Lens
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.adjust import Bundle, adjust, cauchy_cost, errors_px, lens_vector, residuals_px
+from shotmake.solve.bundle.lens_terms import TERMS, with_terms
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import track_medians
+
+
+class TooLittle(Exception):
+    """Not enough tracks for a fit; the message says how many there are."""
+
+
+def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
+    """(M, 3) unit rays of plate pixels by the radial part of `lens` (adjust.LENS_NAMES), by Newton's method on the
+    radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the lens is small.
+    log_zooms (M,) of their frames."""
+    plane = (xy_px - lens[6:]) / np.exp(lens[0])
+    distorted = np.linalg.norm(plane, axis=1)
+    radius = distorted.copy()
+    for _ in range(12):
+        square = radius**2
+        miss = radius * (1 + square * (lens[1] + square * (lens[2] + square * lens[3]))) - distorted
+        slope = 1 + square * (3 * lens[1] + square * (5 * lens[2] + 7 * square * lens[3]))
+        radius = np.clip(radius - miss / np.maximum(slope, 0.05), 0, 10)
+    plane = plane * (radius / np.maximum(distorted, 1e-12) / np.exp(log_zooms))[:, None]
+    out = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+    return out / np.linalg.norm(out, axis=1, keepdims=True)
+
+
+def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) -> np.ndarray:
+    """Rotation R with target ~ R source for unit rays (N, 3): Kabsch's SVD, reweighted towards the median."""
+    weights = np.ones(len(source))
+    rotation = np.eye(3)
+    for _ in range(rounds):
+        u, _, vt = np.linalg.svd((target * weights[:, None]).T @ source)
+        rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+        miss = np.linalg.norm(source @ rotation.T - target, axis=1)
+        weights = 1 / (miss + 0.5 * np.median(miss) + 1e-6) ** 2
+    return rotation
+
+
+def scale_changes(markers: Observations) -> np.ndarray:
+    """(F,) log of how the picture grew since the first frame, chained from neighbour to neighbour: the zoom of a
+    camera that turns little between them."""
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
+    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    grown = np.zeros(markers.frame_count)
+    for frame in range(1, markers.frame_count):
+        old, new = rows[frame - 1], rows[frame]
+        _, at_old, at_new = np.intersect1d(markers.track[old], markers.track[new], True, return_indices=True)
+        if len(at_old) >= 6:
+            spans = [xy - np.median(xy, axis=0) for xy in (markers.xy_px[old[at_old]], markers.xy_px[new[at_new]])]
+            before, after = (np.linalg.norm(span, axis=1) for span in spans)
+            far = before > np.median(before)
+            grown[frame] = np.median(np.log(np.maximum(after[far], 1e-6) / before[far]))
+    return np.cumsum(grown)
+
+
+def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarray) -> Bundle:
+    """Rotations chained from frame to frame, directions as the mean of their rays: a start for `adjust`."""
+    seen = rays(markers.xy_px, lens, log_zooms[markers.frame])
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
+    total = np.zeros((len(markers.track_ids), 3))  # sum of world rays so far, by track
+    rotations = np.zeros((markers.frame_count, 3, 3))
+    last = np.eye(3)
+    for frame in range(markers.frame_count):
+        rows = order[bounds[frame] : bounds[frame + 1]]
+        known = rows[np.abs(total[markers.track[rows]]).sum(1) > 0]
+        if frame and len(known) >= 4:
+            directions = total[markers.track[known]]
+            last = rotation_between(directions / np.linalg.norm(directions, axis=1, keepdims=True), seen[known])
+        rotations[frame] = last
+        total[markers.track[rows]] += seen[rows] @ last  # R^T ray
+    directions = total / np.linalg.norm(total, axis=1, keepdims=True)
+    still = np.zeros((markers.frame_count, 3))
+    return Bundle(rotations, still, directions, np.zeros(len(directions)), np.array(lens, float), log_zooms)
+
+
+def fit_turning(
+    markers: Observations, centre_px: np.ndarray, focal_starts_px: list[float], free: tuple[str, ...]
+) -> Bundle:
+    """The best rotation-only bundle over several first guesses of the focal length."""
+    found = []
+    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(markers.frame_count)
+    for focal_px in focal_starts_px:
+        bundle = turning_bundle(markers, lens_vector(Lens(focal_px, focal_px, *centre_px)), log_zooms)
+        bundle = adjust(adjust(bundle, markers, free, 12, loss_px=3.0), markers, free, 25)
+        found.append((cauchy_cost(residuals_px(bundle, markers)), bundle))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def solve_turning(
+    observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float, width_px: int
+) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[Reason, ...]]:
+    """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,), and a
+    warning for each lens value of `free` that the tracks do not determine.
+
+    Markers worse than 3x, 1.5x, 1x `max_error_px`, and tracks whose median is, are dropped between
+    adjustments. Frames with fewer than 6 used markers have no pose. TooLittle if none are left.
+    """
+    base = tuple(name for name in free if name not in TERMS)
+    used = np.ones(len(observations), bool)
+    rows, markers, frames = _kept(observations, used)
+    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(len(frames))
+    bundle = adjust(turning_bundle(markers, lens, log_zooms), markers, base, 20)
+    for gate in (3.0, 1.5, 1.0):
+        errors = errors_px(bundle, markers)
+        medians = track_medians(errors, markers.track, len(markers.track_ids))
+        good = (errors < gate * max_error_px) & (medians[markers.track] < gate * max_error_px)
+        used = np.zeros(len(observations), bool)
+        used[rows[good]] = True
+        before = frames
+        rows, markers, frames = _kept(observations, used)
+        log_zooms = np.interp(frames, before, bundle.log_zooms)
+        bundle = adjust(turning_bundle(markers, bundle.lens, log_zooms), markers, base, 20)
+    used = np.zeros(len(observations), bool)
+    used[rows] = True
+    bundle, vague = with_terms(bundle, markers, free, width_px, 20) if base != free else (bundle, ())
+    return bundle, frames, used, vague
+
+
+def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Observations, np.ndarray]:
+    """Rows (K,), their markers with frames renumbered, and the frames: those with 6 and tracks with 3 markers."""
+    used = used.copy()
+    while True:
+        in_frame = np.bincount(observations.frame[used], minlength=observations.frame_count)
+        in_track = np.bincount(observations.track[used], minlength=len(observations.track_ids))
+        fewer = used & (in_frame[observations.frame] >= 6) & (in_track[observations.track] >= 3)
+        if fewer.sum() == used.sum():
+            break
+        used = fewer
+    rows = np.flatnonzero(used)
+    if not len(rows):
+        raise TooLittle("no tracks follow a turning camera")
+    frames, frame = np.unique(observations.frame[rows], return_inverse=True)
+    tracks, track = np.unique(observations.track[rows], return_inverse=True)
+    markers = replace(
+        observations.only(rows),
+        track=track,
+        frame=frame,
+        track_ids=observations.track_ids[tracks],
+        frame_count=len(frames),
+    )
+    return rows, markers, frames

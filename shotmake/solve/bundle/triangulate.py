@@ -1,0 +1,114 @@
+"""Points from known cameras, for many tracks at once, and how well held-back markers agree with them."""
+
+import numpy as np
+
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens, distort, undistort
+from shotmake.solve.bundle.observations import Observations
+
+ROUNDS = 5
+
+
+def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, loss_px: float = 1.0) -> np.ndarray:
+    """(T, 4) homogeneous unit points; NaN for tracks with fewer than two posed markers.
+
+    cam_from_world (N, 3, 4) for every frame index, NaN where a frame has no pose. Linear (DLT), then
+    Gauss-Newton on the undistorted image error with Cauchy weights. R. Hartley and A. Zisserman, Multiple
+    View Geometry (2004), 12.2. Homogeneous, so that points at infinity are found too.
+    """
+    count = len(markers.track_ids)
+    posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
+    track, cameras = markers.track[posed], cam_from_world[markers.frame[posed]]
+    plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
+    centres = camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
+    middle = centres.mean(0)
+    size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
+    # solve around the middle of the path, in units of its extent: X = middle + size * Y
+    cameras = np.concatenate([cameras[:, :, :3], (cameras[:, :, 3] + cameras[:, :, :3] @ middle)[:, :, None] / size], 2)
+
+    rows = plane[:, :, None] * cameras[:, None, 2] - cameras[:, :2]
+    points = np.linalg.eigh(_per_track(np.einsum("nki,nkj->nij", rows, rows), track, count))[1][:, :, 0]
+    for _ in range(ROUNDS):
+        seen = np.einsum("nij,nj->ni", cameras, points[track])
+        depth = np.where(np.abs(seen[:, 2]) < 1e-12, 1e-12, seen[:, 2])
+        miss = seen[:, :2] / depth[:, None] - plane
+        slopes = (cameras[:, :2] - cameras[:, None, 2] * (seen[:, :2] / depth[:, None])[:, :, None]) / depth[
+            :, None, None
+        ]
+        weights = 1 / (1 + (miss**2).sum(1) * (lens.fx_px / loss_px) ** 2)
+        squares = _per_track(np.einsum("nki,nkj,n->nij", slopes, slopes, weights), track, count)
+        trace = np.trace(squares, axis1=1, axis2=2)[:, None, None] + 1e-12
+        # stay across the point: homogeneous length is free
+        squares = squares + 1e-12 * trace * np.eye(4) + trace * points[:, :, None] * points[:, None, :]
+        sides = _per_track(np.einsum("nki,nk,n->ni", slopes, miss, weights), track, count)
+        points = points - np.linalg.solve(squares, sides[..., None])[..., 0]
+        points = points / np.linalg.norm(points, axis=1, keepdims=True)
+    points = np.concatenate([points[:, :3] * size + points[:, 3:] * middle, points[:, 3:]], 1)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    points = points * np.where(points[:, 3:] < 0, -1.0, 1.0)
+    points[np.bincount(track, minlength=count) < 2] = np.nan
+    return points
+
+
+def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(T, 4) homogeneous points at infinity: mean world ray of each track, for a camera that only turns."""
+    posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
+    plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
+    rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    rows = cam_from_world[markers.frame[posed], :, :3]
+    rays = np.einsum("nji,nj->ni", rows, rays / (rows**2).sum(2))  # zoomed rows are longer than 1
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    sums = np.zeros((len(markers.track_ids), 4))
+    np.add.at(sums[:, :3], markers.track[posed], rays)
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.where(length > 0, sums / np.maximum(length, 1e-12), np.nan)
+
+
+def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
+    """Sum rows (M, ...) by their track index -> (count, ...)."""
+    flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # also of no rows
+    sums = [np.bincount(track, flat[:, column], count) for column in range(flat.shape[1])]
+    return np.stack(sums, 1).reshape(count, *values.shape[1:])
+
+
+def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(M, 2) px from markers to their projected homogeneous points; inf behind the camera or without pose."""
+    seen = np.einsum("nij,nj->ni", cam_from_world[markers.frame], points[markers.track])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        plane = seen[:, :2] / seen[:, 2:]
+        misses = lens.px_from_normalised(distort(plane, lens)) - markers.xy_px
+    known = np.isfinite(misses).all(1) & (seen[:, 2] > 0)
+    return np.where(known[:, None], misses, np.inf)
+
+
+def marker_errors_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+    """(M,) the lengths of misses_px."""
+    return np.linalg.norm(misses_px(points, markers, cam_from_world, lens), axis=1)
+
+
+def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray) -> np.ndarray:
+    """(T,) widest angle between the ray of a track's first posed marker and any other; 0 where unknown."""
+    posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
+    track, frame = markers.track[posed], markers.frame[posed]
+    centres = camera_centres(np.nan_to_num(cam_from_world))
+    rays = points[track, :3] - points[track, 3:] * centres[frame]
+    rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    first = np.searchsorted(track, np.arange(len(points)))
+    first = rays[np.minimum(first, max(len(rays) - 1, 0))]
+    cosine = np.clip((rays * first[track]).sum(1), -1, 1)
+    widest = np.ones(len(points))
+    np.minimum.at(widest, track, np.nan_to_num(cosine, nan=1.0))
+    return np.degrees(np.arccos(widest))
+
+
+def track_medians(errors: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
+    """(count,) median of `errors` (M,) by track, NaN where a track has none."""
+    order = np.lexsort((errors, track))
+    numbers = np.bincount(track, minlength=count)
+    starts = np.cumsum(numbers) - numbers
+    ordered = np.append(errors[order], np.nan)
+    low, high = starts + np.maximum(numbers - 1, 0) // 2, starts + numbers // 2
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * (ordered[np.minimum(low, len(errors))] + ordered[np.minimum(high, len(errors))])
+    return np.where(numbers > 0, middle, np.nan)

@@ -1,0 +1,40 @@
+"""What each marker counts in an adjustment: by the error it was promised, and by the one its track has."""
+
+import numpy as np
+
+from shotmake.solve.bundle.adjust import Bundle, residuals_px
+from shotmake.solve.bundle.observations import Observations
+
+FLOOR_PX = 0.1  # no marker is believed to be better: what the lens model leaves is of this size
+TAIL = 4.0  # degrees of freedom of Student's t, which the errors of good markers follow
+PROMISED = 4.0  # what a track promised counts like so many coordinates of its own: promises are off by 1.4 to 2 x
+LEAST_PX = 0.005  # of a track's noise: simulated tracks may have none
+
+
+def weights(expected_px: np.ndarray) -> np.ndarray:
+    """(M,) by expected errors (M,) px, 1 for the usual one and for those of which nothing is known (0)."""
+    known = expected_px > 0
+    if not known.any():
+        return np.ones(len(expected_px))
+    variance = FLOOR_PX**2 + np.where(known, expected_px, np.median(expected_px[known])) ** 2
+    return np.median(variance) / variance
+
+
+def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
+    """(M,) px^2, of each marker's error by axis: what it was expected to have, times how much more its track has.
+
+    The size of a track's errors is that of Student's t, by expectation maximisation; what the point and its share of
+    the cameras take away is not counted. Few markers keep what was promised. The artist's weights stand as given.
+    """
+    given = np.ones(len(markers)) if markers.weight is None else markers.weight[markers.track]
+    promised = weights(markers.expected_px * np.sqrt(given))
+    squares = (residuals_px(bundle, markers) ** 2).sum(1) * promised
+    usual = max(np.median(squares) / 1.66, LEAST_PX**2)  # 1.66: the median of t's squares in two dimensions
+    squares = squares / usual
+    free = (2 - 6 * len(bundle.rotations) / len(markers)) * markers.lengths - 3
+    times = np.ones(len(free))
+    for _ in range(20):
+        share = (TAIL + 2) / (TAIL + squares / times[markers.track])
+        sums = np.bincount(markers.track, share * squares, minlength=len(free))
+        times = (PROMISED + sums) / (PROMISED + np.maximum(free, 0))
+    return (usual * times[markers.track] / promised + LEAST_PX**2) / given

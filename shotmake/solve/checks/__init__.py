@@ -1,0 +1,1 @@
+"""Whether a camera may be believed."""

@@ -1,0 +1,118 @@
+"""Where a shot falls apart: two of its frames that no camera could link, as at a cut or a flash; and where its tracks
+jump, as swapped ones do.
+
+A cut is a count and forbids a camera. A jump is looked at: where hardly a track goes on through it with any one rigid
+motion, which is what a camera shows of a scene, it forbids one too. Else it is a suspicion, for a solve to confirm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.observations import MEASURED_WIDTH_PX, Observations
+from shotmake.solve.checks.motion_groups import sampson_px
+
+FEWEST_LINKS = 6  # tracks; fewer do not hold two cameras together
+FEWEST_JUDGED = 12
+JUMP_SHARE = 0.02  # of the width, tracks against each other from one frame to the next
+JUMP_TIMES = 10.0  # what they do in the other frames
+RIGID_PX = 2.0  # at 1280 wide, to an epipolar line: fast pictures are blurred
+CHOSEN = 7  # tracks that fit an epipolar geometry because it was made from them
+RIGID_SHARE = 0.25  # swapped tracks and those that jump each for itself have 0.04 to 0.21, honest shots 0.8
+
+
+@dataclass(frozen=True)
+class Jump:
+    """frame: index of the last frame before it; reason: what happens where, in the artist's words; rigid_share: of the
+    tracks through it, those that one rigid motion explains, None where too few tell."""
+
+    frame: int
+    reason: Reason
+    rigid_share: float | None
+
+
+def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason | None:
+    """What happens where, in the artist's words, at the worst place inside the frames that have tracks that no camera
+    could go through; else None. first_frame: plate number of frame index 0."""
+    links = _links(markers)
+    seen = np.flatnonzero(markers.per_frame >= FEWEST_LINKS)
+    inside = slice(seen[0], seen[-1]) if len(seen) > 1 else slice(0, 0)
+    if len(links[inside]) and links[inside].min() < FEWEST_LINKS:
+        frame = seen[0] + int(np.argmin(links[inside]))
+        return Reason(
+            "cut",
+            f"{links[frame]} tracks go on from frame {first_frame + frame} to {first_frame + frame + 1} (needed "
+            f"{FEWEST_LINKS}): at a cut or a flash, split the shot there with shot.footage.frame_range",
+        )
+    jump = find_jump(markers, width_px, first_frame)
+    if jump is None or jump.rigid_share is None or jump.rigid_share > RIGID_SHARE:
+        return None
+    found = f"no rigid motion explains more than {jump.rigid_share:.0%} of them there"
+    return Reason(jump.reason.code, f"{jump.reason} ({found})")
+
+
+def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | None:
+    """The worst jump of all tracks against each other that no moving camera looks like; else None. first_frame: plate
+    number of frame index 0."""
+    jumps_px = _jumps_px(markers)
+    usual_px = float(np.nanmedian(jumps_px)) if np.isfinite(jumps_px).any() else np.inf
+    frame = int(np.nanargmax(jumps_px)) if np.isfinite(usual_px) else 0
+    if np.isfinite(usual_px) and jumps_px[frame] > max(JUMP_SHARE * width_px, JUMP_TIMES * usual_px):
+        reason = Reason(
+            "tracks_jump",
+            f"after frame {first_frame + frame} the tracks jump, by {jumps_px[frame]:.0f} px against each other: they "
+            "were swapped, frames are missing, or the shot is cut there; split it with shot.footage.frame_range, or "
+            "track it again",
+        )
+        return Jump(frame, reason, _rigid_share(markers, frame, width_px))
+    return None
+
+
+def _rigid_share(markers: Observations, frame: int, width_px: int) -> float | None:
+    """Of the tracks in a frame and the next, the largest share that fits one epipolar geometry between them, as a
+    moving, a turning and a zooming camera all have, beside the CHOSEN; None of fewer than FEWEST_JUDGED + CHOSEN."""
+    import cv2
+
+    here, there = np.flatnonzero(markers.frame == frame), np.flatnonzero(markers.frame == frame + 1)
+    tracks = markers.track[here], markers.track[there]
+    _, a, b = np.intersect1d(*tracks, assume_unique=True, return_indices=True)
+    if len(a) < FEWEST_JUDGED + CHOSEN:
+        return None
+    x_px, y_px = markers.xy_px[here[a]], markers.xy_px[there[b]]
+    near_px = RIGID_PX * max(width_px / MEASURED_WIDTH_PX, 0.6)
+    cv2.setRNGSeed(1)
+    try:
+        matrix, _ = cv2.findFundamentalMat(x_px, y_px, cv2.USAC_MAGSAC, near_px, 0.999, 5000)
+    except cv2.error:  # OpenCV 4.14 asserts where no sample gives a matrix
+        return None
+    if matrix is None or matrix.shape != (3, 3):
+        return None
+    fitting = int((sampson_px(matrix, x_px, y_px) < near_px).sum())
+    return max(fitting - CHOSEN, 0) / (len(a) - CHOSEN)
+
+
+def _links(markers: Observations) -> np.ndarray:
+    """(N - 1,) tracks that are seen at or before a frame and again after it."""
+    starts = np.searchsorted(markers.track, np.arange(len(markers.track_ids)))
+    ends = np.append(starts[1:], len(markers)) - 1
+    change = np.zeros(markers.frame_count, int)
+    np.add.at(change, markers.frame[starts], 1)
+    np.add.at(change, markers.frame[ends], -1)
+    return np.cumsum(change)[:-1]
+
+
+def _jumps_px(markers: Observations) -> np.ndarray:
+    """(N,) by how much the tracks' steps before and after a frame differ, beyond what all have in common; the smaller
+    of it and the next frame's, since a jump spoils the steps on its both sides; NaN where few tracks tell."""
+    whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
+    at = np.flatnonzero(whole) + 1
+    bend_px = markers.xy_px[at + 1] - 2 * markers.xy_px[at] + markers.xy_px[at - 1]
+    order = np.argsort(markers.frame[at], kind="stable")
+    bend_px, numbers = bend_px[order], np.bincount(markers.frame[at], minlength=markers.frame_count)
+    spread_px = np.full(markers.frame_count, np.nan)
+    for frame, (end, number) in enumerate(zip(np.cumsum(numbers), numbers, strict=True)):
+        if number >= FEWEST_JUDGED:
+            here = bend_px[end - number : end]
+            spread_px[frame] = np.median(np.linalg.norm(here - np.median(here, axis=0), axis=1))
+    return np.append(np.minimum(spread_px[:-1], spread_px[1:]), np.nan)

@@ -1,0 +1,211 @@
+"""What the tracks say against a solve that stands: a focal length they do not determine, contradict, or see change."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.adjust import Bundle, adjust, cauchy_cost, lens_covariance, residuals_px
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.weights import TAIL, variances_px2
+from shotmake.solve.checks.candidate import Refused
+
+FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
+FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong
+# So far off (log), and by so many standard deviations of the markers' own noise, the tracks contradict a locked focal
+# length. Simulated moves with the true one: .02 and 4; off by 2 %: 7 and more, but for a dolly, which does not tell
+FOCAL_OFF, FOCAL_WRONG = 0.015, 0.05
+FOCAL_SIGMAS, FOCAL_SURE_SIGMAS = 6.0, 20.0
+ROUNDS_LOCKED = 150  # the valley of a dolly is long and flat
+CONTRADICTED = 0.5  # of the confidence is left then
+ASPECT_STEP, ASPECT_DOUBLINGS = 0.015, 6  # log of the aspect: tried so far to either side, and so often twice as far
+ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip by less than right solves do
+# Standard deviations by which square pixels fit worse, and share of the cost. Simulated moves with square pixels: 6 and
+# .003 (slow and planar ones, which hardly tell), else 3.7 and .001; pixels off by 2 %: 5 to 46 and .002 to .2
+ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
+ASPECT_HINT, ASPECT_HINT_SIGMAS = 0.008, 2.0  # from 20 frames; twice as many have 1.5 times as many
+ASPECT_MUCH_SHARE = 0.15  # of the cost: what rolling shutters and real lenses cost stays below
+ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
+ASPECT_ALIKE_SIGMAS = 1.5  # or so many standard deviations between the halves
+ASPECT_LEFT = 0.5  # of the confidence is left then
+ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
+ZOOMS = 0.5  # of the confidence is left then
+
+
+def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
+    """How much worse the fit gets, in robust cost per degree of freedom, when the focal is 10 % off.
+
+    The smaller of both sides, everything else readjusted. Moving cameras: good shots >= 0.0066, straight
+    drives <= 0.0001 (the focal length is then not determined by the tracks).
+    """
+    others = tuple(name for name in free if name not in ("focal", "zoom"))
+    base = adjust(bundle, markers, free, 15)
+    cost = cauchy_cost(residuals_px(base, markers))
+    left = _degrees_of_freedom(base, markers)
+    rises = []
+    for factor in (1.1, 1 / 1.1):
+        off = replace(base, lens=base.lens + np.log(factor) * np.eye(len(base.lens))[0])
+        off = adjust(off, markers, others, 25, tolerance=1e-5)
+        rises.append((cauchy_cost(residuals_px(off, markers)) - cost) / max(left, 1))
+    return float(min(rises))
+
+
+def focal_sigma(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:
+    """Standard deviation of the focal length, as a share of it, by each track's own noise: forward moves 0.002 to 0.006
+    where tracks are noisy, 0.0003 to 0.0008 with our tracker's noise; others less. What the model leaves out comes on
+    top of it. None where every frame has a focal length of its own."""
+    by_noise = 1 / variances_px2(bundle, markers)
+    at, covariance = lens_covariance(bundle, markers, free, TAIL**0.5, by_noise)
+    return float(np.sqrt(covariance[0, 0])) if len(at) and at[0] == 0 else None
+
+
+def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> Reason | None:
+    """That another focal length fits the tracks clearly better than the locked one; None where none does. Refused where
+    it is far off: a few percent may be what a lens model leaves out."""
+    locked = adjust(bundle, markers, free, 15)
+    freed = adjust(locked, markers, ("focal", *free), ROUNDS_LOCKED, tolerance=1e-8)
+    costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
+    sigmas = _sigmas(*costs, _degrees_of_freedom(bundle, markers))
+    off = abs(np.log(freed.focal_px / locked.focal_px))
+    if off < FOCAL_OFF or sigmas < FOCAL_SIGMAS:
+        return None
+    text = (
+        f"the focal length is locked at {locked.focal_px:.0f} px, but the tracks fit {freed.focal_px:.0f} px clearly "
+        "better: check shot.camera.focal_mm and sensor_width_mm, or the lens brought along"
+    )
+    if off > FOCAL_WRONG and sigmas > FOCAL_SURE_SIGMAS:
+        raise Refused("locked_focal", text)
+    return Reason("locked_focal", text)
+
+
+def _sigmas(cost: float, least: float, freedom: int) -> float:
+    """How many standard deviations of the markers' own noise lie between two costs of the same markers."""
+    variance = max(least / max(freedom, 1), 1e-12)
+    return float(np.sqrt(max(cost - least, 0.0) / variance))
+
+
+def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
+    """By what share the focal length changes through the shot, if the tracks fit clearly better when it may; else 0.
+
+    Simulated moves with one focal length gain at most 0.0003, those that zoom by 1 % at least 0.0036.
+    """
+    if "zoom" in free or "focal" not in free:
+        return 0.0
+    constant = adjust(bundle, markers, free, 15)
+    zooming = adjust(constant, markers, (*free, "zoom"), 25, tolerance=1e-5)
+    costs = [cauchy_cost(residuals_px(one, markers)) for one in (constant, zooming)]
+    gain = (costs[0] - costs[1]) / max(_degrees_of_freedom(bundle, markers), 1)
+    low, high = np.percentile(zooming.log_zooms, [5, 95])
+    return float(np.expm1(high - low)) if gain > FLAT_FOCAL_RISE and high - low > ZOOM_LEAST else 0.0
+
+
+def may_bend(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> bool:
+    """Whether a few frames and tracks hint at pixels of another width, so that many are worth their time."""
+    log_times, sigmas, _ = _best_aspect(bundle, markers, tuple(dict.fromkeys(("focal", *free))))
+    return abs(log_times) > ASPECT_HINT and sigmas > ASPECT_HINT_SIGMAS
+
+
+def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], flat_focal: bool) -> Reason | None:
+    """That the tracks fit pixels of another width clearly better; None where they do not. Refused where both halves of
+    the time and the whole say the same width: whatever else bends a picture (rows read one after the other, haze, a
+    moved frame) says something else in each, and where each is sure of its own nothing is said of the pixels.
+
+    The pixels are widened and made lower alike, everything else readjusted. A bent world and lens hide most of wrong
+    pixels: what they cannot hide is small, and only many tracks tell it from noise.
+    """
+    free = tuple(dict.fromkeys(("focal", *free)))
+    log_times, sigmas, share = _best_aspect(bundle, markers, free)
+    sure = abs(log_times) > ASPECT_WRONG and sigmas > ASPECT_SURE_SIGMAS and share > ASPECT_SURE_SHARE
+    if abs(log_times) < ASPECT_OFF or sigmas < ASPECT_SIGMAS or (flat_focal and not sure):
+        return None
+    times = np.exp(log_times)
+    if sure:
+        halves = [_best_aspect(*half, free) for half in _halves(bundle, markers)]
+        if _alike((log_times, sigmas, share), *halves):
+            raise Refused(
+                "pixel_aspect",
+                f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
+                f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
+            )
+        if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
+            return None  # each half is sure of another width: it is not the pixels
+    text = (
+        f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
+        "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
+    )
+    return Reason("picture_bends", text)
+
+
+def _alike(whole: tuple[float, float, float], *halves: tuple[float, float, float]) -> bool:
+    """Whether the whole and its two halves (each: _best_aspect) say the same width: the smallest is most of the
+    largest, or the halves differ by no more than they are sure of."""
+    log_times = np.array([one[0] for one in (whole, *halves)])
+    if np.ptp(np.sign(log_times)):
+        return False
+    sizes = np.abs(log_times)
+    loose = sizes[1:] / np.maximum([sigmas for _, sigmas, _ in halves], 1e-9)  # one standard deviation of each half
+    within = np.ptp(sizes[1:]) < ASPECT_ALIKE_SIGMAS * np.hypot(*loose)
+    return bool(sizes.min() > ASPECT_ALIKE * sizes.max() or within)
+
+
+def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Observations]]:
+    """The earlier and the later frames, with the tracks that are seen in four of them or more."""
+    frames = np.arange(len(bundle.rotations))
+    for chosen in (frames[: len(frames) // 2], frames[len(frames) // 2 :]):
+        part = markers.of_frames(chosen, min_markers=4)
+        kept = np.isin(markers.track_ids, part.track_ids)
+        own = {name: getattr(bundle, name)[chosen] for name in ("rotations", "translations", "log_zooms")}
+        own |= {name: getattr(bundle, name)[kept] for name in ("directions", "inverse_depths")}
+        yield replace(bundle, **own), part
+
+
+def _best_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> tuple[float, float, float]:
+    """How many times as wide pixels fit best (log); by how many standard deviations of the markers' own noise, and by
+    what share of the cost, they fit better than square ones."""
+    start = adjust(bundle, markers, free, 15)
+    cost = cauchy_cost(residuals_px(start, markers))
+
+    def fitted(log_times: float, near: Bundle = start) -> tuple[float, Bundle]:
+        stretched = _stretched(markers, bundle.lens[6:], log_times)
+        fit = adjust(near, stretched, free, 25, tolerance=1e-5)
+        return cauchy_cost(residuals_px(fit, stretched)), fit
+
+    at, least, near = 0.0, cost, start
+    low, high = fitted(-ASPECT_STEP)[0], fitted(ASPECT_STEP)[0]
+    lowest, steps = _lowest(low, least, high), []
+    if abs(lowest) > 2:  # too far for a parabola: first find about where, then others there
+        for trial in np.sign(low - high) * ASPECT_STEP * 2.0 ** np.arange(ASPECT_DOUBLINGS):
+            met, fit = fitted(trial, near)
+            if met > least:
+                break
+            at, least, near = trial, met, fit
+        lowest, steps = 0.0, [abs(at) / 4, ASPECT_STEP]
+    at += ASPECT_STEP * lowest
+    for step in steps:
+        middle, near = fitted(at, near)
+        at += step * np.clip(_lowest(fitted(at - step, near)[0], middle, fitted(at + step, near)[0]), -2, 2)
+    least = min(least, fitted(at, near)[0])
+    sigmas = _sigmas(cost, least, _degrees_of_freedom(bundle, markers))
+    return float(at), sigmas, float((cost - least) / max(cost, 1e-12))
+
+
+def _lowest(low: float, middle: float, high: float) -> float:
+    """Where the parabola through (-1, low), (0, middle), (1, high) is lowest; infinite where it has no lowest point."""
+    bend = low + high - 2 * middle
+    return float((low - high) / (2 * bend)) if bend > 0 else float(np.sign(low - high) * np.inf)
+
+
+def _stretched(markers: Observations, centre_px: np.ndarray, log_aspect: float) -> Observations:
+    times = np.exp(np.array([0.5, -0.5]) * log_aspect)
+    return replace(markers, xy_px=(markers.xy_px - centre_px) * times + centre_px)
+
+
+def zoom_warning(share: float) -> Reason:
+    """What the artist is told of it."""
+    return Reason("zoom", f"the focal length changes by {share:.1%} through the shot: set tracking.solve.zoom: true")
+
+
+def _degrees_of_freedom(bundle: Bundle, markers: Observations) -> int:
+    sizes = (6, 3) if bundle.general else (3, 2)
+    return 2 * len(markers) - sizes[0] * len(bundle.rotations) - sizes[1] * len(bundle.directions)

@@ -1,0 +1,85 @@
+"""Rolling shutter: a sensor read row by row shows the top of the picture earlier than the bottom.
+
+Cameras and points bend to hide most of it, and then the path is wrong with small errors everywhere. What they cannot
+hide lies along each marker's own motion and grows with its row's distance from the middle: on shots with a global
+shutter that share is below 0.0015 of a frame's time, on rolling ones above 0.02 (a twentieth of the true read-out).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.adjust import adjust, cauchy_cost, errors_px, residuals_px
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import directions_at_infinity, misses_px, triangulate
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.parallax import Parallax
+
+SHARE_MIN = 0.01
+MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing of rows
+FEWEST_MARKERS = 200
+LAG_MIN_PX = 0.3  # RMS of what a read-out of a whole frame would do: below it rows cannot be told apart
+TURNING_SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+TURNING_SHARE_MIN = 0.05  # read-out of a turning camera, measured by undoing it
+TURNING_RATIO = 1.1  # of Parallax, with the read-out undone: pans 0.88, paths of 1 % of the depth 1.13 and more
+
+
+def noticed(found: Found, height_px: int) -> Found:
+    """The solve, with a warning and less confidence when it looks as if the rows were read one after the other."""
+    share = read_out_share(found, height_px)
+    if abs(share) < SHARE_MIN:
+        return found
+    warning = Reason(
+        "rolling_shutter",
+        "rolling shutter: markers lead and lag by the row they are in, so path and lens are bent to fit; correct the "
+        "plate for it first, or expect slip where the camera moves fast",
+    )
+    return replace(found, warnings=(*found.warnings, warning), agreement=0.7 * found.agreement)
+
+
+def read_out_share(found: Found, height_px: int) -> float:
+    """The part of the frame's time between the top and the bottom row that the solve has not hidden; 0 if unknown."""
+    markers = found.markers.only(found.used)
+    locate = triangulate if found.status == "solved" else directions_at_infinity
+    points = locate(markers, found.projecting, found.lens)
+    miss_px = -misses_px(points, markers, found.projecting, found.lens)
+    whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
+    at = np.flatnonzero(whole) + 1
+    pace_px = (markers.xy_px[at + 1] - markers.xy_px[at - 1]) / 2
+    lag_px = (markers.xy_px[at, 1:] / height_px - 0.5) * pace_px
+    fair = np.linalg.norm(miss_px[at], axis=1) < MISS_MAX_PX
+    lag_px, miss_px = lag_px[fair], miss_px[at][fair]
+    strength = float((lag_px**2).sum())
+    if fair.sum() < FEWEST_MARKERS or strength < fair.sum() * LAG_MIN_PX**2:
+        return 0.0
+    return float((miss_px * lag_px).sum() / strength)
+
+
+def turning_read_out(parallax: Parallax, known: Observations, height_px: int, free: tuple[str, ...]) -> float:
+    """The read-out time, in frames, with which a camera that only turns explains the picture as well as one that moves;
+    0 if there is none. known: all markers of the verdict's tracks, for their pace."""
+    markers, turning = parallax.markers, parallax.turning
+    pace_px = np.zeros_like(known.xy_px)
+    at = np.flatnonzero((known.track[2:] == known.track[:-2]) & (known.frame[2:] - known.frame[:-2] == 2)) + 1
+    pace_px[at] = (known.xy_px[at + 1] - known.xy_px[at - 1]) / 2
+    track = np.searchsorted(known.track_ids, markers.track_ids)[markers.track]
+    row = np.searchsorted(
+        known.track * known.frame_count + known.frame, track * known.frame_count + parallax.keyframes[markers.frame]
+    )
+    lag_px = (markers.xy_px[:, 1:] / height_px - 0.5) * pace_px[row]
+
+    def undone(share: float) -> tuple[float, float]:
+        straight = replace(markers, xy_px=markers.xy_px - share * lag_px)
+        bundle = adjust(turning, straight, free, 15)
+        return cauchy_cost(residuals_px(bundle, straight)), float(np.median(errors_px(bundle, straight)))
+
+    costs = [undone(share)[0] for share in TURNING_SHARES]
+    best = int(np.argmin(costs[1:-1])) + 1
+    below, least, above = costs[best - 1 : best + 2]
+    bend = max(below + above - 2 * least, 1e-9)
+    step = TURNING_SHARES[1] - TURNING_SHARES[0]
+    share = float(TURNING_SHARES[best] + step * np.clip((below - above) / (2 * bend), -1, 1))
+    left_px = undone(share)[1] / np.median(errors_px(turning, markers))
+    explains = left_px * parallax.ratio < TURNING_RATIO
+    return share if explains and abs(share) > TURNING_SHARE_MIN else 0.0

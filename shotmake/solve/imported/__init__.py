@@ -1,0 +1,1 @@
+"""Cameras brought along: as they are, extended, or keyed in the config."""

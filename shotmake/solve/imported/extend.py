@@ -1,0 +1,276 @@
+"""Known cameras: a camera brought along meets the tracks of a shot.
+
+Fixed, its frames stay as they are to the last digit, and the shot's other frames join: points are triangulated from
+the known frames, frames that see enough of them are posed, in rounds outward, and only new frames and points are
+adjusted. Not fixed, the cameras are the start of an adjustment of all frames, put back onto the given path after.
+Either way lens and world are the file's, and the certificate is that of any solve.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.config import schema
+from shotmake.errors import ShotError
+from shotmake.formats.cameras.imported_camera import KEY, Cameras
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens, undistort
+from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.geometry.similarity import World
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.model import Model
+from shotmake.solve.bundle.observations import STILL_SHARE, Observations, pixel_scale, stands_still, still_share, thin
+from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px
+from shotmake.solve.checks import focal, rolling_shutter, shared_errors
+from shotmake.solve.checks.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
+from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across, certify
+from shotmake.solve.links.measure import GOOD_PX
+from shotmake.solve.moving import ALL_TRACKS, sparse_bundle
+from shotmake.solve.record import Solution, refused_solution
+from shotmake.solve.result import make_solution
+from shotmake.solve.start.join import ROUNDS_LAST, Joining
+from shotmake.solve.verdict import free_lens, hold_out
+from shotmake.solve.witness.witness import Look, ask_witness
+from shotmake.tracks.markers import Tracks
+
+FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
+LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from known frames alone, fit the new frames
+GATES = (1.5, 1.0)  # x clean.max_error_px, of the last adjustments
+
+
+def solve_known(
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    given: Cameras,
+    camera: schema.Camera,
+    settings: schema.Solve,
+    on_step: Callable[[str], None] = lambda step: None,
+    look: Look | None = None,
+) -> Solution:
+    """The camera of plate frames `frames` (first and last, inclusive) from tracks and the known ones of some of them.
+
+    settings.known tells how; look: where the second witness sees the plate, None to ask none.
+    Status and kind are those of `given`; cameras that do not fit the tracks, or new frames
+    that disagree with the known ones, give status refused. ShotError for a zoom, whose lens is not one.
+    """
+    if settings.engine != "colmap":
+        raise ShotError(f"tracking.solve.engine: found {settings.engine} with known cameras; needed colmap ({KEY})")
+    if settings.zoom:
+        raise ShotError(f"tracking.solve.zoom: found true with known cameras; needed false ({KEY})")
+    if given.focal_px_per_frame is not None:
+        raise ShotError(
+            f"{given.name}: found a zoom; known cameras need one focal length: use it as it is with "
+            f"shot.camera.from_tracking: false ({KEY})"
+        )
+    given = _chosen(given, settings.known.frames)
+    turning, fixed = given.status != "solved", settings.known.fixed
+    everything = Observations.from_tracks(tracks, frames)
+    known = np.zeros(everything.frame_count, bool)
+    known[given.frames - frames[0]] = True
+    cameras = np.full((everything.frame_count, 3, 4), np.nan)
+    cameras[known] = given.cam_from_world
+    shift = camera_centres(given.cam_from_world).mean(0) if turning else np.zeros(3)
+    if turning:
+        cameras[:, :, 3] = 0
+        cameras[~known, :, 3] = np.nan
+    try:
+        found = _found(everything, cameras, known, given, size_px, camera, settings, on_step)
+    except Refused as refusal:
+        return refused_solution(refusal.reason, size_px, settings.engine)
+    if found.status != "static":
+        found = doubt_by_certificate(shared_errors.noticed(rolling_shutter.noticed(found, size_px[1]), size_px))
+    if look is not None:
+        on_step("ask the second witness")
+        found = ask_witness(found, size_px, look)
+        if isinstance(found, Reason):
+            return refused_solution(found, size_px, settings.engine)
+    on_step("record")
+    kept = fixed or found.status == "static"
+    if kept:  # what was not sure of these cameras has not become so
+        said = tuple(warning.with_name(given.name) for warning in given.warnings)
+        sure = 1.0 if given.confidence is None else given.confidence
+        found = replace(found, warnings=(*said, *found.warnings), agreement=min(found.agreement, sure))
+    world = World(np.eye(3), shift, 1.0, True, given.scale_known, _unheeded(settings, given.name))
+    solution = make_solution(found, everything, size_px, frames, settings, world)
+    return replace(solution, record=_kept(solution.record, given)) if kept else solution
+
+
+def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
+    """Those of the frames first..last of `span`; all when it is None."""
+    if span is None:
+        return given
+    chosen = (given.frames >= span[0]) & (given.frames <= span[1])
+    if not chosen.any():
+        there = f"{given.name} has poses for {given.frames[0]} to {given.frames[-1]} of the shot"
+        raise ShotError(f"tracking.solve.known.frames: found {span}; {there}")
+    return replace(given, frames=given.frames[chosen], cam_from_world=given.cam_from_world[chosen])
+
+
+def _kept(record: dict, given: Cameras) -> dict:
+    """The record with the given numbers in place of those that went through the solve."""
+    rows = given.cam_from_world.reshape(-1, 12).tolist()
+    own = dict.fromkeys(record["frames"], rows[0]) if given.status == "static" else {}
+    own |= zip(given.frames.tolist(), rows, strict=True)
+    matrices = [own.get(frame, row) for frame, row in zip(record["frames"], record["cam_from_world"], strict=True)]
+    return {**record, "cam_from_world": matrices, "lens": given.lens.to_json()}
+
+
+def _unheeded(settings: schema.Solve, name: str) -> tuple[Reason, ...]:
+    if settings.orient == schema.Orient():
+        return ()
+    return (Reason("world_kept", f"the world is that of {name}; tracking.solve.orient is not applied to it again"),)
+
+
+def _found(
+    everything: Observations,
+    cameras: np.ndarray,
+    known: np.ndarray,
+    given: Cameras,
+    size_px: tuple[int, int],
+    camera: schema.Camera,
+    settings: schema.Solve,
+    on_step: Callable[[str], None],
+) -> Found:
+    scale, max_error_px = pixel_scale(size_px), settings.clean.max_error_px
+    held = hold_out(len(everything.track_ids))
+    held_out, solving = everything.of_tracks(held), everything.of_tracks(~held)
+    if given.status == "static":
+        return _still(solving, held_out, cameras, given, size_px, scale, max_error_px)
+    turning = given.status == "tripod"
+    solving = solving.of_tracks(thin(solving, ALL_TRACKS, 200))
+    free = () if settings.known.fixed else free_lens(camera, settings)
+    lens, warnings = given.lens, []
+    if free and lens.fx_px != lens.fy_px:
+        free = ()
+        text = f"the lens of {given.name} was kept: with an aspect it cannot be refined here"
+        warnings.append(Reason("lens_kept", text))
+    if free and lens.grid is not None:
+        free = ()
+        warnings.append(Reason("lens_kept", f"the lens of {given.name} was kept: its distortion is no formula's"))
+    # a lens that stays is taken out of the markers: what is left to fit is a pinhole, whatever the lens
+    markers, view = (solving, lens) if free else _without_lens(solving, lens)
+    nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))
+    model = Model(view, cameras, *nothing)
+    joining = Joining(markers, size_px, turning, free, max_error_px)
+    if not settings.known.fixed:
+        on_step("adjust the known frames")
+        model = joining.from_rough(model)
+    misses_px = joining.misses_px(model)
+    if not len(misses_px):
+        raise Refused(
+            "too_few_tracks",
+            f"no track is seen often enough by the cameras of {given.name} to be compared with them; give more of its "
+            "frames (tracking.solve.known.frames) or raise tracking.detect.min_tracks",
+        )
+    share = float(np.mean(np.append(misses_px, np.inf) < GOOD_PX * scale))
+    if share < FIT_SHARE:
+        raise Refused(
+            "camera_disagrees",
+            f"the cameras of {given.name} fit only {share:.0%} of the tracks within {GOOD_PX * scale:.1f} px; check "
+            f"{KEY}, leave out frames with tracking.solve.known.frames, or refine it with known.fixed: false",
+        )
+    on_step("pose the new frames")
+    model = joining.grown(model, known)
+    on_step("adjust the new frames" if settings.known.fixed else "adjust all frames")
+    stays = known if settings.known.fixed else np.zeros_like(known)
+    for gate in GATES:
+        model = joining.adjusted(joining.located(model, gate * max_error_px), stays, ROUNDS_LAST)
+    model = joining.located(model, max_error_px)
+    if model.posed.mean() < POSED_SHARE:
+        raise Refused(
+            "frames_without_camera",
+            f"only {model.posed.mean():.0%} of the frames have a camera or could be posed from {given.name}; needed "
+            f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range",
+        )
+    if free:
+        lens = model.lens
+        if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
+            text = f"the lens of {given.name} ran away to {lens.fx_px:.0f} px; set tracking.solve.refine: []"
+            raise Refused("lens_folds" if has_plausible_focal(lens, size_px) else "focal_unlikely", text)
+    posed = _put_back(model.cam_from_world, cameras, known) if not settings.known.fixed else model.cam_from_world
+    certificate = certify(held_out, solving, posed, lens, scale, turning)
+    found = Found(given.status, given.kind, lens, posed, solving, model.used, held_out.track_ids, certificate,
+                  certificate.agreement, tuple(warnings))  # fmt: skip
+    return _judged(found, everything, known, given.name, GOOD_PX * scale, free)
+
+
+def _judged(
+    found: Found, everything: Observations, known: np.ndarray, name: str, good_px: float, free: tuple[str, ...]
+) -> Found:
+    """The solve with its warnings, or Refused."""
+    new = ~known
+    warnings, agreement = list(found.warnings), found.agreement
+    fault = found.certificate.fault()
+    if fault:
+        if fault.code == "tracks_too_short":
+            raise Refused(fault.code, fault.text)
+        text = f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}"
+        raise Refused(fault.code, text)
+    posed = np.isfinite(found.cam_from_world[:, 0, 0])
+    if (new & posed).any():
+        turning = found.status != "solved"
+        share, count = agreed_across(everything, found.cam_from_world, found.lens, known, good_px, turning)
+        if count < FEWEST_LINKED:
+            text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
+            warnings.append(Reason("new_frames_loose", text))
+            agreement *= 0.7
+        elif share < LINKED_REFUSED:
+            raise Refused(
+                "new_frames_disagree",
+                f"the new frames disagree with the cameras of {name}: only {share:.0%} of the tracks that link them "
+                f"fit both; end tracking.solve.known.frames earlier, or set tracking.solve.known.fixed: false",
+            )
+        elif share < LINKED_WARNED:
+            text = f"the new frames fit {share:.0%} of the tracks that link them to those of {name}"
+            warnings.append(Reason("new_frames_disagree", text))
+            agreement = min(agreement, share)
+    flat = False
+    if "focal" in free and found.status == "solved":
+        flat = focal.focal_rise(*sparse_bundle(found), free) < focal.FLAT_FOCAL_RISE
+        if flat:
+            text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
+            warnings.append(Reason("focal_open", text))
+    return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
+
+
+def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, max_error_px: float) -> Found:
+    """A locked-off camera's new frames, if the picture stands still in them too."""
+    still = still_share(solving, size_px)
+    if not stands_still(still):
+        seen = "no track is long enough to show that the picture does"
+        if still is not None:
+            seen = f"only {still:.0%} of the picture does"
+        raise Refused(
+            "too_few_tracks" if still is None else "camera_disagrees",
+            f"the camera of {given.name} stands still, but {seen}; needed "
+            f"{STILL_SHARE:.0%}: solve the shot without {KEY}",
+        )
+    pose = np.concatenate([given.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)
+    poses = np.where(np.isfinite(cameras), cameras, pose)
+    certificate = certify(held_out, solving, poses, given.lens, scale, turning=True, moves=False)
+    points = directions_at_infinity(solving, poses, given.lens)
+    used = marker_errors_px(points, solving, poses, given.lens) < max_error_px
+    return Found("static", "static", given.lens, poses, solving, used, held_out.track_ids, certificate, still)
+
+
+def _without_lens(markers: Observations, lens: Lens) -> tuple[Observations, Lens]:
+    """The markers where a pinhole camera of the same focal length would have them, and that camera's lens."""
+    pinhole = Lens(lens.fx_px, lens.fx_px, lens.cx_px, lens.cy_px)
+    plane = undistort(lens.normalised_from_px(markers.xy_px), lens)
+    return replace(markers, xy_px=pinhole.px_from_normalised(plane)), pinhole
+
+
+def _put_back(cameras: np.ndarray, given: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Adjusted cameras (N, 3, 4) in the world of the given ones: turned as the known frames' views say, then sized and
+    shifted as their centres do (views tell the turn of a straight path too)."""
+    both = known & np.isfinite(cameras[:, 0, 0])
+    ours, theirs = cameras[both], given[both]
+    u, _, vt = np.linalg.svd(np.einsum("nji,njk->ik", theirs[:, :, :3], ours[:, :, :3]))
+    turn = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt  # theirs ~ turn @ ours
+    here, there = camera_centres(ours) @ turn.T, camera_centres(theirs)
+    middle, target = here.mean(0), there.mean(0)
+    spread = float(((here - middle) ** 2).sum())
+    size = float(((here - middle) * (there - target)).sum()) / spread if spread > 1e-18 else 1.0
+    return World(turn, target - size * middle, size, True, True, ()).cameras(cameras)

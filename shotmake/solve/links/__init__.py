@@ -1,0 +1,1 @@
+"""How each frame hangs together with the next."""

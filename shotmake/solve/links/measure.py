@@ -1,0 +1,315 @@
+"""Links: how each frame of a solve hangs together with the next, by the tracks that are seen on both sides.
+
+Most tracks live on one side of any frame. What they all agree with can still be two cameras that are each right and do
+not fit together, so the tracks that cross a frame boundary are judged by themselves: how many there are, what share of
+them agrees with the camera on both sides, and how firmly those that agree hold one side to the other.
+
+A frame that few tracks are seen in (out of focus, covered, a flash) holds nothing by itself: what lies before such a
+run of weak frames is linked with what lies behind it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import directions_at_infinity, misses_px, triangulate
+
+GOOD_PX = 1.5  # at 1280 wide: a track whose median error is smaller agrees with the camera
+SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
+FAR_FRAMES = 40  # the same where slow bending is looked for, at every SIDE_FRAMES-th boundary
+SIDE_MARKERS = 2  # a track has at least so many on each side (one where the side is a single frame)
+SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # of the tracks that frames around have: a frame with fewer is weak
+COUNTED_MARKERS = 4.0  # markers of one track err alike: those of one side count like so many at the most
+FLOOR_PX = 0.3  # at 1280 wide: no marker is believed to be better than this
+JOLT_AROUND = 12  # frames to either side that tell what jolts are usual
+PULLING = 80  # bridging tracks are as good as all of them
+LOOSE_PX = 1000.0  # told of what is held by nothing
+UNHELD = 1e6  # variance of such a piece, in its own units
+
+
+@dataclass(frozen=True)
+class Links:
+    """One entry a boundary between two neighbouring frames that have a camera, in order.
+
+    before, after (B,): plate numbers of the two. tracks (B,): how many bridge it. agree (B,): how many of them lie
+    within GOOD_PX (at 1280 wide) of one point on both sides.
+
+    The frames behind the boundary may turn, move and grow as one piece against those before it. hold_px (B,): standard
+    deviation, in plate px, of where the camera behind sees its points, were the piece held by the agreeing tracks
+    alone. tear_px (B,): how far the piece would move in the picture if the bridging tracks had their way.
+
+    The same with FAR_FRAMES on each side, at some of the boundaries: far (F,) their places among all, far_tear_px (F,),
+    far_hold_px (F,).
+
+    jolt_px (B,): by how much places in the picture leave the path between the frames around the one behind, beyond
+    all that is usual: the second difference of where points are seen. chain: how many times the usual life of a track
+    the shot is long. scale: keyframes.pixel_scale.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    tracks: np.ndarray
+    agree: np.ndarray
+    hold_px: np.ndarray
+    tear_px: np.ndarray
+    far: np.ndarray
+    far_hold_px: np.ndarray
+    far_tear_px: np.ndarray
+    jolt_px: np.ndarray
+    chain: float
+    scale: float
+
+    @property
+    def share(self) -> np.ndarray:
+        """(B,) of the bridging tracks that agree; 0 where there is none."""
+        return self.agree / np.maximum(self.tracks, 1)
+
+    def usual_jolt_px(self, at: int, percentile: float) -> float:
+        """Of jolt_px around boundary `at`, its nearest neighbours left out; infinite where nothing is around it."""
+        px = self.jolt_px
+        around = np.r_[px[max(at - JOLT_AROUND, 0) : max(at - 2, 0)], px[at + 3 : at + JOLT_AROUND]]
+        return float(np.percentile(around, percentile)) if len(around) else np.inf
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A solve as its links see it, by the indices of `markers`.
+
+    cameras (N, 3, 4); points (T, 4) homogeneous; local (T, 3): the points, or directions of a turning camera, about
+    the middle of them all and in units of their spread; misses_px (M, 2), errors_px (M,): of the markers; by_local
+    (M, 2, 3): derivative of a marker's place in px by its point; rows: of each frame.
+    """
+
+    markers: Observations
+    cameras: np.ndarray
+    points: np.ndarray
+    local: np.ndarray
+    misses_px: np.ndarray
+    errors_px: np.ndarray
+    by_local: np.ndarray
+    rows: list[np.ndarray]
+    turning: bool
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Bridge:
+    """tracks, agree: numbers. step (7,): how the piece behind would move; covariance (7, 7): of that."""
+
+    tracks: int
+    agree: int
+    step: np.ndarray
+    covariance: np.ndarray
+
+
+def measure_links(
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, scale: float, turning: bool = False
+) -> Links:
+    """Judge every boundary between two posed frames by the tracks of `markers` that bridge it.
+
+    cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose. scale:
+    keyframes.pixel_scale. turning: the points are directions.
+    """
+    posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
+    scene = _scene(markers, cam_from_world, lens, scale, turning)
+    solid = posed[find_solid(markers.per_frame[posed], posed)]
+    near = [_bridge_at(scene, solid, before, after, SIDE_FRAMES) for before, after in _pairs(posed)]
+    far = np.arange(SIDE_FRAMES // 2, len(near), SIDE_FRAMES)
+    wide = [_bridge_at(scene, solid, *_pairs(posed)[place], FAR_FRAMES) for place in far]
+    moved = [_seen_to_move(scene, frame) for frame in posed[1:]]
+    numbers = posed + markers.first_frame
+    return Links(
+        numbers[:-1],
+        numbers[1:],
+        np.array([bridge.tracks for bridge in near], int),
+        np.array([bridge.agree for bridge in near], int),
+        *_px(moved, near),
+        far,
+        *_px([moved[place] for place in far], wide),
+        _jolts_px(scene, lens, posed),
+        len(posed) / max(usual_life(markers), 1.0),
+        scale,
+    )
+
+
+def usual_life(markers: Observations) -> float:
+    """Frames that the track of a marker is seen in, the mean over the markers."""
+    lengths = markers.lengths.astype(float)
+    return float((lengths**2).sum() / max(lengths.sum(), 1.0))
+
+
+def _jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
+    """(B,) of Links.jolt_px: how the points of a frame would move from the frame before it to the one after it, less
+    twice where the frame itself has them; the median of the points."""
+    out = np.zeros(max(len(posed) - 1, 0))
+    for place in range(1, len(posed) - 1):
+        tracks = scene.markers.track[scene.rows[posed[place]]]
+        tracks = tracks[np.isfinite(scene.points[tracks, 0])]
+        if not len(tracks) or np.ptp(posed[place - 1 : place + 2]) != 2:
+            continue
+        seen = np.einsum("fij,nj->fni", scene.cameras[posed[place - 1 : place + 2]], scene.points[tracks])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plane = np.where(seen[..., 2:] > 0, seen[..., :2] / seen[..., 2:], np.nan)
+        bends_px = lens.fx_px * np.linalg.norm(plane[0] - 2 * plane[1] + plane[2], axis=1)
+        out[place - 1] = np.nanmedian(bends_px) if np.isfinite(bends_px).any() else 0.0
+    return out
+
+
+def _pairs(posed: np.ndarray) -> list[tuple[int, int]]:
+    return list(zip(posed[:-1].tolist(), posed[1:].tolist(), strict=True))
+
+
+def _px(moved: list[np.ndarray], bridges: list[_Bridge]) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) hold_px and (B,) tear_px of bridges, seen by frames whose markers move so."""
+    both = list(zip(moved, bridges, strict=True))
+    hold_px = np.array([_deviation_px(by, bridge.covariance) for by, bridge in both], float)
+    return hold_px, np.array([_shift_px(by, bridge.step) for by, bridge in both], float)
+
+
+def _bridge_at(scene: _Scene, solid: np.ndarray, before: int, after: int, frames: int) -> _Bridge:
+    """Of the boundary between two frames, by so many solid frames on each side: those around a run of weak frames for
+    every boundary in it."""
+    left, right = _side(solid[solid <= before][-frames:], before), _side(solid[solid >= after][:frames], after)
+    return _bridge(scene, left, right)
+
+
+def find_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
+    """(P,) whether each posed frame is seen by a good share of the tracks that frames around it have."""
+    usual = [np.median(seen[np.abs(posed - frame) <= AROUND_FRAMES]) for frame in posed]
+    return seen >= SOLID_SHARE * np.array(usual)
+
+
+def _side(solid: np.ndarray, nearest: int) -> np.ndarray:
+    """The frames that stand for one side: the solid ones, or the nearest alone where there is none."""
+    return solid if len(solid) else np.array([nearest])
+
+
+def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> _Scene:
+    points = (directions_at_infinity if turning else triangulate)(markers, cameras, lens)
+    missed = misses_px(points, markers, cameras, lens)
+    seen = np.einsum("nij,nj->ni", cameras[markers.frame], points[markers.track])
+    depth = np.where(seen[:, 2] > 1e-9, seen[:, 2], np.nan)[:, None, None]
+    rows = cameras[markers.frame, :, :3]
+    by_point = lens.fx_px * (rows[:, :2] - seen[:, :2, None] / depth * rows[:, None, 2]) / depth
+    middle, size = np.zeros(3), 1.0
+    local = points[:, :3].copy()
+    if not turning:  # by_point is of homogeneous points with their own length: w times that of the place
+        weight = np.maximum(points[:, 3:], 1e-9)
+        local = local / weight
+        by_point = by_point * weight[markers.track, :, None]
+        middle = np.nanmedian(local, axis=0)
+        size = max(float(np.nanmedian(np.linalg.norm(local - middle, axis=1))), 1e-12)
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
+    of_frame = [order[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    errors_px = np.linalg.norm(missed, axis=1)
+    by_local = np.nan_to_num(by_point * size)
+    return _Scene(
+        markers, cameras, points, (local - middle) / size, missed, errors_px, by_local, of_frame, turning, scale
+    )
+
+
+def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
+    """What the tracks that are seen on both sides, two sets of frames, say."""
+    rows = [np.concatenate([scene.rows[frame] for frame in side]) for side in (left, right)]
+    count = len(scene.local)
+    tracks = [scene.markers.track[of] for of in rows]
+    numbers = [np.bincount(track, minlength=count) for track in tracks]
+    wanted = [min(SIDE_MARKERS, len(side)) for side in (left, right)]
+    bridging = (numbers[0] >= wanted[0]) & (numbers[1] >= wanted[1])
+    if not bridging.any():
+        return _Bridge(0, 0, np.zeros(7), np.eye(7) * UNHELD)
+    fit = scene.errors_px < GOOD_PX * scene.scale
+    good = [np.bincount(track[fit[of]], minlength=count) for track, of in zip(tracks, rows, strict=True)]
+    agree = bridging & (2 * good[0] > numbers[0]) & (2 * good[1] > numbers[1])  # the median of each side
+    thinned = [np.concatenate([scene.rows[frame] for frame in side[:: 1 + len(side) // 6]]) for side in (left, right)]
+    information, _ = _pull(scene, thinned, _some(np.flatnonzero(agree)))
+    pulling, pull = _pull(scene, thinned, _some(np.flatnonzero(bridging)))
+    step = -np.linalg.solve(pulling + _weakest(pulling), pull)
+    covariance = (FLOOR_PX * scene.scale) ** 2 * np.linalg.inv(information + _weakest(information))
+    return _Bridge(int(bridging.sum()), int(agree.sum()), step, covariance)
+
+
+def _some(tracks: np.ndarray) -> np.ndarray:
+    """Evenly chosen ones where there are more than PULLING."""
+    if len(tracks) <= PULLING:
+        return tracks
+    return tracks[np.linspace(0, len(tracks) - 1, PULLING).astype(int)]
+
+
+def _weakest(information: np.ndarray) -> np.ndarray:
+    return (1e-9 * np.trace(information) / 7 + 1 / UNHELD) * np.eye(7)
+
+
+def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Information (7, 7) and gradient (7,), per px^2, of the piece behind, by these tracks; their points are open.
+
+    A marker far from its point hardly counts, and many markers of one track on one side count like a few.
+    """
+    place = np.full(len(scene.local), -1)
+    place[tracks] = np.arange(len(tracks))
+    count = len(tracks)
+    by_xyz, pull_xyz = np.zeros((count, 3, 3)), np.zeros((count, 3))
+    for behind, of in enumerate(rows):
+        mine = of[(place[scene.markers.track[of]] >= 0) & np.isfinite(scene.errors_px[of])]
+        mine = mine[np.argsort(place[scene.markers.track[mine]], kind="stable")]
+        at = place[scene.markers.track[mine]]
+        numbers = np.maximum(np.bincount(at, minlength=count), 1)[at]
+        weight = np.minimum(COUNTED_MARKERS / numbers, 1.0)
+        weight = np.sqrt(weight / (1 + (scene.errors_px[mine] / (GOOD_PX * scene.scale)) ** 2))
+        slopes = scene.by_local[mine] * weight[:, None, None]
+        missed = scene.misses_px[mine] * weight[:, None]
+        across = slopes.transpose(0, 2, 1)
+        by_xyz += _summed(across @ slopes, at, count)
+        pull_xyz += _summed((across @ missed[:, :, None])[:, :, 0], at, count)
+        if behind:
+            moved = slopes @ _piece(scene.local[scene.markers.track[mine]], scene.turning)
+            flat = moved.reshape(-1, 7)
+            by_piece, pull = flat.T @ flat, flat.T @ missed.ravel()
+            mixed = _summed(moved.transpose(0, 2, 1) @ slopes, at, count)
+    trace = np.trace(by_xyz, axis1=1, axis2=2)[:, None, None]
+    inverse = np.linalg.inv(by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
+    known = mixed @ inverse
+    by_tracks = known.transpose(1, 0, 2).reshape(7, -1) @ mixed.transpose(1, 0, 2).reshape(7, -1).T
+    return by_piece - by_tracks, pull - np.einsum("nij,nj->i", known, pull_xyz)
+
+
+def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
+    """(count, ...) sums of rows (K, ...) by their place (K,), which rises."""
+    out = np.zeros((count, *values.shape[1:]))
+    if len(at):
+        starts = np.flatnonzero(np.diff(at, prepend=-1))
+        out[at[starts]] = np.add.reduceat(values, starts, axis=0)
+    return out
+
+
+def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
+    """(K, 3, 7) how points (K, 3) move with a piece that turns, moves and grows about the origin."""
+    out = np.zeros((len(local), 3, 7))
+    x, y, z = local.T
+    out[:, 0, 1], out[:, 0, 2] = z, -y
+    out[:, 1, 0], out[:, 1, 2] = -z, x
+    out[:, 2, 0], out[:, 2, 1] = y, -x
+    if not turning:
+        out[:, :, 3:6] = np.eye(3)
+        out[:, :, 6] = local
+    return out
+
+
+def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:
+    """(K, 2, 7) how the markers of a frame move in the picture, px, with the piece that the frame is of."""
+    seen = scene.rows[frame]
+    return scene.by_local[seen] @ _piece(np.nan_to_num(scene.local[scene.markers.track[seen]]), scene.turning)
+
+
+def _deviation_px(moved: np.ndarray, covariance: np.ndarray) -> float:
+    if not len(moved):
+        return LOOSE_PX
+    variance = max(float(np.median(np.einsum("nki,ij,nkj->n", moved, covariance, moved))), 0.0)
+    return min(variance**0.5, LOOSE_PX)
+
+
+def _shift_px(moved: np.ndarray, step: np.ndarray) -> float:
+    return float(np.clip(np.median(np.linalg.norm(moved @ step, axis=1)), 0, LOOSE_PX)) if len(moved) else 0.0

@@ -1,0 +1,52 @@
+"""Frames of a solve that a second witness should see, beside those that are spread evenly: where the tracks might agree
+with each other and still be wrong for a few frames only."""
+
+import numpy as np
+
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.links.measure import Links
+
+JOLT_PX, JOLT_TIMES, MOST_JOLTS = 2.5, 1.5, 2  # at 1280 wide; x what the frames around have
+STRAIGHT, STRAIGHT_FRAMES, MOST_STRAIGHT = 0.25, 4, 2  # of the usual bend; frames in a row; stretches
+DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn the usual bend is nothing
+FEWEST_BENDS = 6  # tracks that are seen in a frame and in both of its neighbours
+
+
+def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
+    """Frame indices before and behind the sharpest jolts of the path, for what is usual around each: a picture that
+    was shifted for a few frames begins and ends with one. first_frame: plate number of index 0."""
+    px, out = links.jolt_px, []
+    usual_px = np.array([links.usual_jolt_px(at, 75) for at in range(len(px))])
+    times = np.where(px > JOLT_PX * links.scale, px / np.maximum(usual_px, 1e-9), 0.0)
+    while len(out) < 2 * MOST_JOLTS and len(times) and times.max() > JOLT_TIMES:
+        at = int(np.argmax(times))
+        out += [int(links.before[at]) - first_frame, int(links.after[min(at + 1, len(px) - 1)]) - first_frame]
+        times[max(at - 2, 0) : at + 3] = 0.0
+    return out
+
+
+def frames_of_straight_tracks(markers: Observations) -> list[int]:
+    """Frame indices before, in the middle of and behind the stretches in which tracks run straighter than they do
+    elsewhere: nobody may have tracked there, and something drew lines from marker to marker."""
+    bend_px = _bends_px(markers)
+    known = np.isfinite(bend_px)
+    if not known.any():
+        return []
+    straight = known & (bend_px < max(STRAIGHT * np.median(bend_px[known]), DRAWN_PX))
+    edges = np.flatnonzero(np.diff(np.r_[False, straight, False]))
+    runs = [(start, end) for start, end in edges.reshape(-1, 2) if end - start >= STRAIGHT_FRAMES]
+    longest = sorted(runs, key=lambda run: run[0] - run[1])[:MOST_STRAIGHT]
+    last = markers.frame_count - 1
+    return [int(np.clip(at, 0, last)) for start, end in longest for at in (start - 2, (start + end) // 2, end + 1)]
+
+
+def _bends_px(markers: Observations) -> np.ndarray:
+    """(N,) by how much the tracks leave a straight line at each frame, px: the median of their second differences; NaN
+    where too few are seen in the frames before and behind too."""
+    whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
+    at = np.flatnonzero(whole) + 1
+    bends_px = np.linalg.norm(markers.xy_px[at - 1] - 2 * markers.xy_px[at] + markers.xy_px[at + 1], axis=1)
+    order = np.argsort(markers.frame[at], kind="stable")
+    ends = np.searchsorted(markers.frame[at][order], np.arange(markers.frame_count + 1))
+    parts = [bends_px[order[start:end]] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return np.array([np.median(part) if len(part) >= FEWEST_BENDS else np.nan for part in parts])

@@ -1,0 +1,126 @@
+"""What the links of a solve come to: a refusal where two parts of it do not hang together, else what is in doubt.
+
+The weakest link bounds what may be claimed of the whole. Thresholds come from cameras made wrong on purpose and right
+ones, both judged alone (tests/benchmarks/judge.py).
+"""
+
+import numpy as np
+
+from shotmake.reasons import Reason
+from shotmake.solve.links.measure import Links
+
+FEWEST_AGREE = 4  # tracks that hold two sides together; three fit by chance
+LOOSE_PX, DOUBTED_LOOSE_PX = 1.5, 0.4  # at 1280 wide, of Links.hold_px
+TORN_PX, DOUBTED_TORN_PX = 1.2, 0.7  # at 1280 wide, of Links.tear_px
+LOST_SHARE, LOST_OF_USUAL = 0.4, 0.6  # a link with a smaller share that agrees, and so much less than the shot's others
+NEVER_SHARE = 0.25  # no link holds with a smaller share, whatever the others have
+ENDS = 2  # links at the shot's ends, of which one side is too short to be held
+JOLT_PX, JOLT_TIMES = 6.0, 10.0  # at 1280 wide; x what the frames around have
+LONG_CHAIN = 20.0  # lives of a track: each hands on a little less than it was given
+DOUBTED = 0.5  # of the confidence is left then
+
+
+def find_torn_link(links: Links) -> Reason | None:
+    """Why the solve cannot stand: the link that holds nothing, or that its tracks contradict; None if all hold."""
+    if not len(links.before):
+        return None
+    worst = int(np.argmin(links.agree))
+    if links.agree[worst] < FEWEST_AGREE and links.tracks[worst] < 2 * FEWEST_AGREE:
+        return Reason(
+            "weak_link",
+            f"{_between(links, worst)} only {links.agree[worst]} tracks hold the camera together (needed "
+            f"{FEWEST_AGREE}); track more there, or split the shot with shot.footage.frame_range",
+        )
+    usual = float(np.median(links.share))
+    worst = int(np.argmin(links.share))
+    share = links.share[worst]
+    if share < NEVER_SHARE or share < min(LOST_SHARE, LOST_OF_USUAL * usual) or links.agree[worst] < FEWEST_AGREE:
+        return _disagreeing(links, worst)
+    inside = slice(ENDS, len(links.before) - ENDS)
+    torn = np.flatnonzero(_tears_px(links) > TORN_PX * links.scale)
+    if len(torn):
+        worst = int(torn[np.argmax(_tears_px(links)[torn])])
+        return Reason(
+            "link_disagrees",
+            f"{_between(links, worst)} the camera is torn: the tracks that go on there want what lies behind it "
+            f"{_tears_px(links)[worst]:.1f} px elsewhere; track that part again, or split the shot with "
+            "shot.footage.frame_range",
+        )
+    loose = links.hold_px[inside]
+    if len(loose) and loose.max() > LOOSE_PX * links.scale:
+        worst = ENDS + int(np.argmax(loose))
+        return Reason(
+            "weak_link",
+            f"{_between(links, worst)} {links.agree[worst]} tracks hold the camera to no better than "
+            f"{links.hold_px[worst]:.1f} px; track more there, or split the shot with shot.footage.frame_range",
+        )
+    return None
+
+
+def doubt_links(links: Links) -> tuple[Reason, ...]:
+    """What may be wrong with links that hold: those that do so loosely, a jump of the camera, a long chain."""
+    doubts = []
+    inside = slice(ENDS, max(len(links.before) - ENDS, ENDS))
+    loose, torn = np.zeros(len(links.before)), _tears_px(links) / DOUBTED_TORN_PX
+    loose[inside] = links.hold_px[inside] / DOUBTED_LOOSE_PX
+    strain = np.maximum(loose, torn) / links.scale
+    if len(strain) and strain.max() > 1:
+        worst = int(np.argmax(strain))
+        code, miss_px = ("link_disagrees", _tears_px(links)[worst])
+        if loose[worst] >= torn[worst]:
+            code, miss_px = "weak_link", 3 * links.hold_px[worst]
+        text = (
+            f"{_between(links, worst)} the camera may be off by {miss_px:.1f} px: {links.agree[worst]} of "
+            f"{links.tracks[worst]} tracks hold it there; look for slip before and behind"
+        )
+        doubts.append(Reason(code, text))
+    jolt = _find_jolt(links)
+    if jolt is not None:
+        text = (
+            f"the camera jumps by {links.jolt_px[jolt]:.0f} px at frame {links.after[jolt]}, far more than around it: "
+            "look there; a repeated, a dropped or a moved frame shows like this"
+        )
+        doubts.append(Reason("path_jumps", text))
+    if links.chain > LONG_CHAIN:
+        text = (
+            f"the shot is {links.chain:.0f} times as long as its tracks live: each hands the camera on to the next, "
+            "and what they err adds up; the path may bend"
+        )
+        doubts.append(Reason("bundle_bends", text))
+    return tuple(doubts)
+
+
+def _tears_px(links: Links) -> np.ndarray:
+    """(B,) the larger tear of each boundary, by the tracks nearby and farther off; none where a side is too short."""
+    tears_px = links.tear_px.copy()
+    tears_px[:ENDS] = tears_px[len(tears_px) - ENDS :] = 0
+    np.maximum.at(tears_px, links.far, links.far_tear_px)
+    return tears_px
+
+
+def _find_jolt(links: Links) -> int | None:
+    """The boundary behind which the camera jumps, judged by its maximum against what is usual around it."""
+    at = int(np.argmax(links.jolt_px)) if len(links.jolt_px) else 0
+    if not len(links.jolt_px) or links.jolt_px[at] < JOLT_PX * links.scale:
+        return None
+    return at if links.jolt_px[at] > JOLT_TIMES * links.usual_jolt_px(at, 90) else None
+
+
+def _disagreeing(links: Links, worst: int) -> Reason:
+    return Reason(
+        "link_disagrees",
+        f"{_between(links, worst)} only {links.agree[worst]} of the {links.tracks[worst]} tracks that go on agree with "
+        "the camera on both sides: what lies before and behind is not proven to fit together; track that part again, "
+        "or split the shot with shot.footage.frame_range",
+    )
+
+
+def _between(links: Links, worst: int) -> str:
+    """Where: the run of boundaries that are as bad as the worst one."""
+    same = links.agree == links.agree[worst]
+    first = last = worst
+    while first > 0 and same[first - 1] and links.tracks[first - 1] == links.tracks[worst]:
+        first -= 1
+    while last + 1 < len(same) and same[last + 1] and links.tracks[last + 1] == links.tracks[worst]:
+        last += 1
+    return f"between frames {links.before[first]} and {links.after[last]}"

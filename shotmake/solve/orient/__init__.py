@@ -1,0 +1,1 @@
+"""The world: ground, picks, survey."""

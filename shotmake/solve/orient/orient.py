@@ -1,0 +1,330 @@
+"""Where the world stands: Z up, the ground at z = 0, the origin where the cameras look, a scale.
+
+A solve knows its world only up to rotation, shift and size. Up comes from how people hold cameras
+(the horizon level) and, better, from the dominant plane near that up: the floor or the desk. What the
+artist says (schema.Orient) comes before what is found.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.config import schema
+from shotmake.errors import ShotError
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.similarity import DEPTH_UNITS, World
+from shotmake.reasons import Reason
+from shotmake.solve.orient.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
+from shotmake.solve.orient.survey import THINNEST, surveyed
+
+EYE_HEIGHT = 1.6
+ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
+GROUND_SIGMAS = 2.5
+LEVEL = 1e-3  # a mean of unit directions that is shorter than that tells no direction
+GROUND_TRIES = 600
+GROUND_THICKNESS = 0.008  # of the median depth
+KEY = "tracking.solve.orient"
+NO_GROUND = "no ground plane found among the points: up is guessed from the cameras"
+UNEVEN = 0.05  # of the ground picks' extent: one further off their plane is not on the floor
+OTHER_UNIT = 1.5  # two measures that differ by such a factor are not in one unit
+SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree this well
+
+
+def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit up (3,) from camera rotations (N, 3, 4), and how sure: a (3, 3) information matrix.
+
+    Cameras are held level (roll within 3 deg), so up is across all their x axes; where these hardly
+    differ (a dolly) the pitch stays open and the cameras' own up decides, within 22 deg. For a unit
+    vector u, u' A u is its squared distance from up in sigmas.
+    """
+    own_up = -cam_from_world[:, 1, :3].mean(0)
+    if np.linalg.norm(own_up) < LEVEL:  # they look every way round: the first one is as good as any
+        own_up = -cam_from_world[0, 1, :3]
+    own_up /= np.linalg.norm(own_up)
+    sideways = cam_from_world[:, 0, :3]
+    # a hand's roll is one slow movement: the frames count as four independent ones
+    information = 4 * (sideways.T @ sideways) / len(sideways) / np.radians(ROLL_SIGMA_DEG) ** 2
+    information += (np.eye(3) - np.outer(own_up, own_up)) / np.radians(PITCH_SIGMA_DEG) ** 2
+    values, vectors = np.linalg.eigh(information)
+    up = vectors[:, 0] * np.sign(vectors[:, 0] @ own_up or 1.0)
+    spread = np.radians(FLOOR_SIGMA_DEG) ** 2
+    softened = np.maximum(values - values[0], 0)  # zero along up itself
+    softened = softened / (1 + spread * softened)  # never surer than 12 deg
+    return up, (vectors * softened) @ vectors.T
+
+
+def find_ground(
+    points: np.ndarray, cam_from_world: np.ndarray, up: np.ndarray, information: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The ground's unit normal and a point on it, or None.
+
+    Seeded RANSAC over triples of points (N, 3); normals within 2.5 sigmas of `up`. Support counts by
+    closeness to the view axes; what lies below the plane counts against it. M. Fischler and R. Bolles,
+    "Random Sample Consensus", CACM 24 (1981).
+    """
+    if len(points) < 20:
+        return None
+    centres = camera_centres(cam_from_world)
+    axes = cam_from_world[:, 2, :3]
+    some = np.linspace(0, len(centres) - 1, min(len(centres), 12)).astype(int)
+    away = points[:, None] - centres[some]
+    depth = np.einsum("pci,ci->pc", away, axes[some])
+    tangent = np.linalg.norm(away - depth[..., None] * axes[some], axis=2) / np.maximum(depth, 1e-9)
+    weight = np.exp(-((np.median(tangent, axis=1) / 0.35) ** 2)) + 0.05
+    thickness = GROUND_THICKNESS * float(np.median(depth))
+    mean_centre = centres.mean(0)
+
+    random = np.random.default_rng(seed)
+    chance = weight / weight.sum()
+    best_score, best = 0.0, None
+    for _ in range(GROUND_TRIES):
+        a, b, c = points[random.choice(len(points), 3, replace=False, p=chance)]
+        normal = np.cross(b - a, c - a)
+        length = np.linalg.norm(normal)
+        if length < 1e-12:
+            continue
+        normal = normal / length * np.sign(normal @ up or 1.0)
+        if normal @ up < 0.5 or normal @ information @ normal > GROUND_SIGMAS**2 or (mean_centre - a) @ normal <= 0:
+            continue
+        height = (points - a) @ normal
+        score = weight[np.abs(height) < thickness].sum() - 0.3 * weight[height < -3 * thickness].sum()
+        if score > best_score:
+            best_score, best = score, (normal, a)
+    if best is None:
+        return None
+    normal, middle = best
+    for _ in range(5):
+        near = np.abs((points - middle) @ normal) < thickness
+        middle = np.average(points[near], axis=0, weights=weight[near])
+        spread = (points[near] - middle) * np.sqrt(weight[near])[:, None]
+        values, vectors = np.linalg.eigh(spread.T @ spread)
+        normal = vectors[:, 0] * np.sign(vectors[:, 0] @ up or 1.0)
+    enough = near.sum() >= max(15, 0.08 * len(points)) and weight[near].sum() > 0.12 * weight.sum()
+    flat = values[1] > 25 * values[0]  # a plane, not a line or a ball of points
+    if not (enough and flat and normal @ information @ normal <= GROUND_SIGMAS**2):
+        return None
+    return normal, middle
+
+
+def orient_moving(solved: Solved, reliable: np.ndarray, median_depth: float, settings: schema.Orient) -> World:
+    """World of a moving camera. reliable (P, 3): the points among which a ground is looked for.
+
+    Survey points give all of it; else there is a ground, then a size, an origin and a heading.
+    """
+    world = _placed(solved, reliable, median_depth, settings)
+    return replace(world, warnings=(*world.warnings, *sliding(_picks_of_tracks(settings), solved)))
+
+
+def _picks_of_tracks(settings: schema.Orient) -> list[tuple[str, dict]]:
+    """Each with its key."""
+    single = {name: getattr(settings, name) for name in ("origin", "x_axis", "y_axis")}
+    anywhere = [(f"{KEY}.{name}", pick) for name, pick in single.items() if pick is not None]
+    if settings.distance is not None:
+        anywhere += [(f"{KEY}.distance", end) for end in _ends(settings.distance)]
+    always = [(f"{KEY}.{name}", pick) for name in ("ground", "survey") for pick in getattr(settings, name)]
+    return always + [(key, pick) for key, pick in anywhere if is_of_track(pick)]
+
+
+def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings: schema.Orient) -> World:
+    centres = camera_centres(solved.cam_from_world)
+    up, information = level_up(solved.cam_from_world)
+    if len(settings.survey) > 2:
+        return _measured(surveyed(solved, settings.survey, up), solved, settings)
+    is_found, warnings = True, ()
+    if settings.ground:
+        normal, on_ground, warnings = _ground_of_picks(solved, settings.ground)
+    elif (ground := find_ground(reliable, solved.cam_from_world, up, information)) is not None:
+        normal, on_ground = ground
+    else:
+        heights = reliable @ up if len(reliable) else np.array([centres.mean(0) @ up - 1])
+        is_found, normal, on_ground = False, up, up * np.percentile(heights, 5)
+    if settings.survey:
+        world = _measured(surveyed(solved, settings.survey, normal), solved, settings)
+        said = (*warnings, *world.warnings)
+        unknown = Reason("ground_unknown", f"{NO_GROUND}; give a third survey point")
+        return replace(world, warnings=said if is_found else (unknown, *said))
+    if settings.origin is not None and is_of_track(settings.origin) and not settings.ground:
+        (row,) = tracks_at([settings.origin], f"{KEY}.origin", solved)
+        on_ground = solved.points[row]
+    if not is_found:
+        fix = f"set {KEY}.ground or place the subject with shot.subject.location"
+        text = f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}"
+        warnings = (Reason("ground_unknown", text),)
+    world = _upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
+    return _picked(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
+
+
+def _measured(world: World, solved: Solved, settings: schema.Orient) -> World:
+    """The world of a survey, after a look at what else was measured; a survey that contradicts itself is told alone."""
+    if all(one.code != "survey_contradicts" for one in world.warnings):
+        check_sizes(world, solved, settings)
+    return world
+
+
+def orient_turning(solved: Solved, settings: schema.Orient) -> World:
+    """World of a camera that only turns (or stands still): all centres at the old origin.
+
+    Nothing is known of the ground, so the camera is put above z = 0 such that its average view axis meets
+    the ground 5 units away; 1.6 units above it where it looks up or almost level (less than 5 deg down). Picks on
+    that ground and the camera's height can still be given; picks of tracks cannot.
+    """
+    for name in ("survey", "ground"):
+        if getattr(settings, name):
+            raise ShotError(
+                f"{KEY}.{name}: found tracks of a camera that only turns or stands still, which have directions but no "
+                f"points; needed {KEY}.camera_height_m or {KEY}.distance on the level ground below it"
+            )
+    cam_from_world = solved.cam_from_world
+    up, _ = level_up(cam_from_world)
+    axis = cam_from_world[:, 2, :3].mean(0)
+    down = -float(axis @ up) / max(float(np.linalg.norm(axis)), LEVEL)
+    height = DEPTH_UNITS * down if down > np.sin(np.radians(5)) else EYE_HEIGHT
+    world = _upright(cam_from_world, up, -up * height, 1.0)
+    return _picked(world, solved, settings)
+
+
+def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[Reason, ...]]:
+    """The least-squares plane of three or more tracks: unit normal towards the cameras, a point on it, warnings."""
+    key = f"{KEY}.ground"
+    points = solved.points[tracks_at(picks, key, solved)]
+    if len(points) < 3:
+        raise ShotError(f"{key}: found {len(points)} picks; needed three or more")
+    middle = points.mean(0)
+    _, spread, axes = np.linalg.svd(points - middle)
+    extent = spread[0] / np.sqrt(len(points))
+    if spread[1] < THINNEST * spread[0]:
+        width = f"{spread[1] / max(spread[0], 1e-12):.1%} as wide as long"
+        raise ShotError(f"{key}: found picks on a line ({width}); needed one at least {THINNEST:.0%} off it")
+    normal = axes[2] * np.sign(np.median((camera_centres(solved.cam_from_world) - middle) @ axes[2]) or 1.0)
+    off = np.abs((points - middle) @ normal)
+    if off.max() < UNEVEN * extent:
+        return normal, middle, ()
+    worst = f"{label(picks[int(off.argmax())])} is off it by {off.max() / extent:.0%} of their extent"
+    text = f"{key}: the picks are not on one plane: {worst}; drop what is not on the floor"
+    return normal, middle, (Reason("ground_uneven", text),)
+
+
+def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
+    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground.
+
+    From straight above, Y is up the picture; a camera that turns once round has no average view: its first one counts.
+    """
+    centres, axes, tops = camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
+    for view in (axes.mean(0), tops.mean(0), axes[0], tops[0]):  # one of the last two is level
+        forward = view - (view @ normal) * normal
+        if np.linalg.norm(forward) >= LEVEL:
+            break
+    forward = forward / np.linalg.norm(forward)
+    rotation = np.stack([np.cross(forward, normal), forward, normal])
+    slope = axes @ normal
+    heights = (centres - on_ground) @ normal
+    meets = slope < -0.08  # steeper than about 5 deg
+    if meets.mean() > 0.5:
+        hits = centres[meets] - axes[meets] * (heights[meets] / slope[meets])[:, None]
+        origin = np.median(hits, axis=0)
+    else:
+        origin = centres.mean(0) + forward * (DEPTH_UNITS / scale)
+    origin = origin - ((origin - on_ground) @ normal) * normal
+    return World(rotation, -scale * rotation @ origin, scale, False, False, ())
+
+
+def _picked(world: World, solved: Solved, settings: schema.Orient) -> World:
+    """Apply the artist's word on an upright world: the size, then the origin, then the heading."""
+    if settings.distance is not None:
+        key = f"{KEY}.distance"
+        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        picks = _ends(settings.distance)
+        ends = [place(pick, key, world, solved) for pick in picks]
+        length = float(np.linalg.norm(ends[0] - ends[1]))
+        if not metres > 0 or length < 1e-9:
+            where = " and ".join(map(label, picks))
+            raise ShotError(f"{key}: found {metres:g} metres between {where}; needed two places and metres > 0")
+        world = _scaled(world, metres / length)
+    if settings.camera_height_m is not None:
+        key = f"{KEY}.camera_height_m"
+        heights = camera_centres(world.cameras(solved.cam_from_world))[:, 2]
+        frame = settings.camera_height_frame
+        height = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
+        if height < 1e-6 * DEPTH_UNITS:
+            raise ShotError(f"{key}: found the camera on the ground or under it; needed it above: set {KEY}.ground")
+        factor = settings.camera_height_m / height
+        if settings.distance is None:
+            world = _scaled(world, factor)
+        elif abs(np.log(factor)) > SAME_SCALE:
+            raise ShotError(
+                f"{KEY}.distance puts the camera {height:.3g} m above the ground, {key} says "
+                f"{settings.camera_height_m:g} m; needed two that agree within {SAME_SCALE:.0%}, or one of them"
+            )
+    if settings.origin is not None:
+        spot = place(settings.origin, f"{KEY}.origin", world, solved)
+        world = replace(world, shift=world.shift - [spot[0], spot[1], 0.0])
+    for name, from_x in (("x_axis", 0.0), ("y_axis", np.pi / 2)):
+        pick = getattr(settings, name)
+        if pick is None:
+            continue
+        x, y, _ = place(pick, f"{KEY}.{name}", world, solved)
+        if np.hypot(x, y) < 1e-6 * world.scale:
+            raise ShotError(f"{KEY}.{name}: found {label(pick)}, straight above the origin; needed a place beside it")
+        angle = from_x - np.arctan2(y, x)
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+        world = replace(world, rotation=turn @ world.rotation, shift=turn @ world.shift)
+    return world
+
+
+def check_sizes(world: World, solved: Solved, settings: schema.Orient) -> None:
+    """ShotError where a measure that the artist gives contradicts the size of a world that does not come from it: that
+    of survey points, or of a camera brought along. A tape errs by little; another unit by a factor.
+
+    Picks without a solved point are passed over: nothing is placed by them here.
+    """
+    for key, measured, there in _sizes(world, solved, settings):
+        factor = there / measured if measured > 0 else np.inf
+        if not 1 / OTHER_UNIT < factor < OTHER_UNIT:
+            raise ShotError(
+                f"{key}: found {measured:.3g} m for what is {there:.3g} m in the world that the camera or the survey "
+                f"brings along; needed one size: are both in metres (cm: 100 times as many, feet: 3.28)? Correct one "
+                "or leave it out"
+            )
+
+
+def _sizes(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
+    """(key, metres measured, metres in the world) of all that is measured and could be looked up."""
+    if len(settings.survey) > 1 and not world.survey:
+        yield from _survey_size(world, solved, settings)
+    if settings.camera_height_m is not None:
+        heights = np.abs(camera_centres(world.cameras(solved.cam_from_world))[:, 2])
+        frame, key = settings.camera_height_frame, f"{KEY}.camera_height_m"
+        there = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
+        yield key, settings.camera_height_m, there
+    if settings.distance is not None:
+        key = f"{KEY}.distance"
+        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        try:
+            ends = [place(pick, key, world, solved) for pick in _ends(settings.distance)]
+        except ShotError:
+            return
+        yield key, metres, float(np.linalg.norm(ends[0] - ends[1]))
+
+
+def _survey_size(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
+    try:
+        rows = tracks_at(settings.survey, f"{KEY}.survey", solved)
+    except ShotError:
+        return
+    places = (world.points(solved.points[rows]), np.array([entry["xyz_m"] for entry in settings.survey], float))
+    there, measured = (float(np.linalg.norm(xyz - xyz.mean(0), axis=1).mean()) for xyz in places)
+    yield f"{KEY}.survey", measured, there
+
+
+def _ends(distance: dict) -> list[dict]:
+    """The two picks of orient.distance, in either of its forms."""
+    if "a" in distance:
+        return [distance["a"], distance["b"]]
+    distance = checked(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))
+    common = {name: distance[name] for name in ("frame", "snap") if name in distance}
+    return [{**common, "xy_px": distance["a_px"]}, {**common, "xy_px": distance["b_px"]}]
+
+
+def _scaled(world: World, factor: float) -> World:
+    return replace(world, scale=world.scale * factor, shift=world.shift * factor, scale_known=True)

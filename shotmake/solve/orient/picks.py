@@ -1,0 +1,138 @@
+"""Picks: places of the world that an artist points at on the plate.
+
+A pick is {frame, xy_px}: where the ray through that plate pixel (distorted, origin at the top-left corner) meets the
+ground. With snap: true it is the solved point of the track there; {track: id} and {name, frame, xy_px}, a manual
+track with one of its keys, are solved points too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.geometry.camera import rays_world
+from shotmake.geometry.lens import Lens
+from shotmake.geometry.similarity import World
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+
+REACH_PX = 5.0  # at 1280 wide; a pick further than this from any solved track is a mistake
+KEY_REACH_PX = 0.1  # a manual track is where it was put, to float32
+SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and times the usual error: a track further off is on no fixed point
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What picks are looked up in, in the solver's own world. cam_from_world (N, 3, 4) of plate frames (N,).
+
+    markers: of T tracks, whose frame index 0 is plate frame first_frame; points (T, 3), NaN where a track has no
+    point to rely on, or None for a camera that only turns: it sees directions, no points; error_px (T,) mean
+    reprojection errors.
+    """
+
+    cam_from_world: np.ndarray
+    frames: np.ndarray
+    lens: Lens
+    size_px: tuple[int, int]
+    markers: Observations
+    first_frame: int
+    points: np.ndarray | None
+    error_px: np.ndarray
+
+    def camera_of(self, frame: int, key: str) -> int:
+        """Index of a plate frame's camera; ShotError where it has none."""
+        at = np.flatnonzero(self.frames == frame)
+        if not len(at):
+            solved = f"{self.frames[0]}..{self.frames[-1]}"
+            raise ShotError(f"{key}: found frame {frame}, which has no solved camera; solved are {solved}")
+        return int(at[0])
+
+
+def label(pick: dict) -> str:
+    """A pick in the artist's words."""
+    if "name" in pick:
+        return str(pick["name"])
+    return f"track {pick['track']}" if "track" in pick else f"{list(pick['xy_px'])} in frame {pick['frame']}"
+
+
+def is_of_track(pick: dict) -> bool:
+    return "track" in pick or "name" in pick or bool(pick.get("snap"))
+
+
+def checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
+    """The pick, if it has all of `names`."""
+    missing = [name for name in names if name not in pick]
+    if missing:
+        raise ShotError(f"{key}: found {sorted(pick)}; needed {', '.join(names)}")
+    return pick
+
+
+def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
+    """(3,) the place of a pick in the new world; ShotError where there is none."""
+    if is_of_track(pick):
+        (row,) = tracks_at([pick], key, solved)
+        return world.points(solved.points[[row]])[0]
+    return _on_ground(checked(pick, key, ("frame", "xy_px")), key, world, solved)
+
+
+def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
+    """The rows of `solved.points` that picks stand for; ShotError for one without a solved track, or two of one."""
+    if solved.points is None:
+        raise ShotError(
+            f"{key}: found a pick of a track, but this camera only turns or stands still: its tracks have directions, "
+            "no points; needed tracking.solve.orient.camera_height_m, or {frame, xy_px} on the level ground below it"
+        )
+    rows = [_track_at(pick, key, solved) for pick in picks]
+    for at, row in enumerate(rows):
+        if row in rows[:at]:
+            twins = f"{label(picks[rows.index(row)])} and {label(picks[at])}"
+            raise ShotError(f"{key}: found {twins}, which are one track; needed a track for each")
+    return rows
+
+
+def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
+    """A warning for each (key, pick of a track) whose track does not stand still in the solved world."""
+    usual_px = float(np.median(solved.error_px[np.isfinite(solved.points[:, 0])]))
+    limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
+    found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
+    return tuple(
+        Reason(
+            "pick_slides",
+            f"{key}: {label(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, and "
+            "what it places is off with it; pick another",
+        )
+        for key, pick, error_px in found
+        if error_px > limit_px
+    )
+
+
+def _track_at(pick: dict, key: str, solved: Solved) -> int:
+    there = np.isfinite(solved.points[:, 0])
+    if "track" in pick:
+        rows = np.flatnonzero((solved.markers.track_ids == pick["track"]) & there)
+        if not len(rows):
+            raise ShotError(f"{key}: found track {pick['track']}, which has no solved point; needed one that has")
+        return int(rows[0])
+    pick = checked(pick, key, ("frame", "xy_px"))
+    frame = pick["frame"] - solved.first_frame
+    rows = np.flatnonzero((solved.markers.frame == frame) & there[solved.markers.track])
+    gaps_px = np.linalg.norm(solved.markers.xy_px[rows] - np.array(pick["xy_px"], float), axis=1)
+    reach_px = KEY_REACH_PX if "name" in pick else REACH_PX * pixel_scale(solved.size_px)
+    if not len(rows) or gaps_px.min() > reach_px:
+        if "name" in pick:
+            raise ShotError(f"{key}: the manual track {pick['name']} has no solved point; see its frames and its drift")
+        nearest = f"the nearest is {gaps_px.min():.1f} px off" if len(rows) else "no track is solved in that frame"
+        raise ShotError(
+            f"{key}: found no solved track at {label(pick)}: {nearest}; needed one within {reach_px:.1f} px"
+        )
+    return int(solved.markers.track[rows[gaps_px.argmin()]])
+
+
+def _on_ground(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
+    """World point (3,) at z = 0 under a plate pixel."""
+    camera = world.cameras(solved.cam_from_world)[solved.camera_of(pick["frame"], key)]
+    centre, directions = rays_world(np.array([pick["xy_px"]], float).reshape(1, 2), camera, solved.lens)
+    if not directions[0, 2] * centre[2] < 0 or abs(directions[0, 2]) < 1e-3:
+        raise ShotError(f"{key}: found {label(pick)}, above the ground's horizon; needed a pixel on the ground")
+    spot = centre - directions[0] * (centre[2] / directions[0, 2])
+    return np.array([spot[0], spot[1], 0.0])

@@ -1,0 +1,111 @@
+"""The record of a solve: what solve.json and points.npz say."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shotmake.reasons import Reason, record_reasons
+from shotmake.solve.links.evidence import Evidence
+from shotmake.solve.links.measure import Links
+
+DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Solution:
+    """record: the solve JSON without `shot`. points: arrays for points.npz: track_id (P,), point_xyz (P, 3)
+    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool; with survey points, in their
+    order, also survey_track_id (S,), survey_miss_m (S,) and survey_miss_px (S,).
+
+    Points of tripod and static shots are directions at a depth of 5 units: for previews, not for building.
+    """
+
+    record: dict
+    points: dict[str, np.ndarray]
+
+
+def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
+    record = make_record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
+    none = np.zeros(0)
+    return Solution(record, point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
+
+
+def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
+    record = {
+        "schema": 1,
+        "status": status,
+        "reason": "",
+        "reason_code": "",
+        "kind": kind,
+        "image_size_px": [int(size_px[0]), int(size_px[1])],
+        "lens": None,
+        "focal_px_per_frame": None,
+        "frames": [],
+        "cam_from_world": [],
+        "rms_px": None,  # null: not measured, as for a refusal
+        "holdout_rms_px": None,
+        "rms_px_per_frame": [],
+        "confidence": 0.0,
+        "tracks_used": 0,
+        "scale_known": False,
+        "links": [],
+        "witness": [],
+        **record_reasons(()),
+    }
+    return {name: rounded(value) for name, value in (record | values).items()}
+
+
+def rounded(value: Any) -> Any:
+    """Floats to 9 significant digits, through lists and dicts."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
+    return {
+        "track_id": np.asarray(track_id, np.int32),
+        "point_xyz": np.asarray(point_xyz, np.float32),
+        "error_px": np.asarray(error_px, np.float32),
+        "holdout": np.asarray(holdout, bool),
+        "ground_found": np.array(bool(ground_found)),
+    }
+
+
+def links_json(links: Links | None) -> list[dict]:
+    """Of each boundary between two frames: the tracks that bridge it, the share that agrees with the camera on both
+    sides, how firmly these hold it (standard deviation, px), and how far they want what lies behind elsewhere (px)."""
+    if links is None:
+        return []
+    values = zip(links.before, links.after, links.tracks, links.share, links.hold_px, links.tear_px, strict=True)
+    return [
+        {
+            "frames": [int(before), int(after)],
+            "tracks": int(tracks),
+            "agree": round(float(share), 3),
+            "hold_px": _short(hold_px),
+            "tear_px": _short(tear_px),
+        }
+        for before, after, tracks, share, hold_px, tear_px in values
+    ]
+
+
+def witness_json(evidence: Evidence | None) -> list[dict]:
+    """Of each pair of frames that the second witness matched: how many features, the share that the camera explains,
+    and the share that the best camera for them alone does; null where they were too few."""
+    if evidence is None:
+        return []
+    pairs = zip(evidence.first, evidence.second, evidence.matches, strict=True)
+    shares = zip(evidence.explained, evidence.allowed, strict=True)
+    return [
+        {"frames": [int(first), int(second)], "matches": int(count), "explained": _short(own), "allowed": _short(best)}
+        for (first, second, count), (own, best) in zip(pairs, shares, strict=True)
+    ]
+
+
+def _short(value: float) -> float | None:
+    """To three digits; None where nothing was measured."""
+    return float(f"{value:.3g}") if np.isfinite(value) else None

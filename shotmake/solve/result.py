@@ -1,0 +1,129 @@
+"""What a solve hands back: the record (the solve JSON) and the points, oriented and in plain numbers."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.config import schema
+from shotmake.geometry.similarity import DEPTH_UNITS, World
+from shotmake.reasons import Reason, record_reasons
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.links.verdict import DOUBTED
+from shotmake.solve.orient.orient import check_sizes, orient_moving, orient_turning
+from shotmake.solve.orient.picks import Solved
+from shotmake.solve.record import Solution, links_json, make_record, point_arrays, refused_solution, witness_json
+from shotmake.tracks.markers import Tracks
+
+AT_MOST = 0.5  # of the confidence is left where any warning doubts the camera
+# Warnings that do not doubt the camera
+NO_DOUBT = frozenset({
+    "frames_without_camera", "focal_guessed", "focal_ignored", "lens_terms_added", "lens_kept", "lens_note",
+    "tripod_instead", "camera_file_note", "camera_unchecked", "ground_unknown", "ground_uneven", "pick_slides",
+    "survey_far", "world_kept",
+})  # fmt: skip
+UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
+
+
+def finished(
+    found: Found | Reason, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: schema.Solve
+) -> Solution:
+    """The cheap part of a solve: what was found, put into its world; or the reason why nothing was."""
+    if isinstance(found, Reason):
+        return refused_solution(found, size_px, settings.engine)
+    return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
+
+
+def make_solution(
+    found: Found,
+    everything: Observations,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    settings: schema.Solve,
+    world: World | None = None,
+) -> Solution:
+    """The found camera in its world: the one given, else the one that its tracks and the artist's picks tell."""
+    turning = found.status != "solved"
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    plate_frames = posed + frames[0]
+    cameras = found.cam_from_world[posed]
+    lens = found.lens
+
+    locate = directions_at_infinity if turning else triangulate
+    points = locate(everything, found.projecting, lens)
+    errors = marker_errors_px(points, everything, found.projecting, lens)
+    finite = np.isfinite(errors)
+    count = len(everything.track_ids)
+    number = np.bincount(everything.track[finite], minlength=count)
+    mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
+    shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
+    solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
+    if turning:
+        world = world or orient_turning(solved, settings.orient)
+        xyz = points[:, :3] * DEPTH_UNITS
+    else:
+        angles = angles_deg(points, everything, found.projecting)
+        shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
+        xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
+        rows = finite & shown[everything.track]
+        depth = np.einsum("nj,nj->n", found.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]])
+        depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
+        reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
+        solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
+        if world is not None and world.scale_known:
+            check_sizes(world, solved, settings.orient)
+        middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to be shown: the solver's size
+        world = world or orient_moving(solved, xyz[reliable], middle, settings.orient)
+    held = np.isin(everything.track_ids, found.held_out)
+
+    used_errors, per_frame = _frame_errors(found)
+    missing = everything.frame_count - len(posed)
+    warnings = [*found.warnings, *world.warnings]
+    if missing:
+        text = f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there"
+        warnings.append(Reason("frames_without_camera", text))
+    confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
+    if any(one.code in UNPLACED for one in world.warnings):
+        confidence *= DOUBTED
+    if any(one.code not in NO_DOUBT for one in warnings):
+        confidence = min(confidence, AT_MOST)
+    focals_px = None
+    if found.log_zooms is not None:
+        focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()
+        lens = lens.written_for(float(np.median(focals_px)))
+    record = make_record(
+        found.status,
+        found.kind,
+        size_px,
+        lens=lens.to_json(),
+        focal_px_per_frame=focals_px,
+        frames=[int(frame) for frame in plate_frames],
+        cam_from_world=world.cameras(cameras).reshape(-1, 12).tolist(),
+        rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else None,
+        holdout_rms_px=found.certificate.holdout_rms_px if np.isfinite(found.certificate.holdout_rms_px) else None,
+        rms_px_per_frame=[float(per_frame[index]) for index in posed],
+        confidence=float(confidence),
+        tracks_used=len(np.unique(found.markers.track[found.used])),
+        scale_known=world.scale_known,
+        engine=settings.engine,
+        links=links_json(found.certificate.links),
+        witness=witness_json(found.evidence),
+        **record_reasons(warnings, found.notes),
+    )
+    arrays = point_arrays(
+        everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
+    )
+    return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})
+
+
+def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (K,) of the used markers against points triangulated from them alone; their RMS by frame (N,)."""
+    kept = found.markers.only(found.used)
+    locate = triangulate if found.status == "solved" else directions_at_infinity
+    points = locate(kept, found.projecting, found.lens)
+    errors = marker_errors_px(points, kept, found.projecting, found.lens)
+    fine = np.isfinite(errors)
+    number = np.bincount(kept.frame[fine], minlength=kept.frame_count)
+    squares = np.bincount(kept.frame[fine], errors[fine] ** 2, kept.frame_count)
+    return errors[fine], np.sqrt(squares / np.maximum(number, 1))

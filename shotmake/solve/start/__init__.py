@@ -1,0 +1,1 @@
+"""A first camera: from COLMAP, from libmv, from frames solved already."""

@@ -1,0 +1,299 @@
+"""pycolmap as the engine: keyframes -> incremental mapping; poses of the other frames; long adjustments.
+
+J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours
+(centre of the first pixel at 0.5). One thread throughout: sums in another order would be other bytes.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
+import numpy as np
+
+from shotmake.solve.bundle.model import Model
+
+# Importing pycolmap takes SIGTERM over, for a stack trace: hold signals back meanwhile, and give it back.
+_held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+import pycolmap  # noqa: E402
+
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, _held)
+
+from shotmake.errors import ShotError  # noqa: E402
+from shotmake.geometry.lens import Lens, undistort  # noqa: E402
+from shotmake.solve.bundle.observations import Observations  # noqa: E402
+
+SEED = 7
+MIN_PAIR_TRACKS = 20
+MIN_POSE_MARKERS = 8
+PAIR_OFFSETS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
+# which lens values COLMAP's camera models can refine together
+MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"}
+
+pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
+
+
+def camera_model(refine: tuple[str, ...]) -> str:
+    """COLMAP's model for the coefficients in `refine`; ShotError for k2 without k1."""
+    coefficients = tuple(name for name in ("k1", "k2") if name in refine)
+    if coefficients not in MODELS:
+        raise ShotError(
+            "tracking.solve.refine: found k2 without k1; a lens needs k1 first: use [focal, k1, k2] or [focal, k1]"
+        )
+    return MODELS[coefficients]
+
+
+def _camera(lens: Lens, model: str, size_px: tuple[int, int]):
+    camera = pycolmap.Camera.create_from_model_name(1, model, lens.fx_px, *size_px)
+    camera.params = [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2][: len(camera.params)]
+    return camera
+
+
+def _lens(camera) -> Lens:
+    focal, cx, cy, *coefficients = (float(value) for value in camera.params)
+    return Lens(focal, focal, cx, cy, *coefficients)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """COLMAP and Ceres print to stderr from C++; a refused start is not the artist's business."""
+    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+def _shared_lens(cameras: list) -> tuple[Lens, np.ndarray]:
+    """One lens for all keyframes' cameras, the middle of theirs, and their log zooms (K,)."""
+    lenses = [_lens(camera) for camera in cameras]
+    focal_px = float(np.median([lens.fx_px for lens in lenses]))
+    alike = [lens.written_for(focal_px) for lens in lenses]
+    k1, k2 = (float(np.median([getattr(one, name) for one in alike])) for name in ("k1", "k2"))
+    middle = Lens(focal_px, focal_px, alike[0].cx_px, alike[0].cy_px, k1, k2)
+    return middle, np.log([lens.fx_px / focal_px for lens in lenses])
+
+
+def map_keyframes(
+    observations: Observations,
+    keyframes: np.ndarray,
+    size_px: tuple[int, int],
+    focal_px: float,
+    refine: tuple[str, ...],
+    forward: bool = False,
+) -> Model | None:
+    """COLMAP's incremental pipeline on the keyframes; None if it finds no model of three or more.
+
+    `forward` admits a first pair that moves along the view axis (a dolly), with few tracks or little angle.
+    """
+    markers = observations.of_frames(keyframes, min_markers=2)
+    width, height = size_px
+    model = camera_model(refine)
+    lens = Lens(focal_px, focal_px, width / 2, height / 2)
+    camera = _camera(lens, model, size_px)
+    camera.has_prior_focal_length = "focal" not in refine
+    own = "zoom" in refine  # every keyframe a camera of its own
+    pycolmap.set_random_seed(SEED)
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
+    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    database = pycolmap.Database.open(":memory:")
+    for number in range(1, len(keyframes) + 1 if own else 2):
+        camera.camera_id = number
+        database.write_camera(camera, use_camera_id=True)
+        rig = pycolmap.Rig(rig_id=number)
+        rig.add_ref_sensor(camera.sensor_id)
+        database.write_rig(rig, use_rig_id=True)
+    for index in range(len(keyframes)):
+        number = index + 1 if own else 1
+        image = pycolmap.Image(name=f"{index:06d}", camera_id=number, image_id=index + 1)
+        database.write_image(image, use_image_id=True)
+        frame = pycolmap.Frame(frame_id=index + 1, rig_id=number)
+        frame.add_data_id(database.read_image(index + 1).data_id)
+        database.write_frame(frame, use_frame_id=True)
+        database.write_keypoints(index + 1, markers.xy_px[rows[index]].astype(np.float32))
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.max_error = 2.0
+    options.ransac.random_seed = SEED
+    pairs = [(a, a + offset) for a in range(len(keyframes)) for offset in PAIR_OFFSETS if a + offset < len(keyframes)]
+    for first, second in pairs:
+        _, in_first, in_second = np.intersect1d(
+            markers.track[rows[first]], markers.track[rows[second]], assume_unique=True, return_indices=True
+        )
+        if len(in_first) < MIN_PAIR_TRACKS:
+            continue
+        matches = np.stack([in_first, in_second], 1).astype(np.uint32)
+        both = (markers.xy_px[rows[first]], markers.xy_px[rows[second]])
+        geometry = pycolmap.estimate_two_view_geometry(camera, both[0], camera, both[1], matches, options)
+        database.write_matches(first + 1, second + 1, matches)
+        database.write_two_view_geometry(first + 1, second + 1, geometry)
+
+    manager = pycolmap.ReconstructionManager()
+    with _quiet():
+        pycolmap.IncrementalPipeline(_pipeline_options(refine, forward), database, manager).run()
+    database.close()
+    models = [manager.get(index) for index in range(manager.size())]
+    if not models:
+        return None
+    largest = max(models, key=lambda one: one.num_reg_images())
+    if largest.num_reg_images() < 3:
+        return None
+    poses = np.full((observations.frame_count, 3, 4), np.nan)
+    registered = sorted(largest.reg_image_ids())
+    for image_id in registered:
+        poses[keyframes[image_id - 1]] = largest.image(image_id).cam_from_world().matrix()
+    points = np.full((len(observations.track_ids), 4), np.nan)
+    track_of = np.searchsorted(observations.track_ids, markers.track_ids)
+    for point_id in sorted(largest.points3D.keys()):
+        point = largest.point3D(point_id)
+        element = point.track.elements[0]
+        index = markers.track[rows[element.image_id - 1][element.point2D_idx]]
+        points[track_of[index]] = [*point.xyz, 1.0]
+    lens, log_zooms = _shared_lens([largest.camera(largest.image(one).camera_id) for one in registered])
+    log_zooms = np.interp(np.arange(len(poses)), keyframes[np.array(registered) - 1], log_zooms)
+    return Model(lens, poses, points, np.zeros(len(observations), bool), log_zooms)
+
+
+def _pipeline_options(refine: tuple[str, ...], forward: bool):
+    options = pycolmap.IncrementalPipelineOptions()
+    options.extract_colors = False
+    options.multiple_models = False
+    options.random_seed = SEED
+    options.num_threads = 1
+    options.ba_refine_focal_length = "focal" in refine
+    options.ba_refine_extra_params = "k1" in refine
+    options.min_focal_length_ratio, options.max_focal_length_ratio = 0.2, 15.0
+    mapper = options.mapper
+    mapper.init_min_tri_angle = 2.0 if forward else 6.0
+    mapper.init_max_forward_motion = 1.0 if forward else 0.95
+    mapper.init_min_num_inliers = 25 if forward else 40
+    mapper.abs_pose_min_num_inliers = 15
+    mapper.abs_pose_max_error = 6.0
+    mapper.abs_pose_refine_focal_length = "focal" in refine
+    mapper.abs_pose_refine_extra_params = False
+    mapper.filter_max_reproj_error = 3.0
+    mapper.filter_min_tri_angle = 1.0
+    mapper.ba_global_ignore_redundant_points3D = False
+    mapper.random_seed = SEED
+    mapper.num_threads = 1
+    options.triangulation.min_angle = 1.0
+    options.triangulation.random_seed = SEED
+    return options
+
+
+def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> Model:
+    """The model with poses of the `wanted` (N,) frames from its points, where that succeeds. A frame without pose
+    takes its zoom from its neighbours.
+
+    RANSAC PnP and refinement by COLMAP, with the model's lens taken out of the markers.
+    """
+    if not model.posed.any():
+        return model
+    lens = model.lens
+    camera = _camera(lens.without_distortion(), "SIMPLE_PINHOLE", (int(2 * lens.cx_px), int(2 * lens.cy_px)))
+    log_zooms = np.interp(np.arange(len(model.posed)), np.flatnonzero(model.posed), model.log_zooms[model.posed])
+    plane = undistort(lens.normalised_from_px(observations.xy_px), lens) / np.exp(log_zooms)[observations.frame, None]
+    xy_px = lens.px_from_normalised(plane)
+    options = pycolmap.AbsolutePoseEstimationOptions()
+    options.ransac.max_error = max_error_px
+    options.ransac.random_seed = SEED
+    options.ransac.max_num_trials = 300
+    refinement = pycolmap.AbsolutePoseRefinementOptions()
+    poses = model.cam_from_world.copy()
+    known = np.isfinite(model.points[:, 0])
+    order = np.argsort(observations.frame, kind="stable")
+    bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
+    for frame in np.flatnonzero(wanted):
+        rows = order[bounds[frame] : bounds[frame + 1]]
+        rows = rows[known[observations.track[rows]]]
+        if len(rows) < MIN_POSE_MARKERS:
+            continue
+        points = model.points[observations.track[rows]]
+        found = pycolmap.estimate_and_refine_absolute_pose(
+            xy_px[rows], points[:, :3] / points[:, 3:], camera, options, refinement
+        )
+        if found is not None and found["num_inliers"] >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
+            poses[frame] = found["cam_from_world"].matrix()
+    return replace(model, cam_from_world=poses, log_zooms=log_zooms)
+
+
+def adjust_long(
+    model: Model,
+    observations: Observations,
+    size_px: tuple[int, int],
+    refine: tuple[str, ...],
+    fixed: np.ndarray | None = None,
+) -> Model:
+    """COLMAP's adjustment of the used markers: sparse, for shots of more frames than our own can hold.
+
+    fixed (N,) masks poses that stay. Frames with too few markers lose their pose.
+    """
+    fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
+    camera = _camera(model.lens, camera_model(refine), size_px)
+    reconstruction = pycolmap.Reconstruction()
+    reconstruction.add_camera_with_trivial_rig(camera)
+    order = np.argsort(observations.frame[model.used], kind="stable")
+    rows = np.flatnonzero(model.used)[order]
+    bounds = np.searchsorted(observations.frame[rows], np.arange(observations.frame_count + 1))
+    frames = [frame for frame in np.flatnonzero(model.posed) if bounds[frame + 1] - bounds[frame] >= MIN_POSE_MARKERS]
+    if len(frames) < 2:
+        return replace(model, cam_from_world=np.full_like(model.cam_from_world, np.nan))
+    elements: dict[int, list[tuple[int, int]]] = {}
+    for frame in frames:
+        mine = rows[bounds[frame] : bounds[frame + 1]]
+        image = pycolmap.Image(
+            name=f"{frame:06d}", keypoints=observations.xy_px[mine], camera_id=1, image_id=int(frame) + 1
+        )
+        reconstruction.add_image_with_trivial_frame(image, pycolmap.Rigid3d(model.cam_from_world[frame]))
+        for place, track in enumerate(observations.track[mine]):
+            elements.setdefault(int(track), []).append((int(frame) + 1, place))
+    point_of = {}
+    for track in sorted(elements):
+        if len(elements[track]) < 3:
+            continue
+        seen = pycolmap.Track()
+        for image_id, place in elements[track]:
+            seen.add_element(image_id, place)
+        point_of[track] = reconstruction.add_point3D(model.points[track, :3] / model.points[track, 3], seen)
+    config = pycolmap.BundleAdjustmentConfig()
+    for frame in frames:
+        config.add_image(int(frame) + 1)
+    for frame in np.flatnonzero(fixed[frames]):
+        config.set_constant_rig_from_world_pose(reconstruction.image(int(frames[frame]) + 1).frame_id)
+    if fixed[frames].sum() < 2:
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    with _quiet():
+        pycolmap.create_default_bundle_adjuster(_adjustment_options(refine), config, reconstruction).solve()
+    poses = np.full_like(model.cam_from_world, np.nan)
+    for frame in frames:
+        poses[frame] = reconstruction.image(int(frame) + 1).cam_from_world().matrix()
+    points = np.full_like(model.points, np.nan)
+    for track, point_id in point_of.items():
+        points[track] = [*reconstruction.point3D(point_id).xyz, 1.0]
+    used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
+    return Model(_lens(reconstruction.camera(1)), poses, points, used, model.log_zooms)
+
+
+def _adjustment_options(refine: tuple[str, ...]):
+    options = pycolmap.BundleAdjustmentOptions()
+    options.refine_focal_length = "focal" in refine
+    options.refine_extra_params = "k1" in refine
+    options.refine_principal_point = False
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.loss_function_scale = 0.5
+    solver = options.ceres.solver_options
+    solver.max_num_iterations = 40
+    solver.function_tolerance = 1e-6
+    solver.gradient_tolerance = 1e-10
+    solver.parameter_tolerance = 1e-8
+    solver.num_threads = 1
+    return options

@@ -1,0 +1,176 @@
+"""Frames that join known cameras: points from the frames there are, poses from the points, an adjustment of the new.
+
+In rounds outward, since a track that runs into the new frames rarely lasts to their end.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shotmake.geometry.camera import zoomed
+from shotmake.geometry.lens import undistort
+from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
+from shotmake.solve.bundle.model import Model
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.rotations import rotation_between
+from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
+from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
+from shotmake.solve.start import colmap
+from shotmake.solve.start.colmap import MIN_POSE_MARKERS
+from shotmake.solve.start.resect import located
+
+SEEN_SHARES = (0.5, 0.25, 0.0)  # of a frame's markers that must have points; the next when no frame has the first
+ROUGH = 4.0  # x max_error_px: what a marker may miss by while frames join
+ROUNDS_BETWEEN, ROUNDS_LAST = 4, 12
+
+
+@dataclass(frozen=True)
+class Joining:
+    """markers: to solve with; turning: all cameras stand at the origin and points are directions; free: the lens
+    values that may change; max_error_px: a marker that misses by more is left out in the end."""
+
+    markers: Observations
+    size_px: tuple[int, int]
+    turning: bool
+    free: tuple[str, ...]
+    max_error_px: float
+
+    def located(self, model: Model, gate_px: float) -> Model:
+        """The model with its points found again from all posed frames, and the markers within `gate_px` of them."""
+        if not model.posed.any():
+            nowhere = np.full((len(self.markers.track_ids), 4), np.nan)
+            return replace(model, points=nowhere, used=np.zeros(len(self.markers), bool))
+        if not self.turning:
+            return located(model, self.markers, gate_px)
+        points = directions_at_infinity(self.markers, model.projecting, model.lens)
+        errors = marker_errors_px(points, self.markers, model.projecting, model.lens)
+        medians = self._medians(model, errors)
+        used = (errors < gate_px) & (medians[self.markers.track] < gate_px)
+        good = np.bincount(self.markers.track[used], minlength=len(points)) >= 2
+        return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[self.markers.track])
+
+    def misses_px(self, model: Model) -> np.ndarray:
+        """(T',) median errors of the tracks that three or more posed frames see."""
+        if not model.posed.any():
+            return np.zeros(0)
+        locate = directions_at_infinity if self.turning else triangulate
+        points = locate(self.markers, model.projecting, model.lens)
+        errors = marker_errors_px(points, self.markers, model.projecting, model.lens)
+        seen = np.bincount(self.markers.track[model.posed[self.markers.frame]], minlength=len(points))
+        return self._medians(model, errors)[seen >= 3]
+
+    def _medians(self, model: Model, errors: np.ndarray) -> np.ndarray:
+        posed = model.posed[self.markers.frame]
+        return track_medians(errors[posed], self.markers.track[posed], len(self.markers.track_ids))
+
+    def from_rough(self, model: Model) -> Model:
+        """The posed frames adjusted together, with gates that shrink as the cameras get better."""
+        misses = self.misses_px(model)
+        gate_px = max(ROUGH * self.max_error_px, 4 * float(np.median(misses)) if len(misses) else 0.0)
+        none = np.zeros(self.markers.frame_count, bool)
+        while gate_px > ROUGH * self.max_error_px:
+            model = self.adjusted(self.located(model, gate_px), none, ROUNDS_BETWEEN, loss_px=gate_px / 8)
+            gate_px /= 3
+        return self.adjusted(self.located(model, ROUGH * self.max_error_px), none, ROUNDS_LAST)
+
+    def grown(self, model: Model, stays: np.ndarray) -> Model:
+        """The model with every frame posed that can be; those masked by `stays` (N,) keep their pose."""
+        gate_px = ROUGH * self.max_error_px
+        model = self.located(model, gate_px)
+        while not model.posed.all():
+            poses = self._posed_next(model)
+            more = self.adjusted(self.located(replace(model, cam_from_world=poses), gate_px), stays, ROUNDS_BETWEEN)
+            if more.posed.sum() <= model.posed.sum():
+                break
+            model = self.located(more, gate_px)
+        return model
+
+    def _posed_next(self, model: Model) -> np.ndarray:
+        """Poses (N, 3, 4) with those of the frames that see enough points now, the best covered first."""
+        has_point = np.isfinite(model.points[:, 0])
+        seen = np.bincount(self.markers.frame[has_point[self.markers.track]], minlength=self.markers.frame_count)
+        share = seen / np.maximum(self.markers.per_frame, 1)
+        pose = self._turned if self.turning else self._placed
+        poses = model.cam_from_world
+        for least in SEEN_SHARES:
+            wanted = ~model.posed & (seen >= MIN_POSE_MARKERS) & (share >= least)
+            poses = pose(model, wanted)
+            if (np.isfinite(poses[:, 0, 0]) & ~model.posed).any():
+                break
+        return poses
+
+    def _placed(self, model: Model, wanted: np.ndarray) -> np.ndarray:
+        return colmap.pose_frames(model, self.markers, wanted, 3 * self.max_error_px).cam_from_world
+
+    def _turned(self, model: Model, wanted: np.ndarray) -> np.ndarray:
+        """Poses of frames that only turn, from the directions they see."""
+        poses = model.cam_from_world.copy()
+        plane = undistort(model.lens.normalised_from_px(self.markers.xy_px), model.lens)
+        rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        known = np.isfinite(model.points[self.markers.track, 0])
+        for frame in np.flatnonzero(wanted):
+            rows = np.flatnonzero(known & (self.markers.frame == frame))
+            directions = model.points[self.markers.track[rows], :3]
+            rotation = rotation_between(directions, rays[rows])
+            misses_px = np.linalg.norm(directions @ rotation.T - rays[rows], axis=1) * model.lens.fx_px
+            if (misses_px < 3 * self.max_error_px).sum() >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
+                poses[frame] = np.concatenate([rotation, np.zeros((3, 1))], 1)
+        return poses
+
+    def adjusted(
+        self, model: Model, stays: np.ndarray, rounds: int, loss_px: float = LOSS_PX, by_noise: bool = False
+    ) -> Model:
+        """Poses (but of frames masked by `stays`), points and free lens values fitted to the used markers; by_noise: of
+        a model that fits already, each track counting by its own noise as in the last adjustment
+        (shotmake.solve.polish).
+
+        A moving frame with too few markers to hold it loses its pose.
+        """
+        least = 2 if self.turning else 3
+        rows, held = self._holding(model, stays, least)
+        cameras = np.where(held[:, None, None], model.cam_from_world, np.nan)
+        moving = held & ~stays & model.posed
+        if not moving.any():
+            return replace(model, cam_from_world=cameras)
+        if moving.sum() > MOST_FRAMES and not self.turning:
+            done = colmap.adjust_long(model, self.markers, self.size_px, self.free, stays)
+            return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
+        used = self.markers.only(rows)
+        touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
+        used = used.of_tracks(touched)  # the others say nothing of the frames that move
+        frames = np.flatnonzero(moving | (held & model.posed & (used.per_frame > 0)))
+        used = used.of_frames(frames, min_markers=least)
+        bundled = self._turning_bundle if self.turning else bundle_of
+        bundle, middle, size = bundled(cameras[frames], used, model.lens, model.log_zooms[frames])
+        worth, tolerance = weights(used.expected_px), 1e-4
+        if by_noise:
+            worth, loss_px, tolerance = 1 / variances_px2(bundle, used), TAIL**0.5, 1e-6
+        bundle = adjust(bundle, used, self.free, rounds, loss_px, tolerance, worth, stays[frames])
+        poses, log_zooms = cameras_of(bundle, middle, size), model.log_zooms.copy()
+        cameras[frames] = np.where(stays[frames, None, None], cameras[frames], poses)
+        log_zooms[frames] = bundle.log_zooms
+        lens = lens_from_vector(bundle.lens) if self.free else model.lens
+        return replace(model, cam_from_world=cameras, lens=lens, log_zooms=log_zooms)
+
+    def _holding(self, model: Model, stays: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+        """Used markers (M,) of tracks with `least` of them in frames that are held, and these frames (N,)."""
+        frame, track = self.markers.frame, self.markers.track
+        rows = model.used & model.posed[frame]
+        while True:
+            of_track = np.bincount(track[rows], minlength=len(self.markers.track_ids))
+            enough = rows & (of_track[track] >= least)
+            held = stays | (np.bincount(frame[enough], minlength=self.markers.frame_count) >= FEWEST_MARKERS)
+            fewer = enough & held[frame]
+            if fewer.sum() == rows.sum():
+                return rows, held
+            rows = fewer
+
+    def _turning_bundle(self, cameras, markers: Observations, lens, log_zooms) -> tuple[Bundle, np.ndarray, float]:
+        """As path_bundle.bundle_of, for cameras that only turn."""
+        directions = directions_at_infinity(markers, zoomed(cameras, log_zooms), lens)[:, :3]
+        still = np.zeros((len(cameras), 3))
+        vector = lens_vector(lens)
+        bundle = Bundle(cameras[:, :, :3], still, directions, np.zeros(len(directions)), vector, log_zooms)
+        return bundle, np.zeros(3), 1.0

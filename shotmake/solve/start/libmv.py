@@ -1,0 +1,203 @@
+"""Blender's solver (libmv) as the engine: where it begins, and what its cameras are in our terms.
+
+libmv runs in Blender's own process, which is not ours to start: whoever solves with it hands in `Run`. It is tried
+from a few starts, as COLMAP is, and its cameras are certified as COLMAP's are; nothing of ours adjusts them.
+It adds up in several threads, however many cores it is given: its last digits (1e-7) differ from run to run.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.geometry.lens import Lens
+from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.solve.bundle.model import Model
+from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
+from shotmake.solve.bundle.rotations import rays, rotation_between
+from shotmake.solve.bundle.triangulate import marker_errors_px
+from shotmake.solve.checks.candidate import Found, Refused
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.checks.parallax import Parallax
+
+RADIAL = {"k1", "k2", "k3"}  # libmv refines these together or none of them
+REFINED = {"focal", "principal_point", *RADIAL}
+PAIR_FRAMES, PAIR_TRACKS = 24, 20
+SAME_FOCAL = 0.1
+TRIPOD_TRACKS, TRIPOD_PER_FRAME = 900, 150
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first guess of the lens, and the two frames (indices) that libmv begins with."""
+
+    lens: Lens
+    keyframes: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What libmv is asked to solve. tripod: the camera only turns; focal, centre, radial: what it may refine of the
+    lens; tracks with an average error above max_error_px are left out of its second round."""
+
+    markers: Observations
+    size_px: tuple[int, int]
+    tripod: bool
+    focal: bool
+    centre: bool
+    radial: bool
+    max_error_px: float
+    start: Start
+
+
+@dataclass(frozen=True)
+class Answer:
+    """cam_from_world (N, 3, 4) by frame index, NaN without camera; bundles (T, 3) world points and track_error_px (T,)
+    libmv's own error, NaN for tracks it left out; error_px: its own average over all markers."""
+
+    lens: Lens
+    cam_from_world: np.ndarray
+    bundles: np.ndarray
+    track_error_px: np.ndarray
+    error_px: float
+
+
+Run = Callable[[Question], Answer | None]  # None: libmv found no camera
+
+
+def check_refine(free: tuple[str, ...]) -> None:
+    """ShotError for lens values that libmv does not refine, or not one without the other."""
+    if "zoom" in free:
+        raise ShotError("tracking.solve.zoom: found true with engine: blender, which solves no zooms; needed colmap")
+    beyond = sorted(set(free) - REFINED)
+    if beyond:
+        raise ShotError(
+            f"tracking.solve.refine: found {', '.join(beyond)}, which Blender refines only in a lens that is not ours; "
+            "needed some of focal, principal_point, k1, k2, or engine: colmap"
+        )
+    if set(free) & RADIAL and not {"k1", "k2"} <= set(free):
+        raise ShotError(
+            f"tracking.solve.refine: found {', '.join(sorted(set(free) & RADIAL))} alone; Blender refines all radial "
+            "values together or none: needed both k1 and k2, or neither, or engine: colmap"
+        )
+
+
+def question(
+    markers: Observations,
+    size_px: tuple[int, int],
+    tripod: bool,
+    free: tuple[str, ...],
+    max_error_px: float,
+    focal_px: float,
+    keyframes: tuple[int, int],
+) -> Question:
+    """A question about a lens of which only the focal length is guessed."""
+    check_refine(free)
+    lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
+    refined = "focal" in free, "principal_point" in free, bool(RADIAL & set(free))
+    return Question(markers, size_px, tripod, *refined, max_error_px, Start(lens, keyframes))
+
+
+def starts(
+    markers: Observations,
+    parallax: Parallax,
+    size_px: tuple[int, int],
+    focal_px: float,
+    free: tuple[str, ...],
+    max_error_px: float,
+    run: Run,
+    on_step: Callable[[str], None],
+) -> Iterator[tuple[str, Model | None]]:
+    """(what, camera of all frames), solved one by one as they are asked for: the focal length first guessed and the
+    one that plane and parallax found, each from the two best pairs of keyframes."""
+    focals_px = [focal_px]
+    if "focal" in free and abs(np.log(parallax.moving.focal_px / focal_px)) > SAME_FOCAL:
+        focals_px.append(parallax.moving.focal_px)
+    for pair in keyframe_pairs(markers, parallax, size_px):
+        for guess_px in focals_px:
+            step = f"libmv from {guess_px:.0f} px, frames {pair[0]} and {pair[1]} of the range"
+            on_step(step)
+            answer = run(question(markers, size_px, False, free, max_error_px, guess_px, pair))
+            yield step, answer and _model(answer, markers, max_error_px)
+
+
+def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
+    """Up to two pairs of frame indices, apart from each other, with much parallax between them and many tracks.
+
+    Parallax is what is left of the motion, in px, after the rotation that explains most of it.
+    """
+    lens = parallax.moving.lens
+    seen = rays(markers.xy_px, lens, np.zeros(len(markers)))
+    frames = choose_keyframes(markers, size_px, at_most=PAIR_FRAMES)
+    rows = [np.flatnonzero(markers.frame == frame) for frame in frames]
+    scored = []
+    for a in range(len(frames)):
+        for b in range(a + 1, len(frames)):
+            tracks = markers.track[rows[a]], markers.track[rows[b]]
+            _, in_a, in_b = np.intersect1d(*tracks, assume_unique=True, return_indices=True)
+            if len(in_a) < PAIR_TRACKS:
+                continue
+            source, target = seen[rows[a][in_a]], seen[rows[b][in_b]]
+            turned = source @ rotation_between(source, target).T
+            left_px = parallax.moving.focal_px * np.median(np.linalg.norm(turned - target, axis=1))
+            scored.append((float(left_px * np.sqrt(len(in_a))), (int(frames[a]), int(frames[b]))))
+    scored.sort(reverse=True)
+    chosen = [pair for _, pair in scored[:1]]
+    apart = markers.frame_count / 8
+    others = (pair for _, pair in scored if max(abs(pair[end] - chosen[0][end]) for end in (0, 1)) > apart)
+    return [*chosen, *(pair for pair in [next(others, None)] if pair)]
+
+
+def _model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
+    points = np.concatenate([answer.bundles, np.where(np.isfinite(answer.bundles[:, :1]), 1.0, np.nan)], 1)
+    errors = marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
+    constant = np.zeros(markers.frame_count)
+    return Model(answer.lens, answer.cam_from_world, points, errors < max_error_px, constant)
+
+
+def turned(
+    found: Found,
+    everything: Observations,
+    size_px: tuple[int, int],
+    focal_px: float,
+    free: tuple[str, ...],
+    max_error_px: float,
+    scale: float,
+    run: Run,
+) -> Found:
+    """A turning camera solved by Blender's tripod solver instead. Refused if it finds none that the tracks bear out.
+
+    Asked with the first guess of the focal length, then with what we found.
+    """
+    if found.log_zooms is not None:
+        text = "the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap"
+        raise Refused("zoom", text)
+    held = np.isin(everything.track_ids, found.held_out)
+    held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
+    markers = known.of_tracks(thin(known, TRIPOD_TRACKS, TRIPOD_PER_FRAME))
+    fault = "it found no camera"
+    for guess_px in (focal_px, found.lens.fx_px):
+        ends = (0, markers.frame_count - 1)
+        answer = run(question(markers, size_px, True, free, max_error_px, guess_px, ends))
+        if answer is None:
+            continue
+        if folds(answer.lens, size_px) or not has_plausible_focal(answer.lens, size_px):
+            fault = f"its lens, with a focal length of {answer.lens.fx_px:.0f} px, is none"
+            continue
+        certificate = certify(held_out, known, answer.cam_from_world, answer.lens, scale, turning=True)
+        disagreeing = certificate.fault()
+        if not disagreeing:
+            changed = min(1.0, certificate.agreement / max(found.certificate.agreement, 1e-9))
+            return replace(
+                found,
+                lens=answer.lens,
+                cam_from_world=answer.cam_from_world,
+                markers=markers,
+                used=_model(answer, markers, max_error_px).used,
+                certificate=certificate,
+                agreement=found.agreement * changed,
+            )
+        fault = disagreeing.text
+    text = f"Blender's tripod solver does not explain the tracks: {fault}; set tracking.solve.engine: colmap"
+    raise Refused("engine_disagrees", text)

@@ -1,0 +1,63 @@
+"""A found camera as a file: what the costly part of a solve hands to the cheap one, to the bit.
+
+Arrays go into the .npz under their dotted names, everything else into one JSON text in it.
+"""
+
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.json_file import parse_json
+from shotmake.files.npz_file import npz_bytes, read_npz
+from shotmake.reasons import Reason
+from shotmake.solve.checks.candidate import Found
+
+REST = "rest"
+STORED = "a stored camera"
+KINDS = {"found": Found, "refused": Reason}
+
+
+def found_bytes(found: Found | Reason) -> bytes:
+    """The .npz of a found camera, or of the reason why there is none."""
+    arrays: dict[str, np.ndarray] = {}
+    kind = "refused" if isinstance(found, Reason) else "found"
+    rest = {kind: _split(found, "", arrays)}
+    return npz_bytes({**arrays, REST: np.array(json.dumps(rest, sort_keys=True))})
+
+
+def read_found(data: bytes) -> Found | Reason:
+    """What `found_bytes` was given. ShotError for bytes that it did not make."""
+    arrays = read_npz(data, STORED)
+    try:
+        ((kind, rest),) = parse_json(str(arrays[REST]), STORED).items()
+        return _join(KINDS[kind], rest, "", arrays)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        said = said_by(error, 80)
+        raise ShotError(f"{STORED}: not as shotmake writes it ({said}); delete it, and it is solved again") from error
+
+
+def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """The value without its arrays, which are put into `arrays`."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+        return None
+    if is_dataclass(value):
+        return {one.name: _split(getattr(value, one.name), f"{name}.{one.name}", arrays) for one in fields(value)}
+    if isinstance(value, tuple):
+        return [_split(one, f"{name}.{index}", arrays) for index, one in enumerate(value)]
+    return value
+
+
+def _join(hint: Any, rest: Any, name: str, arrays: Any) -> Any:
+    if isinstance(rest, dict):  # a dataclass, or one that may be None
+        hint = next((one for one in get_args(hint) if is_dataclass(one)), hint)
+        hints = get_type_hints(hint)
+        return hint(**{one: _join(hints[one], rest[one], f"{name}.{one}", arrays) for one in rest})
+    if name in arrays:
+        return arrays[name]
+    if isinstance(rest, list):
+        return tuple(_join(get_args(hint)[0], one, f"{name}.{index}", arrays) for index, one in enumerate(rest))
+    return rest

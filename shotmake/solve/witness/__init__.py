@@ -1,0 +1,1 @@
+"""The second witness: features that the tracker never used."""

@@ -1,0 +1,352 @@
+"""A second witness of a solve, which shares nothing with the tracker: features of another kind, matched between frames
+far apart.
+
+Features of some frames are matched across every weak link, between neighbours among the frames looked at, and where the
+camera comes back. What the solve explains of the matches of two frames is held against what the matches alone allow
+(the best fundamental matrix; of a camera that turns, homography). Features that match through three frames or more must
+fit one point on both sides of each boundary, as tracks must (shotmake.solve.links.measure). Where a weak link may hang
+on something that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can
+tell which of the two it was."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.lens import Lens, distort, undistort
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.triangulate import triangulate
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.motion_groups import sampson_px
+from shotmake.solve.links.evidence import Evidence, contradict, doubt, doubts_much
+from shotmake.solve.links.measure import find_solid, measure_links, usual_life
+from shotmake.solve.links.suspects import frames_at_jolts, frames_of_straight_tracks
+from shotmake.solve.links.verdict import DOUBTED
+
+LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
+OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
+WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near by; so many runs of such links
+BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
+BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again what it saw, from a like direction
+BACK_POINTS = 60
+BORNE_OUT = 0.35  # of the confidence: less is not handed over where this witness has doubts of its own
+EXPLAINED_PX = 1.5  # at 1280 wide
+FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
+LOCAL = 0.2  # of the picture's width and of its height: in less lies the middle half of the matches on one thing
+FEWEST_RIVAL, RIVAL_SHARE = 20, 0.09  # matches of another motion, and of all
+RIVAL_APART = 1.5  # times what still counts as explained: so far off is the middle one of the other motion
+CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
+
+
+class Matches(NamedTuple):
+    """Places of the same features in two frames, px of the plate. xy_a (K, 2), xy_b (K, 2): each other's best match,
+    or the best of several that look about as good: then other_b (K, 2) is the second-best place in the second frame,
+    else NaN. A feature has the same place in every pair that it is matched in."""
+
+    xy_a: np.ndarray
+    xy_b: np.ndarray
+    other_b: np.ndarray
+
+    @property
+    def unique(self) -> "Matches":
+        """Those that nothing else looks like."""
+        alone = np.isnan(self.other_b[:, 0])
+        return Matches(self.xy_a[alone], self.xy_b[alone], self.other_b[alone])
+
+
+Matcher = Callable[[int, int], Matches]  # of two frame indices
+Look = Callable[[np.ndarray], Matcher]  # the frame indices (F,) that will be asked for, rising -> what matches them
+
+
+def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> Found | Reason:
+    """The solve as it was, with the evidence beside it and doubts from it; or the reason to refuse the solve. A
+    refusal stays as it is.
+
+    A camera that stands still is not asked about: what moves in front of it is no fault of it.
+    """
+    if isinstance(found, Reason) or found.status == "static":
+        return found
+    pairs, weak = choose_pairs(found, size_px)
+    if not len(pairs):
+        return found
+    evidence = weigh_pairs(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
+    refusal = contradict(evidence)
+    if refusal is not None:
+        return _with_cause(refusal, found.warnings)
+    doubts = doubt(evidence)
+    agreement = found.agreement * (DOUBTED if doubts else 1.0)
+    if doubts and doubts_much(evidence, doubts) and agreement < BORNE_OUT:
+        what = doubts[0].text.partition("; look for slip")[0]  # there is no camera to look at
+        own = "".join(f", {code}" for code in dict.fromkeys(one.code for one in found.warnings))
+        text = f"{what}; the tracks are not sure of the camera either (confidence {found.agreement:.2f}{own})"
+        return _with_cause(Reason(doubts[0].code, text), found.warnings)
+    return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
+
+
+def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
+    """The refusal, told by the cause of it that the tracks themselves show."""
+    cause = next((one for one in warnings if one.code == "rolling_shutter"), None)
+    if cause is None:
+        return refusal
+    return Reason(cause.code, f"{cause.text.partition(', or expect')[0]} ({refusal.text.partition('; ')[0]})")
+
+
+def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Frame indices (P, 2) to match, the first before the second, and which of the pairs (P,) span a weak link."""
+    markers = found.markers
+    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    solid = posed[find_solid(markers.per_frame[posed], posed)]
+    if len(solid) < 2:
+        return np.zeros((0, 2), int), np.zeros(0, bool)
+    weak = _weak_runs(found)
+    beside = [
+        side[min(step, len(side) - 1)]
+        for before, after in weak
+        for side in (solid[solid <= before][::-1], solid[solid >= after])
+        for step in BESIDE
+        if len(side)
+    ]
+    beside += np.intersect1d(_suspected(found), posed).tolist()
+    spacing = max(np.clip(OF_LIFE * usual_life(markers), LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
+    count = max(int(np.ceil((solid[-1] - solid[0]) / spacing)) + 1, 2)
+    even = solid[np.unique(np.searchsorted(solid, np.linspace(solid[0], solid[-1], count)))]
+    beside_at = np.array(beside, int)
+    near = np.abs(even[:, None] - beside_at[None]).min(1, initial=10**9) < spacing / 3
+    frames = np.unique(np.concatenate([even[~near], beside_at]))
+    pairs = list(zip(frames[:-1].tolist(), frames[1:].tolist(), strict=True))
+    pairs += [pair for pair in zip(frames[:-2].tolist(), frames[2:].tolist(), strict=True) if _spans(pair, weak)]
+    pairs += _back_pairs(found, frames, size_px)
+    spans = [_spans(pair, weak) for pair in pairs]
+    return np.array(pairs, int), np.array(spans, bool)
+
+
+def _spans(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
+    return any(pair[0] <= before and pair[1] >= after for before, after in weak)
+
+
+def _weak_runs(found: Found) -> list[tuple[int, int]]:
+    """(frame index before, after) of the weakest runs of neighbouring boundaries that few tracks agree across, or that
+    lie around frames without a camera."""
+    links = found.certificate.links
+    if links is None:
+        return []
+    hole = links.after - links.before > 1  # frames without a camera: whatever jumps does so in there
+    weak = np.flatnonzero(hole | (links.agree < WEAK_AGREE))
+    runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
+    runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
+    first = found.markers.first_frame
+    return [(int(links.before[run[0]]) - first, int(links.after[run[-1]]) - first) for run in runs]
+
+
+def _suspected(found: Found) -> list[int]:
+    links = found.certificate.links
+    jolts = [] if links is None else frames_at_jolts(links, found.markers.first_frame)
+    return jolts + frames_of_straight_tracks(found.markers)
+
+
+def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:
+    """Pairs of frames far apart in time whose cameras see the same points from like directions: the farthest first."""
+    markers = found.markers
+    out: list[tuple[int, int]] = []
+    if len(frames) < 5 or found.status != "solved":
+        return out
+    points = triangulate(markers, found.projecting, found.lens)
+    places = points[:, :3] / np.maximum(points[:, 3:], 1e-9)
+    centres = camera_centres(found.cam_from_world)
+    for distance in range(len(frames) - 1, 3, -1):
+        for a in range(len(frames) - distance):
+            first, second = int(frames[a]), int(frames[a + distance])
+            here = markers.track[markers.frame == first]
+            there = markers.track[markers.frame == second]
+            if len(here) < 8 or np.isin(here, there).mean() > 0.1:  # tracks link them already
+                continue
+            here = here[np.linspace(0, len(here) - 1, min(len(here), BACK_POINTS)).astype(int)]
+            if _sees_again(found, places[here], centres[[first, second]], second, size_px):
+                if all(min(abs(first - f) + abs(second - s) for f, s in [pair]) > 2 * SPACING for pair in out):
+                    out.append((first, second))
+            if len(out) == MOST_BACK:
+                return out
+    return out
+
+
+def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, int]) -> bool:
+    camera = found.projecting[second]
+    seen = places @ camera[:, :3].T + camera[:, 3]
+    ahead = seen[:, 2] > 0
+    plane = np.where(ahead[:, None], seen[:, :2] / np.where(ahead, seen[:, 2], 1.0)[:, None], np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        xy_px = found.lens.px_from_normalised(distort(plane, found.lens))
+        inside = ((xy_px >= 0) & (xy_px < np.array(size_px))).all(1)
+    rays = [places - centre for centre in centres]
+    rays = [ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-12) for ray in rays]
+    alike = (rays[0] * rays[1]).sum(1) > BACK_COSINE
+    return bool(np.mean(inside & alike) > BACK_SHARE)
+
+
+def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
+    """Hold a solve against the matches of pairs (P, 2) of its frames; weak (P,): those that span a weak link, where
+    look-alikes are tried too. scale: keyframes.pixel_scale."""
+    first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
+    cameras = found.projecting
+    rows, joined = [], []
+    for (first, second), spans in zip(pairs, weak, strict=True):
+        matches = match(int(first), int(second))
+        unique = matches.unique
+        both = cameras[[first, second]]
+        own, best = _explained(unique, both, lens, scale, turning)
+        local = _is_local(unique.xy_a[best & ~own], lens)
+        if not local:
+            joined.append((first, second, unique))
+        shares = _shares(own, best)
+        rival = _rival(unique, both, lens, scale, turning)
+        alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
+        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike, local))
+    seen = np.full_like(cameras, np.nan)
+    frames = np.unique(pairs)
+    seen[frames] = cameras[frames]
+    markers = _join_matches(joined, len(cameras), first_frame)
+    columns = np.array(rows, float).reshape(-1, 9).T
+    numbers, shares, local = columns[:3].astype(int), columns[3:8], columns[8].astype(bool)
+    return Evidence(*numbers, *shares, local, measure_links(markers, seen, lens, scale, turning))
+
+
+def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
+    """(K, 2) px around the lens's centre, as a lens without distortion would have them."""
+    return lens.fx_px * undistort(lens.normalised_from_px(xy_px), lens)
+
+
+def _own_misses_px(x_px, y_px, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
+    """(K,) by how much ideal px x of the first of two cameras (2, 3, 4) and y of the second cannot be one point."""
+    inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
+    turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # of zoomed cameras no rotation
+    if turning:
+        return _moved_misses_px(np.linalg.inv(inverse) @ turn @ inverse, x_px, y_px)
+    move = cameras[1, :, 3] - turn @ cameras[0, :, 3]
+    return sampson_px(inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse, x_px, y_px)
+
+
+def _moved_misses_px(homography: np.ndarray, x_px: np.ndarray, y_px: np.ndarray) -> np.ndarray:
+    moved = np.concatenate([x_px, np.ones((len(x_px), 1))], 1) @ homography.T
+    depth = np.where(np.abs(moved[:, 2]) < 1e-9, 1e-9, moved[:, 2])
+    return np.linalg.norm(moved[:, :2] / depth[:, None] - y_px, axis=1)
+
+
+def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: bool) -> np.ndarray:
+    """The same for the best camera there is for these matches; infinite where there is none."""
+    import cv2
+
+    cv2.setRNGSeed(1)
+    try:
+        if turning:
+            best, _ = cv2.findHomography(x_px, y_px, cv2.USAC_MAGSAC, fit_px, maxIters=2000, confidence=0.999)
+        else:
+            best, _ = cv2.findFundamentalMat(x_px, y_px, cv2.USAC_MAGSAC, fit_px, 0.999, 2000)
+    except cv2.error:  # OpenCV 4.14 asserts where no sample gives a matrix
+        best = None
+    if best is None or best.shape != (3, 3):
+        return np.full(len(x_px), np.inf)
+    return _moved_misses_px(best, x_px, y_px) if turning else sampson_px(best, x_px, y_px)
+
+
+def _explained(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which matches (K,) the cameras explain, and which the best camera for them does; none of too few."""
+    if len(matches.xy_a) < FEWEST_LEFT:
+        return np.zeros(len(matches.xy_a), bool), np.zeros(len(matches.xy_a), bool)
+    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
+    own = _own_misses_px(x_px, y_px, cameras, lens, turning) < EXPLAINED_PX * scale
+    best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
+    return own, best
+
+
+def _shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
+    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest; NaN
+    where there are too few."""
+    if len(own) < FEWEST_MATCHES:
+        return np.nan, np.nan, np.nan
+    left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
+    return float(own.mean()), float(best.mean()), left
+
+
+def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
+    """Whether the middle half of the places lies in a small part of the picture, in whose middle the lens is."""
+    if len(xy_px) < FEWEST_LEFT:
+        return False
+    extent_px = np.subtract(*np.percentile(xy_px, [75, 25], axis=0))
+    return bool((extent_px < LOCAL * 2 * np.array([lens.cx_px, lens.cy_px])).all())
+
+
+def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+    """How much of the picture one other motion covers, for what those matches cover that the cameras explain."""
+    if len(matches.xy_a) < FEWEST_MATCHES:
+        return 0.0
+    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
+    own_px, fit_px = _own_misses_px(x_px, y_px, cameras, lens, turning), EXPLAINED_PX * scale
+    own, left = np.flatnonzero(own_px < fit_px), np.flatnonzero(own_px > fit_px)
+    if len(left) < FEWEST_RIVAL:
+        return 0.0
+    misses_px = _best_misses_px(x_px[left], y_px[left], fit_px, turning)
+    other = left[misses_px < fit_px]
+    if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
+        return 0.0
+    if np.median(own_px[other]) < RIVAL_APART * fit_px:  # what the cameras just miss: noise, a lens not exact
+        return 0.0
+    if _is_local(matches.xy_a[other], lens):
+        return 0.0
+    covered = [_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
+    return covered[0] / max(covered[1], 1)
+
+
+def _covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
+    """How many of CELLS the places are in, of a picture in whose middle the lens is."""
+    size_px = 2 * np.array([lens.cx_px, lens.cy_px])
+    cells = np.clip((xy_px / size_px * CELLS).astype(int), 0, np.array(CELLS) - 1)
+    return len(np.unique(cells[:, 0] * CELLS[1] + cells[:, 1]))
+
+
+def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+    """Of the features that something else looks like, the share whose second place fits one other homography."""
+    import cv2
+
+    doubled = ~np.isnan(matches.other_b[:, 0])
+    if doubled.sum() < FEWEST_ALIKE:
+        return 0.0
+    x_px = _ideal_px(matches.xy_a[doubled], lens)
+    places = [_ideal_px(place[doubled], lens) for place in (matches.xy_b, matches.other_b)]
+    misses = [_own_misses_px(x_px, place, cameras, lens, turning) for place in places]
+    explained = np.minimum(*misses) < EXPLAINED_PX * scale
+    if explained.sum() < FEWEST_ALIKE:
+        return 0.0
+    second = np.where((misses[0] <= misses[1])[:, None], places[1], places[0])[explained]
+    cv2.setRNGSeed(1)
+    best, inside = cv2.findHomography(x_px[explained], second, cv2.RANSAC, 2 * EXPLAINED_PX * scale)
+    return 0.0 if best is None else float(inside.mean())
+
+
+def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first_frame: int) -> Observations:
+    """The features as tracks: what has the same place in the same frame is one. Those that come twice in a frame are
+    left out."""
+    import scipy.sparse
+    from scipy.sparse.csgraph import connected_components
+
+    # of no pair at all: no tracks
+    pairs = pairs or [(0, 0, Matches(*np.zeros((3, 0, 2))))]
+    frame = np.concatenate([np.repeat([first, second], len(of.xy_a)) for first, second, of in pairs])
+    xy_px = np.concatenate([np.concatenate([of.xy_a, of.xy_b]) for _, _, of in pairs])
+    ends = np.cumsum([0, *(2 * len(of.xy_a) for _, _, of in pairs)])
+    features, node = np.unique(np.column_stack([frame, xy_px]), axis=0, return_inverse=True)
+    node = node.ravel()
+    edges = [node[start:end].reshape(2, -1) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    joined = np.concatenate(edges, 1) if edges else np.zeros((2, 0), int)
+    graph = scipy.sparse.coo_matrix((np.ones(joined.shape[1]), joined), shape=(len(features), len(features)))
+    _, track = connected_components(graph, directed=False)
+    at = features[:, 0].astype(int)
+    once = np.unique(np.stack([track, at], 1), axis=0)
+    numbers = np.bincount(track, minlength=1)
+    kept = np.bincount(once[:, 0], minlength=len(numbers))[track] == numbers[track]
+    ids, track = np.unique(track[kept], return_inverse=True)
+    order = np.lexsort((at[kept], track))
+    xy_px, at = features[kept, 1:][order], at[kept][order]
+    return Observations(track[order], at, xy_px, np.zeros(len(at)), ids, frame_count, first_frame=first_frame)

@@ -1,0 +1,1 @@
+"""Lens -> ST-maps; ST-maps brought along."""

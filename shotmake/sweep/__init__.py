@@ -1,0 +1,1 @@
+"""Variants of a shot, ranked by a referee."""

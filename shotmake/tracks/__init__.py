@@ -1,0 +1,1 @@
+"""2D tracks: found, followed, anchored, judged."""

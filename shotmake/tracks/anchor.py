@@ -1,0 +1,216 @@
+"""Anchors: the patch of the plate that a track is held to, and the refinement of markers against it.
+
+Frame-to-frame trackers drift, because each step adds its error. Here every marker is matched to the
+same anchor patch, cut in the frame where the track was born, so errors do not add up.
+
+The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Lucas-Kanade 20 Years On",
+IJCV 56 (2004), 221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches
+are normalised to mean 0 and deviation 1, and both directions are removed from the derivatives.
+What an anchor needs for it is derived once, by `prepare`, and used in every frame. Arrays start with
+N tracks; P = the pixels of a pattern, a disc; 8 parameters: the shift in x and y, four of an affine shape and two of
+perspective, of which the motion model frees some combinations.
+"""
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+import numpy as np
+
+from shotmake.tracks import anchor_kernels
+
+WINDOW_SIGMA = 0.75  # of the patch radius: the middle of the patch counts most
+SHAPE_DAMPING = 0.1  # holds scale, rotation and shear back where the pattern does not tell
+SHIFT_DAMPING = 1e-4
+MOST_ROUNDS = 10
+SHIFT_ROUNDS = 1  # the first rounds move without changing the shape
+LONGEST_STEP_PX = 2.0
+DONE_PX = 0.06  # Gauss-Newton leaves about a tenth of its last step
+RESIDUAL_FACTOR = 3.0  # residuals of neighbours are alike, so the pixels tell less: error / estimate, against truth
+QUADRANT_SHARE = 0.5  # of the quadrants' disagreement in the expected error: ranks true errors best, measured
+NEWBORN_CORRELATION = 0.99  # assumed for the marker from which the anchor is cut
+
+
+@dataclass(frozen=True)
+class Disc:
+    """The pixels of a round pattern (the corners of its square weigh little and cost a fifth), arrays of P."""
+
+    x: np.ndarray  # float32, px from the middle
+    y: np.ndarray
+    places: np.ndarray  # in a cut patch, flattened
+    weights: np.ndarray  # sum 1
+    side_x: np.ndarray  # -1, 0, 1 float32: which half a pixel is in, 0 on the axis
+    side_y: np.ndarray
+    quadrants: np.ndarray  # (4, P) float32, 1 where a pixel is in the quadrant
+    motions: np.ndarray  # (8, 2, P): how each parameter moves each pixel; 1 = one px, at the edge for shapes
+
+
+@lru_cache
+def _disc(radius_px: int) -> Disc:
+    axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
+    inside = np.hypot(axis, axis[:, None]) < radius_px + 0.5
+    x, y = (part[inside] for part in np.meshgrid(axis, axis))
+    weights = np.exp(-0.5 * (x**2 + y**2) / (WINDOW_SIGMA * radius_px) ** 2)
+    weights /= weights.sum()
+    side_x, side_y = np.sign(x), np.sign(y)
+    quadrants = np.stack([(side_x == across) & (side_y == down) for down in (-1, 1) for across in (-1, 1)])
+    u, v, zero, one = x / radius_px, y / radius_px, np.zeros_like(x), np.ones_like(x)
+    shift, shape = [(one, zero), (zero, one)], [(u, zero), (v, zero), (zero, u), (zero, v)]
+    return Disc(
+        x=x,
+        y=y,
+        places=((y + radius_px + 1) * cut_px(2 * radius_px + 1) + x + radius_px + 1).astype(np.int64),
+        weights=weights,
+        side_x=side_x,
+        side_y=side_y,
+        quadrants=quadrants.astype(np.float32),
+        motions=np.array(shift + shape + [(u * u, u * v), (u * v, v * v)], np.float32),
+    )
+
+
+def cut_px(pattern_px: int) -> int:
+    """The side of the patch cut for a pattern: one pixel more all round, for the derivatives."""
+    return 2 * (pattern_px // 2) + 3
+
+
+def _disc_of(patches: np.ndarray) -> Disc:
+    return _disc((patches.shape[1] - 3) // 2)
+
+
+def _freedoms() -> dict[str, np.ndarray]:
+    """Per motion model (8, K): the combinations of parameters it may change, the shift first."""
+    one = np.eye(8)
+    rotation, scale = one[4] - one[3], one[2] + one[5]
+    models = {
+        "translation": [],
+        "loc_rot": [rotation],
+        "loc_rot_scale": [rotation, scale],
+        "affine": list(one[2:6]),
+        "perspective": list(one[2:8]),
+    }
+    return {name: np.stack([one[0], one[1], *shape], 1) for name, shape in models.items()}
+
+
+FREEDOMS = _freedoms()
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """What the refinement needs of N anchor patches, derived from their pixels by `prepare`.
+
+    rows (N,): where in the arrays each anchor is, so that ended tracks cost no copying.
+    """
+
+    motion_model: str
+    disc: Disc
+    rows: np.ndarray
+    pattern: np.ndarray  # (R, P) float32, of weighted mean 0 and deviation 1, times the weights
+    gradient: np.ndarray  # (R, 2, P) float32, weighted, of the pattern by x and y
+    on_pattern: np.ndarray  # (R, 8) weighted product of each parameter's derivative with the pattern: a gain
+    on_one: np.ndarray  # (R, 8) ... with a constant: an offset
+    solve: np.ndarray  # (R, 8, 8) slopes -> step, within the freedoms of the motion model
+    solve_shift: np.ndarray  # (R, 2, 2), for moves that leave the shape alone
+    quadrant_hessian: np.ndarray  # (R, 4, 3): xx, xy, yy
+    shift_variance: np.ndarray  # (R,) px2 for a residual of 1: trace of the inverse Hessian's shift part
+    contrast: np.ndarray  # (R,) deviation of the patch in grey levels
+    roundness: np.ndarray  # (R,) smaller / larger eigenvalue of the shift Hessian; 0 = an edge, fixed in one direction
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def keep(self, which: np.ndarray) -> "Anchors":
+        """Those selected by a mask or indices (N,)."""
+        return replace(self, rows=self.rows[which])
+
+    def join(self, more: "Anchors") -> "Anchors":
+        """These and more, and no others in the arrays."""
+        names = [field.name for field in fields(self)][3:]
+        arrays = {n: np.concatenate([getattr(self, n)[self.rows], getattr(more, n)[more.rows]]) for n in names}
+        return replace(self, rows=np.arange(len(self) + len(more)), **arrays)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Markers after refinement. Markers whose patch left the frame have correlation -1."""
+
+    xy_px: np.ndarray  # (N, 2)
+    warp: np.ndarray  # (N, 2, 2): patch offset in the anchor -> offset in this frame
+    tilt: np.ndarray  # (N, 2): perspective; offsets are divided by 1 + tilt . offset in the anchor
+    correlation: np.ndarray  # (N,) normalised, 1 = the same pattern
+    expected_px: np.ndarray  # (N,) expected error: residual x inverse Hessian and quadrants, scaled to true errors
+    quadrant_px: np.ndarray  # (N,) how far the most deviating quadrant of the patch wants to move
+
+    def put(self, where: np.ndarray, better: "Refined") -> "Refined":
+        """The same with the markers at the indices `where` replaced."""
+
+        def placed(name: str) -> np.ndarray:
+            values = getattr(self, name).copy()
+            values[where] = getattr(better, name)
+            return values
+
+        return Refined(**{field.name: placed(field.name) for field in fields(self)})
+
+
+def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut (N, C, C) float32 patches, C = cut_px, of an (H, W) uint8 frame around (N, 2), and (N,) whether they fit."""
+    reach_px = pattern_px // 2 + 1
+    patches = anchor_kernels.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), reach_px)
+    limit = np.array([image.shape[1], image.shape[0]]) - 0.5
+    inside = ((xy_px - 0.5 >= reach_px) & (xy_px + reach_px <= limit)).all(1)
+    return patches, inside
+
+
+def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
+    """Derive the pattern, its derivatives and Hessians from cut patches (N, C, C)."""
+    disc = _disc_of(patches)
+    pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast = anchor_kernels.derive(
+        np.ascontiguousarray(patches), disc.places, disc.weights, disc.motions, disc.quadrants
+    )
+    shift_hessian = hessian[:, :2, :2]
+    low, high = np.linalg.eigvalsh(shift_hessian).T
+
+    size = np.trace(shift_hessian, axis1=1, axis2=2) + 1e-9  # flat patches stay invertible
+    free = FREEDOMS[motion_model]
+    damping = np.diag([SHIFT_DAMPING] * 2 + [SHAPE_DAMPING] * (free.shape[1] - 2))
+    inverse = np.linalg.inv(free.T @ hessian @ free + size[:, None, None] * damping)
+    return Anchors(
+        motion_model=motion_model,
+        disc=disc,
+        rows=np.arange(len(patches)),
+        pattern=pattern,
+        gradient=gradient,
+        on_pattern=on_pattern,
+        on_one=on_one,
+        solve=np.ascontiguousarray(free @ inverse @ free.T),
+        solve_shift=np.linalg.inv(shift_hessian + size[:, None, None] * 0.01 * np.eye(2)),
+        quadrant_hessian=quadrant_hessian,
+        shift_variance=inverse[:, 0, 0] + inverse[:, 1, 1],
+        contrast=contrast,
+        roundness=low / np.maximum(high, 1e-9),
+    )
+
+
+def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndarray, tilt: np.ndarray) -> Refined:
+    """Match each anchor to a frame from a predicted position (N, 2), warp (N, 2, 2) and tilt (N, 2).
+
+    `image` is (H, W) uint8. Positions are plate px, origin at the top-left corner.
+    """
+    disc = anchors.disc
+    found = anchor_kernels.match(
+        image, anchors.rows, anchors.pattern, anchors.gradient, anchors.on_pattern, anchors.on_one, anchors.solve,
+        anchors.solve_shift, anchors.quadrant_hessian, disc.x, disc.y, disc.weights, disc.side_x, disc.side_y,
+        anchors.motion_model == "loc_rot", MOST_ROUNDS, SHIFT_ROUNDS, LONGEST_STEP_PX, DONE_PX, xy_px, warp, tilt,
+    )  # fmt: skip
+    xy_px, warp, tilt, correlation, quadrant_px = found
+    by_residual_px = _expected_px(anchors, correlation)
+    expected_px = np.hypot(by_residual_px, QUADRANT_SHARE * quadrant_px)
+    return Refined(xy_px, warp, tilt, correlation, expected_px, quadrant_px)
+
+
+def newborn_error_px(anchors: Anchors) -> np.ndarray:
+    """(N,) expected error of the markers the anchors were cut from, which have no residual of their own."""
+    return _expected_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
+
+
+def _expected_px(anchors: Anchors, correlation: np.ndarray) -> np.ndarray:
+    residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((anchors.disc.weights**2).sum())
+    return RESIDUAL_FACTOR * np.sqrt(residual_variance * anchors.shift_variance[anchors.rows])

@@ -1,0 +1,192 @@
+"""From one frame to the next: every track predicted, matched to its anchor, and judged.
+
+A marker in doubt is not written. Its track is carried along at its own pace, changed as its neighbours change theirs,
+for up to a second, and goes on where its anchor matches again: behind a passing object, after a frame of heavy blur.
+Then it ends; a short track costs little, a wrong one bends the solve.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from shotmake.config import schema
+from shotmake.tracks import anchor, predict
+from shotmake.tracks.anchor import Anchors, Refined
+from shotmake.tracks.mask import COVERED
+from shotmake.tracks.predict import Picture
+from shotmake.tracks.segments import LIVE, NONE_RENEWED, Handover
+
+JUMP_MAX_PX = 4.0  # refinement may move a marker this far from its prediction
+CARRIED_OFF_PX = 0.75  # and so much farther for each frame that it was hidden
+CORRELATION_FLOOR = 0.5  # however bad the frame's median is
+# Parts of a patch that move apart lie on a depth edge. Allowed: a ratio of what is usual in the frame (motion
+# blur moves them too), within these limits. Of all gates this one removes the most drift.
+QUADRANT_RATIO, QUADRANT_MIN_PX, QUADRANT_MAX_PX = 3.0, 0.4, 0.7
+EXPECTED_MAX_PX = 0.5
+# So many times what is usual in the frame passes in any case: blur costs precision before it costs tracks.
+BLUR_RATIO = 1.3
+SAME_SHOT_CORRELATION = 0.8  # the median across a cut is lower
+USUAL_CORRELATION_MIN = 0.75  # the limits above are for this correlation_min; a stricter one narrows them all
+SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (early renewal drifts more)
+NEIGHBOURS = 6  # a hidden track changes its pace by the median of theirs
+HIDDEN_MAX_FRAMES = 24  # so long no new track is born in its place either: what failed there would fail again
+LOOKED_FOR_FRAMES, LOOKED_FOR_EVERY = 8, 3  # after so many hidden frames it is looked for in every third only
+FOUND_AGAIN_RATIO = 0.9  # of the median correlation: a hidden track must match well to go on
+CUT_SHARE = 0.1  # fewer tracks match: another shot, or nothing to be seen; nothing is carried over
+
+
+def no_tracks(frame: int, picture: Picture, track: schema.Track) -> Handover:
+    """The handover of a frame in which nothing has been found yet."""
+    side_px = anchor.cut_px(track.pattern_px)
+    shapes = {"patch": (0, side_px, side_px), "warp": (0, 2, 2)}
+    shapes |= dict.fromkeys(("xy_px", "velocity_px", "tilt"), (0, 2))
+    types = {"patch": np.float32} | dict.fromkeys(("track_id", "seen_frames", "lost_frames"), np.int32)
+    empty = {name: np.zeros(shapes.get(name, (0,)), types.get(name, np.float64)) for name in LIVE}
+    return Handover(frame=frame, next_id=0, half=picture.half, renewed=NONE_RENEWED, **empty)
+
+
+def anchors_of(handover: Handover, track: schema.Track) -> Anchors:
+    return anchor.prepare(handover.patch, track.motion_model)
+
+
+def follow(
+    before: Handover,
+    anchors: Anchors,
+    levels: list[np.ndarray],
+    frame: int,
+    picture: Picture,
+    track: schema.Track,
+    matte: np.ndarray | None,
+) -> tuple[Handover, Anchors]:
+    """Take the tracks to the next frame; those in doubt are hidden, and in the end dropped.
+
+    levels: the pyramid of the frame they are in now.
+    """
+    luma = picture.luma
+    if not len(before.track_id):
+        return replace(before, frame=frame, half=picture.half), anchors
+    found, sound, moved_px = _find(before, anchors, levels, picture, track.correlation_min)
+    if matte is not None:
+        sound &= ~_covered(matte, found.xy_px)
+
+    xy_px = np.where(sound[:, None], found.xy_px, before.xy_px + moved_px)
+    lost_frames = np.where(sound, 0, before.lost_frames + 1).astype(np.int32)
+    # A track found again tells how fast it moves only by its neighbours.
+    steady = (sound & before.seen)[:, None]
+    after = replace(
+        before,
+        frame=frame,
+        half=picture.half,
+        xy_px=xy_px,
+        velocity_px=np.where(steady, xy_px - before.xy_px, moved_px),
+        warp=np.where(sound[:, None, None], found.warp, before.warp),
+        tilt=np.where(sound[:, None], found.tilt, before.tilt),
+        expected_px=np.where(sound, np.sqrt(found.expected_px**2 + before.inherited_px2), before.expected_px),
+        seen_frames=(before.seen_frames + sound).astype(np.int32),
+        lost_frames=lost_frames,
+    )
+    in_frame = ((xy_px >= 0) & (xy_px < luma.shape[::-1])).all(1)
+    worth_waiting = in_frame & (lost_frames <= HIDDEN_MAX_FRAMES)
+    if sound.sum() < max(CUT_SHARE * before.seen.sum(), NEIGHBOURS):
+        worth_waiting[:] = False
+        sound &= before.seen.sum() < 3 * NEIGHBOURS  # where so few of many match, they do by chance
+    kept = np.flatnonzero(sound | worth_waiting)
+    return _renew_anchors(after.keep(kept), anchors.keep(kept), luma, track)
+
+
+def _find(
+    before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float
+) -> tuple[Refined, np.ndarray, np.ndarray]:
+    """Where the tracks are, (N,) which of that to believe, and (N, 2) how far the neighbours of each moved."""
+    count, seen, luma = len(before.track_id), np.flatnonzero(before.seen), picture.luma
+    predicted_px = predict.predict(
+        levels,
+        picture.levels,
+        before.xy_px[seen],
+        (before.xy_px + before.velocity_px)[seen],
+        np.array(luma.shape[::-1], float),
+    )
+    first = anchor.refine(luma, anchors.keep(seen), predicted_px, before.warp[seen], before.tilt[seen])
+    inside = first.correlation > -1
+    # Relative to the frame's median, so that one blurred frame does not end every track.
+    median = float(np.median(first.correlation[inside])) if inside.any() else 0.0
+    usual_px = float(np.median(first.quadrant_px[inside])) if inside.any() else 0.0
+    usual_expected_px = float(np.median(first.expected_px[inside])) if inside.any() else 0.0
+
+    room = (1 - correlation_min) / (1 - USUAL_CORRELATION_MIN)
+    quadrant_max_px = np.clip(QUADRANT_RATIO * usual_px, QUADRANT_MIN_PX, QUADRANT_MAX_PX) * room
+    expected_max_px = EXPECTED_MAX_PX * room
+    if median > SAME_SHOT_CORRELATION:
+        quadrant_max_px = max(quadrant_max_px, BLUR_RATIO * usual_px)
+        expected_max_px = max(expected_max_px, BLUR_RATIO * usual_expected_px)
+
+    def believed(found: Refined, predicted_px: np.ndarray, ratio: float, reach_px: np.ndarray | float) -> np.ndarray:
+        good = found.correlation >= max(ratio * median, CORRELATION_FLOOR)
+        good &= np.linalg.norm(found.xy_px - predicted_px, axis=1) < reach_px
+        return good & (found.quadrant_px < quadrant_max_px) & (found.expected_px < expected_max_px)
+
+    nothing = np.zeros(count)
+    found = Refined(before.xy_px, before.warp, before.tilt, nothing - 1, nothing, nothing).put(seen, first)
+    sound = np.zeros(count, bool)
+    sound[seen] = believed(first, predicted_px, correlation_min, JUMP_MAX_PX)
+    moved_px = before.velocity_px.copy()
+    missed = np.flatnonzero(~sound)
+    if len(missed) and sound.sum() >= NEIGHBOURS:
+        nearest = cKDTree(before.xy_px[sound]).query(before.xy_px[missed], NEIGHBOURS)[1]
+        moved_px[missed] += np.median((found.xy_px - before.xy_px - before.velocity_px)[sound][nearest], axis=1)
+        hidden_for = before.lost_frames[missed]
+        missed = missed[(hidden_for < LOOKED_FOR_FRAMES) | (hidden_for % LOOKED_FOR_EVERY == 0)]
+        ours, carried_px = anchors.keep(missed), (before.xy_px + moved_px)[missed]
+        again = anchor.refine(luma, ours, carried_px, before.warp[missed], before.tilt[missed])
+        # Both place and shape may be far off by now: from where that ended it gets nearer.
+        again = anchor.refine(luma, ours, again.xy_px, again.warp, again.tilt)
+        reach_px = JUMP_MAX_PX + CARRIED_OFF_PX * before.lost_frames[missed]
+        believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min), reach_px)
+        found, sound[missed] = found.put(missed, again), believable
+    return found, sound, moved_px
+
+
+def _covered(matte: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+    """(N,) which points lie under the matte; its feather covers none."""
+    column, row = np.clip(np.nan_to_num(xy_px).astype(int), 0, np.array(matte.shape[::-1]) - 1).T
+    return matte[row, column] == COVERED
+
+
+def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: schema.Track) -> tuple[Handover, Anchors]:
+    """Cut new anchors, at the refined positions, where the old ones no longer look like the frame.
+
+    The path has no jump: the new anchor starts where the old one ended, and inherits its error.
+    """
+    if not len(live.track_id):
+        return live, anchors
+    a, b, c, d = live.warp.reshape(-1, 4).T
+    area, size = np.abs(a * d - b * c), a * a + b * b + c * c + d * d  # products and squares of the singular values
+    long = np.sqrt((size + np.sqrt(np.maximum(size**2 - 4 * area**2, 0))) / 2)
+    scale, stretch = np.sqrt(area), long**2 / np.maximum(area, 1e-9)
+    due = (scale > SCALE_MAX) | (scale < 1 / SCALE_MAX) | (stretch > STRETCH_MAX)
+    if track.pattern_match == "previous":
+        due[:] = True
+    due = np.flatnonzero(due & live.seen)
+    if not len(due):
+        return live, anchors
+    patches, inside = anchor.cut_patches(luma, live.xy_px[due], track.pattern_px)
+    due, patches = due[inside], patches[inside]
+
+    def put(values: np.ndarray, renewed) -> np.ndarray:
+        values = values.copy()
+        values[due] = renewed
+        return values
+
+    record = np.stack([live.track_id[due], np.full(len(due), live.frame)], 1).astype(np.int32)
+    renewed = replace(
+        live,
+        patch=put(live.patch, patches),
+        warp=put(live.warp, np.eye(2)),
+        tilt=put(live.tilt, 0.0),
+        inherited_px2=put(live.inherited_px2, live.expected_px[due] ** 2),
+        renewed=np.concatenate([live.renewed, record]),
+    )
+    # The new anchors come after the old in the arrays; each track points at its own.
+    rows = put(np.arange(len(anchors)), len(anchors) + np.arange(len(due)))
+    return renewed, anchors.join(anchor.prepare(patches, track.motion_model)).keep(rows)

@@ -1,0 +1,114 @@
+"""The 2D tracker: plate frames in, tracks out.
+
+In each frame every track is predicted, refined against its anchor patch and judged (shotmake.tracks.follow); new
+corners (shotmake.tracks.detect) replace the ended tracks. Tracks born in a segment are then followed backwards to its
+first frame, so that early frames are as well covered as late ones.
+
+All that one segment of the plate hands to the next is in shotmake.tracks.segments.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+
+from shotmake.config import schema
+from shotmake.tracks.markers import Tracks, join_tracks
+from shotmake.tracks.segments import Handover, join_segments
+
+FRAMES_HELD_BYTES = 140_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
+
+Matte = Callable[[int], np.ndarray | None]  # plate frame number -> a mask (shotmake.tracks.mask)
+
+
+def track_segment(
+    frames: Iterable[tuple[int, np.ndarray]],
+    handover: Handover | None,
+    detect: schema.Detect,
+    track: schema.Track,
+    matte: Matte = lambda frame: None,
+) -> tuple[Tracks, Handover]:
+    """Track consecutive frames (plate frame number, (H, W) uint8 luma), going on from a handover (None = start).
+
+    Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this
+    segment's own: those handed over are 0 to N-1, in order.
+    """
+    from shotmake.tracks import detect as births
+    from shotmake.tracks import follow, follow_back, predict  # compiled code: loaded when there is work for it
+
+    parts: list[Tracks] = []
+    block, newborn = [], []
+    handover = handover.renumbered() if handover is not None else None
+    anchors = follow.anchors_of(handover, track) if handover is not None else None
+    levels = predict.pyramid(handover.half) if handover is not None else []
+
+    def go_back(handover: Handover) -> Handover:
+        earlier, renewed = follow_back.follow_back(block, newborn, parts, detect, track, matte)
+        parts.append(earlier)
+        return replace(handover, renewed=np.concatenate([handover.renewed, renewed]))
+
+    for frame, luma in frames:
+        picture = predict.Picture(np.ascontiguousarray(luma))
+        if handover is None or anchors is None:
+            handover = follow.no_tracks(frame, picture, track)
+            anchors = follow.anchors_of(handover, track)
+        else:
+            handover, anchors = follow.follow(handover, anchors, levels, frame, picture, track, matte(frame))
+        born, born_anchors = births.newborn(handover, picture.luma, detect, track, matte(frame))
+        if len(born.track_id):
+            handover = replace(handover.join(born), next_id=handover.next_id + len(born.track_id))
+            anchors = anchors.join(born_anchors)
+        parts.append(handover.markers())
+        if len(block) and (len(block) + 1) * luma.nbytes > FRAMES_HELD_BYTES:
+            handover = go_back(handover)
+            block, newborn = [], []
+        block.append((frame, picture))
+        levels = picture.levels
+        newborn.append(born)
+    if handover is None:
+        raise ValueError("track_segment: found no frames and no handover; needed one of them")
+    handover = go_back(handover) if block else handover
+    return join_tracks(parts), handover
+
+
+def track_plate(
+    frames: Iterable[tuple[int, np.ndarray]],
+    detect: schema.Detect,
+    track: schema.Track,
+    clean: schema.Clean,
+    on_frame: Callable[[int], None] = lambda n: None,
+    matte: Matte = lambda frame: None,
+) -> Tracks:
+    """Track a whole plate in segments that begin where frame % segment_frames == 0, then clean the tracks.
+
+    frames: (plate frame number, (H, W) uint8 luma), consecutive numbers. `on_frame` is called after each.
+    """
+
+    def reported() -> Iterator[tuple[int, np.ndarray]]:
+        for frame, luma in frames:
+            yield frame, luma
+            on_frame(frame)
+
+    parts, handover = [], None
+    for _, segment in groupby(reported(), key=lambda numbered: numbered[0] // track.segment_frames):
+        part, handover = track_segment(segment, handover, detect, track, matte)
+        parts.append((part, handover.track_id))
+    return clean_tracks(join_segments(parts), clean)
+
+
+def clean_tracks(tracks: Tracks, clean: schema.Clean) -> Tracks:
+    """Remove runs of fewer than min_frames unbroken frames, or (delete_track) every track that has such a run."""
+    if not len(tracks):
+        return tracks
+    run = _run_index(tracks)
+    short = np.bincount(run)[run] < clean.min_frames
+    if clean.action == "delete_track":
+        short = np.isin(tracks.track_id, tracks.track_id[short])
+    return tracks.where(~short)
+
+
+def _run_index(tracks: Tracks) -> np.ndarray:
+    """(M,) a number for each unbroken run of frames of one track."""
+    begins = (np.diff(tracks.track_id) != 0) | (np.diff(tracks.frame) != 1)
+    return np.concatenate([[0], np.cumsum(begins)])

@@ -1,0 +1,1 @@
+"""The private Blender, and the Blenders that stay to make frames."""

@@ -1,0 +1,157 @@
+"""The Blenders that make a sequence's frames: one frame each, as many at once as -n N and the machine allow."""
+
+import os
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.frames import Sequence, _lock
+from shotmake.tasks.engine.processes import workers
+from shotmake.tasks.engine.processes.locks import locked, locked_if_free
+from shotmake.tasks.engine.processes.watchdog import waiting
+from shotmake.tasks.engine.progress import Progress
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.stamp import announce, put_in_place, write_stamp
+from shotmake.tasks.engine.state.partial_files import part_path, remove_part
+from shotmake.tasks.engine.state.places import make_folder
+
+LOOK_S = 0.5  # while no frame is finished
+Starter = Callable[[list[int]], FrameServer]  # cores -> a Blender that makes these frames
+
+
+def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int:
+    """Make those of the frames that are not there, with as many Blenders as `-n N` and the machine allow -> how many
+    were made here. Frames that others are making are left to them and waited for.
+
+    Raises what ended a Blender; the frames made before stay.
+    """
+    todo = [frame for frame in frames if not sequence.stored(frame)]
+    if not todo:
+        return 0
+    make_folder(sequence.folder)
+    sequence.note_inputs()
+    with job.progress(len(todo), "rendering", in_workers=True) as bar, Crew(start) as crew:
+        return _make(sequence, todo, crew, bar)
+
+
+def _make(sequence: Sequence, todo: list[int], crew: "Crew", bar: Progress) -> int:
+    total, made = len(todo), 0
+    while todo or crew.tasks:
+        while todo and (blender := crew.idle()):
+            task, todo = Frame.begun(sequence, todo)
+            if task is None:
+                break
+            blender.ask(task.frame, task.part)
+            crew.tasks[blender] = task
+        if todo and not crew.tasks:  # what is left is in the hands of others; a dead machine's is taken over
+            crew.dismiss()
+            with locked(_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"):
+                pass
+        for blender in crew.wait():
+            blender.finish()
+            crew.tasks.pop(blender).put_in_place()
+            made += 1
+        bar(total - len(todo) - len(crew.tasks))
+    return made
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame in work, under its lock."""
+
+    sequence: Sequence
+    frame: int
+    part: Path
+    lock: ExitStack
+    started: float
+
+    @classmethod
+    def begun(cls, sequence: Sequence, todo: list[int]) -> "tuple[Frame | None, list[int]]":
+        """The first of `todo` that nobody else is making, and what is left then, without those that others made."""
+        left = list(todo)
+        for frame in todo:
+            with ExitStack() as lock:
+                if not lock.enter_context(locked_if_free(_lock(sequence, frame))):
+                    continue
+                left.remove(frame)
+                if not sequence.stored(frame):
+                    return cls(sequence, frame, part_path(sequence.path(frame)), lock.pop_all(), time.time()), left
+        return None, left
+
+    def put_in_place(self) -> None:
+        """The frame is written: it gets its name and its stamp."""
+        from shotmake.render.frames import check_whole
+
+        sequence, path = self.sequence, self.sequence.path(self.frame)
+        check_whole(self.part)
+        sequence.check_unchanged(self.frame)
+        made = {"frame": digest(self.part)}
+        announce(sequence.stamp_path(self.frame), sequence.made_by["stage"], made)
+        put_in_place(self.part, path)
+        timing = {"seconds": round(time.time() - self.started, 3)}
+        inputs = sequence.inputs_of(self.frame)
+        write_stamp(sequence.stamp_path(self.frame), sequence.made_by, inputs, made, {}, timing=timing)
+        self.lock.close()
+
+    def drop(self) -> None:
+        remove_part(self.part)
+        self.lock.close()
+
+
+class Crew:
+    """The Blenders of one build: the first in the build's own place, more as places are free."""
+
+    def __init__(self, start: Starter):
+        self._start, self._blenders, self._places = start, [], ExitStack()
+        self.tasks: dict[FrameServer, Frame] = {}
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *problem) -> None:
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """End all, and give their places back; what they have in hand is dropped."""
+        for blender in self._blenders:
+            blender.end()
+        for task in self.tasks.values():
+            task.drop()
+        self._blenders, self.tasks = [], {}
+        self._places.close()
+
+    def idle(self) -> FrameServer | None:
+        """One without a task; a new one when all work and there is a place for it."""
+        free = [blender for blender in self._blenders if blender not in self.tasks]
+        if free:
+            return free[0]
+        cores = self._another_place() if self._blenders else sorted(os.sched_getaffinity(0))
+        if cores is not None:
+            self._blenders.append(self._start(cores))
+            return self._blenders[-1]
+        return None
+
+    def _another_place(self) -> list[int] | None:
+        with ExitStack() as place:
+            cores = place.enter_context(workers.another_place())
+            if cores is not None:
+                self._places.enter_context(place.pop_all())
+            return cores
+
+    def wait(self) -> list[FrameServer]:
+        """Those that have an answer, at least one; none when none works. Raises ShotError when one takes too long."""
+        if not self.tasks:
+            return []
+        with selectors.DefaultSelector() as selector:
+            for blender in self.tasks:
+                selector.register(blender, selectors.EVENT_READ)
+            with waiting():
+                while not (ready := selector.select(LOOK_S)):
+                    for blender in self.tasks:
+                        blender.look()
+            return [key.fileobj for key, _ in ready]

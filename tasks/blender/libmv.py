@@ -1,0 +1,100 @@
+"""Blender's own tracker and solver (libmv), in Blender's own process: tracking.engine and tracking.solve.engine."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.state.partial_files import part_path
+
+from shotmake.errors import ShotError
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.solve.start.libmv import Answer, Question, Run
+    from shotmake.tracks.markers import Tracks
+
+OURS = "tracking.engine: opencv"
+
+
+def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executable: str | None = None) -> "Tracks":
+    """Tracks of the plate's frames first..last, not cleaned; their quality is 0 (Blender tells of no error).
+
+    In one go, without segments: Blender's operators have no state that one segment could hand to the next.
+    executable: as composite.blender.executable.
+    """
+    _check_plate(plate, first, last)
+    settings = {name: job.settings[name] for name in ("detect", "track")}
+    made = part_path(job.targets["tracks"].with_name("libmv.npz"))
+    arguments = [f"--file={plate.files[0]}", "--size", *map(str, plate.size_px), f"--color-space={plate.color_space}"]
+    arguments += [f"--first-frame={plate.first_frame}", f"--first={first}", f"--last={last}"]
+    try:
+        run_script("track_plate.py", [*arguments, f"--settings={json.dumps(settings)}", f"--out={made}"], executable)
+        tracks = read_markers(made)
+    finally:
+        made.unlink(missing_ok=True)
+    if not len(tracks):
+        raise ShotError(
+            f"{plate.files[0]}: Blender found nothing to track; lower tracking.detect.quality_threshold or set {OURS}"
+        )
+    return tracks
+
+
+def _check_plate(plate: "Plate", first: int, last: int) -> None:
+    """ShotError where Blender would see other pictures than we do."""
+    if plate.blender_fault:
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault}, or set {OURS} (shot.footage.file)")
+    files = plate.files[first - plate.first_frame : last - plate.first_frame + 1]
+    held = len(files) - len(set(files))
+    if plate.kind == "sequence" and held:
+        line = f"{held} frames in {first} to {last} are missing and Blender holds none; restore them or set {OURS}"
+        raise ShotError(f"{files[0]}: {line}")
+
+
+def read_markers(path) -> "Tracks":
+    """What blender_scripts/track_plate.py wrote."""
+    from shotmake.files.npz_file import read_npz
+    from shotmake.tracks.markers import Tracks
+
+    return Tracks.from_markers(**read_npz(path, needed=("track_id", "frame", "xy_px")))
+
+
+def solver(folder: Path, executable: str | None = None) -> "Run":
+    """How shotmake.solve.start.libmv asks libmv: in Blender's own process, through files in `folder`. ShotError when it
+    dies."""
+    return partial(_solved_by_blender, folder=folder, executable=executable)
+
+
+def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) -> "Answer | None":
+    import numpy as np
+
+    from shotmake.files.npz_file import npz_bytes, read_npz
+    from shotmake.geometry.lens import Lens
+    from shotmake.solve.start.libmv import Answer
+
+    markers, lens = asked.markers, asked.start.lens
+    settings = {
+        "size_px": list(asked.size_px),
+        "frame_count": markers.frame_count,
+        "tripod": asked.tripod,
+        "refine": [name for name in ("focal", "centre", "radial") if getattr(asked, name)],
+        "max_error_px": asked.max_error_px,
+        "lens": [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2, lens.k3],
+        "keyframes": list(asked.start.keyframes),
+    }
+    given, made = (part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
+    arguments = [f"--tracks={given}", f"--settings={json.dumps(settings)}", f"--out={made}"]
+    try:
+        given.write_bytes(npz_bytes({"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px}))
+        run_script("solve_tracks.py", arguments, executable)
+        found = read_npz(made)
+    finally:
+        given.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
+    if not np.isfinite(found["error_px"]):
+        return None
+    focal_px, x_px, y_px, k1, k2, k3 = map(float, found["lens"])
+    lens = Lens(focal_px, focal_px, x_px, y_px, k1, k2, k3=k3)
+    return Answer(lens, found["cam_from_world"], found["bundles"], found["track_error_px"], float(found["error_px"]))

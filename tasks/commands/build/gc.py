@@ -1,0 +1,144 @@
+"""gc: state that neither a shot's YAML nor a published variant refers to. Lists it; `force=true` removes it."""
+
+import contextlib
+import os
+import re
+import sys
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.regular_file import read_utf8
+from shotmake.files.yaml_file import load_yaml
+from shotmake.tasks.engine import claims, frames
+from shotmake.tasks.stages import lenders, session_state
+from shotmake.tasks.engine.processes import locks
+from shotmake.tasks.engine.state import places
+from shotmake.tasks.commands.build.publish import OVERRIDES
+from shotmake.tasks.commands.build.rendered import RECORD
+from shotmake.tasks.shots.shots import load_shot, own_word, shot_names
+from shotmake.tasks.show import build_folder, in_show, show_folder, state_folder
+from shotmake.tasks.engine.stage import Node, Stage, kept_by
+from shotmake.tasks.engine.stamp import read_stamp
+from shotmake.tasks.engine.told import told
+
+KEPT_FOLDERS = ("locks",)
+KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
+
+
+def task(stages: tuple[Stage, ...]) -> dict:
+    return {
+        "basename": "gc",
+        "doc": "lists state that nothing refers to; force=true removes it",
+        "actions": [(told("gc", collect), [stages])],
+        "verbosity": 2,
+    }
+
+
+def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
+    try:
+        needed = referred(stages)
+    except ValueError as error:
+        return TaskFailed(f"gc: cannot tell what is needed: {said_by(error)}")
+    with locks.nobody_builds() as building:
+        if building:
+            return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")
+        unneeded = sorted(path for path in _state_files() if path not in needed)
+        known = claims.claimed(path for path in unneeded if path.name.endswith(claims.ENDING))
+        waste = [path for path in unneeded if claims.may_remove(path, known)]
+        size_mb = sum(path.stat().st_size for path in waste) / 1e6
+        force = own_word("force", sys.argv).lower() == "true"
+        stay = []
+        for path in waste:
+            why = claims.remove(path) if force else ""
+            print(f"   {why or ('removing ' if force else '') + in_show(path)}")
+            stay += [why] if why else []
+        if force:
+            _remove_empty_folders()
+    for path in sorted(set(unneeded) - set(waste)):
+        print(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
+    print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
+    return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
+
+
+def referred(stages: tuple[Stage, ...]) -> set[Path]:
+    """Every state file that a shot's YAML, or a variant's overrides.yaml, refers to, and what the published copies
+    of these were made from (a published .blend reads its ST-map there). ValueError when one cannot be read."""
+    wanted = [(name, (), build_folder()) for name in shot_names()]
+    for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
+        name, overrides = _variant(note)
+        if name in shot_names():
+            wanted.append((name, overrides, note.parent))
+    needed: set[Path] = set()
+    for name, overrides, place in wanted:
+        shot = load_shot(name, overrides)
+        if shot.config is None:
+            raise ValueError(shot.faults[0])
+        try:
+            found = lenders.graph(shot, stages)
+        except ShotError as error:
+            raise ValueError(error.faults[0]) from error
+        for node in found.values():
+            needed |= _files(node)
+        folder = place if overrides else place / shot.config.shot.name
+        for record in (".published.json", RECORD):
+            for name in (read_stamp(folder / record) or {}).get("state", {}).values():
+                needed |= _files_beside(places.confined(name, show_folder(), state_folder()))
+    return needed
+
+
+def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
+    """The YAML's name and the overrides of a published variant."""
+    place = note.parent.relative_to(show_folder())
+    made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
+    try:
+        words = load_yaml(read_utf8(note, "yaml_mb"), in_show(note))
+    except (OSError, ShotError):
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{in_show(note)}: needed a list of overrides; restore it or remove its folder")
+    name = made_by.get("shot", note.parent.name.split("@")[0])
+    if not isinstance(name, str):
+        raise ValueError(f"{place}/.published.json: made_by.shot: found {places.shown(name)}; needed a shot's name")
+    return name, tuple(words)
+
+
+def _files(node: Node) -> set[Path]:
+    found = _files_beside(node.stamp_path) | set(node.targets.values())
+    # Of a build that was killed: it goes on from them.
+    stored = [piece.path for piece in (*session_state.segments_of(node), *session_state.boxes_of(node)) if piece.path]
+    found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
+    if node.stage.frames:  # the same, frame by frame
+        found |= frames.files_in(frames.of_node(node))
+    with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
+        for path in node.stage.files(node.config).values():
+            if path.is_relative_to(state_folder()):  # another session's tracks
+                found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
+    return found
+
+
+def _files_beside(stamp_path: Path) -> set[Path]:
+    """The stamp, its targets (all files of that name but for the ending, or in that folder) and what it kept."""
+    beside = claims.files_beside(stamp_path)
+    records = {path.with_name(f"{path.name}{claims.ENDING}") for path in beside}
+    return {stamp_path, *beside, *records, *kept_by(stamp_path)}
+
+
+def _state_files() -> list[Path]:
+    found = []
+    for place, inside, names in os.walk(state_folder()):
+        if Path(place) == state_folder():
+            inside[:] = [name for name in inside if name not in KEPT_FOLDERS]
+        found += [Path(place) / name for name in names if not KEPT_FILES.fullmatch(name)]
+    return found
+
+
+def _remove_empty_folders() -> None:
+    for place, _, _ in os.walk(state_folder(), topdown=False):
+        path = Path(place)
+        of_frames = path.parent.name in ("renders", "mattes")
+        ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"
+        if ours and not path.is_symlink() and not any(path.iterdir()):
+            with contextlib.suppress(PermissionError):  # another user's; empty, it is in nobody's way
+                path.rmdir()

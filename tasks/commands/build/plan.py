@@ -1,0 +1,179 @@
+"""plan: what would run and why, what is reused and from where. Builds nothing."""
+
+import functools
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from shotmake.config.schema import Config, Witness
+from shotmake.config.check import ConfigFaults, defaults, keys, load
+from shotmake.errors import ShotError
+from shotmake.tasks.engine.state import places
+from shotmake.tasks.commands.build import rendered
+from shotmake.tasks.stages import session_state
+from shotmake.tasks.stages.witness_cameras import camera_of
+from shotmake.tasks.shots.composed import config_of
+from shotmake.tasks.commands.build.publish import folder, made_by, stamp_path, why_unpublished
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.engine.stage import Node, adoptable, lent_to
+from shotmake.tasks.engine.stamp import is_texts, read_stamp
+from shotmake.tasks.engine.told import told
+
+
+def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], name: str) -> dict:
+    """by_name: the nodes that a plain build leaves alone."""
+    return {
+        "name": name,
+        "doc": "what would run and why; builds nothing",
+        "actions": [(told(f"plan:{name}", plan), [shot, nodes, by_name])],
+        "verbosity": 2,
+    }
+
+
+def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> None:
+    lines = find_plan(shot, nodes)
+    for name, node in by_name.items():
+        reason = rendered.why_not_current(shot, node)
+        place = str(rendered.place_of(shot).relative_to(show_folder()) / rendered.FOLDER)
+        lines.append((name, "by name", rendered.in_words(node)) if reason else (name, "up to date", place))
+    width = max(10, *(len(stage) for stage, _, _ in lines))
+    for stage, verdict, reason in lines:
+        print(f"   {stage:<{width}} {verdict:<11} {reason}")
+    print(f"   {'session':<{width}} {session_state.in_words(session_state.state_of(nodes))}")
+
+
+def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
+    """(stage, "up to date" | "reuse" | "run" | "may run", reason or place) for each stage and publish; first those of
+    the shot whose lens it takes, as <stage>:<shot>."""
+    published = read_stamp(stamp_path(shot)) or read_stamp(stamp_path(replace(shot, overrides=())))
+    lines: list[tuple[str, str, str]] = []
+    lent = {node.task_name: node for node in lent_to(nodes)}
+    called = {node.stamp_path: name for name, node in (lent | nodes).items()}
+    open_ended: set[Path] = set()  # stamps of what may come out with other bytes than now
+    for name, node in (lent | nodes).items():
+        verdict, reason = _verdict(node, None if name in lent else published, open_ended, called)
+        if verdict in ("run", "may run"):
+            open_ended.add(node.stamp_path)
+        lines.append((name, verdict, reason))
+    if open_ended:
+        same = (read_stamp(stamp_path(shot)) or {}).get("made_by") == made_by(shot, nodes)
+        unless = ("may run", "after what runs, unless what it publishes comes out as it was")
+        lines.append(("publish", *(unless if same else ("run", "after what runs"))))
+    else:
+        reason = why_unpublished(shot, nodes)
+        place = str(folder(shot).relative_to(show_folder()))
+        lines.append(("publish", "run", reason) if reason else ("publish", "up to date", place))
+    return lines
+
+
+def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: dict[Path, str]) -> tuple[str, str]:
+    reason = node.why_stale()
+    place = os.path.relpath(next(iter(node.targets.values())), show_folder())
+    waits_for = [called[need.stamp_path] for need in node.needs if need.stamp_path in open_ended]
+    if waits_for:
+        changed = "".join(f"{line}; " for line in _what_changed(node, published, called) if "->" in line)
+        return "may run", f"{changed}after {_listed(waits_for)}, unless what it reads comes out as it was"
+    if not reason:
+        return "up to date", f"{place} (pinned)" if node.is_pinned else place
+    try:
+        found = None if node.is_pinned else adoptable(node)
+    except ShotError as error:
+        return "run", error.faults[0]
+    if found:
+        return "reuse", in_show(found[0]).removesuffix(".stamp.json")
+    if reason == "never built":
+        reason = "; ".join(_what_changed(node, published, called)) or reason
+    return "run", f"{reason}{_there(node)}"
+
+
+def _there(node: Node) -> str:
+    """What of the stage is stored in pieces already, as words."""
+    if segments := session_state.segments_of(node):
+        there = [segment.last for segment in segments if segment.is_stored]
+        up_to = f", up to frame {there[-1]}" if there else ""
+        return f"; {len(there)} of {len(segments)} segments are there{up_to}"
+    if boxes := session_state.boxes_of(node):
+        there = [piece for piece in boxes if piece.undamaged_stamp()]
+        return f"; {len(there)} of {len(boxes)} files of its boxes are there"
+    return ""
+
+
+def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -> list[str]:
+    """What makes this node another one than the published: config keys, the stage's version, or what it needs."""
+    name = called[node.stamp_path]
+    if published is None or name not in published.get("state", {}):
+        return []
+    before, now = _published_config(published), asdict(node.config)
+    if before is None:
+        return []
+    lines = [
+        f"{key}: {_show(_value(before, key))} -> {_show(_value(now, key))}"
+        for key in _keys(camera_of(name))
+        if _value(before, key) != _value(now, key) and _reads(node, key, _value(before, key))
+    ]
+    old = read_stamp(places.confined(published["state"][name], show_folder(), state_folder()))
+    if old and old["made_by"].get("version") != node.stage.version:
+        lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
+    keys_before = published["made_by"].get("keys")
+    keys_before = keys_before if is_texts(keys_before) else {}
+    names = [(called[need.stamp_path], need.key) for need in node.needs]
+    others = [name for name, key in names if keys_before.get(name) != key]
+    gone = sorted((set(keys_before) - set(called.values())) & set((old or {"inputs": {}})["inputs"]))
+    found = [f"reads another {_listed(others)}"] if others else []
+    return lines or found + ([f"reads no {_listed(gone)} any more"] if gone else [])
+
+
+def _keys(camera: str) -> list[str]:
+    """Those of the schema; for a witness camera's nodes its own instead of all cameras'."""
+    if not camera:
+        return keys()
+    return [key for key in keys() if key != "shot.cameras"] + keys(Witness, f"shot.cameras.{camera}.")
+
+
+def _reads(node: Node, key: str, value: Any) -> bool:
+    """Whether the stage's slice holds this config key: set back, it would be another slice."""
+    tree = asdict(node.config)
+    *blocks, leaf = key.split(".")
+    functools.reduce(dict.__getitem__, blocks, tree)[leaf] = value
+    return node.stage.settings(config_of(Config, tree)) != node.settings
+
+
+def _published_config(published: dict) -> dict | None:
+    """The config that a shot was published with; None where the record holds none."""
+    filled = _with_new_keys(published.get("config"))
+    try:
+        return asdict(load(filled))
+    except ConfigFaults:
+        return None
+
+
+def _with_new_keys(config: Any) -> dict:
+    """A config as an earlier release published it, with the keys that are new since as they are by default."""
+    filled = _filled(config, defaults())
+    cameras = filled["shot"]["cameras"]
+    witnesses = cameras.items() if isinstance(cameras, dict) else ()
+    filled["shot"]["cameras"] = {name: _filled(witness, asdict(Witness())) for name, witness in witnesses}
+    return filled
+
+
+def _filled(tree: Any, default: dict) -> dict:
+    tree = tree if isinstance(tree, dict) else {}
+    found = {name: tree.get(name, value) for name, value in default.items()}
+    inner = (name for name, value in default.items() if value and isinstance(value, dict))
+    return found | {name: _filled(found[name], default[name]) for name in inner}
+
+
+def _value(tree: dict, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part, {}) if isinstance(tree, dict) else {}
+    return tree
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

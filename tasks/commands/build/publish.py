@@ -1,0 +1,237 @@
+"""publish: copies of what the artist takes away, under plain names, in build/<shot>/ or build/<shot>@<overrides>/.
+
+A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
+"""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from shotmake.config.format_registry import FORMATS
+from shotmake.tasks.shots import composed, current
+from shotmake.tasks.stages import lenders
+from shotmake.tasks.engine.inputs.behind import awaited
+from shotmake.tasks.stages.witness_cameras import published_name
+from shotmake.tasks.engine.copies import place_copies, remove_copies
+from shotmake.tasks.stages.objects.detector import command_folders
+from shotmake.tasks.engine.digests import wait_until_settled
+from shotmake.tasks.engine.processes.locks import locked
+from shotmake.tasks.shots.shots import ShotConfig, slug
+from shotmake.tasks.show import build_folder, in_show, show_folder
+from shotmake.tasks.stages.solve.stage import read_solution
+from shotmake.tasks.engine.stage import Node, lent_to
+from shotmake.tasks.engine.stamp import read_stamp, why_stale
+from shotmake.tasks.engine.told import as_failed, holds, told
+
+NAMES = {
+    "blend": "{shot}.blend",
+    "preview": "preview.mp4",
+    "undistort": "stmap_undistort.exr",
+    "redistort": "stmap_redistort.exr",
+    "solve": "solve.json",
+    "lens": "lens.json",
+    "objects": "objects.json",
+    "report": "report.json",
+    "page": "report.html",
+    **{format.word: format.file for format in FORMATS if format.writes},
+}
+OVERRIDES = "overrides.yaml"  # what a variant was built with
+REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
+# What a refused shot still shows, beside its solve.json.
+WITHOUT_CAMERA = ("objects", "object_mattes", "preview", "report")
+
+
+def folder(shot: ShotConfig) -> Path:
+    name = shot.config.shot.name if shot.config else shot.name
+    return build_folder() / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
+
+
+def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Path, str]) -> list[dict]:
+    """The publish task. Which stages it waits for is known only when the solve has spoken, hence `calc_dep`.
+
+    name: behind `publish:`; names: of the tasks it waits for, by their nodes' stamps.
+    """
+    called = {stage: names[node.stamp_path] for stage, node in nodes.items()}
+    always = [called[stage] for stage in nodes if stage in ("footage", "tracks", "solve")]
+    always += [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
+    rest = [task for task in called.values() if task not in always]
+    publish = {
+        "basename": "publish",
+        "name": name,
+        "doc": f"{folder(shot).relative_to(show_folder())}",
+        "actions": [(told(f"publish:{name}", publish_shot), [shot, nodes, f"publish:{name}"])],
+        "uptodate": [holds(lambda: is_current(shot, nodes))],
+        "task_dep": always,
+        "clean": [(told(f"publish:{name}", clean), [shot])],
+        "verbosity": 2,
+    }
+    if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # these two follow no calc_dep
+        publish["task_dep"] = always + rest
+        return [publish]
+    verdict = {
+        "basename": "_verdict",
+        "name": name,
+        "actions": [told(f"publish:{name}", lambda: {"task_dep": [] if refusal(nodes) else rest})],
+        "task_dep": [called["solve"]],
+    }
+    publish["calc_dep"] = [f"_verdict:{name}"]
+    return [verdict, publish]
+
+
+def needs_no_camera(node: Node) -> bool:
+    """Whether it can be made of a refused shot: an export of tracks alone can."""
+    return node.stage.name in WITHOUT_CAMERA or (node.stage.name == "export" and "solve" not in node.reads)
+
+
+def refusal(nodes: dict[str, Node]) -> str:
+    """The reason of a refused solve, or ""."""
+    if "solve" not in nodes:
+        return ""
+    solution = read_solution(nodes["solve"].targets["solve"])
+    return solution["reason"] if solution["status"] == "refused" else ""
+
+
+def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
+    """Published name -> the target it is a copy of."""
+    assert shot.config is not None
+    refused = bool(refusal(nodes))
+    found = {}
+    for stage, node in nodes.items():
+        if refused and node.stage.name != "solve" and not needs_no_camera(node):
+            continue
+        for name, path in node.targets.items():
+            if name in NAMES:
+                found[published_name(stage, NAMES[name].format(shot=shot.config.shot.name))] = path
+        if node.stage.frames:
+            found |= {f"{node.stage.name}/{path.name}": path for path in frames_of(node)}
+    return found
+
+
+def frames_of(node: Node) -> list[Path]:
+    """Of a sequence that is built."""
+    return [show_folder() / name for name in (read_stamp(node.stamp_path) or {"kept": {}})["kept"]]
+
+
+def stamp_path(shot: ShotConfig) -> Path:
+    return folder(shot) / ".published.json"
+
+
+def made_by(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+    keys = {name: node.key for name, node in nodes.items()}
+    return {"stage": "publish", "shot": shot.name, "overrides": sorted(shot.overrides), "keys": keys}
+
+
+def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
+    """ "" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
+    if "solve" in nodes and nodes["solve"].why_stale():
+        return "its solve is not up to date"
+    reason = refusal(nodes)
+    if reason:
+        return f"the solve was refused: {reason}"
+    sources = deliverables(shot, nodes)
+    targets = {name: folder(shot) / name for name in (*sources, *([OVERRIDES] if shot.overrides else []))}
+    return why_stale(read_stamp(stamp_path(shot)), made_by(shot, nodes), sources, targets, thorough)
+
+
+def is_current(shot: ShotConfig, nodes: dict[str, Node]) -> bool:
+    """Whether nothing of the shot has to be done; if so it is remembered for the next time."""
+    if why_unpublished(shot, nodes):
+        return False
+    remember_current(shot, nodes)
+    return True
+
+
+def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
+    """Note the stat of every file of the shot, if it is current with the files as they are at this moment."""
+    assert shot.config is not None
+    try:
+        found = [composed.sources(one.name, one.overrides) for one in (shot, *lenders.lenders(shot))]
+        sources = [one for one in found if one is not None]
+        if len(sources) < len(found):
+            return
+        files = [*(path for paths, _ in sources for path in paths), *files_of(shot, nodes)]
+        seen = current.signatures(files)
+        if any(node.why_stale() for node in (*lent_to(nodes), *nodes.values())) or why_unpublished(shot, nodes):
+            return
+    except (ShotError, FileNotFoundError):  # something went a moment ago: not current
+        return
+    environment = {name: value for _, read in sources for name, value in read.items()}
+    current.remember(shot.name, shot.overrides, shot.config.shot.name, seen, environment)
+
+
+def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
+    """All that the shot is made of and consists of, on disk: plates (and the folders that a sequence's frames, or
+    what a detector's command names, could come to), state and what was published."""
+    paths = {stamp_path(shot)}
+    published = read_stamp(stamp_path(shot))
+    paths |= {folder(shot) / name for name in (published or {"targets": {}})["targets"]}
+    for node in (*lent_to(nodes), *nodes.values()):
+        outside = node.stage.files(node.config)
+        kept = (read_stamp(node.stamp_path) or {"kept": {}})["kept"]
+        paths |= {*outside.values(), *node.targets.values(), node.stamp_path, *(show_folder() / name for name in kept)}
+        if len(outside) > 1:
+            paths |= {path.parent for path in outside.values()}
+        paths |= awaited(outside)
+        command = node.config.tracking.objects.detector_cmd
+        if node.stage.name == "objects" and command is not None:
+            paths |= command_folders(command)
+    return sorted(paths)
+
+
+def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFailed | None:
+    place = folder(shot).relative_to(show_folder())
+    try:
+        with locked(f"publish-{place.name}", task):
+            count = _publish(shot, nodes)
+    except Exception as error:
+        failed = as_failed(task, error, folder(shot))
+        if failed is None:
+            raise
+        return failed
+    reason = refusal(nodes)
+    if reason:
+        return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")
+    print(f"   {count} files in {place}", flush=True)
+    wait_until_settled([stamp_path(shot)])
+    remember_current(shot, nodes)
+    return None
+
+
+def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
+    assert shot.config is not None
+    place = folder(shot)
+    sources = deliverables(shot, nodes)
+    for node in nodes.values():  # or the next build would read what this one has made of it
+        for path in node.stage.files(node.config).values():
+            if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
+                found = f"{in_show(path)}: {node.task_name} reads it and this build would replace it"
+                raise ShotError(f"{found}; copy it elsewhere and name the copy")
+    # The config and the places are for plan and gc: what changed since, and what the copies still refer to.
+    state = {name: in_show(node.stamp_path) for name, node in nodes.items()}
+    more = {"config": asdict(shot.config), "state": state}
+    place_copies(place, stamp_path(shot), made_by(shot, nodes), sources, note(shot), **more)
+    return len(sources)
+
+
+def note(shot: ShotConfig) -> dict[str, bytes]:
+    """The file that says what a variant was built with."""
+    words = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides))
+    return {OVERRIDES: words.encode()} if words else {}
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "''") + "'"
+
+
+def clean(shot: ShotConfig, dryrun: bool) -> None:
+    """`doit clean`: remove what was published and is still as it was published."""
+    place = folder(shot)
+    published = remove_copies(place, stamp_path(shot), f"publish:{place.name}", dryrun)
+    if not dryrun and published:
+        for name in (*REPORTS, stamp_path(shot).name):
+            (place / name).unlink(missing_ok=True)
+        if not any(place.iterdir()):
+            place.rmdir()

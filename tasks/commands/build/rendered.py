@@ -1,0 +1,145 @@
+"""What `doit render` leaves in build/<shot>/: render/<shot>.####.exr and render.mp4.
+
+`composite.render.frames` only picks frames, so it makes no variant: all ranges go to one folder. What lies there of
+other ranges stays as long as it is what would be rendered now; frames of other settings never stay beside new ones.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from shotmake.tasks.commands.build import publish
+from shotmake.tasks.stages import render
+from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine.copies import place_copies, remove_copies
+from shotmake.tasks.engine.processes.locks import locked
+from shotmake.tasks.engine.frames import Sequence
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.engine.stage import Node, doit_task
+from shotmake.tasks.engine.stamp import read_stamp, why_different
+from shotmake.tasks.engine.told import as_failed, holds, told
+
+PICKS = re.compile(r"\+*(shot\.)?composite\.render\.frames=")
+FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"
+
+
+def task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
+    """The doit task of a render, for all shots and variants that have this one."""
+    made = doit_task(node, names)
+    name = names[node.stamp_path]
+    return {
+        **made,
+        "actions": [*made["actions"], *((told(name, publish_render), [shot, node, name]) for shot in shots)],
+        "uptodate": [holds(lambda: not any(why_not_current(shot, node) for shot in shots))],
+        "clean": [
+            *made["clean"],
+            (told(name, sequence.clean), [node]),
+            *((told(name, clean), [shot]) for shot in shots),
+        ],
+    }
+
+
+def plain(shot: ShotConfig) -> ShotConfig:
+    """The shot without the words that only pick frames."""
+    return replace(shot, overrides=tuple(word for word in shot.overrides if not PICKS.match(word)))
+
+
+def place_of(shot: ShotConfig) -> Path:
+    return publish.folder(plain(shot))
+
+
+def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None:
+    place = place_of(shot)
+    try:
+        with locked(f"publish-{place.name}", name):
+            count = _publish(shot, node, place)
+    except Exception as error:
+        failed = as_failed(name, error, place)
+        if failed is None:
+            raise
+        return failed
+    print(f"   {count} frames in {(place / FOLDER).relative_to(show_folder())}", flush=True)
+    return None
+
+
+def _publish(shot: ShotConfig, node: Node, place: Path) -> int:
+    stored = sequence.of_node(node)
+    if stored is None or node.why_stale():
+        raise ShotError("something it is made of went or changed; run doit again")
+    frames = {path.name: path for path in [*publish.frames_of(node), *_still_current(place, stored)]}
+    sources = {f"{FOLDER}/{name}": path for name, path in sorted(frames.items())}
+    for path in stored.files.values():  # or the next frame would read what this one has made of it
+        if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
+            raise ShotError(f"{in_show(path)}: it is read and would be replaced; copy it elsewhere")
+    sources[MOVIE] = node.targets["movie"]
+    made_by = {"stage": "render", "shot": shot.name, "key": stored.key}
+    state = {"render": in_show(node.stamp_path)}  # for gc: what the copies were made from
+    place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)), state=state)
+    return len(frames)
+
+
+def _still_current(place: Path, stored: Sequence) -> list[Path]:
+    """Frames placed before, of any range, that are as they would be made now."""
+    placed = [name.partition("/")[2] for name in _record(place)["targets"] if name.startswith(f"{FOLDER}/")]
+    numbers = [int(name.split(".")[-2]) for name in placed]
+    return [stored.path(number) for number in numbers if stored.path(number).name in placed and stored.stored(number)]
+
+
+def _record(place: Path) -> dict:
+    return read_stamp(place / RECORD) or {"made_by": {}, "targets": {}}
+
+
+def is_made(shot: ShotConfig, node: Node) -> bool:
+    """Whether it was ever asked for; only then it is held to account."""
+    return node.stamp_path.is_file() or (place_of(shot) / RECORD).is_file()
+
+
+def why_not_current(shot: ShotConfig, node: Node, thorough: bool = False) -> str:
+    """ "" when the frames asked for and the movie are made and published, else the reason."""
+    wanted = {f"{FOLDER}/{path.name}" for path in publish.frames_of(node)} | {MOVIE}
+    reason = node.why_stale(thorough) or why_published_stale(shot, node, thorough)
+    missing = sorted(wanted - set(_record(place_of(shot))["targets"]))
+    return reason or (f"{missing[0]} was not published" if missing else "")
+
+
+def why_wrong(shot: ShotConfig, node: Node) -> str:
+    """For verify: of the frames asked for, when they were all made, and of all that were published; each byte is read
+    again."""
+    reason = node.why_stale(thorough=True) if node.stamp_path.is_file() else ""
+    published = (place_of(shot) / RECORD).is_file()
+    return reason or (why_published_stale(shot, node, thorough=True) if published else "")
+
+
+def why_published_stale(shot: ShotConfig, node: Node, thorough: bool = False) -> str:
+    """ "" when what was published is there as it was placed, and as it would be rendered now."""
+    place = place_of(shot)
+    record, stored = _record(place), sequence.of_node(node)
+    if stored is None or record["made_by"].get("key") != stored.key:
+        where = (place / FOLDER).relative_to(show_folder())
+        return f"{where} is not of the shot as it is now; doit render makes it anew, doit clean render removes it"
+    targets = {name: place / name for name in record["targets"]}
+    return why_different("target", record["targets"], targets, thorough)
+
+
+def in_words(node: Node) -> str:
+    """What is there of a render that is not up to date."""
+    stored = sequence.of_node(node)
+    there = render.frames_there(node, stored) if stored else None
+    if there is None:
+        return "doit render makes it"
+    return f"{there[0]} of {there[1]} frames are there; doit render makes the others"
+
+
+def clean(shot: ShotConfig, dryrun: bool) -> None:
+    """Remove what was published and is still as it was."""
+    place = place_of(shot)
+    published = publish.stamp_path(plain(shot)).is_file()  # which has the note on the overrides too
+    keep = (publish.OVERRIDES,) if published else ()
+    if remove_copies(place, place / RECORD, f"render:{place.name}", dryrun, keep) and not dryrun:
+        (place / RECORD).unlink(missing_ok=True)
+        if not any(place.iterdir()):
+            place.rmdir()

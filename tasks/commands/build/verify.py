@@ -1,0 +1,118 @@
+"""verify: every target present, current and undamaged (each byte read again), and within tracking.qc.
+
+Says one line for each fault, and writes verify.json and verify.xml (JUnit) beside what was published.
+"""
+
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+from shotmake.tasks.commands.build import rendered
+from shotmake.tasks.engine.state.lacking import disk_fault
+from shotmake.tasks.commands.build.publish import REPORTS, folder, why_unpublished
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.engine.stage import Node, lent_to
+from shotmake.tasks.engine.stamp import json_bytes, write_atomically
+from shotmake.tasks.engine.told import told
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `faults` are whole lines; None: not looked at, since it needs something that is wrong."""
+
+    name: str
+    faults: tuple[str, ...] | None
+
+
+def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node], name: str) -> dict:
+    """by_name: the nodes that are looked at only when they were asked for once."""
+    return {
+        "name": name,
+        "doc": "fails with one line for each fault",
+        "actions": [(told(f"verify:{name}", verify), [shot, nodes, by_name])],
+        "verbosity": 2,
+    }
+
+
+def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node]) -> TaskFailed | None:
+    checks = look_at(shot, nodes, by_name) if nodes else [Check("config", shot.faults)]
+    faults = [fault for check in checks for fault in check.faults or ()]
+    place = folder(shot)
+    try:
+        for path, data in zip(REPORTS, (as_json(place.name, checks), as_junit(place.name, checks)), strict=True):
+            write_atomically(place / path, data)
+    except OSError as error:
+        line = disk_fault(error, place)
+        if not line:
+            raise
+        print(f"   {line}")  # a show on a read-only disk can be right all the same
+    if faults:
+        return TaskFailed("\n".join(faults))
+    print(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
+    return None
+
+
+def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> list[Check]:
+    """A check for each stage (first for those of the shot whose lens it takes), for publish and for the qc limits."""
+    checks: list[Check] = []
+    wrong: set[Path] = set()  # the stamps of what is
+    lent = [(node.task_name, node) for node in lent_to(nodes)]
+    for name, node in (*lent, *nodes.items()):
+        blocked = wrong & {need.stamp_path for need in node.needs}
+        reason = node.why_stale(thorough=True)
+        if reason:
+            wrong.add(node.stamp_path)
+        checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+    for name, node in by_name.items():
+        if rendered.is_made(shot, node):
+            blocked = wrong & {need.stamp_path for need in node.needs}
+            reason = rendered.why_wrong(shot, node)
+            checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+    shot_name = nodes["footage"].shot
+    reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)
+    checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))
+    limits = None
+    if nodes["report"].stamp_path not in wrong:
+        faults = _reported(nodes["report"].targets["report"])
+        limits = tuple(f"{shot_name}: {fault}" for fault in faults)
+    checks.append(Check("qc", limits))
+    return checks
+
+
+def _reported(path: Path) -> list:
+    """The faults that a report.json lists. ShotError for what is none."""
+    report = read_json(path)
+    if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
+        raise ShotError(f"{path.name}: found no report; remove it from .gsd-state, and doit makes it anew")
+    return report["faults"]
+
+
+def as_json(shot: str, checks: list[Check]) -> bytes:
+    found = {check.name: "not checked" if check.faults is None else list(check.faults) for check in checks}
+    good = all(check.faults == () for check in checks)
+    return json_bytes({"schema": 1, "shot": shot, "good": good, "checks": found})
+
+
+def as_junit(shot: str, checks: list[Check]) -> bytes:
+    """The XML that CI servers read: one test case for each check."""
+    counts = {
+        "tests": len(checks),
+        "failures": sum(bool(check.faults) for check in checks),
+        "skipped": sum(check.faults is None for check in checks),
+    }
+    suite = xml.Element("testsuite", name=shot, **{name: str(count) for name, count in counts.items()})
+    for check in checks:
+        case = xml.SubElement(suite, "testcase", classname=shot, name=check.name)
+        if check.faults is None:
+            xml.SubElement(case, "skipped")
+        elif check.faults:
+            xml.SubElement(case, "failure", message=check.faults[0]).text = "\n".join(check.faults)
+    return xml.tostring(suite, encoding="utf-8", xml_declaration=True)
+
+
+def _line(task: str, reason: str) -> tuple[str, ...]:
+    return (f"{task}: {reason}",) if reason else ()

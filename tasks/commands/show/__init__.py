@@ -1,0 +1,1 @@
+"""Commands about the show and its shots."""

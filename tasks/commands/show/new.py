@@ -1,0 +1,210 @@
+"""new: writes conf/shot/<name>.yaml from a plate's header, or one for each clip of a cut. Never over one that is there.
+
+`doit new shot=NAME file=PATH`, or `doit new cut=FILE [handles=8] [footage=FOLDER] [rate=25]`.
+"""
+
+import os
+import re
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doit.exceptions import TaskFailed
+from shotmake.tasks.shots.shot_words import better, shown, why_refused
+from shotmake.tasks.show import conf_folder, show_folder
+
+from shotmake.config.check import frame_rate_fraction
+from shotmake.errors import ShotError
+from shotmake.files.input_file import check_file
+from shotmake.new_shot.shot_yaml import NAME, safe_name, shot_yaml
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.header import MediaHeader
+    from shotmake.new_shot.edit_list import CutClip
+
+WORDS = ("shot", "file", "cut", "handles", "footage", "rate")
+HANDLES_MAX = 10_000
+
+
+def is_new(arguments: list[str]) -> bool:
+    """Whether this is `doit new`: then its words name no shots that there are."""
+    return "new" in [word for word in arguments[1:] if "=" not in word and not word.startswith("-")]
+
+
+def task() -> dict:
+    return {
+        "basename": "new",
+        "doc": "writes a shot's YAML from a plate: shot=NAME file=PATH; or from a cut: cut=FILE handles=8",
+        "actions": [write],
+        "verbosity": 2,
+    }
+
+
+def write() -> TaskFailed | None:
+    words = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word and not word.startswith("-"))
+    unknown = [word for word in words if word not in WORDS]
+    try:
+        if unknown:
+            raise ShotError(f"new: found {unknown[0]}=; it takes {', '.join(f'{word}=' for word in WORDS)}")
+        if "cut" in words:
+            return _of_cut(words)
+        if not words.get("shot") or not words.get("file"):
+            raise ShotError("new: needed shot=NAME file=PATH, or cut=FILE")
+        print(_of_plate(words["shot"], words["file"]))
+    except ShotError as error:
+        return TaskFailed("\n".join(error.faults))
+    return None
+
+
+def _of_plate(name: str, file: str) -> str:
+    from shotmake.footage.header import as_pattern, media_header
+
+    if not NAME.fullmatch(name) or why_refused(name):
+        line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
+        raise ShotError(f"shot={shown(name)}: {line}; {better(name)} would do")
+    if (conf_folder() / "shot" / f"{name}.yaml").exists():
+        raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another shot=")
+    plate = media_header(as_pattern(_from_root(file), show_folder()), show_folder())
+    if plate.frame_count < 2:
+        raise ShotError(f"{file}: found one frame; needed a movie or an image sequence (file=)")
+    first = 1 if plate.first_frame is None else plate.first_frame
+    _write(name, shot_yaml(name, plate, first))
+    return f"   conf/shot/{name}.yaml: {plate.file}, {plate.frame_count} frames; next: doit shot={name}"
+
+
+def _of_cut(words: dict[str, str]) -> TaskFailed | None:
+    """One YAML a clip; what cannot be written is told in the end."""
+    from shotmake.footage.header import IMAGES, MOVIES, media_header, media_in
+    from shotmake.new_shot.edit_list import read_cut
+
+    path = show_folder() / words["cut"]
+    check_file(path, words["cut"], "cut=", "a cut: an OTIO file or an EDL")
+    handles = words.get("handles", "0")
+    if not re.fullmatch(r"\d+", handles) or int(handles) > HANDLES_MAX:
+        raise ShotError(f"handles={handles}: needed a number of frames, 0 to {HANDLES_MAX}")
+    folder = show_folder() / words.get("footage", "footage")
+    if not folder.is_dir():
+        raise ShotError(f"{words.get('footage', 'footage')}: no such folder; check footage=")
+    there = media_in(folder)
+    rate = _rate(words["rate"]) if "rate" in words else None
+    clips = read_cut(path, rate)
+    if rate is None and path.suffix.lower() == ".edl":  # it does not say its rate: its media does
+        rates = {
+            media_header(file, show_folder()).frame_rate
+            for clip in clips
+            if (file := _media(clip, path, folder, there))
+        }
+        rates.discard(None)  # of sequences that say none
+        if len(rates) == 1:
+            clips = read_cut(path, rates.pop())
+    faults, taken = [], set()
+    for clip in clips:
+        name = _unique(safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
+        try:
+            print(_of_clip(name, clip, _media(clip, path, folder, there), int(handles), path.name))
+        except ShotError as error:
+            faults += [f"{name}: {fault}" for fault in error.faults]
+    if not clips:
+        faults.append(f"{path.name}: holds no clip")
+    return TaskFailed("\n".join(faults)) if faults else None
+
+
+def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: str) -> str:
+    from shotmake.footage.header import media_header
+
+    if file is None:
+        raise ShotError(f"no media found for {', '.join(clip.media)}; no YAML written (footage=)")
+    if clip.still:
+        raise ShotError("a freeze frame: nothing moves in it; no YAML written")
+    if (conf_folder() / "shot" / f"{name}.yaml").exists():
+        raise ShotError(f"conf/shot/{name}.yaml is there already, and stays as it is")
+    plate = media_header(file, show_folder())
+    first = 1 if plate.first_frame is None else plate.first_frame
+    start = clip.first - _media_first(clip, plate)
+    low, high = max(0, start - handles), min(plate.frame_count, start + clip.count + handles) - 1
+    if high <= low:
+        raise ShotError(
+            f"the cut uses frames {start + first} to {start + clip.count - 1 + first}; {plate.file} has {first} to "
+            f"{first + plate.frame_count - 1}; no YAML written"
+        )
+    missing = {"before": handles - (start - low), "after": handles - (high + 1 - start - clip.count)}
+    short = [f"{count} of {handles} handles missing {side}" for side, count in missing.items() if count > 0]
+    used = f"{first + start} to {first + start + clip.count - 1}"
+    note = f"From {cut}, clip {clip.name}: frames {used}, with handles of {handles}."
+    _write(name, shot_yaml(name, plate, first, (first + low, first + high), clip.rate, note))
+    said = f"   conf/shot/{name}.yaml: {plate.file}, frames {first + low} to {first + high}"
+    if plate.frame_rate and plate.frame_rate != clip.rate:
+        short.append(f"the cut has {clip.rate} frames/s, the media {plate.frame_rate}")
+    if plate.frames_hidden and plate.timecode and clip.media_first is None:
+        short.append(f"an edit list hides {plate.frames_hidden} frames of the media, and its timecode may be theirs")
+    return ", ".join([said, *short])
+
+
+def _media_first(clip: "CutClip", plate: "MediaHeader") -> int:
+    """The media's own time of its first frame: as the cut says, by its timecode, or 0; a sequence's number where the
+    cut counts by it."""
+    if clip.media_first is not None:
+        return clip.media_first
+    match = re.fullmatch(r"(\d+):(\d+):(\d+)[:;.](\d+)", plate.timecode)
+    if match:
+        hours, minutes, seconds, frames = map(int, match.groups())
+        return ((hours * 60 + minutes) * 60 + seconds) * round(clip.rate) + frames
+    numbered = plate.first_frame
+    inside = numbered is not None and numbered <= clip.first < numbered + plate.frame_count
+    return numbered if inside and numbered is not None else 0
+
+
+def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> str | None:
+    """The clip's plate as a config names it: where the cut says, else by name in the folder."""
+    from shotmake.footage.file_names import plate_files
+    from shotmake.footage.header import as_pattern
+
+    for text in clip.media:
+        for place in (cut.parent, show_folder()):
+            file = as_pattern(_from_root(str(place / text)), show_folder())
+            try:
+                plate_files(file, show_folder(), missing="skip")
+                return file
+            except ShotError:  # not there: somewhere else, perhaps
+                continue
+    for text in clip.media:
+        for key in (Path(text).name.lower(), Path(text).stem.lower()):
+            if key in there:
+                return _from_root(str(folder / there[key]))
+    return None
+
+
+def _from_root(file: str) -> str:
+    """The path from the project's folder, if it lies in there."""
+    path = Path(os.path.normpath(show_folder() / file))
+    return path.relative_to(show_folder()).as_posix() if path.is_relative_to(show_folder()) else str(path)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or name_2, name_3 for a clip of the same name."""
+    number, one = 1, name
+    while one.lower() in taken:
+        number += 1
+        one = f"{name}_{number}"
+    taken.add(one.lower())
+    return one
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = frame_rate_fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= 1000:
+        raise ShotError(f"rate={text}: needed frames/s, like 24 or 24000/1001")
+    return rate
+
+
+def _write(name: str, text: str) -> None:
+    (conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
+    try:
+        with open(conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another name") from error

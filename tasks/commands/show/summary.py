@@ -1,0 +1,89 @@
+"""summary: what came of the shots asked for, by verdict. Every sweep ends with it."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from doit.exceptions import TaskFailed
+from shotmake.tasks.commands.build.publish import folder, refusal, why_unpublished
+from shotmake.tasks.commands.sweep.results import conclude
+from shotmake.tasks.engine.stage import Node, lent_to
+from shotmake.tasks.engine.told import told
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.shots.silenced import silenced
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.solve.stage import read_solution
+
+Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
+# built: without a solve, as asked; wrong: a camera that the referee of a sweep contradicts
+ORDER = ("solved", "tripod", "static", "built", "refused", "wrong", "failed", "broken")
+
+
+def task(load: Callable[[], list[Variant]], variants_file: str) -> dict:
+    """variants_file: of a sweep, in the folder where its ranking goes; "" without."""
+    return {
+        "basename": "summary",
+        "doc": "what came of the shots, by verdict; fails when not all that was asked for is built",
+        "actions": [(told("summary", summarise), [load, variants_file])],
+        "verbosity": 2,
+    }
+
+
+def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFailed | None:
+    found = load()
+    for line in dict.fromkeys(line for shot, _ in found for line in silenced(shot)):
+        print(f"   silenced: {line}")
+    for names in twins(found):
+        print(f"   the same in every step: {', '.join(names)}")
+    wrong = judged_wrong(found, show_folder() / variants_file) if variants_file else {}
+    verdicts = [wrong.get(folder(shot)) or verdict(shot, nodes) for shot, nodes in found]
+    print(f"   {counted(found, [word for word, _ in verdicts])}", flush=True)
+    faults = [
+        f"{folder(shot).name}: {word}: {reason}"
+        for (shot, _), (word, reasons) in zip(found, verdicts, strict=True)
+        for reason in reasons
+    ]
+    return TaskFailed("\n".join(faults)) if faults else None
+
+
+def judged_wrong(found: list[Variant], variants_file: Path) -> dict[Path, tuple[str, tuple[str, ...]]]:
+    """The sweep's ranking, told and written beside the list of its variants -> the verdict on those whose cameras the
+    referee's tracks contradict, by their folder. The list was written when the sweep began."""
+    sweep = conclude(found, variants_file.parent, began=variants_file.stat().st_mtime)
+    every = [variant for shot in sweep["shots"] for variant in shot["variants"]]
+    return {show_folder() / one["folder"]: ("wrong", (one["reason"],)) for one in every if one["verdict"] == "wrong"}
+
+
+def counted(found: list[Variant], words: list[str]) -> str:
+    """`6 variants of 2 shots: 5 solved, 1 refused`."""
+    counts = Counter(words)
+    shots = len({shot.name for shot, _ in found})
+    head = f"{shots} shot{'s' if shots > 1 else ''}"
+    head = f"{len(found)} variants of {head}" if len(found) > shots else head
+    return f"{head}: {', '.join(f'{counts[word]} {word}' for word in ORDER if word in counts)}"
+
+
+def verdict(shot: ShotConfig, nodes: dict[str, Node] | None) -> tuple[str, tuple[str, ...]]:
+    """One of ORDER, and what speaks against it: nothing for the good ones."""
+    if nodes is None:
+        return "broken", shot.faults
+    every = [*((node.stage.name, node) for node in lent_to(nodes)), *nodes.items()]
+    stale = [(name, reason) for name, node in every if (reason := node.why_stale())]
+    if "solve" in nodes and not nodes["solve"].why_stale() and refusal(nodes):
+        return "refused", (refusal(nodes),)
+    if stale:
+        stage, reason = stale[0]  # those after it wait for it
+        return "failed", (f"{stage}: {reason}",)
+    reason = why_unpublished(shot, nodes)
+    if reason:
+        return "failed", (f"publish: {reason}",)
+    return (read_solution(nodes["solve"].targets["solve"])["status"] if "solve" in nodes else "built"), ()
+
+
+def twins(found: list[Variant]) -> list[list[str]]:
+    """Names of variants that come out alike, whatever was typed."""
+    alike: dict[tuple, list[str]] = {}
+    for shot, nodes in found:
+        if nodes is not None:
+            alike.setdefault(tuple(node.stamp_path for node in nodes.values()), []).append(folder(shot).name)
+    return [names for names in alike.values() if len(names) > 1]

@@ -1,0 +1,1 @@
+"""Hydra's command line, sweeps and searches."""

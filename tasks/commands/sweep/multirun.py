@@ -1,0 +1,150 @@
+"""`python dodo.py ...`: Hydra's own command line. What it runs is always doit, in a process of its own.
+
+In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs; any other (joblib, ray, submitit) makes
+one run a job, where it likes.
+"""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+
+from shotmake.tasks.commands.sweep import launchers, search
+from shotmake.tasks.commands.sweep.results import objective
+from shotmake.tasks.engine.processes import workers
+from shotmake.tasks.engine.processes.environments import users_environment
+from shotmake.tasks.shots import conf_rules, current, shots, variants
+from shotmake.tasks.shots.shot_words import in_hydras_words, is_grammar, quoted, why_refused
+from shotmake.tasks.show import conf_folder, show_folder
+
+from shotmake.errors import ShotError
+
+# `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
+TASK = "hydra.job.name"
+NO_TASK = "shot"  # as conf/config.yaml has it: the shot is built and published
+# What `jobs=N` is called by the launchers that can bound how many jobs run at once.
+JOBS = {
+    "shotmake": "hydra.launcher.jobs",
+    "joblib": "hydra.launcher.n_jobs",
+    "ray": "+hydra.launcher.ray.init.num_cpus",
+    "submitit_slurm": "hydra.launcher.array_parallelism",
+}
+PLUGINS = {  # what is an extra: its package, and what pip calls it
+    "hydra/sweeper=optuna": ("hydra_optuna_sweeper", "optuna"),
+    "hydra/launcher=joblib": ("hydra_joblib_launcher", "joblib"),
+    "hydra/launcher=ray": ("hydra_ray_launcher", "ray"),
+    "hydra/launcher=submitit_local": ("hydra_submitit_launcher", "submitit"),
+    "hydra/launcher=submitit_slurm": ("hydra_submitit_launcher", "submitit"),
+}
+
+
+def main() -> None:
+    import hydra
+
+    os.chdir(show_folder())  # the other launchers' processes begin where this one stands
+    _check(sys.argv[1:])
+    try:
+        launchers.prepare(sys.argv[1:])
+    except ShotError as error:
+        sys.exit(str(error))
+    shots.register_schema()
+    shots.guard_environment({})
+    sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
+    words = shots.command_line_words(sys.argv[1:])
+    more = _own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
+    more += search.begin(words) if search.WORD in words else []
+    if more:  # beside the others: behind a later option Hydra takes no word
+        at = sys.argv.index(words[0])
+        sys.argv[at:at] = more
+    sys.argv[1:] = [in_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+    if search.WORD in words:
+        search.end(words)
+
+
+def _check(arguments: list[str]) -> None:
+    """End with one line where Hydra would explain itself in ten: no such shot, or a plug-in that is not installed."""
+    for word in arguments:
+        plugin, extra = PLUGINS.get(word, ("", ""))
+        if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
+            sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
+    if faults := conf_rules.shared_faults():
+        sys.exit("\n".join(faults))
+    asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
+    for value in asked[-1:]:
+        names = [] if is_grammar(value) else current.names_asked(value)
+        refused = [_why_refused(name) for name in names]
+        if names and all(refused):
+            sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))
+
+
+def _why_refused(name: str) -> object:
+    """Whether Hydra must not see this shot: its own lines are longer, or it would do what the file says."""
+    return why_refused(name) or name not in shots.shot_names() or conf_rules.shot_faults(name)
+
+
+def _in_hydras_words(word: str, arguments: list[str]) -> str:
+    """`jobs=N` as the launcher in use has it, and `task=...` as all have it."""
+    name, _, count = word.partition("=")
+    if name == "task":
+        return f"{TASK}={count}"
+    if name != "jobs":
+        return word
+    chosen = [one.partition("=")[2] for one in arguments if one.startswith("hydra/launcher=")]
+    launcher = chosen[-1] if chosen else "shotmake"
+    if launcher not in JOBS:
+        sys.exit(f"{word}: hydra/launcher={launcher} has no such limit; leave it out")
+    if not count.isdigit() or int(count) < 1:
+        sys.exit(f"{word}: needed a number of workers, at least 1")
+    return f"{JOBS[launcher]}={count}"
+
+
+def _own_presets(words: list[str]) -> list[str]:
+    """The presets that a shot names in its own nesting, which Hydra does not see and doit finds by itself."""
+    (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
+    given = {word.split("=", 1)[0] for word in words}
+    chosen = shots.presets_of(name) if name in shots.shot_names() else {}
+    return [f"{group}={quoted(preset)}" for group, preset in chosen.items() if group not in given]
+
+
+def job(_: object) -> float:
+    """One job as Hydra and its launchers run it -> doit's exit code, or what it costs in a search. Pickled by name, so
+    at module level."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    config = HydraConfig.get()
+    name, overrides = variants.of_words(list(config.overrides.task))
+    more = with_workers(config.launcher.get("jobs", 1))  # doit takes no option behind a task
+    if search.is_on(config):
+        run_doit(*more, "solve", f"shot={name}", *overrides)  # one that fails is only a bad one
+        return objective(name, overrides)
+    code = run_doit(*more, *of_task(config.job.name), f"shot={name}", *overrides)
+    if config.mode == RunMode.RUN:
+        sys.exit(code)
+    return code
+
+
+def run_doit(*words: str) -> int:
+    """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
+    command = [*launchers.doit_command(), *words]
+    build = subprocess.Popen(command, cwd=show_folder(), env=users_environment(), preexec_fn=workers.die_with_parent)
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
+    code = build.wait()
+    for number, handler in zip(stops, before, strict=True):
+        signal.signal(number, handler)
+    if code < 0 or code > 128:  # stopped or killed
+        sys.exit(code if code > 0 else 128 - code)
+    return code
+
+
+def of_task(name: str) -> list[str]:
+    """doit's words for what `task=...` asks of a job, in place of the whole shot."""
+    return [] if name == NO_TASK else [name]
+
+
+def with_workers(count: int) -> list[str]:
+    """doit's words for so many."""
+    return ["-n", str(count)] if count > 1 else []

@@ -1,0 +1,243 @@
+"""The end of a sweep: its variants ranked by the referee, in the terminal, sweep.json and sweep.html."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shotmake.tasks.commands.build.publish import folder as published
+from shotmake.tasks.engine.stage import Node, build, lent_to, nodes
+from shotmake.tasks.engine.stamp import json_bytes, read_stamp, write_atomically
+from shotmake.tasks.shots.shots import ShotConfig, load_shot
+from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages.footage import FOOTAGE, read_plate
+from shotmake.tasks.stages.lens import LENS
+from shotmake.tasks.stages.objects.stage import OBJECTS
+from shotmake.tasks.stages.solve.stage import SOLVE, read_solution
+from shotmake.tasks.stages.tracks.stage import TRACKS
+
+from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
+from shotmake.errors import ShotError
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.sweep.referee import Referee, Score
+
+# What the referee's tracks are made with, always: spread wide and down to weak corners, so that every part of the
+# picture has a say, and like no preset. A strong corner is everybody's, but nobody's markers are these.
+REFEREE = Tracking(
+    detect=Detect(min_tracks=220, quality_threshold=0.004, min_distance_px=15.0, margin_px=12),
+    track=Track(motion_model="affine", correlation_min=0.8, pattern_px=19, segment_frames=64),
+    clean=Clean(min_frames=8),
+)
+DIGITS = 4
+UNSOLVED = ("built", "failed")  # verdicts of variants without a solve: as asked, or for a fault
+
+Variant = tuple[ShotConfig, dict[str, Node] | None]  # no nodes: its config is broken
+
+
+def referee_nodes(variants: list[Variant]) -> list[Node]:
+    """The tracks that the variants are judged by: for every plate and frame range of a shot that has two or more. One
+    alone is not compared, and a show built overnight is not tracked twice."""
+    found: dict[Path, Node] = {}
+    for name, places in _places(variants).items():
+        for shot, graph in (variants[at] for at in places if len(places) > 1):
+            if graph is not None and "solve" in graph:
+                assert shot.config is not None
+                node = referee_node(name, shot.config)
+                found.setdefault(node.stamp_path, node)
+    return list(found.values())
+
+
+def referee_node(name: str, config: Config) -> Node:
+    """The referee's tracks for a variant of conf/shot/<name>.yaml: its plate and frames, with the mask of that YAML,
+    and its objects. A variant's own mask is none of the referee's: it could hide all that is difficult."""
+    plain = (load_shot(name).config or config).tracking
+    tracking = replace(REFEREE, mask=plain.mask, objects=plain.objects)
+    return nodes(replace(config, tracking=tracking), (FOOTAGE, OBJECTS, TRACKS))["tracks"]
+
+
+def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
+    """Rank the variants of each shot, print the table if any has several, and write sweep.json and sweep.html
+    into `folder` -> the contents of sweep.json.
+
+    After doit has run: what is not built is said. Only the referee's tracks are made here, where they are not there
+    yet. began: the time when the sweep began; what is older was reused.
+    """
+    from shotmake.sweep.page import sweep_html
+    from shotmake.sweep.table import sweep_text
+
+    costs = _costs(variants, began)
+    shots = [
+        _shot(name, [variants[at] for at in places], [costs[at] for at in places])
+        for name, places in _places(variants).items()
+    ]
+    sweep = _rounded({"schema": 1, "shots": shots})
+    write_atomically(folder / "sweep.json", json_bytes(sweep))
+    page = sweep_html(sweep, folder.name, os.path.relpath(show_folder(), folder))
+    write_atomically(folder / "sweep.html", page.encode())
+    if len(variants) > len(shots):
+        print(sweep_text(sweep))
+    print(f"   {in_show(folder / 'sweep.html')}", flush=True)
+    return sweep
+
+
+def objective(name: str, overrides: tuple[str, ...]) -> float:
+    """What hydra/sweeper=optuna minimises, in px: referee.Score.cost_px of conf/shot/<name>.yaml with these overrides,
+    after its solve was built. Finite whatever happens; it makes the referee's tracks if they are not there."""
+    from shotmake.sweep.referee import WORST_PX
+
+    shot = load_shot(name, overrides)
+    try:
+        graph = lenders.graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
+    except ShotError:  # said by its build
+        graph = {}
+    if "solve" not in graph or graph["solve"].why_stale():
+        return WORST_PX
+    if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
+        return WORST_PX
+    found = _score(graph, _referee(referee_node(name, graph["solve"].config)))
+    print(f"   {found.cost_px:.3f} px by the referee: {found.verdict}", flush=True)
+    return found.cost_px
+
+
+def _places(variants: list[Variant]) -> dict[str, list[int]]:
+    """Shot -> where its variants stand in the list."""
+    found: dict[str, list[int]] = {}
+    for at, (shot, _) in enumerate(variants):
+        found.setdefault(shot.name, []).append(at)
+    return found
+
+
+def _referee(node: Node) -> "Referee | None":
+    """Its tracks made if they are not there; None where they cannot be."""
+    from shotmake.sweep.referee import referee
+    from shotmake.tracks.markers import load_tracks
+
+    graph = {need.stage.name: need for need in node.needs}
+    if graph["footage"].why_stale():  # said by its own build
+        return None
+    for one in (*node.needs, node):
+        if one.why_stale():
+            print(f"   the referee's {one.stage.name} of {node.shot}:", flush=True)
+            failed = build(one)
+            if failed is not None:
+                print(f"   {failed.message}")
+                return None
+    size_px = tuple(read_plate(graph["footage"].targets["footage"]).size_px)
+    return referee(load_tracks(node.targets["tracks"]), _frames(graph), size_px)
+
+
+def _score(graph: dict[str, Node], judge: "Referee | None") -> "Score":
+    from shotmake.sweep.referee import score, unjudged
+
+    record = read_solution(graph["solve"].targets["solve"])
+    if judge is not None:
+        return score(record, judge)
+    first, last = _frames(graph)
+    return unjudged(record, last - first + 1)
+
+
+def _frames(graph: dict[str, Node]) -> tuple[int, int]:
+    """First and last frame of the shot, inclusive."""
+    from shotmake.footage.plate import frame_span
+
+    footage = graph["footage"]
+    return frame_span(read_plate(footage.targets["footage"]), footage.config.shot.footage.frame_range)
+
+
+def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
+    """Seconds that each variant's results took to make, and how many of them were made for another one or before.
+
+    What several share is the cost of the first; the others have reused it.
+    """
+    made_for: set[Path] = set()
+    costs = []
+    for _, graph in variants:
+        seconds = reused_s = 0.0
+        for node in (*lent_to(graph), *graph.values()) if graph else ():
+            stamp = read_stamp(node.stamp_path)
+            if stamp is not None:
+                spent_s = stamp.get("timing", {}).get("seconds", 0.0)
+                is_old = node.stamp_path.stat().st_mtime < began
+                seconds += spent_s
+                reused_s += spent_s if is_old or "adopted_from" in stamp or node.stamp_path in made_for else 0.0
+                made_for.add(node.stamp_path)
+        costs.append({"seconds": seconds, "reused_s": reused_s})
+    return costs
+
+
+def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict:
+    """The block of one shot in sweep.json, its variants best first."""
+    from shotmake.sweep.referee import rank
+
+    judges = {node.stamp_path: _referee(node) for node in referee_nodes(some)}
+    rows, scores = [], []
+    for (shot, graph), cost in zip(some, costs, strict=True):
+        row = {
+            "variant": published(shot).name,
+            "overrides": sorted(shot.overrides),
+            "folder": in_show(published(shot)),
+            "rank": None,
+            "cost": cost,
+            **_unbuilt(shot, graph),
+        }
+        if not row["verdict"]:
+            assert graph is not None and shot.config is not None
+            judge = judges.get(referee_node(name, shot.config).stamp_path) if judges else None
+            found = _score(graph, judge)
+            scores.append((len(rows), found))
+            row |= _figures(graph, found)
+        rows.append(row)
+    order = [scores[at][0] for at in rank([found for _, found in scores])]
+    ranked = [{**rows[at], "rank": place} for place, at in enumerate(order, 1)]
+    judge = next((one for one in judges.values() if one is not None), None)
+    told = None if judge is None else {"tracks": len(judge.markers.track_ids), "turns": judge.turns}
+    return {"shot": name, "referee": told, "variants": ranked + [row for row in rows if row["verdict"] in UNSOLVED]}
+
+
+def _unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
+    """The figures of a variant without a solve, and why it has none; verdict "" where there is one."""
+    if graph is None:
+        reason = "; ".join(shot.faults)
+    else:
+        chain = [*lent_to(graph), *(graph[name] for name in ("footage", "tracks", "lens", "solve") if name in graph)]
+        stale = next((node for node in chain if node.why_stale()), None)
+        reason = f"{stale.stage.name} was not built" if stale else ""
+    none = ("frames", "frames_pct", "agree_pct", "referee_px", "referee_median_px", "holdout_px", "confidence")
+    curves = {"referee_px": [], "tracks": [], "focal_px": []}
+    verdict = "failed" if reason else "built" if graph is None or "solve" not in graph else ""
+    return {"verdict": verdict, "reason": reason, **dict.fromkeys(none), "curves": curves}
+
+
+def _figures(graph: dict[str, Node], found: "Score") -> dict:
+    record, (first, last) = read_solution(graph["solve"].targets["solve"]), _frames(graph)
+    focals_px = record["focal_px_per_frame"] or [record["lens"]["fx_px"] for _ in record["frames"]]
+    focal_of = dict(zip(record["frames"], focals_px, strict=True))
+    tracks = json.loads(graph["tracks"].targets["quality"].read_text(encoding="utf-8")) if "tracks" in graph else None
+    return {
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "frames": [first, last],
+        "frames_pct": found.frames_pct,
+        "agree_pct": None if found.share is None else 100 * found.share,
+        "referee_px": found.error_px,
+        "referee_median_px": found.median_px,
+        "holdout_px": record["holdout_rms_px"],
+        "confidence": record["confidence"],
+        "curves": {
+            "referee_px": list(found.error_px_per_frame),
+            "tracks": tracks["tracks_per_frame"] if tracks else [],
+            "focal_px": [focal_of.get(frame) for frame in range(first, last + 1)],
+        },
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to DIGITS decimals, through lists and dicts."""
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,61 @@
+"""The search for a shot's best settings: hydra/sweeper=optuna proposes them, the referee says what they are worth.
+
+What is searched stands in conf/hydra/search/; a trial is a job of tasks/commands/sweep/multirun.py or of our launcher.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from shotmake.tasks.engine.state.places import is_plain_file, make_folder
+from shotmake.tasks.shots.shots import slug
+from shotmake.tasks.show import state_folder
+
+WORD = "hydra/sweeper=optuna"
+
+
+def result_file() -> Path:
+    """Return the sweeper's own file, in the folder that conf/config.yaml names."""
+    return state_folder() / "hydra" / "optimization_results.yaml"
+
+
+def studies_file() -> Path:
+    """Return the file of the studies, as conf/hydra/search/ names it."""
+    return state_folder() / "optuna.sqlite"
+
+
+def begin(words: list[str]) -> list[str]:
+    """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
+    the same study."""
+    make_folder(result_file().parent)  # the studies lie beside it
+    if os.path.lexists(studies_file()) and (not is_plain_file(studies_file()) or os.lstat(studies_file()).st_nlink > 1):
+        sys.exit(
+            f".gsd-state/{studies_file().name}: found a link, or a file of two names; needed one of its own: remove it"
+        )
+    result_file().unlink(missing_ok=True)
+    given = {word.split("=", 1)[0].lstrip("+") for word in words}
+    missing = {
+        "hydra/search": "+hydra/search=tracking",
+        "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{slug(tuple(_of_the_shot(words)))}'",
+    }
+    return [word for key, word in missing.items() if key not in given]
+
+
+def is_on(hydra_config) -> bool:
+    """Whether the values Hydra hands out come from this sweeper, which wants a number back for each job."""
+    return hydra_config.runtime.choices["hydra/sweeper"] == "optuna"
+
+
+def end(words: list[str]) -> None:
+    """Say the best of the whole study, as the command that builds it."""
+    import yaml
+
+    best = yaml.safe_load(result_file().read_text(encoding="utf-8"))
+    fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
+    found = [f"{key}={value}" for key, value in best["best_params"].items()]
+    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
+
+
+def _of_the_shot(words: list[str]) -> list[str]:
+    return [word for word in words if not word.lstrip("+").startswith("hydra")]

@@ -1,0 +1,254 @@
+"""All shots asked for, as doit tasks."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from doit import Globals
+from doit.exceptions import InvalidCommand, TaskFailed
+from shotmake.tasks import import_path
+from shotmake.tasks.blender import environment as blender
+from shotmake.tasks.commands.build import gc, plan, publish, rendered, verify
+from shotmake.tasks.commands.show import summary
+from shotmake.tasks.commands.show.new import is_new
+from shotmake.tasks.commands.sweep import results
+from shotmake.tasks.engine.input_faults import wrong_inputs
+from shotmake.tasks.engine.processes import locks, own_config, workers
+from shotmake.tasks.engine.stage import Node, Stage, doit_task, lent_to
+from shotmake.tasks.engine.state import lacking, places, state_format
+from shotmake.tasks.engine.told import or_end
+from shotmake.tasks.shots import current as snapshot
+from shotmake.tasks.shots import shots, variants
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.shots.task_names import label, task_names
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages import lenders
+
+from shotmake.errors import ShotError
+
+OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "new", "blender", "config"}
+
+
+class Graph:
+    """The shots of this command line and their stages. Nothing is read before a task is asked for."""
+
+    def __init__(self, *stages: Stage, by_name: tuple[Stage, ...] = ()):
+        """by_name: stages that are built when they are asked for, and no part of the shot's own build."""
+        import_path.refuse_settings(str(show_folder()))
+        own_config.put_in_force()
+        workers.end_cleanly()
+        workers.one_order_of_sums()
+        self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}
+        self._extra: dict[tuple[str, tuple[str, ...]], dict[str, Node]] = {}  # nodes of these, by shot
+        self._load = cache(or_end(self._load_once))
+        self._names = cache(self._names_once)
+        self._judges = cache(self._judges_once)
+        self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
+
+    def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
+        try:
+            lacking.allow_open_files(workers.jobs(sys.argv))
+            places.check_tops()
+            state_format.check()
+        except ShotError as error:  # nothing of this show can be read or built
+            sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+            sys.exit(1)
+        if is_new(sys.argv):  # a shot that is not there yet
+            return []
+        if workers.jobs(sys.argv) > 1:
+            workers.bind_children()
+            workers.watch_workers()
+        with contextlib.suppress(OSError):  # a read-only show can be looked at all the same
+            locks.sweep()
+        current = self._current()
+        words = shots.command_line_words(sys.argv[1:])
+        found = self._load_sweep(words) if self._sweep else shots.load_shots(words, current)
+        if not current and not any(shot.config for shot in found):  # nothing to build: say why, before any task
+            faults = dict.fromkeys(fault for shot in found for fault in shot.faults)
+            sys.stderr.write("".join(f"{fault}\n" for fault in faults))
+            if not found:
+                sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
+            sys.exit(1)
+        return [self._graph_of(shot) for shot in found]
+
+    def _load_sweep(self, words: list[str]) -> list[ShotConfig]:
+        if words:
+            raise InvalidCommand(f"'{words[0]}' cannot stand beside variants=: the file has each variant's overrides")
+        try:
+            return shots.load_variants(variants.read(self._sweep))
+        except ShotError as error:
+            raise InvalidCommand(str(error)) from error
+
+    def _graph_of(self, shot: ShotConfig) -> tuple[ShotConfig, dict[str, Node] | None]:
+        wrong = wrong_inputs(shot.config) if shot.config else []
+        if wrong:
+            told = (f"{shots.where(one.key, shot.name, shot.overrides)}: {one.key}: {one.message}" for one in wrong)
+            return replace(shot, config=None, faults=tuple(told)), None
+        try:
+            found = lenders.graph(shot, self._stages) if shot.config else None
+        except ShotError as error:  # nothing to take its lens from: as broken as its YAML
+            return replace(shot, config=None, faults=error.faults), None
+        if found is not None:
+            self._extra[shot.name, shot.overrides] = {name: found.pop(name) for name in self._by_name & set(found)}
+        return shot, found
+
+    def _extra_of(self, shot: ShotConfig) -> dict[str, Node]:
+        return self._extra.get((shot.name, shot.overrides), {})
+
+    def _names_once(self) -> dict[Path, str]:
+        """What the task of each node is called, by its stamp."""
+        asked = [node for shot, found in self._good() for node in (*found.values(), *self._extra_of(shot).values())]
+        lent = self._lent()
+        names = task_names([*asked, *lent, *self._judges()], [*(self._own() if self._sweep else asked), *lent])
+        if "forget" in sys.argv[1:]:
+            _forget_stamps_too({names[node.stamp_path]: node.stamp_path for node in asked})
+        return names
+
+    def _lent(self) -> list[Node]:
+        """Nodes of shots not asked for that those asked for need."""
+        asked = {node.stamp_path for _, found in self._good() for node in found.values()}
+        lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
+        return [node for path, node in lent.items() if path not in asked]
+
+    def _judges_once(self) -> list[Node]:
+        """The tracks that the variants of a sweep are judged by, and the objects behind them, as far as none of them
+        asks for the same."""
+        if not self._sweep:
+            return []
+        asked = {node.stamp_path for _, found in self._good() for node in found.values()}
+        judges = [one for node in results.referee_nodes(self._load()) for one in (*node.needs, node)]
+        return list({node.stamp_path: node for node in judges if node.stamp_path not in asked}.values())
+
+    def _own(self) -> list[Node]:
+        """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
+        names = dict.fromkeys(shot.name for shot, _ in self._good())
+        found = [self._graph_of(shot) for shot in shots.load_each([(name, ()) for name in names])]
+        return [node for shot, graph in found for node in (*(graph or {}).values(), *self._extra_of(shot).values())]
+
+    @staticmethod
+    def _current() -> dict[str, str]:
+        """The shots of a plain build that need no tasks: name of the YAML file -> shot.name."""
+        return snapshot.current_shots(tuple(sys.argv))
+
+    def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
+        yield from ((shot, found) for shot, found in self._load() if found is not None)
+
+    def _label(self, shot: ShotConfig) -> str:
+        return label(shot, bool(self._sweep))
+
+    def _broken(self) -> Iterator[dict]:
+        """Tasks of the shots whose YAML is broken: they fail, the others go on."""
+        for shot, found in self._load():
+            if found is None:
+                yield {"name": self._label(shot), "actions": None, "task_dep": [f"config:{self._label(shot)}"]}
+
+    def stage(self, stage: Stage, doc: str) -> Callable[[], Iterator[dict]]:
+        def create() -> Iterator[dict]:
+            yield {"name": None, "doc": doc}
+            names = self._names()
+            asked = {}
+            for _, found in self._good():
+                for node in (one for one in found.values() if one.stage.name == stage.name):
+                    # One that a variant has pinned is built where another asks for it.
+                    asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
+            for node in asked.values():
+                yield doit_task(node, names)
+            for node in (*self._lent(), *self._judges()):
+                if node.stage.name == stage.name:  # on its own: `doit tracks` means the shots asked for
+                    task = {**doit_task(node, names), "clean": []}
+                    del task["name"]
+                    yield {**task, "basename": names[node.stamp_path]}
+            yield from self._broken()
+
+        return create
+
+    def render(self) -> Iterator[dict]:
+        yield {"basename": "render", "name": None, "doc": "the comp's frames and a movie of them; only by this name"}
+        users: dict[Path, tuple[Node, list[ShotConfig]]] = {}
+        for shot, _ in self._good():
+            node = self._extra_of(shot).get("render")
+            if node is None:
+                line = f"{self._label(shot)}: the shot has no camera to render with (tracking.solve.enabled)"
+                yield {"basename": "render", "name": self._label(shot), "actions": [(_fail, [(line,)])]}
+            else:
+                users.setdefault(node.stamp_path, (node, []))[1].append(shot)
+        for node, found in users.values():
+            yield {"basename": "render", **rendered.task(node, found, self._names())}
+        yield from ({"basename": "render", **task} for task in self._broken())
+
+    def config(self) -> Iterator[dict]:
+        self.check_info()
+        yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
+        for shot, found in self._load():
+            if found is None:
+                yield {"name": self._label(shot), "actions": [(_fail, [shot.faults])]}
+
+    def publish(self) -> Iterator[dict]:
+        judges = [self._names()[node.stamp_path] for node in self._judges()]
+        yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/", "task_dep": judges}
+        for name in self._current().values():
+            yield {"basename": "publish", "name": name, "actions": None, "uptodate": [True]}
+        for shot, found in self._good():
+            yield from publish.tasks_of(shot, found, self._label(shot), self._names())
+        yield from ({"basename": "publish", **task} for task in self._broken())
+
+    def verify(self) -> Iterator[dict]:
+        yield {"name": None, "doc": "is what is on disk right?"}
+        for shot, found in self._load():
+            yield verify.task(shot, found, self._extra_of(shot), self._label(shot))
+
+    def plan(self) -> Iterator[dict]:
+        yield {"name": None, "doc": "what would run and why; builds nothing"}
+        for shot, found in self._good():
+            yield plan.task(shot, found, self._extra_of(shot), self._label(shot))
+        yield from self._broken()
+
+    def summary(self) -> dict:
+        return summary.task(self._load, self._sweep)
+
+    def gc(self) -> dict:
+        return gc.task(self._stages)
+
+    def check_info(self) -> None:
+        """`doit info` of a task that is not there: doit itself would show a traceback."""
+        words = [word for word in sys.argv[1:] if not word.startswith("-") and "=" not in word]
+        if words[:1] != ["info"]:
+            return
+        shot_names = {self._label(shot) for shot, _ in self._load()}
+        shot_names |= {name.partition(":")[2] for name in self._names().values()}
+        known = {stage.name for stage in self._stages} | OTHER_TASKS
+        for word in words[1:]:
+            group, _, shot = word.partition(":")
+            if group not in known or (shot and shot not in shot_names):
+                raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
+
+    def blender(self) -> dict:
+        every = [node for _, found in self._good() for node in (*found.values(), *lent_to(found))]
+        if any(word.partition(":")[0] in self._by_name for word in sys.argv[1:]):
+            every += [node for shot, _ in self._good() for node in self._extra_of(shot).values()]
+        return blender.task([node for node in every if "blender" in node.stage.after(node.config)])
+
+
+def _fail(faults: tuple[str, ...]) -> TaskFailed:
+    return TaskFailed("\n".join(faults))
+
+
+def _forget_stamps_too(stamps: dict[str, Path]) -> None:
+    """`doit forget` clears doit's records; ours are the stamps, so they go with them."""
+    manager = Globals.dep_manager
+    forget_one, forget_all = manager.remove, manager.remove_all
+
+    def remove(task_name: str) -> None:
+        forget_one(task_name)
+        if task_name in stamps:
+            stamps[task_name].unlink(missing_ok=True)
+
+    def remove_all() -> None:
+        forget_all()
+        for path in stamps.values():
+            path.unlink(missing_ok=True)
+
+    manager.remove, manager.remove_all = remove, remove_all

@@ -1,0 +1,74 @@
+"""An input that cannot be read (a bad sector, a share that went away, no permission) is the input's fault: it is named
+with its key. An error of the system names no file where the reading had begun well."""
+
+from pathlib import Path
+
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.show import show_folder
+
+from shotmake.config.check import Fault, file_values
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError, said_by
+from shotmake.files.behind.followed import key_of_input
+from shotmake.files.containers import playlist_fault
+from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
+
+# A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
+# which pattern would do.
+MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_from", "footage.file", "mask.file")
+SHOWN = ("footage.file", "mask.file", "image")  # ends of the keys of plates and pictures
+
+
+def wrong_inputs(config: Config) -> list[Fault]:
+    """The files the config names that are there and are none that can be read: told before any task, not after an hour
+    of tracking. One that is missing is told by the stage that needs it, for it may still come."""
+    found = []
+    for key, name in file_values(config):
+        fault = file_fault(show_folder() / name)
+        if fault == NO_SUCH_FILE or (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
+            continue
+        fault = f"{fault}; needed a file" if fault else _shows_others(key, show_folder() / name)
+        if fault:
+            found.append(Fault(key, f"{one_line(name)}: {fault}"))
+    return found
+
+
+def _shows_others(key: str, path: Path) -> str:
+    """What is wrong with a plate or picture that is a playlist; "" for any other file."""
+    try:
+        return playlist_fault(path) if key.endswith(SHOWN) else ""
+    except OSError:  # the stage that reads it says so
+        return ""
+
+
+def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:
+    """The digest of each. ShotError that names those that cannot be read, with their keys.
+
+    camera: the witness camera whose stage reads them, "" for the shot's own.
+    """
+    found, faults = {}, []
+    for name, path in inputs.items():
+        try:
+            found[name] = digest(path)
+        except OSError as error:
+            faults.append(_fault(key_of_input(name, camera), path, error))
+    if faults:
+        raise ShotError(*faults)
+    return found
+
+
+def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
+    """Which of the inputs cannot be read to its end now; None when all can. This reads them all again."""
+    faults = []
+    for name, path in inputs.items():
+        try:
+            digest(path, remembered=False)
+        except OSError as error:
+            faults.append(_fault(key_of_input(name, camera), path, error))
+    return ShotError(*faults) if faults else None
+
+
+def _fault(key: str, path: Path, error: OSError) -> str:
+    cure = f"restore it, or check {key}" if key else "build it again"
+    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
+    return f"{one_line(str(place))}: cannot be read ({said_by(error).lower()}); {cure}"

@@ -1,0 +1,91 @@
+"""The files behind an input: what a .blend, a USD layer or a glTF names is read with it, and watched as it is.
+
+Which these are is told by the content of the file that names them, so it is found out once a content.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.show import build_folder, state_folder
+
+from shotmake.files.behind.named import Named, files_at, place_of
+
+BEHIND = ", which names "  # in an input's name: between its holder's and its own path from there
+FORMATS = {
+    **dict.fromkeys((".blend",), "blend"),
+    **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), "usd"),
+    **dict.fromkeys((".gltf", ".glb"), "gltf"),
+}
+KIND = "behind 1"  # of the cache's rows; another number when a reader finds other names
+
+
+def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str, Path]:
+    """The inputs and, as inputs of their own, the files that they name, to any depth, as far as they are there.
+
+    kinds: of a .blend's structs that matter; () for all.
+    """
+    found = dict(files)
+    for name, path in files.items():
+        for file in _behind(path, kinds):
+            found[f"{name}{BEHIND}{os.path.relpath(file, path.parent)}"] = file
+    return found
+
+
+def unwatched(files: dict[str, Path]) -> list[str]:
+    """A line for each of these inputs (with_behind) whose names cannot be told."""
+    blends = [path for path in files.values() if FORMATS.get(path.suffix.lower()) and _names(path) is None]
+    return [f"{path.name}: the files that it names are not watched; save it without Compress" for path in blends]
+
+
+def awaited(files: dict[str, Path]) -> set[Path]:
+    """Folders where a file that one of these inputs names, and that is not there, could come to."""
+    found = set()
+    for holder in files.values():
+        for place, there in _places(holder, ()):
+            if not there:
+                found.add(next(folder for folder in place.parents if folder.is_dir()))
+    return found
+
+
+def _behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
+    """In the order of the walk, each once."""
+    seen, todo = {path}, [path]
+    found = []
+    while todo:
+        for _, there in _places(todo.pop(0), kinds):
+            new = [file for file in there if file not in seen]
+            seen.update(new)
+            found += new
+            todo += new
+    return found
+
+
+def _places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:
+    """Each place that it names, and the files that are there."""
+    for named in _names(holder) or ():
+        place = place_of(named, holder) if not kinds or named.kind in kinds else None
+        if place is not None and not any(place.is_relative_to(folder) for folder in (state_folder(), build_folder())):
+            yield place, files_at(named, place)
+
+
+def _names(path: Path) -> list[Named] | None:
+    """[] for a file that names none or cannot be read; None when the names cannot be told."""
+    format = FORMATS.get(path.suffix.lower())
+    if format is None:
+        return []
+    try:
+        key = f"{format} {digest(path)}"
+        known = cache.get(KIND, key)
+        if known is not None:
+            return [Named(*row) for row in json.loads(known)]
+        found = import_module(f"shotmake.files.behind.{format}").names_in(path)
+    except OSError:  # whoever reads it says so
+        return []
+    if found is not None:
+        cache.put(KIND, key, json.dumps([[one.text, one.is_sequence, one.kind] for one in found]))
+    return found

@@ -1,0 +1,50 @@
+"""The plate's luma, decoded only when asked for, and sure to be of the files whose digests are known."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine.inputs.watched_files import Unchanged
+from shotmake.tasks.show import show_folder
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage.plate import Plate
+
+
+def file_names(plate: "Plate", first: int, last: int) -> list[str]:
+    """The inputs (shotmake.tasks.stages.footage.plate_inputs) that hold these frames: the movie, or the frames' own
+    files."""
+    return ["plate 0"] if plate.kind == "movie" else [f"plate {frame}" for frame in range(first, last + 1)]
+
+
+class PlateReader:
+    """Reads on and on. A movie is opened once: where frames are left out, it is decoded past them."""
+
+    def __init__(self, plate: "Plate", files: dict[str, Path], digests: dict[str, str], last: int):
+        """last: of the frames that will be asked for."""
+        self.plate, self._last, self._digests = plate, last, digests
+        self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
+        self._watched: Unchanged | None = None  # since before the first frame was read
+        self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
+        self._next: int | None = None  # the frame it stands at
+
+    def read(self, first: int, last: int) -> "Iterator[tuple[int, np.ndarray]]":
+        """(plate frame number, (H, W) uint8 luma) of first..last; each call asks for later frames."""
+        from shotmake.footage.plate import read_luma
+
+        if self._watched is None:
+            self._watched = Unchanged(self._files, self._digests)
+        if self._next is None or (self.plate.kind == "sequence" and self._next != first):
+            self._frames, self._next = read_luma(self.plate, show_folder(), first, self._last), first
+        while self._next <= last:
+            number, luma = next(self._frames)
+            self._next = number + 1
+            if number >= first:
+                yield number, luma
+
+    def check_unchanged(self, first: int, last: int) -> None:
+        """ShotError when a file of these frames may no longer be the one whose digest is known."""
+        if self._watched is not None:
+            self._watched.check(file_names(self.plate, first, last))

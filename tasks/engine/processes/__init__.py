@@ -1,0 +1,1 @@
+"""Processes: locks between them, limits, environments, what they print to."""

@@ -1,0 +1,345 @@
+"""Who builds what: one process a target, on one machine or on several that share the folder.
+
+On one machine flock decides; the kernel drops it with its owner, however that dies. Between machines, where
+flock may mean nothing, a lease file decides: its owner touches it every few seconds, and one that stands still
+is taken over. Should two machines ever build the same target all the same, nothing is damaged: targets are put
+in place whole, and a stamp that does not fit its targets means "build it again".
+"""
+
+import contextlib
+import errno
+import fcntl
+import glob
+import json
+import os
+import secrets
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import cache as once
+from pathlib import Path
+from typing import IO
+
+from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
+from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
+from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
+from shotmake.tasks.show import in_show, state_folder
+
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+from shotmake.files.regular_file import read_utf8
+
+LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
+MOST_LEASE_BYTES = 4096
+NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
+
+
+def locks_folder() -> Path:
+    """Return the folder of locks and leases."""
+    return state_folder() / "locks"
+
+
+@contextlib.contextmanager
+def locked(name: str, what: str) -> Iterator[None]:
+    """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
+    with _locked(name, what):
+        yield
+
+
+@contextlib.contextmanager
+def locked_if_free(name: str) -> Iterator[bool]:
+    """Hold the lock `name` while the block runs -> whether we got it; nothing is waited for. One of a dead machine is
+    not free: `locked` takes it over."""
+    with _locked(name, None) as is_ours:
+        yield is_ours
+
+
+@contextlib.contextmanager
+def _locked(name: str, what: str | None) -> Iterator[bool]:
+    """what None: False instead of waiting."""
+    announce_build()
+    make_folder(locks_folder())
+    path = locks_folder() / name
+    with _flock(path, what) as is_held:
+        lease = path.with_name(f"{name}.lease")
+        ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
+        done = threading.Event()
+        beat = threading.Thread(target=_beat, args=(lease, ours, done), daemon=True)
+        try:
+            if not is_held or not _take_lease(lease, ours, what):
+                yield False
+                return
+            beat.start()
+            yield True
+        finally:  # stopped while it took the lease, it leaves none
+            done.set()
+            if beat.ident is not None:
+                beat.join()
+            if (found := _read(lease)) and found[0] == ours:
+                _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
+
+
+@contextlib.contextmanager
+def _flock(path: Path, what: str | None) -> Iterator[bool]:
+    said = False
+    while True:
+        file = _open_lock(path)
+        try:
+            if not _try_flock(file, fcntl.LOCK_EX):
+                if what is None:
+                    file.close()
+                    yield False
+                    return
+                if not said:
+                    print(f"   waiting for {_owner(path.with_name(f'{path.name}.lease'))} to build {what}", flush=True)
+                    said = True
+                with waiting():
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            if _same_file(file, path):
+                break
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its owner removed it when done: take the new one
+    try:
+        yield True
+    finally:
+        if _same_file(file, path):
+            path.unlink(missing_ok=True)
+        file.close()
+
+
+def _open_lock(path: Path) -> IO:
+    """The file that is locked, made if it is not there; nothing is written to it. ShotError for a link, a folder, a
+    device or a pipe of that name."""
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        try:
+            number = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError as denied:  # of another user of the show: it can be locked all the same
+            try:
+                number = os.open(path, flags | os.O_RDONLY)
+            except FileNotFoundError:
+                raise denied from None  # it may not be made
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+        raise _no_lock(path) from error
+    file = open(number, "rb")
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        file.close()
+        raise _no_lock(path)
+    return file
+
+
+def _no_lock(path: Path) -> ShotError:
+    return ShotError(f"{in_show(path)}: found no plain file; needed a lock of a build: remove it")
+
+
+def _try_flock(file: IO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS_HERE:
+            raise
+    return True
+
+
+def _same_file(file: IO, path: Path) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_ino == os.stat(path).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
+    """Ours when this returns True. A lease of our own host is a dead one's, since we hold the flock."""
+    mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
+    seen, since, said = "", time.monotonic(), False
+    try:
+        mine.unlink(missing_ok=True)  # or a link that lies there would lead the words elsewhere
+        with open(mine, "x", encoding="utf-8") as file:
+            file.write(ours)
+        while True:
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, lease)  # fails when there is one, on network folders too
+                return True
+            found = _read(lease)
+            if found is None:
+                continue  # its owner has just let go
+            if not is_plain_file(lease):
+                raise _no_lock(lease)
+            content, now = found
+            if now != seen:
+                seen, since = now, time.monotonic()
+            if _is_ours(content) or time.monotonic() - since > LEASE_S:
+                _remove(lease, lambda content, now, dead=now: now == dead)
+                continue
+            if what is None:
+                return False
+            if not said:
+                print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
+                said = True
+            with waiting():
+                time.sleep(min(1.0, LEASE_S / 10))
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def _read(lease: Path) -> tuple[str, str] | None:
+    """Its text, "" when it has none, and what changes with every beat; None when it is not there."""
+    try:
+        seen = os.lstat(lease)
+        text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+    except FileNotFoundError:
+        return None
+    except ShotError:  # not ours; as long as it stands still, it is a dead one's
+        text = ""
+    return text, f"{seen.st_ino} {seen.st_mtime_ns}"
+
+
+def _is_ours(content: str) -> bool:
+    return f'"host": {json.dumps(HOST)}' in content
+
+
+def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
+    """Remove a lease if its text, and what changes with every beat, are those of the one meant: moved away first, so
+    that of several who want to, one succeeds, and sees which one it has."""
+    aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
+    try:
+        os.rename(lease, aside)
+    except FileNotFoundError:
+        return
+    found = _read(aside)
+    if found and not is_meant(*found):  # somebody's new one: put it back
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, lease)
+    aside.unlink(missing_ok=True)
+
+
+def _owner(lease: Path) -> str:
+    """Who holds a lease, as far as it says so."""
+    try:
+        owner = read_json(lease)
+    except (OSError, ShotError):
+        return "another process"
+    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
+
+
+def _beat(lease: Path, ours: str, done: threading.Event) -> None:
+    while not done.wait(LEASE_S / 6):
+        found = _read(lease)
+        if found and found[0] == ours:
+            with contextlib.suppress(OSError):
+                os.utime(lease)
+        is_no_work()
+
+
+@contextlib.contextmanager
+def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
+    """One of the places to build in on this machine, named by cores -> its index; waits for a free one, or None.
+
+    Jobs of a queue that have cores of their own so do not wait for each other.
+    """
+    make_folder(locks_folder())
+    with contextlib.ExitStack() as files:
+        slots = [files.enter_context(_open_lock(locks_folder() / f"slot-{HOST}-{place}")) for place in places]
+        tries = 0
+        while True:
+            for number, file in enumerate(slots):
+                if _try_flock(file, fcntl.LOCK_EX):
+                    yield number
+                    return
+            if not wait:
+                yield None
+                return
+            tries += 1
+            if tries == 20:
+                print(f"   waiting for one of the {len(places)} places to build in on this machine", flush=True)
+            time.sleep(0.1)
+
+
+@once
+def announce_build() -> IO:
+    """Hold off gc for as long as this process lives: what it makes is not published yet."""
+    make_folder(locks_folder())
+    file = _open_lock(locks_folder() / "building")
+    with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
+        fcntl.flock(file, fcntl.LOCK_SH)
+    sweep()
+    return file
+
+
+@contextlib.contextmanager
+def nobody_builds() -> Iterator[str]:
+    """ "" while no build runs, held off for as long as the block runs; else who builds what."""
+    make_folder(locks_folder())
+    with _open_lock(locks_folder() / "building") as file:
+        alone = _try_flock(file, fcntl.LOCK_EX)
+        sweep()
+        leases = _living(sorted(locks_folder().glob("*.lease"))) if alone else sorted(locks_folder().glob("*.lease"))
+        if leases:
+            yield f"{_owner(leases[0])} builds {shown(leases[0].name.removesuffix('.lease'))}"
+        else:
+            yield "" if alone else "a build is running"
+
+
+def _living(leases: list[Path]) -> list[Path]:
+    """Those of other machines whose owners still beat; what stands still for LEASE_S is a dead one's, and goes."""
+    found = {lease: seen for lease in leases if (seen := _read(lease)) is not None}
+    end = time.monotonic() + LEASE_S
+    if found:
+        first = next(iter(found))
+        print(f"   looking for {LEASE_S:g} s whether {_owner(first)} still builds {shown(first.name)}", flush=True)
+    while found and time.monotonic() < end:
+        time.sleep(min(1.0, LEASE_S / 10))
+        now = {lease: _read(lease) for lease in found}
+        beating = [lease for lease, seen in found.items() if now[lease] is not None and now[lease] != seen]
+        if beating:
+            return beating
+        found = {lease: seen for lease, seen in found.items() if now[lease] is not None}
+    for lease, (_, dead) in found.items():
+        if is_plain_file(lease):
+            _remove(lease, lambda content, now, dead=dead: now == dead)
+    return [lease for lease in found if os.path.lexists(lease)]
+
+
+def sweep() -> None:
+    """What killed builds left: of those that took or let go of a lock just then, nobody would take it again."""
+    found_dead = False
+    if not locks_folder().is_dir():
+        return
+    for path in locks_folder().glob(f".*.lease-{glob.escape(HOST)}-*"):
+        number = path.name.rpartition("-")[2]
+        if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
+            found_dead |= _remove_dead(path)
+    for name in {path.name.removesuffix(".lease") for path in locks_folder().iterdir()}:
+        if name == "building" or name.startswith((".", "slot-")):
+            continue
+        path, lease = locks_folder() / name, locks_folder() / f"{name}.lease"
+        found = _read(lease)
+        if found is not None and not _is_ours(found[0]):
+            continue  # of another machine: its own next build, or gc, sees to it
+        if any(os.path.lexists(one) and not is_plain_file(one) for one in (path, lease)):
+            continue  # none of ours; who needs the lock says so
+        with _open_lock(path) as file:
+            if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
+                found_dead |= _remove_dead(lease, path)
+    if found_dead:
+        remove_parts_of_the_dead()
+
+
+def _remove_dead(*paths: Path) -> bool:
+    """Whether they could be removed. What another user left may not be ours to remove: it stays until somebody needs
+    that lock, and is told then."""
+    try:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    except PermissionError:
+        return False
+    return True

@@ -1,0 +1,192 @@
+"""Run other programs: none is waited for without end, and what a show's config names is told or refused first.
+
+A program gives a sign of life when it says something, finishes a frame or uses the processor. One that gives none for
+limits.silent_minutes, or that takes longer than its own limit, is ended with all that it has started.
+"""
+
+import os
+import secrets
+import selectors
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from shotmake.tasks.engine.processes.own_config import NEVER, own_config
+from shotmake.tasks.engine.processes.process_tree import end_tree, marked, processor_s
+from shotmake.tasks.engine.processes.watchdog import waiting
+from shotmake.tasks.engine.processes.workers import die_with_parent
+
+from shotmake.errors import ShotError
+from shotmake.limits import limits, raised
+
+RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names
+KEPT_BYTES = 2**20  # of what a program says: the end
+LOOK_S = 5.0  # between two looks at a program
+IDLE_SHARE = 0.005  # of the processor: what waits for ever may still wake up now and then
+DRAIN_S = 1.0  # what has ended may have left its output to a program that goes on
+TOLD_CHARS = 200
+
+_told: set[tuple[str, ...]] = set()
+
+
+def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
+    """To be called before a program runs that a show's config names. Say the command, once in a process; the first one
+    alone of those that are told as the same. Raises ShotError when the user has forbidden such programs."""
+    check_allowed(key, shown(words))
+    told = (key, *(told_as or words))
+    if told not in _told:
+        _told.add(told)
+        print(f"   {key}: running {shown(words)}", flush=True)
+
+
+def shown(words: list[str]) -> str:
+    """The command in one line. What a terminal would obey, and by which a command could hide itself, is spelt out."""
+    letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shlex.join(words))
+    return "".join(letters)
+
+
+def check_allowed(key: str, command: str) -> None:
+    """Raises ShotError when the user has forbidden to run what a show's config names."""
+    asked = os.environ.get(RUN)
+    if asked == NEVER:
+        raise ShotError(f"{key}: not run, as {RUN}=never says: {command}; unset it, or remove the key")
+    if asked:  # a misspelt wish is no permission
+        raise ShotError(f"{key}: not run: {command}; found {RUN}={asked}, needed {NEVER}, or unset it")
+    if own_config().run == NEVER:
+        raise ShotError(f"{key}: not run, as run: never in your own config says: {command}")
+
+
+class Done(NamedTuple):
+    """A program that has ended by itself."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """How a program is started. name: for messages; limit: the name of its own limit in shotmake/limits.py."""
+
+    words: list[str]
+    name: str
+    limit: str
+    folder: Path
+    environment: dict[str, str]
+
+
+def run(started: Started) -> Done:
+    """Run it to its end, with no input. Raises OSError when it cannot be started, ShotError when it was too long."""
+    word = secrets.token_hex(8)
+    process = subprocess.Popen(
+        started.words,
+        cwd=started.folder,
+        env=marked(started.environment, word),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=die_with_parent,
+    )
+    watch = Watch(process.pid, word, started.name, started.limit)
+    try:
+        with waiting():
+            said = _listen(process, watch)
+    except BaseException:  # too long, or this build is being ended
+        watch.end()
+        process.wait()
+        raise
+    finally:
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+    return Done(process.returncode, *said)
+
+
+def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
+    """What it says until it ends, the end of both streams. Another program may hold them open for longer: that one is
+    not waited for."""
+    assert process.stdout is not None and process.stderr is not None
+    kept = {process.stdout: bytearray(), process.stderr: bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for stream in kept:
+            selector.register(stream, selectors.EVENT_READ)
+        ends_at = None
+        while selector.get_map() and (ends_at is None or time.monotonic() < ends_at):
+            for key, _ in selector.select(0.1 if ends_at else 0.5):
+                data = os.read(key.fd, 2**16)
+                if not data:
+                    selector.unregister(key.fileobj)
+                kept[key.fileobj] += data
+                del kept[key.fileobj][:-KEPT_BYTES]
+                watch.hear(data)
+            if ends_at is None and process.poll() is not None:
+                ends_at = time.monotonic() + DRAIN_S
+            watch.look()
+    while True:  # it may have closed its streams and go on
+        try:
+            process.wait(0.5)
+            break
+        except subprocess.TimeoutExpired:
+            watch.look()
+    out, err = (bytes(kept[stream]).decode(errors="replace") for stream in (process.stdout, process.stderr))
+    return out, err
+
+
+class Watch:
+    """Watches a program that runs: since when, its last sign of life, what it said last."""
+
+    def __init__(self, pid: int, word: str, name: str, limit: str):
+        """word: its mark (tasks/engine/processes/process_tree.py); limit: the name of its limit in
+        shotmake/limits.py."""
+        self._pid, self._word, self._name, self._limit = pid, word, name, limit
+        self._last_words = b""
+        self.begin()
+
+    def begin(self) -> None:
+        """It begins with something that has the limit for itself, as a frame."""
+        self._begun = self._alive = self._looked = time.monotonic()
+        self._used_s = processor_s(self._pid)
+
+    def hear(self, data: bytes) -> None:
+        """It said something."""
+        if data:
+            self._alive = time.monotonic()
+            self._last_words = (self._last_words + data)[-4 * TOLD_CHARS :]
+
+    def look(self) -> None:
+        """Raises ShotError, and ends the program with its children, when its time is over."""
+        now, silent_s = time.monotonic(), 60 * limits().silent_minutes
+        allowed_s = 60 * getattr(limits(), self._limit)
+        if now - self._looked < min(LOOK_S, silent_s / 4, allowed_s / 4):
+            return
+        used_s = processor_s(self._pid)
+        if used_s - self._used_s > IDLE_SHARE * (now - self._looked):
+            self._alive = now
+        self._looked, self._used_s = now, used_s
+        if now - self._begun > allowed_s:
+            self._give_up(f"it ran for {_minutes(now - self._begun)}", self._limit)
+        if now - self._alive > silent_s:
+            ran, silent = _minutes(now - self._begun), _minutes(now - self._alive)
+            self._give_up(f"it ran for {ran}, the last {silent} without a sign of life", "silent_minutes")
+
+    def _give_up(self, what: str, limit: str) -> None:
+        self.end()
+        raise ShotError(f"{self._name} was ended: {what}; {self._said()}; raise {raised(limit)}")
+
+    def _said(self) -> str:
+        lines = [line.strip() for line in self._last_words.decode(errors="replace").splitlines() if line.strip()]
+        if not lines:
+            return "it said nothing"
+        told = "".join(letter for letter in lines[-1][-TOLD_CHARS:] if letter.isprintable())
+        return f"it said last: {told}"
+
+    def end(self) -> None:
+        """End it now, with its children."""
+        end_tree(self._pid, self._word)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

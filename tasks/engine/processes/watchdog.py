@@ -1,0 +1,74 @@
+"""Ends this process when its own work stands still: a library that waits for itself would hold the build for ever.
+
+What waits for others is no such work: programs have limits of their own (tasks/engine/processes/programs.py), and a
+build that waits for another build says so."""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from shotmake.limits import limits, raised
+
+GAVE_UP = 75  # the exit code of a worker that has told already why it ended
+LOOK_S = 5.0
+IDLE_SHARE = 0.001  # of the processor: who reads from a slow disk takes more
+
+_waiting: list[object] = []
+_beside_s: dict[threading.Thread, float] = {}
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """The block waits for others."""
+    mark = object()
+    _waiting.append(mark)
+    try:
+        yield
+    finally:
+        _waiting.remove(mark)
+
+
+def is_no_work() -> None:
+    """What the calling thread did up to now only looked after the build: it is no sign of life."""
+    _beside_s[threading.current_thread()] = time.thread_time()
+
+
+def _worked_s() -> float:
+    """What the threads that work took of the processor."""
+    return time.process_time() - sum(list(_beside_s.values()))
+
+
+@contextlib.contextmanager
+def watched(name: str) -> Iterator[None]:
+    """The block works. When it does nothing for limits.silent_minutes, say so in one line and end the process."""
+    done = threading.Event()
+    watch = threading.Thread(target=_watch, args=(name, done), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watch.join()
+
+
+def _watch(name: str, done: threading.Event) -> None:
+    begun = alive = looked = time.monotonic()
+    worked_s = _worked_s()
+    silent_s = 60 * limits().silent_minutes
+    while not done.wait(min(LOOK_S, silent_s / 4)):
+        is_no_work()
+        now, now_worked_s = time.monotonic(), _worked_s()
+        if _waiting or now_worked_s - worked_s > IDLE_SHARE * (now - looked):
+            alive = now
+        looked, worked_s = now, now_worked_s
+        if now - alive > silent_s:
+            line = (
+                f"{name} was ended: it ran for {now - begun:.0f} s, the last {now - alive:.0f} without doing anything"
+            )
+            sys.stderr.write(f"{line}; raise {raised('silent_minutes')}\n")
+            sys.stderr.flush()
+            os._exit(GAVE_UP if multiprocessing.parent_process() else 1)

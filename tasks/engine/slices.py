@@ -1,0 +1,121 @@
+"""A stage's slice of the config: the stage is given all of it, and hashed is what differs from its default.
+
+So a release with a new key builds nothing again. Whoever changes a default raises the version of the stages that read
+it (tests/test_defaults.py holds each against defaults.json).
+
+Releases before this rule hashed the defaults as well. What they wrote stands in defaults.json as "written", by stage
+and version, and is hashed as it was as long as the version is: results of these releases keep their keys.
+"""
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shotmake.tasks.engine.stamp import canonical
+
+FILE = Path(__file__).with_name("defaults.json")
+DEFAULT_BLOCK = "a block whose keys are all as they are by default"
+
+
+class Slice(dict):
+    """Settings by name that know their defaults.
+
+    A name without a default is always hashed: what a stage adds by hand, and what is there under a condition only.
+    """
+
+    def __init__(self, values: Mapping[str, Any], defaults: Mapping[str, Any]):
+        super().__init__(values)
+        self.defaults = dict(defaults)
+
+    def __or__(self, other: Mapping[str, Any]) -> "Slice":
+        return Slice({**self, **other}, self.defaults | getattr(other, "defaults", {}))
+
+    def __ror__(self, other: Mapping[str, Any]) -> "Slice":
+        return Slice({**other, **self}, getattr(other, "defaults", {}) | self.defaults)
+
+
+def block(values: Any, *names: str) -> Slice:
+    """The keys of a block of the schema, blocks in it too; names: these keys alone."""
+    return _block(values, _default_of(type(values)), names)
+
+
+def only(settings: Mapping[str, Any], *names: str) -> Any:
+    """Those settings alone, in a Slice if they were in one."""
+    return _like(settings, {name: settings[name] for name in names})
+
+
+def without(settings: Mapping[str, Any], *names: str) -> Any:
+    """The other settings, in a Slice if they were in one."""
+    return _like(settings, {name: value for name, value in settings.items() if name not in names})
+
+
+def made_by(kind: str, version: int, settings: Mapping[str, Any]) -> dict:
+    """What stands in a stamp and in a key of a stage, or of a kind of stored piece."""
+    return {"stage": kind, "version": version, "settings": _told(settings, written(kind, version))}
+
+
+def written(kind: str, version: int) -> dict:
+    """The defaults that are hashed all the same: those that earlier releases wrote for this version."""
+    return _recorded().get(kind, {}).get(str(version), {}).get("written", {})
+
+
+@cache
+def _recorded() -> dict:
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def _default_of(schema: type) -> Any:
+    return schema()
+
+
+def _like(settings: Mapping[str, Any], values: dict) -> Any:
+    return Slice(values, settings.defaults) if isinstance(settings, Slice) else values
+
+
+def _block(values: Any, default: Any, names: tuple[str, ...] = ()) -> Slice:
+    """default: the same block as it is by default, inside of whatever holds it. names: () for all."""
+    found, defaults = {}, {}
+    for item in (one for one in fields(values) if not names or one.name in names):
+        value, other = getattr(values, item.name), getattr(default, item.name)
+        found[item.name] = _plain(value, other)
+        is_block = is_dataclass(value) and type(value) is type(other)
+        defaults[item.name] = DEFAULT_BLOCK if is_block else _plain(other, other)
+    return Slice(found, defaults)
+
+
+def _plain(value: Any, default: Any) -> Any:
+    if is_dataclass(value):
+        return _block(value, default if type(default) is type(value) else _default_of(type(value)))
+    if isinstance(value, dict):
+        return {name: _plain(one, None) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one, None) for one in value]
+    return copy.deepcopy(value)
+
+
+def _told(tree: Any, written: dict) -> Any:
+    """The tree without its defaults, but for those that are written."""
+    if isinstance(tree, list):
+        return [_told(one, {}) for one in tree]
+    if not isinstance(tree, dict):
+        return tree
+    defaults = getattr(tree, "defaults", {})
+    found = {}
+    for name, value in tree.items():
+        before = written.get(name)
+        told = _told(value, before if isinstance(before, dict) else {})
+        if name in written or name not in defaults or not _is_default(told, defaults[name]):
+            found[name] = told
+    return found
+
+
+def _is_default(told: Any, default: Any) -> bool:
+    """Equal to the type: 1 is neither 1.0 nor true."""
+    if default is DEFAULT_BLOCK:
+        return told == {}
+    return told == default and canonical(told) == canonical(default)

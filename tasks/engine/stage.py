@@ -1,0 +1,358 @@
+"""A stage -> a doit task: its key, its lock, its atomic targets and its stamp.
+
+A stage reads inputs, calls one pure function with its own slice of the config, and writes targets.
+What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from doit.exceptions import TaskFailed
+from shotmake.tasks.engine import claims, slices
+from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
+from shotmake.tasks.engine.input_faults import digests_of, unreadable
+from shotmake.tasks.engine.processes.locks import locked
+from shotmake.tasks.engine.processes.watchdog import watched
+from shotmake.tasks.engine.processes.workers import end_if_stopped, place_to_build
+from shotmake.tasks.engine.progress import Progress
+from shotmake.tasks.engine.stamp import (
+    announce,
+    equal_result,
+    identity,
+    put_in_place,
+    read_stamp,
+    short_hash,
+    why_damaged,
+    why_stale,
+    write_stamp,
+)
+from shotmake.tasks.engine.state.partial_files import part_path, remove_part
+from shotmake.tasks.engine.state.places import confined, make_folder
+from shotmake.tasks.engine.told import as_failed, holds, told
+from shotmake.tasks.show import in_show, show_folder, state_folder
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage's build gets: all its settings, files to read, files to write (not yet under their names)."""
+
+    shot: str  # for what it says on the way; a result that holds the name has it in its settings
+    settings: dict
+    inputs: dict[str, Path]
+    digests: dict[str, str]  # of the inputs
+    targets: dict[str, Path]
+    kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
+
+    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> Progress:
+        """in_workers: shown under `-n N` too, where it is the only one."""
+        return Progress(total, f"   {label} {self.shot}", unit, in_workers)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline, as declared in tasks/<stage>.py."""
+
+    name: str
+    version: int  # raised by hand when the numbers change, so that cosmetic edits rebuild nothing
+    targets: dict[str, str]  # name -> path in .gsd-state; {id} is "<shot>-<key>"
+    settings: Callable[[Config], dict]
+    build: Callable[[Job], str]  # returns one line on what came out
+    makes: Callable[[Config], tuple[str, ...]] | None = None  # which of the targets; None: all
+    reads: tuple[str, ...] | Callable[[Config], tuple[str, ...]] = ()  # names of earlier stages' targets
+    borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lender's
+    files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
+    wanted: Callable[[Config], bool] = lambda config: True
+    by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
+    pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
+    after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
+    frames: str = ""  # where in .gsd-state it stores frames under a key of their own (tasks/engine/frames.py)
+    together: Callable[["Job"], None] | None = None  # what several processes do at once, before one of them builds
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage of one shot: where it reads and writes."""
+
+    stage: Stage
+    shot: str  # "<shot>.<camera>" of a witness camera's
+    key: str
+    settings: dict
+    made_by: dict  # stage, version, and what of the settings is hashed
+    reads: dict[str, Path]
+    targets: dict[str, Path]
+    needs: tuple["Node", ...]
+    config: Config = field(repr=False)
+
+    @property
+    def task_name(self) -> str:
+        """Of a shot's own config; in a sweep those of its variants have their key behind it
+        (tasks/shots/task_names.py)."""
+        return f"{self.stage.name}:{self.shot}"
+
+    @property
+    def camera(self) -> str:
+        """The witness camera whose stage it is, "" for the shot's own."""
+        return self.shot.partition(f"{self.config.shot.name}.")[2] if self.shot != self.config.shot.name else ""
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.stage.pinned(self.config) is not None
+
+    @property
+    def stamp_path(self) -> Path:
+        first = next(iter(self.targets.values()))
+        return first.with_name(f"{first.name}.stamp.json")
+
+    def inputs(self) -> dict[str, Path]:
+        """Every file it reads; ShotError when an outside file is not there."""
+        return {**self.reads, **self.stage.files(self.config)}
+
+    def identity(self, digests: dict[str, str]) -> str:
+        """Of the result it makes from inputs with these digests."""
+        places = {name: in_show(self.reads[name]) for name in self.stage.by_path if name in self.reads}
+        return identity(self.made_by, digests, places)
+
+    def why_stale(self, thorough: bool = False) -> str:
+        """ "" when up to date, else the reason."""
+        stamp = read_stamp(self.stamp_path)
+        if self.is_pinned:  # only that it is there, as it was approved
+            if stamp is None:
+                return f"tracking.{self.stage.name}.pin: found no {in_show(self.stamp_path)}"
+            return why_damaged(stamp, self.targets, thorough)
+        try:
+            inputs = self.inputs()
+        except ShotError as error:
+            return error.faults[0]
+        return why_stale(stamp, self.made_by, inputs, self.targets, thorough)
+
+
+def nodes(
+    config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None, camera: str = ""
+) -> dict[str, Node]:
+    """The graph of one shot: stage name -> node, in order, without the stages it has no use for.
+
+    lender: the graph of another shot, for the stages that read one's targets. camera: the name of a witness camera,
+    when the stages are its own.
+    """
+    shot = f"{config.shot.name}.{camera}" if camera else config.shot.name
+    made: dict[str, Node] = {}
+    maker: dict[str, Node] = {}  # target name -> the node that writes it
+    lent = {name: node for node in (lender or {}).values() for name in node.targets}
+    for stage in stages:
+        if not stage.wanted(config):
+            continue
+        names = stage.reads(config) if callable(stage.reads) else stage.reads
+        pin = stage.pinned(config)
+        sources = [name for name in names if name in maker] if pin is None else []
+        borrowed = stage.borrows(config) if lender else {}
+        needs = tuple({maker[name].stage.name: maker[name] for name in sources}.values())
+        needs += tuple(lent[name] for name in borrowed.values())
+        settings = stage.settings(config)
+        made_by = slices.made_by(stage.name, stage.version, settings)
+        key = pin or short_hash([stage.name, stage.version, made_by["settings"], [node.key for node in needs]])
+        made_here = stage.targets if stage.makes is None else stage.makes(config)
+        targets = {name: state_folder() / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
+        reads = {name: maker[name].targets[name] for name in sources}
+        reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
+        node = Node(stage, shot, key, settings, made_by, reads, targets, needs, config)
+        made[stage.name] = node
+        maker.update(dict.fromkeys(targets, node))
+    return made
+
+
+def lent_to(graph: dict[str, Node]) -> list[Node]:
+    """The nodes of other shots that a shot's graph needs, in the order they are built."""
+    found: dict[Path, Node] = {}
+
+    def collect(node: Node) -> None:
+        for need in node.needs:
+            collect(need)
+        if node.stamp_path not in own:
+            found.setdefault(node.stamp_path, node)
+
+    own = {node.stamp_path for node in graph.values()}
+    for node in graph.values():
+        collect(node)
+    return list(found.values())
+
+
+def doit_task(node: Node, names: dict[Path, str]) -> dict:
+    """doit schedules; the stamp decides. names: what the task of each node is called, by its stamp."""
+    name = names[node.stamp_path]
+    needs = [names[need.stamp_path] for need in node.needs]
+    return {
+        "name": name.partition(":")[2],
+        "doc": f"{node.shot} {node.key}",
+        "actions": [(build, [node, name])],
+        "uptodate": [holds(lambda: not node.why_stale())],
+        "targets": [in_show(path) for path in node.targets.values()],
+        "task_dep": needs + list(node.stage.after(node.config)),
+        "clean": [(told(name, clean), [node])],
+        "verbosity": 2,
+    }
+
+
+def build(node: Node, name: str = "") -> TaskFailed | None:
+    """Build one node under its lock. A user's fault becomes a failed task with one line a fault.
+
+    name: of its task, when it is another than of a shot's own config.
+    """
+    name = name or node.task_name
+    try:
+        if node.stage.together and not node.is_pinned and node.why_stale() and not adoptable(node):
+            with place_to_build(), watched(name):
+                _work(node, {}, node.stage.together)
+        with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
+            reason = node.why_stale()
+            if reason and node.is_pinned:
+                raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
+            if reason and not _adopt(node):  # "": another process built it while we waited
+                with place_to_build(), watched(name):
+                    _build(node)
+    except Exception as error:
+        failed = as_failed(name, error, node.stamp_path.parent)
+        if failed is None:
+            raise
+        return failed
+    return None
+
+
+def _check_disk(path: Path) -> None:
+    """OSError when nothing can be written there: libraries that write files say that something failed, not what."""
+    part = part_path(path)
+    try:
+        part.write_bytes(bytes(2**18))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _build(node: Node) -> None:
+    started = time.time()
+    parts = {name: part_path(path) for name, path in node.targets.items()}
+    for path in node.targets.values():
+        make_folder(path.parent)
+    try:
+        job, line = _work(node, parts, node.stage.build)
+        made = {name: digest(part) for name, part in parts.items()}
+        _put_in_place(node, parts)
+    finally:
+        for part in parts.values():
+            remove_part(part)
+    seconds = time.time() - started
+    kept = {in_show(path): digest(path) for path in job.kept}
+    timing = {"seconds": round(seconds, 3)}
+    identity = node.identity(job.digests)
+    write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
+    print(f"   {line} ({seconds:.1f} s)")
+
+
+def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
+    """The job that the function was given, and what it gave; ShotError when what it reads changed meanwhile."""
+    inputs = node.inputs()
+    wait_until_settled(inputs.values())
+    before = {name: signature(path) for name, path in inputs.items()}
+    job = Job(node.shot, node.settings, inputs, digests_of(inputs, node.camera), parts)
+    try:
+        found = function(job)
+    except ShotError:
+        raise
+    except Exception as error:
+        end_if_stopped()  # a stop inside compiled code comes out as an error of that code
+        _check_disk(node.stamp_path)
+        is_nameless = isinstance(error, OSError) and error.filename is None
+        fault = unreadable(inputs, node.camera) if is_nameless else None
+        if fault:
+            raise fault from error
+        raise
+    if node.inputs() != inputs:
+        raise ShotError("files came or went while they were read; run doit again")
+    changed = [name for name, path in inputs.items() if signature(path) != before[name]]
+    if changed:
+        raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+    return job, found
+
+
+def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
+    # The record of what is coming goes first: killed between two targets, there is none that half fits, and what was
+    # put in place is ours to remove.
+    announce(node.stamp_path, node.stage.name, {name: digest(part) for name, part in parts.items()})
+    for name, part in parts.items():
+        put_in_place(part, node.targets[name])
+
+
+def adoptable(node: Node) -> tuple[Path, dict] | None:
+    """The stamp, undamaged, of a result that equals what this node would make; None when there is none."""
+    inputs = node.inputs()
+    if not all(path.is_file() for path in inputs.values()):
+        return None
+    digests = digests_of(inputs, node.camera)
+    wanted = node.identity(digests)
+    stamp_path = equal_result(wanted)
+    stamp = read_stamp(stamp_path) if stamp_path else None
+    # The cache tells where such a result once lay; the stamp tells what lies there now (another plate's, say). A
+    # damaged one would be taken over with its damage, even by its own node, again and again.
+    if stamp_path is None or stamp is None or stamp.get("identity") != wanted:
+        return None
+    if (stamp["made_by"], stamp["inputs"]) != (node.made_by, digests):
+        return None
+    return (stamp_path, stamp) if not why_damaged(stamp, _targets_beside(stamp_path, node)) else None
+
+
+def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
+    """Where the targets of another node of the same stage lie, told by its stamp's place."""
+    pattern = node.stage.targets[next(iter(node.targets))]
+    head, tail = (str(state_folder() / pattern) + ".stamp.json").split("{id}")
+    found = str(stamp_path).removeprefix(head).removesuffix(tail)
+    return {name: state_folder() / node.stage.targets[name].format(id=found) for name in node.targets}
+
+
+def _adopt(node: Node) -> bool:
+    """Take over an equal result made under another key, if there is one. A copy: damage to one is not the other's."""
+    found = adoptable(node)
+    if found is None:
+        return False
+    stamp_path, stamp = found
+    parts = {name: part_path(path) for name, path in node.targets.items()}
+    try:
+        for name, source in _targets_beside(stamp_path, node).items():
+            make_folder(node.targets[name].parent)
+            shutil.copyfile(source, parts[name])
+            if digest(parts[name]) != stamp["targets"].get(name):
+                return False  # it changed under our hands
+        _put_in_place(node, parts)
+    finally:
+        for part in parts.values():
+            remove_part(part)
+    origin = in_show(stamp_path).removesuffix(".stamp.json")
+    write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
+    print(f"   the same as {origin}")
+    return True
+
+
+def clean(node: Node, dryrun: bool) -> None:
+    """`doit clean`: remove this node's targets as they were made, and its stamp."""
+    if node.is_pinned:
+        return  # somebody approved it
+    kept = kept_by(node.stamp_path)
+    if kept:  # no other result of this stage may miss them
+        pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
+        for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
+            kept -= kept_by(other)
+    records = [node.stamp_path, *(path for path in kept if path.name.endswith(claims.ENDING))]
+    paths = [node.stamp_path, *node.targets.values(), *kept]
+    claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
+
+
+def kept_by(stamp_path: Path) -> set[Path]:
+    """The files a result stored under keys of their own, and their stamps."""
+    names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
+    return {
+        confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{claims.ENDING}")
+    }

@@ -1,0 +1,1 @@
+"""The state folder: where files may lie, and who may touch them."""

@@ -1,0 +1,147 @@
+"""What the machine lacks, in one line with what to do: memory, open files, room, the right to write."""
+
+import contextlib
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from shotmake.tasks.engine.state.partial_files import whole_name
+from shotmake.tasks.show import show_folder
+
+from shotmake.errors import ShotError
+
+# Not a fault of ours: no space, no permission, a read-only or failing disk.
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
+NO_RIGHT = (errno.EACCES, errno.EPERM)
+NO_FILES = (errno.EMFILE, errno.ENFILE)
+SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
+NO_THREAD = "can't start new thread"  # Python's RuntimeError
+ENOUGH_FILES = 1024  # that may be open at once; some libraries cannot count further
+FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # open at once, in the process that doit begins with
+OPENCV_NO_MEMORY = -4  # cv2.error's code
+
+
+def lack(error: BaseException, folder: Path) -> str:
+    """One line for what the machine lacks, "" for any other error. folder: what was being written in, for an error of
+    the system that names no file."""
+    return short_of(error) or (disk_fault(error, folder) if isinstance(error, OSError) else "")
+
+
+def short_of(error: BaseException) -> str:
+    """One line when it was memory, open files or processes that were too few, "" for any other error."""
+    for behind in _chain(error):  # a library's own words stand in front of the cause
+        if isinstance(behind, OSError) and behind.errno in NO_FILES:
+            return _too_many_files()
+        if _tells_of_memory(behind):
+            return _out_of_memory()
+    if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
+        if _memory_is_limited():  # a thread's stack found no room
+            return _out_of_memory()
+        return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
+    return ""
+
+
+def disk_fault(error: OSError, folder: Path) -> str:
+    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
+    if error.filename is None and error.errno not in DISK_FAULTS:
+        return ""
+    named = error.filename2 or error.filename
+    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))  # a number: a descriptor
+    path = path.with_name(whole_name(path.name))
+    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
+    return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"
+
+
+def _whose(path: Path) -> str:
+    """Whose file or folder of the show it is that may not be changed, and what to do; "" where it is our own."""
+    with contextlib.suppress(OSError):
+        if not path.is_relative_to(show_folder()):
+            return ""
+        there = next(one for one in (path, *path.parents) if one.exists())
+        owner = there.stat().st_uid
+        if owner != os.geteuid():
+            place = "the show's folder" if there == show_folder() else there.relative_to(show_folder())
+            cure = "users of one show need one group, umask 002, and once chmod -R g+rwX on the show"
+            return f"; {place} is {user_name(owner)}'s: {cure}"
+    return ""
+
+
+def user_name(number: int) -> str:
+    """The user's name, or the number where the machine knows no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what lies behind it."""
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        yield behind
+        behind = cause_of(behind)
+
+
+def short_behind(error: BaseException) -> str:
+    """The same for an error that blames an input, by what lies behind it. Memory counts only where this process may
+    have so much and no more: elsewhere it is a damaged file that asks for more than there is."""
+    cause = cause_of(error)
+    line = short_of(cause) if cause is not None else ""
+    return line if _memory_is_limited() or line == _too_many_files() else ""
+
+
+def _memory_is_limited() -> bool:
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """The error that this one was raised for, or while that one was dealt with."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _tells_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    if getattr(error, "code", None) == OPENCV_NO_MEMORY and type(error).__module__ == "cv2":
+        return True
+    return any(word in str(error).lower() for word in SAID_BY_LIBRARIES)
+
+
+def _out_of_memory() -> str:
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    limit = "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
+    return f"out of memory{limit}; close other programs, or build with fewer -n"
+
+
+def _too_many_files(needed: int = ENOUGH_FILES) -> str:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return f"too many open files: at most {most} may be open at once; raise it (ulimit -n {needed})"
+
+
+def allow_open_files(workers: int) -> None:
+    """Let this process, and those it starts, have as many files open as its owner allows, ENOUGH_FILES at most. Raises
+    ShotError where so many workers could not be started: doit would wait for ever for those that were."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_OF_BUILD + FILES_OF_WORKER * workers
+    wanted = max(ENOUGH_FILES, needed) if most == resource.RLIM_INFINITY else min(most, max(ENOUGH_FILES, needed))
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    if workers == 1:
+        return
+    opened = []
+    try:
+        for _ in range(needed):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno not in NO_FILES:
+            raise
+        raise ShotError(_too_many_files(max(ENOUGH_FILES, needed))) from error
+    finally:
+        for number in opened:
+            os.close(number)

@@ -1,0 +1,115 @@
+"""Where the show's own files may lie, after links. A path that a file names is confined to one folder; a folder that is
+made, written in or removed from lies in the show, or where a link leads that its owner allows.
+
+A show may come from a stranger: what its records and links say is no reason to touch anything else.
+"""
+
+import os
+import stat
+from functools import cache as once
+from pathlib import Path
+
+from shotmake.tasks.show import build_folder, conf_folder, show_folder, state_folder
+
+from shotmake.errors import ShotError
+
+CLAIM = ".shotmake-show"  # a file in the folder that such a link leads to: the owner of that folder put it there
+SHOWN_CHARS = 80
+
+
+def may_be_links() -> dict[str, Path]:
+    """Return the folders that may be links, by their names in conf/config.yaml."""
+    return {".gsd-state": state_folder(), "build": build_folder()}
+
+
+def shown(name: object) -> str:
+    """What stands in a file, fit for a line of text."""
+    text = name if isinstance(name, str) else repr(name)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
+
+
+def confined(name: object, base: Path, folder: Path) -> Path:
+    """base / name, a path in `folder`. ShotError for everything else: an absolute path, one that climbs out, one that
+    leaves through a link, what is no path at all. The last part may be a link: what is removed or replaced is then the
+    link itself."""
+    if not isinstance(name, str) or not name or "\0" in name or os.path.isabs(name):
+        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+    path = Path(os.path.normpath(base / name))
+    if path == folder or not path.is_relative_to(folder) or not _is_inside(path.parent, folder):
+        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+    return path
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made if it is not there. ShotError where a link in its way leads out of the show."""
+    check_inside(path)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_inside(path: Path) -> None:
+    """ShotError for a folder of the show's own that is none of the show's after links. It need not be there yet; one
+    that is not named below the show was never the show's to name."""
+    if not path.is_relative_to(show_folder()):
+        return
+    top = next((one for one in (state_folder(), build_folder()) if path.is_relative_to(one)), show_folder())
+    if not _is_inside(path, top):
+        raise ShotError(f"{_from_root(path)}: a link leads to {os.path.realpath(path)}; needed a folder in the show")
+
+
+def check_tops() -> None:
+    """ShotError where .gsd-state or build is no folder, or a link that conf/config.yaml does not allow."""
+    for path in may_be_links().values():
+        _real_top(path)
+
+
+@once
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path is `folder` or in it, after links, and no link lies between the show and `folder`."""
+    top = next((one for one in (state_folder(), build_folder()) if folder.is_relative_to(one)), show_folder())
+    wanted = os.path.normpath(os.path.join(_real_top(top), os.path.relpath(folder, top)))
+    real = os.path.realpath(path)
+    return os.path.realpath(wanted) == wanted and (real == wanted or real.startswith(wanted + os.sep))
+
+
+@once
+def _real_top(path: Path) -> str:
+    """Where the show's root, state or build folder really is; ShotError where it may not be."""
+    if path == show_folder() or not path.is_symlink():
+        if path != show_folder() and path.exists() and not path.is_dir():
+            raise ShotError(f"{_from_root(path)}: found a file; needed a folder, move the file away")
+        return os.path.realpath(path)
+    name, real = path.name, os.path.realpath(path)
+    if allowed_links().get(name) != real:
+        raise ShotError(
+            f"{name}: a link leads to {real}; needed a folder of the show's own, or in conf/config.yaml the lines "
+            f"`show: {{links: {{{name}: {real}}}}}` and in {real} a file {CLAIM}"
+        )
+    if not os.path.isfile(os.path.join(real, CLAIM)):
+        line = f"a link leads to {real}, in which no file {CLAIM} says that a show may use it; make one"
+        raise ShotError(f"{name}: {line}")
+    return real
+
+
+def allowed_links() -> dict[str, str]:
+    """show.links of conf/config.yaml: which of these folders is a link, and where it leads."""
+    from shotmake.files.regular_file import read_utf8
+    from shotmake.files.yaml_file import load_yaml
+
+    config = conf_folder() / "config.yaml"
+    tree = load_yaml(read_utf8(config, "yaml_mb"), "conf/config.yaml") if config.is_file() else {}
+    links = ((tree or {}).get("show") or {}).get("links") if isinstance(tree, dict) else None
+    return {name: to for name, to in links.items() if name in may_be_links()} if isinstance(links, dict) else {}
+
+
+def is_plain_file(path: Path) -> bool:
+    """A file, and no link to one: nothing else of ours is removed."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _from_root(path: Path) -> str:
+    return str(path.relative_to(show_folder())) if path.is_relative_to(show_folder()) else str(path)

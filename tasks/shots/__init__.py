@@ -1,0 +1,1 @@
+"""conf/ -> the configs of shots and of their variants."""

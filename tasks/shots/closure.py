@@ -1,0 +1,69 @@
+"""The code that a module is made of: its own file and every file of ours that it imports, found and not listed.
+
+Imports are taken at any depth: one inside a function counts as one on top of the file. What a file imports is
+remembered by the file's content, so that no file is parsed twice.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.show import tool_folder
+
+import shotmake
+
+PACKAGES = {"shotmake.tasks": tool_folder() / "tasks", "shotmake": Path(str(shotmake.__file__)).parent}
+
+
+def code_of(*modules: str) -> dict[str, str]:
+    """Full name -> digest of these modules and of all of ours that they import, directly or through others.
+
+    LookupError when one of them is none of ours: a digest of nothing would hold for everything.
+    """
+    found: dict[str, str] = {}
+    todo = list(modules)
+    if missing := [name for name in modules if _file(name) is None]:
+        raise LookupError(f"{missing[0]}: no module in {', '.join(map(str, PACKAGES.values()))}")
+    while todo:
+        path = _file(name := todo.pop())
+        if path is None or name in found:
+            continue
+        found[name] = digest(path)
+        todo += _imported(path, found[name])
+        if "." in name:  # its package is run before it
+            todo.append(name.rpartition(".")[0])
+    return found
+
+
+def _file(name: str) -> Path | None:
+    """None for what is no module of ours: another library, or a name inside a module."""
+    package = next((one for one in PACKAGES if f"{name}.".startswith(f"{one}.")), None)
+    if package is None:
+        return None
+    path = PACKAGES[package].joinpath(*name.removeprefix(package).split("."))
+    places = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _imported(path: Path, known: str) -> list[str]:
+    """Full names of what a file with this digest imports; of `from a import b` both a and a.b."""
+    text = cache.get("imports", known)
+    if text is None:
+        data = path.read_bytes()
+        text = json.dumps(sorted(set(_names(ast.parse(data)))))
+        if hashlib.sha256(data).hexdigest() == known:  # not edited in between
+            cache.put("imports", known, text)
+    return json.loads(text)
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

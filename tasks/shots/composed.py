@@ -1,0 +1,129 @@
+"""Composed configs, remembered: Hydra is asked again only when something it read has changed.
+
+A remembered config holds for the *contents* of every conf file (of shot files: those it could have read), of the code
+that composes and checks it with all that this code imports, for the libraries it is composed with, the overrides, and
+the environment values it read.
+"""
+
+import json
+import re
+import sys
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache as once
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.stamp import canonical, short_hash
+from shotmake.tasks.shots import closure, conf_texts, variables
+from shotmake.tasks.shots.current import files_below, library_files
+from shotmake.tasks.show import conf_folder
+
+from shotmake.config import check
+from shotmake.config.schema import Config
+
+COMPOSES = "shotmake.tasks.shots.shots"  # the module that asks Hydra, and has the result checked
+# What these give is not in any file: such a config is composed every time.
+NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
+
+
+def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
+    """The config of this shot as Hydra would compose it now, or None when it has to be asked."""
+    text = cache.get("config", canonical([name, overrides]))
+    if text is None:
+        return None
+    known = json.loads(text)
+    if known["shared"] != shared_sources() or known["shots"] != _shot_sources(name, known["alone"]):
+        return None
+    if not variables.unchanged(known["environment"]):
+        return None
+    return config_of(Config, known["config"])
+
+
+def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
+    """What a remembered config was made of, besides what all are: files and environment values; None when it is
+    not remembered."""
+    text = cache.get("config", canonical([name, overrides]))
+    if text is None:
+        return None
+    known = json.loads(text)
+    files = (
+        [conf_folder() / "shot" / f"{name}.yaml"]
+        if known["alone"]
+        else [conf_folder() / "shot", *sorted((conf_folder() / "shot").glob("*.yaml"))]
+    )
+    return files, known["environment"]
+
+
+def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
+    """environment: the variables its interpolations read, with their values."""
+    texts = [
+        *overrides,
+        conf_texts.read(conf_folder() / "shot" / f"{name}.yaml"),
+        *map(conf_texts.read, _shared_files()),
+    ]
+    if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
+        return
+    alone = not _names_other_shots(name)
+    known = {
+        "shared": shared_sources(),
+        "shots": _shot_sources(name, alone),
+        "alone": alone,
+        "environment": environment,
+        "config": asdict(config),
+    }
+    cache.put("config", canonical([name, overrides]), json.dumps(known))
+
+
+@once
+def shared_sources() -> str:
+    """Of all that every shot is composed from and checked by."""
+    conf = {str(path.relative_to(conf_folder())): digest(path) for path in _shared_files()}
+    return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
+
+
+def _shared_files() -> list[Path]:
+    found = (Path(place, name) for place, name in files_below(conf_folder()) if name.endswith((".yaml", ".yml")))
+    return sorted(path for path in found if path.parent != conf_folder() / "shot" and path.is_file())
+
+
+def _shot_sources(name: str, alone: bool) -> str:
+    """Of its own file or, when it may read others', of all of them."""
+    paths = (
+        [conf_folder() / "shot" / f"{name}.yaml"]
+        if alone
+        else [path for path in sorted((conf_folder() / "shot").glob("*.yaml")) if path.is_file()]
+    )
+    return short_hash({path.name: digest(path) for path in paths})
+
+
+def _names_other_shots(name: str) -> bool:
+    """Whether its defaults list, or a preset, could pull in another file of conf/shot/."""
+    if any("/shot" in conf_texts.read(path) for path in _shared_files()):
+        return True
+    tree = conf_texts.load(conf_folder() / "shot" / f"{name}.yaml")
+    for entry in tree.get("defaults") or []:
+        group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
+        group = re.sub(r"^(override|optional)\s+", "", str(group))
+        if group != "_self_" and not re.match(r"/(?!shot\b)", group):
+            return True
+    return False
+
+
+def config_of(cls: type, tree: dict):
+    """The dataclass of a tree that was one before: nothing to check."""
+    return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
+
+
+def _value(hint: Any, tree: Any):
+    if is_dataclass(hint):
+        return config_of(hint, tree)
+    each = check.block_of_each(hint)
+    return {name: config_of(each, block) for name, block in tree.items()} if each else tree
+
+
+@once
+def _hints(cls: type) -> list[tuple[str, Any]]:
+    hints = get_type_hints(cls)
+    return [(item.name, hints[item.name]) for item in fields(cls)]

@@ -1,0 +1,259 @@
+"""What the files of a show's conf/ may say to Hydra: settings of shots, nothing that runs or leads elsewhere.
+
+Hydra makes Python objects of `_target_`, sets up logging by a config that may call anything, and reads files from
+wherever `defaults` and `hydra.searchpath` lead. A show may come from a stranger, so none of that is taken from its
+files. On the command line the user may say it all.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shotmake.tasks.engine.processes.own_config import own_config
+from shotmake.tasks.shots import conf_texts
+from shotmake.tasks.shots.current import files_below
+from shotmake.tasks.show import conf_folder, in_show, show_folder
+
+from shotmake.errors import ShotError
+
+PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
+CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # keys by which Hydra or logging calls or reads more
+HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
+    "hydra/hydra_logging": ("disabled", "none", "default"),
+    "hydra/job_logging": ("disabled", "none", "default", "stdout"),
+    "hydra/launcher": ("shotmake", "basic"),
+    "hydra/sweeper": ("shotmake", "basic"),
+}
+# What conf/config.yaml may set under hydra:, and to what. Folders are made and written to; the job's name is the task
+# that doit runs (tasks/commands/sweep/multirun.py).
+FOLDER = "a folder"
+HYDRAS_KEYS = {
+    "job.name": "shot",
+    "output_subdir": None,
+    "run.dir": FOLDER,
+    "sweep.dir": FOLDER,
+    "sweep.subdir": FOLDER,
+}
+SEARCH_KEYS = ("storage", "n_trials", "n_jobs", "sampler", "params", "direction", "study_name", "max_failure_rate")
+SQLITE = "sqlite:///"
+
+
+def shared_faults() -> list[str]:
+    """The faults of all files in conf/ but those of the shots, one line each."""
+    return list(_shared_faults())
+
+
+@cache
+def _shared_faults() -> tuple[str, ...]:
+    return tuple(fault for path in _shared_files() for fault in _faults(path))
+
+
+def _shared_files() -> list[Path]:
+    found = sorted(Path(place, name) for place, name in files_below(conf_folder()) if name.endswith(".yaml"))
+    return [path for path in found if path.parent != conf_folder() / "shot"]
+
+
+def shot_faults(name: str) -> list[str]:
+    """The faults of a shot's file and of those in conf/shot/ that it may read, one line each."""
+    faults = []
+    for path in _read_by(conf_folder() / "shot" / f"{name}.yaml"):
+        faults += _faults(path)
+    return faults
+
+
+def _read_by(path: Path) -> list[Path]:
+    """A shot's file, and those beside it that it, a shared file or one of these names in `defaults`."""
+    found, new = [path], [*_entry_names(path), *_shared_names()]
+    while new:
+        one = conf_folder() / "shot" / f"{new.pop()}.yaml"
+        if one.is_file() and one not in found:
+            found.append(one)
+            new += _entry_names(one)
+    return found
+
+
+@cache
+def _shared_names() -> tuple[str, ...]:
+    return tuple(name for path in _shared_files() for name in _entry_names(path))
+
+
+def _entry_names(path: Path) -> list[str]:
+    """The last part of every name in its `defaults`: the file's name, whichever folder it lies in."""
+    names = [choice or group for entry in _entries(path) for group, choice in _choices(entry) if group or choice]
+    return [re.sub(r"\.yaml$", "", re.split(r"[/\s]", name.partition("@")[0].strip())[-1]) for name in names]
+
+
+def _text(path: Path) -> str:
+    try:
+        return conf_texts.read(path)
+    except (ShotError, OSError):  # told where it is read in earnest; a pipe would be waited for
+        return ""
+
+
+def _faults(path: Path) -> list[str]:
+    if not path.is_file():  # told by whoever names it, or a link to nowhere
+        return []
+    found = [_fault_of_place(path)] if _fault_of_place(path) else [*_header_faults(path), *_tree_faults(path)]
+    return [f"{in_show(path)}: {fault}" for fault in found]
+
+
+def _fault_of_place(path: Path) -> str:
+    """ "" when its text lies in the show, or where the user lets links lead to."""
+    real = Path(os.path.realpath(path))
+    folders = [show_folder(), conf_folder(), *map(Path, own_config().presets)]
+    if any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
+        return ""
+    return f"leads out of the show to {real}; put a copy there, or list its folder in your own config (presets:)"
+
+
+def _header_faults(path: Path) -> Iterator[str]:
+    for line in _text(path).splitlines():  # more ends a line than YAML's newline, for Hydra too
+        for package in PACKAGE.findall(line):
+            meant = package.replace("_name_", path.stem).replace("_group_", path.parent.name)
+            if "hydra" in meant.split(".") and not _is_search(path):
+                yield f"@package {package}: a show's files cannot change Hydra's own settings; remove it"
+
+
+def _tree_faults(path: Path) -> Iterator[str]:
+    tree = _tree(path)
+    keys = set(_keys(tree))
+    for key in (key for key in CALLS if key in keys):
+        yield f"{key}: a show's files cannot name what is run or read; remove it"
+        return  # one line is enough
+    is_main = path == conf_folder() / "config.yaml"
+    for entry in _entries(path):
+        for group, choice in _choices(entry):
+            yield from _choice_faults(group, choice, is_main)
+    if path.is_relative_to(conf_folder() / "hydra"):
+        yield from _search_faults(tree) if _is_search(path) else ["found a setting of Hydra; needed conf/hydra/search/"]
+    elif "hydra" in tree:
+        yield from _hydra_faults(tree["hydra"]) if is_main else ["hydra: stands in conf/config.yaml only; remove it"]
+
+
+def _tree(path: Path) -> dict:
+    """Its blocks, lists and words as YAML has them, before any word is made a number or a date: what Hydra's reader
+    takes for a word must not end the check. {} for what is no block of keys or no YAML; that is told where it is read
+    in earnest, by the same parser."""
+    import yaml
+
+    try:
+        node = yaml.compose(_text(path), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    tree = _plain(node, {})
+    return tree if isinstance(tree, dict) else {}
+
+
+def _plain(node: Any, made: dict[int, Any]) -> Any:
+    """A node of YAML as dicts, lists, words and None; made: those that were met, since anchors may lead in a circle."""
+    if id(node) in made:
+        return made[id(node)]
+    if node is None or isinstance(node.value, str):
+        return None if node is None or node.tag.endswith(":null") else node.value
+    block: Any = {} if node.id == "mapping" else []
+    made[id(node)] = block
+    if isinstance(block, list):
+        block += [_plain(one, made) for one in node.value]
+        return block
+    below = []
+    for key, value in node.value:
+        if key.tag.endswith(":merge"):
+            merged = _plain(value, made)
+            below += merged if isinstance(merged, list) else [merged]
+        else:
+            block[str(key.value)] = _plain(value, made)
+    for one in below:
+        for name, value in list(one.items()) if isinstance(one, dict) else ():
+            block.setdefault(name, value)
+    return block
+
+
+def _entries(path: Path) -> list:
+    found = _tree(path).get("defaults")
+    return found if isinstance(found, list) else []
+
+
+def _choices(entry: Any) -> Iterator[tuple[str, Any]]:
+    """(group, choice) of an entry of `defaults`; the group is "" where a file is named alone."""
+    for group, choices in list(entry.items()) if isinstance(entry, dict) else [("", entry)]:
+        for choice in choices if isinstance(choices, list) else [choices]:
+            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # no plain name
+
+
+def _is_search(path: Path) -> bool:
+    return path.parent == conf_folder() / "hydra" / "search"
+
+
+def _keys(tree: Any) -> Iterator[Any]:
+    """Every key at any depth; each block once, since YAML's anchors may lead round in a circle."""
+    seen: set[int] = set()
+    left = [tree]
+    while left:
+        block = left.pop()
+        if id(block) in seen or not isinstance(block, dict | list):
+            continue
+        seen.add(id(block))
+        if isinstance(block, dict):
+            yield from block
+            left += block.values()
+        else:
+            left += block
+
+
+def _choice_faults(group: str, choice: str, is_main: bool) -> Iterator[str]:
+    """group: "" where a file is named alone."""
+    shown = f"{group}: {choice}" if group else choice
+    bare = re.sub(r"^((override|optional)\s+)+", "", group or choice).strip()
+    name, _, package = bare.partition("@")
+    places = [part for text in (name, choice) for part in re.split(r"[/\\]", text)]
+    if ".." in places or "://" in shown or "\\" in shown or "${" in shown:
+        yield f"defaults: found {shown}; needed a file in conf/, by its plain name"
+    elif {"hydra", "_name_", "_group_"} & set(package.split(".")):
+        yield f"defaults: {shown}: a show's files cannot change Hydra's own settings; remove it"
+    elif name.lstrip("/").split("/")[0] == "hydra":
+        allowed = HYDRAS_GROUPS.get(name.lstrip("/"), ()) if is_main else ()
+        if choice not in allowed:
+            needed = f"needed {' or '.join(allowed)}" if allowed else "remove it"
+            yield f"defaults: {shown}: a show's files cannot choose this; {needed}, and type others"
+
+
+def _hydra_faults(block: Any) -> Iterator[str]:
+    for key, value in _leaves(block):
+        needed = HYDRAS_KEYS.get(key, "")
+        if key not in HYDRAS_KEYS:
+            yield f"hydra.{key}: a show's files cannot set this; remove it, or type it"
+        elif needed == FOLDER and not _stays(str(value)):
+            yield f"hydra.{key}: found {value}; needed a folder of the show"
+        elif needed != FOLDER and value != needed:
+            yield f"hydra.{key}: found {value}; needed {'null' if needed is None else needed}"
+
+
+def _search_faults(tree: dict) -> Iterator[str]:
+    for key in tree:
+        if key not in SEARCH_KEYS:
+            yield f"{key}: a show's files cannot set this; remove it, or type hydra.sweeper.{key}"
+    storage = tree.get("storage")
+    if storage is None:
+        return
+    place = str(storage).removeprefix(SQLITE)
+    if place == storage or not _stays(place) or set(place) & {"?", ":"}:
+        yield f"storage: found {storage}; needed {SQLITE} and a file of the show, or type hydra.sweeper.storage"
+
+
+def _stays(place: str) -> bool:
+    """Whether a path leads to nowhere but below the folder it begins in; only Hydra's own numbers are filled in."""
+    bare = place.replace("${hydra.job.num}", "0")
+    return "${" not in bare and not os.path.isabs(bare) and ".." not in bare.split("/")
+
+
+def _leaves(block: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of what is no block, or no block that a key may stand in."""
+    for name, value in block.items() if isinstance(block, dict) else [("", block)]:
+        key = f"{above}{name}"
+        if isinstance(value, dict) and any(known.startswith(f"{key}.") for known in HYDRAS_KEYS):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value

@@ -1,0 +1,43 @@
+"""The YAML files of conf/, read as what anybody may have written, before Hydra reads them."""
+
+from pathlib import Path
+from typing import Any
+
+from shotmake.tasks.shots.current import files_below
+from shotmake.tasks.show import conf_folder, in_show
+
+from shotmake.errors import ShotError
+from shotmake.files.input_file import file_fault
+from shotmake.files.regular_file import read_utf8
+from shotmake.files.yaml_file import load_yaml
+
+
+def why_no_text(path: Path) -> str:
+    """What lies there in place of a YAML file; "" for one that can be read."""
+    found = file_fault(path)
+    return f"{found}; needed a YAML file" if found else ""
+
+
+def load(path: Path) -> Any:
+    """The value of a YAML file in conf/. ShotError for all that is none, or unfolds to too much."""
+    return load_yaml(read(path), in_show(path))
+
+
+def read(path: Path) -> str:
+    """Its text. ShotError for what is none."""
+    if fault := why_no_text(path):
+        raise ShotError(f"{in_show(path)}: {fault}")
+    return read_utf8(path, "yaml_mb")
+
+
+def check(name: str) -> None:
+    """ShotError for the first file that composing conf/shot/<name>.yaml may read and that is no sound YAML: its own,
+    the shared ones, and the shots that their defaults may name."""
+    own = conf_folder() / "shot" / f"{name}.yaml"
+    shared = [Path(place, file) for place, file in files_below(conf_folder()) if file.endswith((".yaml", ".yml"))]
+    shared = [path for path in shared if path.parent != conf_folder() / "shot" and path.is_file()]
+    trees = [load(path) for path in (own, *shared)]
+    named = " ".join(str(tree["defaults"]) for tree in trees if isinstance(tree, dict) and tree.get("defaults"))
+    for path in sorted((conf_folder() / "shot").glob("*.yaml")):
+        if path != own and path.stem in named and path.is_file():
+            load(path)

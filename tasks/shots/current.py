@@ -1,0 +1,168 @@
+"""A shot that was all current and of which no file has changed since is current: told by stat alone.
+
+This runs before doit asks for tasks and imports nothing heavy, so that doing nothing takes no time.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache as once
+from pathlib import Path
+
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.digests import settled, signature
+from shotmake.tasks.engine.stamp import canonical
+from shotmake.tasks.show import conf_folder, in_show, show_folder, state_folder, tool_folder
+
+import shotmake
+
+
+def end_if_current(arguments: list[str]) -> None:
+    """For a plain `doit [shot=...] [overrides]`: when every shot asked for is current, say so and exit."""
+    names = shots_asked(arguments)
+    if names and set(names) <= set(current_shots(tuple(arguments))) and not _leases():
+        sys.stdout.write("".join(f"-- publish:{current_shots(tuple(arguments))[name]}\n" for name in names))
+        sys.stdout.flush()
+        os._exit(0)  # nothing is open; the interpreter's own tidying up would take as long again
+
+
+def _leases() -> bool:
+    """Whether somebody builds, or was killed while building: then there is something to sweep."""
+    try:
+        return any(name.endswith(".lease") for name in os.listdir(state_folder() / "locks"))
+    except OSError:
+        return False
+
+
+def shots_asked(arguments: list[str]) -> list[str] | None:
+    """Names of the YAML files of a plain build; None for anything else than a plain build."""
+    program, words = Path(arguments[0]), arguments[1:]
+    if "doit" not in (program.name, program.parent.name) or not all(_is_plain(word) for word in words):
+        return None
+    asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
+    return names_asked(asked[-1]) if asked else shot_names()
+
+
+def names_asked(value: str) -> list[str]:
+    """The names in shot=<value>, each as its file is called: a Mac stores accents otherwise than they are typed."""
+    return list(dict.fromkeys(_as_stored(name) for name in value.split(",")))
+
+
+def _as_stored(name: str) -> str:
+    if name.isascii() or (conf_folder() / "shot" / f"{name}.yaml").is_file():
+        return name
+    from unicodedata import normalize
+
+    return next((one for one in shot_names() if normalize("NFC", one) == normalize("NFC", name)), name)
+
+
+def shot_names() -> list[str]:
+    """Of the YAML files in conf/shot/."""
+    try:
+        found = os.listdir(conf_folder() / "shot")
+    except OSError:
+        return []
+    return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
+
+
+@once
+def current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
+    """Of the shots of a plain build, those known to be current: name of the YAML file -> shot.name."""
+    names = shots_asked(list(arguments))
+    if not names:
+        return {}
+    overrides = overrides_in(arguments[1:])
+    known = cache.get_all("current") if len(names) > 8 else {}
+    sources = _sources()
+    found = {}
+    for name in names:
+        key = canonical([name, overrides])
+        text = known.get(key) or cache.get("current", key)
+        entry = json.loads(text) if text else None
+        if entry and entry["sources"] == sources and _unchanged(entry):
+            found[name] = entry["shot"]
+    return found
+
+
+def overrides_in(words) -> tuple[str, ...]:
+    return tuple(word for word in words if not word.startswith("shot="))
+
+
+def remember(
+    name: str, overrides: tuple[str, ...], shot: str, seen: dict[str, str], environment: dict[str, str | None]
+) -> None:
+    """The caller has found the shot current, with these signatures of its files taken before it looked."""
+    if all(settled(show_folder() / path) for path in seen):
+        entry = {"shot": shot, "sources": _sources(), "environment": environment, "files": seen}
+        cache.put("current", canonical([name, overrides]), json.dumps(entry))
+
+
+def signatures(files: list[Path]) -> dict[str, str]:
+    return {in_show(path): signature(path) for path in files}
+
+
+def _is_plain(word: str) -> bool:
+    return "=" in word and word[0] != "-" and word.split("=", 1)[0] not in ("force", "delete", "variants")
+
+
+def _unchanged(entry: dict) -> bool:
+    if entry["environment"]:
+        from shotmake.tasks.shots.variables import unchanged
+
+        from shotmake.errors import ShotError  # few shots read any
+
+        try:
+            if not unchanged(entry["environment"]):
+                return False
+        except ShotError:  # the user's own config is broken: told where it is put in force
+            return False
+    root = f"{show_folder()}{os.sep}"
+    try:
+        return all(signature(root + path) == seen for path, seen in entry["files"].items())
+    except OSError:
+        return False
+
+
+@once
+def _sources() -> str:
+    """Stat of all that every shot is made of: conf (but for the shots' own files), our code, the libraries that compose
+    configs."""
+    found = [f"dodo.py {signature(show_folder() / 'dodo.py')}", sys.version]
+    found += [f"{path} {signature(path)}" for path in library_files()]
+    for folder in (conf_folder(), tool_folder() / "tasks", Path(shotmake.__file__).parent):
+        for place, name in files_below(folder):
+            if _counts(name) and place != str(conf_folder() / "shot"):
+                try:
+                    found.append(f"{name} {signature(os.path.join(place, name))}")
+                except OSError as error:  # a link to nowhere, or round in a circle: as such it counts
+                    found.append(f"{name} {error.errno}")
+    return canonical(sorted(found))
+
+
+def library_files() -> list[Path]:
+    """Files that tell the versions of the libraries that configs are composed with."""
+    found = []
+    for package, file in (("hydra", "__init__.py"), ("omegaconf", "version.py"), ("yaml", "__init__.py")):
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.origin is not None
+        found.append(Path(spec.origin).with_name(file))
+    return found
+
+
+def files_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Folder and name of every file, at any depth, but compiled code. Links to folders are gone into, as Hydra does."""
+    way = {str(folder.parent): frozenset[str]()}  # the real folders that lead to each
+    for place, inside, names in os.walk(folder, followlinks=True):
+        above, real = way[os.path.dirname(place)], os.path.realpath(place)
+        if real in above:  # a link that leads round in a circle
+            inside.clear()
+            continue
+        way[place] = above | {real}
+        inside[:] = [name for name in inside if name != "__pycache__"]
+        yield from ((place, name) for name in names)
+
+
+def _counts(name: str) -> bool:
+    return name.endswith((".py", ".json", ".yaml", ".yml")) and name[0] != "."

@@ -1,0 +1,40 @@
+"""What is offered in place of a name that is not there: only names that a command would take."""
+
+import difflib
+import os
+from pathlib import Path
+
+from shotmake.tasks.shots import conf_texts
+from shotmake.tasks.shots.shot_words import why_refused
+from shotmake.tasks.show import conf_folder
+
+SHOWN = 40  # names; a show may have thousands
+
+
+def hint(asked: str, there: list[str]) -> str:
+    """The one that was meant, most likely; else all there are, or as many as one line has room for."""
+    close = difflib.get_close_matches(asked, there, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    if not there:
+        return "there are none"
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    return f"there are: {', '.join(there[:SHOWN])}{more}"
+
+
+def shots() -> list[str]:
+    """Shots that shot=<name> and lens_from would take: of a YAML file that can be read, whose name is not refused."""
+    return [name for name in yaml_names(conf_folder() / "shot") if not why_refused(name)]
+
+
+def presets(group: str) -> list[str]:
+    """Presets of conf/<group>/ that can be read."""
+    return [name for name in yaml_names(conf_folder() / group) if name.isprintable()]
+
+
+def yaml_names(folder: Path) -> list[str]:
+    """The names of the YAML files in a folder, without the suffix. Folders, pipes, hidden files, links that lead
+    nowhere and files that may not be read do not count."""
+    found = os.listdir(folder) if folder.is_dir() else []
+    names = sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
+    return [name for name in names if not conf_texts.why_no_text(folder / f"{name}.yaml")]

@@ -1,0 +1,89 @@
+"""`shot=<name>`: the name is that of a YAML file, so nearly any text. What Hydra is handed is quoted as its grammar
+needs it; a name that one of our commands cannot take is refused, with the reason and a name that works.
+"""
+
+import re
+from itertools import chain, count
+
+from shotmake.tasks.shots.current import names_asked, shot_names
+
+from shotmake.new_shot.shot_yaml import safe_name
+
+LONGEST = 200  # bytes: folders and files that hold it have room for a key and a suffix
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as Hydra takes it without quotes
+NOT_TEXT = ("true", "false", "null", "nan", "inf")
+FUNCTIONS = "bool|choice|extend_list|float|glob|int|interval|json_str|range|shuffle|sort|str|tag"
+REFUSED = (
+    (re.compile(r"[\ud800-\udfff]"), "is not UTF-8"),
+    (re.compile(r","), "has a comma, which stands between several shots in shot="),
+    (re.compile(r"^ | $"), "begins or ends with a space"),
+    (re.compile(r"^['\"]"), "begins with a quote"),
+    (re.compile(r"\$\{"), "has ${, which begins an interpolation"),
+    (re.compile(r"\.ya?ml$", re.IGNORECASE), "ends in a suffix twice"),
+    (re.compile(rf"^({FUNCTIONS})\("), "is a function of Hydra's"),
+    (re.compile(r"^(_self_|\?\?\?)$"), "is a word of Hydra's"),
+)
+
+
+def why_refused(name: str) -> str:
+    """One line on a file of this name that no command can take as shot=<name>; "" for all others."""
+    reason = next((reason for pattern, reason in REFUSED if pattern.search(name)), "")
+    if not reason and not name.isprintable():
+        reason = "has a character that cannot be seen"
+    if not reason and len(name.encode()) > LONGEST:
+        reason = f"has {len(name.encode())} bytes, at most {LONGEST} are allowed"
+    line = f"conf/shot/{shown(name)}.yaml: the file's name {reason}; rename it, to {better(name)}.yaml say"
+    return line if reason else ""
+
+
+def better(name: str) -> str:
+    """A name like this one that every command takes, and that no other shot has: a file is to be renamed to it."""
+    found = safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())[:64].rstrip("._-")
+    taken = {one.lower() for one in shot_names()}
+    tries = chain([found], (f"{found}_{number}" for number in count(2)))
+    return next(one for one in tries if one.lower() not in taken)
+
+
+def shown(name: str) -> str:
+    """The name in one line of valid text, whatever bytes it is made of."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def quoted(text: str, always: bool = False) -> str:
+    """Any text as a word of Hydra's grammar; a plain one stays as it is, but with `always`."""
+    if PLAIN.fullmatch(text) and text.lower() not in NOT_TEXT and not always:
+        return text
+    # Backslashes count only before a quote, the closing one too.
+    escaped = re.sub(r"(\\*)'", lambda found: rf"{found[1] * 2}\'", text)
+    closed = re.sub(r"(\\+)$", lambda found: found[1] * 2, escaped)
+    return f"'{closed}'"
+
+
+def unquoted(word: str) -> str:
+    """The text of such a word, in single or double quotes or in none."""
+    quote = word[:1]
+    if quote not in ("'", '"') or word[-1] != quote or len(word) < 2:
+        return word
+    text = re.sub(rf"(\\+){quote}", lambda found: found[1][: len(found[1]) // 2] + quote, word[1:-1])
+    return re.sub(r"(\\+)$", lambda found: found[1][: len(found[1]) // 2], text)
+
+
+def in_hydras_words(word: str) -> str:
+    """`shot=...` with its names quoted; what is Hydra's own grammar (glob(*), choice(...), quotes) stays as it is."""
+    value = word.removeprefix("shot=")
+    if is_grammar(value):
+        return word
+    return f"shot={','.join(map(quoted, names_asked(value)))}"
+
+
+def with_quotes(word: str, name: str | None = None) -> str:
+    """A `shot=<name>` with its one name quoted, or with another; other words stay as they are."""
+    found = word.removeprefix("shot=")
+    return word if found == word else f"shot={quoted(found if name is None else name)}"
+
+
+def is_grammar(value: str) -> bool:
+    """Whether what stands behind shot= is no list of names."""
+    there = shot_names()
+    return value[:1] in ("'", '"', "[") and value not in there or bool(re.match(rf"({FUNCTIONS})\(", value))

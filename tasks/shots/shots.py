@@ -1,0 +1,304 @@
+"""conf/ -> shot configs. The only file that knows Hydra, but for its command line (tasks/commands/sweep/multirun.py).
+
+Hydra composes the groups (tracking=..., composite=...); then the shot's own nesting is normalised, the values
+typed on the command line are set, and shotmake.config.schema checks the result against the schema, all faults at once.
+"""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from shotmake.tasks.engine.processes import pool
+from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
+from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
+from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
+from shotmake.tasks.show import conf_folder, in_show
+
+from shotmake.config import check
+from shotmake.config.check import ConfigFaults
+from shotmake.config.interpolations import check_unfolding
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError, said_by
+from shotmake.limits import limits, raised
+
+OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
+LONGEST_LINE = 600  # of what Hydra says
+MANY = 8  # from here on it pays to compose on all cores
+GROUPS = ("tracking", "composite")
+LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text, commas and all: doit sweeps nothing
+LAUNCHER = {"_target_": "hydra_plugins.one_graph.OneGraph", "jobs": 1}
+SWEEPER = {"_target_": "hydra_plugins.one_graph.EachVariant", "max_batch_size": None, "params": None}
+
+
+@dataclass(frozen=True)
+class ShotConfig:
+    """One shot as asked for: its config, or its faults, one line each."""
+
+    name: str  # of the YAML file
+    overrides: tuple[str, ...]
+    config: Config | None
+    faults: tuple[str, ...] = ()
+
+
+def command_line_words(arguments: list[str]) -> list[str]:
+    """The `key=value` words, as doit itself picks them out, before or after the command."""
+    words = (word for word in arguments if "=" in word and not word.startswith("-"))
+    return [word for word in words if word.split("=", 1)[0] not in OWN_WORDS]
+
+
+def own_word(name: str, arguments: list[str]) -> str:
+    """The value of one of OWN_WORDS, "" when it was not typed."""
+    values = [word.split("=", 1)[1] for word in arguments if word.startswith(f"{name}=")]
+    return values[-1] if values else ""
+
+
+def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
+    """The shots asked for by `shot=...` (several with commas), or every one there is; without those known to be
+    current: name of the YAML file -> shot.name."""
+    asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
+    overrides = overrides_in(words)
+    names = names_asked(asked[-1]) if asked else shot_names()
+    names = [name for name in names if name not in current]
+    loaded = load_each([(name, overrides) for name in names])
+    return _without_twins(loaded, {shot: name for name, shot in current.items()})
+
+
+def load_variants(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
+    """The variants of a sweep: names of YAML files, each with its overrides."""
+    return _without_twins(load_each(asked), {})
+
+
+def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
+    """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
+    there = set(shot_names())
+    sound = {name for name in there if not conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")}
+    found = {one: composed.remembered(*one) for one in asked if one[0] in sound}
+    new = [one for one in asked if found.get(one) is None]
+    if len(new) < MANY:
+        loaded = {one: load_shot(*one) for one in new}
+    else:
+        from tqdm import tqdm
+
+        limit_s = 60 * limits().composing_minutes
+        with tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None) as bar:
+            loaded = pool.done_by_many(load_shot, new, limit_s, bar.update)
+        loaded = {**{one: _not_composed(*one) for one in new}, **loaded}
+    return [loaded.get(one) or ShotConfig(*one, found[one]) for one in asked]
+
+
+def _not_composed(name: str, overrides: tuple[str, ...]) -> ShotConfig:
+    allowed = f"{limits().composing_minutes:g} minutes; simplify it, or raise {raised('composing_minutes')}"
+    line = f"conf/shot/{name}.yaml: was not read to its end in {allowed}"
+    return ShotConfig(name, overrides, None, (line,))
+
+
+def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
+    """Two files with one shot.name would build into one folder: the later one is at fault. A broken shot goes by the
+    name of its file, with the suffix where that is the shot.name of another.
+
+    owner: shot.name -> name of the YAML file, of other shots.
+    """
+    owner = dict(owner)
+    checked = []
+    for shot in found:
+        first = owner.setdefault(shot.config.shot.name, shot.name) if shot.config else shot.name
+        if first != shot.name:
+            line = f"conf/shot/{shot.name}.yaml: shot.name: found the name of conf/shot/{first}.yaml; choose another"
+            shot = ShotConfig(shot.name, shot.overrides, None, (line,))
+        checked.append(shot)
+    taken = {name for name, file in owner.items() if file != name}  # by the shot of another file
+    return [
+        replace(shot, name=f"{shot.name}.yaml") if shot.config is None and shot.name in taken else shot
+        for shot in checked
+    ]
+
+
+def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
+    """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
+    if name in shot_names() and (fault := conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")):
+        return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
+    if name.startswith(".") or not (conf_folder() / "shot" / f"{name}.yaml").is_file():
+        asked = shown(name)
+        line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.hint(asked, offers.shots())}"
+        return ShotConfig(asked, overrides, None, (line,))
+    if refused := why_refused(name):
+        return ShotConfig(shown(name), overrides, None, (refused,))
+    known = composed.remembered(name, overrides)
+    if known is not None:
+        return ShotConfig(name, overrides, known)
+    try:
+        environment: dict[str, str | None] = {}
+        config = check.load(compose_shot(name, overrides, environment))
+        composed.remember(name, overrides, config, environment)
+        return ShotConfig(name, overrides, config)
+    except ConfigFaults as problem:
+        lines = (f"{where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
+        return ShotConfig(name, overrides, None, tuple(lines))
+    except ShotError as error:
+        return ShotConfig(name, overrides, None, error.faults)
+
+
+def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, str | None]) -> dict:
+    """The composed tree in the schema's nesting, overrides applied, interpolations resolved, by Hydra.
+
+    Fills `environment` with the variables that were read.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    register_schema()
+    guard_environment(environment)
+    conf_texts.check(name)
+    if faults := [*conf_rules.shared_faults(), *conf_rules.shot_faults(name)]:
+        raise ShotError(*faults)
+    shot_file = _read_yaml(conf_folder() / "shot" / f"{name}.yaml")
+    groups, values = [], []
+    for word in overrides:
+        try:
+            (parsed,) = OverridesParser.create().parse_overrides([word])
+            if parsed.is_sweep_override() and parsed.key_or_group in LISTS:
+                raise HydraException
+        except HydraException:  # not its grammar, as in file=footage/a.####.exr: take the value as it stands
+            key, value = word.split("=", 1)
+            try:
+                (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quoted(value, always=True)}"])
+            except HydraException as error:
+                raise ShotError(f"command line: {word}: {_one_line(error)}") from error
+        if parsed.is_sweep_override():
+            raise ShotError(f"command line: {word}: a sweep; run it with python dodo.py -m")
+        target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
+            parsed.key_or_group, parsed.key_or_group
+        )
+        if target in GROUPS and not isinstance(parsed.value(), dict | list | None):
+            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]  # 1080, true
+            groups.append((target, preset, f"command line: {word}"))
+        else:
+            values.append(parsed)
+    groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _presets(shot_file).items()] + groups
+    for group, preset, where in groups:
+        known = offers.presets(group)
+        if preset not in known:
+            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.hint(preset, known)}")
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder()), job_name="shotmake"):
+            chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
+            composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
+        composed = OmegaConf.masked_copy(
+            composed, [key for key in composed if key != "show"]
+        )  # of tasks/engine/state/places.py
+        tree = OmegaConf.create(check.normalise(OmegaConf.to_container(composed, resolve=False)))
+        for parsed in values:
+            OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
+        check_unfolding(OmegaConf.to_container(tree, resolve=False), f"conf/shot/{name}.yaml")
+        return check.normalise(OmegaConf.to_container(tree, resolve=True))
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise ShotError(f"conf/shot/{name}.yaml: {_one_line(_ours_behind(error))}") from error
+    except RecursionError as error:
+        line = "its defaults lead round in a circle, or its values are too deep in one another"
+        raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
+
+
+def _why_no_preset(group: str, preset: str) -> str:
+    file = f"conf/{group}/{shown(preset)}.yaml"
+    if preset.startswith(".") or "/" in preset or not os.path.lexists(conf_folder() / group / f"{preset}.yaml"):
+        return f"no {file}"
+    return f"{file}: {conf_texts.why_no_text(conf_folder() / group / f'{preset}.yaml') or 'its name cannot be shown'}"
+
+
+def guard_environment(read: dict[str, str | None]) -> None:
+    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/variables.py) and nothing else; note what was
+    read."""
+    from omegaconf import OmegaConf
+    from omegaconf.resolvers import oc
+
+    def resolve(name: str, *default):
+        read[name] = variables.read(name)
+        return oc.env(name, *default)
+
+    OmegaConf.register_new_resolver("oc.env", resolve, replace=True)
+
+
+def register_schema() -> None:
+    """The schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(name="schema", node=check.defaults(), provider="shotmake.config.schema")
+    for group, node in {"launcher": LAUNCHER, "sweeper": SWEEPER}.items():  # named in conf/config.yaml
+        ConfigStore.instance().store(group=f"hydra/{group}", name="shotmake", node=node, provider="shotmake")
+
+
+def presets_of(name: str) -> dict[str, str]:
+    """{group: preset} that a shot's YAML names in the owner's nesting, where Hydra does not see it."""
+    return _presets(_read_yaml(conf_folder() / "shot" / f"{name}.yaml"))
+
+
+def _presets(shot_file: dict) -> dict[str, str]:
+    """`preset:` words of the owner's nesting, {group: preset}."""
+    shot = shot_file.get("shot") or {}
+    blocks = {group: shot.get(group) for group in GROUPS if isinstance(shot, dict)}
+    named = {group: block.get("preset") for group, block in blocks.items() if isinstance(block, dict)}
+    return {group: _as_file_name(preset) for group, preset in named.items() if preset is not None}
+
+
+def _as_file_name(preset: Any) -> str:
+    """YAML reads 1080 and true as no text."""
+    return str(preset).lower() if isinstance(preset, bool) else str(preset)
+
+
+def _read_yaml(path: Path) -> dict:
+    tree = conf_texts.load(path)
+    if not isinstance(tree, dict):
+        raise ShotError(f"{in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
+    return tree
+
+
+def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
+    """Which word or file a faulty key stands in."""
+    for word in overrides:
+        typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))
+        if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
+            return "command line"
+    shot_file = conf_folder() / "shot" / f"{name}.yaml"
+    mentioned = " ".join(overrides) + conf_texts.read(shot_file)
+    presets = [path for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))]
+    presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
+    presets.sort(key=lambda path: path.stem not in mentioned)
+    for path in [shot_file, *presets]:
+        try:
+            tree = _read_yaml(path)
+        except ShotError:  # not the preset in use, or it would have been told before
+            continue
+        if path.parent.name in GROUPS:
+            tree = {path.parent.name: tree}
+        tree = check.normalise(tree)
+        for part in key.split("."):
+            tree = tree.get(part, KeyError) if isinstance(tree, dict) else KeyError
+        if tree is not KeyError:
+            return in_show(path)
+    return f"conf/shot/{name}.yaml"
+
+
+def _ours_behind(error: BaseException) -> BaseException:
+    """The fault that we found while OmegaConf worked, which it wraps in words of its own; else the error itself."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, ShotError):
+        behind = behind.__cause__ or behind.__context__
+    return behind or error
+
+
+def _one_line(error: BaseException) -> str:
+    return said_by(error, LONGEST_LINE)
+
+
+def slug(overrides: tuple[str, ...]) -> str:
+    """The overrides as a folder name: sorted, safe, at most 80 characters, with a digest if cut."""
+    from shotmake.tasks.engine.stamp import short_hash
+
+    safe = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(sorted(overrides)))
+    return safe if len(safe) <= 80 else f"{safe[:67]}-{short_hash(sorted(overrides))}"

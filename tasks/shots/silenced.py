@@ -1,0 +1,55 @@
+"""What a preset of a sweep says and the shot's own YAML overrules: it does not vary, and that must be told."""
+
+from dataclasses import asdict
+from typing import Any
+
+from shotmake.tasks.shots.shots import GROUPS, ShotConfig
+from shotmake.tasks.show import conf_folder
+
+from shotmake.config import check
+
+ABSENT = object()
+
+
+def silenced(shot: ShotConfig) -> list[str]:
+    """One line for each value of a preset typed for this variant that its shot's YAML overrules."""
+    if shot.config is None:
+        return []
+    typed = [word.removeprefix("shot.").replace(".preset=", "=").split("=", 1) for word in shot.overrides]
+    final = asdict(shot.config)
+    lines = []
+    for group, preset in typed:
+        if group not in GROUPS:
+            continue
+        tree = check.normalise({group: _preset(group, preset)})
+        for key in check.keys():
+            said, found = _value(tree, key), _value(final, key)
+            overruled = said is not ABSENT and said != found and "${" not in str(said)
+            if overruled and not any(key == word or key.startswith(f"{word}.") for word, _ in typed if word != group):
+                lines.append(f"{key} of {group}={preset}: conf/shot/{shot.name}.yaml says {found}")
+    return lines
+
+
+def _preset(group: str, name: str) -> dict:
+    """What a preset and those it is built on say."""
+    import yaml
+
+    tree = yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    bases = [base for base in tree.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
+    return _merged([*(_preset(group, base) for base in bases), tree])
+
+
+def _merged(trees: list[dict]) -> dict:
+    """The later ones win, block by block."""
+    made: dict = {}
+    for tree in trees:
+        for name, value in tree.items():
+            both = isinstance(value, dict) and isinstance(made.get(name), dict)
+            made[name] = _merged([made[name], value]) if both else value
+    return made
+
+
+def _value(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree.get(part, ABSENT) if isinstance(tree, dict) else ABSENT
+    return tree

@@ -1,0 +1,35 @@
+"""Which of the user's environment variables a show's YAML may read with ${oc.env:NAME}.
+
+A show may come from a stranger, and what it reads ends in reports and in the words of programs. So it reads variables
+that tell where in a production one is, and those that the user lists in their own config.
+"""
+
+import os
+
+from shotmake.tasks.engine.processes.own_config import own_config
+
+from shotmake.errors import ShotError
+from shotmake.limits import OWN_FILE
+
+NAMES = ("SHOT", "SHOW", "SEQ", "SEQUENCE", "EPISODE", "PROJECT")
+PREFIXES = ("SHOTMAKE_", "SHOT_", "SHOW_", "SEQ_")
+SECRETS = {"KEY", "APIKEY", "TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD", "PWD", "AUTH", "CREDENTIAL", "CREDENTIALS"}
+
+
+def may_be_read(name: str) -> bool:
+    """Whether a show's YAML may read this variable. One that is called as a secret has to be listed by the user."""
+    is_ours = name in NAMES or name.startswith(PREFIXES)
+    return (is_ours and not SECRETS & set(name.upper().split("_"))) or name in own_config().environment
+
+
+def read(name: str) -> str | None:
+    """Its value, None when it is not set. Raises ShotError for one that a show may not read."""
+    if not may_be_read(name):
+        cure = f"list it in {OWN_FILE}, as environment: [{name}]"
+        raise ShotError(f"${{oc.env:{name}}}: a show may not read this variable; {cure}")
+    return os.environ.get(name)
+
+
+def unchanged(seen: dict[str, str | None]) -> bool:
+    """Whether the variables have these values, and may still be read."""
+    return all(os.environ.get(name) == value and may_be_read(name) for name, value in seen.items())

@@ -1,0 +1,45 @@
+"""The variants of a sweep as a file: what `doit variants=<file>` takes for its shots, as one graph."""
+
+import re
+from pathlib import Path
+
+from shotmake.tasks.engine.stamp import json_bytes, short_hash, write_atomically
+from shotmake.tasks.shots.current import overrides_in
+from shotmake.tasks.shots.shot_words import better, unquoted
+from shotmake.tasks.show import build_folder, show_folder
+
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+
+Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overrides
+
+
+def of_words(words: list[str]) -> Asked:
+    """One job of a sweep as Hydra words it, which writes true as True; as it is typed, its folder is doit's."""
+    typed = [re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in words]
+    (name,) = (word.removeprefix("shot=") for word in typed if word.startswith("shot="))
+    return unquoted(name), tuple(overrides_in(typed))
+
+
+def folder(asked: list[Asked]) -> Path:
+    """Where what comes of them all is told: the same for the same variants, in whatever order."""
+    names = sorted({name for name, _ in asked})
+    digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
+    return build_folder() / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
+
+
+def write(path: Path, asked: list[Asked]) -> Path:
+    """path, written: each variant once, in the order asked for."""
+    write_atomically(path, json_bytes({"schema": 1, "variants": list(dict.fromkeys(asked))}))
+    return path
+
+
+def read(path: str) -> list[Asked]:
+    try:
+        tree = read_json(show_folder() / path)
+        asked = [(name, tuple(overrides)) for name, overrides in tree["variants"]]
+        if not all(isinstance(word, str) for name, overrides in asked for word in (name, *overrides)):
+            raise TypeError
+    except (OSError, ValueError, KeyError, TypeError, ShotError) as error:
+        raise ShotError(f"variants={path}: {type(error).__name__}; needed a file that a sweep has written") from error
+    return asked

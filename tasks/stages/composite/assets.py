@@ -1,0 +1,50 @@
+"""The files that a shot is assembled from beside the plate: they are part of the .blend and of what it renders."""
+
+from pathlib import Path
+
+from shotmake.tasks.engine.inputs.behind import BEHIND, unwatched, with_behind
+from shotmake.tasks.show import show_folder
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.behind.followed import key_of_input
+from shotmake.files.input_file import check_file
+
+PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")
+
+
+def check_assets(inputs: dict[str, Path]) -> list[str]:
+    """Before Blender opens them: a line for each that is not watched as a whole. ShotError for one that shows what
+    lies in other files, which nobody would watch.
+
+    inputs: of a stage that reads asset_files.
+    """
+    from shotmake.files.containers import check_no_playlist, check_shown
+
+    for name, path in inputs.items():
+        if name in PICTURES:
+            check_shown(path, name)
+        elif BEHIND in name:
+            check_no_playlist(path, key_of_input(name))
+    return unwatched({name: path for name, path in inputs.items() if name.startswith("shot.subject.blend")})
+
+
+def asset_files(config: Config) -> dict[str, Path]:
+    """The subject's .blend and what it names, the pictures that light and stand behind, as far as they are used."""
+    shot, composite = config.shot, config.composite
+    used = {
+        "shot.subject.blend": shot.subject.blend,
+        "shot.lights.image": shot.lights.image if shot.lights.preset == "hdri" else None,
+        "shot.backdrop.image": shot.backdrop.image if shot.backdrop.kind == "image" else None,
+        "composite.background_image": composite.background_image if composite.background_source == "image" else None,
+    }
+    found = {key: show_folder() / file for key, file in used.items() if file is not None}
+    faults = []
+    for key, path in found.items():
+        try:
+            check_file(path, str(used[key]), key)
+        except ShotError as error:
+            faults += error.faults
+    if faults:
+        raise ShotError(*faults)
+    return with_behind(found)

@@ -1,0 +1,56 @@
+"""composite: scene sheet, tracks, points, ST-map and still -> the .blend, written by real Blender."""
+
+import json
+
+from shotmake.tasks.blender.environment import run_script, version_of
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.stages.composite.assets import asset_files, check_assets
+from shotmake.tasks.stages.solve.stage import has_camera
+
+from shotmake.config.schema import Config
+
+OPTIONS = {"scene": "--sheet", **{name: f"--{name}" for name in ("tracks", "quality", "points", "empties")}}
+
+
+def settings(config: Config) -> dict:
+    settings = slices.block(config.composite.blender)
+    if config.tracking.enabled:  # so the clip's tracks can be followed on as they were
+        shown = slices.block(config.tracking.track, "motion_model", "pattern_match", "correlation_min", "pattern_px")
+        settings["tracking"] = {"track": shown, "manual": config.tracking.manual}
+    return settings
+
+
+def map_name(config: Config) -> str:
+    """The ST-map that the comp reads."""
+    return "redistort" if config.composite.lens_distortion.apply_to_cg else "undistort"
+
+
+def build(job: Job) -> str:
+    notes = check_assets(job.inputs)
+    arguments = ["--project", str(show_folder()), "--out", str(job.targets["blend"])]
+    for name, option in OPTIONS.items():
+        if name in job.inputs:
+            arguments += [option, str(job.inputs[name])]
+    if "tracking" in job.settings:
+        arguments.append(f"--tracking={json.dumps(job.settings['tracking'])}")
+    (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
+    arguments += ["--stmap", in_show(stmap)]
+    run_script("build_composite.py", arguments, job.settings["executable"], version_of(job.settings))
+    line = f"{job.targets['blend'].stat().st_size / 1e6:.1f} MB"
+    return "\n".join([line, *(f"      {note}" for note in notes)])
+
+
+COMPOSITE = Stage(
+    "composite",
+    version=2,
+    targets={"blend": "composites/{id}.blend"},
+    reads=lambda config: ("scene", map_name(config), "tracks", "quality", "points", "empties"),
+    by_path=("redistort", "undistort"),
+    settings=settings,
+    files=asset_files,
+    wanted=has_camera,
+    after=lambda config: ("blender",),
+    build=build,
+)

@@ -1,0 +1,127 @@
+"""export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
+
+import json
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.blender.environment import run_script, version_of
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.stages.footage import read_plate
+from shotmake.tasks.stages.solve.stage import has_camera, read_solution
+
+from shotmake.config.format_registry import FORMATS, Format
+from shotmake.config.schema import Config
+from shotmake.files.json_file import read_json
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.formats.shot_data import Take
+
+
+def asked(config: Config) -> tuple[Format, ...]:
+    """What this shot can export of what it asks for: cameras and lenses need a solve, objects only the plate."""
+    can = {"tracks": True, "objects": config.tracking.objects.enabled}
+    chosen = [format for format in FORMATS if format.word in config.shot.export]
+    return tuple(format for format in chosen if can.get(format.kind, has_camera(config)))
+
+
+def settings(config: Config) -> dict:
+    found = slices.block(config.composite.blender) if is_by_blender(config) else {}
+    return (
+        found
+        | {"shot": config.shot.name, "formats": [format.word for format in asked(config)]}
+        | slices.block(config.shot.footage, "frame_range")
+        | slices.block(config.shot.camera, "sensor_width_mm")
+    )
+
+
+def is_by_blender(config: Config) -> bool:
+    return any(format.by_blender for format in asked(config))
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    kinds = {format.kind for format in asked(config)}
+    tracks = ("tracks", "quality") if kinds - {"objects"} else ()
+    solve = ("solve", "points") if kinds - {"objects", "tracks"} else ()
+    return ("footage", *tracks, *solve, *(["objects"] if "objects" in kinds else []))
+
+
+def build(job: Job) -> str:
+    take = read_take(job)
+    chosen = [format for format in FORMATS if format.word in job.targets]
+    told = []
+    for format in chosen:
+        module = import_module(f"shotmake.formats.{format.module}")
+        said = module.said(take) if format.by_blender else module.write(job.targets[format.word], take)
+        told += [f"\n      {format.file}: {line}" for line in said or ()]
+    by_blender = [format.word for format in chosen if format.by_blender]
+    if by_blender:
+        write_by_blender(job, by_blender, take)
+    return ", ".join(format.file for format in chosen) + "".join(told)
+
+
+def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
+    """All that Blender writes, in one process."""
+    from shotmake.formats.cameras.scene_files.blender_scene import sheet
+
+    part = part_path(job.targets[words[0]].with_name("sheet.json"))
+    outs = [f"--out={word}={job.targets[word]}" for word in words]
+    try:
+        part.write_text(json.dumps(sheet(take)), encoding="utf-8")
+        run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_take(job: Job) -> "Take":
+    from shotmake.files.npz_file import read_npz
+    from shotmake.footage.plate import frame_span
+    from shotmake.formats.shot_data import Take
+    from shotmake.geometry.solved_cameras import camera_matrices
+    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.tracks.markers import load_tracks
+
+    plate = read_plate(job.inputs["footage"])
+    solution, points = None, None
+    if "solve" in job.inputs:
+        solution = read_solution(job.inputs["solve"])
+        camera_matrices(solution)  # refuses
+        points = read_npz(job.inputs["points"])
+    return Take(
+        shot=job.settings["shot"],
+        plate_file=plate.files[0],
+        size_px=(plate.size_px[0], plate.size_px[1]),
+        pixel_aspect=plate.pixel_aspect,
+        frame_rate=Fraction(*plate.frame_rate),
+        frames=frame_span(plate, job.settings["frame_range"]),
+        sensor_width_mm=job.settings["sensor_width_mm"],
+        solution=solution,
+        points=points,
+        tracks=load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
+        names=told_of(job.inputs["quality"], "name") if "quality" in job.inputs else {},
+        weights=told_of(job.inputs["quality"], "weight") if "quality" in job.inputs else {},
+        plate_first_frame=plate.first_frame,
+        tracklets=tuple(read_tracklets(job.inputs["objects"])) if "objects" in job.inputs else (),
+    )
+
+
+def told_of(quality: Path, what: str) -> dict:
+    """The name or weight of the tracks that have one, by id."""
+    per_track = read_json(quality)["per_track"]
+    return {int(track): one[what] for track, one in per_track.items() if what in one}
+
+
+EXPORT = Stage(
+    "export",
+    version=1,
+    targets={format.word: f"exports/{{id}}/{format.file}" for format in FORMATS if format.writes},
+    makes=lambda config: tuple(format.word for format in asked(config)),
+    reads=reads,
+    settings=settings,
+    wanted=lambda config: bool(asked(config)),
+    after=lambda config: ("blender",) if is_by_blender(config) else (),
+    build=build,
+)

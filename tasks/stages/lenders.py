@@ -1,0 +1,38 @@
+"""The shots whose lens another shot takes (shot.camera.lens_from): their stages come before its own."""
+
+from shotmake.tasks.engine.stage import Node, Stage, nodes
+from shotmake.tasks.shots.shots import ShotConfig, load_shot
+from shotmake.tasks.stages.lens import KEY, lender
+from shotmake.tasks.stages.solve.stage import has_camera
+from shotmake.tasks.stages.witness_cameras import witness_nodes
+
+from shotmake.errors import ShotError
+
+
+def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
+    """Stage name -> node of one shot, its lender's nodes among their needs; ShotError where it has none to take.
+
+    Behind them the nodes of its witness cameras."""
+    found: dict[str, Node] = {}
+    for one in reversed([shot, *lenders(shot)]):
+        assert one.config is not None
+        found = nodes(one.config, stages, found)
+    assert shot.config is not None
+    return found | witness_nodes(shot.config, stages)
+
+
+def lenders(shot: ShotConfig) -> list[ShotConfig]:
+    """The shot whose lens it takes, as its own YAML says and without overrides, then the one that has it from."""
+    chain = [shot]
+    while (name := lender(chain[-1].config)) is not None:
+        where = f"conf/shot/{chain[-1].name}.yaml: {KEY}"
+        if (name, ()) in {(one.name, one.overrides) for one in chain}:
+            names = " <- ".join([*(one.name for one in chain), name])
+            raise ShotError(f"{where}: the lens goes round in a circle: {names}; one of them must find its own")
+        other = load_shot(name)
+        if other.config is None:
+            raise ShotError(f"{where}: {name} is broken: {other.faults[0]}")
+        if not has_camera(other.config):
+            raise ShotError(f"{where}: {name} has no solve to take a lens from; set its tracking.solve.enabled: true")
+        chain.append(other)
+    return chain[1:]

@@ -1,0 +1,141 @@
+"""lens: a lens brought along -> the plate's lens, in its px: of another shot, of a file, or of checkerboard stills."""
+
+from pathlib import Path
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.shots import offers
+from shotmake.tasks.shots.current import shot_names
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.footage import read_plate
+from shotmake.tasks.stages.solve.stage import has_camera
+
+from shotmake.config.schema import Checkerboard, Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
+from shotmake.files.json_file import read_json
+
+KEY = "shot.camera.lens_from"
+STILLS_KEY = "shot.camera.checkerboard.files"
+
+
+def settings(config: Config) -> dict:
+    camera = config.shot.camera
+    if camera.lens_from is not None and camera.lens_from in shot_names():
+        return {"lens_from": camera.lens_from}
+    if camera.lens_from is not None:
+        of_map = {"focal_mm": camera.focal_mm, "sensor_width_mm": camera.sensor_width_mm}
+        is_map = str(camera.lens_from).lower().endswith(".exr")
+        return {
+            "lens_from": camera.lens_from,
+            "max_fit_px": camera.lens_max_fit_px,
+            **({**of_map, "direction": camera.st_map_direction} if is_map else {}),
+        }
+    return {"checkerboard": slices.block(camera.checkerboard)}
+
+
+def lender(config: Config) -> str | None:
+    """The shot whose lens it takes, by the name of its YAML file: the word that stands behind shot=."""
+    name = config.shot.camera.lens_from
+    return name if is_wanted(config) and name in shot_names() else None
+
+
+def is_wanted(config: Config) -> bool:
+    camera = config.shot.camera
+    has_use = has_camera(config) and config.tracking.solve.pin is None
+    return has_use and (camera.lens_from is not None or camera.checkerboard.files is not None)
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The lens file, or the stills."""
+    name, stills = config.shot.camera.lens_from, config.shot.camera.checkerboard.files
+    if name is None:
+        return still_files(str(stills))
+    if lender(config):
+        return {}
+    if file_fault(show_folder() / name) == NO_SUCH_FILE:
+        others = [shot for shot in offers.shots() if shot != config.shot.name]  # its own lens is what it has none of
+        raise ShotError(f"{one_line(name)}: no such shot ({offers.hint(name, others)}) and no such file; check {KEY}")
+    return {"lens file": check_file(show_folder() / name, name, KEY, "a shot, or a lens file")}
+
+
+def still_files(pattern: str) -> dict[str, Path]:
+    from shotmake.footage.file_names import is_sequence, plate_files
+
+    if not is_sequence(pattern, show_folder()):
+        raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
+    try:  # numbers left out are stills that were thrown away
+        numbered = plate_files(pattern, show_folder(), missing="skip")
+    except ShotError as error:
+        raise _ours(error) from error
+    return {f"still {number}": show_folder() / path for number, path in numbered}
+
+
+def build(job: Job) -> str:
+    from shotmake.formats.lenses.request import LensAsked
+    from shotmake.lens.read import lens_of, read_lens
+
+    plate = read_plate(job.inputs["footage"])
+    size_px, aspect = tuple(plate.size_px), plate.pixel_aspect
+    name = job.settings.get("lens_from")
+    more: dict = {}
+    if "lender's solve" in job.inputs:
+        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, name, aspect)
+    elif "lens file" in job.inputs:
+        focal_mm = job.settings.get("focal_mm")
+        focal_px = None if focal_mm is None else focal_mm / job.settings["sensor_width_mm"] * size_px[0]
+        asked = LensAsked(size_px, aspect, focal_px, job.settings.get("direction"))
+        lens, notes = read_lens(job.inputs["lens file"], asked, job.settings["max_fit_px"])
+    elif aspect != 1:
+        raise ShotError(f"{STILLS_KEY}: measures square pixels, the plate's are {aspect:g}:1; needed {KEY}, a file")
+    else:
+        lens, notes, more = measured(job, size_px)
+    record = {"schema": 1, "image_size_px": size_px, "lens": lens.to_json(), "notes": notes, "warnings": [], **more}
+    job.targets["lens"].write_bytes(json_bytes(record))
+    line = f"{lens.fx_px:.1f} px, k1 {lens.k1:.4g}, centre {lens.cx_px:.1f}, {lens.cy_px:.1f}"
+    if more:
+        used = sum(error is not None for error in more["error_px"].values())
+        line = f"{line}, rms {more['rms_px']:.3f} px in {used} stills, {more['coverage']:.0%} of the picture covered"
+    return "\n".join([line, *(f"      {text}" for text in [*notes, *record["warnings"]])])
+
+
+def measured(job: Job, size_px: tuple[int, int]):
+    """The lens of the stills, the notes on it, and what else its record holds."""
+    import cv2
+
+    from shotmake.footage.images import read_image
+    from shotmake.lens.checkerboard import calibrate
+
+    stills = [path for name, path in job.inputs.items() if name.startswith("still ")]
+    with job.progress(len(stills), "looking for boards", unit="stills") as bar:
+
+        def pictures():
+            for count, path in enumerate(stills, 1):
+                image = read_image(path, "Linear" if path.suffix.lower() == ".exr" else "sRGB")
+                yield path.name, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+                bar(count)
+
+        try:
+            found = calibrate(pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
+        except ShotError as error:  # an unreadable still
+            raise _ours(error) from error
+    more = {"rms_px": found.rms_px, "error_px": found.error_px, "coverage": found.coverage}
+    return found.lens, list(found.notes), {**more, "warnings": list(found.warnings)}
+
+
+def _ours(error: ShotError) -> ShotError:
+    return ShotError(*(fault.replace("shot.footage.file", STILLS_KEY) for fault in error.faults))
+
+
+LENS = Stage(
+    "lens",
+    version=1,
+    targets={"lens": "lenses/{id}.json"},
+    reads=("footage",),
+    borrows=lambda config: {"lender's solve": "solve"} if lender(config) else {},
+    settings=settings,
+    files=files,
+    wanted=is_wanted,
+    build=build,
+)

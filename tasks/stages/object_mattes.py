@@ -1,0 +1,80 @@
+"""object_mattes: where the objects are, as an 8-bit PNG a frame for Nuke and Blender: white, with the mask's feather.
+
+Of the objects that tracking.mask.from_objects chooses (all, where it is false), with the room and the feather with
+which they keep tracks out; turned round by tracking.mask.invert.
+"""
+
+import hashlib
+
+from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.inputs.watched_files import Unchanged
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import announce, json_bytes, write_atomically, write_stamp
+from shotmake.tasks.stages.footage import read_plate
+from shotmake.tasks.stages.tracks.masks import object_boxes
+
+from shotmake.config.schema import Config
+
+NAME = "object_mattes"  # in shot.export, and the folder in build/
+
+
+def settings(config: Config) -> dict:
+    mask = config.tracking.mask
+    return {
+        "frame_range": config.shot.footage.frame_range,
+        "format": "png",
+        "mask": {
+            "from_objects": mask.from_objects or True,
+            "feather_px": mask.feather_px,
+            "invert": mask.invert,
+        },
+        "matte": slices.block(config.tracking.objects.matte),
+    }
+
+
+def build(job: Job) -> str:
+    import cv2
+
+    from shotmake.config.schema import Mask
+    from shotmake.footage.plate import frame_span
+    from shotmake.tracks.mask import mask_at
+
+    watched = Unchanged(job.inputs, job.digests)  # what the stamps of the frames say they are made of
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    stored, mask, frames = sequence.of_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
+    boxes = object_boxes(job.settings, job.inputs)
+    assert boxes is not None  # "matte" is among the settings
+    watched.check()
+    made = 0
+    with job.progress(len(frames), "mattes") as bar:
+        for frame in frames:
+            if not stored.stored(frame):
+                picture = mask_at(frame, (plate.size_px[0], plate.size_px[1]), (), None, mask, boxes.at(frame))
+                _store(stored, frame, cv2.imencode(".png", picture)[1].tobytes())
+                made += 1
+            bar(frame - first + 1)
+    facts = {"schema": 1, "shot": job.shot}
+    job.targets["mattes"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, list(frames))}))
+    job.kept.extend(stored.path(frame) for frame in frames)
+    return f"{len(frames)} frames, {made} of them new"
+
+
+def _store(stored: sequence.Sequence, frame: int, data: bytes) -> None:
+    made = {"frame": hashlib.sha256(data).hexdigest()}
+    announce(stored.stamp_path(frame), NAME, made)
+    write_atomically(stored.path(frame), data)
+    write_stamp(stored.stamp_path(frame), stored.made_by, stored.inputs_of(frame), made, {})
+
+
+OBJECT_MATTES = Stage(
+    NAME,
+    version=1,
+    targets={"mattes": "mattes/{id}.json"},
+    reads=("footage", "objects"),
+    settings=settings,
+    wanted=lambda config: config.tracking.objects.enabled and NAME in config.shot.export,
+    frames="mattes",
+    build=build,
+)

@@ -1,0 +1,127 @@
+"""Where a camera's detections come from: a file, the user's detector, or what moves in its plate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.pieces import Piece
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.footage import footage_of
+from shotmake.tasks.stages.objects import detector, motion
+from shotmake.tasks.stages.objects.detector import command_files, command_piece, detected_by_command
+from shotmake.tasks.stages.objects.motion import detected_by_motion, motion_stretches
+
+from shotmake.config.schema import MAIN_CAMERA, Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import check_file
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.objects.detections import Detections
+
+KEY = "tracking.objects.detections"
+CLASSES_KEY = "tracking.objects.classes"
+
+
+class Found(NamedTuple):
+    """source: of objects.json: kind "file" | "command" | "motion", trust "given" | "low". kept: what was stored under
+    keys of its own; said: lines for the log."""
+
+    detections: "Detections"
+    source: dict
+    kept: list[Path]
+    said: list[str]
+
+
+def source_settings(config: Config, camera: str) -> dict:
+    """What decides on one camera's detections, but its plate: of the objects stage's settings.
+
+    detections_key: which key names the file; a witness's own goes before what is there for all cameras.
+    """
+    own = None if camera == MAIN_CAMERA else config.shot.cameras[camera].detections
+    found = slices.block(config.tracking.objects, "detections", "detector_cmd", "classes")
+    if own is not None:
+        found |= {"detections": own, "detector_cmd": None}
+    if found["detector_cmd"] is not None:
+        found |= {"plate_file": footage_of(config, camera).file, "source_version": detector.VERSION}
+    elif found["detections"] is None:
+        found["source_version"] = motion.VERSION
+    return found | {
+        "camera_id": camera,
+        "detections_key": KEY if own is None else f"shot.cameras.{camera}.detections",
+    }
+
+
+def source_files(config: Config, camera: str) -> dict[str, Path]:
+    """The files that one camera's detections come from: "detections", or "detector <n>", what its command names."""
+    settings = source_settings(config, camera)
+    if settings["detections"] is not None:
+        name, key = settings["detections"], settings["detections_key"]
+        return {"detections": check_file(show_folder() / name, name, key, "a file of detections")}
+    return {} if settings["detector_cmd"] is None else command_files(settings["detector_cmd"])
+
+
+def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
+    """The boxes of the frames first..last. job: of the objects stage, with source_settings among its settings and
+    source_files and the plate's files (without a file of detections) among its inputs."""
+    said: list[str] = []
+    kept: list[Path] = []
+    wanted = job.settings["classes"]
+    if job.settings["detections"] is not None:
+        found = _of_file(job, plate, said)
+        source = {"kind": "file", "trust": "given", "file": job.settings["detections"]}
+    elif job.settings["detector_cmd"] is not None:
+        found, path = detected_by_command(job, plate, first, last, said.append)
+        kept.append(path)
+        source = {"kind": "command", "trust": "given", "command": job.settings["detector_cmd"]}
+    elif wanted is not None:
+        raise ShotError(f"{CLASSES_KEY}: found {wanted}; boxes of what moves have no class, needed null or {KEY}")
+    else:
+        found, kept = detected_by_motion(job, plate, first, last)
+        source = {"kind": "motion", "trust": "low"}
+    within = found.within(first, last)
+    if source["trust"] == "given":
+        _check_place(job, within, plate, said)
+    return Found(within if wanted is None else _of_classes(within, wanted, said), source, kept, said)
+
+
+def stored_pieces(job: Job, plate: "Plate", first: int, last: int) -> list[Piece]:
+    """What found_detections takes from the store, or makes and stores; nothing for a file."""
+    if job.settings["detections"] is not None:
+        return []
+    if job.settings["detector_cmd"] is not None:
+        return [command_piece(job, plate, first, last)]
+    return [stretch.piece for stretch in motion_stretches(job, plate, first, last)]
+
+
+def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
+    from shotmake.formats.detections.read import read_detections
+
+    key, span = job.settings["detections_key"], (plate.first_frame, plate.last_frame)
+    path, camera = job.inputs["detections"], job.settings["camera_id"]
+    return read_detections(path, camera, *span, key=key, is_shared=key == KEY, say=said.append)
+
+
+def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str]) -> None:
+    """Boxes that were measured in another picture than the plate. ShotError where they are in no pixels at all."""
+    from shotmake.objects.detections import SHARES_PX, are_shares, misplaced
+
+    size = "{}x{}".format(*plate.size_px)
+    if are_shares(found):
+        key = job.settings["detections_key"] if job.settings["detections"] is not None else detector.KEY
+        where = f"all boxes within {SHARES_PX:g} px of the top-left corner"
+        raise ShotError(f"{key}: found {where}; needed px of the plate, {size}, not shares of it")
+    outside = int(misplaced(found, (plate.size_px[0], plate.size_px[1])).sum())
+    if outside:
+        said.append(f"{outside} of {len(found)} boxes lie outside the plate, {size}; needed its px")
+
+
+def _of_classes(found: "Detections", wanted: list[str], said: list[str]) -> "Detections":
+    import numpy as np
+
+    left = found.where(np.isin(found.label, wanted))
+    if len(found) and not len(left):
+        there = ", ".join(sorted(set(found.label.tolist()) - {""})) or "no class at all"
+        said.append(f"no box is of {', '.join(wanted)}; they are of {there} ({CLASSES_KEY})")
+    return left

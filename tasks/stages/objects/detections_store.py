@@ -1,0 +1,29 @@
+"""Detections that cost time to make, stored under a key of their own: another max_coast_frames, or a build after a
+killed one, does not detect again. The result is the same without the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine.pieces import Piece, stored_or_made
+from shotmake.tasks.show import state_folder
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.objects.detections import Detections
+
+
+def detections_folder() -> Path:
+    """Return the folder of stored detections."""
+    return state_folder() / "tracking" / "objects" / "detections"
+
+
+def piece_of(made_by: dict, inputs: dict[str, str]) -> Piece:
+    """made_by, inputs (name -> digest): all that the detections depend on."""
+    return Piece(detections_folder(), ".npz", made_by, inputs)
+
+
+def from_store(piece: Piece, what: str, find: "Callable[[], Detections]") -> "Detections":
+    """What `find` gives, from the store or made and stored. what: is waited for when another build makes it."""
+    from shotmake.objects.detections import detections_bytes, detections_of
+
+    return detections_of(stored_or_made(piece, what, lambda: (detections_bytes(find()), {})).data)

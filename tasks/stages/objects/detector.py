@@ -1,0 +1,121 @@
+"""The user's own detector (tracking.objects.detector_cmd): a command that writes a file of detections."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine.inputs.watched_files import Unchanged
+from shotmake.tasks.engine.pieces import Piece
+from shotmake.tasks.engine.processes.environments import users_environment
+from shotmake.tasks.engine.processes.programs import Started, allow, run
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.objects.detections_store import detections_folder, from_store, piece_of
+
+from shotmake.errors import ShotError, said_by
+from shotmake.files.input_file import file_fault
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.objects.detections import Detections
+
+KEY = "tracking.objects.detector_cmd"
+VERSION = 1  # raised by hand when what is read of its file becomes something else
+TOLD_CHARS = 4000  # of what a detector that failed said
+
+
+def command_files(command: str) -> dict[str, Path]:
+    """The files of the show that it names, also as --option=file: its script, its weights."""
+    return {f"detector {at}": path for at, path in enumerate(_files_named_by(command))}
+
+
+def command_folders(command: str) -> set[Path]:
+    """Where a file that it names could come to."""
+    return {next(filter(os.path.isdir, path.parents)) for path in _named_by(command)}
+
+
+def _files_named_by(command: str) -> list[Path]:
+    return [path for path in _named_by(command) if not file_fault(path)]
+
+
+def _named_by(command: str) -> list[Path]:
+    """What in the show its words may mean, whether it is there or not; some are no name that a disk can have."""
+    names = {name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name}
+    return sorted(path for path in (show_folder() / name for name in names) if path.is_relative_to(show_folder()))
+
+
+def detected_by_command(
+    job: Job, plate: "Plate", first: int, last: int, say: Callable[[str], None]
+) -> "tuple[Detections, Path]":
+    """What it writes for the frames first..last, of this run or of one before, and where that is stored."""
+    piece = command_piece(job, plate, first, last)
+    words, camera = piece.made_by["words"], job.settings["camera_id"]
+    what = f"the boxes of {words[0]} for objects:{job.shot}"
+
+    def find() -> "Detections":
+        watched = Unchanged({name: job.inputs[name] for name in piece.inputs}, piece.inputs)
+        found = _run(words, plate, camera, say)
+        watched.check()
+        return found
+
+    return from_store(piece, what, find), piece.path
+
+
+def command_piece(job: Job, plate: "Plate", first: int, last: int) -> Piece:
+    """What it writes, as it is stored."""
+    camera = job.settings["camera_id"]
+    told = {"plate": job.settings["plate_file"], "first_frame": first, "last_frame": last, "camera": camera}
+    words = [_filled(word, told) for word in shlex.split(job.settings["detector_cmd"])]
+    made_by = {
+        "stage": "detector",
+        "version": VERSION,
+        "words": words,
+        "camera": camera,
+        "first_frame": plate.first_frame,
+    }
+    inputs = {name: found for name, found in job.digests.items() if name.startswith(("plate ", "detector "))}
+    return piece_of(made_by, inputs)
+
+
+def _filled(word: str, told: dict[str, object]) -> str:
+    for name, value in told.items():
+        word = word.replace(f"{{{name}}}", str(value))
+    return word
+
+
+def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], None]) -> "Detections":
+    from shotmake.formats.detections.read import read_detections
+
+    detections_folder().mkdir(parents=True, exist_ok=True)
+    out = part_path(detections_folder() / "detections.txt")
+    command = [_filled(word, {"detections": out}) for word in words]
+    allow(KEY, words)  # it may take long, and what it says is kept for a failure
+    try:
+        try:
+            done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", show_folder(), users_environment()))
+        except OSError as error:
+            raise ShotError(f"{KEY}: cannot run {words[0]}: {said_by(error)}; needed a program") from error
+        if done.code:
+            said = done.err.strip()
+            print(said[-TOLD_CHARS:], file=sys.stderr, flush=True)
+            ending = f"code {done.code}" if done.code > 0 else f"signal {-done.code}"
+            last_line = f": {said.splitlines()[-1][:200]}" if said else ""
+            raise ShotError(f"{KEY}: {words[0]} ended with {ending}{last_line}")
+        if not out.is_file():
+            raise ShotError(f"{KEY}: {words[0]} ended well, but found no file it was to write: {{detections}}")
+        try:
+            return read_detections(
+                out, camera, plate.first_frame, plate.last_frame, key=KEY, say=lambda line: say(_named(line, out))
+            )
+        except ShotError as error:
+            raise ShotError(*(_named(fault, out) for fault in error.faults)) from error
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def _named(line: str, out: Path) -> str:
+    return line.replace(out.name, "{detections}")

@@ -1,0 +1,119 @@
+"""The stretches of frames in which objects are followed, each stored under a key of its own.
+
+A stretch depends on the boxes of its own frames, on the tracker's state after the stretch before, and on the settings
+that reach the tracker: not on frame_range, nor on where the boxes come from. So a killed or extended shot goes on with
+the same ids, and after a changed head objects are followed again until a state is the same as it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.pieces import Piece, Stored, in_a_row, stored_or_made
+from shotmake.tasks.engine.stamp import canonical
+from shotmake.tasks.show import state_folder
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from pathlib import Path
+
+    from shotmake.objects.detections import Detections
+    from shotmake.objects.lifecycle import Rows
+
+VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same
+SEGMENT_FRAMES = 64  # they begin at multiples of it, as those of tracks do
+REACHING = ("tracker_kind", "max_coast_frames", "n_init", "iou_threshold", "det_thresh")
+
+
+class Walked(NamedTuple):
+    """All stretches, followed or reused."""
+
+    rows: "list[Rows]"
+    paths: "list[Path]"
+    reused: int
+
+
+def _spans(first: int, last: int) -> list[tuple[int, int]]:
+    from shotmake.tracks.segments import segment_spans
+
+    return segment_spans(first, last, SEGMENT_FRAMES)
+
+
+def stored(detections: "Detections", settings: dict, first: int, last: int) -> list[Stored]:
+    """What is there of the stretches of first..last, told by their stamps; nothing is followed.
+
+    settings: of the objects stage.
+    """
+    return in_a_row(_spans(first, last), lambda span, handover: _piece(detections, settings, span, handover))
+
+
+def walk(
+    detections: "Detections",
+    settings: dict,
+    first: int,
+    last: int,
+    shot: str,
+    on_frame: Callable[[int], None] = lambda frame: None,
+) -> Walked:
+    """Every stretch of first..last in order, from the store or followed and stored. `on_frame` is told the last frame
+    that is done."""
+    rows, paths, reused = [], [], 0
+    before, handover = None, ""
+    for span in _spans(first, last):
+        piece = _piece(detections, settings, span, handover)
+        what = f"frames {span[0]}-{span[1]} of objects:{shot}"
+        got = stored_or_made(piece, what, partial(_follow, detections, settings, span, before))
+        made, before, handover = _read(got.data)
+        rows.append(made)
+        paths.append(piece.path)
+        reused += got.was_stored
+        on_frame(span[1])
+    return Walked(rows, paths, reused)
+
+
+def _piece(detections: "Detections", settings: dict, span: tuple[int, int], handover: str) -> Piece:
+    """handover: the digest of the state before; "" at the start."""
+    reaches = slices.only(settings, *REACHING)
+    made_by = {**slices.made_by("objects_segment", VERSION, reaches), "frames": list(span)}
+    boxes = {name: column.tolist() for name, column in vars(detections.within(*span)).items()}
+    found = hashlib.sha256(canonical(boxes).encode()).hexdigest()
+    return Piece(
+        state_folder() / "tracking" / "objects" / "segments",
+        ".json",
+        made_by,
+        {"handover": handover, "detections": found},
+    )
+
+
+def _follow(
+    detections: "Detections", settings: dict, span: tuple[int, int], before: bytes | None
+) -> tuple[bytes, dict[str, str]]:
+    """One stretch -> what is stored of it, and what its stamp says of what it hands over."""
+    from shotmake.config.schema import Objects
+    from shotmake.objects.tracker import follow
+
+    options = Objects(**{name: settings[name] for name in REACHING})
+    rows, state = follow(detections.within(*span), *span, options, before)
+    found = {name: getattr(rows, name).tolist() for name in ("track_id", "frame", "xywh_px", "coasted", "label")}
+    data = canonical({"rows": found, "state": state.decode()}).encode()  # a text: it comes back to the bit
+    return data, {"handover": hashlib.sha256(state).hexdigest()}
+
+
+def _read(data: bytes) -> "tuple[Rows, bytes, str]":
+    """The rows, the state after them, and its digest."""
+    import numpy as np
+
+    from shotmake.objects.lifecycle import Rows
+
+    record = json.loads(data)
+    found, state = record["rows"], record["state"].encode()
+    rows = Rows(
+        track_id=np.array(found["track_id"], np.int64),
+        frame=np.array(found["frame"], np.int64),
+        xywh_px=np.array(found["xywh_px"], float).reshape(-1, 4),
+        coasted=np.array(found["coasted"], bool),
+        label=np.array(found["label"], str),
+    )
+    return rows, state, hashlib.sha256(state).hexdigest()

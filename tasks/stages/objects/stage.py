@@ -1,0 +1,114 @@
+"""objects: boxes of what moves in a camera's plate -> tracklets, an object each."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.pieces import Piece, Stored
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.stages.footage import footage_of, plate_inputs, read_plate
+from shotmake.tasks.stages.objects import segments
+from shotmake.tasks.stages.objects.detections import (
+    Found,
+    found_detections,
+    source_files,
+    source_settings,
+    stored_pieces,
+)
+
+from shotmake.config.schema import MAIN_CAMERA, Config
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.objects.tracklets import Tracklet
+
+
+def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+    return (
+        {"shot": config.shot.name}  # objects.json names it
+        | slices.block(footage_of(config, camera), "frame_range")
+        | slices.block(config.tracking.objects, *segments.REACHING)
+        | source_settings(config, camera)
+    )
+
+
+def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
+    """Boxes in a file need no look at the plate."""
+    found = source_files(config, camera)
+    return found if "detections" in found else {**plate_inputs(config, camera), **found}
+
+
+def build(job: Job) -> str:
+    from shotmake.footage.plate import frame_span
+    from shotmake.objects.lifecycle import tracklets
+    from shotmake.objects.tracklets import objects_text
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    found = found_detections(job, plate, first, last)
+    with job.progress(last - first + 1, "following objects") as bar:
+        walked = segments.walk(
+            found.detections, job.settings, first, last, job.shot, on_frame=lambda frame: bar(frame - first + 1)
+        )
+    job.kept.extend([*found.kept, *walked.paths])
+    made = tracklets(walked.rows, job.settings["camera_id"])
+    facts = {
+        "schema": 1,
+        "shot": job.settings["shot"],
+        "camera_id": job.settings["camera_id"],
+        "source": found.source,
+        "image_size_px": list(plate.size_px),
+        "frames": [first, last],
+    }
+    with open(job.targets["objects"], "w", encoding="utf-8") as file:
+        file.writelines(objects_text(facts, made))
+    said = found.said if made else [*found.said, *why_none(found, job.settings, first, last)]
+    reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
+    return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in said)
+
+
+def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
+    """What keeps boxes from being an object, when there is none; nothing where that has been said."""
+    count = len(found.detections)
+    if not count:
+        return [] if found.said else [f"no boxes in the frames {first} to {last}"]
+    sure = int((found.detections.confidence >= settings["det_thresh"]).sum())
+    if not sure:
+        return [f"none of {count} boxes has a confidence of tracking.objects.det_thresh, {settings['det_thresh']:g}"]
+    return [f"{sure} of {count} boxes are sure enough; none goes on for tracking.objects.n_init, {settings['n_init']}"]
+
+
+def stored(job: Job, plate: "Plate") -> list[Stored]:
+    """What is there of its segments; empty while the boxes are not there."""
+    from shotmake.footage.plate import frame_span
+
+    if not all(piece.undamaged_stamp() for piece in boxes(job, plate)):
+        return []
+    first, last = frame_span(plate, job.settings["frame_range"])
+    return segments.stored(found_detections(job, plate, first, last).detections, job.settings, first, last)
+
+
+def boxes(job: Job, plate: "Plate") -> list[Piece]:
+    """What its boxes are stored in, whether they are there or not; empty where they come in a file."""
+    from shotmake.footage.plate import frame_span
+
+    return stored_pieces(job, plate, *frame_span(plate, job.settings["frame_range"]))
+
+
+def in_words(made: "list[Tracklet]", source: dict) -> str:
+    count = sum(len(one.frames) for one in made)
+    coasted = sum(int(one.is_coasted.sum()) for one in made)
+    line = f"{len(made)} object{'' if len(made) == 1 else 's'}" + (f", {coasted / count:.0%} coasted" if count else "")
+    return line + ("; boxes are a guess: what moves (low trust)" if source["trust"] == "low" else "")
+
+
+OBJECTS = Stage(
+    "objects",
+    version=segments.VERSION,
+    targets={"objects": "tracking/sessions/{id}/objects.json"},
+    reads=("footage",),
+    settings=settings,
+    files=inputs,
+    wanted=lambda config: config.tracking.objects.enabled,
+    build=build,
+)

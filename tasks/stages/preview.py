@@ -1,0 +1,57 @@
+"""preview: the plate with tracks, objects, solved points and a ground grid drawn in -> a movie, without Blender."""
+
+from fractions import Fraction
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.stages.solve.stage import read_solution
+
+from shotmake.config.schema import Config
+
+
+def settings(config: Config) -> dict:
+    return slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking.preview)
+
+
+def build(job: Job) -> str:
+    import numpy as np
+
+    from shotmake.files.npz_file import read_npz
+    from shotmake.footage.plate import frame_span, read_bgr
+    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.preview.movie import standing_points, write_preview
+    from shotmake.tracks.markers import load_tracks
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
+    points_xyz = np.zeros((0, 3))
+    if solution and "points" in job.inputs:
+        points_xyz = standing_points(read_npz(job.inputs["points"]), solution)
+    with job.progress(last - first + 1, "previewing") as bar:
+        write_preview(
+            job.targets["preview"],
+            read_bgr(plate, show_folder(), first, last),
+            Fraction(*plate.frame_rate),
+            load_tracks(job.inputs["tracks"]) if "tracks" in job.inputs else None,
+            solution,
+            points_xyz,
+            job.settings["trail_frames"],
+            on_frame=bar,
+            objects=read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else (),
+        )
+    return f"{last - first + 1} frames"
+
+
+PREVIEW = Stage(
+    "preview",
+    version=2,
+    targets={"preview": "previews/{id}.mp4"},
+    reads=("footage", "objects", "tracks", "solve", "points"),
+    settings=settings,
+    files=plate_inputs,
+    wanted=lambda config: config.tracking.preview.enabled,
+    build=build,
+)

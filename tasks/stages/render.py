@@ -1,0 +1,123 @@
+"""render: the comp's frames, by Blender, and a movie of them. Asked for by name: `doit render shot=...`."""
+
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+from shotmake.tasks.blender import crew, environment
+from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Node, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.stages.composite.assets import check_assets
+from shotmake.tasks.stages.composite.stage import COMPOSITE
+from shotmake.tasks.stages.footage import plate_inputs
+from shotmake.tasks.stages.scene.stage import SCENE
+from shotmake.tasks.stages.solve.stage import has_camera
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+
+KEY = "composite.render.frames"
+STABILIZED = 2  # raised by hand when the pictures change
+NOT_SEEN = ("tracks", "quality", "points", "empties")  # what the .blend has for the artist and no frame shows
+
+
+def settings(config: Config) -> dict:
+    """comp: the version of the code that makes the scene, which is that of the .blend; stabilized: that of what makes
+    stabilized frames, which no others wait for."""
+    found = slices.block(config.composite.render, "frames", "format") | {"comp": COMPOSITE.version}
+    if config.composite.stabilization.enabled:
+        found["stabilized"] = STABILIZED
+    return found | slices.block(config.composite.blender)
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    names = COMPOSITE.reads(config) if callable(COMPOSITE.reads) else COMPOSITE.reads
+    return tuple(name for name in names if name not in NOT_SEEN)
+
+
+def files(config: Config) -> dict[str, Path]:
+    """What the comp reads, the plate as far as it is seen, and which Blender it is."""
+    comp = {**SCENE.files(config), **COMPOSITE.files(config)}
+    found = {**comp, "blender": environment.told_by(asdict(config.composite.blender))}
+    return found | plate_inputs(config) if config.composite.background_source == "footage" else found
+
+
+def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
+    """The frames to render; ShotError when the shot has not all of them."""
+    from shotmake.config.frame_ranges import frame_numbers
+
+    first, last = sheet["frame_start"], sheet["frame_end"]
+    asked = list(range(first, last + 1)) if frames is None else frame_numbers(frames)
+    outside = [number for number in asked if not first <= number <= last]
+    if outside:
+        raise ShotError(f"{KEY}: found {frames}, with frame {outside[0]}; the shot has frames {first} to {last}")
+    return asked
+
+
+def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | None:
+    """How many of the frames asked for are there, and how many there will be; None when that cannot be told yet."""
+    if any(need.why_stale() for need in node.needs):
+        return None
+    try:
+        frames = frames_asked(node.settings["frames"], read_json(node.reads["scene"]))
+    except ShotError:
+        return None
+    return sum(stored.stored(frame) is not None for frame in frames), len(frames)
+
+
+def render(job: Job) -> None:
+    """Make the frames that are missing, beside whoever else does."""
+    for note in check_assets(job.inputs):
+        print(f"   {note}", flush=True)
+    frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
+    made = crew.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
+    if made:
+        print(f"   {made} of {len(frames)} frames rendered", flush=True)
+
+
+def _blender(job: Job, cores: list[int]) -> FrameServer:
+    scratch = part_path(state_folder() / RENDER.frames / f"{job.shot}.blend")
+    arguments = ["--project", str(show_folder()), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
+    (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
+    arguments += ["--stmap", in_show(stmap)]
+    return FrameServer("render_shot.py", arguments, job.settings, cores, scratch)
+
+
+def build(job: Job) -> str:
+    """The manifest and the movie of the frames that `render` has made."""
+    from shotmake.render.frames import write_render_movie
+
+    sheet = read_json(job.inputs["scene"])
+    stored = sequence.of_job(job, RENDER)
+    frames = frames_asked(job.settings["frames"], sheet)
+    listed = sequence.listed(stored, frames)
+    paths = [stored.path(frame) for frame in frames]
+    with job.progress(len(frames), "encoding") as bar:
+        wide, high = (Fraction(side).limit_denominator(1000) for side in sheet.get("pixel_aspect", (1, 1)))
+        rate, aspect = Fraction(*sheet["frame_rate"]), wide / high
+        write_render_movie(job.targets["movie"], paths, rate, aspect, sheet["color_space"] == "Raw", on_frame=bar)
+    facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
+    job.targets["frames"].write_bytes(json_bytes({"schema": 1, **facts, "frames": listed}))
+    job.kept.extend(paths)
+    return f"{len(frames)} frames, render.mp4"
+
+
+RENDER = Stage(
+    "render",
+    version=1,
+    targets={"frames": "renders/{id}.json", "movie": "renders/{id}.mp4"},
+    reads=reads,
+    settings=settings,
+    files=files,
+    wanted=has_camera,
+    after=lambda config: ("blender",),
+    frames="renders",
+    together=render,
+    build=build,
+)

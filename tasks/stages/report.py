@@ -1,0 +1,81 @@
+"""report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.stages.footage import read_plate
+from shotmake.tasks.stages.solve.stage import read_solution
+from shotmake.tasks.stages.tracks.masks import has_objects
+
+from shotmake.config.schema import Config, Matte
+from shotmake.files.json_file import read_json
+
+
+def settings(config: Config) -> dict:
+    found = slices.block(config.shot.footage, "frame_range") | {"qc": slices.block(config.tracking.qc)}
+    if config.tracking.enabled and has_objects(config):
+        mask, matte = config.tracking.mask, slices.block(config.tracking.objects.matte)
+        found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
+    return found
+
+
+def build(job: Job) -> str:
+    import numpy as np
+
+    from shotmake.files.npz_file import read_npz
+    from shotmake.footage.plate import frame_span
+    from shotmake.report.objects import remarks
+    from shotmake.report.page import report_html, stills, telling_frames
+    from shotmake.report.summary import report
+
+    plate = read_plate(job.inputs["footage"])
+    solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
+    summary = report(
+        read_json(job.inputs["footage"]),
+        read_json(job.inputs["quality"]) if "quality" in job.inputs else None,
+        solution,
+        job.settings["qc"],
+        frame_span(plate, job.settings["frame_range"]),
+        objects(job) if "objects" in job.inputs else None,
+    )
+    job.targets["report"].write_bytes(json_bytes(summary))
+    points_xyz, pictures = np.zeros((0, 3)), []
+    if "points" in job.inputs:
+        points_xyz = read_npz(job.inputs["points"], needed=("point_xyz",))["point_xyz"]
+    if "preview" in job.inputs:
+        pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
+    page = report_html(summary, solution, points_xyz, pictures)
+    job.targets["page"].write_text(page, encoding="utf-8")
+    said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
+    counts = f"{_counted(summary['faults'], 'fault')}, {_counted(summary['warnings'], 'warning')}"
+    return "\n".join([counts, *(f"      {line}" for line in (*summary["faults"], *said))])
+
+
+def _counted(lines: list[str], word: str) -> str:
+    return f"{len(lines)} {word}{'' if len(lines) == 1 else 's'}"
+
+
+def objects(job: Job) -> dict[str, dict]:
+    """What the report says of the shot's objects, by camera: of its own one. A witness's are its own stage's matter."""
+    from shotmake.objects.box_mattes import boxes_of
+    from shotmake.objects.tracklets import Tracklet
+    from shotmake.report.objects import covered, objects_block
+
+    record = read_json(job.inputs["objects"])
+    matted = None
+    if "mattes" in job.settings:
+        chosen, invert, matte = (job.settings["mattes"][name] for name in ("from_objects", "invert", "matte"))
+        tracklets = [Tracklet.from_json(one) for one in record["tracklets"]]
+        boxes = boxes_of(tracklets, chosen, Matte(**matte))
+        matted = covered(boxes.at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
+    return {record["camera_id"]: objects_block(record, matted)}
+
+
+REPORT = Stage(
+    "report",
+    version=3,
+    targets={"report": "reports/{id}.json", "page": "reports/{id}.html"},
+    reads=("footage", "objects", "quality", "solve", "points", "preview"),
+    settings=settings,
+    build=build,
+)

@@ -1,0 +1,111 @@
+"""scene: the solved camera and the config -> scene.json, every number Blender needs; and where objects stand in it.
+
+These have a file of their own: no frame shows them, so none is rendered again when they change.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.stages.footage import read_plate
+from shotmake.tasks.stages.scene import followed as comp_tracks
+from shotmake.tasks.stages.solve.stage import has_camera, read_solution
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.scene.ground import Ground
+
+
+def settings(config: Config) -> dict:
+    camera = slices.block(config.shot.camera, "sensor_width_mm")
+    composite = slices.without(slices.block(config.composite), "blender")
+    composite["lens_distortion"] = slices.only(composite["lens_distortion"], "apply_to_cg", "overscan")
+    composite["render"] = slices.without(composite["render"], "frames")  # picks frames and changes none
+    return slices.block(config.shot.footage, "frame_range") | {
+        "shot": {"camera": camera} | slices.block(config.shot, "subject", "lights", "backdrop"),
+        "composite": composite,
+    }
+
+
+def build(job: Job) -> str:
+    from shotmake.footage.plate import frame_span
+    from shotmake.scene.sheet import doubt_of, scene_sheet
+    from shotmake.stmap.maps import overscan_of
+
+    plate = read_plate(job.inputs["footage"])
+    if plate.blender_fault:  # found out before, but tracks, solve and exports are good without Blender
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
+    frames = frame_span(plate, job.settings["frame_range"])
+    solution = read_solution(job.inputs["solve"])
+    footage = read_json(job.inputs["footage"])
+    over_px = overscan_of(job.inputs["redistort"]) if "redistort" in job.inputs else None
+    shot = {**job.settings["shot"], "frames": frames}
+    ground = _ground(shot, solution, job.inputs["points"])
+    sheet = scene_sheet(solution, footage, shot, job.settings["composite"], over_px, ground.z)
+    followed, line = comp_tracks.blocks(job, solution, sheet)
+    job.targets["scene"].write_bytes(json_bytes({**sheet, **followed}))
+    if "empties" in job.targets:
+        line += write_empties(job, solution, sheet)
+    subject = _in_words(sheet["subject"])
+    doubt = doubt_of(sheet)
+    line += f"\n      warning: {doubt}" if doubt else ""
+    return f"camera at {sheet['camera']['focal_mm']:.2f} mm, {subject}, ground at {ground.source}{line}"
+
+
+def write_empties(job: Job, solution: dict, sheet: dict) -> str:
+    """What there is to say of them. Between solved frames a zoom goes on as Blender's keys have it."""
+    import numpy as np
+
+    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.scene.object_empties import empties
+
+    frames, focal_px = (sheet["frame_start"], sheet["frame_end"]), solution["lens"]["fx_px"]
+    focals_px = solution["focal_px_per_frame"] or [focal_px] * len(solution["frames"])
+    zooms = np.interp(np.arange(frames[0], frames[1] + 1), solution["frames"], focals_px) / focal_px
+    field, depth = comp_tracks.field_of(solution, sheet), sheet["world"]["camera_distance"]
+    found = empties(read_tracklets(job.inputs["objects"]), field, frames, depth, zooms)
+    job.targets["empties"].write_bytes(json_bytes({"schema": 1, "objects": found}))
+    return f", {len(found)} object{'' if len(found) == 1 else 's'}"
+
+
+def _ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
+    from shotmake.files.npz_file import read_npz
+    from shotmake.geometry.lens import Lens
+    from shotmake.geometry.solved_cameras import camera_matrices
+    from shotmake.scene.assembly import ground_under
+
+    cameras = camera_matrices(solution)
+    points = read_npz(points_file, needed=("point_xyz", "error_px"))
+    lens = Lens.from_json(solution["lens"])
+    return ground_under(shot, solution, cameras, lens, points["point_xyz"], points["error_px"])
+
+
+def _in_words(subject: dict) -> str:
+    name = subject.get("collection") or subject.get("blend") or subject["kind"]
+    size, scale = subject["size"], subject.get("scale")
+    return f"{name} {size:.3g} across" if size is not None else f"{name} at {scale:g} times its size"
+
+
+def reads(config: Config) -> tuple[str, ...]:
+    """Of an ST-map that was brought along, the overscan it needs; tracks where the comp follows some."""
+    brought = config.composite.lens_distortion.st_map_path is not None
+    followed = (name for name in comp_tracks.reads(config) if name != "points")
+    return ("footage", "solve", "points", *(["redistort"] if brought else []), *followed)
+
+
+SCENE = Stage(
+    "scene",
+    version=3,
+    targets={"scene": "scenes/{id}.json", "empties": "scenes/{id}.empties.json"},
+    makes=lambda config: ("scene", "empties") if config.tracking.objects.enabled else ("scene",),
+    reads=reads,
+    settings=settings,
+    files=comp_tracks.pinned_files,
+    wanted=has_camera,
+    build=build,
+)

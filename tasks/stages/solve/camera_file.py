@@ -1,0 +1,93 @@
+"""The camera a shot brings along (shot.camera.import_file): which files it is, and what it says."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.engine.inputs.behind import unwatched, with_behind
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.show import show_folder
+
+from shotmake.config.format_registry import Format, camera_format
+from shotmake.config.schema import Camera, Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.formats.cameras.imported_camera import Cameras
+
+KEY = "shot.camera.import_file"
+
+
+def files(config: Config) -> dict[str, Path]:
+    """The file, and what belongs to it; ShotError when it is not there."""
+    name = config.shot.camera.import_file
+    if name is None:
+        return {}
+    path = show_folder() / name
+    if os.path.isdir(path):
+        path, name = path / "images.txt", f"{name.rstrip('/')}/images.txt"
+    found = {"camera": check_file(path, name, KEY)}
+    if _format(path).word == "colmap":
+        found["camera's lens"] = path.with_name("cameras.txt")
+        if file_fault(found["camera's lens"]) == NO_SUCH_FILE:
+            raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
+        check_file(found["camera's lens"], name.replace("images.txt", "cameras.txt"), KEY, "COLMAP's text model")
+    return with_behind(found)
+
+
+def is_by_blender(config: Config) -> bool:
+    """Whether Blender has to read it."""
+    name = config.shot.camera.import_file
+    found = camera_format(name) if name else None
+    return found is not None and found.read_by_blender
+
+
+def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -> "Cameras":
+    """lens: the `lens` block of one brought along. ShotError for a file that is none, or of no use to this shot."""
+    from shotmake.formats.cameras.request import Asked
+    from shotmake.geometry.lens import Lens
+
+    camera = Camera(**job.settings["camera"])
+    asked = Asked(
+        size_px=(plate.size_px[0], plate.size_px[1]),
+        pixel_aspect=plate.pixel_aspect,
+        frames=frames,
+        sensor_width_mm=camera.sensor_width_mm,
+        focal_mm=camera.focal_mm,
+        rotation_order=camera.import_rotation_order,
+        name=camera.import_name,
+        lens=lens and Lens.from_json(lens),
+    )
+    path = job.inputs["camera"]
+    found = _format(path)
+    module = import_module(f"shotmake.formats.{found.module}")
+    if not found.read_by_blender:
+        return module.read(path, asked)
+    module.check(path)
+    if unwatched({"camera": path}):
+        raise ShotError(f"{path.name}: cannot tell which files it names; needed it without others, or as .usda ({KEY})")
+    part = part_path(job.targets["solve"].with_name("camera.json"))
+    arguments = [f"--file={path}", f"--out={part}", "--frames", *map(str, frames)]
+    arguments += ["--rate={}/{}".format(*plate.frame_rate)]
+    if camera.import_name is not None:
+        arguments += [f"--name={camera.import_name}"]
+    try:
+        run_script("import_camera.py", arguments, job.settings["executable"])
+        return module.read(path, part, asked)
+    except ShotError as error:  # the script's name is of no use to the user, the file's is
+        faults = (fault.removeprefix("import_camera.py: ") for fault in error.faults)
+        named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
+        raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _format(path: Path) -> Format:
+    found = camera_format(str(path))
+    assert found, path  # the config was checked
+    return found

@@ -1,0 +1,39 @@
+"""Where the second witness of a solve sees the plate: its pictures, read when it is asked."""
+
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.stages.tracks.masks import masks, object_boxes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage.plate import Plate
+    from shotmake.solve.witness.witness import Look, Matcher
+
+
+def look_at(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
+    """What the witness is given: frame indices, counted from plate number `first`, are read and made ready to match.
+
+    pixel_aspect: by which the solve's px are wider than the plate's. What the shot's mask covers is not looked at.
+    """
+
+    def look(indices: "np.ndarray") -> "Matcher":
+        from shotmake.solve.witness.sift import SiftMatcher
+
+        numbers = [first + index for index in indices.tolist()]
+        reader = PlateReader(plate, job.inputs, job.digests, numbers[-1])
+        luma = [next(iter(reader.read(number, number)))[1].copy() for number in numbers]
+        reader.check_unchanged(numbers[0], numbers[-1])
+        covered = {}
+        if "mask" in job.settings:
+            at = masks(plate, job.settings["mask"], numbers[0], numbers[-1], object_boxes(job.settings, job.inputs))
+            covered = {number: at(number) for number in numbers}
+        return SiftMatcher(
+            dict(zip(indices.tolist(), luma, strict=True)),
+            {index: covered.get(number) for index, number in zip(indices.tolist(), numbers, strict=True)},
+            pixel_aspect,
+        )
+
+    return look

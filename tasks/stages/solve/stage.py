@@ -1,0 +1,264 @@
+"""solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.show import in_show
+from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.stages.solve import camera_file
+from shotmake.tasks.stages.solve import candidates as stored
+from shotmake.tasks.stages.solve.second_witness import look_at
+from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, matte_inputs
+
+from shotmake.config import schema
+from shotmake.config.annotations import read_manual
+from shotmake.config.check_orient import with_places
+from shotmake.config.keyed_camera import read_keys
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.geometry.lens import Lens
+    from shotmake.reasons import Reason
+    from shotmake.solve.checks.candidate import Found
+    from shotmake.tracks.markers import Tracks
+
+IMPORTING = ("import_name", "import_rotation_order")
+LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
+MASKING = ("mask", "matte")
+STATUSES = ("solved", "tripod", "static", "refused")
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)  # to what the solver finds first
+
+
+def settings(config: Config) -> dict:
+    found = (
+        {"shot": config.shot.name, "camera": _without_lens(config)}  # solve.json names the shot
+        | slices.block(config.shot.footage, "frame_range")
+        | slices.block(config.tracking.solve)
+    )
+    found["orient"] = with_places(found["orient"], read_manual(config.tracking.manual)[0])
+    if _by_blender(config):
+        found["executable"] = config.composite.blender.executable
+    if _is_masked(config):
+        found = found | mask_settings(config)
+    return found
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """The camera brought along; and the plate with its mask, which the second witness of a solve looks at."""
+    seen = {**plate_inputs(config), **matte_inputs(config)} if config.shot.camera.from_tracking else {}
+    return {**camera_file.files(config), **seen}
+
+
+def _is_masked(config: Config) -> bool:
+    mask = config.tracking.mask
+    return config.shot.camera.from_tracking and (mask.file is not None or bool(mask.shapes) or has_objects(config))
+
+
+def _by_blender(config: Config) -> bool:
+    solved = config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
+    return solved or camera_file.is_by_blender(config)
+
+
+def _without_lens(config: Config) -> dict:
+    """The lens brought along is a stage of its own. How a camera is read matters where one is; what is given counts
+    where there are no tracks."""
+    camera = config.shot.camera
+    left_out = [*LENS_KEYS, *([] if is_given(config) else ["given"])]
+    left_out += IMPORTING if camera.import_file is None else ()
+    return slices.without(slices.block(camera), *left_out)
+
+
+def is_given(config: Config) -> bool:
+    """Whether the shot's YAML gives the camera key by key."""
+    return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
+
+
+def has_camera(config: Config) -> bool:
+    """Whether the shot can have a camera at all: solved from its tracks, imported or given."""
+    return not config.shot.camera.from_tracking or (config.tracking.enabled and config.tracking.solve.enabled)
+
+
+def read_solution(path: Path) -> dict:
+    """A solve.json. ShotError for what is none."""
+    record = read_json(path)
+    is_one = isinstance(record, dict) and record.get("status") in STATUSES and isinstance(record.get("reason"), str)
+    if not is_one or not isinstance(record.get("frames"), list):
+        place = in_show(path)
+        raise ShotError(f"{place}: found no record of a solve; remove it, and doit makes it anew")
+    return record
+
+
+def build(job: Job) -> str:
+    from shotmake.files.npz_file import npz_bytes
+    from shotmake.footage.plate import frame_span
+    from shotmake.geometry.lens import Lens
+    from shotmake.reasons import Reason, add_warnings
+    from shotmake.solve.anamorphic import squeezed
+    from shotmake.solve.imported.cameras import imported
+    from shotmake.solve.imported.keyed import given_solution
+    from shotmake.solve.result import finished
+    from shotmake.tracks.markers import load_tracks, load_weights
+
+    plate = read_plate(job.inputs["footage"])
+    frames = frame_span(plate, job.settings["frame_range"])
+    others = ("shot", "camera", "frame_range", "executable", "mask", "matte")
+    values = {name: value for name, value in job.settings.items() if name not in others}
+    values["clean"] = schema.SolveClean(**values["clean"])
+    values["orient"] = schema.Orient(**values["orient"])
+    values["known"] = schema.Known(**values["known"])
+    camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
+    brought, note = read_json(job.inputs["lens"]) if "lens" in job.inputs else None, ""
+    if brought is None and camera.focal_mm is None:
+        camera, note = _guessed(camera, plate.media.get("lens"))
+    given = camera_file.read(job, plate, frames, brought and brought["lens"]) if "camera" in job.inputs else None
+    if camera.given:
+        lens = brought and Lens.from_json(brought["lens"])
+        keys = read_keys(camera.given)[0]
+        note = note if any(key.focal_mm is None for key in keys) else ""
+        solution = given_solution(keys, lens, camera.focal_mm, camera.sensor_width_mm, size_px, frames)
+    elif given is not None and not camera.from_tracking:
+        solution = imported(given, size_px)
+    else:
+        tracks = load_tracks(job.inputs["tracks"])
+        with job.progress(None, "solving", unit="steps") as bar:
+            if given is not None:
+                from shotmake.solve.imported.extend import solve_known
+
+                look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # these cameras see the plate as it is
+                solution = solve_known(tracks, size_px, frames, given, camera, options, bar.say, look)
+            else:
+                lens = brought and Lens.from_json(brought["lens"])
+                weights = load_weights(job.inputs["tracks"])
+                found = _found(job, tracks, plate, frames, camera, options, bar.say, lens, weights)
+                solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
+    record = {**solution.record, "shot": job.settings["shot"]}
+    if brought:
+        record = add_warnings(record, before=[Reason("lens_note", text) for text in brought["warnings"]])
+    if note and (camera.given or record["status"] == "static"):  # no track tells it: it is as the metadata says
+        record = add_warnings(record, after=[Reason("focal_guessed", note)])
+    job.targets["solve"].write_bytes(json_bytes(record))
+    job.targets["points"].write_bytes(npz_bytes(solution.points))
+    if record["status"] == "refused":
+        return f"refused: {record['reason']}"
+    if record["engine"] in ("imported", "given"):
+        return f"{record['engine']}, {len(record['frames'])} frames"
+    rms, holdout = ("-" if px is None else f"{px:.2f} px" for px in (record["rms_px"], record["holdout_rms_px"]))
+    return (
+        f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {rms}, "
+        f"hold-out {holdout}, confidence {record['confidence']:.2f}"
+        f"{_survey_line(job.settings['orient']['survey'], solution.points)}"
+        + (f"\n      {note}" if note else "")
+        + "".join(f"\n      {kind}: {text}" for kind in ("warning", "note") for text in record[f"{kind}s"])
+    )
+
+
+def _survey_line(survey: list[dict], points: dict) -> str:
+    """How far each survey point is from where it was measured."""
+    from shotmake.solve.orient.picks import label
+
+    if not survey:
+        return ""
+    misses = zip(survey, points["survey_miss_m"], points["survey_miss_px"], strict=True)
+    return "".join(f", {label(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
+
+
+def _found(
+    job: Job,
+    tracks: "Tracks",
+    plate: "Plate",
+    frames: tuple[int, int],
+    camera: schema.Camera,
+    options: schema.Solve,
+    on_step: Callable[[str], None],
+    lens: "Lens | None",
+    weights: dict[int, float],
+) -> "Found | Reason":
+    """The camera before it is put into its world, as the second witness leaves it: from the store when these tracks
+    were solved so before, and the same pictures looked at. In pixels as the plate is seen: unsqueezed."""
+    from shotmake.solve.anamorphic import stretched_lens, unsqueezed_size, unsqueezed_tracks
+
+    aspect = plate.pixel_aspect
+    size_px = unsqueezed_size(tuple(plate.size_px), aspect)
+    asked = (unsqueezed_tracks(tracks, aspect), size_px, frames, camera)
+    lens = lens and stretched_lens(lens, aspect)
+
+    def find() -> "Found | Reason":
+        from shotmake.solve.verdict import find, usual  # COLMAP: loaded when there is work for it
+
+        by_libmv = None
+        if "executable" in job.settings:
+            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
+        return find(*asked, usual(options), on_step, by_libmv, lens, weights)
+
+    def clean() -> "Found | Reason":
+        from shotmake.solve.verdict import cleaned
+
+        return cleaned(camera_found, *asked, options, on_step, lens, weights)
+
+    def ask() -> "Found | Reason":
+        from shotmake.solve.witness.witness import ask_witness
+
+        on_step("ask the second witness")
+        return ask_witness(camera_found, size_px, look_at(job, plate, frames[0], aspect))
+
+    reaches = reaching(job.settings, camera) | {"size_px": list(size_px), "frame_range": list(frames)}
+    ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
+    if not ours:
+        reaches["clean"] = job.settings["clean"]
+    if aspect != 1:
+        reaches["pixel_aspect"] = aspect
+    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}  # its pixels are in `reaches`
+    inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
+    camera_found, path = stored.found(reaches, inputs, job.shot, find)
+    job.kept.append(path)
+    if ours and options.clean != schema.SolveClean():
+        reaches = reaches | {"clean": job.settings["clean"]}
+        camera_found, path = stored.found(reaches, inputs, job.shot, clean)
+        job.kept.append(path)
+    mask = {name: job.settings[name] for name in MASKING if name in job.settings}
+    camera_found, path = stored.found(reaches | {"asked": "witness", **mask}, seen, job.shot, ask)
+    job.kept.append(path)
+    return camera_found
+
+
+def _reads(config: Config) -> tuple[str, ...]:
+    if not config.shot.camera.from_tracking:
+        return ("footage", "lens")
+    return ("footage", "tracks", "lens", *(("objects",) if has_objects(config) else ()))
+
+
+def reaching(settings: dict, camera: schema.Camera) -> dict:
+    """What of the stage's settings reaches the solver. camera: as the plate's metadata has it guessed."""
+    return slices.without(settings, *NO_MATTER) | {"camera": slices.without(slices.block(camera), *IMPORTING)}
+
+
+def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
+    """The camera with the focal length that the plate's metadata has as a first guess, and a line that says so."""
+    if tags is None:
+        return camera, ""
+    width_mm = tags["sensor_width_mm"] or camera.sensor_width_mm
+    note = f"focal length first guessed from the plate's metadata: {tags['focal_mm']:g} mm on {width_mm:.4g} mm"
+    return replace(camera, focal_mm=tags["focal_mm"] / width_mm * camera.sensor_width_mm), note
+
+
+SOLVE = Stage(
+    "solve",
+    version=stored.VERSION,
+    targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
+    reads=_reads,
+    settings=settings,
+    files=inputs,
+    wanted=has_camera,
+    pinned=lambda config: config.tracking.solve.pin,
+    after=lambda config: ("blender",) if _by_blender(config) else (),
+    build=build,
+)

@@ -1,0 +1,129 @@
+"""A shot's mask, frame by frame: tracking.mask.file (a still, a movie that starts with the plate, or a sequence), its
+shapes, and the boxes of its objects."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.show import show_folder
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage.plate import Plate
+    from shotmake.objects.box_mattes import Boxes
+
+KEY = "tracking.mask.file"
+
+
+def has_objects(config: Config) -> bool:
+    """Whether objects keep tracks out. Tracks made elsewhere are not masked."""
+    return bool(config.tracking.mask.from_objects) and not config.tracking.session_file
+
+
+def mask_settings(config: Config) -> dict:
+    """What the tracks stage is told of masks: "mask", and with objects "matte", the room around their boxes."""
+    matte = {"matte": slices.block(config.tracking.objects.matte)} if has_objects(config) else {}
+    return {"mask": slices.block(config.tracking.mask), **matte}
+
+
+def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
+    """The boxes of the objects that tracking.mask chooses; None where it chooses none. ShotError: a wrong track_id.
+
+    settings, files: of a stage that reads "objects".
+    """
+    if "matte" not in settings:
+        return None
+    from shotmake.config.schema import Matte
+    from shotmake.objects.box_mattes import boxes_of
+    from shotmake.objects.tracklets import read_tracklets
+
+    return boxes_of(read_tracklets(files["objects"]), settings["mask"]["from_objects"], Matte(**settings["matte"]))
+
+
+def matte_inputs(config: Config) -> dict[str, Path]:
+    """Its files: "mask <plate frame>" of a sequence, "mask 0" of a still or a movie."""
+    from shotmake.footage.file_names import plate_files
+
+    if config.tracking.mask.file is None:
+        return {}
+    try:
+        return {
+            f"mask {number}": show_folder() / path
+            for number, path in plate_files(config.tracking.mask.file, show_folder())
+        }
+    except ShotError as error:
+        raise _ours(error) from error
+
+
+def matte_names(digests: dict[str, str], first: int, last: int) -> list[str]:
+    """Of these inputs, those that the frames first..last are masked by."""
+    return [name for name in ("mask 0", *(f"mask {frame}" for frame in range(first, last + 1))) if name in digests]
+
+
+def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarray] | None":
+    """Plate frame number -> (H, W) uint8 luma of the matte; asked for ascending frames it decodes each once."""
+    if file is None:
+        return None
+    from shotmake.footage.plate import probe, read_luma
+
+    try:
+        matte = probe(file=file, root=show_folder(), first_frame=plate.first_frame)
+    except ShotError as error:
+        raise _ours(error) from error
+    frames: Iterator[tuple[int, np.ndarray]] = iter(())
+    at: tuple[int, np.ndarray] | None = None
+
+    def read(frame: int) -> "np.ndarray":
+        nonlocal frames, at
+        wanted = matte.first_frame if matte.frame_count == 1 else frame  # a still is the matte of every frame
+        if not matte.first_frame <= wanted <= matte.last_frame:
+            raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
+        if at is None or wanted < at[0]:
+            frames = read_luma(matte, show_folder(), wanted, matte.last_frame)
+            at = next(frames)
+        while at[0] < wanted:
+            at = next(frames)
+        return at[1]
+
+    return read
+
+
+def masks(
+    plate: "Plate", mask: dict, first: int, last: int, boxes: "Boxes | None" = None
+) -> "Callable[[int], np.ndarray | None]":
+    """Plate frame number -> (H, W) uint8 mask (shotmake.tracks.mask.mask_at); None for all where nothing is masked.
+
+    mask: the tracking.mask block. Frames first..last may be asked for in any order: each is made once.
+    """
+    from shotmake.config.annotations import read_shapes
+    from shotmake.config.schema import Mask
+    from shotmake.tracks.mask import COVERED, NO_BOXES, mask_at
+
+    if mask["file"] is None and not mask["shapes"] and boxes is None:
+        return lambda frame: None
+    import numpy as np
+
+    width, height = plate.size_px
+    shapes, read = read_shapes(mask["shapes"])[0], matte_reader(mask["file"], plate)
+    packed: dict[int, list[np.ndarray]] = {}  # a bit a pixel: covered; then, where it differs, covered or feather
+
+    def masked(frame: int) -> "np.ndarray":
+        for number in range(max(packed, default=first - 1) + 1, frame + 1):  # in order: a movie is decoded once
+            boxes_px = NO_BOXES if boxes is None else boxes.at(number)
+            made = mask_at(number, (width, height), shapes, read, Mask(**mask), boxes_px)
+            packed[number] = [np.packbits(made == COVERED)]
+            if mask["feather_px"]:
+                packed[number].append(np.packbits(made > 0))
+        found = [np.unpackbits(bits, count=width * height).reshape(height, width) for bits in packed[frame]]
+        return found[0] * np.uint8(COVERED) | found[-1]
+
+    return masked
+
+
+def _ours(error: ShotError) -> ShotError:
+    return ShotError(*(fault.replace("shot.footage.file", KEY) for fault in error.faults))

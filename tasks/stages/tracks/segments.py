@@ -1,0 +1,159 @@
+"""Segments: the stretches of frames in which tracks are made, each stored under a key of its own.
+
+A segment depends on the pixels of its own frames, on what the segment before hands over, and on the settings
+that reach it: neither on frame_range nor on cleaning. So a killed build loses at most the segment in hand, a
+longer tail tracks only the tail, and after a changed head tracking goes on until a handover is the same again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader, file_names
+from shotmake.tasks.engine.inputs.watched_files import Unchanged
+from shotmake.tasks.engine.pieces import Piece, Stored, in_a_row, stored_or_made
+from shotmake.tasks.show import state_folder
+from shotmake.tasks.stages.tracks.masks import masks, matte_names, object_boxes
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage.plate import Plate
+    from shotmake.objects.box_mattes import Boxes
+    from shotmake.tracks.markers import Tracks
+    from shotmake.tracks.segments import Handover
+
+VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same
+
+
+class Walked(NamedTuple):
+    """All segments, tracked or reused. tracks: joined, not cleaned; renewals (K, 2): track id and frame."""
+
+    tracks: "Tracks"
+    renewals: "np.ndarray"
+    spans: list[tuple[int, int]]
+    paths: list[Path]
+    reused: int
+
+
+def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
+    """What is there of a shot's segments, told by their stamps; nothing is decoded.
+
+    settings, files, digests: as walk. ShotError when frame_range leaves the plate.
+    """
+    boxes = object_boxes(settings, files)
+    return in_a_row(
+        _spans(plate, settings), lambda span, handover: _segment(span, plate, settings, digests, handover, boxes)
+    )
+
+
+def walk(
+    plate: "Plate",
+    settings: dict,
+    files: dict[str, Path],
+    digests: dict[str, str],
+    shot: str,
+    on_frame: Callable[[int], None] = lambda frame: None,
+) -> Walked:
+    """Every segment in order, from the store or tracked and stored. `on_frame` is told the last frame that is done.
+
+    settings, files, digests: the tracks stage's settings and inputs.
+    """
+    from shotmake.tracks.segments import join_renewals, join_segments, load_segment
+
+    spans, parts, paths, reused = _spans(plate, settings), [], [], 0
+    handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
+    boxes = object_boxes(settings, files)
+    mattes = Unchanged({name: path for name, path in files.items() if name.startswith("mask ")}, digests)
+    for span in spans:
+        segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
+        what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
+        check_mattes = partial(mattes.check, matte_names(digests, *span))
+        track = partial(_track, span, handover, settings, reader, check_mattes, boxes, on_frame)
+        got = stored_or_made(segment, what, track)
+        tracks, handover = load_segment(got.data)
+        parts.append((tracks, handover))
+        paths.append(segment.path)
+        reused += got.was_stored
+        on_frame(span[1])
+    joined = join_segments([(tracks, handover.track_id) for tracks, handover in parts])
+    return Walked(joined, join_renewals(parts), spans, paths, reused)
+
+
+def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
+    from shotmake.footage.plate import frame_span
+    from shotmake.tracks.segments import segment_spans
+
+    return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
+
+
+def reaching(settings: dict) -> dict:
+    """What of the tracks stage's settings reaches a segment."""
+    track = slices.without(settings["track"], "segment_frames")
+    mask = settings["mask"] | {"from_objects": False}  # their boxes tell
+    return slices.only(settings, "engine", "detect") | {"mask": mask, "track": track}
+
+
+def _segment(
+    span: tuple[int, int],
+    plate: "Plate",
+    settings: dict,
+    digests: dict[str, str],
+    handover: str,
+    boxes: "Boxes | None",
+) -> Piece:
+    first, last = span
+    reaches = reaching(settings)
+    if plate.kind == "movie":
+        reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
+    else:
+        reaches["color_space"] = plate.color_space
+    made_by = {**slices.made_by("segment", VERSION, reaches), "frames": [first, last]}
+    pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
+    inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, settings["mask"]["invert"])}
+    return Piece(state_folder() / "tracking" / "sessions" / "segments", ".npz", made_by, inputs)
+
+
+def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
+    """The digest of the boxes that reach these frames. Frames that none reaches come out as they do without objects,
+    but where the mask is turned round: there everything is covered."""
+    if boxes is None or not (len(here := boxes.within(first, last)) or invert):
+        return {}
+    return {"objects": hashlib.sha256(here.to_bytes()).hexdigest()}
+
+
+def _handover_digest(handover: "Handover | None") -> str:
+    from shotmake.tracks.segments import handover_bytes
+
+    return hashlib.sha256(handover_bytes(handover)).hexdigest() if handover is not None else ""
+
+
+def _track(
+    span: tuple[int, int],
+    handover: "Handover | None",
+    settings: dict,
+    reader: PlateReader,
+    check_mattes: Callable[[], None],
+    boxes: "Boxes | None",
+    on_frame: Callable[[int], None],
+) -> tuple[bytes, dict[str, str]]:
+    """Track one segment -> what is stored of it, and what its stamp says of what it hands over."""
+    from shotmake.config.schema import Detect, Track
+    from shotmake.tracks.segments import save_segment
+    from shotmake.tracks.tracker import track_segment
+
+    def reported() -> "Iterator[tuple[int, np.ndarray]]":
+        for frame, luma in reader.read(*span):
+            yield frame, luma
+            on_frame(frame)
+
+    matte = masks(reader.plate, settings["mask"], *span, boxes)
+    detect, track = Detect(**settings["detect"]), Track(**settings["track"])
+    tracks, after = track_segment(reported(), handover, detect, track, matte)
+    data = save_segment(tracks, after)
+    reader.check_unchanged(*span)
+    check_mattes()
+    return data, {"handover": _handover_digest(after)}

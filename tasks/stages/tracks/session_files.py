@@ -1,0 +1,91 @@
+"""Tracks from elsewhere (tracking.session_file): where they lie, and how their frames become the plate's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.engine.inputs.behind import BEHIND, with_behind
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.show import show_folder, state_folder
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    from shotmake.footage.plate import Plate
+    from shotmake.formats.tracks.named import NamedTracks
+
+KEY = "tracking.session_file"
+FIRST_KEY = "tracking.session_first_frame"
+LIBRARIES = ("Library",)  # its clip and tracks may come from them; of the clip's plate only the size is read
+OURS = ("tracks_npz", "tracks_csv")  # always in plate frames
+
+
+def named(config: Config) -> list[str]:
+    """As the config names them."""
+    given = config.tracking.session_file or []
+    return [given] if isinstance(given, str) else given
+
+
+def is_blend(name: str) -> bool:
+    return name.lower().endswith(".blend")
+
+
+def session_files(config: Config) -> dict[str, Path]:
+    """The files a shot takes its tracks from, named by path or as `doit sessions` names a session."""
+    found = {}
+    for number, name in enumerate(named(config)):
+        ours = state_folder() / "tracking" / "sessions" / name / "tracks.npz"
+        path = ours if file_fault(show_folder() / name) and not file_fault(ours) else show_folder() / name
+        if file_fault(path) == NO_SUCH_FILE:
+            raise ShotError(f"{name}: no such session; needed a file of tracks, or a name of doit sessions ({KEY})")
+        found[f"session {number}"] = check_file(path, name, KEY, "a file of tracks, or a name of doit sessions")
+    return with_behind(found, kinds=LIBRARIES)
+
+
+def session_inputs(job: Job) -> list[Path]:
+    return [path for name, path in job.inputs.items() if name.startswith("session ") and BEHIND not in name]
+
+
+def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTracks":
+    """All of them side by side, in plate frames first..last. ShotError when no marker is there."""
+    from shotmake.formats.tracks.named import merge_named
+
+    read = [_read(job, path, plate) for path in session_inputs(job)]
+    merged = merge_named(read, first, last)
+    if not len(merged.tracks):
+        frames = [frame for one in read for frame in one.tracks.frame.tolist()]
+        held = f"; theirs are {min(frames)} to {max(frames)}" if frames else ""
+        names = ", ".join(path.name for path in session_inputs(job))
+        raise ShotError(f"{names}: no marker in the frames {first} to {last}{held}; check {KEY} and {FIRST_KEY}")
+    return merged
+
+
+def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
+    """One file, its frames made the plate's."""
+    from importlib import import_module
+
+    from shotmake.formats.detect import format_of
+    from shotmake.formats.tracks.named import shifted
+
+    format = format_of(path, "tracks", KEY)
+    reader = import_module(f"shotmake.formats.{format.module}")
+    size_px = (plate.size_px[0], plate.size_px[1])
+    by_blender = is_blend(path.name)
+    found = _through_blender(job, path, size_px, reader) if by_blender else reader.read(path, size_px)
+    given = job.settings["session_first_frame"]
+    if given is not None and format.word not in OURS:
+        return shifted(found, given - 1)
+    return found if found.clip_first is None else shifted(found, plate.first_frame - found.clip_first)
+
+
+def _through_blender(job: Job, path: Path, size_px: tuple[int, int], reader) -> "NamedTracks":
+    """Blender reads its own file, in its own process."""
+    made = part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
+    try:
+        run_script("read_tracks.py", [f"--file={path}", f"--out={made}"], job.settings["executable"])
+        return reader.read(made, size_px)
+    finally:
+        made.unlink(missing_ok=True)

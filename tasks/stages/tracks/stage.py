@@ -1,0 +1,139 @@
+"""tracks: the plate -> 2D tracks and what they are worth; or tracks made elsewhere
+(tasks/stages/tracks/session_files.py)."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from shotmake.tasks.blender.libmv import tracked_by_blender
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.show import show_folder
+from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.stages.tracks import segments
+from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, masks, matte_inputs, object_boxes
+from shotmake.tasks.stages.tracks.session_files import is_blend, named, read_sessions, session_files, session_inputs
+
+from shotmake.config.annotations import Manual
+from shotmake.config.schema import Clean, Config, Track
+
+if TYPE_CHECKING:  # listing tasks must not load numpy
+    import numpy as np
+
+    from shotmake.footage.plate import Plate
+    from shotmake.tracks.markers import Tracks
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    if config.tracking.session_file:
+        return {**session_files(config), **(plate_inputs(config) if config.tracking.manual else {})}
+    return {**plate_inputs(config), **matte_inputs(config)}
+
+
+def settings(config: Config) -> dict:
+    names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
+    found = slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking, *names)
+    found |= mask_settings(config)
+    if config.tracking.session_file:
+        found["session_first_frame"] = config.tracking.session_first_frame
+    if _needs_blender(config):
+        found["executable"] = config.composite.blender.executable
+    return found
+
+
+def _needs_blender(config: Config) -> bool:
+    if config.tracking.session_file:
+        return any(is_blend(name) for name in named(config))
+    return config.tracking.engine == "blender"
+
+
+def build(job: Job) -> str:
+    from shotmake.config.annotations import read_groups, read_manual
+    from shotmake.footage.plate import frame_span
+    from shotmake.tracks.groups import looks, manage
+    from shotmake.tracks.markers import merge_tracks, save_tracks
+    from shotmake.tracks.quality import quality
+
+    plate = read_plate(job.inputs["footage"])
+    first, last = frame_span(plate, job.settings["frame_range"])
+    made = imported(job, plate, first, last) if job.settings["session_file"] else tracked(job, plate, first, last)
+    manual = read_manual(job.settings["manual"])[0]
+    tracks, names = made.tracks, made.names
+    if manual:
+        unused = int(tracks.track_id.max(initial=-1)) + 1
+        placed = placed_by_hand(job, plate, manual, first, last)
+        tracks = merge_tracks([tracks, placed], first, last)
+        names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
+    groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
+    managed = manage(tracks, groups, {name: track for track, name in names.items()})
+    left = set(managed.tracks.track_id.tolist())
+    weights = {track: weight for track, weight in made.weights.items() if track in left}
+    managed = replace(managed, weights={**weights, **managed.weights})
+    numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
+    job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
+    job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
+    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
+
+
+class Made(NamedTuple):
+    """Tracks, wherever they come from; renewals (K, 2): track id and frame."""
+
+    tracks: "Tracks"
+    renewals: "np.ndarray"
+    spans: list[tuple[int, int]]
+    line: str  # what there is to say about it
+    names: dict[int, str] = {}
+    weights: dict[int, float] = {}
+
+
+def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
+    """Tracks of the plate, made segment by segment (Blender's in one go), and cleaned."""
+    from shotmake.tracks.mask import without_masked
+    from shotmake.tracks.segments import NONE_RENEWED
+    from shotmake.tracks.tracker import clean_tracks
+
+    clean = Clean(**job.settings["clean"])
+    if job.settings["engine"] == "blender":
+        boxes = object_boxes(job.settings, job.inputs)  # before Blender's minutes: it may refuse
+        tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
+        tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last, boxes))
+        return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
+    with job.progress(last - first + 1, "tracking") as bar:
+        walked = segments.walk(
+            plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
+        )
+    job.kept.extend(walked.paths)
+    reused = f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else ""
+    return Made(clean_tracks(walked.tracks, clean), walked.renewals, walked.spans, reused)
+
+
+def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":
+    from shotmake.footage.plate import read_luma
+    from shotmake.tracks.manual import track_manual
+
+    return track_manual(
+        read_luma(plate, show_folder(), first, last), manual, Track(**job.settings["track"]), first, last
+    )
+
+
+def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:
+    """Tracks of other sessions and programs, as they are: whoever made them has cleaned them."""
+    from shotmake.tracks.segments import NONE_RENEWED
+
+    made = read_sessions(job, plate, first, last)
+    line = "; ".join([f", from {', '.join(path.name for path in session_inputs(job))}", *made.notes])
+    return Made(made.tracks, NONE_RENEWED, [], line, made.names, made.weights)
+
+
+TRACKS = Stage(
+    "tracks",
+    version=segments.VERSION,
+    targets={"tracks": "tracking/sessions/{id}/tracks.npz", "quality": "tracking/sessions/{id}/quality.json"},
+    reads=lambda config: ("footage", "objects") if has_objects(config) else ("footage",),
+    settings=settings,
+    files=inputs,
+    wanted=lambda config: config.tracking.enabled,
+    after=lambda config: ("blender",) if _needs_blender(config) else (),
+    build=build,
+)

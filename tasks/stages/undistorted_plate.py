@@ -1,0 +1,84 @@
+"""undistorted_plate: the plate without its lens, with all of its picture, for those who work on undistorted plates."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from shotmake.tasks.blender import crew, environment
+from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.show import in_show
+from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.stages.solve.stage import has_camera
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+
+NAME = "undistorted_plate"  # in shot.export, and the folder in build/
+
+
+def settings(config: Config) -> dict:
+    frames = slices.block(config.shot.footage, "frame_range") | {"format": "exr"}
+    return frames | slices.block(config.composite.blender)
+
+
+def files(config: Config) -> dict[str, Path]:
+    return {**plate_inputs(config), "blender": environment.told_by(asdict(config.composite.blender))}
+
+
+def undistort(job: Job) -> None:
+    """Make the frames that are missing, beside whoever else does."""
+    stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
+    made = crew.make(stored, frames, job, lambda cores: _blender(job, cores))
+    if made:
+        print(f"   {made} of {len(frames)} frames undistorted", flush=True)
+
+
+def frames_of(job: Job) -> list[int]:
+    from shotmake.footage.plate import frame_span
+
+    first, last = frame_span(read_plate(job.inputs["footage"]), job.settings["frame_range"])
+    return list(range(first, last + 1))
+
+
+def overscan_px(job: Job) -> list[int]:
+    """Of the ST-map, on each side."""
+    from shotmake.stmap.maps import overscan_of
+
+    return list(overscan_of(job.inputs["undistort"]))
+
+
+def _blender(job: Job, cores: list[int]) -> FrameServer:
+    plate = read_plate(job.inputs["footage"])
+    if plate.blender_fault:
+        raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
+    arguments = ["--plate", plate.files[0], "--stmap", in_show(job.inputs["undistort"])]
+    arguments += ["--first-frame", str(plate.first_frame), "--color-space", plate.color_space]
+    arguments += ["--size-px", *map(str, plate.size_px), "--overscan-px", *map(str, overscan_px(job))]
+    return FrameServer("undistort_plate.py", arguments, job.settings, cores)
+
+
+def build(job: Job) -> str:
+    """The manifest of the frames that `undistort` has made."""
+    stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
+    facts = {"schema": 1, "shot": job.shot, "overscan_px": overscan_px(job)}
+    job.targets["undistorted"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, frames)}))
+    job.kept.extend(stored.path(frame) for frame in frames)
+    return f"{len(frames)} frames"
+
+
+UNDISTORTED_PLATE = Stage(
+    NAME,
+    version=1,
+    targets={"undistorted": "plates/{id}.json"},
+    reads=("footage", "undistort"),
+    settings=settings,
+    files=files,
+    wanted=lambda config: has_camera(config) and NAME in config.shot.export,
+    after=lambda config: ("blender",),
+    frames="plates",
+    together=undistort,
+    build=build,
+)

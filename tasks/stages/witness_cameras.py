@@ -1,0 +1,64 @@
+"""Witness cameras (shot.cameras): each has a plate and objects of its own, made by the same stages.
+
+In a shot's graph their nodes are called "<stage>.<camera>"; their tasks "<stage>:<shot>.<camera>".
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from shotmake.tasks.engine.stage import Node, Stage, nodes
+from shotmake.tasks.stages import footage
+from shotmake.tasks.stages.footage import FOOTAGE
+from shotmake.tasks.stages.objects import stage as objects
+from shotmake.tasks.stages.objects.stage import OBJECTS
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+
+STAGES = ((FOOTAGE, footage.settings, footage.plate_inputs), (OBJECTS, objects.settings, objects.inputs))
+
+
+def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
+    """The nodes of all witness cameras, where the shot follows objects and these are among the stages asked for."""
+    if OBJECTS not in stages or not OBJECTS.wanted(config):
+        return {}
+    found = {}
+    for camera in config.shot.cameras:
+        made = nodes(config, tuple(_of_camera(camera, *own) for own in STAGES), camera=camera)
+        found |= {f"{name}.{camera}": node for name, node in made.items()}
+    return found
+
+
+def camera_of(name: str) -> str:
+    """Of a node by its name in the graph; "" for the shot's own camera."""
+    return name.partition(".")[2]
+
+
+def published_name(name: str, file: str) -> str:
+    """objects.json of the node "objects.witness_a" -> objects.witness_a.json."""
+    stem, _, ending = file.rpartition(".")
+    return f"{stem}.{camera_of(name)}.{ending}" if camera_of(name) else file
+
+
+def _of_camera(camera: str, stage: Stage, settings: Callable[..., dict], files: Callable[..., dict]) -> Stage:
+    return replace(
+        stage,
+        settings=partial(settings, camera=camera),
+        files=_naming(camera, partial(files, camera=camera)),
+        build=_naming(camera, stage.build),
+    )
+
+
+def _naming(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function with faults that name the camera's own keys: what it calls knows the shot's."""
+
+    def call(argument: Any) -> Any:
+        try:
+            return function(argument)
+        except ShotError as error:
+            own = f"shot.cameras.{camera}.footage"
+            raise ShotError(*(fault.replace("shot.footage", own) for fault in error.faults)) from error
+
+    return call
