@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from helpers.shows.project import REPOSITORY
 
 
 def imported_names(path: Path) -> set[str]:

@@ -1,7 +1,7 @@
 """A stage's slice of the config: the stage is given all of it, and hashed is what differs from its default.
 
 So a release with a new key builds nothing again. Whoever changes a default raises the version of the stages that read
-it (tests/test_defaults.py holds each against defaults.json).
+it (tests/build/engine/test_defaults.py holds each against defaults.json).
 
 Releases before this rule hashed the defaults as well. What they wrote stands in defaults.json as "written", by stage
 and version, and is hashed as it was as long as the version is: results of these releases keep their keys.

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from soft_plates import ROOT, SHOT_YAML, make_plate  # first: it makes the others importable  # isort: skip
-from conftest import Project, make_project
-from knob_markers import P95_PX, missed_px
-from knob_verdict import PLATE, knob_slip_px
+from helpers.measures.knob_markers import P95_PX, missed_px
+from helpers.measures.knob_verdict import PLATE, knob_slip_px
+from helpers.shows.project import Project, make_project
 
 PLATE_OFF = "composite.background_source=none"
 GIVEN, GIVEN_GAP = ROOT / "tests" / "data" / "blur_bridge_b15x3.mp4", (46, 48)

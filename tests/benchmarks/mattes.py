@@ -25,9 +25,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import Project, make_project  # noqa: E402
-from measure import measure  # noqa: E402
-from synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie  # noqa: E402
+from helpers.measures.measure import measure  # noqa: E402
+from helpers.plates.synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie  # noqa: E402
+from helpers.shows.project import Project, make_project  # noqa: E402
 
 from shotmake.footage.plate import frame_span, probe  # noqa: E402
 from shotmake.sweep.referee import Referee, referee, score  # noqa: E402

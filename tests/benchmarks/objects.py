@@ -20,8 +20,18 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from moving_boxes import move  # noqa: E402
-from object_scores import ALL, COUNTS, SHARES, last_frame, read, scores, sequences, tracked, write_sequence  # noqa: E402
+from helpers.measures.object_scores import (  # noqa: E402
+    ALL,
+    COUNTS,
+    SHARES,
+    last_frame,
+    read,
+    scores,
+    sequences,
+    tracked,
+    write_sequence,
+)
+from helpers.plates.moving_boxes import move  # noqa: E402
 
 from shotmake.config.schema import Objects  # noqa: E402
 from shotmake.objects.tracker import follow  # noqa: E402

@@ -28,9 +28,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from helpers.measures.measure import measure  # noqa: E402
+from helpers.plates.simulated import Simulated, simulate  # noqa: E402
 from mapping import mapped_by_colmap  # noqa: E402
-from measure import measure  # noqa: E402
-from simulated import Simulated, simulate  # noqa: E402
 
 from shotmake.config.schema import Camera, Solve  # noqa: E402
 from shotmake.geometry.lens import Lens  # noqa: E402

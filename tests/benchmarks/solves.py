@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from tracks import KINDS, SEEDS, drawn, ours, plain_klt  # first: it makes the others importable  # isort: skip
-from measure import measure
-from synthetic import truth
+from helpers.measures.measure import measure
+from helpers.plates.synthetic import truth
 
 from shotmake.config.schema import Camera, Solve
 from shotmake.solve.verdict import solve

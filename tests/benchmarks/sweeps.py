@@ -19,15 +19,15 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from attack import shot_yaml, small_movie  # noqa: E402
-from conftest import REPOSITORY, Project, make_project  # noqa: E402
+from helpers.shows.attack import shot_yaml, small_movie  # noqa: E402
+from helpers.shows.project import REPOSITORY, Project, make_project  # noqa: E402
 
 VARIANTS = "tracking.detect.min_tracks=90,100,110,120,130,140,150,160"
 PLATES = 20
 
 
 def workers(place: Path) -> None:
-    from synthetic import frames, make_plate, write_movie
+    from helpers.plates.synthetic import frames, make_plate, write_movie
 
     movie = place / "plate.mp4"
     write_movie(movie, frames(make_plate("desk", size_px=(640, 360), frame_count=80)))

@@ -30,7 +30,7 @@ from scipy.stats import spearmanr
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
+from helpers.plates.synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
 
 from shotmake.config.schema import Clean, Detect, Track  # noqa: E402
 from shotmake.footage.plate import probe, read_luma  # noqa: E402
@@ -94,7 +94,7 @@ def plain_klt(frames: Frames) -> Tracks:
 
 def libmv(frames: Frames) -> Tracks:
     """Real Blender's tracks of the same frames."""
-    from conftest import blender
+    from helpers.shows.in_blender import blender
 
     with tempfile.TemporaryDirectory() as folder:
         for number, luma in frames:

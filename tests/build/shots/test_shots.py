@@ -1,0 +1,136 @@
+"""conf/ -> configs: every file composes, the owner's example runs verbatim, faults name file and key."""
+
+import json
+
+import pytest
+from helpers.shows.project import REPOSITORY
+
+OWNERS_EXAMPLE = """\
+shot:
+  name: composite_knob_hero
+  footage: {file: footage/knob_hero_4k.mp4, frame_range: [1, 150]}
+  tracking: {enabled: true, preset: high_quality, solve: true}
+  camera: {from_tracking: true}
+  composite: {mode: over_footage, shadow_catcher: true}
+"""
+
+
+def load(project, shot: str, *overrides: str) -> dict:
+    """Load one shot in a process of its own: Hydra keeps global state."""
+    code = (
+        "import json, sys; from dataclasses import asdict; from shotmake.tasks.shots.shots import load_shot\n"
+        "shot = load_shot(sys.argv[1], tuple(sys.argv[2:]))\n"
+        "print(json.dumps({'config': shot.config and asdict(shot.config), 'faults': shot.faults}))"
+    )
+    ran = project.doit_with(__import__("sys").executable, "-c", code, shot, *overrides)
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "conf" / "shot").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shot_composes(project, path):
+    assert load(project, path.stem)["faults"] == []
+
+
+WANTING = {"over_plate": ["composite.background_image: not set"]}
+
+
+@pytest.mark.parametrize("group", ["tracking", "composite"])
+def test_every_preset_composes(project, group):
+    for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml")):
+        found = load(project, "knob_hero", f"{group}={path.stem}")
+        lines = WANTING.get(path.stem, [])
+        assert len(found["faults"]) == len(lines), (path, found["faults"])
+        assert all(line in fault for line, fault in zip(lines, found["faults"], strict=True)), found["faults"]
+
+
+def test_the_seven_ways_to_composite():
+    assert {path.stem for path in (REPOSITORY / "conf" / "composite").glob("*.yaml")} == {
+        "over_footage", "over_plate", "shadow_multiply", "additive_glow", "screen_blend", "with_distortion",
+        "stabilized",
+    }  # fmt: skip
+
+
+def test_owners_example_verbatim(project):
+    project.write_shot("composite_knob_hero", OWNERS_EXAMPLE)
+    found = load(project, "composite_knob_hero")
+    project.write_shot("plain", "shot: {name: plain, footage: {file: a.mp4}}\n")
+    preset = load(project, "plain", "tracking=high_quality")
+    assert found["faults"] == []
+    assert found["config"]["shot"]["name"] == "composite_knob_hero"
+    assert found["config"]["shot"]["footage"]["frame_range"] == [1, 150]
+    assert found["config"]["tracking"] == preset["config"]["tracking"]
+    ran = project.run("shot=composite_knob_hero")
+    assert ran.code != 0
+    assert ran.fault_lines == [
+        "footage:composite_knob_hero: footage/knob_hero_4k.mp4: no such file; needed a movie or an image sequence "
+        "(shot.footage.file)"
+    ]
+
+
+def test_the_command_line_wins_over_the_shot_and_the_shot_over_the_preset(project):
+    project.write_shot("pinned", OWNERS_EXAMPLE.replace("solve: true", "solve: true, detect: {min_tracks: 123}"))
+    assert load(project, "pinned")["config"]["tracking"]["detect"]["min_tracks"] == 123
+    fast = load(project, "pinned", "tracking=fast")["config"]["tracking"]["detect"]
+    assert (fast["min_tracks"], fast["min_distance_px"]) == (123, 18.0)
+    assert load(project, "pinned", "tracking.detect.min_tracks=55")["config"]["tracking"]["detect"]["min_tracks"] == 55
+    assert load(project, "pinned", "shot.tracking.preset=fast")["config"]["tracking"]["detect"]["min_distance_px"] == 18
+
+
+def test_faults_name_the_file_the_key_and_come_all_at_once(project):
+    project.write_shot("wrong", OWNERS_EXAMPLE.replace("shadow_catcher", "shadow_cather").replace("[1, 150]", "[9, 1]"))
+    found = load(project, "wrong", "+composite.x=1", "tracking.detect.min_tracks=lots")["faults"]
+    assert found == [
+        "command line: tracking.detect.min_tracks: found 'lots'; needed a whole number",
+        "conf/shot/wrong.yaml: composite.shadow_cather: unknown key; did you mean composite.shadow_catcher?",
+        "command line: composite.x: unknown key; known here: mode, background_source, background_image, "
+        "lens_distortion, stabilization, corner_pin, shadow_catcher, film_transparent, blender, render",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shot: [", "conf/shot/bad.yaml:2:1: not YAML"),
+        ("just words", "needed a block of keys"),
+        ("shot: {name: a, tracking: {preset: nope}}", "no conf/tracking/nope.yaml; there are: balanced"),
+        ("shot: {name: a, footage: {file: '${nowhere}'}}", "nowhere"),
+        ("tracking: {}", "shot.name: not set"),
+        ("defaults: 5", "conf/shot/bad.yaml"),
+    ],
+)
+def test_broken_yaml_is_one_line(project, text, words):
+    project.write_shot("bad", text + "\n")
+    ran = project.run("shot=bad")
+    assert ran.code != 0 and ran.executed == []
+    assert "Traceback" not in ran.err
+    assert words in ran.fault_lines[0], ran.err
+
+
+def test_cfg_job_prints_the_composed_config(project):
+    ran = project.python("shot=knob_hero", "tracking=fast", "--cfg", "job")
+    assert ran.code == 0, ran.err
+    assert "min_tracks: 120" in ran.out and "file: footage/knob_hero.mp4" in ran.out
+    assert not (project.root / "outputs").exists() and not (project.root / "multirun").exists()
+
+
+def test_empty_blocks_hidden_files_and_odd_names_are_no_trouble(project):
+    nested = "shot: {name: a, footage: {file: a.mp4}, tracking: {detect: , auto_detect: {min_tracks: 55}}}\n"
+    project.write_shot("empty", nested + "tracking:\ncomposite:\n")
+    (project.root / "conf" / "shot" / ".#empty.yaml").symlink_to("nobody@nowhere.1:2")
+    found = load(project, "empty", "shot.footage.file=footage/p.####.png")
+    assert found["faults"] == []
+    assert found["config"]["tracking"]["detect"]["min_tracks"] == 55
+    assert found["config"]["shot"]["footage"]["file"] == "footage/p.####.png"
+
+
+def test_faults_name_the_preset_in_use_and_the_command_line(project):
+    (project.root / "conf" / "tracking" / "fast.yaml").write_text("detect: {min_tracks: abc}\n")
+    (project.root / "conf" / "tracking" / "tripod.yaml").write_text("")
+    (line,) = load(project, "knob_hero", "tracking=fast")["faults"]
+    assert line.startswith("conf/tracking/fast.yaml: tracking.detect.min_tracks")
+    for word in ("shot.tracking.detect.min_tracks=abc", "tracking.detect.min_tracks.foo=5"):
+        (line,) = load(project, "knob_hero", word)["faults"]
+        assert line.startswith("command line: "), line
+    (line,) = load(project, "knob_hero", "+tracking.detct.a=3")["faults"]
+    assert "did you mean tracking.detect" in line

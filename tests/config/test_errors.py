@@ -1,0 +1,118 @@
+"""What errors say of themselves: never nothing, in one printable line; no message of ours ends in an empty reason."""
+
+import ast
+import errno
+import zipfile
+
+import av
+import numpy as np
+import pytest
+from helpers.shows.project import REPOSITORY
+from yaml import YAMLError
+
+from shotmake.errors import ShotError, said_by
+
+SAID = {
+    "no 'lens'": KeyError("lens"),
+    "no 3": KeyError(3),
+    "There is no item named 'a' in the archive": KeyError("There is no item named 'a' in the archive"),
+    "there is too little memory": MemoryError(),
+    "Unable to allocate 3 GiB": MemoryError("Unable to allocate 3 GiB"),
+    "it took too long": TimeoutError(),
+    "it ends too early": EOFError(),
+    "it is too deep in one another": RecursionError(""),
+    "No space left on device": OSError(errno.ENOSPC, "No space left on device", "/a/b"),
+    "Input/output error": OSError(errno.EIO, ""),
+    "OSError": OSError(),
+    "ValueError": ValueError(" \n "),
+    "AssertionError": AssertionError(),
+    "YAMLError": YAMLError(),
+    "BadZipFile": zipfile.BadZipFile(),
+    "two lines": ValueError("two\n  lines"),
+    "a bell \\x07": ValueError("a bell \x07"),
+    "Invalid data found": av.error.InvalidDataError(1, "Invalid data found"),
+    "one: found a; two: found b": ShotError("one: found a;", "two: found b"),
+}
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_an_error_says_something_in_one_line(text):
+    assert said_by(SAID[text]) == text
+
+
+def every_kind(kind: type[BaseException] = Exception) -> set[type[BaseException]]:
+    return {kind}.union(*(every_kind(below) for below in kind.__subclasses__()))
+
+
+def test_no_kind_of_error_says_nothing():
+    """All that Python and the libraries loaded here have, made without a word."""
+    tried = 0
+    for kind in every_kind():
+        try:
+            error = kind()
+            str(error)
+        except Exception:  # it cannot be made, or shown, without a word
+            continue
+        said = said_by(error)
+        tried += 1
+        assert any(letter.isalnum() for letter in said) and "\n" not in said, kind
+    assert tried > 60 and np.linalg.LinAlgError in every_kind()
+
+
+def test_what_an_error_says_has_an_end():
+    assert said_by(ValueError("x" * 10**6)) == "x" * 197 + "..." and len(said_by(ValueError("a\0" * 500), 80)) == 80
+
+
+@pytest.mark.parametrize("faults", [(), ("",), (" ", "\n")])
+def test_a_shot_error_says_what_is_wrong(faults):
+    with pytest.raises(ValueError, match="without a fault"):
+        raise ShotError(*faults)
+
+
+OURS = {"ShotError", "UserError", "ConfigFaults", "Refused", "TooLittle"}  # they never come without a text
+
+
+def shown_unchecked(source: str) -> list[int]:
+    """Lines where an error that is not ours stands in a text as it is: `except OSError as error: f"... {error}"`."""
+    found = []
+    for handler in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ExceptHandler) and node.name):
+        each = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        kinds = {ast.unparse(one).rpartition(".")[2] for one in each}
+        if kinds <= OURS:
+            continue
+        for node in (node for line in handler.body for node in ast.walk(line)):
+            value = node.value if isinstance(node, ast.FormattedValue) and node.conversion != ord("r") else None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str" and node.args:
+                value = node.args[0]
+            if isinstance(value, ast.Attribute) and value.attr == "strerror":
+                value = value.value
+            if isinstance(value, ast.Name) and value.id == handler.name:
+                found.append(node.lineno)
+    return found
+
+
+ALLOWED = {  # what the message needs of the error itself is there
+    "blender_scripts/kit/libmv/tracking_settings.py",  # of a KeyError, the key in its quotes
+    "blender_scripts/import_camera.py",  # the last line of many, or the kind
+}
+
+
+@pytest.mark.parametrize("folder", ["shotmake", "tasks", "blender_scripts"])
+def test_no_message_shows_an_error_that_may_say_nothing(folder):
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{line}"
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+        for line in shown_unchecked(path.read_text())
+        if str(path.relative_to(REPOSITORY)) not in ALLOWED
+    ]
+    assert not found, f"use said_by: {found}"
+
+
+def test_the_search_for_such_messages_finds_them():
+    body = "try:\n    pass\nexcept {kind} as error:\n    raise ShotError({text}) from error\n"
+    for text in ('f"a ({error})"', "str(error)", "f'{error.strerror}'", "f'{str(error)[:9]}'"):
+        assert shown_unchecked(body.format(kind="OSError", text=text)) == [4], text
+        assert shown_unchecked(body.format(kind="(ValueError, ShotError)", text=text)) == [4], text
+    for text in ('f"a ({said_by(error)})"', "'a'", "f'{error!r}'"):
+        assert not shown_unchecked(body.format(kind="OSError", text=text)), text
+    assert not shown_unchecked(body.format(kind="ShotError", text="str(error)"))

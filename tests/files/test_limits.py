@@ -1,0 +1,176 @@
+"""The limits, and the doors that hold to them."""
+
+import json
+import os
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from helpers.shows.project import REPOSITORY
+
+from shotmake.config.check import frame_rate_fraction
+from shotmake.config.frame_ranges import frame_numbers
+from shotmake.errors import ShotError
+from shotmake.files import json_file
+from shotmake.files.json_file import parse_json
+from shotmake.files.movie_boxes import check_boxes
+from shotmake.files.npz_file import read_npz
+from shotmake.files.regular_file import check_size, read_utf8
+from shotmake.files.yaml_file import load_yaml
+from shotmake.footage.file_names import plate_files
+from shotmake.limits import Limits, limits, set_limits
+
+
+@pytest.fixture(autouse=True)
+def default_limits():
+    yield
+    set_limits({})
+
+
+def test_a_limit_is_raised_by_its_name_and_every_fault_is_told_at_once():
+    set_limits({"picture_mpx": 2000, "json_depth": 7})
+    assert limits() == Limits(picture_mpx=2000, json_depth=7)
+    wrong = {"picture_mpy": 1, "yaml_mb": -1, "text_mb": True, "npz_mb": "9", "cut_mb": 10**30}
+    with pytest.raises(ShotError) as caught:
+        set_limits(wrong)
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [f"limits.{name}" for name in wrong]
+    assert limits().picture_mpx == 2000  # what was in force stays
+    set_limits({})
+    assert limits() == Limits()
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "read"),
+    [
+        ("json_depth", 3, lambda: parse_json("[[[1]]]", "a.json", "some.key")),
+        ("json_objects", 4, lambda: parse_json("[[], [], {}]", "a.json", "some.key")),
+        ("yaml_depth", 3, lambda: load_yaml("a: [{b: 1}]", "a.yaml", "some.key")),
+        ("yaml_nodes", 9, lambda: load_yaml("a: &a [1, 2]\nb: *a", "a.yaml", "some.key")),
+    ],
+)
+def test_what_a_limit_refuses_is_read_once_it_is_raised(limit, least, read):
+    """The message tells the key, the limit and how it is raised."""
+    more = {"json_depth": 3} if limit == "json_objects" else {}  # texts with fewer brackets are not counted
+    set_limits({**more, limit: least - 1})
+    with pytest.raises(ShotError) as caught:
+        read()
+    (line,) = caught.value.faults
+    assert f"at most {least - 1} (some.key); raise limits.{limit} in ~/.config/shotmake/config.yaml" in line
+    set_limits({**more, limit: least})
+    assert read()
+
+
+def depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+def test_the_depth_of_json_is_counted_as_its_parser_would(monkeypatch):
+    """Brackets in words are none, whatever is escaped, and wherever the text is cut into chunks."""
+    dice, words = random.Random(5), ['a"[', "\\", '\\"]', "x{}é", "", "]]]", "\\\\", '"']
+    monkeypatch.setattr(json_file, "CHUNK", 7)
+
+    def made(left: int) -> object:
+        if left and dice.random() < 0.6:
+            return [made(left - 1) for _ in range(dice.randint(0, 3))]
+        if left and dice.random() < 0.8:
+            return {dice.choice(words): made(left - 1) for _ in range(dice.randint(0, 3))}
+        return dice.choice([1, None, *words])
+
+    for _ in range(500):
+        value = made(6)
+        text, deep = json.dumps(value, ensure_ascii=dice.random() < 0.5), depth(value)
+        if deep > 1:
+            set_limits({"json_depth": deep})
+            assert parse_json(text, "a.json") == value
+            set_limits({"json_depth": deep - 1})
+            with pytest.raises(ShotError, match="json_depth"):
+                parse_json(text, "a.json")
+
+
+def test_honest_yaml_is_read_as_ever():
+    files = [path for folder in ("conf", "tests/data") for path in (REPOSITORY / folder).rglob("*.yaml")]
+    assert len(files) > 5
+    for path in files:
+        assert load_yaml(read_utf8(path, "yaml_mb"), path.name) == yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 2001-99-99", "a: 0b_", "a: !!int x", "!!python/object:os.system x", "a: *b", "? [a]\n: b", "a: [", "- a\nb"],
+)
+def test_yaml_of_which_its_parser_fails_is_one_line(text):
+    with pytest.raises(ShotError, match=r"^a\.yaml.*some\.key") as caught:
+        load_yaml(text, "a.yaml", "some.key")
+    assert len(caught.value.faults) == 1 and "\n" not in caught.value.faults[0]
+
+
+@pytest.mark.parametrize(
+    "rate", ["1e99999999", "1e-99999999", "1E+4_000", "9" * 41, "0." + "1" * 50, "24000/" + "1" * 40]
+)
+def test_a_rate_of_a_million_digits_is_no_rate(rate):
+    with pytest.raises(ValueError, match="too many digits"):
+        frame_rate_fraction(rate)
+
+
+def test_plain_rates_are_rates():
+    found = [frame_rate_fraction(rate) for rate in ("24000/1001", "23.976", "24", "2.5e1", 23.976, 24.0)]
+    ntsc = Fraction(24000, 1001)
+    assert found == [ntsc, Fraction("23.976"), 24, 25, ntsc, 24]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a.%099999999999d.exr", "a.%999d.exr", f"a.{'#' * 300}.exr", f"a.[1-{'9' * 5000}].exr", "a" * 5000]
+)
+def test_a_pattern_that_asks_for_too_many_digits_is_one_line(tmp_path, pattern):
+    with pytest.raises(ShotError, match=r"digits|characters") as caught:
+        plate_files(pattern, tmp_path)
+    assert len(caught.value.faults[0]) < 300
+
+
+@pytest.mark.parametrize(
+    "text", ["1-9000000", ",".join(f"{at}-{at + 999999}" for at in (1, 10**6, 2 * 10**6)), "9" * 5000]
+)
+def test_frames_without_end_are_refused(text):
+    with pytest.raises(ShotError, match="needed"):
+        frame_numbers(text)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / "a.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path = Path("/dev/zero")
+    with pytest.raises(ShotError, match=f"found a {kind}, needed a file"):
+        check_size(path, "json_mb", "some.key")
+
+
+def test_an_npz_comes_back_as_it_was(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(["x", "é"]), "c": np.zeros((0, 2)), "d": np.array(True),
+              "e": np.asfortranarray(np.arange(6, dtype=np.uint8).reshape(2, 3))}  # fmt: skip
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", **arrays)
+        found = read_npz(tmp_path / "a.npz")
+        assert {name: (one.dtype, one.tolist()) for name, one in found.items()} == {
+            name: (one.dtype, one.tolist()) for name, one in arrays.items()
+        }
+    assert set(read_npz(tmp_path / "a.npz", needed=["b"], optional=["d", "z"])) == {"b", "d"}
+    with pytest.raises(ShotError, match="it has no z"):
+        read_npz(tmp_path / "a.npz", needed=["z"])
+
+
+def test_fragments_count_as_frames_too(tmp_path):
+    """A fragmented mp4 announces them in boxes of its own."""
+    trun = b"\0\0\0\x10trun\0\0\0\0" + (50_000_000).to_bytes(4, "big")
+    traf = (8 + len(trun)).to_bytes(4, "big") + b"traf" + trun
+    moof = (8 + len(traf)).to_bytes(4, "big") + b"moof" + traf
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + moof)
+    with pytest.raises(ShotError, match="announces 50000000 frames"):
+        check_boxes(tmp_path / "a.mp4", "a.mp4", "shot.footage.file")

@@ -1,0 +1,1 @@
+"""Plates and tracks made with a truth."""

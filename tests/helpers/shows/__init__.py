@@ -1,0 +1,1 @@
+"""Shows that tests build, attack and look at."""
