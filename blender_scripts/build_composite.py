@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
+
 from kit import sheet as scene_sheet  # noqa: E402
 from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from kit.clip import (

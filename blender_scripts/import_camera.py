@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from kit.exit import forget_files_at_exit  # noqa: E402
 from kit.project_files import place_of  # noqa: E402

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
 from kit.exit import forget_files_at_exit  # noqa: E402
 from kit.libmv.clip_editor import quiet_stderr  # noqa: E402

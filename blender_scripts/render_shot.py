@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 from build_composite import build_shot  # noqa: E402
+
 from kit import (
     frame_server,  # noqa: E402
     versions,  # noqa: E402

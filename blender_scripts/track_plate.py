@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
 from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
 from kit.libmv.features import FeatureFinder  # noqa: E402

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
+
 from kit import (
     frame_server,  # noqa: E402
     versions,  # noqa: E402

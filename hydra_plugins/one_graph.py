@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+
 from shotmake.tasks.commands.sweep import search
 from shotmake.tasks.commands.sweep.multirun import of_task, run_doit, with_workers
 from shotmake.tasks.commands.sweep.results import objective

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
+
+from shotmake.errors import ShotError
 from shotmake.tasks import import_path
 from shotmake.tasks.blender import environment as blender
 from shotmake.tasks.commands.build import gc, plan, publish, rendered, verify
@@ -26,8 +28,6 @@ from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.shots.task_names import label, task_names
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages import lenders
-
-from shotmake.errors import ShotError
 
 OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "new", "blender", "config"}
 

@@ -1,9 +1,9 @@
 """The camera solve: verdict first, then the solver that fits, then a certificate. A wrong solve is never
 called good: what cannot be certified is refused, with what was found and what to change.
 
-static   the picture stands still: one pose, the focal length cannot be known
-tripod   the camera only turns: rotations and lens (shotmake.solve.bundle.rotations)
-solved   the camera moves: COLMAP (shotmake.solve.start.colmap); kind general, forward or planar
+static   the picture stands still: one pose, the focal length cannot be known (shotmake.solve.static)
+tripod   the camera only turns: rotations and lens (shotmake.solve.tripod)
+solved   the camera moves (shotmake.solve.moving); kind general, forward or planar
 """
 
 from collections.abc import Callable
@@ -12,30 +12,25 @@ from functools import partial
 
 import numpy as np
 
-from shotmake.config import schema
-from shotmake.errors import ShotError
-from shotmake.geometry.camera import zoomed
-from shotmake.geometry.lens import Lens
-from shotmake.geometry.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.solve import known_lens
 from shotmake.solve.bundle import rotations
-from shotmake.solve.bundle.adjust import lens_from_vector
-from shotmake.solve.bundle.lens_terms import BASE, TERMS, determined
-from shotmake.solve.bundle.observations import Observations, pixel_scale, stands_still, still_share, thin
-from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px
+from shotmake.solve.bundle.lens_terms import determined
+from shotmake.solve.bundle.observations import Observations, pixel_scale, stands_still, still_share
 from shotmake.solve.checks import cuts, focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
-from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across, certify
-from shotmake.solve.checks.parallax import measure_parallax
+from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across
+from shotmake.solve.checks.parallax import Parallax, measure_parallax
 from shotmake.solve.links.measure import GOOD_PX
-from shotmake.solve.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, solve_moving, zoom_found
+from shotmake.solve.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, Starts, find_zoom, solve_moving
+from shotmake.solve.problem import SolveInputs, SolveProblem
 from shotmake.solve.reclean import recleaned
 from shotmake.solve.record import Solution
 from shotmake.solve.result import finished
 from shotmake.solve.start import libmv
-from shotmake.solve.witness.witness import Look, ask_witness
-from shotmake.tracks.markers import Tracks
+from shotmake.solve.static import solve_static
+from shotmake.solve.tripod import solve_tripod
+from shotmake.solve.witness.witness import ask_witness
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
 FEWEST_CERTIFIED = 4  # frames: points come from every second one, and two rays make a point
@@ -43,30 +38,14 @@ LINKED_SHARE = 0.75  # of the tracks through a jump that must agree with the cam
 COUNTED = ("too_few_frames", "too_few_tracks", "tracks_too_short", "cut")  # reasons that a jump does not explain
 HOLDOUT_SHARE = 0.10
 OTHER_FOCAL = 0.03  # log: so far from the locked one, another focal length is another answer
-FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
+TURNS_WELL = 0.88  # share of the markers within 1 px of a turning camera, from which on one is handed over instead
 
 
-def solve(
-    tracks: Tracks,
-    size_px: tuple[int, int],
-    frames: tuple[int, int],
-    camera: schema.Camera,
-    settings: schema.Solve,
-    on_step: Callable[[str], None] = lambda step: None,
-    by_libmv: libmv.Run | None = None,
-    lens: Lens | None = None,
-    weights: dict[int, float] | None = None,
-    look: Look | None = None,
-) -> Solution:
-    """Solve the camera of plate frames `frames` (first and last, inclusive) from their tracks.
+def solve(inputs: SolveInputs) -> Solution:
+    """Solve the camera of the plate frames `inputs.frames` from their tracks.
 
-    lens: brought along, in px of this plate; kept as it is but for what settings.refine lists. weights: the artist's,
-    by track id (session.load_weights). look: where the second witness sees the plate (shotmake.solve.witness.witness);
-    without it none is asked.
-
-    Unusable tracks or an uncertain solve give status refused and a reason, not an error. ShotError: a
-    setting that contradicts itself or a pick that misses the ground. by_libmv: how to ask libmv, for (and only for)
-    tracking.solve.engine blender.
+    Unusable tracks or an uncertain solve give status refused and a reason, not an error. Raises ShotError for a
+    setting that contradicts itself and for a pick that misses the ground.
 
     confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
     eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
@@ -75,58 +54,38 @@ def solve(
     or pixels that the tracks contradict, a zoom, weak links, the second witness, a survey that contradicts itself. 0
     for refused.
     """
-    found = find(tracks, size_px, frames, camera, usual(settings), on_step, by_libmv, lens, weights)
-    found = cleaned(found, tracks, size_px, frames, camera, settings, on_step, lens, weights)
-    if look is not None:
-        on_step("ask the second witness")
-        found = ask_witness(found, size_px, look)
-    on_step("orient")
-    return finished(found, tracks, size_px, frames, settings)
+    found = cleaned(find(inputs.as_usual()), inputs)
+    if inputs.look is not None:
+        inputs.on_step("ask the second witness")
+        found = ask_witness(found, inputs.size_px, inputs.look)
+    inputs.on_step("orient")
+    return finished(found, inputs.tracks, inputs.size_px, inputs.frames, inputs.settings)
 
 
-def find(
-    tracks: Tracks,
-    size_px: tuple[int, int],
-    frames: tuple[int, int],
-    camera: schema.Camera,
-    settings: schema.Solve,
-    on_step: Callable[[str], None] = lambda step: None,
-    by_libmv: libmv.Run | None = None,
-    lens: Lens | None = None,
-    weights: dict[int, float] | None = None,
-) -> Found | Reason:
-    """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient is not
-    looked at."""
-    free = free_lens(camera, settings, lens)
-    assert (by_libmv is not None) == (settings.engine == "blender")
-    if by_libmv is not None:
+def find(inputs: SolveInputs) -> Found | Reason:
+    """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient and the
+    witness are not looked at."""
+    size_px, lens, free = inputs.size_px, inputs.lens, inputs.free_lens()
+    assert (inputs.by_libmv is not None) == (inputs.settings.engine == "blender")
+    if inputs.by_libmv is not None:
         libmv.check_refine(free)
     notes: tuple[Reason, ...] = ()
     if lens is not None:
         known_lens.check(lens, free, size_px)
-        camera, notes = known_lens.with_focal(camera, lens, size_px)
+        camera, notes = known_lens.with_focal(inputs.camera, lens, size_px)
+        inputs = replace(inputs, camera=camera)
     kept = None if known_lens.is_refined(free) else lens
-    focal_px = FOCAL_GUESS * size_px[0]
-    if camera.focal_mm is not None:
-        focal_px = camera.focal_mm / camera.sensor_width_mm * size_px[0]
     try:
-        everything = Observations.from_tracks(tracks, frames)
-        if weights:
-            given = np.array([weights.get(track, 1.0) for track in everything.track_ids.tolist()])
-            everything = replace(everything, weight=given)
+        everything = _observations(inputs)
         _enough(everything)
         markers = everything if kept is None else known_lens.ideal(everything, kept, size_px)
-        jump = cuts.find_jump(markers, size_px[0], frames[0])
-        found = _unless_jumped(
-            jump,
-            markers,
-            size_px,
-            lambda: _verdict(markers, size_px, focal_px, camera, settings, free, on_step, by_libmv, frames[0]),
-        )
-        if by_libmv is not None and found.status == "tripod":
-            on_step("tripod, by libmv")
-            limit_px, scale = settings.clean.max_error_px, pixel_scale(size_px)
-            found = libmv.turned(found, markers, size_px, focal_px, free, limit_px, scale, by_libmv)
+        jump = cuts.find_jump(markers, size_px[0], inputs.frames[0])
+        problem = _problem(inputs, markers, free)
+        found = _unless_jumped(jump, markers, size_px, lambda: _verdict(problem, markers))
+        if inputs.by_libmv is not None and found.status == "tripod":
+            inputs.on_step("tripod, by libmv")
+            question = _libmv_question(problem, markers, tripod=True)
+            found = libmv.turned(found, question, problem.scale, inputs.by_libmv)
     except Refused as refusal:
         return refusal.reason
     if kept is not None:
@@ -137,57 +96,41 @@ def find(
     return doubt_by_certificate(shared_errors.noticed(rolling_shutter.noticed(found, size_px[1]), size_px))
 
 
-def usual(settings: schema.Solve) -> schema.Solve:
-    """The settings to find a camera with: those that only its end needs as they are by default."""
-    clean = settings.clean if settings.engine == "blender" else schema.SolveClean()  # we do not adjust libmv's
-    return replace(settings, clean=clean, orient=schema.Orient())
-
-
-def cleaned(
-    found: Found | Reason,
-    tracks: Tracks,
-    size_px: tuple[int, int],
-    frames: tuple[int, int],
-    camera: schema.Camera,
-    settings: schema.Solve,
-    on_step: Callable[[str], None] = lambda step: None,
-    lens: Lens | None = None,
-    weights: dict[int, float] | None = None,
-) -> Found | Reason:
-    """What was found with `usual` settings, held to settings.clean; where nothing was, another limit may find it."""
-    if settings.clean == usual(settings).clean:
+def cleaned(found: Found | Reason, inputs: SolveInputs) -> Found | Reason:
+    """What was found with the usual settings, held to settings.clean; where nothing was, another limit may find it."""
+    if inputs.is_usual:
         return found
+    lens = inputs.lens
     beyond = lens is not None and (lens.fx_px != lens.fy_px or lens.grid is not None)  # our adjustment knows neither
     if isinstance(found, Reason) or beyond:
-        return find(tracks, size_px, frames, camera, settings, on_step, lens=lens, weights=weights)
-    on_step("clean")
-    everything = Observations.from_tracks(tracks, frames)
-    free = determined(free_lens(camera, settings, lens), found.lens, size_px)
-    return recleaned(found, everything, size_px, free, settings.clean.max_error_px)
+        return find(inputs)
+    inputs.on_step("clean")
+    everything = Observations.from_tracks(inputs.tracks, inputs.frames)
+    free = determined(inputs.free_lens(), found.lens, inputs.size_px)
+    return recleaned(found, everything, inputs.size_px, free, inputs.settings.clean.max_error_px)
 
 
-def free_lens(camera: schema.Camera, settings: schema.Solve, lens: Lens | None = None) -> tuple[str, ...]:
-    """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own. Of
-    a given lens none but those asked for."""
-    if camera.lock_focal and camera.focal_mm is None:
-        raise ShotError("shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm")
-    refine = settings.refine
-    if refine is None:
-        refine = BASE if lens is None else ()
-    for lower, higher in (("k1", "k2"), ("k2", "k3")):
-        if higher in refine and lower not in refine:
-            raise ShotError(
-                f"tracking.solve.refine: found {higher} without {lower}; needed {lower} too, as in [focal, k1, k2]"
-            )
-    wanted = [name for name in (*BASE, *TERMS) if name in refine]
-    if settings.zoom and lens is not None:
-        raise ShotError("tracking.solve.zoom: found true with a lens brought along, which has one focal length")
-    if settings.zoom and "focal" not in refine:
-        raise ShotError("tracking.solve.refine: found no focal, with tracking.solve.zoom: true; needed focal too")
-    if settings.zoom and camera.lock_focal:
-        raise ShotError("shot.camera.lock_focal: found true with tracking.solve.zoom: true; needed only one of them")
-    free = tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
-    return (*free, "zoom") if settings.zoom else free
+def _observations(inputs: SolveInputs) -> Observations:
+    everything = Observations.from_tracks(inputs.tracks, inputs.frames)
+    if not inputs.weights:
+        return everything
+    given = np.array([inputs.weights.get(track, 1.0) for track in everything.track_ids.tolist()])
+    return replace(everything, weight=given)
+
+
+def _problem(inputs: SolveInputs, markers: Observations, free: tuple[str, ...]) -> SolveProblem:
+    held = hold_out(len(markers.track_ids))
+    return SolveProblem(
+        markers.of_tracks(~held),
+        markers.of_tracks(held),
+        inputs.size_px,
+        inputs.focal_px,
+        inputs.camera.focal_mm is not None,
+        free,
+        inputs.settings,
+        inputs.on_step,
+        inputs.by_libmv,
+    )
 
 
 def _enough(everything: Observations) -> None:
@@ -256,195 +199,111 @@ def hold_out(count: int, seed: int = 0) -> np.ndarray:
     return held
 
 
-def _verdict(
-    everything: Observations,
-    size_px: tuple[int, int],
-    focal_px: float,
-    camera: schema.Camera,
-    settings: schema.Solve,
-    free: tuple[str, ...],
-    on_step: Callable[[str], None],
-    by_libmv: libmv.Run | None,
-    first_frame: int,
-) -> Found:
-    scale = pixel_scale(size_px)
-    first = tuple(name for name in free if name not in TERMS)  # the rest waits until cameras and points stand
-    held = hold_out(len(everything.track_ids))
-    held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
-    on_step("verdict")
-    if settings.kind == "static" or (settings.kind == "auto" and stands_still(still_share(known, size_px))):
-        return _static(known, held_out, size_px, focal_px, camera, settings, scale)
+def _verdict(problem: SolveProblem, everything: Observations) -> Found:
+    """The camera of the kind that the tracks, or the settings, tell; Refused if there is none that stands."""
+    settings, size_px = problem.settings, problem.size_px
+    problem.on_step("verdict")
+    if settings.kind == "static" or (settings.kind == "auto" and stands_still(still_share(problem.markers, size_px))):
+        return solve_static(problem)
     if everything.frame_count < FEWEST_CERTIFIED:
         raise _too_short(everything.frame_count)
-    cut = cuts.find_cut(everything, size_px[0], first_frame)
+    cut = cuts.find_cut(everything, size_px[0], everything.first_frame)
     if cut:
         raise Refused(cut.code, cut.text)
-    starts = [focal_px]
-    if "focal" in free and camera.focal_mm is None:
-        starts = [0.8 * size_px[0], 1.6 * size_px[0]]
+    parallax = _parallax(problem, problem.with_first_terms().free)
+    found = _turned(problem, parallax)
+    if found is not None:
+        return found
+    if settings.kind == "auto" and parallax.ratio < SMALL_MOVE_RATIO:
+        _refuse_turned_rows(problem, parallax)
+    starts = None if problem.by_libmv is None else partial(_libmv_starts, problem, parallax, problem.by_libmv)
     try:
-        parallax = measure_parallax(known, size_px, starts, first, scale)
+        return solve_moving(problem, parallax, starts)
+    except Refused as refusal:
+        if refusal.reason.code in ("pixel_aspect", "locked_focal"):  # the camera stands but for what it was told
+            raise
+        if settings.kind == "auto" and parallax.within_1px > TURNS_WELL:
+            return _turned_instead(problem, parallax, refusal)
+        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > LEAST_EXPLAINED
+        if starts is None and "focal" in problem.free and "zoom" not in problem.free and may_zoom:
+            problem.on_step("look for a zoom")
+            share = find_zoom(problem)
+            if share:
+                raise Refused("zoom", f"{focal.zoom_warning(share)} (without: {refusal})") from None
+        raise
+
+
+def _libmv_starts(problem: SolveProblem, parallax: Parallax, run: libmv.Run, solving: Observations) -> Starts:
+    return libmv.starts(_libmv_question(problem, solving, tripod=False), parallax, run, problem.on_step)
+
+
+def _libmv_question(problem: SolveProblem, markers: Observations, tripod: bool) -> libmv.Question:
+    ends = (0, markers.frame_count - 1)
+    free, limit_px = problem.free, problem.max_error_px
+    return libmv.question(markers, problem.size_px, tripod, free, limit_px, problem.focal_px, ends)
+
+
+def _parallax(problem: SolveProblem, free: tuple[str, ...]) -> Parallax:
+    """How well a turning camera and a moving one explain the tracks; Refused where too few tell."""
+    width_px, starts_px = problem.size_px[0], [problem.focal_px]
+    if "focal" in problem.free and not problem.focal_is_told:
+        starts_px = [0.8 * width_px, 1.6 * width_px]
+    try:
+        return measure_parallax(problem.markers, problem.size_px, starts_px, free, problem.scale)
     except rotations.TooLittle as little:
         raise Refused(
             "too_few_tracks",
             f"{little}: too little to judge the camera by; raise tracking.detect.min_tracks or lower "
             "tracking.clean.min_frames",
         ) from None
-    if settings.kind in ("auto", "tripod") and parallax.is_zoom:
+
+
+def _turned(problem: SolveProblem, parallax: Parallax) -> Found | None:
+    """The turning camera, where the tracks show one or the settings ask for one; None where the camera moves."""
+    kind = problem.settings.kind
+    if kind in ("auto", "tripod") and parallax.is_zoom:
         share = np.expm1(np.ptp(parallax.turning_zoom.turning.log_zooms))
         text = f"the focal length changes by {share:.1%}: solved as if with tracking.solve.zoom: true; set it"
-        parallax, free = parallax.turning_zoom, (*free, "zoom")
-        found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
+        zooming = replace(problem, free=(*problem.free, "zoom"))
+        found = solve_tripod(zooming, parallax.turning_zoom)
         return replace(found, warnings=(Reason("zoom", text), *found.warnings))
-    if settings.kind == "tripod" or (settings.kind == "auto" and parallax.is_tripod):
-        forced = settings.kind != "auto"
-        return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced)
-    if settings.kind == "auto" and "focal" not in free:
-        freed = measure_parallax(known, size_px, starts, ("focal", *first), scale)
-        if freed.is_tripod and abs(np.log(freed.turning.focal_px / focal_px)) > OTHER_FOCAL:
-            try:
-                return _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
-            except Refused:
-                raise Refused(
-                    "locked_focal",
-                    f"with {focal_px:.0f} px, where the focal length is locked, the camera would have to move; with "
-                    f"{freed.turning.focal_px:.0f} px one that only turns explains the tracks: check "
-                    "shot.camera.focal_mm and sensor_width_mm or the lens brought along, or set tracking.solve.kind",
-                ) from None
-    if settings.kind == "auto" and parallax.ratio < SMALL_MOVE_RATIO:
-        share = rolling_shutter.turning_read_out(parallax, known, size_px[1], first)
-        if share:
-            raise Refused(
-                "rolling_shutter",
-                f"rolling shutter: a camera that turns, its rows read over {abs(share):.0%} of a frame's time, fits "
-                "the tracks as well as one that moves; correct the plate for it first",
-            )
-    starts = None
-    if by_libmv is not None:
-        starts = partial(libmv.starts, parallax=parallax, size_px=size_px, focal_px=focal_px, free=free, run=by_libmv,
-                         max_error_px=settings.clean.max_error_px, on_step=on_step)  # fmt: skip
+    if kind == "tripod" or (kind == "auto" and parallax.is_tripod):
+        return solve_tripod(problem, parallax, forced=kind != "auto")
+    if kind != "auto" or "focal" in problem.free:
+        return None
+    freed = _parallax(problem, ("focal", *problem.with_first_terms().free))
+    if not freed.is_tripod or abs(np.log(freed.turning.focal_px / problem.focal_px)) <= OTHER_FOCAL:
+        return None
     try:
-        return solve_moving(known, held_out, parallax, size_px, focal_px, settings, free, scale, on_step, starts)
-    except Refused as refusal:
-        if refusal.reason.code in ("pixel_aspect", "locked_focal"):  # the camera stands but for what it was told
-            raise
-        # the turning camera explains the picture well enough to work with: say so instead of giving up
-        if settings.kind == "auto" and parallax.within_1px > 0.88:
-            try:
-                found = _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced=False)
-            except Refused as second:  # what was looked for first is the reason; neither kind is a way out
-                facts = [str(one).partition("; set tracking.solve.kind")[0] for one in (refusal, second)]
-                raise Refused(refusal.reason.code, f"{facts[0]}; as a tripod it was refused too: {facts[1]}") from None
-            share = f"{parallax.within_1px:.0%} of the markers"
-            text = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
-            return replace(found, warnings=(Reason("tripod_instead", text), *found.warnings))
-        may_zoom = parallax.ratio > SMALL_MOVE_RATIO and parallax.explained > LEAST_EXPLAINED
-        if starts is None and "focal" in free and "zoom" not in free and may_zoom:
-            on_step("look for a zoom")
-            share = zoom_found(known, held_out, size_px, focal_px, settings, free, scale, on_step)
-            if share:
-                raise Refused("zoom", f"{focal.zoom_warning(share)} (without: {refusal})") from None
-        raise
-
-
-def _static(known, held_out, size_px, focal_px, camera, settings, scale: float) -> Found:
-    lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
-    pose = np.concatenate([np.eye(3), np.zeros((3, 1))], 1)
-    cameras = np.repeat(pose[None], known.frame_count, axis=0)
-    certificate = certify(held_out, known, cameras, lens, scale, turning=True, moves=False)
-    points = directions_at_infinity(known, cameras, lens)
-    errors = marker_errors_px(points, known, cameras, lens)
-    warnings = []
-    if camera.focal_mm is None:
-        text = (
-            f"a camera that stands still does not show its focal length: taken as {focal_px:.0f} px "
-            "(a guess); set shot.camera.focal_mm"
-        )
-        warnings.append(Reason("focal_guessed", text))
-    still = still_share(known, size_px)
-    if still is None:
-        text = "tracking.solve.kind is static, but no track is long enough to show that the picture stands still"
-        warnings.append(Reason("static_forced", text))
-    elif not stands_still(still):
-        text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
-        warnings.append(Reason("static_forced", text))
-    # what moves in front of a locked-off camera is no fault of the camera: its share does not count
-    used = errors < settings.clean.max_error_px
-    return Found(
-        "static", "static", lens, cameras, known, used, held_out.track_ids, certificate, still or 0.0, tuple(warnings)
-    )
-
-
-def _tripod(known, held_out, parallax, size_px, settings, free, scale, on_step, forced: bool) -> Found:
-    on_step("tripod")
-    warnings = []
-    solving = known.of_tracks(thin(known, 900, 150))
-    if parallax.is_lens and "k1" in free and "principal_point" not in free:
-        free = (*free, "principal_point")
-        text = (
-            "only a lens off centre explains the tracks by turning: principal_point was refined too; add it to "
-            "tracking.solve.refine"
-        )
-        warnings.append(Reason("lens_terms_added", text))
-    for names in (free, tuple(name for name in free if name != "k2")):
-        start = parallax.turning.lens.copy()
-        start[2] *= "k2" in names
-        try:
-            bundle, posed, used, vague = rotations.solve_turning(
-                solving, start, names, settings.clean.max_error_px, size_px[0]
-            )
-        except rotations.TooLittle as little:
-            text = f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px"
-            raise Refused("turning_disagrees", text) from None
-        lens = lens_from_vector(bundle.lens)
-        if not folds(lens, size_px):
-            warnings += vague
-            break
-        warnings.append(Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture"))
-    else:
-        text = "the lens found folds over inside the picture; set tracking.solve.refine: [focal]"
-        raise Refused("lens_folds", text)
-    if not has_plausible_focal(lens, size_px):
-        text = f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it"
-        raise Refused("focal_unlikely", text)
-    cameras = np.full((known.frame_count, 3, 4), np.nan)
-    cameras[posed] = np.concatenate([bundle.rotations, np.zeros((len(posed), 3, 1))], 2)
-    log_zooms = np.interp(np.arange(known.frame_count), posed, bundle.log_zooms)
-    certificate = certify(held_out, known, zoomed(cameras, log_zooms), lens, scale, turning=True)
-    fault = certificate.fault()
-    if fault and fault.code == "tracks_too_short":
-        raise Refused(fault.code, fault.text)
-    if fault:
+        return solve_tripod(problem, parallax)
+    except Refused:
         raise Refused(
-            "turning_disagrees",
-            f"a turning camera does not explain the tracks: {fault}; "
-            + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general"),
+            "locked_focal",
+            f"with {problem.focal_px:.0f} px, where the focal length is locked, the camera would have to move; with "
+            f"{freed.turning.focal_px:.0f} px one that only turns explains the tracks: check "
+            "shot.camera.focal_mm and sensor_width_mm or the lens brought along, or set tracking.solve.kind",
+        ) from None
+
+
+def _refuse_turned_rows(problem: SolveProblem, parallax: Parallax) -> None:
+    """Refused where a turning camera with a rolling shutter fits as well as one that moves."""
+    first = problem.with_first_terms().free
+    share = rolling_shutter.turning_read_out(parallax, problem.markers, problem.size_px[1], first)
+    if share:
+        raise Refused(
+            "rolling_shutter",
+            f"rolling shutter: a camera that turns, its rows read over {abs(share):.0%} of a frame's time, fits "
+            "the tracks as well as one that moves; correct the plate for it first",
         )
-    if not forced and parallax.hardly_moves:
-        text = (
-            f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
-            "times as well; set tracking.solve.kind if you know which it is"
-        )
-        warnings.append(Reason("moves_little", text))
-    if forced and not parallax.is_tripod:
-        text = "tracking.solve.kind is tripod, but the tracks show that the camera moves"
-        warnings.append(Reason("tripod_forced", text))
-    flat = "focal" in free and focal.focal_rise(parallax.turning, parallax.markers, free) < focal.FLAT_FOCAL_RISE
-    if flat:
-        text = "the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm"
-        warnings.append(Reason("focal_open", text))
-    ids, agreement = held_out.track_ids, certificate.agreement
-    locked = None if "focal" in free else focal.doubt_locked_focal(parallax.turning, parallax.markers, free)
-    if locked is not None:
-        warnings.append(locked)
-        agreement *= focal.CONTRADICTED
-    aspect = focal.doubt_aspect(parallax.turning, parallax.markers, free, flat) if locked is None else None
-    if aspect is not None:
-        warnings.append(aspect)
-        agreement *= focal.ASPECT_LEFT
-    zooms = focal.zoom_share(parallax.turning, parallax.markers, free)
-    if zooms:
-        warnings.append(focal.zoom_warning(zooms))
-        agreement *= focal.ZOOMS
-    found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(warnings), flat)
-    return replace(found, log_zooms=log_zooms if "zoom" in free else None)
+
+
+def _turned_instead(problem: SolveProblem, parallax: Parallax, refusal: Refused) -> Found:
+    """The turning camera, which explains the picture well enough to work with, in place of a refused one that moves."""
+    try:
+        found = solve_tripod(problem, parallax)
+    except Refused as second:  # what was looked for first is the reason; neither kind is a way out
+        facts = [str(one).partition("; set tracking.solve.kind")[0] for one in (refusal, second)]
+        raise Refused(refusal.reason.code, f"{facts[0]}; as a tripod it was refused too: {facts[1]}") from None
+    share = f"{parallax.within_1px:.0%} of the markers"
+    text = f"taken as a tripod, which explains {share} within 1 px; a camera that moves was refused: {refusal}"
+    return replace(found, warnings=(Reason("tripod_instead", text), *found.warnings))

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import IO
 
 from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
+from shotmake.files.input_file import check_file
 from shotmake.tasks.engine.processes.environments import blender_environment, users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.engine.state.lacking import lack
 from shotmake.tasks.show import show_folder, tool_folder
-
-from shotmake.errors import ShotError
-from shotmake.files.input_file import check_file
 
 # What makes Blender read a file that nobody watches, so that a shot comes out otherwise on another desk: a colour
 # config with spaces of its own, and where USD looks for layers and for code.

@@ -5,11 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.errors import ShotError
 from shotmake.tasks.blender.environment import run_script
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
-
-from shotmake.errors import ShotError
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

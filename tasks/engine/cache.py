@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.state.places import check_tops
 from shotmake.tasks.engine.state.secret import owner, sign
 from shotmake.tasks.show import state_folder
-
-from shotmake.errors import ShotError
 
 TABLE = "CREATE TABLE memory (kind text, key text, value text, primary key (kind, key)) without rowid"
 OURS = [("table", "memory", TABLE)]  # all that SQLite lists of a file of ours

@@ -6,13 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import put_in_place, read_stamp, write_atomically, write_stamp
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.engine.state.places import confined, is_plain_file, make_folder
 from shotmake.tasks.show import in_show
-
-from shotmake.errors import ShotError
 
 
 def place_copies(

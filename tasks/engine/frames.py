@@ -9,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims, slices
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of
 from shotmake.tasks.engine.stage import Job, Node, Stage
 from shotmake.tasks.engine.stamp import read_stamp, short_hash, why_damaged
 from shotmake.tasks.show import in_show, state_folder
-
-from shotmake.errors import ShotError
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
 

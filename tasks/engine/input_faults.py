@@ -3,15 +3,14 @@ with its key. An error of the system names no file where the reading had begun w
 
 from pathlib import Path
 
-from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.show import show_folder
-
 from shotmake.config.check import Fault, file_values
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, said_by
 from shotmake.files.behind.followed import key_of_input
 from shotmake.files.containers import playlist_fault
 from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.show import show_folder
 
 # A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
 # which pattern would do.

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from doit.exceptions import TaskFailed
+
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims, slices
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of, unreadable
@@ -34,9 +37,6 @@ from shotmake.tasks.engine.state.partial_files import part_path, remove_part
 from shotmake.tasks.engine.state.places import confined, make_folder
 from shotmake.tasks.engine.told import as_failed, holds, told
 from shotmake.tasks.show import in_show, show_folder, state_folder
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
 
 
 @dataclass(frozen=True)

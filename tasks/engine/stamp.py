@@ -8,14 +8,13 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
+from shotmake.errors import ShotError, said_by
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.engine.state.places import confined, make_folder
 from shotmake.tasks.show import in_show, show_folder, state_folder
-
-from shotmake.errors import ShotError, said_by
-from shotmake.files.json_file import read_json
 
 COMING = "coming"  # the key of a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says it knows them all

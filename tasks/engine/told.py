@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from doit.exceptions import TaskFailed
-from shotmake.tasks.engine.state.lacking import lack, short_behind
-from shotmake.tasks.show import show_folder
 
 from shotmake.errors import ShotError
+from shotmake.tasks.engine.state.lacking import lack, short_behind
+from shotmake.tasks.show import show_folder
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:

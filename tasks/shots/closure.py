@@ -10,11 +10,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import shotmake
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import tool_folder
-
-import shotmake
 
 PACKAGES = {"shotmake.tasks": tool_folder() / "tasks", "shotmake": Path(str(shotmake.__file__)).parent}
 

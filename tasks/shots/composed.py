@@ -13,15 +13,14 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from shotmake.config import check
+from shotmake.config.schema import Config
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import canonical, short_hash
 from shotmake.tasks.shots import closure, conf_texts, variables
 from shotmake.tasks.shots.current import files_below, library_files
 from shotmake.tasks.show import conf_folder
-
-from shotmake.config import check
-from shotmake.config.schema import Config
 
 COMPOSES = "shotmake.tasks.shots.shots"  # the module that asks Hydra, and has the result checked
 # What these give is not in any file: such a config is composed every time.

@@ -12,12 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.processes.own_config import own_config
 from shotmake.tasks.shots import conf_texts
 from shotmake.tasks.shots.current import files_below
 from shotmake.tasks.show import conf_folder, in_show, show_folder
-
-from shotmake.errors import ShotError
 
 PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
 CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # keys by which Hydra or logging calls or reads more

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from shotmake.tasks.shots.current import files_below
-from shotmake.tasks.show import conf_folder, in_show
-
 from shotmake.errors import ShotError
 from shotmake.files.input_file import file_fault
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
+from shotmake.tasks.shots.current import files_below
+from shotmake.tasks.show import conf_folder, in_show
 
 
 def why_no_text(path: Path) -> str:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from functools import cache as once
 from pathlib import Path
 
+import shotmake
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import settled, signature
 from shotmake.tasks.engine.stamp import canonical
 from shotmake.tasks.show import conf_folder, in_show, show_folder, state_folder, tool_folder
-
-import shotmake
 
 
 def end_if_current(arguments: list[str]) -> None:
@@ -109,9 +108,8 @@ def _is_plain(word: str) -> bool:
 
 def _unchanged(entry: dict) -> bool:
     if entry["environment"]:
-        from shotmake.tasks.shots.variables import unchanged
-
         from shotmake.errors import ShotError  # few shots read any
+        from shotmake.tasks.shots.variables import unchanged
 
         try:
             if not unchanged(entry["environment"]):

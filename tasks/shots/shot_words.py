@@ -5,9 +5,8 @@ needs it; a name that one of our commands cannot take is refused, with the reaso
 import re
 from itertools import chain, count
 
-from shotmake.tasks.shots.current import names_asked, shot_names
-
 from shotmake.new_shot.shot_yaml import safe_name
+from shotmake.tasks.shots.current import names_asked, shot_names
 
 LONGEST = 200  # bytes: folders and files that hold it have room for a key and a suffix
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as Hydra takes it without quotes

@@ -10,18 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shotmake.tasks.engine.processes import pool
-from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
-from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
-from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
-from shotmake.tasks.show import conf_folder, in_show
-
 from shotmake.config import check
 from shotmake.config.check import ConfigFaults
 from shotmake.config.interpolations import check_unfolding
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, raised
+from shotmake.tasks.engine.processes import pool
+from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
+from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
+from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
+from shotmake.tasks.show import conf_folder, in_show
 
 OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
 LONGEST_LINE = 600  # of what Hydra says

@@ -3,10 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from shotmake.config import check
 from shotmake.tasks.shots.shots import GROUPS, ShotConfig
 from shotmake.tasks.show import conf_folder
-
-from shotmake.config import check
 
 ABSENT = object()
 

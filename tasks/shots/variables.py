@@ -6,10 +6,9 @@ that tell where in a production one is, and those that the user lists in their o
 
 import os
 
-from shotmake.tasks.engine.processes.own_config import own_config
-
 from shotmake.errors import ShotError
 from shotmake.limits import OWN_FILE
+from shotmake.tasks.engine.processes.own_config import own_config
 
 NAMES = ("SHOT", "SHOW", "SEQ", "SEQUENCE", "EPISODE", "PROJECT")
 PREFIXES = ("SHOTMAKE_", "SHOT_", "SHOW_", "SEQ_")

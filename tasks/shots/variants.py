@@ -3,13 +3,12 @@
 import re
 from pathlib import Path
 
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine.stamp import json_bytes, short_hash, write_atomically
 from shotmake.tasks.shots.current import overrides_in
 from shotmake.tasks.shots.shot_words import better, unquoted
 from shotmake.tasks.show import build_folder, show_folder
-
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
 
 Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overrides
 

@@ -6,16 +6,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config.format_registry import FORMATS, Format
+from shotmake.config.schema import Config
+from shotmake.files.json_file import read_json
 from shotmake.tasks.blender.environment import run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
-
-from shotmake.config.format_registry import FORMATS, Format
-from shotmake.config.schema import Config
-from shotmake.files.json_file import read_json
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.formats.shot_data import Take

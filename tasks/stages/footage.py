@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
+from shotmake.config.schema import MAIN_CAMERA, Config, Footage
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.show import show_folder
-
-from shotmake.config.schema import MAIN_CAMERA, Config, Footage
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
 
 
 def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:

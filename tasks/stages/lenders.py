@@ -1,12 +1,11 @@
 """The shots whose lens another shot takes (shot.camera.lens_from): their stages come before its own."""
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.stage import Node, Stage, nodes
 from shotmake.tasks.shots.shots import ShotConfig, load_shot
 from shotmake.tasks.stages.lens import KEY, lender
 from shotmake.tasks.stages.solve.stage import has_camera
 from shotmake.tasks.stages.witness_cameras import witness_nodes
-
-from shotmake.errors import ShotError
 
 
 def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:

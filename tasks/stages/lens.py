@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from shotmake.config.schema import Checkerboard, Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
@@ -10,11 +14,6 @@ from shotmake.tasks.shots.current import shot_names
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera
-
-from shotmake.config.schema import Checkerboard, Config
-from shotmake.errors import ShotError
-from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
-from shotmake.files.json_file import read_json
 
 KEY = "shot.camera.lens_from"
 STILLS_KEY = "shot.camera.checkerboard.files"

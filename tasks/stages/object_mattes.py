@@ -6,6 +6,7 @@ which they keep tracks out; turned round by tracking.mask.invert.
 
 import hashlib
 
+from shotmake.config.schema import Config
 from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
@@ -13,8 +14,6 @@ from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import announce, json_bytes, write_atomically, write_stamp
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.tracks.masks import object_boxes
-
-from shotmake.config.schema import Config
 
 NAME = "object_mattes"  # in shot.export, and the folder in build/
 

@@ -2,13 +2,12 @@
 
 from fractions import Fraction
 
+from shotmake.config.schema import Config
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.footage import plate_inputs, read_plate
 from shotmake.tasks.stages.solve.stage import read_solution
-
-from shotmake.config.schema import Config
 
 
 def settings(config: Config) -> dict:

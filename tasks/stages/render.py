@@ -4,6 +4,9 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.blender import crew, environment
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine import frames as sequence
@@ -17,10 +20,6 @@ from shotmake.tasks.stages.composite.stage import COMPOSITE
 from shotmake.tasks.stages.footage import plate_inputs
 from shotmake.tasks.stages.scene.stage import SCENE
 from shotmake.tasks.stages.solve.stage import has_camera
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
 
 KEY = "composite.render.frames"
 STABILIZED = 2  # raised by hand when the pictures change

@@ -1,14 +1,13 @@
 """report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
 
+from shotmake.config.schema import Config, Matte
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.tracks.masks import has_objects
-
-from shotmake.config.schema import Config, Matte
-from shotmake.files.json_file import read_json
 
 
 def settings(config: Config) -> dict:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Node
@@ -13,9 +15,6 @@ from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.objects import stage
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.tracks.segments import stored
-
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

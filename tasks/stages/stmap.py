@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
+from shotmake.config.schema import Config
+from shotmake.files.input_file import check_file
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
-
-from shotmake.config.schema import Config
-from shotmake.files.input_file import check_file
 
 KEY = "composite.lens_distortion.st_map_path"
 

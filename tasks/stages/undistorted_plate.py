@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
 from shotmake.tasks.blender import crew, environment
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine import frames as sequence
@@ -12,9 +14,6 @@ from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.show import in_show
 from shotmake.tasks.stages.footage import plate_inputs, read_plate
 from shotmake.tasks.stages.solve.stage import has_camera
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
 
 NAME = "undistorted_plate"  # in shot.export, and the folder in build/
 

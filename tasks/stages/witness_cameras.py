@@ -8,14 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.stage import Node, Stage, nodes
 from shotmake.tasks.stages import footage
 from shotmake.tasks.stages.footage import FOOTAGE
 from shotmake.tasks.stages.objects import stage as objects
 from shotmake.tasks.stages.objects.stage import OBJECTS
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
 
 STAGES = ((FOOTAGE, footage.settings, footage.plate_inputs), (OBJECTS, objects.settings, objects.inputs))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import (
     SIGNATURE_OF_A_CRASH,
     can_mount,

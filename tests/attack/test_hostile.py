@@ -2,6 +2,7 @@
 more)."""
 
 import pytest
+
 from helpers.shows.hostile_shows import make_show, run_case
 
 CASES, PARTS = 32, 4

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import (
     SIGNATURE_OF_A_CRASH,
     Running,

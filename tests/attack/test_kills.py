@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import (
     SIGNATURE_OF_A_CRASH,
     Running,

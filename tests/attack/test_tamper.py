@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import contents, copy_of, named_files, shot_yaml
 from helpers.shows.project import Project
 from shotmake.tasks.blender.environment import python

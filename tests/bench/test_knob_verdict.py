@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers.measures.knob_verdict import LIMIT_PX, knob_slip_px, knob_truth, verdict
 from scipy.spatial.transform import Rotation
+
+from helpers.measures.knob_verdict import LIMIT_PX, knob_slip_px, knob_truth, verdict
 
 
 def record(change=lambda frames, cameras: cameras, **more) -> dict:

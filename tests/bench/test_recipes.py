@@ -5,13 +5,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+
 from helpers.recipes import families
 from helpers.recipes.families import FAMILIES
 from helpers.recipes.honest import FRAMES, KINDS
 from helpers.recipes.markers import seen_px
 from helpers.recipes.sets import TrackSet
 from helpers.recipes.witness import simulated_matches
-
 from shotmake.geometry.lens import undistort
 
 SLOW = ("corridor",)  # its 600 frames take seconds

@@ -1,6 +1,7 @@
 """The measure of slip itself: it finds light to a hundredth of a pixel, and tells when there is none."""
 
 import numpy as np
+
 from helpers.measures.slip import centroids_px, slip_px, spread_points
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from helpers.measures.knob_verdict import knob_pictures
 from helpers.plates.soft_frames import KINDS, SIGMAS_PX, Spoiling, draw_spoiling, spoil_frames
 from helpers.plates.synthetic import write_movie

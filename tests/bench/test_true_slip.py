@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from helpers.measures.true_slip import (
     PLACES,
     WIDTH_PX,
@@ -16,8 +18,6 @@ from helpers.measures.true_slip import (
 )
 from helpers.plates.simulated import simulate
 from helpers.recipes.sets import Picture, picture_of
-from scipy.spatial.transform import Rotation
-
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens
 

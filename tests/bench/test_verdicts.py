@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from helpers.judging import judge
 from helpers.judging.old_codes import code_of, reason_code, warning_codes
 from helpers.judging.tables import bound, honest_table, hostile_table, proof_lines, silent_line
 from helpers.recipes.families import FAMILIES, made
 from helpers.recipes.sets import TrackSet
-from scipy.spatial.transform import Rotation
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "tests" / "benchmarks" / "verdicts.py"

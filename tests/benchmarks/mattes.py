@@ -28,7 +28,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from helpers.measures.measure import measure  # noqa: E402
 from helpers.plates.synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie  # noqa: E402
 from helpers.shows.project import Project, make_project  # noqa: E402
-
 from shotmake.footage.plate import frame_span, probe  # noqa: E402
 from shotmake.sweep.referee import Referee, referee, score  # noqa: E402
 from shotmake.tracks.markers import Tracks, load_tracks  # noqa: E402

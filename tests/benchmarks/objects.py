@@ -32,7 +32,6 @@ from helpers.measures.object_scores import (  # noqa: E402
     write_sequence,
 )
 from helpers.plates.moving_boxes import move  # noqa: E402
-
 from shotmake.config.schema import Objects  # noqa: E402
 from shotmake.objects.tracker import follow  # noqa: E402
 

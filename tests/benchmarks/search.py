@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
 import yaml  # noqa: E402
+
 from helpers.measures.measure import measure  # noqa: E402
 from helpers.plates.synthetic import Plate, frames, make_plate, truth, write_movie  # noqa: E402
 from helpers.shows.project import REPOSITORY, Project, make_project  # noqa: E402

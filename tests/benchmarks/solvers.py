@@ -28,14 +28,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.measures.measure import measure  # noqa: E402
-from helpers.plates.simulated import Simulated, simulate  # noqa: E402
 from mapping import mapped_by_colmap  # noqa: E402
 
+from helpers.measures.measure import measure  # noqa: E402
+from helpers.plates.simulated import Simulated, simulate  # noqa: E402
 from shotmake.config.schema import Camera, Solve  # noqa: E402
 from shotmake.geometry.lens import Lens  # noqa: E402
 from shotmake.solve.bundle.lens_terms import BASE  # noqa: E402
-from shotmake.solve.verdict import FOCAL_GUESS  # noqa: E402
+from shotmake.solve.problem import FOCAL_GUESS, SolveInputs  # noqa: E402
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
 # How our tracker (balanced) errs on rendered plates (benchmarks/tracks.py; 3 to 5 seeds a kind, markers of tracks not
@@ -92,7 +92,7 @@ def solved_by_us(shot: Simulated, guess_px: float, kind: str) -> dict:
     from shotmake.solve.verdict import solve
 
     camera = Camera(focal_mm=guess_px / SIZE_PX[0] * Camera().sensor_width_mm)
-    return solve(shot.tracks, shot.size_px, shot.frames, camera, Solve(zoom=kind in ZOOMS)).record
+    return solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, camera, Solve(zoom=kind in ZOOMS))).record
 
 
 def solved_by_colmap(shot: Simulated, guess_px: float, kind: str) -> dict:
@@ -101,11 +101,10 @@ def solved_by_colmap(shot: Simulated, guess_px: float, kind: str) -> dict:
 
 def solved_by_libmv(shot: Simulated, guess_px: float, kind: str, max_error_px: float = 1e9) -> dict:
     """Blender's solve, its keyframes chosen by us. It is told that a tripod is one, and lets no track go."""
-    from shotmake.tasks.blender.libmv import solver
-
     from shotmake.solve.bundle.observations import Observations, pixel_scale
     from shotmake.solve.checks.parallax import measure_parallax
     from shotmake.solve.start.libmv import keyframe_pairs, question
+    from shotmake.tasks.blender.libmv import solver
 
     markers = Observations.from_tracks(shot.tracks, shot.frames)
     free = BASE

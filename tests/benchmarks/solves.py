@@ -15,8 +15,8 @@ import numpy as np
 from tracks import KINDS, SEEDS, drawn, ours, plain_klt  # first: it makes the others importable  # isort: skip
 from helpers.measures.measure import measure
 from helpers.plates.synthetic import truth
-
 from shotmake.config.schema import Camera, Solve
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
 COLUMNS = ("ate_pct", "rot_deg", "focal_pct", "lens_px")
@@ -38,7 +38,7 @@ def main() -> None:
             for name in asked.trackers:
                 tracks = (plain_klt if name == "klt" else ours(name))(frames)
                 started = time.process_time()
-                solution = solve(tracks, plate.size_px, span, Camera(), Solve())
+                solution = solve(SolveInputs(tracks, plate.size_px, span, Camera(), Solve()))
                 seconds = time.process_time() - started
                 row = measure({**solution.record, "shot": kind}, truth(plate))
                 rows[name].append(row)

@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from helpers.plates.synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
-
 from shotmake.config.schema import Clean, Detect, Track  # noqa: E402
 from shotmake.footage.plate import probe, read_luma  # noqa: E402
 from shotmake.tracks.detect import detect_corners  # noqa: E402

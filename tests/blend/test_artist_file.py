@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+
 from helpers.measures.slip import read_exr
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY
-from shotmake.tasks.blender.environment import python
-
 from shotmake.geometry.camera import project, zoomed
 from shotmake.geometry.lens import Lens, distort
+from shotmake.tasks.blender.environment import python
 
 AMBER, PALETTE_FIRST = [0.95, 0.6, 0.1], [0.2, 0.75, 0.95]
 BENT = Lens(540, 540, LENS.cx_px, LENS.cy_px, k1=-0.12, k2=0.03, p1=0.004, p2=-0.003, k3=0.01)

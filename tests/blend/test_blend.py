@@ -5,6 +5,7 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.shows.project import IN_BLENDER
 from shotmake.tasks.blender.environment import make_environment, python
 

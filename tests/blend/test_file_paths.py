@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.numbered import SIZE, copied, number_of, picture, write_numbered
 from helpers.plates.shown import blender_numbers
 from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, Project, make_project
-from shotmake.tasks.blender.environment import make_environment, python
-
 from shotmake.geometry.lens import Lens
 from shotmake.stmap.maps import redistort_map, write_stmap
+from shotmake.tasks.blender.environment import make_environment, python
 
 LENS = Lens(150.0, 150.0, SIZE[0] / 2, SIZE[1] / 2, k1=-0.05)
 FRAMES = [1001, 1002, 1003]

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
+
 from helpers.measures.knob_markers import P95_PX, missed_px
 from helpers.measures.measure import measure
 from helpers.shows.in_blender import blender, rendered_slip_px
 from helpers.shows.project import DATA, REPOSITORY, Project, Ran, make_project
-
 from shotmake.geometry.lens import Lens
 
 TRUTH = json.loads((DATA / "knob_hero.truth.json").read_text())

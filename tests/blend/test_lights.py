@@ -6,12 +6,12 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+
 from helpers.measures.slip import read_exr
 from helpers.shows.project import IN_BLENDER
 from helpers.shows.sheets import made, poses
-from shotmake.tasks.blender.environment import make_environment, python
-
 from shotmake.geometry.camera import camera_centres
+from shotmake.tasks.blender.environment import make_environment, python
 
 UP = [0.0, 0.0, 1.0]
 SUN = {"sun_azimuth_deg": 100.0, "sun_elevation_deg": 40.0, "sun_strength": 3.0, "fill_strength": 0.0}

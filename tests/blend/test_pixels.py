@@ -8,10 +8,10 @@ import json
 
 import cv2
 import numpy as np
+
 from helpers.measures.slip import read_exr, slip_px, spread_points
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, BlendShot, make_blend_shot
 from helpers.shows.in_blender import in_one_blender
-
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.stmap.maps import undistort_map

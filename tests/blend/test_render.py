@@ -11,16 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
+
 from helpers.shows.attack import Running, copy_of, litter, one_clear_line, start
 from helpers.shows.blend_shot import look_at
 from helpers.shows.project import Project, Ran, is_of_a_whole_result, make_project, open_in_process
-from scipy.ndimage import map_coordinates
-from shotmake.tasks.engine.processes import locks
-
 from shotmake.config.frame_ranges import frame_numbers
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.render.frames import write_render_movie
+from shotmake.tasks.engine.processes import locks
 
 SIZE = (96, 64)
 LENS = Lens(84.0, 84.0, 49.5, 31.0, k1=-0.1, k2=0.02)

@@ -10,15 +10,15 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+
 from helpers.measures.slip import read_exr
 from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, Project, make_project
-from shotmake.tasks.blender.environment import make_environment, python
-
 from shotmake.config.keyed_camera import read_keys
 from shotmake.geometry.camera import project as project_points
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.solve.imported.keyed import given_solution
+from shotmake.tasks.blender.environment import make_environment, python
 
 SIZE = (240, 135)
 PINHOLE_SIZE = (290, 170)  # overscan for the lens

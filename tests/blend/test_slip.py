@@ -7,9 +7,9 @@ ST-map does. Each of the three ways to be subtly wrong is broken on purpose, and
 
 import numpy as np
 import pytest
+
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import rendered_slip_px
-
 from shotmake.geometry.lens import distort
 
 MEDIAN_PX, WORST_PX = 0.1, 0.3

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.measures.slip import Similarity, carried, fit_to_points, off_px, read_exr, spread_tracks
 from helpers.plates.synthetic import Plate, cam_from_world, frames, make_plate, project, world_points, write_movie
 from helpers.shows.in_blender import rendered_miss_px
 from helpers.shows.project import MINI_YAML, Project, make_project
-
 from shotmake.geometry.lens import Lens
 from shotmake.stmap.maps import overscan_of, redistort_map, write_stmap
 

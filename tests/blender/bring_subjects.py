@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy
+
 from kit.arguments import UserError
 from kit.exit import forget_files_at_exit
 from kit.set.subject import build_subject

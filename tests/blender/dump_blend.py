@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from kit import versions  # noqa: E402
 from kit.arguments import OneLineParser, script_arguments  # noqa: E402
 from kit.exit import forget_files_at_exit  # noqa: E402

@@ -12,9 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy
+from mathutils import Vector
+
 from kit.set import lighting
 from kit.set.backdrop import build_backdrop
-from mathutils import Vector
 
 CARD_HEIGHT = 0.3  # of the subject's size: what the lamps are aimed at
 folder = Path(sys.argv[1])

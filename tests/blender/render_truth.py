@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy
 import numpy as np
-from kit.set.subject import build_subject
 from mathutils import Matrix, Vector
+
+from kit.set.subject import build_subject
 
 folder, truth = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
 bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from helpers.plates.numbered import number_of  # noqa: E402
 from kit import versions  # noqa: E402
 

@@ -7,9 +7,9 @@ import zipfile
 import av
 import numpy as np
 import pytest
-from helpers.shows.project import REPOSITORY
 from yaml import YAMLError
 
+from helpers.shows.project import REPOSITORY
 from shotmake.errors import ShotError, said_by
 
 SAID = {

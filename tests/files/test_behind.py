@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.interchange import SIZE_PX, take_of
 from helpers.plates.numbered import write_numbered
 from helpers.plates.playlists import write_playlist
 from helpers.plates.synthetic import write_movie
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import DATA, IN_BLENDER, Project, make_project
-
 from shotmake.files.behind import blend, gltf, usd
 from shotmake.files.behind.named import Named, files_at, place_of
 from shotmake.formats.cameras import chan

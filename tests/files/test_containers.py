@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.numbered import number_of, write_numbered
 from helpers.plates.playlists import TEXTS, with_pictures_elsewhere, write_playlist
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import make_project
-
 from shotmake.errors import ShotError
 from shotmake.files.containers import ALLOWED, OPTIONS, check_shown, open_alone
 from shotmake.footage.header import media_header

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.interchange import asked_of, take_of
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, TESTS, Project, make_project
-
 from shotmake.config.check import file_keys
 from shotmake.config.format_registry import FORMATS, Format
 from shotmake.files.behind.followed import ROWS, as_markdown

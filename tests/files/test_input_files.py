@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, Project, make_project
-from shotmake.tasks.engine.input_faults import MAY_BE_FOLDERS
-
 from shotmake.config import check
 from shotmake.errors import ShotError
 from shotmake.files.behind.followed import INPUTS, key_of_input
 from shotmake.files.input_file import file_fault, one_line
+from shotmake.tasks.engine.input_faults import MAY_BE_FOLDERS
 
 # What makes a key be used; {file} is the bad one. A key that is not here fails the test below.
 USES = {
@@ -148,9 +148,8 @@ def test_words_of_new_take_files_only(show):
 
 
 def test_a_pipe_among_frames_is_no_frame_and_one_that_a_program_names_is_no_input(show):
-    from shotmake.tasks.stages.objects.detector import command_files
-
     from shotmake.footage.file_names import plate_files
+    from shotmake.tasks.stages.objects.detector import command_files
 
     for number in (1, 2, 4):
         (show.root / "footage" / f"p.{number:04d}.png").write_bytes(b"x")

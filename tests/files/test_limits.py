@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from helpers.shows.project import REPOSITORY
 
+from helpers.shows.project import REPOSITORY
 from shotmake.config.check import frame_rate_fraction
 from shotmake.config.frame_ranges import frame_numbers
 from shotmake.errors import ShotError

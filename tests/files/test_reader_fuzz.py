@@ -7,10 +7,10 @@ import os
 import re
 
 import pytest
+
 from helpers.shows import reader_fuzz
 from helpers.shows.reader_bombs import BOMBS
 from helpers.shows.reader_fuzz import FORMATS, fuzz
-
 from shotmake.config.format_registry import FORMATS as REGISTRY
 
 COUNT = int(os.environ.get("SHOTMAKE_FUZZ", "8"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.plates.movies import fault, picture, write_movie
 
+from helpers.plates.movies import fault, picture, write_movie
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, frame_span, plate_files, probe, read_bgr, read_luma
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from helpers.shows.project import MINI_YAML
 
+from helpers.shows.project import MINI_YAML
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.plate import probe
 from shotmake.footage.summary import footage_text

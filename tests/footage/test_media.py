@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.movies import fault, write_movie
 from helpers.shows.project import REPOSITORY, Project
-
 from shotmake.errors import ShotError
 from shotmake.footage.file_names import plate_files, ranges_text
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
@@ -204,6 +204,7 @@ for path in sys.argv[1:]:
 
 def test_blender_turns_movies_as_we_do_and_images_not(tmp_path):
     import cv2
+
     from shotmake.tasks.blender.environment import make_environment, python
 
     assert make_environment() is None

@@ -10,19 +10,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from helpers.plates.numbered import copied, edited, number_of, with_durations, write_numbered
 from helpers.plates.shown import blender_numbers
 from helpers.shows.project import Project
-from shotmake.tasks.blender.environment import make_environment
-from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.inputs.plate_reader import PlateReader
-
 from shotmake.errors import ShotError
 from shotmake.footage.header import media_header
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
 from shotmake.footage.summary import footage_text
 from shotmake.preview.movie import write_preview
+from shotmake.tasks.blender.environment import make_environment
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader
 
 COUNT = 36
 WHOLE = list(range(COUNT))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, REPOSITORY
-
 from shotmake.formats.cameras import chan
 from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
 from shotmake.formats.cameras.scene_files.blender_scene import sheet

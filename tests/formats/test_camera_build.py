@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.interchange import SIZE_PX, asked_of, centre_error, take_of, turn_error_deg
 from helpers.plates.synthetic import write_movie
 from helpers.shows.project import Project, make_project
-
 from shotmake.formats.cameras import chan, nuke_camera
 from shotmake.geometry.lens import Lens
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.plates.interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 from scipy.spatial.transform import Rotation
 
+from helpers.plates.interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 from shotmake.errors import ShotError
 from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
 from shotmake.formats.cameras.axes import ORDERS, euler_deg, y_up_poses

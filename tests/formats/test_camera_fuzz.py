@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.plates.interchange import asked_of, take_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers.plates.interchange import asked_of, take_of
 from shotmake.errors import ShotError
 from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
 from shotmake.formats.cameras.imported_camera import Cameras

@@ -1,7 +1,6 @@
 """The README's table of formats is the registry's."""
 
 from helpers.shows.project import REPOSITORY
-
 from shotmake.formats.readme_table import table
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, RADIAL, on_film
-from helpers.shows.lens_files import LENS, SIZE_PX, take_of, text_3de, text_nk, written
 from scipy.optimize import root
 
+from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, RADIAL, on_film
+from helpers.shows.lens_files import LENS, SIZE_PX, take_of, text_3de, text_nk, written
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked

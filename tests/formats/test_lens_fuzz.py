@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.measures.lens_models import on_film
-from helpers.shows.lens_files import LENS, take_of, text_3de, text_nk, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from helpers.measures.lens_models import on_film
+from helpers.shows.lens_files import LENS, take_of, text_3de, text_nk, written
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked
 from shotmake.geometry.lens import Lens

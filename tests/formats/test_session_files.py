@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import similarity
 from helpers.shows import attack
 from helpers.shows.project import Project
-
 from shotmake.config.format_registry import TRACKS
 from shotmake.tracks.markers import DISABLED, Tracks, load_tracks
 

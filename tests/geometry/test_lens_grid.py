@@ -5,17 +5,18 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+
 from helpers.measures.lens_models import on_film
 from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
 from helpers.shows.lens_files import text_nk
-
 from shotmake.config import schema
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, distort, distort_jacobian, overscan_px, undistort
 from shotmake.geometry.lens_fit import fitted_lens, nearest_brown_conrady
 from shotmake.solve.anamorphic import stretched_lens
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
 from shotmake.solve.stored_candidate import found_bytes, read_found
 from shotmake.solve.verdict import find
@@ -86,7 +87,7 @@ def test_st_maps_of_the_grid_are_the_model_s(lens):
 def test_a_shot_is_solved_with_it(lens):
     shot = simulate("orbit", seed=1, frame_count=30, visible=100, lens=lens)
     asked = (shot.tracks, shot.size_px, shot.frames)
-    found = find(*asked, schema.Camera(), schema.Solve(), lens=lens)
+    found = find(SolveInputs(*asked, schema.Camera(), schema.Solve(), lens=lens))
     stored = read_found(found_bytes(found))
     np.testing.assert_array_equal(stored.lens.grid.bend, lens.grid.bend)
     record = finished(stored, *asked, schema.Solve()).record
@@ -95,7 +96,7 @@ def test_a_shot_is_solved_with_it(lens):
     assert np.abs(Lens.from_json(record["lens"]).grid.bend - lens.grid.bend).max() < 1e-9
     assert record["holdout_rms_px"] < 0.5
     with pytest.raises(ShotError, match="refine: found k1 with a given lens that has .*no formula fits"):
-        find(*asked, schema.Camera(), schema.Solve(refine=["k1"]), lens=lens)
+        find(SolveInputs(*asked, schema.Camera(), schema.Solve(refine=["k1"]), lens=lens))
 
 
 def test_blender_is_told_the_nearest_lens_it_knows(lens):

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, MODELS, RADIAL, on_film
 from scipy.optimize import root
 
+from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, MODELS, RADIAL, on_film
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de

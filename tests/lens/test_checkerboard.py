@@ -5,10 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
+
 from helpers.measures.measure import lens_error_px
 from helpers.plates.boards import stills
 from helpers.shows.project import MINI_YAML
-
 from shotmake.config.schema import Checkerboard
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
 from helpers.shows.attack import copy_of, make_small, shot_yaml
 from helpers.shows.project import Project, Ran
-
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.lens.read import read_lens
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, solve
 
 SIZE_PX = (960, 540)
@@ -26,7 +27,11 @@ CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.1, k2=0.03)
 
 
 def run(shot: Simulated, lens: Lens | None, camera: schema.Camera | None = None, **settings) -> Solution:
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings), lens=lens)
+    return solve(
+        SolveInputs(
+            shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings), lens=lens
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +292,7 @@ def plan(project: Project, *words: str) -> dict[str, str]:
             "circle",
             "conf/shot/circle.yaml: shot.camera.lens_from: the lens goes round in a circle: taker <- circle <- ",
         ),
-        ("conf/config.yaml", "lens:taker: schema.yaml: not a lens"),
+        ("conf/config.yaml", "lens:taker: config.yaml: not a lens"),
     ],
 )
 def test_a_lens_that_cannot_be_had_is_one_line(taken, lens_from, line):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from helpers.shows.blend_shot import LENS, SIZE
 
+from helpers.shows.blend_shot import LENS, SIZE
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.objects.smoothed_boxes import box_path, chosen_path, smoothed_px

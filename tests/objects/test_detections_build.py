@@ -8,9 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.synthetic import write_movie
 from helpers.shows.attack import litter, start
 from helpers.shows.project import Project, make_project, open_in_process
+from shotmake.config.check_objects import faults_of
+from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
+from shotmake.errors import ShotError
+from shotmake.footage.plate import Plate, probe
+from shotmake.objects.detections import detections_bytes
 from shotmake.tasks.commands.build.publish import files_of
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
@@ -20,12 +26,6 @@ from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.stages.footage import FOOTAGE, plate_inputs
 from shotmake.tasks.stages.objects import detections, detector, motion
 from shotmake.tasks.stages.objects.stage import OBJECTS, why_none
-
-from shotmake.config.check_objects import faults_of
-from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
-from shotmake.errors import ShotError
-from shotmake.footage.plate import Plate, probe
-from shotmake.objects.detections import detections_bytes
 
 SIZE_PX = (160, 96)
 FRAMES = 150

@@ -6,18 +6,18 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.synthetic import Plate, frames, make_plate, walker_box_px, write_movie
 from helpers.shows.project import make_project, open_in_process
-from shotmake.tasks.engine import cache
-from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages import object_mattes
-from shotmake.tasks.stages.tracks import segments
-
 from shotmake.config.annotations import read_shapes
 from shotmake.config.schema import Detect, Mask, Matte, Track
 from shotmake.errors import ShotError
 from shotmake.objects.box_mattes import Boxes, boxes_of
 from shotmake.objects.tracklets import DETECTED, Tracklet, read_tracklets
+from shotmake.tasks.engine import cache
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.stages import object_mattes
+from shotmake.tasks.stages.tracks import segments
 from shotmake.tracks.markers import Tracks, load_tracks
 from shotmake.tracks.mask import COVERED, mask_at
 from shotmake.tracks.tracker import track_segment

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from helpers.plates.synthetic import luma_frames, make_plate
 
+from helpers.plates.synthetic import luma_frames, make_plate
 from shotmake.objects.detections import Detections, detections_bytes, joined
 from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 

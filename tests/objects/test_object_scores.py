@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.measures.object_scores import ALL, last_frame, read, scores, sequences, tracked, write_sequence
 from helpers.plates.moving_boxes import move
-
 from shotmake.config.schema import Objects
 
 KINDS = ("ocsort", "bytetrack", "sort")

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from helpers.plates.moving_boxes import MovingBoxes, move
 
+from helpers.plates.moving_boxes import MovingBoxes, move
 from shotmake.config.schema import Objects
 from shotmake.objects import tracker as object_tracker
 from shotmake.objects.detections import Detections

@@ -9,22 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates import synthetic
 from helpers.plates.moving_boxes import MovingBoxes, move
 from helpers.shows.attack import copy_of, litter, start
 from helpers.shows.project import Project, is_of_a_whole_result, make_project, open_in_process
+from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
+from shotmake.errors import ShotError
+from shotmake.formats.detections.read import read_detections
+from shotmake.objects.detections import Detections
+from shotmake.objects.lifecycle import tracklets
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.stages.footage import FOOTAGE
 from shotmake.tasks.stages.objects import segments
 from shotmake.tasks.stages.objects.stage import OBJECTS
 from shotmake.tasks.stages.witness_cameras import witness_nodes
-
-from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
-from shotmake.errors import ShotError
-from shotmake.formats.detections.read import read_detections
-from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import tracklets
 
 SIZE_PX = (160, 96)
 FRAMES = 200  # segments of 64: 1-63, 64-127, 128-191, 192-200

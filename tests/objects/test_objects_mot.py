@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shotmake.tasks.stages import export
-from shotmake.tasks.stages.solve.stage import has_camera
 
 from shotmake.config.schema import Config
 from shotmake.formats.detect import format_of
@@ -15,6 +13,8 @@ from shotmake.formats.detections import mot_boxes
 from shotmake.formats.shot_data import Take
 from shotmake.formats.tracks import mot
 from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.tasks.stages import export
+from shotmake.tasks.stages.solve.stage import has_camera
 from shotmake.tracks.markers import DISABLED
 
 SIZE_PX, FIRST = (1920, 1080), 1001

@@ -4,14 +4,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from helpers.plates.simulated import simulate
 
+from helpers.plates.simulated import simulate
 from shotmake.config import schema
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.objects.tracklets import Tracklet
 from shotmake.preview.movie import View, ground_grid, standing_points, visible_px, write_preview
 from shotmake.preview.object_boxes import draw_objects
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tracks.markers import Tracks
 
@@ -80,7 +81,7 @@ def test_far_outside_the_picture_the_polynomial_is_not_believed(size):
 @pytest.mark.parametrize("kind", ["static", "pan"])
 def test_before_a_still_camera_only_what_stands_is_drawn(kind):
     shot = simulate(kind, frame_count=30, visible=100, moving_share=0.2)
-    found = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())
+    found = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()))
     assert found.record["status"] in ("static", "tripod")
     drawn = np.isin(found.points["point_xyz"], standing_points(found.points, found.record)).all(1)
     walks = np.isin(found.points["track_id"], [*shot.moving, *shot.sliding])

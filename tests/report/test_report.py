@@ -5,13 +5,13 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages.report import objects, settings
 
 from shotmake.config.schema import Config, Qc
 from shotmake.objects.tracklets import Tracklet
 from shotmake.report.objects import GUESS, covered, objects_block
 from shotmake.report.summary import qc_faults, report
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.stages.report import objects, settings
 
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
          "warnings": ["the plate is interlaced"]}  # fmt: skip

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from helpers.plates.simulated import simulate
 
+from helpers.plates.simulated import simulate
 from shotmake.config.schema import Qc
 from shotmake.preview.movie import write_preview
 from shotmake.report.charts import WIDTH

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from helpers.shows.sheets import LENS, made, poses
 
+from helpers.shows.sheets import LENS, made, poses
 from shotmake.geometry.camera import project
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, look_at
 from helpers.shows.project import REPOSITORY
-from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages.scene import followed, stage
-
 from shotmake.config.schema import Config, CornerPin, Stabilization
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import npz_bytes
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import distort
 from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.stages.scene import followed, stage
 from shotmake.tracks.markers import Tracks, save_tracks
 
 OVERSCAN_PX = (20, 12)

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.comp_pictures import by_opencv, corners_px, directions, edge_px, pictures
 from helpers.plates.synthetic import write_movie
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
-
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
 from shotmake.scene.corner_pin import Field, pin_of_places, pin_of_tracks

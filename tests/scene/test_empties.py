@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, make_blend_shot
 from helpers.shows.in_blender import in_one_blender
-
 from shotmake.objects.smoothed_boxes import box_path
 from shotmake.objects.tracklets import DETECTED, Tracklet
 from shotmake.scene.corner_pin import Field

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.shows.solutions import LENS, PLATE, solution
 from scipy.spatial.transform import Rotation
 
+from helpers.shows.solutions import LENS, PLATE, solution
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import project

@@ -6,14 +6,14 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+
 from helpers.measures.slip import read_exr
 from helpers.plates.comp_pictures import pictures
 from helpers.plates.simulated import simulate
 from helpers.shows.blend_shot import FRAMES, SIZE, STMAP, BlendShot, make_blend_shot
-from shotmake.tasks.blender.environment import command_line, python
-
 from shotmake.errors import ShotError
 from shotmake.scene.stabilization import Stabilization, stabilize
+from shotmake.tasks.blender.environment import command_line, python
 from shotmake.tracks.markers import DISABLED, Tracks
 from shotmake.tracks.select import tracks_named
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.measures.measure import measure, poses
-from helpers.plates.simulated import Simulated, simulate
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.measure import measure, poses
+from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
@@ -20,6 +20,7 @@ from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.imported.cameras import imported
 from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.start import colmap, join
 from shotmake.solve.verdict import solve
 from shotmake.tracks.markers import Tracks
@@ -44,7 +45,9 @@ def written(path: Path, shot: Simulated, span: tuple[int, int], **changes) -> Pa
 def joined(path: Path, shot: Simulated, tracks: Tracks | None = None, **known) -> dict:
     given = read_cameras(path, shot.size_px, shot.frames)
     settings = schema.Solve(known=schema.Known(**known))
-    return solve_known(tracks or shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), settings).record
+    return solve_known(
+        SolveInputs(tracks or shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings), given
+    ).record
 
 
 def same_numbers(path: Path, record: dict) -> bool:
@@ -74,7 +77,9 @@ def test_gaps_are_filled_and_frames_outside_the_shot_ignored(tmp_path, orbit):
     some = {name: [own[name][at] for at in kept] for name in ("frames", "cam_from_world")}
     path.write_text(json.dumps(own | some))
     given = read_cameras(path, orbit.size_px, (1001, 1060))
-    record = solve_known(orbit.tracks, orbit.size_px, (1001, 1060), given, schema.Camera(), schema.Solve()).record
+    record = solve_known(
+        SolveInputs(orbit.tracks, orbit.size_px, (1001, 1060), schema.Camera(), schema.Solve()), given
+    ).record
     assert record["frames"] == list(range(1001, 1061))
     assert measure(record, orbit.truth)["ate_pct"] < 0.03
     found = dict(zip(record["frames"], record["cam_from_world"], strict=True))
@@ -84,7 +89,7 @@ def test_gaps_are_filled_and_frames_outside_the_shot_ignored(tmp_path, orbit):
 
 def test_a_solve_of_ours_is_extended_with_what_it_said_of_itself(tmp_path):
     shot = simulate("orbit", seed=1, frame_count=40, visible=90, first_frame=1001)
-    first = solve(shot.tracks, shot.size_px, (1001, 1030), schema.Camera(), schema.Solve()).record
+    first = solve(SolveInputs(shot.tracks, shot.size_px, (1001, 1030), schema.Camera(), schema.Solve())).record
     path = tmp_path / "approved.json"
     path.write_text(json.dumps(first | {"warnings": ["no ground plane found"], "confidence": 0.5}))
     record = joined(path, shot)
@@ -248,5 +253,5 @@ def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):
     path = written(tmp_path / "cam.json", shot, (1, 20))
     given = read_cameras(path, shot.size_px, shot.frames)
     tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1), known=schema.Known(fixed=False))
-    record = solve_known(shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), tight).record
+    record = solve_known(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), tight), given).record
     assert record["status"] == "refused" and "cam.json" in record["reason"]

@@ -4,15 +4,16 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import lens_from_vector, lens_vector, point_jacobian, residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
 WHOLE = {"cx_px": 500.0, "cy_px": 255.0, "k3": -0.01, "p1": 0.002, "p2": -0.003}
@@ -21,7 +22,7 @@ REFINE = ["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"]
 
 def made(kind: str, refine: list[str], more_lens: dict = WHOLE, **settings):
     shot = simulate(kind, seed=4, frame_count=60, more_lens=more_lens, **settings)
-    record = solve(shot.tracks, shot.size_px, shot.frames, Camera(), Solve(refine=refine)).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve(refine=refine))).record
     return record, measure({**record, "shot": ""}, shot.truth)
 
 
@@ -74,7 +75,7 @@ def test_what_the_tracks_do_not_determine_is_named_and_left_alone():
 def test_a_higher_term_needs_the_lower_one(refine):
     shot = simulate("orbit", seed=1, frame_count=5)
     with pytest.raises(ShotError, match="tracking.solve.refine: found k[23] without k[12]"):
-        solve(shot.tracks, shot.size_px, shot.frames, Camera(), Solve(refine=refine))
+        solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve(refine=refine)))
 
 
 def test_a_pan_through_an_off_centre_lens_is_no_move():

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
 from helpers.plates.synthetic import make_plate, truth
-from shotmake.tasks.blender.environment import make_environment, python
-from shotmake.tasks.blender.libmv import solver
-from shotmake.tasks.stages.solve.stage import SOLVE
-
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import marker_errors_px
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.start.libmv import Answer, Question, Run, question
 from shotmake.solve.verdict import Solution, hold_out, solve
+from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.stages.solve.stage import SOLVE
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,9 @@ def pan() -> Simulated:
 
 def run(shot: Simulated, by_libmv: Run, camera: schema.Camera | None = None, **settings) -> Solution:
     settings = schema.Solve(engine="blender", **settings)
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), settings, by_libmv=by_libmv)
+    return solve(
+        SolveInputs(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), settings, by_libmv=by_libmv)
+    )
 
 
 def test_an_orbit_is_solved_by_libmv_which_never_sees_the_hold_outs(orbit, by_libmv):

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.plates.simulated import Simulated, simulate
 
+from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
-from shotmake.solve.verdict import find, usual
+from shotmake.solve.verdict import find
 
 FEET = 3.28
 
@@ -27,7 +28,7 @@ def orbit() -> Simulated:
 
 @pytest.fixture(scope="module")
 def found(orbit) -> Found:
-    return find(orbit.tracks, orbit.size_px, orbit.frames, schema.Camera(), usual(schema.Solve()))
+    return find(SolveInputs(orbit.tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()))
 
 
 def picks_of(shot: Simulated, times: float = 1.0, count: int = 4) -> list[dict]:
@@ -61,7 +62,7 @@ def brought(path: Path, shot: Simulated, times: float, **orient) -> dict:
     path.write_text(json.dumps(record | {"cam_from_world": cameras.reshape(-1, 12).tolist()}))
     given = read_cameras(path, shot.size_px, shot.frames)
     settings = schema.Solve(orient=schema.Orient(**orient))
-    return solve_known(shot.tracks, shot.size_px, shot.frames, given, schema.Camera(), settings).record
+    return solve_known(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings), given).record
 
 
 def test_measures_that_agree_are_taken(orbit, found, tmp_path):

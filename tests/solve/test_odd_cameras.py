@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from helpers.plates.synthetic import write_movie
 from helpers.shows.project import make_project
 from helpers.shows.solutions import PLATE, solution
-
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.plates.simulated import look_at
 from scipy.spatial.transform import Rotation
 
+from helpers.plates.simulated import look_at
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project

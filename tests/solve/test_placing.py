@@ -4,11 +4,10 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from helpers.measures.measure import angle_deg, poses
 from helpers.plates.simulated import Simulated, simulate
-from scipy.spatial.transform import Rotation
-from shotmake.tasks.stages.solve.stage import settings
-
 from shotmake.config import schema
 from shotmake.config.annotations import Manual
 from shotmake.config.check import ConfigFaults, load
@@ -20,7 +19,9 @@ from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import marker_errors_px, triangulate
 from shotmake.solve.orient.orient import orient_moving, orient_turning
 from shotmake.solve.orient.picks import Solved
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, solve
+from shotmake.tasks.stages.solve.stage import settings
 
 PLACES = np.array([[-0.25, -0.15, 0], [0.3, -0.1, 0], [0.25, 0.3, 0], [-0.3, 0.25, 0], [0, 0.1, 0], [0, 1.2, 0]])
 
@@ -78,7 +79,9 @@ def survey(shot) -> list[dict]:
 @pytest.fixture(scope="module")
 def solution(shot, survey) -> Solution:
     return solve(
-        shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(orient=schema.Orient(survey=survey))
+        SolveInputs(
+            shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(orient=schema.Orient(survey=survey))
+        )
     )
 
 

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import Bundle, residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.bundle.weights import variances_px2, weights
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
 
@@ -71,7 +72,7 @@ def test_noisy_tracks_that_promise_nothing_do_no_harm(uneven):
     untold = replace(tracks, quality=np.zeros_like(tracks.quality))
     errors = []
     for given in (untold, untold.where(untold.track_id % 2 == 1)):
-        made = solve(given, shot.size_px, shot.frames, Camera(), Solve())
+        made = solve(SolveInputs(given, shot.size_px, shot.frames, Camera(), Solve()))
         errors.append(measure(made.record, shot.truth))
     assert errors[0]["ate_pct"] < 1.2 * errors[1]["ate_pct"]
     assert errors[0]["rot_deg"] < 1.2 * errors[1]["rot_deg"]

@@ -5,10 +5,10 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from helpers.measures.measure import measure, poses
-from helpers.plates.simulated import Simulated, simulate
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.measure import measure, poses
+from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import CODES
@@ -19,6 +19,7 @@ from shotmake.solve.checks.certify import Certificate, certify
 from shotmake.solve.checks.motion_groups import background_tracks
 from shotmake.solve.checks.parallax import measure_parallax
 from shotmake.solve.moving import solve_moving
+from shotmake.solve.problem import SolveInputs, SolveProblem
 from shotmake.solve.verdict import FEWEST_CERTIFIED, hold_out, solve
 from shotmake.tracks.markers import Tracks
 
@@ -48,7 +49,7 @@ def cut_short(tracks: Tracks, frames: int) -> Tracks:
 def test_a_short_shot_that_is_right_is_solved(frame_count, orbit):
     """Under 8 frames it was refused: "100% of the long tracks disagree", of which there were none."""
     frames = (1, frame_count)
-    record = solve(orbit.tracks, orbit.size_px, frames, schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(orbit.tracks, orbit.size_px, frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "solved", record["reason"]
     path = np.array([poses(orbit.truth)[frame] for frame in range(1, frame_count + 1)])
     centres = -np.einsum("nji,nj->ni", path[:, :, :3], path[:, :, 3])
@@ -60,21 +61,24 @@ def test_a_short_shot_that_is_right_is_solved(frame_count, orbit):
 @pytest.mark.parametrize("kind", ["dolly", "planar", "pan"])
 def test_other_short_shots_that_are_right_are_kept(kind):
     shot = simulate(kind, seed=1, frame_count=10, visible=120)
-    record = solve(shot.tracks, shot.size_px, (1, 5), schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, (1, 5), schema.Camera(), schema.Solve())).record
     assert record["status"] == ("tripod" if kind == "pan" else "solved"), record["reason"]
     assert measure(record, {**shot.truth, "path_length": 0.5})["rot_deg"] < 0.2
 
 
 @pytest.mark.parametrize("frame_count", [1, 2, 3])
 def test_fewer_frames_are_refused_with_a_true_sentence(frame_count, orbit):
-    record = solve(orbit.tracks, orbit.size_px, (1, frame_count), schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(orbit.tracks, orbit.size_px, (1, frame_count), schema.Camera(), schema.Solve())).record
     assert (record["status"], record["reason_code"]) == ("refused", "too_few_frames")
     assert record["reason"].startswith(f"{frame_count} frames: too few to certify a camera by; needed 4")
 
 
 def test_a_picture_that_stands_still_needs_no_certificate():
     shot = simulate("static", seed=1, frame_count=10, visible=120)
-    assert solve(shot.tracks, shot.size_px, (1, 3), schema.Camera(), schema.Solve()).record["status"] == "static"
+    assert (
+        solve(SolveInputs(shot.tracks, shot.size_px, (1, 3), schema.Camera(), schema.Solve())).record["status"]
+        == "static"
+    )
 
 
 @pytest.mark.parametrize("frame_count", range(FEWEST_CERTIFIED, 9))
@@ -117,7 +121,7 @@ def test_a_picture_without_long_tracks_is_not_called_moving():
     assert stands_still(still_share(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px))
     short = cut_short(shot.tracks, 6)
     assert still_share(Observations.from_tracks(short, shot.frames), shot.size_px) is None
-    record = solve(short, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind="static")).record
+    record = solve(SolveInputs(short, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind="static"))).record
     (said,) = [text for text, code in zip(record["warnings"], record["warning_codes"], strict=True)
                if code == "static_forced"]  # fmt: skip
     assert "no track is long enough" in said and "0%" not in said
@@ -143,8 +147,10 @@ def refused_by(shot: Simulated, starts) -> Refused:
     known = everything.of_tracks(~held)
     parallax = measure_parallax(known, shot.size_px, [1000.0], ("focal",), scale)
     with pytest.raises(Refused) as refused:
-        solve_moving(known, everything.of_tracks(held), parallax, shot.size_px, 1000.0, schema.Solve(), ("focal",),
-                     scale, lambda step: None, starts)  # fmt: skip
+        problem = SolveProblem(
+            known, everything.of_tracks(held), shot.size_px, 1000.0, False, ("focal",), schema.Solve()
+        )
+        solve_moving(problem, parallax, starts)
     return refused.value
 
 
@@ -179,7 +185,9 @@ def test_a_fallback_that_fails_too_does_not_take_the_reasons_place():
     noise_px = np.random.default_rng(1).normal(0, 20, shot.tracks.xy_px.shape)
     tracks = replace(shot.tracks, xy_px=(shot.tracks.xy_px + spoilt * noise_px).astype(np.float32))
     settings = schema.Solve(engine="blender")
-    record = solve(tracks, shot.size_px, shot.frames, schema.Camera(), settings, by_libmv=lambda asked: None).record
+    record = solve(
+        SolveInputs(tracks, shot.size_px, shot.frames, schema.Camera(), settings, by_libmv=lambda asked: None)
+    ).record
     assert (record["status"], record["reason_code"]) == ("refused", "tiny_parallax")
     assert "libmv posed 0 of" in record["reason"] and "held-back tracks miss" in record["reason"]
     assert "tracking.solve.kind" not in record["reason"]  # both kinds were tried

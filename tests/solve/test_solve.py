@@ -9,22 +9,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, rolling_shutter, simulate
 from helpers.recipes.families import made
-
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import npz_bytes
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, hold_out, solve
 from shotmake.tracks.markers import Tracks
 
 
 def run(shot: Simulated, camera: schema.Camera | None = None, **settings) -> Solution:
-    return solve(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings))
+    return solve(
+        SolveInputs(shot.tracks, shot.size_px, shot.frames, camera or schema.Camera(), schema.Solve(**settings))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_hold_outs_are_seeded_and_never_solved_with(orbit, orbit_solution):
     def spoilt(noise_px: float) -> dict:
         moved = orbit.tracks.xy_px + np.where(is_held, noise_px * noise, 0)
         tracks = Tracks.from_markers(orbit.tracks.track_id, orbit.tracks.frame, moved)
-        return solve(tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()).record
+        return solve(SolveInputs(tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve())).record
 
     # a little noise on them changes their own score and nothing the solver made
     noisy = spoilt(0.3)
@@ -123,7 +126,7 @@ def test_same_tracks_same_bytes(orbit, orbit_solution):
 def test_order_of_markers_does_not_matter_and_input_is_untouched(orbit, orbit_solution):
     shuffled = orbit.tracks.where(np.random.default_rng(3).permutation(len(orbit.tracks)))
     before = {name: value.copy() for name, value in vars(shuffled).items()}
-    solution = solve(shuffled, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve())
+    solution = solve(SolveInputs(shuffled, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()))
     assert solution.record == orbit_solution.record
     assert all(np.array_equal(before[name], value) for name, value in vars(shuffled).items())
 
@@ -164,7 +167,9 @@ def test_two_motions_that_fill_the_picture_alike_are_said():
     others = replace(second.tracks, track_id=second.tracks.track_id + 1000)
     names = ("track_id", "frame", "xy_px")
     both = [np.concatenate([getattr(one, name) for one in (first.tracks, others)]) for name in names]
-    record = solve(Tracks.from_markers(*both), first.size_px, first.frames, schema.Camera(), schema.Solve()).record
+    record = solve(
+        SolveInputs(Tracks.from_markers(*both), first.size_px, first.frames, schema.Camera(), schema.Solve())
+    ).record
     assert record["status"] == "refused" or "two_motions" in record["warning_codes"]
 
 
@@ -204,7 +209,7 @@ def test_tiny_parallax_is_never_called_solved(baseline, statuses):
 def test_a_low_relief_is_not_taken_for_a_room():
     """With a focal length 40 % short, rays seem to meet at 9 deg instead of one: all tracks fit, CG slips 200 px."""
     one = made("tiny", 782)
-    record = solve(one.tracks, one.size_px, one.frames, schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(one.tracks, one.size_px, one.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "refused" and record["reason_code"] == "tiny_parallax"
 
 
@@ -261,7 +266,7 @@ def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
 def test_a_rolling_shutter_is_noticed(kind, seed):
     shot = simulate(kind, seed=seed, frame_count=36, visible=120)
     tracks = rolling_shutter(shot.tracks, shot.size_px[1], 0.5)
-    made = {name: solve(tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
+    made = {name: solve(SolveInputs(tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())).record
             for name, tracks in (("global", shot.tracks), ("rolling", tracks))}  # fmt: skip
     said = {name: "rolling_shutter" in record["warning_codes"] for name, record in made.items()}
     assert said == {"global": False, "rolling": made["rolling"]["status"] != "refused"}
@@ -293,7 +298,7 @@ def test_refusals_say_what_was_found_and_what_to_change(orbit):
         "of the frames have": ("sparse_frames", orbit.tracks, (1001, 1100)),
     }
     for found, (code, tracks, frames) in cases.items():
-        solution = solve(tracks, orbit.size_px, frames, schema.Camera(), schema.Solve())
+        solution = solve(SolveInputs(tracks, orbit.size_px, frames, schema.Camera(), schema.Solve()))
         record = solution.record
         assert (record["status"], record["reason_code"]) == ("refused", code) and found in record["reason"]
         assert "tracking.detect" in record["reason"] or "shot.footage" in record["reason"]
@@ -305,14 +310,13 @@ def test_tracks_of_noise_are_refused():
     walks = np.cumsum(random.normal(0, 6, (80, 20, 2)), axis=1) + random.uniform(100, 440, (80, 1, 2))
     ids, frames = np.repeat(np.arange(80), 20), np.tile(np.arange(1, 21), 80)
     tracks = Tracks.from_markers(ids, frames, walks.reshape(-1, 2))
-    record = solve(tracks, (960, 540), (1, 20), schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(tracks, (960, 540), (1, 20), schema.Camera(), schema.Solve())).record
     assert record["reason_code"] == "nothing_explains" and "tripod" not in record["reason"]
 
 
 def test_distance_pick_gives_metres(orbit, orbit_solution):
     """Two points of the desk, 0.3 m apart in truth, picked in the plate."""
     from helpers.measures.measure import poses
-
     from shotmake.geometry.camera import project
 
     ends = np.array([[-0.1, 0.05, 0.0], [0.2, 0.05, 0.0]])
@@ -330,13 +334,13 @@ def test_distance_pick_gives_metres(orbit, orbit_solution):
 @pytest.mark.parametrize(("kind", "shot_kind"), [("forward", "dolly"), ("planar", "planar")])
 def test_a_kind_that_is_given_is_believed(kind, shot_kind):
     shot = simulate(shot_kind, seed=2)
-    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind=kind)).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind=kind))).record
     assert (record["status"], record["kind"]) == ("solved", kind)
     assert measure({**record, "shot": ""}, shot.truth)["ate_pct"] < 0.1
 
 
 def test_between_turning_and_moving_is_said():
     shot = simulate("tiny", seed=7, frame_count=60, baseline=0.004, white_px=0.05)
-    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
     assert record["warning_codes"][0] == "moves_little"

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
-
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.anamorphic import squeezed, stretched_lens, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
 from shotmake.solve.verdict import find
 
@@ -26,7 +27,9 @@ def test_an_anamorphic_plate_is_solved_in_its_own_pixels():
 
     assert unsqueezed_size(plate_px, ASPECT) == tuple(seen.size_px)
     options = schema.Solve()
-    found = find(unsqueezed_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, schema.Camera(), options)
+    found = find(
+        SolveInputs(unsqueezed_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, schema.Camera(), options)
+    )
     record = finished(squeezed(found, ASPECT), tracks, plate_px, seen.frames, options).record
     error = measure(record, truth)
     assert error["status"] == "solved" and error["frames_pct"] == 100

@@ -2,19 +2,20 @@
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project, zoomed
 from shotmake.geometry.lens import Lens
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
 
 def made(kind: str, settings: Solve, zoom: float, seed: int = 1):
     shot = simulate(kind, seed=seed, frame_count=60, zoom=zoom, first_frame=1001)
-    record = solve(shot.tracks, shot.size_px, shot.frames, Camera(), settings).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), settings)).record
     return shot, record, measure({**record, "shot": ""}, shot.truth)
 
 
@@ -77,7 +78,7 @@ def test_a_zoomed_camera_stands_where_it_stood_and_distorts_the_same_places():
 def test_what_contradicts_a_zoom_is_an_error(camera, settings, key):
     shot = simulate("orbit", seed=1, frame_count=5)
     with pytest.raises(ShotError, match=key):
-        solve(shot.tracks, shot.size_px, shot.frames, camera, settings)
+        solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, camera, settings))
 
 
 def test_a_refused_camera_that_zooms_is_refused_for_its_zoom():

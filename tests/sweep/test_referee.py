@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.measures.measure import measure
-from helpers.plates.simulated import Simulated, simulate
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.measure import measure
+from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import Bundle, adjust, errors_px, lens_from_vector, lens_vector
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.rotations import turning_bundle
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.sweep.referee import WORST_PX, Referee, Score, rank, referee, score
 from shotmake.tracks.markers import Tracks
@@ -61,7 +62,7 @@ def test_keeping_only_the_easiest_tracks_does_not_pay(orbit, orbit_judge):
     few = easiest(mine, orbit.size_px, 0.5)
     assert len(np.unique(few.track_id)) < 0.4 * len(np.unique(mine.track_id))
     arguments = (orbit.size_px, orbit.frames, schema.Camera(), schema.Solve())
-    easy, honest = solve(few, *arguments).record, solve(mine, *arguments).record
+    easy, honest = solve(SolveInputs(few, *arguments)).record, solve(SolveInputs(mine, *arguments)).record
     assert easy["status"] == honest["status"] == "solved"
     assert easy["holdout_rms_px"] < honest["holdout_rms_px"]
     lens_px = [measure(one, orbit.truth)["lens_px"] for one in (easy, honest)]

@@ -6,6 +6,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+
 from helpers.shows import attack
 from helpers.shows.project import Project, open_in_process
 from shotmake.tasks.commands.sweep import search

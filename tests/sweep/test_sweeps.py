@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 
 import pytest
+
 from helpers.shows.attack import litter, make_small, shot_yaml, start_command
 from helpers.shows.project import Project, Ran, is_of_a_whole_result
 

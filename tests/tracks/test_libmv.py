@@ -6,15 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.synthetic import frames, make_plate, true_position, write_movie
 from helpers.shows.in_blender import blender
-from shotmake.tasks.blender.environment import make_environment
-from shotmake.tasks.blender.libmv import tracked_by_blender
-from shotmake.tasks.engine.stage import Job
-
 from shotmake.config.schema import Detect, Track
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, probe, read_bgr
+from shotmake.tasks.blender.environment import make_environment
+from shotmake.tasks.blender.libmv import tracked_by_blender
+from shotmake.tasks.engine.stage import Job
 from shotmake.tracks.markers import Tracks, load_tracks, save_tracks
 
 FIRST, LAST = 1001, 1030

@@ -5,9 +5,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates.synthetic import luma_frames, make_plate, true_position
 from helpers.shows.project import Project
-
 from shotmake.config.annotations import Manual
 from shotmake.config.schema import Track
 from shotmake.errors import ShotError

@@ -14,18 +14,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from helpers.plates import synthetic
 from helpers.shows.project import REPOSITORY, Project, is_of_a_whole_result, open_in_process
-from shotmake.tasks.engine import cache, digests
-from shotmake.tasks.engine.pieces import Stored
-from shotmake.tasks.stages.tracks import segments
-
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.footage import plate as footage
 from shotmake.footage.file_names import plate_files
 from shotmake.footage.plate import Plate, frame_span, probe, read_luma
 from shotmake.footage.read_ahead import FRAMES_AHEAD
+from shotmake.tasks.engine import cache, digests
+from shotmake.tasks.engine.pieces import Stored
+from shotmake.tasks.stages.tracks import segments
 from shotmake.tracks.markers import save_tracks
 from shotmake.tracks.tracker import clean_tracks, track_plate
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from helpers.plates import synthetic
 
+from helpers.plates import synthetic
 from shotmake.config import schema
 from shotmake.tracks import anchor, follow_back
 from shotmake.tracks import quality as quality_module

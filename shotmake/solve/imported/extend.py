@@ -6,7 +6,6 @@ adjusted. Not fixed, the cameras are the start of an adjustment of all frames, p
 Either way lens and world are the file's, and the certificate is that of any solve.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,35 +25,27 @@ from shotmake.solve.checks import focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across, certify
 from shotmake.solve.links.measure import GOOD_PX
-from shotmake.solve.moving import ALL_TRACKS, sparse_bundle
+from shotmake.solve.moving import sparse_bundle
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.record import Solution, refused_solution
 from shotmake.solve.result import make_solution
 from shotmake.solve.start.join import ROUNDS_LAST, Joining
-from shotmake.solve.verdict import free_lens, hold_out
-from shotmake.solve.witness.witness import Look, ask_witness
-from shotmake.tracks.markers import Tracks
+from shotmake.solve.tries import ALL_TRACKS
+from shotmake.solve.verdict import hold_out
+from shotmake.solve.witness.witness import ask_witness
 
 FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
 LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from known frames alone, fit the new frames
 GATES = (1.5, 1.0)  # x clean.max_error_px, of the last adjustments
 
 
-def solve_known(
-    tracks: Tracks,
-    size_px: tuple[int, int],
-    frames: tuple[int, int],
-    given: Cameras,
-    camera: schema.Camera,
-    settings: schema.Solve,
-    on_step: Callable[[str], None] = lambda step: None,
-    look: Look | None = None,
-) -> Solution:
-    """The camera of plate frames `frames` (first and last, inclusive) from tracks and the known ones of some of them.
+def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
+    """The camera of the plate frames `inputs.frames` from tracks and the imported cameras of some of them.
 
-    settings.known tells how; look: where the second witness sees the plate, None to ask none.
-    Status and kind are those of `given`; cameras that do not fit the tracks, or new frames
-    that disagree with the known ones, give status refused. ShotError for a zoom, whose lens is not one.
-    """
+    inputs.settings.known tells how. Status and kind are those of `given`; cameras that do not fit the tracks, or new
+    frames that disagree with the imported ones, give status refused. Raises ShotError for a zoom, whose lens is not
+    one."""
+    settings, size_px, frames = inputs.settings, inputs.size_px, inputs.frames
     if settings.engine != "colmap":
         raise ShotError(f"tracking.solve.engine: found {settings.engine} with known cameras; needed colmap ({KEY})")
     if settings.zoom:
@@ -66,7 +57,7 @@ def solve_known(
         )
     given = _chosen(given, settings.known.frames)
     turning, fixed = given.status != "solved", settings.known.fixed
-    everything = Observations.from_tracks(tracks, frames)
+    everything = Observations.from_tracks(inputs.tracks, frames)
     known = np.zeros(everything.frame_count, bool)
     known[given.frames - frames[0]] = True
     cameras = np.full((everything.frame_count, 3, 4), np.nan)
@@ -76,17 +67,17 @@ def solve_known(
         cameras[:, :, 3] = 0
         cameras[~known, :, 3] = np.nan
     try:
-        found = _found(everything, cameras, known, given, size_px, camera, settings, on_step)
+        found = _found(inputs, everything, cameras, known, given)
     except Refused as refusal:
         return refused_solution(refusal.reason, size_px, settings.engine)
     if found.status != "static":
         found = doubt_by_certificate(shared_errors.noticed(rolling_shutter.noticed(found, size_px[1]), size_px))
-    if look is not None:
-        on_step("ask the second witness")
-        found = ask_witness(found, size_px, look)
+    if inputs.look is not None:
+        inputs.on_step("ask the second witness")
+        found = ask_witness(found, size_px, inputs.look)
         if isinstance(found, Reason):
             return refused_solution(found, size_px, settings.engine)
-    on_step("record")
+    inputs.on_step("record")
     kept = fixed or found.status == "static"
     if kept:  # what was not sure of these cameras has not become so
         said = tuple(warning.with_name(given.name) for warning in given.warnings)
@@ -124,15 +115,9 @@ def _unheeded(settings: schema.Solve, name: str) -> tuple[Reason, ...]:
 
 
 def _found(
-    everything: Observations,
-    cameras: np.ndarray,
-    known: np.ndarray,
-    given: Cameras,
-    size_px: tuple[int, int],
-    camera: schema.Camera,
-    settings: schema.Solve,
-    on_step: Callable[[str], None],
+    inputs: SolveInputs, everything: Observations, cameras: np.ndarray, known: np.ndarray, given: Cameras
 ) -> Found:
+    settings, size_px, on_step = inputs.settings, inputs.size_px, inputs.on_step
     scale, max_error_px = pixel_scale(size_px), settings.clean.max_error_px
     held = hold_out(len(everything.track_ids))
     held_out, solving = everything.of_tracks(held), everything.of_tracks(~held)
@@ -140,7 +125,7 @@ def _found(
         return _still(solving, held_out, cameras, given, size_px, scale, max_error_px)
     turning = given.status == "tripod"
     solving = solving.of_tracks(thin(solving, ALL_TRACKS, 200))
-    free = () if settings.known.fixed else free_lens(camera, settings)
+    free = () if settings.known.fixed else replace(inputs, lens=None).free_lens()
     lens, warnings = given.lens, []
     if free and lens.fx_px != lens.fy_px:
         free = ()

@@ -50,6 +50,10 @@ class Question:
     max_error_px: float
     start: Start
 
+    def begun(self, focal_px: float, keyframes: tuple[int, int]) -> "Question":
+        """The same question from another first guess of the focal length and other keyframes."""
+        return replace(self, start=Start(replace(self.start.lens, fx_px=focal_px, fy_px=focal_px), keyframes))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -100,26 +104,20 @@ def question(
 
 
 def starts(
-    markers: Observations,
-    parallax: Parallax,
-    size_px: tuple[int, int],
-    focal_px: float,
-    free: tuple[str, ...],
-    max_error_px: float,
-    run: Run,
-    on_step: Callable[[str], None],
+    asked: Question, parallax: Parallax, run: Run, on_step: Callable[[str], None]
 ) -> Iterator[tuple[str, Model | None]]:
-    """(what, camera of all frames), solved one by one as they are asked for: the focal length first guessed and the
+    """(what, camera of all frames), solved one by one as they are asked for: with the focal length of `asked` and the
     one that plane and parallax found, each from the two best pairs of keyframes."""
+    markers, focal_px = asked.markers, asked.start.lens.fx_px
     focals_px = [focal_px]
-    if "focal" in free and abs(np.log(parallax.moving.focal_px / focal_px)) > SAME_FOCAL:
+    if asked.focal and abs(np.log(parallax.moving.focal_px / focal_px)) > SAME_FOCAL:
         focals_px.append(parallax.moving.focal_px)
-    for pair in keyframe_pairs(markers, parallax, size_px):
+    for pair in keyframe_pairs(markers, parallax, asked.size_px):
         for guess_px in focals_px:
             step = f"libmv from {guess_px:.0f} px, frames {pair[0]} and {pair[1]} of the range"
             on_step(step)
-            answer = run(question(markers, size_px, False, free, max_error_px, guess_px, pair))
-            yield step, answer and _model(answer, markers, max_error_px)
+            answer = run(asked.begun(guess_px, pair))
+            yield step, answer and _model(answer, markers, asked.max_error_px)
 
 
 def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
@@ -156,30 +154,22 @@ def _model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
     return Model(answer.lens, answer.cam_from_world, points, errors < max_error_px, constant)
 
 
-def turned(
-    found: Found,
-    everything: Observations,
-    size_px: tuple[int, int],
-    focal_px: float,
-    free: tuple[str, ...],
-    max_error_px: float,
-    scale: float,
-    run: Run,
-) -> Found:
+def turned(found: Found, asked: Question, scale: float, run: Run) -> Found:
     """A turning camera solved by Blender's tripod solver instead. Refused if it finds none that the tracks bear out.
 
-    Asked with the first guess of the focal length, then with what we found.
+    It is asked with the focal length of `asked`, whose markers are all that the solve has, then with what we found.
     """
     if found.log_zooms is not None:
         text = "the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap"
         raise Refused("zoom", text)
+    everything, size_px = asked.markers, asked.size_px
     held = np.isin(everything.track_ids, found.held_out)
     held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
     markers = known.of_tracks(thin(known, TRIPOD_TRACKS, TRIPOD_PER_FRAME))
     fault = "it found no camera"
-    for guess_px in (focal_px, found.lens.fx_px):
-        ends = (0, markers.frame_count - 1)
-        answer = run(question(markers, size_px, True, free, max_error_px, guess_px, ends))
+    asked = replace(asked, markers=markers)
+    for guess_px in (asked.start.lens.fx_px, found.lens.fx_px):
+        answer = run(asked.begun(guess_px, asked.start.keyframes))
         if answer is None:
             continue
         if folds(answer.lens, size_px) or not has_plausible_focal(answer.lens, size_px):
@@ -194,7 +184,7 @@ def turned(
                 lens=answer.lens,
                 cam_from_world=answer.cam_from_world,
                 markers=markers,
-                used=_model(answer, markers, max_error_px).used,
+                used=_model(answer, markers, asked.max_error_px).used,
                 certificate=certificate,
                 agreement=found.agreement * changed,
             )

@@ -11,17 +11,17 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, said_by
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
-from shotmake.tasks.engine import claims, frames
-from shotmake.tasks.stages import lenders, session_state
-from shotmake.tasks.engine.processes import locks
-from shotmake.tasks.engine.state import places
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.rendered import RECORD
-from shotmake.tasks.shots.shots import load_shot, own_word, shot_names
-from shotmake.tasks.show import build_folder, in_show, show_folder, state_folder
+from shotmake.tasks.engine import claims, frames
+from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import Node, Stage, kept_by
 from shotmake.tasks.engine.stamp import read_stamp
+from shotmake.tasks.engine.state import places
 from shotmake.tasks.engine.told import told
+from shotmake.tasks.shots.shots import load_shot, own_word, shot_names
+from shotmake.tasks.show import build_folder, in_show, show_folder, state_folder
+from shotmake.tasks.stages import lenders, session_state
 
 KEPT_FOLDERS = ("locks",)
 KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")

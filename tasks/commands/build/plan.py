@@ -6,20 +6,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from shotmake.config.schema import Config, Witness
 from shotmake.config.check import ConfigFaults, defaults, keys, load
+from shotmake.config.schema import Config, Witness
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.state import places
 from shotmake.tasks.commands.build import rendered
-from shotmake.tasks.stages import session_state
-from shotmake.tasks.stages.witness_cameras import camera_of
-from shotmake.tasks.shots.composed import config_of
 from shotmake.tasks.commands.build.publish import folder, made_by, stamp_path, why_unpublished
-from shotmake.tasks.shots.shots import ShotConfig
-from shotmake.tasks.show import in_show, show_folder, state_folder
 from shotmake.tasks.engine.stage import Node, adoptable, lent_to
 from shotmake.tasks.engine.stamp import is_texts, read_stamp
+from shotmake.tasks.engine.state import places
 from shotmake.tasks.engine.told import told
+from shotmake.tasks.shots.composed import config_of
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.stages import session_state
+from shotmake.tasks.stages.witness_cameras import camera_of
 
 
 def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], name: str) -> dict:

@@ -9,22 +9,22 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.errors import ShotError
 from shotmake.config.format_registry import FORMATS
-from shotmake.tasks.shots import composed, current
-from shotmake.tasks.stages import lenders
-from shotmake.tasks.engine.inputs.behind import awaited
-from shotmake.tasks.stages.witness_cameras import published_name
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.copies import place_copies, remove_copies
-from shotmake.tasks.stages.objects.detector import command_folders
 from shotmake.tasks.engine.digests import wait_until_settled
+from shotmake.tasks.engine.inputs.behind import awaited
 from shotmake.tasks.engine.processes.locks import locked
-from shotmake.tasks.shots.shots import ShotConfig, slug
-from shotmake.tasks.show import build_folder, in_show, show_folder
-from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.engine.stage import Node, lent_to
 from shotmake.tasks.engine.stamp import read_stamp, why_stale
 from shotmake.tasks.engine.told import as_failed, holds, told
+from shotmake.tasks.shots import composed, current
+from shotmake.tasks.shots.shots import ShotConfig, slug
+from shotmake.tasks.show import build_folder, in_show, show_folder
+from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages.objects.detector import command_folders
+from shotmake.tasks.stages.solve.stage import read_solution
+from shotmake.tasks.stages.witness_cameras import published_name
 
 NAMES = {
     "blend": "{shot}.blend",

@@ -12,16 +12,16 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands.build import publish
-from shotmake.tasks.stages import render
 from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine.copies import place_copies, remove_copies
-from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.frames import Sequence
-from shotmake.tasks.shots.shots import ShotConfig
-from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.stage import Node, doit_task
 from shotmake.tasks.engine.stamp import read_stamp, why_different
 from shotmake.tasks.engine.told import as_failed, holds, told
+from shotmake.tasks.shots.shots import ShotConfig
+from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.stages import render
 
 PICKS = re.compile(r"\+*(shot\.)?composite\.render\.frames=")
 FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"

@@ -12,12 +12,12 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.commands.build import rendered
-from shotmake.tasks.engine.state.lacking import disk_fault
 from shotmake.tasks.commands.build.publish import REPORTS, folder, why_unpublished
-from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.engine.stage import Node, lent_to
 from shotmake.tasks.engine.stamp import json_bytes, write_atomically
+from shotmake.tasks.engine.state.lacking import disk_fault
 from shotmake.tasks.engine.told import told
+from shotmake.tasks.shots.shots import ShotConfig
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
-from shotmake.tasks.shots.shot_words import better, shown, why_refused
-from shotmake.tasks.show import conf_folder, show_folder
 
 from shotmake.config.check import frame_rate_fraction
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, safe_name, shot_yaml
+from shotmake.tasks.shots.shot_words import better, shown, why_refused
+from shotmake.tasks.show import conf_folder, show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.header import MediaHeader

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
+
+from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import kept_by
@@ -15,8 +17,6 @@ from shotmake.tasks.engine.told import told
 from shotmake.tasks.shots.shot_words import shown
 from shotmake.tasks.show import in_show, state_folder
 from shotmake.tasks.stages.session_state import read_quality
-
-from shotmake.errors import ShotError
 
 NAME = re.compile(r".+-[0-9a-f]{12}")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from doit.exceptions import TaskFailed
+
 from shotmake.tasks.commands.build.publish import folder, refusal, why_unpublished
 from shotmake.tasks.commands.sweep.results import conclude
 from shotmake.tasks.engine.stage import Node, lent_to

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 
+from shotmake.errors import ShotError
 from shotmake.tasks.commands.sweep import launchers, search
 from shotmake.tasks.commands.sweep.results import objective
 from shotmake.tasks.engine.processes import workers
@@ -17,8 +18,6 @@ from shotmake.tasks.engine.processes.environments import users_environment
 from shotmake.tasks.shots import conf_rules, current, shots, variants
 from shotmake.tasks.shots.shot_words import in_hydras_words, is_grammar, quoted, why_refused
 from shotmake.tasks.show import conf_folder, show_folder
-
-from shotmake.errors import ShotError
 
 # `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
 TASK = "hydra.job.name"

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
+from shotmake.errors import ShotError
 from shotmake.tasks.commands.build.publish import folder as published
 from shotmake.tasks.engine.stage import Node, build, lent_to, nodes
 from shotmake.tasks.engine.stamp import json_bytes, read_stamp, write_atomically
@@ -17,9 +19,6 @@ from shotmake.tasks.stages.lens import LENS
 from shotmake.tasks.stages.objects.stage import OBJECTS
 from shotmake.tasks.stages.solve.stage import SOLVE, read_solution
 from shotmake.tasks.stages.tracks.stage import TRACKS
-
-from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
-from shotmake.errors import ShotError
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.sweep.referee import Referee, Score

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from shotmake.files.behind.named import Named, files_at, place_of
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import build_folder, state_folder
-
-from shotmake.files.behind.named import Named, files_at, place_of
 
 BEHIND = ", which names "  # in an input's name: between its holder's and its own path from there
 FORMATS = {

@@ -3,10 +3,9 @@ last. What is stored under a key made of digests must not be made of anything el
 
 from pathlib import Path
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.show import in_show
-
-from shotmake.errors import ShotError
 
 
 class Unchanged:

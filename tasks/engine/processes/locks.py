@@ -21,14 +21,13 @@ from functools import cache as once
 from pathlib import Path
 from typing import IO
 
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
+from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
 from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
 from shotmake.tasks.show import in_show, state_folder
-
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
-from shotmake.files.regular_file import read_utf8
 
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
 MOST_LEASE_BYTES = 4096

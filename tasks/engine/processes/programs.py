@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from shotmake.errors import ShotError
+from shotmake.limits import limits, raised
 from shotmake.tasks.engine.processes.own_config import NEVER, own_config
 from shotmake.tasks.engine.processes.process_tree import end_tree, marked, processor_s
 from shotmake.tasks.engine.processes.watchdog import waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
-
-from shotmake.errors import ShotError
-from shotmake.limits import limits, raised
 
 RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names
 KEPT_BYTES = 2**20  # of what a program says: the end

@@ -7,10 +7,9 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.state.partial_files import whole_name
 from shotmake.tasks.show import show_folder
-
-from shotmake.errors import ShotError
 
 # Not a fault of ours: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)

@@ -9,9 +9,8 @@ import stat
 from functools import cache as once
 from pathlib import Path
 
-from shotmake.tasks.show import build_folder, conf_folder, show_folder, state_folder
-
 from shotmake.errors import ShotError
+from shotmake.tasks.show import build_folder, conf_folder, show_folder, state_folder
 
 CLAIM = ".shotmake-show"  # a file in the folder that such a link leads to: the owner of that folder put it there
 SHOWN_CHARS = 80

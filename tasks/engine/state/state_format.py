@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from shotmake.tasks.show import in_show, state_folder
-
 from shotmake.errors import ShotError, said_by
 from shotmake.files.json_file import read_json
+from shotmake.tasks.show import in_show, state_folder
 
 SCHEMA = 1  # raised with a change of stamps or places that an older tool would read wrongly; no file means 1
 

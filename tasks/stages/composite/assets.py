@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from shotmake.tasks.engine.inputs.behind import BEHIND, unwatched, with_behind
-from shotmake.tasks.show import show_folder
-
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.behind.followed import key_of_input
 from shotmake.files.input_file import check_file
+from shotmake.tasks.engine.inputs.behind import BEHIND, unwatched, with_behind
+from shotmake.tasks.show import show_folder
 
 PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")
 

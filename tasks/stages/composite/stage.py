@@ -2,14 +2,13 @@
 
 import json
 
+from shotmake.config.schema import Config
 from shotmake.tasks.blender.environment import run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.show import in_show, show_folder
 from shotmake.tasks.stages.composite.assets import asset_files, check_assets
 from shotmake.tasks.stages.solve.stage import has_camera
-
-from shotmake.config.schema import Config
 
 OPTIONS = {"scene": "--sheet", **{name: f"--{name}" for name in ("tracks", "quality", "points", "empties")}}
 

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from shotmake.config.schema import MAIN_CAMERA, Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import check_file
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.stage import Job
@@ -11,10 +14,6 @@ from shotmake.tasks.stages.footage import footage_of
 from shotmake.tasks.stages.objects import detector, motion
 from shotmake.tasks.stages.objects.detector import command_files, command_piece, detected_by_command
 from shotmake.tasks.stages.objects.motion import detected_by_motion, motion_stretches
-
-from shotmake.config.schema import MAIN_CAMERA, Config
-from shotmake.errors import ShotError
-from shotmake.files.input_file import check_file
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.errors import ShotError, said_by
+from shotmake.files.input_file import file_fault
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.processes.environments import users_environment
@@ -15,9 +17,6 @@ from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.objects.detections_store import detections_folder, from_store, piece_of
-
-from shotmake.errors import ShotError, said_by
-from shotmake.files.input_file import file_fault
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Stage
@@ -15,8 +16,6 @@ from shotmake.tasks.stages.objects.detections import (
     source_settings,
     stored_pieces,
 )
-
-from shotmake.config.schema import MAIN_CAMERA, Config
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

@@ -4,12 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.show import show_folder
-
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.show import show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.tracklets import Tracklet

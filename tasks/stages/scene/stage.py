@@ -6,16 +6,15 @@ These have a file of their own: no frame shows them, so none is rendered again w
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.scene import followed as comp_tracks
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.scene.ground import Ground

@@ -1,10 +1,16 @@
 """solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config import schema
+from shotmake.config.annotations import read_manual
+from shotmake.config.check_orient import with_places
+from shotmake.config.keyed_camera import read_keys
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.json_file import read_json
 from shotmake.tasks.blender.libmv import solver
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
@@ -16,20 +22,11 @@ from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.solve.second_witness import look_at
 from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, matte_inputs
 
-from shotmake.config import schema
-from shotmake.config.annotations import read_manual
-from shotmake.config.check_orient import with_places
-from shotmake.config.keyed_camera import read_keys
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
-from shotmake.files.json_file import read_json
-
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
-    from shotmake.geometry.lens import Lens
     from shotmake.reasons import Reason
     from shotmake.solve.checks.candidate import Found
-    from shotmake.tracks.markers import Tracks
+    from shotmake.solve.problem import SolveInputs
 
 IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
@@ -105,6 +102,7 @@ def build(job: Job) -> str:
     from shotmake.solve.anamorphic import squeezed
     from shotmake.solve.imported.cameras import imported
     from shotmake.solve.imported.keyed import given_solution
+    from shotmake.solve.problem import SolveInputs
     from shotmake.solve.result import finished
     from shotmake.tracks.markers import load_tracks, load_weights
 
@@ -134,11 +132,13 @@ def build(job: Job) -> str:
                 from shotmake.solve.imported.extend import solve_known
 
                 look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # these cameras see the plate as it is
-                solution = solve_known(tracks, size_px, frames, given, camera, options, bar.say, look)
+                asked = SolveInputs(tracks, size_px, frames, camera, options, look=look, on_step=bar.say)
+                solution = solve_known(asked, given)
             else:
                 lens = brought and Lens.from_json(brought["lens"])
                 weights = load_weights(job.inputs["tracks"])
-                found = _found(job, tracks, plate, frames, camera, options, bar.say, lens, weights)
+                asked = SolveInputs(tracks, size_px, frames, camera, options, lens, weights, on_step=bar.say)
+                found = _found(job, plate, asked)
                 solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
@@ -171,46 +171,36 @@ def _survey_line(survey: list[dict], points: dict) -> str:
     return "".join(f", {label(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
 
 
-def _found(
-    job: Job,
-    tracks: "Tracks",
-    plate: "Plate",
-    frames: tuple[int, int],
-    camera: schema.Camera,
-    options: schema.Solve,
-    on_step: Callable[[str], None],
-    lens: "Lens | None",
-    weights: dict[int, float],
-) -> "Found | Reason":
+def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
     """The camera before it is put into its world, as the second witness leaves it: from the store when these tracks
     were solved so before, and the same pictures looked at. In pixels as the plate is seen: unsqueezed."""
     from shotmake.solve.anamorphic import stretched_lens, unsqueezed_size, unsqueezed_tracks
 
-    aspect = plate.pixel_aspect
+    aspect, options = plate.pixel_aspect, asked.settings
     size_px = unsqueezed_size(tuple(plate.size_px), aspect)
-    asked = (unsqueezed_tracks(tracks, aspect), size_px, frames, camera)
-    lens = lens and stretched_lens(lens, aspect)
+    lens = asked.lens and stretched_lens(asked.lens, aspect)
+    asked = replace(asked, tracks=unsqueezed_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
 
     def find() -> "Found | Reason":
-        from shotmake.solve.verdict import find, usual  # COLMAP: loaded when there is work for it
+        from shotmake.solve.verdict import find  # COLMAP: loaded when there is work for it
 
         by_libmv = None
         if "executable" in job.settings:
             by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
-        return find(*asked, usual(options), on_step, by_libmv, lens, weights)
+        return find(replace(asked.as_usual(), by_libmv=by_libmv))
 
     def clean() -> "Found | Reason":
         from shotmake.solve.verdict import cleaned
 
-        return cleaned(camera_found, *asked, options, on_step, lens, weights)
+        return cleaned(camera_found, asked)
 
     def ask() -> "Found | Reason":
         from shotmake.solve.witness.witness import ask_witness
 
-        on_step("ask the second witness")
-        return ask_witness(camera_found, size_px, look_at(job, plate, frames[0], aspect))
+        asked.on_step("ask the second witness")
+        return ask_witness(camera_found, size_px, look_at(job, plate, asked.frames[0], aspect))
 
-    reaches = reaching(job.settings, camera) | {"size_px": list(size_px), "frame_range": list(frames)}
+    reaches = reaching(job.settings, asked.camera) | {"size_px": list(size_px), "frame_range": list(asked.frames)}
     ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
     if not ours:
         reaches["clean"] = job.settings["clean"]

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.tasks.engine import slices
-from shotmake.tasks.show import show_folder
-
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
+from shotmake.tasks.engine import slices
+from shotmake.tasks.show import show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np

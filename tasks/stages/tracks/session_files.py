@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config.schema import Config
+from shotmake.errors import ShotError
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
 from shotmake.tasks.blender.environment import run_script
 from shotmake.tasks.engine.inputs.behind import BEHIND, with_behind
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.show import show_folder, state_folder
-
-from shotmake.config.schema import Config
-from shotmake.errors import ShotError
-from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from shotmake.config.annotations import Manual
+from shotmake.config.schema import Clean, Config, Track
 from shotmake.tasks.blender.libmv import tracked_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
@@ -14,9 +16,6 @@ from shotmake.tasks.stages.footage import plate_inputs, read_plate
 from shotmake.tasks.stages.tracks import segments
 from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, masks, matte_inputs, object_boxes
 from shotmake.tasks.stages.tracks.session_files import is_blend, named, read_sessions, session_files, session_inputs
-
-from shotmake.config.annotations import Manual
-from shotmake.config.schema import Clean, Config, Track
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from helpers.shows.project import Project
-from helpers.plates.synthetic import write_movie
 
+from helpers.plates.synthetic import write_movie
+from helpers.shows.project import Project
 from shotmake.errors import ShotError
 from shotmake.new_shot.edit_list import read_cut
 

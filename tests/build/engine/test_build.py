@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.shows.project import REPOSITORY, Project
 
+from helpers.shows.project import REPOSITORY, Project
 from shotmake.tracks.markers import load_tracks
 
 EVERY_STAGE = {"footage", "tracks", "solve", "stmap", "scene", "composite", "preview", "export", "report", "publish"}
@@ -331,6 +331,7 @@ def test_two_shots_of_one_name_are_refused(built):
 def test_a_refused_solve_still_shows_tracks_preview_and_report(built):
     """The deliverables of the good solve before it must not stand there as if they were this one's."""
     import numpy as np
+
     from helpers.plates.synthetic import write_movie
 
     rng = np.random.default_rng(0)

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.project import open_in_process
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.state import secret

@@ -1,28 +1,19 @@
 """A key that is as it is by default is not hashed: new keys build nothing, and a default that changes raises a version.
 
 tasks/engine/defaults.json holds every default by stage (or kind of stored piece) and version. After adding a key, or
-raising a version: `python tests/build/engine/test_defaults.py` records anew; it refuses while a default changed without a version.
-"""
+raising a version: `python tests/build/engine/test_defaults.py` records anew; it refuses while a default changed without
+a version."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
-from helpers.shows.defaults import defaults_now
-from helpers.shows.defaults import faults
-from helpers.shows.defaults import flat
-from helpers.shows.defaults import recorded
+
+from helpers.shows.defaults import defaults_now, faults, flat, recorded
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
 from shotmake.tasks.engine import slices  # noqa: E402
-from shotmake.tasks.stages.objects import segments as object_segments  # noqa: E402
-from shotmake.tasks.stages.solve import candidates as stored  # noqa: E402
-from shotmake.tasks.stages.solve import stage  # noqa: E402
-from shotmake.tasks.stages.tracks import segments  # noqa: E402
-from helpers.shows.slice_ways import graph, ways  # noqa: E402
-
-from shotmake.config.schema import Camera  # noqa: E402
 
 
 def nested(names: dict[str, Any]) -> dict:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.shows import attack
 import pytest
+
+from helpers.shows import attack
 from helpers.shows.project import Project, Ran
 from shotmake.tasks.import_path import ShowFinder
 

@@ -3,6 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+
+from helpers.shows.defaults import kinds
+from helpers.shows.slice_ways import changed, variations
+from helpers.shows.slice_ways import plain as shot_config
+from shotmake.config.check import keys
+from shotmake.config.schema import Config, Footage, Witness
+from shotmake.errors import ShotError
 from shotmake.tasks.commands.build.publish import needs_no_camera
 from shotmake.tasks.commands.sweep import results
 from shotmake.tasks.engine import slices
@@ -24,13 +31,6 @@ from shotmake.tasks.stages.stmap import STMAP
 from shotmake.tasks.stages.tracks.stage import TRACKS
 from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
 from shotmake.tasks.stages.witness_cameras import witness_nodes
-from helpers.shows.slice_ways import changed, variations
-from helpers.shows.slice_ways import plain as shot_config
-from helpers.shows.defaults import kinds
-
-from shotmake.config.check import keys
-from shotmake.config.schema import Config, Footage, Witness
-from shotmake.errors import ShotError
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
 NOT_ALWAYS = {"lens", "objects"}  # only when a lens is brought along, when objects are followed

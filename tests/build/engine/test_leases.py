@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.project import Project, Ran, make_project
 
 LEASE_S = "1.5"

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from helpers.shows import attack
 import pytest
+
+from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
 from shotmake.tasks.blender import environment as blender
 from shotmake.tasks.engine.processes.streams import PIPE_CLOSED

@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.project import Project, make_project, open_in_process
+from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims, stamp
 from shotmake.tasks.engine.state import places
-
-from shotmake.errors import ShotError
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from helpers.shows import attack
 import pytest
+
+from helpers.shows import attack
 from helpers.shows.project import IN_BLENDER, REPOSITORY, Project, Ran
+from shotmake.errors import ShotError
+from shotmake.limits import set_limits
 from shotmake.tasks.blender.environment import make_environment, python
 from shotmake.tasks.engine.processes import pool, process_tree, programs
 from shotmake.tasks.engine.processes.programs import Started, run
-
-from shotmake.errors import ShotError
-from shotmake.limits import set_limits
 
 ON = "tracking.objects.enabled=true"
 SLOW = "import time; time.sleep(3600)"

@@ -5,6 +5,7 @@ import shutil
 import sys
 
 import pytest
+
 from helpers.shows.project import REPOSITORY, Project
 
 

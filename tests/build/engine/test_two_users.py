@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from helpers.shows import attack
 import pytest
-from helpers.shows.project import Project
+
+from helpers.shows import attack
 from helpers.shows.other_user import NUMBERS, OtherUser, give, open_folder, why_not
+from helpers.shows.project import Project
 from shotmake.tasks.engine.state.partial_files import HOST
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())

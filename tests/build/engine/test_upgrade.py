@@ -12,10 +12,14 @@ import subprocess
 import sys
 from dataclasses import field, fields, is_dataclass, make_dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import pytest
+
+from helpers.shows.defaults import defaults_now, faults, flat, kinds, recorded
 from helpers.shows.project import DATA, REPOSITORY, Project
+from helpers.shows.slice_ways import STAGES, fingerprints, graph, plain, ways
+from shotmake.config.check import keys
+from shotmake.config.schema import Config
 from shotmake.tasks.commands.build import plan
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Node
@@ -25,11 +29,6 @@ from shotmake.tasks.stages import lenders
 from shotmake.tasks.stages.objects import segments as object_segments
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.tracks import segments
-from helpers.shows.slice_ways import STAGES, fingerprints, graph, plain, ways
-from helpers.shows.defaults import defaults_now, faults, flat, kinds, recorded
-
-from shotmake.config.check import keys
-from shotmake.config.schema import Config
 
 RELEASED = json.loads((DATA / "released" / "69f25dd.json").read_text())
 VERSIONS = {stage.name: stage.version for stage in STAGES}

@@ -1,9 +1,8 @@
 """A stage whose numbers move must raise its version, or what it built before would be called up to date.
 
-Each stage runs alone on recorded inputs; its numbers are held against the recorded ones, within what another
-machine's arithmetic may change. After raising a version: `python tests/build/engine/test_versions.py` records anew; it refuses
-while a stage moved without one.
-"""
+Each stage runs alone on recorded inputs; its numbers are held against the recorded ones, within what another machine's
+arithmetic may change. After raising a version: `python tests/build/engine/test_versions.py` records anew; it refuses
+while a stage moved without one."""
 
 import json
 import os
@@ -18,8 +17,11 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
 from helpers.plates.boards import stills  # noqa: E402
-from helpers.shows.project import DATA, open_in_process  # noqa: E402
+from helpers.plates.synthetic import frames, make_plate, write_movie  # noqa: E402
 from helpers.shows.in_blender import blender  # noqa: E402
+from helpers.shows.project import DATA, open_in_process  # noqa: E402
+from shotmake.config.schema import Checkerboard, Config, Objects  # noqa: E402
+from shotmake.geometry.lens import Lens  # noqa: E402
 from shotmake.tasks.engine.digests import digest  # noqa: E402
 from shotmake.tasks.engine.stage import Job, Stage  # noqa: E402
 from shotmake.tasks.show import open_show  # noqa: E402
@@ -34,10 +36,6 @@ from shotmake.tasks.stages.scene.stage import SCENE  # noqa: E402
 from shotmake.tasks.stages.solve.stage import SOLVE  # noqa: E402
 from shotmake.tasks.stages.stmap import STMAP  # noqa: E402
 from shotmake.tasks.stages.tracks.stage import TRACKS  # noqa: E402
-from helpers.plates.synthetic import frames, make_plate, write_movie  # noqa: E402
-
-from shotmake.config.schema import Checkerboard, Config, Objects  # noqa: E402
-from shotmake.geometry.lens import Lens  # noqa: E402
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 RECORD = DATA / "versions"
@@ -202,7 +200,9 @@ def test_numbers_stay_while_the_version_stays(stage, plate, tmp_path, monkeypatc
     open_in_process(monkeypatch, tmp_path)
     version, changed = held_against_record(stage, tmp_path / "run", plate)
     if version != stage.version:
-        pytest.fail(f"version {version} -> {stage.version}: record its numbers with python tests/build/engine/test_versions.py")
+        pytest.fail(
+            f"version {version} -> {stage.version}: record its numbers with python tests/build/engine/test_versions.py"
+        )
     assert not changed, f"{stage.name}: {', '.join(changed)} moved; raise version in tasks/{stage.name}.py"
 
 

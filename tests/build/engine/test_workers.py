@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from shotmake.tasks.engine.processes.workers import jobs, make_threads_deaf
 
 HOLD_A_PLACE = """

@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import pytest
+
 from helpers.shows.project import REPOSITORY, Project, make_project
 
 # Loads shots as a build does and, where that asked Hydra, by Hydra alone; prints both and whom Hydra was asked for.

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.shows import attack
 import pytest
+
+from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
 
 EVIL = "_target_: os.system, command: touch ran.txt"  # Hydra has a list of what it does not call

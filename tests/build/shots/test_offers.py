@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.project import Project, make_project
 from shotmake.tasks.shots import offers, shot_words
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from helpers.shows.attack import make_small, shot_yaml
 from helpers.shows.project import Project
 from shotmake.tasks.shots.shot_words import better, quoted, unquoted, why_refused

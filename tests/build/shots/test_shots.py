@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from helpers.shows.project import REPOSITORY
 
 OWNERS_EXAMPLE = """\

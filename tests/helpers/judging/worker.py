@@ -6,7 +6,7 @@ code that asks for them.
 """
 
 import importlib
-import inspect
+import importlib.util
 import json
 import os
 import pickle
@@ -78,9 +78,31 @@ def _solved(request: dict):
             path = Path(folder) / "brought.json"
             path.write_text(json.dumps(request["known"]))
             given = _ours("read_cameras")(path, size_px, frames)
-        more = _witness(solve_known, request)
-        return solve_known(tracks, size_px, frames, given, camera, settings, **more)
-    return solve(tracks, size_px, frames, camera, settings, **_witness(solve, request))
+        if _has_problems():
+            return solve_known(_inputs(request, tracks, size_px, frames, camera, settings), given)
+        return solve_known(tracks, size_px, frames, given, camera, settings)
+    if _has_problems():
+        return solve(_inputs(request, tracks, size_px, frames, camera, settings))
+    return solve(tracks, size_px, frames, camera, settings)
+
+
+def _has_problems() -> bool:
+    """Whether the folder's code takes what it is asked as one thing; an older one is asked without a second witness."""
+    return _is_there("shotmake.solve.problem")
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module, not a package
+        return False
+
+
+def _inputs(request: dict, *given):
+    from helpers.recipes.witness import look_of
+    from shotmake.solve.problem import SolveInputs
+
+    return SolveInputs(*given, look=look_of(pickle.loads(request["set"])))
 
 
 def _ours(name: str):
@@ -91,15 +113,6 @@ def _ours(name: str):
         except (ModuleNotFoundError, AttributeError):
             continue
     raise LookupError(f"{name}: found in none of {', '.join(PLACES[name])}")
-
-
-def _witness(function, request: dict) -> dict:
-    """The second witness, for a code that asks one."""
-    if "look" not in inspect.signature(function).parameters:
-        return {}
-    from helpers.recipes.witness import look_of
-
-    return {"look": look_of(pickle.loads(request["set"]))}
 
 
 class _overheard:

@@ -4,9 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from shotmake.tasks.blender.environment import python
-
 from helpers.shows.project import IN_BLENDER
+from shotmake.tasks.blender.environment import python
 
 
 def blender_numbers(first: int, paths: list[Path]) -> dict[str, list[int]]:

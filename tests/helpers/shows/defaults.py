@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
+from helpers.shows.slice_ways import graph, ways
+from shotmake.config.schema import Camera
 from shotmake.tasks.engine import slices
 from shotmake.tasks.stages.objects import segments as object_segments
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.solve import stage
 from shotmake.tasks.stages.tracks import segments
-
-from helpers.shows.slice_ways import graph, ways
-from shotmake.config.schema import Camera
 
 
 def kinds(config) -> list[tuple[str, int, dict]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from shotmake.tasks import show
 
 REPOSITORY = Path(__file__).resolve().parents[3]

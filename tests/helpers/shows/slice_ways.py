@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 
+from shotmake.config.schema import Config, Footage, Witness
 from shotmake.tasks.engine.stage import nodes
 from shotmake.tasks.engine.stamp import short_hash
 from shotmake.tasks.stages.composite.stage import COMPOSITE
@@ -21,8 +22,6 @@ from shotmake.tasks.stages.stmap import STMAP
 from shotmake.tasks.stages.tracks.stage import TRACKS
 from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
 from shotmake.tasks.stages.witness_cameras import witness_nodes
-
-from shotmake.config.schema import Config, Footage, Witness
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE,
           OBJECT_MATTES, REPORT, RENDER)  # fmt: skip

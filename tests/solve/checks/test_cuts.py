@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 import pytest
+
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.checks.cuts import find_cut, find_jump
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tracks.markers import Tracks
 
@@ -44,13 +45,13 @@ def ended(tracks: Tracks, after: int = LAST_BEFORE) -> Tracks:
     ],
 )
 def test_a_cut_is_refused_with_its_frame(spoilt, code, said, pan):
-    record = solve(spoilt(pan.tracks), pan.size_px, pan.frames, Camera(), Solve()).record
+    record = solve(SolveInputs(spoilt(pan.tracks), pan.size_px, pan.frames, Camera(), Solve())).record
     assert (record["status"], record["reason_code"]) == ("refused", code)
     assert said in record["reason"] and "shot.footage.frame_range" in record["reason"]
 
 
 def test_a_jump_is_refused_at_once_only_where_no_camera_could_go_through_it(pan):
-    record = solve(swapped(pan.tracks), pan.size_px, pan.frames, Camera(), Solve()).record
+    record = solve(SolveInputs(swapped(pan.tracks), pan.size_px, pan.frames, Camera(), Solve())).record
     assert re.search(r"no rigid motion explains more than \d+% of them there", record["reason"])
 
 
@@ -66,7 +67,7 @@ def missing_frames(shot: Simulated, after: int, count: int) -> tuple[Tracks, dic
 def test_a_jump_that_a_camera_explains_is_noted_and_solved():
     """Frames are missing: the tracks jump against each other, by parallax, and a camera follows. It was refused."""
     tracks, truth = missing_frames(simulate("orbit", seed=1, frame_count=52, visible=110, life_frames=200), 20, 12)
-    record = solve(tracks, tuple(truth["image_size_px"]), (1, 40), Camera(), Solve()).record
+    record = solve(SolveInputs(tracks, tuple(truth["image_size_px"]), (1, 40), Camera(), Solve())).record
     found = measure(record, truth)
     assert found["status"] == "solved" and found["frames_pct"] == 100 and found["ate_pct"] < 0.1
     assert record["note_codes"] == ["tracks_jump"] and record["warning_codes"] == ["path_jumps"]
@@ -83,7 +84,7 @@ def test_a_camera_that_the_tracks_through_a_jump_do_not_bear_out_is_refused_for_
     names[some] = random.permutation(some)
     markers = Observations.from_tracks(renamed(tracks, names, 20), shot.frames)
     assert find_cut(markers, shot.size_px[0], 1) is None  # enough of them go on for a camera to be looked for
-    record = solve(renamed(tracks, names, 20), shot.size_px, shot.frames, Camera(), Solve()).record
+    record = solve(SolveInputs(renamed(tracks, names, 20), shot.size_px, shot.frames, Camera(), Solve())).record
     assert (record["status"], record["reason_code"]) == ("refused", "tracks_jump")
     through = r"only \d+% of the tracks that run through it|only \d+ of the \d+ tracks that go on"
     assert re.search(through + " agree with the camera", record["reason"])
@@ -91,7 +92,7 @@ def test_a_camera_that_the_tracks_through_a_jump_do_not_bear_out_is_refused_for_
 
 def test_a_cut_near_the_end_is_one(pan):
     """A camera that turns could be given any rotation there, and every track would agree."""
-    record = solve(ended(pan.tracks, 1033), pan.size_px, pan.frames, Camera(), Solve()).record
+    record = solve(SolveInputs(ended(pan.tracks, 1033), pan.size_px, pan.frames, Camera(), Solve())).record
     assert record["status"] == "refused" and "from frame 1033 to 1034" in record["reason"]
 
 
@@ -107,4 +108,7 @@ def test_what_holds_together_has_no_cut(kind):
 
 def test_a_camera_that_stands_still_stands_still_through_a_flash():
     shot = simulate("static", seed=2, frame_count=36, visible=100, first_frame=1001, life_frames=500)
-    assert solve(ended(shot.tracks), shot.size_px, shot.frames, Camera(), Solve()).record["status"] == "static"
+    assert (
+        solve(SolveInputs(ended(shot.tracks), shot.size_px, shot.frames, Camera(), Solve())).record["status"]
+        == "static"
+    )

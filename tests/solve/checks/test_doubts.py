@@ -4,22 +4,23 @@ import re
 from dataclasses import replace
 
 import pytest
+
 from helpers.judging.judge import limit_px, slip_of
 from helpers.recipes.families import made
 from helpers.recipes.honest import SENSOR_MM
 from helpers.recipes.sets import TrackSet
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
 from shotmake.solve.anamorphic import squeezed, unsqueezed_size, unsqueezed_tracks
 from shotmake.solve.checks.candidate import Found
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
-from shotmake.solve.verdict import find, usual
+from shotmake.solve.verdict import find
 
 
 def found_of(one: TrackSet, aspect: float = 1.0, **camera) -> Found | Reason:
     tracks, size_px = unsqueezed_tracks(one.tracks, aspect), unsqueezed_size(one.size_px, aspect)
-    return squeezed(find(tracks, size_px, one.frames, Camera(**camera), usual(Solve())), aspect)
+    return squeezed(find(SolveInputs(tracks, size_px, one.frames, Camera(**camera), Solve())), aspect)
 
 
 def codes_of(found: Found) -> list[str]:

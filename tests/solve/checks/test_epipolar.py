@@ -1,8 +1,8 @@
 """The epipolar gap of true cameras, and of ones that follow an object for a while."""
 
 import numpy as np
-from helpers.plates.simulated import simulate
 
+from helpers.plates.simulated import simulate
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations, pixel_scale
 from shotmake.solve.checks import epipolar

@@ -1,6 +1,7 @@
 """The judge alone: some two hundred cameras, wrong on purpose or right, held against certificate, links and witness."""
 
 import pytest
+
 from helpers.judging.alone import judge_alone
 from helpers.judging.cameras import WRONG, make_shot
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.plates.simulated import Simulated, simulate
 from scipy.spatial.transform import Rotation
 
+from helpers.plates.simulated import Simulated, simulate
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations, pixel_scale

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.recipes.honest import honest_shot
 from helpers.recipes.joins import lookalike_cut, other_take
 from helpers.recipes.sets import set_of
 from helpers.recipes.witness import look_of
 from helpers.shows.project import Project
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.solve.checks.candidate import Found, doubt_by_certificate
-from shotmake.solve.verdict import find, solve, usual
+from shotmake.solve.problem import SolveInputs
+from shotmake.solve.verdict import find, solve
 
 SESSION = "tracking.session_file=footage/tracks.npz"
 
@@ -27,24 +28,24 @@ def solve_json(project: Project) -> dict:
 @pytest.fixture(scope="module")
 def found() -> tuple:
     one = set_of(honest_shot("orbit", 21, frame_count=40), "orbit", "orbit", "", 21)
-    return one, find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    return one, find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
 
 
 def test_a_solve_tells_every_link_and_what_the_witness_said():
     one = set_of(honest_shot("orbit", 20, frame_count=40), "orbit", "orbit", "", 20)
     asked = (one.tracks, one.size_px, one.frames, Camera(), Solve())
-    record = solve(*asked, look=look_of(one)).record
+    record = solve(SolveInputs(*asked, look=look_of(one))).record
     assert record["status"] == "solved" and record["warnings"] == []
     assert [link["frames"] for link in record["links"]] == [[frame, frame + 1] for frame in range(1, 40)]
     assert all(link["agree"] > 0.8 and link["tracks"] > 40 for link in record["links"])
     assert record["witness"][0]["frames"][0] == 1 and record["witness"][-1]["frames"][1] == 40
     assert all(pair["explained"] > 0.9 * pair["allowed"] for pair in record["witness"])
-    assert solve(*asked).record["witness"] == []  # nobody was asked
+    assert solve(SolveInputs(*asked)).record["witness"] == []  # nobody was asked
 
 
 def test_a_static_camera_has_no_links():
     one = set_of(honest_shot("static", 20, frame_count=20), "static", "static", "", 20)
-    record = solve(one.tracks, one.size_px, one.frames, Camera(), Solve(), look=look_of(one)).record
+    record = solve(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve(), look=look_of(one))).record
     assert (record["status"], record["links"], record["witness"]) == ("static", [], [])
 
 
@@ -60,7 +61,7 @@ def test_a_doubtful_link_takes_half_of_the_confidence(found):
 @pytest.mark.parametrize(("recipe", "seed"), [(lookalike_cut, 31), (other_take, 31)])
 def test_two_parts_that_do_not_fit_are_never_solved_in_silence(recipe, seed):
     one = recipe("made", seed)
-    record = solve(one.tracks, one.size_px, one.frames, Camera(), Solve(), look=look_of(one)).record
+    record = solve(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve(), look=look_of(one))).record
     assert record["status"] == "refused" and record["links"] == []
 
 

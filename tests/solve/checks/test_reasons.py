@@ -4,12 +4,13 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from helpers.plates.simulated import simulate
 from helpers.shows.project import REPOSITORY
-
 from shotmake.config import schema
 from shotmake.reasons import CODES, RESERVED, Reason, add_warnings, read_warnings, record_reasons
 from shotmake.solve.checks.candidate import Refused
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
 SAID, ADDING = {"warnings", "notes"}, {"append", "extend"}
@@ -157,7 +158,9 @@ def test_codes_of_another_release_are_read(codes):
 )
 def test_a_refusal_has_its_code_in_the_record(kind, settings, camera, said):
     shot = simulate(kind, seed=2, frame_count=24, visible=80)
-    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(**camera), schema.Solve(**settings)).record
+    record = solve(
+        SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(**camera), schema.Solve(**settings))
+    ).record
     assert (record["status"], record["reason_code"]) == ("refused", said), record["reason"]
     assert record["warning_codes"] == record["note_codes"] == []
 
@@ -165,7 +168,7 @@ def test_a_refusal_has_its_code_in_the_record(kind, settings, camera, said):
 @pytest.mark.parametrize("kind", ["orbit", "pan", "static"])
 def test_a_solve_has_no_reason_and_as_many_codes_as_sentences(kind):
     shot = simulate(kind, seed=2, frame_count=24, visible=80)
-    record = solve(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()).record
+    record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] != "refused" and record["reason"] == record["reason_code"] == ""
     for kind in ("warning", "note"):
         assert len(record[f"{kind}_codes"]) == len(record[f"{kind}s"]) and set(record[f"{kind}_codes"]) <= CODES.keys()

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from helpers.recipes.families import made
 from helpers.recipes.sets import TrackSet
-
 from shotmake.config.schema import Camera, Known, Orient, Solve
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
@@ -17,13 +17,14 @@ from shotmake.solve.checks import shared_errors
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, noticed
 from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
-from shotmake.solve.verdict import find, usual
+from shotmake.solve.verdict import find
 from shotmake.tracks.markers import Tracks
 
 
 def found_in(one: TrackSet) -> Found:
-    found = find(one.tracks, one.size_px, one.frames, Camera(**one.camera), usual(Solve()))
+    found = find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(**one.camera), Solve()))
     assert not isinstance(found, Reason), found
     return found
 
@@ -145,5 +146,5 @@ def test_a_camera_brought_along_is_asked_too(walk, tmp_path):
     settings = Solve(known=Known(fixed=True))
     for xy_px, codes in ((markers.xy_px, set()), (hazed_px, {"errors_shared"})):
         tracks = Tracks.from_markers(ids, frames, xy_px)
-        record = solve_known(tracks, one.size_px, one.frames, given, Camera(), settings).record
+        record = solve_known(SolveInputs(tracks, one.size_px, one.frames, Camera(), settings), given).record
         assert record["status"] == "solved" and {"errors_shared"} & set(record["warning_codes"]) == codes

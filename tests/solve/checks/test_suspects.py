@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+
 from helpers.recipes.families import made
 from helpers.recipes.witness import look_of
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.links.suspects import frames_of_straight_tracks
-from shotmake.solve.verdict import find, usual
+from shotmake.solve.problem import SolveInputs
+from shotmake.solve.verdict import find
 from shotmake.solve.witness.witness import ask_witness, choose_pairs
 from shotmake.tracks.markers import Tracks
 
@@ -61,7 +62,7 @@ def test_a_shot_whose_tracks_are_mostly_drawn_is_looked_at_too():
 @pytest.mark.parametrize(("name", "seed"), [("filled_in", 500), ("jump", 504)])
 def test_what_is_wrong_for_a_few_frames_is_seen_between_the_even_ones(name, seed):
     one = made(name, seed)
-    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    found = find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
     assert not isinstance(found, Reason) and found.agreement > 0.9, "the tracks themselves are content"
     heard = ask_witness(found, one.size_px, look_of(one))
     assert isinstance(heard, Reason) and heard.code == "witness_disagrees"
@@ -69,6 +70,6 @@ def test_what_is_wrong_for_a_few_frames_is_seen_between_the_even_ones(name, seed
 
 def test_an_honest_walk_is_looked_at_no_more_than_a_few_times():
     one = made("walk", 720)
-    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    found = find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
     pairs, _ = choose_pairs(found, one.size_px)
     assert len(np.unique(pairs)) <= 10

@@ -5,14 +5,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from helpers.recipes.families import made
 from helpers.recipes.honest import honest_shot
 from helpers.recipes.joins import tile_off
 from helpers.recipes.motions import larger_world
 from helpers.recipes.sets import TrackSet, set_of
 from helpers.recipes.witness import look_of
-from scipy.spatial.transform import Rotation
-
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens
@@ -21,7 +21,8 @@ from shotmake.solve.bundle.observations import Observations, pixel_scale
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.links.evidence import Evidence, contradict, doubt
-from shotmake.solve.verdict import find, usual
+from shotmake.solve.problem import SolveInputs
+from shotmake.solve.verdict import find
 from shotmake.solve.witness.sift import SiftMatcher
 from shotmake.solve.witness.witness import Matches, ask_witness, choose_pairs, weigh_pairs
 
@@ -149,7 +150,7 @@ def test_a_camera_that_follows_the_larger_of_two_motions_is_doubted():
 def test_a_slow_body_that_fills_the_picture_is_doubted():
     """The room is seen through a window, and leaves the camera of the body by little more than features are noisy."""
     one = made("larger_world", 783)
-    heard = asked(one, find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve())))
+    heard = asked(one, find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve())))
     assert isinstance(heard, Found) and "two_motions" in [reason.code for reason in heard.warnings]
 
 
@@ -234,7 +235,7 @@ def test_one_thing_that_moves_tears_no_link(orbit):
 def test_a_wrong_camera_is_doubted_where_all_that_can_be_matched_is_in_one_place(seed):
     """One sign on a bare wall: what speaks against the camera is as local as a thing that moves."""
     one = made("other_take", seed)
-    found = find(one.tracks, one.size_px, one.frames, Camera(), usual(Solve()))
+    found = find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
 
     def look(frames: np.ndarray):
         whole = look_of(one)(frames)

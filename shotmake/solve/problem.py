@@ -1,0 +1,121 @@
+"""What a solve is asked, as one thing: from outside, and from the verdict on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shotmake.config import schema
+from shotmake.errors import ShotError
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.lens_terms import BASE, TERMS
+from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.start import libmv
+from shotmake.solve.witness.witness import Look
+from shotmake.tracks.markers import Tracks
+
+FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
+
+
+def _say_nothing(step: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class SolveInputs:
+    """What a solve is given.
+
+    tracks: of the plate; size_px: (width, height) of its picture, px; frames: first and last plate frame, inclusive.
+    lens: an imported one, in px of this plate; it stays as it is but for what settings.refine lists. weights: the
+    artist's, by track id (markers.load_weights). by_libmv: how libmv is asked, for settings.engine blender and nothing
+    else. look: where the second witness sees the plate; None: it is not asked. on_step: is told what is done next.
+    """
+
+    tracks: Tracks
+    size_px: tuple[int, int]
+    frames: tuple[int, int]
+    camera: schema.Camera
+    settings: schema.Solve
+    lens: Lens | None = None
+    weights: dict[int, float] | None = None
+    by_libmv: libmv.Run | None = None
+    look: Look | None = None
+    on_step: Callable[[str], None] = _say_nothing
+
+    @property
+    def focal_px(self) -> float:
+        """The first guess of the focal length."""
+        if self.camera.focal_mm is None:
+            return FOCAL_GUESS * self.size_px[0]
+        return self.camera.focal_mm / self.camera.sensor_width_mm * self.size_px[0]
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether the limit for bad markers is the one that every camera is found with."""
+        return self.settings.clean == self.as_usual().settings.clean
+
+    def as_usual(self) -> "SolveInputs":
+        """The same with the settings to find a camera with: those that only its end needs are as they are by
+        default."""
+        ours = self.settings.engine != "blender"  # we do not adjust libmv's cameras
+        clean = schema.SolveClean() if ours else self.settings.clean
+        return replace(self, settings=replace(self.settings, clean=clean, orient=schema.Orient()))
+
+    def free_lens(self) -> tuple[str, ...]:
+        """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own.
+        Of an imported lens none but those asked for. Raises ShotError for settings that contradict each other."""
+        camera, settings = self.camera, self.settings
+        if camera.lock_focal and camera.focal_mm is None:
+            raise ShotError(
+                "shot.camera.lock_focal: found true without shot.camera.focal_mm; give the focal length in mm"
+            )
+        refine = settings.refine
+        if refine is None:
+            refine = BASE if self.lens is None else ()
+        for lower, higher in (("k1", "k2"), ("k2", "k3")):
+            if higher in refine and lower not in refine:
+                raise ShotError(
+                    f"tracking.solve.refine: found {higher} without {lower}; needed {lower} too, as in [focal, k1, k2]"
+                )
+        wanted = [name for name in (*BASE, *TERMS) if name in refine]
+        if settings.zoom and self.lens is not None:
+            raise ShotError("tracking.solve.zoom: found true with a lens brought along, which has one focal length")
+        if settings.zoom and "focal" not in refine:
+            raise ShotError("tracking.solve.refine: found no focal, with tracking.solve.zoom: true; needed focal too")
+        if settings.zoom and camera.lock_focal:
+            raise ShotError(
+                "shot.camera.lock_focal: found true with tracking.solve.zoom: true; needed only one of them"
+            )
+        free = tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
+        return (*free, "zoom") if settings.zoom else free
+
+
+@dataclass(frozen=True)
+class SolveProblem:
+    """What the verdict and the solvers after it are asked.
+
+    markers: those that a solver may use; held_out: those of the tracks that no solver sees; size_px as in SolveInputs;
+    focal_px: the first guess, told: whether it is more than one; free: the lens values that may change.
+    """
+
+    markers: Observations
+    held_out: Observations
+    size_px: tuple[int, int]
+    focal_px: float
+    focal_is_told: bool
+    free: tuple[str, ...]
+    settings: schema.Solve
+    on_step: Callable[[str], None] = _say_nothing
+    by_libmv: libmv.Run | None = None
+
+    @property
+    def scale(self) -> float:
+        """The factor for thresholds in px (observations.pixel_scale)."""
+        return pixel_scale(self.size_px)
+
+    @property
+    def max_error_px(self) -> float:
+        """The limit for bad markers."""
+        return self.settings.clean.max_error_px
+
+    def with_first_terms(self) -> "SolveProblem":
+        """The same without the lens values that wait until cameras and points stand."""
+        return replace(self, free=tuple(name for name in self.free if name not in TERMS))

@@ -1,0 +1,263 @@
+"""Starts of a camera that moves: each is completed and certified, until one stands."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from shotmake.errors import ShotError
+from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.reasons import Reason
+from shotmake.solve.bundle.adjust import lens_from_vector
+from shotmake.solve.bundle.model import Model
+from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
+from shotmake.solve.checks.candidate import POSED_SHARE, Found
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.checks.parallax import Parallax
+from shotmake.solve.problem import SolveProblem
+from shotmake.solve.start import colmap
+from shotmake.solve.start.resect import complete
+
+MAP_TRACKS, ALL_TRACKS = 500, 1300
+LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
+KEYFRAMES_POSED = 0.6  # share of the keyframes that a start must pose
+SAME_FOCAL = 0.02  # starts whose keyframes agree this well in a focal length they found end in the same place
+STRONG_POSED, STRONG_LONG_BAD = 0.95, 0.25  # shares of the frames and of the long tracks
+STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
+STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
+ENOUGH_CANDIDATES = 3
+SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
+OTHER_GUESSES, OTHER_FOCAL = (0.8, 1.8), 0.2  # of the width; log: so far from the first guess they are worth it
+PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
+BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # moves of any kind: ratio 5.5 and more
+FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
+
+Starts = Callable[[Observations], Iterator[tuple[str, Model | None]]]  # (what, camera of all frames)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A start that came to nothing.
+
+    came: how far, to be compared: 0 if it gave no camera, 1 if it gave one that could not be completed, 2 if all frames
+    were adjusted and the certificate refused it; then the share of frames posed, then the share that agrees.
+    """
+
+    step: str
+    came: tuple[int, float, float]
+    reason: Reason
+
+    @classmethod
+    def certified(cls, step: str, found: Found, reason: Reason) -> "Failed":
+        return cls(step, (2, found.posed_share, found.agreement), reason)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it was among those that could have been handed over: not a start for small moves only."""
+        return self.came[0] == 2 and self.step != PLANE_START
+
+
+def try_starts(
+    problem: SolveProblem, parallax: Parallax | None, starts: Starts | None, most: int | None = None
+) -> tuple[Found | None, list[Failed]]:
+    """The first strong and faultless solve, else the best of up to three (see `rank`), and the starts that were not
+    among these. starts: of another engine, certified as they are; most: starts to try, or all."""
+    keyframes = choose_keyframes(problem.markers, problem.size_px)
+    mapping = problem.markers.of_tracks(thin(problem.markers, MAP_TRACKS, 100))
+    solving = problem.markers.of_tracks(thin(problem.markers, ALL_TRACKS, 200))
+    found: list[Found] = []
+    failed: list[Failed] = []
+    focals_px: list[float] = []
+    made = starts(solving) if starts else _starts(problem, mapping, solving, keyframes, parallax)
+    for step, model in islice(made, most):
+        unused = _unused(step, model, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP")
+        if unused is not None:
+            failed.append(unused)
+            continue
+        assert model is not None
+        if "focal" in problem.free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
+            continue  # it would end as the earlier one did
+        focals_px.append(model.lens.fx_px)
+        if starts is None:
+            problem.on_step(f"adjust all frames ({step})")
+            one = _completed(model, solving, problem)
+        else:
+            one = FOLDED if folds(model.lens, problem.size_px) else _certified(model, solving, problem, False, ())
+        if isinstance(one, Reason):
+            failed.append(Failed(step, (1, float(model.posed.sum()) / len(keyframes), 0.0), one))
+            continue
+        fault = fault_of(one, problem.size_px)
+        no_candidate = _more_than_measured(one, parallax) or (_of_plane(one, fault) if step == PLANE_START else None)
+        if no_candidate is not None:
+            failed.append(Failed.certified(step, one, no_candidate))
+            continue
+        if _is_strong(one) and not fault:
+            return one, failed
+        found.append(one)
+        if len(found) == ENOUGH_CANDIDATES:
+            break
+    if not found:
+        return None, failed
+    return min(found, key=lambda one: rank(one, problem.size_px)), failed
+
+
+def _unused(step: str, model: Model | None, keyframes: int, size_px: tuple[int, int], engine: str) -> Failed | None:
+    """A start that is not worth completing."""
+    posed = 0 if model is None else int(model.posed.sum())
+    if model is None or posed < KEYFRAMES_POSED * keyframes:
+        reason = Reason("no_start", f"{engine} posed {posed} of {keyframes} keyframes")
+        return Failed(step, (0, posed / keyframes, 0.0), reason)
+    if not has_plausible_focal(model.lens, size_px):
+        reason = Reason("focal_unlikely", f"the focal length ran away to {model.lens.fx_px:.0f} px")
+        return Failed(step, (1, posed / keyframes, 0.0), reason)
+    return None
+
+
+def _of_plane(found: Found, fault: Reason | None) -> Reason | None:
+    """Why a camera from plane and parallax is no candidate: on larger moves this start ends in wrong minima that most
+    hold-outs still like."""
+    if fault is None and found.agreement < PLANE_AGREEMENT:
+        told = f"only {found.agreement:.0%} of the tracks agree with the camera (needed {PLANE_AGREEMENT:.0%})"
+        return Reason("few_agree", f"the solve is not to be trusted: {told}")
+    return fault
+
+
+def _is_strong(found: Found) -> bool:
+    """Whether no other start can be better."""
+    certificate = found.certificate
+    agree = certificate.long_bad is not None and certificate.long_bad < STRONG_LONG_BAD
+    settled = found.posed_share > STRONG_POSED and agree and found.used.mean() > STRONG_USED
+    return settled and certificate.reach > STRONG_REACH
+
+
+def rank(found: Found, size_px: tuple[int, int]) -> tuple:
+    """Smaller is better: faultless, more frames, fewer disagreeing tracks (both in tenths), better hold-outs."""
+    certificate = found.certificate
+    coarse = -round(found.posed_share, 1), 1.0 if certificate.long_bad is None else round(certificate.long_bad, 1)
+    return bool(fault_of(found, size_px)), *coarse, certificate.holdout_rms_px
+
+
+def _more_than_measured(found: Found, parallax: Parallax | None) -> Reason | None:
+    """That the camera moves much for what it sees, where the tracks show next to no parallax: with a wrong focal length
+    a relief a hand high and a room look alike, and the limits for tiny parallax were met by the wrong one."""
+    if parallax is None:
+        return None
+    turns = parallax.ratio < BARELY_MOVES_RATIO and parallax.within_2px > BARELY_MOVES_SHARE
+    if not turns or found.certificate.angle_deg < BARELY_MOVES_DEG:
+        return None
+    return Reason(
+        "tiny_parallax",
+        f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers within 2 px, but "
+        f"in the camera found rays meet at {found.certificate.angle_deg:.2g} deg; set tracking.solve.kind: tripod",
+    )
+
+
+def fault_of(found: Found, size_px: tuple[int, int]) -> Reason | None:
+    """Why a camera is not handed over; None if it stands."""
+    certificate = found.certificate
+    if not has_plausible_focal(found.lens, size_px):
+        return Reason(
+            "focal_unlikely",
+            f"the focal length came out as {found.lens.fx_px:.0f} px "
+            f"({found.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true",
+        )
+    if found.posed_share < POSED_SHARE:
+        return Reason(
+            "frames_without_camera",
+            f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
+            "tracking.detect.min_tracks or shorten shot.footage.frame_range",
+        )
+    measured = certificate.reach > 0  # by tracks that agree: without any there is nothing to say of the path
+    if measured and (certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH):
+        return Reason(
+            "tiny_parallax",
+            f"tiny parallax: rays meet at {certificate.angle_deg:.2g} deg (needed {LEAST_ANGLE_DEG:g}), the path is "
+            f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod",
+        )
+    fault = certificate.fault()
+    if fault:
+        return Reason(fault.code, f"the solve is not to be trusted: {fault}")
+    return None
+
+
+def _starts(
+    problem: SolveProblem,
+    mapping: Observations,
+    solving: Observations,
+    keyframes: np.ndarray,
+    parallax: Parallax | None,
+) -> Iterator[tuple[str, Model | None]]:
+    """(what, keyframe model), made one by one as they are asked for."""
+    focal_px, free, first_forward = problem.focal_px, problem.free, problem.settings.kind == "forward"
+    plan = [(focal_px, first_forward), (focal_px, not first_forward)]
+    if "focal" in free:
+        guesses = [share * problem.size_px[0] for share in OTHER_GUESSES]
+        others = [guess for guess in guesses if abs(np.log(guess / focal_px)) > OTHER_FOCAL]
+        plan += [(guess, forward) for guess in others for forward in (True, False)]
+    plane = [] if parallax is None else [(PLANE_START, _from_bundle(parallax, solving))]
+    small = parallax is not None and parallax.ratio < SMALL_MOVE_RATIO
+    for place, (guess, forward) in enumerate(plan):
+        step = f"map keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
+        problem.on_step(step)
+        model = colmap.map_keyframes(mapping, keyframes, problem.size_px, guess, free, forward)
+        yield step, model and _renumbered(model, mapping, solving)
+        if small and place == 1:
+            yield from plane
+    if not small:
+        yield from plane
+
+
+def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
+    """The same model with its points at the track indices of `new`, which holds all tracks of `old` it can."""
+    points = np.full((len(new.track_ids), 4), np.nan)
+    both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
+    points[at_new] = model.points[at_old]
+    return replace(model, points=points, used=np.zeros(len(new), bool))
+
+
+def _from_bundle(parallax: Parallax, markers: Observations) -> Model:
+    """The general bundle of the verdict as a keyframe model: the better solver where the camera moves little."""
+    bundle = parallax.moving
+    turn = 1.0 if np.mean(bundle.inverse_depths > 0) >= 0.5 else -1.0  # depths in front of the camera
+    poses = np.full((markers.frame_count, 3, 4), np.nan)
+    poses[parallax.keyframes] = np.concatenate([bundle.rotations, turn * bundle.translations[:, :, None]], 2)
+    homogeneous = np.concatenate([bundle.directions, turn * bundle.inverse_depths[:, None]], 1)
+    homogeneous[homogeneous[:, 3] < 1e-6] = np.nan
+    points = np.full((len(markers.track_ids), 4), np.nan)
+    _, at_old, at_new = np.intersect1d(
+        parallax.markers.track_ids, markers.track_ids, assume_unique=True, return_indices=True
+    )
+    points[at_new] = homogeneous[at_old]
+    log_zooms = np.interp(np.arange(markers.frame_count), parallax.keyframes, bundle.log_zooms)
+    return Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
+
+
+def _completed(model: Model, solving: Observations, problem: SolveProblem) -> Found | Reason:
+    """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
+    free, size_px = problem.free, problem.size_px
+    attempts: list[tuple[Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
+    if "k2" in free:
+        fewer = tuple(name for name in free if name != "k2")
+        note = Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture")
+        attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
+    for start, names, warnings in attempts:
+        try:
+            done = complete(start, solving, size_px, names, problem.max_error_px)
+            if done.posed.sum() < 3:
+                return Reason("frames_without_camera", "fewer than 3 frames could be posed")
+            if folds(done.lens, size_px):
+                continue
+            return _certified(done, solving, problem, "zoom" in names, warnings)
+        except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
+            continue
+    return FOLDED
+
+
+def _certified(
+    model: Model, solving: Observations, problem: SolveProblem, zooms: bool, warnings: tuple[Reason, ...]
+) -> Found:
+    certificate = certify(problem.held_out, solving, model.projecting, model.lens, problem.scale)
+    ids, poses, agreement = problem.held_out.track_ids, model.cam_from_world, certificate.agreement
+    found = Found("solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings)
+    return replace(found, log_zooms=model.log_zooms if zooms else None)

@@ -1,0 +1,117 @@
+"""A camera that only turns: its rotations and its lens (shotmake.solve.bundle.rotations), and what speaks against
+it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shotmake.geometry.camera import zoomed
+from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.reasons import Reason
+from shotmake.solve.bundle import rotations
+from shotmake.solve.bundle.adjust import Bundle, lens_from_vector
+from shotmake.solve.bundle.observations import Observations, thin
+from shotmake.solve.checks import focal
+from shotmake.solve.checks.candidate import Found, Refused
+from shotmake.solve.checks.certify import certify
+from shotmake.solve.checks.parallax import Parallax
+from shotmake.solve.problem import SolveProblem
+
+MOST_TRACKS, PER_FRAME = 900, 150
+
+
+def solve_tripod(problem: SolveProblem, parallax: Parallax, forced: bool = False) -> Found:
+    """The turning camera. forced: the settings ask for it, whatever the tracks show. Refused where the tracks do not
+    bear it out."""
+    problem.on_step("tripod")
+    told: list[Reason] = []
+    if parallax.is_lens and "k1" in problem.free and "principal_point" not in problem.free:
+        problem = replace(problem, free=(*problem.free, "principal_point"))
+        text = (
+            "only a lens off centre explains the tracks by turning: principal_point was refined too; add it to "
+            "tracking.solve.refine"
+        )
+        told.append(Reason("lens_terms_added", text))
+    solving = problem.markers.of_tracks(thin(problem.markers, MOST_TRACKS, PER_FRAME))
+    bundle, posed, used, of_lens = _adjusted(problem, parallax, solving)
+    lens = lens_from_vector(bundle.lens)
+    if not has_plausible_focal(lens, problem.size_px):
+        text = f"the focal length came out as {lens.fx_px:.0f} px; set shot.camera.focal_mm and lock it"
+        raise Refused("focal_unlikely", text)
+    frame_count = problem.markers.frame_count
+    cameras = np.full((frame_count, 3, 4), np.nan)
+    cameras[posed] = np.concatenate([bundle.rotations, np.zeros((len(posed), 3, 1))], 2)
+    log_zooms = np.interp(np.arange(frame_count), posed, bundle.log_zooms)
+    projecting = zoomed(cameras, log_zooms)
+    certificate = certify(problem.held_out, problem.markers, projecting, lens, problem.scale, turning=True)
+    fault = certificate.fault()
+    if fault and fault.code == "tracks_too_short":
+        raise Refused(fault.code, fault.text)
+    if fault:
+        raise Refused(
+            "turning_disagrees",
+            f"a turning camera does not explain the tracks: {fault}; "
+            + ("set tracking.solve.kind: auto" if forced else "set tracking.solve.kind: general"),
+        )
+    ids, agreement = problem.held_out.track_ids, certificate.agreement
+    told += [*of_lens, *_of_moving(parallax, forced)]
+    found = Found("tripod", "tripod", lens, cameras, solving, used, ids, certificate, agreement, tuple(told))
+    found = replace(found, log_zooms=log_zooms if "zoom" in problem.free else None)
+    return _doubted(found, parallax, problem.free)
+
+
+def _adjusted(
+    problem: SolveProblem, parallax: Parallax, solving: Observations
+) -> tuple[Bundle, np.ndarray, np.ndarray, list[Reason]]:
+    """As rotations.solve_turning returns it; without k2, and said so, where the lens folds with it."""
+    free, told = problem.free, []
+    for names in (free, tuple(name for name in free if name != "k2")):
+        start = parallax.turning.lens.copy()
+        start[2] *= "k2" in names
+        try:
+            bundle, posed, used, vague = rotations.solve_turning(
+                solving, start, names, problem.max_error_px, problem.size_px[0]
+            )
+        except rotations.TooLittle as little:
+            text = f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px"
+            raise Refused("turning_disagrees", text) from None
+        if not folds(lens_from_vector(bundle.lens), problem.size_px):
+            return bundle, posed, used, [*told, *vague]
+        told.append(Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture"))
+    text = "the lens found folds over inside the picture; set tracking.solve.refine: [focal]"
+    raise Refused("lens_folds", text)
+
+
+def _of_moving(parallax: Parallax, forced: bool) -> list[Reason]:
+    if not forced and parallax.hardly_moves:
+        text = (
+            f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
+            "times as well; set tracking.solve.kind if you know which it is"
+        )
+        return [Reason("moves_little", text)]
+    if forced and not parallax.is_tripod:
+        return [Reason("tripod_forced", "tracking.solve.kind is tripod, but the tracks show that the camera moves")]
+    return []
+
+
+def _doubted(found: Found, parallax: Parallax, free: tuple[str, ...]) -> Found:
+    """The camera with what is in doubt of its focal length, its pixels and a zoom."""
+    turning, markers = parallax.turning, parallax.markers
+    told, agreement = list(found.warnings), found.agreement
+    flat = "focal" in free and focal.focal_rise(turning, markers, free) < focal.FLAT_FOCAL_RISE
+    if flat:
+        text = "the tracks hardly determine the focal length (too little turning); set shot.camera.focal_mm"
+        told.append(Reason("focal_open", text))
+    locked = None if "focal" in free else focal.doubt_locked_focal(turning, markers, free)
+    if locked is not None:
+        told.append(locked)
+        agreement *= focal.CONTRADICTED
+    aspect = focal.doubt_aspect(turning, markers, free, flat) if locked is None else None
+    if aspect is not None:
+        told.append(aspect)
+        agreement *= focal.ASPECT_LEFT
+    zooms = focal.zoom_share(turning, markers, free)
+    if zooms:
+        told.append(focal.zoom_warning(zooms))
+        agreement *= focal.ZOOMS
+    return replace(found, warnings=tuple(told), agreement=agreement, flat_focal=flat)
