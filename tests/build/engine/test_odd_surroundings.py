@@ -140,16 +140,26 @@ def test_a_closed_pipe_ends_a_build_quietly_and_the_next_goes_on(show, words, un
     ran = in_shell(show, f"($DOIT {words}; echo $? >code) | head -1", PYTHONUNBUFFERED=unbuffered)
     assert (ran.out, ran.err) == (".  footage:mini\n", "")
     assert (show.root / "code").read_text() == f"{PIPE_CLOSED}\n"
-    assert attack.litter(show) == []
-    assert show.run().code == 0 and is_built(show)
+    assert held_or_half_written(show) == []
+    assert show.run().code == 0 and is_built(show) and attack.litter(show) == []
+
+
+def held_or_half_written(show: Project) -> list[str]:
+    """What is left, but for files of locks that nobody holds: a worker that is ended while it takes one leaves it to
+    the next build."""
+    return [name for name in attack.litter(show) if name.endswith(".lease") or not is_free_lock(show.root / name)]
+
+
+def is_free_lock(path: Path) -> bool:
+    return path.parent.name == "locks" and not attack.is_held(path)
 
 
 @pytest.mark.parametrize("words", ["", "-n 2"])
 def test_a_full_disk_behind_standard_output_ends_a_build_and_the_next_goes_on(show, words):
     ran = in_shell(show, f"exec $DOIT {words} >/dev/full")
     attack.one_clear_line(ran, "standard output cannot be written")
-    assert attack.litter(show) == []
-    assert show.run().code == 0 and is_built(show)
+    assert held_or_half_written(show) == []
+    assert show.run().code == 0 and is_built(show) and attack.litter(show) == []
 
 
 def test_standard_errors_that_nobody_takes_stop_nothing(show, built_show):

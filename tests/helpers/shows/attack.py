@@ -239,11 +239,11 @@ def litter(project: Project) -> list[str]:
     found += (root / "build").rglob("*.edited-*")
     locks = root / ".gsd-state" / "locks"
     found += [path for path in locks.glob("*") if path.name != "building" and not path.name.startswith("slot-")]
-    found += [path for path in locks.glob("*") if _is_held(path)]
+    found += [path for path in locks.glob("*") if is_held(path)]
     return sorted({str(path.relative_to(root)) for path in found})
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
     import fcntl
 
     with open(path) as file:
