@@ -89,8 +89,12 @@ def find(plate: Plate, first: int, last: int, **objects) -> detections.Found:
     return detections.found_detections(job, plate, first, last)
 
 
+def store_of(show: Path) -> Path:
+    return show / ".gsd-state" / "tracking" / "objects" / "detections"
+
+
 def stored(show: Path) -> list[str]:
-    return sorted(path.name for path in (show / "store").glob("*.npz"))
+    return sorted(path.name for path in (store_of(show)).glob("*.npz"))
 
 
 def test_motion_is_looked_for_once_a_stretch_and_the_same_however_it_is_cut(show, plate, monkeypatch):
@@ -135,7 +139,7 @@ def test_a_command_is_run_once_for_the_same_frames_and_files(show, plate):
     assert len(runs(show)) == 2
     (show / "tools" / "detect.py").write_text(DETECTOR.replace("30,40", "30,41"))
     assert find(plate, 1001, 1025, detector_cmd=COMMAND).detections.xywh_px[0, 3] == 41 and len(runs(show)) == 3
-    assert not [path for path in (show / "store").iterdir() if path.name.startswith(".part")]
+    assert not [path for path in (store_of(show)).iterdir() if path.name.startswith(".part")]
 
 
 SAYS = [
@@ -157,7 +161,7 @@ def test_a_command_that_fails_is_one_line(show, plate, command, said):
         find(plate, 1001, 1020, detector_cmd=command)
     (line,) = error.value.faults
     assert "tracking.objects.detector_cmd" in line and "\n" not in line
-    assert not list((show / "store").iterdir())
+    assert not list((store_of(show)).iterdir())
 
 
 COMMANDS = [
@@ -205,7 +209,7 @@ def test_boxes_of_files_that_changed_meanwhile_are_not_stored_as_those_of_the_fi
     command = "sh -c 'echo 1,-1,5,5,7,7 > $1; echo 8 > $0' weights.txt {detections}"
     with pytest.raises(ShotError, match="weights.txt changed while it was being read; run doit again"):
         find(plate, 1001, 1020, detector_cmd=command)
-    assert not list((show / "store").iterdir())
+    assert not list((store_of(show)).iterdir())
 
 
 def test_what_a_command_names_is_watched_before_it_is_there(show, plate):

@@ -2,17 +2,17 @@
 
 tasks/engine/defaults.json holds every default by stage (or kind of stored piece) and version. After adding a key, or
 raising a version: `python tests/build/engine/test_defaults.py` records anew; it refuses while a default changed without
-a version."""
+a version.
+"""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from helpers.shows.defaults import defaults_now, faults, flat, recorded
-
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
+from helpers.shows.defaults import defaults_now, faults, flat, recorded  # noqa: E402
 from shotmake.tasks.engine import slices  # noqa: E402
 
 

@@ -195,7 +195,7 @@ def test_a_stream_that_a_program_has_put_in_place_is_left_alone(tmp_path):
     code = (
         "import contextlib, sys\n"
         "with open('said', 'w', encoding='utf-8') as file, contextlib.redirect_stdout(file):\n"
-        "    from tasks import streams\n"
+        "    from shotmake.tasks.engine.processes import streams\n"
         "    streams.take_over()\n"
         "    print('into the file')\n"
         "print('into the pipe')\n"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 
 import pytest
@@ -78,6 +77,7 @@ def test_remembered_configs_equal_hydras_own_over_all_shots_and_presets(project)
     ],
 )
 def test_what_a_config_was_composed_from_is_noticed_by_content(project, file, old, new, who):
+    project = project.with_own_code()
     project.write_shot("other", "shot: {name: other, footage: {file: a.mp4}}\n")
     lines = [["knob_hero"], ["other"]]
     load_both(project, *lines)
@@ -137,20 +137,18 @@ def test_many_new_shots_are_composed_on_all_cores(project):
 @pytest.fixture(scope="module")
 def own_code(tmp_path_factory):
     """A show with a shotmake of its own, to be edited."""
-    project = make_project(tmp_path_factory.mktemp("own") / "show")
-    shutil.copytree(REPOSITORY / "shotmake", project.root / "shotmake")
-    return Project(project.root, code=project.root)
+    return make_project(tmp_path_factory.mktemp("own") / "show").with_own_code()
 
 
-CHECKS = ["compcheck", "orientcheck", "objectscheck", "marks", "camera_keys", "frame_ranges", "formats/registry",
-          "config", "configcheck", "errors"]  # fmt: skip
+CHECKS = ["check_composite", "check_orient", "check_objects", "annotations", "keyed_camera", "frame_ranges",
+          "format_registry", "schema", "check", "../errors"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", CHECKS)
 def test_code_that_a_check_is_made_of_is_part_of_it(own_code, module):
     load_both(own_code, ["knob_hero"])
     assert load_both(own_code, ["knob_hero"])[1] == []
-    path = own_code.root / "shotmake" / f"{module}.py"
+    path = own_code.root / "shotmake" / "config" / f"{module}.py"
     path.write_text(path.read_text() + "\n# edited\n")
     assert load_both(own_code, ["knob_hero"])[1] == ["knob_hero"]
 
@@ -161,7 +159,7 @@ def test_a_check_that_grew_stricter_is_asked_though_the_config_is_remembered(own
     words = ("plan", "shot=a")
     assert own_code.run(*words).code == 0 and load_both(own_code, ["a"])[1] == []
     (own_code.root / "shotmake" / "newcheck.py").write_text('WORD = "found a; needed b"\n')
-    path = own_code.root / "shotmake" / "objectscheck.py"
+    path = own_code.root / "shotmake" / "config" / "check_objects.py"
     text = path.read_text()
     strict = "\n\ndef faults_of(config):\n    from shotmake.newcheck import WORD\n\n    return [('shot.name', WORD)]\n"
     path.write_text(text + strict)

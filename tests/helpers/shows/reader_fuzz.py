@@ -218,9 +218,11 @@ def _camera(name: str, word: str) -> Callable[[], Honest]:
         from importlib import import_module
 
         from helpers.plates.interchange import asked_of
+        from shotmake.config.format_registry import CAMERAS
 
         take = _take()
-        module = import_module(f"shotmake.formats.{MODULES.get(word, word)}")
+        (format,) = (one for one in CAMERAS if one.word == word)
+        module = import_module(f"shotmake.formats.{format.module}")
         asked = asked_of(take)
         if word == "json":
             files = {name: json.dumps({**take.solution, "confidence": 1.0, "warnings": []}).encode()}
@@ -232,9 +234,6 @@ def _camera(name: str, word: str) -> Callable[[], Honest]:
         return Honest(files, lambda path: module.read(path, asked))
 
     return made
-
-
-MODULES = {"json": "solve_json", "nk": "nuke_camera", "colmap": "colmap_model"}
 
 
 def _by_blender(name: str, word: str) -> Callable[[], Honest]:
@@ -300,6 +299,7 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
 
 def _lens(name: str, word: str) -> Callable[[], Honest]:
     def made() -> Honest:
+        from helpers.measures.lens_models import on_film
         from helpers.shows import lens_files as lenses
         from shotmake.formats.lenses.request import LensAsked
         from shotmake.geometry.lens import Lens
@@ -310,12 +310,12 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
         asked = LensAsked((1920, 1080), focal_px=2000.0)
         with tempfile.TemporaryDirectory() as folder:
             if word == "lens_3de":
-                data = lenses.text_3de(lenses.on_film("anamorphic")).encode()
+                data = lenses.text_3de(on_film("anamorphic")).encode()
             elif word == "lens_nk":
-                data = lenses.text_nk(lenses.on_film("radial")).encode()
+                data = lenses.text_nk(on_film("radial")).encode()
             elif word == "lens_grid":
                 asked = LensAsked(SIZE_PX, focal_px=100.0)
-                grid, _ = fitted_lens(lenses.on_film("anamorphic").seen((96, 54)), (96, 54), 1.0, 0.1)
+                grid, _ = fitted_lens(on_film("anamorphic").seen((96, 54)), (96, 54), 1.0, 0.1)
                 asked = LensAsked((96, 54), focal_px=100.0)
                 data = json.dumps({"image_size_px": [96, 54], "lens": grid.to_json()}).encode()
             elif word == "lens_stmap":
