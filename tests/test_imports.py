@@ -10,6 +10,8 @@ import pytest
 
 from helpers.shows.project import REPOSITORY
 
+pytestmark = pytest.mark.fast
+
 
 def imported_names(path: Path) -> set[str]:
     """Full names of everything a file imports, at any depth of its code."""

@@ -5,6 +5,8 @@ import pytest
 from shotmake.config.check import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
 from shotmake.config.schema import Config
 
+pytestmark = pytest.mark.fast
+
 GOOD = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
 
 

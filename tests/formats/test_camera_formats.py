@@ -20,6 +20,8 @@ from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.imported.cameras import imported
 
+pytestmark = pytest.mark.fast
+
 CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0)
 BENT = Lens(1000.0, 1000.0, 491.5, 258.25, -0.1, 0.03, 0.001, -0.002, 0.004)
 TAKES = {

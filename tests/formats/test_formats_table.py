@@ -1,7 +1,11 @@
 """The README's table of formats is the registry's."""
 
+import pytest
+
 from helpers.shows.project import REPOSITORY
 from shotmake.formats.readme_table import table
+
+pytestmark = pytest.mark.fast
 
 
 def test_the_readme_holds_the_table_that_the_registry_makes():
