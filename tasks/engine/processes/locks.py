@@ -25,7 +25,7 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
-from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of, remove_parts_of_the_dead
+from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
 from shotmake.tasks.show import in_show, state_folder
 
@@ -175,10 +175,7 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if now != seen:
                 seen, since = now, time.monotonic()
             if _is_ours(content) or time.monotonic() - since > LEASE_S:
-                owner = _owner_of(lease)
                 _remove(lease, lambda content, now, dead=now: now == dead)
-                if owner is not None and isinstance(owner.get("host"), str):
-                    remove_parts_of(owner["host"], owner["pid"])
                 continue
             if what is None:
                 return False
@@ -224,19 +221,13 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
 
 def _owner(lease: Path) -> str:
     """Who holds a lease, as far as it says so."""
-    owner = _owner_of(lease)
-    if owner is None:
-        return "another process"
-    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
-
-
-def _owner_of(lease: Path) -> dict | None:
-    """What a lease says of its owner; None where it says nothing that can be believed."""
     try:
         owner = read_json(lease)
     except (OSError, ShotError):
-        return None
-    return owner if isinstance(owner, dict) and isinstance(owner.get("pid"), int) else None
+        return "another process"
+    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
 
 
 def _beat(lease: Path, ours: str, done: threading.Event) -> None:

@@ -7,7 +7,6 @@ import re
 import secrets
 import socket
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from shotmake.tasks.engine.state.places import check_inside
@@ -35,19 +34,10 @@ def whole_name(name: str) -> str:
 
 
 def remove_parts_of_the_dead() -> None:
-    """Remove what killed builds of this machine have left half-written."""
-    _remove_parts(lambda host, pid: host == _host() and not is_alive(pid))
-
-
-def remove_parts_of(host: str, pid: int) -> None:
-    """Remove what a process that is dead for sure, of any machine, has left half-written."""
-    _remove_parts(lambda found_host, found_pid: (found_host, found_pid) == (_host(host), pid))
-
-
-def _remove_parts(is_meant: Callable[[str, int], bool]) -> None:
+    """What killed builds of this machine have left half-written."""
     for part in [*state_folder().rglob(".part-*"), *build_folder().rglob(".part-*")]:
         found = PART.match(part.name)
-        if found and is_meant(found["host"], int(found["pid"])):
+        if found and found["host"] == _host() and not is_alive(int(found["pid"])):
             with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's is that user's to remove
                 part.unlink()
 
@@ -61,5 +51,5 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def _host(name: str = HOST) -> str:
-    return f"{zlib.crc32(name.encode()):08x}"
+def _host() -> str:
+    return f"{zlib.crc32(HOST.encode()):08x}"
