@@ -16,7 +16,7 @@ def table() -> str:
 def _row(one: Format) -> str:
     read = " ".join(f"`{suffix}`" for suffix in one.suffixes)
     word, file = (f"`{one.word}`", f"`{one.file}`") if one.writes else ("", "")
-    name = f"[{one.title}](shotmake/formats/{one.module}.py)"
+    name = f"[{one.title}](shotmake/formats/{one.module.replace('.', '/')}.py)"
     note = (import_module(f"shotmake.formats.{one.module}").__doc__ or "").partition("\n\n")[0]
     cells = (KINDS[one.kind], name, read, word, file, " ".join(note.split()).replace("|", "\\|"))
     return f"| {' | '.join(cells)} |\n"
