@@ -52,9 +52,7 @@ def y_up_poses(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_y_up_poses(centres: np.ndarray, world_from_gl: np.ndarray) -> np.ndarray:
-    """Invert `y_up_poses`: centres (N, 3) and world_from_gl (N, 3, 3), world Y up, become cam_from_world (N, 3, 4), Z
-    up.
-    """
+    """Invert `y_up_poses`: centres (N, 3) and world_from_gl (N, 3, 3), world Y up, become cam_from_world (N, 3, 4)."""
     return from_gl_poses(z_up(centres), Y_UP_FROM_Z_UP.T @ world_from_gl)
 
 

@@ -135,9 +135,7 @@ def _terms(lens: Lens) -> list[float]:
 
 
 def _one_lens(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
-    """Return the lens of all images, and the focal length (N,) of each image in px, or None where the lens does not
-    zoom.
-    """
+    """Return the lens of all images, and the focal lengths (N,) in px of the images of a zoom, else None."""
     focals = np.array([lens.fx_px for lens in used])
     lens = used[0].written_for(float(np.median(focals)))
     terms = np.array([_terms(one.written_for(lens.fx_px)) for one in dict.fromkeys(used)])

@@ -13,14 +13,12 @@ from shotmake.geometry.lens import Lens
 
 
 def fov_deg(focal: np.ndarray, extent: float) -> np.ndarray:
-    """Return the angle, in degrees, that `extent` fills. Scalar or (N,); focal and extent in the same unit, px or mm."""
+    """Return the angle in degrees that `extent` fills. Scalar or (N,); focal and extent in the same unit, px or mm."""
     return np.degrees(2 * np.arctan(extent / 2 / np.asarray(focal, float)))
 
 
 def focal_of(fov: np.ndarray, extent: float) -> np.ndarray:
-    """Return the focal length with which `extent` fills an angle of `fov` degrees. Scalar or (N,), in the unit of
-    extent.
-    """
+    """Return the focal length with which `extent` fills `fov` degrees. Scalar or (N,), in the unit of extent."""
     return extent / 2 / np.tan(np.radians(fov) / 2)
 
 

@@ -177,7 +177,7 @@ def _table(columns: list, frames: np.ndarray) -> np.ndarray:
 
 
 def _unscaled(matrices: np.ndarray, path: Path, line: int) -> np.ndarray:
-    """Remove an even scale from world matrices (N, 3, 3). A shear stays, and `of_the_shot` refuses it as no rotation."""
+    """Remove an even scale from world matrices (N, 3, 3). A shear stays: `of_the_shot` refuses it as no rotation."""
     sizes = np.cbrt(np.linalg.det(matrices))
     if not (sizes > 1e-9).all():
         raise fault(path, line, "knob matrix that mirrors or has no size", "a rotation and a place", KEY)

@@ -77,10 +77,9 @@ def _lens(asked: Asked, focal_px: float, centre_px: tuple[float, float] | None) 
 
 
 def status_of(cam_from_world: np.ndarray) -> str:
-    """Tell whether a camera moves ("solved"), only turns ("tripod") or does neither ("static"). cam_from_world
-    (N, 3, 4).
+    """Tell whether a camera moves ("solved"), only turns ("tripod") or does neither ("static").
 
-    No poses at all are "static".
+    cam_from_world: (N, 3, 4). No poses at all are "static".
     """
     if not len(cam_from_world):
         return "static"
