@@ -1,9 +1,9 @@
 """COCO JSON: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "bbox", "category_id", "score"}], ...}.
 
 bbox: [x, y, width, height] px from the image's top-left corner, (0, 0). score: 1 where it is missing, as in ground
-truth. The class is the category's name, or its number where "categories" has no name for it. Annotations with
-iscrowd 1 show no single object and are left out. The bare list of results [{"image_id", "category_id", "bbox", "score"}] is
-read as well.
+truth. The class is the category's name, or its number where "categories" has no name for it. Annotations with iscrowd 1
+show no single object and are left out. The bare list of results [{"image_id", "category_id", "bbox", "score"}] is read
+as well.
 
 An image's frame is the last number in its file_name (shot.1001.exr: 1001; frame_000042.PNG: 42); in a bare list, it is
 the last number in image_id. If no file_name in the file has a number, the images are the frames from 1 on, in the order

@@ -3,7 +3,7 @@ r"""Nuke .nk: the tracks of Tracker4 nodes, and the user tracks of CameraTracker
 A node's knob `tracks` (CameraTracker: `userTracks`) is a table: {1 columns rows}, the columns' names, and a row for
 each track { {curve K x1001 1} "name" {curve x1001 812.5 813.1 x1010 820.4 x1011 821} {curve ...} ... }. The columns
 enable, name, track_x and track_y are read, at any place in the row. In a curve, x<frame> places the next value, and
-each value after it comes one step later. The step is 1 until an x<frame> is another number of frames behind the value
+each value after it comes one step later. The step is 1 until an x<frame> is another number of frames after the value
 before (x1 5 x3 6 7: 7 is at 5). A key's letters (K, L, C, S...) and slopes are its interpolation. Pixels count from the
 bottom-left corner of the image, y up, the centre of the first pixel at 0.5. Frames are the script's, which are the
 plate's.
@@ -209,7 +209,7 @@ def _row_text(name: str, one: Tracks, height_px: int) -> str:
 def _begins(frame: np.ndarray) -> np.ndarray:
     """Tell which values (N,) need their frame in the curve.
 
-    These are the first value, a value behind a gap, and the value after that, which sets the step.
+    These are the first value, a value after a gap, and the value after that, which sets the step.
     """
     gap = np.diff(frame, prepend=frame[:1] - 2) != 1
     return gap | np.concatenate([[False], gap[:-1]])
@@ -221,7 +221,7 @@ def _curve_text(frame: np.ndarray, value: np.ndarray, begins: np.ndarray) -> str
 
 
 def _enable_text(frame: np.ndarray, off: np.ndarray) -> str:
-    """Return the enable curve: a key where it changes. It is 0 at disabled markers and behind each run of markers."""
+    """Return the enable curve: a key where it changes. It is 0 at disabled markers and after each run of markers."""
     keys: list[tuple[int, int]] = []
     last = int(frame[0]) - 1
     for at, is_off in zip(frame.tolist(), off.tolist(), strict=True):
