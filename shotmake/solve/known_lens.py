@@ -56,7 +56,10 @@ def with_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> t
 
 
 def ideal(markers: Observations, lens: Lens, size_px: tuple[int, int]) -> Observations:
-    """Move the markers to where an ideal lens of the same focal length fx_px would see them."""
+    """Move the markers to where an ideal lens of the same focal length fx_px would see them.
+
+    Raises ShotError when the lens folds over inside the picture.
+    """
     plane = undistort(lens.normalised_from_px(markers.xy_px), lens)
     return replace(markers, xy_px=plane * lens.fx_px + np.array(size_px) / 2)
 
@@ -65,7 +68,7 @@ def on_the_plate(found: Found, everything: Observations, lens: Lens, size_px: tu
     """Put the lens back into a camera that was found with `ideal` markers. Px and errors in px are the plate's again.
 
     A refined focal length stretches the lens as a whole, so that its distortion stays where it is in the picture.
-    everything: the plate's own markers.
+    everything: the plate's own markers. Raises ShotError as `certify` does.
     """
     if found.lens.fx_px != lens.fx_px:
         lens = lens.written_for(found.lens.fx_px)

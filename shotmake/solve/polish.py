@@ -31,7 +31,7 @@ def polished(
     """Adjust the solve once more, with all lens values of `free` that the tracks determine.
 
     Returns the solve as it was when this is not possible or when the held-out tracks do not confirm it; then a warning
-    names the lens terms that were left alone.
+    names the lens terms that were left alone. Raises ShotError as `triangulate` does.
     """
     better = _adjusted(found, held_out, size_px, free, scale)
     if better is not None:

@@ -20,6 +20,7 @@ def recleaned(
     """Adjust the camera to the markers within `max_error_px`. free: the lens values that may change.
 
     Returns a Reason, not a camera, when too few frames keep enough tracks or when the certificate refuses the camera.
+    Raises ShotError as `triangulate` does.
     """
     if found.status == "static":
         points = directions_at_infinity(found.markers, found.cam_from_world, found.lens)

@@ -48,7 +48,7 @@ def make_solution(
 ) -> Solution:
     """Orient the camera and return its solution. world: the world to use; None = the world of the tracks and picks.
 
-    Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient).
+    Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient), and as `triangulate` does.
     """
     turning = found.status != "solved"
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))

@@ -66,7 +66,8 @@ def read(path: Path, asked: Asked) -> Cameras:
 
     Raises ShotError, with the line, when a line does not have 7 or 8 columns, or not as many as the first line; when a
     frame is not a whole number, or another word not a number; and when a field of view is not between 0 and 180
-    degrees. Raises ShotError also as `cameras_of` does, for cameras that are none of this shot.
+    degrees. Raises ShotError also as `shotmake.formats.text.lines` does, and as `cameras_of` does for cameras that are
+    none of this shot.
     """
     frames, rows, columns = [], [], 0
     for line, text in lines(path, KEY):

@@ -52,7 +52,8 @@ def read(path: Path, asked: Asked) -> Cameras:
     Raises ShotError, with the line, when images.txt or cameras.txt is not as COLMAP writes it, when an image's name has
     no frame number or its camera is not in cameras.txt, when a lens model or k4, k5, k6 is not supported, and when a
     camera has another picture size than the plate. Raises ShotError also when cameras.txt is missing or empty, when the
-    lenses of the images differ in more than the focal length, and as `of_the_shot` does.
+    lenses of the images differ in more than the focal length, and as `of_the_shot` and `shotmake.formats.text.lines`
+    do.
     """
     lenses = _lenses(path.with_name("cameras.txt"), asked)
     frames, poses, used, is_image = [], [], [], True

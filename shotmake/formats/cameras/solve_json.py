@@ -26,9 +26,9 @@ def read(path: Path, asked: Asked) -> Cameras:
 def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
     """Load the cameras of a solve JSON (schema 1) for the plate frames first..last. Other frames are left out.
 
-    Raises ShotError when the file is not a solve JSON, when it is for another picture size, when its status is not
-    solved, tripod or static, when its lists differ in length, when its confidence is not 0 to 1, and when `of_the_shot`
-    refuses the cameras.
+    Raises ShotError when the file is not a solve JSON or too large, when it is for another picture size, when its
+    status is not solved, tripod or static, when its lists differ in length, when its confidence is not 0 to 1, and when
+    `of_the_shot` refuses the cameras.
     """
     record = whole_json(path, KEY)
     try:

@@ -34,7 +34,7 @@ def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a COCO file. `key` is the config key that names the file.
 
     Raises ShotError when the file is not JSON of this kind, when two images have the same id or the same frame, when
-    only some file names have a number, and as `records_table` does.
+    only some file names have a number, and as `records_table` and `shotmake.formats.text.whole_json` do.
     """
     record = whole_json(path, key, or_list=True)
     if isinstance(record, list):

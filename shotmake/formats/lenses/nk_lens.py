@@ -49,7 +49,8 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """Load the lens of a script: what it does to the plate that asks, and the size of that plate.
 
     Raises ShotError when the script has no LD_3DE node or two different lenses, when a node has no end, an unknown
-    model or no film back and focal length, when a value is no number or changes over time, and as `seen_of` does.
+    model or no film back and focal length, when a value is no number or changes over time, and as `seen_of` and
+    `shotmake.formats.text.lines` do.
     """
     found: Lens3de | None = None
     at = 0

@@ -39,8 +39,8 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
     """Load the lens on the plate that asks, and the size of that plate.
 
     Raises ShotError when the sensor size or the focal length is missing or beyond SIZES_MM, for an anamorphic squeeze,
-    when the distortion is no list of blocks, has an unknown model or is no list of numbers, and when the lens folds
-    over inside the picture.
+    when the distortion is no list of blocks, has an unknown model or is no list of numbers, when the lens folds over
+    inside the picture, and as `shotmake.formats.text.whole_json` does.
     """
     tree = whole_json(path, KEY)
     camera, lens = _block(path, tree, "static.camera"), _block(path, tree, "lens")

@@ -41,7 +41,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """Load what the lens does to the plate that asks, and the size of that plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when the model or a parameter is unknown,
-    when a parameter changes, and as `seen_of` does.
+    when a parameter changes, and as `seen_of` and `shotmake.formats.text.lines` do.
     """
     rows = _Rows(path)
     rows.next("a lens name", blank=True)

@@ -56,7 +56,8 @@ def recognises(head: str) -> bool:
 def read_rows(path: Path, key: str) -> Rows:
     """Load every box of a file, of tracks or of detections.
 
-    Raises ShotError, with the line, when a line has too few or too many words, or a word that is not a number.
+    Raises ShotError, with the line, when a line has too few or too many words, or a word that is not a number, and as
+    `shotmake.formats.text.lines` does.
     """
     given = ((at, text.strip()) for at, text in lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")

@@ -65,7 +65,8 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a script. size_px: (width, height) of the plate.
 
     Raises ShotError when the script holds no table of tracks, when a table is broken or has not the rows that it
-    announces, when a value is an expression, when the frames of a curve go back, and as `found_tracks` does.
+    announces, when a value is an expression, when the frames of a curve go back, and as `found_tracks` and
+    `shotmake.formats.text.lines` do.
     """
     seen: list[str] = []
     named = found_tracks(_tracks(path, size_px[1], seen), path)

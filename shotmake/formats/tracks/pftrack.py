@@ -35,7 +35,8 @@ def recognises(head: str) -> bool:
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of the file's first clip or camera. size_px: (width, height) of the plate.
 
-    Raises ShotError, with the line, when the text is not as PFTrack writes it, and as `found_tracks` does.
+    Raises ShotError, with the line, when the text is not as PFTrack writes it, and as `found_tracks` and
+    `shotmake.formats.text.lines` do.
     """
     blocks = list(_blocks(Lines(path, KEY), size_px[1]))
     own = blocks[0][0] if blocks else ""

@@ -41,7 +41,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when a line has not 4 or 5 words, when a word is not a number, and as
-    `found_tracks` does.
+    `found_tracks` and `shotmake.formats.text.lines` do.
     """
     ids: dict[str, int] = {}
     tracks, parts = [], []

@@ -32,7 +32,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when lines follow the last point, and as
-    `found_tracks` does.
+    `found_tracks` and `shotmake.formats.text.lines` do.
     """
     source = Lines(path, KEY)
     return found_tracks(_points(source, size_px[1]), path, CLIP_FIRST)

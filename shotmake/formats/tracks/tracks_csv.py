@@ -41,7 +41,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError, with the line, when the header lacks a column of NEEDED or has a column twice, when a line has
     another number of columns, when a word is not a number, when a status is none of STATUS, when the comment says
-    another plate size, and as `found_tracks` does.
+    another plate size, and as `found_tracks` and `shotmake.formats.text.lines` do.
     """
     rows = _rows(path, size_px)
     at, first = next(rows, (1, ""))

@@ -38,7 +38,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError when the file is neither a text nor a JSON as above, when its version is not 1 to 5, when
     num_points is not the number of points, when its resolution has another shape than the plate, and as `found_tracks`
-    does.
+    and the functions of shotmake.formats.text do.
     """
     if not head(path).lstrip().startswith("{"):
         return found_tracks(_text_points(Lines(path, KEY), size_px), path)

@@ -141,7 +141,8 @@ def adjust(
     """Adjust the bundle in at most `rounds` steps. `free` names the lens values that may change.
 
     With "zoom" in free every frame has a focal length of its own. weights: (M,) or a scalar, factors of the squared
-    errors. fixed: mask (F,) of the frames whose pose stays, to the bit.
+    errors. fixed: mask (F,) of the frames whose pose stays, to the bit. Raises numpy.linalg.LinAlgError when the
+    equations of a point have no solution.
     """
     from scipy.spatial.transform import Rotation
 

@@ -19,7 +19,7 @@ def bundle_of(
     """Build a bundle of cameras (F, 3, 4) cam_from_world, log_zooms (F,) and their tracks.
 
     points (T, 4): homogeneous; None = triangulated here. Returns the bundle, the middle of the path (3,), which is the
-    origin of the bundle's world, and the size of the path, which is its unit.
+    origin of the bundle's world, and the size of the path, which is its unit. Raises ShotError as `triangulate` does.
     """
     if points is None:
         points = triangulate(markers, zoomed(cameras, log_zooms), lens)

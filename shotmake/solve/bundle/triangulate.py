@@ -14,7 +14,8 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
 
     cam_from_world (N, 3, 4): for every frame index, NaN where a frame has no pose. Linear (DLT), then Gauss-Newton on
     the undistorted image error with Cauchy weights. R. Hartley and A. Zisserman, Multiple View Geometry (2004), 12.2.
-    Points are homogeneous, so that points at infinity are found too.
+    Points are homogeneous, so that points at infinity are found too. Raises ShotError when the lens folds over inside
+    the picture.
     """
     count = len(markers.track_ids)
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
@@ -53,7 +54,8 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
 def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
     """Return points at infinity (T, 4), homogeneous: the mean world ray of each track, for a camera that only turns.
 
-    cam_from_world (N, 3, 4). NaN for tracks without a posed marker.
+    cam_from_world (N, 3, 4). NaN for tracks without a posed marker. Raises ShotError when the lens folds over inside
+    the picture.
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)

@@ -116,7 +116,8 @@ def cross_check(
     """Triangulate every track on odd frames and score it on the even frames.
 
     cam_from_world (N, 3, 4): by frame index, NaN without a pose. Returns the rows scored (K,) and their errors (K,) in
-    px. A track with fewer than 2 posed markers on odd frames, or none on even frames, is left out.
+    px. A track with fewer than 2 posed markers on odd frames, or none on even frames, is left out. Raises ShotError as
+    `triangulate` does.
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     odd = posed & (markers.frame % 2 == 1)
@@ -141,7 +142,8 @@ def certify(
 
     cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
     observations.pixel_scale. turning: the points are directions. moves: whether the camera moves or turns at all; if it
-    stands still, its links are not judged, since things that move in front of it are no fault of the camera.
+    stands still, its links are not judged, since things that move in front of it are no fault of the camera. Raises
+    ShotError as `triangulate` does.
     """
     good_px, bad_px = GOOD_PX * scale, BAD_PX * scale
     rows, errors = cross_check(held_out, cam_from_world, lens, turning)
@@ -202,7 +204,8 @@ def agreed_across(
     before: mask (N,) of the frames on one side. A track agrees if its point, from the frames of `before` alone, fits
     its other markers within good_px (median). A track is asked if it has 3 markers or more on both sides and, unless
     `turning`, if the rays from `before` meet at more than LINK_ANGLE_DEG. The share is None where no track could be
-    asked. cam_from_world (N, 3, 4): zoomed where the shot zooms, NaN without a pose.
+    asked. cam_from_world (N, 3, 4): zoomed where the shot zooms, NaN without a pose. Raises ShotError as `triangulate`
+    does.
     """
     first, rest = markers.only(before[markers.frame]), markers.only(~before[markers.frame])
     count = len(markers.track_ids)

@@ -20,7 +20,7 @@ def gap(found: Found, size_px: tuple[int, int], scale: float) -> float:
     """Measure the epipolar gap in the worst tenth of the frame pairs; 0 where too few tracks tell.
 
     The gap is the share of the tracks that a free fundamental matrix explains, minus the share that the camera
-    explains. scale: observations.pixel_scale.
+    explains. scale: observations.pixel_scale. Raises ShotError when the lens folds over inside the picture.
     """
     import cv2
 

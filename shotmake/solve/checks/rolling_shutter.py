@@ -27,7 +27,10 @@ TURNING_RATIO = 1.1  # Parallax.ratio with the read-out undone: pans 0.88, paths
 
 
 def noticed(found: Found, height_px: int) -> Found:
-    """Add a warning, and reduce the confidence, when it looks as if the rows were read one after the other."""
+    """Add a warning, and reduce the confidence, when it looks as if the rows were read one after the other.
+
+    Raises ShotError as `triangulate` does.
+    """
     share = read_out_share(found, height_px)
     if abs(share) < SHARE_MIN:
         return found
@@ -42,7 +45,7 @@ def noticed(found: Found, height_px: int) -> Found:
 def read_out_share(found: Found, height_px: int) -> float:
     """Return the part of the read-out, in frames, that the solve has not hidden; 0 = unknown.
 
-    The read-out is the time between the top row and the bottom row.
+    The read-out is the time between the top row and the bottom row. Raises ShotError as `triangulate` does.
     """
     markers = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity

@@ -36,7 +36,10 @@ class SharedError(NamedTuple):
 
 
 def noticed(found: Found, size_px: tuple[int, int]) -> Found:
-    """Add a warning to the solve of a moving camera when neighbouring tracks err alike."""
+    """Add a warning to the solve of a moving camera when neighbouring tracks err alike.
+
+    Raises ShotError as `triangulate` does.
+    """
     if found.status != "solved":  # a tripod leaves a little parallax, which neighbours share
         return found
     error, scale = measure_shared_error(found, size_px), pixel_scale(size_px)
@@ -53,7 +56,10 @@ def noticed(found: Found, size_px: tuple[int, int]) -> Found:
 
 
 def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
-    """Measure the mean product of a used track's error with that of its neighbours, each the mean over SPAN frames."""
+    """Measure the mean product of a used track's error with that of its neighbours, each the mean over SPAN frames.
+
+    Raises ShotError as `triangulate` does.
+    """
     markers = found.markers.only(found.used)
     error_px = misses_px(triangulate(markers, found.projecting, found.lens), markers, found.projecting, found.lens)
     fair = np.linalg.norm(np.where(np.isfinite(error_px), error_px, np.inf), axis=1) < (

@@ -114,7 +114,7 @@ def measure_links(
     """Judge every boundary between two posed frames by the tracks of `markers` that bridge it.
 
     cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
-    observations.pixel_scale. turning: the points are directions.
+    observations.pixel_scale. turning: the points are directions. Raises ShotError as `triangulate` does.
     """
     posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
     scene = _scene(markers, cam_from_world, lens, scale, turning)

@@ -195,7 +195,7 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
     """Add poses of the `wanted` (N,) frames from the model's points, where that succeeds.
 
     A frame without a pose takes its zoom from its neighbours. RANSAC PnP and refinement by COLMAP, with the model's
-    lens taken out of the markers.
+    lens taken out of the markers. Raises ShotError when the lens folds over inside the picture.
     """
     if not model.posed.any():
         return model

@@ -40,7 +40,10 @@ class Joining:
     max_error_px: float
 
     def located(self, model: Model, gate_px: float) -> Model:
-        """Find the points again from all posed frames. The used markers are those within `gate_px` of their points."""
+        """Find the points again from all posed frames. The used markers are those within `gate_px` of their points.
+
+        Raises ShotError as `triangulate` does.
+        """
         if not model.posed.any():
             nowhere = np.full((len(self.markers.track_ids), 4), np.nan)
             return replace(model, points=nowhere, used=np.zeros(len(self.markers), bool))
@@ -54,7 +57,10 @@ class Joining:
         return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[self.markers.track])
 
     def misses_px(self, model: Model) -> np.ndarray:
-        """Return the median errors (K,) in px of the tracks that three or more posed frames see."""
+        """Return the median errors (K,) in px of the tracks that three or more posed frames see.
+
+        Raises ShotError as `triangulate` does.
+        """
         if not model.posed.any():
             return np.zeros(0)
         locate = directions_at_infinity if self.turning else triangulate
@@ -68,7 +74,10 @@ class Joining:
         return track_medians(errors[posed], self.markers.track[posed], len(self.markers.track_ids))
 
     def from_rough(self, model: Model) -> Model:
-        """Adjust the posed frames together, with gates that shrink as the cameras get better."""
+        """Adjust the posed frames together, with gates that shrink as the cameras get better.
+
+        Raises ShotError as `triangulate` does.
+        """
         misses = self.misses_px(model)
         gate_px = max(ROUGH * self.max_error_px, 4 * float(np.median(misses)) if len(misses) else 0.0)
         none = np.zeros(self.markers.frame_count, bool)
@@ -78,7 +87,10 @@ class Joining:
         return self.adjusted(self.located(model, ROUGH * self.max_error_px), none, ROUNDS_LAST)
 
     def grown(self, model: Model, stays: np.ndarray) -> Model:
-        """Give a pose to every frame that can have one. Frames in the mask `stays` (N,) keep their pose."""
+        """Give a pose to every frame that can have one. Frames in the mask `stays` (N,) keep their pose.
+
+        Raises ShotError as `triangulate` does.
+        """
         gate_px = ROUGH * self.max_error_px
         model = self.located(model, gate_px)
         while not model.posed.all():
@@ -128,7 +140,8 @@ class Joining:
         """Fit poses, points and free lens values to the used markers. Frames in the mask `stays` (N,) keep their pose.
 
         by_noise: each track counts by its own noise, as in the last adjustment (shotmake.solve.polish); for a model
-        that fits already. A frame of a moving camera with too few markers to hold it loses its pose.
+        that fits already. A frame of a moving camera with too few markers to hold it loses its pose. Raises ShotError
+        as `triangulate` does.
         """
         least = 2 if self.turning else 3
         rows, held = self._holding(model, stays, least)

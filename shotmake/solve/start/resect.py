@@ -21,7 +21,8 @@ def complete(
 ) -> Model:
     """Finish a keyframe model: give every frame a pose that can have one.
 
-    The used markers of the result are those within `max_error_px`.
+    The used markers of the result are those within `max_error_px`. Raises ShotError when the lens folds over inside the
+    picture during this, and for k2 without k1.
     """
     for gate in GATES:
         if not model.posed.all():
@@ -37,7 +38,10 @@ def complete(
 
 
 def located(model: Model, observations: Observations, gate_px: float) -> Model:
-    """Triangulate every track again. `used` are the markers within `gate_px`, of tracks that mostly agree."""
+    """Triangulate every track again. `used` are the markers within `gate_px`, of tracks that mostly agree.
+
+    Raises ShotError as `triangulate` does.
+    """
     points = triangulate(observations, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
     errors = marker_errors_px(points, observations, model.projecting, model.lens)
     count = len(observations.track_ids)

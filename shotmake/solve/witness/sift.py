@@ -25,6 +25,7 @@ class SiftMatcher:
             self._features[frame] = (places * stretch, descriptors)
 
     def __call__(self, first: int, second: int) -> Matches:
+        """Match the features of two frames: each one's best match, and a second place that looks about as good."""
         (here_px, here), (there_px, there) = self._features[first], self._features[second]
         if len(here_px) < 3 or len(there_px) < 3:
             return Matches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((0, 2)))

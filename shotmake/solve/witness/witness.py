@@ -43,7 +43,7 @@ CELLS = (12, 7)  # of the picture: covered cells tell how much of it is covered
 
 
 class Matches(NamedTuple):
-    """Places of the same features in two frames, in px of the plate.
+    """Places of the same features in two frames, in px of the plate; unsqueezed where it is anamorphic.
 
     xy_a (K, 2), xy_b (K, 2): each other's best match, or the best of several that look about as good. Then other_b
     (K, 2) is the second-best place in the second frame; else it is NaN. A feature has the same place in every pair in
@@ -69,7 +69,8 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
     """Ask the second witness about a solve.
 
     Returns the solve with the evidence and its doubts, or the reason to refuse the solve. A refusal stays as it is. A
-    camera that stands still is not asked about: things that move in front of it are no fault of the camera.
+    camera that stands still is not asked about: things that move in front of it are no fault of the camera. Raises
+    ShotError when the lens folds over inside the picture.
     """
     if isinstance(found, Reason) or found.status == "static":
         return found
@@ -195,7 +196,8 @@ def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, 
 def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
     """Compare a solve with the matches of pairs (P, 2) of its frames.
 
-    weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale: observations.pixel_scale.
+    weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale: observations.pixel_scale. Raises
+    ShotError when the lens folds over inside the picture.
     """
     first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
     cameras = found.projecting
