@@ -9,7 +9,7 @@ HEAD = "| | format | read | word in `shot.export` | file in `build/<shot>/` | wh
 
 
 def table() -> str:
-    """Markdown, a line a format."""
+    """Return the table as Markdown: the head, then one line for each format."""
     return HEAD + "".join(_row(one) for one in FORMATS)
 
 

@@ -1,4 +1,4 @@
-"""What a solve hands back: the record (the solve JSON) and the points, oriented and in plain numbers."""
+"""What a solve returns: the record (the solve JSON) and the points, oriented and in plain numbers."""
 
 from dataclasses import replace
 
@@ -16,20 +16,23 @@ from shotmake.solve.orient.picks import Solved
 from shotmake.solve.record import Solution, links_json, make_record, point_arrays, refused_solution, witness_json
 from shotmake.tracks.markers import Tracks
 
-AT_MOST = 0.5  # of the confidence is left where any warning doubts the camera
+AT_MOST = 0.5  # the highest confidence where any warning doubts the camera
 # Warnings that do not doubt the camera
 NO_DOUBT = frozenset({
     "frames_without_camera", "focal_guessed", "focal_ignored", "lens_terms_added", "lens_kept", "lens_note",
     "tripod_instead", "camera_file_note", "camera_unchecked", "ground_unknown", "ground_uneven", "pick_slides",
     "survey_far", "world_kept",
 })  # fmt: skip
-UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # nobody can tell where the world stands
+UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # the place of the world is not certain
 
 
 def finished(
     found: Found | Reason, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: schema.Solve
 ) -> Solution:
-    """The cheap part of a solve: what was found, put into its world; or the reason why nothing was."""
+    """Finish a solve, the cheap part: orient the camera that was found, or record the reason of a refusal.
+
+    Raises ShotError as `make_solution` does.
+    """
     if isinstance(found, Reason):
         return refused_solution(found, size_px, settings.engine)
     return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
@@ -43,7 +46,10 @@ def make_solution(
     settings: schema.Solve,
     world: World | None = None,
 ) -> Solution:
-    """The found camera in its world: the one given, else the one that its tracks and the artist's picks tell."""
+    """Orient the camera and return its solution. world: the world to use; None = the world of the tracks and picks.
+
+    Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient), and as `triangulate` does.
+    """
     turning = found.status != "solved"
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     plate_frames = posed + frames[0]
@@ -73,7 +79,7 @@ def make_solution(
         solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
         if world is not None and world.scale_known:
             check_sizes(world, solved, settings.orient)
-        middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to be shown: the solver's size
+        middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to show: the solver's size
         world = world or orient_moving(solved, xyz[reliable], middle, settings.orient)
     held = np.isin(everything.track_ids, found.held_out)
 
@@ -118,7 +124,10 @@ def make_solution(
 
 
 def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (K,) of the used markers against points triangulated from them alone; their RMS by frame (N,)."""
+    """Return the errors (K,) of the used markers in px, and their RMS by frame (N,).
+
+    The errors are against points that are triangulated from these markers alone.
+    """
     kept = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity
     points = locate(kept, found.projecting, found.lens)

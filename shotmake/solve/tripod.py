@@ -1,5 +1,7 @@
-"""A camera that only turns: its rotations and its lens (shotmake.solve.bundle.rotations), and what speaks against
-it."""
+"""A tripod, a camera that only turns: its rotations and its lens, and the doubts about it.
+
+shotmake.solve.bundle.rotations finds the rotations and the lens.
+"""
 
 from dataclasses import replace
 
@@ -21,8 +23,10 @@ MOST_TRACKS, PER_FRAME = 900, 150
 
 
 def solve_tripod(problem: SolveProblem, parallax: Parallax, forced: bool = False) -> Found:
-    """The turning camera. forced: the settings ask for it, whatever the tracks show. Refused where the tracks do not
-    bear it out."""
+    """Solve a tripod. forced: the settings ask for a tripod, whatever the tracks show.
+
+    Raises Refused when the tracks do not confirm it, when the focal length is implausible, and when the lens folds.
+    """
     problem.on_step("tripod")
     told: list[Reason] = []
     if parallax.is_lens and "k1" in problem.free and "principal_point" not in problem.free:
@@ -63,7 +67,10 @@ def solve_tripod(problem: SolveProblem, parallax: Parallax, forced: bool = False
 def _adjusted(
     problem: SolveProblem, parallax: Parallax, solving: Observations
 ) -> tuple[Bundle, np.ndarray, np.ndarray, list[Reason]]:
-    """As rotations.solve_turning returns it; without k2, and said so, where the lens folds with it."""
+    """Return what rotations.solve_turning returns. If the lens folds, it is solved without k2, with a warning.
+
+    Raises Refused when too few tracks follow a turning camera, and when the lens folds without k2 too.
+    """
     free, told = problem.free, []
     for names in (free, tuple(name for name in free if name != "k2")):
         start = parallax.turning.lens.copy()
@@ -95,7 +102,7 @@ def _of_moving(parallax: Parallax, forced: bool) -> list[Reason]:
 
 
 def _doubted(found: Found, parallax: Parallax, free: tuple[str, ...]) -> Found:
-    """The camera with what is in doubt of its focal length, its pixels and a zoom."""
+    """Add the doubts about the focal length, the pixels and a zoom."""
     turning, markers = parallax.turning, parallax.markers
     told, agreement = list(found.warnings), found.agreement
     flat = "focal" in free and focal.focal_rise(turning, markers, free) < focal.FLAT_FOCAL_RISE
