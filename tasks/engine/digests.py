@@ -56,7 +56,10 @@ def open_plain(path: Path) -> IO[bytes]:
 
 
 def signature(path: Path | str) -> str:
-    """Return what stat says about a file's content: equal signatures mean equal bytes. Raises OSError without the file."""
+    """Return what stat says about a file's content: equal signatures mean equal bytes.
+
+    Raises OSError when the file is missing.
+    """
     stat = os.stat(path)
     return f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}"
 

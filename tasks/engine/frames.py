@@ -104,7 +104,7 @@ def of_job(job: Job, stage: Stage) -> Sequence:
 
 
 def of_node(node: Node) -> Sequence | None:
-    """Return the sequence of a node, without a build; None while an input of the frames is missing or cannot be read."""
+    """Return the sequence of a node, without a build; None while an input of the frames cannot be read."""
     try:
         inputs = node.inputs()
         digests = digests_of(inputs)

@@ -1,4 +1,4 @@
-"""The stamp beside a target. It records how the target was made, and it alone decides whether the target is up to date."""
+"""The stamp beside a target records how the target was made. It alone decides whether the target is up to date."""
 
 import hashlib
 import json
@@ -21,7 +21,10 @@ SCANNED = "every stamp"  # the cache's row that says that the cache knows all st
 
 
 def canonical(tree: Any) -> str:
-    """Return the one JSON text of a tree: keys sorted, compact, numbers exact. Raises ValueError for NaN and infinity."""
+    """Return the one JSON text of a tree: keys sorted, compact, numbers exact.
+
+    Raises ValueError for NaN and infinity.
+    """
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -37,7 +37,7 @@ def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str
 
 
 def unwatched(files: dict[str, Path]) -> list[str]:
-    """Return a line for each of these inputs (with_behind) whose names cannot be read, as those of a compressed .blend."""
+    """Return a line for each of these inputs (with_behind) whose names cannot be read, such as a compressed .blend."""
     blends = [path for path in files.values() if FORMATS.get(path.suffix.lower()) and _names(path) is None]
     return [f"{path.name}: the files that it names are not watched; save it without Compress" for path in blends]
 

@@ -138,7 +138,7 @@ class Descriptor(io.RawIOBase):
         return len(data)
 
     def fail(self, error: OSError) -> None:
-        """Handle a write that failed. Each subclass does it in its own way."""
+        """Handle a write that failed. Each subclass does it in its own way; here it raises NotImplementedError."""
         raise NotImplementedError
 
 

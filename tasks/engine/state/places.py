@@ -45,7 +45,10 @@ def confined(name: object, base: Path, folder: Path) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """Make the folder if it is missing, and return it. Raises ShotError where a link in its way leads out of the show."""
+    """Make the folder if it is missing, and return it.
+
+    Raises ShotError where a link in its way leads out of the show.
+    """
     check_inside(path)
     path.mkdir(parents=True, exist_ok=True)
     return path

@@ -42,7 +42,7 @@ def secret() -> bytes:
 
 
 def _path() -> Path | None:
-    """Return where the secret lies; None without a home, and in a show: what lies in a show may come from a stranger."""
+    """Return where the secret lies; None without a home, and in a show, where files may come from a stranger."""
     home = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
     if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(show_folder()):
         return None
@@ -73,5 +73,7 @@ def sign(*words: str) -> str:
 
 @once
 def owner() -> str:
-    """Return a name for the secret that does not give it away. Users who share a show have their own rows by this name."""
+    """Return a name for the secret that does not give it away. Each user of a shared show has rows under
+    such a name.
+    """
     return sign("owner")[:8]
