@@ -33,7 +33,9 @@ class OneGraph(Launcher):
         self.task = of_task(config.hydra.job.name)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Run doit on all jobs. Return for each job doit's exit code, or in a search the cost of the job."""
+        """Run doit on all jobs. Return a JobReturn for each: with doit's exit code, or in a search with the cost of the
+        job.
+        """
         asked = [variants.of_words(list(words)) for words in job_overrides]
         path = variants.write(state_folder() / "hydra" / f"{short_hash(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
@@ -51,9 +53,10 @@ class EachVariant(BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run all variants of this command line, then the summary. Exit with the largest exit code when one is not 0.
+        """Run all variants of this command line, then the summary. Exit with the summary's code when it is not 0.
 
-        Without a `shot=` word the sweep is over every shot. With `task=...` there is no summary.
+        Without a `shot=` word the sweep is over every shot. With `task=...` there is no summary, and the largest code
+        of the jobs is the exit code.
         """
         assert self.hydra_context is not None and self.launcher is not None
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]

@@ -30,7 +30,7 @@ def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int
     """Make those of the frames that are missing; return how many were made here.
 
     As many Blenders work as `-n N` and the machine allow. Frames that another build is making are left to it and waited
-    for. Raises what ended a Blender; the frames made before stay.
+    for. When a Blender ends, the error that ended it is raised; the frames made before stay.
     """
     todo = [frame for frame in frames if not sequence.stored(frame)]
     if not todo:

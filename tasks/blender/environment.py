@@ -135,7 +135,7 @@ def _install(home: Path, version: str) -> None:
         found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
         part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp makes a folder for one user alone
-        shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
+        shutil.rmtree(home, ignore_errors=True)  # remove what a killed installation left
         os.replace(part, home)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -243,7 +243,7 @@ def failure(script: str, program: str, code: int, out: str, err: str) -> Excepti
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if "No module named 'bpy'" in err:
         return ShotError(f"{KEY}: {program} cannot import bpy; null uses our own Blender")
-    number = -code if code < 0 else code - 128  # a shell's way to say it
+    number = -code if code < 0 else code - 128  # a shell tells a signal as 128 + its number
     if number in set(signal.Signals):
         name = signal.Signals(number).name
         return ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")

@@ -32,7 +32,7 @@ class Sequence:
     shot: str
     ending: str
     made_by: dict
-    inputs: dict[str, str]  # digests
+    inputs: dict[str, str]  # name -> digest
     files: dict[str, Path]
 
     @property

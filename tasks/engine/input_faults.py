@@ -18,7 +18,7 @@ from shotmake.tasks.show import show_folder
 # A COLMAP model is a folder. The name of a session or a shot may also be the name of a folder. Where a plate is a
 # folder, the stage's own message proposes a pattern.
 MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_from", "footage.file", "mask.file")
-SHOWN = ("footage.file", "mask.file", "image")  # ends of the keys of plates and pictures
+SHOWN = ("footage.file", "mask.file", "image")  # the ends of the config keys of plates and pictures
 
 
 def wrong_inputs(config: Config) -> list[Fault]:

@@ -11,7 +11,7 @@ class Progress:
     """A progress bar with frames/s and the time left. It is shown on a terminal and nowhere else.
 
     Call it with the count that is done. `total` is the count to come, None when it is not known. With `in_workers` the
-    bar is shown under `-n N` too.
+    bar is shown under `-n N` too, if no other worker shows one.
     """
 
     def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):

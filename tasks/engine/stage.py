@@ -49,7 +49,7 @@ class Job:
     shot: str  # for messages only; a result that holds the name takes it from its settings
     settings: dict
     inputs: dict[str, Path]
-    digests: dict[str, str]  # of the inputs
+    digests: dict[str, str]  # the inputs' digests, by name
     targets: dict[str, Path]
     kept: list[Path] = field(default_factory=list)  # files it stored under their own cache keys: part of the result
 
@@ -87,7 +87,7 @@ class Node:
 
     stage: Stage
     shot: str  # "<shot>.<camera>" where the stage is a witness camera's
-    key: str
+    key: str  # the cache key
     settings: dict
     made_by: dict  # stage, version, and the settings that are hashed
     reads: dict[str, Path]
@@ -373,7 +373,7 @@ def clean(node: Node, dryrun: bool) -> None:
     and removes nothing.
     """
     if node.is_pinned:
-        return  # somebody approved it
+        return  # somebody has approved this result
     kept = kept_by(node.stamp_path)
     if kept:  # a file that another result of this stage keeps must stay
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")

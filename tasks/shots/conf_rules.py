@@ -20,7 +20,7 @@ from shotmake.tasks.show import conf_folder, in_show, show_folder
 
 PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
 CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # by these keys Hydra or logging calls or reads more
-HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
+HYDRAS_GROUPS = {  # the choices that conf/config.yaml may make in defaults
     "hydra/hydra_logging": ("disabled", "none", "default"),
     "hydra/job_logging": ("disabled", "none", "default", "stdout"),
     "hydra/launcher": ("shotmake", "basic"),
@@ -187,7 +187,7 @@ def _choices(entry: Any) -> Iterator[tuple[str, Any]]:
     """Yield (group, choice) of an entry of `defaults`; the group is "" where a file is named alone."""
     for group, choices in list(entry.items()) if isinstance(entry, dict) else [("", entry)]:
         for choice in choices if isinstance(choices, list) else [choices]:
-            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # no plain name
+            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # not a plain name
 
 
 def _is_search(path: Path) -> bool:

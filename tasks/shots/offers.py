@@ -8,7 +8,7 @@ from shotmake.tasks.shots import conf_texts
 from shotmake.tasks.shots.shot_words import why_refused
 from shotmake.tasks.show import conf_folder
 
-SHOWN = 40  # names; a show may have thousands
+SHOWN = 40  # how many names are shown; a show may have thousands
 
 
 def hint(asked: str, there: list[str]) -> str:

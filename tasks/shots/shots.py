@@ -187,7 +187,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             parsed.key_or_group, parsed.key_or_group
         )
         if target in GROUPS and not isinstance(parsed.value(), dict | list | None):
-            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]  # 1080, true
+            # Hydra takes 1080 and true for no text.
+            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]
             groups.append((target, preset, f"command line: {word}"))
         else:
             values.append(parsed)
@@ -202,7 +203,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
         composed = OmegaConf.masked_copy(
             composed, [key for key in composed if key != "show"]
-        )  # of tasks/engine/state/places.py
+        )  # `show` is for tasks/engine/state/places.py
         tree = OmegaConf.create(check.normalise(OmegaConf.to_container(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)

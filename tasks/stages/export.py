@@ -101,7 +101,7 @@ def read_take(job: Job) -> "Take":
     solution, points = None, None
     if "solve" in job.inputs:
         solution = read_solution(job.inputs["solve"])
-        camera_matrices(solution)  # refuses
+        camera_matrices(solution)  # raises for a refused solve
         points = read_npz(job.inputs["points"])
     return Take(
         shot=job.settings["shot"],

@@ -79,8 +79,8 @@ def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | Non
 def render(job: Job) -> None:
     """Render the frames that are missing, together with other builds that do so.
 
-    Raises ShotError for an asset that may not be used, for a frame that the shot does not have, and what ended a
-    Blender.
+    Raises ShotError for an asset that may not be used and for a frame that the shot does not have. When a Blender ends,
+    the error that ended it is raised.
     """
     for note in check_assets(job.inputs):
         print(f"   {note}", flush=True)

@@ -40,7 +40,7 @@ def build(job: Job) -> str:
     from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
 
     solution = read_solution(job.inputs["solve"])
-    camera_matrices(solution)
+    camera_matrices(solution)  # raises for a refused solve
     lens, size_px = Lens.from_json(solution["lens"]), tuple(solution["image_size_px"])
     overscan, given, notes = job.settings["overscan"], {}, []
     if "ST-map" in job.inputs:

@@ -34,7 +34,8 @@ def files(config: Config) -> dict[str, Path]:
 def undistort(job: Job) -> None:
     """Undistort the frames that are missing, together with other builds that do so.
 
-    Raises ShotError where Blender would show another plate than we track, and what ended a Blender.
+    Raises ShotError where Blender would show another plate than we track. When a Blender ends, the error that ended it
+    is raised.
     """
     stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
     made = crew.make(stored, frames, job, lambda cores: _blender(job, cores))

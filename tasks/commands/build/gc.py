@@ -123,7 +123,7 @@ def _files(node: Node) -> set[Path]:
         found |= frames.files_in(frames.of_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is missing need not be kept
         for path in node.stage.files(node.config).values():
-            if path.is_relative_to(state_folder()):  # another session's tracks
+            if path.is_relative_to(state_folder()):  # the tracks of another session
                 found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
     return found
 

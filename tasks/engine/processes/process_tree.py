@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-MARK = "SHOTMAKE_RUNS"  # in the environment of a program that we start: a word that all its children inherit
+MARK = "SHOTMAKE_RUNS"  # a variable of each program that we start; its children inherit the word in it
 TRIES, PAUSE_S = 40, 0.05  # several tries: a program that is being ended may still start others
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -53,7 +53,8 @@ def disk_fault(error: OSError, folder: Path) -> str:
     if error.filename is None and error.errno not in DISK_FAULTS:
         return ""
     named = error.filename2 or error.filename
-    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))  # a number: a descriptor
+    # A number is that of a descriptor.
+    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))
     path = path.with_name(whole_name(path.name))
     place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
     return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"

@@ -51,7 +51,8 @@ def remove_parts_of_the_dead() -> None:
 def is_alive(pid: int) -> bool:
     """Return whether a process runs. A process that only waits for its parent to notice its end does not."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")  # a program's name is any bytes
+        # errors="replace": the name of a program in this file may be any bytes.
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         return text.rpartition(")")[2].split()[0] not in ("Z", "X")
     except (FileNotFoundError, ProcessLookupError):
         return False

@@ -34,7 +34,8 @@ IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 MASKING = ("mask", "matte")
 STATUSES = ("solved", "tripod", "static", "refused")
-NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)  # they do not change the first find
+# The settings that do not change what the solver finds first.
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)
 
 
 def settings(config: Config) -> dict:
@@ -223,7 +224,8 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         reaches["clean"] = job.settings["clean"]
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
-    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}  # its facts are in `reaches`
+    # footage.json is not among them: the plate's size and pixel aspect are in `reaches`.
+    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}
     inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)

@@ -123,10 +123,10 @@ def _segment(
 
 
 def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
-    """Return the digest of the boxes that reach these frames, {} when no box does.
+    """Return the digest of the boxes that reach these frames.
 
-    Frames that no box reaches are the same as without objects. With an inverted mask they are not: all of them is
-    covered.
+    {} when no box does: then the frames are the same as without objects. With an inverted mask they are not the same,
+    since all of the picture is covered, so the digest is returned then too.
     """
     if boxes is None or not (len(here := boxes.within(first, last)) or invert):
         return {}
