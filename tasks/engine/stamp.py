@@ -64,9 +64,8 @@ def _check_places(path: Path, stamp: dict) -> None:
         confined(name, show_folder(), state_folder())
     for name in stamp.get("state", {}).values():
         confined(name, show_folder(), state_folder())
-    if not path.is_relative_to(
-        state_folder()
-    ):  # copies: the names are paths beside the record. A stage's targets have plain names, not paths
+    # Of copies the names are paths beside the record. A stage's targets have plain names, not paths.
+    if not path.is_relative_to(state_folder()):
         for name in (*stamp["targets"], *stamp.get("placed", {})):
             confined(name, path.parent, path.parent)
 

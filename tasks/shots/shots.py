@@ -187,7 +187,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             parsed.key_or_group, parsed.key_or_group
         )
         if target in GROUPS and not isinstance(parsed.value(), dict | list | None):
-            # Hydra takes 1080 and true for no text.
+            # Hydra reads 1080 as a number and true as a bool: then the preset is the text as it was typed.
             preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]
             groups.append((target, preset, f"command line: {word}"))
         else:
@@ -201,9 +201,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder()), job_name="shotmake"):
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
-        composed = OmegaConf.masked_copy(
-            composed, [key for key in composed if key != "show"]
-        )  # `show` is for tasks/engine/state/places.py
+        # `show` is no part of a shot's config: tasks/engine/state/places.py reads it.
+        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "show"])
         tree = OmegaConf.create(check.normalise(OmegaConf.to_container(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)

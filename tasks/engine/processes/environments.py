@@ -6,10 +6,8 @@ from pathlib import Path
 from shotmake.tasks.show import state_folder
 
 SAFE_PATH = "PYTHONSAFEPATH"  # set for the processes of Hydra's launchers too
-OURS = (
-    "OPENBLAS_NUM_THREADS",
-    SAFE_PATH,
-)  # variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py)
+# Variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py).
+OURS = ("OPENBLAS_NUM_THREADS", SAFE_PATH)
 _AS_GIVEN = {name: os.environ.get(name) for name in OURS}
 # Variables that make Python or Blender load modules, scripts and settings that are not their own.
 NOT_FOR_BLENDER = ("PYTHON", "BLENDER_", "__PYVENV")
