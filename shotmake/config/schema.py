@@ -1,6 +1,7 @@
 """The schema of a shot: every key, its unit, its limits, its default. shotmake.config.check holds a tree against it."""
 
 from dataclasses import MISSING, dataclass, field
+from typing import Any
 
 from shotmake.config.format_registry import FORMATS
 
@@ -8,7 +9,7 @@ MAIN_CAMERA = "main"  # the shot's own, among shot.cameras
 EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate", "object_mattes"]
 
 
-def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None):
+def key(default: Any = MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None) -> Any:
     """A dataclass field with its limits."""
     limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, pattern=pattern)
     if isinstance(default, (list, dict)):
@@ -16,12 +17,12 @@ def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=N
     return field(default=default, metadata=limits)
 
 
-def file_key(default: str | None = None):
+def file_key(default: str | None = None) -> Any:
     """A key that names a file that is read, or a pattern of files, from the show's folder on."""
     return field(default=default, metadata={**key(None).metadata, "is_file": True})
 
 
-def group(schema: type):
+def group(schema: type) -> Any:
     """A nested block of keys."""
     return field(default_factory=schema)
 

@@ -6,7 +6,7 @@ tripod   the camera only turns: rotations and lens (shotmake.solve.tripod)
 solved   the camera moves (shotmake.solve.moving); kind general, forward or planar
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -16,13 +16,14 @@ from shotmake.reasons import Reason
 from shotmake.solve import known_lens
 from shotmake.solve.bundle import rotations
 from shotmake.solve.bundle.lens_terms import determined
+from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, pixel_scale, stands_still, still_share
 from shotmake.solve.checks import cuts, focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across
 from shotmake.solve.checks.parallax import Parallax, measure_parallax
 from shotmake.solve.links.measure import GOOD_PX
-from shotmake.solve.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, Starts, find_zoom, solve_moving
+from shotmake.solve.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, find_zoom, solve_moving
 from shotmake.solve.problem import SolveInputs, SolveProblem
 from shotmake.solve.reclean import recleaned
 from shotmake.solve.record import Solution
@@ -233,7 +234,9 @@ def _verdict(problem: SolveProblem, everything: Observations) -> Found:
         raise
 
 
-def _libmv_starts(problem: SolveProblem, parallax: Parallax, run: libmv.Run, solving: Observations) -> Starts:
+def _libmv_starts(
+    problem: SolveProblem, parallax: Parallax, run: libmv.Run, solving: Observations
+) -> Iterator[tuple[str, Model | None]]:
     return libmv.starts(_libmv_question(problem, solving, tripod=False), parallax, run, problem.on_step)
 
 
@@ -261,11 +264,12 @@ def _parallax(problem: SolveProblem, free: tuple[str, ...]) -> Parallax:
 def _turned(problem: SolveProblem, parallax: Parallax) -> Found | None:
     """The turning camera, where the tracks show one or the settings ask for one; None where the camera moves."""
     kind = problem.settings.kind
-    if kind in ("auto", "tripod") and parallax.is_zoom:
-        share = np.expm1(np.ptp(parallax.turning_zoom.turning.log_zooms))
+    zoom = parallax.turning_zoom
+    if kind in ("auto", "tripod") and zoom is not None and parallax.is_zoom:
+        share = np.expm1(np.ptp(zoom.turning.log_zooms))
         text = f"the focal length changes by {share:.1%}: solved as if with tracking.solve.zoom: true; set it"
         zooming = replace(problem, free=(*problem.free, "zoom"))
-        found = solve_tripod(zooming, parallax.turning_zoom)
+        found = solve_tripod(zooming, zoom)
         return replace(found, warnings=(Reason("zoom", text), *found.warnings))
     if kind == "tripod" or (kind == "auto" and parallax.is_tripod):
         return solve_tripod(problem, parallax, forced=kind != "auto")

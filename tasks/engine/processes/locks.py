@@ -27,7 +27,7 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
-from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
+from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of, remove_parts_of_the_dead
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
 from shotmake.tasks.show import in_show, state_folder
 
@@ -167,7 +167,8 @@ def _same_file(file: IO, path: Path) -> bool:
 def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
     """Take the lease; return whether it is ours. With `what` None, nothing is waited for.
 
-    A lease of our own host belongs to a dead process, since we hold the flock.
+    A lease of our own host belongs to a dead process, since we hold the flock. Of a dead owner, the half-written files
+    are removed too, whichever its machine was.
     """
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
@@ -188,7 +189,10 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if now != seen:
                 seen, since = now, time.monotonic()
             if _is_ours(content) or time.monotonic() - since > LEASE_S:
+                owner = _owner_of(lease)
                 _remove(lease, lambda content, now, dead=now: now == dead)
+                if owner is not None and isinstance(owner.get("host"), str):
+                    remove_parts_of(owner["host"], owner["pid"])
                 continue
             if what is None:
                 return False
@@ -239,13 +243,19 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
 
 def _owner(lease: Path) -> str:
     """Return who holds a lease, as far as the lease says so."""
+    owner = _owner_of(lease)
+    if owner is None:
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
+
+
+def _owner_of(lease: Path) -> dict | None:
+    """Return what a lease says about its owner; None where it says nothing that can be believed."""
     try:
         owner = read_json(lease)
     except (OSError, ShotError):
-        return "another process"
-    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
-        return "another process"
-    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
+        return None
+    return owner if isinstance(owner, dict) and isinstance(owner.get("pid"), int) else None
 
 
 def _beat(lease: Path, ours: str, done: threading.Event) -> None:

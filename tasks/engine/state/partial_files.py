@@ -9,6 +9,7 @@ import re
 import secrets
 import socket
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from shotmake.tasks.engine.state.places import check_inside
@@ -41,9 +42,18 @@ def whole_name(name: str) -> str:
 
 def remove_parts_of_the_dead() -> None:
     """Remove the half-written files that killed builds of this machine have left."""
+    _remove_parts(lambda host, pid: host == _host() and not is_alive(pid))
+
+
+def remove_parts_of(host: str, pid: int) -> None:
+    """Remove the half-written files of one process, on any machine, that is certainly dead."""
+    _remove_parts(lambda found_host, found_pid: (found_host, found_pid) == (_host(host), pid))
+
+
+def _remove_parts(is_meant: Callable[[str, int], bool]) -> None:
     for part in [*state_folder().rglob(".part-*"), *build_folder().rglob(".part-*")]:
         found = PART.match(part.name)
-        if found and found["host"] == _host() and not is_alive(int(found["pid"])):
+        if found and is_meant(found["host"], int(found["pid"])):
             with contextlib.suppress(FileNotFoundError, PermissionError):  # only its owner may remove another user's
                 part.unlink()
 
@@ -58,5 +68,5 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def _host() -> str:
-    return f"{zlib.crc32(HOST.encode()):08x}"
+def _host(name: str = HOST) -> str:
+    return f"{zlib.crc32(name.encode()):08x}"

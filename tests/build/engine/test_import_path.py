@@ -10,7 +10,7 @@ import pytest
 
 from helpers.shows import attack
 from helpers.shows.project import Project, Ran
-from shotmake.tasks.import_path import ShowFinder
+from shotmake.tasks.import_path import OF_A_SHOW, OURS, ShowFinder
 
 DOIT = Path(sys.executable).with_name("doit")
 # What is imported on the way: by the standard library, by doit, Hydra, numba and all that builds, and by Python itself.
@@ -34,7 +34,7 @@ def trapped(tmp_path, small_movie) -> Project:
     show = attack.make_small(tmp_path / "show", small_movie, more="  objects: {enabled: true}\n")
     for name in NAMES:
         (show.root / f"{name}.py").write_text(MARK.format(mark=str(tmp_path / "ran"), name=name))
-    for name in ("tasks", "hydra_plugins"):  # a file beside the folder of that name
+    for name in ("tasks", "hydra_plugins"):  # modules of ours, which lie elsewhere
         (show.root / f"{name}.py").write_text(MARK.format(mark=str(tmp_path / "ran"), name=name))
     return show
 
@@ -98,13 +98,15 @@ def test_settings_that_load_code_are_refused(tmp_path, small_movie):
 
 
 def test_only_our_names_are_found_and_only_where_they_are(tmp_path):
-    finder = ShowFinder(str(tmp_path))
+    finder = ShowFinder(str(tmp_path), OURS)
     (tmp_path / "numpy.py").touch()
     (tmp_path / "tasks.py").touch()
+    (tmp_path / "shotmake.py").touch()
     assert [finder.find_spec(name) for name in ("numpy", "tasks", "shotmake", "dodo", "hydra_plugins")] == [None] * 5
     shutil.rmtree(tmp_path)
-    (tmp_path / "tasks").mkdir(parents=True)
-    (tmp_path / "tasks" / "__init__.py").touch()
+    (tmp_path / "shotmake").mkdir(parents=True)
+    (tmp_path / "shotmake" / "__init__.py").touch()
     (tmp_path / "dodo.py").touch()
-    assert finder.find_spec("tasks").submodule_search_locations == [str(tmp_path / "tasks")]
+    assert finder.find_spec("shotmake").submodule_search_locations == [str(tmp_path / "shotmake")]
+    assert ShowFinder(str(tmp_path), OF_A_SHOW).find_spec("shotmake") is None
     assert finder.find_spec("dodo").origin == str(tmp_path / "dodo.py")
