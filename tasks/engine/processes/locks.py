@@ -167,8 +167,8 @@ def _same_file(file: IO, path: Path) -> bool:
 def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
     """Take the lease; return whether it is ours. With `what` None, nothing is waited for.
 
-    A lease of our own host belongs to a dead process, since we hold the flock. Of a dead owner, the half-written files
-    are removed too, whichever its machine was.
+    A lease of our own host belongs to a dead process, since we hold the flock. The half-written files of a
+    dead owner are removed too, whatever its machine was.
     """
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
