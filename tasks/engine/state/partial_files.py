@@ -46,7 +46,7 @@ def remove_parts_of_the_dead() -> None:
 
 
 def remove_parts_of(host: str, pid: int) -> None:
-    """Remove the half-written files of one process, on any machine, that is certainly dead."""
+    """Remove the half-written files of one process, on any machine. The caller knows that the process is dead."""
     _remove_parts(lambda found_host, found_pid: (found_host, found_pid) == (_host(host), pid))
 
 
