@@ -1,4 +1,4 @@
-"""What a preset of a sweep says and the shot's own YAML overrules: it does not vary, and that must be told."""
+"""The values of a sweep's preset that the shot's own YAML overrules: they do not vary, and that must be told."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ ABSENT = object()
 
 
 def silenced(shot: ShotConfig) -> list[str]:
-    """One line for each value of a preset typed for this variant that its shot's YAML overrules."""
+    """Return one line for each value of a preset typed for this variant that its shot's YAML overrules."""
     if shot.config is None:
         return []
     typed = [word.removeprefix("shot.").replace(".preset=", "=").split("=", 1) for word in shot.overrides]
@@ -30,7 +30,7 @@ def silenced(shot: ShotConfig) -> list[str]:
 
 
 def _preset(group: str, name: str) -> dict:
-    """What a preset and those it is built on say."""
+    """Return what a preset and the presets that it is built on say."""
     import yaml
 
     tree = yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
@@ -39,7 +39,7 @@ def _preset(group: str, name: str) -> dict:
 
 
 def _merged(trees: list[dict]) -> dict:
-    """The later ones win, block by block."""
+    """Return the trees as one; a later tree wins, block by block."""
     made: dict = {}
     for tree in trees:
         for name, value in tree.items():
