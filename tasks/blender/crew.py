@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.frames import Sequence, _lock
+from shotmake.tasks.engine.frames import Sequence, frame_lock
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.locks import locked, locked_if_free
 from shotmake.tasks.engine.processes.watchdog import waiting
@@ -52,7 +52,9 @@ def _make(sequence: Sequence, todo: list[int], crew: "Crew", bar: Progress) -> i
             crew.tasks[blender] = task
         if todo and not crew.tasks:  # others make all that is left: wait, and take over what a dead machine had
             crew.dismiss()
-            with locked(_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"):
+            with locked(
+                frame_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"
+            ):
                 pass
         for blender in crew.wait():
             blender.finish()
@@ -81,7 +83,7 @@ class Frame:
         left = list(todo)
         for frame in todo:
             with ExitStack() as lock:
-                if not lock.enter_context(locked_if_free(_lock(sequence, frame))):
+                if not lock.enter_context(locked_if_free(frame_lock(sequence, frame))):
                     continue
                 left.remove(frame)
                 if not sequence.stored(frame):

@@ -129,7 +129,7 @@ def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict
     return Sequence(place.folder / f"{place.shot}-{key}", place.shot, place.ending, made_by, digests, files)
 
 
-def _lock(sequence: Sequence, frame: int) -> str:
+def frame_lock(sequence: Sequence, frame: int) -> str:
     return f"frame-{sequence.shot}-{sequence.key}-{frame:04d}"
 
 

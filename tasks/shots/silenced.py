@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from shotmake.config import check
+from shotmake.tasks.shots import conf_texts
+from shotmake.tasks.shots.shot_words import unquoted
 from shotmake.tasks.shots.shots import GROUPS, ShotConfig
 from shotmake.tasks.show import conf_folder
 
@@ -15,6 +17,7 @@ def silenced(shot: ShotConfig) -> list[str]:
     if shot.config is None:
         return []
     typed = [word.removeprefix("shot.").replace(".preset=", "=").split("=", 1) for word in shot.overrides]
+    typed = [(group, unquoted(value)) for group, value in typed]
     final = asdict(shot.config)
     lines = []
     for group, preset in typed:
@@ -31,9 +34,7 @@ def silenced(shot: ShotConfig) -> list[str]:
 
 def _preset(group: str, name: str) -> dict:
     """Return what a preset and the presets that it is built on say."""
-    import yaml
-
-    tree = yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    tree = conf_texts.load(conf_folder() / group / f"{name}.yaml") or {}
     bases = [base for base in tree.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
     return _merged([*(_preset(group, base) for base in bases), tree])
 

@@ -15,6 +15,7 @@ from shotmake.tasks.engine.processes.environments import users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.engine.state.places import make_folder
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.objects.detections_store import detections_folder, from_store, piece_of
 
@@ -97,7 +98,7 @@ def _filled(word: str, told: dict[str, object]) -> str:
 def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], None]) -> "Detections":
     from shotmake.formats.detections.read import read_detections
 
-    detections_folder().mkdir(parents=True, exist_ok=True)
+    make_folder(detections_folder())
     out = part_path(detections_folder() / "detections.txt")
     command = [_filled(word, {"detections": out}) for word in words]
     allow(KEY, words)  # said before: it may take long, and its own output is only told when it fails
