@@ -74,6 +74,8 @@ class Stage:
     borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lending shot
     files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
     wanted: Callable[[Config], bool] = lambda config: True
+    published: dict[str, str] = field(default_factory=dict)  # target's name -> its name in build/<shot>/, of {shot}
+    needs_camera: Callable[[Config], bool] = lambda config: True  # else it is made and published for a refused shot too
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
     pinned: Callable[[Config], str | None] = lambda config: None  # the cache key of a result to keep, come what may
     after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools

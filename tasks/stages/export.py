@@ -136,5 +136,7 @@ EXPORT = Stage(
     settings=settings,
     wanted=lambda config: bool(asked(config)),
     after=lambda config: ("blender",) if is_by_blender(config) else (),
+    published={format.word: format.file for format in FORMATS if format.writes},
+    needs_camera=lambda config: "solve" in reads(config),  # an export of tracks alone needs none
     build=build,
 )

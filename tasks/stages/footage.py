@@ -63,5 +63,6 @@ FOOTAGE = Stage(
     targets={"footage": "tracking/footage/{id}.json"},
     settings=settings,
     files=plate_inputs,
+    needs_camera=lambda config: False,
     build=build,
 )

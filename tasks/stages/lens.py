@@ -153,5 +153,6 @@ LENS = Stage(
     settings=settings,
     files=files,
     wanted=is_wanted,
+    published={"lens": "lens.json"},
     build=build,
 )

@@ -81,5 +81,6 @@ OBJECT_MATTES = Stage(
     settings=settings,
     wanted=lambda config: config.tracking.objects.enabled and NAME in config.shot.export,
     frames="mattes",
+    needs_camera=lambda config: False,
     build=build,
 )

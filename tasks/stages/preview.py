@@ -56,5 +56,7 @@ PREVIEW = Stage(
     settings=settings,
     files=plate_inputs,
     wanted=lambda config: config.tracking.preview.enabled,
+    published={"preview": "preview.mp4"},
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -81,5 +81,7 @@ REPORT = Stage(
     targets={"report": "reports/{id}.json", "page": "reports/{id}.html"},
     reads=("footage", "objects", "quality", "solve", "points", "preview"),
     settings=settings,
+    published={"report": "report.json", "page": "report.html"},
+    needs_camera=lambda config: False,
     build=build,
 )

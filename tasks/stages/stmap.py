@@ -67,5 +67,6 @@ STMAP = Stage(
     settings=settings,
     files=files,
     wanted=has_camera,
+    published={"undistort": "stmap_undistort.exr", "redistort": "stmap_redistort.exr"},
     build=build,
 )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.config.format_registry import FORMATS
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
@@ -27,22 +26,8 @@ from shotmake.tasks.stages.objects.detector import command_folders
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.witness_cameras import published_name
 
-NAMES = {
-    "blend": "{shot}.blend",
-    "preview": "preview.mp4",
-    "undistort": "stmap_undistort.exr",
-    "redistort": "stmap_redistort.exr",
-    "solve": "solve.json",
-    "lens": "lens.json",
-    "objects": "objects.json",
-    "report": "report.json",
-    "page": "report.html",
-    **{format.word: format.file for format in FORMATS if format.writes},
-}
 OVERRIDES = "overrides.yaml"  # the overrides with which a variant was built
 REPORTS = ("verify.json", "verify.xml")  # files of `doit verify`, in the same folder
-# The stages that a refused shot still publishes, beside its solve.json.
-WITHOUT_CAMERA = ("objects", "object_mattes", "preview", "report")
 
 
 def folder(shot: ShotConfig) -> Path:
@@ -58,8 +43,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
     `name` stands behind `publish:`. `names` are the names of the tasks that it waits for, by their nodes' stamps.
     """
     called = {stage: names[node.stamp_path] for stage, node in nodes.items()}
-    always = [called[stage] for stage in nodes if stage in ("footage", "tracks", "solve")]
-    always += [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
+    always = [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
     rest = [task for task in called.values() if task not in always]
     publish = {
         "basename": "publish",
@@ -85,8 +69,8 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
 
 
 def needs_no_camera(node: Node) -> bool:
-    """Return whether a node can be made for a refused shot. An export of tracks alone can."""
-    return node.stage.name in WITHOUT_CAMERA or (node.stage.name == "export" and "solve" not in node.reads)
+    """Return whether a node is made and published for a refused shot too."""
+    return not node.stage.needs_camera(node.config)
 
 
 def refusal(nodes: dict[str, Node]) -> str:
@@ -103,11 +87,12 @@ def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
     refused = bool(refusal(nodes))
     found = {}
     for stage, node in nodes.items():
-        if refused and node.stage.name != "solve" and not needs_no_camera(node):
+        if refused and not needs_no_camera(node):
             continue
         for name, path in node.targets.items():
-            if name in NAMES:
-                found[published_name(stage, NAMES[name].format(shot=shot.config.shot.name))] = path
+            if name in node.stage.published:
+                published = node.stage.published[name].format(shot=shot.config.shot.name)
+                found[published_name(stage, published)] = path
         if node.stage.frames:
             found |= {f"{node.stage.name}/{path.name}": path for path in frames_of(node)}
     return found

@@ -56,5 +56,6 @@ COMPOSITE = Stage(
     files=asset_files,
     wanted=has_camera,
     after=lambda config: ("blender",),
+    published={"blend": "{shot}.blend"},
     build=build,
 )

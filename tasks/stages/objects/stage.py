@@ -116,5 +116,7 @@ OBJECTS = Stage(
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.objects.enabled,
+    published={"objects": "objects.json"},
+    needs_camera=lambda config: False,
     build=build,
 )

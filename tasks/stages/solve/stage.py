@@ -272,5 +272,7 @@ SOLVE = Stage(
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
     after=lambda config: ("blender",) if _by_blender(config) else (),
+    published={"solve": "solve.json"},
+    needs_camera=lambda config: False,  # its refusal is published
     build=build,
 )

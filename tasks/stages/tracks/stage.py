@@ -146,5 +146,6 @@ TRACKS = Stage(
     files=inputs,
     wanted=lambda config: config.tracking.enabled,
     after=lambda config: ("blender",) if _needs_blender(config) else (),
+    needs_camera=lambda config: False,
     build=build,
 )
