@@ -60,7 +60,7 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
             print(f"   {why or ('removing ' if force else '') + in_show(path)}")
             stay += [why] if why else []
         if force:
-            _remove_empty_folders()
+            _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
         print(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
     print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
@@ -144,11 +144,10 @@ def _state_files() -> list[Path]:
     return found
 
 
-def _remove_empty_folders() -> None:
+def _remove_empty_folders(stores: set[str]) -> None:
+    """Remove what is empty in the folders of these names, which hold a folder for each result."""
     for place, _, _ in os.walk(state_folder(), topdown=False):
         path = Path(place)
-        of_frames = path.parent.name in ("renders", "mattes")
-        ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"
-        if ours and not path.is_symlink() and not any(path.iterdir()):
+        if path.parent.name in stores and path.name != "segments" and not path.is_symlink() and not any(path.iterdir()):
             with contextlib.suppress(PermissionError):  # another user's folder; it is empty and harms nobody
                 path.rmdir()
