@@ -1,9 +1,9 @@
-"""Reasons: what a solve says of itself, each sentence with a code.
+"""Reasons: what a solve says about itself. Each reason is a sentence with a code.
 
-The code is for programs and for tests: it comes from the closed list CODES and stays when a sentence is worded anew.
-The sentence is for people. A refusal is one reason; warnings say what may be wrong; notes say what was found and dealt
-with. The same code may stand for a refusal and for a warning: the one says that it was too much, the other that it is
-there.
+The code is for programs and tests. It comes from the closed list CODES and stays the same when the sentence gets new
+words. The sentence is for people. A refusal has one reason. Warnings say what may be wrong. Notes say what was found
+and dealt with. One code may be used for a refusal and for a warning: the refusal says that it was too much, the warning
+says that it is there.
 """
 
 from collections.abc import Sequence
@@ -78,12 +78,12 @@ CODES = {
     "world_kept": "The world of the camera brought along was kept; orient was not applied.",
 }
 
-RESERVED: frozenset[str] = frozenset()  # known to readers, not said yet
+RESERVED: frozenset[str] = frozenset()  # codes that readers know already, but that no solve says yet
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A sentence (text) with its code. ValueError for a code that is not in CODES."""
+    """A sentence (text) with its code. Raises ValueError for a code that is not in CODES."""
 
     code: str
     text: str
@@ -96,12 +96,12 @@ class Reason:
         return self.text
 
     def with_name(self, name: str) -> "Reason":
-        """The same, with the name of what it is about before it."""
+        """Return the same reason with `<name>: ` before its text."""
         return replace(self, text=f"{name}: {self.text}")
 
 
 def record_reasons(warnings: Sequence[Reason], notes: Sequence[Reason] = ()) -> dict[str, list[str]]:
-    """Their fields in the solve JSON: sentences and, equally long, their codes."""
+    """Return the reasons as fields of the solve JSON: the sentences, and in lists of equal length their codes."""
     return {
         "warnings": [one.text for one in warnings],
         "warning_codes": [one.code for one in warnings],
@@ -111,15 +111,17 @@ def record_reasons(warnings: Sequence[Reason], notes: Sequence[Reason] = ()) -> 
 
 
 def add_warnings(record: dict, before: Sequence[Reason] = (), after: Sequence[Reason] = ()) -> dict:
-    """The solve JSON's record with more warnings before and after its own."""
+    """Return the record of a solve JSON with more warnings before and after its own."""
     first, last = record_reasons(before), record_reasons(after)
     more = {name: [*first[name], *record[name], *last[name]] for name in ("warnings", "warning_codes")}
     return {**record, **more}
 
 
 def read_warnings(record: dict) -> tuple[Reason, ...]:
-    """The warnings of a solve JSON, which may come from an older or a newer release: a warning whose code is missing or
-    not known here is an imported_doubt."""
+    """Return the warnings of a solve JSON, which an older or a newer release may have written.
+
+    A warning gets the code imported_doubt when its own code is missing or not known here.
+    """
     texts, codes = [str(one) for one in record["warnings"]], record.get("warning_codes", [])
     if not isinstance(codes, list) or len(codes) != len(texts):
         codes = [None] * len(texts)
