@@ -63,6 +63,6 @@ def _at(tree: Any, path: tuple) -> Any:
 
 
 def _meant(path: tuple, dots: str, key: str) -> tuple:
-    """Return the path that an interpolation at `path` names. One dot means the block in which the interpolation stands."""
+    """Return the path that an interpolation at `path` names. One dot means the block that it stands in."""
     parts = tuple(part for part in re.split(r"[.\[\]]+", key.strip()) if part)
     return (*path[: len(path) - len(dots)], *parts) if dots else parts
