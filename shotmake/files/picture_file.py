@@ -55,7 +55,7 @@ def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpe
 
 
 def picture_fault(path: Path, what: str, reason: str, key: str) -> ShotError:
-    """Return the error `<file>: <what> (<the library's reason>); restore it, or check <key>`, for the caller to raise."""
+    """Return the error `<file>: <what> (<the library's reason>); restore it, or check <key>`, to be raised."""
     reason = (reason.strip() or "no reason given").splitlines()[0].replace(str(path), path.name)[:200]
     return ShotError(f"{path.name}: {what} ({reason}); restore it, or check {key}")
 

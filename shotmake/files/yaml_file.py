@@ -57,7 +57,7 @@ class _Node:
 
 @dataclass
 class _Count:
-    """Where the events stand: the lists and maps that are open, and what each anchor so far unfolds to (values, depth)."""
+    """Where the events stand: the open lists and maps, and what each anchor so far unfolds to (values, depth)."""
 
     open: list[_Node] = field(default_factory=lambda: [_Node(values=0)])
     anchors: dict[str, tuple[int, int]] = field(default_factory=dict)
