@@ -20,11 +20,11 @@ from shotmake.geometry.lens_fit import Seen, fitted_lens
 from shotmake.geometry.plausible_lens import folds, has_plausible_focal
 
 SIDE_MAX_PX = 100_000
-# When the focal lengths of x and y differ by more than this, besides the plate's pixel aspect, the lens is for pixels of
-# another shape.
+# When the focal lengths of x and y differ by more than this, besides the plate's pixel aspect, the lens is for pixels
+# of another shape.
 SQUARE = 0.01
-# How far the centre may be off the middle, as a share of the plate, in a file that says no picture size: such a file must
-# be for this plate.
+# How far the centre may be off the middle, as a share of the plate, in a file that says no picture size: such a file
+# must be for this plate.
 CENTRED = 0.1
 
 
