@@ -187,8 +187,9 @@ def build_scenes(
 
 
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
-    """Make as many pixels as the plate has span the overscan's field: set their shape, and a pixel filter as wide as on
-    the plate.
+    """Make as many pixels as the plate has span the overscan's field.
+
+    This sets their shape, and a pixel filter as wide as on the plate.
     """
     (width, height), (wide, high) = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
     aspect_x, aspect_y = sheet["pixel_aspect"]
@@ -238,8 +239,9 @@ def save(out: Path, compress: bool = True) -> None:
 
 
 def check_disk(out: Path) -> None:
-    """Check that a large file can be written there, because Blender says that saving failed, but not why. Raises
-    OSError.
+    """Check that a large file can be written there, because Blender says that saving failed, but not why.
+
+    Raises OSError.
     """
     try:
         out.write_bytes(bytes(2**26))

@@ -34,8 +34,9 @@ def open_blend(file: str) -> None:
 
 
 def clip_with_tracks(file: str) -> bpy.types.MovieClip:
-    """Find the clip with tracks; of several, the one that the scene shows. Raises UserError where that is not one
-    clip.
+    """Find the clip with tracks; of several, the one that the scene shows.
+
+    Raises UserError where that is not one clip.
     """
     clips = [clip for clip in bpy.data.movieclips if clip.tracking and len(clip.tracking.tracks)]
     if len(clips) == 1:

@@ -66,7 +66,7 @@ def set_solver(clip: bpy.types.MovieClip, given: dict[str, Any]) -> None:
     settings, camera, refine = clip.tracking.settings, clip.tracking.camera, given["refine"]
     if unknown := set(refine) - set(REFINED):
         raise UserError(f"refine: found {', '.join(sorted(unknown))}; needed some of {', '.join(REFINED)}")
-    settings.use_keyframe_selection = False  # libmv's own choice does not end in minutes
+    settings.use_keyframe_selection = False  # libmv's own choice takes more than minutes
     settings.use_tripod_solver = given["tripod"]
     settings.refine_intrinsics_focal_length = "focal" in refine
     settings.refine_intrinsics_principal_point = "centre" in refine
@@ -94,8 +94,9 @@ def solve(clip: bpy.types.MovieClip) -> bool:
 
 
 def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
-    """Return the lens as (6,): focal_px cx_px cy_px k1 k2 k3. Blender's polynomial model is OpenCV's without p1 and
-    p2.
+    """Return the lens as (6,): focal_px cx_px cy_px k1 k2 k3.
+
+    Blender's polynomial model is OpenCV's without p1 and p2.
     """
     assert clip.tracking and clip.tracking.camera
     camera = clip.tracking.camera

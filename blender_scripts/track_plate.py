@@ -54,8 +54,9 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
 
 
 def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:
-    """Return clip frames and positions (0..1 from the bottom-left) of a track. Muted markers only mark its ends, and
-    are left out.
+    """Return clip frames and positions (0..1 from the bottom-left) of a track.
+
+    Muted markers only mark its ends, and are left out.
     """
     live = [marker for marker in track.markers if not marker.mute and first <= marker.frame <= last]
     return [marker.frame for marker in live], [(marker.co[0], marker.co[1]) for marker in live]

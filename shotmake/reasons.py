@@ -17,7 +17,7 @@ CODES = {
     "sparse_frames": "Too many frames have fewer than 6 tracks.",
     "no_start": "No solver found a first camera from the tracks.",
     "frames_without_camera": "Some frames have no camera.",
-    # the shot or its tracks are not of one piece
+    # the shot or its tracks consist of more than one piece
     "cut": "Too few tracks go on from one frame to the next, as at a cut or a flash.",
     "tracks_jump": "All tracks jump against each other after a frame, as when they are swapped.",
     "second_motion": "Tracks that move on their own were left out.",
@@ -33,7 +33,7 @@ CODES = {
     "path_jumps": "The camera's path jumps from a frame to the next.",
     "turning_disagrees": "A camera that only turns does not explain the tracks.",
     "engine_disagrees": "The camera of another engine does not explain the tracks.",
-    # the parts of the shot hang together too loosely
+    # the parts of the shot are held together too loosely
     "weak_link": "Two parts of the shot are held together by too few tracks.",
     "link_disagrees": "The tracks that bridge two parts of the shot do not agree with the camera.",
     "bundle_bends": "Many weak links in a row let the path bend.",
@@ -60,7 +60,7 @@ CODES = {
     "lens_kept": "A lens was not refined, though that was asked for.",
     "lens_note": "Something is to be known of the lens brought along.",
     "rolling_shutter": "The picture's rows were read one after the other.",
-    # a camera brought along
+    # an imported camera
     "camera_unchecked": "The camera was brought along and not checked against tracks.",
     "camera_disagrees": "The camera brought along does not fit the tracks.",
     "camera_file_note": "Something in the file of the camera may have been lost or changed by its format.",

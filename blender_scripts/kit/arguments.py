@@ -15,9 +15,7 @@ def said_by(error: BaseException) -> str:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argparse parser that says a bad argument in one line on stderr, with exit code 1, as for any other bad
-    input.
-    """
+    """An argparse parser that ends on a bad argument with one line on stderr and exit code 1."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with code 1 and the message in one line."""
@@ -25,7 +23,5 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def script_arguments() -> list[str]:
-    """Return the arguments that are meant for the script: all behind `--` (Blender's way), else the whole command
-    line.
-    """
+    """Return the arguments for the script: all behind `--` (Blender's way), else the whole command line."""
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]

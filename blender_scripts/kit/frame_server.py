@@ -19,9 +19,7 @@ def add_arguments(parser: OneLineParser) -> None:
 
 
 def serve(scene: bpy.types.Scene, answers: int, threads: int, write_frame: Callable[[str], None]) -> None:
-    """Serve frames until stdin ends: set the scene to each frame that is asked for, and let `write_frame` write it to
-    the path.
-    """
+    """Serve frames until stdin ends: set the scene to each frame, and let `write_frame` write it to its path."""
     for each in bpy.data.scenes:  # a scene that a comp reads is rendered with its own setting
         each.render.threads_mode, each.render.threads = "FIXED", threads
     for line in sys.stdin:

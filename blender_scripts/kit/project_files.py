@@ -11,8 +11,9 @@ FOLDERS_DEEP = 2  # relative paths hold in both .gsd-state/composites/x.blend an
 
 
 def from_blend(file: str, key: str) -> str:
-    """Return a file's name as the open .blend writes it, for its name in the config (from the show's folder, or an
-    absolute path).
+    """Return a file's name as the open .blend writes it.
+
+    file: its name in the config, from the show's folder, or an absolute path.
 
     A file in the show's folder, and one that is named from there, becomes `//../../...`, so both may move together. An
     absolute path to elsewhere stays absolute.
@@ -43,8 +44,9 @@ def place_of(project: Path, file: str, key: str) -> Path:
 
 
 def on_disk(path: str, library: bpy.types.Library | None = None) -> Path:
-    """Return where Blender looks for a file that it names like this. It reads .. by its letters, as said for
-    place_of.
+    """Return where Blender looks for a file that it names like this.
+
+    It reads .. by its letters, as said for place_of.
     """
     return Path(os.path.normpath(bpy.path.abspath(path, library=library)))
 

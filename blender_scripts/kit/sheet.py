@@ -61,8 +61,9 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Tracks:
-    """The markers of a shot. track_id, frame (plate frame numbers), status: (M,); xy_px (M, 2): from the top-left
-    corner.
+    """The markers of a shot.
+
+    track_id, frame (plate frame numbers), status: (M,); xy_px (M, 2): from the top-left corner.
     """
 
     track_id: np.ndarray

@@ -1,5 +1,6 @@
-"""What an artist writes about single tracks: manual tracks, groups and garbage shapes. It is read and checked here, and
-not applied.
+"""What an artist writes about single tracks: manual tracks, groups and garbage shapes.
+
+It is read and checked here, and not applied.
 
 Each read_... function takes the blocks of one config key and returns (what they say, faults). A fault is (key,
 message).
@@ -30,8 +31,9 @@ class Manual:
 
 @dataclass(frozen=True)
 class Group:
-    """What the config says about some tracks. color: [r, g, b], each 0..1, or None; weight: 1 = as it is, 0 = the
-    solver does not use the track.
+    """What the config says about some tracks.
+
+    color: [r, g, b], each 0..1, or None; weight: 1 = as it is, 0 = the solver does not use the track.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""Checks of composite.stabilization and composite.corner_pin, as the artist writes them. No file and no track is looked
-up here.
+"""Checks of composite.stabilization and composite.corner_pin, as the artist writes them.
+
+No file and no track is looked up here.
 """
 
 from shotmake.config.annotations import Faults, are_numbers, is_whole

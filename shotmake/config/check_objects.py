@@ -1,5 +1,6 @@
-"""Checks of shot.cameras, tracking.objects and the keys that need them, as the artist writes them. No file is looked up
-here.
+"""Checks of shot.cameras, tracking.objects and the keys that need them, as the artist writes them.
+
+No file is looked up here.
 """
 
 import shlex

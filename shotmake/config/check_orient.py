@@ -1,5 +1,6 @@
-"""Checks of tracking.solve.orient, as the artist writes it; and the places of the manual tracks that it names. No solve
-is looked up here.
+"""Checks of tracking.solve.orient, as the artist writes it; and the places of the manual tracks that it names.
+
+No solve is looked up here.
 """
 
 from dataclasses import asdict

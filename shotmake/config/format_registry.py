@@ -1,5 +1,4 @@
-"""All file formats that the tool reads or writes: one line each here; the rest stands in that format's file in
-shotmake/formats/.
+"""All file formats that the tool reads or writes, one line each; the rest stands in shotmake/formats/.
 
 What the module of a format has, by the kind of the format:
   tracks      read(path, size_px) -> NamedTracks;       write(path, take)
@@ -21,8 +20,9 @@ from pathlib import PurePath
 
 @dataclass(frozen=True)
 class Format:
-    """A file format. word: its word in shot.export; file: its file name in build/<shot>/; suffixes: the suffixes of
-    files that are read.
+    """A file format.
+
+    word: its word in shot.export; file: its file name in build/<shot>/; suffixes: the suffixes of files that are read.
     """
 
     word: str

@@ -1,5 +1,6 @@
-"""Interpolations of a config, as `${tracking.detect.min_tracks}`. What they unfold to is counted before any is
-resolved.
+"""Interpolations of a config, as `${tracking.detect.min_tracks}`.
+
+What they unfold to is counted before any is resolved.
 
 Keys in a chain, each of which names the key before it twice, unfold to gigabytes in thirty lines. YAML aliases do the
 same.
@@ -16,8 +17,9 @@ NAMED = re.compile(r"\$\{\s*(\.*)([^${}:]+)\s*\}")
 
 
 def check_unfolding(tree: dict, name: str) -> None:
-    """Check what the interpolations of a config unfold to. tree: plain, with nothing resolved; name: the name of the
-    file, which starts the message.
+    """Check what the interpolations of a config unfold to.
+
+    tree: plain, with nothing resolved; name: the name of the file, which starts the message.
 
     Raises ShotError when the interpolations unfold to more than limits.yaml_nodes values, or lead round in a circle.
     """

@@ -1,5 +1,6 @@
-"""shot.camera.given: the keys of a camera that is written in the shot's YAML. They are read and checked here; nothing
-is computed.
+"""shot.camera.given: the keys of a camera that is written in the shot's YAML.
+
+They are read and checked here; nothing is computed.
 """
 
 import math
@@ -14,8 +15,10 @@ KNOWN = ("frame", "location", "look_at", "rotation_deg", "focal_mm")
 
 @dataclass(frozen=True)
 class CameraKey:
-    """One key of a keyed camera. frame: plate frame number; location, look_at: places in the world; rotation_deg: XYZ
-    Euler angles of a Blender camera, deg.
+    """One key of a keyed camera.
+
+    frame: plate frame number; location, look_at: places in the world; rotation_deg: XYZ Euler angles of a Blender
+    camera, deg.
 
     Either look_at or rotation_deg is None. focal_mm None means the value of shot.camera.focal_mm.
     """

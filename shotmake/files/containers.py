@@ -1,5 +1,6 @@
-"""Movie files that hold their own pictures. A playlist shows pictures of other files, which nobody watches, so it is
-refused.
+"""Movie files that hold their own pictures.
+
+A playlist shows pictures of other files, which nobody watches, so it is refused.
 
 FFmpeg finds out what a file is by its content, whatever the name says. The list below names the demuxers that read one
 file alone. What another demuxer would open is never opened, because FFmpeg applies the list before it reads the header.
@@ -92,8 +93,9 @@ def check_shown(path: Path, key: str) -> None:
 
 
 def check_no_playlist(path: Path, key: str, name: str = "") -> None:
-    """Check that a file does not begin as a playlist does. Raises ShotError when it does, whatever one version of
-    FFmpeg or another makes of it.
+    """Check that a file does not begin as a playlist does.
+
+    Raises ShotError when it does, whatever one version of FFmpeg or another makes of it.
     """
     found = playlist_fault(path)
     if found:
@@ -124,8 +126,9 @@ def _playlist(path: Path) -> str:
 
 
 def _other_format(path: Path, error: Exception) -> str:
-    """Return the name of a format that is not allowed; "" when the file is only damaged. FFmpeg says it in its log
-    alone.
+    """Return the name of a format that is not allowed; "" when the file is only damaged.
+
+    FFmpeg says it in its log alone.
     """
     import av
 

@@ -40,9 +40,7 @@ def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
 
 
 def file_fault(path: Path) -> str:
-    """Return what is wrong with a path as an input, after all links are followed; "" for a regular file that can be
-    read.
-    """
+    """Return what is wrong with a path as an input, after all links; "" for a regular file that can be read."""
     try:
         mode = os.stat(path).st_mode
     except ValueError:

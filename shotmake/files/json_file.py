@@ -1,5 +1,6 @@
-"""JSON that anybody may have written. It is parsed after its brackets are counted, so that no depth, number or size is
-a surprise.
+"""JSON that anybody may have written.
+
+It is parsed after its brackets are counted, so that no depth, number or size is a surprise.
 """
 
 import json
@@ -42,8 +43,9 @@ def read_json(path: Path, key: str = "") -> Any:
 
 
 def check_brackets(text: str, name: str, key: str = "") -> None:
-    """Check how many lists and objects a JSON text has, and how deep they are nested. Raises ShotError above the
-    limits.
+    """Check how many lists and objects a JSON text has, and how deep they are nested.
+
+    Raises ShotError above the limits.
     """
     many, deep = limits().json_objects, limits().json_depth
     opened = text.count("[") + text.count("{")

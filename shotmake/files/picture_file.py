@@ -1,5 +1,4 @@
-"""The one way to open a picture with OpenImageIO when anybody may have written it: it is checked before a pixel is
-decoded.
+"""The one way to open a picture of anybody with OpenImageIO: it is checked before a pixel is decoded.
 
 A header of a hundred bytes may announce a picture of terabytes. And asked about a file that it does not know, the
 library tries all formats that it can read; some of them ask for a gigabyte, and some open other files.

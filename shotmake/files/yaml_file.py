@@ -1,5 +1,6 @@
-"""YAML that anybody may have written. It is read after its events are counted: its depth, its size, and what its
-aliases unfold to.
+"""YAML that anybody may have written.
+
+It is read after its events are counted: its depth, its size, and what its aliases unfold to.
 
 A few lines of aliases of aliases unfold to gigabytes as soon as something writes them out ("billion laughs").
 """
@@ -78,8 +79,9 @@ class _Count:
 
 
 def check_events(text: str, name: str, key: str = "") -> None:
-    """Check the events of a YAML text. Raises ShotError for a text that is not YAML, or that load_yaml must not be
-    given.
+    """Check the events of a YAML text.
+
+    Raises ShotError for a text that is not YAML, or that load_yaml must not be given.
     """
     import yaml
 

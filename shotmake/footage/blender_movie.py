@@ -42,8 +42,7 @@ class BlenderMovie:
         return cls(stream.time_base, Fraction(rate), start, _rounded(float(length) * float(rate)))
 
     def shown(self, times: Sequence[int]) -> np.ndarray:
-        """Return (N,) for each picture, in order, the index of the picture that Blender shows in its frame; -1 where it
-        shows none.
+        """Return (N,) the index of the picture that Blender shows in each picture's frame; -1 where it shows none.
 
         times: when the N pictures begin, in ticks.
         """

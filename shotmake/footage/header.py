@@ -1,5 +1,6 @@
-"""What a plate's header says, without decoding the plate: for writing a shot's YAML. The footage stage believes none of
-it.
+"""What a plate's header says, without decoding the plate: for writing a shot's YAML.
+
+The footage stage believes none of it.
 """
 
 import re

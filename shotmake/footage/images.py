@@ -68,8 +68,9 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
 
 
 def _decode(path: Path, size_px: list[int] | None = None) -> tuple[np.ndarray, dict]:
-    """Decode a file to (H, W, 1 to 3) uint8, uint16, float16 or float32 as stored, upright; and what its header
-    says.
+    """Decode a file, upright; return the pixels, and what its header says.
+
+    The pixels are (H, W, 1 to 3) uint8, uint16, float16 or float32, as stored.
     """
     import OpenImageIO as oiio
 
@@ -91,8 +92,9 @@ def _fault(path: Path, what: str, reason: str) -> ShotError:
 
 
 def _check_png(path: Path) -> None:
-    """Check a PNG for damage. Raises ShotError. libpng would find the damage too, but would print lines of its own on
-    stderr.
+    """Check a PNG for damage.
+
+    Raises ShotError. libpng would find the damage too, but would print lines of its own on stderr.
     """
     left = file_size(path, KEY) - len(PNG_SIGNATURE)
     with open(path, "rb") as file:
@@ -154,8 +156,9 @@ def _check_header(path: Path, found: dict, size_px: list[int] | None) -> None:
 
 
 def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:
-    """Place an EXR's data window in its display window: the picture that compositors see, black where there is no
-    data.
+    """Place an EXR's data window in its display window: the picture that compositors see.
+
+    It is black where there is no data.
     """
     if found["data_window"] == found["display_window"]:
         return pixels

@@ -12,8 +12,9 @@ FILM_WIDTH_MM = 36.0
 
 
 def lens_of_tags(tags: dict[str, Any]) -> dict[str, dict]:
-    """Return {"lens": {focal_mm, sensor_width_mm}}; {} when the tags say nothing. sensor_width_mm is None where the
-    tags have the focal length only.
+    """Return {"lens": {focal_mm, sensor_width_mm}}; {} when the tags say nothing.
+
+    sensor_width_mm is None where the tags have the focal length only.
 
     The width is that of the part of the sensor that was read out. The sensor's whole size says nothing.
     """

@@ -95,8 +95,9 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
 
 
 def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
-    """Decode all frames. What ends the file early stands in the Reading. Raises ShotError where size or rotation
-    change.
+    """Decode all frames.
+
+    What ends the file early stands in the Reading. Raises ShotError where size or rotation change.
     """
     found = Reading(Clock(stream.time_base, _rates(stream)))
     try:
@@ -205,8 +206,9 @@ def _announced(container, stream) -> int:
 
 
 def _header_clock(container, stream) -> Clock:
-    """Return the clock as far as the index of an mp4 or mov tells it without decoding: all frames, by when they are
-    decoded.
+    """Return the clock as far as the index of an mp4 or mov shows it without decoding.
+
+    The index has all frames, by when they are decoded.
     """
     clock = Clock(stream.time_base, _rates(stream))
     for time in [entry.timestamp for entry in stream.index_entries] if _has_index(container) else [None]:

@@ -48,8 +48,9 @@ class Clock:
 
     @property
     def rate(self) -> Fraction | None:
-        """The first rate that fits the times to a tick, else the first one that fits nearly as well as any; None where
-        nothing tells a rate.
+        """The first rate that fits the times to a tick, else the first one that fits nearly as well as any.
+
+        None where nothing tells a rate.
 
         The rates that the file says are tried first, then the rate that the times themselves give.
         """

@@ -145,8 +145,9 @@ def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple
 
 
 def read_bgr(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive. Frames are decoded
-    ahead.
+    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive.
+
+    Frames are decoded ahead.
     """
     with closing(decoded_ahead(_frames(plate, root, first, last, "bgr"))) as frames:
         yield from frames
@@ -233,8 +234,9 @@ def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, ra
 
 
 def _blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
-    """Return what Blender would show otherwise than the readers here, as Blender 4.5 does; "" when nothing. Blender
-    does turn movies by their tag.
+    """Return what Blender would show otherwise than the readers here, as Blender 4.5 does; "" when nothing.
+
+    Blender does turn movies by their tag.
 
     shown: for a movie, the picture that Blender shows in each frame (shotmake.footage.blender_movie); None where nobody
     can tell.

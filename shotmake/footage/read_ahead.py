@@ -48,8 +48,9 @@ def _work(source: Iterator, made: queue.Queue, stop: threading.Event) -> None:
 
 
 def _offer(made: queue.Queue, stop: threading.Event, item: tuple) -> bool:
-    """Put an item into the queue. Return False when nobody wants it any more: a stop was asked for, or the program
-    ends.
+    """Put an item into the queue.
+
+    Return False when nobody wants it any more: a stop was asked for, or the program ends.
     """
     while not stop.is_set() and threading.main_thread().is_alive():
         try:

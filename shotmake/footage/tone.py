@@ -21,8 +21,9 @@ def tracking_curve(linear: np.ndarray) -> np.ndarray:
 
 
 def eight_bits(values: np.ndarray, is_linear: bool) -> np.ndarray:
-    """Convert values of any shape, 0..1 or linear light from 0, to uint8 in the same shape. A value that is no number
-    is black.
+    """Convert values of any shape, 0..1 or linear light from 0, to uint8 in the same shape.
+
+    A value that is no number is black.
     """
     values = np.nan_to_num(values.astype(np.float32), posinf=1e9)
     return (np.clip(tracking_curve(values) if is_linear else values, 0, 1) * 255 + 0.5).astype(np.uint8)

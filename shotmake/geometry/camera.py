@@ -22,8 +22,7 @@ def camera_centres(cam_from_world: np.ndarray) -> np.ndarray:
 
 
 def zoomed(cam_from_world: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
-    """Return cameras (N, 3, 4) that project through the lens as if its focal length were exp(log_zooms) (N,) times as
-    long.
+    """Return cameras (N, 3, 4) that see through the lens as if its focal length were exp(log_zooms) (N,) times as long.
 
     The first two rows of each camera are stretched, so the distortion stays where it is on the sensor while the focal
     length changes.
@@ -46,8 +45,9 @@ def project(points_world: np.ndarray, cam_from_world: np.ndarray, lens: Lens) ->
 
 
 def rays_world(xy_px: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Cast rays through distorted plate px (N, 2). Return the camera centre (3,) and unit directions (N, 3) in world
-    axes.
+    """Cast rays through distorted plate px (N, 2).
+
+    Return the camera centre (3,) and unit directions (N, 3) in world axes.
     """
     from shotmake.geometry.lens import undistort
 
@@ -61,8 +61,9 @@ GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x rig
 
 
 def quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
-    """Convert rotations (N, 3, 3) to unit quaternions (N, 4), w x y z. Their signs are chosen so that neighbours never
-    jump.
+    """Convert rotations (N, 3, 3) to unit quaternions (N, 4), w x y z.
+
+    Their signs are chosen so that neighbours never jump.
     """
     from scipy.spatial.transform import Rotation
 

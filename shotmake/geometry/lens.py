@@ -1,5 +1,4 @@
-"""Brown-Conrady lens: from undistorted to distorted coordinates and back, and the overscan that a redistorted render
-needs.
+"""Brown-Conrady lens: undistorted <-> distorted coordinates, and the overscan that a redistorted render needs.
 
 The model is OpenCV's (k1 k2 p1 p2 k3), which maps *undistorted to distorted* normalised coordinates: D. C. Brown,
 "Close-Range Camera Calibration", Photogrammetric Engineering 37 (1971), 855-866. Focal lengths and the centre are in
@@ -111,8 +110,9 @@ def distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
 
 
 def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
-    """Undistort normalised coordinates, distorted (..., 2) to undistorted (..., 2), by Newton's method with short
-    steps.
+    """Undistort normalised coordinates, distorted (..., 2) to undistorted (..., 2).
+
+    It uses Newton's method with short steps.
 
     Raises ShotError where the lens folds, so that no undistorted point exists: such coefficients are not a lens.
     """

@@ -1,5 +1,6 @@
-"""From a lens that is known by what it does to one of ours: Brown-Conrady where that fits, else a grid of its own. A
-lens is never bent to fit.
+"""From a lens that is known by what it does to one of ours: Brown-Conrady where that fits, else a grid of its own.
+
+A lens is never bent to fit.
 """
 
 from collections.abc import Callable
@@ -140,8 +141,7 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
 
 
 def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> list[float]:
-    """Find how much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is as short as
-    possible.
+    """Find how much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is short.
 
     It is least squares, weighted again by what is missed (C. L. Lawson's algorithm). weight (N,): how much a miss
     counts. Returns C numbers.

@@ -64,8 +64,9 @@ class Grid:
 
 
 def place(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find in which of the cells between low and high each value (N,) is, and where in that cell, 0..1. Returns two
-    (N,).
+    """Find in which of the cells between low and high each value (N,) is, and where in that cell, 0..1.
+
+    Returns two (N,).
     """
     at = (value - low) / (high - low) * cells
     cell = np.clip(at.astype(int), 0, cells - 1)
@@ -73,8 +74,6 @@ def place(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.nd
 
 
 def spline(t: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the weights of the four coefficients around points t (N,) of a uniform cubic B-spline, four arrays
-    (N,).
-    """
+    """Return the weights of the four coefficients around points t (N,) of a uniform cubic B-spline: four (N,)."""
     rest = 1 - t
     return rest**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6

@@ -14,8 +14,9 @@ def camera_matrices(solution: dict) -> np.ndarray:
 
 
 def projecting_matrices(solution: dict) -> np.ndarray:
-    """Return the cameras (N, 3, 4) to project with through the lens of the solve JSON: zoomed where each frame has a
-    focal length.
+    """Return the cameras (N, 3, 4) to project with through the lens of the solve JSON.
+
+    They are zoomed where each frame has a focal length.
     """
     cameras, focals_px = camera_matrices(solution), solution["focal_px_per_frame"]
     return cameras if focals_px is None else zoomed(cameras, np.log(np.divide(focals_px, solution["lens"]["fx_px"])))

@@ -101,9 +101,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
 
 
 def board_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None:
-    """Find the board's inner corners in a (H, W) uint8 picture, as (columns * rows, 2) px; None where no board is
-    seen.
-    """
+    """Find the board's inner corners in a (H, W) uint8 picture, (columns * rows, 2) px; None where there is none."""
     import cv2
 
     shrink = min(1.0, SEARCH_PX / luma.shape[1])

@@ -1,6 +1,4 @@
-"""An imported lens: the lens of a solve JSON, a lens JSON of the tool's own, or one of the formats of other
-programs.
-"""
+"""An imported lens: that of a solve JSON, a lens JSON of the tool's own, or one of the formats of other programs."""
 
 from dataclasses import replace
 from importlib import import_module

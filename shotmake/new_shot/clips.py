@@ -28,8 +28,9 @@ def main() -> None:
 
 
 def answer(path: str, rate: Fraction | None) -> dict:
-    """Return {clips: [...]}, or {fault: one line}. rate: the rate of an EDL's timecode; None = the lowest rate that
-    fits.
+    """Return {clips: [...]}, or {fault: one line}.
+
+    rate: the rate of an EDL's timecode; None = the lowest rate that fits.
     """
     import opentimelineio
 

@@ -47,8 +47,9 @@ class CutClip:
 
 
 def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
-    """Read the clips of the video tracks, in order. rate: the rate of an EDL's timecode; None = the lowest rate that
-    fits.
+    """Read the clips of the video tracks, in order.
+
+    rate: the rate of an EDL's timecode; None = the lowest rate that fits.
 
     OpenTimelineIO runs in a process of its own (shotmake.new_shot.clips), because some files make it die.
     Raises ShotError for a file that is not a cut, and where OpenTimelineIO is not installed.

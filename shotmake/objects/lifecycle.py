@@ -1,5 +1,6 @@
-"""From boxes that belong together to tracklets: which objects count, and what lies between two detections of one
-object.
+"""From boxes that belong together to tracklets.
+
+It decides which objects count, and what lies between two detections of one object.
 """
 
 from collections import Counter
@@ -112,8 +113,9 @@ def _detected(track_id: int, sighting: Sighting) -> Row:
 
 
 def _between(track_id: int, before: Sighting, after: Sighting) -> list[Row]:
-    """Return the rows between two detections, on the straight line from box to box: the virtual trajectory of OC-SORT
-    (Cao et al. 2023).
+    """Return the rows between two detections, on the straight line from box to box.
+
+    This is the virtual trajectory of OC-SORT (Cao et al. 2023).
     """
     span = after.frame - before.frame
     return [

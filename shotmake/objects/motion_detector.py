@@ -1,5 +1,6 @@
-"""Boxes of what moves against the background, for shots without a detector. The boxes are a guess, and the result says
-so.
+"""Boxes of what moves against the background, for shots without a detector.
+
+The boxes are a guess, and the result says so.
 
 Each frame is compared with the frames REACH_FRAMES before and after it. Dense flow shows where each pixel went. Corners
 show the motion of the background: a homography; or, where a homography holds few of the corners (parallax), an epipolar
@@ -135,8 +136,7 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
-    """Return what the background may follow: a plane, epipolar lines (parallax), or both where that is open; [] if
-    unknown.
+    """Return what the background may follow: a plane, epipolar lines (parallax), or both; [] if unknown.
 
     OpenCV's RANSAC begins with the same seed each time.
     """

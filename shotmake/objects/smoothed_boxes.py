@@ -19,8 +19,9 @@ WINDOW_FRAMES, DEGREE = 9, 2
 
 @dataclass(frozen=True)
 class BoxPath:
-    """The smoothed boxes of one object. frames (N,): plate frame numbers, without gaps; xywh_px (N, 4): top-left corner
-    and size, plate px.
+    """The smoothed boxes of one object.
+
+    frames (N,): plate frame numbers, without gaps; xywh_px (N, 4): top-left corner and size, plate px.
     """
 
     frames: np.ndarray

@@ -30,8 +30,7 @@ FILTER = ("state", "state_covariance")
 def follow(
     detections: Detections, first: int, last: int, objects: schema.Objects, before: bytes | None
 ) -> tuple[Rows, bytes]:
-    """Follow objects through the frames first..last, from the state after frame first - 1 (None = this is the
-    beginning).
+    """Follow objects through the frames first..last, from the state after frame first - 1 (None = the beginning).
 
     Returns the rows that became certain meanwhile, also of frames before `first`, and the state after `last`. A state
     is canonical JSON: the same memory gives the same bytes.
@@ -103,8 +102,9 @@ def _tracker(objects: schema.Objects):
 
 
 def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:
-    """Join one frame, the boxes start..end. Return (track, row of its box) of the tracks that have one, in the order in
-    which they began.
+    """Join one frame, the boxes start..end.
+
+    Return (track, row of its box) of the tracks that have one, in the order in which they began.
     """
     import supervision
 
@@ -122,8 +122,10 @@ def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -
 
 
 def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject], next_id: int) -> bytes:
-    """Return the state as bytes. `subjects` are stored with their tracks, without the tracks' serial numbers, because
-    these would show false alarms of long ago.
+    """Return the state as bytes.
+
+    `subjects` are stored with their tracks, without the tracks' serial numbers, because these would show false alarms
+    of long ago.
     """
     records = [{"subject": asdict(subjects[track.tracker_id]), "track": _record(track, kind)} for track in tracks]
     memory = {"frame": frame, "tracker_kind": kind, "next_id": next_id, "tracks": records}

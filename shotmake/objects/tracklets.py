@@ -1,5 +1,6 @@
-"""Objects: what moves in the plate, as tracklets. A tracklet is one camera's boxes of one object, frame by frame, under
-a small number that stays.
+"""Objects: what moves in the plate, as tracklets.
+
+A tracklet is one camera's boxes of one object, frame by frame, under a small number that stays.
 
 Boxes are (x, y, w, h) in plate px, x and y of their top-left corner. The image's top-left corner is (0, 0).
 """

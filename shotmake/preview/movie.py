@@ -86,8 +86,9 @@ def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray
 
 
 def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
-    """Return L lines of S points, (L, S, 3), on z = 0 around the origin, world units. The step suits the cameras'
-    distance.
+    """Return L lines of S points, (L, S, 3), on z = 0 around the origin, world units.
+
+    The step suits the cameras' distance.
 
     cameras: plate frame -> (3, 4).
     """

@@ -15,8 +15,9 @@ GUESS = (
 
 
 def objects_block(record: dict, matte: dict | None) -> dict:
-    """Return the block of report.json for an objects.json. matte: what `covered` found; None where there are no
-    mattes.
+    """Return the block of report.json for an objects.json.
+
+    matte: what `covered` found; None where there are no mattes.
     """
     objects = [_object(tracklet) for tracklet in record["tracklets"]]
     frames = sum(one["last_frame"] - one["first_frame"] + 1 for one in objects)
@@ -34,8 +35,9 @@ def objects_block(record: dict, matte: dict | None) -> dict:
 
 
 def _object(tracklet: dict) -> dict:
-    """Return what the report says about one object. coasted: first and last frame of each stretch in which it is not
-    seen.
+    """Return what the report says about one object.
+
+    coasted: first and last frame of each stretch in which it is not seen.
     """
     frames = np.array(tracklet["frames"])
     missing = frames[np.array(tracklet["frame_status"]) == COASTED]

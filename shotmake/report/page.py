@@ -47,9 +47,7 @@ def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still
 
 
 def telling_frames(summary: dict, solution: dict | None) -> list[int]:
-    """Choose the frames to show: the first, the last, and between them the frame with the largest error, or the middle
-    one.
-    """
+    """Choose the frames to show: first, last, and the one with the largest error between them, or the middle one."""
     first, last = summary["frames"]
     inside = {}
     if solution is not None and solution["status"] != "refused":
@@ -136,9 +134,7 @@ def _charts(summary: dict, solved: dict | None) -> str:
 
 
 def _turned_deg(rotations: np.ndarray) -> np.ndarray:
-    """Return the turns (N, 3) about the first camera's x, y and z since then, deg, for cam_from_world rotations (N, 3,
-    3).
-    """
+    """Return the turns (N, 3) about the first camera's x, y and z, deg, of cam_from_world rotations (N, 3, 3)."""
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_matrix(rotations @ rotations[0].T).as_rotvec(degrees=True)

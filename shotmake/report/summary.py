@@ -57,8 +57,9 @@ def frames_pct(solution: dict, frames: tuple[int, int]) -> float:
 
 
 def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> list[str]:
-    """Return one line for each limit of `tracking.qc` that is broken. The list is empty when the shot may be
-    delivered.
+    """Return one line for each limit of `tracking.qc` that is broken.
+
+    The list is empty when the shot may be delivered.
     """
     faults = []
     if solution is not None:

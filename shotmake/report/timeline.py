@@ -1,5 +1,6 @@
-"""When each object is there, as inline SVG: one bar for each object, lighter where it is coasted. Drawn as charts.py
-draws.
+"""When each object is there, as inline SVG: one bar for each object, lighter where it is coasted.
+
+Drawn as charts.py draws.
 """
 
 from html import escape
@@ -14,9 +15,7 @@ BOXES = {"file": "boxes from a file", "command": "boxes by a detector", "motion"
 
 
 def objects_section(blocks: dict[str, dict]) -> str:
-    """Return the `objects` of report.json, by camera, as HTML: a heading, and for each camera a line and its
-    timeline.
-    """
+    """Return the `objects` of report.json as HTML: a heading, and for each camera a line and its timeline."""
     return "<h2>Objects</h2>" + "".join(_camera(camera_id, block) for camera_id, block in blocks.items())
 
 

@@ -77,9 +77,7 @@ def ground_under(
 def rendered_field(
     lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int], zoom_px: list[float] | None
 ) -> np.ndarray:
-    """Return the corners of what is rendered, (4, 2) in normalised coordinates: plate and overscan, zoomed out
-    farthest.
-    """
+    """Return the corners (4, 2) of what is rendered, normalised: plate and overscan, zoomed out farthest."""
     (width, height), (over_x, over_y) = size_px, overscan_px
     corners_px = np.array([[x, y] for x in (-over_x, width + over_x) for y in (-over_y, height + over_y)], float)
     return lens.normalised_from_px(corners_px) * lens.fx_px / min(zoom_px or [lens.fx_px])
@@ -173,9 +171,7 @@ def _curve(stands: Standpoint, size: float) -> dict:
 
 
 def _picture(stands: Standpoint, field: np.ndarray) -> dict:
-    """Return a rectangle behind the subject, across the middle camera's view axis, that fills the view of each
-    camera.
-    """
+    """Return a rectangle behind the subject, across the middle camera's view axis, that fills all cameras' view."""
     camera = stands.cam_from_world[stands.middle]
     depth = float(camera[2, :3] @ stands.place + camera[2, 3]) + PICTURE_BEHIND * stands.distance
     depth = max(depth, PICTURE_NEAREST * stands.distance)

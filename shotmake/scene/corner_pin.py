@@ -31,8 +31,7 @@ class Field:
         return lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens)) + self.overscan_px
 
     def straight_px(self, xy_px: np.ndarray) -> np.ndarray:
-        """Convert plate px (..., 2) to px (..., 2) of the overscanned picture, for places that may lie beyond the
-        plate.
+        """Convert plate px (..., 2), which may lie beyond the plate, to px (..., 2) of the overscanned picture.
 
         The lens was not measured there and may fold over. It moves such a place as it moves the nearest place of the
         plate.
@@ -41,9 +40,7 @@ class Field:
         return self.undistorted_px(inside_px) + (xy_px - inside_px)
 
     def relative(self, undistorted_px: np.ndarray) -> np.ndarray:
-        """Convert px (..., 2) of the overscanned picture to relative corners (..., 2), origin at its bottom-left
-        corner.
-        """
+        """Convert px (..., 2) of the overscanned picture to relative corners (..., 2), origin bottom-left."""
         x, y = np.moveaxis(undistorted_px / (np.array(self.size_px) + 2 * np.array(self.overscan_px)), -1, 0)
         return np.stack([x, 1 - y], -1)
 
@@ -124,9 +121,7 @@ def pin_of_box(path: BoxPath, frames: tuple[int, int], field: Field) -> CornerPi
 
 
 def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:
-    """Project world points (P, 3) with a lens without distortion, to (N, P, 2) px of the overscanned picture; NaN where
-    a point is not seen.
-    """
+    """Project world points (P, 3) without distortion to (N, P, 2) px of the overscanned picture; NaN where not seen."""
     places = np.full((len(numbers), len(points_xyz), 2), np.nan)
     pinhole = field.lens.without_distortion()
     for at, number in enumerate(numbers.tolist()):

@@ -14,8 +14,7 @@ from shotmake.scene.corner_pin import Field
 def empties(
     tracklets: list[Tracklet], field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray
 ) -> list[dict]:
-    """Return the `objects` of the scene stage's empties.json: the objects that are there in some of the frames
-    first..last.
+    """Return the `objects` of the scene stage's empties.json: those that are there in some of the frames first..last.
 
     zooms: (last - first + 1,) focal length of each frame, as a factor of the lens's focal length.
     frames: of each object, without gaps; location (N, 3): of the box's centre before Blender's camera (x right, y up,

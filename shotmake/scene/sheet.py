@@ -112,7 +112,8 @@ def doubt_of(sheet: dict) -> str:
 
 
 def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
-    """Return the overscan (x, y) px that `composite.lens_distortion.overscan` means: auto = what the lens needs, else
-    that many px on each side.
+    """Return the overscan (x, y) px that `composite.lens_distortion.overscan` means.
+
+    auto: what the lens needs; a number: that many px on each side.
     """
     return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)

@@ -143,8 +143,9 @@ class _Markers:
 
 
 def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a start, frame by frame outwards from the reference: the next is always the frame that shares most tracks
-    with those done.
+    """Return a start, frame by frame outwards from the reference.
+
+    The next frame is always the one that shares most tracks with those done.
 
     first: the plate number of frame 0, for the error.
     Raises ShotError where a frame shares fewer than two tracks with those done.

@@ -23,8 +23,9 @@ FILTER_PX = 2  # room for the resampling filter around the outermost position
 def read_redistort(
     path: Path, convention: str, size_px: tuple[int, int], overscan: str | int
 ) -> tuple[np.ndarray, tuple[int, int], list[str]]:
-    """Read a redistort map for a plate of (width, height) px. Return our map (H, W, 3) float32, overscan (x, y) px, and
-    notes.
+    """Read a redistort map for a plate of (width, height) px.
+
+    Return our map (H, W, 3) float32, overscan (x, y) px, and notes.
 
     overscan: px on each side, or "auto" = as far as the map reaches. Raises ShotError for a map that cannot be used.
     """
@@ -98,8 +99,9 @@ def _positions_px(uv: np.ndarray, convention: str, source_size_px: tuple[int, in
 
 
 def _reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[int, int]:
-    """Return the overscan (x, y) on each side that holds all positions. Raises ShotError for offsets, px, and other
-    values.
+    """Return the overscan (x, y) on each side that holds all positions.
+
+    Raises ShotError for offsets, px, and other values.
     """
     low, high = xy_px.min((0, 1)), xy_px.max((0, 1))
     beyond = np.maximum(-low, high - size_px)

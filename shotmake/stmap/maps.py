@@ -16,16 +16,18 @@ from shotmake.geometry.lens import Lens, distort, undistort
 
 
 def redistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
-    """Make the map for the plate of size (W, H), as (H, W, 3) float32. It reads an image with `overscan_px` more on
-    each side.
+    """Make the map for the plate of size (W, H), as (H, W, 3) float32.
+
+    It reads an image with `overscan_px` more on each side.
     """
     undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(_pixel_centres(size_px)), lens))
     return as_st(undistorted + overscan_px, grown(size_px, overscan_px))
 
 
 def undistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
-    """Make the map that reads the plate of size (W, H), as (H + 2 oy, W + 2 ox, 3) float32. Values leave 0..1 where the
-    plate ends.
+    """Make the map that reads the plate of size (W, H), as (H + 2 oy, W + 2 ox, 3) float32.
+
+    Values leave 0..1 where the plate ends.
     """
     centres = _pixel_centres(grown(size_px, overscan_px)) - overscan_px
     return as_st(lens.px_from_normalised(distort(lens.normalised_from_px(centres), lens)), size_px)
@@ -53,9 +55,7 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
 
 
 def overscan_of(path: Path) -> tuple[int, int]:
-    """Return the overscan (x, y) in px on each side, from the header of a map of this tool; (0, 0) where it says
-    none.
-    """
+    """Return the overscan (x, y) in px on each side, from the header of a map of this tool; else (0, 0)."""
     with opened_picture(path, "composite.lens_distortion") as (_, spec):
         return spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
 
@@ -72,9 +72,7 @@ def grown(size_px: tuple[int, int], overscan_px: tuple[int, int]) -> tuple[int, 
 
 
 def as_st(xy_px: np.ndarray, source_size_px: tuple[int, int]) -> np.ndarray:
-    """Convert positions (H, W, 2), px from the top-left corner of the source, to the map that is written, (H, W, 3)
-    float32.
-    """
+    """Convert positions (H, W, 2), px from the source's top-left corner, to a map to write, (H, W, 3) float32."""
     u = xy_px[..., 0] / source_size_px[0]
     v = 1.0 - xy_px[..., 1] / source_size_px[1]
     return np.stack([u, v, np.ones_like(u)], -1).astype(np.float32)

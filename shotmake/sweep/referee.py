@@ -172,9 +172,7 @@ def rank(scores: Sequence[Score]) -> list[int]:
 
 
 def _cameras(record: dict, judge: Referee) -> np.ndarray:
-    """Return the cameras (N, 3, 4) of a solve JSON by frame index, zoomed where it zooms; NaN where a frame has
-    none.
-    """
+    """Return the cameras (N, 3, 4) of a solve JSON by frame index, zoomed where it zooms; NaN where there is none."""
     index = np.array(record["frames"]) - judge.first_frame
     own = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
     if record["focal_px_per_frame"] is not None:

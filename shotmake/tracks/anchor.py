@@ -218,8 +218,9 @@ def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndar
 
 
 def newborn_error_px(anchors: Anchors) -> np.ndarray:
-    """Return (N,) the expected error, px, of the markers that the anchors were cut from. They have no residual of their
-    own.
+    """Return (N,) the expected error, px, of the markers that the anchors were cut from.
+
+    They have no residual of their own.
     """
     return _expected_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
 

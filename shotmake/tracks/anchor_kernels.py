@@ -49,8 +49,9 @@ def _read_window(image, left, top, columns, rows, raw, window):
 
 @compiled
 def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
-    """Sample the window bilinearly under warp and tilt. Its centre is x, y in its pixels; its first pixel's centre is
-    at 0.
+    """Sample the window bilinearly under warp and tilt.
+
+    Its centre is x, y in its pixels; its first pixel's centre is at 0.
     """
     x, y = np.float32(x), np.float32(y)
     a, b, c, d = np.float32(warp[0]), np.float32(warp[1]), np.float32(warp[2]), np.float32(warp[3])
@@ -76,9 +77,7 @@ def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
 
 @compiled
 def cut(image, xy_px, radius_px):
-    """Cut smoothed patches (N, 2 radius + 1, 2 radius + 1) float32 around plate px (N, 2); zeros where they do not
-    fit.
-    """
+    """Cut smoothed patches (N, 2 radius + 1, 2 radius + 1) float32 around plate px (N, 2); zeros beyond the frame."""
     count, side = len(xy_px), 2 * radius_px + 1
     height, width = image.shape
     patches = np.zeros((count, side, side), np.float32)

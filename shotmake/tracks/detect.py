@@ -87,8 +87,7 @@ def detect_corners(
     scale: float,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Detect new corners (K, 2) of an (H, W) uint8 image, given the live tracks (N, 2), so that about `wanted` tracks
-    live.
+    """Detect new corners (K, 2) of an (H, W) uint8 image beside live tracks (N, 2), so that about `wanted` tracks live.
 
     Positions are in px of `image` (origin at its top-left corner). `scale` is how many plate px one of them spans,
     because the distances in `detect` are plate px. A cell with less than half its share gets it even when enough tracks

@@ -101,9 +101,7 @@ def follow(
 def _find(
     before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float
 ) -> tuple[Refined, np.ndarray, np.ndarray]:
-    """Return where the tracks are, (N,) which of that to believe, and (N, 2) how far the neighbours of each track
-    moved.
-    """
+    """Return where the tracks are, (N,) which of that to believe, and (N, 2) how far each track's neighbours moved."""
     count, seen, luma = len(before.track_id), np.flatnonzero(before.seen), picture.luma
     predicted_px = predict.predict(
         levels,

@@ -1,6 +1,4 @@
-"""Backwards in time: tracks that were born in the middle of a segment are followed back to its first frame, and never
-beyond it.
-"""
+"""Backwards in time: tracks that were born inside a segment are followed back to its first frame, never beyond it."""
 
 from dataclasses import replace
 

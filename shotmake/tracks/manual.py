@@ -100,8 +100,9 @@ def _backward(segment: list, ours: dict[int, Manual], track: schema.Track, found
 def _placed(
     live: Handover, picture: "Picture", ours: dict[int, Manual], which: list[int], track: schema.Track
 ) -> Handover:
-    """Return the tracks that begin where the artist put them, in the frame of `live`. Raises ShotError too near the
-    border.
+    """Return the tracks that begin where the artist put them, in the frame of `live`.
+
+    Raises ShotError too near the border.
     """
     from shotmake.tracks import anchor
     from shotmake.tracks import follow as following

@@ -92,8 +92,9 @@ def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> T
 
 
 def load_weights(path: Path) -> dict[int, float]:
-    """Load the weights in a tracks.npz, by track id, of the tracks that were given one. Raises ShotError as load_tracks
-    does.
+    """Load the weights in a tracks.npz, by track id, of the tracks that were given one.
+
+    Raises ShotError as load_tracks does.
     """
     arrays = read_npz(path, needed=["track_id"], optional=["weighted_id", "weight"])
     ids, weights = (arrays.get(name, np.zeros(0)) for name in ("weighted_id", "weight"))
@@ -103,8 +104,9 @@ def load_weights(path: Path) -> dict[int, float]:
 
 
 def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:
-    """Merge the tracks of several sessions side by side, frames first..last. Ids of later sessions go on from the
-    earlier.
+    """Merge the tracks of several sessions side by side, frames first..last.
+
+    Ids of later sessions go on from the earlier.
 
     What two sessions have in common comes twice, because each marker is a measurement of its own.
     """

@@ -1,5 +1,6 @@
-"""Masks: where no feature is born and where tracks are cut. They come from garbage shapes with keyframes, the bright
-parts of a picture, and the boxes of objects.
+"""Masks: where no feature is born and where tracks are cut.
+
+They come from garbage shapes with keyframes, the bright parts of a picture, and the boxes of objects.
 
 As in Nuke's CameraTracker, white keeps features out; `invert` turns that round. Around the white there may be a
 feather: nothing is born in it, but what is there stays, so that no track ends at a soft edge.
@@ -23,9 +24,7 @@ Matte = Callable[[int], np.ndarray]  # plate frame number -> (H, W) uint8
 
 
 def shape_at(shape: Shape, frame: int) -> np.ndarray:
-    """Return a shape's points at a frame, (P, 2) px: linear between keyframes, held before the first and after the
-    last.
-    """
+    """Return a shape's points at a frame, (P, 2) px: linear between keyframes, held outside them."""
     flat = np.array(shape.points_px, float).reshape(len(shape.frames), -1)
     values = [np.interp(frame, shape.frames, column) for column in flat.T]
     return np.array(values).reshape(-1, 2)
@@ -39,8 +38,9 @@ def mask_at(
     mask: schema.Mask,
     boxes_px: np.ndarray = NO_BOXES,
 ) -> np.ndarray:
-    """Return the mask at a frame, (H, W) uint8: COVERED where no track may be, less in the feather around it
-    (mask.feather_px), 0 elsewhere.
+    """Return the mask at a frame, (H, W) uint8: COVERED where no track may be, less in the feather, 0 elsewhere.
+
+    mask.feather_px is the feather's width around what is covered.
 
     boxes_px (K, 4): x, y of the top-left corner, width, height; each pixel that they touch is covered.
     """

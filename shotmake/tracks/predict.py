@@ -62,8 +62,7 @@ def pyramid(half: np.ndarray) -> list[np.ndarray]:
 def predict(
     before: list[np.ndarray], after: list[np.ndarray], xy_px: np.ndarray, guess_px: np.ndarray, plate_size: np.ndarray
 ) -> np.ndarray:
-    """Track the points xy_px (N, 2) to where they went, (N, 2) plate px, by the pyramids of both frames, from guess_px
-    (N, 2).
+    """Track the points xy_px (N, 2) by the pyramids of both frames, from guess_px (N, 2), to (N, 2) plate px.
 
     Where standing still explains the coarsest picture better than the guess does, the search begins there. plate_size
     (2,): width and height in px.
@@ -106,9 +105,7 @@ def _window(image, x, y, radius, out):
 
 @compiled
 def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
-    """Compare the window at (x, y) with the pattern: return the squared difference, and its products with the
-    derivatives.
-    """
+    """Compare the window at (x, y) with the pattern: squared difference, and its products with the derivatives."""
     _window(image, x, y, radius, values)
     mean = square = np.float32(0)
     for k in range(values.size):

@@ -76,8 +76,9 @@ LIVE = [field.name for field in fields(Handover)][4:]  # the arrays with one row
 
 
 def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
-    """Return first and last frame of each segment of the frames first..last. Segments begin where frame %
-    segment_frames == 0.
+    """Return first and last frame of each segment of the frames first..last.
+
+    Segments begin where frame % segment_frames == 0.
     """
     begins = [first, *range((first // segment_frames + 1) * segment_frames, last + 1, segment_frames)]
     return list(zip(begins, [begin - 1 for begin in begins[1:]] + [last], strict=True))

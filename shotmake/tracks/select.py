@@ -25,8 +25,7 @@ def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, d
 
 
 def track_at(tracks: Tracks, pick: dict | str, per_track: dict[str, dict], key: str) -> int:
-    """Find the track that a pick means, and return its id: {frame, xy_px}, {track: id}, a manual track's name or
-    {name}.
+    """Find the track that a pick means: {frame, xy_px}, {track: id}, a manual track's name or {name}. Return its id.
 
     Raises ShotError where there is no such track with an enabled marker.
     """

@@ -19,8 +19,9 @@ LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the file. code: four bytes; struct: the struct's name; start: where the first struct's bytes begin in
-    the file.
+    """A block of the file.
+
+    code: four bytes; struct: the struct's name; start: where the first struct's bytes begin in the file.
     """
 
     code: bytes
@@ -32,8 +33,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of a file. header: of a block; sizes: bytes of each struct; index: of each struct; fields: (offset,
-    type) by struct and name.
+    """The layout of a file.
+
+    header: of a block; sizes: bytes of each struct; index: of each struct; fields: (offset, type) by struct and name.
     """
 
     header: struct.Struct

@@ -1,5 +1,6 @@
-"""The first bytes of a .blend: which Blender wrote it. The file may be plain, or gzip (to 2.93) or zstd (from 3.0)
-compressed.
+"""The first bytes of a .blend: which Blender wrote it.
+
+The file may be plain, or gzip (to 2.93) or zstd (from 3.0) compressed.
 """
 
 import gzip
@@ -17,8 +18,9 @@ LENGTH = 17
 
 
 def written_by(path: Path, name: str, key: str) -> tuple[int, int]:
-    """Return (major, minor) of the Blender that saved the file. Raises UserError, which says `name`, for a file that is
-    not a .blend.
+    """Return (major, minor) of the Blender that saved the file.
+
+    Raises UserError, which says `name`, for a file that is not a .blend.
     """
     with open(path, "rb") as file:
         start = file.read(len(ZSTD))

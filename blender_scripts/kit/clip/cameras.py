@@ -14,8 +14,9 @@ SIGHT_FRACTION = 0.1  # how large a camera is drawn, as a share of its distance
 def solved_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Make the camera of the plate: focal, shift and sensor fit explicit, one key for each solved frame, linear
-    between.
+    """Make the camera of the plate, with explicit focal, shift and sensor fit.
+
+    It has one key for each solved frame, linear between.
 
     What stands still has one key: a tripod's place, and a static camera's rotation too.
     """
@@ -39,9 +40,7 @@ def solved_camera(
 def overscan_camera(
     sheet: dict[str, Any], parent: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """Make the wider camera: a child of the solved camera, in the same place with the same focal, on the wider film
-    back.
-    """
+    """Make the wider camera: a child of the solved camera, in its place, with the same focal on a wider film back."""
     solved, overscan = sheet["camera"], sheet["overscan"]
     width, height = overscan["resolution_px"]
     data = _camera_data("overscan_camera", solved["focal_mm"], solved)

@@ -1,6 +1,4 @@
-"""Our tracks in the clip: with the names, colours and weights of the artist's groups, keyed where the artist placed
-them.
-"""
+"""Our tracks in the clip: named, coloured and weighted by the artist's groups, keyed where the artist placed them."""
 
 from typing import Any
 
@@ -69,9 +67,7 @@ def _placed(told: Told, first_frame: int) -> tuple[set[tuple[str, int]], dict[st
 def _with_muted_ends(
     frames: list[int], positions: list[list[float]], muted: list[bool], frame_count: int
 ) -> list[tuple[int, tuple[float, float], bool]]:
-    """Return the markers of one track as (clip frame, position, muted), with a muted one before, between and behind
-    runs.
-    """
+    """Return the markers of one track as (clip frame, position, muted), with muted ones around its runs."""
     markers: list[tuple[int, tuple[float, float], bool]] = []
     last_frame, last_position = 0, (0.0, 0.0)
     for frame, xy, off in zip(frames, positions, muted, strict=True):

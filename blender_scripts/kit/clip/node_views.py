@@ -38,9 +38,7 @@ def write_node_views(out: Path, scene: bpy.types.Scene) -> None:
 
 
 def with_node_views(blend: bytes, box: Box) -> bytes:
-    """Return the uncompressed .blend with the view of each node editor on `box`, made wider or higher to the editor's
-    shape.
-    """
+    """Return the uncompressed .blend with each node editor's view on `box`, widened to the editor's shape."""
     data = bytearray(blend)
     layout, blocks = read_blend(data)
     regions = {block.address: block.start for block in blocks if block.struct == "ARegion"}

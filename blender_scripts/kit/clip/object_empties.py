@@ -1,5 +1,6 @@
-"""The tracked objects as empties before the camera. They are its children, so they stay true to the lens and the
-solve.
+"""The tracked objects as empties before the camera.
+
+They are its children, so they stay true to the lens and the solve.
 """
 
 import json
@@ -14,8 +15,9 @@ from kit.keyframes import key
 
 
 def read_empties(file: str | None) -> list[dict[str, Any]]:
-    """Read the objects of the scene stage's empties.json; none when there is no file. Raises UserError for a file that
-    is not one.
+    """Read the objects of the scene stage's empties.json; none when there is no file.
+
+    Raises UserError for a file that is not one.
     """
     if file is None:
         return []

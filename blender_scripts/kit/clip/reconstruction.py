@@ -31,8 +31,9 @@ class Reconstruction:
 
 
 def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> bytes:
-    """Return the uncompressed .blend with `solve` in the named clip. Raises UserError where the file is not as we know
-    it.
+    """Return the uncompressed .blend with `solve` in the named clip.
+
+    Raises UserError where the file is not as we know it.
     """
     data = bytearray(blend)
     layout, blocks = read_blend(data)

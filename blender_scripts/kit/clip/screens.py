@@ -29,8 +29,9 @@ def _show_clip(space: bpy.types.SpaceClipEditor, clip: bpy.types.MovieClip, fram
 
 
 def _show_world(space: bpy.types.SpaceView3D, camera_distance: float) -> None:
-    """Look through the camera. The view reaches as far as the shot, and the clip's points are drawn to suit its
-    size.
+    """Look through the camera.
+
+    The view reaches as far as the shot, and the clip's points are drawn to suit its size.
     """
     assert space.region_3d
     space.region_3d.view_perspective = "CAMERA"

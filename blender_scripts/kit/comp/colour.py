@@ -4,8 +4,7 @@ import bpy
 
 
 def show_as_it_is(scene: bpy.types.Scene, color_space: str) -> None:
-    """Set a view that undoes what the plate's colour space does on loading, so that what is shown and written is the
-    plate.
+    """Set a view that undoes what the plate's colour space does on loading: what is shown and written is the plate.
 
     Raw numbers come in as they are, so they go out through no curve.
     """

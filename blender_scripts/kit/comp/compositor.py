@@ -145,8 +145,9 @@ def build_comp(
 
 
 class LensWarp:
-    """The lens of the comp: its ST-map and the group that reads it. A picture that is in the right place already passes
-    unchanged.
+    """The lens of the comp: its ST-map and the group that reads it.
+
+    A picture that is in the right place already passes unchanged.
     """
 
     def __init__(self, desk: NodeDesk, stmap: bpy.types.Image, on_cg: bool, size_px: list[int]):
@@ -179,8 +180,9 @@ def _background(desk: NodeDesk, background: Background) -> Socket:
 
 
 def _shadowed(desk: NodeDesk, lens: LensWarp, behind: Socket, catcher: Socket) -> Socket:
-    """Return the background times the catcher pass. It is warped as 1 - pass, because outside the CG image there is no
-    shadow.
+    """Return the background times the catcher pass.
+
+    It is warped as 1 - pass, because outside the CG image there is no shadow.
     """
     frame = desk.frame("shadow", (0.30, 0.26, 0.22))
     if lens.on_cg:

@@ -47,8 +47,9 @@ def pinned_over(
     cg_scene: bpy.types.Scene,
     to_plate: Callable[[Socket, str, tuple[float, float]], Socket],
 ) -> Socket | None:
-    """Return the background with the picture over it; without a background, the picture alone; without a pin, the
-    background as it is.
+    """Return the background with the picture over it.
+
+    Without a background this is the picture alone; without a pin, the background as it is.
 
     cg_scene: its camera sees the undistorted, overscanned field; to_plate: puts a picture of that field through the
     lens of the comp, as the CG: (picture, name of the node, its place).
@@ -75,8 +76,9 @@ def pinned_over(
 
 
 def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any], render_px: tuple[int, int]) -> Socket:
-    """Return the picture stretched to the render's size. A larger one is blurred first, because Scale alone would alias
-    it.
+    """Return the picture stretched to the render's size.
+
+    A larger one is blurred first, because Scale alone would alias it.
     """
     image = bpy.data.images[IMAGE]
     source = desk.node("CompositorNodeImage", "pinned image", (-1200, 1000), frame, image=image)
@@ -96,6 +98,7 @@ def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any]
 
 def _align(node: bpy.types.Node, image: dict[str, Any]) -> None:
     """Align the picture in time: scene frame N shows the sequence's file N, or a movie that starts at first_frame.
+
     Before and after, it is held.
     """
     assert isinstance(node, bpy.types.CompositorNodeImage) and node.image
@@ -113,8 +116,9 @@ def _of_sheet(block: dict[str, Any]) -> tuple[list[int], np.ndarray, np.ndarray]
 def _of_object(
     block: dict[str, Any], sheet: dict[str, Any], scene: bpy.types.Scene
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Return frames (N), corners (N, 4, 2) and visibility (N,) of a mesh of four corners, as the scene's camera sees it
-    in each frame.
+    """Return frames (N), corners (N, 4, 2) and visibility (N,) of a mesh of four corners.
+
+    The corners are as the scene's camera sees them in each frame.
 
     The mesh itself is not rendered, because the picture stands in its place.
     """
@@ -145,8 +149,9 @@ def _of_object(
 
 
 def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
-    """Return the matrix from the world to the clip space of the scene's camera, with the scene's picture and pixel
-    shape.
+    """Return the matrix from the world to the clip space of the scene's camera.
+
+    It counts the scene's picture and pixel shape.
     """
     assert scene.camera
     camera, render = scene.camera.evaluated_get(graph), scene.render

@@ -30,8 +30,9 @@ def write_still(scene: bpy.types.Scene, path: str) -> None:
 
 
 def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
-    """Make a node that writes one EXR of half floats, losslessly: the layer "" as plain R, G, B, A, the others by
-    name.
+    """Make a node that writes one EXR of half floats, losslessly.
+
+    The layer "" is written as plain R, G, B, A, the others by name.
     """
     node = desk.node("CompositorNodeOutputFile", "frame", (1000, 300))
     assert isinstance(node, bpy.types.CompositorNodeOutputFile) and node.format

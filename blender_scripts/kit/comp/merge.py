@@ -19,8 +19,9 @@ WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
 def merged(desk: NodeDesk, mode: str, behind: Socket, cg: Socket) -> Socket:
-    """Merge CG with what lies behind it, in the nodes of one mode. They have a frame of their own, from x = 340 to
-    1100.
+    """Merge CG with what lies behind it, in the nodes of one mode.
+
+    They have a frame of their own, from x = 340 to 1100.
     """
     frame = desk.frame("merge", (0.36, 0.30, 0.18))
     if mode in OVER:

@@ -10,8 +10,9 @@ Socket = bpy.types.NodeSocket
 
 
 def set_input(socket: Socket, value: Any) -> None:
-    """Set the value of an unlinked socket. Only a socket's subtype knows its value, so the API's types cannot say
-    this.
+    """Set the value of an unlinked socket.
+
+    Only a socket's subtype knows its value, so the API's types cannot say this.
     """
     assert hasattr(socket, "default_value"), socket
     setattr(socket, "default_value", value)  # noqa: B010

@@ -26,8 +26,9 @@ COLOR = (0.28, 0.22, 0.34)
 
 
 def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at: tuple[float, float]) -> Socket:
-    """Return the picture held still and, with put_back, moving as before behind a place to paint in; without a block,
-    the picture as it is.
+    """Return the picture held still; without a block, the picture as it is.
+
+    With put_back, the picture then moves as before, behind a place to paint in.
 
     block: of the scene sheet; at: where the first node stands. There are four or eight nodes, in a row.
     Raises UserError in Blender 4.2.
@@ -55,8 +56,9 @@ def _moved(
     is_muted: bool,
     *steps: tuple[str, np.ndarray],
 ) -> Socket:
-    """Return the picture through keyed nodes, in a frame with that label: T right and up in px, R in radians, S as a
-    factor.
+    """Return the picture through keyed nodes, in a frame with that label.
+
+    T moves right and up in px, R turns in radians, S scales by a factor.
 
     is_muted: whether the Sharpen is muted.
     """

@@ -24,9 +24,7 @@ def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send stderr to nowhere for a while, because libmv prints megabytes there about each pattern that it cannot
-    fit.
-    """
+    """Send stderr to nowhere for a while: libmv prints megabytes there about patterns that it cannot fit."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

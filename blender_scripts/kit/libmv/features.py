@@ -70,8 +70,7 @@ class FeatureFinder:
         return far
 
     def _spread(self, found_px: np.ndarray, far: np.ndarray, live_px: np.ndarray) -> np.ndarray:
-        """Return the indices of the features that may be taken, in the order to take them: first those in the emptiest
-        cells.
+        """Return the indices of features in the order to take them: first those in the emptiest cells.
 
         Blender lists features by falling strength.
         """

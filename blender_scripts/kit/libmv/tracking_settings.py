@@ -20,8 +20,9 @@ SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055
 
 
 def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
-    """Set what each new track is born with. Raises UserError for a motion model or pattern match that Blender does not
-    have.
+    """Set what each new track is born with.
+
+    Raises UserError for a motion model or pattern match that Blender does not have.
     """
     assert clip.tracking and clip.tracking.settings
     settings = clip.tracking.settings

@@ -20,8 +20,9 @@ BODIES = {"MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "V
 
 
 def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Collection) -> float:
-    """Place the collection in `collection`; return its largest extent. Its lowest point at `frame` stands at the
-    block's location.
+    """Place the collection in `collection`; return its largest extent.
+
+    Its lowest point at `frame` stands at the block's location.
 
     Raises UserError: no such file, no .blend, one of a newer Blender, no collection or another one, nothing to render
     in it, or something that it needs is missing.
@@ -108,8 +109,9 @@ def _hang_on(root: bpy.types.Object, brought: bpy.types.Collection) -> None:
 
 
 def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and highest corner (3,) of what renders; z of the lowest is that of a vertex. They are infinite
-    if nothing renders.
+    """Return the lowest and highest corner (3,) of what renders; z of the lowest is that of a vertex.
+
+    They are infinite if nothing renders.
     """
     scene = bpy.data.scenes.new("measuring")
     scene.collection.children.link(collection)

@@ -22,8 +22,9 @@ def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types
 
 
 def solved_points(points: Points, collection: bpy.types.Collection) -> bpy.types.Object:
-    """Make one mesh of loose vertices from all bundles, with their track ids and errors as attributes. It is never
-    rendered.
+    """Make one mesh of loose vertices from all bundles, with their track ids and errors as attributes.
+
+    It is never rendered.
     """
     mesh = bpy.data.meshes.new("solved_points")
     mesh.from_pydata(points.point_xyz.astype(float).tolist(), [], [])

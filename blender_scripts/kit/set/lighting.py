@@ -58,8 +58,9 @@ def _sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection
 
 
 def _area_lamp(name: str, lamp: dict[str, Any], subject: Vector, size: float, collection: bpy.types.Collection) -> None:
-    """Add a disc that shines at the subject and is not seen by the camera. Its strength is what arrives at the subject,
-    W/m2.
+    """Add a disc that shines at the subject and is not seen by the camera.
+
+    Its strength is what arrives at the subject, W/m2.
     """
     data = bpy.data.lights.new(name, "AREA")
     assert isinstance(data, bpy.types.AreaLight)

@@ -1,5 +1,6 @@
-"""Materials of the subject (a phenolic moulding, brushed aluminium, paint, ink, lacquer: procedural) and of
-backdrops.
+"""Materials of the subject and of backdrops.
+
+Those of the subject are procedural: a phenolic moulding, brushed aluminium, paint, ink, lacquer.
 """
 
 from typing import Any

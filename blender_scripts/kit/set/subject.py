@@ -18,8 +18,9 @@ POINTER = math.pi / 2  # the pointer stands at +Y, on a land between two flutes
 
 
 def build_subject(block: dict[str, Any], frame: int, collection: bpy.types.Collection) -> float:
-    """Build the subject's objects; return its size. One parent empty, named after the kind, holds location, heading and
-    size.
+    """Build the subject's objects; return its size.
+
+    One parent empty, named after the kind, holds location, heading and size.
 
     frame: the first one, at which a subject from a file is measured.
     """
@@ -133,9 +134,7 @@ def _knob_parts() -> list[bpy.types.Object]:
 
 
 def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) -> tuple[list, list]:
-    """Make a strip over the (radius, height) profile at the pointer, which stands `lift` above it, with closed
-    sides.
-    """
+    """Make a strip over the (radius, height) profile at the pointer, `lift` above it, with closed sides."""
     vertices, faces = [], []
     for index, (radius, height) in enumerate(profile):
         before, after = profile[max(index - 1, 0)], profile[min(index + 1, len(profile) - 1)]
@@ -153,8 +152,9 @@ def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) 
 
 
 def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
-    """Make scale marks on the skirt's slope, 0 to 10, the open end opposite the pointer; the ends and the middle are
-    longer.
+    """Make scale marks on the skirt's slope, 0 to 10, the open end opposite the pointer.
+
+    The marks at the ends and in the middle are longer.
     """
     vertices, faces = [], []
     for index in range(count):

@@ -54,8 +54,9 @@ def _assets(data: bytes) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return the file name alone: set.usdz[inner.usda] is a file in a package, and the text behind ':SDF_FORMAT_ARGS:'
-    says how to read the file.
+    """Return the file name alone.
+
+    set.usdz[inner.usda] is a file in a package, and the text behind ':SDF_FORMAT_ARGS:' says how to read the file.
     """
     return text.partition(":SDF_FORMAT_ARGS:")[0].partition("[")[0]
 

@@ -1,5 +1,6 @@
-"""3DE4 Anamorphic - Standard, Degree 4: each axis has its own polynomial, with lens rotation and squeeze; distorted ->
-undistorted.
+"""3DE4 Anamorphic - Standard, Degree 4; distorted -> undistorted.
+
+Each axis has its own polynomial; there are a lens rotation and a squeeze.
 
 x and y are diagonally normalised, y up (film_back.py). With R the rotation by Lens Rotation and P = diag(pixel
 aspect, 1), the lens sees (a, b) = R^-1 P^-1 (x, y); with r and phi the polar coordinates of (a, b):

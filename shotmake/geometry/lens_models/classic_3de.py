@@ -19,8 +19,9 @@ DEFAULTS = {
 
 
 def undistort(x, y, values: dict[str, float], pixel_aspect: float):
-    """Undistort x and y (numbers, or arrays of any one shape). values: all of DEFAULTS by name; pixel_aspect is not
-    used.
+    """Undistort x and y (numbers, or arrays of any one shape).
+
+    values: all of DEFAULTS by name; pixel_aspect is not used.
     """
     distortion, squeeze, quartic = (values[n] for n in ("Distortion", "Anamorphic Squeeze", "Quartic Distortion"))
     x2, y2 = x * x, y * y

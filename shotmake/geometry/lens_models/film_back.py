@@ -58,8 +58,9 @@ class Lens3de:
         return self.focal_cm * across, self.focal_cm * up
 
     def seen(self, size_px: tuple[int, int]) -> Seen:
-        """Sample what the lens does to a plate of (width, height) px. Raises ShotError for a lens that folds over in
-        it.
+        """Sample what the lens does to a plate of (width, height) px.
+
+        Raises ShotError for a lens that folds over in it.
         """
 
         def plane(xy_px: np.ndarray) -> np.ndarray:
@@ -88,8 +89,9 @@ class Lens3de:
 
 
 def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tuple[Lens3de, float]:
-    """Find 3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours. Return it and how far it is off at
-    most, px.
+    """Find 3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours.
+
+    Return it and how far it is off at most, px.
 
     width_mm: the width of the film back. Our lens maps the other way round, so k1 and k2 have no exact counterpart
     there.

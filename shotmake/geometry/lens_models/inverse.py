@@ -13,8 +13,9 @@ GOOD = 1e-10
 
 
 def inverse(bent: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:
-    """Find the points (..., 2) that `bent` takes to the target (..., 2). Raises ShotError where the formula folds
-    over.
+    """Find the points (..., 2) that `bent` takes to the target (..., 2).
+
+    Raises ShotError where the formula folds over.
     """
     guess = target
     for _ in range(ROUNDS):

@@ -24,8 +24,9 @@ DEFAULTS = {
 
 
 def undistort(x, y, values: dict[str, float], pixel_aspect: float):
-    """Undistort x and y (numbers, or arrays of any one shape). values: all of DEFAULTS by name, B > -1; pixel_aspect is
-    not used.
+    """Undistort x and y (numbers, or arrays of any one shape).
+
+    values: all of DEFAULTS by name, B > -1; pixel_aspect is not used.
     """
     x2, y2, xy = x * x, y * y, x * y
     r2 = x2 + y2
