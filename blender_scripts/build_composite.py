@@ -80,7 +80,7 @@ def build_shot(
 ) -> bpy.types.MovieClip:
     """Make all that renders, and what the artist sees except the tracks, in the open file, which is that of `out`.
 
-    Raises UserError when `out` is not FOLDERS_DEEP folders below the project.
+    Raises UserError when `out` is not FOLDERS_DEEP folders below `project`, the show's folder.
     """
     if len(out.relative_to(project).parts) != FOLDERS_DEEP + 1:
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")

@@ -11,9 +11,9 @@ FRAMES_MAX = 2_000_000  # frames of all spans together; Blender counts to half o
 def frame_numbers(text: int | str) -> list[int]:
     """Return the frame numbers that the text means, ascending, each once.
 
-    x8 means every eighth frame, from the first. Commas or spaces stand between the spans. Spans may overlap. Raises
-    ShotError with what was found and what is needed when the text is not such a range, or asks for more than FRAMES_MAX
-    frames.
+    x8 means every eighth frame, from the first. Commas or spaces stand between the spans. Spans may overlap.
+    Raises ShotError with what was found and what is needed when the text is not such a range, or asks for more than
+    FRAMES_MAX frames.
     """
     found: set[int] = set()
     count = 0

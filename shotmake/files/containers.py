@@ -57,9 +57,9 @@ NEEDED = "needed a movie that holds its own pictures (mov, mp4, mkv, mxf)"
 def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | None = None) -> "InputContainer":
     """Open a movie with a demuxer that reads no other file.
 
-    name: starts the message, "" for the file's own name; options: more options for FFmpeg, beside ours. Raises
-    ShotError for a playlist and for any other format that is not allowed. A file that is damaged or no movie raises
-    what av raises.
+    name: starts the message, "" for the file's own name; options: more options for FFmpeg, beside ours.
+    Raises ShotError for a playlist and for any other format that is not allowed. A file that is damaged or no movie
+    raises what av raises.
     """
     import av
 

@@ -30,7 +30,8 @@ def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
     """Return the path when it is a file that can be read.
 
     name: as the user wrote it; key: the config key, or the word, that named it; needed: what is needed, in words, ""
-    where the key says it. Raises ShotError, in one line, for anything else.
+    where the key says it.
+    Raises ShotError, in one line, for anything else.
     """
     found = file_fault(path)
     if found:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def open_movie(path: Path, file: str, key: str) -> "InputContainer":
     """Open a movie. Pictures in it that are larger than the limit, whatever the header says, are not decoded.
 
-    file: its name in the config, which starts the message. Raises ShotError for a file that is no movie, is empty, or
-    announces too much.
+    file: its name in the config, which starts the message.
+    Raises ShotError for a file that is no movie, is empty, or announces too much.
     """
     if not file_size(path, key, file):
         raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({key})")

@@ -36,9 +36,9 @@ def read_npz(
     """Read the arrays of an .npz, by name, each in the shape that it was stored with.
 
     source: its path, or its bytes; name: starts the message; needed: arrays that must be there; optional: arrays that
-    may be there. Where `needed` or `optional` is given, no other arrays are read. Raises ShotError for a file that is
-    not an .npz or lacks an array, for arrays of Python objects, and for a file that unpacks to too much. Errors of
-    reading, such as ValueError, become a ShotError too.
+    may be there. Where `needed` or `optional` is given, no other arrays are read.
+    Raises ShotError for a file that is not an .npz or lacks an array, for arrays of Python objects, and for a file that
+    unpacks to too much. Errors of reading, such as ValueError, become a ShotError too.
     """
     name = name or (source.name if isinstance(source, Path) else "npz")
     size = file_size(source, key, name) if isinstance(source, Path) else len(source)

@@ -97,7 +97,8 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
 def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
     """Decode all frames.
 
-    What ends the file early stands in the Reading. Raises ShotError where size or rotation change.
+    What ends the file early stands in the Reading.
+    Raises ShotError where size or rotation change.
     """
     found = Reading(Clock(stream.time_base, _rates(stream)))
     try:

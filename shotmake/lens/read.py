@@ -75,7 +75,8 @@ def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
 def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1.0) -> tuple[Lens, list[str]]:
     """Read the lens of a solve JSON, of a lens JSON or of a bare `lens` block. name: whose lens it is.
 
-    Returns what read_lens returns. Raises ShotError for a refused solve, a zoom, and a lens that cannot be used.
+    Returns what read_lens returns.
+    Raises ShotError for a refused solve, a zoom, and a lens that cannot be used.
     """
     if record.get("status") == "refused":
         raise ShotError(f"{name}: its solve was refused ({record['reason']}); it has no lens to take ({KEY})")

@@ -27,7 +27,8 @@ def read_redistort(
 
     Return our map (H, W, 3) float32, overscan (x, y) px, and notes.
 
-    overscan: px on each side, or "auto" = as far as the map reaches. Raises ShotError for a map that cannot be used.
+    overscan: px on each side, or "auto" = as far as the map reaches.
+    Raises ShotError for a map that cannot be used.
     """
     uv, _ = _read(path)
     if _size_px(uv) != size_px:

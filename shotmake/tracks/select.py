@@ -10,7 +10,8 @@ from shotmake.tracks.markers import DISABLED, Tracks
 def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, dict], key: str) -> Tracks:
     """Return the enabled markers of "all" tracks, or of those whose name or group is in `chosen`.
 
-    per_track: of quality.json. Raises ShotError for a name without an enabled marker.
+    per_track: of quality.json.
+    Raises ShotError for a name without an enabled marker.
     """
     tracks = tracks.where(tracks.status != DISABLED)
     if chosen == "all":
