@@ -5,11 +5,14 @@
 
 Two scenes share one set of collections. The shot's scene has the plate's size, range and rate, the solved camera and
 the comp. "CG overscan" has the same camera on a wider film back. The comp's Render Layers node reads that scene, so
-rendering the shot's scene renders it, undistorted, for the ST-map to warp. Where the plate is undistorted instead
-(apply_to_cg false), the shot's scene itself has that wider camera, at the overscan's size, and there is no second
-scene. Blender renders a scene that a comp reads at the size of the scene that owns the comp, whatever its own
-resolution says. So "CG overscan" has the plate's resolution too, on the overscan's field of view; where the two differ
-in shape, its pixels are not square. ST-maps count in 0..1, so this does not matter to them.
+rendering the shot's scene renders it, undistorted, for the ST-map to warp.
+
+Where the plate is undistorted instead (apply_to_cg false), the shot's scene itself has that wider camera, at the
+overscan's size, and there is no second scene.
+
+Blender renders a scene that a comp reads at the size of the scene that owns the comp, whatever its own resolution says.
+So "CG overscan" has the plate's resolution too, on the overscan's field of view; where the two differ in shape, its
+pixels are not square. ST-maps count in 0..1, so this does not matter to them.
 """
 
 import os
@@ -187,7 +190,7 @@ def build_scenes(
 
 
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
-    """Make as many pixels as the plate has span the overscan's field.
+    """Fit as many pixels as the plate has into the overscan's field.
 
     This sets their shape, and a pixel filter as wide as on the plate.
     """

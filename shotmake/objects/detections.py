@@ -51,7 +51,7 @@ def misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
 def are_shares(detections: Detections) -> bool:
     """Return whether the boxes seem to be shares of the picture, as some detectors write them.
 
-    Then none reaches beyond the picture's first pixels.
+    Then no box reaches beyond the picture's first pixels.
     """
     return len(detections) > 0 and bool((detections.xywh_px[:, :2] + detections.xywh_px[:, 2:] <= SHARES_PX).all())
 

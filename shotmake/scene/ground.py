@@ -26,9 +26,11 @@ def fitted(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, subj
     """Fit the horizontal ground at `place_xy` (2,) to solved points (P, 3), hold-outs included.
 
     noise (P,): what the points' reprojection errors mean in world units; subject_size: the subject's width, world
-    units. The fit begins with the points that lie closest together in height. Points within 3 sigmas of these agree;
-    sigma is their own scatter, but not less than their noise. z is 0 where fewer than 8, or fewer than a third, of the
-    points around the subject agree, or where they scatter too much to stand on.
+    units.
+
+    The fit begins with the points that lie closest together in height. Points within 3 sigmas of these agree; sigma is
+    their own scatter, but not less than their noise. z is 0 where fewer than 8, or fewer than a third, of the points
+    around the subject agree, or where they scatter too much to stand on.
     """
     reach = np.linalg.norm(points_xyz[:, :2] - place_xy, axis=1)
     near = np.argsort(reach)[: np.count_nonzero(reach < AROUND * subject_size)][:NEAREST]

@@ -3,8 +3,8 @@
 float32 EXR; R, G = absolute position in the source image, 0..1, origin *bottom-left* (Nuke's STMap), pixel centres at
 (x + 0.5) / width; B = 1, because Blender's Map UV takes it as alpha.
 
-redistort  plate-sized: for each plate pixel, its place in the undistorted, overscanned image undistort  overscanned:
-for each undistorted pixel, its place in the plate
+  redistort  plate-sized: for each plate pixel, its place in the undistorted, overscanned image
+  undistort  overscanned: for each undistorted pixel, its place in the plate
 """
 
 from pathlib import Path

@@ -7,9 +7,9 @@ The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Luca
 221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches are normalised to mean 0 and
 deviation 1, and both directions are removed from the derivatives.
 
-What an anchor needs for the match is derived once, by `prepare`, and used in each frame. Arrays start with N tracks. P
-= the pixels of a pattern, which is a disc. There are 8 parameters: the shift in x and y, four of an affine shape, and
-two of perspective. The motion model frees some combinations of them.
+What an anchor needs for the match is derived once, by `prepare`, and used in each frame. In the shapes of arrays, N
+stands for tracks and P for the pixels of a pattern, which is a disc. There are 8 parameters: the shift in x and y, four
+of an affine shape, and two of perspective. The motion model frees some combinations of them.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -1,8 +1,8 @@
 """From one frame to the next: each track is predicted, matched to its anchor, and judged.
 
 A marker in doubt is not written. Its track is carried along at its own pace, which changes as its neighbours' pace
-changes, for up to a second. It goes on where its anchor matches again: behind a passing object, after a frame of heavy
-blur. Then it ends. A short track costs little, a wrong one bends the solve.
+changes, for up to a second. Where its anchor matches again, the track goes on: behind a passing object, after a frame
+of heavy blur. Otherwise it ends. A short track costs little, a wrong one bends the solve.
 """
 
 from dataclasses import replace

@@ -102,7 +102,7 @@ def _placed(
 ) -> Handover:
     """Return the tracks that begin where the artist put them, in the frame of `live`.
 
-    Raises ShotError too near the border.
+    Raises ShotError for a place too near the border.
     """
     from shotmake.tracks import anchor
     from shotmake.tracks import follow as following

@@ -28,9 +28,11 @@ def quality(
     """Return the contents of quality.json.
 
     names: of manual and imported tracks, by id; renewals: (K, 2) track id and the frame in which its anchor was
-    renewed. Disabled markers do not count. Short tracks have fewer than short_track_frames markers. Coverage is the
-    share of an 8 x 5 grid's cells that hold a marker, in the mean and in the worst frame. For single tracks, only what
-    is not the same for all is listed: name (when given), color, weight, groups.
+    renewed.
+
+    Disabled markers do not count. Short tracks have fewer than short_track_frames markers. Coverage is the share of an
+    8 x 5 grid's cells that hold a marker, in the mean and in the worst frame. For single tracks, only what is not the
+    same for all is listed: name (when given), color, weight, groups.
     """
     every = managed.tracks
     in_range = (every.frame >= first_frame) & (every.frame <= last_frame)

@@ -16,9 +16,8 @@ def solved_camera(
 ) -> bpy.types.Object:
     """Make the camera of the plate, with explicit focal, shift and sensor fit.
 
-    It has one key for each solved frame, linear between.
-
-    What stands still has one key: a tripod's place, and a static camera's rotation too.
+    It has one key for each solved frame, linear between. What stands still has one key: a tripod's place, and a static
+    camera's rotation too.
     """
     solved = sheet["camera"]
     data = _camera_data(SOLVED, solved["focal_mm"], solved)

@@ -18,10 +18,11 @@ from kit.comp.nodes import NodeDesk, Socket, blend, math, mix, set_input
 def bilinear_map_uv(size_px: list[int]) -> bpy.types.NodeTree:
     """Make a node group: Map UV with exact bilinear sampling.
 
-    size_px: the size of its source, used where a node cannot tell it (4.2). Map UV's own filters are "Nearest" and a
-    narrow Gaussian that pulls each sample up to 0.27 px towards the nearest pixel, so an edge would swim as it moves.
-    Four nearest samples, weighted, do not. A pixel centre i of the source lies at (i + 0.5) / size. Beyond the source
-    everything is zero, alpha too.
+    size_px: the size of its source, used where a node cannot tell it (4.2).
+
+    Map UV's own filters are "Nearest" and a narrow Gaussian that pulls each sample up to 0.27 px towards the nearest
+    pixel, so an edge would swim as it moves. Four nearest samples, weighted, do not. A pixel centre i of the source
+    lies at (i + 0.5) / size. Beyond the source everything is zero, alpha too.
     """
     tree = bpy.data.node_groups.new("Map UV bilinear", "CompositorNodeTree")
     assert tree.interface
