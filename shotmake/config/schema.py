@@ -384,7 +384,9 @@ class Solve:
     # alone, with a warning, where the tracks do not determine them. With an imported lens, [focal] stretches it as a
     # whole. null = focal, k1, k2; with an imported lens (shot.camera.lens_from, checkerboard): nothing
     refine: list[str] | None = key(None, choices=["focal", "principal_point", "k1", "k2", "k3", "p1", "p2"])
-    zoom: bool = key(False)  # true = each frame has its own focal length; false = all frames share one
+    # true = each frame has its own focal length. false = all frames share one, except where a camera that turns clearly
+    # zooms: it is solved as a zoom, with a warning
+    zoom: bool = key(False)
     clean: SolveClean = group(SolveClean)  # which markers are left out
     orient: Orient = group(Orient)  # where the world stands
     known: Known = group(Known)  # how imported cameras meet the tracks
