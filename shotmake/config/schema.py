@@ -538,7 +538,7 @@ class Composite:
     corner_pin: CornerPin = group(CornerPin)  # a picture pinned into the plate
     # true = the ground catches the CG's shadow, which the background is multiplied with (backdrop.kind: catcher only)
     shadow_catcher: bool = key(True)
-    # true = the background shows wherever there is no CG. false = the render's world covers it there
+    # true = the background shows wherever there is no CG. false = the render's world is part of the CG there
     film_transparent: bool = key(True)
     blender: Blender = group(Blender)  # which Blender is used
     render: Render = group(Render)  # the frames that are rendered
