@@ -13,36 +13,21 @@ MAIN_CAMERA = "main"  # the name of the shot's own camera, among those of shot.c
 EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate", "object_mattes"]
 
 
-<<<<<<< HEAD
 def key(default: Any = MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None) -> Any:
-    """A dataclass field with its limits."""
-=======
-def key(default=MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None):
     """Make a dataclass field with its limits."""
->>>>>>> d3
     limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, pattern=pattern)
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: type(default)(default), metadata=limits)
     return field(default=default, metadata=limits)
 
 
-<<<<<<< HEAD
 def file_key(default: str | None = None) -> Any:
-    """A key that names a file that is read, or a pattern of files, from the show's folder on."""
-    return field(default=default, metadata={**key(None).metadata, "is_file": True})
-
-
-def group(schema: type) -> Any:
-    """A nested block of keys."""
-=======
-def file_key(default: str | None = None):
     """Make a key that names a file that is read, or a pattern of files. Relative paths begin at the show's folder."""
     return field(default=default, metadata={**key(None).metadata, "is_file": True})
 
 
-def group(schema: type):
+def group(schema: type) -> Any:
     """Make a nested block of keys."""
->>>>>>> d3
     return field(default_factory=schema)
 
 
