@@ -188,8 +188,9 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if wrong:
             return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
     if limits["pattern"] and isinstance(converted, str):
-        if not re.fullmatch(limits["pattern"], converted):
-            return f"found {_show(value)}; letters, digits, '_', '-' and '.' are allowed", value
+        pattern, needed = limits["pattern"]
+        if not re.fullmatch(pattern, converted):
+            return f"found {_show(value)}; {needed}", value
     for member in members:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
             return f"found {ascii(member)}; needed a name without control characters", value

@@ -12,6 +12,10 @@ from shotmake.config.format_registry import FORMATS
 MAIN_CAMERA = "main"  # the name of the shot's own camera, among those of shot.cameras
 EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate", "object_mattes"]
 
+# what a text must look like, and in words
+NAME = (r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "letters, digits, '_', '-' and '.' are allowed")
+CACHE_KEY = (r"[0-9a-f]{12}", "needed the 12 characters of a result's cache key, each of 0-9 and a-f")
+
 
 def key(default: Any = MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None) -> Any:
     """Make a dataclass field with its limits."""
@@ -202,7 +206,7 @@ class Shot:
     """The shot: its name, its plate, its camera, what stands in it, and what is exported."""
 
     # The name of the shot in all its files: letters, digits, '_', '-', '.'; at most 128 characters. It must be set
-    name: str = key("", pattern=r"([A-Za-z0-9][A-Za-z0-9_.-]*)?")
+    name: str = key("", pattern=NAME)
     footage: Footage = group(Footage)  # the plate
     camera: Camera = group(Camera)  # where the camera and the lens come from
     # Witness cameras by name: {witness_a: {footage: {file, ...}, detections}}. The name "main" is the shot's own
@@ -393,7 +397,7 @@ class Solve:
     known: Known = group(Known)  # how imported cameras meet the tracks
     # The key of an approved solve, as `doit plan` shows it. That solve is kept, whatever changes. null = solves are
     # made anew when something changes
-    pin: str | None = key(None, pattern=r"[0-9a-f]{12}")
+    pin: str | None = key(None, pattern=CACHE_KEY)
 
 
 @dataclass

@@ -80,7 +80,7 @@ def _adjusted(
                 solving, start, names, problem.max_error_px, problem.size_px[0]
             )
         except rotations.TooLittle as little:
-            text = f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px"
+            text = f"{little}; set tracking.solve.kind: general or raise tracking.solve.clean.max_error_px"
             raise Refused("turning_disagrees", text) from None
         if not folds(lens_from_vector(bundle.lens), problem.size_px):
             return bundle, posed, used, [*told, *vague]

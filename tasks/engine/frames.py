@@ -130,6 +130,7 @@ def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict
 
 
 def frame_lock(sequence: Sequence, frame: int) -> str:
+    """Return the name of the lock of one frame of a sequence."""
     return f"frame-{sequence.shot}-{sequence.key}-{frame:04d}"
 
 

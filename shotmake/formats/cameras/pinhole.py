@@ -46,7 +46,7 @@ def cameras_of(
             f"{name}: frame {frames[np.argmax(bad)]} has a focal length of {focals[np.argmax(bad)]:.4g} px on a plate "
             f"{asked.size_px[0]} px wide; needed {low:g} to {high:g} ({KEY})"
         )
-    focal_px = float(np.median(focals)) if len(focals) else 1.0
+    focal_px = float(np.median(focals) if len(focals) else asked.size_px[0])  # of no frames: refused for that below
     zooms = len(focals) > 0 and float(np.ptp(focals)) > SAME * focal_px
     status = status_of(cam_from_world)
     given = Cameras(

@@ -1,4 +1,4 @@
-"""A detector's file -> the detections of one camera, in plate frames. The formats are shotmake/formats/detections_*."""
+"""A detector's file -> the detections of one camera, in plate frames. The formats are shotmake/formats/detections/."""
 
 from collections.abc import Callable
 from importlib import import_module
