@@ -1,4 +1,4 @@
-"""OpenTimelineIO in a process of its own: python -m shotmake.new_shot.clips CUT [RATE] prints the cut's clips as JSON.
+"""OpenTimelineIO in a process of its own, which edit_list.read_cut starts: it prints a cut's clips as JSON.
 
 Some files make OpenTimelineIO die (a key twice in a clip, brackets without end), and Python with it.
 """
@@ -92,7 +92,3 @@ def _sequence(reference: Any) -> str:
     hashes = "#" * max(1, reference.frame_zero_padding)
     separator = "" if not folder or folder.endswith("/") else "/"
     return f"{folder}{separator}{reference.name_prefix}{hashes}{reference.name_suffix}"
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
+import shotmake
 from shotmake.errors import ShotError, said_by
 from shotmake.files.json_file import check_brackets, parse_json
 from shotmake.files.regular_file import check_size, decode_utf8, read_utf8
@@ -17,6 +18,17 @@ from shotmake.limits import limits, over_limit
 
 SECONDS_MAX = 120
 CONTENT = "content.otio"  # the cut in a bundle (.otioz, .otiod)
+
+
+BEGIN = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("shotmake", sys.argv.pop(1))
+sys.modules["shotmake"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["shotmake"])
+from shotmake.new_shot.clips import main
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,8 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
     if find_spec("opentimelineio") is None:
         raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'")
     _check_file(path)
-    command = [sys.executable, "-m", "shotmake.new_shot.clips", str(path.absolute()), str(rate or "")]
+    # -P and BEGIN: Python looks neither in the working folder, the show's, nor for another copy of this package.
+    command = [sys.executable, "-P", "-c", BEGIN, shotmake.__file__, str(path.absolute()), str(rate or "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(

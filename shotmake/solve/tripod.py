@@ -113,12 +113,33 @@ def _doubted(found: Found, parallax: Parallax, free: tuple[str, ...]) -> Found:
     if locked is not None:
         told.append(locked)
         agreement *= focal.CONTRADICTED
-    aspect = focal.doubt_aspect(turning, markers, free, flat) if locked is None else None
+    aspect = _doubt_pixels(parallax, free, flat) if locked is None else None
     if aspect is not None:
-        told.append(aspect)
+        told += [aspect] if aspect.code not in {one.code for one in told} else []
         agreement *= focal.ASPECT_LEFT
     zooms = focal.zoom_share(turning, markers, free)
     if zooms:
         told.append(focal.zoom_warning(zooms))
         agreement *= focal.ZOOMS
     return replace(found, warnings=tuple(told), agreement=agreement, flat_focal=flat)
+
+
+def _doubt_pixels(parallax: Parallax, free: tuple[str, ...], flat: bool) -> Reason | None:
+    """Return a doubt of the pixels, or of the camera's standing still where the parallax of a little move passes for
+    other pixels. Raises Refused for pixels that are surely of another width.
+    """
+    turning, moving, markers = parallax.turning, parallax.moving, parallax.markers
+    try:
+        doubt = focal.doubt_aspect(turning, markers, free, flat)
+    except Refused:
+        if focal.is_of_pixels(turning, moving, markers, free):
+            raise
+        doubt = Reason("picture_bends", "something bends the picture")
+    if doubt is None or focal.is_of_pixels(turning, moving, markers, free):
+        return doubt
+    text = (
+        f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
+        "times as well, and most of what does not fit a turning camera is then gone; set tracking.solve.kind if you "
+        "know which it is"
+    )
+    return Reason("moves_little", text)
