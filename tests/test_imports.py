@@ -46,7 +46,7 @@ FLOORS = """
     tasks.shots tasks.blender
     tasks.engine
     tasks.show tasks.import_path
-    sweep preview
+    sweep preview docs
     solve lens
     report render scene stmap formats new_shot
     objects tracks

@@ -71,7 +71,7 @@ def shot_yaml(
         "",
         "tracking:",
         "  solve:",
-        "    orient: {}    # where the world stands, picked on the plate: origin, ground, distance (README.md)",
+        "    orient: {}    # where the world stands: picks on the plate (docs/how_to/own_plate.md)",
         "",
     ]  # fmt: skip
     return "\n".join(rows)
