@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from helpers.judging.judge import limit_px, slip_of
 from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, rolling_shutter, simulate
@@ -211,6 +212,15 @@ def test_a_low_relief_is_not_taken_for_a_room():
     one = made("tiny", 782)
     record = solve(SolveInputs(one.tracks, one.size_px, one.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "refused" and record["reason_code"] == "tiny_parallax"
+
+
+def test_a_long_lens_whose_starts_all_have_few_keyframes_is_solved():
+    """COLMAP gave a pose to 3 to 7 of its 20 keyframes; no start was completed, and the shot was refused."""
+    one = made("long_lens", 8022)
+    solution = solve(SolveInputs(one.tracks, one.size_px, one.frames, schema.Camera(), schema.Solve()))
+    assert solution.record["status"] == "solved" and slip_of(one, solution.record, solution.points) < limit_px(
+        "long_lens"
+    )
 
 
 def test_pan_forced_to_general_is_refused(pan):
