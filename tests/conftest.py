@@ -27,6 +27,12 @@ def pytest_configure(config) -> None:
     os.environ["BLENDER_OF_TESTS"] = config.getoption("--blender")
 
 
+def pytest_collection_modifyitems(items) -> None:
+    both = [item.nodeid for item in items if item.get_closest_marker("fast") and item.get_closest_marker("matrix")]
+    if both:
+        raise pytest.UsageError(f"fast and of the matrix at once, so that both tiers run it: {both[0]}")
+
+
 @pytest.fixture
 def thorough(pytestconfig) -> bool:
     """Whether this is a full run of the attack tests, which has time for every case."""

@@ -15,6 +15,7 @@ from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, rolling_shutter, simulate
 from helpers.recipes.families import made
+from helpers.tiers import more
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import npz_bytes
@@ -272,7 +273,7 @@ def test_a_pan_that_a_wrong_locked_focal_makes_a_move_is_doubted():
     assert "locked_focal" in (record["reason_code"], *record["warning_codes"])
 
 
-@pytest.mark.parametrize("kind, seed", [("orbit", 3), ("planar", 4), ("pan", 5)])
+@pytest.mark.parametrize("kind, seed", [("orbit", 3), *more(("planar", 4), ("pan", 5))])
 def test_a_rolling_shutter_is_noticed(kind, seed):
     shot = simulate(kind, seed=seed, frame_count=36, visible=120)
     tracks = rolling_shutter(shot.tracks, shot.size_px[1], 0.5)
