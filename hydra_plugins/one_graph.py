@@ -46,7 +46,7 @@ class EachVariant(BasicSweeper):
     """Hydra's basic sweeper, but a variant whose config is broken fails alone, and what came of all is told."""
 
     def sweep(self, arguments: list[str]) -> None:
-        assert self.hydra_context is not None and self.launcher is not None
+        assert self.hydra_context is not None and self.config is not None  # since setup()
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         if not any(word.startswith("shot=") for word in words):  # as for doit: every shot
             words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
@@ -82,9 +82,11 @@ class EachVariant(BasicSweeper):
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
         """doit's exit codes."""
         codes = []
+        assert self.launcher is not None  # since setup()
         for done in self.launcher.launch(batch, initial_job_idx=first):
             failed = done.status is JobStatus.FAILED
             codes.append(1 if failed else done._return_value)
             if failed:  # of Hydra or its launcher; a build that fails is no exception
+                assert done.overrides is not None  # noted before a job starts
                 sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")
         return codes

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
@@ -238,7 +239,7 @@ def _fail(faults: tuple[str, ...]) -> TaskFailed:
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:
     """`doit forget` clears doit's records; ours are the stamps, so they go with them."""
-    manager = Globals.dep_manager
+    manager = cast(Any, Globals.dep_manager)  # set since the tasks were loaded; doit declares it as None
     forget_one, forget_all = manager.remove, manager.remove_all
 
     def remove(task_name: str) -> None:

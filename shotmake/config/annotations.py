@@ -4,6 +4,7 @@ Every function takes the blocks of one config key and returns (what they say, fa
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
 STATUSES = ("enabled", "disabled", "deleted")
@@ -78,7 +79,7 @@ def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
     groups, faults = [], []
     for name, block in blocks.items():
         key = f"tracking.groups.{name}"
-        block = {"tracks": block} if isinstance(block, list) else block
+        block = dict[str, Any](tracks=block) if isinstance(block, list) else block
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
             faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))

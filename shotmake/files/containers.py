@@ -57,12 +57,12 @@ def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | N
 
     name: starts the message, "" for the file's own; options: of FFmpeg, besides ours.
     """
-    import av
+    from av.error import FFmpegError
 
     check_no_playlist(path, key, name)
     try:
         return _opened(path, options)
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         found = _other_format(path, error)
         if found:
             raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})") from error
@@ -72,8 +72,8 @@ def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | N
 def check_shown(path: Path, key: str) -> None:
     """ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and a
     file that is damaged, are left to Blender."""
-    import av
     import OpenImageIO as oiio
+    from av.error import FFmpegError
 
     check_no_playlist(path, key)
     picture = oiio.ImageInput.open(str(path))
@@ -81,7 +81,7 @@ def check_shown(path: Path, key: str) -> None:
         picture.close()
         return
     oiio.geterror()  # or it is told by whoever asks next
-    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_alone(path, key):
+    with contextlib.suppress(FFmpegError, OSError, ValueError), open_alone(path, key):
         pass
 
 
@@ -117,17 +117,18 @@ def _playlist(path: Path) -> str:
 
 def _other_format(path: Path, error: Exception) -> str:
     """The name of a format that is not allowed; "" when the file is only damaged. FFmpeg tells it in its log alone."""
-    import av
+    from av import logging
+    from av.error import ArgumentError, FFmpegError
 
-    if not isinstance(error, av.error.ArgumentError):
+    if not isinstance(error, ArgumentError):
         return ""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
+    level = logging.get_level()
+    logging.set_level(logging.ERROR)
     try:
-        with av.logging.Capture(), _opened(path):
+        with logging.Capture(), _opened(path):
             return ""
-    except av.FFmpegError as again:
+    except FFmpegError as again:
         log = getattr(again, "log", None)
         return f"the format {log[1]}" if log and NOT_ALLOWED in log[2] else ""
     finally:
-        av.logging.set_level(level)
+        logging.set_level(level)

@@ -38,6 +38,6 @@ def open_movie(path: Path, file: str, key: str) -> "InputContainer":
 
 def movie_faults() -> tuple[type[BaseException], ...]:
     """What PyAV raises of a damaged movie."""
-    import av
+    from av.error import FFmpegError
 
-    return (av.FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)
+    return (FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)

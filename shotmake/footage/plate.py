@@ -4,7 +4,7 @@ Containers lie about frame counts and rates, so `probe` decodes everything once 
 Pictures come upright: rotation and orientation tags are obeyed by every reader here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -57,6 +57,12 @@ class Plate:
     rotation_deg: int = 0  # a movie's stored pictures are turned by this, counter-clockwise
     blender_fault: str = ""  # why Blender would show other pictures than are tracked
     media: dict = field(default_factory=dict)  # what ffprobe would tell, and what the decode pass found
+
+    @property
+    def width_height_px(self) -> tuple[int, int]:
+        """`size_px` as a pair."""
+        width, height = self.size_px
+        return width, height
 
     @property
     def last_frame(self) -> int:
@@ -163,7 +169,7 @@ def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
     return first, last
 
 
-def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Iterator[tuple[int, np.ndarray]]:
+def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
             image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)

@@ -7,6 +7,7 @@ import gc
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, overload
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import parse_json
@@ -49,7 +50,11 @@ def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
             yield number, _decoded(text.removeprefix("\xef\xbb\xbf") if number == 1 else text)
 
 
-def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
+@overload
+def whole_json(path: Path, key: str = "", or_list: Literal[False] = False) -> dict: ...
+@overload
+def whole_json(path: Path, key: str = "", *, or_list: Literal[True]) -> dict | list: ...
+def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict | list:
     """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and as in
     shotmake.files.json_file."""
     check_size(path, "json_mb", key, f"{path.name}:1")

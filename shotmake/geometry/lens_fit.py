@@ -62,8 +62,9 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
     aspect: a pixel's width by its height. Brown-Conrady if the largest difference in the picture is max_fit_px at most,
     else a grid. ShotError where that does not fit either: no smooth lens.
     """
-    ideal = Lens(seen.focal_px, seen.focal_px * aspect, *map(float, seen.centre_px))
-    inside = ((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6)).all(1)
+    ideal = Lens(seen.focal_px, seen.focal_px * aspect, float(seen.centre_px[0]), float(seen.centre_px[1]))
+    inside = np.all((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6), 1)
+    lens, off_px, grid_px = ideal, np.inf, np.inf
     for terms in ((), *LADDER):
         lens = _brown_conrady(seen, ideal, terms, inside)
         off_px = misfit_px(lens, seen, inside)

@@ -170,7 +170,9 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     k1, k2, p1, p2, k3 = (float(value) for value in values.ravel()[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     lens = Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3)
-    by_name = dict(zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False))
+    by_name: dict[str, float] = dict(
+        zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False)
+    )
     error_px = dict(zip(found, errors.ravel().tolist(), strict=True))
     normals = np.array([cv2.Rodrigues(turn)[0][:, 2] for turn in turns])
     turned_deg = float(np.degrees(np.arccos(np.clip((normals @ normals.T).min(), -1, 1))))

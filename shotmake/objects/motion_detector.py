@@ -104,7 +104,7 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     if not models:
         return np.zeros((height, width), np.float32)
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
-    to = at + cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(here, there, None)
+    to = at + cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(here, there, None)
     inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # what has left the picture tells nothing
     off = np.where(inside, np.float32(np.inf), np.float32(0))
     for where_to, fitted in models:

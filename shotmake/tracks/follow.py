@@ -8,7 +8,7 @@ Then it ends; a short track costs little, a wrong one bends the solve.
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
 from shotmake.config import schema
 from shotmake.tracks import anchor, predict

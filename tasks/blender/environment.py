@@ -90,6 +90,9 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     """Make the environment beside its place and rename it when bpy runs; about 900 MB, once per user."""
     try:
         home = environment(version)
+    except ShotError as error:
+        return TaskFailed(f"blender: {error}")
+    try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
             _hold(lock, f"   waiting for another build to install Blender {version} in {home}")

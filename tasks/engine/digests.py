@@ -9,8 +9,8 @@ import os
 import stat
 import time
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from shotmake.tasks.engine import cache
 from shotmake.tasks.show import in_show
@@ -40,7 +40,7 @@ def digest(path: Path, remembered: bool = True) -> str:
     return found
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> BufferedReader:
     """The file, open to be read. OSError for a folder, a device or a pipe, which would be waited for."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):

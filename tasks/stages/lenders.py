@@ -22,8 +22,9 @@ def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
 
 def lenders(shot: ShotConfig) -> list[ShotConfig]:
     """The shot whose lens it takes, as its own YAML says and without overrides, then the one that has it from."""
-    chain = [shot]
-    while (name := lender(chain[-1].config)) is not None:
+    chain, config = [shot], shot.config
+    assert config is not None  # who asks has looked
+    while (name := lender(config)) is not None:
         where = f"conf/shot/{chain[-1].name}.yaml: {KEY}"
         if (name, ()) in {(one.name, one.overrides) for one in chain}:
             names = " <- ".join([*(one.name for one in chain), name])
@@ -34,4 +35,5 @@ def lenders(shot: ShotConfig) -> list[ShotConfig]:
         if not has_camera(other.config):
             raise ShotError(f"{where}: {name} has no solve to take a lens from; set its tracking.solve.enabled: true")
         chain.append(other)
+        config = other.config
     return chain[1:]

@@ -12,7 +12,7 @@ import numpy as np
 from shotmake.geometry.lens import Lens
 
 
-def fov_deg(focal: np.ndarray, extent: float) -> np.ndarray:
+def fov_deg(focal: np.ndarray | float, extent: float) -> np.ndarray:
     """The angle that `extent` fills; it and the focal length in the same unit, px or mm."""
     return np.degrees(2 * np.arctan(extent / 2 / np.asarray(focal, float)))
 

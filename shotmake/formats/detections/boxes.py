@@ -55,6 +55,7 @@ def records_table(
 
     frame_of: raises KeyError where an object has none. name: of their list, for faults.
     """
+    table = np.zeros((0, 6))
     try:
         rows = [
             (frame_of(one), x, y, width, height, 1.0 if (found := one.get(score)) is None else found)

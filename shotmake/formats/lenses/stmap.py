@@ -61,7 +61,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
 def _check_cover(path: Path, xy_px: np.ndarray, size_px: tuple[int, int], reach_px: float) -> None:
     """ShotError where the map does not tell the plate's border."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
     from shotmake.geometry.lens import border_px
 

@@ -39,6 +39,12 @@ class Solved:
     points: np.ndarray | None
     error_px: np.ndarray
 
+    @property
+    def places(self) -> np.ndarray:
+        """`points`, of a camera that moves."""
+        assert self.points is not None
+        return self.points
+
     def camera_of(self, frame: int, key: str) -> int:
         """Index of a plate frame's camera; ShotError where it has none."""
         at = np.flatnonzero(self.frames == frame)
@@ -71,7 +77,7 @@ def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
     """(3,) the place of a pick in the new world; ShotError where there is none."""
     if is_of_track(pick):
         (row,) = tracks_at([pick], key, solved)
-        return world.points(solved.points[[row]])[0]
+        return world.points(solved.places[[row]])[0]
     return _on_ground(checked(pick, key, ("frame", "xy_px")), key, world, solved)
 
 
@@ -92,7 +98,7 @@ def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
 
 def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
     """A warning for each (key, pick of a track) whose track does not stand still in the solved world."""
-    usual_px = float(np.median(solved.error_px[np.isfinite(solved.points[:, 0])]))
+    usual_px = float(np.median(solved.error_px[np.isfinite(solved.places[:, 0])]))
     limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
     found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
     return tuple(
@@ -107,7 +113,7 @@ def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]
 
 
 def _track_at(pick: dict, key: str, solved: Solved) -> int:
-    there = np.isfinite(solved.points[:, 0])
+    there = np.isfinite(solved.places[:, 0])
     if "track" in pick:
         rows = np.flatnonzero((solved.markers.track_ids == pick["track"]) & there)
         if not len(rows):

@@ -65,7 +65,7 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
 def referred(stages: tuple[Stage, ...]) -> set[Path]:
     """Every state file that a shot's YAML, or a variant's overrides.yaml, refers to, and what the published copies
     of these were made from (a published .blend reads its ST-map there). ValueError when one cannot be read."""
-    wanted = [(name, (), build_folder()) for name in shot_names()]
+    wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), build_folder()) for name in shot_names()]
     for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
         name, overrides = _variant(note)
         if name in shot_names():

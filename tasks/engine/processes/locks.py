@@ -195,11 +195,12 @@ def _read(lease: Path) -> tuple[str, str] | None:
     """Its text, "" when it has none, and what changes with every beat; None when it is not there."""
     try:
         seen = os.lstat(lease)
-        text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        try:
+            text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        except ShotError:  # not ours; as long as it stands still, it is a dead one's
+            text = ""
     except FileNotFoundError:
         return None
-    except ShotError:  # not ours; as long as it stands still, it is a dead one's
-        text = ""
     return text, f"{seen.st_ino} {seen.st_mtime_ns}"
 
 
