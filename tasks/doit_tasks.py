@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
@@ -239,7 +239,7 @@ def _fail(faults: tuple[str, ...]) -> TaskFailed:
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:
     """`doit forget` clears doit's records; ours are the stamps, so they go with them."""
-    manager = cast(Any, Globals.dep_manager)  # set since the tasks were loaded; doit declares it as None
+    manager: Any = Globals.dep_manager  # doit says None; it is there once tasks are loaded
     forget_one, forget_all = manager.remove, manager.remove_all
 
     def remove(task_name: str) -> None:

@@ -77,9 +77,9 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
 def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
     """{name: [picks]} or {name: {tracks: [picks], weight, color, status}}."""
     groups, faults = [], []
-    for name, block in blocks.items():
+    for name, said in blocks.items():
         key = f"tracking.groups.{name}"
-        block = dict[str, Any](tracks=block) if isinstance(block, list) else block
+        block: Any = {"tracks": said} if isinstance(said, list) else said
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
             faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))

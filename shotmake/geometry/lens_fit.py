@@ -170,7 +170,12 @@ def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Gri
     samples = np.tile(np.arange(len(bent)), len(taps))
     where = samples, np.concatenate(taps)
     matrix = coo_matrix((np.concatenate(weights), where), (len(bent), across * down)).tocsr()
-    bending = [diags([1.0, -3.0, 3.0, -1.0], [0, 1, 2, 3], (count - 3, count)) for count in (across, down)]
+    thirds, places = [1.0, -3.0, 3.0, -1.0], [0, 1, 2, 3]
+    bending = [
+        diags(thirds, places, (count - 3, count))  # pyright: ignore[reportArgumentType]  # a guess by scipy's default
+        for count in (across, down)
+    ]
     stiff = kron(identity(down), bending[0].T @ bending[0]) + kron(bending[1].T @ bending[1], identity(across))
     normal = (matrix.T @ matrix + STIFFNESS * len(bent) * stiff).tocsc()
-    return Grid(low, high, np.stack([spsolve(normal, matrix.T @ part) for part in bent.T], 1).reshape(down, across, 2))
+    moves = [np.asarray(spsolve(normal, matrix.T @ part)) for part in bent.T]
+    return Grid(low, high, np.stack(moves, 1).reshape(down, across, 2))

@@ -161,7 +161,12 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     cv2.setNumThreads(1)  # several add in the order they come: other last digits each time
     try:
         rms, matrix, values, turns, _, sigmas, _, errors = cv2.calibrateCameraExtended(
-            [plane] * len(corners), corners, size_px, np.eye(3), None, flags=flags | cv2.CALIB_FIX_ASPECT_RATIO
+            [plane] * len(corners),
+            corners,
+            size_px,
+            np.eye(3),
+            None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints forget that it may be
+            flags=flags | cv2.CALIB_FIX_ASPECT_RATIO,
         )
     except cv2.error as error:
         raise ShotError(f"{KEY}.files: no lens fits the corners found; tilt the board more, and differently") from error

@@ -73,7 +73,8 @@ def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
     at = [key.frame for key in keys]
     turned = Rotation.from_matrix([_world_from_cam(key) for key in keys])
     inside = np.clip(numbers, at[0], at[-1])
-    world_from_cam = (Slerp(at, turned)(inside) if len(keys) > 1 else turned[[0] * len(numbers)]).as_matrix()
+    matrices = (Slerp(at, turned)(inside) if len(keys) > 1 else turned).as_matrix()
+    world_from_cam = matrices if len(keys) > 1 else matrices[[0] * len(numbers)]
     centres = np.stack([np.interp(numbers, at, axis) for axis in _centres(keys).T], 1)
     rotations = np.swapaxes(world_from_cam, 1, 2)
     return np.concatenate([rotations, -np.einsum("nij,nj->ni", rotations, centres)[:, :, None]], 2)
