@@ -95,11 +95,12 @@ def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]
 
 
 def _block(path: Path, tree: dict, dotted: str) -> dict:
+    found: Any = tree
     for name in dotted.split("."):
-        tree = tree.get(name) if isinstance(tree, dict) else None  # pyright: ignore[reportAssignmentType]
-    if not isinstance(tree, dict):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found no {dotted}; needed an OpenTrackIO sample with its static data ({KEY})")
-    return tree
+    return found
 
 
 def _pair(
