@@ -1,7 +1,7 @@
 """The build, top to bottom. doit reads this file (`doit shot=knob_hero`); Hydra runs it (`python dodo.py -m ...`).
 
-Each line is a stage: what it reads, what it writes and which config keys it hashes stand in tasks/<stage>.py;
-what it computes in shotmake/<stage>.py. Stages are linked by the names of the targets they read.
+Each line is a stage. What a stage reads, what it writes and which config keys it hashes stand in tasks/stages/; what it
+computes stands in shotmake/. Stages are linked by the names of the targets that they read.
 """
 
 import sys
@@ -16,7 +16,7 @@ from shotmake.tasks.show import open_show
 open_show(__file__)
 
 if __name__ != "__main__":
-    current.end_if_current(sys.argv)  # before anything heavy is imported: doing nothing takes no time
+    current.end_if_current(sys.argv)  # before any heavy import: a build with nothing to do takes no time
 
 from shotmake.tasks.commands.console import ShotReporter
 from shotmake.tasks.commands.show import new, sessions
@@ -69,7 +69,7 @@ task_config = GRAPH.config
 DOIT_CONFIG = {
     "default_tasks": ["publish"],
     "reporter": ShotReporter,
-    "continue": True,  # what does not depend on a failed task is built
+    "continue": True,  # a task that does not depend on a failed task is still built
     "dep_file": ":memory:",  # doit keeps no records: the stamps decide
     "backend": "sqlite3",
 }

@@ -3,14 +3,16 @@
     python build_composite.py ARGS                       (with bpy installed), or
     blender --factory-startup --background --python-exit-code 1 --python build_composite.py -- ARGS
 
-Two scenes share one set of collections. The shot's scene has the plate's size, range and rate, the solved
-camera and the comp. "CG overscan" has the same camera on a wider film back: it is what the comp's Render
-Layers node reads, so rendering the shot's scene renders it, undistorted, for the ST-map to warp.
+Two scenes share one set of collections. The shot's scene has the plate's size, range and rate, the solved camera and
+the comp. "CG overscan" has the same camera on a wider film back. The comp's Render Layers node reads that scene, so
+rendering the shot's scene renders it, undistorted, for the ST-map to warp.
+
 Where the plate is undistorted instead (apply_to_cg false), the shot's scene itself has that wider camera, at the
-overscan's size, and there is no second one.
-Blender renders a scene that a comp reads at the size of the scene that owns the comp, whatever its own
-resolution says. So "CG overscan" has the plate's resolution too, on the overscan's field of view; where the
-two differ in shape its pixels are not square. ST-maps count in 0..1 and do not mind.
+overscan's size, and there is no second scene.
+
+Blender renders a scene that a comp reads at the size of the scene that owns the comp, whatever its own resolution says.
+So "CG overscan" has the plate's resolution too, on the overscan's field of view; where the two differ in shape, its
+pixels are not square. ST-maps count in 0..1, so this does not matter to them.
 """
 
 import os
@@ -60,7 +62,7 @@ def build(
     stmap_file: str,
     out: Path,
 ) -> None:
-    """Write the .blend; on any failure nothing is left at `out`."""
+    """Write the .blend. After a failure nothing is left at `out`."""
     try:
         clip = build_shot(project, sheet, points, stmap_file, out)
         object_empties.object_empties(
@@ -79,11 +81,14 @@ def build(
 def build_shot(
     project: Path, sheet: dict[str, Any], points: scene_sheet.Points, stmap_file: str, out: Path
 ) -> bpy.types.MovieClip:
-    """Make all that renders, and what the artist sees but for the tracks, in the open file, which is that of `out`."""
+    """Make all that renders, and what the artist sees except the tracks, in the open file, which is that of `out`.
+
+    Raises UserError when `out` is not FOLDERS_DEEP folders below `project`, the show's folder.
+    """
     if len(out.relative_to(project).parts) != FOLDERS_DEEP + 1:
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
     bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
-    save(out)  # now: relative paths are read against the place of the file
+    save(out)  # saved now, because relative paths count from the place of the file
     clip = plate_clip.load_plate(sheet, from_blend(sheet["plate"]["file"], "shot.footage.file"))
     plate_clip.set_clip_camera(clip, sheet)
     background = load_background(sheet, clip)
@@ -93,7 +98,10 @@ def build_shot(
 
 
 def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
-    """The map of the comp's direction: redistort at the plate's size, or undistort at the overscan's."""
+    """Load the map of the comp's direction: redistort at the plate's size, or undistort at the overscan's size.
+
+    Raises UserError for a map of another size, or one that is not float.
+    """
     on_cg = sheet["composite"]["apply_to_cg"]
     stmap = bpy.data.images.load(relative_path, check_existing=False)
     stmap.name = "redistort_stmap" if on_cg else "undistort_stmap"
@@ -106,8 +114,12 @@ def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
 
 
 def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> compositor.Background | None:
-    """What the CG is merged with, as `background_source` says. A still gets the colour space Blender gives its kind
-    of file, but for a raw plate, beside which nothing is converted."""
+    """Load what the CG is merged with, as `background_source` says: the plate's clip, a still, or None.
+
+    A still gets the colour space that Blender gives its kind of file. With a raw plate it is not converted, as the
+    plate is not.
+    Raises UserError for a still that Blender cannot read, or of another size than the plate.
+    """
     source, file = sheet["composite"]["background_source"], sheet["composite"]["background_image"]
     if source != "image":
         return clip if source == "footage" else None
@@ -126,7 +138,7 @@ def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> composi
 
 
 def comp_size_px(sheet: dict[str, Any]) -> list[int]:
-    """Width and height of the comp's output."""
+    """Return width and height of the comp's output, px."""
     return sheet["resolution_px"] if sheet["composite"]["apply_to_cg"] else sheet["overscan"]["resolution_px"]
 
 
@@ -137,7 +149,7 @@ def build_scenes(
     stmap: bpy.types.Image,
     background: compositor.Background | None,
 ) -> None:
-    """The shot's scene and, where the lens is put on the CG, the overscan scene, with the same collections."""
+    """Make the shot's scene and, where the lens is put on the CG, the overscan scene, with the same collections."""
     main = bpy.context.scene
     assert isinstance(main, bpy.types.Scene)
     main.name = sheet["shot"]
@@ -166,7 +178,7 @@ def build_scenes(
         configure_scene(scene, sheet)
         scene.world, scene.active_clip = world, clip
         scene.camera = wide_camera if scene == cg_scene else camera
-    # The pass takes the shadow out of the CG's own alpha, so it is on only where the comp multiplies it in.
+    # The pass takes the shadow out of the CG's own alpha, so it is on only where the comp multiplies the shadow in.
     catch_shadow = catch_shadow and background is not None
     cg_scene.view_layers[0].cycles.use_pass_shadow_catcher = catch_shadow  # pyright: ignore
     if on_cg:
@@ -178,7 +190,10 @@ def build_scenes(
 
 
 def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
-    """Make plate-many pixels span the overscan's field: their shape, and a pixel filter as wide as on the plate."""
+    """Fit as many pixels as the plate has into the overscan's field.
+
+    This sets their shape, and a pixel filter as wide as on the plate.
+    """
     (width, height), (wide, high) = sheet["resolution_px"], sheet["overscan"]["resolution_px"]
     aspect_x, aspect_y = sheet["pixel_aspect"]
     tallness = aspect_y / aspect_x * (high / wide) / (height / width)
@@ -188,7 +203,7 @@ def fit_overscan(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
 
 
 def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
-    """Range, rate, size, units, Cycles and colour of either scene."""
+    """Set range, rate, size, units, Cycles and colour of either scene."""
     scene.frame_start, scene.frame_end = sheet["frame_start"], sheet["frame_end"]
     scene.unit_settings.system = sheet["world"]["units"]
     scene.unit_settings.scale_length = sheet["world"]["unit_scale"]
@@ -217,7 +232,7 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
 
 
 def save(out: Path, compress: bool = True) -> None:
-    """Save without leaving a .blend1 beside it."""
+    """Save the open file without leaving a .blend1 beside it."""
     out.unlink(missing_ok=True)
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=compress, check_existing=False)
@@ -227,7 +242,10 @@ def save(out: Path, compress: bool = True) -> None:
 
 
 def check_disk(out: Path) -> None:
-    """OSError when a large file cannot be written there: Blender says that saving failed, not why."""
+    """Check that a large file can be written there, because Blender says that saving failed, but not why.
+
+    Raises OSError.
+    """
     try:
         out.write_bytes(bytes(2**26))
     finally:
@@ -235,6 +253,7 @@ def check_disk(out: Path) -> None:
 
 
 def main() -> None:
+    """Build the .blend that the command line asks for."""
     parser = OneLineParser(prog="build_composite.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "out"):
         parser.add_argument(f"--{name}", required=True)

@@ -3,7 +3,7 @@
     python export_scene.py --sheet sheet.json --out abc=camera.abc --out fbx=camera.fbx
 or: blender --factory-startup --background --python-exit-code 1 --python export_scene.py -- ARGS
 
-The sheet is shotmake.formats.cameras.scene_files.blender_scene's: every number already in Blender's terms.
+The sheet is that of shotmake.formats.cameras.scene_files.blender_scene: every number is already in Blender's terms.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from kit.arguments import OneLineParser, script_arguments  # noqa: E402
 
 
 def scene_of(sheet: dict[str, Any]) -> None:
-    """An empty scene with the camera, keyed in its frames, and the points as a mesh of vertices."""
+    """Make an empty scene with the camera, keyed in its frames, and the points as a mesh of vertices."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.data.scenes[0]
     render, frames = scene.render, sheet["frames"]
@@ -56,9 +56,10 @@ def scene_of(sheet: dict[str, Any]) -> None:
 
 
 def unit_in_single(quaternion: list[float]) -> Quaternion:
-    """A unit quaternion w x y z, the nearest that Blender leaves as it is.
+    """Return the nearest unit quaternion w x y z that Blender leaves as it is.
 
-    It divides by the length before it makes a matrix; where that is not 1 in single precision, a digit is lost.
+    Blender divides a quaternion by its length before it makes a matrix. Where that length is not 1 in single precision,
+    a digit is lost.
     """
     rounded = np.array(quaternion, np.float32)
     steps = np.array(list(itertools.product((0, -1, 1), repeat=4)), np.float32)
@@ -69,16 +70,19 @@ def unit_in_single(quaternion: list[float]) -> Quaternion:
 
 
 def set_rate(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
+    """Set the scene's frame rate to that of the sheet, a fraction."""
     numerator, denominator = sheet["frame_rate"]
     scene.render.fps = round(numerator / denominator)
     scene.render.fps_base = scene.render.fps * denominator / numerator
 
 
 def abc(path: str) -> None:
+    """Write the scene as Alembic."""
     bpy.ops.wm.alembic_export(filepath=path, as_background_job=False)
 
 
 def fbx(path: str) -> None:
+    """Write the camera and the points as FBX."""
     bpy.ops.export_scene.fbx(
         filepath=path, object_types={"CAMERA", "MESH"}, apply_scale_options="FBX_SCALE_UNITS",
         bake_anim_simplify_factor=0.0, bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False,
@@ -89,6 +93,7 @@ WRITERS = {"abc": abc, "fbx": fbx}
 
 
 def main() -> None:
+    """Write the files that the command line asks for. Raises RuntimeError when Blender wrote no file."""
     parser = OneLineParser(prog="export_scene.py", description=__doc__)
     parser.add_argument("--sheet", required=True)
     parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of abc fbx")
@@ -96,7 +101,7 @@ def main() -> None:
     scene_of(json.loads(Path(asked.sheet).read_text(encoding="utf-8")))
     for word, _, path in (out.partition("=") for out in asked.out):
         WRITERS[word](path)
-        if not Path(path).is_file():  # what an operator calls finished may have failed
+        if not Path(path).is_file():  # an operator that says it has finished may have failed
             raise RuntimeError(f"Blender wrote no {word} file {path}")
 
 

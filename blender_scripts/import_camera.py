@@ -3,9 +3,9 @@
     python import_camera.py --file camera.fbx --out found.json --frames 1001 1096 --rate 24000/1001 [--name shotcam]
 or: blender --factory-startup --background --python-exit-code 1 --python import_camera.py -- ARGS
 
-found.json: frames; matrix_world, 16 numbers each, row by row, Z up; lens, focal mm and shift x y each; sensor_fit,
-sensor_width_mm, sensor_height_mm; blender, its version. Frames that the camera has no keys for are left out. Nothing
-in the file is executed.
+found.json: frames; matrix_world, 16 numbers for each frame, row by row, Z up; lens, (focal mm, shift x, shift y) for
+each frame; sensor_fit, sensor_width_mm, sensor_height_mm; blender, its version. Frames outside the camera's keys are
+left out. Nothing in the file is executed.
 """
 
 import json
@@ -23,11 +23,14 @@ from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E4
 from kit.exit import forget_files_at_exit  # noqa: E402
 from kit.project_files import place_of  # noqa: E402
 
-WHOLE_FRAME = 0.02  # a key that near to a frame is on it
+WHOLE_FRAME = 0.02  # a key that is as near to a frame as this is on it
 
 
 def open_file(path: Path, rate: Fraction) -> None:
-    """The file alone, in a new scene; its keys on frames of its own rate (FBX) or of the plate's."""
+    """Open the file alone, in a new scene. Its keys are on frames of its own rate (FBX) or of the plate's.
+
+    Raises UserError when Blender cannot read it.
+    """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.data.scenes[0]
     scene.render.fps = round(rate)
@@ -46,12 +49,13 @@ def open_file(path: Path, rate: Fraction) -> None:
             scene.render.fps_base = 1.0
             bpy.ops.import_scene.gltf(filepath=str(path))
             stretch_keys(float(rate) / scene.render.fps)
-    except Exception as error:  # an add-on's own code fails in any way on junk
+    except Exception as error:  # on a damaged file, an add-on's code may fail in any way
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise UserError(f"{path.name}: Blender cannot read it: {lines[-1].strip()}") from error
 
 
 def curves_of(action: bpy.types.Action) -> list[Any]:
+    """List the animation curves of an action."""
     if hasattr(action, "fcurves"):
         return list(action.fcurves)
     strips: list[Any] = [strip for layer in action.layers for strip in layer.strips]
@@ -60,7 +64,7 @@ def curves_of(action: bpy.types.Action) -> list[Any]:
 
 
 def stretch_keys(times: float) -> None:
-    """Every key's frame times that, put onto the frame it almost hits."""
+    """Scale the frame of each key by `times`, and put it onto the frame that it almost hits."""
     for action in bpy.data.actions:
         for curve in curves_of(action):
             keys = np.empty(2 * len(curve.keyframe_points))
@@ -73,6 +77,7 @@ def stretch_keys(times: float) -> None:
 
 
 def chosen(name: str | None, path: Path) -> Any:
+    """Find the camera with this name, or the only one. Raises UserError where that is not one perspective camera."""
     cameras: list[Any] = [one for one in bpy.data.objects if one.type == "CAMERA"]
     fitting = [one for one in cameras if name in (None, one.name, one.data.name)]
     if len(fitting) != 1:
@@ -84,7 +89,7 @@ def chosen(name: str | None, path: Path) -> Any:
 
 
 def animated_range(camera: Any) -> tuple[int, int] | None:
-    """First and last frame with a key, of the camera or of what it hangs on; None when it stands still."""
+    """Return first and last frame with a key, of the camera or of what it hangs on; None when it stands still."""
     chain = [camera]
     while chain[-1].parent:
         chain.append(chain[-1].parent)
@@ -95,14 +100,17 @@ def animated_range(camera: Any) -> tuple[int, int] | None:
             spans += [(min(frames), max(frames))] if len(set(frames)) > 1 else []
     scene = bpy.data.scenes[0]
     if any(one.type == "TRANSFORM_CACHE" for owner in chain for one in owner.constraints):
-        spans.append((scene.frame_start, scene.frame_end))  # of the file: USD and Alembic are read as they play
+        spans.append((scene.frame_start, scene.frame_end))  # the file's range: USD and Alembic are read as they play
     if not spans:
         return None
     return int(np.ceil(min(first for first, _ in spans))), int(np.floor(max(last for _, last in spans)))
 
 
 def world_matrix(owner: Any) -> np.ndarray:
-    """(4, 4) of an evaluated object. From what is keyed where that is all: Blender's own matrix has lost a digit."""
+    """Return the world matrix (4, 4) of an evaluated object.
+
+    It is made from what is keyed where that is all, because Blender's own matrix has lost a digit.
+    """
     if owner.constraints or owner.rotation_mode != "QUATERNION" or owner.parent_type != "OBJECT":
         return np.array(owner.matrix_world, float)
     w, x, y, z = np.array(owner.rotation_quaternion, float) / np.linalg.norm(owner.rotation_quaternion)
@@ -120,6 +128,7 @@ def world_matrix(owner: Any) -> np.ndarray:
 
 
 def found(camera: Any, first: int, last: int) -> dict[str, Any]:
+    """Return the contents of found.json for the frames first..last."""
     scene, span = bpy.data.scenes[0], animated_range(camera)
     frames = list(range(max(first, span[0]), min(last, span[1]) + 1) if span else range(first, last + 1))
     matrices, lenses = [], []
@@ -141,6 +150,7 @@ def found(camera: Any, first: int, last: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Read the camera that the command line names, and write found.json."""
     parser = OneLineParser(prog="import_camera.py", description=__doc__)
     parser.add_argument("--file", required=True)
     parser.add_argument("--out", required=True, type=Path)

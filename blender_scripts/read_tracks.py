@@ -4,9 +4,9 @@
 or: blender --factory-startup --background --python-exit-code 1 --python read_tracks.py -- ARGS
 
 The .npz: name, weight (T,) of the tracks; clip_size_px (2,), 0 0 where Blender did not find the plate; track, frame
-(M,) and co (M, 2) of the markers that are not muted, sorted by track then frame. frame counts the clip's own from 1,
-co is 0..1 from the bottom-left, the track's offset added. The clip is the one with tracks, of several the one that
-the scene shows.
+(M,) and co (M, 2) of the markers that are not muted, sorted by track, then by frame. frame is the clip's own number,
+from 1. co is 0..1 from the bottom-left, with the track's offset added. The clip is the one with tracks; of several, the
+one that the scene shows.
 """
 
 import sys
@@ -24,6 +24,7 @@ from kit.project_files import place_of  # noqa: E402
 
 
 def open_blend(file: str) -> None:
+    """Open the .blend. Raises UserError when Blender cannot."""
     place = str(place_of(Path.cwd(), file, "tracking.session_file"))
     try:
         with quiet_stderr():
@@ -33,6 +34,10 @@ def open_blend(file: str) -> None:
 
 
 def clip_with_tracks(file: str) -> bpy.types.MovieClip:
+    """Find the clip with tracks; of several, the one that the scene shows.
+
+    Raises UserError where that is not one clip.
+    """
     clips = [clip for clip in bpy.data.movieclips if clip.tracking and len(clip.tracking.tracks)]
     if len(clips) == 1:
         return clips[0]
@@ -45,6 +50,7 @@ def clip_with_tracks(file: str) -> bpy.types.MovieClip:
 
 
 def tracks_of(clip: bpy.types.MovieClip) -> dict[str, np.ndarray]:
+    """Return the arrays of the .npz: those of T tracks are (T,), those of M markers (M,) and co (M, 2)."""
     assert clip.tracking
     found = list(clip.tracking.tracks)
     rows = []
@@ -64,6 +70,7 @@ def tracks_of(clip: bpy.types.MovieClip) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
+    """Write the tracks of the file that the command line names."""
     parser = OneLineParser(prog="read_tracks.py", description=__doc__)
     for name in ("file", "out"):
         parser.add_argument(f"--{name}", required=True)

@@ -1,11 +1,11 @@
-"""Render frames of a shot, as asked for on stdin (frame_server.py), from its scene sheet: no .blend is needed.
+"""Render frames of a shot from its scene sheet, as asked for on stdin (frame_server.py). No .blend is needed.
 
     python render_shot.py --project DIR --sheet FILE --stmap FILE --scratch FILE.blend --answers FD --threads N
     (or blender --factory-startup --background --python-exit-code 1 --python render_shot.py -- ARGS)
 
-The scene is made by build_composite.py, so what is rendered is what the shot's .blend shows. EXR frames have the
-comp as plain RGBA, and what it is made of as layers: `cg` (with the lens), `shadow` (what the plate is multiplied
-with) and `plate`, as far as the comp has them.
+build_composite.py makes the scene, so what is rendered is what the shot's .blend shows. EXR frames have the comp as
+plain RGBA, and what it is made of as layers: `cg` (with the lens), `shadow` (what the plate is multiplied with) and
+`plate`, as far as the comp has them.
 """
 
 import os
@@ -28,17 +28,17 @@ from kit.comp.nodes import NodeDesk, Socket, alpha_over, math  # noqa: E402
 from kit.comp.stabilize import FIRST  # noqa: E402
 from kit.exit import forget_files_at_exit  # noqa: E402
 
-# Layer -> where in the comp (compositor.py) it is: a node and its output, of these the first that is there.
+# Layer -> where in the comp (compositor.py) it is: nodes and their outputs, of which the first that is there counts.
 LAYERS = {
     "cg": [("redistort CG", "Image"), ("CG render", "Image")],
     "shadow": [("pass = 1 - shadow", "Color"), ("CG render", "Shadow Catcher")],
     "plate": [("undistort background", "Image"), ("plate", "Image"), ("still", "Image")],
 }
-FAINTEST = -1e30  # no pixel is below
+FAINTEST = -1e30  # no pixel is below this
 
 
 def layers_of(desk: NodeDesk) -> dict[str, Socket]:
-    """The comp as layer "", and its parts."""
+    """Return the comp as the layer "", and its parts as layers by name."""
     (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
     assert end.from_socket
     found = {"": resampled(desk, end.from_socket)}
@@ -52,8 +52,11 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
 
 
 def resampled(desk: NodeDesk, comp: Socket) -> Socket:
-    """The comp with its pixels where they are shown. A picture that Translate or Scale have moved is resampled only by
-    what looks at it in another's frame: the scene's output does, a File Output writes it as it was before."""
+    """Return the comp with its pixels where they are shown.
+
+    A picture that Translate or Scale have moved is resampled only by a node that reads it in another picture's frame.
+    The scene's output does that; a File Output writes the picture as it was before.
+    """
     before = [link.from_socket for link in desk.tree.links if link.to_node and link.to_node.name == FIRST]
     if not before:
         return comp
@@ -66,6 +69,7 @@ def resampled(desk: NodeDesk, comp: Socket) -> Socket:
 
 
 def main() -> None:
+    """Render the frames that stdin asks for."""
     parser = OneLineParser(prog="render_shot.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "scratch"):
         parser.add_argument(f"--{name}", required=True)
@@ -76,7 +80,7 @@ def main() -> None:
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         project, scratch = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.scratch))
         build_shot(project, sheet, scene_sheet.read_points(None), given.stmap, scratch)
-        scratch.unlink()  # it has served to tell where relative paths begin
+        scratch.unlink()  # it was only needed as the place from which relative paths count
         scene = bpy.context.scene
         assert isinstance(scene, bpy.types.Scene)
         frame_output.without_stamps(scene.render)

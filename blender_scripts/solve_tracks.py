@@ -5,14 +5,14 @@
         "lens": [2300.0, 960.0, 540.0, 0.0, 0.0, 0.0], "keyframes": [0, 24]}'
 or: blender --factory-startup --background --python-exit-code 1 --python solve_tracks.py -- ARGS
 
---tracks: arrays track and frame (M,), both from 0, and xy_px (M, 2) from the top-left corner; track numbers without
+--tracks: the arrays track and frame (M,), both from 0, and xy_px (M, 2) from the top-left corner; track numbers have no
 gaps. refine: some of focal, centre, radial. lens: the first guess of focal_px cx_px cy_px k1 k2 k3, OpenCV's.
-keyframes: the frames libmv begins with. Tracks whose average error is above max_error_px are left out then, and it is
-solved once more. The .npz holds cam_from_world (N, 3, 4), x right, y down, z forward, NaN for a frame without camera;
-lens (6,) as above; error_px () libmv's own average, NaN when it found no camera; bundles (T, 3) and track_error_px
-(T,), NaN for a track without one.
+keyframes: the frames that libmv begins with. After a solve, tracks whose average error is above max_error_px are left
+out, and it is solved once more. The .npz holds cam_from_world (N, 3, 4), x right, y down, z forward, NaN for a frame
+without a camera; lens (6,) as above; error_px () libmv's own average, NaN when it found no camera; bundles (T, 3) and
+track_error_px (T,), NaN for a track without one.
 
-Blender counts the clip's own frames from 1; so does all code here but the command line and the .npz.
+Blender counts the clip's own frames from 1. All code here does the same, except the command line and the .npz.
 """
 
 import json
@@ -29,13 +29,13 @@ import numpy as np  # noqa: E402
 from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
 from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
 
-SENSOR_WIDTH_MM = 36.0  # of no consequence: focal lengths go in and out in px
-TO_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -z, their y points up
+SENSOR_WIDTH_MM = 36.0  # any value would do, because focal lengths go in and out in px
+TO_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -z, and their y points up
 REFINED = ("focal", "centre", "radial")
 
 
 def empty_clip(size_px: list[int], folder: str) -> bpy.types.MovieClip:
-    """A clip of one black picture: the solver asks it for nothing but its size."""
+    """Make a clip of one black picture. The solver asks it for nothing but its size."""
     image = bpy.data.images.new("plate", *size_px)
     image.filepath_raw, image.file_format = f"{folder}/plate.png", "PNG"
     image.save()
@@ -43,7 +43,10 @@ def empty_clip(size_px: list[int], folder: str) -> bpy.types.MovieClip:
 
 
 def insert_tracks(clip: bpy.types.MovieClip, track: np.ndarray, frame: np.ndarray, xy_px: np.ndarray) -> list[Any]:
-    """A track of the clip for every index of `track`, in order."""
+    """Add a track of the clip for each index of `track`, in order.
+
+    track, frame: (M,), from 0; xy_px (M, 2): from the top-left corner.
+    """
     assert clip.tracking
     co = xy_px / np.array(clip.size, float)
     co[:, 1] = 1.0 - co[:, 1]
@@ -58,16 +61,17 @@ def insert_tracks(clip: bpy.types.MovieClip, track: np.ndarray, frame: np.ndarra
 
 
 def set_solver(clip: bpy.types.MovieClip, given: dict[str, Any]) -> None:
+    """Set the solver and its first lens. Raises UserError for lens terms that libmv cannot refine here."""
     assert clip.tracking and clip.tracking.settings and clip.tracking.camera
     settings, camera, refine = clip.tracking.settings, clip.tracking.camera, given["refine"]
     if unknown := set(refine) - set(REFINED):
         raise UserError(f"refine: found {', '.join(sorted(unknown))}; needed some of {', '.join(REFINED)}")
-    settings.use_keyframe_selection = False  # libmv's own choice does not end in minutes
+    settings.use_keyframe_selection = False  # libmv's own choice takes more than minutes
     settings.use_tripod_solver = given["tripod"]
     settings.refine_intrinsics_focal_length = "focal" in refine
     settings.refine_intrinsics_principal_point = "centre" in refine
     settings.refine_intrinsics_radial_distortion = "radial" in refine
-    # with p1 and p2 Blender's model has a fourth radial coefficient, refined as well: no lens of ours
+    # With p1 and p2, Blender's model also refines a fourth radial coefficient, which our lens does not have.
     settings.refine_intrinsics_tangential_distortion = False
     focal_px, x_px, y_px, k1, k2, k3 = given["lens"]
     camera.sensor_width, camera.pixel_aspect, camera.units = SENSOR_WIDTH_MM, 1.0, "PIXELS"
@@ -80,17 +84,20 @@ def set_solver(clip: bpy.types.MovieClip, given: dict[str, Any]) -> None:
 
 
 def solve(clip: bpy.types.MovieClip) -> bool:
-    """Whether libmv calls it a solve."""
+    """Solve the camera of the clip; return whether libmv calls it a solve."""
     assert clip.tracking and clip.tracking.reconstruction
     try:
         bpy.ops.clip.solve_camera()
-    except RuntimeError:  # how an operator says that it failed
+    except RuntimeError:  # an operator raises this when it failed
         return False
     return clip.tracking.reconstruction.is_valid
 
 
 def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
-    """(6,) focal_px cx_px cy_px k1 k2 k3. Blender's polynomial model is OpenCV's without p1 and p2."""
+    """Return the lens as (6,): focal_px cx_px cy_px k1 k2 k3.
+
+    Blender's polynomial model is OpenCV's without p1 and p2.
+    """
     assert clip.tracking and clip.tracking.camera
     camera = clip.tracking.camera
     x, y = camera.principal_point_pixels
@@ -98,7 +105,7 @@ def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
 
 
 def found(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dict[str, np.ndarray]:
-    """What the .npz holds of the clip's solve."""
+    """Return what the .npz holds of the clip's solve. Arrays: (N, 3, 4), (6,), (), (T, 3), (T,), as the module says."""
     assert clip.tracking and clip.tracking.reconstruction
     reconstruction = clip.tracking.reconstruction
     cameras = np.full((frame_count, 3, 4), np.nan)
@@ -117,18 +124,22 @@ def found(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dic
 def solved(
     clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int, max_error_px: float
 ) -> dict[str, np.ndarray]:
-    """What libmv finds, of tracks without the bad ones; all NaN where it finds no camera."""
+    """Solve the clip, and once more without the bad tracks; return what libmv finds. Arrays have the shapes of `found`.
+
+    All values are NaN where libmv finds no camera.
+    """
     if not solve(clip):
         return {name: np.full_like(value, np.nan) for name, value in found(clip, tracks, frame_count).items()}
     first = found(clip, tracks, frame_count)
     bad = first["track_error_px"] > max_error_px
     for index in np.flatnonzero(bad):
         for marker in tracks[index].markers:
-            marker.mute = True  # the solver does not see it
+            marker.mute = True  # the solver does not see a muted marker
     return found(clip, tracks, frame_count) if bad.any() and solve(clip) else first
 
 
 def main() -> None:
+    """Solve the tracks that the command line names."""
     parser = OneLineParser(prog="solve_tracks.py", description=__doc__)
     for name in ("tracks", "settings", "out"):
         parser.add_argument(f"--{name}", required=True)

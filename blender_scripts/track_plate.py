@@ -4,11 +4,11 @@
         --settings '{"detect": {...}, "track": {...}}' --out tracks.npz
 or: blender --factory-startup --background --python-exit-code 1 --python track_plate.py -- ARGS
 
---file is the movie, or the sequence's first image; --first-frame its number; --first and --last the frames to
-track. The settings are those of the config (tracking.detect and tracking.track). The .npz holds track_id and
-frame (M,), xy_px (M, 2) from the top-left corner, sorted by track then frame, not cleaned.
+--file is the movie, or the sequence's first image; --first-frame its number; --first and --last the frames to track.
+The settings are those of the config (tracking.detect and tracking.track). The .npz holds track_id and frame (M,), xy_px
+(M, 2) from the top-left corner, sorted by track, then by frame, not cleaned.
 
-Blender counts the clip's own frames from 1; so does all code here but the command line and the .npz.
+Blender counts the clip's own frames from 1. All code here does the same, except the command line and the .npz.
 """
 
 import json
@@ -28,11 +28,14 @@ from kit.libmv.tracking_settings import set_tracking  # noqa: E402
 from kit.project_files import place_of  # noqa: E402
 from kit.sheet import BLENDER_COLOR_SPACE  # noqa: E402
 
-REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for this often at most
+REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for in every fourth frame at most
 
 
 def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str) -> bpy.types.MovieClip:
-    """The plate, its first frame as clip frame 1; UserError when Blender does not see what we see."""
+    """Load the plate, with its first frame as clip frame 1.
+
+    Raises UserError when Blender cannot open it, or reads another size or fewer frames than we do.
+    """
     place = str(place_of(Path.cwd(), file, "shot.footage.file"))
     try:
         clip = bpy.data.movieclips.load(place, check_existing=False)
@@ -51,7 +54,10 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
 
 
 def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:
-    """Clip frames and positions (0..1 from the bottom-left) of a track; the muted ones only mark its ends."""
+    """Return clip frames and positions (0..1 from the bottom-left) of a track.
+
+    Muted markers only mark its ends, and are left out.
+    """
     live = [marker for marker in track.markers if not marker.mute and first <= marker.frame <= last]
     return [marker.frame for marker in live], [(marker.co[0], marker.co[1]) for marker in live]
 
@@ -59,14 +65,14 @@ def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple
 def track_clip(
     clip: bpy.types.MovieClip, first: int, last: int, detect: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """track_id (M,), clip frame (M,), xy_px (M, 2) from the top-left corner.
+    """Track the clip. Return track_id (M,), clip frame (M,), and xy_px (M, 2) from the top-left corner.
 
-    Features are found in the first frame and followed to the last; then in the next frame where fewer than
-    min_tracks live, from where they are followed both ways, and so on.
+    Features are found in the first frame and followed to the last. Then they are found in the next frame where fewer
+    than min_tracks live, and followed both ways from there, and so on.
     """
     assert clip.tracking
     scene = bpy.data.scenes[0]
-    scene.frame_start, scene.frame_end = first, last  # the operators stop there
+    scene.frame_start, scene.frame_end = first, last  # the operators stop at these frames
     size_px = np.array(clip.size, float)
     ids, frames, xy_px = np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))
     with clip_editor(clip) as space:
@@ -94,6 +100,7 @@ def track_clip(
 
 
 def main() -> None:
+    """Track the plate that the command line names."""
     parser = OneLineParser(prog="track_plate.py", description=__doc__)
     for name in ("file", "settings", "out"):
         parser.add_argument(f"--{name}", required=True)

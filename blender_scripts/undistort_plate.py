@@ -28,7 +28,10 @@ from kit.project_files import place_of  # noqa: E402
 
 
 def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
-    """A scene that has nothing but a comp; plate: what clip.load_plate needs of a scene sheet."""
+    """Make a scene that has nothing but a comp. plate: what plate_clip.load_plate needs of a scene sheet.
+
+    Raises UserError for an ST-map of another size.
+    """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     clip = plate_clip.load_plate(plate, plate["plate"]["file"])
     stmap = bpy.data.images.load(stmap_file, check_existing=False)
@@ -57,6 +60,7 @@ def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.typ
 
 
 def main() -> None:
+    """Undistort the frames that stdin asks for."""
     parser = OneLineParser(prog="undistort_plate.py", description=__doc__)
     for name in ("plate", "stmap", "color-space"):
         parser.add_argument(f"--{name}", required=True)

@@ -1,4 +1,4 @@
-"""Hydra's `-m` as one doit graph. It lies here because Hydra takes plug-ins from a package of this name only."""
+"""Hydra's `-m` as one doit graph. It lies here because Hydra takes plug-ins only from a package of this name."""
 
 import sys
 from collections.abc import Sequence
@@ -20,17 +20,22 @@ from shotmake.tasks.show import show_folder, state_folder
 
 
 class OneGraph(Launcher):
-    """All jobs as one doit run: what they have in common is built once, `jobs` tasks at a time."""
+    """A Hydra launcher that runs all jobs as one doit run: steps that they share are built once, `jobs` tasks at a
+    time.
+    """
 
     def __init__(self, jobs: int):
         self.jobs = jobs
 
     def setup(self, *, hydra_context, task_function, config) -> None:
-        """doit composes each job's config itself."""
+        """Note the task, and whether Hydra's sweeper searches. doit itself composes each job's config."""
         self.searches = search.is_on(config.hydra)
         self.task = of_task(config.hydra.job.name)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        """Run doit on all jobs. Return a JobReturn for each: with doit's exit code, or in a search with the cost of the
+        job.
+        """
         asked = [variants.of_words(list(words)) for words in job_overrides]
         path = variants.write(state_folder() / "hydra" / f"{short_hash(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
@@ -43,36 +48,45 @@ class OneGraph(Launcher):
 
 
 class EachVariant(BasicSweeper):
-    """Hydra's basic sweeper, but a variant whose config is broken fails alone, and what came of all is told."""
+    """Hydra's basic sweeper with two differences: a variant with a broken config fails alone, and a summary of all is
+    told.
+    """
 
     def sweep(self, arguments: list[str]) -> None:
+        """Run all variants of this command line, then the summary. Exit with the summary's code when it is not 0.
+
+        Without a `shot=` word the sweep is over every shot. With `task=...` there is no summary, and the largest code
+        of the jobs is the exit code.
+        """
         assert self.hydra_context is not None and self.config is not None  # since setup()
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
-        if not any(word.startswith("shot=") for word in words):  # as for doit: every shot
+        if not any(word.startswith("shot=") for word in words):  # every shot, as doit does it
             words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         batches = self._split(parsed)
         asked = [variants.of_words(words) for batch in batches for words in batch]
         listed = variants.write(variants.folder(asked) / "variants.json", asked)
-        GlobalHydra.instance().clear()  # it has room for one: to compose each variant takes another
+        GlobalHydra.instance().clear()  # there is room for one Hydra, and composing each variant needs another
         task, first, codes = of_task(self.config.hydra.job.name), 0, []
         for batch in batches:
             loaded = shots.load_variants([variants.of_words(words) for words in batch])
             good = [words for words, shot in zip(batch, loaded, strict=True) if shot.config is not None]
-            for fault in (fault for shot in loaded for fault in shot.faults if task):  # else the summary tells it
+            for fault in (fault for shot in loaded for fault in shot.faults if task):  # without a task the summary does
                 sys.stderr.write(f"{fault}\n")
                 codes.append(1)
             if good:
                 codes += self._launch(good, first)
             first += len(good)
-        if not task:  # one alone leaves the variants unpublished: there is nothing to sum up
+        if not task:  # a single task leaves the variants unpublished: there is nothing to sum up
             codes = [run_doit("summary", f"variants={listed.relative_to(show_folder())}")]
         if any(codes):
             sys.exit(max(codes))
 
     def _split(self, parsed: list[Override]) -> list[list[list[str]]]:
-        """The jobs in batches, all of their words in Hydra's grammar. What shot=glob(*) gives are bare names, those of
-        hidden files among them."""
+        """Return the jobs in batches, with all of their words in Hydra's grammar.
+
+        shot=glob(*) gives bare names, and those of hidden files too.
+        """
         batches = self.split_arguments(parsed, self.max_batch_size)
         if any(one.key_or_group == "shot" and one.value_type is ValueType.GLOB_CHOICE_SWEEP for one in parsed):
             jobs = ([job for job in batch if not any(word.startswith("shot=.") for word in job)] for batch in batches)
@@ -80,13 +94,13 @@ class EachVariant(BasicSweeper):
         return [[[with_quotes(word, variants.of_words(job)[0]) for word in job] for job in batch] for batch in batches]
 
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
-        """doit's exit codes."""
+        """Run a batch of jobs; return doit's exit codes."""
         codes = []
         assert self.launcher is not None  # since setup()
         for done in self.launcher.launch(batch, initial_job_idx=first):
             failed = done.status is JobStatus.FAILED
             codes.append(1 if failed else done._return_value)
-            if failed:  # of Hydra or its launcher; a build that fails is no exception
+            if failed:  # Hydra or its launcher failed; a build that fails raises no exception
                 assert done.overrides is not None  # noted before a job starts
                 sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")
         return codes

@@ -1,8 +1,8 @@
-"""The one error a user causes and can cure, and what others say."""
+"""ShotError, the one error that a user causes and can cure; and the text of the errors that other code raises."""
 
 import os
 
-SAID_NOTHING = {  # kinds that come without a text, or with one that tells less
+SAID_NOTHING = {  # what these kinds of error mean, for an error that comes without a text
     MemoryError: "there is too little memory",
     TimeoutError: "it took too long",
     EOFError: "it ends too early",
@@ -12,23 +12,23 @@ SAID_NOTHING = {  # kinds that come without a text, or with one that tells less
 
 
 class ShotError(Exception):
-    """Something in the shot (config, plate, tracks) is not usable.
+    """An error for something in the shot (config, plate, tracks) that cannot be used.
 
-    `faults` holds one line each: what was found, what was needed, which config key to change.
+    `faults` holds one line for each fault: what was found, what is needed, and which config key to change.
     """
 
     def __init__(self, *faults: str):
-        if not any(fault.strip() for fault in faults):  # a failure that says nothing cannot be cured
+        if not any(fault.strip() for fault in faults):  # nobody can cure a failure that says nothing
             raise ValueError("a ShotError without a fault")
         super().__init__("\n".join(faults))
         self.faults = faults
 
 
 def said_by(error: BaseException, most_chars: int = 200) -> str:
-    """What an error says, for a message of ours: one printable line, not for ever, and never nothing.
+    """Return what an error says, as text for one of our messages: one printable line of limited length, never empty.
 
-    Of the system's errors the reason without number and file; of a missing key `no 'key'`; of an error without a text
-    what its kind means.
+    An error of the operating system gives its reason, without the number and the file. A missing key gives `no 'key'`.
+    An error without a text gives what its kind means.
     """
     text = " ".join((_words_of(error) or _kind_of(error)).split())[: most_chars + 1]
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -36,12 +36,12 @@ def said_by(error: BaseException, most_chars: int = 200) -> str:
 
 
 def _words_of(error: BaseException) -> str:
-    """ "" where there are none."""
-    if reason := getattr(error, "strerror", None):  # the system's, and FFmpeg's
+    """Return the error's own words, or an empty text where it has none."""
+    if reason := getattr(error, "strerror", None):  # errors of the system, and of FFmpeg
         return str(reason)
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
-    if isinstance(error, KeyError) and len(error.args) == 1:  # in quotes it would read as the reason
+    if isinstance(error, KeyError) and len(error.args) == 1:  # its text is only the key, which would read as a reason
         (key,) = error.args
         return key if isinstance(key, str) and " " in key else f"no {key!r}"
     text = str(error)

@@ -1,7 +1,8 @@
-"""How much a file may ask for before it is refused, and how long a program may run: the one place of these limits.
+"""The limits: how much a file may ask for before it is refused, and how long a program may run. All limits stand here.
 
-A show cannot raise them, for a show may come from a stranger. A user raises them in a file of their own (OWN_FILE),
-as `limits: {picture_mpx: 2000}`; whoever starts a process hands them on with `set_limits`, once.
+A show cannot raise a limit, because a show may come from a stranger. A user raises limits in a file of their own
+(OWN_FILE), as `limits: {picture_mpx: 2000}`. The code that starts a process passes them on with one call of
+`set_limits`.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -9,53 +10,56 @@ from dataclasses import dataclass, fields, replace
 from shotmake.errors import ShotError
 
 OWN_FILE = "~/.config/shotmake/config.yaml"
-MOST = 10**12  # of any limit
-UNITS = {"_mb": " MB", "_mpx": " Mpx"}  # by the end of a limit's name; the others are counts
+MOST = 10**12  # the highest value that any limit may have
+UNITS = {"_mb": " MB", "_mpx": " Mpx"}  # the unit, by the end of a limit's name; other limits are counts
 
 
 @dataclass(frozen=True)
 class Limits:
-    """mb: a million bytes; mpx: a million pixels. Honest work does not meet them."""
+    """The limits by name: mb is a million bytes, mpx is a million pixels. Normal work does not reach them."""
 
-    text_mb: int = 512  # a text file of another program, read line by line
-    text_line_mb: int = 1
-    text_lines: int = 10_000_000
-    knob_mb: int = 16  # the value of one knob of a Nuke script
-    json_mb: int = 256
-    json_depth: int = 100  # brackets in one another
-    json_objects: int = 5_000_000  # lists and objects; each takes some 200 bytes once it is read
-    yaml_mb: int = 1
-    yaml_depth: int = 50
-    yaml_nodes: int = 100_000  # keys and values, with each alias counted as all that it stands for
-    npz_mb: int = 128  # what an .npz holds packed, beyond the size of the file itself
-    npz_arrays: int = 1_000
-    picture_mpx: int = 268
-    picture_mb: int = 512  # a picture's pixels as they are decoded, beyond the size of its file
-    picture_channels: int = 1_024
-    movie_mpx: int = 70
-    movie_frames: int = 2_000_000  # that an mp4 or mov announces
-    camera_mb: int = 4_000  # a camera that Blender reads
-    camera_depth: int = 1_000  # brackets in one another in a text USD
-    camera_values: int = 20_000_000  # of all arrays that a glTF announces
-    cut_mb: int = 64
-    blender_minutes: float = 240.0  # one script in Blender, or one frame of a render
-    detector_minutes: float = 1440.0  # tracking.objects.detector_cmd, for one stretch of frames
-    install_minutes: float = 60.0  # one step of the private Blender's installation
-    silent_minutes: float = 30.0  # a program that says nothing, writes no frame and uses no processor
-    composing_minutes: float = 10.0  # the YAML of the next shots, where many are composed at once
+    text_mb: int = 512  # size of a text file of another program, which is read line by line
+    text_line_mb: int = 1  # size of one line of such a file
+    text_lines: int = 10_000_000  # lines in such a file
+    knob_mb: int = 16  # size of the value of one knob in a Nuke script
+    json_mb: int = 256  # size of a JSON file
+    json_depth: int = 100  # how deep brackets may be nested in JSON
+    json_objects: int = 5_000_000  # lists and objects in JSON; each takes some 200 bytes of memory
+    yaml_mb: int = 1  # size of a YAML file
+    yaml_depth: int = 50  # how deep blocks and brackets may be nested in YAML
+    yaml_nodes: int = 100_000  # keys and values in YAML; an alias counts as everything that it stands for
+    npz_mb: int = 128  # how much the arrays of an .npz may unpack to, above the size of the file itself
+    npz_arrays: int = 1_000  # arrays in an .npz
+    picture_mpx: int = 268  # pixels of a picture
+    picture_mb: int = 512  # size of a picture's decoded pixels, above the size of its file
+    picture_channels: int = 1_024  # channels of a picture
+    movie_mpx: int = 70  # pixels of a movie's frame
+    movie_frames: int = 2_000_000  # frames that an mp4 or mov announces
+    camera_mb: int = 4_000  # size of a camera file that Blender reads
+    camera_depth: int = 1_000  # how deep brackets may be nested in a text USD
+    camera_values: int = 20_000_000  # values in all arrays that a glTF announces
+    cut_mb: int = 64  # size of an OTIO file or EDL
+    blender_minutes: float = 240.0  # time for one script in Blender, or for one frame of a render
+    detector_minutes: float = 1440.0  # time for one run of tracking.objects.detector_cmd
+    install_minutes: float = 60.0  # time for one step of the private Blender's installation
+    silent_minutes: float = 30.0  # how long a program may say nothing, write no frame and use no processor
+    composing_minutes: float = 10.0  # time to compose the YAML of the next shots, where many are composed at once
 
 
 _in_force = Limits()
 
 
 def limits() -> Limits:
-    """The limits in force in this process."""
+    """Return the limits that are in force in this process."""
     return _in_force
 
 
 def set_limits(values: dict) -> None:
-    """Put these values, by their names in Limits, in place of the defaults. ShotError, with a line for each fault,
-    where one is no limit's name, or no whole number from 1 (for minutes: no number above 0)."""
+    """Put these values, by their names in Limits, in place of the defaults.
+
+    Raises ShotError, with one line for each fault, when a name is not the name of a limit, or when a value is not a
+    whole number from 1 (for minutes: not a number above 0).
+    """
     global _in_force
     known = {field.name: field.type for field in fields(Limits)}
     faults = [
@@ -75,12 +79,16 @@ def set_limits(values: dict) -> None:
 
 
 def over_limit(where: str, found: str, limit: str, key: str = "") -> ShotError:
-    """`<where>: found ..., needed at most ... (<key>); raise limits.<limit> in the user's own file`, to be raised."""
+    """Return the error for something above a limit, for the caller to raise.
+
+    It reads `<where>: found ..., needed at most ... (<key>); raise limits.<limit> in <the user's own file>`. limit: the
+    name of a field of Limits.
+    """
     unit = next((unit for end, unit in UNITS.items() if limit.endswith(end)), "")
     needed = f"at most {getattr(limits(), limit)}{unit}"
     return ShotError(f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}; raise {raised(limit)}")
 
 
 def raised(limit: str) -> str:
-    """Where a user raises a limit, for the end of a message."""
+    """Return where a user raises a limit, as text for the end of a message."""
     return f"limits.{limit} in {OWN_FILE}"

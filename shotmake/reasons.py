@@ -1,9 +1,9 @@
-"""Reasons: what a solve says of itself, each sentence with a code.
+"""Reasons: what a solve says about itself. Each reason is a sentence with a code.
 
-The code is for programs and for tests: it comes from the closed list CODES and stays when a sentence is worded anew.
-The sentence is for people. A refusal is one reason; warnings say what may be wrong; notes say what was found and dealt
-with. The same code may stand for a refusal and for a warning: the one says that it was too much, the other that it is
-there.
+The code is for programs and tests. It comes from the closed list CODES and stays the same when the sentence gets new
+words. The sentence is for people. A refusal has one reason. Warnings say what may be wrong. Notes say what was found
+and dealt with. One code may be used for a refusal and for a warning: the refusal says that it was too much, the warning
+says that it is there.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ CODES = {
     "sparse_frames": "Too many frames have fewer than 6 tracks.",
     "no_start": "No solver found a first camera from the tracks.",
     "frames_without_camera": "Some frames have no camera.",
-    # the shot or its tracks are not of one piece
+    # the shot or its tracks consist of more than one piece
     "cut": "Too few tracks go on from one frame to the next, as at a cut or a flash.",
     "tracks_jump": "All tracks jump against each other after a frame, as when they are swapped.",
     "second_motion": "Tracks that move on their own were left out.",
@@ -33,7 +33,7 @@ CODES = {
     "path_jumps": "The camera's path jumps from a frame to the next.",
     "turning_disagrees": "A camera that only turns does not explain the tracks.",
     "engine_disagrees": "The camera of another engine does not explain the tracks.",
-    # the parts of the shot hang together too loosely
+    # the parts of the shot are held together too loosely
     "weak_link": "Two parts of the shot are held together by too few tracks.",
     "link_disagrees": "The tracks that bridge two parts of the shot do not agree with the camera.",
     "bundle_bends": "Many weak links in a row let the path bend.",
@@ -60,7 +60,7 @@ CODES = {
     "lens_kept": "A lens was not refined, though that was asked for.",
     "lens_note": "Something is to be known of the lens brought along.",
     "rolling_shutter": "The picture's rows were read one after the other.",
-    # a camera brought along
+    # an imported camera
     "camera_unchecked": "The camera was brought along and not checked against tracks.",
     "camera_disagrees": "The camera brought along does not fit the tracks.",
     "camera_file_note": "Something in the file of the camera may have been lost or changed by its format.",
@@ -78,12 +78,12 @@ CODES = {
     "world_kept": "The world of the camera brought along was kept; orient was not applied.",
 }
 
-RESERVED: frozenset[str] = frozenset()  # known to readers, not said yet
+RESERVED: frozenset[str] = frozenset()  # codes that readers know already, but that no solve says yet
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A sentence (text) with its code. ValueError for a code that is not in CODES."""
+    """A sentence (text) with its code. Raises ValueError for a code that is not in CODES."""
 
     code: str
     text: str
@@ -96,12 +96,12 @@ class Reason:
         return self.text
 
     def with_name(self, name: str) -> "Reason":
-        """The same, with the name of what it is about before it."""
+        """Return the same reason with `<name>: ` before its text."""
         return replace(self, text=f"{name}: {self.text}")
 
 
 def record_reasons(warnings: Sequence[Reason], notes: Sequence[Reason] = ()) -> dict[str, list[str]]:
-    """Their fields in the solve JSON: sentences and, equally long, their codes."""
+    """Return the reasons as fields of the solve JSON: the sentences, and in lists of equal length their codes."""
     return {
         "warnings": [one.text for one in warnings],
         "warning_codes": [one.code for one in warnings],
@@ -111,15 +111,17 @@ def record_reasons(warnings: Sequence[Reason], notes: Sequence[Reason] = ()) -> 
 
 
 def add_warnings(record: dict, before: Sequence[Reason] = (), after: Sequence[Reason] = ()) -> dict:
-    """The solve JSON's record with more warnings before and after its own."""
+    """Return the record of a solve JSON with more warnings before and after its own."""
     first, last = record_reasons(before), record_reasons(after)
     more = {name: [*first[name], *record[name], *last[name]] for name in ("warnings", "warning_codes")}
     return {**record, **more}
 
 
 def read_warnings(record: dict) -> tuple[Reason, ...]:
-    """The warnings of a solve JSON, which may come from an older or a newer release: a warning whose code is missing or
-    not known here is an imported_doubt."""
+    """Return the warnings of a solve JSON, which an older or a newer release may have written.
+
+    A warning gets the code imported_doubt when its own code is missing or not known here.
+    """
     texts, codes = [str(one) for one in record["warnings"]], record.get("warning_codes", [])
     if not isinstance(codes, list) or len(codes) != len(texts):
         codes = [None] * len(texts)

@@ -1,4 +1,6 @@
-"""The wiring, imported as shotmake.tasks: a file or a folder per stage, and what turns a stage into a doit task."""
+"""The wiring, imported as shotmake.tasks: a file or a folder for each stage, and the engine that turns a stage into a
+doit task.
+"""
 
 import os
 

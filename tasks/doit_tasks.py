@@ -1,4 +1,4 @@
-"""All shots asked for, as doit tasks."""
+"""All shots that are asked for, as doit tasks."""
 
 import contextlib
 import sys
@@ -37,32 +37,35 @@ class Graph:
     """The shots of this command line and their stages. Nothing is read before a task is asked for."""
 
     def __init__(self, *stages: Stage, by_name: tuple[Stage, ...] = ()):
-        """by_name: stages that are built when they are asked for, and no part of the shot's own build."""
+        """Prepare this process for a build.
+
+        `by_name`: stages that are built only when they are asked for; they are no part of the shot's own build.
+        """
         import_path.refuse_settings(str(show_folder()))
         own_config.put_in_force()
         workers.end_cleanly()
         workers.one_order_of_sums()
         self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}
-        self._extra: dict[tuple[str, tuple[str, ...]], dict[str, Node]] = {}  # nodes of these, by shot
+        self._extra: dict[tuple[str, tuple[str, ...]], dict[str, Node]] = {}  # nodes of by_name stages, by shot
         self._load = cache(or_end(self._load_once))
         self._names = cache(self._names_once)
         self._judges = cache(self._judges_once)
-        self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without
+        self._sweep = shots.own_word("variants", sys.argv)  # the file of a sweep's variants, "" without a sweep
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         try:
             lacking.allow_open_files(workers.jobs(sys.argv))
             places.check_tops()
             state_format.check()
-        except ShotError as error:  # nothing of this show can be read or built
+        except ShotError as error:  # then nothing of this show can be read or built
             sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
             sys.exit(1)
-        if is_new(sys.argv):  # a shot that is not there yet
+        if is_new(sys.argv):  # the shot that is named does not exist yet
             return []
         if workers.jobs(sys.argv) > 1:
             workers.bind_children()
             workers.watch_workers()
-        with contextlib.suppress(OSError):  # a read-only show can be looked at all the same
+        with contextlib.suppress(OSError):  # a read-only show can still be looked at
             locks.sweep()
         current = self._current()
         words = shots.command_line_words(sys.argv[1:])
@@ -90,7 +93,7 @@ class Graph:
             return replace(shot, config=None, faults=tuple(told)), None
         try:
             found = lenders.graph(shot, self._stages) if shot.config else None
-        except ShotError as error:  # nothing to take its lens from: as broken as its YAML
+        except ShotError as error:  # it has nothing to take its lens from: this counts as a broken YAML
             return replace(shot, config=None, faults=error.faults), None
         if found is not None:
             self._extra[shot.name, shot.overrides] = {name: found.pop(name) for name in self._by_name & set(found)}
@@ -100,7 +103,7 @@ class Graph:
         return self._extra.get((shot.name, shot.overrides), {})
 
     def _names_once(self) -> dict[Path, str]:
-        """What the task of each node is called, by its stamp."""
+        """Return the task's name of each node, by the node's stamp."""
         asked = [node for shot, found in self._good() for node in (*found.values(), *self._extra_of(shot).values())]
         lent = self._lent()
         names = task_names([*asked, *lent, *self._judges()], [*(self._own() if self._sweep else asked), *lent])
@@ -109,14 +112,16 @@ class Graph:
         return names
 
     def _lent(self) -> list[Node]:
-        """Nodes of shots not asked for that those asked for need."""
+        """Return the nodes of shots not asked for that the shots asked for need."""
         asked = {node.stamp_path for _, found in self._good() for node in found.values()}
         lent = {node.stamp_path: node for _, found in self._good() for node in lent_to(found)}
         return [node for path, node in lent.items() if path not in asked]
 
     def _judges_once(self) -> list[Node]:
-        """The tracks that the variants of a sweep are judged by, and the objects behind them, as far as none of them
-        asks for the same."""
+        """Return the tracks by which the variants of a sweep are judged, and the objects behind these tracks.
+
+        Nodes that a variant asks for itself are left out.
+        """
         if not self._sweep:
             return []
         asked = {node.stamp_path for _, found in self._good() for node in found.values()}
@@ -124,14 +129,14 @@ class Graph:
         return list({node.stamp_path: node for node in judges if node.stamp_path not in asked}.values())
 
     def _own(self) -> list[Node]:
-        """The nodes of a sweep's shots as their YAML says, whether the sweep has them or not."""
+        """Return the nodes of a sweep's shots as their YAML says, whether the sweep has these variants or not."""
         names = dict.fromkeys(shot.name for shot, _ in self._good())
         found = [self._graph_of(shot) for shot in shots.load_each([(name, ()) for name in names])]
         return [node for shot, graph in found for node in (*(graph or {}).values(), *self._extra_of(shot).values())]
 
     @staticmethod
     def _current() -> dict[str, str]:
-        """The shots of a plain build that need no tasks: name of the YAML file -> shot.name."""
+        """Return the shots of a plain build that need no tasks: name of the YAML file -> shot.name."""
         return snapshot.current_shots(tuple(sys.argv))
 
     def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
@@ -141,24 +146,26 @@ class Graph:
         return label(shot, bool(self._sweep))
 
     def _broken(self) -> Iterator[dict]:
-        """Tasks of the shots whose YAML is broken: they fail, the others go on."""
+        """Yield tasks for the shots whose YAML is broken: these tasks fail, the others go on."""
         for shot, found in self._load():
             if found is None:
                 yield {"name": self._label(shot), "actions": None, "task_dep": [f"config:{self._label(shot)}"]}
 
     def stage(self, stage: Stage, doc: str) -> Callable[[], Iterator[dict]]:
+        """Return doit's task creator for a stage: one task for each node of that stage."""
+
         def create() -> Iterator[dict]:
             yield {"name": None, "doc": doc}
             names = self._names()
             asked = {}
             for _, found in self._good():
                 for node in (one for one in found.values() if one.stage.name == stage.name):
-                    # One that a variant has pinned is built where another asks for it.
+                    # Where one variant has pinned a result and another asks for it, the result is built.
                     asked[node.stamp_path] = asked.get(node.stamp_path, node) if node.is_pinned else node
             for node in asked.values():
                 yield doit_task(node, names)
             for node in (*self._lent(), *self._judges()):
-                if node.stage.name == stage.name:  # on its own: `doit tracks` means the shots asked for
+                if node.stage.name == stage.name:  # not in the group: `doit tracks` means the shots asked for
                     task = {**doit_task(node, names), "clean": []}
                     del task["name"]
                     yield {**task, "basename": names[node.stamp_path]}
@@ -167,6 +174,10 @@ class Graph:
         return create
 
     def render(self) -> Iterator[dict]:
+        """Yield the render tasks: one for each node, also where several variants share the node.
+
+        A shot without a camera gets a task that fails.
+        """
         yield {"basename": "render", "name": None, "doc": "the comp's frames and a movie of them; only by this name"}
         users: dict[Path, tuple[Node, list[ShotConfig]]] = {}
         for shot, _ in self._good():
@@ -181,6 +192,7 @@ class Graph:
         yield from ({"basename": "render", **task} for task in self._broken())
 
     def config(self) -> Iterator[dict]:
+        """Yield a task that fails for each shot whose YAML is broken."""
         self.check_info()
         yield {"name": None, "doc": "fails for a shot whose YAML is broken"}
         for shot, found in self._load():
@@ -188,6 +200,7 @@ class Graph:
                 yield {"name": self._label(shot), "actions": [(_fail, [shot.faults])]}
 
     def publish(self) -> Iterator[dict]:
+        """Yield the publish tasks. A shot that is known to be current gets a task with nothing to do."""
         judges = [self._names()[node.stamp_path] for node in self._judges()]
         yield {"basename": "publish", "name": None, "doc": "copies for the artist, in build/", "task_dep": judges}
         for name in self._current().values():
@@ -197,24 +210,31 @@ class Graph:
         yield from ({"basename": "publish", **task} for task in self._broken())
 
     def verify(self) -> Iterator[dict]:
+        """Yield the verify task of each shot, broken ones too."""
         yield {"name": None, "doc": "is what is on disk right?"}
         for shot, found in self._load():
             yield verify.task(shot, found, self._extra_of(shot), self._label(shot))
 
     def plan(self) -> Iterator[dict]:
+        """Yield the plan task of each shot."""
         yield {"name": None, "doc": "what would run and why; builds nothing"}
         for shot, found in self._good():
             yield plan.task(shot, found, self._extra_of(shot), self._label(shot))
         yield from self._broken()
 
     def summary(self) -> dict:
+        """Return the summary task."""
         return summary.task(self._load, self._sweep)
 
     def gc(self) -> dict:
+        """Return the gc task."""
         return gc.task(self._stages)
 
     def check_info(self) -> None:
-        """`doit info` of a task that is not there: doit itself would show a traceback."""
+        """Refuse `doit info` of a task that does not exist, where doit itself would show a traceback.
+
+        Raises InvalidCommand in that case.
+        """
         words = [word for word in sys.argv[1:] if not word.startswith("-") and "=" not in word]
         if words[:1] != ["info"]:
             return
@@ -227,6 +247,7 @@ class Graph:
                 raise InvalidCommand(f"'{word}' is not a task; doit list --all shows them.")
 
     def blender(self) -> dict:
+        """Return the task that installs our own Blender, for the nodes that need it."""
         every = [node for _, found in self._good() for node in (*found.values(), *lent_to(found))]
         if any(word.partition(":")[0] in self._by_name for word in sys.argv[1:]):
             every += [node for shot, _ in self._good() for node in self._extra_of(shot).values()]
@@ -238,8 +259,8 @@ def _fail(faults: tuple[str, ...]) -> TaskFailed:
 
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:
-    """`doit forget` clears doit's records; ours are the stamps, so they go with them."""
-    manager: Any = Globals.dep_manager  # doit says None; it is there once tasks are loaded
+    """Let `doit forget` remove our stamps too: it clears doit's records, and the stamps are ours."""
+    manager: Any = Globals.dep_manager  # doit's hint is None; it is there once tasks are loaded
     forget_one, forget_all = manager.remove, manager.remove_all
 
     def remove(task_name: str) -> None:

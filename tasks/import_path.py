@@ -1,9 +1,12 @@
-"""Keep the show's folder off Python's path: a file in it that is called as a library would run in the library's place.
+"""Keep the show's folder off Python's path: a file in it that has the name of a library would run in the library's
+place.
 
-doit, and Python itself, put the folder of dodo.py in front of all others. A show may come from a stranger, who may put
-a numpy.py or a yaml.py beside it. So the folders of shows are taken off the path, and finders bring what is ours from
-there. This runs first of all, while the folder is still in front: only `os` and `sys`, which Python has loaded before,
-may be imported here on top.
+doit, and Python itself, put the folder of dodo.py in front of all other folders. A show may come from a stranger, who
+may put a numpy.py or a yaml.py beside dodo.py. So the folders of shows are taken off the path, and finders load only
+our own modules from there.
+
+This runs before everything else, while the folder is still in front. So only `os` and `sys`, which Python has loaded
+before, may be imported at the top of this file.
 """
 
 import os
@@ -11,13 +14,17 @@ import sys
 
 OURS = ("dodo", "shotmake", "hydra_plugins")
 OF_A_SHOW = ("dodo",)
-SETTINGS = {".numba_config.yaml": "numba"}  # its cache_dir holds compiled code, and pickles that lead to it
-IN_PIECES = ("hydra_plugins",)  # packages without __init__.py, of which the libraries have other parts
+SETTINGS = {".numba_config.yaml": "numba"}  # it names a cache_dir with compiled code, and pickles that lead to it
+IN_PIECES = ("hydra_plugins",)  # packages without __init__.py; other libraries hold other parts of them
 
 
 def leave_shows(tool: str) -> None:
-    """Take the tool's folder, and each that holds a dodo.py, off Python's path, by whatever name it stands there. What
-    is ours is found in them first: all of it in the tool's folder, dodo alone in a show's."""
+    """Take the tool's folder, and each folder that holds a dodo.py, off Python's path, by whatever name it stands
+    there.
+
+    Our own modules are still found in these folders, before all others: all of them in the tool's folder, and dodo
+    alone in the folder of a show.
+    """
     tool = os.path.realpath(tool)
     folders = {os.path.realpath(place) for place in sys.path}
     shows = sorted(folder for folder in folders if folder != tool and os.path.isfile(os.path.join(folder, "dodo.py")))
@@ -35,13 +42,16 @@ def refuse_settings(folder: str) -> None:
 
 
 class ShowFinder:
-    """Finds the given names in one folder: other names, and a file where we have a folder, are not looked at."""
+    """A finder of the given names in one folder.
+
+    It looks at no other name, and not at a file where we have a folder.
+    """
 
     def __init__(self, folder: str, names: tuple[str, ...]):
         self.folder, self.names = folder, names
 
     def find_spec(self, name: str, path=None, target=None):
-        """Python's own hook -> the module's spec, or None where others are to look."""
+        """Find a module, as Python asks for it. Return the module's spec, or None where other finders are to look."""
         if name not in self.names:
             return None
         from importlib.machinery import ModuleSpec, PathFinder

@@ -1,21 +1,24 @@
-"""The show: the folder of the dodo.py that runs, and the folders in it. And the tool: the folder of our own code."""
+"""The show: the folder of the dodo.py that runs, and the folders in it. The tool: the folder of our own code."""
 
 import os
 from pathlib import Path
 
 from shotmake.errors import ShotError
 
-_opened: list[Path] = []  # the last one counts
+_opened: list[Path] = []  # the last folder counts
 
 
 def open_show(dodo: str | Path) -> None:
-    """Take the folder of this dodo.py as the show that everything from here on is about."""
+    """Take the folder of this dodo.py as the show. All that follows works in this folder."""
     _opened[:] = [Path(dodo).resolve().parent]
 
 
 def show_folder() -> Path:
-    """Return the folder of the show: the one that was opened, else the nearest one upward of the working folder that
-    has a dodo.py. Raises ShotError when there is none."""
+    """Return the folder of the show.
+
+    It is the folder that was opened, else the nearest folder with a dodo.py, upward from the working folder. Raises
+    ShotError when there is none.
+    """
     if not _opened:
         working = Path.cwd().resolve()
         found = next((folder for folder in (working, *working.parents) if (folder / "dodo.py").is_file()), None)
@@ -26,17 +29,17 @@ def show_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Return the folder of results and records."""
+    """Return the folder of results and records, .gsd-state."""
     return show_folder() / ".gsd-state"
 
 
 def build_folder() -> Path:
-    """Return the folder of what the artist takes away."""
+    """Return the folder of the files that the artist takes away, build."""
     return show_folder() / "build"
 
 
 def conf_folder() -> Path:
-    """Return the folder of the show's configs."""
+    """Return the folder of the show's configs, conf."""
     return show_folder() / "conf"
 
 
@@ -46,5 +49,5 @@ def tool_folder() -> Path:
 
 
 def in_show(path: str | Path) -> str:
-    """Return a path as the show names it: from its folder."""
+    """Return a path as the show names it: relative to the show's folder."""
     return os.path.relpath(path, show_folder())

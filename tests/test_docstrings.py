@@ -9,6 +9,8 @@ import pytest
 
 from helpers.shows.project import REPOSITORY
 
+pytestmark = pytest.mark.fast
+
 SHAPE = re.compile(r"\([A-Za-z0-9_.* +]+,[^()]*\)|\([A-Z],?\)|\(\d+(?:, ?\d+)*,?\)|shape|scalar")
 RAISED = {"ShotError", "ValueError", "Refused", "LookupError", "TooLittle"}
 # What a function does, in the imperative: the first word of its docstring.

@@ -10,6 +10,8 @@ import pytest
 
 from helpers.shows.project import REPOSITORY
 
+pytestmark = pytest.mark.fast
+
 
 def imported_names(path: Path) -> set[str]:
     """Full names of everything a file imports, at any depth of its code."""
@@ -44,7 +46,7 @@ FLOORS = """
     tasks.shots tasks.blender
     tasks.engine
     tasks.show tasks.import_path
-    sweep preview
+    sweep preview docs
     solve lens
     report render scene stmap formats new_shot
     objects tracks

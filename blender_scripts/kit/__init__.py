@@ -1,1 +1,1 @@
-"""What the scripts share. Imported inside Blender."""
+"""What the scripts share. It is imported inside Blender."""

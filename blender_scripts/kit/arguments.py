@@ -6,21 +6,22 @@ from typing import NoReturn
 
 
 class UserError(Exception):
-    """Something in the input that the user can cure, told in one line."""
+    """An error for something in the input that the user can cure, said in one line."""
 
 
 def said_by(error: BaseException) -> str:
-    """What an error says, in one line that is never empty."""
+    """Return what an error says, in one line that is never empty."""
     return " ".join(str(error).split()).removeprefix("Error: ") or type(error).__name__
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """argparse, but a bad argument is one line on stderr and exit code 1, as for any other bad input."""
+    """An argparse parser that ends on a bad argument with one line on stderr and exit code 1."""
 
     def error(self, message: str) -> NoReturn:
+        """Exit with code 1 and the message in one line."""
         self.exit(1, f"{self.prog}: {message}\n")
 
 
 def script_arguments() -> list[str]:
-    """What was meant for the script: all behind `--` (Blender's way), else all of the command line."""
+    """Return the arguments for the script: all behind `--` (Blender's way), else the whole command line."""
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]

@@ -1,4 +1,4 @@
-"""Keys for every frame of one property, at once."""
+"""Keys for all frames of one property, set at once."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ INTERPOLATIONS = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_item
 
 
 def key(owner: Any, path: str, frames: list[int], values: np.ndarray, interpolation: str = "LINEAR") -> None:
-    """owner.path of an object, a camera or a node's socket: (N,) values, or (N, components) of a vector."""
+    """Set keys on owner.path of an object, a camera or a node's socket: (N,) values, or (N, components) of a vector."""
     setattr(owner, path, values[0].tolist())
-    owner.keyframe_insert(path, frame=frames[0])  # makes the action, its slot and the curves
+    owner.keyframe_insert(path, frame=frames[0])  # this makes the action, its slot and the curves
     curves = versions.curves_of(owner.id_data)
     values = values.reshape(len(frames), -1)
     for component in range(values.shape[1]):

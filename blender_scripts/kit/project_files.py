@@ -1,4 +1,4 @@
-"""Files of the project that the .blend refers to, by paths that hold in both places it lies in."""
+"""Files of the show that the .blend refers to, by paths that hold in both places where the .blend lies."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,17 @@ import bpy
 
 from kit.arguments import UserError
 
-FOLDERS_DEEP = 2  # .gsd-state/composites/x.blend and build/<shot>/x.blend: relative paths hold in both
+FOLDERS_DEEP = 2  # relative paths hold in both .gsd-state/composites/x.blend and build/<shot>/x.blend
 
 
 def from_blend(file: str, key: str) -> str:
-    """A file as a config names it (from the project, or by an absolute path) -> as the open .blend names it.
+    """Return a file's name as the open .blend writes it.
 
-    What lies in the project, and what is named from there, becomes `//../../...`: both may move together. An absolute
-    path to elsewhere stays absolute. UserError if there is no such file.
+    file: its name in the config, from the show's folder, or an absolute path.
+
+    A file in the show's folder, and one that is named from there, becomes `//../../...`, so both may move together. An
+    absolute path to elsewhere stays absolute.
+    Raises UserError if there is no such file.
     """
     project = Path(bpy.data.filepath).parents[FOLDERS_DEEP]
     place = place_of(project, file, key)
@@ -24,9 +27,11 @@ def from_blend(file: str, key: str) -> str:
 
 
 def place_of(project: Path, file: str, key: str) -> Path:
-    """The same file by an absolute path that Blender understands. UserError if there is no such file.
+    """Return the absolute path of a file, in a form that Blender understands.
 
-    Blender takes a leading // for the .blend's folder, and `link/..` by its letters where the system follows the link.
+    Blender takes a leading // as the .blend's folder, and reads `link/..` by its letters where the system follows the
+    link.
+    Raises UserError if there is no such file.
     """
     asked = project / file
     if not asked.is_file():
@@ -39,12 +44,15 @@ def place_of(project: Path, file: str, key: str) -> Path:
 
 
 def on_disk(path: str, library: bpy.types.Library | None = None) -> Path:
-    """Where Blender looks for what it names like this: .. by its letters, as above."""
+    """Return where Blender looks for a file that it names like this.
+
+    It reads .. by its letters, as said for place_of.
+    """
     return Path(os.path.normpath(bpy.path.abspath(path, library=library)))
 
 
 def load_picture(file: str, key: str) -> bpy.types.Image:
-    """An image that can be read; UserError if it cannot."""
+    """Load an image that can be read. Raises UserError if it cannot."""
     try:
         image = bpy.data.images.load(from_blend(file, key), check_existing=False)
     except RuntimeError as error:

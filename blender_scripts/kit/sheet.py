@@ -1,4 +1,4 @@
-"""Read the scene sheet and the arrays beside it, and refuse what Blender would only choke on later."""
+"""The scene sheet and the arrays beside it: read, and refused where Blender would fail with them only later."""
 
 import json
 import math
@@ -17,7 +17,7 @@ SCHEMA = 1
 NEEDED = {
     "": [
         *("shot", "status", "frame_start", "frame_end", "frame_rate", "resolution_px", "pixel_aspect", "color_space"),
-        *("stabilization", "corner_pin"),  # null when off
+        *("stabilization", "corner_pin"),  # null when they are off
     ],
     "plate": ["file", "kind", "first_frame", "frame_count"],
     "world": ["unit_scale", "units", "camera_distance"],
@@ -40,8 +40,8 @@ NEEDED = {
     ],
     "render": ["samples", "format"],
 }
-# The colour space of the plate as Blender calls it. Rec.709 is loaded as sRGB: with the "Standard" view
-# what comes in as sRGB goes out as it was, so the plate passes unchanged.
+# The plate's colour space in Blender's words. Rec.709 is loaded as sRGB: with the "Standard" view, what comes
+# in as sRGB goes out as it was, so the plate passes unchanged.
 BLENDER_COLOR_SPACE = {"Rec.709": "sRGB", "sRGB": "sRGB", "Linear": "Linear Rec.709", "Raw": "Non-Color"}
 CHOICES = {
     "color_space": list(BLENDER_COLOR_SPACE),
@@ -61,7 +61,10 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Tracks:
-    """track_id, frame (plate numbers), status: (M,); xy_px (M, 2) from the top-left corner."""
+    """The markers of a shot.
+
+    track_id, frame (plate frame numbers), status: (M,); xy_px (M, 2): from the top-left corner.
+    """
 
     track_id: np.ndarray
     frame: np.ndarray
@@ -71,7 +74,7 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Points:
-    """track_id, error_px, holdout: (P,); point_xyz (P, 3) world units."""
+    """The bundles of a shot. track_id, error_px, holdout: (P,); point_xyz (P, 3): world units."""
 
     track_id: np.ndarray
     point_xyz: np.ndarray
@@ -80,7 +83,7 @@ class Points:
 
 
 def read_sheet(path: Path) -> dict[str, Any]:
-    """The scene sheet as a dict; UserError names the first key that is missing or cannot be used."""
+    """Read the scene sheet as a dict. Raises UserError with the first key that is missing or cannot be used."""
     try:
         sheet = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -133,14 +136,14 @@ def _check_overscan(path: Path, sheet: dict[str, Any]) -> None:
 
 
 def frame_rate(sheet: dict[str, Any]) -> tuple[int, float]:
-    """Blender's (fps, fps_base): 24000/1001 is 24 and 1.001, its own spelling of the rate."""
+    """Return Blender's (fps, fps_base): 24000/1001 is 24 and 1.001, Blender's own way to write the rate."""
     rate = Fraction(*sheet["frame_rate"])
     fps = max(1, round(rate))
     return fps, float(fps / rate)
 
 
 def read_tracks(file: str | None) -> Tracks:
-    """tracks.npz, or no tracks at all when there is no file."""
+    """Read tracks.npz; no tracks at all when there is no file. Raises UserError for a file that is not one."""
     if file is None:
         return Tracks(np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)), np.zeros(0, int))
     tracks = Tracks(**_arrays(file, ["track_id", "frame", "xy_px", "status"]))
@@ -150,7 +153,7 @@ def read_tracks(file: str | None) -> Tracks:
 
 
 def read_points(file: str | None) -> Points:
-    """points.npz, or no points at all when there is no file."""
+    """Read points.npz; no points at all when there is no file. Raises UserError for a file that is not one."""
     if file is None:
         return Points(np.zeros(0, int), np.zeros((0, 3)), np.zeros(0), np.zeros(0, bool))
     points = Points(**_arrays(file, ["track_id", "point_xyz", "error_px", "holdout"]))

@@ -1,4 +1,4 @@
-"""What differs between Blender 4.2, 4.5 and 5.0, in one place: all other code is written in 4.5's words."""
+"""What differs between Blender 4.2, 4.5 and 5.0, in one place. All other code is written in 4.5's words."""
 
 import os
 from typing import Any
@@ -8,17 +8,17 @@ import bpy
 IS_4_2 = bpy.app.version < (4, 4)
 IS_5_0 = bpy.app.version >= (5, 0)
 
-SHADER_MATHS = ("Math", "CombineXYZ", "SeparateXYZ")  # which the compositor of 5.0 has no nodes of its own for
-# Settings of compositor nodes that 5.0 has as menu sockets, whose values are the words the interface shows.
+SHADER_MATHS = ("Math", "CombineXYZ", "SeparateXYZ")  # for these, the compositor of 5.0 uses the shader's nodes
+# Settings of compositor nodes that are menu sockets in 5.0. Their values are the words that the interface shows.
 SOCKET_OF_SETTING = {"filter_type": "Interpolation", "interpolation": "Interpolation", "mode": "Type", "space": "Type"}
 SOCKET_OF_SETTING["frame_method"] = "Frame Type"
-KINDS_OF_FILTER = ("CompositorNodeFilter", "CompositorNodeBlur")  # whose filter_type is no interpolation
-ANGLE = "Angle" if IS_5_0 else "Degr"  # of a Rotate node
+KINDS_OF_FILTER = ("CompositorNodeFilter", "CompositorNodeBlur")  # nodes whose filter_type is no interpolation
+ANGLE = "Angle" if IS_5_0 else "Degr"  # the name of a Rotate node's angle
 WORDS = {"SHARPEN_DIAMOND": "Diamond Sharpen", "GAUSS": "Gaussian"}
 
 
 def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
-    """The scene's compositor, emptied."""
+    """Return the scene's compositor, emptied."""
     if IS_5_0:
         tree = bpy.data.node_groups.new(f"{scene.name} comp", "CompositorNodeTree")
         assert tree.interface
@@ -32,23 +32,25 @@ def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
 
 
 def compositor_of(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
-    """The scene's compositor as it is."""
+    """Return the scene's compositor as it is."""
     if IS_5_0:
         return scene.compositing_node_group  # pyright: ignore[reportAttributeAccessIssue]
     return scene.node_tree if scene.use_nodes else None
 
 
 def output_kind() -> str:
-    """The node whose picture the scene's render becomes."""
+    """Return the kind of the node whose picture the scene's render becomes."""
     return "NodeGroupOutput" if IS_5_0 else "CompositorNodeComposite"
 
 
 def node_kind(kind: str) -> str:
+    """Return the name of a kind of node in this Blender."""
     name = kind.removeprefix("CompositorNode")
     return f"ShaderNode{name}" if IS_5_0 and name in SHADER_MATHS and name != kind else kind
 
 
 def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
+    """Set a node's setting, also where this Blender has a socket for it."""
     kind = node.bl_idname
     if IS_5_0 and kind.startswith("CompositorNode") and setting in SOCKET_OF_SETTING and not hasattr(node, setting):
         name = "Type" if kind in KINDS_OF_FILTER else SOCKET_OF_SETTING[setting]
@@ -63,8 +65,8 @@ def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
 
 
 def color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]:
-    """A new colour mix's (factor, A, B, result) sockets. node_of(kind, **settings) makes the node."""
-    if not IS_5_0:  # ShaderNodeMix is no compositor node in 4.2
+    """Make a colour mix; return its (factor, A, B, result) sockets. node_of(kind, **settings) makes the node."""
+    if not IS_5_0:  # in 4.2, ShaderNodeMix is no compositor node
         node = node_of("CompositorNodeMixRGB", blend_type=blend_type)
         return node.inputs[0], node.inputs[1], node.inputs[2], node.outputs[0]
     node = node_of("ShaderNodeMix", data_type="RGBA", blend_type=blend_type)
@@ -73,17 +75,17 @@ def color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]
 
 
 def over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-    """(background, foreground) of an Alpha Over node."""
+    """Return the (background, foreground) sockets of an Alpha Over node."""
     return (node.inputs[0], node.inputs[1]) if IS_5_0 else (node.inputs[1], node.inputs[2])
 
 
 def factor_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
-    """How much of what a node does is done."""
+    """Return the socket that says how much of what a node does is done."""
     return node.inputs["Factor" if IS_5_0 else "Fac"]
 
 
 def exr_layers(node: Any, names: list[str]) -> list[bpy.types.NodeSocket]:
-    """Make a File Output write one EXR of many layers; their sockets."""
+    """Make a File Output write one EXR of many layers; return its sockets."""
     if IS_5_0:
         node.format.media_type = "MULTI_LAYER_IMAGE"
         node.file_output_items.clear()
@@ -98,7 +100,7 @@ def exr_layers(node: Any, names: list[str]) -> list[bpy.types.NodeSocket]:
 
 
 def set_output_path(node: Any, path: str) -> None:
-    """Where a File Output writes; #### is the frame's number."""
+    """Set where a File Output writes; #### is the frame's number."""
     if IS_5_0:
         node.directory, node.file_name = os.path.split(path)
     else:
@@ -106,7 +108,7 @@ def set_output_path(node: Any, path: str) -> None:
 
 
 def curves_of(owner: Any) -> Any:
-    """The animation curves of an object, its data or a node tree; empty where nothing is keyed."""
+    """Return the animation curves of an object, its data or a node tree; empty where nothing is keyed."""
     animation = owner.animation_data
     if not animation or not animation.action:
         return []

@@ -1,1 +1,1 @@
-"""What a config may say: the keys, their defaults, and every check of them."""
+"""What a config may say: the keys, their defaults, and all checks of them."""

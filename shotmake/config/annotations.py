@@ -1,6 +1,9 @@
-"""What an artist writes about single tracks: manual tracks, groups, garbage shapes. Read and checked, nothing applied.
+"""What an artist writes about single tracks: manual tracks, groups and garbage shapes.
 
-Every function takes the blocks of one config key and returns (what they say, faults): a fault is (key, message).
+It is read and checked here, and not applied.
+
+Each read_... function takes the blocks of one config key and returns (what they say, faults). A fault is (key,
+message).
 """
 
 from dataclasses import dataclass, field
@@ -11,42 +14,50 @@ STATUSES = ("enabled", "disabled", "deleted")
 
 Faults = list[tuple[str, str]]
 
-MOST = 1e9  # of any number that an artist writes: it has room in a 32-bit frame number and, in Blender, in a float
+# The limit for the size of any number that an artist writes: such a number fits into a 32-bit frame number and, in
+# Blender, into a float.
+MOST = 1e9
 
 
 @dataclass(frozen=True)
 class Manual:
-    """A track placed by hand. keys: plate frame -> [x, y] px; the track goes both ways from each."""
+    """A track placed by hand. keys: {plate frame: [x, y] px}. The track goes both ways from each key."""
 
     name: str
     keys: dict[int, list[float]]
     weight: float = 1.0
     color: list[float] | None = None
-    motion_model: str | None = None  # None: tracking.track.motion_model
+    motion_model: str | None = None  # None = the one of tracking.track.motion_model
 
 
 @dataclass(frozen=True)
 class Group:
-    """What the config says of some tracks. color: r, g, b 0..1, or None; weight: 1 = as it is, 0 = not solved with."""
+    """What the config says about some tracks.
+
+    color: [r, g, b], each 0..1, or None; weight: 1 = as it is, 0 = the solver does not use the track.
+    """
 
     name: str
-    picks: list = field(default_factory=list)  # {frame, xy_px}, {frame, box_px} or a manual track's name
+    picks: list = field(default_factory=list)  # each is {frame, xy_px}, {frame, box_px} or the name of a track
     weight: float = 1.0
     color: list[float] | None = None
     status: str = "enabled"
-    is_named: bool = True  # by the artist; else it only carries the look of one manual track
+    is_named: bool = True  # True = the artist named it; False = it only carries the look of one manual track
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A polygon with keyframes: `points_px` (K, P, 2), as lists, at `frames` (K,), ascending."""
+    """A polygon with keyframes: `points_px` (K, P, 2), as lists, at `frames` (K,), ascending plate frames."""
 
     frames: list[int]
     points_px: list
 
 
 def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
-    """[{name, frame, xy_px, weight, color, motion_model}, ...]; entries of one name are keys of one track."""
+    """Read [{name, frame, xy_px, weight, color, motion_model}, ...]; return the manual tracks and the faults.
+
+    Entries with the same name are keys of one track.
+    """
     key = "tracking.manual"
     found: dict[str, Manual] = {}
     faults: Faults = []
@@ -75,7 +86,7 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
 
 
 def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
-    """{name: [picks]} or {name: {tracks: [picks], weight, color, status}}."""
+    """Read {name: [picks]} or {name: {tracks: [picks], weight, color, status}}; return the groups and the faults."""
     groups, faults = [], []
     for name, said in blocks.items():
         key = f"tracking.groups.{name}"
@@ -99,7 +110,10 @@ def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
 
 
 def read_shapes(blocks: list) -> tuple[tuple[Shape, ...], Faults]:
-    """[{points_px: [[x, y], ...]}, or {keys: [{frame, points_px}, ...]}, ...], each with an optional name."""
+    """Read [{points_px: [[x, y], ...]}, or {keys: [{frame, points_px}, ...]}, ...]; return the shapes and the faults.
+
+    Each shape may have a name.
+    """
     shapes, faults = [], []
     for number, block in enumerate(blocks):
         where = f"tracking.mask.shapes[{number}]"
@@ -144,6 +158,7 @@ def _is_shape_key(one) -> bool:
 
 
 def are_numbers(values, length: int) -> bool:
+    """Return whether the value is a list of `length` numbers, each below MOST in size."""
     return isinstance(values, list) and len(values) == length and all(map(_is_number, values))
 
 
@@ -152,6 +167,7 @@ def _is_number(value) -> bool:
 
 
 def is_whole(value) -> bool:
+    """Return whether the value is a whole number (not true or false) below MOST in size."""
     return isinstance(value, int) and _is_number(value)
 
 

@@ -1,4 +1,4 @@
-"""A plain tree held against the schema of shotmake.config.schema: every fault at once, one line each."""
+"""Check a plain tree against the schema of shotmake.config.schema: report all faults at once, one line each."""
 
 import difflib
 import math
@@ -19,32 +19,32 @@ from shotmake.files.input_file import one_line
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a config: which key, and what was found and is allowed."""
+    """One thing that is wrong with a config: which key, and what was found and what is allowed."""
 
     key: str
     message: str
 
 
-# The owner's nesting (tracking and composite inside `shot`, short words) -> this schema.
+# These blocks may also stand inside `shot`, which is the other nesting; normalise moves them out.
 MOVED_BLOCKS = ("tracking", "composite")
-LONGEST_NAME = 128  # names of files hold it, a key and more, in 255 bytes
-SHOWN_CHARS = 120  # of a value
-RATE_CHARS, MOST_EXPONENT = 40, 9  # of a frame rate in words
+LONGEST_NAME = 128  # file names hold the shot's name, a key and more, in 255 bytes
+SHOWN_CHARS = 120  # how much of a value a message shows
+RATE_CHARS, MOST_EXPONENT = 40, 9  # limits of a frame rate that is written as a text
 EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
-MOST = int(annotations.MOST)  # of a number that has no limit of its own
-LARGEST = 1e300  # whole numbers in YAML may be larger than any float
+MOST = int(annotations.MOST)  # the limit of a number that has no limit of its own
+LARGEST = 1e300  # a whole number in YAML may be larger than any float; above this it is refused
 
 
 def normalise(tree: dict) -> dict:
-    """A config tree in either nesting -> a new tree in the schema's. `preset` keys are dropped.
+    """Return a new tree in the nesting of the schema, from a config tree in either nesting. `preset` keys are dropped.
 
-    What stands inside `shot` is the shot's own word, so it wins over the blocks beside it.
+    Values inside `shot` are the shot's own, so they win over the blocks beside `shot`.
     """
     tree = _copy(tree)
     shot = tree.get("shot")
     if not isinstance(shot, dict):
         return tree
-    if isinstance(shot.get("shot"), dict):  # a shot file without `# @package _global_`
+    if isinstance(shot.get("shot"), dict):  # this is a shot file without `# @package _global_`
         _merge(shot, shot.pop("shot"))
     for block in MOVED_BLOCKS:
         if tree.get(block) is None:
@@ -55,7 +55,7 @@ def normalise(tree: dict) -> dict:
             if isinstance(tree[block], dict):
                 _merge(tree[block], inner)
     blender = tree["composite"].get("blender") if isinstance(tree.get("composite"), dict) else None
-    if isinstance(blender, dict) and type(blender.get("version")) in (int, float):  # YAML takes 4.5 for a number
+    if isinstance(blender, dict) and type(blender.get("version")) in (int, float):  # YAML reads 4.5 as a number
         blender["version"] = f"{float(blender['version'])}"
     tracking = tree.get("tracking")
     if isinstance(tracking, dict):
@@ -63,18 +63,18 @@ def normalise(tree: dict) -> dict:
             if not isinstance(tracking.get("detect"), dict):
                 tracking["detect"] = {}
             _merge(tracking["detect"], tracking.pop("auto_detect"))
-        if isinstance(tracking.get("solve"), bool):  # `solve: true` beside a preset's block
+        if isinstance(tracking.get("solve"), bool):  # `solve: true` is short for `solve: {enabled: true}`
             tracking["solve"] = {"enabled": tracking["solve"]}
     return tree
 
 
 def defaults() -> dict:
-    """The whole schema as a plain tree of its defaults."""
+    """Return the whole schema as a plain tree of its defaults."""
     return asdict(Config())
 
 
 def load(tree: dict) -> Config:
-    """A plain tree in the schema's nesting -> Config; raises ConfigFaults with *every* fault."""
+    """Return the Config of a plain tree in the nesting of the schema. Raises ConfigFaults with *all* faults."""
     faults: list[Fault] = []
     config = _build(Config, tree, "", faults)
     if not faults:
@@ -85,7 +85,7 @@ def load(tree: dict) -> Config:
 
 
 class ConfigFaults(Exception):
-    """Every fault of one config, in the order of the schema."""
+    """All faults of one config, in the order of the schema."""
 
     def __init__(self, faults: list[Fault]):
         super().__init__("\n".join(f"{fault.key}: {fault.message}" for fault in faults))
@@ -93,7 +93,7 @@ class ConfigFaults(Exception):
 
 
 def keys(schema: type = Config, prefix: str = "") -> list[str]:
-    """Every dotted leaf key of the schema, in order."""
+    """List all dotted leaf keys of the schema, in order."""
     hints = typing.get_type_hints(schema)
     names = []
     for item in fields(schema):
@@ -103,7 +103,7 @@ def keys(schema: type = Config, prefix: str = "") -> list[str]:
 
 
 def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
-    tree = {} if tree is None else tree  # `tracking:` with nothing below it
+    tree = {} if tree is None else tree  # None comes from `tracking:` with nothing below it
     if not isinstance(tree, dict):
         faults.append(Fault(prefix.rstrip("."), f"found {_show(tree)}; a block of keys is needed"))
         return schema()
@@ -129,7 +129,7 @@ def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
 
 
 def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
-    """Every dotted key that names a file that is read, in order; <name> stands for the name of a witness camera."""
+    """List all dotted keys that name a file that is read, in order. <name> stands for the name of a witness camera."""
     hints, names = typing.get_type_hints(schema), []
     for item in fields(schema):
         path, inner = f"{prefix}{item.name}", hints[item.name]
@@ -143,7 +143,7 @@ def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
 
 
 def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Every file that a config names, with its key, in the order of the schema."""
+    """List all files that a config names, each as (key, file), in the order of the schema."""
     found: list[tuple[str, str]] = []
     for item in fields(config):
         value, path = getattr(config, item.name), f"{prefix}{item.name}"
@@ -158,20 +158,20 @@ def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def block_of_each(hint: Any) -> type | None:
-    """The schema of every value, of a dict[str, schema]."""
+    """Return the schema of the values, for a type dict[str, schema]. Return None for any other type."""
     values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
     return next((value for value in values if isinstance(value, type) and is_dataclass(value)), None)
 
 
 def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
-    """A block under each name; names become parts of file names."""
+    """Build a block for each name. The names become parts of file names, so other characters are faults."""
     wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
     faults += [Fault(f"{path}.{name}", "letters, digits, '_' and '-' are allowed in its name") for name in wrong]
     return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
 
 
 def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
-    """One leaf against its type and limits -> (problem or "", value as the schema's type)."""
+    """Check one leaf against its type and limits. Return (problem or "", value in the schema's type)."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for option in options:
         fits, converted = _as_type(value, option)
@@ -188,8 +188,9 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if wrong:
             return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
     if limits["pattern"] and isinstance(converted, str):
-        if not re.fullmatch(limits["pattern"], converted):
-            return f"found {_show(value)}; letters, digits, '_', '-' and '.' are allowed", value
+        pattern, needed = limits["pattern"]
+        if not re.fullmatch(pattern, converted):
+            return f"found {_show(value)}; {needed}", value
     for member in members:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
             return f"found {ascii(member)}; needed a name without control characters", value
@@ -231,7 +232,7 @@ def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
 
 
 def _cross_check(config: Config) -> list[Fault]:
-    """What no single key can tell."""
+    """Find the faults that no single key can show."""
     faults = []
     shot, camera = config.shot, config.shot.camera
     if not shot.name:
@@ -280,7 +281,7 @@ def _cross_check(config: Config) -> list[Fault]:
 
 
 def _check_given(camera: Camera) -> list[Fault]:
-    """Without tracks there is one other camera: a file's, or the one given key by key."""
+    """Find faults of the camera source: without tracks, the camera is either imported or keyed."""
     faults = [Fault(*fault) for fault in read_keys(camera.given)[1]]
     if camera.given and camera.from_tracking:
         faults.append(Fault("shot.camera.given", "found with a camera from tracks; needed from_tracking: false"))
@@ -293,7 +294,7 @@ def _check_given(camera: Camera) -> list[Fault]:
 
 
 def _check_assembly(shot: Shot) -> list[Fault]:
-    """The subject, its light and its backdrop."""
+    """Find faults of the subject, its light and its backdrop."""
     faults = []
     for block, name, wanted in (("lights", "preset", "hdri"), ("backdrop", "kind", "image")):
         values = getattr(shot, block)
@@ -311,7 +312,7 @@ def _check_assembly(shot: Shot) -> list[Fault]:
 
 
 def _check_lens(camera: Camera) -> list[Fault]:
-    """A lens brought along is the only one, and brings its focal length."""
+    """Find faults of an imported lens: it is the only lens, and it has its own focal length."""
     brought = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
     found = [f"shot.camera.{name}" for name, value in brought.items() if value is not None]
     faults = []
@@ -333,7 +334,7 @@ def _check_lens(camera: Camera) -> list[Fault]:
 
 
 def _check_background(composite: Composite) -> list[Fault]:
-    """over_plate is over a still, and a still has a file."""
+    """Find faults of the background: over_plate needs a still, and a still needs a file."""
     still = "composite.background_source: image and composite.background_image: <file>"
     if composite.mode == "over_plate" and composite.background_source == "footage":
         found = "found over_plate with background_source footage"
@@ -344,9 +345,10 @@ def _check_background(composite: Composite) -> list[Fault]:
 
 
 def frame_rate_fraction(rate: float | str) -> Fraction:
-    """24, 23.976 or "24000/1001" -> an exact Fraction; NTSC decimals become their n/1001 fraction.
+    """Return an exact Fraction for 24, 23.976 or "24000/1001". NTSC decimals become their n/1001 fraction.
 
-    ValueError for a text that is no such number, or too long for one: 1e99999999 has a hundred million digits.
+    Raises ValueError for a text that is not such a number, or that is too long for one: 1e99999999 has a hundred
+    million digits.
     """
     if isinstance(rate, str):
         if len(rate) > RATE_CHARS or (more := EXPONENT.search(rate)) and abs(int(more[1])) > MOST_EXPONENT:

@@ -1,4 +1,7 @@
-"""composite.stabilization and composite.corner_pin as the artist writes them: checked. Nothing is looked up here."""
+"""Checks of composite.stabilization and composite.corner_pin, as the artist writes them.
+
+No file and no track is looked up here.
+"""
 
 from shotmake.config.annotations import Faults, are_numbers, is_whole
 from shotmake.config.schema import Config
@@ -11,7 +14,7 @@ CORNERS = "top-left, top-right, bottom-right, bottom-left"
 
 
 def faults_of(config: Config, names: tuple[str, ...]) -> Faults:
-    """Every fault as (key, message). names: of the manual tracks."""
+    """Find all faults, each as (key, message). names: the names of the manual tracks."""
     return _stabilization_faults(config, names) + _pin_faults(config, names)
 
 
@@ -37,7 +40,7 @@ def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
 
 
 def _groups_off(groups: dict) -> set[str]:
-    """The groups without an enabled track."""
+    """Return the names of the groups that have no enabled track."""
     return {name for name, block in groups.items() if isinstance(block, dict) and block.get("status") in OFF}
 
 

@@ -1,4 +1,7 @@
-"""shot.cameras, tracking.objects and what needs them, as the artist writes them: checked. Nothing is looked up here."""
+"""Checks of shot.cameras, tracking.objects and the keys that need them, as the artist writes them.
+
+No file is looked up here.
+"""
 
 import shlex
 
@@ -6,11 +9,11 @@ from shotmake.config.annotations import Faults
 from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.errors import said_by
 
-OF_OBJECTS = ("objects_mot", "object_mattes")  # words of shot.export
+OF_OBJECTS = ("objects_mot", "object_mattes")  # the words of shot.export that need objects
 
 
 def faults_of(config: Config) -> Faults:
-    """Every fault as (key, message)."""
+    """Find all faults, each as (key, message)."""
     return _camera_faults(config) + _source_faults(config) + _missing_faults(config)
 
 

@@ -1,4 +1,7 @@
-"""tracking.solve.orient as the artist writes it: checked, and names put as places. Nothing is looked up here."""
+"""Checks of tracking.solve.orient, as the artist writes it; and the places of the manual tracks that it names.
+
+No solve is looked up here.
+"""
 
 from dataclasses import asdict
 
@@ -11,7 +14,7 @@ NEEDED = "needed {frame, xy_px}, with snap: true for the track there, or {name} 
 
 
 def faults_of(orient: Orient, names: tuple[str, ...]) -> Faults:
-    """Every fault as (key, message). names: of the manual tracks."""
+    """Find all faults, each as (key, message). names: the names of the manual tracks."""
     faults: Faults = []
     for name in ("origin", "x_axis", "y_axis"):
         pick = getattr(orient, name)
@@ -32,7 +35,10 @@ def faults_of(orient: Orient, names: tuple[str, ...]) -> Faults:
 
 
 def with_places(orient: dict, manual: tuple[Manual, ...]) -> dict:
-    """A plain tree of Orient in which every name also says where that manual track was put: {name, frame, xy_px}."""
+    """Return the plain tree of Orient with a place for each name: a pick by name becomes {name, frame, xy_px}.
+
+    frame and xy_px are those of the first key of the manual track with that name.
+    """
     keys = {one.name: next(iter(one.keys.items())) for one in manual}
 
     def placed(pick):

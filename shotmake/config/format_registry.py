@@ -1,15 +1,17 @@
-"""Every format we speak. One line each here; the rest is in that file of shotmake/formats/.
+"""All file formats that the tool reads or writes, one line each; the rest stands in shotmake/formats/.
 
-A module has, for what it does:
-  tracks   read(path, size_px) -> NamedTracks;          write(path, take)
-  camera   read(path, asked: Asked) -> Cameras;         write(path, take) -> None, or lines to say of what is lost
-  objects  write(path, take)
-  lens     read(path, asked: LensAsked) -> Lens | Seen, the picture size of its px;  write(path, take)
-  detections   read(path, key) -> Boxes; told by their first characters alone, whatever the suffix
-Of a camera that Blender writes, said(take) in place of write: the lines to say. Of one that it reads, check(path), and
-read(path, found, asked), found being what blender_scripts/import_camera.py wrote.
-And, where several of a kind share a suffix, recognises(head: str) -> bool, of a file's first 4096 characters.
-Those of one kind and suffix are asked in the order below.
+What the module of a format has, by the kind of the format:
+  tracks      read(path, size_px) -> NamedTracks;       write(path, take)
+  camera      read(path, asked: Asked) -> Cameras;      write(path, take) -> None, or lines that say what is lost
+  objects     write(path, take)
+  lens        read(path, asked: LensAsked) -> Lens | Seen, and the picture size that its px are for;  write(path, take)
+  detections  read(path, key) -> Boxes; the format is told by the file's first characters alone, whatever its suffix
+
+A camera that Blender writes has said(take) in place of write: it returns the lines to say. A camera that Blender reads
+has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/import_camera.py wrote.
+
+Where several formats of a kind share a suffix, the module also has recognises(head: str) -> bool, where `head` is the
+file's first 4096 characters. Formats of one kind and suffix are asked in the order below.
 """
 
 from dataclasses import dataclass
@@ -18,17 +20,20 @@ from pathlib import PurePath
 
 @dataclass(frozen=True)
 class Format:
-    """word: in shot.export. file: its name in build/<shot>/. suffixes: of files that are read."""
+    """A file format.
+
+    word: its word in shot.export; file: its file name in build/<shot>/; suffixes: the suffixes of files that are read.
+    """
 
     word: str
     kind: str  # tracks | camera | lens | detections | objects
     title: str
     module: str
-    file: str = ""  # "": is not written
-    suffixes: tuple[str, ...] = ()  # (): is not read
-    by_blender: bool = False  # written by blender_scripts/export_scene.py
-    read_by_blender: bool = False  # a camera: by import_camera.py there
-    has_lens: bool = False  # a camera that is read brings its distortion
+    file: str = ""  # "" = the format is not written
+    suffixes: tuple[str, ...] = ()  # () = the format is not read
+    by_blender: bool = False  # True = blender_scripts/export_scene.py writes it
+    read_by_blender: bool = False  # True = blender_scripts/import_camera.py reads it (cameras only)
+    has_lens: bool = False  # True = a camera of this format has its own distortion
 
     @property
     def names_cameras(self) -> bool:
@@ -37,6 +42,7 @@ class Format:
 
     @property
     def writes(self) -> bool:
+        """Whether the tool writes this format."""
         return bool(self.file)
 
 
@@ -87,6 +93,9 @@ FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
 
 
 def camera_format(file: str) -> Format | None:
-    """What a camera's file or folder is, by its name; None for one we do not read."""
-    suffix = PurePath(file).suffix.lower() or ".txt"  # a folder: COLMAP's
+    """Find the format of a camera's file or folder by its name. Return None for a name that no camera format has.
+
+    A name without a suffix is taken for a folder with COLMAP's text model.
+    """
+    suffix = PurePath(file).suffix.lower() or ".txt"  # no suffix: a folder, which holds COLMAP's text model
     return next((format for format in CAMERAS if suffix in format.suffixes), None)

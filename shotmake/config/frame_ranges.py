@@ -1,17 +1,19 @@
-"""Which frames are meant, in the words of Nuke and of render farms: `7`, `1-96`, `1-96x8`, `1,5,10-20`, `1-9 20-29`."""
+"""Frame ranges in the words of Nuke and of render farms: `7`, `1-96`, `1-96x8`, `1,5,10-20`, `1-9 20-29`."""
 
 import re
 
 from shotmake.errors import ShotError
 
 PART = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?:x(\d{1,9}))?)?", re.ASCII)
-FRAMES_MAX = 2_000_000  # of all spans; Blender counts to half of it
+FRAMES_MAX = 2_000_000  # frames of all spans together; Blender counts to half of this
 
 
 def frame_numbers(text: int | str) -> list[int]:
-    """The numbers meant, rising, each once; ShotError with what was found and needed when it is no such text.
+    """Return the frame numbers that the text means, ascending, each once.
 
-    x8: every eighth, from the first. The spans may overlap; they are parted by commas or spaces.
+    x8 means every eighth frame, from the first. Commas or spaces stand between the spans. Spans may overlap.
+    Raises ShotError with what was found and what is needed when the text is not such a range, or asks for more than
+    FRAMES_MAX frames.
     """
     found: set[int] = set()
     count = 0

@@ -1,6 +1,9 @@
-"""Interpolations of a config, `${tracking.detect.min_tracks}`: what they unfold to is counted before any is resolved.
+"""Interpolations of a config, as `${tracking.detect.min_tracks}`.
 
-A chain of keys that each name the one before twice unfolds to gigabytes in thirty lines, as aliases of YAML do.
+What they unfold to is counted before any is resolved.
+
+Keys in a chain, each of which names the key before it twice, unfold to gigabytes in thirty lines. YAML aliases do the
+same.
 """
 
 import re
@@ -9,12 +12,17 @@ from typing import Any
 from shotmake.errors import ShotError
 from shotmake.limits import limits, over_limit
 
-NAMED = re.compile(r"\$\{\s*(\.*)([^${}:]+)\s*\}")  # ${key} and ${.key}; resolvers, ${name:...}, give single values
+# ${key} and ${.key}. A resolver, ${name:...}, is left out, because it gives a single value.
+NAMED = re.compile(r"\$\{\s*(\.*)([^${}:]+)\s*\}")
 
 
 def check_unfolding(tree: dict, name: str) -> None:
-    """ShotError for a config whose interpolations unfold to more than limits.yaml_nodes values or a million characters
-    each, or lead round in a circle. tree: plain, nothing resolved; name: of the file, starts the message."""
+    """Check what the interpolations of a config unfold to.
+
+    tree: plain, with nothing resolved; name: the name of the file, which starts the message.
+
+    Raises ShotError when the interpolations unfold to more than limits.yaml_nodes values, or lead round in a circle.
+    """
     most = limits().yaml_nodes
     sizes: dict[tuple, int] = {}
     under_way: set[tuple] = set()
@@ -45,7 +53,7 @@ def check_unfolding(tree: dict, name: str) -> None:
 
 
 def _at(tree: Any, path: tuple) -> Any:
-    """None where nothing is."""
+    """Return the value at a path, or None where there is none."""
     for part in path:
         if isinstance(tree, dict):
             tree = tree.get(part)
@@ -57,6 +65,6 @@ def _at(tree: Any, path: tuple) -> Any:
 
 
 def _meant(path: tuple, dots: str, key: str) -> tuple:
-    """The path that an interpolation at `path` names; one dot is the block that it stands in."""
+    """Return the path that an interpolation at `path` names. One dot means the block that it stands in."""
     parts = tuple(part for part in re.split(r"[.\[\]]+", key.strip()) if part)
     return (*path[: len(path) - len(dots)], *parts) if dots else parts

@@ -1,4 +1,7 @@
-"""shot.camera.given: the keys of a camera that the shot's YAML gives itself. Read and checked, nothing computed."""
+"""shot.camera.given: the keys of a camera that is written in the shot's YAML.
+
+They are read and checked here; nothing is computed.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,14 +9,19 @@ from dataclasses import dataclass
 from shotmake.config.annotations import Faults, are_numbers, is_whole
 
 KEY = "shot.camera.given"
-SAME_PLACE = 1e-6  # world units: a direction between nearer places is only rounding
+SAME_PLACE = 1e-6  # world units: between places that are nearer, the direction is only rounding error
 KNOWN = ("frame", "location", "look_at", "rotation_deg", "focal_mm")
 
 
 @dataclass(frozen=True)
 class CameraKey:
-    """frame: plate number; location, look_at: world; rotation_deg: XYZ Euler of a Blender camera. One of the two is
-    None; focal_mm None: shot.camera's."""
+    """One key of a keyed camera.
+
+    frame: plate frame number; location, look_at: places in the world; rotation_deg: XYZ Euler angles of a Blender
+    camera, deg.
+
+    Either look_at or rotation_deg is None. focal_mm None means the value of shot.camera.focal_mm.
+    """
 
     frame: int
     location: list[float]
@@ -23,7 +31,7 @@ class CameraKey:
 
 
 def read_keys(blocks: list) -> tuple[tuple[CameraKey, ...], Faults]:
-    """The keys by frame, and what is wrong with the others."""
+    """Read the keys. Return the good keys in the order of their frames, and the faults of the others."""
     keys: dict[int, CameraKey] = {}
     faults: Faults = []
     for number, block in enumerate(blocks):
@@ -39,7 +47,7 @@ def read_keys(blocks: list) -> tuple[tuple[CameraKey, ...], Faults]:
 
 
 def _fault_of(block: object) -> str:
-    """ "" for a good key."""
+    """Return what is wrong with a key, or an empty text for a good key."""
     if not isinstance(block, dict) or not {"frame", "location"} <= set(block) <= set(KNOWN):
         found = ", ".join(map(str, block)) if isinstance(block, dict) else repr(block)
         return f"found {{{found}}}; needed {{frame, location, look_at or rotation_deg}}, perhaps focal_mm"

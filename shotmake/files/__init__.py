@@ -1,1 +1,1 @@
-"""Files that anybody may have written: opened, bounded and checked, one module a kind."""
+"""Files that anybody may have written: they are opened, held to limits and checked here, one module for each kind."""

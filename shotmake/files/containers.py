@@ -1,7 +1,9 @@
-"""Movie files that hold their own pictures. A playlist shows those of other files, which nobody watches: it is refused.
+"""Movie files that hold their own pictures.
 
-FFmpeg finds out by a file's content what it is, whatever the name says. The list below is of the demuxers that read
-one file alone; what another one would open is never opened (FFmpeg holds the list before it reads the header).
+A playlist shows pictures of other files, which nobody watches, so it is refused.
+
+FFmpeg finds out what a file is by its content, whatever the name says. The list below names the demuxers that read one
+file alone. What another demuxer would open is never opened, because FFmpeg applies the list before it reads the header.
 """
 
 import contextlib
@@ -13,8 +15,9 @@ from shotmake.errors import ShotError
 if TYPE_CHECKING:  # listing tasks must not load av
     from av.container import InputContainer
 
-# Left out on purpose, for they open or listen to something else: concat, hls, dash, imf, sdp, rtsp, rtp, sap, vobsub,
-# mlv (spanned over .M00, .M01, ...), lavfi, avisynth, vapoursynth, svg_pipe, devices; and all that holds no pictures.
+# These are left out on purpose, because they open another file or listen to a network: concat, hls, dash, imf, sdp,
+# rtsp, rtp, sap, vobsub, mlv (spanned over .M00, .M01, ...), lavfi, avisynth, vapoursynth, svg_pipe, devices. All
+# formats without pictures are left out too.
 MOVIES = (
     *("mov", "matroska", "avi", "mxf", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "gxf", "dv", "lxf", "wtv", "swf"),
     *("cine", "ser", "yuv4mpegpipe", "ivf", "obu", "av1", "gif", "apng", "jpegxl_anim", "nuv", "film_cpk"),
@@ -25,17 +28,17 @@ PICTURES = (
     *("png", "jpeg", "tiff", "exr", "dpx", "bmp", "webp", "gif", "hdr", "j2k", "jpegls", "jpegxl", "jpegxs", "psd"),
     *("pam", "pbm", "pgm", "pgmyuv", "pgx", "ppm", "pfm", "phm", "qoi", "sgi", "sunrast", "pcx", "dds", "cri", "xbm"),
 )
-SINGLE = "image2"  # a picture that is told by its name (.tga): one file, for patterns are switched off
+SINGLE = "image2"  # a picture known by its file name alone (.tga). It is one file, because patterns are switched off
 ALLOWED = ",".join((*MOVIES, *(f"{name}_pipe" for name in PICTURES), SINGLE))
 OPTIONS = {
     "format_whitelist": ALLOWED,
     "protocol_whitelist": "file",
-    "pattern_type": "none",  # or a file that is called a%03d.png is read as a001.png, a002.png, ...
-    "enable_drefs": "0",  # of a QuickTime file whose pictures lie in another file
+    "pattern_type": "none",  # otherwise a file with the name a%03d.png is read as a001.png, a002.png, ...
+    "enable_drefs": "0",  # for a QuickTime file whose pictures lie in another file
     "use_absolute_path": "0",
 }
 NOT_ALLOWED = "Format not on whitelist"
-# What begins so is refused by its beginning: FFmpeg tells some of it only by the file's suffix, each version otherwise.
+# A file that begins so is refused at once: FFmpeg knows some of these only by the suffix, and each version differs.
 PLAYLISTS = (
     (b"ffconcat", "an FFmpeg concat list"),
     (b"#EXTM3U", "an HLS or m3u playlist"),
@@ -52,10 +55,11 @@ NEEDED = "needed a movie that holds its own pictures (mov, mp4, mkv, mxf)"
 
 
 def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | None = None) -> "InputContainer":
-    """The movie, opened by a demuxer that reads nothing else. ShotError for a playlist and its kin; what av raises for
-    a file that is damaged or none.
+    """Open a movie with a demuxer that reads no other file.
 
-    name: starts the message, "" for the file's own; options: of FFmpeg, besides ours.
+    name: starts the message, "" for the file's own name; options: more options for FFmpeg, beside ours.
+    Raises ShotError for a playlist and for any other format that is not allowed. A file that is damaged or no movie
+    raises what av raises.
     """
     from av.error import FFmpegError
 
@@ -70,8 +74,11 @@ def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | N
 
 
 def check_shown(path: Path, key: str) -> None:
-    """ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and a
-    file that is damaged, are left to Blender."""
+    """Check a file that Blender is going to show.
+
+    Raises ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and
+    a file that is damaged, are left to Blender.
+    """
     import OpenImageIO as oiio
     from av.error import FFmpegError
 
@@ -80,13 +87,16 @@ def check_shown(path: Path, key: str) -> None:
     if picture is not None:
         picture.close()
         return
-    oiio.geterror()  # or it is told by whoever asks next
+    oiio.geterror()  # takes the error away, so that no later call reports it
     with contextlib.suppress(FFmpegError, OSError, ValueError), open_alone(path, key):
         pass
 
 
 def check_no_playlist(path: Path, key: str, name: str = "") -> None:
-    """ShotError for a file that begins as a playlist does, whatever one version of FFmpeg or another makes of it."""
+    """Check that a file does not begin as a playlist does.
+
+    Raises ShotError when it does, whatever one version of FFmpeg or another makes of it.
+    """
     found = playlist_fault(path)
     if found:
         raise ShotError(f"{name or path.name}: {found} ({key})")
@@ -99,13 +109,13 @@ def _opened(path: Path, options: dict[str, str] | None = None) -> "InputContaine
 
 
 def playlist_fault(path: Path) -> str:
-    """What is wrong with a plate or picture that begins as a playlist does; "" for any other file."""
+    """Return what is wrong with a plate or picture that begins as a playlist does; "" for any other file."""
     found = _playlist(path)
     return f"found {found}; {NEEDED}" if found else ""
 
 
 def _playlist(path: Path) -> str:
-    """What playlist the file begins as, in words; "" for none."""
+    """Return which playlist the file begins as, in words; "" for none."""
     with open(path, "rb") as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for beginning, name in PLAYLISTS:
@@ -116,7 +126,10 @@ def _playlist(path: Path) -> str:
 
 
 def _other_format(path: Path, error: Exception) -> str:
-    """The name of a format that is not allowed; "" when the file is only damaged. FFmpeg tells it in its log alone."""
+    """Return the name of a format that is not allowed; "" when the file is only damaged.
+
+    FFmpeg says it in its log alone.
+    """
     from av import logging
     from av.error import ArgumentError, FFmpegError
 

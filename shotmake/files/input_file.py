@@ -1,5 +1,8 @@
-"""A file that the config names is a regular file that can be read. This is found out before anything opens it: a pipe
-or a device would be waited for without end, and a library would say that it is no movie, no EXR, no JSON."""
+"""Checks that a file which the config names is a regular file that can be read.
+
+This is found out before anything opens the file. A pipe or a device would make the tool wait without end, and a library
+would only say that it is no movie, no EXR, no JSON.
+"""
 
 import errno
 import os
@@ -15,8 +18,8 @@ OTHER_KINDS = (
     (stat.S_ISSOCK, "a socket"),
     (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
 )
-# What lies there says it is a regular file, but is a view into the running system: some of it blocks, some of it has
-# no end, and no stat tells when it changes.
+# Files in these folders look like regular files, but show the running system: some block, some have no end, and no stat
+# says when they change.
 SYSTEM = ("/proc", "/sys")
 NO_SUCH_FILE = "no such file"
 FOLDER = "found a folder"
@@ -24,9 +27,11 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
-    """The path, when it is a file that can be read. ShotError in one line for anything else.
+    """Return the path when it is a file that can be read.
 
-    name: as the user wrote it; key: the config key, or word, that named it; needed: in words, "" where the key tells.
+    name: as the user wrote it; key: the config key, or the word, that named it; needed: what is needed, in words, ""
+    where the key says it.
+    Raises ShotError, in one line, for anything else.
     """
     found = file_fault(path)
     if found:
@@ -36,7 +41,7 @@ def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
 
 
 def file_fault(path: Path) -> str:
-    """What is wrong with it as an input, after all links; "" for a regular file that can be read."""
+    """Return what is wrong with a path as an input, after all links; "" for a regular file that can be read."""
     try:
         mode = os.stat(path).st_mode
     except ValueError:
@@ -53,7 +58,7 @@ def file_fault(path: Path) -> str:
 
 
 def one_line(name: str) -> str:
-    """The name with line ends and other control characters spelled out."""
+    """Return the name with line ends and other control characters written out."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], name)
 
 

@@ -1,4 +1,7 @@
-"""JSON that anybody may have written, parsed after its brackets were counted: no depth, number or size surprises."""
+"""JSON that anybody may have written.
+
+It is parsed after its brackets are counted, so that no depth, number or size is a surprise.
+"""
 
 import json
 from pathlib import Path
@@ -14,8 +17,10 @@ ALIKE = bytes.maketrans(b"{}", b"[]")
 
 
 def parse_json(text: str, name: str, key: str = "") -> Any:
-    """The value of a JSON text. name: of its file, starts the message. ShotError, with the line, where it is no JSON,
-    and where its brackets are too many or too deep."""
+    """Return the value of a JSON text. name: the name of its file, which starts the message.
+
+    Raises ShotError, with the line, when the text is not JSON, or when its brackets are too many or too deep.
+    """
     check_brackets(text, name, key)
     of_key = f" ({key})" if key else ""
     try:
@@ -25,20 +30,26 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
         raise ShotError(f"{name}:{error.lineno}: found {found}, needed JSON{of_key}") from error
     except ValueError as error:
         raise ShotError(f"{name}:1: found a whole number of over 4300 digits, needed JSON{of_key}") from error
-    except RecursionError as error:  # a user's own json_depth that is more than Python can do
+    except RecursionError as error:  # the user's own json_depth is more than Python can do
         raise over_limit(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
 
 
 def read_json(path: Path, key: str = "") -> Any:
-    """The value of a JSON file of ours, UTF-8. ShotError as in parse_json, and for one that is too large or no text."""
+    """Return the value of a JSON file of the tool's own, in UTF-8.
+
+    Raises ShotError as parse_json does, and for a file that is too large or not a text.
+    """
     return parse_json(read_utf8(path, "json_mb", key), path.name, key)
 
 
 def check_brackets(text: str, name: str, key: str = "") -> None:
-    """ShotError for a JSON text with too many lists and objects, or too many in one another."""
+    """Check how many lists and objects a JSON text has, and how deep they are nested.
+
+    Raises ShotError above the limits.
+    """
     many, deep = limits().json_objects, limits().json_depth
     opened = text.count("[") + text.count("{")
-    if opened <= deep:  # most texts, at once; those in strings are counted too
+    if opened <= deep:  # most texts end here; this count includes brackets in strings
         return
     left = _brackets(text)
     objects = left.count(b"[")
@@ -46,8 +57,8 @@ def check_brackets(text: str, name: str, key: str = "") -> None:
         raise over_limit(f"{name}:1", f"{objects} lists and objects", "json_objects", key)
     depth = 0
     while left and depth <= deep:
-        inner = left.replace(b"[]", b"")  # takes away the innermost of each
-        if len(inner) == len(left):  # those that are left never close
+        inner = left.replace(b"[]", b"")  # takes away the innermost brackets
+        if len(inner) == len(left):  # the brackets that are left never close
             depth += left.count(b"[")
             break
         left, depth = inner, depth + 1
@@ -56,9 +67,9 @@ def check_brackets(text: str, name: str, key: str = "") -> None:
 
 
 def _brackets(text: str) -> bytes:
-    """All brackets outside of strings, in order, as [ and ]."""
+    """Return all brackets outside of strings, in order, as [ and ]."""
     found = bytearray()
-    in_string = is_escaped = False  # where the chunk begins
+    in_string = is_escaped = False  # the state where the chunk begins
     for at in range(0, len(text), CHUNK):
         chunk = text[at + is_escaped : at + CHUNK]
         if "\\" in chunk:

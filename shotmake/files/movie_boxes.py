@@ -1,7 +1,7 @@
-"""The tables of an mp4 or mov, looked at before FFmpeg builds an index of every frame that they announce.
+"""The tables of an mp4 or mov. They are checked before FFmpeg builds an index of all frames that they announce.
 
 Such a file is made of boxes: a length, four letters, and other boxes or a table. A table of frames that all have one
-size has no rows: a movie of 6 kB that announced fifty million made FFmpeg take 1.8 GB.
+size has no rows: a movie of 6 kB that announced fifty million frames made FFmpeg take 1.8 GB.
 
 Source: ISO/IEC 14496-12, 8.7.3 (stsz), 8.6.1.2 (stts), 8.8.8 (trun).
 """
@@ -16,14 +16,14 @@ from shotmake.limits import limits, over_limit
 
 FIRST = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof", b"uuid")
 HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
-COUNTS = {b"stsz": 8, b"stz2": 8, b"trun": 4}  # box -> where its number of frames stands
-ROWS = (b"stts", b"ctts")  # tables of (number of frames, time)
+COUNTS = {b"stsz": 8, b"stz2": 8, b"trun": 4}  # box -> the place of its number of frames, in bytes
+ROWS = (b"stts", b"ctts")  # boxes with a table of (number of frames, time)
 BOXES_MAX = 1_000_000
 PACKED = b"cmov"
 
 
 class Box(NamedTuple):
-    """name: four letters; begin, end: of what it holds, bytes of the file."""
+    """A box of the file. name: its four letters; begin, end: the place of its content, in bytes of the file."""
 
     name: bytes
     begin: int
@@ -31,7 +31,10 @@ class Box(NamedTuple):
 
 
 def check_boxes(path: Path, file: str, key: str) -> None:
-    """ShotError for an mp4 or mov that announces more frames than the limit. file: as the config names it."""
+    """Check how many frames an mp4 or mov announces. file: its name in the config.
+
+    Raises ShotError when it announces more frames than the limit, or when its header is packed or has too many parts.
+    """
     size = path.stat().st_size
     with open(path, "rb") as movie:
         if movie.read(8)[4:] not in FIRST:
@@ -48,7 +51,7 @@ def check_boxes(path: Path, file: str, key: str) -> None:
 
 
 def _boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
-    """All boxes between two places, with those inside of them."""
+    """Yield all boxes between two places, and the boxes inside of them."""
     todo = [(begin, end)]
     while todo:
         at, end = todo.pop()
@@ -64,7 +67,7 @@ def _boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
             (length,), begin = struct.unpack(">Q", head[8:]), at + 16
         after = end if length == 0 else min(at + length, end)
         if after < begin:
-            continue  # no box: FFmpeg goes no further either
+            continue  # this is no box; FFmpeg goes no further here either
         todo.append((after, end))
         if name in HOLDERS:
             todo.append((begin, after))
@@ -72,7 +75,7 @@ def _boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
 
 
 def _frames(movie: BinaryIO, box: Box) -> int:
-    """How many frames a box announces."""
+    """Return how many frames a box announces."""
     movie.seek(box.begin)
     if box.name in COUNTS:
         data = movie.read(COUNTS[box.name] + 4)

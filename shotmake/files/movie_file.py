@@ -1,4 +1,4 @@
-"""The one door to FFmpeg for movies that anybody may have written: looked at before a frame is decoded."""
+"""The one way to open a movie with FFmpeg when anybody may have written it: it is checked before a frame is decoded."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def open_movie(path: Path, file: str, key: str) -> "InputContainer":
-    """The movie, open. Pictures in it that are larger than the limit, whatever the header says, are not decoded.
+    """Open a movie. Pictures in it that are larger than the limit, whatever the header says, are not decoded.
 
-    file: as the config names it, starts the message. ShotError for what is no movie, is empty, or announces too much.
+    file: its name in the config, which starts the message.
+    Raises ShotError for a file that is no movie, is empty, or announces too much.
     """
     if not file_size(path, key, file):
         raise ShotError(f"{file}: found an empty file, not a movie; copy it again ({key})")
@@ -32,12 +33,12 @@ def open_movie(path: Path, file: str, key: str) -> "InputContainer":
             container.close()
             raise over_limit(file, f"a movie of {coding.width}x{coding.height}", "movie_mpx", key)
         if coding is not None:
-            coding.options = {"max_pixels": most_px}  # of the stream itself, which may say another size
+            coding.options = {"max_pixels": most_px}  # for the stream itself, which may say another size than the file
     return container
 
 
 def movie_faults() -> tuple[type[BaseException], ...]:
-    """What PyAV raises of a damaged movie."""
+    """Return the errors that PyAV raises for a damaged movie."""
     from av.error import FFmpegError
 
     return (FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)

@@ -1,7 +1,7 @@
-"""An .npz that anybody may have written, unpacked after its directory and the header of each array were read.
+"""An .npz that anybody may have written. It is unpacked after its directory and the header of each array are read.
 
-An .npz is a zip file of .npy files: each a header (type, shape) and the numbers. A few hundred bytes can announce, or
-packed really hold, terabytes of zeros.
+An .npz is a zip file of .npy files; each has a header (type, shape) and the numbers. A few hundred bytes can announce
+terabytes of zeros, or really hold them packed.
 """
 
 import io
@@ -17,12 +17,12 @@ from shotmake.files.regular_file import file_size
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import limits, over_limit
 
-PACKED_MOST = 1_040  # times: no more can be packed into a byte (zlib: 1032)
-KINDS = "biufUS"  # of types: bool, whole numbers, floats, text
-EMPTY_MOST = 100_000  # each side of an array without a number
+PACKED_MOST = 1_040  # the most bytes that can be packed into one byte (zlib: 1032)
+KINDS = "biufUS"  # the kinds of types that are read: bool, whole numbers, floats, text
+EMPTY_MOST = 100_000  # the longest side of an array that holds no number
 READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-HEADER_MAX = 10_000  # characters of an array's header, as numpy has it
-# what numpy raises of a damaged header, which it reads as Python's literals, and of one that the machine cannot hold
+HEADER_MAX = 10_000  # the most characters of an array's header; numpy has the same limit
+# What numpy raises for a damaged header, which it reads as Python literals, and for an array that memory cannot hold.
 FAULTS = (*ZIP_FAULTS, KeyError, TypeError, AttributeError, SyntaxError, RecursionError, MemoryError)
 
 
@@ -33,10 +33,12 @@ def read_npz(
     needed: Collection[str] = (),
     optional: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
-    """The arrays of an .npz by name. source: its path, or its bytes; name: starts the message.
+    """Read the arrays of an .npz, by name, each in the shape that it was stored with.
 
-    needed: arrays that must be there; optional: those that may; where one of both is given, no others are read.
-    ShotError for what is no .npz or lacks an array, for arrays of Python objects, and for one that unpacks to too much.
+    source: its path, or its bytes; name: starts the message; needed: arrays that must be there; optional: arrays that
+    may be there. Where `needed` or `optional` is given, no other arrays are read.
+    Raises ShotError for a file that is not an .npz or lacks an array, for arrays of Python objects, and for a file that
+    unpacks to too much. Errors of reading, such as ValueError, become a ShotError too.
     """
     name = name or (source.name if isinstance(source, Path) else "npz")
     size = file_size(source, key, name) if isinstance(source, Path) else len(source)
@@ -80,7 +82,7 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, key: str
 
 
 def _check_shape(shape: tuple[int, ...], dtype: np.dtype, held: int, where: str, key: str) -> None:
-    """held: how many bytes of numbers are there."""
+    """Check the announced shape and type of an array. held: how many bytes of numbers are there. Raises ShotError."""
     found = f"{where}: found an array of {ascii(shape)[:60]} {ascii(str(dtype))[1:-1][:30]}"
     of_key = f" ({key})" if key else ""
     if dtype.kind not in KINDS:
@@ -93,7 +95,10 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype, held: int, where: str,
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
-    """An uncompressed .npz with the same bytes for the same arrays (zip entries carry a fixed date)."""
+    """Pack arrays of any shape, by name, into an uncompressed .npz.
+
+    The same arrays give the same bytes, because the zip entries have a fixed date.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""The one door to OpenImageIO for pictures that anybody may have written: looked at before a pixel is decoded.
+"""The one way to open a picture of anybody with OpenImageIO: it is checked before a pixel is decoded.
 
-A header of a hundred bytes may announce a picture of terabytes; and asked about a file that it does not know, the
-library tries every format that it can read, of which some ask for a gigabyte, and some open other files.
+A header of a hundred bytes may announce a picture of terabytes. And asked about a file that it does not know, the
+library tries all formats that it can read; some of them ask for a gigabyte, and some open other files.
 """
 
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 FORMATS = {b"\x76\x2f\x31\x01": "openexr", b"SDPX": "dpx", b"XPDS": "dpx", b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg",
            b"II*\0": "tiff", b"MM\0*": "tiff", b"II+\0": "tiff", b"MM\0+": "tiff"}  # fmt: skip
 NAMES = "EXR, DPX, PNG, JPEG or TIFF"
-FAULTS = (UnicodeDecodeError, RuntimeError, OverflowError)  # of a damaged file: broken words, and C++'s errors
+FAULTS = (UnicodeDecodeError, RuntimeError, OverflowError)  # what a damaged file raises: broken texts, and C++'s errors
 
 
 @contextmanager
 def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpec]]":
-    """A picture that is open, and its header, for reading its pixels inside of the `with`.
+    """Open a picture for the inside of a `with`: give the open picture and its header, to read pixels from.
 
-    ShotError for a file that is no picture of ours, or is damaged; and for one that announces more pixels, bytes or
-    channels than the limits allow (shotmake.limits).
+    Raises ShotError for a file that is not in one of our formats or is damaged, and for one that announces more pixels,
+    bytes or channels than the limits allow (shotmake.limits).
     """
     import OpenImageIO as oiio
 
@@ -54,14 +54,16 @@ def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpe
 
 
 def picture_fault(path: Path, what: str, reason: str, key: str) -> ShotError:
-    """`<file>: <what> (<the library's reason>); restore it, or check <key>`, to be raised."""
+    """Return the error `<file>: <what> (<the library's reason>); restore it, or check <key>`, to be raised."""
     reason = (reason.strip() or "no reason given").splitlines()[0].replace(str(path), path.name)[:200]
     return ShotError(f"{path.name}: {what} ({reason}); restore it, or check {key}")
 
 
 def _check_size(spec: "ImageSpec", size: int, path: Path, key: str) -> None:
-    """ShotError for a picture that announces too much. Both its pixels and the frame they are shown in count; of tiles
-    a whole one is decoded."""
+    """Check what a picture announces. Raises ShotError when it is too much.
+
+    Both the picture's pixels and the frame that they are shown in count. Of a tiled picture, a whole tile is decoded.
+    """
     allowed = limits()
     for what, width, height in (
         ("picture", spec.width, spec.height),

@@ -1,4 +1,4 @@
-"""Opening a file that anybody may have written: what it is and how large, before anything of it is read."""
+"""Checks of a file that anybody may have written: what it is and how large, before any of it is read."""
 
 import codecs
 import os
@@ -14,8 +14,10 @@ WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def file_size(path: Path, key: str = "", where: str = "") -> int:
-    """The size of a file in bytes. where: the start of the message, if it is not the file's name. ShotError for a
-    folder, a pipe or a device."""
+    """Return the size of a file in bytes. where: the start of the message, where it is not the file's name.
+
+    Raises ShotError for a folder, a pipe or a device.
+    """
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "no file")
@@ -24,7 +26,10 @@ def file_size(path: Path, key: str = "", where: str = "") -> int:
 
 
 def check_size(path: Path, limit: str, key: str = "", where: str = "") -> int:
-    """The same, and ShotError for a file over a limit. limit: the name of one in MB."""
+    """Return the size of a file in bytes, checked against a limit. limit: the name of a limit in MB.
+
+    Raises ShotError as file_size does, and for a file above the limit.
+    """
     size = file_size(path, key, where)
     if size > getattr(limits(), limit) * 10**6:
         raise over_limit(where or path.name, f"a file of {size / 1e6:.0f} MB", limit, key)
@@ -32,16 +37,19 @@ def check_size(path: Path, limit: str, key: str = "", where: str = "") -> int:
 
 
 def read_utf8(path: Path, limit: str, key: str = "") -> str:
-    """The text of a UTF-8 file, without its byte order mark. limit: the name of a limit in MB.
+    """Read the text of a UTF-8 file, without its byte order mark. limit: the name of a limit in MB.
 
-    ShotError as in check_size, and for bytes that are no such text: UTF-16, NUL bytes, other encodings.
+    Raises ShotError as check_size does, and for bytes that are not such a text: UTF-16, NUL bytes, other encodings.
     """
     check_size(path, limit, key)
     return decode_utf8(path.read_bytes(), path.name, key)
 
 
 def decode_utf8(data: bytes, name: str, key: str = "") -> str:
-    """The same of bytes read already. name: starts the message."""
+    """Decode bytes as UTF-8 text, without their byte order mark. name: starts the message.
+
+    Raises ShotError, with the line, for bytes that are not such a text: UTF-16, NUL bytes, other encodings.
+    """
     of_key = f" ({key})" if key else ""
     if data.startswith(WIDE):
         raise ShotError(f"{name}:1: found UTF-16, needed UTF-8{of_key}")

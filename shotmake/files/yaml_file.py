@@ -1,6 +1,8 @@
-"""YAML that anybody may have written, read after its events were counted: depth, size, and what its aliases unfold to.
+"""YAML that anybody may have written.
 
-A few lines of aliases of aliases unfold to gigabytes as soon as something writes them down ("billion laughs").
+It is read after its events are counted: its depth, its size, and what its aliases unfold to.
+
+A few lines of aliases of aliases unfold to gigabytes as soon as something writes them out ("billion laughs").
 """
 
 import re
@@ -10,16 +12,19 @@ from typing import Any
 from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, over_limit
 
-PLAIN_TAGS = ("str", "seq", "map")  # others can be said of values that they do not fit
+PLAIN_TAGS = ("str", "seq", "map")  # any other tag may stand before a value that it does not fit
 TAG = "tag:yaml.org,2002:"
 NUMBER_CHARS = 400
-LONG_NUMBER = re.compile(rf"[-+.\w:]{{{NUMBER_CHARS},}}")  # 1:1:1... is a number to YAML, of base 60
+LONG_NUMBER = re.compile(rf"[-+.\w:]{{{NUMBER_CHARS},}}")  # to YAML, 1:1:1... is a number too, in base 60
 STARTS_NUMBER = re.compile(r"[-+]?\.?\d")
 
 
 def load_yaml(text: str, name: str, key: str = "") -> Any:
-    """The value of a YAML text. name: of its file, starts the message. ShotError, with line and column, where it is no
-    YAML, and where it is too large, too deep, or unfolds to too much."""
+    """Return the value of a YAML text. name: the name of its file, which starts the message.
+
+    Raises ShotError, with line and column where they are known, when the text is not YAML, or is too large, too deep,
+    or unfolds to too much.
+    """
     import yaml
 
     check_events(text, name, key)
@@ -27,20 +32,20 @@ def load_yaml(text: str, name: str, key: str = "") -> Any:
         return yaml.load(text, Loader=_loader())
     except yaml.YAMLError as error:
         raise _not_yaml(error, name, key) from error
-    # what PyYAML lets through of a value that looks like a date or a number and is none: 2001-99-99, 0b_
+    # PyYAML raises these for a value that looks like a date or a number and is none: 2001-99-99, 0b_
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         found = f"a value that is none ({said_by(error, 80)})"
         raise ShotError(f"{name}: not YAML: {found}{f'; check {key}' if key else ''}") from error
 
 
 def check_yaml(text: str, name: str, key: str = "") -> None:
-    """Say what load_yaml would, of a text that another reader (Hydra) is going to read."""
+    """Check a text that another reader (Hydra) is going to read. Raises ShotError as load_yaml does."""
     load_yaml(text, name, key)
 
 
 @dataclass
 class _Node:
-    """A list or map that is being read: how many values it unfolds to, and how deep."""
+    """A list or map that is being read: how many values it unfolds to, and how deep it is."""
 
     anchor: str | None = None
     values: int = 1
@@ -53,7 +58,7 @@ class _Node:
 
 @dataclass
 class _Count:
-    """Where the events stand: lists and maps open, and what each anchor so far unfolds to (values, depth)."""
+    """Where the events stand: the open lists and maps, and what each anchor so far unfolds to (values, depth)."""
 
     open: list[_Node] = field(default_factory=lambda: [_Node(values=0)])
     anchors: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -69,12 +74,15 @@ class _Count:
 
     @property
     def depth(self) -> int:
-        """Of the deepest value that stands in what is open."""
+        """The depth of the deepest value in what is open."""
         return max(at + one.depth for at, one in enumerate(self.open)) - 1
 
 
 def check_events(text: str, name: str, key: str = "") -> None:
-    """ShotError for a text that is no YAML, or that load_yaml must not be given."""
+    """Check the events of a YAML text.
+
+    Raises ShotError for a text that is not YAML, or that load_yaml must not be given.
+    """
     import yaml
 
     if len(text) > limits().yaml_mb * 10**6:
@@ -127,7 +135,7 @@ def _not_yaml(error: Any, name: str, key: str) -> ShotError:
 
 
 def _loader() -> Any:
-    """PyYAML's safe loader, the fast one where it was built in."""
+    """Return PyYAML's safe loader, the fast one where PyYAML has it."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)

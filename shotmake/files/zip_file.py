@@ -1,4 +1,4 @@
-"""The directory of a zip file that anybody may have written, looked at before zipfile reads all of it."""
+"""The directory of a zip file that anybody may have written. It is checked before zipfile reads all of it."""
 
 import struct
 import zipfile
@@ -7,17 +7,20 @@ from typing import BinaryIO
 
 from shotmake.limits import limits, over_limit
 
-END, END_64 = b"PK\5\6", b"PK\6\6"  # of a zip file's directory
+END, END_64 = b"PK\5\6", b"PK\6\6"  # the marks at the end of a zip file's directory
 END_BYTES, LOCATOR_BYTES, COMMENT_MAX = 22, 20, 1 << 16
-ENTRY_BYTES = 1_000  # of one file in the directory; its name and little else
-# what zipfile and zlib raise of a damaged file; RuntimeError: a password, NotImplementedError: another packing
+ENTRY_BYTES = 1_000  # bytes that one file may take in the directory: its name and little else
+# What zipfile and zlib raise for a damaged file. RuntimeError: a password; NotImplementedError: another packing.
 ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError,
               RuntimeError, NotImplementedError)  # fmt: skip
 
 
 def check_directory(file: BinaryIO, size: int, name: str, key: str) -> None:
-    """ShotError where the directory, which zipfile reads whole, is of far more files than the limit on an .npz; one of
-    ZIP_FAULTS where there is none."""
+    """Check the size of the directory, which zipfile reads as a whole.
+
+    Raises ShotError when it has room for far more files than the limit on an .npz, and one of ZIP_FAULTS when there is
+    no directory.
+    """
     end_at = max(size - COMMENT_MAX - END_BYTES - LOCATOR_BYTES, 0)
     file.seek(end_at)
     tail = file.read()

@@ -1,1 +1,1 @@
-"""The plate: what it is, its pictures, its header, its colour."""
+"""The plate: what it is, its pictures, its header and its colour."""

@@ -1,7 +1,7 @@
-"""Which picture of a movie Blender shows in which frame: it goes by the file's clock, where we count pictures.
+"""Which picture of a movie Blender shows in which frame. Blender goes by the file's clock; our readers count pictures.
 
-Its rule (Blender's movie_read.cc, seen to hold by rendering): clip frame n, counted from 0, is looked for at the
-stream's start + n / rate, rounded to the stream's ticks, where rate is FFmpeg's guess. Shown is the last picture that
+Blender's rule (in its movie_read.cc; renders confirm it): for clip frame n, counted from 0, Blender looks at the time
+of the stream's start + n / rate, rounded to the stream's ticks; rate is FFmpeg's guess. It shows the last picture that
 begins by then. The clip ends where the stream's duration does.
 """
 
@@ -15,7 +15,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BlenderMovie:
-    """What Blender takes from a file. start: in ticks of time_base; frame_count: 0 where FFmpeg guesses no rate."""
+    """What Blender takes from a movie file.
+
+    start: in ticks of time_base; frame_count: 0 where FFmpeg guesses no rate.
+    """
 
     time_base: Fraction
     rate: Fraction
@@ -24,7 +27,7 @@ class BlenderMovie:
 
     @classmethod
     def of(cls, container, stream) -> "BlenderMovie":
-        """Of an open PyAV container."""
+        """Read what Blender takes from an open PyAV container and its stream."""
         rate, start = stream.guessed_rate, stream.start_time or 0
         if not rate or not stream.time_base:
             return cls(Fraction(1), Fraction(1), 0, 0)
@@ -39,8 +42,10 @@ class BlenderMovie:
         return cls(stream.time_base, Fraction(rate), start, _rounded(float(length) * float(rate)))
 
     def shown(self, times: Sequence[int]) -> np.ndarray:
-        """(N,) for each of the pictures, in order, the one that Blender shows in its frame; -1 where it shows none.
-        times: when the pictures begin, in ticks."""
+        """Return (N,) the index of the picture that Blender shows in each picture's frame; -1 where it shows none.
+
+        times: when the N pictures begin, in ticks.
+        """
         step = float(1 / (self.rate * self.time_base))
         asked = self.start + np.floor(np.arange(len(times)) * step + 0.5).astype(np.int64)
         found = np.maximum(np.searchsorted(np.array(times, np.int64), asked, side="right") - 1, 0)
@@ -48,5 +53,5 @@ class BlenderMovie:
 
 
 def _rounded(value: float) -> int:
-    """As C rounds what is not negative."""
+    """Round as C does, for a value that is not negative."""
     return math.floor(value + 0.5)

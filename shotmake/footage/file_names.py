@@ -1,4 +1,4 @@
-"""Which files a plate consists of: one movie, or one image a frame."""
+"""Which files a plate consists of: one movie, or one image for each frame."""
 
 import os
 import re
@@ -9,23 +9,23 @@ from shotmake.errors import ShotError, said_by
 from shotmake.files.input_file import check_file, file_fault
 
 SEQUENCE = re.compile(
-    r"(?P<head>.*)"  # greedy: of several numbers the last counts the frames (take#2.####.exr)
+    r"(?P<head>.*)"  # greedy: of several numbers, the last one counts the frames (take#2.####.exr)
     r"(?:(?<!#)(?P<hashes>#+)|%0?(?P<digits>\d*)d|\[(?P<first>\d+)-(?P<last>\d+)\])"
     r"(?P<tail>[^/]*)$"
 )
 KEY = "shot.footage.file"
 MISSING_KEY = "shot.footage.missing"
 RANGES_SHOWN = 12
-DIGITS_MAX = 18  # of a frame's number: of more no array holds it
+DIGITS_MAX = 18  # digits of a frame number; no array holds a longer one
 PATH_MAX = 4096
 
 
 def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
-    """The files a plate consists of: [(frame number, path as the config would write it)].
+    """List the files that a plate consists of: [(frame number, path as the config would write it)].
 
-    A movie is one entry numbered 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
-    the frame before; "skip" leaves it out. ShotError when nothing is there, or frames are missing that nothing can
-    stand in for.
+    A movie is one entry with the number 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
+    the frame before; "skip" leaves it out.
+    Raises ShotError when no file is there, or when frames are missing and nothing can stand in for them.
     """
     if not is_sequence(pattern, root):
         _check_movie(pattern, root)
@@ -53,19 +53,19 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
 
 
 def is_sequence(pattern: str, root: Path) -> bool:
-    """A movie may have a # in its name."""
+    """Return whether the pattern means an image sequence, not a movie. A movie may have a # in its name."""
     if len(pattern) > PATH_MAX:  # no disk has such a file
         return False
     return bool(SEQUENCE.match(pattern)) and not os.path.lexists(root / pattern)
 
 
 def held_frames(numbered: list[tuple[int, str]]) -> list[int]:
-    """Numbers of the frames for which the file of the frame before stands in."""
+    """List the numbers of the frames for which the file of the frame before stands in."""
     return [number for (_, before), (number, path) in pairwise(numbered) if path == before]
 
 
 def ranges_text(numbers: list[int]) -> str:
-    """[3, 10, 11, 12] -> "3, 10-12"."""
+    """Return frame numbers as text: [3, 10, 11, 12] gives "3, 10-12"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -82,10 +82,13 @@ def _shown(runs: list[tuple[int, int]]) -> str:
 
 
 def _is_frame(entry: os.DirEntry) -> bool:
-    """A folder, a pipe, or a link to one is none. The folder itself tells what each entry is, but for links."""
+    """Return whether an entry is a file. A folder, a pipe, or a link to one is not.
+
+    The folder itself says what each entry is, except for links.
+    """
     try:
         return not file_fault(Path(entry.path)) if entry.is_symlink() else entry.is_file()
-    except OSError:  # it went a moment ago
+    except OSError:  # somebody removed it a moment ago
         return False
 
 
@@ -100,7 +103,7 @@ def _check_movie(pattern: str, root: Path) -> None:
 
 
 def _check_digits(match: re.Match, pattern: str) -> None:
-    """ShotError for a pattern whose frame numbers have more digits than any."""
+    """Check the digits of a pattern. Raises ShotError when it has more digits than a frame number can have."""
     written = max(len(match[name] or "") for name in ("hashes", "first", "last"))
     if written > DIGITS_MAX or len(match["digits"] or "") > 2 or int(match["digits"] or 0) > DIGITS_MAX:
         shown = pattern if len(pattern) <= 80 else f"{pattern[:77]}..."
@@ -112,7 +115,7 @@ def _width(match: re.Match) -> int:
 
 
 def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
-    """{frame number: path} of the files that fit the pattern (and lie in its range, when it gives one)."""
+    """Return {frame number: path} of the files that fit the pattern, and that lie in its range when it gives one."""
     head, width = match["head"], _width(match)
     folder, prefix = os.path.split(head)
     name = re.compile(re.escape(prefix) + r"(\d{1,18})" + re.escape(match["tail"]), re.ASCII)
@@ -133,13 +136,16 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
 
 
 def _gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
-    """Runs of missing numbers in first..last; counted by their ends, for one stray file may lie a million frames on."""
+    """Return the runs of missing numbers in first..last as (begin, end).
+
+    They are stored by their ends, because one stray file may lie a million frames further on.
+    """
     bounds = [first - 1, *numbers, last + 1]
     return [(before + 1, after - 1) for before, after in pairwise(bounds) if after > before + 1]
 
 
 def _held(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
-    """The frames of the gaps, each with the file of the frame before its gap."""
+    """Return the frames of the gaps, each with the file of the frame before its gap."""
     if gaps and gaps[0][0] < min(found):
         raise ShotError(
             f"{pattern}: the frames before {min(found)} are missing, and there is none before them to hold; "

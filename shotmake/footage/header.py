@@ -1,4 +1,7 @@
-"""What a plate's header says, without decoding it: for writing a shot's YAML. The footage stage believes none of it."""
+"""What a plate's header says, without decoding the plate: for writing a shot's YAML.
+
+The footage stage believes none of it.
+"""
 
 import re
 from dataclasses import dataclass
@@ -17,9 +20,12 @@ MOVIES = (".mov", ".mp4", ".mkv", ".mxf", ".avi", ".m4v", ".webm")
 
 @dataclass(frozen=True)
 class MediaHeader:
-    """file: as the config names it. first_frame: of a sequence, None of a movie. color: what it says of its colour, in
-    words; color_space: the key's value that this suggests. lens: focal_mm and sensor_width_mm, as far as tags say.
-    frames_hidden: stored ones that an edit list hides; frame_count is without them."""
+    """What the header of a movie or sequence says.
+
+    file: its name as in the config; first_frame: of a sequence, None for a movie; color: what the file says about its
+    colour, in words; color_space: the value for the config key that this suggests; lens: focal_mm and sensor_width_mm,
+    as far as the tags say; frames_hidden: stored frames that an edit list hides, which frame_count does not include.
+    """
 
     file: str
     first_frame: int | None
@@ -35,7 +41,10 @@ class MediaHeader:
 
 
 def media_header(file: str, root: Path) -> MediaHeader:
-    """ShotError for what is no plate; a movie that announces no number of frames is decoded to count them."""
+    """Read the header of a movie or sequence. A movie that announces no number of frames is decoded to count them.
+
+    Raises ShotError for a file that is not a plate.
+    """
     if not is_sequence(file, root):
         plate_files(file, root)
         found = movie_header(file, root)
@@ -68,20 +77,23 @@ def media_header(file: str, root: Path) -> MediaHeader:
 
 
 def as_pattern(file: str, root: Path) -> str:
-    """One frame of a sequence, name.1001.exr, as name.####.exr; anything else as it is."""
+    """Return the pattern name.####.exr for one frame of a sequence, name.1001.exr; any other name as it is."""
     match = FRAME.match(file)
     if not match or Path(file).suffix.lower() not in IMAGES or not (root / file).is_file():
         return file
     pattern = f"{match['head']}{'#' * len(match['number'])}{match['tail']}"
     try:
         return pattern if len(plate_files(pattern, root, missing="skip")) > 1 else file
-    except ShotError:  # no sequence: a still, which is told where it is used
+    except ShotError:  # this is a still, not a sequence; the error is raised where the still is used
         return file
 
 
 def media_in(folder: Path) -> dict[str, str]:
-    """Movies and sequences in a folder and those below: {name in small letters: path from the folder, sequences with
-    ####}. Each by its file name, and by that without suffix and number."""
+    """Find the movies and sequences in a folder and in the folders below it.
+
+    Return {name in small letters: path from the folder, sequences with ####}. Each is found by its file name, and by
+    that name without suffix and number.
+    """
     found: dict[str, str] = {}
     patterns: dict[str, int] = {}
     for path in sorted(folder.rglob("*")):

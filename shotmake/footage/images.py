@@ -16,7 +16,7 @@ from shotmake.footage.file_names import KEY
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.tone import eight_bits
 
-TURNED_FORMATS = ("jpeg", "png", "tiff")  # where an orientation tag is meant to be obeyed
+TURNED_FORMATS = ("jpeg", "png", "tiff")  # the formats whose orientation tag is meant to be obeyed
 # EXIF orientation -> (mirrored left to right first, then quarter turns counter-clockwise)
 ORIENTATIONS = {1: (False, 0), 2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3),
                 8: (False, 1)}  # fmt: skip
@@ -24,7 +24,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_image(path: Path, color_space: str) -> np.ndarray:
-    """One frame of a sequence -> (H, W, 3) uint8 BGR, display-like: linear light gets the tracking curve."""
+    """Read one frame of a sequence as (H, W, 3) uint8 BGR, display-like. Linear light gets the tracking curve."""
     pixels, _ = _decode(path)
     if pixels.dtype == np.float32:
         shown = eight_bits(pixels, color_space == "Linear")
@@ -35,7 +35,10 @@ def read_image(path: Path, color_space: str) -> np.ndarray:
 
 
 def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callable[[int], None]) -> dict:
-    """Decode every frame once -> what the sequence is; ShotError for a frame that is damaged or of another size."""
+    """Decode each frame once; return what the sequence is.
+
+    Raises ShotError for a frame that is damaged, of another size, or of another pixel aspect.
+    """
     first: dict = {}
     held, as_stored = 0, True
     for count, (path, frames) in enumerate(groupby(numbered, key=lambda entry: entry[1]), 1):
@@ -65,7 +68,10 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
 
 
 def _decode(path: Path, size_px: list[int] | None = None) -> tuple[np.ndarray, dict]:
-    """(H, W, 1 to 3) uint8, uint16, float16 or float32 as stored, upright; and what its header says."""
+    """Decode a file, upright; return the pixels, and what its header says.
+
+    The pixels are (H, W, 1 to 3) uint8, uint16, float16 or float32, as stored.
+    """
     import OpenImageIO as oiio
 
     with opened_picture(path, KEY) as (source, spec):
@@ -86,14 +92,17 @@ def _fault(path: Path, what: str, reason: str) -> ShotError:
 
 
 def _check_png(path: Path) -> None:
-    """ShotError for a damaged PNG: libpng would say so too, in lines of its own on stderr."""
+    """Check a PNG for damage.
+
+    Raises ShotError. libpng would find the damage too, but would print lines of its own on stderr.
+    """
     left = file_size(path, KEY) - len(PNG_SIGNATURE)
     with open(path, "rb") as file:
         if file.read(8) != PNG_SIGNATURE:
             return
         while len(head := file.read(8)) == 8:
             length = int.from_bytes(head[:4])
-            left -= 12 + length  # with its length, name and checksum
+            left -= 12 + length  # 12 bytes: the chunk's length, name and checksum
             if left < 0:
                 break
             body, crc = file.read(length), file.read(4)
@@ -108,7 +117,7 @@ def _header(spec, format_name: str) -> dict:
     orientation = spec.get_int_attribute("Orientation", 1) if format_name in TURNED_FORMATS else 1
     orientation = orientation if orientation in ORIENTATIONS else 1
     data = display = [spec.x, spec.y, spec.width, spec.height]
-    if format_name == "openexr":  # others mean other things by it
+    if format_name == "openexr":  # in other formats the full size has another meaning
         display = [spec.full_x, spec.full_y, spec.full_width, spec.full_height]
     size_px = display[2:]
     return {
@@ -149,7 +158,10 @@ def _check_header(path: Path, found: dict, size_px: list[int] | None) -> None:
 
 
 def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:
-    """An EXR's data window placed in its display window: the picture compositors see, black where no data is."""
+    """Place an EXR's data window in its display window: the picture that compositors see.
+
+    It is black where there is no data.
+    """
     if found["data_window"] == found["display_window"]:
         return pixels
     (x, y, wide, high), (full_x, full_y, width, height) = found["data_window"], found["display_window"]
@@ -163,7 +175,7 @@ def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:
 
 @lru_cache
 def _table(dtype_name: str, is_linear: bool) -> np.ndarray:
-    """The 8-bit value of every value that 8 or 16 bits can hold."""
+    """Return the 8-bit value of each value that 8 or 16 bits can hold, as (256,) or (65536,) uint8."""
     if dtype_name == "float16":
         return eight_bits(np.arange(2**16, dtype=np.uint16).view(np.float16), is_linear)
     top = np.iinfo(dtype_name).max

@@ -1,6 +1,6 @@
-"""What a plate's own metadata says of its lens: a first guess for the solve, never more.
+"""What a plate's own metadata says about its lens: a first guess for the solve, never more.
 
-EXR's standard attributes (ARRI writes them), EXIF tags of stills, and what telephones write into movies.
+It reads EXR's standard attributes (ARRI writes them), EXIF tags of stills, and the tags that phones write into movies.
 """
 
 import math
@@ -12,9 +12,11 @@ FILM_WIDTH_MM = 36.0
 
 
 def lens_of_tags(tags: dict[str, Any]) -> dict[str, dict]:
-    """{"lens": {focal_mm, sensor_width_mm (None where only the focal length is there)}}; {} if nothing is said.
+    """Return {"lens": {focal_mm, sensor_width_mm}}; {} when the tags say nothing.
 
-    The width is that of the part of the sensor that was read out; the sensor's whole size tells nothing.
+    sensor_width_mm is None where the tags have the focal length only.
+
+    The width is that of the part of the sensor that was read out. The sensor's whole size says nothing.
     """
     focal_mm = next((value for name in FOCALS if (value := _positive(tags.get(name)))), None)
     pitch_um, area = _positive(tags.get("sensorPhotositePitch")), tags.get("sensorAcquisitionRectangle")

@@ -1,4 +1,4 @@
-"""Movies: decoded once to tell what they really are, and again for their frames, upright."""
+"""Movies: decoded once to find out what they really are, and again for their frames, upright."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from shotmake.footage.file_names import KEY, ranges_text
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
 
-DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # p010 and its kin keep their bits at the top of a 16-bit word
+DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # formats such as p010 keep their bits at the top of a 16-bit word
 PLANAR_LUMA = ("yuv", "nv1", "nv2", "gray", *DEPTH_TOP_OF_WORD)
 PACKED = ("yuyv422", "yvyu422")
-# ISO/IEC 23091-2 numbers, in ffprobe's words
+# The numbers of ISO/IEC 23091-2, with ffprobe's words for them.
 PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
              10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"}  # fmt: skip
 TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
@@ -33,24 +33,25 @@ class Reading:
     """What one pass over a movie's packets found."""
 
     clock: Clock
-    facts: dict = field(default_factory=dict)  # of the first frame
-    damaged: list[int] = field(default_factory=list)  # numbers of the frames that are marked so
+    facts: dict = field(default_factory=dict)  # what the first frame says
+    damaged: list[int] = field(default_factory=list)  # numbers of the frames that FFmpeg marks as damaged
     hidden: list[int] = field(default_factory=list)  # times of the stored frames that an edit list hides
-    ended_early: str = ""  # why
-    error: BaseException | None = None  # that ended it
+    ended_early: str = ""  # why it ended early
+    error: BaseException | None = None  # the error that ended it
 
     @property
     def joins_parts(self) -> bool:
-        """Whether frames are hidden between those that are shown: the edit list plays several parts."""
+        """Whether frames are hidden between frames that are shown: the edit list plays several parts."""
         times = self.clock.times
         return bool(times) and any(times[0] < time < times[-1] for time in self.hidden)
 
 
 def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int], None]) -> dict:
-    """Decode every frame once -> what the movie is; ShotError for what cannot be tracked frame by frame.
+    """Decode each frame once; return what the movie is.
 
-    Frames are those that are shown: none that an edit list hides (`ffmpeg -ss -c copy`, a phone's trim), and not a
-    last one that the file ends before half of its time.
+    Frames are those that are shown: without the frames that an edit list hides (`ffmpeg -ss -c copy`, a phone's trim),
+    and without a last frame that the file ends before half of its time.
+    Raises ShotError for a movie that cannot be tracked frame by frame.
     """
     with open_movie(root / file, file, KEY) as container:
         stream = _video_stream(file, container)
@@ -93,7 +94,11 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
 
 
 def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
-    """Decode all; what ends it early is told in the Reading. ShotError where size or rotation change."""
+    """Decode all frames.
+
+    What ends the file early stands in the Reading.
+    Raises ShotError where size or rotation change.
+    """
     found = Reading(Clock(stream.time_base, _rates(stream)))
     try:
         for packet in container.demux(stream):
@@ -117,7 +122,10 @@ def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[in
 
 
 def movie_header(file: str, root: Path) -> dict:
-    """What the header and the first frame say, under the names of `probe_movie`; ShotError for no movie."""
+    """Read what the header and the first frame say, under the names of `probe_movie`.
+
+    Raises ShotError for a file that is not a movie.
+    """
     try:
         with open_movie(root / file, file, KEY) as container:
             stream = _video_stream(file, container)
@@ -141,9 +149,10 @@ def movie_header(file: str, root: Path) -> dict:
 
 
 def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generator[np.ndarray]:
-    """The frames from the skip-th on: (H, W) uint8 luma, or ("bgr") (H, W, 3); rotation_deg counter-clockwise.
+    """Yield the frames from index `skip` on: (H, W) uint8 luma, or for "bgr" (H, W, 3) uint8.
 
-    ShotError where FFmpeg fails in a movie that it could read before.
+    rotation_deg: how far each picture is turned, counter-clockwise, in steps of 90 deg.
+    Raises ShotError where FFmpeg fails in a movie that it could read before.
     """
     with open_movie(path, path.name, KEY) as container:
         stream = _video_stream(path.name, container)
@@ -157,7 +166,7 @@ def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generat
 
 
 def _next(frames: Iterator, path: Path):
-    """The next of the frames and its number, None at the end."""
+    """Return the next frame with its number, or None at the end."""
     try:
         return next(frames, None)
     except movie_faults() as error:
@@ -176,22 +185,31 @@ def _video_stream(file: str, container):
 
 
 def _rates(stream) -> tuple[Fraction, ...]:
-    """The rates that the file says and that can be, the most trusted first: the average counts hidden frames and
-    leaves out the last one's duration where the file does, but is all there is where frames have no times."""
+    """Return the possible frame rates that the file says, the most trusted first.
+
+    The average counts hidden frames and, in some files, leaves out the last frame's duration. It is the only rate where
+    frames have no times.
+    """
     said = (stream.guessed_rate, stream.base_rate, stream.average_rate)
     return tuple(dict.fromkeys(Fraction(rate) for rate in said if rate and 0.1 <= rate <= 1000))
 
 
 def _announced(container, stream) -> int:
-    """How many frames the file says it shows; 0 where it does not say. The number stored is another one where an mp4
-    or mov has an edit list: FFmpeg marks what that hides, and leaves out of its index what lies behind it."""
+    """Return how many frames the file says it shows; 0 where it does not say.
+
+    In an mp4 or mov with an edit list the number of stored frames is another one. FFmpeg marks the frames that the list
+    hides, and leaves out of its index what lies behind them.
+    """
     if not stream.frames or not _has_index(container):
         return stream.frames
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
 def _header_clock(container, stream) -> Clock:
-    """As far as an mp4's or mov's index tells it without decoding: of all frames, by when they are decoded."""
+    """Return the clock as far as the index of an mp4 or mov shows it without decoding.
+
+    The index has all frames, by when they are decoded.
+    """
     clock = Clock(stream.time_base, _rates(stream))
     for time in [entry.timestamp for entry in stream.index_entries] if _has_index(container) else [None]:
         clock.add(time)
@@ -225,10 +243,10 @@ def _of_frame(frame) -> dict:
 
 
 def _media(container, stream, reading: Reading) -> dict:
-    """What ffprobe tells, and what the decode pass found."""
+    """Return what ffprobe would say, and what the decode pass found."""
     found, clock, aspect = reading.facts, reading.clock, stream.sample_aspect_ratio
     duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, 10**6)
-    if clock.complete and clock.is_constant and clock.rate:  # the file's own counts hidden frames, or sound
+    if clock.complete and clock.is_constant and clock.rate:  # the file's own duration counts hidden frames, or sound
         duration = clock.count / clock.rate
     hidden = max(stream.frames - clock.count, 0) if reading.hidden or _has_index(container) else 0
     return {
@@ -244,7 +262,7 @@ def _media(container, stream, reading: Reading) -> dict:
         "video_streams": len(container.streams.video),
         "frames_announced": stream.frames,
         "frames_decoded": clock.count,
-        "frames_corrupt": 0,  # one is refused
+        "frames_corrupt": 0,  # a movie with a damaged frame is refused
         "first_time_s": clock.first_s,
         "last_time_s": clock.last_s,
         "is_constant_rate": clock.is_constant,
@@ -264,7 +282,7 @@ def _check_upright(file: str, found: dict, media: dict) -> None:
 
 
 def _luma_plane(frame) -> np.ndarray:
-    """The Y plane as it is stored, without colour conversion; deep formats are cut to 8 bits."""
+    """Return the Y plane as it is stored, without colour conversion: (H, W) uint8. Deep formats are cut to 8 bits."""
     name = frame.format.name
     bits = frame.format.components[0].bits
     if not name.startswith(PLANAR_LUMA) or name in PACKED or bits > 16 or bits < 8:

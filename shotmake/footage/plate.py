@@ -1,7 +1,7 @@
 """The plate: what a movie or an image sequence really holds, and its luma, frame by frame.
 
-Containers lie about frame counts and rates, so `probe` decodes everything once and believes only that.
-Pictures come upright: rotation and orientation tags are obeyed by every reader here.
+Files lie about frame counts and rates, so `probe` decodes everything once and believes only that. All readers here give
+upright pictures: they obey rotation and orientation tags.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -19,14 +19,14 @@ from shotmake.footage.movie import movie_frames, probe_movie
 from shotmake.footage.read_ahead import decoded_ahead
 
 RATE_KEY = "shot.footage.frame_rate"
-ASPECTS = (0.1, 10.0)  # of pixels; others are damaged headers
+ASPECTS = (0.1, 10.0)  # possible pixel aspects; any other comes from a damaged header
 MIN_SIDE_PX = 64  # below this there is no room for patches and the margin around them
-BLENDER_LAST_FRAME = 1_048_574  # it cannot count further
-LAST_FRAME = 1_000_000_000  # tracks count in 32 bits
-SEQUENCE_RATE = Fraction(24)  # when neither the config nor a header says
+BLENDER_LAST_FRAME = 1_048_574  # Blender cannot count further
+LAST_FRAME = 1_000_000_000  # tracks store frame numbers in 32 bits
+SEQUENCE_RATE = Fraction(24)  # used when neither the config nor a header says a rate
 
 
-# What a record of a plate must hold to be one, and what its lists hold.
+# What a record must hold to be that of a plate, and what its lists hold.
 SHAPES = {
     **dict.fromkeys(("kind", "pixel_format", "color_space", "timecode"), str),
     **dict.fromkeys(("first_frame", "frame_count"), int),
@@ -36,13 +36,13 @@ LISTS = {"files": str, "size_px": int, "frame_rate": int, "warnings": str}
 
 
 def _holds(values: list, kind: type) -> bool:
-    """Whether a list holds values of one kind only, and two of them where they are numbers."""
+    """Return whether a list holds values of one kind only; numbers must be two."""
     return all(isinstance(value, kind) for value in values) and (kind is str or len(values) == 2)
 
 
 @dataclass(frozen=True)
 class Plate:
-    """What was found. `files` are as the config names them: one movie, or one image a frame."""
+    """What was found in a plate. `files` are named as in the config: one movie, or one image for each frame."""
 
     kind: str  # movie | sequence
     files: list[str]
@@ -54,9 +54,9 @@ class Plate:
     color_space: str
     timecode: str
     warnings: list[str]
-    rotation_deg: int = 0  # a movie's stored pictures are turned by this, counter-clockwise
-    blender_fault: str = ""  # why Blender would show other pictures than are tracked
-    media: dict = field(default_factory=dict)  # what ffprobe would tell, and what the decode pass found
+    rotation_deg: int = 0  # by how much a movie's stored pictures are turned, counter-clockwise
+    blender_fault: str = ""  # why Blender would show other pictures than the ones that are tracked
+    media: dict = field(default_factory=dict)  # what ffprobe would say, and what the decode pass found
 
     @property
     def width_height_px(self) -> tuple[int, int]:
@@ -66,20 +66,22 @@ class Plate:
 
     @property
     def last_frame(self) -> int:
+        """The plate frame number of the last frame."""
         return self.first_frame + self.frame_count - 1
 
     @property
     def pixel_aspect(self) -> float:
-        """A pixel's width by its height."""
+        """The width of a pixel divided by its height."""
         found = self.media.get("pixel_aspect", 1.0)
         return found[0] / found[1] if isinstance(found, list) else found
 
     def to_json(self) -> dict:
+        """Return the plate as the record of a footage JSON."""
         return {"schema": 1, **asdict(self)}
 
     @classmethod
     def from_json(cls, record: dict) -> "Plate":
-        """ShotError for what is no record of a plate."""
+        """Read a plate from the record of a footage JSON. Raises ShotError for anything else."""
         missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
         wrong = missing or next((name for name, kind in LISTS.items() if not _holds(record[name], kind)), "")
         if wrong or not record["files"]:
@@ -98,10 +100,11 @@ def probe(
     missing: str = "error",
     on_frame: Callable[[int], None] = lambda count: None,
 ) -> Plate:
-    """Read the whole plate once and tell what it is; the arguments are the `shot.footage` keys.
+    """Read the whole plate once; return what it is. The arguments are the `shot.footage` keys.
 
-    ShotError for anything that cannot be tracked frame by frame (unreadable, truncated, frames missing,
-    variable rate), naming what was found.
+    on_frame: called with the number of frames that are done.
+    Raises ShotError, with what was found, for a plate that cannot be tracked frame by frame (unreadable, truncated,
+    frames missing, variable rate).
     """
     from shotmake.config.check import frame_rate_fraction
 
@@ -142,19 +145,25 @@ def probe(
 
 
 def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive; decoded ahead."""
+    """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive. Frames are decoded ahead."""
     with closing(decoded_ahead(_frames(plate, root, first, last, "luma"))) as frames:
         yield from frames
 
 
 def read_bgr(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive; decoded ahead."""
+    """Yield (plate frame number, (H, W, 3) uint8 BGR) for the frames first..last, inclusive.
+
+    Frames are decoded ahead.
+    """
     with closing(decoded_ahead(_frames(plate, root, first, last, "bgr"))) as frames:
         yield from frames
 
 
 def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
-    """First and last frame to use; ShotError when the range leaves the plate or is too short to track."""
+    """Return the first and the last frame to use.
+
+    Raises ShotError when the range leaves the plate or is too short to track.
+    """
     first, last = frame_range or (plate.first_frame, plate.last_frame)
     if first < plate.first_frame or last > plate.last_frame:
         raise ShotError(
@@ -231,8 +240,13 @@ def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, ra
 
 
 def _blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
-    """What Blender 4.5 was seen to do otherwise than the readers here; it does turn movies by their tag. shown: of a
-    movie, the picture that it shows in each frame (shotmake.footage.blender_movie), None where that cannot be told."""
+    """Return what Blender would show otherwise than the readers here, as Blender 4.5 does; "" when nothing.
+
+    Blender does turn movies by their tag.
+
+    shown: for a movie, the picture that Blender shows in each frame (shotmake.footage.blender_movie); None where nobody
+    can tell.
+    """
     media, count = found["media"], found["frame_count"]
     if first_frame + count - 1 > BLENDER_LAST_FRAME:
         last = first_frame + count - 1

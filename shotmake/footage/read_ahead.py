@@ -1,4 +1,4 @@
-"""Frames decoded ahead in a thread of their own, while the caller works on the frame before."""
+"""Frames that are decoded ahead in a thread of their own, while the caller works on the frame before."""
 
 import queue
 import threading
@@ -8,13 +8,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 FRAMES_AHEAD = 3
-LOOK_UP_S = 0.1  # how often a full queue looks whether anybody still wants its frames
+LOOK_UP_S = 0.1  # how often the thread checks, at a full queue, whether anybody still wants its frames
 
 
 def decoded_ahead(source: Generator[Item]) -> Generator[Item]:
-    """The items of a generator, made in a thread, at most FRAMES_AHEAD before they are asked for.
+    """Yield the items of a generator, which a thread makes at most FRAMES_AHEAD before they are asked for.
 
-    What the generator raises is raised here. The thread ends with this generator, however that ends.
+    What the generator raises is raised here. The thread ends with this generator, whatever ends it.
     """
     made: queue.Queue[tuple[Item, None] | tuple[None, BaseException]] = queue.Queue(FRAMES_AHEAD)
     stop = threading.Event()
@@ -31,13 +31,13 @@ def decoded_ahead(source: Generator[Item]) -> Generator[Item]:
                 raise got[1]
     finally:
         stop.set()
-        while not made.empty():  # a thread that waits for room goes on, and sees that it is to stop
+        while not made.empty():  # makes room: a thread that waits for it goes on, and sees that it has to stop
             made.get_nowait()
         thread.join()
 
 
 def _work(source: Generator, made: queue.Queue, stop: threading.Event) -> None:
-    # It must hold nothing of the generator above, or one that is forgotten half way would never be closed.
+    # This function must not refer to the generator above, or a generator that is dropped half way is never closed.
     try:
         with closing(source):
             for item in source:
@@ -49,7 +49,10 @@ def _work(source: Generator, made: queue.Queue, stop: threading.Event) -> None:
 
 
 def _offer(made: queue.Queue, stop: threading.Event, item: tuple) -> bool:
-    """False when nobody wants it any more: asked to stop, or the program is ending."""
+    """Put an item into the queue.
+
+    Return False when nobody wants it any more: a stop was asked for, or the program ends.
+    """
     while not stop.is_set() and threading.main_thread().is_alive():
         try:
             made.put(item, timeout=LOOK_UP_S)

@@ -1,10 +1,10 @@
-"""What `doit footage` prints of a plate: what its header says and what decoding it found, in a few lines."""
+"""What `doit footage` prints about a plate: what its header says and what decoding found, in a few lines."""
 
 from shotmake.footage.plate import Plate
 
 
 def footage_text(plate: Plate) -> str:
-    """The summary, then one aligned line a subject, then the warnings."""
+    """Return the summary, then one aligned line for each subject, then the warnings."""
     width, height = plate.size_px
     rate = plate.frame_rate[0] / plate.frame_rate[1]
     lines = [f"{plate.frame_count} frames, {width}x{height}, {rate:.6g} frames/s"]

@@ -9,7 +9,11 @@ from shotmake.formats.text import head
 
 
 def format_of(path: Path, kind: str, key: str) -> Format:
-    """The format of a file of a kind (tracks, camera, lens), named by `key`. ShotError when it is none that we read."""
+    """Return the format of a file. `kind` is tracks, camera or lens; `key` is the config key that names the file.
+
+    Raises ShotError when no format of this kind has the file's suffix, when several formats have the suffix and none
+    recognises the first characters, and when the path is a folder, a pipe or a device.
+    """
     known = [one for one in FORMATS if one.kind == kind and one.suffixes]
     alike = [one for one in known if path.suffix.lower() in one.suffixes]
     if not alike:

@@ -1,8 +1,9 @@
 """Nuke scripts (.nk) as data: their nodes, knobs and curves. Nothing is evaluated.
 
-A script is a list of `Class {`, lines of `knob value`, `}`; a value is a word, "quoted" or {braced}, over several lines
-too. An animated value is `{curve x1001 0.5 0.6 x1010 1.5}`: x sets the frame, every further number is one frame later.
-Letters (i, K, L ...) and slopes (s0.1, t0, u.3, v.3) say how it runs between keys. Anything else is an expression.
+A script is a list of nodes: `Class {`, then lines of `knob value`, then `}`. A value is a word, "quoted" or {braced},
+and may run over several lines. An animated value is `{curve x1001 0.5 0.6 x1010 1.5}`: x sets the frame, and every
+further number stands one frame later. Letters (i, K, L ...) and slopes (s0.1, t0, u.3, v.3) say how the curve runs
+between keys. Anything else in a curve is an expression.
 
 Source: scripts that Nuke and 3DEqualizer's exporter write (tde4's export_nuke.py: `{curve i x1 0.5 x2 0.6}`), as public
 repositories hold them. The Foundry has published no grammar.
@@ -19,14 +20,18 @@ from shotmake.limits import limits, over_limit
 
 NODE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\{\s*$")
 WORD = re.compile(r'[{}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s{}"\\])+')
-BETWEEN_KEYS = re.compile(r"[A-Za-z]|[stuv]-?[\d.]+(?:e-?\d+)?")  # how a curve runs there: of no matter at its keys
+BETWEEN_KEYS = re.compile(r"[A-Za-z]|[stuv]-?[\d.]+(?:e-?\d+)?")  # the course between keys: not needed
 DEPTH_MAX = 16
 KNOBS_MAX = 10_000
 
 
 @dataclass(frozen=True)
 class Node:
-    """knobs: name -> (its value as written, the line it begins in). users: names of knobs that a user added."""
+    """One node of a script.
+
+    kind: its class, such as Camera3. line: the line of the file where the node begins. knobs: name -> (the value as
+    written, the line where the value begins). users: the names of the knobs that a user added.
+    """
 
     kind: str
     line: int
@@ -35,7 +40,11 @@ class Node:
 
 
 def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
-    """The nodes whose class matches, also inside groups. ShotError for a script that ends within one of them."""
+    """Yield the nodes of a script whose class matches `kinds`, also the nodes inside groups.
+
+    Raises ShotError when the script ends inside such a node, when the node has a closing brace too many, more than
+    KNOBS_MAX knobs or a knob over the limit knob_mb, and as `shotmake.formats.text.lines` does.
+    """
     node: Node | None = None
     knob, parts, first, depth, size = "", [], 0, 0, 0
     for line, text in lines(path, key):
@@ -69,19 +78,20 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
 
 
 def _opened(text: str) -> int:
-    """How many braces a line leaves open; those in quotes, and behind a backslash, are none."""
+    """Return how many braces a line leaves open. Braces in quotes or after a backslash do not count."""
     if '"' not in text and "\\" not in text:
         return text.count("{") - text.count("}")
     return sum({"{": 1, "}": -1}.get(match[0], 0) for match in WORD.finditer(text))
 
 
 def components(value: str, knob: str, path: Path, line: int, key: str) -> list[float | dict[int, float]]:
-    """The numbers of a knob in order, nested braces or not; an animated one as {frame: value}.
+    """Return the numbers of a knob in order, with or without nested braces. An animated number is {frame: value}.
 
-    ShotError for an expression, and for keys between frames.
+    Raises ShotError for an expression, for a key that is not on a whole frame, for an empty curve, and for braces that
+    do not close or are nested deeper than DEPTH_MAX.
     """
     found: list[float | dict[int, float]] = []
-    open_braces: list[list[str]] = [[]]  # the words of each, so far
+    open_braces: list[list[str]] = [[]]  # the words so far in each brace that is open
 
     def close(words: list[str]) -> None:
         if words[:1] == ["curve"]:

@@ -9,11 +9,11 @@ import numpy as np
 from shotmake.formats.text import fault, lines, number, shown
 
 Row = tuple[int, str]  # line number, text
-ROWS_AT_ONCE = 1024  # more would only feed the garbage collector
+ROWS_AT_ONCE = 1024  # larger lists are no faster: the garbage collector takes the time
 
 
 class Lines:
-    """The lines of a file one after another, stripped, without blank ones and comments (#...)."""
+    """The lines of a text file one after another: stripped, without blank lines and comment lines (#...)."""
 
     def __init__(self, path: Path, key: str):
         self.path, self.key, self.last = path, key, 1
@@ -21,13 +21,19 @@ class Lines:
         self._all = ((at, text) for at, line in lines(path, key) if (text := line.strip()) and text[0] != "#")
 
     def ahead(self) -> str | None:
-        """The next line's text, which stays there; None at the end."""
+        """Return the text of the next line and leave the line in place. Return None at the end of the file.
+
+        Raises ShotError as `shotmake.formats.text.lines` does.
+        """
         if self._ahead is None:
             self._ahead = next(self._all, None)
         return None if self._ahead is None else self._ahead[1]
 
     def take(self, needed: str) -> Row:
-        """The next line. ShotError at the end of the file."""
+        """Return the next line, (line number, text), and move past it. `needed` is what a fault says was needed here.
+
+        Raises ShotError at the end of the file.
+        """
         if self.ahead() is None:
             raise fault(self.path, self.last, "the end of the file", needed, self.key)
         row, self._ahead = self._ahead, None
@@ -36,7 +42,10 @@ class Lines:
         return row
 
     def count(self, needed: str) -> int:
-        """The next line, which is a whole number from 0."""
+        """Return the next line as a whole number of at most 9 digits. A comment after the number is left out.
+
+        Raises ShotError when the line is no such number, and at the end of the file.
+        """
         at, text = self.take(needed)
         word = text.partition("#")[0].strip()
         if not (word.isascii() and word.isdigit() and len(word) < 10):
@@ -44,7 +53,12 @@ class Lines:
         return int(word)
 
     def table(self, rows: int, least: int, most: int, needed: str) -> tuple[np.ndarray, np.ndarray]:
-        """The next so many lines of least..most numbers: (rows,) their line numbers, (rows, least) numbers."""
+        """Read the next `rows` lines, each with `least` to `most` numbers.
+
+        Returns the line numbers, shape (rows,), and the first `least` numbers of each line, shape (rows, least). Raises
+        ShotError at the end of the file, when a line has too few or too many words, and when one of these numbers is
+        not a finite number.
+        """
         parts = []
         left = rows
         while left > 0:
@@ -64,7 +78,12 @@ class Lines:
 def numbers(
     rows: list[Row], least: int, most: int, needed: str, path: Path, key: str, separator: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of lines with least..most numbers each: (N,) line numbers, (N, least) the first numbers, finite. ShotError."""
+    """Read lines that hold `least` to `most` numbers each. separator: between the words; None = blanks.
+
+    Returns the line numbers, shape (N,), and the first `least` numbers of each line, shape (N, least), all finite. Text
+    after a # is left out. Raises ShotError, with the line, when a line has too few or too many words, and when one of
+    the first `least` words is not a finite number.
+    """
     words = [text.partition("#")[0].split(separator) for _, text in rows]
     line = np.array([at for at, _ in rows], int)
     if all(least <= len(some) <= most for some in words):
@@ -83,7 +102,10 @@ def numbers(
 
 
 def column(words: Sequence[str], line: Sequence[int], path: Path, key: str) -> np.ndarray:
-    """(N,) the words of a column as numbers, finite. ShotError with the line of the one that is none."""
+    """Convert the words of a column to finite numbers, shape (N,). `line` is the line number of each word.
+
+    Raises ShotError, with the line, when a word is not a finite number.
+    """
     try:
         found = np.fromiter(map(float, words), float, len(words))
     except ValueError:
@@ -94,13 +116,16 @@ def column(words: Sequence[str], line: Sequence[int], path: Path, key: str) -> n
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Lists of at most ROWS_AT_ONCE."""
+    """Yield the rows in lists of at most ROWS_AT_ONCE rows."""
     source = iter(rows)
     while some := list(islice(source, ROWS_AT_ONCE)):
         yield some
 
 
 def joined(parts: list[tuple[np.ndarray, np.ndarray]], columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tables one below the other."""
+    """Join tables one below the other. Each part is (line numbers (N,), numbers (N, columns)); so is the result.
+
+    No parts make a table of 0 rows.
+    """
     line = np.concatenate([np.zeros(0, int), *(line for line, _ in parts)])
     return line, np.concatenate([np.zeros((0, columns)), *(table for _, table in parts)])

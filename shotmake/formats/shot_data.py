@@ -11,16 +11,21 @@ from shotmake.tracks.markers import Tracks
 
 @dataclass(frozen=True)
 class Take:
-    """frames: first and last of the shot, plate numbers. solution: the solve JSON, never a refused one; points: the
-    arrays of points.npz; tracks, names (by track id: those that were given one): of the session. Where only tracks are
-    asked for, solution and points are None; an imported camera has no tracks. weights: by track id, those that are not
-    1; plate_first_frame: the number of the plate's first frame, None = that of the shot's; tracklets: of the shot's own
-    camera, where objects are asked for."""
+    """All that is known of a shot.
+
+    - frames: first and last frame of the shot, plate numbers.
+    - solution: the solve JSON, never a refused one. points: the arrays of points.npz. Both are None where only tracks
+      are asked for.
+    - tracks: the 2D tracks of the session; an imported camera has none. names: by track id, for the tracks that have a
+      name. weights: by track id, for the weights that are not 1.
+    - plate_first_frame: the number of the plate's first frame; None = the shot's first frame.
+    - tracklets: the objects that the shot's own camera sees, where objects are asked for.
+    """
 
     shot: str
     plate_file: str
     size_px: tuple[int, int]
-    pixel_aspect: float  # a pixel's width by its height
+    pixel_aspect: float  # the width of a pixel divided by its height
     frame_rate: Fraction
     frames: tuple[int, int]
     sensor_width_mm: float

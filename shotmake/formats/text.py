@@ -1,6 +1,6 @@
 """Reading other programs' text files: any line ends and encoding, bounded memory, faults named by file and line.
 
-`key` in every function: the config key that named the file, told in the fault ("" = none).
+In every function, `key` is the config key that names the file. A fault ends with the key; "" = no key.
 """
 
 import gc
@@ -18,25 +18,26 @@ HEAD_CHARS = 4096
 
 
 def fault(path: Path, line: int, found: str, needed: str, key: str = "") -> ShotError:
-    """`<file>:<line>: found ..., needed ... (<key>)`, to be raised."""
+    """Return the error `<file>:<line>: found ..., needed ... (<key>)`. The caller raises it."""
     return ShotError(f"{Path(path).name}:{line}: found {found}, needed {needed}{f' ({key})' if key else ''}")
 
 
 def shown(word: object) -> str:
-    """A word of the file as a fault shows it: quoted, on one line, not for ever."""
+    """Quote a word of the file for a fault: on one line, ASCII, at most 40 characters."""
     text = str(word)
     return ascii(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
-    r"""Each line's number (from 1) and its text without the line end (\n, \r\n or \r).
+    r"""Yield the number of each line (from 1) and its text without the line end (\n, \r\n or \r).
 
-    UTF-8 with or without a byte order mark; a line that is none is taken as latin-1. ShotError for NUL bytes, a line or
-    more lines than the limits allow (shotmake.limits) and, before anything is read, for a file that is too large.
+    The text is UTF-8, with or without a byte order mark. A line that is not UTF-8 is read as latin-1. Raises ShotError
+    before it reads anything when the path is not a file or the file is over the limit text_mb; later for a NUL byte,
+    for a line over text_line_mb and for more lines than text_lines (shotmake.limits).
     """
     check_size(path, "text_mb", key, f"{path.name}:1")
     most_chars, most_lines = limits().text_line_mb * 10**6, limits().text_lines
-    with open(path, encoding="latin-1") as file:  # a character a byte: none can fail, and \r is a line end
+    with open(path, encoding="latin-1") as file:  # each byte is a character: none fails; \r ends a line
         number = 0
         while line := file.readline(most_chars + 1):
             number += 1
@@ -55,15 +56,19 @@ def whole_json(path: Path, key: str = "", or_list: Literal[False] = False) -> di
 @overload
 def whole_json(path: Path, key: str = "", *, or_list: Literal[True]) -> dict | list: ...
 def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict | list:
-    """The object (or_list: or list) of a JSON file, which may be one long line. ShotError as in `lines`, and as in
-    shotmake.files.json_file."""
+    """Read a JSON file and return its object (or_list: its object or list). The file may be one long line.
+
+    Raises ShotError when the path is not a file, when the file is over the limit json_mb or has a NUL byte, when the
+    text is not JSON or has too many or too deep brackets (shotmake.files.json_file), and when the value is not an
+    object (or_list: nor a list).
+    """
     check_size(path, "json_mb", key, f"{path.name}:1")
     with open(path, "rb") as file:
         head = file.read(HEAD_CHARS)
         if b"\0" in head:
             raise fault(path, 1, "a NUL byte", "JSON text", key)
         text = _decoded((head + file.read()).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
-    gc.disable()  # it would look through millions of values again and again, and take half of the time
+    gc.disable()  # the collector would check millions of values again and again: half of the time
     try:
         found = parse_json(text, path.name, key)
     finally:
@@ -75,14 +80,17 @@ def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict | list:
 
 
 def head(path: Path) -> str:
-    """The first HEAD_CHARS characters, for `recognises`. ShotError only where it is no file, but a folder or a pipe."""
+    """Return the first HEAD_CHARS bytes of a file as text, for `recognises`.
+
+    Raises ShotError only when the path is not a file, but a folder, a pipe or a device.
+    """
     file_size(path)
     with open(path, "rb") as file:
         return _decoded(file.read(HEAD_CHARS).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
 
 
 def number(word: object, path: Path, line: int, key: str = "") -> float:
-    """A finite number, or ShotError."""
+    """Return the word as a finite number. Raises ShotError, with the line, when the word is not one."""
     try:
         found = float(word)  # type: ignore[arg-type]
     except (ValueError, TypeError, OverflowError):
@@ -93,7 +101,10 @@ def number(word: object, path: Path, line: int, key: str = "") -> float:
 
 
 def whole_number(word: object, path: Path, line: int, key: str = "", low: int = 0, high: int = 100_000_000) -> int:
-    """A whole number low..high (frames, counts), or ShotError; 12.0 is one."""
+    """Return the word as a whole number from low to high, such as a frame or a count. 12.0 is a whole number.
+
+    Raises ShotError, with the line, when the word is not one.
+    """
     found = number(word, path, line, key)
     if found != int(found) or not low <= found <= high:
         raise fault(path, line, shown(word), f"a whole number from {low} to {high}", key)

@@ -7,9 +7,12 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled when it is first called and kept on disk for the next process; compiled anew by each
-    process where no folder can be written: neither ours, nor the user's cache (no home, as for `nobody`)."""
+    """Compile the function when it is first called, and keep the result on disk for the next process.
+
+    Each process compiles anew where no folder can be written: neither ours, nor the user's cache (no home, as for
+    `nobody`).
+    """
     try:
         return njit(cache=True)(function)
-    except RuntimeError:  # numba's word for it; before it has compiled anything
+    except RuntimeError:  # numba found no folder; it has compiled nothing yet
         return njit(function)

@@ -1,8 +1,8 @@
-"""Brown-Conrady lens: undistorted <-> distorted, and the overscan a redistorted render needs.
+"""Brown-Conrady lens: undistorted <-> distorted coordinates, and the overscan that a redistorted render needs.
 
-The model is OpenCV's (k1 k2 p1 p2 k3), mapping *undistorted to distorted* normalised coordinates:
-D. C. Brown, "Close-Range Camera Calibration", Photogrammetric Engineering 37 (1971), 855-866.
-Focal lengths and the centre are in px, with the pixel convention of shotmake.geometry.camera.
+The model is OpenCV's (k1 k2 p1 p2 k3), which maps *undistorted to distorted* normalised coordinates: D. C. Brown,
+"Close-Range Camera Calibration", Photogrammetric Engineering 37 (1971), 855-866. Focal lengths and the centre are in
+px, with the pixel convention of shotmake.geometry.camera.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,10 @@ NEWTON_DONE = 1e-13  # normalised units; far below a thousandth of a pixel at an
 
 @dataclass(frozen=True)
 class Lens:
-    """Focal lengths and centre in px of the distorted plate; coefficients in normalised units. grid: in place of the
-    coefficients, of a lens that they do not fit."""
+    """A lens: focal lengths and centre in px of the distorted plate, coefficients in normalised units.
+
+    grid: stands in place of the coefficients, for a lens that they do not fit.
+    """
 
     fx_px: float
     fy_px: float
@@ -35,18 +37,19 @@ class Lens:
     grid: Grid | None = None
 
     def normalised_from_px(self, xy_px: np.ndarray) -> np.ndarray:
-        """(..., 2) plate px -> (..., 2) distorted normalised coordinates."""
+        """Convert plate px (..., 2) to distorted normalised coordinates (..., 2)."""
         return (np.asarray(xy_px, float) - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
 
     def px_from_normalised(self, xy: np.ndarray) -> np.ndarray:
-        """(..., 2) normalised coordinates -> (..., 2) px."""
+        """Convert normalised coordinates (..., 2) to px (..., 2)."""
         return np.asarray(xy, float) * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px)
 
     def without_distortion(self) -> "Lens":
+        """Return the lens with the same focal lengths and centre, but without distortion."""
         return replace(self, k1=0.0, k2=0.0, p1=0.0, p2=0.0, k3=0.0, grid=None)
 
     def written_for(self, focal_px: float) -> "Lens":
-        """The same displacements on the sensor in the terms of another focal length."""
+        """Return the lens with another focal length and the same displacements on the sensor."""
         times = focal_px / self.fx_px
         k1, k2, k3 = self.k1 * times**2, self.k2 * times**4, self.k3 * times**6
         grid = self.grid and self.grid.stretched(times)
@@ -54,7 +57,7 @@ class Lens:
         return Lens(focal_px, self.fy_px * times, self.cx_px, self.cy_px, k1, k2, p1, p2, k3, grid)
 
     def to_json(self) -> dict:
-        """The `lens` block of a solve JSON."""
+        """Return the lens as the `lens` block of a solve JSON."""
         numbers = {name: float(getattr(self, name)) for name in (*PLACE, *(() if self.grid else COEFFICIENTS))}
         direction = "undistorted_to_distorted"
         if self.grid is not None:
@@ -63,7 +66,7 @@ class Lens:
 
     @classmethod
     def from_json(cls, block: dict) -> "Lens":
-        """Read a `lens` block; ShotError for another model or direction."""
+        """Read the `lens` block of a solve JSON. Raises ShotError for another model or direction."""
         model, direction = block.get("model"), block.get("direction")
         if model not in ("brown_conrady", "spline_grid") or direction != "undistorted_to_distorted":
             raise ShotError(
@@ -77,7 +80,7 @@ class Lens:
 
 
 def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
-    """(..., 2) undistorted normalised -> (..., 2) distorted normalised coordinates."""
+    """Distort normalised coordinates: undistorted (..., 2) to distorted (..., 2)."""
     if lens.grid is not None:
         return lens.grid.distort(np.asarray(xy, float))
     x, y = xy[..., 0], xy[..., 1]
@@ -93,7 +96,7 @@ def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
 
 
 def distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
-    """(..., 2, 2) derivative of `distort`: rows are the distorted x and y."""
+    """Return the derivative of `distort` as (..., 2, 2). The rows are the distorted x and y."""
     if lens.grid is not None:
         return lens.grid.jacobian(np.asarray(xy, float))
     x, y = xy[..., 0], xy[..., 1]
@@ -107,9 +110,11 @@ def distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
 
 
 def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
-    """(..., 2) distorted normalised -> (..., 2) undistorted, by Newton's method with short steps.
+    """Undistort normalised coordinates, distorted (..., 2) to undistorted (..., 2).
 
-    ShotError where the lens folds (no undistorted point exists): such coefficients are not a lens.
+    It uses Newton's method with short steps.
+
+    Raises ShotError where the lens folds, so that no undistorted point exists: such coefficients are not a lens.
     """
     target = np.asarray(xy, float)
     guess = target.copy()
@@ -131,7 +136,7 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
 
 
 def border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:
-    """(4 * per_side, 2) points along the outer edge of an image of size (width, height)."""
+    """Return points along the outer edge of an image of size (width, height) px, as (4 * per_side, 2) px."""
     width, height = size_px
     along = np.linspace(0.0, 1.0, per_side)
     zero, one = np.zeros(per_side), np.ones(per_side)
@@ -140,9 +145,9 @@ def border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:
 
 
 def overscan_px(lens: Lens, size_px: tuple[int, int], extra_px: int = 2) -> tuple[int, int]:
-    """Pixels (x, y) to add on *each* side so that an undistorted image covers the whole plate.
+    """Return the px (x, y) to add on *each* side so that an undistorted image covers the whole plate.
 
-    `extra_px` leaves room for the resampling filter. Barrel lenses need some, pincushion none.
+    `extra_px` leaves room for the resampling filter. Barrel lenses need some overscan, pincushion lenses need none.
     """
     undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(border_px(size_px)), lens))
     beyond = np.maximum(-undistorted.min(0), undistorted.max(0) - size_px)

@@ -1,4 +1,7 @@
-"""A lens known by what it does -> one of ours: Brown-Conrady where that fits, else its own grid, never bent to fit."""
+"""From a lens that is known by what it does to one of ours: Brown-Conrady where that fits, else a grid of its own.
+
+A lens is never bent to fit.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,23 +13,26 @@ from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.geometry.lens_grid import TAPS, Grid, place, spline
 
 LADDER = (("k1",), ("k1", "k2"), ("k1", "k2", "k3"), ("k1", "k2", "k3", "p1", "p2"),
-          ("scale", "centre", "k1", "k2", "k3", "p1", "p2"))  # plainest first  # fmt: skip
-OUTSIDE_WEIGHT = 0.05  # of samples around the picture, beside those in it
-GRID_CELLS = (16, 32, 64)  # across
-TALLEST = 20.0  # times its width, of an undistorted picture that a grid is made of
-GRID_AIM_PX = 0.002
-GRID_MARGIN = 0.01  # of its size
-MARGIN = 0.08  # of the picture's size, seen beyond its border: what the undistorted picture's edges show
-SAMPLES = (129, 81)  # across and down the picture and its margin
+          ("scale", "centre", "k1", "k2", "k3", "p1", "p2"))  # terms to try, the plainest first  # fmt: skip
+OUTSIDE_WEIGHT = 0.05  # the weight of samples around the picture; samples in it have 1
+GRID_CELLS = (16, 32, 64)  # numbers of cells across to try
+TALLEST = 20.0  # an undistorted picture that is taller than so many times its width gets no grid
+GRID_AIM_PX = 0.002  # a grid that misses by less needs no more cells
+GRID_MARGIN = 0.01  # the grid is larger than the undistorted picture by this share of its size, on each side
+MARGIN = 0.08  # samples reach this share of the picture's size beyond its border, which an undistorted picture shows
+SAMPLES = (129, 81)  # samples across and down the picture and its margin
 LAWSON_ROUNDS = 8
-LEAST_AREA = 0.2  # of the usual, that a piece of the picture may shrink to
-STIFFNESS = 1e-10  # of coefficients that no sample tells, beside those that some do
+LEAST_AREA = 0.2  # a piece of the picture may not shrink below this share of the usual area
+STIFFNESS = 1e-10  # weight of the smoothness that decides coefficients which no sample determines
 
 
 @dataclass(frozen=True)
 class Seen:
-    """xy_px (N, 2): places on the plate and around it; plane (N, 2): where a pinhole camera of focal_px (fx) and
-    centre_px sees them, undistorted normalised coordinates, y down."""
+    """What a lens does, as N samples.
+
+    xy_px (N, 2): places on the plate and around it; plane (N, 2): where a pinhole camera with focal_px (fx) and
+    centre_px sees them, in undistorted normalised coordinates, y down.
+    """
 
     focal_px: float
     centre_px: tuple[float, float]
@@ -40,11 +46,14 @@ def seen_through(
     centre_px: tuple[float, float],
     size_px: tuple[int, int],
 ) -> Seen:
-    """What a formula does to a plate of (width, height) px and a margin around it. plane_from_px: (..., 2) plate px ->
-    (..., 2) undistorted normalised coordinates, y down. ShotError for one that folds over in the picture."""
+    """Sample what a formula does to a plate of (width, height) px and a margin around it.
+
+    plane_from_px: plate px (..., 2) -> undistorted normalised coordinates (..., 2), y down.
+    Raises ShotError for a formula that folds over in the picture.
+    """
     across, down = (np.linspace(-MARGIN, 1 + MARGIN, count) for count in SAMPLES)
     xy_px = np.stack(np.meshgrid(np.union1d(across, (0, 1)), np.union1d(down, (0, 1))), -1) * size_px
-    with np.errstate(all="ignore"):  # what overflows is told below
+    with np.errstate(all="ignore"):  # what overflows is refused below
         plane = plane_from_px(xy_px)
         (x_down, x_across), (y_down, y_across) = (np.gradient(plane[..., axis]) for axis in (0, 1))
         px = np.gradient(xy_px[..., 0], axis=1) * np.gradient(xy_px[..., 1], axis=0)
@@ -57,10 +66,11 @@ def seen_through(
 
 
 def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px: float) -> tuple[Lens, list[str]]:
-    """The lens for a plate of (width, height) px, and a line on how well it fits, if not exactly.
+    """Fit the lens for a plate of (width, height) px. Return it, with a line on how well it fits where it is not exact.
 
-    aspect: a pixel's width by its height. Brown-Conrady if the largest difference in the picture is max_fit_px at most,
-    else a grid. ShotError where that does not fit either: no smooth lens.
+    aspect: a pixel's width divided by its height. The lens is Brown-Conrady if its largest difference in the picture is
+    max_fit_px or less, else a grid.
+    Raises ShotError where a grid does not fit either: that is no smooth lens.
     """
     ideal = Lens(seen.focal_px, seen.focal_px * aspect, float(seen.centre_px[0]), float(seen.centre_px[1]))
     inside = np.all((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6), 1)
@@ -85,8 +95,10 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
 
 
 def nearest_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
-    """The lens without a grid that is nearest to it in a picture of (width, height) px, of the same focal length and
-    centre: for programs that know no other."""
+    """Find the lens without a grid that is nearest to the given one in a picture of (width, height) px.
+
+    It has the same focal length and centre. It is for programs that know no grid.
+    """
     across, down = (np.linspace(0, side, 33) for side in size_px)
     xy_px = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
     seen = Seen(lens.fx_px, (lens.cx_px, lens.cy_px), xy_px, undistort(lens.normalised_from_px(xy_px), lens))
@@ -94,13 +106,16 @@ def nearest_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
 
 
 def misfit_px(lens: Lens, seen: Seen, rows: np.ndarray) -> float:
-    """The largest distance, px of the plate, between where the lens sees these samples and where they are."""
+    """Measure the largest distance, in plate px, between where the lens sees the samples and where they are.
+
+    rows: which of the N samples, as a mask (N,).
+    """
     away = lens.px_from_normalised(distort(seen.plane[rows], lens)) - seen.xy_px[rows]
     return float(np.linalg.norm(away, axis=1).max())
 
 
 def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.ndarray) -> Lens:
-    """The lens with these terms that is nearest to the samples."""
+    """Fit the lens with these terms that is nearest to the samples. inside (N,): which samples are in the picture."""
     x, y = seen.plane.T
     r2 = x * x + y * y
     columns = {
@@ -127,8 +142,11 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
 
 
 def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> list[float]:
-    """How much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is short: least
-    squares, weighed anew by what they miss (C. L. Lawson's algorithm). weight (N,): where a miss counts."""
+    """Find how much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is short.
+
+    It is least squares, weighted again by what is missed (C. L. Lawson's algorithm). weight (N,): how much a miss
+    counts. Returns C numbers.
+    """
     matrix = columns.reshape(len(columns), -1).T
     lawson = np.ones_like(weight)
     best, shortest = np.zeros(len(columns)), np.inf
@@ -146,7 +164,7 @@ def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> 
 
 
 def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Grid:
-    """The grid nearest to the samples, on the rectangle that the undistorted picture spans."""
+    """Fit the grid that is nearest to the samples, on the rectangle that the undistorted picture spans."""
     from scipy.sparse import coo_matrix, diags, kron
     from scipy.sparse import eye as identity
     from scipy.sparse.linalg import spsolve

@@ -1,7 +1,7 @@
-"""A distortion that no formula of ours fits, carried as it is: cubic B-splines of the displacement on a regular grid.
+"""A distortion that no formula of ours fits, kept as it is: cubic B-splines of the displacement on a regular grid.
 
-Anamorphic lenses and ST-maps become such a lens. It maps undistorted to distorted, as all of ours do, so that
-everything that distorts, undistorts or projects treats it as any other.
+Anamorphic lenses and ST-maps become such a lens. It maps undistorted to distorted, as all our lenses do, so all code
+that distorts, undistorts or projects handles it as any other lens.
 """
 
 from dataclasses import dataclass
@@ -11,37 +11,41 @@ import numpy as np
 
 from shotmake.errors import ShotError, said_by
 
-TAPS = 4  # coefficients that a point feels, in each direction
+TAPS = 4  # how many coefficients act on a point, in each direction
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """low, high (2,): corners of its rectangle of undistorted normalised coordinates (x, y). bend (R, C, 2): spline
-    coefficients of distorted minus undistorted, over R - 3 cells down and C - 3 across. Beyond the rectangle the
-    distortion goes on as a straight line."""
+    """A distortion on a regular grid.
+
+    low, high (2,): corners of its rectangle, in undistorted normalised coordinates (x, y). bend (R, C, 2): spline
+    coefficients of distorted minus undistorted, over R - 3 cells down and C - 3 cells across. Beyond the rectangle the
+    distortion goes on as a straight line.
+    """
 
     low: np.ndarray
     high: np.ndarray
     bend: np.ndarray
 
     def distort(self, xy: np.ndarray) -> np.ndarray:
-        """(..., 2) undistorted -> distorted normalised coordinates."""
+        """Distort normalised coordinates: undistorted (..., 2) to distorted (..., 2)."""
         return self._bent(xy)[0].reshape(np.shape(xy))
 
     def jacobian(self, xy: np.ndarray) -> np.ndarray:
-        """(..., 2, 2) derivative of `distort`: rows are the distorted x and y."""
+        """Return the derivative of `distort` as (..., 2, 2). The rows are the distorted x and y."""
         return self._bent(xy)[1].reshape(*np.shape(xy), 2)
 
     def stretched(self, times: float) -> "Grid":
-        """The same displacements on the sensor in the terms of a focal length `times` as long."""
+        """Return the grid with the same displacements on the sensor, for a focal length `times` as long."""
         return Grid(self.low / times, self.high / times, self.bend / times)
 
     def to_json(self) -> dict:
+        """Return the grid as the `grid` block of a solve JSON's lens."""
         return {name: getattr(self, name).tolist() for name in ("low", "high", "bend")}
 
     @classmethod
     def from_json(cls, block: Any) -> "Grid":
-        """ShotError for what is no such grid."""
+        """Read the `grid` block of a solve JSON's lens. Raises ShotError for anything else."""
         try:
             low, high, bend = (np.array(block[name], float) for name in ("low", "high", "bend"))
         except (KeyError, TypeError, ValueError) as error:
@@ -60,13 +64,16 @@ class Grid:
 
 
 def place(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the cells between low and high a value is in, and where in it, 0..1."""
+    """Find in which of the cells between low and high each value (N,) is, and where in that cell, 0..1.
+
+    Returns two (N,).
+    """
     at = (value - low) / (high - low) * cells
     cell = np.clip(at.astype(int), 0, cells - 1)
     return cell, at - cell
 
 
 def spline(t: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The weights of the four coefficients around a point of a uniform cubic B-spline."""
+    """Return the weights of the four coefficients around points t (N,) of a uniform cubic B-spline: four (N,)."""
     rest = 1 - t
     return rest**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6

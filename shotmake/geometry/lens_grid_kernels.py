@@ -1,4 +1,4 @@
-"""The inner loop of shotmake.geometry.lens_grid, compiled: a map of a 4K plate asks it a hundred million times."""
+"""The inner loop of shotmake.geometry.lens_grid, compiled: a map of a 4K plate calls it a hundred million times."""
 
 import numpy as np
 
@@ -7,12 +7,14 @@ from shotmake.geometry.compiled import compiled
 
 @compiled
 def bent(xy: np.ndarray, low: np.ndarray, high: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) undistorted normalised coordinates -> (N, 2) distorted ones, and (N, 2, 2) the derivative; the rest as in
-    shotmake.geometry.lens_grid.Grid."""
+    """Distort undistorted normalised coordinates (N, 2). Return the distorted ones (N, 2) and the derivative (N, 2, 2).
+
+    The other arguments are those of shotmake.geometry.lens_grid.Grid.
+    """
     moved, slopes = np.empty((len(xy), 2)), np.empty((len(xy), 2, 2))
     cell, weight, slope, beyond = np.empty(2, np.int64), np.empty((2, 4)), np.empty((2, 4)), np.empty(2)
     for point in range(len(xy)):
-        if not (np.isfinite(xy[point, 0]) and np.isfinite(xy[point, 1])):  # a point behind the camera
+        if not (np.isfinite(xy[point, 0]) and np.isfinite(xy[point, 1])):  # this point is behind the camera
             moved[point], slopes[point] = np.nan, np.nan
             continue
         for axis in range(2):

@@ -1,4 +1,4 @@
-"""The change of world between the solver's own and the one that is handed over."""
+"""The change of world between the solver's own world and the one that is handed over."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from shotmake.reasons import Reason
 
 @dataclass(frozen=True)
 class World:
-    """new = scale * rotation @ old + shift.
+    """A similarity: new = scale * rotation @ old + shift, with rotation (3, 3) and shift (3,).
 
-    survey: what points.npz tells of survey points, in the order of the config: track_id (S,), miss_m (S,) and
-    miss_px (S,); empty without a survey.
+    survey: what points.npz says about survey points, in the order of the config: track_id (S,), miss_m (S,) and miss_px
+    (S,). It is empty without a survey.
     """
 
     rotation: np.ndarray
@@ -24,14 +24,14 @@ class World:
     survey: dict[str, np.ndarray] = field(default_factory=dict)
 
     def points(self, points: np.ndarray) -> np.ndarray:
-        """(N, 3) old -> new."""
+        """Transform points (N, 3) from the old world to the new one."""
         return self.scale * points @ self.rotation.T + self.shift
 
     def cameras(self, cam_from_world: np.ndarray) -> np.ndarray:
-        """(N, 3, 4) old -> new; the pictures stay the same."""
+        """Transform cameras (N, 3, 4) from the old world to the new one. Their pictures stay the same."""
         rotations = cam_from_world[:, :, :3] @ self.rotation.T
         translations = self.scale * cam_from_world[:, :, 3] - rotations @ self.shift
         return np.concatenate([rotations, translations[:, :, None]], 2)
 
 
-DEPTH_UNITS = 5.0  # median solved depth of a world without known scale
+DEPTH_UNITS = 5.0  # the median solved depth, in units, of a world whose scale is unknown

@@ -1,1 +1,1 @@
-"""A lens brought along: from a file, or from stills of a checkerboard."""
+"""An imported lens: from a file, or measured from stills of a checkerboard."""

@@ -1,7 +1,7 @@
-"""The lens measured from stills of a flat checkerboard.
+"""A lens measured from stills of a flat checkerboard.
 
 Z. Zhang, "A flexible new technique for camera calibration", PAMI 22 (2000), 1330-1334, as OpenCV has it. k3 and the
-tangential p1, p2 are kept only where the corners determine them: fitted to noise they bend the picture's border.
+tangential p1, p2 are kept only where the corners determine them. Fitted to noise, they would bend the picture's border.
 """
 
 from collections.abc import Iterable
@@ -16,22 +16,27 @@ from shotmake.lens.read import fitted
 
 KEY = "shot.camera.checkerboard"
 FEWEST_BOARDS = 5
-WORST_PX = 1.0  # rms on the plate; a good calibration has 0.1 to 0.3
-ODD_ONE = 3.0  # a still so many times worse than the median one (and than ODD_PX) is left out
+WORST_PX = 1.0  # the largest rms on the plate; a good calibration has 0.1 to 0.3
+ODD_ONE = 3.0  # a still with so many times the median error (and above ODD_PX on the plate) is left out
 ODD_PX = 0.3
 DETERMINED = 3.0  # a coefficient smaller than so many of its standard deviations is noise
-FOCAL_SIGMA = 0.01  # of the focal length
-FEWEST_TURNED_DEG = 10.0  # between two boards: seen all from one side they do not tell it, whatever its sigma says
-GRID = (6, 4)  # cells of the picture, whose corners should each have seen the board
-SEARCH_PX = 1600  # the board is looked for in no wider a picture; its corners are then refined in the full one
-WINDOW = 0.35  # of the smallest gap between corners: what is looked at, to each side, to refine one
+FOCAL_SIGMA = 0.01  # the largest standard deviation of the focal length, as a share of it
+# The least angle between two boards. Boards seen from one side only do not tell the focal length, whatever its sigma.
+FEWEST_TURNED_DEG = 10.0
+GRID = (6, 4)  # cells of the picture; each of the four in its corners should see the board
+SEARCH_PX = 1600  # the board is looked for in a picture of at most this width; its corners are refined in the full one
+WINDOW = 0.35  # how far around a corner the refinement looks, in the smallest gap between corners
 CORNERS = {"top left": (0, 0), "top right": (-1, 0), "bottom left": (0, -1), "bottom right": (-1, -1)}
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """lens: in px of the plate. rms_px, error_px by still's name: likewise; None for a still without a board, or
-    left out. coverage: share of the picture's cells that saw a corner. notes and warnings: a line each."""
+    """A lens measured from stills.
+
+    lens, rms_px, error_px: in px of the plate; error_px is by the still's name, and None for a still that shows no
+    board or was left out. coverage: the share of the picture's cells that saw a corner. notes and warnings: one line
+    each.
+    """
 
     lens: Lens
     rms_px: float
@@ -42,9 +47,10 @@ class Calibration:
 
 
 def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, size_px: tuple[int, int]) -> Calibration:
-    """The lens of (name, (H, W) uint8) stills, for a plate of (width, height) px.
+    """Measure the lens from (name, (H, W) uint8) stills, for a plate of (width, height) px.
 
-    ShotError when too few show the board, are of different sizes, or what comes out is no good lens.
+    Raises ShotError when too few stills show the board, when they differ in size, or when the result is not a good
+    lens.
     """
     found: dict[str, np.ndarray] = {}
     failed: list[str] = []
@@ -71,7 +77,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
     fit = _without_odd_ones(found, board, still_px, scale)
     lens, notes = fitted(fit.lens, still_px, size_px, "checkerboard", f"{KEY}.files")
     rms_px = fit.rms_px * scale
-    if not rms_px <= WORST_PX:  # NaN too
+    if not rms_px <= WORST_PX:  # also for NaN
         raise ShotError(
             f"{KEY}.files: the corners miss the lens found by {rms_px:.2f} px rms, needed {WORST_PX:g}; the board must "
             "be flat and the stills sharp, with one zoom and focus"
@@ -95,7 +101,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
 
 
 def board_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None:
-    """(columns * rows, 2) px of the board's inner corners in a (H, W) uint8 picture, None where it is not seen."""
+    """Find the board's inner corners in a (H, W) uint8 picture, (columns * rows, 2) px; None where there is none."""
     import cv2
 
     shrink = min(1.0, SEARCH_PX / luma.shape[1])
@@ -115,8 +121,12 @@ def board_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None
 
 @dataclass(frozen=True)
 class Fit:
-    """In px of the stills. error_px: of the stills used; focal_sigma: of the focal length; turned_deg: the largest
-    angle between two boards; dropped: coefficients that the stills do not determine."""
+    """A calibration in px of the stills.
+
+    error_px: by name, for the stills that were used; focal_sigma: the standard deviation of the focal length, as a
+    share of it; turned_deg: the largest angle between two boards; dropped: the coefficients that the stills do not
+    determine.
+    """
 
     lens: Lens
     rms_px: float
@@ -136,7 +146,7 @@ def _without_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px
 
 
 def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px) -> Fit:
-    """With all coefficients, then again without those that are noise."""
+    """Fit with all coefficients, then again without those that are noise."""
     import cv2
 
     fit, sigmas = _calibrated(found, board, size_px, 0)
@@ -151,14 +161,14 @@ def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px) -> Fit:
 
 
 def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flags: int) -> tuple[Fit, dict[str, float]]:
-    """The fit, and the standard deviation of each of its coefficients."""
+    """Return the fit, and the standard deviation of each of its coefficients."""
     import cv2
 
     across, down = np.meshgrid(np.arange(board.columns), np.arange(board.rows))
     plane = np.stack([across, down, 0 * down], -1).reshape(-1, 3).astype(np.float32) * board.square_mm
     corners = [(corners_px - 0.5).astype(np.float32)[:, None] for corners_px in found.values()]
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # several add in the order they come: other last digits each time
+    cv2.setNumThreads(1)  # several threads add in the order in which they end, so the last digits would change
     try:
         rms, matrix, values, turns, _, sigmas, _, errors = cv2.calibrateCameraExtended(
             [plane] * len(corners),
@@ -186,7 +196,7 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
 
 
 def _coverage(corners_px: np.ndarray, size_px) -> tuple[float, list[str]]:
-    """The share of the picture's cells with a corner, and which of its own corners have none."""
+    """Return the share of the picture's cells with a corner, and which corners of the picture have none."""
     cell = np.clip((corners_px * GRID / size_px).astype(int), 0, np.array(GRID) - 1)
     seen = np.zeros(GRID, bool)
     seen[cell[:, 0], cell[:, 1]] = True

@@ -1,4 +1,4 @@
-"""A lens brought along: the lens of a solve JSON, a lens JSON of ours, or one of the formats of other programs."""
+"""An imported lens: that of a solve JSON, a lens JSON of the tool's own, or one of the formats of other programs."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -18,15 +18,19 @@ from shotmake.geometry.lens_fit import Seen, fitted_lens
 from shotmake.geometry.plausible_lens import folds, has_plausible_focal
 
 SIDE_MAX_PX = 100_000
-SQUARE = 0.01  # focal lengths of x and y that differ by more, beside the plate's pixel aspect, are of other pixels
-CENTRED = 0.1  # of the plate: a file that names no picture size must be for this plate
+# When the focal lengths of x and y differ by more than this, besides the plate's pixel aspect, the lens is for pixels
+# of another shape.
+SQUARE = 0.01
+# How far the centre may be off the middle, as a share of the plate, in a file that says no picture size: such a file
+# must be for this plate.
+CENTRED = 0.1
 
 
 def read_lens(path: Path, asked: LensAsked, max_fit_px: float = 0.1) -> tuple[Lens, list[str]]:
-    """The lens of a file for the plate asked about, and what was done to it, a line each.
+    """Read the lens of a file for the plate asked about. Return it, and what was done to it, one line each.
 
-    max_fit_px: a lens of another model that Brown-Conrady does not fit as well becomes a grid.
-    ShotError for a file that holds no lens, or none that can be ours.
+    max_fit_px: a lens of another model that Brown-Conrady fits less well becomes a grid.
+    Raises ShotError for a file that holds no lens, or a lens that cannot be one of ours.
     """
     file_size(path, KEY)
     module = _reader(path)
@@ -49,7 +53,7 @@ def read_lens(path: Path, asked: LensAsked, max_fit_px: float = 0.1) -> tuple[Le
 
 
 def _reader(path: Path) -> ModuleType | None:
-    """The format's module; None for ours and OpenCV's, which are told apart by their keys."""
+    """Return the format's module; None for the tool's own files and OpenCV's, which are known by their keys."""
     for format in LENSES:
         if path.suffix.lower() in format.suffixes and format.word != "lens_opencv":
             module = import_module(f"shotmake.formats.{format.module}")
@@ -69,7 +73,11 @@ def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
 
 
 def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1.0) -> tuple[Lens, list[str]]:
-    """The lens of a solve JSON, of a lens JSON or of a bare `lens` block; see read_lens. name: whose it is."""
+    """Read the lens of a solve JSON, of a lens JSON or of a bare `lens` block. name: whose lens it is.
+
+    Returns what read_lens returns.
+    Raises ShotError for a refused solve, a zoom, and a lens that cannot be used.
+    """
     if record.get("status") == "refused":
         raise ShotError(f"{name}: its solve was refused ({record['reason']}); it has no lens to take ({KEY})")
     if record.get("focal_px_per_frame") is not None:
@@ -88,9 +96,10 @@ def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1
 def fitted(
     lens: Lens, made_for: tuple[int, int] | None, size_px: tuple[int, int], name: str, key: str, aspect: float = 1.0
 ) -> tuple[Lens, list[str]]:
-    """The lens scaled by width to a plate of size_px, and a line if it was; ShotError where it cannot be used.
+    """Scale the lens by width to a plate of size_px. Return it, and a line if it was scaled.
 
-    made_for: the picture size of its own px, None where nothing says it.
+    made_for: the picture size that the lens's px are for; None where nothing says it.
+    Raises ShotError where the lens cannot be used.
     """
     width, height = size_px
     notes = []
@@ -100,7 +109,7 @@ def fitted(
             raise ShotError(f"{name}: found a picture size of {str(made_for)[:40]} px; check {key}")
         scale = width / made_for[0]
         found = f"{made_for[0]}x{made_for[1]}"
-        if abs(made_for[1] * scale - height) > max(1.0, scale):  # a row more or less is rounding
+        if abs(made_for[1] * scale - height) > max(1.0, scale):  # one row more or less is rounding
             raise ShotError(
                 f"{name}: its lens is for {found}, the plate is {width}x{height}, of another shape; needed the same "
                 f"part of the sensor ({key})"

@@ -1,1 +1,1 @@
-"""A shot's YAML, written from a plate or a cut."""
+"""A new shot's YAML, written from a plate or a cut."""

@@ -1,6 +1,6 @@
-"""OpenTimelineIO in a process of its own: python -m shotmake.new_shot.clips CUT [RATE] prints the cut's clips as JSON.
+"""OpenTimelineIO in a process of its own, which edit_list.read_cut starts: it prints a cut's clips as JSON.
 
-There are files of which it dies (a key twice in a clip, brackets without end), and Python with it.
+Some files make OpenTimelineIO die (a key twice in a clip, brackets without end), and Python with it.
 """
 
 import json
@@ -14,12 +14,13 @@ from urllib.parse import unquote, urlparse
 from shotmake.config.check import frame_rate_fraction
 from shotmake.new_shot.edit_list import CutClip
 
-EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its own: the first that its timecodes allow
+EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its rate; the first one that its timecodes allow is taken
 MEMORY_MAX_BYTES = 4_000_000_000
-FRAMES_MAX = 10**12  # a count or a time that is more is damage
+FRAMES_MAX = 10**12  # a count or a time above this comes from a damaged file
 
 
 def main() -> None:
+    """Read the cut that the command line names, and print its clips as JSON."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     path, rate = sys.argv[1], Fraction(sys.argv[2]) if sys.argv[2] else None
@@ -27,7 +28,10 @@ def main() -> None:
 
 
 def answer(path: str, rate: Fraction | None) -> dict:
-    """{clips: [...]}, or {fault: one line}. rate: of an EDL's timecode, None = the lowest that fits."""
+    """Return {clips: [...]}, or {fault: one line}.
+
+    rate: the rate of an EDL's timecode; None = the lowest rate that fits.
+    """
     import opentimelineio
 
     is_edl = path.lower().endswith(".edl")
@@ -42,7 +46,7 @@ def answer(path: str, rate: Fraction | None) -> dict:
             clips = [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()
                      for clip in track.find_clips()]  # fmt: skip
             return {"clips": [clip.to_json() for clip in clips]}
-        except Exception as error:  # the adapters raise whatever they meet
+        except Exception as error:  # the adapters raise errors of any kind
             trouble = error
     return {"fault": (str(trouble).strip().splitlines() or [type(trouble).__name__])[0][:200]}
 
@@ -80,17 +84,13 @@ def _frames(time: Any, used: Any) -> int:
 
 
 def _path(url: str) -> str:
-    """file:///a%20b.mov, or a path as it is."""
+    """Return the path of file:///a%20b.mov; any other text as it is."""
     return unquote(urlparse(url).path) if url.lower().startswith("file:") else url
 
 
 def _sequence(reference: Any) -> str:
-    """name.####.exr."""
+    """Return the pattern of an image sequence, as name.####.exr."""
     folder = _path(reference.target_url_base)
     hashes = "#" * max(1, reference.frame_zero_padding)
     separator = "" if not folder or folder.endswith("/") else "/"
     return f"{folder}{separator}{reference.name_prefix}{hashes}{reference.name_suffix}"
-
-
-if __name__ == "__main__":
-    main()

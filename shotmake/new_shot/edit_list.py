@@ -1,4 +1,4 @@
-"""An edited cut, through OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
+"""An edited cut, read with OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
+import shotmake
 from shotmake.errors import ShotError, said_by
 from shotmake.files.json_file import check_brackets, parse_json
 from shotmake.files.regular_file import check_size, decode_utf8, read_utf8
@@ -16,14 +17,28 @@ from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import limits, over_limit
 
 SECONDS_MAX = 120
-CONTENT = "content.otio"  # of a bundle
+CONTENT = "content.otio"  # the cut in a bundle (.otioz, .otiod)
+
+
+BEGIN = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("shotmake", sys.argv.pop(1))
+sys.modules["shotmake"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["shotmake"])
+from shotmake.new_shot.clips import main
+main()
+"""
 
 
 @dataclass(frozen=True)
 class CutClip:
-    """name: as the cut has it. media: where its media may be, paths or mere names, the best first. first, count: frames
-    used, by the media's own time, with what transitions use. media_first: that time of the media's first frame, None if
-    the cut does not say. still: it shows one frame."""
+    """One clip of a cut.
+
+    name: as in the cut; media: where its media may be, as paths or plain names, the best first; first, count: the
+    frames that are used, in the media's own time, with the frames that transitions use; media_first: that time of the
+    media's first frame, None if the cut does not say it; still: whether it shows one frame.
+    """
 
     name: str
     media: tuple[str, ...]
@@ -34,22 +49,28 @@ class CutClip:
     still: bool
 
     def to_json(self) -> dict:
+        """Return the clip as plain values."""
         return {**asdict(self), "rate": str(self.rate)}
 
     @classmethod
     def from_json(cls, record: dict) -> "CutClip":
+        """Read a clip from the values of to_json."""
         return cls(**{**record, "media": tuple(record["media"]), "rate": Fraction(record["rate"])})
 
 
 def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
-    """The clips of the video tracks, in order. rate: of an EDL's timecode, None = the lowest that fits.
+    """Read the clips of the video tracks, in order.
 
-    OpenTimelineIO runs in a process of its own (shotmake.new_shot.clips): there are files of which it dies. ShotError
-    for a file that is no cut, and where OpenTimelineIO is not installed."""
+    rate: the rate of an EDL's timecode; None = the lowest rate that fits.
+
+    OpenTimelineIO runs in a process of its own (shotmake.new_shot.clips), because some files make it die.
+    Raises ShotError for a file that is not a cut, and where OpenTimelineIO is not installed.
+    """
     if find_spec("opentimelineio") is None:
         raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'")
     _check_file(path)
-    command = [sys.executable, "-m", "shotmake.new_shot.clips", str(path.absolute()), str(rate or "")]
+    # -P and BEGIN: Python looks neither in the working folder, the show's, nor for another copy of this package.
+    command = [sys.executable, "-P", "-c", BEGIN, shotmake.__file__, str(path.absolute()), str(rate or "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
@@ -69,8 +90,10 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
 
 
 def _check_file(path: Path) -> None:
-    """ShotError for a cut that is too large, or whose brackets are too deep: OpenTimelineIO's parser dies of those, and
-    Python with it."""
+    """Check the size of a cut and how deep its brackets are nested. Raises ShotError above the limits.
+
+    OpenTimelineIO's parser dies of such a file, and Python with it.
+    """
     kind = path.suffix.lower()
     if kind == ".otiod" and path.is_dir():
         path = path / CONTENT

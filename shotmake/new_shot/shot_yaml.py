@@ -11,11 +11,11 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
-NUMBERS = re.compile(r"[._-](\[\d+-\d+\]|#+|%\d*d|\d+)$")  # of a sequence's frames
+NUMBERS = re.compile(r"[._-](\[\d+-\d+\]|#+|%\d*d|\d+)$")  # the frame number in a sequence's name
 
 
 def safe_name(text: str, suffixes: tuple[str, ...]) -> str:
-    """A clip's name as a shot's: without its media's suffix, odd characters as _."""
+    """Return the name of a shot for a clip's name: without its media's suffix, and with _ for odd characters."""
     for suffix in suffixes:
         if text.lower().endswith(suffix):
             text = NUMBERS.sub("", text[: -len(suffix)])
@@ -31,8 +31,12 @@ def shot_yaml(
     cut_rate: Fraction | None = None,
     note: str = "",
 ) -> str:
-    """conf/shot/<name>.yaml. first_frame: number of the plate's first frame; frame_range: inclusive, None = all of it;
-    cut_rate: of the cut it comes from, used where the plate says none; note: a line more in the head."""
+    """Return the text of conf/shot/<name>.yaml.
+
+    first_frame: the plate frame number of the plate's first frame; frame_range: inclusive, None = the whole plate;
+    cut_rate: the rate of the cut that the shot comes from, used where the plate says none; note: one more line in the
+    head.
+    """
     width, height = plate.size_px
     rate = plate.frame_rate or cut_rate
     last = first_frame + plate.frame_count - 1
@@ -67,7 +71,7 @@ def shot_yaml(
         "",
         "tracking:",
         "  solve:",
-        "    orient: {}    # where the world stands, picked on the plate: origin, ground, distance (README.md)",
+        "    orient: {}    # where the world stands: picks on the plate (docs/how_to/own_plate.md)",
         "",
     ]  # fmt: skip
     return "\n".join(rows)
@@ -92,7 +96,7 @@ def _rate(rate: Fraction) -> str:
 
 
 def _word(text: str) -> str:
-    """Text as YAML takes it for text."""
+    """Return a text in such a form that YAML reads it as a text."""
     plain = PLAIN.fullmatch(text) and text.lower() not in YAML_WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
 

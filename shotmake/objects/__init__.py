@@ -1,1 +1,1 @@
-"""What moves: detections, tracklets, mattes."""
+"""What moves in a plate: detections, tracklets and mattes."""

@@ -1,4 +1,4 @@
-"""matte: which boxes of the tracked objects cover a frame, with room around them in the picture and in time."""
+"""The matte of the objects: which of their boxes cover a frame, with room around them in the picture and in time."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,11 @@ KEY = "tracking.mask.from_objects"
 
 @dataclass(frozen=True)
 class Boxes:
-    """frame (N,) plate numbers, ascending; xywh_px (N, 4) px, room included. Each box also covers the reach_frames
-    frames before and after its own."""
+    """Boxes that cover frames.
+
+    frame (N,): plate frame numbers, ascending; xywh_px (N, 4): px, with the room around the box. Each box also covers
+    the reach_frames frames before and after its own frame.
+    """
 
     frame: np.ndarray
     xywh_px: np.ndarray
@@ -26,30 +29,30 @@ class Boxes:
         return len(self.frame)
 
     def within(self, first: int, last: int) -> "Boxes":
-        """Those that cover any of the frames first..last."""
+        """Return the boxes that cover any of the frames first..last."""
         begin, end = np.searchsorted(self.frame, (first - self.reach_frames, last + self.reach_frames + 1))
         return Boxes(self.frame[begin:end], self.xywh_px[begin:end], self.reach_frames)
 
     def at(self, frame: int) -> np.ndarray:
-        """(K, 4) the boxes that cover this frame."""
+        """Return the boxes that cover this frame, as (K, 4) px."""
         return self.within(frame, frame).xywh_px
 
     def to_bytes(self) -> bytes:
-        """Equal for boxes that cover the same."""
+        """Return the boxes as bytes, which are equal for boxes that cover the same."""
         rows = np.column_stack([self.frame, self.xywh_px]).tolist()
         return json.dumps([self.reach_frames, rows], separators=(",", ":"), allow_nan=False).encode()
 
 
 def boxes_of(tracklets: Sequence[Tracklet], chosen: bool | list[int], matte: schema.Matte) -> Boxes:
-    """The boxes of the chosen objects, coasted ones too. chosen: true for all, or track_ids.
+    """Collect the boxes of the chosen objects, also the coasted ones. chosen: True for all objects, or track_ids.
 
-    ShotError when an id is not there.
+    Raises ShotError for a track_id that is not there.
     """
     if chosen is not True:
         tracklets = _picked(tracklets, chosen or [])
     frame = np.concatenate([np.zeros(0, np.int64), *(one.frames for one in tracklets)])
     xywh_px = np.concatenate([np.zeros((0, 4)), *(one.bboxes for one in tracklets)])
-    order = np.lexsort((*xywh_px.T[::-1], frame))  # whose box it is, and under which number, does not matter
+    order = np.lexsort((*xywh_px.T[::-1], frame))  # an order that does not depend on whose box it is
     room = matte.dilate_px * np.array([-1, -1, 2, 2])
     return Boxes(frame[order], xywh_px[order] + room, matte.dilate_frames)
 

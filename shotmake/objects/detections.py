@@ -9,13 +9,16 @@ from shotmake.files.npz_file import npz_bytes, read_npz
 
 STORED = "stored detections"
 
-SHARES_PX = 2.0  # no box of such a file ends farther from the top-left corner
+SHARES_PX = 2.0  # in a file of shares, no box ends farther from the top-left corner than this
 
 
 @dataclass(frozen=True)
 class Detections:
-    """frame (N,) int64 plate numbers, ascending; xywh_px (N, 4) float64, top-left corner and size in plate px;
-    confidence (N,) float64, 0..1; label (N,) str, "" where no class is said."""
+    """N boxes of one camera.
+
+    frame (N,): int64 plate frame numbers, ascending; xywh_px (N, 4): float64, top-left corner and size in plate px;
+    confidence (N,): float64, 0..1; label (N,): str, "" where no class is said.
+    """
 
     frame: np.ndarray
     xywh_px: np.ndarray
@@ -26,37 +29,40 @@ class Detections:
         return len(self.frame)
 
     def within(self, first: int, last: int) -> "Detections":
-        """Those of the frames first..last."""
+        """Return the detections of the frames first..last."""
         return self.where(slice(*np.searchsorted(self.frame, (first, last + 1))))
 
     def where(self, which: np.ndarray | slice) -> "Detections":
-        """Those selected by a mask or slice."""
+        """Return the detections that a mask (N,) or a slice selects."""
         return Detections(self.frame[which], self.xywh_px[which], self.confidence[which], self.label[which])
 
 
 def joined(parts: list[Detections]) -> Detections:
-    """One after another; each of later frames than the one before."""
+    """Join detections, one after another. Each part must have later frames than the part before."""
     return Detections(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
 
 def misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
-    """(N,) bool: which boxes do not touch a plate of this size."""
+    """Find the boxes that do not touch a plate of this size, as (N,) bool."""
     low, high = detections.xywh_px[:, :2], detections.xywh_px[:, :2] + detections.xywh_px[:, 2:]
     return np.any((low >= size_px) | (high <= 0), 1)
 
 
 def are_shares(detections: Detections) -> bool:
-    """Whether they seem to be given in shares of the picture, as some detectors do: none is beyond its first pixels."""
+    """Return whether the boxes seem to be shares of the picture, as some detectors write them.
+
+    Then no box reaches beyond the picture's first pixels.
+    """
     return len(detections) > 0 and bool((detections.xywh_px[:, :2] + detections.xywh_px[:, 2:] <= SHARES_PX).all())
 
 
 def detections_bytes(detections: Detections) -> bytes:
-    """As an .npz, with the same bytes for the same detections."""
+    """Pack detections into an .npz. The same detections give the same bytes."""
     return npz_bytes(vars(detections))
 
 
 def detections_of(data: bytes) -> Detections:
-    """What detections_bytes was given. ShotError for bytes that it did not make."""
+    """Unpack what detections_bytes made. Raises ShotError for other bytes."""
     names = [field.name for field in fields(Detections)]
     found = read_npz(data, STORED, needed=names)
     rows = found["frame"].shape

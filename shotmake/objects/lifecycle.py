@@ -1,4 +1,7 @@
-"""From boxes that belong together to tracklets: which objects count, and what lies between two detections of one."""
+"""From boxes that belong together to tracklets.
+
+It decides which objects count, and what lies between two detections of one object.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,9 +14,11 @@ from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
 
 @dataclass(frozen=True)
 class Rows:
-    """Frames of tracklets that have become certain: an object was confirmed, or seen again. track_id (N,); frame (N,);
-    xywh_px (N, 4); coasted (N,) bool; label (N,) str, in a coasted frame that of the detection before it. The rows of
-    one object come in the order of their frames."""
+    """Frames of tracklets that have become certain, because an object was confirmed or seen again.
+
+    track_id (N,); frame (N,); xywh_px (N, 4); coasted (N,): bool; label (N,): str, in a coasted frame that of the
+    detection before it. The rows of one object are in the order of their frames.
+    """
 
     track_id: np.ndarray
     frame: np.ndarray
@@ -27,7 +32,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One of them; xywh_px is four numbers."""
+    """One row of Rows. xywh_px is four numbers."""
 
     track_id: int
     frame: int
@@ -38,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A detected box, (x, y, w, h) px."""
+    """One detected box, (x, y, w, h) px, with its frame and label."""
 
     frame: int
     xywh_px: tuple[float, ...]
@@ -47,15 +52,20 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is known of a track. track_id is 0 until it is confirmed; seen: its detections until then, after that only
-    the last one."""
+    """What is known about an object that is being followed.
+
+    track_id: 0 until the object is confirmed; seen: its detections until then, and after that only the last one.
+    """
 
     track_id: int = 0
     seen: tuple[Sighting, ...] = ()
 
 
 def seen_again(subject: Subject, now: Sighting, n_init: int, next_id: int) -> tuple[Subject, list[Row]]:
-    """The subject after one more detection, and the rows that makes certain. next_id is its id if this confirms it."""
+    """Return the subject after one more detection, and the rows that become certain by it.
+
+    next_id: the track_id that the subject gets if this detection confirms it.
+    """
     if subject.track_id:
         rows = [*_between(subject.track_id, subject.seen[-1], now), _detected(subject.track_id, now)]
         return Subject(subject.track_id, (now,)), rows
@@ -66,6 +76,7 @@ def seen_again(subject: Subject, now: Sighting, n_init: int, next_id: int) -> tu
 
 
 def rows_of(rows: list[Row]) -> Rows:
+    """Collect single rows into arrays."""
     return Rows(
         np.array([row.track_id for row in rows], np.int64),
         np.array([row.frame for row in rows], np.int64),
@@ -76,8 +87,10 @@ def rows_of(rows: list[Row]) -> Rows:
 
 
 def tracklets(rows: Iterable[Rows], camera_id: str) -> list[Tracklet]:
-    """The tracklets of one camera by id, from the rows of all its stretches in their order. The label is the one that
-    most of the detections have, of equals the one that was first."""
+    """Build the tracklets of one camera, by id, from the rows of all its stretches in their order.
+
+    The label is the one that most of the detections have; of several, the one that came first.
+    """
     parts = [part for part in rows if len(part)]
     if not parts:
         return []
@@ -100,7 +113,10 @@ def _detected(track_id: int, sighting: Sighting) -> Row:
 
 
 def _between(track_id: int, before: Sighting, after: Sighting) -> list[Row]:
-    """On the straight line from box to box: the virtual trajectory of OC-SORT (Cao et al. 2023)."""
+    """Return the rows between two detections, on the straight line from box to box.
+
+    This is the virtual trajectory of OC-SORT (Cao et al. 2023).
+    """
     span = after.frame - before.frame
     return [
         Row(track_id, before.frame + k, _mixed(before.xywh_px, after.xywh_px, k / span), True, before.label)

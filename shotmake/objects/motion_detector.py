@@ -1,12 +1,17 @@
-"""Boxes of what moves against the background, for those who have no detector. A guess, and said to be.
+"""Boxes of what moves against the background, for shots without a detector.
 
-Each frame is held against those REACH_FRAMES before and after it. Dense flow tells where every pixel went; corners tell
-the motion of the background: a homography, or, where that holds few of them (parallax), an epipolar geometry, so that a
-near wall in a tracking shot is no object. Moving is what goes elsewhere than the background does, by more than the
-flow's noise, and looks other than the background would there; both before and after, as what is only hidden or bared
-is off in one of them (the plate's first and last frames have but one, and larger boxes). Blind to what moves along the
-epipolar lines of a moving camera, to what moves slowly, and to what fills most of the picture; things that touch come
-in one box, with their shadows.
+The boxes are a guess, and the result says so.
+
+Each frame is compared with the frames REACH_FRAMES before and after it. Dense flow shows where each pixel went. Corners
+show the motion of the background: a homography; or, where a homography holds few of the corners (parallax), an epipolar
+geometry, so that a near wall in a moving shot is no object.
+
+A pixel moves when it goes elsewhere than the background, by more than the flow's noise, and looks other than the
+background would look there. Both must hold before and after, because what is only hidden or bared is off in one of the
+two. (The plate's first and last frames have only one side, and larger boxes.)
+
+The detector does not see what moves along the epipolar lines of a moving camera, what moves slowly, and what fills most
+of the picture. Things that touch come in one box, with their shadows.
 """
 
 from collections import deque
@@ -17,29 +22,31 @@ import numpy as np
 
 from shotmake.objects.detections import Detections
 
-Window = tuple[int, np.ndarray, list[np.ndarray], tuple[float, float]]  # frame, small, those around, a small px in px
-# pixels (H, W, 2) and where flow took them -> where the background goes there; (N, 2) corners that do
+# frame number, small picture, small pictures before and after it, the size of a small pixel (x, y) in plate px
+Window = tuple[int, np.ndarray, list[np.ndarray], tuple[float, float]]
+# a function: pixels (H, W, 2) and where the flow took them -> where the background goes there; and the N corners (N, 2)
+# that follow it
 Model = tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], np.ndarray]
 
-REACH_FRAMES = 4  # context that a frame needs before and after it
-WIDTH_PX = 480  # of the picture that is looked at; what follows is in its pixels
+REACH_FRAMES = 4  # how many frames before and after it a frame needs
+WIDTH_PX = 480  # the width of the small picture that is looked at; the px below are pixels of it
 CORNERS, CORNER_DISTANCE_PX, LEAST_CORNERS = 400, 9, 20
 INLIER_PX = 0.7
-# A homography that holds more than the first share of the corners, or of those an epipolar geometry holds, is enough;
-# one that holds less than the second is of a thing, not of the background
+# A homography is enough when it holds more than the first share of the corners, or of those that an epipolar geometry
+# holds. A homography that holds less than the second share is that of a thing, not of the background.
 PLANE_ALONE, LINES_ALONE = 0.6, 0.4
-NOISES, LEAST_PX = 6.0, 0.8  # how far off the background's motion
-GREY_NOISES, LEAST_GREY = 3.0, 4.0  # and how far off its looks, in grey levels
+NOISES, LEAST_PX = 6.0, 0.8  # how far off the background's motion a moving pixel is, in noises and at least in px
+GREY_NOISES, LEAST_GREY = 3.0, 4.0  # how far off the background's look it is, in noises and at least in grey levels
 OPEN_PX, CLOSE_PX = 5, 15
-LEAST_SHARE = 0.0015  # of the picture, what moves together
+LEAST_SHARE = 0.0015  # the least share of the picture that must move together
 
 
 def detect_motion(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) -> Detections:
-    """Boxes of what moves in the frames first..last, in px of the frames' own size.
+    """Detect what moves in the frames first..last. The boxes are in px of the frames' own size.
 
     frames: (number, (H, W) uint8 luma), ascending without gaps, from REACH_FRAMES before `first` to REACH_FRAMES after
-    `last` as far as there are any. Confidence: 0.5 for what is only just off the background, nearing 1 as it is more.
-    The same bytes on any number of threads.
+    `last`, as far as there are any. Confidence: 0.5 for what is only just off the background, and nearer to 1 for what
+    is more off. The bytes are the same on any number of threads.
     """
     found = (
         (frame, *box)
@@ -56,7 +63,7 @@ def _windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) ->
 
     def window(frame: int) -> Window:
         known = dict(held)
-        for reach in (REACH_FRAMES, 1):  # 1: of a plate that is shorter than that
+        for reach in (REACH_FRAMES, 1):  # 1 is for a plate that is shorter than that
             others = [known[at] for at in (frame - reach, frame + reach) if at in known]
             if others:
                 break
@@ -79,7 +86,7 @@ def _windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) ->
 
 
 def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float]) -> list[tuple[float, ...]]:
-    """(x, y, width, height, confidence) in px of the plate."""
+    """Return boxes (x, y, width, height, confidence) in px of the plate."""
     if not others:
         return []
     off = np.min([_off(here, there) for there in others], 0)
@@ -98,16 +105,16 @@ def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float
 
 
 def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """(H, W) how far each pixel is off the background's motion, 1 being where it counts as moving."""
+    """Return (H, W): how far each pixel is off the background's motion. From 1 on it counts as moving."""
     height, width = here.shape
     models = _background(*_corners(here, there))
     if not models:
         return np.zeros((height, width), np.float32)
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    # OpenCV's hints forget that the last may be None
+    # OpenCV's type hints forget that the last argument may be None.
     to = at + flow.calc(here, there, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # what has left the picture tells nothing
+    inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # pixels that have left the picture say nothing
     off = np.where(inside, np.float32(np.inf), np.float32(0))
     for where_to, fitted in models:
         still = where_to(at, to)
@@ -122,7 +129,7 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) corners of a picture and where they are in the other."""
+    """Return N corners of a picture and where they are in the other one, (N, 2) each."""
     corners = cv2.goodFeaturesToTrack(here, CORNERS, 0.005, CORNER_DISTANCE_PX, blockSize=5)
     if corners is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
@@ -138,9 +145,10 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
-    """What the background may follow: a plane, epipolar lines (parallax), or where that is open either. [] if unknown.
+    """Return what the background may follow: a plane, epipolar lines (parallax), or both; [] if unknown.
 
-    OpenCV's RANSAC begins with the same seed each time."""
+    OpenCV's RANSAC begins with the same seed each time.
+    """
     if len(xy) < LEAST_CORNERS:
         return []
     plane, on_plane = cv2.findHomography(xy, to, cv2.RANSAC, INLIER_PX, maxIters=1000, confidence=0.999)
@@ -158,7 +166,7 @@ def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
 
 
 def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """(H, W, 2) the places nearest to `to` on the epipolar lines of `at`."""
+    """Return (H, W, 2): the places nearest to `to` on the epipolar lines of `at`."""
     a, b, c = cv2.split(cv2.transform(at, (lines / np.abs(lines).max()).astype(np.float32)))
     x, y = cv2.split(to)
     gap = (a * x + b * y + c) / np.maximum(a * a + b * b, np.float32(1e-20))

@@ -1,10 +1,10 @@
-"""An object's boxes as things can be pinned to them: a detector's jitter by a pixel or two, these do not.
+"""An object's boxes, smoothed so that things can be pinned to them: a detector's boxes jitter by a pixel or two.
 
-The filter is Savitzky and Golay's (Analytical Chemistry 36, 1964): in each frame the value of the parabola that fits
-the nine frames around it best; at the ends, that of the first or last nine. It looks both ways, so nothing lags, and
-what moves, grows or is thrown evenly stays where it is. White jitter is halved; a bob of 12 frames, as of a walker's
-steps, keeps 92 %. A tracklet has no gaps: its coasted frames lie on the line between two detections, and count as
-they are.
+The filter is Savitzky and Golay's (Analytical Chemistry 36, 1964): in each frame it takes the value of the parabola
+that fits the nine frames around it best; at the ends, the parabola of the first or last nine. It looks both ways, so
+nothing lags, and what moves, grows or is thrown evenly stays where it is. White jitter is halved. A bob of 12 frames,
+as of a walker's steps, keeps 92 %. A tracklet has no gaps: its coasted frames lie on the line between two detections,
+and count as they are.
 """
 
 from dataclasses import dataclass
@@ -19,19 +19,22 @@ WINDOW_FRAMES, DEGREE = 9, 2
 
 @dataclass(frozen=True)
 class BoxPath:
-    """frames (N,): plate numbers, without gaps; xywh_px (N, 4): top-left corner and size, plate px, smoothed."""
+    """The smoothed boxes of one object.
+
+    frames (N,): plate frame numbers, without gaps; xywh_px (N, 4): top-left corner and size, plate px.
+    """
 
     frames: np.ndarray
     xywh_px: np.ndarray
 
     @property
     def corners_px(self) -> np.ndarray:
-        """(N, 4, 2): top-left, top-right, bottom-right, bottom-left."""
+        """The corners as (N, 4, 2) px: top-left, top-right, bottom-right, bottom-left."""
         return self._at([(0, 0), (1, 0), (1, 1), (0, 1)])
 
     @property
     def marks_px(self) -> np.ndarray:
-        """(N, 3, 2): the centre, the middle of the upper edge, that of the lower one."""
+        """Three places as (N, 3, 2) px: the centre, the middle of the upper edge, the middle of the lower edge."""
         return self._at([(0.5, 0.5), (0.5, 0), (0.5, 1)])
 
     def _at(self, shares: list[tuple[float, float]]) -> np.ndarray:
@@ -39,14 +42,17 @@ class BoxPath:
 
 
 def box_path(tracklet: Tracklet, frames: tuple[int, int]) -> BoxPath:
-    """The part of it in the frames first..last, which may be none; smoothed before it is cut."""
+    """Return the part of a tracklet in the frames first..last, which may be empty. It is smoothed before it is cut."""
     first, last = frames
     inside = (tracklet.frames >= first) & (tracklet.frames <= last)
     return BoxPath(tracklet.frames[inside], smoothed_px(tracklet.bboxes)[inside])
 
 
 def chosen_path(tracklets: list[Tracklet], track_id: int, frames: tuple[int, int], key: str) -> BoxPath:
-    """That of an object that the config names by `key`; ShotError when it is not there in the frames first..last."""
+    """Return the path of the object that the config names by `key`.
+
+    Raises ShotError when the object is not there in the frames first..last.
+    """
     there = {one.track_id: path for one in tracklets if len((path := box_path(one, frames)).frames)}
     if track_id not in there:
         known = f"there are: {', '.join(map(str, sorted(there)))}" if there else "there is none"
@@ -55,11 +61,13 @@ def chosen_path(tracklets: list[Tracklet], track_id: int, frames: tuple[int, int
 
 
 def smoothed_px(xywh_px: np.ndarray) -> np.ndarray:
-    """(N, 4) boxes of frames without gaps -> (N, 4). Centre and size by themselves; no box gets smaller than the
-    smallest there was."""
+    """Smooth boxes (N, 4) of frames without gaps; return (N, 4).
+
+    Centre and size are smoothed separately. No box gets smaller than the smallest one before.
+    """
     from scipy.signal import savgol_filter
 
-    window = min(WINDOW_FRAMES, len(xywh_px) - 1 + len(xywh_px) % 2)  # odd
+    window = min(WINDOW_FRAMES, len(xywh_px) - 1 + len(xywh_px) % 2)  # always odd
     if window <= DEGREE:
         return xywh_px
     size_px = xywh_px[:, 2:]

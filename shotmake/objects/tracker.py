@@ -1,7 +1,7 @@
-"""Boxes joined to objects by the library `trackers` (OC-SORT, ByteTrack, SORT). The only file that imports it.
+"""Boxes joined to objects by the library `trackers` (OC-SORT, ByteTrack, SORT). No other file imports that library.
 
-The library says which box goes on with which track. Which of them count, their numbers and the frames in which they
-are not seen are ours (object_rows.py), and so is what is remembered from one stretch of frames to the next.
+The library says which box goes on with which track. The rest is ours: which objects count, their numbers, the frames in
+which they are not seen (lifecycle.py), and what is remembered from one stretch of frames to the next.
 """
 
 import json
@@ -13,14 +13,15 @@ from shotmake.config import schema
 from shotmake.objects.detections import Detections
 from shotmake.objects.lifecycle import Rows, Sighting, Subject, rows_of, seen_again
 
-# the library takes no overlap at all for one of "0 or more", and would join boxes that lie far apart
+# With a limit of 0, no overlap at all would be enough for the library, and it would join boxes that lie far apart.
 SMALLEST_OVERLAP = 1e-6
-# confidence of the boxes that ByteTrack goes on with although they are too faint to begin with (the paper's)
+# The least confidence of the boxes with which ByteTrack goes on although they are too faint to begin an object. It is
+# the value of the paper.
 FAINTEST = 0.1
-# beyond these the areas of boxes under- and overflow, and the library stops at the NaN
+# Beyond these limits the areas of boxes under- or overflow, and the library stops at the NaN.
 SMALLEST_SIDE_PX, FARTHEST_PX = 1e-3, 1e6
 
-# what the library's tracks count, by kind; the rest of them is the filter, and what OC-SORT has observed
+# What the library's tracks count, by kind. The rest of a track is its filter, and what OC-SORT has observed.
 COUNTS = ("age", "time_since_update", "number_of_successful_consecutive_updates")
 COUNTED = {"ocsort": COUNTS, "bytetrack": COUNTS, "sort": (*COUNTS, "number_of_successful_updates")}
 FILTER = ("state", "state_covariance")
@@ -29,13 +30,14 @@ FILTER = ("state", "state_covariance")
 def follow(
     detections: Detections, first: int, last: int, objects: schema.Objects, before: bytes | None
 ) -> tuple[Rows, bytes]:
-    """Go on through the frames first..last, from the state after frame first - 1 (None: this is the beginning).
-    Returns the rows that became certain meanwhile, also such of frames before `first`, and the state after `last`. A
-    state is canonical JSON: the same memory, the same bytes.
+    """Follow objects through the frames first..last, from the state after frame first - 1 (None = the beginning).
 
-    Boxes without a size or a place (NaN, nothing wide or high) are left out; a confidence that is NaN is taken for 1.
-    Labels take no part in it. Needs memory for the rows of this stretch, not for what was before. ValueError where
-    `before` is of another frame or another tracker_kind.
+    Returns the rows that became certain meanwhile, also of frames before `first`, and the state after `last`. A state
+    is canonical JSON: the same memory gives the same bytes.
+
+    Boxes without a size or a place (NaN, nothing wide or high) are left out. A confidence of NaN counts as 1. Labels
+    play no part in joining. The memory needed is that for the rows of this stretch, not of what was before.
+    Raises ValueError where `before` is the state of another frame or another tracker_kind.
     """
     boxes = _usable(detections.within(first, last), objects)
     bounds = np.searchsorted(boxes.frame, np.arange(first, last + 2)).tolist()
@@ -49,14 +51,14 @@ def follow(
             continue
         for track, row in _join(tracker, boxes, start, end, objects.det_thresh):
             if track.tracker_id < 0:
-                # the library's own numbers come late, and until then ByteTrack drops a track after two misses
+                # The library gives its own numbers late, and until then ByteTrack drops a track after two misses.
                 track.tracker_id, serial = serial, serial + 1
             known = subjects.get(track.tracker_id, Subject())
             subject, rows = seen_again(known, sightings[row], objects.n_init, next_id)
             subjects[track.tracker_id] = subject
             next_id = max(next_id, subject.track_id + 1)
             certain += rows
-        # one miss ends what is not confirmed: it would lie in wait for the box of another object
+        # One miss ends an object that is not confirmed; otherwise it would take the box of another object later.
         tracker.tracks = [
             track for track in tracker.tracks if not track.time_since_update or subjects[track.tracker_id].track_id
         ]
@@ -65,7 +67,7 @@ def follow(
 
 
 def _usable(detections: Detections, objects: schema.Objects) -> Detections:
-    """Those that the tracker may see, of a confidence known."""
+    """Return the detections that the tracker may see, with a known confidence."""
     xywh_px = detections.xywh_px
     confidence = np.where(np.isnan(detections.confidence), 1.0, detections.confidence)
     needed = min(objects.det_thresh, FAINTEST) if objects.tracker_kind == "bytetrack" else objects.det_thresh
@@ -78,12 +80,12 @@ def _usable(detections: Detections, objects: schema.Objects) -> Detections:
 
 
 def _tracker(objects: schema.Objects):
-    """The library's tracker, empty."""
+    """Return the library's tracker, empty."""
     import trackers
 
     shared = {
         "lost_track_buffer": objects.max_coast_frames,
-        "frame_rate": 30.0,  # at which the buffer counts frames
+        "frame_rate": 30.0,  # at this rate the buffer counts frames one by one
         "minimum_iou_threshold": max(objects.iou_threshold, SMALLEST_OVERLAP),
         "minimum_consecutive_frames": 1,  # n_init is ours
     }
@@ -101,12 +103,15 @@ def _tracker(objects: schema.Objects):
 
 
 def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:
-    """One frame, the boxes start..end: (track, row of its box) of those that have one, in the order they began."""
+    """Join one frame, the boxes start..end.
+
+    Return (track, row of its box) of the tracks that have one, in the order in which they began.
+    """
     import supervision
 
     xywh_px, confidence = boxes.xywh_px[start:end], boxes.confidence[start:end]
     corners_px = np.hstack([xywh_px[:, :2], xywh_px[:, :2] + xywh_px[:, 2:]])
-    # the answer is ordered otherwise: class_id says which box, tracker_id of which track, -1 where it was of none
+    # The answer has another order: class_id says which box it is, tracker_id to which track it belonged, -1 for none.
     answer = tracker.update(supervision.Detections(corners_px, confidence=confidence, class_id=np.arange(start, end)))
     rows, serials = answer.class_id.tolist(), answer.tracker_id.tolist()
     row_of = dict(zip(serials, rows, strict=True))
@@ -118,14 +123,18 @@ def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -
 
 
 def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject], next_id: int) -> bytes:
-    """`subjects` by the tracks' serial numbers, which are not remembered: they would tell of false alarms long gone."""
+    """Return the state as bytes.
+
+    `subjects` are stored with their tracks, without the tracks' serial numbers, because these would show false alarms
+    of long ago.
+    """
     records = [{"subject": asdict(subjects[track.tracker_id]), "track": _record(track, kind)} for track in tracks]
     memory = {"frame": frame, "tracker_kind": kind, "next_id": next_id, "tracks": records}
     return json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _recall(before: bytes | None, first: int, objects: schema.Objects, tracker) -> tuple[list, dict[int, Subject], int]:
-    """(the library's tracks, numbered from 0; the subject of each; next id) for the frame `first`."""
+    """Return (the library's tracks, numbered from 0; the subject of each; next id) for the frame `first`."""
     if before is None:
         return [], {}, 1
     memory = json.loads(before)
@@ -142,7 +151,7 @@ def _recall(before: bytes | None, first: int, objects: schema.Objects, tracker) 
 
 
 def _record(track, kind: str) -> dict:
-    """All that a track of the library goes on with; its matrices are constants."""
+    """Return all that a track of the library needs to go on. Its matrices are constants."""
     record = {name: getattr(track, name) for name in COUNTED[kind]} | _filter_record(vars(track.state_estimator.kf))
     if kind != "ocsort":
         return record
@@ -156,13 +165,13 @@ def _record(track, kind: str) -> dict:
 
 
 def _revived(record: dict, serial: int, kind: str, estimator: type):
-    """The library's track of a record. What it is made of is looked up by `kind` here, never named by the record."""
+    """Return the library's track of a record. Its class is looked up by `kind` here; the record never names it."""
     from trackers.core.bytetrack.tracklet import ByteTrackTracklet
     from trackers.core.ocsort.tracklet import OCSORTTracklet
     from trackers.core.sort.tracklet import SORTTracklet
 
     made = {"ocsort": OCSORTTracklet, "bytetrack": ByteTrackTracklet, "sort": SORTTracklet}[kind]
-    track = made(np.array([0.0, 0.0, 1.0, 1.0]), state_estimator_class=estimator)  # any box: all of it is replaced
+    track = made(np.array([0.0, 0.0, 1.0, 1.0]), state_estimator_class=estimator)  # any box; all of it is replaced
     track.tracker_id = serial
     for name in COUNTED[kind]:
         setattr(track, name, record[name])

@@ -1,6 +1,8 @@
-"""objects: what moves in the plate, as tracklets. One camera's boxes, frame by frame, under a small number that stays.
+"""Objects: what moves in the plate, as tracklets.
 
-Boxes are (x, y, w, h) in plate px, x and y of their top-left corner; the image's top-left corner is (0, 0).
+A tracklet is one camera's boxes of one object, frame by frame, under a small number that stays.
+
+Boxes are (x, y, w, h) in plate px, x and y of their top-left corner. The image's top-left corner is (0, 0).
 """
 
 import json
@@ -14,21 +16,24 @@ from shotmake.errors import ShotError, said_by
 from shotmake.files.json_file import read_json
 
 DETECTED, COASTED = "detected", "coasted"
-DECIMALS = 4  # of px in the file
+DECIMALS = 4  # decimals of px in the file
 
 
 @dataclass(frozen=True)
 class Tracklet:
-    """One object as one camera sees it. frames (N,) ascending plate numbers without gaps, from the first frame it is
-    detected in to the last; bboxes (N, 4) px; frame_status N times "detected" or "coasted" (not seen, between two
-    frames in which it is). Arrays are read-only."""
+    """One object as one camera sees it. Its arrays are read-only.
+
+    frames (N,): ascending plate frame numbers without gaps, from the first frame in which the object is detected to the
+    last; bboxes (N, 4): px; frame_status: N times "detected" or "coasted" (not seen, between two frames in which it
+    is).
+    """
 
     camera_id: str
     track_id: int  # from 1, in the order in which objects are confirmed
     frames: np.ndarray
     bboxes: np.ndarray
     frame_status: tuple[str, ...]
-    label: str = ""  # the class, where the detector says one
+    label: str = ""  # the class, where the detector says it
 
     def __post_init__(self) -> None:
         for array in (self.frames, self.bboxes):
@@ -36,16 +41,16 @@ class Tracklet:
 
     @property
     def centroids(self) -> np.ndarray:
-        """(N, 2) px, the boxes' centres."""
+        """The boxes' centres, (N, 2) px."""
         return self.bboxes[:, :2] + self.bboxes[:, 2:] / 2
 
     @property
     def is_coasted(self) -> np.ndarray:
-        """(N,) bool."""
+        """Which frames are coasted, (N,) bool."""
         return np.array(self.frame_status) == COASTED
 
     def fits(self) -> bool:
-        """Whether it is as described: of a file that somebody may have edited."""
+        """Return whether the tracklet is as described. It may come from a file that somebody edited."""
         count = len(self.frames)
         rises = self.frames.ndim == 1 and count > 0 and bool((np.diff(self.frames) == 1).all())
         known = {self.frame_status[0], self.frame_status[-1]} == {DETECTED} if self.frame_status else False
@@ -54,6 +59,7 @@ class Tracklet:
         return rises and known and words and boxes and len(self.frame_status) == count and type(self.track_id) is int
 
     def to_json(self) -> dict:
+        """Return the tracklet as its record in an objects.json."""
         return {
             "camera_id": self.camera_id,
             "track_id": self.track_id,
@@ -66,13 +72,17 @@ class Tracklet:
 
     @classmethod
     def from_json(cls, record: dict) -> "Tracklet":
+        """Read a tracklet from its record in an objects.json."""
         frames, bboxes = np.array(record["frames"], np.int64), np.array(record["bboxes"], float).reshape(-1, 4)
         status = tuple(record["frame_status"])
         return cls(record["camera_id"], record["track_id"], frames, bboxes, status, record["label"])
 
 
 def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
-    """An objects.json, piece by piece, as a long shot's is large: its other keys, then a line a tracklet."""
+    """Yield the text of an objects.json, piece by piece, because that of a long shot is large.
+
+    First come its other keys, then one line for each tracklet.
+    """
     yield json.dumps(facts, sort_keys=True, allow_nan=False)[:-1] + ', "tracklets": ['
     comma = "\n"
     for one in tracklets:
@@ -82,7 +92,10 @@ def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
 
 
 def read_tracklets(path: Path) -> list[Tracklet]:
-    """Read an objects.json. ShotError for what the objects stage did not write."""
+    """Read an objects.json.
+
+    Raises ShotError for a file that the objects stage did not write; the ValueError inside becomes that error.
+    """
     record = read_json(path)
     try:
         found = [Tracklet.from_json(one) for one in record["tracklets"]]

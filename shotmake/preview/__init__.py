@@ -1,1 +1,1 @@
-"""The plate with tracks, points and a ground grid drawn in."""
+"""The preview: the plate with tracks, points and a ground grid drawn in."""

@@ -1,6 +1,6 @@
-"""The preview: the plate with its tracks, objects, the solved points and a ground grid, without Blender.
+"""The preview: the plate with its tracks, objects, the solved points and a ground grid, made without Blender.
 
-Points and grid are drawn through the solved, *distorting* camera: if they slip here, the CG will slip.
+Points and grid are drawn through the solved, *distorting* camera. If they slip here, the CG will slip.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ from shotmake.tracks.markers import DISABLED, Tracks
 
 TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
 POINT_BGR, GRID_BGR, TEXT_BGR = (40, 80, 255), (255, 200, 60), (255, 255, 255)
-STANDING_PX = 0.5  # mean error (of a 1280 wide plate) up to which a point stands still before a still camera
+STANDING_PX = 0.5  # up to this mean error (on a plate 1280 wide), a point before a still camera stands still
 GRID_LINES = 10  # on each side of the origin
 SUBPIXEL_BITS = 4
 
@@ -36,9 +36,11 @@ def write_preview(
     on_frame: Callable[[int], None] = lambda count: None,
     objects: Sequence[Tracklet] = (),
 ) -> None:
-    """Encode an H.264 movie of the (frame number, (H, W, 3) uint8 BGR) images with everything drawn in.
+    """Write an H.264 movie of the (frame number, (H, W, 3) uint8 BGR) images with everything drawn in.
 
-    `points_xyz` (P, 3) are the bundles; `solution` is a solve JSON (refused or None: tracks only).
+    points_xyz (P, 3): the bundles, world units; solution: a solve JSON (with a refused one, or None, only tracks are
+    drawn); trail_frames: over how many frames back a track's trail is drawn; on_frame: called with the number of frames
+    that are done.
     """
     import av
 
@@ -71,10 +73,10 @@ def write_preview(
 
 
 def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray:
-    """(P, 3) the bundles worth drawing, of points.npz's arrays.
+    """Choose the bundles that are worth drawing, (P, 3), from the arrays of points.npz.
 
-    Before a camera that stands or only turns every track has a direction, also of what walks by: by its error it is
-    told from what stands. Where the camera moves, what does not stand was never triangulated.
+    With a camera that stands still or only turns, each track has a direction, also a track on something that walks by.
+    Its error tells it apart from what stands. Where the camera moves, what does not stand still was never triangulated.
     """
     error_px = points["error_px"]
     if solution["status"] == "solved" or not len(error_px):
@@ -84,7 +86,12 @@ def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray
 
 
 def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
-    """(L, S, 3): L lines of S points on z = 0 around the origin; the step suits the cameras' distance."""
+    """Return L lines of S points, (L, S, 3), on z = 0 around the origin, world units.
+
+    The step suits the cameras' distance.
+
+    cameras: plate frame -> (3, 4).
+    """
     centres = camera_centres(np.array(list(cameras.values())))
     distance = float(np.median(np.linalg.norm(centres, axis=1)))
     step = 10.0 ** np.floor(np.log10(max(distance, 1e-6) / 4))
@@ -101,18 +108,19 @@ def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class View:
-    """A solved lens and how far from the axis it may be believed (beyond the picture a polynomial means nothing)."""
+    """A solved lens, and how far from the axis it can be believed. Beyond the picture a polynomial means nothing."""
 
     lens: Lens
     limit: np.ndarray  # (2,) undistorted normalised x and y
 
     @classmethod
     def of(cls, lens: Lens, size_px: tuple[int, int]) -> "View":
+        """Make the view of a lens in a picture of (width, height) px."""
         return cls(lens, 1.1 * np.abs(undistort(lens.normalised_from_px(border_px(size_px, 9)), lens)).max(0))
 
 
 def visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np.ndarray:
-    """(N, 3) -> (N, 2) px, NaN behind the camera and outside the view."""
+    """Project points (N, 3) to (N, 2) px; NaN behind the camera and outside the view."""
     points_cam = points @ cam_from_world[:, :3].T + cam_from_world[:, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
         inside = (points_cam[:, 2] > 1e-6) & (np.abs(points_cam[:, :2] / points_cam[:, 2:]) < view.limit).all(1)
@@ -177,12 +185,12 @@ def _px(value: float | None) -> str:
 
 
 def _fixed(xy_px: np.ndarray) -> np.ndarray:
-    """Our pixels -> cv2's (centre of the first at 0), in fixed point for its `shift` arguments."""
+    """Convert our px to cv2's (the centre of the first pixel is at 0), in fixed point for its `shift` arguments."""
     return np.round((np.asarray(xy_px, float) - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
 def _runs(labels: np.ndarray) -> list[tuple[int, int]]:
-    """Start and stop of each run of equal values."""
+    """Return start and stop of each run of equal values."""
     if len(labels) == 0:
         return []
     cuts = np.flatnonzero(np.diff(labels)) + 1

@@ -1,4 +1,4 @@
-"""The objects' boxes over a picture: a colour for each track_id, dashed while nobody sees the object."""
+"""The objects' boxes over a picture: a colour for each track_id, dashed where the object is coasted."""
 
 import colorsys
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ import numpy as np
 
 from shotmake.objects.tracklets import COASTED, Tracklet
 
-TURN = 0.61803  # of the colour wheel, from one track_id to the next: neighbours never look alike
+TURN = 0.61803  # the part of the colour wheel from one track_id to the next, so that neighbours never look alike
 DASH_PX, BETWEEN_PX = 7.0, 6.0
-CAPTION_PX = 26  # at the top of the picture, where it is captioned
-OUTSIDE_PX = 4  # of the picture, where a box that leaves it goes on
+CAPTION_PX = 26  # height of the picture's caption, at its top
+OUTSIDE_PX = 4  # how far outside the picture a box that leaves it is cut off
 SUBPIXEL_BITS = 4
 
 
 def draw_objects(picture: np.ndarray, tracklets: Sequence[Tracklet], frame: int) -> None:
-    """Draws into picture (H, W, 3) uint8 BGR the boxes of this frame, each with its track_id and label."""
+    """Draw the boxes of this frame into picture (H, W, 3) uint8 BGR, each with its track_id and label."""
     import cv2
 
     for tracklet in tracklets:
@@ -37,6 +37,7 @@ def draw_objects(picture: np.ndarray, tracklets: Sequence[Tracklet], frame: int)
 
 
 def colour_bgr(track_id: int) -> tuple[int, int, int]:
+    """Return the colour of an object, as blue, green and red, 0..255."""
     red, green, blue = colorsys.hsv_to_rgb(track_id * TURN % 1.0, 0.55, 1.0)
     return round(blue * 255), round(green * 255), round(red * 255)
 
@@ -52,7 +53,7 @@ def _dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, 
 
 
 def _name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[int, int, int]) -> None:
-    """Above the box, or inside where there is no room."""
+    """Draw the name above the box, or inside where there is no room."""
     import cv2
 
     size = (cv2.FONT_HERSHEY_SIMPLEX, 0.5)

@@ -1,1 +1,1 @@
-"""Rendered frames: looked at, and made into a movie."""
+"""Rendered frames: read and checked, and made into a movie."""

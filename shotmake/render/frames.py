@@ -1,4 +1,4 @@
-"""Rendered frames -> a movie to look at."""
+"""From rendered frames to a movie for viewing."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,8 +10,8 @@ from shotmake.errors import ShotError
 from shotmake.files.picture_file import opened_picture
 
 KEY = "composite.render"
-BT709 = 1  # ISO/IEC 23091-2: primaries, transfer and matrix
-VIDEO_RANGE = 1  # FFmpeg's number: 16-235
+BT709 = 1  # the number of ISO/IEC 23091-2 for primaries, transfer and matrix
+VIDEO_RANGE = 1  # FFmpeg's number for 16-235
 
 
 def write_render_movie(
@@ -22,9 +22,10 @@ def write_render_movie(
     is_raw: bool = False,
     on_frame: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Encode frames (EXR, or PNG as shown) as an H.264 movie, one after the other, over black.
+    """Write frames (EXR, or PNG as shown) as an H.264 movie, one after the other, over black.
 
-    EXR goes through Blender's "Standard" view, which is the sRGB curve; is_raw: as it is, no light is meant.
+    EXR goes through Blender's "Standard" view, which is the sRGB curve. is_raw: EXR is written as it is, because its
+    numbers mean no light.
     """
     import av
 
@@ -49,7 +50,7 @@ def write_render_movie(
 
 
 def shown(path: Path, is_raw: bool) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a rendered EXR or PNG, as a viewer shows it over black."""
+    """Return a rendered EXR or PNG as (H, W, 3) uint8 RGB, as a viewer shows it over black."""
     values = _read(path)[..., :3]  # premultiplied, as OpenImageIO gives both
     if path.suffix == ".exr" and not is_raw:
         linear = np.clip(values, 0.0, 1.0)
@@ -58,14 +59,14 @@ def shown(path: Path, is_raw: bool) -> np.ndarray:
 
 
 def check_whole(path: Path) -> None:
-    """ShotError for a frame that cannot be read to its end: a disk that was full, for example."""
+    """Check that a frame can be read to its end. Raises ShotError when it cannot, as when the disk was full."""
     with opened_picture(path, KEY) as (source, spec):
         if source.read_scanlines(spec.height - 1, spec.height, 0, 0, 4, "float") is None:
             raise ShotError(f"{path.name}: Blender wrote no whole frame; run doit again")
 
 
 def _read(path: Path) -> np.ndarray:
-    """(H, W, 4) float32: the first four channels, which are RGBA."""
+    """Return the first four channels, which are RGBA, as (H, W, 4) float32."""
     with opened_picture(path, KEY) as (source, _):
         pixels = source.read_image(0, 0, 0, 4, "float")
     if pixels is None:

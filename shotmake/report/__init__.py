@@ -1,1 +1,1 @@
-"""What came out, in numbers and as a page."""
+"""The report: what came out, in numbers and as a page."""

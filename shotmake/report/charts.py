@@ -1,12 +1,12 @@
-"""Curves by frame as inline SVG, for pages that need nothing else; light or dark."""
+"""Curves by frame as inline SVG, for pages that need no other file; light or dark."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 230, 52, 12, 10, 26  # of a chart, in units of its own
-COLOURS = 8  # then dashed
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 230, 52, 12, 10, 26  # size and margins of a chart, in its own units
+COLOURS = 8  # number of colours; further curves are dashed
 STYLE = """
 :root { --ground: #ffffff; --ink: #1f2328; --faint: #6a737d; --line: #dfe3e8;
   --c0: #1f6fd1; --c1: #c2410c; --c2: #15803d; --c3: #a21caf;
@@ -33,7 +33,11 @@ path.curve:hover { stroke-width: 4 } i { display: inline-block; width: 1.4em; he
 
 @dataclass(frozen=True)
 class Curve:
-    """values: one a frame from first_frame on, None where there is none; colour: 0.. as `swatch` shows it."""
+    """A curve of a chart.
+
+    values: one for each frame from first_frame on, None where there is none; colour: a number from 0, as `swatch` shows
+    it.
+    """
 
     name: str
     colour: int
@@ -42,6 +46,7 @@ class Curve:
 
 
 def page(title: str, body: str, more_style: str = "") -> str:
+    """Return an HTML page with this title and body."""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -51,13 +56,16 @@ def page(title: str, body: str, more_style: str = "") -> str:
 
 
 def swatch(colour: int) -> str:
+    """Return a short line in a curve's colour, as HTML."""
     dashed = ";border-top-style:dashed" if colour >= COLOURS else ""
     return f'<i style="border-color:var(--c{colour % COLOURS}){dashed}"></i>'
 
 
 def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool = False) -> str:
-    """The curves in one picture, "" where none has a value. with_zero: zero is part of the axis; with_key: name them
-    above it."""
+    """Return the curves in one picture, as HTML; "" where none has a value.
+
+    with_zero: zero is part of the axis; with_key: the curves are named above the picture.
+    """
     curves = [curve for curve in curves if any(number is not None for number in curve.values)]
     known = [number for curve in curves for number in curve.values if number is not None]
     if not known:
@@ -65,7 +73,7 @@ def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool =
     low, high = min(known), max(known)
     if with_zero:
         low = min(low, 0)
-    room = 0.06 * (high - low) or max(0.02 * abs(high), 0.5)  # a straight line stands in the middle
+    room = 0.06 * (high - low) or max(0.02 * abs(high), 0.5)  # without any height, the line stands in the middle
     low, high = (low if with_zero and low == 0 else low - room), high + room
     first = min(curve.first_frame for curve in curves)
     last = max(curve.first_frame + len(curve.values) - 1 for curve in curves)
@@ -100,14 +108,14 @@ def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool =
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Two to six round numbers between low and high."""
+    """Return two to six round numbers between low and high."""
     step = 10.0 ** math.floor(math.log10((high - low) / 3))
     step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= 5)
     return [round(at * step, 9) for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _path(points: list[tuple[float, float | None]]) -> str:
-    """SVG path data, broken where a number is missing; a lone point is a dot's width."""
+    """Return SVG path data, broken where a number is missing. A lone point is as wide as a dot."""
     words, pen_down = [], False
     for x, y in points:
         if y is None:

@@ -1,4 +1,4 @@
-"""What the report says of the objects: how many, how long each was seen, whose boxes they are, what mattes cover."""
+"""What the report says about objects: how many, how long each was seen, whose boxes they are, and what mattes cover."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from shotmake.objects.tracklets import COASTED
 
-MOST_PCT = 75.0  # of the plate that mattes may cover before it is warned of
-CELLS = 480  # across the plate, that a matte is counted in
+MOST_PCT = 75.0  # how much of the plate mattes may cover without a warning, %
+CELLS = 480  # how many cells across the plate a matte is counted in
 GUESS = (
     "objects: boxes are a guess of what moves; bring detections (tracking.objects.detections or detector_cmd) for "
     "mattes to trust"
@@ -15,7 +15,10 @@ GUESS = (
 
 
 def objects_block(record: dict, matte: dict | None) -> dict:
-    """An objects.json -> its block of report.json. matte: what `covered` found, None where there are none."""
+    """Return the block of report.json for an objects.json.
+
+    matte: what `covered` found; None where there are no mattes.
+    """
     objects = [_object(tracklet) for tracklet in record["tracklets"]]
     frames = sum(one["last_frame"] - one["first_frame"] + 1 for one in objects)
     coasted = sum(last - first + 1 for one in objects for first, last in one["coasted"])
@@ -32,7 +35,10 @@ def objects_block(record: dict, matte: dict | None) -> dict:
 
 
 def _object(tracklet: dict) -> dict:
-    """coasted: first and last frame of each stretch in which nobody saw it."""
+    """Return what the report says about one object.
+
+    coasted: first and last frame of each stretch in which it is not seen.
+    """
     frames = np.array(tracklet["frames"])
     missing = frames[np.array(tracklet["frame_status"]) == COASTED]
     stretches = np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1) if len(missing) else []
@@ -48,9 +54,9 @@ def _object(tracklet: dict) -> dict:
 def covered(
     boxes_at: Callable[[int], np.ndarray], size_px: tuple[int, int], frames: tuple[int, int], invert: bool
 ) -> dict:
-    """How much of the plate boxes_at(frame) (K, 4) px keep tracks out of, in percent: median, and the worst frame.
+    """Measure how much of the plate the boxes keep tracks out of, in percent: the median, and the worst frame.
 
-    invert: tracks may be in the boxes only.
+    boxes_at: frame -> (K, 4) px. invert: True where tracks may be inside the boxes only.
     """
     cell_px = max(1.0, size_px[0] / CELLS)
     width, height = (round(side / cell_px) for side in size_px)
@@ -72,7 +78,7 @@ def covered(
 
 
 def remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
-    """Warnings and notes, a line each."""
+    """Return warnings and notes, one line each."""
     warnings, notes = [], []
     if any(block["source"]["trust"] == "low" for block in blocks):
         notes.append(GUESS)

@@ -14,10 +14,10 @@ from shotmake.report.charts import Curve, chart, page
 from shotmake.report.timeline import STYLE as TIMELINE_STYLE
 from shotmake.report.timeline import objects_section
 
-PICTURES, PICTURE_PX, JPEG_QUALITY = 3, 960, 82  # stills of the preview, their width
-POINTS_SHOWN = 600  # from above
+PICTURES, PICTURE_PX, JPEG_QUALITY = 3, 960, 82  # stills of the preview: how many, their width in px
+POINTS_SHOWN = 600  # about how many points the view from above shows
 GRID = (16, 9)  # cells of the lens's grid
-NAMED = 40  # tracks in a list; the rest is in quality.json
+NAMED = 40  # how many tracks a list names; the others stand in quality.json
 STYLE = """
 .verdict { font-size: 1.5rem; margin: .2rem 0; color: var(--ink) } .bad { color: var(--c6) } .good { color: var(--c2) }
 ul { margin: .3rem 0; padding-left: 1.2rem } img { width: 100%; display: block } table { width: auto }
@@ -30,7 +30,7 @@ Still = tuple[int, bytes]  # frame number, JPEG
 
 
 def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still]:
-    """These frames of a preview whose first one is first_frame, as JPEGs."""
+    """Return these frames of a preview as JPEGs. first_frame: the plate frame number of the preview's first frame."""
     import cv2
 
     found = []
@@ -47,7 +47,7 @@ def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still
 
 
 def telling_frames(summary: dict, solution: dict | None) -> list[int]:
-    """First, last, and between them the frame with the largest error, or the middle one."""
+    """Choose the frames to show: first, last, and the one with the largest error between them, or the middle one."""
     first, last = summary["frames"]
     inside = {}
     if solution is not None and solution["status"] != "refused":
@@ -58,7 +58,10 @@ def telling_frames(summary: dict, solution: dict | None) -> list[int]:
 
 
 def report_html(summary: dict, solution: dict | None, points_xyz: np.ndarray, pictures: Sequence[Still]) -> str:
-    """summary: the contents of report.json; solution: a solve JSON or None; points_xyz: (P, 3) solved points."""
+    """Return the page as HTML.
+
+    summary: the contents of report.json; solution: a solve JSON or None; points_xyz: (P, 3) solved points, world units.
+    """
     solved = solution if solution is not None and solution["status"] != "refused" else None
     charts = _charts(summary, solved)
     if solved is not None:
@@ -131,17 +134,17 @@ def _charts(summary: dict, solved: dict | None) -> str:
 
 
 def _turned_deg(rotations: np.ndarray) -> np.ndarray:
-    """(N, 3, 3) cam_from_world -> (N, 3) turns about the first camera's x, y and z since then."""
+    """Return the turns (N, 3) about the first camera's x, y and z, deg, of cam_from_world rotations (N, 3, 3)."""
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_matrix(rotations @ rotations[0].T).as_rotvec(degrees=True)
 
 
 def _from_above(solved: dict, points_xyz: np.ndarray) -> str:
-    """Camera path and points on the ground plane, x to the right, y up."""
+    """Draw the camera's path and the points on the ground plane, x to the right, y up."""
     centres = camera_centres(np.array(solved["cam_from_world"]).reshape(-1, 3, 4))[:, :2]
     points = points_xyz[:: max(1, len(points_xyz) // POINTS_SHOWN), :2]
-    if len(points):  # a few far points must not make all else small
+    if len(points):  # a few far points must not make everything else small
         reach = 3 * np.abs(points - np.median(points, 0)).mean(0).max()
         points = points[(np.abs(points - np.median(points, 0)) < reach).all(1)]
     low, high = (side(np.concatenate([centres, points]), 0) for side in (np.min, np.max))
@@ -163,7 +166,7 @@ def _from_above(solved: dict, points_xyz: np.ndarray) -> str:
 
 
 def _lens(solved: dict) -> str:
-    """A straight grid of the size of the plate, and what the lens makes of it."""
+    """Draw a straight grid of the plate's size, and what the lens makes of it."""
     lens, (width, height) = Lens.from_json(solved["lens"]), solved["image_size_px"]
     ideal = lens.without_distortion()
     lines = [np.linspace((x, 0), (x, height), 33) for x in np.linspace(0, width, GRID[0] + 1)]

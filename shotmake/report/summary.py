@@ -11,7 +11,11 @@ def report(
     frames: tuple[int, int],
     objects: dict[str, dict] | None = None,
 ) -> dict:
-    """footage JSON, quality JSON, solve JSON (None where the shot has none), objects_block by camera -> report.json."""
+    """Return the contents of report.json.
+
+    plate, quality, solution: a footage JSON, a quality.json and a solve JSON, None where the shot has none; objects:
+    objects_block by camera.
+    """
     summary = {
         "schema": 1,
         "plate": {name: plate[name] for name in ("files", "size_px", "frame_rate", "first_frame", "frame_count")},
@@ -37,7 +41,7 @@ def report(
 
 
 def session(quality: dict | None, solution: dict | None) -> dict:
-    """The session's state at this point: everything before the report is done, so there is nothing to resume."""
+    """Return the session's state at this point. Everything before the report is done, so there is nothing to resume."""
     if quality is None:
         return {"state": "created", "frames_done": 0, "frames": None, "resume_frame": None}
     frames = quality["last_frame"] - quality["first_frame"] + 1
@@ -48,12 +52,15 @@ def session(quality: dict | None, solution: dict | None) -> dict:
 
 
 def frames_pct(solution: dict, frames: tuple[int, int]) -> float:
-    """Share of the frames first..last that have a camera, in percent."""
+    """Return the share of the frames first..last that have a camera, in percent."""
     return 100.0 * len(solution["frames"]) / (frames[1] - frames[0] + 1)
 
 
 def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> list[str]:
-    """One line for each limit of `tracking.qc` that is broken; empty when the shot may leave the house."""
+    """Return one line for each limit of `tracking.qc` that is broken.
+
+    The list is empty when the shot may be delivered.
+    """
     faults = []
     if solution is not None:
         if solution["status"] == "refused":

@@ -1,18 +1,21 @@
-"""When each object is there, as inline SVG: a bar an object, lighter where nobody sees it; as charts.py draws."""
+"""When each object is there, as inline SVG: one bar for each object, lighter where it is coasted.
+
+Drawn as charts.py draws.
+"""
 
 from html import escape
 
 from shotmake.report.charts import COLOURS, WIDTH
 
-LEFT, RIGHT, TOP, BOTTOM, ROW = 110, 12, 4, 22, 17  # of the picture, in units of its own
-SHOWN = 40  # bars
-LETTERS = 15  # of a name beside its bar
+LEFT, RIGHT, TOP, BOTTOM, ROW = 110, 12, 4, 22, 17  # margins and row height of the picture, in its own units
+SHOWN = 40  # how many bars are shown
+LETTERS = 15  # how many letters of a name stand beside its bar
 STYLE = ".bar { stroke-width: 10 } .unseen { stroke-opacity: .3 } .timeline { max-width: 46rem }"
 BOXES = {"file": "boxes from a file", "command": "boxes by a detector", "motion": "boxes of what moves, a guess"}
 
 
 def objects_section(blocks: dict[str, dict]) -> str:
-    """The `objects` of report.json, by camera -> a heading, and for each camera a line and its timeline."""
+    """Return the `objects` of report.json as HTML: a heading, and for each camera a line and its timeline."""
     return "<h2>Objects</h2>" + "".join(_camera(camera_id, block) for camera_id, block in blocks.items())
 
 
@@ -30,7 +33,7 @@ def _camera(camera_id: str, block: dict) -> str:
 
 
 def _timeline(block: dict) -> str:
-    """One bar an object, in order of track_id; of many, the longest."""
+    """Return one bar for each object, in the order of track_id. Of many objects, the longest ones are shown."""
     by_length = sorted(block["objects"], key=lambda one: one["first_frame"] - one["last_frame"])
     shown = sorted(by_length[:SHOWN], key=lambda one: one["track_id"])
     if not shown:

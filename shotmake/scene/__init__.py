@@ -1,1 +1,1 @@
-"""Camera and config -> every number that Blender needs."""
+"""From camera and config to every number that Blender needs."""

@@ -1,7 +1,7 @@
 """What stands in the shot beside the camera: the scene sheet's ground, subject, lights and backdrop.
 
-Places and directions are told from where the subject stands and from the middle camera: the one nearest to the median
-of all places and view axes.
+Places and directions count from where the subject stands and from the middle camera, which is the camera nearest to the
+median of all places and view axes.
 """
 
 from dataclasses import dataclass
@@ -13,26 +13,29 @@ from shotmake.geometry.lens import Lens
 from shotmake.geometry.similarity import DEPTH_UNITS
 from shotmake.scene.ground import Ground, fitted
 
-NEAREST = 2e-4  # world units: a camera nearer to the subject stands in it (Blender clips at 1e-6 at least, ours / 200)
-SUBJECT_SHARE_OF_VIEW = 1 / 8  # of the picture's width, where the subject stands
-GROUND_REACH = 8.0  # distances of the camera: the ground's width, and the infinite curve's
-CURVE_FLOOR = 2.0  # subject widths behind it: from there the infinite curve bends up
-CURVE_RADIUS = 0.75  # of the distance of the camera
-PICTURE_BEHIND = 1.0  # of that distance
-PICTURE_NEAREST = 0.1  # of that distance: it stays ahead of a camera that has the subject behind itself
-PICTURE_WIDEST = 3.0  # times what the middle camera sees of it; where others look past that, it ends
-# Lamps as portrait photographers place them: elevation, and size and distance in subject sizes
+# World units. A camera that is nearer to the subject stands in it. (Blender clips at 1e-6 at least; the sheet's clip
+# start is the distance / 200.)
+NEAREST = 2e-4
+SUBJECT_SHARE_OF_VIEW = 1 / 8  # the subject's size, as a share of the view's width where it stands
+GROUND_REACH = 8.0  # the width of the ground and of the infinite curve, in distances of the camera
+CURVE_FLOOR = 2.0  # from so many subject widths behind the subject, the infinite curve bends up
+CURVE_RADIUS = 0.75  # the radius of its bend, in distances of the camera
+PICTURE_BEHIND = 1.0  # how far the picture is behind the subject, in distances of the camera
+PICTURE_NEAREST = 0.1  # how far it is ahead of a camera that has the subject behind itself, in the same distances
+PICTURE_WIDEST = 3.0  # the picture ends at so many times what the middle camera sees of it
+# Lamps as portrait photographers place them: elevation in deg and size in subject sizes; distance in subject sizes.
 LAMPS = {"key": (40.0, 2.0), "fill": (15.0, 3.0), "rim": (45.0, 1.0)}
 LAMP_DISTANCE = 4.0
 
 
 @dataclass(frozen=True)
 class Standpoint:
-    """Where the subject stands and who sees it.
+    """Where the subject stands, and who sees it.
 
-    place (3,) on the ground; cam_from_world (N, 3, 4); distance: of the cameras, the median (5 units where they stand
-    in the subject: none can be measured there); auto_size: an eighth of the view's width there; middle: index of the
-    middle camera.
+    place (3,): on the ground, world units; cam_from_world (N, 3, 4).
+    distance: the cameras' median distance, world units (5 units where they stand in the subject, because no distance
+    can be measured there).
+    auto_size: an eighth of the view's width at the subject, world units; middle: the index of the middle camera.
     """
 
     place: np.ndarray
@@ -43,6 +46,7 @@ class Standpoint:
 
 
 def standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_px: int) -> Standpoint:
+    """Find where the subject stands for the cameras. place (3,): on the ground; cam_from_world (N, 3, 4)."""
     centres, axes = camera_centres(cam_from_world), cam_from_world[:, 2, :3]
     distance = float(np.median(np.linalg.norm(centres - place, axis=1)))
     if distance < NEAREST:
@@ -56,7 +60,10 @@ def standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_
 def ground_under(
     shot: dict, solution: dict, cam_from_world: np.ndarray, lens: Lens, points_xyz: np.ndarray, error_px: np.ndarray
 ) -> Ground:
-    """shot.backdrop.ground_z, else what the solved points (P, 3) with their errors (P,) tell around the subject."""
+    """Find the ground: shot.backdrop.ground_z, else what the solved points around the subject show.
+
+    cam_from_world (N, 3, 4); points_xyz (P, 3): world units; error_px (P,): their errors.
+    """
     ground_z, subject = shot["backdrop"]["ground_z"], shot["subject"]
     if ground_z is not None:
         return Ground(ground_z, f"z = {ground_z:g} as given")
@@ -70,14 +77,17 @@ def ground_under(
 def rendered_field(
     lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int], zoom_px: list[float] | None
 ) -> np.ndarray:
-    """(4, 2) the corners of what is rendered, in normalised coordinates: plate and overscan, zoomed out farthest."""
+    """Return the corners (4, 2) of what is rendered, normalised: plate and overscan, zoomed out farthest."""
     (width, height), (over_x, over_y) = size_px, overscan_px
     corners_px = np.array([[x, y] for x in (-over_x, width + over_x) for y in (-over_y, height + over_y)], float)
     return lens.normalised_from_px(corners_px) * lens.fx_px / min(zoom_px or [lens.fx_px])
 
 
 def blocks(shot: dict, stands: Standpoint, scale_known: bool, field: np.ndarray) -> dict:
-    """field: the rendered_field, which a picture as backdrop fills."""
+    """Return the sheet's blocks for ground, subject, lights and backdrop.
+
+    field (4, 2): the rendered_field, which a picture as backdrop fills.
+    """
     size = shot["subject"]["size"] or stands.auto_size
     x, y, z = stands.place.tolist()
     return {
@@ -104,7 +114,7 @@ def _subject(subject: dict, stands: Standpoint, scale_known: bool) -> dict:
 
 
 def _lights(lights: dict, stands: Standpoint) -> dict:
-    """The config's numbers, the sun as a direction, and the lamps by their directions from the subject."""
+    """Return the config's numbers, the sun as a direction, and the lamps by their directions from the subject."""
     view = _level_view(stands)
     camera_deg, key_deg = np.degrees(np.arctan2(-view[1], -view[0])), lights["key_azimuth_deg"]
     key_strength = lights["key_strength"]
@@ -136,8 +146,11 @@ def _direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
 
 
 def _level_view(stands: Standpoint) -> np.ndarray:
-    """Unit (3,), horizontal: from the middle camera towards the subject; from straight above, up its picture, or, where
-    it looks at the horizon from there, along its view. A camera that stands in the subject has only its view."""
+    """Return the horizontal view as a unit vector (3,): from the middle camera towards the subject.
+
+    A camera straight above the subject takes the direction up its picture; where it looks at the horizon from there, it
+    takes its view. A camera that stands in the subject has only its view.
+    """
     camera = stands.cam_from_world[stands.middle]
     ahead, up, along = stands.place - camera_centres(camera[None])[0], -camera[1, :3], camera[2, :3]
     level = np.zeros(3)
@@ -159,7 +172,7 @@ def _curve(stands: Standpoint, size: float) -> dict:
 
 
 def _picture(stands: Standpoint, field: np.ndarray) -> dict:
-    """A rectangle behind the subject, across the middle camera's view axis, that fills the view of every camera."""
+    """Return a rectangle behind the subject, across the middle camera's view axis, that fills all cameras' view."""
     camera = stands.cam_from_world[stands.middle]
     depth = float(camera[2, :3] @ stands.place + camera[2, 3]) + PICTURE_BEHIND * stands.distance
     depth = max(depth, PICTURE_NEAREST * stands.distance)

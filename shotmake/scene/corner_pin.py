@@ -1,6 +1,6 @@
 """Corner pin: where the four corners of a picture lie, frame by frame, in the undistorted, overscanned picture.
 
-Corners come in the order top-left, top-right, bottom-right, bottom-left of the picture that is pinned. They are
+Corners are in the order top-left, top-right, bottom-right, bottom-left of the picture that is pinned. They are
 *relative*: 0..1 across the overscanned picture, origin at its bottom-left, as Blender's Corner Pin takes them. So the
 pinned picture goes through the same redistortion as the CG, and its edges bend as the lens does.
 """
@@ -19,33 +19,39 @@ KEY = "composite.corner_pin"
 
 @dataclass(frozen=True)
 class Field:
-    """The undistorted, overscanned picture: the lens, the plate's size and what is added on each side of it, px."""
+    """The undistorted, overscanned picture: the lens, the plate's size, and what is added on each side of it, px."""
 
     lens: Lens
     size_px: tuple[int, int]
     overscan_px: tuple[int, int]
 
     def undistorted_px(self, xy_px: np.ndarray) -> np.ndarray:
-        """(..., 2) plate px -> (..., 2) px of the overscanned picture, origin at its top-left corner."""
+        """Convert plate px (..., 2) to px (..., 2) of the overscanned picture, origin at its top-left corner."""
         lens = self.lens
         return lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens)) + self.overscan_px
 
     def straight_px(self, xy_px: np.ndarray) -> np.ndarray:
-        """The same of places that may lie beyond the plate, where the lens was not measured and may fold over: it moves
-        them as it does the nearest place of the plate."""
+        """Convert plate px (..., 2), which may lie beyond the plate, to px (..., 2) of the overscanned picture.
+
+        The lens was not measured there and may fold over. It moves such a place as it moves the nearest place of the
+        plate.
+        """
         inside_px = np.clip(xy_px, 0, self.size_px)
         return self.undistorted_px(inside_px) + (xy_px - inside_px)
 
     def relative(self, undistorted_px: np.ndarray) -> np.ndarray:
-        """(..., 2) px of the overscanned picture -> (..., 2) relative, origin at its bottom-left corner."""
+        """Convert px (..., 2) of the overscanned picture to relative corners (..., 2), origin bottom-left."""
         x, y = np.moveaxis(undistorted_px / (np.array(self.size_px) + 2 * np.array(self.overscan_px)), -1, 0)
         return np.stack([x, 1 - y], -1)
 
 
 @dataclass(frozen=True)
 class CornerPin:
-    """frames (N,): plate numbers; corners (N, 4, 2) relative; visible (N,) bool. Hidden frames have the corners of the
-    nearest visible one. by_points: in how many frames a solved point stands in for a track."""
+    """The corners of a pinned picture, frame by frame.
+
+    frames (N,): plate frame numbers; corners (N, 4, 2): relative; visible (N,): bool. Hidden frames have the corners of
+    the nearest visible frame. by_points: in how many frames a solved point stands in for a track.
+    """
 
     frames: np.ndarray
     corners: np.ndarray
@@ -53,7 +59,7 @@ class CornerPin:
     by_points: int = 0
 
     def to_json(self) -> dict:
-        """The frames, corners and visible of a scene sheet's `corner_pin` block."""
+        """Return frames, corners and visible, for the `corner_pin` block of a scene sheet."""
         return {
             "frames": self.frames.tolist(),
             "corners": np.round(self.corners, 9).tolist(),
@@ -69,10 +75,10 @@ def pin_of_tracks(
     cameras: dict[int, np.ndarray],
     points: dict[int, np.ndarray],
 ) -> CornerPin:
-    """Four tracks hold the corners; where one is not tracked, its solved point does.
+    """Place the corners at four tracks. Where a track has no marker, its solved point holds the corner.
 
-    cameras: plate frame -> 3x4 that projects through the field's lens; points: track id -> (3,). ShotError when no
-    frame has all four, or two are one track.
+    cameras: plate frame -> (3, 4) that projects through the field's lens; points: track id -> (3,), world units.
+    Raises ShotError when no frame has all four corners, when two of them are one track, or when the corners cross over.
     """
     if len(set(track_ids)) < 4:
         raise ShotError(f"{KEY}.tracks: found one track at two corners; needed four different ones")
@@ -97,14 +103,17 @@ def pin_of_tracks(
 def pin_of_places(
     corners_xyz: np.ndarray, frames: tuple[int, int], field: Field, cameras: dict[int, np.ndarray]
 ) -> CornerPin:
-    """Corners (4, 3) of the solved world, seen by the camera; hidden where it has no pose or one is behind it."""
+    """Place the corners at corners_xyz (4, 3), places of the solved world, as the camera sees them.
+
+    cameras: plate frame -> (3, 4). The pin is hidden in a frame without a camera, or with a corner behind it.
+    """
     numbers = np.arange(frames[0], frames[1] + 1)
     places = _projected(np.asarray(corners_xyz, float), numbers, field, cameras)
     return _pin(numbers, field.relative(places), f"{KEY}.corners_xyz")
 
 
 def pin_of_box(path: BoxPath, frames: tuple[int, int], field: Field) -> CornerPin:
-    """The corners of an object's box; hidden where it is not there."""
+    """Place the corners at those of an object's box. The pin is hidden where the object is not there."""
     numbers = np.arange(frames[0], frames[1] + 1)
     places = np.full((len(numbers), 4, 2), np.nan)
     places[path.frames - frames[0]] = field.straight_px(path.corners_px)
@@ -112,7 +121,7 @@ def pin_of_box(path: BoxPath, frames: tuple[int, int], field: Field) -> CornerPi
 
 
 def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:
-    """(N, P, 2) px of the overscanned picture, where a lens without distortion puts (P, 3) world points; NaN unseen."""
+    """Project world points (P, 3) without distortion to (N, P, 2) px of the overscanned picture; NaN where not seen."""
     places = np.full((len(numbers), len(points_xyz), 2), np.nan)
     pinhole = field.lens.without_distortion()
     for at, number in enumerate(numbers.tolist()):
@@ -138,7 +147,7 @@ def _pin(numbers: np.ndarray, corners: np.ndarray, key: str, untracked: np.ndarr
 
 
 def _is_convex(corners: np.ndarray) -> np.ndarray:
-    """(N,) whether the quads (N, 4, 2) turn the same way at every corner."""
+    """Return (N,) whether the quads (N, 4, 2) turn the same way at each corner."""
     sides = np.roll(corners, -1, 1) - corners
     following = np.roll(sides, -1, 1)
     turns = sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0]

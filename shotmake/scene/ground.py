@@ -1,32 +1,36 @@
-"""The height of the ground under the subject: given, or that of the solved points around where it stands."""
+"""The height of the ground under the subject, as the solved points around the subject show it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-AROUND = 3.0  # subject widths: how far points count as around it
-NEAREST = 40  # of those points
-ENOUGH = 8  # points that agree
-SHARE = 1 / 3  # of the points around
-DENSE, DENSE_SIGMAS = 0.35, 0.7  # the closest that many points lie in height: as wide as this many sigmas, at least
+AROUND = 3.0  # how far a point may be from the subject to count as around it, in subject widths
+NEAREST = 40  # how many of those points are used, the nearest first
+ENOUGH = 8  # how many points must agree
+SHARE = 1 / 3  # which share of the points around must agree
+# The span in height of the densest 0.35 of the points, divided by 0.7, is the first sigma.
+DENSE, DENSE_SIGMAS = 0.35, 0.7
 SIGMAS = 3.0
-ROUGH = 0.2  # of the subject's width: points that scatter more are no ground to stand on
+ROUGH = 0.2  # points that scatter by more than this share of the subject's width are no ground to stand on
 
 
 @dataclass(frozen=True)
 class Ground:
-    """z in world units; source: which it is and from how many points, in words."""
+    """The ground. z: its height, world units; source: where z comes from, and from how many points, in words."""
 
     z: float
     source: str
 
 
 def fitted(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, subject_size: float) -> Ground:
-    """The horizontal ground at `place_xy` (2,) from solved points (P, 3), hold-outs and all.
+    """Fit the horizontal ground at `place_xy` (2,) to solved points (P, 3), hold-outs included.
 
-    noise (P,): what their reprojection errors come to, in world units. The points that lie closest together in height
-    begin; those within 3 sigmas of them agree, sigma being their own scatter, but no less than their noise. z = 0 where
-    fewer than 8, or a third, of the points around agree, or they scatter too much to stand on.
+    noise (P,): what the points' reprojection errors mean in world units; subject_size: the subject's width, world
+    units.
+
+    The fit begins with the points that lie closest together in height. Points within 3 sigmas of these agree; sigma is
+    their own scatter, but not less than their noise. z is 0 where fewer than 8, or fewer than a third, of the points
+    around the subject agree, or where they scatter too much to stand on.
     """
     reach = np.linalg.norm(points_xyz[:, :2] - place_xy, axis=1)
     near = np.argsort(reach)[: np.count_nonzero(reach < AROUND * subject_size)][:NEAREST]

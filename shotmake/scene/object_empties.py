@@ -1,7 +1,7 @@
-"""Objects as Blender's empties: where each stands before the camera, frame by frame, in the camera's own space.
+"""Objects as Blender's empties: where each object stands before the camera, frame by frame, in the camera's own space.
 
-One camera does not tell how far away a box is: all stand at one depth, that of the subject. Moved along its ray and
-scaled by the same factor, an empty looks the same through the camera.
+One camera does not show how far away a box is, so all objects stand at one depth, that of the subject. An empty that is
+moved along its ray and scaled by the same factor looks the same through the camera.
 """
 
 import numpy as np
@@ -14,11 +14,12 @@ from shotmake.scene.corner_pin import Field
 def empties(
     tracklets: list[Tracklet], field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray
 ) -> list[dict]:
-    """The `objects` of the scene stage's empties.json: those that are there in some of the frames first..last.
+    """Return the `objects` of the scene stage's empties.json: those that are there in some of the frames first..last.
 
-    zooms: (last - first + 1,) focal length of each frame, as a factor of the lens's. frames: of each, without gaps;
-    location (N, 3): of the box's centre before Blender's camera (x right, y up, it looks along -z), world units;
-    scale (N,): the box's height there. Through the camera without its distortion they land on the straightened box.
+    zooms: (last - first + 1,) focal length of each frame, as a factor of the lens's focal length.
+    frames: of each object, without gaps; location (N, 3): of the box's centre before Blender's camera (x right, y up,
+    it looks along -z), world units; scale (N,): the box's height there. Through the camera without its distortion, they
+    land on the straightened box.
     """
     return [one for one in (_empty(tracklet, field, frames, depth, zooms) for tracklet in tracklets) if one["frames"]]
 

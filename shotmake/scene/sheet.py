@@ -1,7 +1,8 @@
-"""The scene sheet: every number Blender needs, already in Blender's terms.
+"""The scene sheet: every number that Blender needs, already in Blender's terms.
 
-Blender's camera looks along -Z with Y up; its sensor is fitted to the width; shift is in image widths, that of y too.
-Two focal lengths, in x and y, are pixels that are not square: `pixel_aspect`, their width and height, the smaller 1.
+Blender's camera looks along -Z with Y up. Its sensor is fitted to the width, and its shift counts in image widths, also
+in y. Two focal lengths, in x and y, mean pixels that are not square: `pixel_aspect` is their width and height, the
+smaller of them 1.
 """
 
 import numpy as np
@@ -21,10 +22,10 @@ def scene_sheet(
     over_px: tuple[int, int] | None = None,
     ground_z: float = 0.0,
 ) -> dict:
-    """solve JSON + footage JSON + config slices -> scene.json (a plain tree).
+    """Build scene.json (a plain tree) from a solve JSON, a footage JSON and slices of the config.
 
-    over_px: the overscan (x, y) of an ST-map that was brought along; None = as `composite` says. ground_z: of the
-    ground under the subject, from which the height of its place counts (assembly.ground_under).
+    over_px: the overscan (x, y) of an imported ST-map; None = as `composite` says. ground_z: the height of the ground
+    under the subject, from which the height of its place counts (assembly.ground_under).
     Raises ShotError when there is no camera: a refused solve has no scene.
     """
     cam_from_world = camera_matrices(solution)
@@ -64,7 +65,7 @@ def scene_sheet(
             "units": "METRIC" if solution["scale_known"] else "NONE",
             "camera_distance": distance,
         },
-        "solve": {  # an imported camera was not measured
+        "solve": {  # an imported camera has no measured errors
             "rms_px": solution.get("rms_px") or 0.0,
             "rms_px_per_frame": solution.get("rms_px_per_frame") or [0.0] * len(frames),
         },
@@ -88,7 +89,7 @@ def scene_sheet(
             "shift_x": (width / 2 - lens.cx_px) / over_width,
             "shift_y": (lens.cy_px - height / 2) / over_width * tall,
         },
-        # for the Clip Editor and the view through the camera; the comp has the ST-maps
+        # This lens is for the Clip Editor and the view through the camera. The comp has the ST-maps.
         "lens": solution["lens"] if lens.grid is None else nearest_brown_conrady(lens, (width, height)).to_json(),
         **blocks(shot, stands, solution["scale_known"], field),
         "composite": {
@@ -97,13 +98,13 @@ def scene_sheet(
             **{name: composite[name] for name in ("shadow_catcher", "film_transparent")},
         },
         "render": composite["render"],
-        "stabilization": None,  # these two follow tracks: tasks/stages/scene/followed.py
+        "stabilization": None,  # this and the next follow tracks; tasks/stages/scene/followed.py fills them
         "corner_pin": None,
     }
 
 
 def doubt_of(sheet: dict) -> str:
-    """What the sheet's cameras and its subject cannot both be meant to be, in words; "" when they can."""
+    """Return, in words, why the sheet's cameras and its subject cannot both be meant; "" when they can."""
     away = np.linalg.norm(np.subtract(sheet["camera"]["location"], sheet["subject"]["location"]), axis=1)
     if np.median(away) >= NEAREST:
         return ""
@@ -111,5 +112,8 @@ def doubt_of(sheet: dict) -> str:
 
 
 def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
-    """`composite.lens_distortion.overscan`: auto = what the lens needs, else that many px on each side."""
+    """Return the overscan (x, y) px that `composite.lens_distortion.overscan` means.
+
+    auto: what the lens needs; a number: that many px on each side.
+    """
     return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)

@@ -1,12 +1,12 @@
-"""Stabilising: a similarity for every frame that brings the chosen tracks to where they stand in a reference frame.
+"""Stabilising: a similarity for each frame, which brings the chosen tracks to where they stand in a reference frame.
 
-All frames are estimated together: each track has one place in the stabilised picture, and each frame the turn, size and
-shift that put its markers there. A track ties all the frames it is seen in, so errors do not add up from frame to
-frame; tracks born later come in through those they were seen with. Tracks on things that move are cast out by Tukey's
-biweight, after a start by least median of squares. Where there is parallax no similarity holds all of the picture
-still: then it holds the most of it, smoothly. Or one object, by its box (stabilize_box).
+All frames are estimated together. Each track has one place in the stabilised picture; each frame has the turn, size and
+shift that put its markers there. A track ties all frames in which it is seen, so errors do not add up from frame to
+frame. Tracks that are born later come in through those that they were seen with. Tracks on things that move are cast
+out by Tukey's biweight, after a start by least median of squares. Where there is parallax, no similarity holds all of
+the picture still; then the result holds the most of it, smoothly. Or one object is held by its box (stabilize_box).
 
-In here the picture is the complex plane, its centre 0, y up, in px: a similarity is z -> grow * z + shift.
+Inside this module the picture is the complex plane, its centre 0, y up, in px. A similarity is z -> grow * z + shift.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,24 @@ from shotmake.errors import ShotError
 from shotmake.tracks.markers import DISABLED, Tracks
 
 KEY = "composite.stabilization"
-SEED, PAIRS = 7, 120  # of tracks tried in a frame to begin with: with 60 % good ones, some pair is good
-TUKEY = 7.0  # times the deviation: further off is no member of the rigid whole; the usual 4.7 jumps between depths
-SIGMA_FROM_MEDIAN = 1 / 1.1774  # of the lengths of errors in two axes
+SEED, PAIRS = 7, 120  # pairs of tracks that a frame's start tries: with 60 % good tracks, some pair is good
+TUKEY = 7.0  # in deviations: what is further off is no part of the rigid whole; the usual 4.7 jumps between depths
+SIGMA_FROM_MEDIAN = 1 / 1.1774  # sigma from the median length of errors in two axes
 FLOOR_PX = 0.02
-LEAST_SIZE = 1e-4  # of a frame, as a factor: no picture is shown a ten-thousandth as large
-FADE_FRAMES = 12  # in which a track gains or loses its say
+LEAST_SIZE = 1e-4  # the least size of a frame, as a factor: no picture is shown a ten-thousandth as large
+FADE_FRAMES = 12  # over how many frames a track gains or loses its weight
 ROUNDS, DONE_PX = 30, 1e-3
-HOLD = 1e-9  # share of what is known by which a frame keeps to its last estimate, where tracks do not tell (two in one)
+# How strongly a frame keeps to its last estimate where its tracks tell nothing (two in one place), as a share of what
+# is known.
+HOLD = 1e-9
 
 
 @dataclass(frozen=True)
 class Stabilization:
-    """frames (N,): plate numbers, without gaps; what Blender's Translate, Rotate and Scale do, one after the other,
-    about the picture's centre: translate_px (N, 2) right and up, rotation_rad (N,) counter-clockwise, scale (N,).
+    """What Blender's Translate, Rotate and Scale do, one after the other, about the picture's centre.
+
+    frames (N,): plate frame numbers, without gaps; translate_px (N, 2): right and up; rotation_rad (N,):
+    counter-clockwise; scale (N,): factors.
     """
 
     frames: np.ndarray
@@ -39,32 +43,34 @@ class Stabilization:
     scale: np.ndarray
 
     def to_json(self) -> dict:
-        """The `stabilization` block of a scene sheet."""
+        """Return the `stabilization` block of a scene sheet."""
         return {name: np.round(value, 9).tolist() for name, value in vars(self).items()}
 
 
 def stabilize(
     tracks: Tracks, size_px: tuple[float, float], frames: tuple[int, int], reference: int | None
 ) -> Stabilization:
-    """The frames first..last, inclusive, by all enabled markers of `tracks`; reference None: the first.
+    """Stabilize the frames first..last, inclusive, by all enabled markers of `tracks`.
 
-    size_px: of the picture that xy_px of the tracks count in. ShotError for a frame without two tracks that lead to the
-    reference frame, be it through others.
+    size_px: the size of the picture in which xy_px of the tracks count; reference: the plate frame that stays as it is,
+    None = the first.
+    Raises ShotError for a frame without two tracks that lead to the reference frame, directly or through others, for a
+    frame whose size the tracks do not tell, and for a reference outside the shot.
     """
     first, last = frames
     reference = _reference(frames, reference)
-    if first == last:  # the reference frame alone, which stands as it is
+    if first == last:  # there is only the reference frame, which stays as it is
         return Stabilization(np.array([first]), np.zeros((1, 2)), np.zeros(1), np.ones(1))
     inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
     used = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
     _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
-    used = used.where(lengths[track] > 1)  # one seen once ties nothing to anything
+    used = used.where(lengths[track] > 1)  # a track that is seen once ties no frames together
     ids, track = np.unique(used.track_id, return_inverse=True)
     place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
     markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
     grow, shift = _refined(markers, *_begun(markers, reference - first, first), reference - first)
     _check_sizes(grow, shift, first)
-    before = shift / grow  # Translate comes before Rotate and Scale
+    before = shift / grow  # in Blender, Translate comes before Rotate and Scale
     return Stabilization(
         np.arange(first, last + 1),
         np.stack([before.real, before.imag], 1),
@@ -74,7 +80,7 @@ def stabilize(
 
 
 def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int) -> None:
-    """ShotError for a frame of which the tracks tell no size."""
+    """Check that the tracks tell a size for each frame. Raises ShotError where they do not."""
     with np.errstate(invalid="ignore"):
         sound = np.isfinite(grow) & np.isfinite(shift) & (np.abs(grow) > LEAST_SIZE) & (np.abs(grow) < 1 / LEAST_SIZE)
     if not sound.all():
@@ -91,13 +97,16 @@ def stabilize_box(
     frames: tuple[int, int],
     reference: int | None,
 ) -> Stabilization:
-    """One object held still, as by a tracker of one point with its size: its box's centre stands, as high as the box
-    is, where it stands in the reference frame. Not turned: a box tells of no rotation. The height alone tells the size,
-    as a walker's width swings with arms and legs.
+    """Hold one object still, as a tracker of one point with its size does.
 
-    box_frames (N,), without gaps, some of first..last; marks_px (N, 3, 2): the centre, the middles of the upper and the
-    lower edge in the picture of size_px. Where the object is not there, also in the reference frame, the nearest frame
-    of it counts.
+    Its box's centre stands where it stands in the reference frame, and as high as the box is there. The picture is not
+    turned, because a box shows no rotation. The height alone gives the size, because a walker's width swings with arms
+    and legs.
+
+    box_frames (N,): without gaps, some of first..last; marks_px (N, 3, 2): the centre, the middles of the upper and of
+    the lower edge, in the picture of size_px. Where the object is not there, also in the reference frame, its nearest
+    frame counts.
+    Raises ShotError for a reference outside the shot.
     """
     reference = _reference(frames, reference)
     numbers = np.arange(frames[0], frames[1] + 1)
@@ -119,7 +128,7 @@ def _reference(frames: tuple[int, int], reference: int | None) -> int:
 
 @dataclass(frozen=True)
 class _Markers:
-    """track (M,), frame (M,): indices, sorted by both; place (M,) complex, px."""
+    """The markers that are used. track (M,), frame (M,): indices, sorted by both; place (M,): complex, px."""
 
     track: np.ndarray
     frame: np.ndarray
@@ -128,15 +137,18 @@ class _Markers:
     frame_count: int
 
     def of_frame(self) -> list[np.ndarray]:
-        """The rows of each frame."""
+        """Return the rows of each frame."""
         order = np.argsort(self.frame, kind="stable")
         return np.split(order, np.searchsorted(self.frame[order], np.arange(1, self.frame_count)))
 
 
 def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """A start, frame by frame outwards from the reference: ever the one that shares most tracks with those done.
+    """Return a start, frame by frame outwards from the reference.
+
+    The next frame is always the one that shares most tracks with those done.
 
     first: the plate number of frame 0, for the error.
+    Raises ShotError where a frame shares fewer than two tracks with those done.
     """
     random = np.random.default_rng(SEED)
     rows_of = markers.of_frame()
@@ -168,13 +180,13 @@ def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
 
 
 def _by_track(markers: _Markers) -> tuple[np.ndarray, np.ndarray]:
-    """Rows sorted by track, and where each track but the first begins."""
+    """Return the rows sorted by track, and where each track but the first begins."""
     order = np.argsort(markers.track, kind="stable")
     return order, np.searchsorted(markers.track[order], np.arange(1, markers.track_count))
 
 
 def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator) -> tuple[complex, complex]:
-    """The similarity (grow, shift) of places (K,) to target (K,) that leaves the least median miss."""
+    """Return the similarity (grow, shift) of places (K,) to target (K,) that leaves the least median miss."""
     one, other = random.integers(0, len(places), (2, PAIRS))
     other = np.where(one == other, (other + 1) % len(places), other)
     apart = places[one] - places[other]
@@ -185,22 +197,22 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
     grows = (target[one] - target[other]) / apart
     shifts = target[one] - grows * places[one]
     misses = np.median(np.abs(grows[:, None] * places + shifts[:, None] - target), axis=1)
-    # of a pair that lies close together the size is a guess: 0 would bring all to one point, and miss nothing
+    # The size from a pair that lies close together is a guess: 0 would bring everything to one point, and miss nothing.
     best = np.argmin(misses / np.maximum(np.abs(grows), 1e-6))
     return grows[best], shifts[best]
 
 
 def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
-    """All frames and all tracks' places at once, by Gauss-Newton steps, until the weights stand still.
+    """Refine all frames and all tracks' places together, by Gauss-Newton steps, until the weights stand still.
 
-    What is made small is how far markers miss in the *plate*. In the stabilised picture parallax misses less the
-    smaller all is, and every frame but the reference would shrink.
+    What is made small is how far markers miss in the *plate*. In the stabilised picture, parallax misses less the
+    smaller everything is, so each frame but the reference would shrink.
     """
     from scipy.sparse import coo_array
 
     frame, track = markers.frame, markers.track
     rows, moves = np.arange(len(track)), frame != reference
-    free = (frame - (frame > reference))[moves]  # the frames but for the reference, from 0
+    free = (frame - (frame > reference))[moves]  # the number of each frame when the reference is left out, from 0
     frame_places = np.concatenate([rows[moves]] * 2), np.concatenate([2 * free, 2 * free + 1])
     frame_shape = len(rows), 2 * (markers.frame_count - 1)
     size, move = 1 / grow, -shift / grow  # a marker is where size * (its track's place) + move is
@@ -212,7 +224,7 @@ def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: 
         by_track = coo_array((size[frame], (rows, track)), (len(rows), markers.track_count)).tocsr()
         weighted = by_frame.conj().T.multiply(weights).tocsr()
         pull = by_track.conj().T.multiply(weights).tocsr() @ miss_px
-        # the tracks' places are eliminated: the frames are solved for alone, then the places by themselves
+        # The tracks' places are eliminated: first the frames are solved alone, then the places.
         own = np.bincount(track, weights * np.abs(size[frame]) ** 2, markers.track_count)
         across = weighted @ by_track
         normal = weighted @ by_frame.tocsr()
@@ -228,15 +240,18 @@ def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: 
 
 
 def _median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """(T,) where each track stands in the stabilised picture, by the median of its markers."""
+    """Return (T,) where each track stands in the stabilised picture, by the median of its markers."""
     here = grow[markers.frame] * markers.place + shift[markers.frame]
     rows_of = np.split(*_by_track(markers))
     return np.array([np.median(np.real(here[rows])) + 1j * np.median(np.imag(here[rows])) for rows in rows_of])
 
 
 def _fading(markers: _Markers) -> np.ndarray:
-    """(M,) 0..1: each run of a track comes in and leaves softly. Under parallax the picture would jump with every birth
-    and death. At the first and last frame of the shot nothing fades."""
+    """Return (M,) weights 0..1 with which each run of a track comes in and leaves softly.
+
+    Under parallax the picture would jump with each birth and death. At the first and the last frame of the shot nothing
+    fades.
+    """
     track, frame, last = markers.track, markers.frame, markers.frame_count - 1
     begins = np.flatnonzero((np.diff(track, prepend=-1) != 0) | (np.diff(frame, prepend=-2) != 1))
     ends = np.append(begins[1:], len(track)) - 1
@@ -247,7 +262,7 @@ def _fading(markers: _Markers) -> np.ndarray:
 
 
 def _weights(markers: _Markers, miss_px: np.ndarray) -> np.ndarray:
-    """(M,) Tukey's biweight, by the spread of each frame's own misses (parallax differs from frame to frame)."""
+    """Return (M,) Tukey's biweight, by the spread of each frame's own misses (parallax differs from frame to frame)."""
     usual_px = max(float(np.median(miss_px)), FLOOR_PX)
     spread_px = np.array([max(np.median(miss_px[rows]), usual_px) for rows in markers.of_frame()])
     ratio = miss_px / (TUKEY * SIGMA_FROM_MEDIAN * spread_px[markers.frame])

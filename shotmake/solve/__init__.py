@@ -1,1 +1,1 @@
-"""Tracks -> the camera of every frame and the lens, or a refusal with its reason."""
+"""From tracks to the camera of every frame and the lens, or to a refusal with its reason."""

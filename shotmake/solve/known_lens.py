@@ -1,8 +1,8 @@
 """Solving with a lens that is known.
 
-The solvers know a focal length, k1 and k2 around the picture's middle. A known lens may have more, so its markers
-are moved to where an ideal lens of the same focal length, without distortion and centred, would have put them; the
-camera found there is the camera of the plate, and the lens itself is put back at the end.
+The solvers know a focal length, k1 and k2 around the middle of the picture. A known lens may have more values. So its
+markers are moved to where an ideal lens would put them: a lens of the same focal length, without distortion and
+centred. The camera that is found there is the camera of the plate, and the lens itself is put back at the end.
 """
 
 from dataclasses import replace
@@ -17,11 +17,15 @@ from shotmake.solve.bundle.observations import Observations, pixel_scale
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
 
-SAME_FOCAL = 0.01  # a focal length given beside the lens that is farther off is said to be ignored
+SAME_FOCAL = 0.01  # relative: shot.camera.focal_mm is ignored with a warning when it differs more from the lens
 
 
 def check(lens: Lens, refine: tuple[str, ...], size_px: tuple[int, int]) -> None:
-    """ShotError where `refine` asks for more than can be refined from this lens."""
+    """Refuse a `refine` that asks for more than this lens allows.
+
+    Raises ShotError when lens terms beside the focal length are to be refined and the lens has p1, p2, k3, a k2 that is
+    not refined, a centre off the middle, a grid, or two focal lengths.
+    """
     kept = {"p1": lens.p1, "p2": lens.p2, "k3": lens.k3, **({} if "k2" in refine else {"k2": lens.k2})}
     off_px = np.abs((lens.cx_px - size_px[0] / 2, lens.cy_px - size_px[1] / 2)).max()
     held = [name for name, value in kept.items() if value] + (["a centre off the middle"] if off_px > 0.01 else [])
@@ -34,12 +38,15 @@ def check(lens: Lens, refine: tuple[str, ...], size_px: tuple[int, int]) -> None
 
 
 def is_refined(refine: tuple[str, ...]) -> bool:
-    """Whether the tracks change more of the lens than its focal length."""
+    """Tell whether the tracks change more of the lens than its focal length."""
     return bool(set(refine) - {"focal"})
 
 
 def with_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[schema.Camera, tuple[Reason, ...]]:
-    """The camera with the lens's focal length, and what is to be said of the one it had."""
+    """Set the camera's focal length to that of the lens.
+
+    Returns the camera, and a warning when shot.camera.focal_mm is ignored because it differs by more than SAME_FOCAL.
+    """
     focal_mm = lens.fx_px / size_px[0] * camera.sensor_width_mm
     warnings = []
     if camera.focal_mm is not None and abs(camera.focal_mm / focal_mm - 1) > SAME_FOCAL:
@@ -49,16 +56,19 @@ def with_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> t
 
 
 def ideal(markers: Observations, lens: Lens, size_px: tuple[int, int]) -> Observations:
-    """The markers as an ideal lens of the same focal length fx_px would have seen them."""
+    """Move the markers to where an ideal lens of the same focal length fx_px would see them.
+
+    Raises ShotError when the lens folds over inside the picture.
+    """
     plane = undistort(lens.normalised_from_px(markers.xy_px), lens)
     return replace(markers, xy_px=plane * lens.fx_px + np.array(size_px) / 2)
 
 
 def on_the_plate(found: Found, everything: Observations, lens: Lens, size_px: tuple[int, int]) -> Found:
-    """What was found with `ideal` markers, with the lens put back: px, and errors in px, are the plate's again.
+    """Put the lens back into a camera that was found with `ideal` markers. Px and errors in px are the plate's again.
 
-    A focal length that was refined stretches the lens as a whole, so that its distortion stays where it is in the
-    picture. everything: the plate's own markers.
+    A refined focal length stretches the lens as a whole, so that its distortion stays where it is in the picture.
+    everything: the plate's own markers. Raises ShotError as `certify` does.
     """
     if found.lens.fx_px != lens.fx_px:
         lens = lens.written_for(found.lens.fx_px)

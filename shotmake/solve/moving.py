@@ -1,4 +1,4 @@
-"""A camera that moves: the start that stands (shotmake.solve.tries), polished, and what speaks against it."""
+"""A camera that moves: the start that stands (shotmake.solve.tries), polished, and the doubts about it."""
 
 from dataclasses import replace
 
@@ -29,22 +29,23 @@ from shotmake.solve.polish import polished
 from shotmake.solve.problem import SolveProblem
 from shotmake.solve.tries import ALL_TRACKS, SMALL_MOVE_RATIO, Failed, Starts, fault_of, rank, try_starts
 
-NO_MOVE_RATIO = 1.7  # of Parallax: 1.9 and more for paths of 1 % of the depth
-LEAST_EXPLAINED = 0.4  # Parallax.explained below which the tracks follow no camera: noise, or many motions
-SECOND_MOTION = 0.10  # share of the tracks: single-motion plates have up to 0.07
-RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room does
-ZOOM_STARTS = 3  # the first that holds a zoom; the others cost 8 CPU s of every shot that is refused
-STRONG_SECOND = 0.2  # from here on the tracks of both motions together start nothing
-DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # that are asked for another focal length or aspect: fewer hardly tell
-TURNING_SHARE = 0.5  # of the markers that a turning camera must explain before one is spoken of as a way out
-FORWARD_DEG = 25.0  # a camera that moves within this of its axis moves forward
+NO_MOVE_RATIO = 1.7  # of Parallax: paths of 1 % of the depth have 1.9 and more
+LEAST_EXPLAINED = 0.4  # Parallax.explained: below it the tracks follow no camera, but noise or many motions
+SECOND_MOTION = 0.10  # share of the tracks: plates with one motion have up to 0.07
+RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room covers
+ZOOM_STARTS = 3  # a zoom shows in the first three; more would cost 8 CPU s in every refused shot
+STRONG_SECOND = 0.2  # from here on no start comes from the tracks of both motions together
+DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # used to test another focal length or aspect: fewer hardly tell
+TURNING_SHARE = 0.5  # of the markers: a tripod must explain so many before the refusal names it as a way out
+FORWARD_DEG = 25.0  # a camera that moves within this angle of its axis moves forward
 PLANE_SHARE, PLANE_OF_LINES = 0.78, 0.9  # of the matches, and of those that an epipolar geometry explains
 
 
 def solve_moving(problem: SolveProblem, parallax: Parallax, starts: Starts | None = None) -> Found:
-    """The first start whose solve is certified, tracks of a second motion left out if need be; else Refused.
+    """Solve a camera that moves: find the first start whose solve is certified, and polish it.
 
-    starts: another engine's solves instead of COLMAP's; they are certified as they are.
+    Where many tracks move on their own, they are left out first. starts: solves of another engine in place of COLMAP's;
+    these are certified as they are. Raises Refused when the tracks show no parallax, and when no start is certified.
     """
     _refuse_without_move(parallax)
     found = _standing(problem, parallax, starts)
@@ -73,13 +74,16 @@ def _refuse_without_move(parallax: Parallax) -> None:
 
 
 def _standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) -> Found:
-    """The best camera without a fault, of the tracks that move with the room or of all; else Refused."""
+    """Return the best camera without a fault, from the tracks that move with the room or from all tracks.
+
+    Raises Refused when there is none.
+    """
     tried: list[tuple[Found, Reason | None]] = []
     failed: list[Failed] = []
     problem.on_step("look for moving objects")
     background, second_share, rival = background_tracks(problem.markers, problem.size_px)
     first = problem.with_first_terms()
-    if second_share > SECOND_MOTION:  # before all else: two motions mixed cost a minute of starts that end nowhere
+    if second_share > SECOND_MOTION:  # first: with both motions mixed, a minute of starts leads to nothing
         apart, failed = try_starts(replace(first, markers=first.markers.of_tracks(background)), None, starts)
         if apart is not None:
             apart = _of_two_motions(apart, float(np.mean(~background)), rival)
@@ -110,7 +114,7 @@ def _of_two_motions(found: Found, left_out: float, rival: float) -> Found:
 
 
 def _doubted(found: Found, problem: SolveProblem) -> Found:
-    """The camera with what is in doubt of its focal length, its pixels, a zoom, and what moves in the picture."""
+    """Add the doubts about the focal length, the pixels, a zoom, and things that move in the picture."""
     first = problem.with_first_terms().free
     bundle, markers = sparse_bundle(found)
     told, agreement = list(found.warnings), found.agreement
@@ -145,7 +149,7 @@ def _doubted(found: Found, problem: SolveProblem) -> Found:
 
 
 def find_zoom(problem: SolveProblem) -> float:
-    """By what share the focal length changes, if a camera that zooms can be certified where none else could; else 0."""
+    """Return by what share the focal length changes, if a zoom can be certified where no other camera could; else 0."""
     first = problem.with_first_terms()
     found, _ = try_starts(replace(first, free=(*first.free, "zoom")), None, None, most=ZOOM_STARTS)
     if found is None or found.log_zooms is None or fault_of(found, problem.size_px):
@@ -155,7 +159,7 @@ def find_zoom(problem: SolveProblem) -> float:
 
 
 def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float) -> Refused:
-    """What is said where no start stands: the fault of the one that came farthest, of equal ones the first."""
+    """Return the refusal when no start stands: the fault of the start that came farthest, or the first of these."""
     nothing = Failed("any", (0, 0.0, 0.0), Reason("no_start", "no two frames share enough tracks"))
     best = max(failed, key=lambda one: one.came, default=nothing)
     turns = parallax.ratio < SMALL_MOVE_RATIO and parallax.within_2px > TURNING_SHARE
@@ -177,7 +181,7 @@ def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float)
 
 
 def sparse_bundle(found: Found, frames: int = 20, tracks: int = 250) -> tuple[Bundle, Observations]:
-    """Some of its frames and tracks, evenly spread: enough to ask how well another focal length fits."""
+    """Return some frames and tracks, evenly spread, as a bundle and its markers: enough to test a focal length."""
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     chosen = posed[np.unique(np.linspace(0, len(posed) - 1, frames).astype(int))]
     kept = found.markers.only(found.used).of_frames(chosen, min_markers=4)
@@ -188,8 +192,11 @@ def sparse_bundle(found: Found, frames: int = 20, tracks: int = 250) -> tuple[Bu
 
 
 def _kind(found: Found, scale: float) -> str:
-    """planar: one homography explains the tracks almost as well as an epipolar geometry. forward: the
-    camera moves within 25 deg of its axis. else general."""
+    """Return planar, forward or general.
+
+    planar: one homography explains the tracks almost as well as an epipolar geometry. forward: the camera moves within
+    25 deg of its axis.
+    """
     import cv2
 
     posed = np.isfinite(found.cam_from_world[:, 0, 0])

@@ -1,9 +1,9 @@
 """The last adjustment of a camera that moves: every marker counts by the error it was found to have.
 
-Each track has a noise of its own, which its residuals tell better than what it promised: it is estimated from both,
-and the adjustment repeated with it (variance components by iteratively reweighted least squares). On rendered plates
-the error of the path is a quarter smaller for it (desk, dolly) to a half (knob_hero). The cameras' matrix is dense, so
-shots of more than MOST_FRAMES stay as COLMAP left them.
+Each track has a noise of its own, which its residuals show better than its expected error. The noise is estimated from
+both, and the adjustment is repeated with it (variance components by iteratively reweighted least squares). On rendered
+plates this makes the error of the path smaller, by a quarter (desk, dolly) to a half (knob_hero). The cameras' matrix
+is dense, so shots of more than MOST_FRAMES stay as COLMAP left them.
 """
 
 from dataclasses import replace
@@ -21,15 +21,18 @@ from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
 
-NOISE_ROUNDS = ((6, 1e-4), (25, 1e-6))  # (most steps, tolerance) between and after its estimates
-WORSE_HOLDOUTS = 1.02  # a polish after which the hold-outs fit so many times worse is not kept
+NOISE_ROUNDS = ((6, 1e-4), (25, 1e-6))  # (most steps, tolerance) between the estimates of noise and after them
+WORSE_HOLDOUTS = 1.02  # the polish is not kept if the held-out tracks fit worse by more than this factor
 
 
 def polished(
     found: Found, held_out: Observations, size_px: tuple[int, int], free: tuple[str, ...], scale: float
 ) -> Found:
-    """The solve adjusted once more, with all lens values of `free` that the tracks determine; or as it was where that
-    is not possible or the hold-outs do not bear it out."""
+    """Adjust the solve once more, with all lens values of `free` that the tracks determine.
+
+    Returns the solve as it was when this is not possible or when the held-out tracks do not confirm it; then a warning
+    names the lens terms that were left alone. Raises ShotError as `triangulate` does.
+    """
     better = _adjusted(found, held_out, size_px, free, scale)
     if better is not None:
         return better
@@ -49,7 +52,7 @@ def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
     if not np.isfinite(bundle.directions).all():
         return None
-    by_error = weights(markers.expected_px)  # first: what a lens without its terms leaves is no noise
+    by_error = weights(markers.expected_px)  # first: what a lens without its terms leaves is not noise
     bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
     names = determined(free, lens_from_vector(bundle.lens), size_px)
     for rounds, tolerance in NOISE_ROUNDS:

@@ -1,4 +1,4 @@
-"""What a solve is asked, as one thing: from outside, and from the verdict on."""
+"""What a solve is asked: SolveInputs from outside, SolveProblem from the verdict on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shotmake.solve.start import libmv
 from shotmake.solve.witness.witness import Look
 from shotmake.tracks.markers import Tracks
 
-FOCAL_GUESS = 1.2  # of the width: 43 mm on a 36 mm film back, half-way between common lenses
+FOCAL_GUESS = 1.2  # in plate widths: 43 mm on a 36 mm film back, half-way between common lenses
 
 
 def _say_nothing(step: str) -> None:
@@ -23,10 +23,12 @@ def _say_nothing(step: str) -> None:
 class SolveInputs:
     """What a solve is given.
 
-    tracks: of the plate; size_px: (width, height) of its picture, px; frames: first and last plate frame, inclusive.
-    lens: an imported one, in px of this plate; it stays as it is but for what settings.refine lists. weights: the
-    artist's, by track id (markers.load_weights). by_libmv: how libmv is asked, for settings.engine blender and nothing
-    else. look: where the second witness sees the plate; None: it is not asked. on_step: is told what is done next.
+    - tracks: of the plate. size_px: (width, height) of its picture. frames: first and last plate frame, inclusive.
+    - lens: an imported lens, in px of this plate; only the terms in settings.refine may change.
+    - weights: the artist's weights, by track id (markers.load_weights).
+    - by_libmv: how libmv is called; set if, and only if, settings.engine is blender.
+    - look: gives the second witness its view of the plate; None = the witness is not asked.
+    - on_step: called with a line for each step.
     """
 
     tracks: Tracks
@@ -42,26 +44,32 @@ class SolveInputs:
 
     @property
     def focal_px(self) -> float:
-        """The first guess of the focal length."""
+        """The first guess of the focal length, in px."""
         if self.camera.focal_mm is None:
             return FOCAL_GUESS * self.size_px[0]
         return self.camera.focal_mm / self.camera.sensor_width_mm * self.size_px[0]
 
     @property
     def is_usual(self) -> bool:
-        """Whether the limit for bad markers is the one that every camera is found with."""
+        """Whether the limit for bad markers is the one with which every camera is found."""
         return self.settings.clean == self.as_usual().settings.clean
 
     def as_usual(self) -> "SolveInputs":
-        """The same with the settings to find a camera with: those that only its end needs are as they are by
-        default."""
-        ours = self.settings.engine != "blender"  # we do not adjust libmv's cameras
+        """Return the inputs with which a camera is found. Settings that only the end of a solve needs are the defaults.
+
+        For the engine blender, the limit for bad markers stays.
+        """
+        ours = self.settings.engine != "blender"  # libmv's cameras are not adjusted here
         clean = schema.SolveClean() if ours else self.settings.clean
         return replace(self, settings=replace(self.settings, clean=clean, orient=schema.Orient()))
 
     def free_lens(self) -> tuple[str, ...]:
-        """The lens values to refine, in the order of the lens's terms; "zoom" with them where every frame has its own.
-        Of an imported lens none but those asked for. Raises ShotError for settings that contradict each other."""
+        """Return the lens values to refine, in the order of the lens terms.
+
+        "zoom" is among them where every frame has a focal length of its own. An imported lens is refined only where
+        settings.refine asks for it. Raises ShotError for settings that contradict each other: lock_focal without
+        focal_mm or with a zoom, k2 without k1, k3 without k2, a zoom with an imported lens or without focal.
+        """
         camera, settings = self.camera, self.settings
         if camera.lock_focal and camera.focal_mm is None:
             raise ShotError(
@@ -92,8 +100,9 @@ class SolveInputs:
 class SolveProblem:
     """What the verdict and the solvers after it are asked.
 
-    markers: those that a solver may use; held_out: those of the tracks that no solver sees; size_px as in SolveInputs;
-    focal_px: the first guess, told: whether it is more than one; free: the lens values that may change.
+    markers: the markers that a solver may use. held_out: the markers of the tracks that no solver sees. size_px: as in
+    SolveInputs. focal_px: the first guess; focal_is_told: whether the config says it. free: the lens values that may
+    change.
     """
 
     markers: Observations
@@ -113,9 +122,9 @@ class SolveProblem:
 
     @property
     def max_error_px(self) -> float:
-        """The limit for bad markers."""
+        """The limit for bad markers, in px."""
         return self.settings.clean.max_error_px
 
     def with_first_terms(self) -> "SolveProblem":
-        """The same without the lens values that wait until cameras and points stand."""
+        """Return the problem without the lens values that wait until cameras and points stand (lens_terms.TERMS)."""
         return replace(self, free=tuple(name for name in self.free if name not in TERMS))

@@ -1,4 +1,4 @@
-"""Another limit for bad markers, on a camera that is found: the end of a solve, without its beginning."""
+"""Another limit for bad markers on a camera that was found: the end of a solve, without its beginning."""
 
 from dataclasses import replace
 
@@ -17,9 +17,10 @@ from shotmake.solve.start.join import ROUNDS_LAST, Joining
 def recleaned(
     found: Found, everything: Observations, size_px: tuple[int, int], free: tuple[str, ...], max_error_px: float
 ) -> Found | Reason:
-    """The camera adjusted to the markers within `max_error_px`, or why they do not bear it out.
+    """Adjust the camera to the markers within `max_error_px`. free: the lens values that may change.
 
-    free: the lens values that may change.
+    Returns a Reason, not a camera, when too few frames keep enough tracks or when the certificate refuses the camera.
+    Raises ShotError as `triangulate` does.
     """
     if found.status == "static":
         points = directions_at_infinity(found.markers, found.cam_from_world, found.lens)
@@ -31,7 +32,7 @@ def recleaned(
     start = Model(found.lens, found.cam_from_world, np.zeros((len(markers.track_ids), 4)), found.used, log_zooms)
     zooms = () if found.log_zooms is None else ("zoom",)
     free = tuple(name for name in free if name not in zooms)
-    for names in ((*free, *zooms), zooms):  # a lens that folds, as one that lost a value may, stays as it was
+    for names in ((*free, *zooms), zooms):  # a lens that lost a value may fold: then it stays as it was
         joining = Joining(markers, size_px, turning, names, max_error_px)
         model = joining.adjusted(joining.located(start, max_error_px), none, ROUNDS_LAST, by_noise=not turning)
         if not folds(model.lens, size_px) and has_plausible_focal(model.lens, size_px):

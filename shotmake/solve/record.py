@@ -1,4 +1,4 @@
-"""The record of a solve: what solve.json and points.npz say."""
+"""The record of a solve: the contents of solve.json and points.npz."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,13 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Solution:
-    """record: the solve JSON without `shot`. points: arrays for points.npz: track_id (P,), point_xyz (P, 3)
-    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool; with survey points, in their
+    """The result of a solve.
+
+    record: the solve JSON without `shot`. points: the arrays of points.npz: track_id (P,), point_xyz (P, 3) in the
+    world, error_px (P,) mean reprojection error, holdout (P,) bool, ground_found () bool. With survey points, in their
     order, also survey_track_id (S,), survey_miss_m (S,) and survey_miss_px (S,).
 
-    Points of tripod and static shots are directions at a depth of 5 units: for previews, not for building.
+    The points of tripod and static shots are directions at a depth of 5 units: for previews, not for building.
     """
 
     record: dict
@@ -26,12 +28,14 @@ class Solution:
 
 
 def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
+    """Return the solution of a refusal: its reason, no cameras and no points."""
     record = make_record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
     none = np.zeros(0)
     return Solution(record, point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
 
 
 def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
+    """Return the solve JSON: the defaults of a record, replaced by `values`, with floats of 9 significant digits."""
     record = {
         "schema": 1,
         "status": status,
@@ -57,7 +61,7 @@ def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> d
 
 
 def rounded(value: Any) -> Any:
-    """Floats to 9 significant digits, through lists and dicts."""
+    """Round floats to 9 significant digits, also in lists and dicts."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
@@ -66,6 +70,7 @@ def rounded(value: Any) -> Any:
 
 
 def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
+    """Return the arrays of points.npz in their file types. Shapes as in Solution: (P,), point_xyz (P, 3)."""
     return {
         "track_id": np.asarray(track_id, np.int32),
         "point_xyz": np.asarray(point_xyz, np.float32),
@@ -76,8 +81,12 @@ def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> 
 
 
 def links_json(links: Links | None) -> list[dict]:
-    """Of each boundary between two frames: the tracks that bridge it, the share that agrees with the camera on both
-    sides, how firmly these hold it (standard deviation, px), and how far they want what lies behind elsewhere (px)."""
+    """Return the `links` of the solve JSON, an object for each boundary between two frames.
+
+    Each tells how many tracks bridge the boundary, the share that agrees with the camera on both sides, how firmly
+    these tracks hold the boundary (standard deviation, px), and how far they want the camera after the boundary to be
+    elsewhere (px).
+    """
     if links is None:
         return []
     values = zip(links.before, links.after, links.tracks, links.share, links.hold_px, links.tear_px, strict=True)
@@ -94,8 +103,11 @@ def links_json(links: Links | None) -> list[dict]:
 
 
 def witness_json(evidence: Evidence | None) -> list[dict]:
-    """Of each pair of frames that the second witness matched: how many features, the share that the camera explains,
-    and the share that the best camera for them alone does; null where they were too few."""
+    """Return the `witness` of the solve JSON, an object for each pair of frames that the second witness matched.
+
+    Each tells how many features were matched, the share that the camera explains, and the share that the best camera
+    for these features alone explains; null where they were too few.
+    """
     if evidence is None:
         return []
     pairs = zip(evidence.first, evidence.second, evidence.matches, strict=True)
@@ -107,5 +119,5 @@ def witness_json(evidence: Evidence | None) -> list[dict]:
 
 
 def _short(value: float) -> float | None:
-    """To three digits; None where nothing was measured."""
+    """Round to three digits; None where nothing was measured."""
     return float(f"{value:.3g}") if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A camera that stands still: one pose; nothing in the picture tells its focal length."""
+"""A camera that stands still: one pose. Nothing in the picture tells its focal length."""
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from shotmake.solve.problem import SolveProblem
 
 
 def solve_static(problem: SolveProblem) -> Found:
-    """The one pose, with warnings where the picture does not stand still or the focal length is a guess."""
+    """Return the one pose, with a warning when the picture does not stand still or when the focal length is a guess."""
     markers, held_out, focal_px = problem.markers, problem.held_out, problem.focal_px
     lens = Lens(focal_px, focal_px, problem.size_px[0] / 2, problem.size_px[1] / 2)
     pose = np.concatenate([np.eye(3), np.zeros((3, 1))], 1)
     cameras = np.repeat(pose[None], markers.frame_count, axis=0)
     certificate = certify(held_out, markers, cameras, lens, problem.scale, turning=True, moves=False)
     points = directions_at_infinity(markers, cameras, lens)
-    # what moves in front of a locked-off camera is no fault of the camera: its share does not count
+    # things that move in front of a locked-off camera are no fault of the camera: their share does not count
     used = marker_errors_px(points, markers, cameras, lens) < problem.max_error_px
     warnings = []
     if not problem.focal_is_told:

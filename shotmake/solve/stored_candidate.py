@@ -1,4 +1,4 @@
-"""A found camera as a file: what the costly part of a solve hands to the cheap one, to the bit.
+"""A found camera as a file: what the costly part of a solve hands to the cheap part, to the bit.
 
 Arrays go into the .npz under their dotted names, everything else into one JSON text in it.
 """
@@ -21,7 +21,7 @@ KINDS = {"found": Found, "refused": Reason}
 
 
 def found_bytes(found: Found | Reason) -> bytes:
-    """The .npz of a found camera, or of the reason why there is none."""
+    """Return the .npz of a found camera, or of the reason for a refusal."""
     arrays: dict[str, np.ndarray] = {}
     kind = "refused" if isinstance(found, Reason) else "found"
     rest = {kind: _split(found, "", arrays)}
@@ -29,7 +29,7 @@ def found_bytes(found: Found | Reason) -> bytes:
 
 
 def read_found(data: bytes) -> Found | Reason:
-    """What `found_bytes` was given. ShotError for bytes that it did not make."""
+    """Load what `found_bytes` wrote. Raises ShotError for other bytes."""
     arrays = read_npz(data, STORED)
     try:
         ((kind, rest),) = parse_json(str(arrays[REST]), STORED).items()
@@ -40,7 +40,7 @@ def read_found(data: bytes) -> Found | Reason:
 
 
 def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """The value without its arrays, which are put into `arrays`."""
+    """Return the value without its arrays. The arrays go into `arrays`."""
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return None

@@ -1,4 +1,4 @@
-"""Starts of a camera that moves: each is completed and certified, until one stands."""
+"""Starts of a camera that moves: each start is completed and certified, until one stands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,27 +21,28 @@ from shotmake.solve.start.resect import complete
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
-KEYFRAMES_POSED = 0.6  # share of the keyframes that a start must pose
-SAME_FOCAL = 0.02  # starts whose keyframes agree this well in a focal length they found end in the same place
+KEYFRAMES_POSED = 0.6  # share of the keyframes to which a start must give a pose
+SAME_FOCAL = 0.02  # starts whose keyframes found focal lengths so near to each other end in the same place
 STRONG_POSED, STRONG_LONG_BAD = 0.95, 0.25  # shares of the frames and of the long tracks
-STRONG_USED = 0.65  # of the markers: right solves with a third of the tracks moving keep 0.7
-STRONG_REACH = 0.2  # with a shorter path for its depth a solve can sit in a wrong minimum: try other starts too
+STRONG_USED = 0.65  # of the markers: right solves keep 0.7 where a third of the tracks moves
+STRONG_REACH = 0.2  # path / depth: a solve with less can sit in a wrong minimum, so other starts are tried too
 ENOUGH_CANDIDATES = 3
 SMALL_MOVE_RATIO = 6.0  # Parallax.ratio below which plane and parallax is the better start
-OTHER_GUESSES, OTHER_FOCAL = (0.8, 1.8), 0.2  # of the width; log: so far from the first guess they are worth it
+OTHER_GUESSES, OTHER_FOCAL = (0.8, 1.8), 0.2  # in plate widths; log: worth a try when so far from the first guess
 PLANE_START, PLANE_AGREEMENT = "plane and parallax", 0.75
-BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # moves of any kind: ratio 5.5 and more
+BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # moves of any kind: a ratio of 5.5 and more
 FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
-Starts = Callable[[Observations], Iterator[tuple[str, Model | None]]]  # (what, camera of all frames)
+Starts = Callable[[Observations], Iterator[tuple[str, Model | None]]]  # (step, camera of all frames)
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A start that came to nothing.
+    """A start that led to no camera.
 
-    came: how far, to be compared: 0 if it gave no camera, 1 if it gave one that could not be completed, 2 if all frames
-    were adjusted and the certificate refused it; then the share of frames posed, then the share that agrees.
+    came: how far the start came, for comparison. First: 0 if it gave no camera, 1 if its camera could not be completed,
+    2 if all frames were adjusted and the certificate refused the camera. Then the share of frames with a pose, then the
+    share that agrees.
     """
 
     step: str
@@ -50,19 +51,23 @@ class Failed:
 
     @classmethod
     def certified(cls, step: str, found: Found, reason: Reason) -> "Failed":
+        """Return a failed start whose camera was adjusted in all frames and then refused."""
         return cls(step, (2, found.posed_share, found.agreement), reason)
 
     @property
     def is_candidate(self) -> bool:
-        """Whether it was among those that could have been handed over: not a start for small moves only."""
+        """Whether it was among the cameras that could be handed over: not a start for small moves only."""
         return self.came[0] == 2 and self.step != PLANE_START
 
 
 def try_starts(
     problem: SolveProblem, parallax: Parallax | None, starts: Starts | None, most: int | None = None
 ) -> tuple[Found | None, list[Failed]]:
-    """The first strong and faultless solve, else the best of up to three (see `rank`), and the starts that were not
-    among these. starts: of another engine, certified as they are; most: starts to try, or all."""
+    """Try starts until a solve is strong and without a fault.
+
+    Returns that solve, else the best of up to three (see `rank`), or None; and the starts that failed. starts: solves
+    of another engine, certified as they are. most: how many starts to try; None = all.
+    """
     keyframes = choose_keyframes(problem.markers, problem.size_px)
     mapping = problem.markers.of_tracks(thin(problem.markers, MAP_TRACKS, 100))
     solving = problem.markers.of_tracks(thin(problem.markers, ALL_TRACKS, 200))
@@ -77,7 +82,7 @@ def try_starts(
             continue
         assert model is not None
         if "focal" in problem.free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
-            continue  # it would end as the earlier one did
+            continue  # it would end as the earlier start did
         focals_px.append(model.lens.fx_px)
         if starts is None:
             problem.on_step(f"adjust all frames ({step})")
@@ -103,7 +108,7 @@ def try_starts(
 
 
 def _unused(step: str, model: Model | None, keyframes: int, size_px: tuple[int, int], engine: str) -> Failed | None:
-    """A start that is not worth completing."""
+    """Return the failure of a start that is not worth completing; None if it is worth it."""
     posed = 0 if model is None else int(model.posed.sum())
     if model is None or posed < KEYFRAMES_POSED * keyframes:
         reason = Reason("no_start", f"{engine} posed {posed} of {keyframes} keyframes")
@@ -115,8 +120,10 @@ def _unused(step: str, model: Model | None, keyframes: int, size_px: tuple[int, 
 
 
 def _of_plane(found: Found, fault: Reason | None) -> Reason | None:
-    """Why a camera from plane and parallax is no candidate: on larger moves this start ends in wrong minima that most
-    hold-outs still like."""
+    """Return why a camera from plane and parallax is no candidate; None if it is one.
+
+    On larger moves this start ends in wrong minima that most held-out tracks still agree with.
+    """
     if fault is None and found.agreement < PLANE_AGREEMENT:
         told = f"only {found.agreement:.0%} of the tracks agree with the camera (needed {PLANE_AGREEMENT:.0%})"
         return Reason("few_agree", f"the solve is not to be trusted: {told}")
@@ -124,7 +131,7 @@ def _of_plane(found: Found, fault: Reason | None) -> Reason | None:
 
 
 def _is_strong(found: Found) -> bool:
-    """Whether no other start can be better."""
+    """Tell whether no other start can be better."""
     certificate = found.certificate
     agree = certificate.long_bad is not None and certificate.long_bad < STRONG_LONG_BAD
     settled = found.posed_share > STRONG_POSED and agree and found.used.mean() > STRONG_USED
@@ -132,15 +139,22 @@ def _is_strong(found: Found) -> bool:
 
 
 def rank(found: Found, size_px: tuple[int, int]) -> tuple:
-    """Smaller is better: faultless, more frames, fewer disagreeing tracks (both in tenths), better hold-outs."""
+    """Return a key to sort solves by; smaller is better.
+
+    First without a fault, then more frames, then fewer long tracks that disagree (both in tenths), then a smaller error
+    of the held-out tracks.
+    """
     certificate = found.certificate
     coarse = -round(found.posed_share, 1), 1.0 if certificate.long_bad is None else round(certificate.long_bad, 1)
     return bool(fault_of(found, size_px)), *coarse, certificate.holdout_rms_px
 
 
 def _more_than_measured(found: Found, parallax: Parallax | None) -> Reason | None:
-    """That the camera moves much for what it sees, where the tracks show next to no parallax: with a wrong focal length
-    a relief a hand high and a room look alike, and the limits for tiny parallax were met by the wrong one."""
+    """Return a reason when the camera moves much for what it sees, although the tracks show next to no parallax.
+
+    With a wrong focal length, a relief a hand high and a room look alike, and the wrong one met the limits for tiny
+    parallax.
+    """
     if parallax is None:
         return None
     turns = parallax.ratio < BARELY_MOVES_RATIO and parallax.within_2px > BARELY_MOVES_SHARE
@@ -154,7 +168,7 @@ def _more_than_measured(found: Found, parallax: Parallax | None) -> Reason | Non
 
 
 def fault_of(found: Found, size_px: tuple[int, int]) -> Reason | None:
-    """Why a camera is not handed over; None if it stands."""
+    """Return why a camera is not handed over; None if it stands."""
     certificate = found.certificate
     if not has_plausible_focal(found.lens, size_px):
         return Reason(
@@ -168,7 +182,7 @@ def fault_of(found: Found, size_px: tuple[int, int]) -> Reason | None:
             f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
             "tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
-    measured = certificate.reach > 0  # by tracks that agree: without any there is nothing to say of the path
+    measured = certificate.reach > 0  # by tracks that agree; without such tracks the path is not measured
     if measured and (certificate.angle_deg < LEAST_ANGLE_DEG or certificate.reach < LEAST_REACH):
         return Reason(
             "tiny_parallax",
@@ -188,7 +202,7 @@ def _starts(
     keyframes: np.ndarray,
     parallax: Parallax | None,
 ) -> Iterator[tuple[str, Model | None]]:
-    """(what, keyframe model), made one by one as they are asked for."""
+    """Yield (step, keyframe model), one by one as they are asked for."""
     focal_px, free, first_forward = problem.focal_px, problem.free, problem.settings.kind == "forward"
     plan = [(focal_px, first_forward), (focal_px, not first_forward)]
     if "focal" in free:
@@ -209,7 +223,7 @@ def _starts(
 
 
 def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
-    """The same model with its points at the track indices of `new`, which holds all tracks of `old` it can."""
+    """Return the model with its points at the track indices of `new`, which holds all tracks of `old` that it can."""
     points = np.full((len(new.track_ids), 4), np.nan)
     both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
     points[at_new] = model.points[at_old]
@@ -217,9 +231,9 @@ def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
 
 
 def _from_bundle(parallax: Parallax, markers: Observations) -> Model:
-    """The general bundle of the verdict as a keyframe model: the better solver where the camera moves little."""
+    """Return the general bundle of the verdict as a keyframe model: the better solver where the camera moves little."""
     bundle = parallax.moving
-    turn = 1.0 if np.mean(bundle.inverse_depths > 0) >= 0.5 else -1.0  # depths in front of the camera
+    turn = 1.0 if np.mean(bundle.inverse_depths > 0) >= 0.5 else -1.0  # so that depths are in front of the camera
     poses = np.full((markers.frame_count, 3, 4), np.nan)
     poses[parallax.keyframes] = np.concatenate([bundle.rotations, turn * bundle.translations[:, :, None]], 2)
     homogeneous = np.concatenate([bundle.directions, turn * bundle.inverse_depths[:, None]], 1)
@@ -234,7 +248,10 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> Model:
 
 
 def _completed(model: Model, solving: Observations, problem: SolveProblem) -> Found | Reason:
-    """All frames adjusted and certified; without k2, and said so, where the lens folds. Else what went wrong."""
+    """Adjust all frames and certify them; if the lens folds, without k2 and with a warning.
+
+    Returns what went wrong when this gives no camera.
+    """
     free, size_px = problem.free, problem.size_px
     attempts: list[tuple[Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
     if "k2" in free:
@@ -249,7 +266,7 @@ def _completed(model: Model, solving: Observations, problem: SolveProblem) -> Fo
             if folds(done.lens, size_px):
                 continue
             return _certified(done, solving, problem, "zoom" in names, warnings)
-        except (ShotError, np.linalg.LinAlgError):  # the lens folds on the way: try with fewer coefficients
+        except (ShotError, np.linalg.LinAlgError):  # the lens folds during the adjustment: try with fewer coefficients
             continue
     return FOLDED
 

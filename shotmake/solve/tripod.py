@@ -1,5 +1,7 @@
-"""A camera that only turns: its rotations and its lens (shotmake.solve.bundle.rotations), and what speaks against
-it."""
+"""A tripod, a camera that only turns: its rotations and its lens, and the doubts about it.
+
+shotmake.solve.bundle.rotations finds the rotations and the lens.
+"""
 
 from dataclasses import replace
 
@@ -21,8 +23,10 @@ MOST_TRACKS, PER_FRAME = 900, 150
 
 
 def solve_tripod(problem: SolveProblem, parallax: Parallax, forced: bool = False) -> Found:
-    """The turning camera. forced: the settings ask for it, whatever the tracks show. Refused where the tracks do not
-    bear it out."""
+    """Solve a tripod. forced: the settings ask for a tripod, whatever the tracks show.
+
+    Raises Refused when the tracks do not confirm it, when the focal length is implausible, and when the lens folds.
+    """
     problem.on_step("tripod")
     told: list[Reason] = []
     if parallax.is_lens and "k1" in problem.free and "principal_point" not in problem.free:
@@ -63,7 +67,10 @@ def solve_tripod(problem: SolveProblem, parallax: Parallax, forced: bool = False
 def _adjusted(
     problem: SolveProblem, parallax: Parallax, solving: Observations
 ) -> tuple[Bundle, np.ndarray, np.ndarray, list[Reason]]:
-    """As rotations.solve_turning returns it; without k2, and said so, where the lens folds with it."""
+    """Return what rotations.solve_turning returns. If the lens folds, it is solved without k2, with a warning.
+
+    Raises Refused when too few tracks follow a turning camera, and when the lens folds without k2 too.
+    """
     free, told = problem.free, []
     for names in (free, tuple(name for name in free if name != "k2")):
         start = parallax.turning.lens.copy()
@@ -73,7 +80,7 @@ def _adjusted(
                 solving, start, names, problem.max_error_px, problem.size_px[0]
             )
         except rotations.TooLittle as little:
-            text = f"{little}; set tracking.solve.kind: general or raise solve.clean.max_error_px"
+            text = f"{little}; set tracking.solve.kind: general or raise tracking.solve.clean.max_error_px"
             raise Refused("turning_disagrees", text) from None
         if not folds(lens_from_vector(bundle.lens), problem.size_px):
             return bundle, posed, used, [*told, *vague]
@@ -95,7 +102,7 @@ def _of_moving(parallax: Parallax, forced: bool) -> list[Reason]:
 
 
 def _doubted(found: Found, parallax: Parallax, free: tuple[str, ...]) -> Found:
-    """The camera with what is in doubt of its focal length, its pixels and a zoom."""
+    """Add the doubts about the focal length, the pixels and a zoom."""
     turning, markers = parallax.turning, parallax.markers
     told, agreement = list(found.warnings), found.agreement
     flat = "focal" in free and focal.focal_rise(turning, markers, free) < focal.FLAT_FOCAL_RISE
@@ -106,12 +113,33 @@ def _doubted(found: Found, parallax: Parallax, free: tuple[str, ...]) -> Found:
     if locked is not None:
         told.append(locked)
         agreement *= focal.CONTRADICTED
-    aspect = focal.doubt_aspect(turning, markers, free, flat) if locked is None else None
+    aspect = _doubt_pixels(parallax, free, flat) if locked is None else None
     if aspect is not None:
-        told.append(aspect)
+        told += [aspect] if aspect.code not in {one.code for one in told} else []
         agreement *= focal.ASPECT_LEFT
     zooms = focal.zoom_share(turning, markers, free)
     if zooms:
         told.append(focal.zoom_warning(zooms))
         agreement *= focal.ZOOMS
     return replace(found, warnings=tuple(told), agreement=agreement, flat_focal=flat)
+
+
+def _doubt_pixels(parallax: Parallax, free: tuple[str, ...], flat: bool) -> Reason | None:
+    """Return a doubt of the pixels, or of the camera's standing still where the parallax of a little move passes for
+    other pixels. Raises Refused for pixels that are surely of another width.
+    """
+    turning, moving, markers = parallax.turning, parallax.moving, parallax.markers
+    try:
+        doubt = focal.doubt_aspect(turning, markers, free, flat)
+    except Refused:
+        if focal.is_of_pixels(turning, moving, markers, free):
+            raise
+        doubt = Reason("picture_bends", "something bends the picture")
+    if doubt is None or focal.is_of_pixels(turning, moving, markers, free):
+        return doubt
+    text = (
+        f"between turning and moving: a camera that moves by less than 1 % of the depth fits {parallax.ratio:.2f} "
+        "times as well, and most of what does not fit a turning camera is then gone; set tracking.solve.kind if you "
+        "know which it is"
+    )
+    return Reason("moves_little", text)

@@ -1,5 +1,7 @@
-"""The camera solve: verdict first, then the solver that fits, then a certificate. A wrong solve is never
-called good: what cannot be certified is refused, with what was found and what to change.
+"""The camera solve: first the verdict, then the solver that fits, then a certificate.
+
+A wrong solve is never called good. A camera that cannot be certified is refused; the refusal says what was found and
+what to change.
 
 static   the picture stands still: one pose, the focal length cannot be known (shotmake.solve.static)
 tripod   the camera only turns: rotations and lens (shotmake.solve.tripod)
@@ -34,26 +36,27 @@ from shotmake.solve.tripod import solve_tripod
 from shotmake.solve.witness.witness import ask_witness
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
-FEWEST_CERTIFIED = 4  # frames: points come from every second one, and two rays make a point
-LINKED_SHARE = 0.75  # of the tracks through a jump that must agree with the camera for the jump to be none
-COUNTED = ("too_few_frames", "too_few_tracks", "tracks_too_short", "cut")  # reasons that a jump does not explain
+FEWEST_CERTIFIED = 4  # frames: points come from every second frame, and two rays make a point
+LINKED_SHARE = 0.75  # of the tracks through a jump: if so many agree with the camera, it is no jump
+COUNTED = ("too_few_frames", "too_few_tracks", "tracks_too_short", "cut")  # reason codes that a jump does not explain
 HOLDOUT_SHARE = 0.10
-OTHER_FOCAL = 0.03  # log: so far from the locked one, another focal length is another answer
-TURNS_WELL = 0.88  # share of the markers within 1 px of a turning camera, from which on one is handed over instead
+OTHER_FOCAL = 0.03  # log: a focal length so far from the locked one is another answer
+TURNS_WELL = 0.88  # share of the markers within 1 px of a tripod, from which on the tripod is handed over instead
 
 
 def solve(inputs: SolveInputs) -> Solution:
     """Solve the camera of the plate frames `inputs.frames` from their tracks.
 
-    Unusable tracks or an uncertain solve give status refused and a reason, not an error. Raises ShotError for a
-    setting that contradicts itself and for a pick that misses the ground.
+    Unusable tracks or an uncertain solve give the status refused and a reason, not an error. Raises ShotError for
+    settings that contradict each other and for a pick that misses the ground.
 
-    confidence, 0..1: the smallest of the shares of hold-outs, of long tracks, and of markers in the worst
-    eighth of the time that agree with the camera within 1.5 px (at 1280 wide); for static shots the share of
-    the picture that stands still. Times the share of frames that have a pose; x 0.7 if the tracks do not
-    determine the focal length, x 0.7 if they show a rolling shutter, x 0.5 for each other doubt: a locked focal length
-    or pixels that the tracks contradict, a zoom, weak links, the second witness, a survey that contradicts itself. 0
-    for refused.
+    confidence, 0..1: the smallest of three shares that agree with the camera within 1.5 px (at 1280 wide): of the
+    held-out tracks, of the long tracks, and of the markers in the worst eighth of the time. For static shots it is the
+    share of the picture that stands still. This share is multiplied by the share of frames that have a pose; by 0.7 if
+    the tracks do not determine the focal length, by 0.7 if they show a rolling shutter, by 0.7 for an epipolar gap, and
+    by 0.5 for each other doubt: a locked focal length or pixels that the tracks contradict, a zoom, weak links, the
+    second witness, a survey that contradicts itself. Where any warning doubts the camera it is at most 0.5. A refusal
+    has 0.
     """
     found = cleaned(find(inputs.as_usual()), inputs)
     if inputs.look is not None:
@@ -64,8 +67,10 @@ def solve(inputs: SolveInputs) -> Solution:
 
 
 def find(inputs: SolveInputs) -> Found | Reason:
-    """The costly part of `solve`: the camera in a world of its own, or why there is none. settings.orient and the
-    witness are not looked at."""
+    """Find the camera, in a world of its own, or the reason why there is none: the costly part of `solve`.
+
+    settings.orient and the second witness are not used. Raises ShotError for settings that contradict each other.
+    """
     size_px, lens, free = inputs.size_px, inputs.lens, inputs.free_lens()
     assert (inputs.by_libmv is not None) == (inputs.settings.engine == "blender")
     if inputs.by_libmv is not None:
@@ -98,11 +103,15 @@ def find(inputs: SolveInputs) -> Found | Reason:
 
 
 def cleaned(found: Found | Reason, inputs: SolveInputs) -> Found | Reason:
-    """What was found with the usual settings, held to settings.clean; where nothing was, another limit may find it."""
+    """Apply settings.clean to what was found with the default limit for bad markers.
+
+    Where no camera was found, and where the lens is one that our adjustment does not know, the solve runs again with
+    the new limit. Raises ShotError as `find` does.
+    """
     if inputs.is_usual:
         return found
     lens = inputs.lens
-    beyond = lens is not None and (lens.fx_px != lens.fy_px or lens.grid is not None)  # our adjustment knows neither
+    beyond = lens is not None and (lens.fx_px != lens.fy_px or lens.grid is not None)  # our adjustment has no such lens
     if isinstance(found, Reason) or beyond:
         return find(inputs)
     inputs.on_step("clean")
@@ -161,11 +170,11 @@ def _too_short(frame_count: int) -> Refused:
 def _unless_jumped(
     jump: cuts.Jump | None, markers: Observations, size_px: tuple[int, int], solve_all: Callable[[], Found]
 ) -> Found:
-    """What `solve_all` finds, if the tracks that run through the jump agree with it, which is then noted.
+    """Return what `solve_all` finds, if the tracks that run through the jump agree with it.
 
-    A jump only raises suspicion. Where no camera is found either, or the tracks do not go on as the camera says, it is
-    the reason. The tracks are asked both ways: with points from before the jump, and with points from behind it. A
-    camera that stands still needs no link.
+    Then the jump becomes a note. A jump is only a suspicion. It is the reason of a refusal when no camera is found
+    either, or when the tracks do not go on as the camera says. The tracks are asked both ways: with points from before
+    the jump, and with points from after it. A camera that stands still needs no link.
     """
     try:
         found = solve_all()
@@ -193,7 +202,7 @@ def _unless_jumped(
 
 
 def hold_out(count: int, seed: int = 0) -> np.ndarray:
-    """Mask (count,) of the seeded tenth of the tracks that no solver sees (at least 8 where there are 40)."""
+    """Return a mask (count,) of the tracks that no solver sees: a seeded tenth, at least 8 where there are 40."""
     wanted = max(int(np.ceil(HOLDOUT_SHARE * count)), min(8, count // 5))
     held = np.zeros(count, bool)
     held[np.random.default_rng(seed).permutation(count)[:wanted]] = True
@@ -201,7 +210,7 @@ def hold_out(count: int, seed: int = 0) -> np.ndarray:
 
 
 def _verdict(problem: SolveProblem, everything: Observations) -> Found:
-    """The camera of the kind that the tracks, or the settings, tell; Refused if there is none that stands."""
+    """Return the camera of the kind that the tracks, or the settings, ask for. Raises Refused when none stands."""
     settings, size_px = problem.settings, problem.size_px
     problem.on_step("verdict")
     if settings.kind == "static" or (settings.kind == "auto" and stands_still(still_share(problem.markers, size_px))):
@@ -221,7 +230,7 @@ def _verdict(problem: SolveProblem, everything: Observations) -> Found:
     try:
         return solve_moving(problem, parallax, starts)
     except Refused as refusal:
-        if refusal.reason.code in ("pixel_aspect", "locked_focal"):  # the camera stands but for what it was told
+        if refusal.reason.code in ("pixel_aspect", "locked_focal"):  # the camera stands, but for what the config says
             raise
         if settings.kind == "auto" and parallax.within_1px > TURNS_WELL:
             return _turned_instead(problem, parallax, refusal)
@@ -247,7 +256,7 @@ def _libmv_question(problem: SolveProblem, markers: Observations, tripod: bool) 
 
 
 def _parallax(problem: SolveProblem, free: tuple[str, ...]) -> Parallax:
-    """How well a turning camera and a moving one explain the tracks; Refused where too few tell."""
+    """Measure how well a turning and a moving camera explain the tracks. Raises Refused when too few tracks tell."""
     width_px, starts_px = problem.size_px[0], [problem.focal_px]
     if "focal" in problem.free and not problem.focal_is_told:
         starts_px = [0.8 * width_px, 1.6 * width_px]
@@ -262,7 +271,7 @@ def _parallax(problem: SolveProblem, free: tuple[str, ...]) -> Parallax:
 
 
 def _turned(problem: SolveProblem, parallax: Parallax) -> Found | None:
-    """The turning camera, where the tracks show one or the settings ask for one; None where the camera moves."""
+    """Return the tripod, where the tracks show one or the settings ask for one; None where the camera moves."""
     kind = problem.settings.kind
     zoom = parallax.turning_zoom
     if kind in ("auto", "tripod") and zoom is not None and parallax.is_zoom:
@@ -290,7 +299,7 @@ def _turned(problem: SolveProblem, parallax: Parallax) -> Found | None:
 
 
 def _refuse_turned_rows(problem: SolveProblem, parallax: Parallax) -> None:
-    """Refused where a turning camera with a rolling shutter fits as well as one that moves."""
+    """Raise Refused when a turning camera with a rolling shutter fits as well as a camera that moves."""
     first = problem.with_first_terms().free
     share = rolling_shutter.turning_read_out(parallax, problem.markers, problem.size_px[1], first)
     if share:
@@ -302,10 +311,10 @@ def _refuse_turned_rows(problem: SolveProblem, parallax: Parallax) -> None:
 
 
 def _turned_instead(problem: SolveProblem, parallax: Parallax, refusal: Refused) -> Found:
-    """The turning camera, which explains the picture well enough to work with, in place of a refused one that moves."""
+    """Return the tripod in place of a refused camera that moves: it explains the picture well enough to work with."""
     try:
         found = solve_tripod(problem, parallax)
-    except Refused as second:  # what was looked for first is the reason; neither kind is a way out
+    except Refused as second:  # the reason is that of the first search; neither kind is a way out
         facts = [str(one).partition("; set tracking.solve.kind")[0] for one in (refusal, second)]
         raise Refused(refusal.reason.code, f"{facts[0]}; as a tripod it was refused too: {facts[1]}") from None
     share = f"{parallax.within_1px:.0%} of the markers"

@@ -1,1 +1,1 @@
-"""Lens -> ST-maps; ST-maps brought along."""
+"""ST-maps: made from a lens, and imported."""

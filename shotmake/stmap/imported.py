@@ -1,11 +1,11 @@
-"""ST-maps brought along, in Nuke's convention or AliceVision's -> ours (shotmake.stmap.maps).
+"""Imported ST-maps, in Nuke's convention or AliceVision's, converted to ours (shotmake.stmap.maps).
 
 nuke         R, G = (x + 0.5) / width, (y + 0.5) / height of pixel (x, y), counted from the bottom left: ours too
 alicevision  R, G = x / (width - 1), y / (height - 1): 0 and 1 are the centres of the outermost pixels, from the bottom
              left as well (Meshroom's ExportAnimatedCamera and ExportDistortion; blue is 0 and means nothing)
 
-A redistort map counts in the plate's frame, which lies in the middle of the undistorted picture: below 0 and above 1
-is overscan. One of ours says in its header that 0..1 is the picture with its overscan.
+A redistort map counts in the plate's frame, which lies in the middle of the undistorted picture; below 0 and above 1 is
+overscan. A map of this tool says in its header that 0..1 is the picture with its overscan.
 """
 
 from pathlib import Path
@@ -17,15 +17,18 @@ from shotmake.files.picture_file import opened_picture
 from shotmake.stmap.maps import as_st, grown, overscan_of
 
 KEY = "composite.lens_distortion.st_map_path"
-FILTER_PX = 2  # room around the outermost position for the resampling filter
+FILTER_PX = 2  # room for the resampling filter around the outermost position
 
 
 def read_redistort(
     path: Path, convention: str, size_px: tuple[int, int], overscan: str | int
 ) -> tuple[np.ndarray, tuple[int, int], list[str]]:
-    """A redistort map for a plate of (width, height) px -> (H, W, 3) float32 of ours, overscan (x, y) px, notes.
+    """Read a redistort map for a plate of (width, height) px.
 
-    overscan: px on each side, or "auto" = as far as the map reaches. ShotError for a map that cannot be used.
+    Return our map (H, W, 3) float32, overscan (x, y) px, and notes.
+
+    overscan: px on each side, or "auto" = as far as the map reaches.
+    Raises ShotError for a map that cannot be used.
     """
     uv, _ = _read(path)
     if _size_px(uv) != size_px:
@@ -39,7 +42,11 @@ def read_redistort(
 def read_undistort(
     path: Path, convention: str, size_px: tuple[int, int], overscan: str | int
 ) -> tuple[np.ndarray, tuple[int, int], list[str]]:
-    """An undistort map -> as `read_redistort`. Its own size tells the overscan, which `overscan` may only confirm."""
+    """Read an undistort map. Return our map (H, W, 3) float32, overscan (x, y) px, and notes, as `read_redistort` does.
+
+    The map's own size gives the overscan. A number for `overscan` must agree with it.
+    Raises ShotError for a map that cannot be used.
+    """
     uv, corner_px = _read(path)
     more = np.subtract(_size_px(uv), size_px)
     over_px = (int(more[0]) // 2, int(more[1]) // 2)
@@ -53,8 +60,12 @@ def read_undistort(
 
 
 def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    """(H, W, 2) red and green as stored, float16 or float32; and how far the data window begins outside the display
-    window, (x, y) px. ShotError for what is no map."""
+    """Read red and green of a map.
+
+    Return them as stored, (H, W, 2) float16 or float32, and how far the data window begins outside the display window,
+    (x, y) px.
+    Raises ShotError for a file that is not a map.
+    """
     import OpenImageIO as oiio
 
     with opened_picture(path, KEY) as (source, spec):
@@ -82,14 +93,17 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def _positions_px(uv: np.ndarray, convention: str, source_size_px: tuple[int, int]) -> np.ndarray:
-    """(H, W, 2) as stored -> px from the top-left corner of the source."""
+    """Convert stored values (H, W, 2) to px from the top-left corner of the source."""
     size, uv = np.array(source_size_px), uv.astype(float)
     from_lower_left = uv * (size - 1) + 0.5 if convention == "alicevision" else uv * size
     return np.stack([from_lower_left[..., 0], size[1] - from_lower_left[..., 1]], -1)
 
 
 def _reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[int, int]:
-    """The overscan (x, y) on each side that holds all positions; ShotError for offsets, px, and other things."""
+    """Return the overscan (x, y) on each side that holds all positions.
+
+    Raises ShotError for offsets, px, and other values.
+    """
     low, high = xy_px.min((0, 1)), xy_px.max((0, 1))
     beyond = np.maximum(-low, high - size_px)
     if (beyond > size_px).any() or (high - low < np.array(size_px) / 4).any():
@@ -100,7 +114,7 @@ def _reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[
 
 
 def _notes(uv: np.ndarray, size_px: tuple[int, int]) -> list[str]:
-    """What a map of half floats costs: between 0.5 and 1 they are 1/2048 apart."""
+    """Return what a map of half floats costs: between 0.5 and 1 they are 1/2048 apart."""
     if uv.dtype != np.float16:
         return []
     loss_px = max(size_px) / 4096

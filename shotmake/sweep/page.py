@@ -1,4 +1,4 @@
-"""sweep.html: a sweep's variants as tables and curves in one file that needs nothing else, light or dark."""
+"""sweep.html: a sweep's variants as tables and curves in one file that needs no other file; light or dark."""
 
 from html import escape
 
@@ -24,7 +24,11 @@ HEADINGS = (
 
 
 def sweep_html(sweep: dict, title: str, to_show: str) -> str:
-    """sweep: the contents of sweep.json, its folders relative to the show; to_show: from the page's folder there."""
+    """Return the page as HTML.
+
+    sweep: the contents of sweep.json, whose folders are relative to the show; to_show: the path from the page's folder
+    to the show.
+    """
     sections = "".join(_section(shot, to_show) for shot in sweep["shots"])
     return page(title, sections)
 

@@ -1,7 +1,8 @@
 """The referee: the solves of one shot, judged by 2D tracks that none of them was made with.
 
-A solve's own figures come from its own tracks: whoever keeps only the easiest has the best. So all solves of a plate
-are held against one set of tracks, made with one fixed setting, and everything that decides comes from these.
+A solve's own figures come from its own tracks, so the solve that keeps only the easiest tracks has the best ones. All
+solves of a plate are therefore held against one set of tracks, made with one fixed setting. Everything that decides
+comes from these tracks.
 """
 
 from collections.abc import Sequence
@@ -18,17 +19,20 @@ from shotmake.solve.checks.certify import BAD_PX, certify
 from shotmake.solve.checks.parallax import Parallax, measure_parallax
 from shotmake.tracks.markers import Tracks
 
-FOCAL_STARTS = (0.8, 1.6)  # of the width
+FOCAL_STARTS = (0.8, 1.6)  # first focal lengths, in widths of the picture
 FEWEST_JUDGING = 8  # tracks, or markers of a frame; fewer say nothing
-SAME_SHARE = 0.05  # shares of agreeing tracks that are no farther apart are the same: one in twenty of them
-WORST_PX = 100.0  # what a solve costs that is refused or wrong, far above any that stands
+SAME_SHARE = 0.05  # shares of agreeing tracks that differ by less than one in twenty count as the same
+WORST_PX = 100.0  # what a refused or wrong solve costs, far above any solve that stands
 CLASSES = {"solved": 0, "tripod": 0, "static": 0, "refused": 1, "wrong": 2}
 
 
 @dataclass(frozen=True)
 class Referee:
-    """markers: its tracks in the plate frames first..last; parallax: what they say of the camera's motion, None where
-    they are too few."""
+    """The tracks that judge.
+
+    markers: their markers in the plate frames first..last; parallax: what they say about the camera's motion, None
+    where they are too few.
+    """
 
     markers: Observations
     first_frame: int
@@ -37,23 +41,27 @@ class Referee:
 
     @property
     def turns(self) -> bool:
-        """Whether its tracks leave no doubt that the camera only turned."""
+        """Whether the referee's tracks leave no doubt that the camera only turned."""
         found = self.parallax
         return found is not None and (found.is_zoom or found.is_tripod and not found.hardly_moves)
 
 
 @dataclass(frozen=True)
 class Score:
-    """What the referee's tracks say of one solve.
+    """What the referee's tracks say about one solve.
 
-    verdict: the solve's own status, or "wrong" when they contradict it; reason: of the refusal or the contradiction.
-    frames_pct: share of the shot's frames with a camera in which they do not contradict it. share, 0..1: of tracks
-    that agree with the camera (certify.Certificate.agreement). error_px: RMS, at the plate's size, of markers that had
-    no part in their track's point; one that misses by more than 3 px (at 1280 wide) counts as 3 px, so that nothing
-    is gained by missing badly. median_px: of the same errors. error_px_per_frame: their median, None where too few
-    are to be judged by. share, error_px and median_px are None too when there is no camera, or too few tracks.
-    cost_px: one number to minimise, finite for every solve: error_px with the frames that have no camera counted as
-    3 px (1280) each; 100 for what is refused, wrong, or cannot be judged.
+    verdict: the solve's own status, or "wrong" when the tracks contradict it.
+    reason: the reason of the refusal or of the contradiction.
+    frames_pct: the share of the shot's frames with a camera in which the tracks do not contradict it.
+    share: 0..1, the share of the tracks that agree with the camera (certify.Certificate.agreement).
+    error_px: the RMS error, at the plate's size, of markers that had no part in their track's point. A marker that
+    misses by more than 3 px (at 1280 wide) counts as 3 px, so that missing badly gains nothing.
+    median_px: the median of the same errors.
+    error_px_per_frame: their median in each frame, None where there are too few markers to judge by.
+    cost_px: one number to minimise, finite for each solve: error_px, where each frame without a camera counts as 3 px
+    (1280); 100 for a solve that is refused, wrong, or cannot be judged.
+
+    share, error_px and median_px are None too when there is no camera, or too few tracks.
     """
 
     verdict: str
@@ -67,7 +75,10 @@ class Score:
 
 
 def referee(tracks: Tracks, frames: tuple[int, int], size_px: tuple[int, int]) -> Referee:
-    """tracks: made for this and never solved with; frames: first and last of the shot, inclusive."""
+    """Make the referee of a shot.
+
+    tracks: made for this and never solved with; frames: first and last frame of the shot, inclusive.
+    """
     markers = Observations.from_tracks(tracks, frames)
     starts = [share * size_px[0] for share in FOCAL_STARTS]
     try:
@@ -78,14 +89,14 @@ def referee(tracks: Tracks, frames: tuple[int, int], size_px: tuple[int, int]) -
 
 
 def score(record: dict, judge: Referee) -> Score:
-    """Hold a solve JSON against the referee's tracks.
+    """Compare a solve JSON with the referee's tracks.
 
-    Points are triangulated on odd frames and scored on even ones, and the other way round; cameras that do not move
-    have directions for points, zooms their focal length of every frame.
+    Points are triangulated on odd frames and scored on even ones, and the other way round. Cameras that do not move
+    have directions in place of points. Zooms have the focal length of each frame.
 
-    A camera is wrong when the tracks contradict it as certify has it; when it moves though turning explains them, and
-    its rotations and lens alone do not (a pan solved as a move fits its tracks with any focal length: no error of it
-    tells); when it stands still and they do not.
+    A camera is wrong in three cases. The tracks contradict it, as certify decides. It moves although turning explains
+    the tracks, and its rotations and lens alone do not explain them (a pan that is solved as a move fits its tracks
+    with any focal length, and no error shows it). It stands still, and the tracks do not.
     """
     count = judge.markers.frame_count
     if record["status"] == "refused":
@@ -104,7 +115,7 @@ def score(record: dict, judge: Referee) -> Score:
     moves = record["status"] != "static"
     agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning, moves)
     still = still_share(judge.markers, judge.size_px)
-    if record["status"] == "static":  # what moves in front of a locked-off camera is no fault of the camera
+    if record["status"] == "static":  # the camera is not to blame for what moves in front of it
         if still is None:
             return unjudged(record, count)
         fault = "" if stands_still(still) else f"only {still:.0%} of the picture stands still"
@@ -132,18 +143,18 @@ def score(record: dict, judge: Referee) -> Score:
 
 
 def unjudged(record: dict, frame_count: int) -> Score:
-    """Of a solve JSON that nobody could judge: by its own word."""
+    """Return the score of a solve JSON that nobody could judge, by what the solve itself says."""
     frames_pct = 100.0 * len(record["frames"]) / frame_count
     return Score(record["status"], record["reason"], frames_pct, None, None, None, (None,) * frame_count)
 
 
 def rank(scores: Sequence[Score]) -> list[int]:
-    """Their indices, best first; equal ones in the order given.
+    """Rank scores: return their indices, the best first; equal ones in the order given.
 
-    By verdict: a camera that stands (solved, tripod or static, as the shot may be), then an honest refusal, then a
-    camera that is wrong. Then by the share of frames with a camera, then by confidence, then by the error. Confidence
-    is not the solve's own but the share of the referee's tracks that agree, and in steps: within 0.05 of the best it
-    is the same (a sample of a few hundred tracks tells no finer), so that the error decides between good solves.
+    The verdict comes first: a camera that stands (solved, tripod or static, as the shot may be), then an honest
+    refusal, then a camera that is wrong. Next comes the share of frames with a camera, then confidence, then the error.
+    Confidence is not the solve's own, but the share of the referee's tracks that agree, in steps: within 0.05 of the
+    best it is the same (a sample of a few hundred tracks is no finer), so that the error decides between good solves.
     """
 
     def by_verdict(at: int) -> tuple:
@@ -161,7 +172,7 @@ def rank(scores: Sequence[Score]) -> list[int]:
 
 
 def _cameras(record: dict, judge: Referee) -> np.ndarray:
-    """(N, 3, 4) of a solve JSON by frame index, zoomed where it zooms; NaN where a frame has none."""
+    """Return the cameras (N, 3, 4) of a solve JSON by frame index, zoomed where it zooms; NaN where there is none."""
     index = np.array(record["frames"]) - judge.first_frame
     own = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
     if record["focal_px_per_frame"] is not None:
@@ -173,8 +184,10 @@ def _cameras(record: dict, judge: Referee) -> np.ndarray:
 
 
 def _errors_px(markers: Observations, cam_from_world: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
-    """(M,) px from each marker to its track's point as the frames of the other parity have it; inf behind the camera,
-    NaN without camera or where these are fewer than two."""
+    """Return (M,) px from each marker to its track's point, which the frames of the other parity give.
+
+    inf behind the camera; NaN without a camera, or where those frames are fewer than two.
+    """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     errors = np.full(len(markers), np.nan)
     for parity in (0, 1):

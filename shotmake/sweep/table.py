@@ -4,7 +4,7 @@ HEADINGS = ("#", "variant", "verdict", "frames", "agree", "px", "own px", "own c
 
 
 def sweep_text(sweep: dict) -> str:
-    """sweep: the contents of sweep.json -> a table, one line a variant, and what px and agree are."""
+    """Return a table of the contents of sweep.json: one line for each variant, and what px and agree mean."""
     rows = [HEADINGS, *(_row(variant) for shot in sweep["shots"] for variant in shot["variants"])]
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS))]
     widths = [width if at else 2 for at, width in enumerate(widths)]

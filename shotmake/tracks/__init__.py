@@ -1,1 +1,1 @@
-"""2D tracks: found, followed, anchored, judged."""
+"""2D tracks: found, followed, held to anchors, and judged."""

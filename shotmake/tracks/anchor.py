@@ -1,14 +1,15 @@
 """Anchors: the patch of the plate that a track is held to, and the refinement of markers against it.
 
-Frame-to-frame trackers drift, because each step adds its error. Here every marker is matched to the
-same anchor patch, cut in the frame where the track was born, so errors do not add up.
+Trackers that go from frame to frame drift, because each step adds its error. Here each marker is matched to the same
+anchor patch, cut in the frame where the track was born, so errors do not add up.
 
-The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Lucas-Kanade 20 Years On",
-IJCV 56 (2004), 221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches
-are normalised to mean 0 and deviation 1, and both directions are removed from the derivatives.
-What an anchor needs for it is derived once, by `prepare`, and used in every frame. Arrays start with
-N tracks; P = the pixels of a pattern, a disc; 8 parameters: the shift in x and y, four of an affine shape and two of
-perspective, of which the motion model frees some combinations.
+The match is inverse-compositional Gauss-Newton: S. Baker and I. Matthews, "Lucas-Kanade 20 Years On", IJCV 56 (2004),
+221-255. A change of gain and offset (flicker, exposure) is taken out exactly: patches are normalised to mean 0 and
+deviation 1, and both directions are removed from the derivatives.
+
+What an anchor needs for the match is derived once, by `prepare`, and used in each frame. In the shapes of arrays, N
+stands for tracks and P for the pixels of a pattern, which is a disc. There are 8 parameters: the shift in x and y, four
+of an affine shape, and two of perspective. The motion model frees some combinations of them.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -18,34 +19,41 @@ import numpy as np
 
 from shotmake.tracks import anchor_kernels
 
-WINDOW_SIGMA = 0.75  # of the patch radius: the middle of the patch counts most
-SHAPE_DAMPING = 0.1  # holds scale, rotation and shear back where the pattern does not tell
+WINDOW_SIGMA = 0.75  # in patch radii: the middle of the patch counts most
+SHAPE_DAMPING = 0.1  # holds scale, rotation and shear back where the pattern does not determine them
 SHIFT_DAMPING = 1e-4
 MOST_ROUNDS = 10
-SHIFT_ROUNDS = 1  # the first rounds move without changing the shape
+SHIFT_ROUNDS = 1  # so many first rounds move without changing the shape
 LONGEST_STEP_PX = 2.0
 DONE_PX = 0.06  # Gauss-Newton leaves about a tenth of its last step
-RESIDUAL_FACTOR = 3.0  # residuals of neighbours are alike, so the pixels tell less: error / estimate, against truth
-QUADRANT_SHARE = 0.5  # of the quadrants' disagreement in the expected error: ranks true errors best, measured
+# True error / estimated error, measured against known truth: residuals of neighbouring pixels are alike, so the pixels
+# tell less than they seem to.
+RESIDUAL_FACTOR = 3.0
+# The weight of the quadrants' disagreement in the expected error. By measurement, this value ranks true errors best.
+QUADRANT_SHARE = 0.5
 NEWBORN_CORRELATION = 0.99  # assumed for the marker from which the anchor is cut
 
 
 @dataclass(frozen=True)
 class Disc:
-    """The pixels of a round pattern (the corners of its square weigh little and cost a fifth), arrays of P."""
+    """The pixels of a round pattern, as arrays of P.
+
+    The corners of a square weigh little and would cost a fifth of the time.
+    """
 
     x: np.ndarray  # float32, px from the middle
     y: np.ndarray
-    places: np.ndarray  # in a cut patch, flattened
+    places: np.ndarray  # indices of the pixels in a cut patch, flattened
     weights: np.ndarray  # sum 1
-    side_x: np.ndarray  # -1, 0, 1 float32: which half a pixel is in, 0 on the axis
+    side_x: np.ndarray  # -1, 0, 1 float32: in which half a pixel is, 0 on the axis
     side_y: np.ndarray
     quadrants: np.ndarray  # (4, P) float32, 1 where a pixel is in the quadrant
-    motions: np.ndarray  # (8, 2, P): how each parameter moves each pixel; 1 = one px, at the edge for shapes
+    motions: np.ndarray  # (8, 2, P): how each parameter moves each pixel; 1 = one px, for shapes at the edge
 
 
 @lru_cache
 def _disc(radius_px: int) -> Disc:
+    """Make the disc of a pattern with this radius."""
     axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
     inside = np.hypot(axis, axis[:, None]) < radius_px + 0.5
     x, y = (part[inside] for part in np.meshgrid(axis, axis))
@@ -68,7 +76,7 @@ def _disc(radius_px: int) -> Disc:
 
 
 def cut_px(pattern_px: int) -> int:
-    """The side of the patch cut for a pattern: one pixel more all round, for the derivatives."""
+    """Return the side of the patch that is cut for a pattern: one pixel more on each side, for the derivatives."""
     return 2 * (pattern_px // 2) + 3
 
 
@@ -77,7 +85,7 @@ def _disc_of(patches: np.ndarray) -> Disc:
 
 
 def _freedoms() -> dict[str, np.ndarray]:
-    """Per motion model (8, K): the combinations of parameters it may change, the shift first."""
+    """Return (8, K) for each motion model: the combinations of parameters that it may change, the shift first."""
     one = np.eye(8)
     rotation, scale = one[4] - one[3], one[2] + one[5]
     models = {
@@ -97,7 +105,7 @@ FREEDOMS = _freedoms()
 class Anchors:
     """What the refinement needs of N anchor patches, derived from their pixels by `prepare`.
 
-    rows (N,): where in the arrays each anchor is, so that ended tracks cost no copying.
+    rows (N,): where in the arrays each anchor is, so that tracks that end cost no copying.
     """
 
     motion_model: str
@@ -106,23 +114,23 @@ class Anchors:
     pattern: np.ndarray  # (R, P) float32, of weighted mean 0 and deviation 1, times the weights
     gradient: np.ndarray  # (R, 2, P) float32, weighted, of the pattern by x and y
     on_pattern: np.ndarray  # (R, 8) weighted product of each parameter's derivative with the pattern: a gain
-    on_one: np.ndarray  # (R, 8) ... with a constant: an offset
-    solve: np.ndarray  # (R, 8, 8) slopes -> step, within the freedoms of the motion model
-    solve_shift: np.ndarray  # (R, 2, 2), for moves that leave the shape alone
+    on_one: np.ndarray  # (R, 8) weighted product of each parameter's derivative with a constant: an offset
+    solve: np.ndarray  # (R, 8, 8) from slopes to the step, within the freedoms of the motion model
+    solve_shift: np.ndarray  # (R, 2, 2) the same for moves that do not change the shape
     quadrant_hessian: np.ndarray  # (R, 4, 3): xx, xy, yy
-    shift_variance: np.ndarray  # (R,) px2 for a residual of 1: trace of the inverse Hessian's shift part
+    shift_variance: np.ndarray  # (R,) px2 for a residual of 1: the trace of the inverse Hessian's shift part
     contrast: np.ndarray  # (R,) deviation of the patch in grey levels
-    roundness: np.ndarray  # (R,) smaller / larger eigenvalue of the shift Hessian; 0 = an edge, fixed in one direction
+    roundness: np.ndarray  # (R,) smaller / larger eigenvalue of the shift Hessian; 0 = an edge, free to slide
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def keep(self, which: np.ndarray) -> "Anchors":
-        """Those selected by a mask or indices (N,)."""
+        """Return the anchors that a mask or indices (N,) select."""
         return replace(self, rows=self.rows[which])
 
     def join(self, more: "Anchors") -> "Anchors":
-        """These and more, and no others in the arrays."""
+        """Join these anchors and more; the arrays of the result hold no others."""
         names = [field.name for field in fields(self)][3:]
         arrays = {n: np.concatenate([getattr(self, n)[self.rows], getattr(more, n)[more.rows]]) for n in names}
         return replace(self, rows=np.arange(len(self) + len(more)), **arrays)
@@ -130,17 +138,17 @@ class Anchors:
 
 @dataclass(frozen=True)
 class Refined:
-    """Markers after refinement. Markers whose patch left the frame have correlation -1."""
+    """Markers after refinement. A marker whose patch left the frame has the correlation -1."""
 
     xy_px: np.ndarray  # (N, 2)
-    warp: np.ndarray  # (N, 2, 2): patch offset in the anchor -> offset in this frame
+    warp: np.ndarray  # (N, 2, 2): from an offset in the anchor's patch to the offset in this frame
     tilt: np.ndarray  # (N, 2): perspective; offsets are divided by 1 + tilt . offset in the anchor
     correlation: np.ndarray  # (N,) normalised, 1 = the same pattern
-    expected_px: np.ndarray  # (N,) expected error: residual x inverse Hessian and quadrants, scaled to true errors
-    quadrant_px: np.ndarray  # (N,) how far the most deviating quadrant of the patch wants to move
+    expected_px: np.ndarray  # (N,) expected error: residual x inverse Hessian, and quadrants, scaled to true errors
+    quadrant_px: np.ndarray  # (N,) how far the patch's quadrant that deviates most wants to move
 
     def put(self, where: np.ndarray, better: "Refined") -> "Refined":
-        """The same with the markers at the indices `where` replaced."""
+        """Replace the markers at the indices `where` (K,) by those of `better`; return the result."""
 
         def placed(name: str) -> np.ndarray:
             values = getattr(self, name).copy()
@@ -151,7 +159,10 @@ class Refined:
 
 
 def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut (N, C, C) float32 patches, C = cut_px, of an (H, W) uint8 frame around (N, 2), and (N,) whether they fit."""
+    """Cut patches (N, C, C) float32, C = cut_px, of an (H, W) uint8 frame around xy_px (N, 2), plate px.
+
+    Returns the patches, and (N,) whether they fit into the frame.
+    """
     reach_px = pattern_px // 2 + 1
     patches = anchor_kernels.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), reach_px)
     limit = np.array([image.shape[1], image.shape[0]]) - 0.5
@@ -160,7 +171,7 @@ def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[
 
 
 def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
-    """Derive the pattern, its derivatives and Hessians from cut patches (N, C, C)."""
+    """Derive pattern, derivatives and Hessians of anchors from cut patches (N, C, C)."""
     disc = _disc_of(patches)
     pattern, gradient, on_one, on_pattern, hessian, quadrant_hessian, contrast = anchor_kernels.derive(
         np.ascontiguousarray(patches), disc.places, disc.weights, disc.motions, disc.quadrants
@@ -190,7 +201,7 @@ def prepare(patches: np.ndarray, motion_model: str) -> Anchors:
 
 
 def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndarray, tilt: np.ndarray) -> Refined:
-    """Match each anchor to a frame from a predicted position (N, 2), warp (N, 2, 2) and tilt (N, 2).
+    """Refine predicted positions xy_px (N, 2), warp (N, 2, 2) and tilt (N, 2): match each anchor to a frame.
 
     `image` is (H, W) uint8. Positions are plate px, origin at the top-left corner.
     """
@@ -207,7 +218,10 @@ def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndar
 
 
 def newborn_error_px(anchors: Anchors) -> np.ndarray:
-    """(N,) expected error of the markers the anchors were cut from, which have no residual of their own."""
+    """Return (N,) the expected error, px, of the markers that the anchors were cut from.
+
+    They have no residual of their own.
+    """
     return _expected_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
 
 

@@ -1,7 +1,7 @@
-"""The compiled heart of the tracker: every anchor against one frame, and patches cut from a frame.
+"""The compiled heart of the tracker: each anchor against one frame, and patches cut from a frame.
 
-Compiled by numba, because a gather per pixel, track and round is what numpy does worst (10 x slower). One thread,
-no parallel sums: the same input gives the same bytes. The arithmetic is explained in shotmake.tracks.anchor.
+numba compiles it, because a gather for each pixel, track and round is what numpy does worst (10 x slower). It has one
+thread and no parallel sums, so the same input gives the same bytes. shotmake.tracks.anchor explains the arithmetic.
 """
 
 import math
@@ -10,8 +10,8 @@ import numpy as np
 
 from shotmake.geometry.compiled import compiled
 
-WINDOW_RADII = 9.6  # side of the largest stretch of the frame that a warped patch may reach, in radii
-WINDOW_MARGIN_PX = 3.0  # the patch may move so far before its stretch of the frame is read anew
+WINDOW_RADII = 9.6  # the side of the largest part of the frame that a warped patch may reach, in radii
+WINDOW_MARGIN_PX = 3.0  # the patch may move so far before its part of the frame is read again
 SIDE_TAP = 0.1065  # 3-tap Gaussian of sigma 0.5 px: takes off noise, keeps detail
 MIDDLE_TAP = 1 - 2 * SIDE_TAP
 PARAMETERS = 8  # shift x y, four of the affine shape, two of perspective
@@ -19,7 +19,7 @@ PARAMETERS = 8  # shift x y, four of the affine shape, two of perspective
 
 @compiled
 def _read_window(image, left, top, columns, rows, raw, window):
-    """The frame from (left, top), smoothed, into the flat `window`; beyond the frame its border is repeated."""
+    """Read the frame from (left, top), smoothed, into the flat `window`. Beyond the frame its border is repeated."""
     height, width = image.shape
     side, middle = np.float32(SIDE_TAP), np.float32(MIDDLE_TAP)
     for j in range(rows + 2):
@@ -49,7 +49,10 @@ def _read_window(image, left, top, columns, rows, raw, window):
 
 @compiled
 def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
-    """Bilinear values of the window (centre x, y in its pixels, first pixel's centre at 0) under warp and tilt."""
+    """Sample the window bilinearly under warp and tilt.
+
+    Its centre is x, y in its pixels; its first pixel's centre is at 0.
+    """
     x, y = np.float32(x), np.float32(y)
     a, b, c, d = np.float32(warp[0]), np.float32(warp[1]), np.float32(warp[2]), np.float32(warp[3])
     p, q = np.float32(tilt[0]), np.float32(tilt[1])
@@ -74,7 +77,7 @@ def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
 
 @compiled
 def cut(image, xy_px, radius_px):
-    """(N, 2 radius + 1, 2 radius + 1) float32 smoothed patches around (N, 2) plate px; zeros where they do not fit."""
+    """Cut smoothed patches (N, 2 radius + 1, 2 radius + 1) float32 around plate px (N, 2); zeros beyond the frame."""
     count, side = len(xy_px), 2 * radius_px + 1
     height, width = image.shape
     patches = np.zeros((count, side, side), np.float32)
@@ -98,8 +101,11 @@ def cut(image, xy_px, radius_px):
 
 @compiled
 def derive(patches, places, weights, fields, quadrants):
-    """Of cut patches (N, S, S), at the pixels `places` (P,) of their flat interior + border: pattern, gradient,
-    on_one, on_pattern, Hessian, quadrant Hessian and contrast, as shotmake.tracks.anchor describes them."""
+    """Derive from cut patches (N, S, S), at the pixels `places` (P,) of the flattened patch, what anchors need.
+
+    Returns pattern, gradient, on_one, on_pattern, Hessian, quadrant Hessian and contrast, as shotmake.tracks.anchor
+    describes them.
+    """
     count, side, pixels, freedoms = len(patches), patches.shape[1], len(places), len(fields)
     pattern, gradient = np.empty((count, pixels), np.float32), np.empty((count, 2, pixels), np.float32)
     on_one, on_pattern = np.zeros((count, freedoms)), np.zeros((count, freedoms))
@@ -135,7 +141,7 @@ def derive(patches, places, weights, fields, quadrants):
                 other, product = descent[j], np.float32(0)
                 for k in range(pixels):
                     product += weights[k] * line[k] * other[k]
-                # Without the parts that an offset or a gain would explain, matching ignores both.
+                # The parts that an offset or a gain would explain are taken out, so that matching ignores both.
                 hessian[t, i, j] = product - on_one[t, i] * on_one[t, j] - on_pattern[t, i] * on_pattern[t, j]
                 hessian[t, j, i] = hessian[t, i, j]
         for z in range(4):
@@ -156,7 +162,7 @@ def derive(patches, places, weights, fields, quadrants):
 
 @compiled
 def _compose(warp, tilt, step, radius):
-    """Warp and tilt after an inverse-compositional step; returns the shift of the centre (x, y)."""
+    """Compose warp and tilt with an inverse-compositional step. Return the shift of the centre (x, y)."""
     # The step as a homography about the patch's centre, inverted by its adjugate.
     a, b, x = 1 + step[2] / radius, step[3] / radius, step[0]
     c, d, y = step[4] / radius, 1 + step[5] / radius, step[1]
@@ -181,8 +187,10 @@ def match(
     offset_x, offset_y, weights, side_x, side_y, is_rotation, most_rounds, shift_rounds, longest_px, done_px,
     xy_px, warps, tilts,
 ):  # fmt: skip
-    """Match anchors (the rows `rows` of their arrays) -> xy_px, warp, tilt, correlation (-1 = left the frame),
-    quadrant disagreement in px."""
+    """Match anchors (the rows `rows` of their arrays) to a frame.
+
+    Returns xy_px, warp, tilt, correlation (-1 = left the frame), and the quadrants' disagreement in px.
+    """
     height, width = image.shape
     count, pixels = len(rows), len(offset_x)
     radius = float(offset_x.max())
@@ -267,7 +275,7 @@ def match(
             move_x, move_y = _compose(warp, tilt, step, radius)
             x += move_x
             y += move_y
-            if is_rotation:  # a small rotation in first order grows: keep it a rotation
+            if is_rotation:  # a small rotation of first order also grows the patch: keep it a pure rotation
                 grown = math.sqrt(abs(warp[0] * warp[3] - warp[1] * warp[2])) + 1e-12
                 for k in range(4):
                     warp[k] /= grown
@@ -275,7 +283,7 @@ def match(
             for k in range(2, PARAMETERS):
                 bent += abs(step[k])
             if not shift_only and length < done_px and bent < 4 * done_px:
-                break  # what is left is smaller still: the last sums serve as the judgement
+                break  # the steps that are left are even smaller, so the last sums are good enough to judge by
         found_xy[t, 0], found_xy[t, 1] = x + 0.5, y + 0.5
         found_warp[t, 0, 0], found_warp[t, 0, 1], found_warp[t, 1, 0], found_warp[t, 1, 1] = warp
         found_tilt[t] = tilt

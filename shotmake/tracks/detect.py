@@ -1,8 +1,8 @@
-"""New tracks: corners where tracks are short, each with the anchor patch it will be held to.
+"""New tracks: corners where tracks are short, each with the anchor patch that it will be held to.
 
-The corner measure is the smaller eigenvalue of the gradient matrix: J. Shi and C. Tomasi, "Good
-Features to Track", CVPR 1994. The picture is divided into cells, and every cell gets its share, so
-that weak but usable corners far from the strong ones are tracked too.
+The corner measure is the smaller eigenvalue of the gradient matrix: J. Shi and C. Tomasi, "Good Features to Track",
+CVPR 1994. The picture is divided into cells, and each cell gets its share, so that weak but usable corners far from the
+strong ones are tracked too.
 """
 
 import cv2
@@ -17,22 +17,26 @@ from shotmake.tracks.segments import Handover
 
 BLOCK_PX = 5  # the gradient matrix is summed over this window
 PEAK_PX = 7  # a corner is the strongest pixel in this window
-STRONG_PERCENTILE = 99.5  # "the strong corners": robust against one light or caption
+STRONG_PERCENTILE = 99.5  # defines "the strong corners"; a single light or caption does not change it
 TRACKS_PER_CELL = 4
 MOST_CELLS = 60
-SHARES = np.array([0.5, 1.0, 2.0, 1e9])  # how many shares a cell may have filled, in turn
-REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks: some of the newborn soon fail and are cleaned away
+SHARES = np.array([0.5, 1.0, 2.0, 1e9])  # up to how many shares a cell is filled, turn by turn
+REFILL_BELOW, REFILL_TO = 1.1, 1.25  # times min_tracks, because some of the newborn soon fail and are cleaned away
 REFILL_EVERY_FRAMES = 8  # cells that ran empty are refilled at least this often
-HURRY_EVERY_FRAMES = 2  # too few tracks: but a plate without texture is not searched in every frame
-LOST_AT_ONCE = 0.02  # of min_tracks, hidden since this frame: so are the missing after a jolt
+HURRY_EVERY_FRAMES = 2  # the same with too few tracks; not each frame, or a plate without texture takes too long
+LOST_AT_ONCE = 0.02  # when this share of min_tracks is hidden since this frame, as after a jolt, cells are refilled now
 CONTRAST_MIN = 3.0  # grey levels: below this a patch is noise
-ROUNDNESS_MIN = 0.05  # below this it is an edge, free to slide
+ROUNDNESS_MIN = 0.05  # below this a patch is an edge, free to slide
 
 
 def newborn(
     live: Handover, luma: np.ndarray, detect: schema.Detect, track: schema.Track, matte: np.ndarray | None
 ) -> tuple[Handover, Anchors]:
-    """Tracks to add to the live ones in their last frame, and their anchors; often none."""
+    """Find tracks to add to the live ones in their last frame, and their anchors; often there are none.
+
+    luma: (H, W) uint8, the plate in that frame; matte: (H, W) uint8, where it is not 0 nothing is born; None =
+    everywhere.
+    """
     nobody = live.keep(np.zeros(0, int)), anchor.prepare(live.patch[:0], track.motion_model)
     if not _is_due(live, detect.min_tracks):
         return nobody
@@ -40,7 +44,7 @@ def newborn(
     wanted = int(np.ceil(detect.min_tracks * REFILL_TO)) + int((~live.seen).sum())
     half = None if matte is None else cv2.resize(matte, live.half.shape[::-1], interpolation=cv2.INTER_NEAREST)
     xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean()), half) * scale
-    if matte is not None:  # at half size one pixel in four was looked at
+    if matte is not None:  # at half size only one pixel in four of the matte was looked at
         xy_px = xy_px[matte[tuple(xy_px.astype(int).T[::-1])] == 0]
     patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     anchors = anchor.prepare(patches, track.motion_model)
@@ -83,12 +87,12 @@ def detect_corners(
     scale: float,
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """New corners (K, 2) of an (H, W) uint8 image, given the live tracks (N, 2), so that about `wanted` live.
+    """Detect new corners (K, 2) of an (H, W) uint8 image beside live tracks (N, 2), so that about `wanted` tracks live.
 
-    Positions are in px of `image` (origin at its top-left corner); `scale` is how many plate pixels
-    one of them spans, because the distances in `detect` are plate pixels. Cells short of half their
-    share get it even when enough tracks live elsewhere; then every cell gets its share, and the
-    strongest corners left fill the rest, first up to two shares a cell. None lies where `mask` (H, W) is not 0.
+    Positions are in px of `image` (origin at its top-left corner). `scale` is how many plate px one of them spans,
+    because the distances in `detect` are plate px. A cell with less than half its share gets it even when enough tracks
+    live elsewhere. Then each cell gets its share, and the strongest corners that are left fill the rest, first up to
+    two shares for a cell. No corner lies where `mask` (H, W) is not 0.
     """
     strength = cv2.cornerMinEigenVal(image, BLOCK_PX, ksize=3)
     margin = max(2, int(np.ceil(detect.margin_px / scale)))
@@ -110,7 +114,7 @@ def detect_corners(
 
 
 def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Height and width of the picture, and how many cells go across and down."""
+    """Return height and width of the picture, and how many cells go across and down."""
     height, width = shape
     cells = np.clip(wanted / TRACKS_PER_CELL, 1, MOST_CELLS)
     across = max(1, round(np.sqrt(cells * width / height)))
@@ -119,7 +123,7 @@ def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
 
 @compiled
 def _block(blocked, x, y, distance):
-    """Mark the pixels nearer than `distance` to (x, y)."""
+    """Mark the pixels that are nearer than `distance` to (x, y)."""
     height, width = blocked.shape
     reach = int(distance) + 1
     for row in range(max(int(y) - reach, 0), min(int(y) + reach + 1, height)):
@@ -130,7 +134,7 @@ def _block(blocked, x, y, distance):
 
 @compiled
 def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
-    """Indices of the candidates (strongest first) to take; see detect_corners."""
+    """Return the indices of the candidates (strongest first) to take; see detect_corners."""
     blocked = np.zeros((height, width), np.bool_)
     in_cell = np.zeros((down, across), np.int64)
     taken = np.zeros(len(candidates), np.bool_)
@@ -156,7 +160,7 @@ def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
 
 
 def _peak_xy(strength: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(K, 2) sub-pixel peaks: a parabola through each peak and its neighbours, along x and along y."""
+    """Return sub-pixel peaks (K, 2): a parabola through each peak and its neighbours, along x and along y."""
     middle = strength[row, column]
 
     def offset(before: np.ndarray, after: np.ndarray) -> np.ndarray:

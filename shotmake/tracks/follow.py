@@ -1,8 +1,8 @@
-"""From one frame to the next: every track predicted, matched to its anchor, and judged.
+"""From one frame to the next: each track is predicted, matched to its anchor, and judged.
 
-A marker in doubt is not written. Its track is carried along at its own pace, changed as its neighbours change theirs,
-for up to a second, and goes on where its anchor matches again: behind a passing object, after a frame of heavy blur.
-Then it ends; a short track costs little, a wrong one bends the solve.
+A marker in doubt is not written. Its track is carried along at its own pace, which changes as its neighbours' pace
+changes, for up to a second. Where its anchor matches again, the track goes on: behind a passing object, after a frame
+of heavy blur. Otherwise it ends. A short track costs little, a wrong one bends the solve.
 """
 
 from dataclasses import replace
@@ -17,27 +17,28 @@ from shotmake.tracks.mask import COVERED
 from shotmake.tracks.predict import Picture
 from shotmake.tracks.segments import LIVE, NONE_RENEWED, Handover
 
-JUMP_MAX_PX = 4.0  # refinement may move a marker this far from its prediction
-CARRIED_OFF_PX = 0.75  # and so much farther for each frame that it was hidden
-CORRELATION_FLOOR = 0.5  # however bad the frame's median is
-# Parts of a patch that move apart lie on a depth edge. Allowed: a ratio of what is usual in the frame (motion
-# blur moves them too), within these limits. Of all gates this one removes the most drift.
+JUMP_MAX_PX = 4.0  # how far refinement may move a marker from its prediction
+CARRIED_OFF_PX = 0.75  # how much farther, for each frame in which it was hidden
+CORRELATION_FLOOR = 0.5  # the least correlation, however bad the frame's median is
+# Parts of a patch that move apart lie on a depth edge. A ratio of what is usual in the frame is allowed (motion blur
+# moves the parts too), within these limits. Of all gates this one removes the most drift.
 QUADRANT_RATIO, QUADRANT_MIN_PX, QUADRANT_MAX_PX = 3.0, 0.4, 0.7
 EXPECTED_MAX_PX = 0.5
-# So many times what is usual in the frame passes in any case: blur costs precision before it costs tracks.
+# So many times what is usual in the frame passes in any case: blur should cost precision before it costs tracks.
 BLUR_RATIO = 1.3
-SAME_SHOT_CORRELATION = 0.8  # the median across a cut is lower
+SAME_SHOT_CORRELATION = 0.8  # across a cut, the median is lower
 USUAL_CORRELATION_MIN = 0.75  # the limits above are for this correlation_min; a stricter one narrows them all
-SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (early renewal drifts more)
-NEIGHBOURS = 6  # a hidden track changes its pace by the median of theirs
-HIDDEN_MAX_FRAMES = 24  # so long no new track is born in its place either: what failed there would fail again
-LOOKED_FOR_FRAMES, LOOKED_FOR_EVERY = 8, 3  # after so many hidden frames it is looked for in every third only
-FOUND_AGAIN_RATIO = 0.9  # of the median correlation: a hidden track must match well to go on
-CUT_SHARE = 0.1  # fewer tracks match: another shot, or nothing to be seen; nothing is carried over
+SCALE_MAX, STRETCH_MAX = 2.2, 2.2  # beyond this the anchor is renewed (earlier renewal drifts more)
+NEIGHBOURS = 6  # a hidden track changes its pace by the median of so many neighbours
+# So long a hidden track is kept, and no new track is born in its place: what failed there would fail again.
+HIDDEN_MAX_FRAMES = 24
+LOOKED_FOR_FRAMES, LOOKED_FOR_EVERY = 8, 3  # after 8 hidden frames, a track is looked for in every third frame only
+FOUND_AGAIN_RATIO = 0.9  # a hidden track needs this share of the median correlation to go on
+CUT_SHARE = 0.1  # when fewer tracks match, it is another shot, or nothing is seen, and nothing is carried over
 
 
 def no_tracks(frame: int, picture: Picture, track: schema.Track) -> Handover:
-    """The handover of a frame in which nothing has been found yet."""
+    """Return the handover of a frame in which nothing has been found yet."""
     side_px = anchor.cut_px(track.pattern_px)
     shapes = {"patch": (0, side_px, side_px), "warp": (0, 2, 2)}
     shapes |= dict.fromkeys(("xy_px", "velocity_px", "tilt"), (0, 2))
@@ -47,6 +48,7 @@ def no_tracks(frame: int, picture: Picture, track: schema.Track) -> Handover:
 
 
 def anchors_of(handover: Handover, track: schema.Track) -> Anchors:
+    """Return the anchors of a handover's tracks."""
     return anchor.prepare(handover.patch, track.motion_model)
 
 
@@ -59,9 +61,10 @@ def follow(
     track: schema.Track,
     matte: np.ndarray | None,
 ) -> tuple[Handover, Anchors]:
-    """Take the tracks to the next frame; those in doubt are hidden, and in the end dropped.
+    """Follow the tracks to the next frame. Tracks in doubt are hidden, and in the end dropped.
 
-    levels: the pyramid of the frame they are in now.
+    levels: the pyramid, (H, W) uint8 each, of the frame in which the tracks are now; picture: the next frame; matte:
+    the mask of the next frame, (H, W) uint8, or None.
     """
     luma = picture.luma
     if not len(before.track_id):
@@ -72,7 +75,7 @@ def follow(
 
     xy_px = np.where(sound[:, None], found.xy_px, before.xy_px + moved_px)
     lost_frames = np.where(sound, 0, before.lost_frames + 1).astype(np.int32)
-    # A track found again tells how fast it moves only by its neighbours.
+    # A track that was found again has no speed of its own; its neighbours give it.
     steady = (sound & before.seen)[:, None]
     after = replace(
         before,
@@ -90,7 +93,7 @@ def follow(
     worth_waiting = in_frame & (lost_frames <= HIDDEN_MAX_FRAMES)
     if sound.sum() < max(CUT_SHARE * before.seen.sum(), NEIGHBOURS):
         worth_waiting[:] = False
-        sound &= before.seen.sum() < 3 * NEIGHBOURS  # where so few of many match, they do by chance
+        sound &= before.seen.sum() < 3 * NEIGHBOURS  # where so few of many match, they match by chance
     kept = np.flatnonzero(sound | worth_waiting)
     return _renew_anchors(after.keep(kept), anchors.keep(kept), luma, track)
 
@@ -98,7 +101,7 @@ def follow(
 def _find(
     before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float
 ) -> tuple[Refined, np.ndarray, np.ndarray]:
-    """Where the tracks are, (N,) which of that to believe, and (N, 2) how far the neighbours of each moved."""
+    """Return where the tracks are, (N,) which of that to believe, and (N, 2) how far each track's neighbours moved."""
     count, seen, luma = len(before.track_id), np.flatnonzero(before.seen), picture.luma
     predicted_px = predict.predict(
         levels,
@@ -139,7 +142,7 @@ def _find(
         missed = missed[(hidden_for < LOOKED_FOR_FRAMES) | (hidden_for % LOOKED_FOR_EVERY == 0)]
         ours, carried_px = anchors.keep(missed), (before.xy_px + moved_px)[missed]
         again = anchor.refine(luma, ours, carried_px, before.warp[missed], before.tilt[missed])
-        # Both place and shape may be far off by now: from where that ended it gets nearer.
+        # Both place and shape may be far off by now, so a second refinement from the result of the first gets nearer.
         again = anchor.refine(luma, ours, again.xy_px, again.warp, again.tilt)
         reach_px = JUMP_MAX_PX + CARRIED_OFF_PX * before.lost_frames[missed]
         believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min), reach_px)
@@ -148,7 +151,7 @@ def _find(
 
 
 def _covered(matte: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
-    """(N,) which points lie under the matte; its feather covers none."""
+    """Return (N,) which points lie under the matte. Its feather covers none."""
     column, row = np.clip(np.nan_to_num(xy_px).astype(int), 0, np.array(matte.shape[::-1]) - 1).T
     return matte[row, column] == COVERED
 
@@ -187,6 +190,6 @@ def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: sc
         inherited_px2=put(live.inherited_px2, live.expected_px[due] ** 2),
         renewed=np.concatenate([live.renewed, record]),
     )
-    # The new anchors come after the old in the arrays; each track points at its own.
+    # The new anchors come after the old ones in the arrays; each track points to its own.
     rows = put(np.arange(len(anchors)), len(anchors) + np.arange(len(due)))
     return renewed, anchors.join(anchor.prepare(patches, track.motion_model)).keep(rows)

@@ -1,4 +1,4 @@
-"""Backwards in time: tracks born in the middle of a segment, followed back to its first frame and never beyond it."""
+"""Backwards in time: tracks that were born inside a segment are followed back to its first frame, never beyond it."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from shotmake.tracks.predict import Picture
 from shotmake.tracks.segments import Handover
 
 LIVED_FRAMES = 3  # a track that ended sooner is not worth the way back
-CROWDED = 0.5  # times min_distance_px: so near to another track it tells nothing new
+CROWDED = 0.5  # times min_distance_px: a track that is nearer to another one tells nothing new
 
 
 def follow_back(
@@ -23,9 +23,9 @@ def follow_back(
     track: schema.Track,
     matte,
 ) -> tuple[Tracks, np.ndarray]:
-    """The markers before their birth of the tracks `newborn` in each of `frames`, given all markers so far.
+    """Follow the tracks `newborn` in each of `frames` back to before their birth, given all markers so far (`forward`).
 
-    Returns them, and the anchors renewed on the way: (K, 2) track id and frame.
+    Returns the new markers, and the anchors renewed on the way: (K, 2) track id and frame.
     """
     known = join_tracks(forward)
     lived = np.flatnonzero(np.bincount(known.track_id) >= LIVED_FRAMES)

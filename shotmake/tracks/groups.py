@@ -1,8 +1,8 @@
-"""Track management from the config: named groups of tracks, with a weight, a colour, disabled or deleted.
+"""Track management from the config: named groups of tracks with a weight, a colour, and the status disabled or deleted.
 
-Ids change when a plate is tracked again, so a group's tracks are named by where they are: a pick
-{frame, xy_px} is the nearest track there, {frame, box_px} every track in a box; and by the names of tracks that have
-one: manual and imported ones.
+Ids change when a plate is tracked again, so a group names its tracks by where they are. A pick {frame, xy_px} is the
+nearest track there; {frame, box_px} is every track in a box. Tracks with names, which manual and imported ones have,
+are also named so.
 """
 
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from shotmake.tracks.markers import DISABLED, Tracks
 
 KEY = "tracking.groups"
 NAMES_SHOWN = 12
-PICK_MAX_PX = 12.0  # a pick further than this from any track is a mistake
+PICK_MAX_PX = 12.0  # a pick that is further than this from any track is a mistake
 
 
 @dataclass(frozen=True)
 class Managed:
-    """Tracks after their groups were applied, and per track id what quality.json tells of it."""
+    """Tracks after their groups were applied, and by track id what quality.json says about them."""
 
     tracks: Tracks
     members: dict[str, list[int]]  # group -> track ids
@@ -29,10 +29,12 @@ class Managed:
 
 
 def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int]) -> Managed:
-    """Apply groups to tracks: deleted ones go, disabled ones (and those of weight 0) keep their markers as DISABLED,
-    and a weight w stands in the solve as an expected error smaller by the root of w.
+    """Apply groups to tracks.
 
-    names: track ids of manual and imported tracks. ShotError for a pick that finds no track.
+    Deleted tracks go. Disabled ones (and those of weight 0) keep their markers, as DISABLED. A weight w gives the solve
+    an expected error that is smaller by the root of w.
+    names: track ids of manual and imported tracks.
+    Raises ShotError for a pick that finds no track.
     """
     members = {group.name: sorted(_members(tracks, group, names)) for group in groups}
     weights: dict[int, float] = {}
@@ -60,7 +62,7 @@ def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int]) -> 
 
 
 def looks(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
-    """The weights and colours of manual tracks."""
+    """Return the weights and colours of manual tracks, as groups."""
     return tuple(
         Group(f"manual {one.name}", [one.name], one.weight, one.color, is_named=False)
         for one in manual

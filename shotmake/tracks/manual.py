@@ -1,7 +1,7 @@
-"""Manual tracks: placed by hand at some frames, followed both ways from there as every other track is.
+"""Manual tracks: placed by hand at some frames, and followed both ways from there as any other track.
 
-Forward until the next key or until in doubt; backwards to the first frame of the segment that the key is in, as far
-as no earlier key has been there. A key sets position and anchor anew.
+A manual track goes forward until its next key or until it is in doubt. It goes backwards to the first frame of the
+segment in which the key is, as far as no earlier key has been there. A key sets position and anchor anew.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,11 +21,15 @@ if TYPE_CHECKING:  # compiled code: loaded when there is something to track
     from shotmake.tracks.predict import Picture
 
 Frames = Iterable[tuple[int, np.ndarray]]
-Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> position, expected error
+Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> (position px, expected error px)
 
 
 def track_manual(frames: Frames, manual: tuple[Manual, ...], track: schema.Track, first: int, last: int) -> Tracks:
-    """Tracks whose ids are places in `manual`. frames: (plate frame, (H, W) uint8 luma), first..last in order."""
+    """Track the manual tracks. Their ids are their places in `manual`.
+
+    frames: (plate frame, (H, W) uint8 luma), first..last in order.
+    Raises ShotError for a key outside first..last, or too near the border.
+    """
     for one in manual:
         for frame in one.keys:
             if not first <= frame <= last:
@@ -47,7 +51,7 @@ def track_manual(frames: Frames, manual: tuple[Manual, ...], track: schema.Track
 def _segments(
     frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]
 ) -> Iterator[list[tuple[int, "Picture"]]]:
-    """The frames of each segment, as pictures; of one too large to be held, in blocks."""
+    """Yield the frames of each segment, as pictures. A segment that is too large to be held comes in blocks."""
     from shotmake.tracks.predict import Picture
 
     for begin, end in spans:
@@ -86,7 +90,7 @@ def _backward(segment: list, ours: dict[int, Manual], track: schema.Track, found
     live: Handover | None = None
     for frame, picture in reversed(segment):
         live = _followed(live, frame, picture, track)
-        met = [at for at in live.track_id.tolist() if (at, frame) in found]  # an earlier key has been here
+        met = [at for at in live.track_id.tolist() if (at, frame) in found]  # these were here from an earlier key
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, met)))
         _write(live, found)
         set_here = [at for at, one in ours.items() if frame in one.keys]
@@ -96,7 +100,10 @@ def _backward(segment: list, ours: dict[int, Manual], track: schema.Track, found
 def _placed(
     live: Handover, picture: "Picture", ours: dict[int, Manual], which: list[int], track: schema.Track
 ) -> Handover:
-    """Tracks begun where the artist put them in the frame of `live`."""
+    """Return the tracks that begin where the artist put them, in the frame of `live`.
+
+    Raises ShotError for a place too near the border.
+    """
     from shotmake.tracks import anchor
     from shotmake.tracks import follow as following
 

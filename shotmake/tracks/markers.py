@@ -8,17 +8,17 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import npz_bytes, read_npz
 
-NUMBER_MAX = 100_000_000  # of a frame and of a track's id, in a file
+NUMBER_MAX = 100_000_000  # the largest frame number and track id that a file may hold
 TRACKED, INTERPOLATED, DISABLED = 0, 1, 2  # values of `status`
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """One row a marker, sorted by track then frame.
+    """The markers of a shot, one row for each, sorted by track, then by frame.
 
-    track_id (M,) int32; frame (M,) int32, plate frame numbers; xy_px (M, 2) float32, origin at the
-    top-left corner, first pixel's centre at 0.5; quality (M,) float32, expected error in px (0 =
-    unknown); status (M,) uint8: TRACKED, INTERPOLATED or DISABLED.
+    track_id (M,): int32; frame (M,): int32, plate frame numbers; xy_px (M, 2): float32, origin at the top-left corner,
+    first pixel's centre at 0.5; quality (M,): float32, expected error in px (0 = unknown); status (M,): uint8, TRACKED,
+    INTERPOLATED or DISABLED.
     """
 
     track_id: np.ndarray
@@ -31,12 +31,12 @@ class Tracks:
         return len(self.track_id)
 
     def where(self, keep: np.ndarray | slice) -> "Tracks":
-        """The markers selected by a boolean mask or indices (M,)."""
+        """Return the markers that a boolean mask or indices (M,) select."""
         return replace(self, **{name: value[keep] for name, value in vars(self).items()})
 
     @classmethod
     def from_markers(cls, track_id, frame, xy_px, quality=None, status=None) -> "Tracks":
-        """Sort loose markers by track then frame and give them the file's types."""
+        """Sort loose markers by track, then by frame, and give them the file's types."""
         track_id, frame = np.asarray(track_id, np.int32), np.asarray(frame, np.int32)
         order = np.lexsort((frame, track_id))
         count = len(track_id)
@@ -50,27 +50,33 @@ class Tracks:
 
 
 def join_tracks(parts: list[Tracks]) -> Tracks:
-    """The markers of several stretches of frames as one set of tracks."""
+    """Join the markers of several stretches of frames to one set of tracks."""
     if not parts:
         return Tracks.from_markers([], [], np.zeros((0, 2)))
     return Tracks.from_markers(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Tracks)))
 
 
 def save_tracks(tracks: Tracks, weights: dict[int, float] | None = None) -> bytes:
-    """The bytes of tracks.npz; weights: by track id, of those that were given one (they are in `quality` already)."""
+    """Return the bytes of a tracks.npz.
+
+    weights: by track id, for the tracks that were given one (they are in `quality` already).
+    """
     given = {"weighted_id": np.array([*weights], np.int32), "weight": np.array([*weights.values()])} if weights else {}
     return npz_bytes({**vars(tracks), **given})
 
 
 def load_tracks(path: Path, key: str = "") -> Tracks:
-    """Load a tracks.npz. ShotError, which names the config key, when the file is none."""
+    """Load a tracks.npz. Raises ShotError, which names the config key, when the file is not one."""
     names = [one.name for one in fields(Tracks)]
     return checked_tracks(read_npz(path, key=key, needed=names), path.name, key)
 
 
 def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> Tracks:
-    """The arrays of a file as tracks. name: of the file. ShotError where they are not a row a marker, or frames and ids
-    are no whole numbers from 0."""
+    """Check the arrays of a file, and return them as tracks. name: the file's name.
+
+    All arrays are (M,), xy_px is (M, 2).
+    Raises ShotError where the arrays are not one row for each marker, or frames and ids are not whole numbers from 0.
+    """
     found, of_key = Tracks(**arrays), f" ({key})" if key else ""
     shapes = {label: value.shape for label, value in arrays.items()}
     rows = found.track_id.shape[:1]
@@ -86,7 +92,10 @@ def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> T
 
 
 def load_weights(path: Path) -> dict[int, float]:
-    """Load the weights in a tracks.npz, by track id, of the tracks that were given one. ShotError as in load_tracks."""
+    """Load the weights in a tracks.npz, by track id, of the tracks that were given one.
+
+    Raises ShotError as load_tracks does.
+    """
     arrays = read_npz(path, needed=["track_id"], optional=["weighted_id", "weight"])
     ids, weights = (arrays.get(name, np.zeros(0)) for name in ("weighted_id", "weight"))
     if ids.shape != weights.shape or ids.ndim != 1:
@@ -95,9 +104,11 @@ def load_weights(path: Path) -> dict[int, float]:
 
 
 def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:
-    """The tracks of several sessions side by side, frames first..last; ids of the later ones go on from the earlier.
+    """Merge the tracks of several sessions side by side, frames first..last.
 
-    What two sessions have in common comes twice: each marker is a measurement of its own.
+    Ids of later sessions go on from the earlier.
+
+    What two sessions have in common comes twice, because each marker is a measurement of its own.
     """
     parts, used = [], 0
     for tracks in sessions:

@@ -1,10 +1,11 @@
-"""Prediction: where each track has gone since the frame before, coarse to fine.
+"""Prediction: where each track has gone since the frame before, from coarse to fine.
 
 Inverse-compositional Lucas-Kanade by shifts (J.-Y. Bouguet, "Pyramidal Implementation of the Lucas Kanade Feature
 Tracker", Intel 2000; S. Baker and I. Matthews, IJCV 56, 2004), on pictures of half size and smaller. Windows are
-brought to the same mean and contrast, so flicker does not bias it. A pixel's error is good enough:
-shotmake.tracks.anchor refines it. cv2's version takes ten times as long, because it derives whole pyramids anew on
-every call."""
+brought to the same mean and contrast, so flicker does not bias it. An error of a pixel is good enough, because
+shotmake.tracks.anchor refines it. cv2's version takes ten times as long, because it derives whole pyramids anew on each
+call.
+"""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from shotmake.geometry.compiled import compiled
 
 SMALLEST_SIDE_PX = 40  # the coarsest picture is about so high
-LARGEST_WIDTH_PX = 500  # the finest picture is at most so wide: for the rest the anchors are better
+LARGEST_WIDTH_PX = 500  # the finest picture is at most so wide: anchors do the rest better
 WINDOW_RADIUS_PX = 4
 MOST_ROUNDS = 5
 DONE_PX = 0.1
@@ -24,7 +25,7 @@ LONGEST_STEP_PX = 2.5
 
 
 def halved(image: np.ndarray) -> np.ndarray:
-    """The (H, W) uint8 image at half size."""
+    """Scale an image (H, W) uint8 to half size."""
     return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
@@ -36,15 +37,20 @@ class Picture:
 
     @cached_property
     def half(self) -> np.ndarray:
+        """The frame at half size, uint8 of the shape (H // 2, W // 2)."""
         return halved(self.luma)
 
     @cached_property
     def levels(self) -> list[np.ndarray]:
+        """The pyramid of the frame, (H, W) uint8 each, largest first."""
         return pyramid(self.half)
 
 
 def pyramid(half: np.ndarray) -> list[np.ndarray]:
-    """The half-size picture, or what of it is small enough, and smaller ones, largest first."""
+    """Make the pyramid of a half-size picture (H, W) uint8, largest first.
+
+    It begins with that picture, or with the first one of its halves that is small enough.
+    """
     levels = [half]
     while levels[-1].shape[1] > LARGEST_WIDTH_PX:
         levels[-1] = halved(levels[-1])
@@ -56,9 +62,10 @@ def pyramid(half: np.ndarray) -> list[np.ndarray]:
 def predict(
     before: list[np.ndarray], after: list[np.ndarray], xy_px: np.ndarray, guess_px: np.ndarray, plate_size: np.ndarray
 ) -> np.ndarray:
-    """(N, 2) plate px where the points xy_px went, by the pyramids of both frames, beginning from a guess.
+    """Track the points xy_px (N, 2) by the pyramids of both frames, from guess_px (N, 2), to (N, 2) plate px.
 
-    Where standing still explains the coarsest picture better than the guess, that is where it begins.
+    Where standing still explains the coarsest picture better than the guess does, the search begins there. plate_size
+    (2,): width and height in px.
     """
     found = guess_px
     for level in reversed(range(len(before))):
@@ -70,7 +77,7 @@ def predict(
 
 @compiled
 def _window(image, x, y, radius, out):
-    """Bilinear values of a square window; the picture's border is repeated beyond it."""
+    """Sample a square window bilinearly. Beyond the picture its border is repeated."""
     height, width = image.shape
     side = 2 * radius + 1
     left, top = int(math.floor(x)), int(math.floor(y))
@@ -98,7 +105,7 @@ def _window(image, x, y, radius, out):
 
 @compiled
 def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
-    """Of the window at (x, y): squared difference from the pattern, and its products with the derivatives."""
+    """Compare the window at (x, y) with the pattern: squared difference, and its products with the derivatives."""
     _window(image, x, y, radius, values)
     mean = square = np.float32(0)
     for k in range(values.size):
@@ -119,7 +126,7 @@ def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
 
 @compiled
 def _follow(before, after, start, guess, is_coarsest):
-    """(N, 2) where the windows around `start` in one picture are in the next; picture px, corner origin."""
+    """Return (N, 2) where the windows around `start` in one picture are in the next one; picture px, corner origin."""
     radius = WINDOW_RADIUS_PX
     side, wide = 2 * radius + 1, 2 * radius + 3
     larger = np.empty(wide * wide, np.float32)

@@ -8,12 +8,12 @@ from shotmake.tracks.markers import DISABLED, Tracks
 FEW_TRACKS = 8  # a frame with fewer is hard to solve
 SHORT_TRACK_FRAMES = 10
 COVERAGE_GRID = (8, 5)
-POOR_EXPECTED_PX = 0.4  # a track whose markers are expected to be further off, in the median, matched badly
-JUMP_PX = 3.0  # a marker that leaves its own path by more, while those around it do not, has jumped
+POOR_EXPECTED_PX = 0.4  # a track whose median expected error is larger matched badly
+JUMP_PX = 3.0  # a marker that leaves its own path by more, while the other tracks do not, has jumped
 
 
 def track_name(track_id: int) -> str:
-    """The name of a track nobody named."""
+    """Return the name of a track that nobody named."""
     return f"track_{track_id:05d}"
 
 
@@ -25,12 +25,14 @@ def quality(
     first_frame: int,
     last_frame: int,
 ) -> dict:
-    """The contents of quality.json. names: of manual and imported tracks, by id; renewals: (K, 2) track id and frame in
-    which its anchor was renewed.
+    """Return the contents of quality.json.
 
-    Disabled markers do not count. Short tracks have fewer than short_track_frames markers; coverage is the share of
-    an 8 x 5 grid's cells that hold a marker, in the mean and the worst frame. Per track only what is not the same for
-    all: name (when given), color, weight, groups.
+    names: of manual and imported tracks, by id; renewals: (K, 2) track id and the frame in which its anchor was
+    renewed.
+
+    Disabled markers do not count. Short tracks have fewer than short_track_frames markers. Coverage is the share of an
+    8 x 5 grid's cells that hold a marker, in the mean and in the worst frame. For single tracks, only what is not the
+    same for all is listed: name (when given), color, weight, groups.
     """
     every = managed.tracks
     in_range = (every.frame >= first_frame) & (every.frame <= last_frame)
@@ -75,8 +77,11 @@ def quality(
 
 
 def jumping(tracks: Tracks) -> np.ndarray:
-    """Ids of tracks with a marker that leaves the straight path through its neighbours in time, when the plate as a
-    whole does not (a bump of the camera moves all)."""
+    """Find the tracks that jump: return their ids (K,).
+
+    Such a track has a marker that leaves the straight path through its neighbours in time, when the plate as a whole
+    does not (a bump of the camera moves all tracks).
+    """
     follows = (np.diff(tracks.track_id) == 0) & (np.diff(tracks.frame) == 1)
     middle = np.flatnonzero(follows[:-1] & follows[1:]) + 1
     if not len(middle):
@@ -96,7 +101,7 @@ def _poor(tracks: Tracks, ids: np.ndarray) -> np.ndarray:
 
 
 def _coverage(tracks: Tracks, index: np.ndarray, count: int, size_px: tuple[int, int]) -> np.ndarray:
-    """(count,) share of the grid's cells that hold a marker, in each frame."""
+    """Return (count,) the share of the grid's cells that hold a marker, in each frame."""
     grid = np.array(COVERAGE_GRID)
     column, row = np.clip((tracks.xy_px * (grid / size_px)).astype(int), 0, grid - 1).T
     covered = np.zeros((count, grid.prod()), bool)

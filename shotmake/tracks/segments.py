@@ -1,8 +1,8 @@
-"""Segments: a plate is tracked in stretches of frames, and each hands its live tracks over to the next.
+"""Segments: a plate is tracked in stretches of frames, and each of them hands its live tracks over to the next.
 
-Track ids inside a segment are its own (0 to N-1 are the N tracks it was handed, in order; the newborn go on
-from N), so that a segment does not depend on how many tracks lived before it. `join_segments` gives them
-the ids of the whole plate.
+Track ids inside a segment are its own. 0 to N-1 are the N tracks that it was handed, in order; the newborn go on from
+N. So a segment does not depend on how many tracks lived before it. `join_segments` gives the tracks the ids of the
+whole plate.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -18,16 +18,17 @@ SEGMENT = "a stored segment of tracks"
 
 @dataclass(frozen=True)
 class Handover:
-    """Everything needed to go on with the next frame. Plain arrays and integers.
+    """Everything that is needed to go on with the next frame, as plain arrays and integers.
 
-    frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8,
-    that frame at half size; renewed (K, 2) int32: id and frame of the anchors renewed in this segment,
-    a record that tells the next segment nothing. Of the N tracks: track_id (N,) int32; xy_px (N, 2);
-    velocity_px (N, 2) per frame; patch (N, C, C) float32, the anchor (C: anchor.cut_px); warp (N, 2, 2) and
-    tilt (N, 2) from the anchor to the frame; inherited_px2 (N,) error variance of the anchor itself,
-    when it was renewed; expected_px (N,) expected error of the marker in this frame; seen_frames (N,)
-    int32, in how many frames it has been seen; lost_frames (N,) int32, since when it is hidden (0 = seen
-    in this frame): then xy_px is where its neighbours have carried it.
+    frame: the last frame tracked; next_id: the first unused track id; half: (H // 2, W // 2) uint8, that frame at half
+    size; renewed (K, 2): int32, id and frame of the anchors renewed in this segment, a record that the next segment
+    does not use.
+
+    Of the N tracks: track_id (N,): int32; xy_px (N, 2); velocity_px (N, 2): px a frame; patch (N, C, C): float32, the
+    anchor (C: anchor.cut_px); warp (N, 2, 2) and tilt (N, 2): from the anchor to the frame; inherited_px2 (N,): error
+    variance of the anchor itself, when it was renewed; expected_px (N,): expected error of the marker in this frame;
+    seen_frames (N,): int32, in how many frames the track was seen; lost_frames (N,): int32, for how many frames it is
+    hidden (0 = seen in this frame). The xy_px of a hidden track is where its neighbours have carried it.
     """
 
     frame: int
@@ -46,27 +47,27 @@ class Handover:
     lost_frames: np.ndarray
 
     def keep(self, which: np.ndarray) -> "Handover":
-        """The same with only the tracks selected by a mask or indices (N,)."""
+        """Return the handover with only the tracks that a mask or indices (N,) select."""
         return replace(self, **{name: getattr(self, name)[which] for name in LIVE})
 
     def renumbered(self) -> "Handover":
-        """The same with its live tracks numbered 0 to N-1: the ids the next segment knows them by."""
+        """Return the handover with its live tracks numbered 0 to N-1: the ids that the next segment uses."""
         count = len(self.track_id)
         return replace(self, track_id=np.arange(count, dtype=np.int32), next_id=count, renewed=NONE_RENEWED)
 
     def join(self, more: "Handover") -> "Handover":
-        """The same with the tracks of another beside its own."""
+        """Join the tracks of another handover to these; return the result."""
         return replace(self, **{name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in LIVE})
 
     def markers(self) -> Tracks:
-        """The markers of this frame."""
+        """Return the markers of this frame."""
         seen = self.seen
         frames = np.full(int(seen.sum()), self.frame)
         return Tracks.from_markers(self.track_id[seen], frames, self.xy_px[seen], self.expected_px[seen])
 
     @property
     def seen(self) -> np.ndarray:
-        """(N,) which tracks have a marker in this frame."""
+        """Which tracks have a marker in this frame, (N,) bool."""
         return self.lost_frames == 0
 
 
@@ -75,19 +76,25 @@ LIVE = [field.name for field in fields(Handover)][4:]  # the arrays with one row
 
 
 def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
-    """First and last frame of each segment of the frames first..last; they begin where frame % segment_frames == 0."""
+    """Return first and last frame of each segment of the frames first..last.
+
+    Segments begin where frame % segment_frames == 0.
+    """
     begins = [first, *range((first // segment_frames + 1) * segment_frames, last + 1, segment_frames)]
     return list(zip(begins, [begin - 1 for begin in begins[1:]] + [last], strict=True))
 
 
 def join_segments(parts: list[tuple[Tracks, np.ndarray]]) -> Tracks:
-    """Consecutive segments as one set of tracks: (markers, ids of the tracks it hands over), both by its own ids."""
+    """Join consecutive segments to one set of tracks.
+
+    parts: (markers, ids (N,) of the tracks that the segment hands over), both by the segment's own ids.
+    """
     names = _names(parts)
     return join_tracks([replace(t, track_id=named[t.track_id]) for (t, _), named in zip(parts, names, strict=True)])
 
 
 def join_renewals(parts: list[tuple[Tracks, Handover]]) -> np.ndarray:
-    """(K, 2) int32 ids of the whole plate, as join_segments gives them, and frames in which anchors were renewed."""
+    """Join the renewals of consecutive segments: (K, 2) int32, track ids as join_segments gives them, and frames."""
     names = _names([(tracks, handover.track_id) for tracks, handover in parts])
     found = [NONE_RENEWED]
     for (_, handover), named in zip(parts, names, strict=True):
@@ -97,7 +104,7 @@ def join_renewals(parts: list[tuple[Tracks, Handover]]) -> np.ndarray:
 
 
 def _names(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
-    """Of each segment: the whole plate's id of each of its own ids."""
+    """Return for each segment the whole plate's id of each of its own ids."""
     found, handed, unused = [], np.zeros(0, np.int32), 0
     for tracks, live in parts:
         born = max(0, int(tracks.track_id.max(initial=-1)) + 1 - len(handed))
@@ -109,20 +116,23 @@ def _names(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
 
 
 def handover_bytes(handover: Handover | None) -> bytes:
-    """All that the next segment depends on (no ids): equal bytes = it comes out the same. Empty for None, the start."""
+    """Return all that the next segment depends on, without ids. Equal bytes mean that it comes out the same.
+
+    None, the start, gives no bytes.
+    """
     if handover is None:
         return b""
     return npz_bytes({name: np.asarray(value) for name, value in vars(handover.renumbered()).items()})
 
 
 def save_segment(tracks: Tracks, handover: Handover) -> bytes:
-    """A tracked segment as an .npz, with the same bytes for the same segment."""
+    """Return a tracked segment as the bytes of an .npz. The same segment gives the same bytes."""
     markers = {f"marker.{name}": value for name, value in vars(tracks).items()}
     return npz_bytes(markers | {f"handover.{name}": np.asarray(value) for name, value in vars(handover).items()})
 
 
 def load_segment(data: bytes) -> tuple[Tracks, Handover]:
-    """What save_segment was given. ShotError for bytes that it did not make."""
+    """Load what save_segment saved. Raises ShotError for bytes that it did not make."""
     names = [f"marker.{one.name}" for one in fields(Tracks)] + [f"handover.{one.name}" for one in fields(Handover)]
     arrays = read_npz(data, SEGMENT, needed=names)
     markers, state = (

@@ -1,4 +1,4 @@
-"""Tracks chosen by name or by place for the comp: ids change when a plate is tracked again, these do not."""
+"""Tracks chosen by name or by place for the comp. Ids change when a plate is tracked again; names and places do not."""
 
 import numpy as np
 
@@ -8,9 +8,10 @@ from shotmake.tracks.markers import DISABLED, Tracks
 
 
 def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, dict], key: str) -> Tracks:
-    """The enabled markers of "all" tracks, or of those whose name or group is among `chosen`.
+    """Return the enabled markers of "all" tracks, or of those whose name or group is in `chosen`.
 
-    per_track: of quality.json. ShotError for a name of which there is no enabled marker.
+    per_track: of quality.json.
+    Raises ShotError for a name without an enabled marker.
     """
     tracks = tracks.where(tracks.status != DISABLED)
     if chosen == "all":
@@ -25,9 +26,9 @@ def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, d
 
 
 def track_at(tracks: Tracks, pick: dict | str, per_track: dict[str, dict], key: str) -> int:
-    """The id of the track that a pick means: {frame, xy_px}, {track: id}, a manual track's name or {name}.
+    """Find the track that a pick means: {frame, xy_px}, {track: id}, a manual track's name or {name}. Return its id.
 
-    ShotError where there is none with an enabled marker.
+    Raises ShotError where there is no such track with an enabled marker.
     """
     tracks = tracks.where(tracks.status != DISABLED)
     pick = {"name": pick} if isinstance(pick, str) else pick

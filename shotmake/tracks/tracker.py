@@ -1,10 +1,10 @@
 """The 2D tracker: plate frames in, tracks out.
 
-In each frame every track is predicted, refined against its anchor patch and judged (shotmake.tracks.follow); new
-corners (shotmake.tracks.detect) replace the ended tracks. Tracks born in a segment are then followed backwards to its
-first frame, so that early frames are as well covered as late ones.
+In each frame all tracks are predicted, refined against their anchors and judged (shotmake.tracks.follow). New corners
+(shotmake.tracks.detect) replace the tracks that ended. Tracks that were born in a segment are then followed backwards
+to its first frame, so that early frames are covered as well as late ones.
 
-All that one segment of the plate hands to the next is in shotmake.tracks.segments.
+shotmake.tracks.segments holds all that one segment of the plate hands over to the next.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from shotmake.config import schema
 from shotmake.tracks.markers import Tracks, join_tracks
 from shotmake.tracks.segments import Handover, join_segments
 
-FRAMES_HELD_BYTES = 140_000_000  # of a segment's frames, for the way back; a longer segment goes back in blocks
+FRAMES_HELD_BYTES = 140_000_000  # how much of a segment is held for the way back; a larger one goes back in blocks
 
 Matte = Callable[[int], np.ndarray | None]  # plate frame number -> a mask (shotmake.tracks.mask)
 
@@ -29,10 +29,11 @@ def track_segment(
     track: schema.Track,
     matte: Matte = lambda frame: None,
 ) -> tuple[Tracks, Handover]:
-    """Track consecutive frames (plate frame number, (H, W) uint8 luma), going on from a handover (None = start).
+    """Track consecutive frames (plate frame number, (H, W) uint8 luma), from a handover (None = from the start).
 
-    Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this
-    segment's own: those handed over are 0 to N-1, in order.
+    Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this segment's
+    own: those handed over are 0 to N-1, in order.
+    Raises ValueError when there are no frames and no handover.
     """
     from shotmake.tracks import detect as births
     from shotmake.tracks import follow, follow_back, predict  # compiled code: loaded when there is work for it
@@ -80,9 +81,10 @@ def track_plate(
     on_frame: Callable[[int], None] = lambda n: None,
     matte: Matte = lambda frame: None,
 ) -> Tracks:
-    """Track a whole plate in segments that begin where frame % segment_frames == 0, then clean the tracks.
+    """Track a whole plate in segments that begin where frame % segment_frames == 0; then clean the tracks.
 
-    frames: (plate frame number, (H, W) uint8 luma), consecutive numbers. `on_frame` is called after each.
+    frames: (plate frame number, (H, W) uint8 luma), consecutive numbers; on_frame: called with each frame number that
+    is done.
     """
 
     def reported() -> Iterator[tuple[int, np.ndarray]]:
@@ -109,6 +111,6 @@ def clean_tracks(tracks: Tracks, clean: schema.Clean) -> Tracks:
 
 
 def _run_index(tracks: Tracks) -> np.ndarray:
-    """(M,) a number for each unbroken run of frames of one track."""
+    """Return (M,) a number for each unbroken run of frames of one track."""
     begins = (np.diff(tracks.track_id) != 0) | (np.diff(tracks.frame) != 1)
     return np.concatenate([[0], np.cumsum(begins)])

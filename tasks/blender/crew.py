@@ -1,4 +1,6 @@
-"""The Blenders that make a sequence's frames: one frame each, as many at once as -n N and the machine allow."""
+"""The Blenders that make the frames of a sequence: one frame each at a time, as many Blenders as -n N and the machine
+allow.
+"""
 
 import os
 import selectors
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.frames import Sequence, _lock
+from shotmake.tasks.engine.frames import Sequence, frame_lock
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.locks import locked, locked_if_free
 from shotmake.tasks.engine.processes.watchdog import waiting
@@ -20,15 +22,15 @@ from shotmake.tasks.engine.stamp import announce, put_in_place, write_stamp
 from shotmake.tasks.engine.state.partial_files import part_path, remove_part
 from shotmake.tasks.engine.state.places import make_folder
 
-LOOK_S = 0.5  # while no frame is finished
+LOOK_S = 0.5  # between two looks at the Blenders while no frame is finished
 Starter = Callable[[list[int]], FrameServer]  # cores -> a Blender that makes these frames
 
 
 def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int:
-    """Make those of the frames that are not there, with as many Blenders as `-n N` and the machine allow -> how many
-    were made here. Frames that others are making are left to them and waited for.
+    """Make those of the frames that are missing; return how many were made here.
 
-    Raises what ended a Blender; the frames made before stay.
+    As many Blenders work as `-n N` and the machine allow. Frames that another build is making are left to it and waited
+    for. When a Blender ends, the error that ended it is raised; the frames made before stay.
     """
     todo = [frame for frame in frames if not sequence.stored(frame)]
     if not todo:
@@ -48,9 +50,11 @@ def _make(sequence: Sequence, todo: list[int], crew: "Crew", bar: Progress) -> i
                 break
             blender.ask(task.frame, task.part)
             crew.tasks[blender] = task
-        if todo and not crew.tasks:  # what is left is in the hands of others; a dead machine's is taken over
+        if todo and not crew.tasks:  # others make all that is left: wait, and take over what a dead machine had
             crew.dismiss()
-            with locked(_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"):
+            with locked(
+                frame_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"
+            ):
                 pass
         for blender in crew.wait():
             blender.finish()
@@ -62,7 +66,7 @@ def _make(sequence: Sequence, todo: list[int], crew: "Crew", bar: Progress) -> i
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame in work, under its lock."""
+    """One frame that is being made, under its lock."""
 
     sequence: Sequence
     frame: int
@@ -72,11 +76,14 @@ class Frame:
 
     @classmethod
     def begun(cls, sequence: Sequence, todo: list[int]) -> "tuple[Frame | None, list[int]]":
-        """The first of `todo` that nobody else is making, and what is left then, without those that others made."""
+        """Begin the first frame of `todo` that nobody else is making. Return it, and the frames that are left then.
+
+        Frames that others have made are no longer among those left. None when no frame can be begun.
+        """
         left = list(todo)
         for frame in todo:
             with ExitStack() as lock:
-                if not lock.enter_context(locked_if_free(_lock(sequence, frame))):
+                if not lock.enter_context(locked_if_free(frame_lock(sequence, frame))):
                     continue
                 left.remove(frame)
                 if not sequence.stored(frame):
@@ -84,7 +91,9 @@ class Frame:
         return None, left
 
     def put_in_place(self) -> None:
-        """The frame is written: it gets its name and its stamp."""
+        """Put the written frame under its name, with its stamp. Raises ShotError when the frame is not whole, or when
+        an input has changed.
+        """
         from shotmake.render.frames import check_whole
 
         sequence, path = self.sequence, self.sequence.path(self.frame)
@@ -99,12 +108,13 @@ class Frame:
         self.lock.close()
 
     def drop(self) -> None:
+        """Remove what is written of the frame, and release its lock."""
         remove_part(self.part)
         self.lock.close()
 
 
 class Crew:
-    """The Blenders of one build: the first in the build's own place, more as places are free."""
+    """The Blenders of one build: the first in the build's own place, and more as places are free."""
 
     def __init__(self, start: Starter):
         self._start, self._blenders, self._places = start, [], ExitStack()
@@ -117,7 +127,7 @@ class Crew:
         self.dismiss()
 
     def dismiss(self) -> None:
-        """End all, and give their places back; what they have in hand is dropped."""
+        """End all Blenders and give their places back. The frames that they are making are dropped."""
         for blender in self._blenders:
             blender.end()
         for task in self.tasks.values():
@@ -126,7 +136,7 @@ class Crew:
         self._places.close()
 
     def idle(self) -> FrameServer | None:
-        """One without a task; a new one when all work and there is a place for it."""
+        """Return a Blender without a task. When all work and a place is free, start a new one; else return None."""
         free = [blender for blender in self._blenders if blender not in self.tasks]
         if free:
             return free[0]
@@ -144,7 +154,10 @@ class Crew:
             return cores
 
     def wait(self) -> list[FrameServer]:
-        """Those that have an answer, at least one; none when none works. Raises ShotError when one takes too long."""
+        """Wait until at least one Blender has an answer; return those that have. Without tasks, return none at once.
+
+        Raises ShotError when a Blender takes too long.
+        """
         if not self.tasks:
             return []
         with selectors.DefaultSelector() as selector:

@@ -1,6 +1,6 @@
-"""blender: the build's own Blender, in a private environment that all clones share; and how to run it.
+"""The build's own Blender, in a private environment that all clones share, and how to run a Blender.
 
-bpy needs numpy < 2 and our own environment numpy >= 2, so the two never share one.
+bpy needs numpy < 2 and our own environment needs numpy >= 2, so the two never share an environment.
 """
 
 import errno
@@ -25,20 +25,20 @@ from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.engine.state.lacking import lack
 from shotmake.tasks.show import show_folder, tool_folder
 
-# What makes Blender read a file that nobody watches, so that a shot comes out otherwise on another desk: a colour
-# config with spaces of its own, and where USD looks for layers and for code.
+# Variables that make Blender read files that nobody watches, so that a shot would look different on another desk: a
+# colour config with its own spaces, and the places where USD looks for layers and for code.
 READ_BY_BLENDER = ("OCIO", "PXR_AR_DEFAULT_SEARCH_PATH", "PXR_PLUGINPATH_NAME")
 AUTO = "4.5"  # the LTS that composite.blender.version: auto means
-PYTHON = (3, 11)  # what the wheels of every version we know are for
+PYTHON = (3, 11)  # the Python for which the wheels of every version we know are made
 LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrender1 libxkbcommon0"
 KEY = "composite.blender.executable"
 CURE = f"set SHOTMAKE_BLENDER_HOME to a folder that you may write in, or {KEY}"
-ALONE = "-I"  # no variable, no folder of the user's or of the show's brings our own Blender a module
+ALONE = "-I"  # our own Blender loads no module by a variable or from a folder of the user or of the show
 BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
 
 
 def environment(version: str = AUTO) -> Path:
-    """Where our Blender of that version lives. ShotError where there is no place for it."""
+    """Return where our Blender of that version lives. Raises ShotError where there is no place for it."""
     place = homes()
     if place is None:
         raise ShotError(f"found no home folder to keep Blender in; {CURE}")
@@ -46,29 +46,35 @@ def environment(version: str = AUTO) -> Path:
 
 
 def homes() -> Path | None:
-    """The folder of all our Blenders: $SHOTMAKE_BLENDER_HOME or the user's cache folder; None without any."""
+    """Return the folder of all our Blenders: $SHOTMAKE_BLENDER_HOME or the user's cache folder; None without either."""
     if named := os.environ.get("SHOTMAKE_BLENDER_HOME"):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME") or ""
-    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative one does not count
+    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative path does not count
     return Path(cache) / "shotmake" if os.path.isabs(cache) else None
 
 
 def python(version: str = AUTO) -> Path:
+    """Return the Python of our Blender of that version. Raises ShotError where there is no place for it."""
     return environment(version) / "bin" / "python"
 
 
 def ready(version: str = AUTO) -> bool:
-    """ready.json is written last, after bpy was imported once."""
+    """Return whether our Blender of that version is installed: ready.json is written last, after bpy was
+    imported once.
+    """
     place = homes()
     if place is None:
         return False
     found = (place / f"blender-{version}" / "ready.json", python(version))
-    return all(map(os.path.isfile, found))  # False too where another user's may not be looked at
+    return all(map(os.path.isfile, found))  # also False where we have no right to look at another user's files
 
 
 def task(users: list[Node]) -> dict:
-    """The doit task; nothing to do when every shot names a Blender of its own, or has what it makes already."""
+    """Return the doit task that installs our Blender.
+
+    It has nothing to do when every shot names its own Blender, or has already what Blender makes.
+    """
     ours = [node for node in users if node.settings["executable"] is None]
     versions = sorted({version_of(node.settings) for node in ours})
     return {
@@ -81,13 +87,19 @@ def task(users: list[Node]) -> dict:
 
 
 def version_of(settings: dict) -> str:
-    """Of our own Blender for a node's settings: composite.blender, or the executable alone (tracks, solve: auto)."""
+    """Return the version of our own Blender for a node's settings.
+
+    The settings are composite.blender, or hold the executable alone (tracks, solve), which means auto.
+    """
     version = settings.get("version", "auto")
     return AUTO if version == "auto" else version
 
 
 def make_environment(version: str = AUTO) -> TaskFailed | None:
-    """Make the environment beside its place and rename it when bpy runs; about 900 MB, once per user."""
+    """Make the environment of our Blender beside its place, and rename it when bpy runs. About 900 MB, once per user.
+
+    Returns None, or a failed task when it cannot be made.
+    """
     try:
         home = environment(version)
     except ShotError as error:
@@ -110,7 +122,7 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
 
 
 def _hold(lock: IO, waiting: str) -> None:
-    """Hold the lock file; say so when somebody else has it, and wait: whoever that is has limits of their own."""
+    """Hold the lock file. When another build has it, say so and wait: that build has limits of its own."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -125,8 +137,8 @@ def _install(home: Path, version: str) -> None:
         _run([str(part / "bin" / "python"), ALONE, "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
         found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
-        part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp's is for one user alone
-        shutil.rmtree(home, ignore_errors=True)  # what a killed installation left
+        part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp makes a folder for one user alone
+        shutil.rmtree(home, ignore_errors=True)  # remove what a killed installation left
         os.replace(part, home)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -158,7 +170,10 @@ def _advice(output: str) -> str:
 
 
 def command(executable: str | None, version: str = AUTO) -> list[str]:
-    """The words before a script's name: our Python with that version's bpy, another one, or a Blender binary."""
+    """Return the words before a script's name: our Python with that version's bpy, another Python, or a Blender binary.
+
+    Raises ShotError when there is no such program.
+    """
     if executable is None:
         return [str(python(version)), ALONE]
     found = shutil.which(executable) or shutil.which(str(show_folder() / executable))
@@ -169,18 +184,22 @@ def command(executable: str | None, version: str = AUTO) -> list[str]:
 
 
 def told_by(settings: dict) -> Path:
-    """The file that tells which Blender it is: what depends on its pictures depends on that one. settings:
-    composite.blender."""
+    """Return the file that tells which Blender it is. Results that depend on this Blender's pictures depend on that
+    file.
+
+    `settings`: composite.blender. Raises ShotError when there is no such program.
+    """
     if settings["executable"] is None:
         return environment(version_of(settings)) / "ready.json"
     return Path(command(settings["executable"])[0])
 
 
 def run_script(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> str:
-    """Run blender_scripts/<script> in Blender -> its stdout.
+    """Run blender_scripts/<script> in Blender; return what it prints.
 
-    ShotError with the script's own line when it refuses its input, or when Blender is killed, is none, takes too long
-    or is not to run; RuntimeError with all output when it breaks.
+    Raises ShotError with the script's own line when it refuses its input; also when Blender is killed, is not a
+    Blender, takes too long or must not be run. Raises OSError when the disk is full, and RuntimeError with all output
+    when the script breaks.
     """
     words = command_line(script, arguments, executable, version)
     done = run(Started(words, named(script), "blender_minutes", show_folder(), environment_of(executable)))
@@ -190,22 +209,24 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
 
 
 def named(script: str) -> str:
-    """What a script that runs in Blender is called in messages."""
+    """Return how messages call a script that runs in Blender."""
     return f"{script} in Blender"
 
 
 def environment_of(executable: str | None) -> dict[str, str]:
-    """What this Blender is given: a studio's own Blender may need all that the studio has set."""
+    """Return the environment for this Blender. A studio's own Blender may need all that the studio has set."""
     given = blender_environment() if executable is None else users_environment()
     return {name: value for name, value in given.items() if name not in READ_BY_BLENDER}
 
 
 def command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:
-    """All words that run blender_scripts/<script>. ShotError when the user has forbidden to run a show's Blender; it
-    is said before its first run."""
+    """Return all words that run blender_scripts/<script>, and say them before the first run of a show's own Blender.
+
+    Raises ShotError when the user has forbidden to run a show's Blender.
+    """
     words = command(executable, version)
     if words[-1] == BINARY_FLAGS[-1]:
-        arguments = ["--", *arguments]  # a Blender binary keeps what stands before for itself
+        arguments = ["--", *arguments]  # a Blender binary takes what stands before this for itself
     whole = [*words, str(tool_folder() / "blender_scripts" / script), *arguments]
     if executable is not None:
         allow(KEY, whole, told_as=(executable,))
@@ -213,7 +234,9 @@ def command_line(script: str, arguments: list[str], executable: str | None, vers
 
 
 def failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
-    """Why Blender ended with this code: ShotError or OSError where the user can cure it, else RuntimeError."""
+    """Return the error for a Blender that ended with this code: ShotError or OSError where the user can cure it, else
+    RuntimeError.
+    """
     refusals = [line for line in err.splitlines() if line.startswith(f"{script}: ")]
     if refusals:
         return ShotError(*refusals)
@@ -223,7 +246,7 @@ def failure(script: str, program: str, code: int, out: str, err: str) -> Excepti
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if "No module named 'bpy'" in err:
         return ShotError(f"{KEY}: {program} cannot import bpy; null uses our own Blender")
-    number = -code if code < 0 else code - 128  # a shell's way to say it
+    number = -code if code < 0 else code - 128  # a shell tells a signal as 128 + its number
     if number in set(signal.Signals):
         name = signal.Signals(number).name
         return ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")

@@ -1,4 +1,4 @@
-"""A Blender that stays: it makes one frame after another, as it is told (blender_scripts/kit/frame_server.py)."""
+"""A Blender that stays and makes one frame after another, as it is told (blender_scripts/kit/frame_server.py)."""
 
 import contextlib
 import os
@@ -14,16 +14,21 @@ from shotmake.tasks.engine.processes.workers import die_with_parent
 from shotmake.tasks.engine.state.partial_files import remove_part
 from shotmake.tasks.show import show_folder
 
-ENDS_S = 30.0  # for a Blender that has let go of its answers to be gone
+ENDS_S = 30.0  # the time for a Blender that has closed its answers to end
 
 
 class FrameServer:
-    """One process, begun with its first frame. It answers when a frame is written; `fileno` is ready then, or when it
-    has died."""
+    """One Blender process, which starts with its first frame. It answers when a frame is written.
+
+    Its `fileno` becomes readable then, or when the process has died.
+    """
 
     def __init__(self, script: str, arguments: list[str], blender: dict, cores: list[int], scratch: Path | None = None):
-        """blender: composite.blender; cores: that it has for itself; scratch: a part
-        (tasks/engine/state/partial_files.py) it may leave."""
+        """Prepare the process.
+
+        `blender` is composite.blender. `cores` are the cores that the process has for itself. `scratch` is a part
+        (tasks/engine/state/partial_files.py) that the process may leave behind.
+        """
         self._script, self._cores, self._scratch = script, cores, scratch
         self._read, self._write = os.pipe()
         more = ["--answers", str(self._write), "--threads", str(len(cores))]
@@ -31,19 +36,20 @@ class FrameServer:
         self._environment = environment_of(blender["executable"])
         self._answers = os.fdopen(self._read, encoding="utf-8")
         self._log = tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8")
-        self._heard = 0  # bytes of the log
+        self._heard = 0  # how many bytes of the log were read
         self._process: subprocess.Popen | None = None
         self._watch: Watch | None = None
 
     def fileno(self) -> int:
+        """Return the descriptor on which the answers arrive."""
         return self._answers.fileno()
 
     def ask(self, frame: int, path: Path) -> None:
-        """Begin with a frame; its file will be `path`."""
+        """Ask for a frame, to be written to `path`; start the process if it does not run yet."""
         self._process = self._process or self._started()
         assert self._process.stdin is not None and self._watch is not None
         self._watch.begin()
-        with contextlib.suppress(BrokenPipeError):  # it has died: the answer will say so
+        with contextlib.suppress(BrokenPipeError):  # the process has died: `finish` will say so
             self._process.stdin.write(f"{frame} {path}\n")
             self._process.stdin.flush()
 
@@ -65,13 +71,15 @@ class FrameServer:
             text=True,
             encoding="utf-8",
         )
-        os.close(self._write)  # so that its death ends the answers
+        os.close(self._write)  # so that the answers end when the process dies
         self._watch = Watch(process.pid, word, named(self._script), "blender_minutes")
         return process
 
     def look(self) -> None:
-        """To be called while one waits for the frame in hand. Raises ShotError, and ends Blender with its children,
-        when the frame takes too long."""
+        """Look at the process while waiting for the frame that was asked for.
+
+        When the frame takes too long, it ends Blender with its children and raises ShotError.
+        """
         assert self._watch is not None
         data = os.pread(self._log.fileno(), 2**20, self._heard)
         self._heard += len(data)
@@ -79,8 +87,10 @@ class FrameServer:
         self._watch.look()
 
     def finish(self) -> None:
-        """Wait for the frame in hand; raises what ended Blender instead (see
-        shotmake.tasks.blender.environment.failure)."""
+        """Wait for the frame that was asked for.
+
+        Raises the error that ended Blender instead (see shotmake.tasks.blender.environment.failure).
+        """
         if self._answers.readline():
             return
         assert self._process is not None and self._watch is not None
@@ -93,7 +103,7 @@ class FrameServer:
         raise failure(self._script, self._words[0], code, "", self._log.read())
 
     def end(self) -> None:
-        """Whatever it does: a frame in hand is lost."""
+        """End the process, whatever it is doing. A frame that it is making is lost."""
         if self._process is None or self._watch is None:
             os.close(self._write)
         else:

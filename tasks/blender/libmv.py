@@ -19,10 +19,12 @@ OURS = "tracking.engine: opencv"
 
 
 def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executable: str | None = None) -> "Tracks":
-    """Tracks of the plate's frames first..last, not cleaned; their quality is 0 (Blender tells of no error).
+    """Track the plate's frames first..last with Blender. Return the tracks, not cleaned.
 
-    In one go, without segments: Blender's operators have no state that one segment could hand to the next.
-    executable: as composite.blender.executable.
+    Their quality is 0, since Blender tells no error. The frames are tracked in one go, without segments: Blender's
+    operators have no state that one segment could hand to the next. `executable` is as composite.blender.executable.
+
+    Raises ShotError when Blender would see other pictures than we do, and when it finds nothing to track.
     """
     _check_plate(plate, first, last)
     settings = {name: job.settings[name] for name in ("detect", "track")}
@@ -42,7 +44,7 @@ def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executab
 
 
 def _check_plate(plate: "Plate", first: int, last: int) -> None:
-    """ShotError where Blender would see other pictures than we do."""
+    """Raise ShotError where Blender would see other pictures than we do."""
     if plate.blender_fault:
         raise ShotError(f"{plate.files[0]}: {plate.blender_fault}, or set {OURS} (shot.footage.file)")
     files = plate.files[first - plate.first_frame : last - plate.first_frame + 1]
@@ -53,7 +55,7 @@ def _check_plate(plate: "Plate", first: int, last: int) -> None:
 
 
 def read_markers(path) -> "Tracks":
-    """What blender_scripts/track_plate.py wrote."""
+    """Read the tracks that blender_scripts/track_plate.py wrote."""
     from shotmake.files.npz_file import read_npz
     from shotmake.tracks.markers import Tracks
 
@@ -61,8 +63,11 @@ def read_markers(path) -> "Tracks":
 
 
 def solver(folder: Path, executable: str | None = None) -> "Run":
-    """How shotmake.solve.start.libmv asks libmv: in Blender's own process, through files in `folder`. ShotError when it
-    dies."""
+    """Return the function by which shotmake.solve.start.libmv asks libmv: in Blender's own process, through files in
+    `folder`.
+
+    That function raises ShotError when Blender dies.
+    """
     return partial(_solved_by_blender, folder=folder, executable=executable)
 
 

@@ -1,1 +1,1 @@
-"""What is asked for by name, beside the stages."""
+"""The commands that are asked for by name, beside the stages."""

@@ -1,4 +1,4 @@
-"""What doit says: its own `.  task` and `-- task` lines, and a user's faults on stderr, one line each."""
+"""What doit says: its own `.  task` and `-- task` lines, and the user's faults on stderr, one line each."""
 
 import sys
 
@@ -7,7 +7,7 @@ from doit.reporter import ConsoleReporter
 
 
 class ShotReporter(ConsoleReporter):
-    """doit's console reporter without banners, tracebacks for our own faults only."""
+    """doit's console reporter without banners, and with tracebacks only for errors of shotmake itself."""
 
     desc = "one line a task, faults on stderr"
 
@@ -16,12 +16,17 @@ class ShotReporter(ConsoleReporter):
         self._faults, self._errors = 0, 0
 
     def execute_task(self, task):
+        """Say that a task runs, at once."""
         super().execute_task(task)
         self.outstream.flush()
 
     def add_failure(self, task, fail):
+        """Write a task's fault, or the traceback of an error of shotmake itself, to stderr.
+
+        A task that failed because another task failed says nothing: the other task has said why.
+        """
         if isinstance(fail, UnmetDependency):
-            return  # the task it waits for has said why
+            return  # the task that it waits for has said why
         if isinstance(fail, TaskError) and fail.get_msg():
             self._errors += 1
             sys.stderr.write(f"{task.name}: an error of shotmake itself, please report it\n{fail.get_msg()}\n")
@@ -31,7 +36,10 @@ class ShotReporter(ConsoleReporter):
         sys.stderr.flush()
 
     def complete_run(self):
+        """Write what doit found wrong at run time. Exit with code 1 when there were faults of the user's and nothing
+        else.
+        """
         for message in self.runtime_errors:
             sys.stderr.write(f"{message}\n")
         if self._faults and not self._errors and not self.runtime_errors:
-            sys.exit(1)  # doit itself would say 2, an error, because something waits for the failed task
+            sys.exit(1)  # doit itself would exit with 2, an error, because a task waits for the failed one

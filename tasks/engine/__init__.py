@@ -1,1 +1,1 @@
-"""What builds a target once, and knows that it is current. It knows no shot."""
+"""The engine: it builds each target once and knows whether a target is current. It knows nothing about shots."""

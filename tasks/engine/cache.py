@@ -1,8 +1,10 @@
-"""The build's memory of what is costly to find out again: digests, composed configs, where results lie.
+"""The build's memory of what is costly to find out again: digests, composed configs, places of results.
 
-Everything in it can be found again from the files themselves, so a lost, damaged, full or read-only
-cache costs time and nothing else; that is why its errors are not passed on. It may come from a stranger: each row is
-signed by the user who wrote it (tasks/engine/state/secret.py), and other rows are not believed.
+Everything in this memory can be found again from the files themselves. So a lost, damaged, full or read-only cache
+costs time and nothing else, and its errors are not passed on.
+
+The cache file may come from a stranger. So each row is signed by the user who wrote it (tasks/engine/state/secret.py),
+and a row with another signature is not believed.
 """
 
 import os
@@ -18,34 +20,47 @@ from shotmake.tasks.engine.state.secret import owner, sign
 from shotmake.tasks.show import state_folder
 
 TABLE = "CREATE TABLE memory (kind text, key text, value text, primary key (kind, key)) without rowid"
-OURS = [("table", "memory", TABLE)]  # all that SQLite lists of a file of ours
-LONGEST_S, STEPS = 20.0, 100_000  # no question takes longer; looked at after so many of SQLite's steps
-BUSY_S = 5  # somebody who writes for longer has been stopped (Ctrl-Z): go on without
+OURS = [("table", "memory", TABLE)]  # everything that SQLite lists in a cache file of ours
+LONGEST_S, STEPS = 20.0, 100_000  # the most time for one query; the time is looked at after this many SQLite steps
+BUSY_S = 5  # a process that writes for longer has been stopped (Ctrl-Z): go on without the cache
 
 _connections: dict[int, sqlite3.Connection | None] = {}
 
 
 def cache_file() -> Path:
-    """Return the file of the memory."""
+    """Return the file of the memory, in the state folder."""
     return state_folder() / "cache.sqlite"
 
 
 def get(kind: str, key: str) -> str | None:
+    """Return the value stored under this kind and key, or None when this user stored none.
+
+    A cache that cannot be read also gives None.
+    """
     rows = _execute("select value from memory where kind = ? and key = ?", (_mine(kind), key))
     return _believed(kind, key, rows[0][0]) if rows else None
 
 
 def get_all(kind: str) -> dict[str, str]:
+    """Return all values of this kind that this user stored, by their keys.
+
+    A cache that cannot be read gives an empty table.
+    """
     rows = _execute("select key, value from memory where kind = ?", (_mine(kind),))
     found = {key: _believed(kind, key, value) for key, value in rows if isinstance(key, str)}
     return {key: value for key, value in found.items() if value is not None}
 
 
 def put(kind: str, key: str, value: str) -> None:
+    """Store a value under this kind and key. A cache that cannot be written is left as it is; no error is raised."""
     put_all(kind, [(key, value)])
 
 
 def put_all(kind: str, values: Iterable[tuple[str, str]]) -> None:
+    """Store many (key, value) pairs of this kind in one transaction.
+
+    A cache that cannot be written is left as it is; no error is raised.
+    """
     rows = [(_mine(kind), key, f"{sign(kind, key, value)} {value}") for key, value in values]
     _execute("insert or replace into memory values (?, ?, ?)", rows, many=True)
 
@@ -55,7 +70,7 @@ def _mine(kind: str) -> str:
 
 
 def _believed(kind: str, key: str, stored: object) -> str | None:
-    """The value of a row that this user wrote; None for any other row."""
+    """Return the value of a row that this user wrote; None for any other row."""
     proof, _, value = stored.partition(" ") if isinstance(stored, str) else ("", "", "")
     return value if proof and proof == sign(kind, key, value) else None
 
@@ -70,10 +85,10 @@ def _execute(statement: str, values, many: bool = False) -> list[tuple]:
                 connection.set_progress_handler(_time_is_up(), STEPS)
                 done = (connection.executemany if many else connection.execute)(statement, values)
                 return done.fetchall()
-        except sqlite3.OperationalError:  # full, read-only or busy: go on without, from now on
+        except sqlite3.OperationalError:  # full, read-only or busy: go on without the cache from now on
             _connections[os.getpid()] = None
             return []
-        except sqlite3.DatabaseError:  # damaged: begin a new one
+        except sqlite3.DatabaseError:  # damaged: begin a new cache
             try:
                 _discard()
             except OSError:
@@ -104,7 +119,7 @@ def _open() -> sqlite3.Connection:
         seen = os.lstat(cache_file())
         if not stat.S_ISREG(seen.st_mode):
             raise OSError(f"{cache_file()} is no plain file")  # a link may lead anywhere, a pipe to nothing
-        if seen.st_nlink > 1:  # SQLite writes in place: what bears another name elsewhere is left as it is
+        if seen.st_nlink > 1:  # SQLite writes in place: a file that has another name elsewhere is not written to
             raise sqlite3.DatabaseError("the file has another name")
     # No write-ahead log: it does not work in folders that several machines share.
     connection = sqlite3.connect(cache_file(), timeout=BUSY_S, check_same_thread=False)
@@ -113,7 +128,7 @@ def _open() -> sqlite3.Connection:
     with connection:
         connection.execute(TABLE.replace("TABLE", "TABLE if not exists", 1))
         found = connection.execute("select type, name, sql from sqlite_master").fetchall()
-    if found != OURS:  # views and triggers are programs
+    if found != OURS:  # a view or a trigger could run a stranger's SQL
         connection.close()
         raise sqlite3.DatabaseError("the table is not ours")
     return connection

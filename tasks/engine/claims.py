@@ -1,6 +1,8 @@
-"""What may be removed: a file that a record of ours claims by name and by content, in the state folder, and the record.
+"""Which files may be removed.
 
-Everything else that lies there is somebody's, whatever it is called: it stays and is told.
+A file may be removed when it lies in the state folder and a record of ours claims it by name and by content. The record
+itself may be removed too. Every other file there belongs to somebody, whatever its name: it stays, and the user is
+told.
 """
 
 import os
@@ -19,7 +21,11 @@ ENDING = ".stamp.json"
 
 
 def files_beside(stamp_path: Path) -> set[Path]:
-    """What may be a target of this record: all files of that name but for the ending, or in that folder."""
+    """Return the files that may be targets of this record (a stamp's path); stamps are never among them.
+
+    They are the file that the stamp is named after, and one of these: all files named `<shot>-<cache key>.*` beside the
+    stamp, or all files in the folder named `<shot>-<cache key>`.
+    """
     found = {stamp_path.with_name(stamp_path.name.removesuffix(ENDING))}
     match = re.search(r"/([^/]+-[0-9a-f]{12})([./])", str(stamp_path))
     if match and match[2] == "/":
@@ -30,7 +36,11 @@ def files_beside(stamp_path: Path) -> set[Path]:
 
 
 def claims_of(stamp_path: Path) -> dict[Path, set[str]]:
-    """{file: digests} that a record claims: what it made, beside it, and what else it kept. Empty for no record."""
+    """Return the files that a record claims, each with the digests that it may have: {file: digests}.
+
+    A record claims the targets that it made, which lie beside it, and the other files that it kept. Without a record
+    that is believed (read_stamp) the result is empty.
+    """
     stamp = read_stamp(stamp_path)
     if stamp is None:
         return {}
@@ -42,7 +52,7 @@ def claims_of(stamp_path: Path) -> dict[Path, set[str]]:
 
 
 def claimed(records: Iterable[Path]) -> dict[Path, set[str]]:
-    """The claims of all these records together."""
+    """Return the claims of all these records together: {file: digests}."""
     found: dict[Path, set[str]] = {}
     for record in records:
         for path, known in claims_of(record).items():
@@ -51,7 +61,11 @@ def claimed(records: Iterable[Path]) -> dict[Path, set[str]]:
 
 
 def may_remove(path: Path, claims: dict[Path, set[str]]) -> bool:
-    """Whether a file is a record of ours, half-written by a build of ours, or as a record says that it was made."""
+    """Return whether a file may be removed.
+
+    It may when it is a record of ours, a half-written file of a build of ours, or a file whose content is as its record
+    says. A link, or anything else that is not a plain file, may not.
+    """
     if not is_plain_file(path):
         return False
     if path.name.endswith(ENDING):
@@ -60,7 +74,7 @@ def may_remove(path: Path, claims: dict[Path, set[str]]) -> bool:
 
 
 def remove(path: Path) -> str:
-    """Remove a file -> "" or one line on why it stays: it may be another user's."""
+    """Remove a file. Return "", or one line on why the file stays: it may belong to another user."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -69,7 +83,11 @@ def remove(path: Path) -> str:
 
 
 def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: str, dryrun: bool = False) -> list[Path]:
-    """Remove those of the files that are there and may be removed, each told; records come last -> those left."""
+    """Remove those of the files that exist and may be removed; return the files that are left.
+
+    Each file is told, also each file that stays, after the task's name. Records are removed last. `dryrun` tells and
+    removes nothing.
+    """
     found = {path for path in paths if os.path.lexists(path)}
     there = sorted(found, key=lambda path: (path.name.endswith(ENDING), path))
     left = []

@@ -1,4 +1,7 @@
-"""Copies in build/, with a record of what was placed: what somebody has edited since is moved aside, never lost."""
+"""Copies in build/, with a record of what was placed there.
+
+A copy that somebody has edited since is moved aside; it is never lost.
+"""
 
 import hashlib
 import os
@@ -17,8 +20,13 @@ from shotmake.tasks.show import in_show
 def place_copies(
     place: Path, record: Path, made_by: dict, sources: dict[str, Path], texts: dict[str, bytes], **more: Any
 ) -> None:
-    """Make the folder hold a copy of each source, and each text, under its name; what was placed there before and is
-    neither, goes. record: the stamp that tells what was placed; made_by and more stand in it.
+    """Place a copy of each source, and each text, in the folder `place` under its name.
+
+    A copy that was placed there before, and is neither a source nor a text now, is removed. An edited copy is moved
+    aside first. `record` is the path of the stamp that says what was placed; `made_by` and `more` are written into that
+    stamp.
+
+    Raises ShotError when a source changes while it is copied, or when a name or a link leads out of `place`.
     """
     make_folder(place)
     wanted = {name: digest(source) for name, source in sources.items()}
@@ -27,13 +35,13 @@ def place_copies(
     ours = {name: {found, *before.get("placed", {}).get(name, [])} for name, found in before["targets"].items()}
     for name, found in wanted.items():
         ours.setdefault(name, set()).add(found)
-    # Killed between two files, the next one must know this one's from an artist's.
+    # If this build is killed between two files, the next build must tell our copies from an artist's files.
     placed = {name: sorted(known) for name, known in ours.items()}
     write_stamp(record, {"stage": made_by["stage"]}, {}, {**before["targets"], **wanted}, {}, placed=placed)
 
     for name, known in ours.items():
         keep_if_edited(confined(name, place, place), known)
-        if name not in wanted:  # no longer part of it
+        if name not in wanted:  # no longer part of what is placed
             _remove(place, name)
         elif name in texts:
             write_atomically(place / name, texts[name])
@@ -43,7 +51,11 @@ def place_copies(
 
 
 def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tuple[str, ...] = ()) -> bool:
-    """Remove what was placed and is still as it was placed -> whether there was a record."""
+    """Remove the copies that are still as they were placed; return whether a record named any.
+
+    Names in `keep` stay. `dryrun` tells and removes nothing. Raises ShotError when a name in the record leads out of
+    `place`.
+    """
     published = (read_stamp(record) or {"targets": {}})["targets"]
     for name, known in published.items():
         path = confined(name, place, place)
@@ -74,7 +86,10 @@ def _copy(source: Path, path: Path, wanted: str) -> None:
 
 
 def keep_if_edited(path: Path, ours: set[str]) -> None:
-    """What is not as we placed it is somebody's work: it is moved aside, a link as a link."""
+    """Move a file aside, and say so, when its digest is not one of `ours`: then it is somebody's work.
+
+    A link is moved as a link. The new name is `<name>.edited-<number>`.
+    """
     if not os.path.lexists(path) or (is_plain_file(path) and digest(path) in ours):
         return
     number = 1

@@ -1,6 +1,6 @@
-"""Content digests of files, remembered by their stat so that a 4 GB plate is read once.
+"""Digests of the content of files. A digest is remembered with the file's stat, so that a 4 GB plate is read once.
 
-As in git's index: (mtime, ctime, size, inode) unchanged = content unchanged.
+The rule is that of git's index: when (mtime, ctime, size, inode) are unchanged, the content is unchanged.
 """
 
 import errno
@@ -15,13 +15,17 @@ from pathlib import Path
 from shotmake.tasks.engine import cache
 from shotmake.tasks.show import in_show
 
-# A file written in the same clock tick as its stat could change again unseen: such a stat is not trusted yet.
-# Only ctime tells, since anybody may set mtime.
+# A file that was written in the same clock tick as its stat could change again unseen, so such a stat is not trusted
+# yet. Only ctime is looked at, since anybody may set mtime.
 CLOCK_TICK_NS = 50_000_000
 
 
 def digest(path: Path, remembered: bool = True) -> str:
-    """SHA-256 of a file's content; with `remembered=False` always read anew. OSError when it cannot be read."""
+    """Return the SHA-256 of a file's content, as hex digits.
+
+    With `remembered=False` the file is always read anew. A file that is written to while it is read is read again.
+    Raises OSError when the file cannot be read.
+    """
     name = in_show(path)
     seen = signature(path)
     if remembered:
@@ -34,14 +38,16 @@ def digest(path: Path, remembered: bool = True) -> str:
         again = signature(path)
         if again == seen:
             break
-        seen = again  # written to while it was read
+        seen = again  # the file was written to while it was read
     if settled(path):
         cache.put("digest", name, f"{seen} {found}")
     return found
 
 
 def open_plain(path: Path) -> BufferedReader:
-    """The file, open to be read. OSError for a folder, a device or a pipe, which would be waited for."""
+    """Open a file for reading. Raises OSError for a folder, and for a device or a pipe, on which a read could wait for
+    ever.
+    """
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -50,18 +56,25 @@ def open_plain(path: Path) -> BufferedReader:
 
 
 def signature(path: Path | str) -> str:
-    """What stat says of a file's content: equal signatures mean equal bytes."""
+    """Return what stat says about a file's content: equal signatures mean equal bytes.
+
+    Raises OSError when the file is missing.
+    """
     stat = os.stat(path)
     return f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}"
 
 
 def settled(path: Path | str) -> bool:
-    """Whether a change from now on would show in the file's stat."""
+    """Return whether a later change of the file would show in its stat: its ctime is more than one clock tick ago."""
     return time.time_ns() - os.stat(path).st_ctime_ns > CLOCK_TICK_NS
 
 
 def wait_until_settled(paths: Iterable[Path]) -> None:
-    """At most one clock tick, and only after files that were written this instant."""
+    """Wait until all the files are settled. The wait is at most one clock tick, and only for files written this
+    instant.
+
+    A file whose ctime lies in the future is not waited for.
+    """
     for path in paths:
         while not settled(path) and time.time_ns() >= os.stat(path).st_ctime_ns:
             time.sleep(CLOCK_TICK_NS / 4e9)

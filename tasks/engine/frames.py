@@ -1,7 +1,8 @@
-"""Sequences: frames made by Blender, each stored whole with a stamp of its own, under a key of what they depend on.
+"""Sequences: frames made by Blender. Each frame is stored whole with its own stamp, under a cache key of what the
+frames depend on.
 
-Which frames are asked for is no part of that: a killed build goes on with the missing ones, another range makes only
-what is new, and any number of builds, on any number of machines, share the frames between them.
+Which frames are asked for is not part of this cache key. So a killed build goes on with the missing frames, another
+range makes only the new frames, and any number of builds, on any number of machines, share the frames.
 """
 
 from dataclasses import dataclass
@@ -17,40 +18,46 @@ from shotmake.tasks.engine.stage import Job, Node, Stage
 from shotmake.tasks.engine.stamp import read_stamp, short_hash, why_damaged
 from shotmake.tasks.show import in_show, state_folder
 
-ONLY_CHOOSE = ("frames", "frame_range")  # settings that pick frames and change none
+ONLY_CHOOSE = ("frames", "frame_range")  # settings that choose frames and do not change a frame
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """Where the frames lie and what they depend on; `inputs` and `files` by the names of the stage's inputs."""
+    """The place of the frames and what the frames depend on.
 
-    folder: Path  # in .gsd-state; its name ends in the key
+    `inputs` (digests) and `files` (paths) go by the names of the stage's inputs.
+    """
+
+    folder: Path  # in .gsd-state; its name ends in the cache key
     shot: str
     ending: str
     made_by: dict
-    inputs: dict[str, str]  # digests
+    inputs: dict[str, str]  # name -> digest
     files: dict[str, Path]
 
     @property
     def key(self) -> str:
+        """The cache key of the frames: 12 hex digits."""
         return self.folder.name[-12:]
 
     def path(self, frame: int) -> Path:
+        """Return the path of a frame."""
         return self.folder / f"{self.shot}.{frame:04d}.{self.ending}"
 
     def stamp_path(self, frame: int) -> Path:
+        """Return the path of a frame's stamp."""
         path = self.path(frame)
         return path.with_name(f"{path.name}.stamp.json")
 
     def stored(self, frame: int) -> str | None:
-        """The digest of a frame that is there as it was made; None when it has to be made."""
+        """Return the digest of a frame that is stored undamaged and current; None when the frame has to be made."""
         stamp = read_stamp(self.stamp_path(frame))
         if stamp is None or stamp["made_by"] != self.made_by or stamp["inputs"] != self.inputs_of(frame):
             return None
         return None if why_damaged(stamp, {"frame": self.path(frame)}) else stamp["targets"]["frame"]
 
     def inputs_of(self, frame: int) -> dict[str, str]:
-        """All digests but those of the plate's other pictures."""
+        """Return the digests of the inputs of one frame: all inputs but the plate's pictures of other frames."""
         return {name: found for name, found in self.inputs.items() if name in self._common or name == f"plate {frame}"}
 
     @cached_property
@@ -59,17 +66,21 @@ class Sequence:
 
     @cached_property
     def _seen(self) -> dict[str, str]:
-        """Signatures from before the first frame was made."""
+        """The signatures of the inputs, taken before the first frame is made."""
         wait_until_settled(self.files.values())
         return {name: signature(path) for name, path in self.files.items()}
 
     def note_inputs(self) -> None:
-        """ShotError when one is no longer what its digest says."""
+        """Note the inputs' signatures before the first frame is made.
+
+        Raises ShotError when the content of an input is no longer what its digest says.
+        """
         for name in self._seen:
             if digest(self.files[name]) != self.inputs[name]:
                 raise _changed(self.files[name])
 
     def check_unchanged(self, frame: int) -> None:
+        """Check the inputs of a frame. Raises ShotError when an input is gone or has changed since `note_inputs`."""
         for name in self.inputs_of(frame):
             path = self.files[name]
             if not path.is_file() or signature(path) != self._seen[name]:
@@ -77,20 +88,23 @@ class Sequence:
 
 
 def common(inputs: dict) -> set[str]:
-    """Names of the inputs that all frames depend on: all but a plate's single pictures (a movie is one file)."""
+    """Return the names of the inputs that all frames depend on.
+
+    These are all inputs but a plate's single pictures. A movie is one file, so all frames depend on it.
+    """
     pictures = [name for name in inputs if name.startswith("plate ")]
     return set(inputs) - set(pictures if len(pictures) > 1 else ())
 
 
 def of_job(job: Job, stage: Stage) -> Sequence:
-    """The frames that a build of this stage makes."""
+    """Return the sequence of frames that a build of this stage makes."""
     made_by = slices.made_by(stage.name, stage.version, job.settings)
     place = Place(state_folder() / stage.frames, job.shot, job.settings["format"])
     return _sequence(place, made_by, job.inputs, job.digests)
 
 
 def of_node(node: Node) -> Sequence | None:
-    """The same without a build; None while something that the frames depend on is not there."""
+    """Return the sequence of a node, without a build; None while an input of the frames cannot be read."""
     try:
         inputs = node.inputs()
         digests = digests_of(inputs)
@@ -101,7 +115,7 @@ def of_node(node: Node) -> Sequence | None:
 
 
 class Place(NamedTuple):
-    """Where frames lie, but for their key."""
+    """Where frames lie, without their cache key."""
 
     folder: Path
     shot: str
@@ -115,7 +129,8 @@ def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict
     return Sequence(place.folder / f"{place.shot}-{key}", place.shot, place.ending, made_by, digests, files)
 
 
-def _lock(sequence: Sequence, frame: int) -> str:
+def frame_lock(sequence: Sequence, frame: int) -> str:
+    """Return the name of the lock of one frame of a sequence."""
     return f"frame-{sequence.shot}-{sequence.key}-{frame:04d}"
 
 
@@ -124,7 +139,10 @@ def _changed(path: Path) -> ShotError:
 
 
 def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
-    """For a manifest: number, place in the show and digest of each; ShotError when one went missing again."""
+    """Return a manifest of the frames: for each its number, its place in the show and its digest.
+
+    Raises ShotError when a frame is no longer there as it was made.
+    """
     found = {frame: sequence.stored(frame) for frame in frames}
     gone = [frame for frame, known in found.items() if known is None]
     if gone:
@@ -134,12 +152,14 @@ def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
 
 
 def clean(node: Node, dryrun: bool) -> None:
-    """`doit clean`: remove the frames, whichever were asked for and whether a build came to its end or not."""
+    """Remove all frames of a node, for `doit clean`: whichever were asked for, and whether a build was completed or
+    not.
+    """
     paths = files_in(of_node(node))
     records = [path for path in paths if path.name.endswith(claims.ENDING)]
     claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
 
 
 def files_in(sequence: Sequence | None) -> set[Path]:
-    """All that is stored, asked for or not, and the stamps."""
+    """Return all files that are stored for a sequence, and their stamps, whether they were asked for or not."""
     return set(sequence.folder.glob(f"{sequence.shot}.*")) if sequence else set()

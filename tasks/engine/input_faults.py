@@ -1,5 +1,8 @@
-"""An input that cannot be read (a bad sector, a share that went away, no permission) is the input's fault: it is named
-with its key. An error of the system names no file where the reading had begun well."""
+"""Faults of input files. An input that cannot be read (a bad sector, a share that went away, no permission) is named
+with its key in the config.
+
+The system's error names no file when reading began well and failed later.
+"""
 
 from pathlib import Path
 
@@ -12,15 +15,18 @@ from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import show_folder
 
-# A COLMAP model is a folder, a session or a shot may be called as a folder is, and of a plate's folder the stage says
-# which pattern would do.
+# A COLMAP model is a folder. The name of a session or a shot may also be the name of a folder. Where a plate is a
+# folder, the stage's own message proposes a pattern.
 MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_from", "footage.file", "mask.file")
-SHOWN = ("footage.file", "mask.file", "image")  # ends of the keys of plates and pictures
+SHOWN = ("footage.file", "mask.file", "image")  # the ends of the config keys of plates and pictures
 
 
 def wrong_inputs(config: Config) -> list[Fault]:
-    """The files the config names that are there and are none that can be read: told before any task, not after an hour
-    of tracking. One that is missing is told by the stage that needs it, for it may still come."""
+    """Return a fault for each file that the config names, that exists and that cannot be read as a file.
+
+    These faults are told before any task, not after an hour of tracking. A missing file is told by the stage that needs
+    it, for the file may still come.
+    """
     found = []
     for key, name in file_values(config):
         fault = file_fault(show_folder() / name)
@@ -33,7 +39,7 @@ def wrong_inputs(config: Config) -> list[Fault]:
 
 
 def _shows_others(key: str, path: Path) -> str:
-    """What is wrong with a plate or picture that is a playlist; "" for any other file."""
+    """Return what is wrong with a plate or picture that is a playlist; "" for any other file."""
     try:
         return playlist_fault(path) if key.endswith(SHOWN) else ""
     except OSError:  # the stage that reads it says so
@@ -41,9 +47,10 @@ def _shows_others(key: str, path: Path) -> str:
 
 
 def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:
-    """The digest of each. ShotError that names those that cannot be read, with their keys.
+    """Return the digest of each input, by name.
 
-    camera: the witness camera whose stage reads them, "" for the shot's own.
+    `camera` is the witness camera whose stage reads the inputs, "" for the shot's own camera. Raises ShotError when
+    inputs cannot be read: one line for each, with its key in the config.
     """
     found, faults = {}, []
     for name, path in inputs.items():
@@ -57,7 +64,10 @@ def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:
 
 
 def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
-    """Which of the inputs cannot be read to its end now; None when all can. This reads them all again."""
+    """Return an error that names the inputs that cannot be read to their end now; None when all can.
+
+    This reads all the inputs again. `camera` is as in `digests_of`.
+    """
     faults = []
     for name, path in inputs.items():
         try:

@@ -1,7 +1,7 @@
-"""Pieces: parts of a result that are dear to make, each stored under a key of its own.
+"""Pieces: parts of a result that are costly to make. Each piece is stored under its own cache key.
 
-A build that was killed goes on from them, and another result that needs the same piece takes it as it is. A damaged
-one is made again. The build that uses a piece lists its file in job.kept.
+A killed build goes on from its pieces, and another result that needs the same piece takes it as it is. A damaged piece
+is made again. The build that uses a piece lists the piece's file in job.kept.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ from shotmake.tasks.engine.stamp import announce, read_stamp, short_hash, why_da
 
 @dataclass(frozen=True)
 class Piece:
-    """made_by ("stage" names the kind of piece) and inputs (name -> digest) are all it depends on."""
+    """A part of a result, and all that the part depends on: made_by ("stage" names the kind of piece) and inputs (name
+    -> digest).
+    """
 
     folder: Path
     suffix: str
@@ -27,44 +29,53 @@ class Piece:
 
     @cached_property
     def key(self) -> str:
+        """The cache key of the piece."""
         return short_hash([self.made_by, self.inputs])
 
     @property
     def path(self) -> Path:
+        """The file of the piece: its cache key and suffix, in its folder."""
         return self.folder / f"{self.key}{self.suffix}"
 
     @property
     def stamp_path(self) -> Path:
+        """The path of the piece's stamp."""
         return self.path.with_name(f"{self.path.name}.stamp.json")
 
     @property
     def kind(self) -> str:
+        """The kind of piece, as made_by says."""
         return self.made_by["stage"]
 
     def stamp(self) -> dict | None:
-        """Its stamp, when it is the one of this piece."""
+        """Return the stamp at the piece's place when it is the stamp of this piece, else None."""
         stamp = read_stamp(self.stamp_path)
         return stamp if stamp and (stamp["made_by"], stamp["inputs"]) == (self.made_by, self.inputs) else None
 
     def undamaged_stamp(self) -> dict | None:
-        """The same, when the file is as it was made; told by its stat where that is known."""
+        """Return the piece's stamp when the file is as it was made, else None. A known stat is enough; the file is not
+        read then.
+        """
         stamp = self.stamp()
         return None if stamp is None or why_damaged(stamp, {self.kind: self.path}) else stamp
 
     def read(self) -> bytes | None:
-        """What is stored; None when it is not there, or not as it was made."""
+        """Return the stored bytes; None when they are missing, or are not as they were made."""
         stamp = self.stamp()
         if stamp is None:
             return None
         try:
-            data = self.path.read_bytes()  # read once: the bytes that are judged are those that are used
+            data = self.path.read_bytes()  # read once: the bytes that are checked are the bytes that are used
         except OSError:
             return None
         return data if hashlib.sha256(data).hexdigest() == stamp["targets"].get(self.kind) else None
 
 
 class Stored(NamedTuple):
-    """A piece as far as can be told without making any; key and path are None after the first that is missing."""
+    """What can be told about a piece of a span of frames without making any piece.
+
+    After the first missing piece, key and path are None.
+    """
 
     first: int
     last: int
@@ -74,9 +85,9 @@ class Stored(NamedTuple):
 
 
 def in_a_row(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], str], Piece]) -> list[Stored]:
-    """What is there of pieces that go on from each other, told by their stamps.
+    """Return what is stored of pieces that each go on from the piece before, as their stamps say.
 
-    piece_of: of a span of frames and the digest of what the piece before handed over, "" at the start.
+    `piece_of` gives the piece of a span of frames and of the digest that the piece before handed over, "" at the start.
     """
     found: list[Stored] = []
     handover: str | None = ""
@@ -92,14 +103,17 @@ def in_a_row(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], 
 
 
 class Got(NamedTuple):
+    """The bytes of a piece, and whether they were stored already."""
+
     data: bytes
     was_stored: bool
 
 
 def stored_or_made(piece: Piece, what: str, make: Callable[[], tuple[bytes, dict[str, Any]]]) -> Got:
-    """A piece's bytes. make: them, and what else its stamp has to say; called when no other build makes the piece.
+    """Return a piece's bytes; make and store the piece when it is not stored.
 
-    what: it is, for whoever has to wait for it.
+    `make` returns the bytes, and what else the stamp says. It is called only while no other build makes the same piece.
+    `what` says what the piece is, for a build that has to wait for it.
     """
     data = piece.read()
     if data is not None:

@@ -1,4 +1,4 @@
-"""How far a build is, on a terminal."""
+"""The progress of a build, shown on a terminal."""
 
 import fcntl
 import multiprocessing
@@ -8,7 +8,11 @@ from typing import IO
 
 
 class Progress:
-    """A bar with frames/s and time left on a terminal, nothing elsewhere. Call it with the count done."""
+    """A progress bar with frames/s and the time left. It is shown on a terminal and nowhere else.
+
+    Call it with the count that is done. `total` is the count to come, None when it is not known. With `in_workers` the
+    bar is shown under `-n N` too, if no other worker shows one.
+    """
 
     def __init__(self, total: int | None, label: str, unit: str, in_workers: bool):
         terminal = sys.__stderr__  # doit captures sys.stderr while a task runs
@@ -30,11 +34,11 @@ class Progress:
             self._held.close()
 
     def _is_alone(self, terminal: IO) -> bool:
-        """The bars of several workers would overwrite each other."""
+        """Return whether no other worker shows a bar: the bars of several workers would overwrite each other."""
         if multiprocessing.parent_process() is None:
             return True
         if self._in_workers:
-            # Opened anew: workers share the one they have.
+            # The terminal is opened anew, for the workers share the stream that they have, and a lock on it too.
             self._held = open(os.ttyname(terminal.fileno()), encoding="utf-8")
             try:
                 fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,6 +52,6 @@ class Progress:
             self._bar.update(done - self._bar.n)
 
     def say(self, step: str) -> None:
-        """What a stage without frames is doing now."""
+        """Show which step a stage without frames is doing now."""
         if self._bar is not None:
             self._bar.set_postfix_str(step)

@@ -1,10 +1,11 @@
-"""A stage's slice of the config: the stage is given all of it, and hashed is what differs from its default.
+"""A stage's slice of the config. The stage is given the whole slice; hashed are only the values that differ from their
+defaults.
 
-So a release with a new key builds nothing again. Whoever changes a default raises the version of the stages that read
-it (tests/build/engine/test_defaults.py holds each against defaults.json).
+So a release with a new key in the config builds nothing again. Whoever changes a default raises the version of the
+stages that read it (tests/build/engine/test_defaults.py compares each stage with defaults.json).
 
-Releases before this rule hashed the defaults as well. What they wrote stands in defaults.json as "written", by stage
-and version, and is hashed as it was as long as the version is: results of these releases keep their keys.
+Releases before this rule also hashed the defaults. What they hashed stands in defaults.json as "written", by stage and
+version. It is hashed as before for as long as the version stays, so results of these releases keep their cache keys.
 """
 
 import copy
@@ -24,7 +25,8 @@ DEFAULT_BLOCK = "a block whose keys are all as they are by default"
 class Slice(dict):
     """Settings by name that know their defaults.
 
-    A name without a default is always hashed: what a stage adds by hand, and what is there under a condition only.
+    A setting without a default is always hashed. These are the settings that a stage adds by hand, and the settings
+    that exist only under a condition.
     """
 
     def __init__(self, values: Mapping[str, Any], defaults: Mapping[str, Any]):
@@ -39,27 +41,29 @@ class Slice(dict):
 
 
 def block(values: Any, *names: str) -> Slice:
-    """The keys of a block of the schema, blocks in it too; names: these keys alone."""
+    """Return the keys of a block of the schema as a Slice, with the blocks inside it. `names`: only these keys."""
     return _block(values, _default_of(type(values)), names)
 
 
 def only(settings: Mapping[str, Any], *names: str) -> Any:
-    """Those settings alone, in a Slice if they were in one."""
+    """Return only the settings of these names, as a Slice if `settings` is a Slice."""
     return _like(settings, {name: settings[name] for name in names})
 
 
 def without(settings: Mapping[str, Any], *names: str) -> Any:
-    """The other settings, in a Slice if they were in one."""
+    """Return all settings but those of these names, as a Slice if `settings` is a Slice."""
     return _like(settings, {name: value for name, value in settings.items() if name not in names})
 
 
 def made_by(kind: str, version: int, settings: Mapping[str, Any]) -> dict:
-    """What stands in a stamp and in a key of a stage, or of a kind of stored piece."""
+    """Return what a stamp and a cache key hold about a stage, or about a kind of stored piece: its name, version and
+    the settings that are hashed.
+    """
     return {"stage": kind, "version": version, "settings": _told(settings, written(kind, version))}
 
 
 def written(kind: str, version: int) -> dict:
-    """The defaults that are hashed all the same: those that earlier releases wrote for this version."""
+    """Return the defaults that are hashed all the same: those that earlier releases hashed for this version."""
     return _recorded().get(kind, {}).get(str(version), {}).get("written", {})
 
 
@@ -78,7 +82,10 @@ def _like(settings: Mapping[str, Any], values: dict) -> Any:
 
 
 def _block(values: Any, default: Any, names: tuple[str, ...] = ()) -> Slice:
-    """default: the same block as it is by default, inside of whatever holds it. names: () for all."""
+    """Return a block as a Slice.
+
+    `default` is the same block as its holder has it by default. `names`: only these keys; () for all.
+    """
     found, defaults = {}, {}
     for item in (one for one in fields(values) if not names or one.name in names):
         value, other = getattr(values, item.name), getattr(default, item.name)
@@ -99,7 +106,7 @@ def _plain(value: Any, default: Any) -> Any:
 
 
 def _told(tree: Any, written: dict) -> Any:
-    """The tree without its defaults, but for those that are written."""
+    """Return the tree without its defaults, except the defaults that are `written`."""
     if isinstance(tree, list):
         return [_told(one, {}) for one in tree]
     if not isinstance(tree, dict):
@@ -115,7 +122,7 @@ def _told(tree: Any, written: dict) -> Any:
 
 
 def _is_default(told: Any, default: Any) -> bool:
-    """Equal to the type: 1 is neither 1.0 nor true."""
+    """Return whether a value equals its default in type as well: 1 is neither 1.0 nor true."""
     if default is DEFAULT_BLOCK:
         return told == {}
     return told == default and canonical(told) == canonical(default)

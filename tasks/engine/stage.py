@@ -1,7 +1,7 @@
-"""A stage -> a doit task: its key, its lock, its atomic targets and its stamp.
+"""A stage becomes a doit task, with its cache key, its lock, its atomic targets and its stamp.
 
-A stage reads inputs, calls one pure function with its own slice of the config, and writes targets.
-What is hashed into the key tells exactly what the function is given: all of it that is not as it is by default.
+A stage reads inputs, calls one pure function with its own slice of the config, and writes targets. What is hashed into
+the cache key is exactly what the function is given, without the values that are as they are by default.
 """
 
 import shutil
@@ -41,50 +41,57 @@ from shotmake.tasks.show import in_show, show_folder, state_folder
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage's build gets: all its settings, files to read, files to write (not yet under their names)."""
+    """What a stage's build function gets: all its settings, the files to read, and the files to write.
 
-    shot: str  # for what it says on the way; a result that holds the name has it in its settings
+    The files to write do not have their final names yet.
+    """
+
+    shot: str  # for messages only; a result that holds the name takes it from its settings
     settings: dict
     inputs: dict[str, Path]
-    digests: dict[str, str]  # of the inputs
+    digests: dict[str, str]  # the inputs' digests, by name
     targets: dict[str, Path]
-    kept: list[Path] = field(default_factory=list)  # files it stored under keys of their own: part of the result
+    kept: list[Path] = field(default_factory=list)  # files it stored under their own cache keys: part of the result
 
     def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> Progress:
-        """in_workers: shown under `-n N` too, where it is the only one."""
+        """Return a progress bar for this shot. With `in_workers` it is shown under `-n N` too, where it is the only
+        bar.
+        """
         return Progress(total, f"   {label} {self.shot}", unit, in_workers)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline, as declared in tasks/<stage>.py."""
+    """One step of the pipeline, as declared in tasks/stages/."""
 
     name: str
     version: int  # raised by hand when the numbers change, so that cosmetic edits rebuild nothing
-    targets: dict[str, str]  # name -> path in .gsd-state; {id} is "<shot>-<key>"
+    targets: dict[str, str]  # name -> path in .gsd-state; {id} is "<shot>-<cache key>"
     settings: Callable[[Config], dict]
-    build: Callable[[Job], str]  # returns one line on what came out
+    build: Callable[[Job], str]  # returns one line on the result
     makes: Callable[[Config], tuple[str, ...]] | None = None  # which of the targets; None: all
     reads: tuple[str, ...] | Callable[[Config], tuple[str, ...]] = ()  # names of earlier stages' targets
-    borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lender's
+    borrows: Callable[[Config], dict[str, str]] = lambda config: {}  # input's name -> a target of the lending shot
     files: Callable[[Config], dict[str, Path]] = lambda config: {}  # outside files it reads
     wanted: Callable[[Config], bool] = lambda config: True
+    published: dict[str, str] = field(default_factory=dict)  # target's name -> its name in build/<shot>/, of {shot}
+    needs_camera: Callable[[Config], bool] = lambda config: True  # else it is made and published for a refused shot too
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
-    pinned: Callable[[Config], str | None] = lambda config: None  # the key of a result to keep whatever changes
+    pinned: Callable[[Config], str | None] = lambda config: None  # the cache key of a result to keep, come what may
     after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
-    frames: str = ""  # where in .gsd-state it stores frames under a key of their own (tasks/engine/frames.py)
+    frames: str = ""  # where in .gsd-state it stores frames under their own cache key (tasks/engine/frames.py)
     together: Callable[["Job"], None] | None = None  # what several processes do at once, before one of them builds
 
 
 @dataclass(frozen=True)
 class Node:
-    """A stage of one shot: where it reads and writes."""
+    """One stage of one shot: where it reads and where it writes."""
 
     stage: Stage
-    shot: str  # "<shot>.<camera>" of a witness camera's
-    key: str
+    shot: str  # "<shot>.<camera>" where the stage is a witness camera's
+    key: str  # the cache key
     settings: dict
-    made_by: dict  # stage, version, and what of the settings is hashed
+    made_by: dict  # stage, version, and the settings that are hashed
     reads: dict[str, Path]
     targets: dict[str, Path]
     needs: tuple["Node", ...]
@@ -92,37 +99,45 @@ class Node:
 
     @property
     def task_name(self) -> str:
-        """Of a shot's own config; in a sweep those of its variants have their key behind it
-        (tasks/shots/task_names.py)."""
+        """The task's name in a graph of the shot's own config.
+
+        In a sweep, the tasks of its variants have their cache key behind this name (tasks/shots/task_names.py).
+        """
         return f"{self.stage.name}:{self.shot}"
 
     @property
     def camera(self) -> str:
-        """The witness camera whose stage it is, "" for the shot's own."""
+        """The witness camera whose stage it is, "" for the shot's own camera."""
         return self.shot.partition(f"{self.config.shot.name}.")[2] if self.shot != self.config.shot.name else ""
 
     @property
     def is_pinned(self) -> bool:
+        """Whether the config names the cache key of a result to keep."""
         return self.stage.pinned(self.config) is not None
 
     @property
     def stamp_path(self) -> Path:
+        """The path of the stamp, beside the first target."""
         first = next(iter(self.targets.values()))
         return first.with_name(f"{first.name}.stamp.json")
 
     def inputs(self) -> dict[str, Path]:
-        """Every file it reads; ShotError when an outside file is not there."""
+        """Return every file that the node reads, by name. Raises ShotError when an outside file is missing."""
         return {**self.reads, **self.stage.files(self.config)}
 
     def identity(self, digests: dict[str, str]) -> str:
-        """Of the result it makes from inputs with these digests."""
+        """Return the identity of the result that the node makes from inputs with these digests."""
         places = {name: in_show(self.reads[name]) for name in self.stage.by_path if name in self.reads}
         return identity(self.made_by, digests, places)
 
     def why_stale(self, thorough: bool = False) -> str:
-        """ "" when up to date, else the reason."""
+        """Return "" when the targets are up to date, else the reason why not.
+
+        Of a pinned result only this is asked: whether it is there, as it was approved. `thorough` reads every byte
+        again instead of trusting stat.
+        """
         stamp = read_stamp(self.stamp_path)
-        if self.is_pinned:  # only that it is there, as it was approved
+        if self.is_pinned:  # it need only be there, as it was approved
             if stamp is None:
                 return f"tracking.{self.stage.name}.pin: found no {in_show(self.stamp_path)}"
             return why_damaged(stamp, self.targets, thorough)
@@ -136,10 +151,11 @@ class Node:
 def nodes(
     config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None, camera: str = ""
 ) -> dict[str, Node]:
-    """The graph of one shot: stage name -> node, in order, without the stages it has no use for.
+    """Build the graph of one shot: stage name -> node, in the order of `stages`, without the stages that the shot does
+    not want.
 
-    lender: the graph of another shot, for the stages that read one's targets. camera: the name of a witness camera,
-    when the stages are its own.
+    `lender` is the graph of another shot, for the stages that read its targets. `camera` is the name of a witness
+    camera, when the stages are that camera's own.
     """
     shot = f"{config.shot.name}.{camera}" if camera else config.shot.name
     made: dict[str, Node] = {}
@@ -168,7 +184,7 @@ def nodes(
 
 
 def lent_to(graph: dict[str, Node]) -> list[Node]:
-    """The nodes of other shots that a shot's graph needs, in the order they are built."""
+    """Return the nodes of other shots that a shot's graph needs, in the order in which they are built."""
     found: dict[Path, Node] = {}
 
     def collect(node: Node) -> None:
@@ -184,7 +200,10 @@ def lent_to(graph: dict[str, Node]) -> list[Node]:
 
 
 def doit_task(node: Node, names: dict[Path, str]) -> dict:
-    """doit schedules; the stamp decides. names: what the task of each node is called, by its stamp."""
+    """Return the doit task of a node. doit schedules; the stamp decides whether the task runs.
+
+    `names` gives the task's name of each node, by the node's stamp.
+    """
     name = names[node.stamp_path]
     needs = [names[need.stamp_path] for need in node.needs]
     return {
@@ -200,9 +219,10 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
 
 
 def build(node: Node, name: str = "") -> TaskFailed | None:
-    """Build one node under its lock. A user's fault becomes a failed task with one line a fault.
+    """Build one node under its lock. Return None, or a failed task with one line for each fault.
 
-    name: of its task, when it is another than of a shot's own config.
+    A fault is a ShotError or something that the machine lacks. Every other error is raised. `name` is the task's name,
+    when it is not that of the shot's own config.
     """
     name = name or node.task_name
     try:
@@ -213,7 +233,7 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
             reason = node.why_stale()
             if reason and node.is_pinned:
                 raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
-            if reason and not _adopt(node):  # "": another process built it while we waited
+            if reason and not _adopt(node):  # the reason is "" when another process built it while we waited
                 with place_to_build(), watched(name):
                     _build(node)
     except Exception as error:
@@ -225,7 +245,10 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
 
 
 def _check_disk(path: Path) -> None:
-    """OSError when nothing can be written there: libraries that write files say that something failed, not what."""
+    """Raise OSError when nothing can be written beside `path`.
+
+    A library that writes files may say only that something failed, not that the disk is full.
+    """
     part = part_path(path)
     try:
         part.write_bytes(bytes(2**18))
@@ -254,7 +277,10 @@ def _build(node: Node) -> None:
 
 
 def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
-    """The job that the function was given, and what it gave; ShotError when what it reads changed meanwhile."""
+    """Call a stage's function with a job; return the job and what the function returned.
+
+    Raises ShotError when the files that it reads came, went or changed meanwhile.
+    """
     inputs = node.inputs()
     wait_until_settled(inputs.values())
     before = {name: signature(path) for name, path in inputs.items()}
@@ -264,7 +290,7 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
     except ShotError:
         raise
     except Exception as error:
-        end_if_stopped()  # a stop inside compiled code comes out as an error of that code
+        end_if_stopped()  # a stop signal inside compiled code looks like an error of that code
         _check_disk(node.stamp_path)
         is_nameless = isinstance(error, OSError) and error.filename is None
         fault = unreadable(inputs, node.camera) if is_nameless else None
@@ -280,15 +306,18 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
 
 
 def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
-    # The record of what is coming goes first: killed between two targets, there is none that half fits, and what was
-    # put in place is ours to remove.
+    # The record of the coming targets is written first. If the build is killed between two targets, no older record
+    # fits half of them, and the targets already in place are ours to remove.
     announce(node.stamp_path, node.stage.name, {name: digest(part) for name, part in parts.items()})
     for name, part in parts.items():
         put_in_place(part, node.targets[name])
 
 
 def adoptable(node: Node) -> tuple[Path, dict] | None:
-    """The stamp, undamaged, of a result that equals what this node would make; None when there is none."""
+    """Return the path and content of the stamp of an undamaged result that equals what this node would make.
+
+    None when there is no such result, or when an input is missing.
+    """
     inputs = node.inputs()
     if not all(path.is_file() for path in inputs.values()):
         return None
@@ -296,8 +325,8 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
     wanted = node.identity(digests)
     stamp_path = equal_result(wanted)
     stamp = read_stamp(stamp_path) if stamp_path else None
-    # The cache tells where such a result once lay; the stamp tells what lies there now (another plate's, say). A
-    # damaged one would be taken over with its damage, even by its own node, again and again.
+    # The cache says where such a result once lay. The stamp says what lies there now: it may be the result of another
+    # plate. A damaged result is no use: every node, its own too, would take it over with its damage, again and again.
     if stamp_path is None or stamp is None or stamp.get("identity") != wanted:
         return None
     if (stamp["made_by"], stamp["inputs"]) != (node.made_by, digests):
@@ -306,7 +335,7 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
 
 
 def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
-    """Where the targets of another node of the same stage lie, told by its stamp's place."""
+    """Return where another node of the same stage has its targets, as the place of its stamp tells."""
     pattern = node.stage.targets[next(iter(node.targets))]
     head, tail = (str(state_folder() / pattern) + ".stamp.json").split("{id}")
     found = str(stamp_path).removeprefix(head).removesuffix(tail)
@@ -314,7 +343,10 @@ def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
 
 
 def _adopt(node: Node) -> bool:
-    """Take over an equal result made under another key, if there is one. A copy: damage to one is not the other's."""
+    """Copy an equal result that was made under another cache key; return whether there was one.
+
+    It is a copy so that damage to one result does not damage the other.
+    """
     found = adoptable(node)
     if found is None:
         return False
@@ -325,7 +357,7 @@ def _adopt(node: Node) -> bool:
             make_folder(node.targets[name].parent)
             shutil.copyfile(source, parts[name])
             if digest(parts[name]) != stamp["targets"].get(name):
-                return False  # it changed under our hands
+                return False  # it changed while it was copied
         _put_in_place(node, parts)
     finally:
         for part in parts.values():
@@ -337,11 +369,15 @@ def _adopt(node: Node) -> bool:
 
 
 def clean(node: Node, dryrun: bool) -> None:
-    """`doit clean`: remove this node's targets as they were made, and its stamp."""
+    """Remove a node's targets that are as they were made, and its stamp, for `doit clean`. A pinned result stays.
+
+    The files that the result kept are removed too, unless another result of the same stage keeps them. `dryrun` tells
+    and removes nothing.
+    """
     if node.is_pinned:
-        return  # somebody approved it
+        return  # somebody has approved this result
     kept = kept_by(node.stamp_path)
-    if kept:  # no other result of this stage may miss them
+    if kept:  # a file that another result of this stage keeps must stay
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
         for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
@@ -351,7 +387,7 @@ def clean(node: Node, dryrun: bool) -> None:
 
 
 def kept_by(stamp_path: Path) -> set[Path]:
-    """The files a result stored under keys of their own, and their stamps."""
+    """Return the files that a result stored under their own cache keys, and the stamps of these files."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
     return {
         confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{claims.ENDING}")

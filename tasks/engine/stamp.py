@@ -1,4 +1,4 @@
-"""The stamp beside a target is the record of how it was made; "up to date" is decided from it alone."""
+"""The stamp beside a target records how the target was made. It alone decides whether the target is up to date."""
 
 import hashlib
 import json
@@ -16,23 +16,27 @@ from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.engine.state.places import confined, make_folder
 from shotmake.tasks.show import in_show, show_folder, state_folder
 
-COMING = "coming"  # the key of a record that was written before its targets
-SCANNED = "every stamp"  # the cache's row that says it knows them all
+COMING = "coming"  # stands in a record that was written before its targets
+SCANNED = "every stamp"  # the cache's row that says that the cache knows all stamps
 
 
 def canonical(tree: Any) -> str:
-    """The one JSON text of a tree: sorted, compact, exact."""
+    """Return the one JSON text of a tree: keys sorted, compact, numbers exact.
+
+    Raises ValueError for NaN and infinity.
+    """
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def short_hash(tree: Any) -> str:
+    """Return the first 12 hex digits of the SHA-256 of a tree's canonical text."""
     return hashlib.sha256(canonical(tree).encode()).hexdigest()[:12]
 
 
 def read_stamp(path: Path) -> dict | None:
-    """The stamp, or None where there is none or it is damaged: both mean "build it".
+    """Return the stamp, or None when it is missing or damaged. None means "build it" in both cases.
 
-    A record that names files outside of the place it belongs to is not believed, and that is said.
+    A record that names files outside the place that it belongs to is not believed. This is said once.
     """
     try:
         stamp = read_json(path)
@@ -55,25 +59,24 @@ def read_stamp(path: Path) -> dict | None:
 
 
 def _check_places(path: Path, stamp: dict) -> None:
-    """ShotError when a record names a file that is not where such records have theirs."""
-    for name in stamp["kept"]:  # parts of results, by their place in the show
+    """Raise ShotError when a record names a file outside the place where such records have their files."""
+    for name in stamp["kept"]:  # parts of results: the names are paths in the show
         confined(name, show_folder(), state_folder())
     for name in stamp.get("state", {}).values():
         confined(name, show_folder(), state_folder())
-    if not path.is_relative_to(
-        state_folder()
-    ):  # copies, by their place beside the record; a stage's targets go by words
+    # Of copies the names are paths beside the record. A stage's targets have plain names, not paths.
+    if not path.is_relative_to(state_folder()):
         for name in (*stamp["targets"], *stamp.get("placed", {})):
             confined(name, path.parent, path.parent)
 
 
 def is_texts(tree: Any) -> bool:
-    """Whether it is a table of texts."""
+    """Return whether a tree is a table of texts."""
     return isinstance(tree, dict) and all(isinstance(value, str) for value in tree.values())
 
 
 def _are_lists(tree: Any) -> bool:
-    """Whether it is a table of lists of texts."""
+    """Return whether a tree is a table of lists of texts."""
     return isinstance(tree, dict) and all(
         isinstance(value, list) and all(isinstance(one, str) for one in value) for value in tree.values()
     )
@@ -87,9 +90,11 @@ def _say_once(line: str) -> None:
 def write_stamp(
     path: Path, made_by: dict, inputs: dict[str, str], targets: dict[str, str], kept: dict[str, str], **more: Any
 ) -> None:
-    """inputs, targets: name -> digest; kept: other files of the result, path in the show -> digest.
+    """Write a stamp in one step.
 
-    more: identity and timing, and where an adopted result comes from.
+    `inputs` and `targets` are name -> digest. `kept` are the other files of the result, path in the show -> digest.
+    `more` is written as it is: identity and timing, and where an adopted result comes from. The cache remembers where a
+    result with this identity lies.
     """
     stamp = {"made_by": made_by, "inputs": inputs, "targets": targets, "kept": kept, **more}
     write_atomically(path, json_bytes(stamp))
@@ -98,13 +103,15 @@ def write_stamp(
 
 
 def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
-    """Write the record of targets (name -> digest) that are about to be put in place: it claims them and says nothing
-    of what they were made from, so that nothing is up to date by it."""
+    """Write a record of targets (name -> digest) that are about to be put in place.
+
+    This record claims the targets. It does not say what they were made from, so no target is up to date by it.
+    """
     write_atomically(path, json_bytes({"made_by": {"stage": stage}, "inputs": {}, "targets": targets, COMING: True}))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """The file appears under its name only when complete."""
+    """Write a file that appears under its name only when it is complete."""
     make_folder(path.parent)
     part = part_path(path)
     try:
@@ -115,7 +122,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def put_in_place(part: Path, path: Path) -> None:
-    """fsync and rename, and fsync the folder: after this the target survives a power cut."""
+    """Rename a complete file to its final name, with fsync of the file and of its folder.
+
+    After this the file survives a power cut.
+    """
     with open(part, "rb") as file:
         os.fsync(file.fileno())
     os.replace(part, path)
@@ -127,14 +137,17 @@ def put_in_place(part: Path, path: Path) -> None:
 
 
 def json_bytes(tree: Any) -> bytes:
-    """A JSON file a person can read and that has the same bytes for the same tree."""
+    """Return a tree as JSON that a person can read, with the same bytes for the same tree.
+
+    Raises ValueError for NaN and infinity.
+    """
     return (json.dumps(tree, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
 
 
 def why_stale(
     stamp: dict | None, made_by: dict, inputs: dict[str, Path], targets: dict[str, Path], thorough: bool = False
 ) -> str:
-    """ "" when the targets are what this stamp says, made from these inputs; else the first reason why not.
+    """Return "" when the targets are what this stamp says, made from these inputs; else the first reason why not.
 
     `thorough` reads every byte again instead of trusting stat.
     """
@@ -150,7 +163,7 @@ def why_stale(
 
 
 def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -> str:
-    """ "" when all that was made is there, as it was made."""
+    """Return "" when all that was made is there, as it was made; else the first reason why not."""
     if stamp.get(COMING):
         return "a build of it was stopped"
     kept = {name: show_folder() / name for name in stamp["kept"]}
@@ -159,12 +172,16 @@ def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -
 
 
 def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thorough: bool) -> str:
+    """Return "" when each file has its known digest, else what is wrong with the first that has not.
+
+    `kind` ("input" or "target") begins the reason.
+    """
     for name, path in paths.items():
         if not path.is_file():
             return f"{kind} {name} is missing ({path.name})"
         try:
             found = digest(path, remembered=not thorough)
-        except OSError as error:  # the build that this calls for tells it as its input's fault
+        except OSError as error:  # the build that follows reports it as a fault of its input
             return f"{kind} {name} cannot be read ({path.name}: {said_by(error).lower()})"
         if found != known.get(name):
             return f"{kind} {name} changed ({path.name})"
@@ -172,22 +189,26 @@ def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thor
 
 
 def identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> str:
-    """Equal for results that must be equal: same stage, version, settings and input contents.
+    """Return the identity of a result: equal for results that must be equal.
 
-    by_path: the places of inputs that a target refers to by path.
+    Such results have the same stage, version, settings and contents of inputs. `by_path`: the places of the inputs that
+    a target refers to by path.
     """
     return hashlib.sha256(canonical([made_by, inputs, by_path]).encode()).hexdigest()
 
 
 def equal_result(found: str) -> Path | None:
-    """The stamp of a result with this identity, if one was ever made here."""
-    if cache.get("result", SCANNED) is None:  # a new cache: the stamps know
+    """Return the path of the stamp of a result with this identity, or None when none is known.
+
+    A new cache is filled from all stamps of the state folder first.
+    """
+    if cache.get("result", SCANNED) is None:  # a new cache: fill it from the stamps
         paths = sorted(state_folder().rglob("*.stamp.json"))
         known = [((read_stamp(path) or {}).get("identity", ""), in_show(path)) for path in paths]
         cache.put_all("result", [*known, (SCANNED, "")])
     name = cache.get("result", found)
     try:
         path = confined(name, show_folder(), state_folder()) if name else None
-    except ShotError:  # the cache's row is none of ours; it may cost time only
+    except ShotError:  # the cache's row is not one of ours; such a row may cost time and nothing else
         return None
     return path if path is not None and path.is_file() else None

@@ -1,5 +1,7 @@
-"""What a show's files make impossible, and what the machine lacks, is told in one line, wherever doit calls us.
-An error of ours is not hidden."""
+"""One line for each fault of a show's files, and for each thing that the machine lacks, wherever doit calls us.
+
+An error of ours is not hidden.
+"""
 
 import sys
 from collections.abc import Callable
@@ -15,8 +17,11 @@ from shotmake.tasks.show import show_folder
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
-    """The action of a task, or its cleaning, that ends with a failed task where it raises ShotError, or the machine
-    lacks something: one line a fault, begun with the name."""
+    """Wrap the action of a task, or its cleaning, so that a fault becomes a failed task.
+
+    A fault is a ShotError or something that the machine lacks. Each fault is one line that begins with `name`. Every
+    other error is raised.
+    """
 
     @wraps(action)
     def run(*words: Any, **named: Any) -> Any:
@@ -32,10 +37,10 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
-    """What the task of this name fails with, one line a fault; None for an error of ours. An input that could not be
-    read for want of memory or open files is not at fault.
+    """Return the failed task for an error, with one line for each fault; None for an error of ours.
 
-    folder: what was being written in.
+    An input that could not be read for lack of memory or open files is not at fault: the lack is told instead. `name`
+    is the task's name; `folder` is the folder that was being written in.
     """
     if isinstance(error, ShotError):
         short = short_behind(error)
@@ -47,8 +52,10 @@ def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
 
 
 def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which ends this process with one line and code 1 where the machine lacks something: for what runs
-    before any task does."""
+    """Wrap a function that runs before any task, so that it ends this process where the machine lacks something.
+
+    The process ends with one line and code 1. Every other error is raised.
+    """
 
     @wraps(function)
     def run(*words: Any) -> Any:
@@ -65,7 +72,7 @@ def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def holds(check: Callable[[], bool]) -> Callable[[], bool]:
-    """The check, False where it cannot be made: then the task runs, and says why."""
+    """Wrap a check so that it returns False where it cannot be made: then the task runs, and says why."""
 
     def run() -> bool:
         try:

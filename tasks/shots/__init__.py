@@ -1,1 +1,1 @@
-"""conf/ -> the configs of shots and of their variants."""
+"""From conf/ to the configs of shots and of their variants."""

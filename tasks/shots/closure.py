@@ -1,7 +1,8 @@
-"""The code that a module is made of: its own file and every file of ours that it imports, found and not listed.
+"""The code that a module is made of: its own file and every file of ours that it imports. The files are found, not
+listed by hand.
 
-Imports are taken at any depth: one inside a function counts as one on top of the file. What a file imports is
-remembered by the file's content, so that no file is parsed twice.
+Imports count at any depth: an import inside a function counts like one at the top of the file. What a file imports is
+remembered by the file's content, so no file is parsed twice.
 """
 
 import ast
@@ -19,9 +20,10 @@ PACKAGES = {"shotmake.tasks": tool_folder() / "tasks", "shotmake": Path(str(shot
 
 
 def code_of(*modules: str) -> dict[str, str]:
-    """Full name -> digest of these modules and of all of ours that they import, directly or through others.
+    """Return full name -> digest of these modules and of all of our modules that they import, directly or through
+    others.
 
-    LookupError when one of them is none of ours: a digest of nothing would hold for everything.
+    Raises LookupError when one of the modules is not ours: a digest of nothing would be equal for everything.
     """
     found: dict[str, str] = {}
     todo = list(modules)
@@ -33,13 +35,13 @@ def code_of(*modules: str) -> dict[str, str]:
             continue
         found[name] = digest(path)
         todo += _imported(path, found[name])
-        if "." in name:  # its package is run before it
+        if "." in name:  # Python runs its package before it
             todo.append(name.rpartition(".")[0])
     return found
 
 
 def _file(name: str) -> Path | None:
-    """None for what is no module of ours: another library, or a name inside a module."""
+    """Return the file of a module of ours; None for another library, and for a name inside a module."""
     package = next((one for one in PACKAGES if f"{name}.".startswith(f"{one}.")), None)
     if package is None:
         return None
@@ -49,12 +51,12 @@ def _file(name: str) -> Path | None:
 
 
 def _imported(path: Path, known: str) -> list[str]:
-    """Full names of what a file with this digest imports; of `from a import b` both a and a.b."""
+    """Return the full names of what a file with this digest imports; of `from a import b` both a and a.b."""
     text = cache.get("imports", known)
     if text is None:
         data = path.read_bytes()
         text = json.dumps(sorted(set(_names(ast.parse(data)))))
-        if hashlib.sha256(data).hexdigest() == known:  # not edited in between
+        if hashlib.sha256(data).hexdigest() == known:  # the file was not edited meanwhile
             cache.put("imports", known, text)
     return json.loads(text)
 

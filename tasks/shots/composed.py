@@ -1,8 +1,8 @@
-"""Composed configs, remembered: Hydra is asked again only when something it read has changed.
+"""Composed configs, remembered: Hydra composes again only when something that it read has changed.
 
-A remembered config holds for the *contents* of every conf file (of shot files: those it could have read), of the code
-that composes and checks it with all that this code imports, for the libraries it is composed with, the overrides, and
-the environment values it read.
+A remembered config is good as long as all of these are unchanged: the *contents* of every conf file (of shot files,
+those that it could have read), the code that composes and checks it with all that this code imports, the libraries it
+is composed with, the overrides, and the environment values that it read.
 """
 
 import json
@@ -23,12 +23,12 @@ from shotmake.tasks.shots.current import files_below, library_files
 from shotmake.tasks.show import conf_folder
 
 COMPOSES = "shotmake.tasks.shots.shots"  # the module that asks Hydra, and has the result checked
-# What these give is not in any file: such a config is composed every time.
+# The values of these are in no file: such a config is composed every time.
 NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
 
 
 def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
-    """The config of this shot as Hydra would compose it now, or None when it has to be asked."""
+    """Return the config of this shot as Hydra would compose it now; None when Hydra has to compose it."""
     text = cache.get("config", canonical([name, overrides]))
     if text is None:
         return None
@@ -41,8 +41,11 @@ def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
 
 
 def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
-    """What a remembered config was made of, besides what all are: files and environment values; None when it is
-    not remembered."""
+    """Return what a remembered config was made of beside what all configs are made of: its files and environment
+    values.
+
+    None when the config is not remembered.
+    """
     text = cache.get("config", canonical([name, overrides]))
     if text is None:
         return None
@@ -56,7 +59,11 @@ def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str
 
 
 def remember(name: str, overrides: tuple[str, ...], config: Config, environment: dict[str, str | None]) -> None:
-    """environment: the variables its interpolations read, with their values."""
+    """Remember a composed config, unless it cannot be repeated from files (`NOT_REPEATABLE`, or an override of Hydra's
+    own).
+
+    `environment`: the variables that its interpolations read, with their values.
+    """
     texts = [
         *overrides,
         conf_texts.read(conf_folder() / "shot" / f"{name}.yaml"),
@@ -77,7 +84,7 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
 
 @once
 def shared_sources() -> str:
-    """Of all that every shot is composed from and checked by."""
+    """Return a digest of all that every shot is composed from and checked by."""
     conf = {str(path.relative_to(conf_folder())): digest(path) for path in _shared_files()}
     return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
 
@@ -88,7 +95,7 @@ def _shared_files() -> list[Path]:
 
 
 def _shot_sources(name: str, alone: bool) -> str:
-    """Of its own file or, when it may read others', of all of them."""
+    """Return a digest of the shot's own file or, when it may read others, of all shot files."""
     paths = (
         [conf_folder() / "shot" / f"{name}.yaml"]
         if alone
@@ -98,7 +105,7 @@ def _shot_sources(name: str, alone: bool) -> str:
 
 
 def _names_other_shots(name: str) -> bool:
-    """Whether its defaults list, or a preset, could pull in another file of conf/shot/."""
+    """Return whether the shot's defaults list, or a preset, could pull in another file of conf/shot/."""
     if any("/shot" in conf_texts.read(path) for path in _shared_files()):
         return True
     tree = conf_texts.load(conf_folder() / "shot" / f"{name}.yaml")
@@ -111,7 +118,7 @@ def _names_other_shots(name: str) -> bool:
 
 
 def config_of(cls: type, tree: dict):
-    """The dataclass of a tree that was one before: nothing to check."""
+    """Build the dataclass from a tree that was made from that dataclass. Nothing is checked."""
     return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
 
 

@@ -1,8 +1,8 @@
-"""What the files of a show's conf/ may say to Hydra: settings of shots, nothing that runs or leads elsewhere.
+"""What the files of a show's conf/ may say to Hydra: settings of shots, and nothing that runs or leads elsewhere.
 
-Hydra makes Python objects of `_target_`, sets up logging by a config that may call anything, and reads files from
-wherever `defaults` and `hydra.searchpath` lead. A show may come from a stranger, so none of that is taken from its
-files. On the command line the user may say it all.
+Hydra makes Python objects from `_target_`, sets up logging by a config that may call anything, and reads files from
+wherever `defaults` and `hydra.searchpath` lead. A show may come from a stranger, so its files may say none of that. On
+the command line the user may say all of it.
 """
 
 import os
@@ -19,15 +19,15 @@ from shotmake.tasks.shots.current import files_below
 from shotmake.tasks.show import conf_folder, in_show, show_folder
 
 PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")
-CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # keys by which Hydra or logging calls or reads more
-HYDRAS_GROUPS = {  # what conf/config.yaml may choose in defaults
+CALLS = ("_target_", "_partial_", "_args_", "()", "searchpath")  # by these keys Hydra or logging calls or reads more
+HYDRAS_GROUPS = {  # the choices that conf/config.yaml may make in defaults
     "hydra/hydra_logging": ("disabled", "none", "default"),
     "hydra/job_logging": ("disabled", "none", "default", "stdout"),
     "hydra/launcher": ("shotmake", "basic"),
     "hydra/sweeper": ("shotmake", "basic"),
 }
-# What conf/config.yaml may set under hydra:, and to what. Folders are made and written to; the job's name is the task
-# that doit runs (tasks/commands/sweep/multirun.py).
+# The keys that conf/config.yaml may set under hydra:, each with the value allowed. Hydra makes and writes to folders.
+# The job's name is the task that doit runs (tasks/commands/sweep/multirun.py).
 FOLDER = "a folder"
 HYDRAS_KEYS = {
     "job.name": "shot",
@@ -41,7 +41,7 @@ SQLITE = "sqlite:///"
 
 
 def shared_faults() -> list[str]:
-    """The faults of all files in conf/ but those of the shots, one line each."""
+    """Return the faults of all files in conf/ but those of the shots, one line each."""
     return list(_shared_faults())
 
 
@@ -56,7 +56,7 @@ def _shared_files() -> list[Path]:
 
 
 def shot_faults(name: str) -> list[str]:
-    """The faults of a shot's file and of those in conf/shot/ that it may read, one line each."""
+    """Return the faults of a shot's file and of the files in conf/shot/ that it may read, one line each."""
     faults = []
     for path in _read_by(conf_folder() / "shot" / f"{name}.yaml"):
         faults += _faults(path)
@@ -64,7 +64,9 @@ def shot_faults(name: str) -> list[str]:
 
 
 def _read_by(path: Path) -> list[Path]:
-    """A shot's file, and those beside it that it, a shared file or one of these names in `defaults`."""
+    """Return a shot's file, and the files beside it that `defaults` name: its own, a shared file's or one of these
+    files'.
+    """
     found, new = [path], [*_entry_names(path), *_shared_names()]
     while new:
         one = conf_folder() / "shot" / f"{new.pop()}.yaml"
@@ -80,7 +82,7 @@ def _shared_names() -> tuple[str, ...]:
 
 
 def _entry_names(path: Path) -> list[str]:
-    """The last part of every name in its `defaults`: the file's name, whichever folder it lies in."""
+    """Return the last part of every name in a file's `defaults`: a file's name, whichever folder it lies in."""
     names = [choice or group for entry in _entries(path) for group, choice in _choices(entry) if group or choice]
     return [re.sub(r"\.yaml$", "", re.split(r"[/\s]", name.partition("@")[0].strip())[-1]) for name in names]
 
@@ -88,19 +90,19 @@ def _entry_names(path: Path) -> list[str]:
 def _text(path: Path) -> str:
     try:
         return conf_texts.read(path)
-    except (ShotError, OSError):  # told where it is read in earnest; a pipe would be waited for
+    except (ShotError, OSError):  # the fault is told where the file is really read. A pipe is not read here
         return ""
 
 
 def _faults(path: Path) -> list[str]:
-    if not path.is_file():  # told by whoever names it, or a link to nowhere
+    if not path.is_file():  # told where it is named; it may be a link to nowhere
         return []
     found = [_fault_of_place(path)] if _fault_of_place(path) else [*_header_faults(path), *_tree_faults(path)]
     return [f"{in_show(path)}: {fault}" for fault in found]
 
 
 def _fault_of_place(path: Path) -> str:
-    """ "" when its text lies in the show, or where the user lets links lead to."""
+    """Return "" when a file's text lies in the show, or where the user allows links to lead; else what is wrong."""
     real = Path(os.path.realpath(path))
     folders = [show_folder(), conf_folder(), *map(Path, own_config().presets)]
     if any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
@@ -109,7 +111,7 @@ def _fault_of_place(path: Path) -> str:
 
 
 def _header_faults(path: Path) -> Iterator[str]:
-    for line in _text(path).splitlines():  # more ends a line than YAML's newline, for Hydra too
+    for line in _text(path).splitlines():  # for Hydra too, more characters than YAML's newline end a line
         for package in PACKAGE.findall(line):
             meant = package.replace("_name_", path.stem).replace("_group_", path.parent.name)
             if "hydra" in meant.split(".") and not _is_search(path):
@@ -121,7 +123,7 @@ def _tree_faults(path: Path) -> Iterator[str]:
     keys = set(_keys(tree))
     for key in (key for key in CALLS if key in keys):
         yield f"{key}: a show's files cannot name what is run or read; remove it"
-        return  # one line is enough
+        return  # one fault for each file is enough
     is_main = path == conf_folder() / "config.yaml"
     for entry in _entries(path):
         for group, choice in _choices(entry):
@@ -133,9 +135,12 @@ def _tree_faults(path: Path) -> Iterator[str]:
 
 
 def _tree(path: Path) -> dict:
-    """Its blocks, lists and words as YAML has them, before any word is made a number or a date: what Hydra's reader
-    takes for a word must not end the check. {} for what is no block of keys or no YAML; that is told where it is read
-    in earnest, by the same parser."""
+    """Return the blocks, lists and words of a YAML file as they are written, before any word becomes a number or a
+    date.
+
+    So a word that Hydra's reader accepts cannot end this check. {} for a file that is no block of keys or no YAML: this
+    is told where the file is really read, by the same parser.
+    """
     import yaml
 
     try:
@@ -147,7 +152,10 @@ def _tree(path: Path) -> dict:
 
 
 def _plain(node: Any, made: dict[int, Any]) -> Any:
-    """A node of YAML as dicts, lists, words and None; made: those that were met, since anchors may lead in a circle."""
+    """Return a node of YAML as dicts, lists, words and None.
+
+    `made` holds the nodes already met, since anchors may lead in a circle.
+    """
     if id(node) in made:
         return made[id(node)]
     if node is None or isinstance(node.value, str):
@@ -176,10 +184,10 @@ def _entries(path: Path) -> list:
 
 
 def _choices(entry: Any) -> Iterator[tuple[str, Any]]:
-    """(group, choice) of an entry of `defaults`; the group is "" where a file is named alone."""
+    """Yield (group, choice) of an entry of `defaults`; the group is "" where a file is named alone."""
     for group, choices in list(entry.items()) if isinstance(entry, dict) else [("", entry)]:
         for choice in choices if isinstance(choices, list) else [choices]:
-            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # no plain name
+            yield group, choice if isinstance(choice, str) else "" if choice is None else "${}"  # not a plain name
 
 
 def _is_search(path: Path) -> bool:
@@ -187,7 +195,7 @@ def _is_search(path: Path) -> bool:
 
 
 def _keys(tree: Any) -> Iterator[Any]:
-    """Every key at any depth; each block once, since YAML's anchors may lead round in a circle."""
+    """Yield every key at any depth. Each block is visited once, since YAML's anchors may lead in a circle."""
     seen: set[int] = set()
     left = [tree]
     while left:
@@ -203,7 +211,7 @@ def _keys(tree: Any) -> Iterator[Any]:
 
 
 def _choice_faults(group: str, choice: str, is_main: bool) -> Iterator[str]:
-    """group: "" where a file is named alone."""
+    """Yield the faults of an entry of `defaults`; the group is "" where a file is named alone."""
     shown = f"{group}: {choice}" if group else choice
     bare = re.sub(r"^((override|optional)\s+)+", "", group or choice).strip()
     name, _, package = bare.partition("@")
@@ -243,13 +251,15 @@ def _search_faults(tree: dict) -> Iterator[str]:
 
 
 def _stays(place: str) -> bool:
-    """Whether a path leads to nowhere but below the folder it begins in; only Hydra's own numbers are filled in."""
+    """Return whether a path stays below the folder in which it begins. Of interpolations, only Hydra's own job number
+    is allowed.
+    """
     bare = place.replace("${hydra.job.num}", "0")
     return "${" not in bare and not os.path.isabs(bare) and ".." not in bare.split("/")
 
 
 def _leaves(block: Any, above: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value) of what is no block, or no block that a key may stand in."""
+    """Yield (dotted key, value) of all that is not a block, or is a block in which no known key may stand."""
     for name, value in block.items() if isinstance(block, dict) else [("", block)]:
         key = f"{above}{name}"
         if isinstance(value, dict) and any(known.startswith(f"{key}.") for known in HYDRAS_KEYS):

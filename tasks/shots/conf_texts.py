@@ -1,4 +1,4 @@
-"""The YAML files of conf/, read as what anybody may have written, before Hydra reads them."""
+"""The YAML files of conf/, read before Hydra reads them. Anybody may have written them, and anything may be in them."""
 
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,29 @@ from shotmake.tasks.show import conf_folder, in_show
 
 
 def why_no_text(path: Path) -> str:
-    """What lies there in place of a YAML file; "" for one that can be read."""
+    """Return what lies there in place of a YAML file; "" for a file that can be read."""
     found = file_fault(path)
     return f"{found}; needed a YAML file" if found else ""
 
 
 def load(path: Path) -> Any:
-    """The value of a YAML file in conf/. ShotError for all that is none, or unfolds to too much."""
+    """Return the value of a YAML file in conf/. Raises ShotError for what is not YAML, or unfolds to too much."""
     return load_yaml(read(path), in_show(path))
 
 
 def read(path: Path) -> str:
-    """Its text. ShotError for what is none."""
+    """Return the text of a YAML file in conf/. Raises ShotError for what is not a text file."""
     if fault := why_no_text(path):
         raise ShotError(f"{in_show(path)}: {fault}")
     return read_utf8(path, "yaml_mb")
 
 
 def check(name: str) -> None:
-    """ShotError for the first file that composing conf/shot/<name>.yaml may read and that is no sound YAML: its own,
-    the shared ones, and the shots that their defaults may name."""
+    """Check the files that composing conf/shot/<name>.yaml may read: the shot's own, the shared ones, and the shots
+    that their `defaults` may name.
+
+    Raises ShotError for the first of them that is not sound YAML.
+    """
     own = conf_folder() / "shot" / f"{name}.yaml"
     shared = [Path(place, file) for place, file in files_below(conf_folder()) if file.endswith((".yaml", ".yml"))]
     shared = [path for path in shared if path.parent != conf_folder() / "shot" and path.is_file()]

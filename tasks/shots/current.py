@@ -1,6 +1,6 @@
-"""A shot that was all current and of which no file has changed since is current: told by stat alone.
+"""Shots that are known to be current, told by stat alone: all was current once, and no file has changed since.
 
-This runs before doit asks for tasks and imports nothing heavy, so that doing nothing takes no time.
+This runs before doit asks for tasks, and imports nothing heavy, so that a build with nothing to do takes no time.
 """
 
 import importlib.util
@@ -19,16 +19,18 @@ from shotmake.tasks.show import conf_folder, in_show, show_folder, state_folder,
 
 
 def end_if_current(arguments: list[str]) -> None:
-    """For a plain `doit [shot=...] [overrides]`: when every shot asked for is current, say so and exit."""
+    """End a plain `doit [shot=...] [overrides]` at once when every shot asked for is current: say so and exit with code
+    0.
+    """
     names = shots_asked(arguments)
     if names and set(names) <= set(current_shots(tuple(arguments))) and not _leases():
         sys.stdout.write("".join(f"-- publish:{current_shots(tuple(arguments))[name]}\n" for name in names))
         sys.stdout.flush()
-        os._exit(0)  # nothing is open; the interpreter's own tidying up would take as long again
+        os._exit(0)  # nothing is open, and the interpreter's own tidying up would take as long as all the rest
 
 
 def _leases() -> bool:
-    """Whether somebody builds, or was killed while building: then there is something to sweep."""
+    """Return whether somebody builds, or was killed while building: then there is something to remove."""
     try:
         return any(name.endswith(".lease") for name in os.listdir(state_folder() / "locks"))
     except OSError:
@@ -36,7 +38,7 @@ def _leases() -> bool:
 
 
 def shots_asked(arguments: list[str]) -> list[str] | None:
-    """Names of the YAML files of a plain build; None for anything else than a plain build."""
+    """Return the names of the YAML files of a plain build; None for anything but a plain build."""
     program, words = Path(arguments[0]), arguments[1:]
     if "doit" not in (program.name, program.parent.name) or not all(_is_plain(word) for word in words):
         return None
@@ -45,7 +47,9 @@ def shots_asked(arguments: list[str]) -> list[str] | None:
 
 
 def names_asked(value: str) -> list[str]:
-    """The names in shot=<value>, each as its file is called: a Mac stores accents otherwise than they are typed."""
+    """Return the names in shot=<value>, each as its file is called: a Mac stores accents in another form than they are
+    typed.
+    """
     return list(dict.fromkeys(_as_stored(name) for name in value.split(",")))
 
 
@@ -58,7 +62,7 @@ def _as_stored(name: str) -> str:
 
 
 def shot_names() -> list[str]:
-    """Of the YAML files in conf/shot/."""
+    """Return the names of the YAML files in conf/shot/, without the suffix."""
     try:
         found = os.listdir(conf_folder() / "shot")
     except OSError:
@@ -68,7 +72,7 @@ def shot_names() -> list[str]:
 
 @once
 def current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
-    """Of the shots of a plain build, those known to be current: name of the YAML file -> shot.name."""
+    """Return those shots of a plain build that are known to be current: name of the YAML file -> shot.name."""
     names = shots_asked(list(arguments))
     if not names:
         return {}
@@ -86,19 +90,24 @@ def current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
 
 
 def overrides_in(words) -> tuple[str, ...]:
+    """Return the words that are overrides: all but `shot=...`."""
     return tuple(word for word in words if not word.startswith("shot="))
 
 
 def remember(
     name: str, overrides: tuple[str, ...], shot: str, seen: dict[str, str], environment: dict[str, str | None]
 ) -> None:
-    """The caller has found the shot current, with these signatures of its files taken before it looked."""
+    """Remember that a shot is current.
+
+    The caller has found the shot current, and has taken these signatures of its files (`seen`) before it looked.
+    """
     if all(settled(show_folder() / path) for path in seen):
         entry = {"shot": shot, "sources": _sources(), "environment": environment, "files": seen}
         cache.put("current", canonical([name, overrides]), json.dumps(entry))
 
 
 def signatures(files: list[Path]) -> dict[str, str]:
+    """Return the signatures of files, by their paths in the show. Raises OSError when one of them is missing."""
     return {in_show(path): signature(path) for path in files}
 
 
@@ -108,13 +117,13 @@ def _is_plain(word: str) -> bool:
 
 def _unchanged(entry: dict) -> bool:
     if entry["environment"]:
-        from shotmake.errors import ShotError  # few shots read any
+        from shotmake.errors import ShotError  # imported here, for few shots read variables
         from shotmake.tasks.shots.variables import unchanged
 
         try:
             if not unchanged(entry["environment"]):
                 return False
-        except ShotError:  # the user's own config is broken: told where it is put in force
+        except ShotError:  # the user's own config is broken: this is told where it is put in force
             return False
     root = f"{show_folder()}{os.sep}"
     try:
@@ -125,8 +134,9 @@ def _unchanged(entry: dict) -> bool:
 
 @once
 def _sources() -> str:
-    """Stat of all that every shot is made of: conf (but for the shots' own files), our code, the libraries that compose
-    configs."""
+    """Return the stat of all that every shot is made of: conf (but not the shots' own files), our code, and the
+    libraries that compose configs.
+    """
     found = [f"dodo.py {signature(show_folder() / 'dodo.py')}", sys.version]
     found += [f"{path} {signature(path)}" for path in library_files()]
     for folder in (conf_folder(), tool_folder() / "tasks", Path(shotmake.__file__).parent):
@@ -134,13 +144,13 @@ def _sources() -> str:
             if _counts(name) and place != str(conf_folder() / "shot"):
                 try:
                     found.append(f"{name} {signature(os.path.join(place, name))}")
-                except OSError as error:  # a link to nowhere, or round in a circle: as such it counts
+                except OSError as error:  # a link to nowhere, or in a circle: that it is one counts
                     found.append(f"{name} {error.errno}")
     return canonical(sorted(found))
 
 
 def library_files() -> list[Path]:
-    """Files that tell the versions of the libraries that configs are composed with."""
+    """Return the files that tell the versions of the libraries with which configs are composed."""
     found = []
     for package, file in (("hydra", "__init__.py"), ("omegaconf", "version.py"), ("yaml", "__init__.py")):
         spec = importlib.util.find_spec(package)
@@ -150,11 +160,14 @@ def library_files() -> list[Path]:
 
 
 def files_below(folder: Path) -> Iterator[tuple[str, str]]:
-    """Folder and name of every file, at any depth, but compiled code. Links to folders are gone into, as Hydra does."""
-    way = {str(folder.parent): frozenset[str]()}  # the real folders that lead to each
+    """Yield folder and name of every file below a folder, at any depth, without compiled code.
+
+    Links to folders are followed, as Hydra does.
+    """
+    way = {str(folder.parent): frozenset[str]()}  # for each folder, the real folders on the way to it
     for place, inside, names in os.walk(folder, followlinks=True):
         above, real = way[os.path.dirname(place)], os.path.realpath(place)
-        if real in above:  # a link that leads round in a circle
+        if real in above:  # a link that leads in a circle
             inside.clear()
             continue
         way[place] = above | {real}

@@ -1,4 +1,4 @@
-"""What is offered in place of a name that is not there: only names that a command would take."""
+"""What is offered in place of a name that does not exist: only names that a command would accept."""
 
 import difflib
 import os
@@ -8,11 +8,11 @@ from shotmake.tasks.shots import conf_texts
 from shotmake.tasks.shots.shot_words import why_refused
 from shotmake.tasks.show import conf_folder
 
-SHOWN = 40  # names; a show may have thousands
+SHOWN = 40  # how many names are shown; a show may have thousands
 
 
 def hint(asked: str, there: list[str]) -> str:
-    """The one that was meant, most likely; else all there are, or as many as one line has room for."""
+    """Return the name that was most likely meant; else all names there are, or as many as one line has room for."""
     close = difflib.get_close_matches(asked, there, n=1)
     if close:
         return f"did you mean {close[0]}?"
@@ -23,18 +23,22 @@ def hint(asked: str, there: list[str]) -> str:
 
 
 def shots() -> list[str]:
-    """Shots that shot=<name> and lens_from would take: of a YAML file that can be read, whose name is not refused."""
+    """Return the shots that shot=<name> and lens_from would accept: the YAML file can be read, and its name is not
+    refused.
+    """
     return [name for name in yaml_names(conf_folder() / "shot") if not why_refused(name)]
 
 
 def presets(group: str) -> list[str]:
-    """Presets of conf/<group>/ that can be read."""
+    """Return the presets of conf/<group>/ that can be read."""
     return [name for name in yaml_names(conf_folder() / group) if name.isprintable()]
 
 
 def yaml_names(folder: Path) -> list[str]:
-    """The names of the YAML files in a folder, without the suffix. Folders, pipes, hidden files, links that lead
-    nowhere and files that may not be read do not count."""
+    """Return the names of the YAML files in a folder, without the suffix.
+
+    Folders, pipes, hidden files, links that lead nowhere and files that may not be read do not count.
+    """
     found = os.listdir(folder) if folder.is_dir() else []
     names = sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
     return [name for name in names if not conf_texts.why_no_text(folder / f"{name}.yaml")]

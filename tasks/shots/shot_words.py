@@ -1,5 +1,7 @@
-"""`shot=<name>`: the name is that of a YAML file, so nearly any text. What Hydra is handed is quoted as its grammar
-needs it; a name that one of our commands cannot take is refused, with the reason and a name that works.
+"""`shot=<name>`: the name is that of a YAML file, so it may be nearly any text.
+
+What Hydra gets is quoted as its grammar needs it. A name that one of our commands cannot take is refused, with the
+reason and a name that works.
 """
 
 import re
@@ -8,8 +10,8 @@ from itertools import chain, count
 from shotmake.new_shot.shot_yaml import safe_name
 from shotmake.tasks.shots.current import names_asked, shot_names
 
-LONGEST = 200  # bytes: folders and files that hold it have room for a key and a suffix
-PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # as Hydra takes it without quotes
+LONGEST = 200  # bytes: the names of folders and files that hold it have room for a cache key and a suffix
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # a word that Hydra takes without quotes
 NOT_TEXT = ("true", "false", "null", "nan", "inf")
 FUNCTIONS = "bool|choice|extend_list|float|glob|int|interval|json_str|range|shuffle|sort|str|tag"
 REFUSED = (
@@ -25,7 +27,7 @@ REFUSED = (
 
 
 def why_refused(name: str) -> str:
-    """One line on a file of this name that no command can take as shot=<name>; "" for all others."""
+    """Return one line on why no command can take a file of this name as shot=<name>; "" for all other names."""
     reason = next((reason for pattern, reason in REFUSED if pattern.search(name)), "")
     if not reason and not name.isprintable():
         reason = "has a character that cannot be seen"
@@ -36,7 +38,7 @@ def why_refused(name: str) -> str:
 
 
 def better(name: str) -> str:
-    """A name like this one that every command takes, and that no other shot has: a file is to be renamed to it."""
+    """Return a name like this one that every command takes and that no other shot has, to rename the file to."""
     found = safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())[:64].rstrip("._-")
     taken = {one.lower() for one in shot_names()}
     tries = chain([found], (f"{found}_{number}" for number in count(2)))
@@ -44,13 +46,13 @@ def better(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """The name in one line of valid text, whatever bytes it is made of."""
+    """Return the name as one line of valid text, whatever bytes it is made of."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def quoted(text: str, always: bool = False) -> str:
-    """Any text as a word of Hydra's grammar; a plain one stays as it is, but with `always`."""
+    """Return any text as a word of Hydra's grammar. A plain text stays as it is, unless `always` is set."""
     if PLAIN.fullmatch(text) and text.lower() not in NOT_TEXT and not always:
         return text
     # Backslashes count only before a quote, the closing one too.
@@ -60,7 +62,7 @@ def quoted(text: str, always: bool = False) -> str:
 
 
 def unquoted(word: str) -> str:
-    """The text of such a word, in single or double quotes or in none."""
+    """Return the text of a word of Hydra's grammar, in single quotes, in double quotes or in none."""
     quote = word[:1]
     if quote not in ("'", '"') or word[-1] != quote or len(word) < 2:
         return word
@@ -69,7 +71,7 @@ def unquoted(word: str) -> str:
 
 
 def in_hydras_words(word: str) -> str:
-    """`shot=...` with its names quoted; what is Hydra's own grammar (glob(*), choice(...), quotes) stays as it is."""
+    """Return `shot=...` with its names quoted. Hydra's own grammar (glob(*), choice(...), quotes) stays as it is."""
     value = word.removeprefix("shot=")
     if is_grammar(value):
         return word
@@ -77,12 +79,14 @@ def in_hydras_words(word: str) -> str:
 
 
 def with_quotes(word: str, name: str | None = None) -> str:
-    """A `shot=<name>` with its one name quoted, or with another; other words stay as they are."""
+    """Return a `shot=<name>` word with its one name quoted, or with another name (`name`). Other words stay as they
+    are.
+    """
     found = word.removeprefix("shot=")
     return word if found == word else f"shot={quoted(found if name is None else name)}"
 
 
 def is_grammar(value: str) -> bool:
-    """Whether what stands behind shot= is no list of names."""
+    """Return whether the value of shot= is Hydra's grammar and not a list of names."""
     there = shot_names()
     return value[:1] in ("'", '"', "[") and value not in there or bool(re.match(rf"({FUNCTIONS})\(", value))

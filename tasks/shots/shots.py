@@ -1,7 +1,8 @@
-"""conf/ -> shot configs. The only file that knows Hydra, but for its command line (tasks/commands/sweep/multirun.py).
+"""From conf/ to shot configs. Only this file knows Hydra, besides Hydra's command line
+(tasks/commands/sweep/multirun.py).
 
-Hydra composes the groups (tracking=..., composite=...); then the shot's own nesting is normalised, the values
-typed on the command line are set, and shotmake.config.schema checks the result against the schema, all faults at once.
+Hydra composes the groups (tracking=..., composite=...). Then the shot's own nesting is normalised, the values typed on
+the command line are set, and shotmake.config.check checks the result against the schema, all faults at once.
 """
 
 import os
@@ -22,43 +23,45 @@ from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
 from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
 from shotmake.tasks.show import conf_folder, in_show
 
-if TYPE_CHECKING:  # as in the functions: Hydra takes its time to load
+if TYPE_CHECKING:  # not at run time: Hydra takes its time to load, so only the functions that need it import it
     from omegaconf import DictConfig
 
-OWN_WORDS = ("force", "delete", "variants")  # of our tasks, as in `doit gc force=true`: no config keys
-LONGEST_LINE = 600  # of what Hydra says
-MANY = 8  # from here on it pays to compose on all cores
+OWN_WORDS = ("force", "delete", "variants")  # words of our tasks, as in `doit gc force=true`; not config keys
+LONGEST_LINE = 600  # the most characters of what Hydra says
+MANY = 8  # from this number of shots on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
-LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text, commas and all: doit sweeps nothing
+LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text with its commas: doit does not sweep
 LAUNCHER = {"_target_": "hydra_plugins.one_graph.OneGraph", "jobs": 1}
 SWEEPER = {"_target_": "hydra_plugins.one_graph.EachVariant", "max_batch_size": None, "params": None}
 
 
 @dataclass(frozen=True)
 class ShotConfig:
-    """One shot as asked for: its config, or its faults, one line each."""
+    """One shot that was asked for: its config, or its faults, one line each."""
 
-    name: str  # of the YAML file
+    name: str  # the name of the YAML file
     overrides: tuple[str, ...]
     config: Config | None
     faults: tuple[str, ...] = ()
 
 
 def command_line_words(arguments: list[str]) -> list[str]:
-    """The `key=value` words, as doit itself picks them out, before or after the command."""
+    """Return the `key=value` words before or after the command, as doit itself finds them, without OWN_WORDS."""
     words = (word for word in arguments if "=" in word and not word.startswith("-"))
     return [word for word in words if word.split("=", 1)[0] not in OWN_WORDS]
 
 
 def own_word(name: str, arguments: list[str]) -> str:
-    """The value of one of OWN_WORDS, "" when it was not typed."""
+    """Return the value of one of OWN_WORDS, "" when it was not typed."""
     values = [word.split("=", 1)[1] for word in arguments if word.startswith(f"{name}=")]
     return values[-1] if values else ""
 
 
 def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
-    """The shots asked for by `shot=...` (several with commas), or every one there is; without those known to be
-    current: name of the YAML file -> shot.name."""
+    """Load the shots asked for by `shot=...` (several with commas), or every shot of the show.
+
+    Shots known to be current are left out. `current`: name of the YAML file -> shot.name.
+    """
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
     overrides = overrides_in(words)
     names = names_asked(asked[-1]) if asked else shot_names()
@@ -68,12 +71,15 @@ def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
 
 
 def load_variants(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
-    """The variants of a sweep: names of YAML files, each with its overrides."""
+    """Load the variants of a sweep: names of YAML files, each with its overrides."""
     return _without_twins(load_each(asked), {})
 
 
 def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
-    """Composing costs Hydra about a tenth of a second for each shot: many new ones are composed on all cores."""
+    """Load shots with their overrides, in the order asked for.
+
+    Hydra takes about a tenth of a second to compose a shot, so many new shots (MANY) are composed on all cores.
+    """
     there = set(shot_names())
     sound = {name for name in there if not conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")}
     found = {one: composed.remembered(*one) for one in asked if one[0] in sound}
@@ -97,10 +103,12 @@ def _not_composed(name: str, overrides: tuple[str, ...]) -> ShotConfig:
 
 
 def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotConfig]:
-    """Two files with one shot.name would build into one folder: the later one is at fault. A broken shot goes by the
-    name of its file, with the suffix where that is the shot.name of another.
+    """Return the shots, where a shot with the shot.name of an earlier file is at fault: both would build into one
+    folder.
 
-    owner: shot.name -> name of the YAML file, of other shots.
+    A broken shot goes by the name of its file, with the suffix where that name is the shot.name of another file.
+
+    `owner`: shot.name -> name of the YAML file, of other shots.
     """
     owner = dict(owner)
     checked = []
@@ -110,7 +118,7 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
             line = f"conf/shot/{shot.name}.yaml: shot.name: found the name of conf/shot/{first}.yaml; choose another"
             shot = ShotConfig(shot.name, shot.overrides, None, (line,))
         checked.append(shot)
-    taken = {name for name, file in owner.items() if file != name}  # by the shot of another file
+    taken = {name for name, file in owner.items() if file != name}  # names taken by the shot of another file
     return [
         replace(shot, name=f"{shot.name}.yaml") if shot.config is None and shot.name in taken else shot
         for shot in checked
@@ -118,7 +126,9 @@ def _without_twins(found: list[ShotConfig], owner: dict[str, str]) -> list[ShotC
 
 
 def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
-    """One conf/shot/<name>.yaml with overrides -> its config or its faults; never raises for what a user wrote."""
+    """Load one conf/shot/<name>.yaml with overrides. Return its config or its faults; nothing is raised for what a user
+    wrote.
+    """
     if name in shot_names() and (fault := conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")):
         return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
     if name.startswith(".") or not (conf_folder() / "shot" / f"{name}.yaml").is_file():
@@ -143,9 +153,11 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
 
 
 def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, str | None]) -> dict:
-    """The composed tree in the schema's nesting, overrides applied, interpolations resolved, by Hydra.
+    """Compose a shot with Hydra. Return the tree in the schema's nesting, with overrides applied and interpolations
+    resolved.
 
-    Fills `environment` with the variables that were read.
+    Puts the environment variables that were read into `environment`. Raises ShotError for all that a user's YAML or
+    words make impossible: faults of conf_rules, an unknown preset, a sweep on the command line, and what Hydra refuses.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -166,7 +178,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             (parsed,) = OverridesParser.create().parse_overrides([word])
             if parsed.is_sweep_override() and parsed.key_or_group in LISTS:
                 raise HydraException
-        except HydraException:  # not its grammar, as in file=footage/a.####.exr: take the value as it stands
+        except HydraException:  # not Hydra's grammar, as in file=footage/a.####.exr: take the value as it stands
             key, value = word.split("=", 1)
             try:
                 (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quoted(value, always=True)}"])
@@ -178,7 +190,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             parsed.key_or_group, parsed.key_or_group
         )
         if target in GROUPS and not isinstance(parsed.value(), dict | list | None):
-            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]  # 1080, true
+            # Hydra reads 1080 as a number and true as a bool: then the preset is the text as it was typed.
+            preset = parsed.value() if isinstance(parsed.value(), str) else word.split("=", 1)[1]
             groups.append((target, preset, f"command line: {word}"))
         else:
             values.append(parsed)
@@ -191,7 +204,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder()), job_name="shotmake"):
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
-        keys: list[Any] = [key for key in composed if key != "show"]  # of tasks/engine/state/places.py
+        # `show` is no part of a shot's config: tasks/engine/state/places.py reads it.
+        keys: list[Any] = [key for key in composed if key != "show"]
         composed = OmegaConf.masked_copy(composed, keys)
         tree = OmegaConf.create(check.normalise(_plain(composed, resolve=False)))
         for parsed in values:
@@ -221,8 +235,9 @@ def _why_no_preset(group: str, preset: str) -> str:
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
-    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/variables.py) and nothing else; note what was
-    read."""
+    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/variables.py) and nothing else; put what was read
+    into `read`.
+    """
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
@@ -234,21 +249,24 @@ def guard_environment(read: dict[str, str | None]) -> None:
 
 
 def register_schema() -> None:
-    """The schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
+    """Register the schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store(name="schema", node=check.defaults(), provider="shotmake.config.schema")
-    for group, node in {"launcher": LAUNCHER, "sweeper": SWEEPER}.items():  # named in conf/config.yaml
+    for group, node in {"launcher": LAUNCHER, "sweeper": SWEEPER}.items():  # conf/config.yaml names these
         ConfigStore.instance().store(group=f"hydra/{group}", name="shotmake", node=node, provider="shotmake")
 
 
 def presets_of(name: str) -> dict[str, str]:
-    """{group: preset} that a shot's YAML names in the owner's nesting, where Hydra does not see it."""
+    """Return the presets, {group: preset}, that a shot's YAML names in its own nesting, where Hydra does not see them.
+
+    Raises ShotError when the file is not a block of keys.
+    """
     return _presets(_read_yaml(conf_folder() / "shot" / f"{name}.yaml"))
 
 
 def _presets(shot_file: dict) -> dict[str, str]:
-    """`preset:` words of the owner's nesting, {group: preset}."""
+    """Return the `preset:` words of the shot's own nesting, {group: preset}."""
     shot = shot_file.get("shot") or {}
     blocks = {group: shot.get(group) for group in GROUPS if isinstance(shot, dict)}
     named = {group: block.get("preset") for group, block in blocks.items() if isinstance(block, dict)}
@@ -256,7 +274,7 @@ def _presets(shot_file: dict) -> dict[str, str]:
 
 
 def _as_file_name(preset: Any) -> str:
-    """YAML reads 1080 and true as no text."""
+    """Return a preset's name as text: YAML reads 1080 and true as no text."""
     return str(preset).lower() if isinstance(preset, bool) else str(preset)
 
 
@@ -268,7 +286,7 @@ def _read_yaml(path: Path) -> dict:
 
 
 def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
-    """Which word or file a faulty key stands in."""
+    """Return in which file a faulty key stands, or "command line"."""
     for word in overrides:
         typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))
         if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
@@ -281,7 +299,7 @@ def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
     for path in [shot_file, *presets]:
         try:
             tree = _read_yaml(path)
-        except ShotError:  # not the preset in use, or it would have been told before
+        except ShotError:  # it is not a preset in use, or its fault would have been told before
             continue
         if path.parent.name in GROUPS:
             tree = {path.parent.name: tree}
@@ -294,7 +312,9 @@ def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
 
 
 def _ours_behind(error: BaseException) -> BaseException:
-    """The fault that we found while OmegaConf worked, which it wraps in words of its own; else the error itself."""
+    """Return the fault that we found while OmegaConf worked, which OmegaConf wraps in an error of its own; else the
+    error.
+    """
     behind: BaseException | None = error
     while behind is not None and not isinstance(behind, ShotError):
         behind = behind.__cause__ or behind.__context__
@@ -306,7 +326,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def slug(overrides: tuple[str, ...]) -> str:
-    """The overrides as a folder name: sorted, safe, at most 80 characters, with a digest if cut."""
+    """Return the overrides as a folder name: sorted, safe, at most 80 characters, with a digest if it is cut."""
     from shotmake.tasks.engine.stamp import short_hash
 
     safe = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(sorted(overrides)))

@@ -1,9 +1,11 @@
-"""What a preset of a sweep says and the shot's own YAML overrules: it does not vary, and that must be told."""
+"""The values of a sweep's preset that the shot's own YAML overrules: they do not vary, and that must be told."""
 
 from dataclasses import asdict
 from typing import Any
 
 from shotmake.config import check
+from shotmake.tasks.shots import conf_texts
+from shotmake.tasks.shots.shot_words import unquoted
 from shotmake.tasks.shots.shots import GROUPS, ShotConfig
 from shotmake.tasks.show import conf_folder
 
@@ -11,10 +13,11 @@ ABSENT = object()
 
 
 def silenced(shot: ShotConfig) -> list[str]:
-    """One line for each value of a preset typed for this variant that its shot's YAML overrules."""
+    """Return one line for each value of a preset typed for this variant that its shot's YAML overrules."""
     if shot.config is None:
         return []
     typed = [word.removeprefix("shot.").replace(".preset=", "=").split("=", 1) for word in shot.overrides]
+    typed = [(group, unquoted(value)) for group, value in typed]
     final = asdict(shot.config)
     lines = []
     for group, preset in typed:
@@ -30,16 +33,14 @@ def silenced(shot: ShotConfig) -> list[str]:
 
 
 def _preset(group: str, name: str) -> dict:
-    """What a preset and those it is built on say."""
-    import yaml
-
-    tree = yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    """Return what a preset and the presets that it is built on say."""
+    tree = conf_texts.load(conf_folder() / group / f"{name}.yaml") or {}
     bases = [base for base in tree.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
     return _merged([*(_preset(group, base) for base in bases), tree])
 
 
 def _merged(trees: list[dict]) -> dict:
-    """The later ones win, block by block."""
+    """Return the trees as one; a later tree wins, block by block."""
     made: dict = {}
     for tree in trees:
         for name, value in tree.items():

@@ -1,4 +1,4 @@
-"""Names of tasks: `<stage>:<shot>` for a shot's own config, `<stage>:<shot>:<key>` for its variants in a sweep."""
+"""Names of tasks: `<stage>:<shot>` for a shot's own config, `<stage>:<shot>:<cache key>` for a variant in a sweep."""
 
 from pathlib import Path
 
@@ -6,18 +6,21 @@ from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.engine.stamp import short_hash
 from shotmake.tasks.shots.shots import ShotConfig
 
-# What doit takes for something else in a task's name; a broken shot's is that of its file.
+# Characters that mean something else to doit in a task's name. A broken shot's name is the name of its file.
 NOT_IN_TASKS = str.maketrans({"=": "%3D", "*": "%2A", "%": "%25"})
 
 
 def label(shot: ShotConfig, in_sweep: bool) -> str:
-    """What stands behind `publish:`, `plan:` and the like."""
+    """Return what stands behind `publish:`, `plan:` and the like."""
     name = shot.config.shot.name if shot.config else shot.name.translate(NOT_IN_TASKS)
     return f"{name}:{short_hash(sorted(shot.overrides))}" if in_sweep and shot.overrides else name
 
 
 def task_names(nodes: list[Node], plain: list[Node]) -> dict[Path, str]:
-    """{stamp: task} of all nodes. Those in `plain` go without their key, the first of each name."""
+    """Return {stamp: name of the task} of all nodes.
+
+    Of each name, the first node in `plain` goes without its cache key.
+    """
     owner: dict[str, Path] = {}
     for node in plain:
         owner.setdefault(node.task_name, node.stamp_path)

@@ -1,7 +1,7 @@
 """Which of the user's environment variables a show's YAML may read with ${oc.env:NAME}.
 
-A show may come from a stranger, and what it reads ends in reports and in the words of programs. So it reads variables
-that tell where in a production one is, and those that the user lists in their own config.
+A show may come from a stranger, and what it reads ends in reports and in the words of programs. So it may read only
+variables that say where in a production one is, and variables that the user lists in their own config.
 """
 
 import os
@@ -16,13 +16,18 @@ SECRETS = {"KEY", "APIKEY", "TOKEN", "SECRET", "PASS", "PASSWORD", "PASSWD", "PW
 
 
 def may_be_read(name: str) -> bool:
-    """Whether a show's YAML may read this variable. One that is called as a secret has to be listed by the user."""
+    """Return whether a show's YAML may read this variable.
+
+    A variable with the name of a secret may be read only if the user lists it.
+    """
     is_ours = name in NAMES or name.startswith(PREFIXES)
     return (is_ours and not SECRETS & set(name.upper().split("_"))) or name in own_config().environment
 
 
 def read(name: str) -> str | None:
-    """Its value, None when it is not set. Raises ShotError for one that a show may not read."""
+    """Return the value of a variable, None when it is not set. Raises ShotError for a variable that a show may not
+    read.
+    """
     if not may_be_read(name):
         cure = f"list it in {OWN_FILE}, as environment: [{name}]"
         raise ShotError(f"${{oc.env:{name}}}: a show may not read this variable; {cure}")
@@ -30,5 +35,5 @@ def read(name: str) -> str | None:
 
 
 def unchanged(seen: dict[str, str | None]) -> bool:
-    """Whether the variables have these values, and may still be read."""
+    """Return whether the variables have these values, and may still be read."""
     return all(os.environ.get(name) == value and may_be_read(name) for name, value in seen.items())

@@ -1,4 +1,4 @@
-"""The variants of a sweep as a file: what `doit variants=<file>` takes for its shots, as one graph."""
+"""The variants of a sweep, as a file: `doit variants=<file>` takes its shots from it, as one graph."""
 
 import re
 from pathlib import Path
@@ -10,30 +10,34 @@ from shotmake.tasks.shots.current import overrides_in
 from shotmake.tasks.shots.shot_words import better, unquoted
 from shotmake.tasks.show import build_folder, show_folder
 
-Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and overrides
+Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and the overrides
 
 
 def of_words(words: list[str]) -> Asked:
-    """One job of a sweep as Hydra words it, which writes true as True; as it is typed, its folder is doit's."""
+    """Return one job of a sweep, which Hydra gives in its own words: it writes true as True.
+
+    Written as it is typed, the job has the same folder as with doit.
+    """
     typed = [re.sub("=(True|False)$", lambda found: found[0].lower(), word) for word in words]
     (name,) = (word.removeprefix("shot=") for word in typed if word.startswith("shot="))
     return unquoted(name), tuple(overrides_in(typed))
 
 
 def folder(asked: list[Asked]) -> Path:
-    """Where what comes of them all is told: the same for the same variants, in whatever order."""
+    """Return the folder for the results of a sweep: the same for the same variants, in whatever order."""
     names = sorted({name for name, _ in asked})
     digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
     return build_folder() / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
 
 
 def write(path: Path, asked: list[Asked]) -> Path:
-    """path, written: each variant once, in the order asked for."""
+    """Write the variants to a file, each once, in the order asked for; return the path."""
     write_atomically(path, json_bytes({"schema": 1, "variants": list(dict.fromkeys(asked))}))
     return path
 
 
 def read(path: str) -> list[Asked]:
+    """Read the variants from a file that `write` wrote. Raises ShotError when it is not such a file."""
     try:
         tree = read_json(show_folder() / path)
         asked = [(name, tuple(overrides)) for name, overrides in tree["variants"]]

@@ -1,4 +1,4 @@
-"""export: the shot -> files for other programs, one for each word of shot.export (shotmake/formats)."""
+"""export: files of the shot for other programs, one for each word of shot.export (shotmake/formats)."""
 
 import json
 from fractions import Fraction
@@ -21,13 +21,17 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def asked(config: Config) -> tuple[Format, ...]:
-    """What this shot can export of what it asks for: cameras and lenses need a solve, objects only the plate."""
+    """Return the formats that this shot asks for and can export.
+
+    Cameras and lenses need a solve; objects need only the plate.
+    """
     can = {"tracks": True, "objects": config.tracking.objects.enabled}
     chosen = [format for format in FORMATS if format.word in config.shot.export]
     return tuple(format for format in chosen if can.get(format.kind, has_camera(config)))
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     found = slices.block(config.composite.blender) if is_by_blender(config) else {}
     return (
         found
@@ -38,10 +42,12 @@ def settings(config: Config) -> dict:
 
 
 def is_by_blender(config: Config) -> bool:
+    """Return whether Blender writes one of the formats."""
     return any(format.by_blender for format in asked(config))
 
 
 def reads(config: Config) -> tuple[str, ...]:
+    """Return the names of the targets that the formats need."""
     kinds = {format.kind for format in asked(config)}
     tracks = ("tracks", "quality") if kinds - {"objects"} else ()
     solve = ("solve", "points") if kinds - {"objects", "tracks"} else ()
@@ -49,6 +55,10 @@ def reads(config: Config) -> tuple[str, ...]:
 
 
 def build(job: Job) -> str:
+    """Build the exports. Return the names of the files, and what there is to say about each.
+
+    Raises ShotError when a camera is asked for and the solve was refused.
+    """
     take = read_take(job)
     chosen = [format for format in FORMATS if format.word in job.targets]
     told = []
@@ -63,7 +73,7 @@ def build(job: Job) -> str:
 
 
 def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
-    """All that Blender writes, in one process."""
+    """Write all formats that Blender writes, in one process."""
     from shotmake.formats.cameras.scene_files.blender_scene import sheet
 
     part = part_path(job.targets[words[0]].with_name("sheet.json"))
@@ -76,6 +86,10 @@ def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
 
 
 def read_take(job: Job) -> "Take":
+    """Read all that the formats need to know about the shot.
+
+    Raises ShotError when the solve is read and was refused, and when an input is not what it should be.
+    """
     from shotmake.files.npz_file import read_npz
     from shotmake.footage.plate import frame_span
     from shotmake.formats.shot_data import Take
@@ -87,7 +101,7 @@ def read_take(job: Job) -> "Take":
     solution, points = None, None
     if "solve" in job.inputs:
         solution = read_solution(job.inputs["solve"])
-        camera_matrices(solution)  # refuses
+        camera_matrices(solution)  # raises for a refused solve
         points = read_npz(job.inputs["points"])
     return Take(
         shot=job.settings["shot"],
@@ -108,7 +122,7 @@ def read_take(job: Job) -> "Take":
 
 
 def told_of(quality: Path, what: str) -> dict:
-    """The name or weight of the tracks that have one, by id."""
+    """Return the names or the weights (`what`) of the tracks that have one, by track id."""
     per_track = read_json(quality)["per_track"]
     return {int(track): one[what] for track, one in per_track.items() if what in one}
 
@@ -122,5 +136,7 @@ EXPORT = Stage(
     settings=settings,
     wanted=lambda config: bool(asked(config)),
     after=lambda config: ("blender",) if is_by_blender(config) else (),
+    published={format.word: format.file for format in FORMATS if format.writes},
+    needs_camera=lambda config: "solve" in reads(config),  # an export of tracks alone needs none
     build=build,
 )

@@ -1,4 +1,4 @@
-"""footage: the plate, read once from end to end -> what it really is."""
+"""footage: reads the plate once from end to end, and says what it really is."""
 
 from pathlib import Path
 
@@ -12,16 +12,18 @@ from shotmake.tasks.show import show_folder
 
 
 def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
+    """Return the footage block of a camera: the shot's own, or a witness camera."""
     return config.shot.footage if camera == MAIN_CAMERA else config.shot.cameras[camera].footage
 
 
 def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
-    # The range is a matter of the tracks: another one does not read the plate again.
+    """Return the stage's settings for one camera."""
+    # The frame range matters to the tracks: another range does not read the plate again.
     return slices.without(slices.block(footage_of(config, camera)), "frame_range")
 
 
 def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
-    """The plate's files, for every stage that decodes it."""
+    """Return the plate's files, for every stage that decodes it. Raises ShotError when there are none."""
     from shotmake.footage.file_names import plate_files
 
     footage = footage_of(config, camera)
@@ -32,7 +34,7 @@ def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
 
 
 def read_plate(path: Path):
-    """footage.json -> Plate."""
+    """Read a footage.json as a Plate. Raises ShotError when the file is not one."""
     from shotmake.footage.plate import Plate
 
     record = read_json(path)
@@ -42,6 +44,10 @@ def read_plate(path: Path):
 
 
 def build(job: Job) -> str:
+    """Build footage.json: read the whole plate. Return the plate's facts as text.
+
+    Raises ShotError for a plate that cannot be tracked frame by frame.
+    """
     from shotmake.footage.plate import probe
     from shotmake.footage.summary import footage_text
 
@@ -57,5 +63,6 @@ FOOTAGE = Stage(
     targets={"footage": "tracking/footage/{id}.json"},
     settings=settings,
     files=plate_inputs,
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -1,4 +1,4 @@
-"""The shots whose lens another shot takes (shot.camera.lens_from): their stages come before its own."""
+"""The shots whose lens another shot takes (shot.camera.lens_from): their stages come before that shot's own."""
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.stage import Node, Stage, nodes
@@ -9,9 +9,11 @@ from shotmake.tasks.stages.witness_cameras import witness_nodes
 
 
 def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
-    """Stage name -> node of one shot, its lender's nodes among their needs; ShotError where it has none to take.
+    """Build the graph of one shot: stage name -> node. The stages of the shot whose lens it takes are among their
+    needs.
 
-    Behind them the nodes of its witness cameras."""
+    The nodes of its witness cameras come last. Raises ShotError where the shot has no lens to take.
+    """
     found: dict[str, Node] = {}
     for one in reversed([shot, *lenders(shot)]):
         assert one.config is not None
@@ -21,9 +23,13 @@ def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
 
 
 def lenders(shot: ShotConfig) -> list[ShotConfig]:
-    """The shot whose lens it takes, as its own YAML says and without overrides, then the one that has it from."""
+    """Return the shot whose lens this shot takes, then the shot whose lens that one takes, and so on.
+
+    Each is as its own YAML says, without overrides. Raises ShotError when the chain leads in a circle, when a shot in
+    it is broken, and when a shot in it has no solve.
+    """
     chain, config = [shot], shot.config
-    assert config is not None  # who asks has looked
+    assert config is not None  # the caller has checked that this shot is not broken
     while (name := lender(config)) is not None:
         where = f"conf/shot/{chain[-1].name}.yaml: {KEY}"
         if (name, ()) in {(one.name, one.overrides) for one in chain}:

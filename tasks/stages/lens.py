@@ -1,4 +1,6 @@
-"""lens: a lens brought along -> the plate's lens, in its px: of another shot, of a file, or of checkerboard stills."""
+"""lens: a lens that is known before the solve, in px of the plate: from another shot, from a file, or from checkerboard
+stills.
+"""
 
 from pathlib import Path
 
@@ -20,6 +22,7 @@ STILLS_KEY = "shot.camera.checkerboard.files"
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings: those of another shot's lens, of a lens file, or of checkerboard stills."""
     camera = config.shot.camera
     if camera.lens_from is not None and camera.lens_from in shot_names():
         return {"lens_from": camera.lens_from}
@@ -35,36 +38,43 @@ def settings(config: Config) -> dict:
 
 
 def lender(config: Config) -> str | None:
-    """The shot whose lens it takes, by the name of its YAML file: the word that stands behind shot=."""
+    """Return the shot whose lens this shot takes, by the name of its YAML file, as it stands behind shot=; None without
+    one.
+    """
     name = config.shot.camera.lens_from
     return name if is_wanted(config) and name in shot_names() else None
 
 
 def is_wanted(config: Config) -> bool:
+    """Return whether the shot has such a lens and can use it: it has a camera, and its solve is not pinned."""
     camera = config.shot.camera
     has_use = has_camera(config) and config.tracking.solve.pin is None
     return has_use and (camera.lens_from is not None or camera.checkerboard.files is not None)
 
 
 def files(config: Config) -> dict[str, Path]:
-    """The lens file, or the stills."""
+    """Return the lens file, or the checkerboard stills; {} where the lens is another shot's.
+
+    Raises ShotError when there is no such shot and no such file.
+    """
     name, stills = config.shot.camera.lens_from, config.shot.camera.checkerboard.files
     if name is None:
         return still_files(str(stills))
     if lender(config):
         return {}
     if file_fault(show_folder() / name) == NO_SUCH_FILE:
-        others = [shot for shot in offers.shots() if shot != config.shot.name]  # its own lens is what it has none of
+        others = [shot for shot in offers.shots() if shot != config.shot.name]  # it cannot take its own lens
         raise ShotError(f"{one_line(name)}: no such shot ({offers.hint(name, others)}) and no such file; check {KEY}")
     return {"lens file": check_file(show_folder() / name, name, KEY, "a shot, or a lens file")}
 
 
 def still_files(pattern: str) -> dict[str, Path]:
+    """Return the checkerboard stills that a pattern names. Raises ShotError when they are not several, or not there."""
     from shotmake.footage.file_names import is_sequence, plate_files
 
     if not is_sequence(pattern, show_folder()):
         raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
-    try:  # numbers left out are stills that were thrown away
+    try:  # missing numbers are stills that were thrown away
         numbered = plate_files(pattern, show_folder(), missing="skip")
     except ShotError as error:
         raise _ours(error) from error
@@ -72,6 +82,10 @@ def still_files(pattern: str) -> dict[str, Path]:
 
 
 def build(job: Job) -> str:
+    """Build lens.json. Return the lens in words, and what there is to say about it.
+
+    Raises ShotError for checkerboard stills of a plate whose pixels are not square, and for a lens that cannot be read.
+    """
     from shotmake.formats.lenses.request import LensAsked
     from shotmake.lens.read import lens_of, read_lens
 
@@ -99,7 +113,10 @@ def build(job: Job) -> str:
 
 
 def measured(job: Job, size_px: tuple[int, int]):
-    """The lens of the stills, the notes on it, and what else its record holds."""
+    """Measure the lens from the checkerboard stills. Return the lens, the notes on it, and what else its record holds.
+
+    Raises ShotError when a still cannot be read, or when the stills do not give a lens.
+    """
     import cv2
 
     from shotmake.footage.images import read_image
@@ -116,7 +133,7 @@ def measured(job: Job, size_px: tuple[int, int]):
 
         try:
             found = calibrate(pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
-        except ShotError as error:  # an unreadable still
+        except ShotError as error:  # a still cannot be read
             raise _ours(error) from error
     more = {"rms_px": found.rms_px, "error_px": found.error_px, "coverage": found.coverage}
     return found.lens, list(found.notes), {**more, "warnings": list(found.warnings)}
@@ -135,5 +152,6 @@ LENS = Stage(
     settings=settings,
     files=files,
     wanted=is_wanted,
+    published={"lens": "lens.json"},
     build=build,
 )

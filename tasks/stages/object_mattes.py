@@ -1,7 +1,8 @@
-"""object_mattes: where the objects are, as an 8-bit PNG a frame for Nuke and Blender: white, with the mask's feather.
+"""object_mattes: where the objects are, as an 8-bit PNG for each frame, for Nuke and Blender: white, with the mask's
+feather.
 
-Of the objects that tracking.mask.from_objects chooses (all, where it is false), with the room and the feather with
-which they keep tracks out; turned round by tracking.mask.invert.
+The mattes show the objects that tracking.mask.from_objects chooses (all, where it is false), with the room and the
+feather with which they keep tracks out. tracking.mask.invert inverts the mattes.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ NAME = "object_mattes"  # in shot.export, and the folder in build/
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     mask = config.tracking.mask
     return {
         "frame_range": config.shot.footage.frame_range,
@@ -33,13 +35,17 @@ def settings(config: Config) -> dict:
 
 
 def build(job: Job) -> str:
+    """Build the mattes that are missing, and the manifest. Return how many frames there are, and how many are new.
+
+    Raises ShotError when an input changes while it is read, and when from_objects names no such object.
+    """
     import cv2
 
     from shotmake.config.schema import Mask
     from shotmake.footage.plate import frame_span
     from shotmake.tracks.mask import mask_at
 
-    watched = Unchanged(job.inputs, job.digests)  # what the stamps of the frames say they are made of
+    watched = Unchanged(job.inputs, job.digests)  # the frames' stamps say that the frames are made of these files
     plate = read_plate(job.inputs["footage"])
     first, last = frame_span(plate, job.settings["frame_range"])
     stored, mask, frames = sequence.of_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
@@ -75,5 +81,6 @@ OBJECT_MATTES = Stage(
     settings=settings,
     wanted=lambda config: config.tracking.objects.enabled and NAME in config.shot.export,
     frames="mattes",
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -1,4 +1,6 @@
-"""preview: the plate with tracks, objects, solved points and a ground grid drawn in -> a movie, without Blender."""
+"""preview: a movie of the plate with tracks, objects, solved points and a ground grid drawn in, made
+without Blender.
+"""
 
 from fractions import Fraction
 
@@ -11,10 +13,12 @@ from shotmake.tasks.stages.solve.stage import read_solution
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     return slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking.preview)
 
 
 def build(job: Job) -> str:
+    """Build the preview movie. Return how many frames it has."""
     import numpy as np
 
     from shotmake.files.npz_file import read_npz
@@ -52,5 +56,7 @@ PREVIEW = Stage(
     settings=settings,
     files=plate_inputs,
     wanted=lambda config: config.tracking.preview.enabled,
+    published={"preview": "preview.mp4"},
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -1,4 +1,4 @@
-"""render: the comp's frames, by Blender, and a movie of them. Asked for by name: `doit render shot=...`."""
+"""render: the comp's frames, made by Blender, and a movie of them. It is asked for by name: `doit render shot=...`."""
 
 from dataclasses import asdict
 from fractions import Fraction
@@ -22,13 +22,16 @@ from shotmake.tasks.stages.scene.stage import SCENE
 from shotmake.tasks.stages.solve.stage import has_camera
 
 KEY = "composite.render.frames"
-STABILIZED = 2  # raised by hand when the pictures change
-NOT_SEEN = ("tracks", "quality", "points", "empties")  # what the .blend has for the artist and no frame shows
+STABILIZED = 2  # raised by hand when stabilized pictures change
+NOT_SEEN = ("tracks", "quality", "points", "empties")  # the .blend holds these for the artist; no frame shows them
 
 
 def settings(config: Config) -> dict:
-    """comp: the version of the code that makes the scene, which is that of the .blend; stabilized: that of what makes
-    stabilized frames, which no others wait for."""
+    """Return the stage's settings.
+
+    `comp` is the version of the code that makes the scene, which is the .blend's version. `stabilized` is the version
+    of the code for stabilized frames: other frames do not depend on it.
+    """
     found = slices.block(config.composite.render, "frames", "format") | {"comp": COMPOSITE.version}
     if config.composite.stabilization.enabled:
         found["stabilized"] = STABILIZED
@@ -36,19 +39,20 @@ def settings(config: Config) -> dict:
 
 
 def reads(config: Config) -> tuple[str, ...]:
+    """Return the names of the targets that the frames show: all that the .blend reads but NOT_SEEN."""
     names = COMPOSITE.reads(config) if callable(COMPOSITE.reads) else COMPOSITE.reads
     return tuple(name for name in names if name not in NOT_SEEN)
 
 
 def files(config: Config) -> dict[str, Path]:
-    """What the comp reads, the plate as far as it is seen, and which Blender it is."""
+    """Return the files that the comp reads, the plate if it is seen, and the file that tells which Blender it is."""
     comp = {**SCENE.files(config), **COMPOSITE.files(config)}
     found = {**comp, "blender": environment.told_by(asdict(config.composite.blender))}
     return found | plate_inputs(config) if config.composite.background_source == "footage" else found
 
 
 def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
-    """The frames to render; ShotError when the shot has not all of them."""
+    """Return the frames to render. Raises ShotError when one of them is not a frame of the shot."""
     from shotmake.config.frame_ranges import frame_numbers
 
     first, last = sheet["frame_start"], sheet["frame_end"]
@@ -60,7 +64,9 @@ def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
 
 
 def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | None:
-    """How many of the frames asked for are there, and how many there will be; None when that cannot be told yet."""
+    """Return how many of the frames asked for are stored, and how many there will be; None when this cannot be told
+    yet.
+    """
     if any(need.why_stale() for need in node.needs):
         return None
     try:
@@ -71,7 +77,11 @@ def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | Non
 
 
 def render(job: Job) -> None:
-    """Make the frames that are missing, beside whoever else does."""
+    """Render the frames that are missing, together with other builds that do so.
+
+    Raises ShotError for an asset that may not be used and for a frame that the shot does not have. When a Blender ends,
+    the error that ended it is raised.
+    """
     for note in check_assets(job.inputs):
         print(f"   {note}", flush=True)
     frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
@@ -89,7 +99,10 @@ def _blender(job: Job, cores: list[int]) -> FrameServer:
 
 
 def build(job: Job) -> str:
-    """The manifest and the movie of the frames that `render` has made."""
+    """Build the manifest and the movie of the frames that `render` has made. Return how many frames there are.
+
+    Raises ShotError when a frame is no longer there as it was made.
+    """
     from shotmake.render.frames import write_render_movie
 
     sheet = read_json(job.inputs["scene"])

@@ -1,4 +1,4 @@
-"""report: plate, tracks, objects and solve in one summary, held against tracking.qc; and as a page with pictures."""
+"""report: plate, tracks, objects and solve in one summary, compared with tracking.qc, and as a page with pictures."""
 
 from shotmake.config.schema import Config, Matte
 from shotmake.files.json_file import read_json
@@ -11,6 +11,7 @@ from shotmake.tasks.stages.tracks.masks import has_objects
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     found = slices.block(config.shot.footage, "frame_range") | {"qc": slices.block(config.tracking.qc)}
     if config.tracking.enabled and has_objects(config):
         mask, matte = config.tracking.mask, slices.block(config.tracking.objects.matte)
@@ -19,6 +20,7 @@ def settings(config: Config) -> dict:
 
 
 def build(job: Job) -> str:
+    """Build report.json and report.html. Return the counts of faults and warnings, then the faults and remarks."""
     import numpy as np
 
     from shotmake.files.npz_file import read_npz
@@ -55,7 +57,10 @@ def _counted(lines: list[str], word: str) -> str:
 
 
 def objects(job: Job) -> dict[str, dict]:
-    """What the report says of the shot's objects, by camera: of its own one. A witness's are its own stage's matter."""
+    """Return what the report says about the objects of the shot's own camera, by camera.
+
+    A witness camera's objects belong to that camera's own stage.
+    """
     from shotmake.objects.box_mattes import boxes_of
     from shotmake.objects.tracklets import Tracklet
     from shotmake.report.objects import covered, objects_block
@@ -76,5 +81,7 @@ REPORT = Stage(
     targets={"report": "reports/{id}.json", "page": "reports/{id}.html"},
     reads=("footage", "objects", "quality", "solve", "points", "preview"),
     settings=settings,
+    published={"report": "report.json", "page": "report.html"},
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -1,4 +1,4 @@
-"""How far the tracks of a shot are, as follows from what is on disk."""
+"""How far the tracks of a shot are, as told by what is on disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 @dataclass(frozen=True)
 class State:
-    """created -> tracking -> tracked -> solved | failed; resume_frame is the first frame still to track."""
+    """The state of a session: created -> tracking -> tracked -> solved or failed.
+
+    resume_frame is the first frame that is still to be tracked.
+    """
 
     name: str
     frames_done: int
@@ -31,7 +34,7 @@ class State:
 
 
 def state_of(nodes: dict[str, Node]) -> State:
-    """Of the shot as its config is now."""
+    """Return the state of the shot as its config is now."""
     tracks, solve = nodes.get("tracks"), nodes.get("solve")
     if tracks is None:
         return State("created", 0, None, None)
@@ -52,6 +55,7 @@ def state_of(nodes: dict[str, Node]) -> State:
 
 
 def in_words(state: State) -> str:
+    """Return a state in words."""
     if state.frames is None or (state.resume_frame is not None and not state.frames_done):
         return state.name
     at = f", resumes at frame {state.resume_frame}" if state.resume_frame is not None else ""
@@ -59,13 +63,18 @@ def in_words(state: State) -> str:
 
 
 def boxes_of(node: Node) -> list[Piece]:
-    """What the boxes of a shot's objects are stored in, there or not; empty for other stages, and as below."""
+    """Return the pieces that store the boxes of a shot's objects, stored or not; empty for other stages.
+
+    It is also empty while the plate has not been read, or is missing.
+    """
     return _looked_up(node, stage.boxes) if node.stage.name == "objects" else []
 
 
 def segments_of(node: Node) -> list[Stored]:
-    """The segments of a shot's tracks or of its objects, stored or not; empty for other stages, and while the plate
-    has not been read or is not there."""
+    """Return the segments of a shot's tracks or of its objects, stored or not; empty for other stages.
+
+    It is also empty while the plate has not been read, or is missing.
+    """
     return _looked_up(node, stage.stored)
 
 
@@ -80,7 +89,7 @@ def _looked_up(node: Node, of_objects: Callable[[Job, "Plate"], list]) -> list:
         if node.stage.name == "objects":
             return of_objects(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
         return stored(plate, node.settings, inputs, digests)
-    except (ShotError, OSError):  # a frame range outside the plate, a file that went: nothing is stored for that
+    except (ShotError, OSError):  # a frame range outside the plate, or a file that is gone: nothing is stored for it
         return []
 
 
@@ -96,7 +105,9 @@ def _frames(tracks: Node) -> tuple[int, int]:
 
 
 def read_quality(path: Path) -> tuple[int, int, int]:
-    """First and last frame, and how many tracks. ShotError for what is no quality.json."""
+    """Return the first and last frame, and how many tracks there are. Raises ShotError when the file is not a
+    quality.json.
+    """
     quality = read_json(path)
     quality = quality if isinstance(quality, dict) else {}
     first, last, count = (quality.get(name) for name in ("first_frame", "last_frame", "tracks"))

@@ -1,4 +1,4 @@
-"""stmap: the solved lens, or a map brought along -> undistort and redistort ST-maps."""
+"""stmap: undistort and redistort ST-maps, from the solved lens or from an ST-map of the user's."""
 
 from pathlib import Path
 
@@ -13,13 +13,14 @@ KEY = "composite.lens_distortion.st_map_path"
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings. Without an ST-map of the user's, only the overscan matters."""
     lens_distortion = config.composite.lens_distortion
     brought = lens_distortion.st_map_path is not None
     return slices.block(lens_distortion, *([] if brought else ["overscan"]))
 
 
 def files(config: Config) -> dict[str, Path]:
-    """The map brought along."""
+    """Return the user's own ST-map; {} without one. Raises ShotError when it is missing."""
     name = config.composite.lens_distortion.st_map_path
     if name is None:
         return {}
@@ -27,6 +28,11 @@ def files(config: Config) -> dict[str, Path]:
 
 
 def build(job: Job) -> str:
+    """Build both ST-maps. Return the overscan in words, and what there is to say about the user's own map.
+
+    The user's map replaces one direction; the other direction is still the solved lens. Raises ShotError when the solve
+    was refused, and when the user's map cannot be used.
+    """
     from shotmake.geometry.lens import Lens
     from shotmake.geometry.solved_cameras import camera_matrices
     from shotmake.scene.sheet import chosen_overscan_px
@@ -34,7 +40,7 @@ def build(job: Job) -> str:
     from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
 
     solution = read_solution(job.inputs["solve"])
-    camera_matrices(solution)
+    camera_matrices(solution)  # raises for a refused solve
     lens, size_px = Lens.from_json(solution["lens"]), tuple(solution["image_size_px"])
     overscan, given, notes = job.settings["overscan"], {}, []
     if "ST-map" in job.inputs:
@@ -61,5 +67,6 @@ STMAP = Stage(
     settings=settings,
     files=files,
     wanted=has_camera,
+    published={"undistort": "stmap_undistort.exr", "redistort": "stmap_redistort.exr"},
     build=build,
 )

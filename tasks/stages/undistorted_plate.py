@@ -1,4 +1,6 @@
-"""undistorted_plate: the plate without its lens, with all of its picture, for those who work on undistorted plates."""
+"""undistorted_plate: the plate without its lens and with all of its picture, for programs that need an undistorted
+plate.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,16 +21,22 @@ NAME = "undistorted_plate"  # in shot.export, and the folder in build/
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     frames = slices.block(config.shot.footage, "frame_range") | {"format": "exr"}
     return frames | slices.block(config.composite.blender)
 
 
 def files(config: Config) -> dict[str, Path]:
+    """Return the plate's files, and the file that tells which Blender it is."""
     return {**plate_inputs(config), "blender": environment.told_by(asdict(config.composite.blender))}
 
 
 def undistort(job: Job) -> None:
-    """Make the frames that are missing, beside whoever else does."""
+    """Undistort the frames that are missing, together with other builds that do so.
+
+    Raises ShotError where Blender would show another plate than we track. When a Blender ends, the error that ended it
+    is raised.
+    """
     stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
     made = crew.make(stored, frames, job, lambda cores: _blender(job, cores))
     if made:
@@ -36,6 +44,7 @@ def undistort(job: Job) -> None:
 
 
 def frames_of(job: Job) -> list[int]:
+    """Return the plate frames of the shot. Raises ShotError when frame_range leaves the plate."""
     from shotmake.footage.plate import frame_span
 
     first, last = frame_span(read_plate(job.inputs["footage"]), job.settings["frame_range"])
@@ -43,7 +52,7 @@ def frames_of(job: Job) -> list[int]:
 
 
 def overscan_px(job: Job) -> list[int]:
-    """Of the ST-map, on each side."""
+    """Return the overscan of the ST-map: px on each side, in x and in y."""
     from shotmake.stmap.maps import overscan_of
 
     return list(overscan_of(job.inputs["undistort"]))
@@ -60,7 +69,10 @@ def _blender(job: Job, cores: list[int]) -> FrameServer:
 
 
 def build(job: Job) -> str:
-    """The manifest of the frames that `undistort` has made."""
+    """Build the manifest of the frames that `undistort` has made. Return how many frames there are.
+
+    Raises ShotError when a frame is no longer there as it was made.
+    """
     stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
     facts = {"schema": 1, "shot": job.shot, "overscan_px": overscan_px(job)}
     job.targets["undistorted"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, frames)}))

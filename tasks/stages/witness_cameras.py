@@ -1,6 +1,6 @@
-"""Witness cameras (shot.cameras): each has a plate and objects of its own, made by the same stages.
+"""Witness cameras (shot.cameras): each has its own plate and objects, made by the same stages.
 
-In a shot's graph their nodes are called "<stage>.<camera>"; their tasks "<stage>:<shot>.<camera>".
+In a shot's graph their nodes are called "<stage>.<camera>"; their tasks are called "<stage>:<shot>.<camera>".
 """
 
 from collections.abc import Callable
@@ -20,7 +20,9 @@ STAGES = ((FOOTAGE, footage.settings, footage.plate_inputs), (OBJECTS, objects.s
 
 
 def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
-    """The nodes of all witness cameras, where the shot follows objects and these are among the stages asked for."""
+    """Return the nodes of all witness cameras, if the shot follows objects and OBJECTS is among the stages
+    asked for.
+    """
     if OBJECTS not in stages or not OBJECTS.wanted(config):
         return {}
     found = {}
@@ -31,12 +33,14 @@ def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
 
 
 def camera_of(name: str) -> str:
-    """Of a node by its name in the graph; "" for the shot's own camera."""
+    """Return the camera of a node, from the node's name in the graph; "" for the shot's own camera."""
     return name.partition(".")[2]
 
 
 def published_name(name: str, file: str) -> str:
-    """objects.json of the node "objects.witness_a" -> objects.witness_a.json."""
+    """Return the published name of a file: objects.json of the node "objects.witness_a" becomes
+    objects.witness_a.json.
+    """
     stem, _, ending = file.rpartition(".")
     return f"{stem}.{camera_of(name)}.{ending}" if camera_of(name) else file
 
@@ -51,7 +55,9 @@ def _of_camera(camera: str, stage: Stage, settings: Callable[..., dict], files: 
 
 
 def _naming(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function with faults that name the camera's own keys: what it calls knows the shot's."""
+    """Return the function with faults that name the camera's own keys: the code that it calls knows only the shot's
+    keys.
+    """
 
     def call(argument: Any) -> Any:
         try:

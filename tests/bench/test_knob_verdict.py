@@ -6,6 +6,8 @@ from scipy.spatial.transform import Rotation
 
 from helpers.measures.knob_verdict import LIMIT_PX, knob_slip_px, knob_truth, verdict
 
+pytestmark = pytest.mark.fast
+
 
 def record(change=lambda frames, cameras: cameras, **more) -> dict:
     """The truth as a solve record, its cameras (N, 3, 4) changed."""

@@ -1,8 +1,11 @@
 """The measure of slip itself: it finds light to a hundredth of a pixel, and tells when there is none."""
 
 import numpy as np
+import pytest
 
 from helpers.measures.slip import centroids_px, slip_px, spread_points
+
+pytestmark = pytest.mark.fast
 
 
 def test_centroids_are_found_to_a_hundredth_of_a_pixel():

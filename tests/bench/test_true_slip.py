@@ -21,6 +21,8 @@ from helpers.recipes.sets import Picture, picture_of
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (960, 540)
 FRAMES = 60
 AT_1280 = WIDTH_PX / SIZE_PX[0]

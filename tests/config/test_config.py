@@ -5,6 +5,8 @@ import pytest
 from shotmake.config.check import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
 from shotmake.config.schema import Config
 
+pytestmark = pytest.mark.fast
+
 GOOD = {"shot": {"name": "s", "footage": {"file": "a.mp4"}}}
 
 
@@ -61,6 +63,7 @@ def test_all_faults_at_once():
         ("shot.footage.resolution", [1920], "found 1 values; needed 2"),
         ("shot.footage", "a.mp4", "a block of keys is needed"),
         ("shot.name", "../evil", "letters, digits"),
+        ("tracking.solve.pin", "newest", "found 'newest'; needed the 12 characters of a result's cache key"),
         ("shot.camera.sensor_width_mm", float("nan"), "finite"),
         ("shot.camera.lock_focal", True, "shot.camera.focal_mm"),
         ("shot.camera.from_tracking", False, "import_file"),

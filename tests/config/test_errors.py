@@ -12,6 +12,8 @@ from yaml import YAMLError
 from helpers.shows.project import REPOSITORY
 from shotmake.errors import ShotError, said_by
 
+pytestmark = pytest.mark.fast
+
 SAID = {
     "no 'lens'": KeyError("lens"),
     "no 3": KeyError(3),

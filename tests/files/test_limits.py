@@ -23,6 +23,8 @@ from shotmake.files.yaml_file import load_yaml
 from shotmake.footage.file_names import plate_files
 from shotmake.limits import Limits, limits, set_limits
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture(autouse=True)
 def default_limits():

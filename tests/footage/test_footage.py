@@ -10,6 +10,8 @@ from helpers.plates.movies import fault, picture, write_movie
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, frame_span, plate_files, probe, read_bgr, read_luma
 
+pytestmark = pytest.mark.fast
+
 
 def probed(root: Path, file: str, **keys) -> Plate:
     return probe(file, root, **keys)

@@ -19,6 +19,8 @@ from shotmake.formats.cameras.film import film_back_mm, film_of, focal_of, fov_d
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 
+pytestmark = pytest.mark.fast
+
 
 def poses(count: int = 20) -> np.ndarray:
     random = np.random.default_rng(3)

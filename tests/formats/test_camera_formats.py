@@ -20,6 +20,8 @@ from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.imported.cameras import imported
 
+pytestmark = pytest.mark.fast
+
 CENTRED = Lens(1000.0, 1000.0, 480.0, 270.0)
 BENT = Lens(1000.0, 1000.0, 491.5, 258.25, -0.1, 0.03, 0.001, -0.002, 0.004)
 TAKES = {
@@ -386,3 +388,9 @@ def test_what_blender_loses_is_said(tmp_path):
     assert fbx.said(take_of(gaps=(1003, 1004)))[0].startswith("2 frames without a camera, from 1003, are filled in")
     with pytest.raises(ShotError, match="a.fbx: its camera's shift is animated"):
         fbx.read(Path("a.fbx"), found_by_blender(tmp_path, lens=[[25.0, 0, 0], [25.0, 0.1, 0]]), asked)
+
+
+def test_a_chan_without_a_line_has_no_pose(tmp_path):
+    (tmp_path / "cam.chan").write_text("")
+    with pytest.raises(ShotError, match="has no pose for the frames"):
+        chan.read(tmp_path / "cam.chan", asked_of(take_of()))

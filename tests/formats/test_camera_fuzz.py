@@ -17,6 +17,8 @@ from shotmake.formats.cameras.imported_camera import Cameras
 from shotmake.formats.cameras.scene_files import alembic, gltf
 from shotmake.geometry.lens import COEFFICIENTS, PLACE
 
+pytestmark = pytest.mark.fast
+
 TAKE = take_of(frame_count=4)
 JUNK = [
     b"nan", b"-1", b"1e999", b"1e-320", b"\0", b"{", b"}", b"{{", b"\xff\xfe", b"x1001", b"curve", b"\r", b"\n", b"",

@@ -1,6 +1,7 @@
 """camera.chan: read back as Nuke would, it projects points where our camera does."""
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
 from shotmake.formats.cameras.axes import euler_deg
@@ -8,6 +9,8 @@ from shotmake.formats.cameras.axes import rotations as from_euler
 from shotmake.formats.cameras.chan import chan_text
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
+
+pytestmark = pytest.mark.fast
 
 LENS = Lens(800, 800, 480, 270)
 FRAMES = list(range(1001, 1025))

@@ -1,9 +1,13 @@
-"""The README's table of formats is the registry's."""
+"""The table of formats in docs/reference/formats.md is the registry's."""
+
+import pytest
 
 from helpers.shows.project import REPOSITORY
-from shotmake.formats.readme_table import table
+from shotmake.docs import make_formats_table
+
+pytestmark = pytest.mark.fast
 
 
-def test_the_readme_holds_the_table_that_the_registry_makes():
-    """`python -m shotmake.formats.readme_table` prints it."""
-    assert table() in (REPOSITORY / "README.md").read_text()
+def test_the_reference_holds_the_table_that_the_registry_makes():
+    """`python -m shotmake.docs` writes it."""
+    assert make_formats_table() in (REPOSITORY / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")

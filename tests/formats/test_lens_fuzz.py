@@ -16,6 +16,8 @@ from shotmake.geometry.lens_fit import fitted_lens
 from shotmake.lens.read import read_lens
 from shotmake.stmap.maps import undistort_map, write_stmap
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (96, 54)
 ASKED = LensAsked(SIZE_PX, focal_px=100.0)
 JUNK = (

@@ -20,6 +20,8 @@ from shotmake.formats.tracks.named import merge_named, unique
 from shotmake.limits import limits
 from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (1920, 1080)
 FIRST = 1001
 KEY = "tracking.session_file"

@@ -8,6 +8,8 @@ from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project, rays_world
 from shotmake.geometry.lens import Lens, border_px, distort, distort_jacobian, overscan_px, undistort
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (960, 540)
 LENSES = {
     "barrel": Lens(900.0, 900.0, 480.0, 270.0, k1=-0.2, k2=0.05),

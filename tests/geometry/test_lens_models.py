@@ -12,6 +12,8 @@ from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3d
 from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
 from shotmake.geometry.lens_models.inverse import inverse
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (1920, 1080)
 
 

@@ -48,9 +48,9 @@ def test_a_given_lens_makes_the_camera_right_where_none_does(orbit, by_lens):
     without, given = run(orbit, None).record, by_lens.record
     assert Lens.from_json(given["lens"]) == LENS
     assert given["warnings"] == []
-    found, other = measure(given, orbit.truth), measure(without, orbit.truth)
+    found = measure(given, orbit.truth)
     assert found["status"] == "solved" and found["ate_pct"] < 0.04 and found["rot_deg"] < 0.02
-    assert other["ate_pct"] > 3 * found["ate_pct"] and other["lens_px"] > 3
+    assert without["status"] == "refused" and without["reason"].startswith("too much is in doubt at once")
 
 
 def test_errors_and_picks_are_of_the_plate(orbit, by_lens):

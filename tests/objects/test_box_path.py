@@ -11,6 +11,8 @@ from shotmake.objects.tracklets import DETECTED, Tracklet
 from shotmake.scene.corner_pin import Field, pin_of_box
 from shotmake.scene.stabilization import stabilize_box
 
+pytestmark = pytest.mark.fast
+
 TIME = np.arange(240)
 FIELD = Field(LENS, SIZE, (20, 12))
 

@@ -13,6 +13,8 @@ from shotmake.errors import ShotError
 from shotmake.formats.detections.read import read_detections
 from shotmake.objects.detections import Detections, detections_bytes, detections_of, joined
 
+pytestmark = pytest.mark.fast
+
 KEY = "tracking.objects.detections"
 
 

@@ -8,6 +8,8 @@ from helpers.plates.synthetic import luma_frames, make_plate
 from shotmake.objects.detections import Detections, detections_bytes, joined
 from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX = (480, 270)
 OBJECT_PX = (70, 50)
 FRAMES = 16

@@ -9,6 +9,8 @@ from helpers.measures.object_scores import ALL, last_frame, read, scores, sequen
 from helpers.plates.moving_boxes import move
 from shotmake.config.schema import Objects
 
+pytestmark = pytest.mark.fast
+
 KINDS = ("ocsort", "bytetrack", "sort")
 
 

@@ -14,6 +14,8 @@ from shotmake.objects.lifecycle import Rows, tracklets
 from shotmake.objects.tracker import follow
 from shotmake.objects.tracklets import Tracklet
 
+pytestmark = pytest.mark.fast
+
 KINDS = ["ocsort", "bytetrack", "sort"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

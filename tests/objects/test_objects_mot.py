@@ -17,6 +17,8 @@ from shotmake.tasks.stages import export
 from shotmake.tasks.stages.solve.stage import has_camera
 from shotmake.tracks.markers import DISABLED
 
+pytestmark = pytest.mark.fast
+
 SIZE_PX, FIRST = (1920, 1080), 1001
 
 

@@ -16,6 +16,8 @@ from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tracks.markers import Tracks
 
+pytestmark = pytest.mark.fast
+
 SIZE = (320, 180)
 NO_POINTS = np.zeros((0, 3))
 LENS = Lens(270, 270, 158, 92, k1=-0.15, k2=0.04)

@@ -13,6 +13,8 @@ from shotmake.report.summary import qc_faults, report
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages.report import objects, settings
 
+pytestmark = pytest.mark.fast
+
 PLATE = {"files": ["a.mp4"], "size_px": [96, 64], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 10,
          "warnings": ["the plate is interlaced"]}  # fmt: skip
 QUALITY = {"tracks": 200, "tracks_per_frame_min": 50, "first_frame": 1, "last_frame": 10}

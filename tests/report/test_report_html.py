@@ -17,6 +17,8 @@ from shotmake.report.page import report_html, stills, telling_frames
 from shotmake.report.summary import report
 from shotmake.report.timeline import LEFT, RIGHT, SHOWN
 
+pytestmark = pytest.mark.fast
+
 SHOT = simulate("orbit", seed=3, frame_count=12)
 PLATE = {"files": ["a <b>.mp4"], "size_px": [960, 540], "frame_rate": [24, 1], "first_frame": 1, "frame_count": 12,
          "warnings": []}  # fmt: skip

@@ -7,6 +7,8 @@ import pytest
 from helpers.shows.sheets import LENS, made, poses
 from shotmake.geometry.camera import project
 
+pytestmark = pytest.mark.fast
+
 
 def test_heights_count_from_the_ground():
     found = made(subject={"location": [0.5, 0.5, 0.1]})

@@ -19,6 +19,8 @@ from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages.scene import followed, stage
 from shotmake.tracks.markers import Tracks, save_tracks
 
+pytestmark = pytest.mark.fast
+
 OVERSCAN_PX = (20, 12)
 CARD = "docs/knob_hero.jpg"  # a picture that is there, named from the show
 POSES = np.stack([look_at(angle) for angle in (0.30, 0.34, 0.38)])

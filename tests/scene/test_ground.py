@@ -7,6 +7,8 @@ from shotmake.geometry.lens import Lens
 from shotmake.scene.assembly import ground_under
 from shotmake.scene.ground import fitted
 
+pytestmark = pytest.mark.fast
+
 SIZE = 0.4  # of the subject
 TABLE = 0.7
 

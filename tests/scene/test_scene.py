@@ -13,6 +13,8 @@ from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
 from shotmake.scene.sheet import scene_sheet
 
+pytestmark = pytest.mark.fast
+
 
 def sheet(**changes) -> dict:
     from dataclasses import asdict

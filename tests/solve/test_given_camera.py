@@ -10,6 +10,8 @@ from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.imported.keyed import given_solution
 
+pytestmark = pytest.mark.fast
+
 SIZE = (1920, 1080)
 HERE = {"frame": 1001, "location": [4, -3, 2], "look_at": [0, 0, 0.5]}
 

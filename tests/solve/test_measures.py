@@ -120,6 +120,20 @@ def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, f
         assert (placed(orbit, told)["confidence"] <= 0.5) == is_doubt, code
 
 
+@pytest.mark.parametrize(("codes", "agreement", "status"), [
+    (["zoom", "errors_shared"], 0.2, "refused"), (["zoom", "errors_shared"], 0.3, "solved"),
+    (["zoom"], 0.2, "solved"), (["zoom", "frames_without_camera"], 0.2, "solved"),
+])  # fmt: skip
+def test_a_camera_with_too_many_doubts_at_once_is_refused(orbit, found, codes, agreement, status):
+    warnings = tuple(Reason(code, f"{code} is said; advice") for code in codes)
+    doubted = replace(found, agreement=agreement, warnings=warnings)
+    record = finished(doubted, orbit.tracks, orbit.size_px, orbit.frames, schema.Solve()).record
+    assert record["status"] == status
+    if status == "refused":
+        expected = "too much is in doubt at once (confidence 0.20, needed 0.25): zoom is said; errors_shared is said"
+        assert (record["reason"], record["reason_code"]) == (expected, "zoom")
+
+
 def test_a_measure_that_nothing_is_placed_by_may_name_a_track_without_a_point(orbit, tmp_path):
     nobody = [{"track": 99_999, "xyz_m": [0, 0, 0]}, *picks_of(orbit)[1:]]
     record = brought(tmp_path / "brought.json", orbit, 1.0, survey=nobody)

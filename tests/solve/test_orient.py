@@ -15,6 +15,8 @@ from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.orient.orient import find_ground, level_up, orient_moving, orient_turning
 from shotmake.solve.orient.picks import Solved
 
+pytestmark = pytest.mark.fast
+
 LENS = Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.1, k2=0.02)
 SIZE_PX = (960, 540)
 FRAMES = np.arange(1001, 1041)

@@ -10,6 +10,8 @@ from shotmake.geometry.lens import Lens, distort, overscan_px, undistort
 from shotmake.stmap.imported import read_redistort, read_undistort
 from shotmake.stmap.maps import overscan_of, redistort_map, undistort_map, write_stmap
 
+pytestmark = pytest.mark.fast
+
 SIZE = (320, 180)
 LENS = Lens(270, 270, 163.0, 87.5, k1=-0.14, k2=0.03)
 READ = {"redistort": read_redistort, "undistort": read_undistort}

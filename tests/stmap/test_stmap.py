@@ -6,6 +6,8 @@ import pytest
 from shotmake.geometry.lens import Lens, overscan_px
 from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
 
+pytestmark = pytest.mark.fast
+
 SIZE = (240, 136)
 LENSES = {
     "barrel": Lens(200, 200, 122.5, 66.0, k1=-0.12, k2=0.03),

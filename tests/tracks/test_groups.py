@@ -11,6 +11,8 @@ from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, load_tracks, load
 from shotmake.tracks.mask import COVERED, mask_at, mask_under, shape_at, without_masked
 from shotmake.tracks.quality import jumping, quality
 
+pytestmark = pytest.mark.fast
+
 
 def grid_of_tracks(frames: int = 12) -> Tracks:
     """Nine tracks on a grid that drift to the right."""

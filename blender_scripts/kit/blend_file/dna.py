@@ -1,8 +1,9 @@
-"""The bytes of an uncompressed .blend: its blocks, and where each field lies, from the layout the file itself brings.
+"""The bytes of an uncompressed .blend: its blocks, and where each field lies, by the layout that the file itself holds.
 
-A .blend is a row of blocks: a header (code, length, the address the block had in memory, its struct, how many of
-them) and the structs. The DATA blocks of a data-block follow it; pointers are addresses of other blocks. The block
-DNA1 lists all structs with their fields. Nothing in the file counts bytes from its start: a block may be put in.
+A .blend is a row of blocks. Each has a header (code, length, the address that the block had in memory, its struct, how
+many of them) and the structs. The DATA blocks of a data-block follow it. Pointers are addresses of other blocks. The
+block DNA1 lists all structs with their fields. Nothing in the file counts bytes from its start, so a block can be
+inserted.
 """
 
 import re
@@ -18,7 +19,10 @@ LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count
 
 @dataclass(frozen=True)
 class Block:
-    """code: four bytes; struct: its name; start: of the first struct's bytes in the file."""
+    """A block of the file.
+
+    code: four bytes; struct: the struct's name; start: where the first struct's bytes begin in the file.
+    """
 
     code: bytes
     struct: str
@@ -29,7 +33,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """header: of a block; sizes: bytes by struct; index: of each struct; fields: (offset, type) by struct and name."""
+    """The layout of a file.
+
+    header: of a block; sizes: bytes of each struct; index: of each struct; fields: (offset, type) by struct and name.
+    """
 
     header: struct.Struct
     sizes: dict[str, int]
@@ -37,7 +44,10 @@ class Layout:
     fields: dict[str, dict[str, tuple[int, str]]]
 
     def at(self, struct_name: str, field: str) -> int:
-        """Offset of `field` in a struct, or of "reconstruction.error" through an inner one."""
+        """Return the offset of `field` in a struct, or of "reconstruction.error" through an inner struct.
+
+        Raises UserError where this Blender's files have no such field.
+        """
         offset, inner = 0, struct_name
         for name in field.split("."):
             if name not in self.fields.get(inner, {}):
@@ -48,7 +58,7 @@ class Layout:
 
 
 def read_blend(data: bytes | bytearray) -> tuple[Layout, list[Block]]:
-    """Layout and blocks of an uncompressed, little-endian 64-bit .blend. UserError for any other file."""
+    """Read layout and blocks of an uncompressed, little-endian 64-bit .blend. Raises UserError for any other file."""
     header, position = _header(data)
     raw: list[tuple[bytes, int, int, int, int]] = []
     code = b""
@@ -70,7 +80,7 @@ def read_blend(data: bytes | bytearray) -> tuple[Layout, list[Block]]:
 
 
 def _header(data: bytes | bytearray) -> tuple[struct.Struct, int]:
-    """What the file's first bytes say: the header of its blocks, and where the first one lies."""
+    """Return what the file's first bytes say: the header of its blocks, and where the first block lies."""
     if data[:9] == b"BLENDER-v":
         return SMALL, 12
     if re.fullmatch(rb"BLENDER17-01v\d{4}", data[:17]):
@@ -103,7 +113,7 @@ def _layout(data: bytes | bytearray, dna: int, header: struct.Struct) -> Layout:
 
 
 def _strings(data: bytes | bytearray, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
-    """The list of texts behind `tag`, and the place behind it."""
+    """Return the list of texts behind `tag`, and the place behind it."""
     if data[at : at + 4] != tag:
         raise UserError(f"the .blend that Blender saved has no {tag.decode()} where it should be")
     (count,) = struct.unpack_from("<i", data, at + 4)
@@ -120,7 +130,7 @@ def _aligned(dna: int, at: int) -> int:
 
 
 def block_bytes(layout: Layout, kind: str, address: int, structs: list[bytes]) -> bytes:
-    """A new DATA block of structs of one kind."""
+    """Return the bytes of a new DATA block with structs of one kind."""
     body, number, count = b"".join(structs), layout.index[kind], len(structs)
     if layout.header is SMALL:
         return SMALL.pack(b"DATA", len(body), address, number, count) + body

@@ -1,4 +1,7 @@
-"""The first bytes of a .blend: which Blender wrote it. Plain, gzip (to 2.93) or zstd (from 3.0) compressed."""
+"""The first bytes of a .blend: which Blender wrote it.
+
+The file may be plain, or gzip (to 2.93) or zstd (from 3.0) compressed.
+"""
 
 import gzip
 import re
@@ -9,13 +12,16 @@ import zstandard  # comes with Blender  # pyright: ignore[reportMissingImports]
 from kit.arguments import UserError, said_by
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-# "BLENDER" + pointer size, byte order, 3 digits; from 5.0 "BLENDER" + header's length, format version, "v", 4 digits
+# "BLENDER", pointer size, byte order, 3 digits; from 5.0: "BLENDER", header length, format version, "v", 4 digits
 HEADER = re.compile(rb"BLENDER(?:[-_][vV](\d{3})|\d\d-\d\dv(\d{4}))")
 LENGTH = 17
 
 
 def written_by(path: Path, name: str, key: str) -> tuple[int, int]:
-    """(major, minor) of the Blender that saved the file; UserError, which says `name`, when it is no .blend."""
+    """Return (major, minor) of the Blender that saved the file.
+
+    Raises UserError, which says `name`, for a file that is not a .blend.
+    """
     with open(path, "rb") as file:
         start = file.read(len(ZSTD))
         file.seek(0)

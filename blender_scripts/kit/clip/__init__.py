@@ -1,1 +1,1 @@
-"""The movie clip: plate, tracks, solve, cameras, how it is looked at."""
+"""The movie clip: plate, tracks, solve, cameras, and how it is shown."""

@@ -1,4 +1,4 @@
-"""The solved camera, keyed every frame, and the wider camera that renders its overscan."""
+"""The solved camera, with a key in every frame, and the wider camera that renders its overscan."""
 
 from typing import Any
 
@@ -7,16 +7,17 @@ import numpy as np
 
 from kit.keyframes import key
 
-SOLVED = "solved_camera"  # its name
-SIGHT_FRACTION = 0.1  # how large a camera is drawn, of its distance
+SOLVED = "solved_camera"  # the name of the solved camera
+SIGHT_FRACTION = 0.1  # how large a camera is drawn, as a share of its distance
 
 
 def solved_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """The camera of the plate: focal, shift and sensor fit explicit, one key a solved frame, linear between.
+    """Make the camera of the plate, with explicit focal, shift and sensor fit.
 
-    What stands still has one key: a tripod's place, a static camera's rotation too.
+    It has one key for each solved frame, linear between. What stands still has one key: a tripod's place, and a static
+    camera's rotation too.
     """
     solved = sheet["camera"]
     data = _camera_data(SOLVED, solved["focal_mm"], solved)
@@ -38,7 +39,7 @@ def solved_camera(
 def overscan_camera(
     sheet: dict[str, Any], parent: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """A child of the solved camera, in the same place with the same focal, on the wider film back."""
+    """Make the wider camera: a child of the solved camera, in its place, with the same focal on a wider film back."""
     solved, overscan = sheet["camera"], sheet["overscan"]
     width, height = overscan["resolution_px"]
     data = _camera_data("overscan_camera", solved["focal_mm"], solved)
@@ -64,15 +65,15 @@ def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.type
 
 
 def _key_zoom(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
-    """A focal length for every frame, where the shot zooms."""
+    """Key a focal length for each frame, where the shot zooms."""
     if solved["focal_mm_per_frame"]:
-        # an action of its own: Blender would put the curve into the camera object's, where `key` does not look
+        # It gets an action of its own: Blender would put the curve into that of the object, where `key` does not look.
         data.animation_data_create().action = bpy.data.actions.new(f"{data.name}_zoom")  # pyright: ignore
         key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
 
 
 def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
-    """The plate behind the view, undistorted by the clip's lens so that it lies on the undistorted CG."""
+    """Put the plate behind the view, undistorted by the clip's lens so that it lies on the undistorted CG."""
     data.show_background_images = True
     background = data.background_images.new()
     background.source = "MOVIE_CLIP"
@@ -83,6 +84,6 @@ def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict
     lens = sheet["lens"]
     background.clip_user.proxy_render_size = "FULL"
     bends = any(lens.get(name) for name in ("k1", "k2", "k3", "p1", "p2"))
-    # Blender undistorts as if pixels were square: by px wrong where they are not
+    # Blender undistorts as if pixels were square; where they are not, the result is off by pixels.
     is_square = abs(lens["fy_px"] / lens["fx_px"] - 1) < 1e-3
     background.clip_user.use_render_undistorted = bends and is_square

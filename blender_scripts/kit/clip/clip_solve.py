@@ -12,15 +12,15 @@ from kit.clip.cameras import SIGHT_FRACTION
 from kit.clip.reconstruction import Reconstruction, with_reconstruction
 from kit.sheet import Points
 
-TOLERANCE = 1e-4  # of a matrix's numbers: the file has 32-bit ones
+TOLERANCE = 1e-4  # for the numbers of a matrix, because the file stores 32-bit ones
 
 
 def reconstruction_of(sheet: dict[str, Any], points: Points, names: dict[int, str]) -> Reconstruction:
-    """The sheet's cameras and all points with a track in the clip.
+    """Return the sheet's cameras, and all points whose track is in the clip, as a reconstruction.
 
-    A clip has one focal length. Where the shot zooms, x and y of a camera shrink as the focal grows: with that its
-    points are drawn on their markers, and nothing else looks at a camera's scale. Of tripod and static shots the
-    points are on a sphere around the camera, as Blender's own tripod solver leaves them.
+    A clip has one focal length. Where the shot zooms, x and y of a camera shrink as the focal grows: then its points
+    are drawn on their markers, and nothing else looks at a camera's scale. In tripod and static shots the points are on
+    a sphere around the camera, as Blender's own tripod solver leaves them.
     """
     camera, solve = sheet["camera"], sheet["solve"]
     zooms = np.ones(len(camera["frames"]))
@@ -49,8 +49,10 @@ def reconstruction_of(sheet: dict[str, Any], points: Points, names: dict[int, st
 def solving_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, solved: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
-    """A camera that the clip's solve moves, where the keyed one is: Blender draws a clip's points around such a
-    camera only, and a new solve in the Clip Editor moves it."""
+    """Make a camera that the clip's solve moves, where the keyed camera is.
+
+    Blender draws a clip's points only around such a camera, and a new solve in the Clip Editor moves it.
+    """
     camera = bpy.data.objects.new("clip_camera", solved.data)
     constraint = camera.constraints.new("CAMERA_SOLVER")
     assert isinstance(constraint, bpy.types.CameraSolverConstraint)
@@ -62,7 +64,7 @@ def solving_camera(
 
 
 def origin(sheet: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
-    """The world's axes, to be seen and snapped to."""
+    """Add the world's axes, to be seen and snapped to."""
     axes = bpy.data.objects.new("world_origin", None)
     axes.empty_display_type, axes.empty_display_size = "ARROWS", SIGHT_FRACTION * sheet["world"]["camera_distance"]
     collection.objects.link(axes)
@@ -70,9 +72,9 @@ def origin(sheet: dict[str, Any], collection: bpy.types.Collection) -> bpy.types
 
 
 def write_solve(out: Path, clip_name: str, solve: Reconstruction) -> None:
-    """Put the solve into the uncompressed .blend, and let Blender open it and say that it is there.
+    """Put the solve into the uncompressed .blend; then let Blender open the file and check that the solve is there.
 
-    UserError where this Blender writes or reads the file in a way that we do not know.
+    Raises UserError where this Blender writes or reads the file in a way that we do not know.
     """
     out.write_bytes(with_reconstruction(out.read_bytes(), clip_name, solve))
     bpy.ops.wm.open_mainfile(filepath=str(out), load_ui=True, use_scripts=False)

@@ -1,4 +1,4 @@
-"""Our tracks in the clip: named and coloured as the artist grouped them, weighted, keyed where they were placed."""
+"""Our tracks in the clip: named, coloured and weighted by the artist's groups, keyed where the artist placed them."""
 
 from typing import Any
 
@@ -9,16 +9,17 @@ from kit.clip.track_look import Told
 from kit.libmv.tracking_settings import MOTION_MODELS, set_tracking
 from kit.sheet import Points, Tracks
 
-DISABLED = 2  # `status` of a marker that must not be used
-HOLDOUT_COLOR = (0.95, 0.6, 0.1)  # tracks the solver never saw: amber in the Clip Editor
+DISABLED = 2  # the `status` of a marker that must not be used
+HOLDOUT_COLOR = (0.95, 0.6, 0.1)  # amber, for tracks that the solver never saw
 
 
 def inject_tracks(
     clip: bpy.types.MovieClip, sheet: dict[str, Any], tracks: Tracks, points: Points, told: Told
 ) -> dict[int, str]:
-    """Every track, hold-outs too (weight 0, and amber unless a colour of theirs is told) -> their names by id.
+    """Add all tracks to the clip, hold-outs too; return their names by id.
 
-    Blender's weights end at 1: where a track weighs more, all are scaled down together.
+    Hold-outs have weight 0, and are amber unless they have a colour of their own. Blender's weights end at 1, so where
+    a track weighs more, all are scaled down together.
     """
     assert clip.tracking
     if told.track:
@@ -36,7 +37,7 @@ def inject_tracks(
     for rows in np.split(order, starts[1:]) if len(order) else []:
         track_id = int(tracks.track_id[rows[0]])
         track = clip.tracking.tracks.new(name=told.name(track_id), frame=int(clip_frame[rows[0]]))
-        names[track_id] = track.name  # Blender's way to tell two of one name apart
+        names[track_id] = track.name  # Blender changes the name where two tracks would have the same
         is_holdout = track_id in holdout_ids
         track.weight = 0.0 if is_holdout else told.of(track_id).get("weight", 1.0) / heaviest
         color = told.color(track_id) or (HOLDOUT_COLOR if is_holdout else None)
@@ -45,7 +46,7 @@ def inject_tracks(
         own_name = told.of(track_id).get("name", "")
         if own_name in models:
             track.motion_model = MOTION_MODELS[models[own_name]]  # pyright: ignore[reportAttributeAccessIssue]
-        born = track.markers[0]  # only this one has the sizes set above
+        born = track.markers[0]  # only this marker has the sizes that were set above
         pattern = np.array(born.pattern_corners)
         low, high = np.array(born.search_min).tolist(), np.array(born.search_max).tolist()
         frames, positions = clip_frame[rows].tolist(), co[rows].tolist()
@@ -58,7 +59,7 @@ def inject_tracks(
 
 
 def _placed(told: Told, first_frame: int) -> tuple[set[tuple[str, int]], dict[str, str]]:
-    """Where the artist placed markers, as (name, clip frame), and the motion models given to manual tracks."""
+    """Return where the artist placed markers, as (name, clip frame), and the motion models of manual tracks."""
     placed = {(one["name"], one["frame"] - first_frame + 1) for one in told.manual}
     return placed, {one["name"]: one["motion_model"] for one in told.manual if one.get("motion_model")}
 
@@ -66,7 +67,7 @@ def _placed(told: Told, first_frame: int) -> tuple[set[tuple[str, int]], dict[st
 def _with_muted_ends(
     frames: list[int], positions: list[list[float]], muted: list[bool], frame_count: int
 ) -> list[tuple[int, tuple[float, float], bool]]:
-    """The markers of one track as (clip frame, position, muted), a muted one before, between and behind runs."""
+    """Return the markers of one track as (clip frame, position, muted), with muted ones around its runs."""
     markers: list[tuple[int, tuple[float, float], bool]] = []
     last_frame, last_position = 0, (0.0, 0.0)
     for frame, xy, off in zip(frames, positions, muted, strict=True):

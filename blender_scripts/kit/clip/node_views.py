@@ -1,4 +1,4 @@
-"""Node editors that show the whole comp when the file opens: Blender fits a view only where it has drawn one."""
+"""Node editors that show the whole comp when the file opens. Blender fits a view only where it has drawn one."""
 
 import struct
 from pathlib import Path
@@ -10,13 +10,13 @@ from kit.blend_file.dna import read_blend
 
 NODE_EDITOR, WINDOW_REGION = 16, 0  # DNA_space_types.h, DNA_screen_types.h
 MARGIN = 60.0
-NODE_HEIGHT = 260.0  # of a node as drawn, which is not known before it is
+NODE_HEIGHT = 260.0  # a guess of a node's height, which is not known before it is drawn
 
 Box = tuple[float, float, float, float]  # left, right, bottom, top
 
 
 def bounds(tree: bpy.types.NodeTree) -> Box:
-    """What a view must show to show all nodes."""
+    """Return what a view must show to show all nodes."""
     places = []
     for node in tree.nodes:
         if node.bl_idname != "NodeFrame":
@@ -38,7 +38,7 @@ def write_node_views(out: Path, scene: bpy.types.Scene) -> None:
 
 
 def with_node_views(blend: bytes, box: Box) -> bytes:
-    """The uncompressed .blend with every node editor's view on `box`, as much wider or higher as the editor is."""
+    """Return the uncompressed .blend with each node editor's view on `box`, widened to the editor's shape."""
     data = bytearray(blend)
     layout, blocks = read_blend(data)
     regions = {block.address: block.start for block in blocks if block.struct == "ARegion"}
@@ -57,7 +57,7 @@ def with_node_views(blend: bytes, box: Box) -> bytes:
 
 
 def _widened(box: Box, width: int, height: int) -> Box:
-    """The box grown about its middle to the shape of width x height px."""
+    """Return the box grown about its middle to the shape of width x height px."""
     left, right, bottom, top = box
     wide, high = right - left, top - bottom
     if width > 1 and height > 1:

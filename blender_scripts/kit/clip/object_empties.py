@@ -1,4 +1,7 @@
-"""The tracked objects as empties before the camera: its children, so they stay true to the lens and the solve."""
+"""The tracked objects as empties before the camera.
+
+They are its children, so they stay true to the lens and the solve.
+"""
 
 import json
 from pathlib import Path
@@ -12,7 +15,10 @@ from kit.keyframes import key
 
 
 def read_empties(file: str | None) -> list[dict[str, Any]]:
-    """The objects of the scene stage's empties.json, or none when there is no file."""
+    """Read the objects of the scene stage's empties.json; none when there is no file.
+
+    Raises UserError for a file that is not one.
+    """
     if file is None:
         return []
     try:
@@ -22,8 +28,11 @@ def read_empties(file: str | None) -> list[dict[str, Any]]:
 
 
 def object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frames: tuple[int, int]) -> None:
-    """One for each in a collection "Objects", which is not rendered: keyed in every frame in which it is there, hidden
-    in the others of first..last. Its cross is as high as the object's box."""
+    """Add an empty for each object, in a collection "Objects" that is not rendered.
+
+    An empty is keyed in each frame in which its object is there, and hidden in the others of first..last. Its cross is
+    as high as the object's box.
+    """
     if not blocks:
         return
     collection = bpy.data.collections.new("Objects")
@@ -43,7 +52,7 @@ def object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frame
 
 
 def _hidden_from(there: list[int], first: int, last: int) -> dict[int, bool]:
-    """{frame: whether it is hidden from there on}, by frame."""
+    """Return {frame: whether the object is hidden from there on}, by frame."""
     before = {first: True} if there[0] > first else {}
     behind = {there[-1] + 1: True} if there[-1] < last else {}
     return {**before, there[0]: False, **behind}

@@ -9,7 +9,10 @@ from kit.sheet import BLENDER_COLOR_SPACE
 
 
 def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip:
-    """Load the plate so that scene frame N shows plate frame N. `relative_path` starts with `//`."""
+    """Load the plate so that scene frame N shows plate frame N. `relative_path` starts with `//`.
+
+    Raises UserError when Blender cannot open the plate, or reads another size.
+    """
     plate = sheet["plate"]
     try:
         clip = bpy.data.movieclips.load(relative_path, check_existing=False)
@@ -22,16 +25,16 @@ def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip
     assert clip.colorspace_settings
     clip.colorspace_settings.name = BLENDER_COLOR_SPACE[sheet["color_space"]]  # pyright: ignore[reportAttributeAccessIssue]
     clip.frame_start = plate["first_frame"]
-    clip.frame_offset = 0  # a sequence counts from the file named, a movie from its first frame
+    clip.frame_offset = 0  # a sequence counts from the file that is named, a movie from its first frame
     return clip
 
 
 def set_clip_camera(clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
-    """The solved lens in the clip's own terms.
+    """Set the solved lens in the clip's own terms.
 
-    Blender's Brown model maps undistorted to distorted in coordinates normalised by the focal length, as ours
-    does, but its y points up, and its p1 is OpenCV's p2 and the other way round (seen by rendering). Its focal is
-    that of x; that of y is as many times larger as its pixels are wide.
+    Blender's Brown model maps undistorted to distorted in coordinates normalised by the focal length, as ours does. But
+    its y points up, and its p1 is OpenCV's p2 and the other way round (seen by rendering). Its focal length is that of
+    x; that of y is as many times larger as its pixels are wide.
     """
     assert clip.tracking and clip.tracking.camera
     lens, camera = sheet["lens"], clip.tracking.camera

@@ -1,7 +1,7 @@
-"""Our solve as Blender's own reconstruction of the clip, written into the saved file: bpy can only read it.
+"""Our solve as Blender's own reconstruction of the clip, written into the saved file, because bpy can only read it.
 
-Blender's solver would find another camera than ours. What it would write is known from the file's own layout:
-in the tracking object of the camera a flag, the mean error and the cameras, and in each track its point and error.
+Blender's solver would find another camera than ours. What Blender would write is known from the file's own layout: in
+the camera's tracking object a flag, the mean error and the cameras, and in each track its point and error.
 """
 
 import struct
@@ -12,15 +12,15 @@ import numpy as np
 from kit.arguments import UserError
 from kit.blend_file.dna import Block, Layout, block_bytes, read_blend
 
-RECONSTRUCTED, CAMERA_OBJECT, HAS_BUNDLE = 1 << 0, 1 << 0, 1 << 1  # flags of DNA_tracking_types.h
+RECONSTRUCTED, CAMERA_OBJECT, HAS_BUNDLE = 1 << 0, 1 << 0, 1 << 1  # flags from DNA_tracking_types.h
 
 
 @dataclass(frozen=True)
 class Reconstruction:
     """What the Clip Editor shows of a solve.
 
-    clip_frames (N,), from 1; world_from_camera (N, 4, 4) in Blender's axes (x right, y up, looking along -z), world
-    units; frame_error_px (N,); rms_px; bundles: by track name (x, y, z) in the world and the mean error in px.
+    clip_frames (N,): from 1; world_from_camera (N, 4, 4): in Blender's axes (x right, y up, looking along -z), world
+    units; frame_error_px (N,); rms_px; bundles: by track name, (x, y, z) in the world and the mean error in px.
     """
 
     clip_frames: list[int]
@@ -31,7 +31,10 @@ class Reconstruction:
 
 
 def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> bytes:
-    """The uncompressed .blend with `solve` in the named clip. UserError where the file is not as we know it."""
+    """Return the uncompressed .blend with `solve` in the named clip.
+
+    Raises UserError where the file is not as we know it.
+    """
     data = bytearray(blend)
     layout, blocks = read_blend(data)
     theirs, end = _blocks_of_clip(data, layout, blocks, clip_name)
@@ -73,7 +76,7 @@ def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> 
 
 
 def _blocks_of_clip(data: bytearray, layout: Layout, blocks: list[Block], clip_name: str) -> tuple[list[Block], int]:
-    """The DATA blocks of a clip, and where the last one ends."""
+    """Return the DATA blocks of a clip, and where the last one ends."""
     for number, block in enumerate(blocks):
         if block.code == b"MC\0\0":
             if _text(data, block.start + layout.at("MovieClip", "id.name")) == f"MC{clip_name}":
@@ -103,5 +106,5 @@ def _integer(data: bytearray, layout: Layout, block: Block, field: str) -> int:
 
 
 def _unused_address(blocks: list[Block]) -> int:
-    """An address that no block has: pointers in the file are told apart by it alone."""
+    """Return an address that no block has, because pointers in the file know blocks by their address alone."""
     return max(block.address + block.length for block in blocks) // 4096 * 4096 + 8192

@@ -6,7 +6,7 @@ import bpy
 
 
 def arrange(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> None:
-    """Look through the camera in every 3D view, show the clip in every Clip Editor, the comp in every node editor."""
+    """Show the camera's view in each 3D view, the clip in each Clip Editor, and the comp in each node editor."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             for space in area.spaces:
@@ -21,7 +21,7 @@ def arrange(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> None:
 
 
 def _show_clip(space: bpy.types.SpaceClipEditor, clip: bpy.types.MovieClip, frame: int) -> None:
-    """The plate at full size in the frame shown, with markers and where the solve puts their points."""
+    """Show the plate at full size in this frame, with markers and where the solve puts their points."""
     space.clip = clip
     space.clip_user.frame_current = frame
     space.clip_user.proxy_render_size = "FULL"
@@ -29,7 +29,10 @@ def _show_clip(space: bpy.types.SpaceClipEditor, clip: bpy.types.MovieClip, fram
 
 
 def _show_world(space: bpy.types.SpaceView3D, camera_distance: float) -> None:
-    """Through the camera; beyond it the view reaches as far as the shot, and the clip's points suit its size."""
+    """Look through the camera.
+
+    The view reaches as far as the shot, and the clip's points are drawn to suit its size.
+    """
     assert space.region_3d
     space.region_3d.view_perspective = "CAMERA"
     space.clip_start, space.clip_end = camera_distance / 1000, camera_distance * 1000
@@ -40,10 +43,10 @@ def _show_world(space: bpy.types.SpaceView3D, camera_distance: float) -> None:
 
 
 def _fit_timelines() -> None:
-    """Timelines show the scene's range, wherever its frames begin."""
+    """Fit timelines to the scene's range, wherever its frames begin."""
     window = bpy.data.window_managers[0].windows[0]
     view = bpy.context.preferences.view  # pyright: ignore
-    smooth_view, view.smooth_view = view.smooth_view, 0  # nobody is here to see it roll there
+    smooth_view, view.smooth_view = view.smooth_view, 0  # nobody is here to see the view glide
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "DOPESHEET_EDITOR":

@@ -1,4 +1,4 @@
-"""What the config says of single tracks: names, groups, colours, weights, and how they were followed."""
+"""What the config says about single tracks: names, groups, colours, weights, and how they were followed."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Any
 
 from kit.arguments import UserError
 
-# Of groups that were given no colour, in the order of their names: one each, told from amber and from Blender's own
-# yellow (selected) and grey.
+# The colours of groups that have none, one for each in the order of quality.json. They differ from amber, and from
+# Blender's own yellow (selected) and grey.
 GROUP_COLORS = [
     *((0.20, 0.75, 0.95), (0.90, 0.25, 0.60), (0.45, 0.85, 0.25), (0.60, 0.40, 0.95)),
     *((0.10, 0.55, 0.45), (0.95, 0.30, 0.20), (0.25, 0.35, 0.85), (0.80, 0.65, 0.85)),
@@ -17,8 +17,11 @@ GROUP_COLORS = [
 
 @dataclass(frozen=True)
 class Told:
-    """What the config tells of tracks. per_track: {track id: {name, color, weight, groups}}, of quality.json; groups:
-    their names in order; track: tracking.track; manual: tracking.manual's blocks."""
+    """What the config says about tracks.
+
+    per_track: {track id: {name, color, weight, groups}}, of quality.json; groups: their names in order; track:
+    tracking.track; manual: the blocks of tracking.manual.
+    """
 
     per_track: dict[int, dict[str, Any]] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
@@ -26,15 +29,19 @@ class Told:
     manual: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, track_id: int) -> dict[str, Any]:
+        """Return what is said about one track; {} for nothing."""
         return self.per_track.get(track_id, {})
 
     def name(self, track_id: int) -> str:
-        """A manual track's own, `<group>_<id>` in the first of its groups, else `track_<id>`."""
+        """Return a track's name: a manual track's own, `<group>_<id>` in the first of its groups, else `track_<id>`."""
         told = self.of(track_id)
         return told.get("name") or f"{[*told.get('groups', []), 'track'][0]}_{track_id:05d}"
 
     def color(self, track_id: int) -> tuple[float, ...] | None:
-        """The one that was given, else its group's; Blender's Select Grouped > Color takes all of a colour."""
+        """Return the track's own colour, else its group's, else None.
+
+        Blender's Select Grouped > Color takes all tracks of one colour.
+        """
         told = self.of(track_id)
         if "color" in told:
             return tuple(told["color"])
@@ -44,7 +51,10 @@ class Told:
 
 
 def read_told(quality_file: str | None, tracking: str | None) -> Told:
-    """quality.json of the tracks stage, and {"track": ..., "manual": [...]} as JSON text; either may be missing."""
+    """Read quality.json of the tracks stage, and {"track": ..., "manual": [...]} as JSON text. Either may be missing.
+
+    Raises UserError for a quality.json that cannot be read.
+    """
     asked = json.loads(tracking) if tracking else {}
     if quality_file is None:
         return Told(**asked)

@@ -1,1 +1,1 @@
-"""The comp: nodes."""
+"""The comp, as nodes."""

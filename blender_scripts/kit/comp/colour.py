@@ -1,10 +1,10 @@
-"""Colour: the plate comes in, is seen, and goes out as it was."""
+"""Colour: the plate comes in, is shown, and goes out as it was."""
 
 import bpy
 
 
 def show_as_it_is(scene: bpy.types.Scene, color_space: str) -> None:
-    """A view that undoes what the plate's colour space does on loading: what is shown and written is the plate.
+    """Set a view that undoes what the plate's colour space does on loading: what is shown and written is the plate.
 
     Raw numbers come in as they are, so they go out through no curve.
     """

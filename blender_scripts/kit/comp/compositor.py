@@ -1,8 +1,8 @@
 """The comp, from left to right: background -> x caught shadow -> CG merged by mode -> output.
 
-CG is rendered undistorted, on a wider field than the plate. Where the lens is put on the CG (apply_to_cg), the
-overscan scene renders it and the redistort ST-map fetches each plate pixel from it. Else the comp has the size of
-that wider field: the undistort ST-map fetches each of its pixels from the plate, and the CG stays as it is.
+CG is rendered undistorted, on a wider field than the plate. Where the lens is put on the CG (apply_to_cg), the overscan
+scene renders it, and the redistort ST-map fetches each plate pixel from it. Otherwise the comp has the size of that
+wider field: the undistort ST-map fetches each of its pixels from the plate, and the CG stays as it is.
 """
 
 from typing import Any
@@ -16,11 +16,13 @@ from kit.comp.nodes import NodeDesk, Socket, blend, math, mix, set_input
 
 
 def bilinear_map_uv(size_px: list[int]) -> bpy.types.NodeTree:
-    """A node group: Map UV with exact bilinear sampling. size_px: of its source, where a node cannot tell (4.2).
+    """Make a node group: Map UV with exact bilinear sampling.
 
-    Map UV's own filters are "Nearest" and a narrow Gaussian that pulls each sample up to 0.27 px towards
-    the nearest pixel: an edge would swim as it moves. Four nearest samples, weighted, do not.
-    A pixel centre i of the source lies at (i + 0.5) / size. Beyond the source all is zero, alpha too.
+    size_px: the size of its source, used where a node cannot tell it (4.2).
+
+    Map UV's own filters are "Nearest" and a narrow Gaussian that pulls each sample up to 0.27 px towards the nearest
+    pixel, so an edge would swim as it moves. Four nearest samples, weighted, do not. A pixel centre i of the source
+    lies at (i + 0.5) / size. Beyond the source everything is zero, alpha too.
     """
     tree = bpy.data.node_groups.new("Map UV bilinear", "CompositorNodeTree")
     assert tree.interface
@@ -42,7 +44,7 @@ def bilinear_map_uv(size_px: list[int]) -> bpy.types.NodeTree:
             place = desk.node("CompositorNodeCombineXYZ", f"{name} position", (200, top))
             desk.link(x, place.inputs[0])
             desk.link(y, place.inputs[1])
-            set_input(place.inputs[2], 1.0)  # Map UV takes it for alpha
+            set_input(place.inputs[2], 1.0)  # Map UV takes it as alpha
             fetch = desk.node("CompositorNodeMapUV", name, (380, top), filter_type="NEAREST")
             desk.link(source.outputs["Image"], fetch.inputs["Image"])
             desk.link(place.outputs[0], fetch.inputs["UV"])
@@ -69,11 +71,11 @@ def _size(desk: NodeDesk, image: Socket, size_px: list[int]) -> tuple[Socket | f
 
 
 def _beside(desk: NodeDesk, axis: str, place: Socket, size: Socket | float, top: float) -> tuple[Socket, ...]:
-    """Where the pixels before and behind a place are fetched, 0..1, and how much the second counts."""
+    """Return where the pixels before and behind a place are fetched, 0..1, and how much the second one counts."""
     pixels = math(desk, "MULTIPLY_ADD", f"{axis} from pixel centres", (-900, top), place, size, -0.5)
     pixel = math(desk, "FLOOR", f"{axis} pixel", (-720, top), pixels)
     weight = math(desk, "SUBTRACT", f"{axis} weight", (-540, top - 260), pixels, pixel)
-    # Map UV cuts a position's fraction off towards zero, so pixel -1 would be pixel 0: what is below moves farther.
+    # Map UV cuts a position's fraction off towards zero, so pixel -1 would become pixel 0: pixels below 0 move farther.
     below = math(desk, "MINIMUM", f"{axis} below the source", (-540, top + 160), pixel, 0.0)
     moved = math(desk, "ADD", f"{axis} farther below", (-360, top), pixel, below)
     centres = [
@@ -87,7 +89,7 @@ def _beside(desk: NodeDesk, axis: str, place: Socket, size: Socket | float, top:
 
 
 def _between(desk: NodeDesk, samples: list[Socket], x_weight: Socket, y_weight: Socket, top: float, mixer) -> Socket:
-    """Four samples weighted: first along x, then along y."""
+    """Return four samples weighted: first along x, then along y."""
     lower = mixer(desk, "lower row", (900, top), x_weight, samples[0], samples[1])
     upper = mixer(desk, "upper row", (900, top - 220), x_weight, samples[2], samples[3])
     return mixer(desk, "both rows", (1200, top - 110), y_weight, lower, upper)
@@ -118,11 +120,11 @@ def build_comp(
     background: Background | None,
     catch_shadow: bool,
 ) -> None:
-    """Fill the main scene's compositor.
+    """Build the main scene's compositor.
 
     stmap: redistort where `apply_to_cg`, else undistort.
-    background None: the CG alone over nothing, premultiplied, its shadow in its alpha, whatever the mode.
-    catch_shadow: the CG layer has a shadow catcher pass, to be multiplied into the background.
+    background: None = the CG alone over nothing, premultiplied, its shadow in its alpha, whatever the mode.
+    catch_shadow: the CG layer has a shadow catcher pass, which the background is multiplied with.
     """
     desk = NodeDesk(versions.compositor_tree(main))
     settings = sheet["composite"]
@@ -144,7 +146,10 @@ def build_comp(
 
 
 class LensWarp:
-    """The lens of the comp: its ST-map and the group that reads it. What is in the right place already passes."""
+    """The lens of the comp: its ST-map and the group that reads it.
+
+    A picture that is in the right place already passes unchanged.
+    """
 
     def __init__(self, desk: NodeDesk, stmap: bpy.types.Image, on_cg: bool, size_px: list[int]):
         self.desk, self.on_cg, self.group = desk, on_cg, bilinear_map_uv(size_px)
@@ -153,11 +158,11 @@ class LensWarp:
         self.uv = desk.node("CompositorNodeImage", name, (-720, 0), self.frame, image=stmap).outputs["Image"]
 
     def to_plate(self, picture: Socket, name: str, at: tuple[float, float]) -> Socket:
-        """A picture of the undistorted, overscanned field, as the comp shows it."""
+        """Return a picture of the undistorted, overscanned field as the comp shows it."""
         return self._warped(picture, name, at) if self.on_cg else picture
 
     def from_plate(self, picture: Socket, name: str, at: tuple[float, float]) -> Socket:
-        """A picture as the plate's camera took it, as the comp shows it."""
+        """Return a picture, as the plate's camera took it, as the comp shows it."""
         return picture if self.on_cg else self._warped(picture, name, at)
 
     def _warped(self, picture: Socket, name: str, at: tuple[float, float]) -> Socket:
@@ -176,7 +181,10 @@ def _background(desk: NodeDesk, background: Background) -> Socket:
 
 
 def _shadowed(desk: NodeDesk, lens: LensWarp, behind: Socket, catcher: Socket) -> Socket:
-    """Background times the catcher pass. It is warped as 1 - pass: outside the CG image there is no shadow."""
+    """Return the background times the catcher pass.
+
+    It is warped as 1 - pass, because outside the CG image there is no shadow.
+    """
     frame = desk.frame("shadow", (0.30, 0.26, 0.22))
     if lens.on_cg:
         dark = desk.node("CompositorNodeInvert", "shadow = 1 - pass", (-720, -440), frame)

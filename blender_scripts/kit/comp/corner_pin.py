@@ -18,15 +18,15 @@ from kit.keyframes import key
 from kit.project_files import from_blend
 
 KEY = "composite.corner_pin"
-IMAGE = "corner_pin"  # the name of its image, whatever its file is called
+IMAGE = "corner_pin"  # the name of the image, whatever its file is called
 SOCKETS = ("Upper Left", "Upper Right", "Lower Right", "Lower Left")
 NOTHING = (0.0, 0.0, 0.0, 0.0)
 COLOR = (0.34, 0.30, 0.18)
-SHRINK_MAX = 1.5  # from which on Scale's bilinear steps over pixels
+SHRINK_MAX = 1.5  # above this, Scale's bilinear filter skips pixels
 
 
 def load_image(block: dict[str, Any] | None) -> None:
-    """The picture as an image of this file; UserError when Blender cannot read it."""
+    """Load the picture as an image of this file. Raises UserError when Blender cannot read it."""
     if block is None:
         return
     try:
@@ -47,10 +47,13 @@ def pinned_over(
     cg_scene: bpy.types.Scene,
     to_plate: Callable[[Socket, str, tuple[float, float]], Socket],
 ) -> Socket | None:
-    """The background with the picture over it, or the picture alone where there is none; without a pin, as it is.
+    """Return the background with the picture over it.
 
-    cg_scene: whose camera sees the undistorted, overscanned field. to_plate: puts a picture of that field through the
+    Without a background this is the picture alone; without a pin, the background as it is.
+
+    cg_scene: its camera sees the undistorted, overscanned field; to_plate: puts a picture of that field through the
     lens of the comp, as the CG: (picture, name of the node, its place).
+    Raises UserError in Blender 4.2, and for an object that cannot hold a pin.
     """
     block = sheet["corner_pin"]
     if block is None:
@@ -73,7 +76,10 @@ def pinned_over(
 
 
 def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any], render_px: tuple[int, int]) -> Socket:
-    """The picture stretched to the render's size; a larger one is blurred first, for Scale alone would alias it."""
+    """Return the picture stretched to the render's size.
+
+    A larger one is blurred first, because Scale alone would alias it.
+    """
     image = bpy.data.images[IMAGE]
     source = desk.node("CompositorNodeImage", "pinned image", (-1200, 1000), frame, image=image)
     _align(source, block)
@@ -91,7 +97,10 @@ def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any]
 
 
 def _align(node: bpy.types.Node, image: dict[str, Any]) -> None:
-    """Scene frame N shows the sequence's file N, or a movie that starts at first_frame; held before and after."""
+    """Align the picture in time: scene frame N shows the sequence's file N, or a movie that starts at first_frame.
+
+    Before and after, it is held.
+    """
     assert isinstance(node, bpy.types.CompositorNodeImage) and node.image
     node.frame_start = image["first_frame"]
     if image["kind"] == "sequence":
@@ -107,9 +116,11 @@ def _of_sheet(block: dict[str, Any]) -> tuple[list[int], np.ndarray, np.ndarray]
 def _of_object(
     block: dict[str, Any], sheet: dict[str, Any], scene: bpy.types.Scene
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Frames, corners (N, 4, 2) and visibility of a mesh of four corners, as the scene's camera sees it frame by frame.
+    """Return frames (N), corners (N, 4, 2) and visibility (N,) of a mesh of four corners.
 
-    The mesh itself is not rendered: the picture stands in its place.
+    The corners are as the scene's camera sees them in each frame.
+
+    The mesh itself is not rendered, because the picture stands in its place.
     """
     name = block["object"]
     thing = bpy.data.objects.get(name)
@@ -138,7 +149,10 @@ def _of_object(
 
 
 def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
-    """World -> clip space of the scene's camera, with the scene's picture and pixel shape."""
+    """Return the matrix from the world to the clip space of the scene's camera.
+
+    It counts the scene's picture and pixel shape.
+    """
     assert scene.camera
     camera, render = scene.camera.evaluated_get(graph), scene.render
     projection = camera.calc_matrix_camera(
@@ -152,8 +166,11 @@ def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
 
 
 def _corners_world(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[Vector]:
-    """Top-left, top-right, bottom-right, bottom-left: by the UV map, else by the face, which begins bottom-left as that
-    of Blender's plane does. An object in a linked collection is found where its instance stands."""
+    """Return the corners top-left, top-right, bottom-right, bottom-left, world units.
+
+    They come from the UV map, else from the face, which begins bottom-left as that of Blender's plane does. An object
+    in a linked collection is found where its instance stands.
+    """
     stands = (one.matrix_world.copy() for one in graph.object_instances if one.object and one.object.original == thing)
     world = next(stands, None)
     evaluated = thing.evaluated_get(graph)

@@ -9,20 +9,20 @@ from kit.comp.nodes import NodeDesk, Socket
 
 
 def without_stamps(render: bpy.types.RenderSettings) -> None:
-    """No date, render time, file name and the like in the metadata: the same frame has the same bytes."""
+    """Remove date, render time, file name and the like from the metadata, so that the same frame has the same bytes."""
     for item in render.bl_rna.properties:
         if item.identifier.startswith("use_stamp") and not item.is_readonly:
             setattr(render, item.identifier, False)
 
 
 def still_settings(settings: bpy.types.ImageFormatSettings, kind: str) -> None:
-    """`exr`: half float, scene linear; `png`: 8 bit through the view transform."""
+    """Set the format of a still. `exr`: half float, scene linear; `png`: 8 bits through the view transform."""
     settings.file_format = "PNG" if kind == "png" else "OPEN_EXR"
     settings.color_mode, settings.color_depth = "RGBA", "8" if kind == "png" else "16"
 
 
 def write_still(scene: bpy.types.Scene, path: str) -> None:
-    """Render the scene's comp to one file, as `still_settings` have it."""
+    """Render the scene's comp to one file, in the format of `still_settings`."""
     scene.render.filepath = path
     scene.render.use_file_extension = False
     bpy.ops.render.render(write_still=True, scene=scene.name)
@@ -30,7 +30,10 @@ def write_still(scene: bpy.types.Scene, path: str) -> None:
 
 
 def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
-    """A node that writes one EXR of half floats, losslessly: the layer "" as plain R, G, B, A, the others by name."""
+    """Make a node that writes one EXR of half floats, losslessly.
+
+    The layer "" is written as plain R, G, B, A, the others by name.
+    """
     node = desk.node("CompositorNodeOutputFile", "frame", (1000, 300))
     assert isinstance(node, bpy.types.CompositorNodeOutputFile) and node.format
     slots = versions.exr_layers(node, list(layers))
@@ -43,7 +46,7 @@ def layered_exr(desk: NodeDesk, layers: dict[str, Socket]) -> bpy.types.Node:
 def write_layered(scene: bpy.types.Scene, node: bpy.types.Node, path: str) -> None:
     """Render the scene's comp to the file that `node` writes."""
     assert isinstance(node, bpy.types.CompositorNodeOutputFile)
-    versions.set_output_path(node, f"{path}.####.exr")  # left out, Blender would put the number somewhere
+    versions.set_output_path(node, f"{path}.####.exr")  # without ####, Blender would put the number somewhere
     bpy.ops.render.render(scene=scene.name)
     written = f"{path}.{scene.frame_current:04d}.exr"
     _check_written(written)
@@ -51,6 +54,6 @@ def write_layered(scene: bpy.types.Scene, node: bpy.types.Node, path: str) -> No
 
 
 def _check_written(path: str) -> None:
-    """Blender only prints when it cannot write."""
+    """Check that a file was written, because Blender only prints when it cannot write. Raises OSError."""
     if not os.path.isfile(path):
         raise OSError(f"Blender wrote no {path}")

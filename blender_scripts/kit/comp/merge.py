@@ -7,7 +7,7 @@ With A = CG, a = its alpha, B = the background with the caught shadow:
     add                        A + B
     screen                     A + B - A B where A <= 1 or B <= 1, else the larger
 
-The result's alpha is B's, which is 1; `over` adds a where B has none.
+The alpha of the result is that of B, which is 1; `over` adds a where B has none.
 """
 
 import bpy
@@ -19,7 +19,10 @@ WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
 def merged(desk: NodeDesk, mode: str, behind: Socket, cg: Socket) -> Socket:
-    """The nodes of one mode, in a frame of their own, from x = 340 to 1100."""
+    """Merge CG with what lies behind it, in the nodes of one mode.
+
+    They have a frame of their own, from x = 340 to 1100.
+    """
     frame = desk.frame("merge", (0.36, 0.30, 0.18))
     if mode in OVER:
         return alpha_over(desk, "CG over background", (640, 100), behind, cg, frame).outputs["Image"]
@@ -35,7 +38,7 @@ def merged(desk: NodeDesk, mode: str, behind: Socket, cg: Socket) -> Socket:
 
 
 def screen_group() -> bpy.types.NodeTree:
-    """A node group: screen as Nuke has it. Blender's own turns dark again where both are above 1."""
+    """Make a node group: screen as Nuke has it. Blender's own gets dark again where both are above 1."""
     tree = bpy.data.node_groups.new("Screen above 1", "CompositorNodeTree")
     assert tree.interface
     for name in ("A", "B"):

@@ -1,4 +1,4 @@
-"""Making node trees, for shaders and the compositor alike."""
+"""Node trees, for shaders and the compositor alike."""
 
 from typing import Any
 
@@ -10,13 +10,16 @@ Socket = bpy.types.NodeSocket
 
 
 def set_input(socket: Socket, value: Any) -> None:
-    """Set an unlinked socket. Only a socket's subtype knows its value, so the API's types cannot say this."""
+    """Set the value of an unlinked socket.
+
+    Only a socket's subtype knows its value, so the API's types cannot say this.
+    """
     assert hasattr(socket, "default_value"), socket
     setattr(socket, "default_value", value)  # noqa: B010
 
 
 class NodeDesk:
-    """A node tree being filled: each node gets a name, a place, and perhaps a frame around it."""
+    """A node tree that is being filled: each node gets a name, a place, and perhaps a frame around it."""
 
     def __init__(self, tree: bpy.types.NodeTree | None):
         assert tree
@@ -25,6 +28,7 @@ class NodeDesk:
     def node(
         self, kind: str, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: Any
     ) -> bpy.types.Node:
+        """Add a node of this kind, with its name, place and settings."""
         node = self.tree.nodes.new(versions.node_kind(kind))
         node.name = node.label = name
         node.location = at
@@ -34,23 +38,25 @@ class NodeDesk:
         return node
 
     def frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
+        """Add a frame with a label and a colour."""
         frame = self.node("NodeFrame", f"{label} frame", (0, 0), label_size=24, shrink=True)
         frame.label, frame.use_custom_color, frame.color = label, True, color
         return frame
 
     def link(self, source: Socket, target: Socket) -> None:
+        """Link an output socket to an input socket."""
         self.tree.links.new(source, target)
 
 
 def mix(
     desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, blend_type: str = "MIX"
 ) -> tuple[Socket, ...]:
-    """A colour mix's (factor, A, B, result) sockets. It does NOT mix alpha: the result has A's."""
+    """Add a colour mix; return its (factor, A, B, result) sockets. It does NOT mix alpha: the result has A's alpha."""
     return versions.color_mix(lambda kind, **settings: desk.node(kind, name, at, frame, **settings), blend_type)
 
 
 def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float) -> Socket:
-    """A compositor's Math node over sockets and numbers."""
+    """Add a compositor's Math node over sockets and numbers; return its output."""
     node = desk.node("CompositorNodeMath", name, at, operation=operation)
     for socket, value in zip(node.inputs, values, strict=False):
         if isinstance(value, (int, float)):
@@ -63,7 +69,7 @@ def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *va
 def blend(
     desk: NodeDesk, blend_type: str, name: str, at: tuple[float, float], first: Socket, second: Socket, frame=None
 ) -> Socket:
-    """A whole colour mix of two linked colours; its alpha is the first's."""
+    """Add a full colour mix of two linked colours; return its output. Its alpha is that of the first."""
     factor, a, b, result = mix(desk, name, at, frame, blend_type)
     set_input(factor, 1.0)
     desk.link(first, a)
@@ -79,7 +85,7 @@ def alpha_over(
     picture: Socket,
     frame: bpy.types.Node | None,
 ) -> bpy.types.Node:
-    """A premultiplied picture over another, or over one colour (RGBA)."""
+    """Add a premultiplied picture over another one, or over one colour (RGBA)."""
     node = desk.node("CompositorNodeAlphaOver", name, at, frame)
     below, above = versions.over_sockets(node)
     if isinstance(behind, tuple):

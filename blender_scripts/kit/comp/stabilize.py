@@ -1,11 +1,12 @@
 """The stabilization as nodes: Translate, Rotate and Scale with a key in every frame, and their inverse.
 
-Each works about the picture's centre, and Blender resamples once for all that follow each other (seen by rendering):
-put back with nothing between, the picture is what it was, to the last digit and the border. Beyond the plate all is
-black and transparent; nothing is scaled up to hide that. Blender's bicubic is a B-spline, which alone would soften the
-picture: a little Sharpen before it takes that back, to 1 % for waves of 6 px and longer, 7 % for those of 4 (bilinear
-loses up to 13 % and 29 %). A frame that stays as it is (the reference) is not resampled, nor sharpened. With put_back
-the Sharpens are muted, for they would part the nodes: to be unmuted where something is painted between.
+Each node works about the picture's centre, and Blender resamples once for all nodes that follow each other (seen by
+rendering): put back with nothing between, the picture is what it was, to the last digit and the border. Beyond the
+plate everything is black and transparent; nothing is scaled up to hide that. Blender's bicubic is a B-spline, which
+alone would soften the picture. A little Sharpen before it takes that back, to 1 % for waves of 6 px and longer, and 7 %
+for those of 4 px (bilinear loses up to 13 % and 29 %). A frame that stays as it is (the reference) is neither resampled
+nor sharpened. With put_back the Sharpens are muted, because they would part the nodes; unmute them where something is
+painted between.
 """
 
 from typing import Any
@@ -18,16 +19,19 @@ from kit.comp.nodes import NodeDesk, Socket
 from kit.keyframes import key
 
 SHARPEN = 0.2
-NOTHING = 1e-5  # Blender resamples for more than that, in px, radians or factors
-STEP = 190.0  # between nodes
+NOTHING = 1e-5  # for more than this, in px, radians or factors, Blender resamples
+STEP = 190.0  # the distance between nodes
 FIRST = "stabilize sharpen"  # the node that takes the picture as it is
 COLOR = (0.28, 0.22, 0.34)
 
 
 def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at: tuple[float, float]) -> Socket:
-    """The picture held still, and, with put_back, moving as before behind a place to paint in; None: as it is.
+    """Return the picture held still; without a block, the picture as it is.
 
-    block: of the scene sheet. at: where the first node stands; there are four or eight, in a row.
+    With put_back, the picture then moves as before, behind a place to paint in.
+
+    block: of the scene sheet; at: where the first node stands. There are four or eight nodes, in a row.
+    Raises UserError in Blender 4.2.
     """
     if block is None:
         return picture
@@ -52,9 +56,11 @@ def _moved(
     is_muted: bool,
     *steps: tuple[str, np.ndarray],
 ) -> Socket:
-    """The picture through keyed nodes, in a frame of that label: T right and up in px, R in radians, S as a factor.
+    """Return the picture through keyed nodes, in a frame with that label.
 
-    is_muted: whether the Sharpen is.
+    T moves right and up in px, R turns in radians, S scales by a factor.
+
+    is_muted: whether the Sharpen is muted.
     """
     frame = desk.frame(label, COLOR)
     kinds = {

@@ -1,1 +1,1 @@
-"""Blender's own tracker and solver."""
+"""Blender's own tracker and solver (libmv)."""

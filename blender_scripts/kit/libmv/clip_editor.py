@@ -10,7 +10,7 @@ import bpy
 
 @contextlib.contextmanager
 def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor]:
-    """A Clip Editor that shows the clip: the clip's operators work on nothing else."""
+    """Give a Clip Editor that shows the clip, because the clip's operators work on nothing else."""
     window = bpy.data.window_managers[0].windows[0]
     area = max(window.screen.areas, key=lambda area: area.width * area.height)
     area.type = "CLIP_EDITOR"
@@ -24,7 +24,7 @@ def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """libmv prints megabytes there about every pattern that it cannot fit."""
+    """Send stderr to nowhere for a while: libmv prints megabytes there about patterns that it cannot fit."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

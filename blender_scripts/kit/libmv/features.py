@@ -5,26 +5,28 @@ from typing import Any
 import bpy
 import numpy as np
 
-ENOUGH = 1.5  # times min_tracks: some of the newborn soon fail and are cleaned away
-CHOICE = 1.5  # times as many candidates as are needed, so that they can be spread
+ENOUGH = 1.5  # times min_tracks, because some of the newborn soon fail and are cleaned away
+CHOICE = 1.5  # so many times the needed candidates are looked for, so that they can be spread
 # The detector's thresholds are absolute, so they are tried from the top down.
 THRESHOLD_MOST, THRESHOLD_LEAST, THRESHOLD_STEP = 64.0, 1e-4, 4.0
 TRACKS_PER_CELL = 4
 
 
 class FeatureFinder:
-    """Runs in the context of a Clip Editor that shows the clip. Frames are the clip's own, from 1."""
+    """A finder of features for new tracks.
+
+    It runs in the context of a Clip Editor that shows the clip. Frames are the clip's own, from 1.
+    """
 
     def __init__(self, clip: bpy.types.MovieClip, space: bpy.types.SpaceClipEditor, detect: dict[str, Any]):
-        """detect: the config's tracking.detect."""
+        """Make a finder for a clip. detect: the config's tracking.detect."""
         self._clip, self._space, self._detect = clip, space, detect
         self._size_px = np.array(clip.size, float)
 
     def add_tracks(self, frame: int, live_px: np.ndarray) -> None:
-        """Add tracks beside the live ones (N, 2), and select these and no others.
+        """Add tracks beside the live ones (N, 2) px, and select the new ones and no others.
 
-        Those are the strongest features, but no more in one part of the frame than in another as long as
-        there is a choice.
+        They are the strongest features, but no part of the frame gets more than another as long as there is a choice.
         """
         tracks = self._tracks()
         before = len(tracks)
@@ -41,7 +43,7 @@ class FeatureFinder:
             found_px = np.array([self._position_px(track) for track in list(tracks)[before:]]).reshape(-1, 2)
             if len(found_px) and least == THRESHOLD_LEAST:
                 # Our quality_threshold is a share of the strongest corner's lesser eigenvalue. The detector's
-                # measure is about the product of both, so the square of that share.
+                # measure is about the product of both eigenvalues, so the square of that share is used.
                 least = max(threshold * self._detect["quality_threshold"] ** 2, THRESHOLD_LEAST)
             far = self._far_from(found_px, live_px)
             threshold /= THRESHOLD_STEP
@@ -61,14 +63,14 @@ class FeatureFinder:
         return x * self._size_px[0], (1 - y) * self._size_px[1]
 
     def _far_from(self, found_px: np.ndarray, live_px: np.ndarray) -> np.ndarray:
-        """(K,) which of the features keep min_distance_px from every live track."""
+        """Return (K,) which of the features keep min_distance_px from each live track."""
         far = np.ones(len(found_px), bool)
         for index, xy in enumerate(found_px):
             far[index] = not len(live_px) or ((live_px - xy) ** 2).sum(1).min() >= self._detect["min_distance_px"] ** 2
         return far
 
     def _spread(self, found_px: np.ndarray, far: np.ndarray, live_px: np.ndarray) -> np.ndarray:
-        """Indices of the features that may be taken, in the order to take them: first those in the emptiest cells.
+        """Return the indices of features in the order to take them: first those in the emptiest cells.
 
         Blender lists features by falling strength.
         """
@@ -81,7 +83,7 @@ class FeatureFinder:
             return row * grid[0] + column
 
         taken = np.bincount(cell_of(live_px), minlength=int(grid.prod()))
-        place = np.zeros(len(found_px), int)  # how many its cell holds before it
+        place = np.zeros(len(found_px), int)  # how many tracks the feature's cell holds before it
         for index in np.flatnonzero(far):
             cell = cell_of(found_px[index : index + 1])[0]
             place[index] = taken[cell]
@@ -90,7 +92,7 @@ class FeatureFinder:
         return candidates[np.argsort(place[candidates], kind="stable")]
 
     def _keep(self, before: int, chosen: np.ndarray) -> None:
-        """Delete the tracks from index `before` on that are not chosen; select those that are, and no others."""
+        """Delete the tracks from index `before` on that are not chosen; select the chosen ones, and no others."""
         tracks = list(self._tracks())
         for track in tracks[:before]:
             track.select = False
@@ -99,5 +101,6 @@ class FeatureFinder:
         if not chosen.all():
             bpy.ops.clip.delete_track(confirm=False)
         for number, track in enumerate(list(self._tracks())[before:], before):
-            # Names of our own: looking for a free one takes Blender the cube of the tracks that have its own.
+            # Tracks get names of our own. Blender's search for a free name takes time with the cube of the number of
+            # tracks that have its own names.
             track.select, track.name = True, f"track_{number:05d}"

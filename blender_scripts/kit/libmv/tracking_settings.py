@@ -1,4 +1,4 @@
-"""How tracks are followed, in Blender's words: what tracking.track says, as the settings of a clip."""
+"""How tracks are followed, in Blender's words: tracking.track as the settings of a clip."""
 
 from typing import Any
 
@@ -15,11 +15,15 @@ MOTION_MODELS = {
     "perspective": "Perspective",
 }
 PATTERN_MATCHES = {"keyframe": "KEYFRAME", "previous": "PREV_FRAME"}
-SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055  # the search area's side, in patterns, and its least share of the width
+# The side of the search area: so many patterns, and at least this share of the plate's width.
+SEARCH_PATTERNS, SEARCH_SHARE = 3.4, 0.055
 
 
 def set_tracking(clip: bpy.types.MovieClip, track: dict[str, Any]) -> None:
-    """What every new track is born with."""
+    """Set what each new track is born with.
+
+    Raises UserError for a motion model or pattern match that Blender does not have.
+    """
     assert clip.tracking and clip.tracking.settings
     settings = clip.tracking.settings
     try:

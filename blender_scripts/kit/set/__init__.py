@@ -1,1 +1,1 @@
-"""The set: subject, materials, light, ground."""
+"""The set: subject, materials, light and ground."""

@@ -10,11 +10,11 @@ from mathutils import Matrix
 from kit.project_files import load_picture
 from kit.set import materials
 
-BENDS = 48  # strips around the curve
+BENDS = 48  # how many strips the curve has
 
 
 def build_backdrop(sheet: dict[str, Any], collection: bpy.types.Collection) -> None:
-    """The infinite curve or the picture; nothing for the other kinds."""
+    """Build the infinite curve or the picture; nothing for the other kinds."""
     block = sheet["backdrop"]
     if block["kind"] == "infinite_curve":
         _infinite_curve(block["curve"], block["color"], sheet["ground"], collection)
@@ -25,8 +25,10 @@ def build_backdrop(sheet: dict[str, Any], collection: bpy.types.Collection) -> N
 def _infinite_curve(
     curve: dict[str, Any], color: list[float], ground: dict[str, Any], collection: bpy.types.Collection
 ) -> None:
-    """A seamless floor and wall: flat under the subject and to the camera, then an arc, then straight up. +X is away
-    from the camera."""
+    """Make a seamless floor and wall: flat under the subject and towards the camera, then an arc, then straight up.
+
+    +X of the object points away from the camera.
+    """
     half, floor, radius = curve["width"] / 2, curve["floor"], curve["radius"]
     angles = [math.pi / 2 * step / BENDS for step in range(BENDS + 1)]
     arc = [(floor + radius * math.sin(angle), radius * (1 - math.cos(angle))) for angle in angles]
@@ -46,7 +48,7 @@ def _infinite_curve(
 
 
 def _picture(place: dict[str, Any], file: str, collection: bpy.types.Collection) -> None:
-    """The picture on a plane, as bright as it is, large enough to fill the place with its aspect kept."""
+    """Put the picture on a plane, as bright as it is, and large enough to fill the place with its aspect kept."""
     image = load_picture(file, "shot.backdrop.image")
     aspect = image.size[0] / image.size[1]
     width, height = place["size"]

@@ -1,7 +1,7 @@
-"""A subject brought along: a collection of another .blend, linked or appended, on one empty that places it.
+"""A subject from a file: a collection of another .blend, linked or appended, on one empty that places it.
 
 Nothing in such a file runs: scripts are not executed, drivers that need Python are not evaluated, and its text blocks
-stay behind.
+are left behind.
 """
 
 import math
@@ -20,10 +20,12 @@ BODIES = {"MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "V
 
 
 def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Collection) -> float:
-    """Put it into `collection` -> its largest extent. Its lowest point at `frame` stands at the block's location.
+    """Place the collection in `collection`; return its largest extent.
 
-    UserError: no such file, no .blend, of a newer Blender, no or another collection, nothing to render in it, or
-    something that it needs is missing.
+    Its lowest point at `frame` stands at the block's location.
+
+    Raises UserError: no such file, no .blend, one of a newer Blender, no collection or another one, nothing to render
+    in it, or something that it needs is missing.
     """
     bpy.context.preferences.filepaths.use_scripts_auto_execute = False  # pyright: ignore
     brought = _load(block)
@@ -79,7 +81,7 @@ def _load(block: dict[str, Any]) -> bpy.types.Collection:
 
 
 def _check_complete(block: dict[str, Any]) -> None:
-    """What it links or shows must be there; its scripts must not."""
+    """Check that what the file links or shows is there, and that it brings no script. Raises UserError."""
     file = block["blend"]
     for library in bpy.data.libraries:
         if not on_disk(library.filepath).is_file():
@@ -96,7 +98,7 @@ def _check_complete(block: dict[str, Any]) -> None:
 
 
 def _hang_on(root: bpy.types.Object, brought: bpy.types.Collection) -> None:
-    """Parent what has no parent; animation, constraints and modifiers below stay as they are."""
+    """Parent what has no parent. Animation, constraints and modifiers below stay as they are."""
     for thing in list(brought.all_objects):
         top = thing
         while top.parent:
@@ -107,7 +109,10 @@ def _hang_on(root: bpy.types.Object, brought: bpy.types.Collection) -> None:
 
 
 def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) lowest and highest corner of what renders, z of the lowest that of a vertex; infinite if nothing does."""
+    """Return the lowest and highest corner (3,) of what renders; z of the lowest is that of a vertex.
+
+    They are infinite if nothing renders.
+    """
     scene = bpy.data.scenes.new("measuring")
     scene.collection.children.link(collection)
     scene.frame_set(frame)
@@ -120,7 +125,7 @@ def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, n
         assert body
         if body.type in BODIES and not body.hide_render:
             corners.append(_moved(np.array(body.bound_box), instance.matrix_world))
-            if corners[-1][:, 2].min() < lowest:  # else no vertex in this box reaches lower
+            if corners[-1][:, 2].min() < lowest:  # otherwise no vertex in this box reaches lower
                 lowest = min(lowest, _lowest_vertex(body, instance.matrix_world, corners[-1]))
     bpy.data.scenes.remove(scene)
     if not corners:
@@ -134,7 +139,7 @@ def _moved(points: np.ndarray, matrix: Matrix) -> np.ndarray:
 
 
 def _lowest_vertex(body: bpy.types.Object, matrix: Matrix, corners: np.ndarray) -> float:
-    """z of the lowest vertex of a mesh; of anything else its box must do."""
+    """Return z of the lowest vertex of a mesh; for anything else, that of its box."""
     if not isinstance(body.data, bpy.types.Mesh):
         return float(corners[:, 2].min())
     vertices = np.zeros(3 * len(body.data.vertices), np.float32)

@@ -1,4 +1,4 @@
-"""What the subject stands in: the shadow-catching ground, and the solved points."""
+"""What the subject stands in: the ground that catches shadows, and the solved points."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from kit.sheet import Points
 
 
 def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
-    """The desk as a plane that only catches shadows."""
+    """Make the ground as a plane that only catches shadows."""
     half, z = block["size"] / 2.0, block["z"]
     mesh = bpy.data.meshes.new("ground")
     mesh.from_pydata([(-half, -half, 0), (half, -half, 0), (half, half, 0), (-half, half, 0)], [], [(0, 1, 2, 3)])
@@ -22,7 +22,10 @@ def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types
 
 
 def solved_points(points: Points, collection: bpy.types.Collection) -> bpy.types.Object:
-    """All bundles as one mesh of loose vertices, with their track ids and errors as attributes; never rendered."""
+    """Make one mesh of loose vertices from all bundles, with their track ids and errors as attributes.
+
+    It is never rendered.
+    """
     mesh = bpy.data.meshes.new("solved_points")
     mesh.from_pydata(points.point_xyz.astype(float).tolist(), [], [])
     track_id = mesh.attributes.new("track_id", "INT", "POINT")

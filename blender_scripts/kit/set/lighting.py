@@ -1,6 +1,6 @@
 """The shot's light by preset: a sun and its fill, an overcast sky, three lamps around the subject, or a picture.
 
-With a transparent film the world is never seen, it only lights.
+With a transparent film the world is never seen; it only gives light.
 """
 
 import math
@@ -12,23 +12,24 @@ from mathutils import Vector
 from kit.comp.nodes import NodeDesk, set_input
 from kit.project_files import load_picture
 
-Stop = tuple[float, tuple[float, float, float]]  # from straight below (0) over the horizon (0.5) to straight above (1)
-# Brighter above, dim and warm from the desk below, so that metal has something to mirror. About 1 on average.
+# (place, colour): the place goes from straight below (0) over the horizon (0.5) to straight above (1).
+Stop = tuple[float, tuple[float, float, float]]
+# Brighter above, dim and warm from the desk below, so that metal has something to mirror. The average is about 1.
 FILL: list[Stop] = [
     (0.0, (0.5, 0.46, 0.42)),
     (0.48, (0.75, 0.73, 0.70)),
     (0.55, (1.25, 1.27, 1.30)),
     (1.0, (1.30, 1.40, 1.55)),
 ]
-# The CIE's overcast sky (P. Moon and D. E. Spencer, "Illumination from a non-uniform sky", Illum. Eng. 37, 1942): above
-# three times as bright as at the horizon. It lights the ground as an even sky of 1 does. Below, a grey ground.
+# The CIE's overcast sky (P. Moon and D. E. Spencer, "Illumination from a non-uniform sky", Illum. Eng. 37, 1942): it is
+# three times as bright above as at the horizon. It lights the ground as an even sky of 1 does. Below is a grey ground.
 OVERCAST: list[Stop] = [(at, (grey, grey, grey)) for at, grey in ((0, 0.2), (0.499, 0.2), (0.5, 3 / 7), (1, 9 / 7))]
 
 DOME_MAP_PX = 128
 
 
 def add_lamps(sheet: dict[str, Any], size: float, collection: bpy.types.Collection) -> None:
-    """The lamps of the preset. size: the subject's."""
+    """Add the lamps of the preset. size: the subject's size, world units."""
     lights, place = sheet["lights"], Vector(sheet["subject"]["location"])
     if lights["preset"] == "sun_fill":
         _sun(lights, place + Vector((0.0, 0.0, 4.0 * size)), collection)
@@ -38,7 +39,7 @@ def add_lamps(sheet: dict[str, Any], size: float, collection: bpy.types.Collecti
 
 
 def make_world(lights: dict[str, Any]) -> bpy.types.World:
-    """The light from all around; black where the preset has none."""
+    """Make the light from all around; black where the preset has none."""
     preset = lights["preset"]
     if preset == "hdri":
         return _picture_all_around(lights)
@@ -48,7 +49,7 @@ def make_world(lights: dict[str, Any]) -> bpy.types.World:
 
 
 def _sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection) -> None:
-    """A sun shining along `sun_direction`; it is placed at `above` only to be found in the viewport."""
+    """Add a sun that shines along `sun_direction`. It stands at `above` only so that it is found in the viewport."""
     data = bpy.data.lights.new("sun", "SUN")
     assert isinstance(data, bpy.types.SunLight)
     data.energy = lights["sun_strength"]
@@ -57,12 +58,15 @@ def _sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection
 
 
 def _area_lamp(name: str, lamp: dict[str, Any], subject: Vector, size: float, collection: bpy.types.Collection) -> None:
-    """A disc shining at the subject, which it is never seen beside. Its strength is what arrives there, in W/m2."""
+    """Add a disc that shines at the subject and is not seen by the camera.
+
+    Its strength is what arrives at the subject, W/m2.
+    """
     data = bpy.data.lights.new(name, "AREA")
     assert isinstance(data, bpy.types.AreaLight)
     distance, radius = lamp["distance"] * size, lamp["size"] * size / 2
     data.shape, data.size = "DISK", 2 * radius
-    # the radiance of its face is W / (pi area)
+    # The radiance of the lamp's face is W / (pi area).
     data.energy = math.pi * lamp["strength"] * (distance**2 + radius**2)
     direction = Vector(lamp["direction"])
     light = _place(name, data, subject + distance * direction, -direction, collection)
@@ -81,10 +85,10 @@ def _place(
 
 
 def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
-    """A world whose colour depends on the height above the horizon."""
+    """Make a world whose colour depends on the height above the horizon."""
     world = bpy.data.worlds.new(name)
     world.use_nodes = True
-    assert world.cycles  # a ramp needs no fine map of where light comes from; Cycles makes it anew for every frame
+    assert world.cycles  # a ramp needs no fine map of where light comes from, and Cycles makes it anew for each frame
     world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", DOME_MAP_PX
     desk = NodeDesk(world.node_tree)
     background = desk.tree.nodes["Background"]
@@ -109,7 +113,7 @@ def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
 
 
 def _picture_all_around(lights: dict[str, Any]) -> bpy.types.World:
-    """An equirectangular picture, turned about Z."""
+    """Make a world from an equirectangular picture, turned about Z."""
     world = bpy.data.worlds.new("hdri")
     world.use_nodes = True
     desk = NodeDesk(world.node_tree)
@@ -119,7 +123,7 @@ def _picture_all_around(lights: dict[str, Any]) -> bpy.types.World:
     turn = desk.node("ShaderNodeMapping", "rotation_z_deg", (-700, 300))
     image = load_picture(lights["image"], "shot.lights.image")
     picture = desk.node("ShaderNodeTexEnvironment", "hdri", (-450, 300), image=image)
-    # the mapping turns the direction looked up, so the picture turns the other way
+    # The mapping turns the direction that is looked up, so the picture turns the other way.
     set_input(turn.inputs["Rotation"], (0.0, 0.0, -math.radians(lights["rotation_z_deg"])))
     desk.link(direction.outputs["Generated"], turn.inputs["Vector"])
     desk.link(turn.outputs["Vector"], picture.inputs["Vector"])

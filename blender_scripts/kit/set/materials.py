@@ -1,4 +1,7 @@
-"""Materials of the subject (a phenolic moulding, brushed aluminium, paint, ink, lacquer: procedural) and backdrops."""
+"""Materials of the subject and of backdrops.
+
+Those of the subject are procedural: a phenolic moulding, brushed aluminium, paint, ink, lacquer.
+"""
 
 from typing import Any
 
@@ -8,7 +11,7 @@ from kit.comp.nodes import NodeDesk, set_input
 
 
 def _principled(name: str, **inputs: Any) -> tuple[bpy.types.Material, NodeDesk, bpy.types.Node]:
-    """A material whose Principled BSDF has the given inputs (spaces as underscores)."""
+    """Return a material whose Principled BSDF has the given inputs (spaces as underscores)."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     desk = NodeDesk(material.node_tree)
@@ -20,7 +23,7 @@ def _principled(name: str, **inputs: Any) -> tuple[bpy.types.Material, NodeDesk,
 
 
 def phenolic() -> bpy.types.Material:
-    """Black phenolic moulding: dark, with a fine unevenness, polished but not wet."""
+    """Make black phenolic moulding: dark, with a fine unevenness, polished but not wet."""
     material, desk, shader = _principled(
         "dark_phenolic",
         Base_Color=(0.010, 0.0092, 0.0087, 1.0),
@@ -41,7 +44,7 @@ def phenolic() -> bpy.types.Material:
 
 
 def brushed_aluminium() -> bpy.types.Material:
-    """Spun aluminium: the turning marks are rings about Z, and the highlight is drawn out across them."""
+    """Make spun aluminium: the turning marks are rings about Z, and the highlight is drawn out across them."""
     material, desk, shader = _principled(
         "brushed_aluminium", Base_Color=(0.78, 0.785, 0.80, 1.0), Metallic=1.0, Anisotropic=0.75
     )
@@ -65,27 +68,29 @@ def brushed_aluminium() -> bpy.types.Material:
 
 
 def white_paint() -> bpy.types.Material:
+    """Make white paint."""
     return _principled("white_paint", Base_Color=(0.82, 0.81, 0.77, 1.0), Roughness=0.45)[0]
 
 
 def black_ink() -> bpy.types.Material:
+    """Make black ink."""
     return _principled("black_ink", Base_Color=(0.01, 0.01, 0.01, 1.0), Roughness=0.5)[0]
 
 
 def lacquer() -> bpy.types.Material:
-    """A red lacquer for the plain solids."""
+    """Make a red lacquer for the plain solids."""
     return _principled(
         "red_lacquer", Base_Color=(0.55, 0.035, 0.02, 1.0), Roughness=0.35, Coat_Weight=0.8, Coat_Roughness=0.08
     )[0]
 
 
 def matt(name: str, color: list[float]) -> bpy.types.Material:
-    """Painted paper or cloth: a colour without a highlight."""
+    """Make painted paper or cloth: a colour without a highlight."""
     return _principled(name, Base_Color=(*color, 1.0), Roughness=1.0, Specular_IOR_Level=0.0)[0]
 
 
 def picture(name: str, image: bpy.types.Image) -> bpy.types.Material:
-    """An image that shines as bright as it is, whatever the lights, and is clear where its alpha is."""
+    """Make an image that shines as bright as it is, whatever the lights, and is clear where its alpha is 0."""
     material = bpy.data.materials.new(name)
     material.use_nodes = True
     desk = NodeDesk(material.node_tree)

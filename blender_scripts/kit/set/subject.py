@@ -1,6 +1,6 @@
 """The CG subject: a hardware control knob (or a cube or a sphere), modelled here so that nothing must be downloaded.
 
-Everything is built one unit across with its underside at z = 0, the pointer along +Y, and then scaled to size.
+Everything is built one unit across with its underside at z = 0 and the pointer along +Y, and is then scaled to size.
 """
 
 import math
@@ -12,15 +12,17 @@ from kit.set import materials
 from kit.set.brought_subject import bring_subject
 
 Ring = tuple[float, float, float]  # radius, height, depth of the flutes there (all in knob widths)
-AROUND = 360  # faces around: 15 a flute
+AROUND = 360  # faces around: 15 for each flute
 FLUTES = 24
 POINTER = math.pi / 2  # the pointer stands at +Y, on a land between two flutes
 
 
 def build_subject(block: dict[str, Any], frame: int, collection: bpy.types.Collection) -> float:
-    """The subject's objects: one parent empty named after the kind (location, heading, size) and its parts -> its size.
+    """Build the subject's objects; return its size.
 
-    frame: the first, at which a subject brought along is measured.
+    One parent empty, named after the kind, holds location, heading and size.
+
+    frame: the first one, at which a subject from a file is measured.
     """
     if block["kind"] == "blend":
         return bring_subject(block, frame, collection)
@@ -54,13 +56,13 @@ def _mesh_object(
 
 
 def _flute(angle: float) -> float:
-    """0 on a land, 1 at the bottom of a flute; rounded valleys, narrower lands."""
+    """Return 0 on a land, 1 at the bottom of a flute: rounded valleys, narrower lands."""
     across = 0.5 - 0.5 * math.cos(FLUTES * (angle - POINTER))
     return across**1.4
 
 
 def _lathe(rings: list[Ring], closed_top: bool = True, closed_bottom: bool = True) -> tuple[list, list]:
-    """Turn a profile (from the underside up) around Z; the side of a ring is cut by its flute depth."""
+    """Turn a profile (from the underside up) around Z. The flute depth cuts into the side of a ring."""
     vertices, faces = [], []
     for radius, height, depth in rings:
         for step in range(AROUND):
@@ -88,7 +90,7 @@ def _between(one: Ring, other: Ring, share: float) -> Ring:
 
 
 def _rounded(corners: list[Ring], radius: float, steps: int = 5) -> list[Ring]:
-    """Round every inner corner of a profile with a quadratic curve that starts `radius` before it."""
+    """Round each inner corner of a profile with a quadratic curve that starts `radius` before it."""
     profile = [corners[0]]
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
         start = _between(corner, before, min(radius / math.dist(corner[:2], before[:2]), 0.5))
@@ -100,7 +102,7 @@ def _rounded(corners: list[Ring], radius: float, steps: int = 5) -> list[Ring]:
 
 
 def _knob_parts() -> list[bpy.types.Object]:
-    """Skirt with its scale, fluted body, inlaid cap, and the pointer let in over rim and chamfer."""
+    """Make the skirt with its scale, the fluted body, the inlaid cap, and the pointer let in over rim and chamfer."""
     phenolic, aluminium, paint = materials.phenolic(), materials.brushed_aluminium(), materials.white_paint()
     skirt = _rounded(
         [
@@ -132,7 +134,7 @@ def _knob_parts() -> list[bpy.types.Object]:
 
 
 def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) -> tuple[list, list]:
-    """A strip over the (radius, height) profile at the pointer, standing `lift` proud, with closed sides."""
+    """Make a strip over the (radius, height) profile at the pointer, `lift` above it, with closed sides."""
     vertices, faces = [], []
     for index, (radius, height) in enumerate(profile):
         before, after = profile[max(index - 1, 0)], profile[min(index + 1, len(profile) - 1)]
@@ -150,7 +152,10 @@ def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) 
 
 
 def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
-    """Scale marks on the skirt's slope, 0 to 10, the open end opposite the pointer; the ends and the middle longer."""
+    """Make scale marks on the skirt's slope, 0 to 10, the open end opposite the pointer.
+
+    The marks at the ends and in the middle are longer.
+    """
     vertices, faces = [], []
     for index in range(count):
         angle = math.radians(sweep_deg * (index / (count - 1) - 0.5))
@@ -164,7 +169,7 @@ def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
 
 
 def _skirt_height(radius: float) -> float:
-    """Height of the skirt's slope between its radii 0.39 and 0.475."""
+    """Return the height of the skirt's slope between its radii 0.39 and 0.475."""
     return 0.088 + (0.072 - 0.088) * (radius - 0.39) / (0.475 - 0.39)
 
 

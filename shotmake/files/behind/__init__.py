@@ -1,1 +1,1 @@
-"""The files behind a file: what it names is read with it."""
+"""The files behind a file: those that a file names and that are read with it."""

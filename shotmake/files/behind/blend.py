@@ -1,7 +1,9 @@
-"""A .blend: every path that one of its structs holds, whatever it is for. Libraries, pictures, movie clips, fonts,
-sounds, volumes, caches and what a later Blender adds are all fixed texts of 768 characters or more.
+"""A .blend: each path that one of its structs holds, whatever the path is for.
 
-A .blend is a row of blocks; the block DNA1 lists the structs with their fields, so no version is built in here.
+Libraries, pictures, movie clips, fonts, sounds, volumes, caches and what a later Blender adds are all texts of a fixed
+length of 768 characters or more.
+
+A .blend is a row of blocks. The block DNA1 lists the structs with their fields, so nothing here depends on a version.
 """
 
 import gzip
@@ -13,12 +15,13 @@ from pathlib import Path
 
 from shotmake.files.behind.named import Named
 
-SMALL = struct.Struct("<4siQii")  # of a block: code, length, address, struct, count; up to Blender 4.5
-LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count; from 5.0
+# The header of a block.
+SMALL = struct.Struct("<4siQii")  # code, length, address, struct, count; up to Blender 4.5
+LARGE = struct.Struct("<4siQqq")  # code, struct, address, length, count; from Blender 5.0
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UNPACKED_MAX_BYTES = 4_000_000_000
 PATH_CHARS = 768
-# The file's own name, where its windows looked last, and what it would write.
+# Structs whose paths are no inputs: the file's own name, where its windows looked last, and what it would write.
 NO_INPUTS = (
     "FileGlobal",
     "FileSelectParams",
@@ -28,14 +31,18 @@ NO_INPUTS = (
     "NodeImageFile",
     "NodeImageMultiFile",
 )
-# The values that mean several files in one field: a picture's sequence and tiles, a clip's sequence.
+# The values that say that one field means several files: a picture's sequence and tiles, a clip's sequence.
 SEQUENCES = {("Image", "source"): (2, 6), ("MovieClip", "source"): (1,)}
-IS_SEQUENCE = "is_sequence"  # of volumes and caches
+IS_SEQUENCE = "is_sequence"  # the field of volumes and caches
 
 
 @dataclass(frozen=True)
 class PathField:
-    """Where a struct holds a path: offset and length in bytes; flag: (offset, bytes, values) of its "is a sequence"."""
+    """Where a struct holds a path: offset and length in bytes.
+
+    flag: (offset, bytes, values) of the struct's "is a sequence" field; None where it has none. values None: any value
+    but 0 means a sequence.
+    """
 
     struct: str
     offset: int
@@ -44,8 +51,11 @@ class PathField:
 
 
 def names_in(path: Path) -> list[Named] | None:
-    """None for a file whose names cannot be told: none of Blender's, one of before 2.80, or zstd-compressed where
-    the library zstandard is not installed."""
+    """List the paths that a .blend names.
+
+    Return None for a file whose names cannot be read: not a .blend, a .blend from before 2.80, or a zstd-compressed one
+    where the library zstandard is not installed.
+    """
     try:
         data = _data(path)
         return None if data is None else _names(data)
@@ -117,7 +127,7 @@ def _read(data: bytes | mmap.mmap, start: int, paths: list[PathField]) -> list[N
 
 
 def _path_fields(data: bytes | mmap.mmap, dna: int) -> list[tuple[int, list[PathField]]]:
-    """By the struct's number: its size in bytes and where it holds paths."""
+    """Return (size in bytes, the fields that hold paths) of each struct, by the struct's number."""
     names, at = _strings(data, dna, dna + 4, b"NAME")
     types, at = _strings(data, dna, at, b"TYPE")
     sizes = struct.unpack_from(f"<{len(types)}H", data, at + 4)  # after TLEN

@@ -1,7 +1,8 @@
-"""What each reader follows: the one table of the files that a target depends on, key by key. `python -m
-shotmake.files.behind.followed` prints docs/what_is_followed.md.
+"""What each reader follows: the one table of the files that a target depends on, key by key.
 
-Every key of the schema that names a file, and every format of the registry that is read, has a row (held by a test).
+`python -m shotmake.files.behind.followed` prints docs/what_is_followed.md.
+
+Each key of the schema that names a file, and each format of the registry that is read, has a row. A test checks this.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ WATCHED, REFUSED, NOT_READ, UNWATCHED = "watched", "refused", "not read", "not w
 
 @dataclass(frozen=True)
 class Row:
-    """keys: of the config, words of a command, or variables. read: what kind of file. names: what such a file may name.
-    answer: what is done about that; how: in a sentence. test: which shows it. formats: of the registry, by word."""
+    """One row of the table.
+
+    keys: keys of the config, words of a command, or variables; read: the kind of file; names: what such a file may
+    name; answer: what the tool does about those files; how: the same as a sentence; test: the test that shows it;
+    formats: words of the registry.
+    """
 
     keys: tuple[str, ...]
     read: str
@@ -186,7 +191,7 @@ ROWS = (
     ),
 )
 
-# The beginning of an input's name -> its key; other inputs are called by their keys.
+# The beginning of an input's name -> its key. The name of any other input is its key.
 INPUTS = {
     "plate ": "shot.footage.file",
     "mask ": "tracking.mask.file",
@@ -203,9 +208,9 @@ INPUTS = {
 
 
 def key_of_input(name: str, camera: str = "") -> str:
-    """The config key behind an input of a stage; "" for a target of an earlier stage.
+    """Return the config key behind an input of a stage; "" for a target of an earlier stage.
 
-    camera: the name of a witness camera, when the stage is its own.
+    camera: the name of a witness camera, for a stage of that camera.
     """
     found = next((key for start, key in INPUTS.items() if name.startswith(start)), "")
     if not found and "." in name:
@@ -216,7 +221,7 @@ def key_of_input(name: str, camera: str = "") -> str:
 
 
 def as_markdown() -> str:
-    """The page docs/what_is_followed.md."""
+    """Return the text of the page docs/what_is_followed.md."""
     lines = [INTRODUCTION, "| key | read | may name | answer | how |", "|---|---|---|---|---|"]
     for row in ROWS:
         keys = ", ".join(f"`{key}`" for key in row.keys)

@@ -1,4 +1,4 @@
-"""glTF: buffers and images that lie in files of their own, named by `uri`."""
+"""glTF: buffers and images that lie in files of their own, which the glTF names by `uri`."""
 
 import json
 import struct
@@ -11,7 +11,7 @@ MAGIC, JSON_CHUNK = b"glTF", 0x4E4F534A
 
 
 def names_in(path: Path) -> list[Named] | None:
-    """None for a file that is no glTF."""
+    """List the files that a glTF names. Return None for a file that is not a glTF."""
     with open(path, "rb") as file:
         head = file.read(20)
         if head[:4] == MAGIC:

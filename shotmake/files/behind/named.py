@@ -1,4 +1,4 @@
-"""What a file names, and which files that is on disk."""
+"""What a file names, and which files on disk that is."""
 
 import os
 import re
@@ -13,8 +13,11 @@ PLACEHOLDER = re.compile(r"#+|<UDIM>|<UVTILE>")
 
 @dataclass(frozen=True)
 class Named:
-    """text: as it stands in the file. is_sequence: one of several that differ in a number. kind: of the struct of a
-    .blend that names it, "Library" for another .blend."""
+    """A name that stands in a file.
+
+    text: the name as it stands there; is_sequence: whether it is one of several files that differ in a number; kind:
+    the struct of a .blend that names it, "Library" for another .blend.
+    """
 
     text: str
     is_sequence: bool = False
@@ -22,7 +25,10 @@ class Named:
 
 
 def place_of(named: Named, holder: Path) -> Path | None:
-    """Where it would lie: from the folder of the file that names it. None for a folder, and what can be no path."""
+    """Return the path that a name means, from the folder of the file `holder` that names it.
+
+    Return None for a folder, and for a text that cannot be a path.
+    """
     text = named.text.removeprefix("//").replace("\\", "/")
     if not text or "\0" in text or text.endswith("/"):
         return None
@@ -30,20 +36,20 @@ def place_of(named: Named, holder: Path) -> Path | None:
 
 
 def files_at(named: Named, place: Path) -> list[Path]:
-    """The regular files there, sorted; all of a sequence."""
+    """List the regular files that a name means, sorted; for a sequence all of its files."""
     pattern = _pattern(named, place.name)
     try:
         if pattern is None:
             found = [place]
         else:
             found = sorted(place.parent / name for name in os.listdir(place.parent) if pattern.fullmatch(name))
-    except (OSError, ValueError):  # no such folder, or a name that no disk can have
+    except (OSError, ValueError):  # there is no such folder, or no disk can have such a name
         return []
     return [path for path in found if not file_fault(path)]
 
 
 def _pattern(named: Named, name: str) -> re.Pattern | None:
-    """Of the names of a sequence's files; None for a file alone."""
+    """Return the pattern of the file names of a sequence; None for a single file."""
     if PLACEHOLDER.search(name):
         return re.compile(r"\d+".join(map(re.escape, PLACEHOLDER.split(name))))
     found = NUMBER.match(Path(name).stem) if named.is_sequence else None

@@ -1,7 +1,7 @@
 """USD: the layers that a layer names (sublayers, references, payloads, value clips), as text or as a crate file.
 
-A text layer writes them between @ signs. In a crate file (usdc) every text stands in one table of tokens; those that
-end as a layer does are taken. Pictures are left out: no camera depends on them.
+A text layer writes the names between @ signs. In a crate file (usdc) all texts stand in one table of tokens; the texts
+that end as a layer's name does are taken. Pictures are left out, because no camera depends on them.
 
 Source: OpenUSD, pxr/usd/sdf/textFileFormat and pxr/usd/sdf/crateFile (versions 0.4 to 0.13), LZ4's block format.
 """
@@ -16,17 +16,20 @@ from shotmake.files.behind.named import Named
 LAYERS = (".usd", ".usda", ".usdc", ".usdz", ".abc", ".mtlx", ".drc")
 CRATE = b"PXR-USDC"
 ASSET = re.compile(rb"@@@(.+?)@@@|@([^@\r\n]+)@", re.DOTALL)
-TEXT_NAME = re.compile(rb'"([^"\r\n]{1,1024})"')  # templateAssetPath of value clips is a string
+TEXT_NAME = re.compile(rb'"([^"\r\n]{1,1024})"')  # a string: templateAssetPath of value clips is one
 SECTION = struct.Struct("<16sqq")
 TOKENS_MAX_BYTES = 256_000_000
 
 
 def names_in(path: Path) -> list[Named] | None:
-    """None for a file that is no USD layer, or whose tokens cannot be read."""
+    """List the layers that a USD layer names.
+
+    Return None for a file that is not a USD layer, or whose tokens cannot be read.
+    """
     try:
         if not zipfile.is_zipfile(path):
             texts = _texts(path.read_bytes())
-        else:  # a package: what it holds names itself too, which lies nowhere on disk
+        else:  # a package: its layers also name each other, but those names lie nowhere on disk
             with zipfile.ZipFile(path) as package:
                 texts = [text for name in package.namelist() if _is_layer(name) for text in _texts(package.read(name))]
     except (struct.error, ValueError, IndexError, zipfile.BadZipFile):
@@ -35,7 +38,7 @@ def names_in(path: Path) -> list[Named] | None:
 
 
 def _texts(data: bytes) -> list[str]:
-    """ValueError for what is no layer."""
+    """Return the texts of a layer that may be names. Raises ValueError for data that is not a layer."""
     return _tokens(data) if data.startswith(CRATE) else _assets(data)
 
 
@@ -51,12 +54,15 @@ def _assets(data: bytes) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """set.usdz[inner.usda] is a file in a package; what stands behind ':SDF_FORMAT_ARGS:' says how to read it."""
+    """Return the file name alone.
+
+    set.usdz[inner.usda] is a file in a package, and the text behind ':SDF_FORMAT_ARGS:' says how to read the file.
+    """
     return text.partition(":SDF_FORMAT_ARGS:")[0].partition("[")[0]
 
 
 def _tokens(data: bytes) -> list[str]:
-    """The token table of a crate file."""
+    """Return the token table of a crate file."""
     version, (table,) = data[8:11], struct.unpack_from("<q", data, 16)
     (count,) = struct.unpack_from("<q", data, table)
     for number in range(min(count, 64)):
@@ -65,7 +71,7 @@ def _tokens(data: bytes) -> list[str]:
             break
     else:
         raise ValueError("no tokens")
-    if tuple(version[:2]) < (0, 4):  # not compressed
+    if tuple(version[:2]) < (0, 4):  # before version 0.4 the tokens are not compressed
         _, size = struct.unpack_from("<qq", data, start)
         raw = data[start + 16 : start + 16 + size]
     else:
@@ -77,7 +83,7 @@ def _tokens(data: bytes) -> list[str]:
 
 
 def _unpacked(packed: bytes, size: int) -> bytes:
-    """What USD's fast compression holds: one block of LZ4, or several with their lengths before them."""
+    """Return what USD's fast compression holds: one block of LZ4, or several blocks with their lengths before them."""
     if packed[0] == 0:
         return _lz4(packed[1:], size)
     at, made = 1, []
@@ -89,7 +95,7 @@ def _unpacked(packed: bytes, size: int) -> bytes:
 
 
 def _lz4(packed: bytes, limit: int) -> bytes:
-    """One block of LZ4, not more than limit bytes."""
+    """Unpack one block of LZ4. Raises ValueError for damaged data, and where it unpacks to more than `limit` bytes."""
     made, at, end = bytearray(), 0, len(packed)
     while at < end:
         token = packed[at]

@@ -1,12 +1,12 @@
 """Nuke .chan camera: `frame tx ty tz rx ry rz [vfov]`, one line a frame, between spaces, tabs or commas; # comments.
 
 Axes    the world is Y up, the camera looks along -z with y up: our (x, y, z) is (x, z, -y) there.
-Angles  degrees. The file does not store their order: we write ZXY, Nuke's default (z turns first); to read another,
-        shot.camera.import_rotation_order. Continuous from frame to frame.
-vfov    the *vertical* field of view, degrees. Optional: without it shot.camera.focal_mm or lens_from says the focal.
-Frames  plate numbers, whole; frames without a line have no camera.
-Lost    the lens's centre where it is not in the picture's middle (said when it is written; Nuke: win_translate of the
-        camera; or take nk), distortion, scale_known.
+Angles  degrees. The file does not store their order. We write ZXY, Nuke's default (z turns first); for another order,
+        set shot.camera.import_rotation_order. The angles are continuous from frame to frame.
+vfov    the *vertical* field of view, degrees. Optional: without it, shot.camera.focal_mm or lens_from says the focal.
+Frames  plate numbers, whole. A frame without a line has no camera.
+Lost    distortion, scale_known, and the lens centre where it is not in the middle of the picture. For the centre, the
+        export says so: set win_translate of Nuke's camera, or take the format nk.
 
 Sources: Blender's manual, addons/import_export/anim_nuke_chan.rst (the columns; "angle_y stands for vertical field of
 view"; the rotation orders of writer and reader must agree), Nuke's user guide on channel files.
@@ -31,6 +31,11 @@ COLUMNS = (7, 8)
 
 
 def write(path: Path, take: Take) -> tuple[str, ...]:
+    """Write the camera of a shot as a .chan file.
+
+    Returns a line for the user when the lens centre is CENTRED_PX or more off the middle of the picture (a .chan cannot
+    hold it), else ().
+    """
     assert take.solution is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
     cameras = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
@@ -46,7 +51,10 @@ def write(path: Path, take: Take) -> tuple[str, ...]:
 
 
 def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: Sequence[float], height_px: int) -> str:
-    """The file's text. cam_from_world (N, 3, 4), fy_px (N,); Euler angles are continuous from frame to frame."""
+    """Return the text of a .chan file. cam_from_world (N, 3, 4), world Z up; fy_px (N,), vertical focal lengths in px.
+
+    The Euler angles do not jump from frame to frame.
+    """
     centres, world_from_gl = y_up_poses(cam_from_world)
     rows = np.column_stack([centres, euler_deg(world_from_gl, "ZXY"), fov_deg(np.array(fy_px), height_px)])
     words = ([str(frame), *(f"{value:.10g}" for value in row)] for frame, row in zip(frames, rows, strict=True))
@@ -54,7 +62,13 @@ def chan_text(frames: list[int], cam_from_world: np.ndarray, fy_px: Sequence[flo
 
 
 def read(path: Path, asked: Asked) -> Cameras:
-    """ShotError with the line of what is no .chan, or no camera of this shot."""
+    """Load the cameras of a .chan file.
+
+    Raises ShotError, with the line, when a line does not have 7 or 8 columns, or not as many as the first line; when a
+    frame is not a whole number, or another word not a number; and when a field of view is not between 0 and 180
+    degrees. Raises ShotError also as `shotmake.formats.text.lines` does, and as `cameras_of` does for cameras that are
+    none of this shot.
+    """
     frames, rows, columns = [], [], 0
     for line, text in lines(path, KEY):
         words = text.partition("#")[0].replace(",", " ").split()

@@ -2,13 +2,13 @@
 
 cameras.txt   `CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]`, px from the top-left corner, the first pixel's centre
               at 0.5: as ours.
-images.txt    two lines an image: `IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME`, cam_from_world with x right, y down,
-              z forward, ours too; then its features `X Y POINT3D_ID ...`, or an empty line. The frame is the last
-              number in NAME (before its suffix).
-points3D.txt  `POINT3D_ID X Y Z R G B ERROR` and the features that see it, `IMAGE_ID POINT2D_IDX ...`.
-World         any in COLMAP, ours when we write it: Z up.
+images.txt    two lines for each image: `IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME`, which is cam_from_world with
+              x right, y down, z forward, as ours; then its features `X Y POINT3D_ID ...`, or an empty line. The frame
+              is the last number in NAME (before its suffix).
+points3D.txt  `POINT3D_ID X Y Z R G B ERROR` and the features that see the point, `IMAGE_ID POINT2D_IDX ...`.
+World         any world in COLMAP; we write Z up.
 Lens          kept whole: SIMPLE_PINHOLE, PINHOLE, SIMPLE_RADIAL, RADIAL, OPENCV and FULL_OPENCV without k4 k5 k6 are
-              Brown-Conrady; other models are refused. We write OPENCV, FULL_OPENCV where k3 is not 0; of a zoom, a
+              Brown-Conrady; other models are refused. We write OPENCV, or FULL_OPENCV where k3 is not 0; for a zoom, a
               camera for every image.
 Written as    colmap.zip: unpack it, and name images.txt or its folder in shot.camera.import_file.
 Lost          scale_known, confidence; the names and weights of tracks.
@@ -35,19 +35,26 @@ PARAMETERS = {
     "SIMPLE_PINHOLE": "f cx cy", "PINHOLE": "fx fy cx cy", "SIMPLE_RADIAL": "f cx cy k1", "RADIAL": "f cx cy k1 k2",
     "OPENCV": "fx fy cx cy k1 k2 p1 p2", "FULL_OPENCV": "fx fy cx cy k1 k2 p1 p2 k3 k4 k5 k6",
 }  # fmt: skip
-SAME = 1e-6  # relative: lenses of images that differ by less are one
+SAME = 1e-6  # relative: lenses that differ by less are the same lens
 STILLS = (".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-MIDDAY = (1980, 1, 1, 0, 0, 0)  # a zip entry has a date: the same bytes every time
+MIDDAY = (1980, 1, 1, 0, 0, 0)  # a zip entry has a date: a fixed date makes the same bytes every time
 ID_MAX = 2**32
 
 
 def folder_files(images: Path) -> dict[str, Path]:
-    """What is read besides images.txt."""
+    """Return the files that `read` needs besides images.txt: what each one holds -> its path."""
     return {"camera's lens": images.with_name("cameras.txt")}
 
 
 def read(path: Path, asked: Asked) -> Cameras:
-    """path: images.txt. ShotError with the line of what is no such model, or no camera of this shot."""
+    """Load the cameras of a COLMAP text model. `path` is images.txt.
+
+    Raises ShotError, with the line, when images.txt or cameras.txt is not as COLMAP writes it, when an image's name has
+    no frame number or its camera is not in cameras.txt, when a lens model or k4, k5, k6 is not supported, and when a
+    camera has another picture size than the plate. Raises ShotError also when cameras.txt is missing or empty, when the
+    lenses of the images differ in more than the focal length, and as `of_the_shot` and `shotmake.formats.text.lines`
+    do.
+    """
     lenses = _lenses(path.with_name("cameras.txt"), asked)
     frames, poses, used, is_image = [], [], [], True
     for line, text in lines(path, KEY):
@@ -111,9 +118,9 @@ def _lens(values: dict[str, float], path: Path, line: int) -> Lens:
 
 
 def _pose(values: list[float], path: Path, line: int) -> np.ndarray:
-    """(3, 4) of qw qx qy qz tx ty tz."""
+    """Return cam_from_world (3, 4) of qw qx qy qz tx ty tz."""
     size = float(np.linalg.norm(values[:4]))
-    if not 0.5 < size < 2:  # written with few digits it is not quite 1
+    if not 0.5 < size < 2:  # written with few digits, its length is not exactly 1
         raise fault(path, line, f"a quaternion of length {size:.3g}", "1", KEY)
     w, x, y, z = np.array(values[:4]) / size
     rotation = [
@@ -129,7 +136,7 @@ def _terms(lens: Lens) -> list[float]:
 
 
 def _one_lens(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
-    """The lens of all images, and the focal length of each where it zooms."""
+    """Return the lens of all images, and the focal lengths (N,) in px of the images of a zoom, else None."""
     focals = np.array([lens.fx_px for lens in used])
     lens = used[0].written_for(float(np.median(focals)))
     terms = np.array([_terms(one.written_for(lens.fx_px)) for one in dict.fromkeys(used)])
@@ -139,6 +146,7 @@ def _one_lens(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write colmap.zip: the folder colmap with cameras.txt, images.txt and points3D.txt."""
     texts = model_texts(take)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in texts.items():
@@ -148,7 +156,7 @@ def write(path: Path, take: Take) -> None:
 
 
 def model_texts(take: Take) -> dict[str, str]:
-    """File name -> text."""
+    """Return the three files of the model: file name -> text."""
     from shotmake.geometry.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
@@ -173,7 +181,7 @@ def model_texts(take: Take) -> dict[str, str]:
 
 
 def image_name(take: Take, frame: int) -> str:
-    """Of a sequence the frame's own file; of a movie what its frames would be called."""
+    """Return the file name of a frame: the plate's own for a sequence; for a movie, `<stem>.<frame>.png`."""
     name = Path(take.plate_file).name
     stem, suffix = Path(name).stem, Path(name).suffix
     numbered = re.fullmatch(r"(.*?)(\d+)(\D*)", stem, flags=re.DOTALL)
@@ -191,7 +199,7 @@ def _camera_line(number: int, lens: Lens, size_px: tuple[int, int]) -> str:
 
 
 def _solved_points(take: Take) -> list[tuple[int, list[float], float]]:
-    """(track id, xyz, error px); a camera that stays in its place has none."""
+    """Return (track id, xyz in world units, error in px) of each bundle. A camera that stays in its place has none."""
     assert take.solution is not None and take.points is not None
     if take.solution["status"] != "solved":
         return []
@@ -200,7 +208,7 @@ def _solved_points(take: Take) -> list[tuple[int, list[float], float]]:
 
 
 def _features(take: Take, image_of: dict[int, int]) -> tuple[dict[int, str], dict[int, str]]:
-    """The features of every image, and for every track that has a point where it is seen."""
+    """Return the features of every image, and for every track that has a bundle, the features where it is seen."""
     if take.tracks is None:
         return {}, {}
     solved = [track for track, _, _ in _solved_points(take)]

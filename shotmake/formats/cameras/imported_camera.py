@@ -10,15 +10,19 @@ from shotmake.geometry.plausible_lens import folds
 from shotmake.reasons import Reason
 
 KEY = "shot.camera.import_file"
-FARTHEST = 1e9  # world units: what lies further has no whole centimetre left in Blender, nor a number further still
-FOCAL_WIDTHS = (1e-3, 1e4)  # of the plate: 2 mm on 200 mm to 3000 mm on 1 mm, with room
-CENTRE_WIDTHS = 10.0  # how far off the lens's centre may be
+FARTHEST = 1e9  # world units: a place this far has no whole centimetres in Blender; much farther, not even a number
+FOCAL_WIDTHS = (1e-3, 1e4)  # in plate widths: from 2 mm on a 200 mm back to 3000 mm on a 1 mm back, with room
+CENTRE_WIDTHS = 10.0  # in plate widths: how far the lens centre may be from the top-left corner, in x and y
 
 
 @dataclass(frozen=True)
 class Cameras:
-    """name: of the file; status, kind: as in a solve JSON; frames (K,) plate numbers, rising; cam_from_world
-    (K, 3, 4); focal_px_per_frame (K,) of a zoom, else None; confidence, warnings: of a solve, else None and none."""
+    """The cameras of a file.
+
+    name: of the file. status, kind: as in a solve JSON. frames (K,): plate numbers; `of_the_shot` sorts them.
+    cam_from_world (K, 3, 4): OpenCV axes, world Z up. focal_px_per_frame (K,): of a zoom, else None. confidence,
+    warnings: of a solve, else None and ().
+    """
 
     name: str
     status: str
@@ -33,10 +37,11 @@ class Cameras:
 
 
 def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
-    """Those of the plate frames first..last, in order.
+    """Cut the cameras of a file to the plate frames first..last, and sort them by frame.
 
-    ShotError for two poses of a frame, matrices that are no rotations, a place or a lens beyond all measure, a lens
-    that folds, or no pose in the range.
+    Raises ShotError when a frame has two poses, when a matrix is not a rotation, when a camera is farther than FARTHEST
+    from the origin, when a focal length or the lens centre is beyond FOCAL_WIDTHS or CENTRE_WIDTHS, when the lens folds
+    over inside the picture, and when no pose is in the range.
     """
     name, cameras, numbers = given.name, given.cam_from_world, given.frames
     if len(np.unique(numbers)) != len(numbers):
@@ -64,7 +69,7 @@ def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int
 
 
 def _beyond_measure(given: Cameras, width_px: int) -> str:
-    """The first number that no camera has, and what it may be; "" for a camera."""
+    """Return the first number that no real camera has, and the limits for it; "" when there is none."""
     lens, (low, high) = given.lens, FOCAL_WIDTHS
     far = float(np.abs(given.cam_from_world[:, :, 3]).max(initial=0))
     if far > FARTHEST:

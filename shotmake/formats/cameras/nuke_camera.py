@@ -2,17 +2,17 @@
 
 Axes        as in .chan: the world is Y up, the camera looks along -z; rotate in degrees, in the order of rot_order.
             With useMatrix, matrix is world_from_camera, row by row.
-Lens        focal, haperture, vaperture in mm. As in Nuke, what is seen follows from haperture and the pixel aspect of
-            the plate alone; vaperture is written for others. win_translate is the lens's centre: how far the picture's
-            middle lies off it, right and up, by *half* the film back's width, in both directions.
+Lens        focal, haperture, vaperture in mm. As in Nuke, the view follows from haperture and the pixel aspect of the
+            plate alone; vaperture is written for other programs. win_translate is the lens centre: how far the middle
+            of the picture lies off it, right and up, divided by *half* the film back's width, in both directions.
 Frames      the script's own: plate numbers. Every animated knob must have a key in every frame that one has.
 Lost        distortion (ST-maps carry it), scale_known. Between keys, where the shot has no camera, Nuke interpolates.
-Refused     what would move or bend the view and is not known here: scaling, skew, pivots, win_scale, winroll, other
-            projections, cameras that read a file, that hang under an axis, or look at something.
+Refused     knobs that move or bend the view and that shotmake does not follow: scaling, skew, pivots, win_scale,
+            winroll, other projections, cameras that read a file, hang under an axis, or look at something.
 
 Sources: 3DEqualizer's exporter (tde4 export_nuke.py: rot_order ZXY, focal and apertures in mm, win_translate
 -lens_center_offset * 2 / filmback_width in both directions), Maya's pan to Nuke (value / hfa * 2, both), Foundry's
-reference guide on the Camera's knobs. With the sign of tde4: its offset is where the centre is, right and up.
+reference guide on the Camera's knobs. The sign is tde4's: its offset says where the centre is, right and up.
 """
 
 import re
@@ -42,7 +42,7 @@ WORDS = {
     "import_enabled": ("false",), "disable": ("false",), "inputs": ("0",),
 }  # fmt: skip
 READ = ("translate", "rotate", "matrix", "focal", "haperture", "vaperture", "win_translate")
-# of its looks and its place in the graph, or of a lens's blur: they do not move what is seen
+# looks of the node, its place in the graph, the blur of the lens: such knobs do not move the view
 HARMLESS = re.compile(
     r"name|label|help|selected|[xy]pos|tile_color|gl_color|note_.*|on[A-Z]\w*|knobChanged|updateUI|autolabel|icon|indicators"
     r"|hide_input|cached|dope_sheet|bookmark|postage_stamp.*|lifetime.*|useLifetime|display|selectable|render_mode|editable"
@@ -52,6 +52,7 @@ HARMLESS = re.compile(
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the camera of a shot as a Camera3 node, with a key in every frame that has a camera."""
     assert take.solution is not None
     solution = take.solution
     lens, frames = Lens.from_json(solution["lens"]), solution["frames"]
@@ -77,7 +78,14 @@ def _curves(frames: list[int], rows: np.ndarray) -> str:
 
 
 def read(path: Path, asked: Asked) -> Cameras:
-    """ShotError with the line of what is no such node, or no camera of this shot."""
+    """Load the cameras of a camera node. `asked.name` chooses among several nodes.
+
+    Raises ShotError when the file holds no camera node of this name, or several and no name is asked for. Raises
+    ShotError, with the line, when a knob is unknown or has a value that moves or bends the view in another way
+    (scaling, pivots, projections ...), when a knob is animated by an expression or lacks keys that another knob has,
+    when a focal or haperture is 0 or less, when win_translate is animated, and when a matrix mirrors. Raises ShotError
+    also as `nodes`, `components` and `cameras_of` do.
+    """
     node = _chosen(path, asked.name)
     knobs = node.knobs
     for name, (text, line) in knobs.items():
@@ -97,7 +105,7 @@ def read(path: Path, asked: Asked) -> Cameras:
         nothing = np.zeros((len(frames), 3))
         centres = table.get("translate", nothing)
         turns = rotations(table.get("rotate", nothing), knobs.get("rot_order", ("ZXY", 0))[0])
-    back_mm = table.get("haperture", np.full((1, 1), 24.576))[:, 0]  # Nuke's defaults are not written
+    back_mm = table.get("haperture", np.full((1, 1), 24.576))[:, 0]  # Nuke does not write a knob that has its default
     focal_mm = table.get("focal", np.full((1, 1), 50.0))[:, 0]
     if not (back_mm > 0).all() or not (focal_mm > 0).all():
         raise fault(path, node.line, "a focal or haperture of 0 or less", "mm above 0", KEY)
@@ -124,7 +132,7 @@ def _chosen(path: Path, name: str | None) -> Node:
 
 
 def _wanted(node: Node) -> dict[str, int]:
-    """Knobs to read -> how many numbers they have."""
+    """Return the knobs to read: name -> how many numbers the knob has."""
     by_matrix = node.knobs.get("useMatrix", ("false", 0))[0] == "true"
     pose = {"matrix": 16} if by_matrix else {"translate": 3, "rotate": 3}
     return {**pose, "focal": 1, "haperture": 1, "vaperture": 1, "win_translate": 2}
@@ -134,7 +142,7 @@ def _values(node: Node, name: str, count: int, path: Path) -> list[float | dict[
     text, line = node.knobs[name]
     found = components(text, name, path, line, KEY)
     if len(found) == 1:
-        found = found * count  # one number for all
+        found = found * count  # one number stands for all
     if len(found) != count:
         raise fault(path, line, f"knob {name} with {len(found)} numbers", str(count), KEY)
     if name in ("translate", "rotate", "matrix"):
@@ -147,7 +155,7 @@ def _constant(curve: dict[int, float]) -> float:
 
 
 def _frames(node: Node, values: dict[str, list], path: Path, asked: Asked) -> np.ndarray:
-    """Those with keys; of a camera that stands still, all of the shot's."""
+    """Return the frames that have keys; for a camera that stands still, all frames of the shot."""
     animated = [(name, one) for name, columns in values.items() for one in columns if isinstance(one, dict)]
     every = set().union(*(one for _, one in animated))
     for name, one in animated:
@@ -158,7 +166,7 @@ def _frames(node: Node, values: dict[str, list], path: Path, asked: Asked) -> np
 
 
 def _table(columns: list, frames: np.ndarray) -> np.ndarray:
-    """(frames, columns); what has one key stands still."""
+    """Return the values as (frames, columns). A column with one key has the same value in every frame."""
     made = []
     for one in columns:
         if isinstance(one, dict) and len(one) > 1:
@@ -169,7 +177,7 @@ def _table(columns: list, frames: np.ndarray) -> np.ndarray:
 
 
 def _unscaled(matrices: np.ndarray, path: Path, line: int) -> np.ndarray:
-    """World matrices may be scaled evenly; a shear is refused with the other matrices that are no rotations."""
+    """Remove an even scale from world matrices (N, 3, 3). A shear stays: `of_the_shot` refuses it as no rotation."""
     sizes = np.cbrt(np.linalg.det(matrices))
     if not (sizes > 1e-9).all():
         raise fault(path, line, "knob matrix that mirrors or has no size", "a rotation and a place", KEY)

@@ -14,7 +14,7 @@ from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import FOCAL_LIMITS
 from shotmake.reasons import Reason
 
-SAME = 1e-6  # relative: poses and focal lengths that differ by less do not move
+SAME = 1e-6  # relative: poses and focal lengths that differ by less count as the same
 CENTRED_PX = 0.01
 KINDS = {"solved": "general", "tripod": "tripod", "static": "static"}
 
@@ -28,10 +28,14 @@ def cameras_of(
     centre_px: tuple[float, float] | None = None,
     warnings: tuple[Reason, ...] = (),
 ) -> Cameras:
-    """frames (N,), in any order; cam_from_world (N, 3, 4), the world Z up; fx_px (N,), None where the file has none;
-    centre_px: None where the file cannot say it.
+    """Make the cameras of a shot from the poses in a file.
 
-    ShotError where there is no focal length, or a camera that `of_the_shot` refuses.
+    name: of the file. frames (N,): plate numbers in any order. cam_from_world (N, 3, 4): OpenCV axes, world Z up. fx_px
+    (N,): focal lengths, or None where the file has none; then shot.camera.lens_from or shot.camera.focal_mm says the
+    focal length. centre_px: the lens centre (x, y), or None where the format cannot say it.
+
+    Raises ShotError when nothing says a focal length, when a focal length is not 0.3 to 10 plate widths, and when
+    `of_the_shot` refuses the cameras.
     """
     focals = _given_focal(name, asked, len(frames)) if fx_px is None else np.asarray(fx_px, float)
     low, high = (limit * asked.size_px[0] for limit in FOCAL_LIMITS)
@@ -42,7 +46,7 @@ def cameras_of(
             f"{name}: frame {frames[np.argmax(bad)]} has a focal length of {focals[np.argmax(bad)]:.4g} px on a plate "
             f"{asked.size_px[0]} px wide; needed {low:g} to {high:g} ({KEY})"
         )
-    focal_px = float(np.median(focals)) if len(focals) else 1.0
+    focal_px = float(np.median(focals) if len(focals) else asked.size_px[0])  # of no frames: refused for that below
     zooms = len(focals) > 0 and float(np.ptp(focals)) > SAME * focal_px
     status = status_of(cam_from_world)
     given = Cameras(
@@ -73,7 +77,10 @@ def _lens(asked: Asked, focal_px: float, centre_px: tuple[float, float] | None) 
 
 
 def status_of(cam_from_world: np.ndarray) -> str:
-    """solved, or what a camera that does not leave its place, or does not move at all, is called."""
+    """Tell whether a camera moves ("solved"), only turns ("tripod") or does neither ("static").
+
+    cam_from_world: (N, 3, 4). No poses at all are "static".
+    """
     if not len(cam_from_world):
         return "static"
     rotations = cam_from_world[:, :, :3]

@@ -7,8 +7,12 @@ from shotmake.geometry.lens import Lens
 
 @dataclass(frozen=True)
 class Asked:
-    """size_px, pixel_aspect: of the plate; frames: first and last of the shot, plate numbers; the rest is of
-    shot.camera: sensor_width_mm, focal_mm, import_rotation_order, import_name, and the lens brought along, plate px."""
+    """What a reader of cameras needs to know of the shot.
+
+    size_px, pixel_aspect: of the plate. frames: first and last frame of the shot, plate numbers. The rest comes from
+    shot.camera: sensor_width_mm, focal_mm, rotation_order (import_rotation_order), name (import_name), and lens
+    (lens_from), in plate px.
+    """
 
     size_px: tuple[int, int]
     pixel_aspect: float

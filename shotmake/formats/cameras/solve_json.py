@@ -16,13 +16,19 @@ from shotmake.reasons import read_warnings
 
 
 def read(path: Path, asked: Asked) -> Cameras:
+    """Load the cameras of a solve JSON for the shot that asks.
+
+    Raises ShotError as `read_cameras` does.
+    """
     return read_cameras(path, asked.size_px, asked.frames)
 
 
 def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
-    """The cameras of a solve JSON (design: schema 1) for the plate frames first..last; others are left out.
+    """Load the cameras of a solve JSON (schema 1) for the plate frames first..last. Other frames are left out.
 
-    ShotError for a file that is no solve JSON, has another picture size, or that `of_the_shot` refuses.
+    Raises ShotError when the file is not a solve JSON or too large, when it is for another picture size, when its
+    status is not solved, tripod or static, when its lists differ in length, when its confidence is not 0 to 1, and when
+    `of_the_shot` refuses the cameras.
     """
     record = whole_json(path, KEY)
     try:

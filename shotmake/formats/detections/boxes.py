@@ -15,10 +15,15 @@ NUMBER_MAX = 1e300  # a JSON integer may have any number of digits
 
 @dataclass(frozen=True)
 class Boxes:
-    """frame (N,) int64; xywh_px (N, 4), top-left corner and size, the image's top-left corner (0, 0); confidence (N,)
-    as the file has it; label (N,) str. camera (N,) str, and the cameras the file names: none for most formats.
+    """The detections in a file.
 
-    frames_are: "counted" from the plate's first, "plate" numbers, or "named": plate numbers as likely as counts."""
+    frame (N,): int64. xywh_px (N, 4): top-left corner and size; the image's top-left corner is (0, 0). confidence (N,):
+    as in the file. label (N,): str. camera (N,), str, and cameras: the cameras that the file names; most formats name
+    none.
+
+    frames_are: "counted" (from the plate's first frame), "plate" (plate numbers), or "named" (from file names: plate
+    numbers or counts).
+    """
 
     frame: np.ndarray
     xywh_px: np.ndarray
@@ -30,9 +35,11 @@ class Boxes:
 
 
 def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Path, key: str) -> None:
-    """table (N, 5 or more): frame, x, y, width, height, ... ShotError where a frame is no whole number, a box no box.
+    """Check the boxes of a file. table (N, 5 or more): frame, x, y, width, height in px, ...
 
-    where: row -> its line in the file, and what stands in front of what was found there.
+    where: row -> the line of the row in the file, and words to put before the numbers in a fault. Raises ShotError when
+    a frame is no whole number from 0 to 1e8, when a width or height is not above 0, and when a number is over
+    XY_MAX_PX.
     """
     frame, box = table[:, 0], table[:, 1:5]
     faults = [
@@ -51,9 +58,11 @@ def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Pa
 def records_table(
     records: Sequence, frame_of: Callable[[dict], object], score: str, name: str, path: Path, key: str
 ) -> np.ndarray:
-    """(N, 6) frame, x, y, width, height, score (1 where there is none) of JSON objects with bbox and a score.
+    """Return the boxes of JSON objects that have a bbox and perhaps a score: a table of the shape (N, 6).
 
-    frame_of: raises KeyError where an object has none. name: of their list, for faults.
+    The columns are frame, x, y, width, height, score; the score is 1 where an object has none. frame_of: an object ->
+    its frame; raises KeyError when it has none. name: the name of the list, for faults. Raises ShotError when an object
+    has no bbox, no frame or a word in place of a number, and as `checked` does.
     """
     table = np.zeros((0, 6))
     try:
@@ -63,7 +72,7 @@ def records_table(
             for x, y, width, height in (one["bbox"],)
         ]
         table = np.array(rows).reshape(-1, 6)
-        plain = table.dtype.kind in "if" and bool(np.isfinite(table).all())  # else there are strings, or worse
+        plain = table.dtype.kind in "if" and bool(np.isfinite(table).all())  # else it holds strings or other objects
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         plain = False
     if not plain:
@@ -74,7 +83,7 @@ def records_table(
 
 
 def _row(one: object, frame_of: Callable, score: str, where: str, path: Path, key: str) -> list[float]:
-    """Slowly, with a fault that says where."""
+    """Return one row of `records_table`. Slow: it looks for the fault and says where it is."""
     bbox = one.get("bbox") if isinstance(one, dict) else None
     if not isinstance(one, dict) or not isinstance(bbox, list) or len(bbox) != 4:
         raise fault(path, 1, f"{where} {shown(one)}", "an object with bbox: [x, y, width, height]", key)

@@ -1,12 +1,14 @@
 """COCO JSON: {"images": [{"id", "file_name"}], "annotations": [{"image_id", "bbox", "category_id", "score"}], ...}.
 
-bbox: [x, y, width, height] px from the image's top-left corner, (0, 0). score: 1 without it, as in ground truth. The
-class is the category's name, or its number where "categories" has none. Annotations with iscrowd: 1 are of no single
-object and left out. The bare list of results [{"image_id", "category_id", "bbox", "score"}] is read as well.
+bbox: [x, y, width, height] px from the image's top-left corner, (0, 0). score: 1 where it is missing, as in ground
+truth. The class is the category's name, or its number where "categories" has no name for it. Annotations with iscrowd 1
+show no single object and are left out. The bare list of results [{"image_id", "category_id", "bbox", "score"}] is read
+as well.
 
-An image's frame is the last number in its file_name (shot.1001.exr: 1001; frame_000042.PNG: 42), or in image_id in a
-bare list. If no file_name of the file has one, images are the frames from 1 on, in the order of their ids. These are
-plate numbers; where none of them would lie on the plate, or one of them is 0, they count from the plate's first frame.
+An image's frame is the last number in its file_name (shot.1001.exr: 1001; frame_000042.PNG: 42); in a bare list, it is
+the last number in image_id. If no file_name in the file has a number, the images are the frames from 1 on, in the order
+of their ids. Numbers in names are plate numbers. If none of them would lie on the plate, or one of them is 0, they
+count from the plate's first frame.
 
 Source: https://cocodataset.org/#format-data and #format-results.
 """
@@ -24,10 +26,16 @@ PARTS = re.compile(r'\s*(\[|\{.*"(images|annotations|categories|licenses|info)"\
 
 
 def recognises(head: str) -> bool:
+    """Tell whether these first characters are a COCO file's: a list, or an object with one of COCO's keys."""
     return PARTS.match(head) is not None
 
 
 def read(path: Path, key: str) -> Boxes:
+    """Load the boxes of a COCO file. `key` is the config key that names the file.
+
+    Raises ShotError when the file is not JSON of this kind, when two images have the same id or the same frame, when
+    only some file names have a number, and as `records_table` and `shotmake.formats.text.whole_json` do.
+    """
     record = whole_json(path, key, or_list=True)
     if isinstance(record, list):
         found, frame_of, frames_are, names = record, lambda one: _number(one["image_id"]), "named", {}
@@ -51,7 +59,7 @@ def _list(record: dict, name: str, path: Path, key: str) -> list[dict]:
 
 
 def _frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
-    """Image id -> frame, and what these are."""
+    """Return image id -> frame, and what the frames are: "counted" or "named"."""
     ids = [one.get("id") for one in images]
     if not all(isinstance(one, (int, str)) for one in ids) or len({str(one) for one in ids}) != len(ids):
         raise fault(path, 1, "images without an id of their own", "a number each", key)
@@ -72,7 +80,7 @@ def _frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
 
 
 def _number(name: object) -> int | None:
-    """The last number in a file's name without its folder and suffix; a number is itself."""
+    """Return the last number in a file name, without folder and suffix; None = no number. A number returns as it is."""
     if isinstance(name, str):
         found = NUMBER.findall(PurePosixPath(name.replace("\\", "/")).stem)
         return int(found[-1][-18:]) if found else None

@@ -1,10 +1,10 @@
 """Our detections JSON: {"schema": 1, "cameras": ["main"], "detections": [{"frame": 1001, "camera": "main", ...}, ...]}.
 
-A detection is {"frame", "camera", "bbox", "confidence", "class"}. frame: the plate's own number; bbox: [x, y, width,
-height] px of the plate, x and y of its top-left corner, the image's top-left corner being (0, 0); confidence: 0..1, 1
-without it; class: any word. camera: a name in shot.cameras, or main, the shot's own. In a file that names any camera,
-what names none is main's; in one that names none, all is of the camera whose file it is. "cameras" may name those that
-were looked at, for one in which nothing was found.
+A detection is {"frame", "camera", "bbox", "confidence", "class"}. frame: the plate's own number. bbox: [x, y, width,
+height] px of the plate; x and y are of its top-left corner, and the image's top-left corner is (0, 0). confidence:
+0..1; 1 where it is missing. class: any word. camera: a name in shot.cameras, or main, the shot's own camera. If a file
+names any camera, the detections without a camera are main's; if a file names none, all detections belong to the camera
+whose file it is. "cameras" may name the cameras that were looked at, also those in which nothing was found.
 
 Source: this file.
 """
@@ -23,10 +23,16 @@ OURS = re.compile(r'\s*\{.*"detections"\s*:', re.DOTALL)
 
 
 def recognises(head: str) -> bool:
+    """Tell whether these first characters are those of an object with the key "detections"."""
     return OURS.match(head) is not None
 
 
 def read(path: Path, key: str) -> Boxes:
+    """Load the boxes of a detections JSON. `key` is the config key that names the file.
+
+    Raises ShotError when the schema is not 1, when detections or cameras is no list, when a class or camera is not a
+    string, and as `records_table` and `shotmake.formats.text.whole_json` do.
+    """
     record = whole_json(path, key)
     if record.get("schema") != SCHEMA:
         raise fault(path, 1, f"schema {shown(record.get('schema'))}", f"{SCHEMA}", key)

@@ -1,11 +1,12 @@
 """MOT challenge CSV of detections (det.txt), a line a box: frame, -1, left, top, width, height, conf (may be missing).
 
-Frames and pixels count from 1, as in shotmake.formats.tracks.mot; ids are not read, so a file of tracks (gt.txt) serves
-as well: its conf 0 is "not to be considered". With nine columns, as gt.txt has, the eighth is the class, a number
-("1").
+Frames and pixels count from 1, as in shotmake.formats.tracks.mot. Ids are not read, so a file of tracks (gt.txt) is
+read as well: its conf 0 is "not to be considered". In a file with nine columns, as gt.txt has, the eighth is the class,
+a number ("1").
 
-conf: what stands there is held against tracking.objects.det_thresh, as the trackers of the challenge do. Scores over 1
-or under 0 (DPM's have no limits) are cut to 0..1, which lets the same boxes through; -1 in every line means unknown, 1.
+conf: it is compared with tracking.objects.det_thresh, as the trackers of the challenge do. Scores over 1 or under 0
+(DPM's have no limits) are cut to 0..1, which lets the same boxes through; -1 in every line means unknown, and is read
+as 1.
 
 Source: https://motchallenge.net/instructions ("All frame numbers, target IDs and bounding boxes are 1-based").
 """
@@ -19,11 +20,15 @@ from shotmake.formats.tracks import mot
 
 
 def recognises(head: str) -> bool:
-    """A file without a line is one without a box."""
+    """Tell whether these first characters are a MOT file's. A file without a line is a file without a box."""
     return mot.recognises(head) or not any(line.strip() and line.strip()[0] != "#" for line in head.splitlines())
 
 
 def read(path: Path, key: str) -> Boxes:
+    """Load the boxes of a MOT file. `key` is the config key that names the file.
+
+    Raises ShotError as `mot.read_rows` and `checked` do.
+    """
     line, table, label = mot.read_rows(path, key)
     table = table - [0, 0, 1, 1, 0, 0, 0]
     box = table[:, [0, 2, 3, 4, 5]]

@@ -1,4 +1,4 @@
-"""A detector's file -> the detections of one camera, in plate frames. The formats are shotmake/formats/detections_*."""
+"""A detector's file -> the detections of one camera, in plate frames. The formats are shotmake/formats/detections/."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -25,12 +25,17 @@ def read_detections(
     is_shared: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Detections:
-    """The boxes of one camera, by frame, in a frame the surest first: the order of the file's lines does not matter.
+    """Load the boxes of one camera, sorted by frame, in each frame by confidence, highest first.
 
-    first_frame, last_frame: the plate's; what lies outside is left out. A file that counts its frames has the plate's
-    first as its 1, or as its 0 where it has one; plate numbers in it are known by lying on the plate when the count
-    does not, and a count in names of images likewise. key: names the file. is_shared: it is not the camera's own, so
-    must name it. say: is told a line of what was found and dealt with. ShotError, one line, for everything else.
+    The order of the lines in the file does not matter. first_frame, last_frame: the plate's; boxes in other frames are
+    left out. Where a file counts its frames, its frame 1 is the plate's first, or its frame 0 where it has one. If the
+    counted frames do not lie on the plate and the same numbers as plate numbers do, they are taken as plate numbers;
+    numbers in file names likewise, the other way round. key: the config key that names the file. is_shared: the file is
+    not the camera's own, so it must name the camera. say: called with a line for each thing that was found and dealt
+    with.
+
+    Raises ShotError when the file is in no known format, when it does not name the camera that it must name, when all
+    its boxes are outside the plate, and as the reader of its format does.
     """
     found = _of_camera(_boxes(path, key), camera_id, is_shared, path, key)
     frame = _plate_frames(found, first_frame, last_frame, path, say)

@@ -1,14 +1,15 @@
 """Nuke scripts with 3DEqualizer's lens nodes: LD_3DE4_Radial_Standard_Degree_4, LD_3DE4_Anamorphic_Standard_Degree_4,
 LD_3DE_Classic_LD_Model.
 
-A node is `Class {`, a line `knob value` for each knob, and `}`. The class is LD_ and the model's name, knobs are
+A node is `Class {`, a line `knob value` for each knob, and `}`. The class is LD_ and the model's name. The knobs are
 tde4_focal_length_cm, tde4_filmback_width_cm, tde4_filmback_height_cm, tde4_lens_center_offset_x_cm, ..._y_cm (y up),
-tde4_pixel_aspect, field_of_view_xa_unit, xb, ya, yb, and the model's parameters; in both names each run of + , : ;
-blanks _ and - is one underscore. Centimetres. A knob that Nuke has not saved is at its default. Values over time are
-{{curve x1001 0.1 x1002 0.1}}; one that changes is refused. `direction` only says which way the node runs: the formula
-is the same. What other nodes do is not looked at; several nodes of one and the same lens are one.
+tde4_pixel_aspect, field_of_view_xa_unit, xb, ya, yb, and the model's parameters. In both names, each run of + , : ;
+blanks _ and - is one underscore. Lengths are centimetres. A knob that Nuke has not saved has its default. Values over
+time are {{curve x1001 0.1 x1002 0.1}}; a value that changes is refused. `direction` only says which way the node runs:
+the formula is the same. Other nodes are not read. Several nodes of one and the same lens are one lens.
 
-Lost when written: nothing but the fit's last hundredths of a px (tde4.MISFIT_PX). No picture size, no frames.
+Lost when written: nothing but the fit's last hundredths of a px (MISFIT_PX in tde_models.py). No picture size, no
+frames.
 Source: 3DE's script "Export Nuke Distortion Nodes" (nukify_name, curves, knobs), LDPK nuke_ld_3de4_base.C.
 """
 
@@ -33,11 +34,11 @@ FILM_BACK = {
 NEEDED = ("focal_cm", "width_cm", "height_cm")
 FIELD = {f"field_of_view_{side}_unit": default for side, default in (("xa", 0), ("xb", 1), ("ya", 0), ("yb", 1))}
 SAME = 1e-9
-KNOB_MAX = 1000  # of a node
+KNOB_MAX = 1000  # in one node
 
 
 def nukified(name: str) -> str:
-    """3DE's name of a model or parameter as Nuke spells it."""
+    """Return 3DE's name of a model or parameter as Nuke spells it."""
     return re.sub(r"[+,:; _-]+", "_", name.strip())
 
 
@@ -45,7 +46,12 @@ CLASSES = {f"LD_{nukified(name)}": name for name in MODELS}
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
-    """What the script's lens does to the plate asked about, and that plate's size."""
+    """Load the lens of a script: what it does to the plate that asks, and the size of that plate.
+
+    Raises ShotError when the script has no LD_3DE node or two different lenses, when a node has no end, an unknown
+    model or no film back and focal length, when a value is no number or changes over time, and as `seen_of` and
+    `shotmake.formats.text.lines` do.
+    """
     found: Lens3de | None = None
     at = 0
     for line, name, knobs in _nodes(path):
@@ -59,7 +65,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
 
 def _nodes(path: Path) -> Iterator[tuple[int, str, dict[str, tuple[int, str]]]]:
-    """Each LD_ node: its line, its class, and its knobs, each with its line."""
+    """Yield each LD_ node: its line, its class, and its knobs, each with its line."""
     rows = lines(path, KEY)
     for start, text in rows:
         opened = NODE.match(text.strip())
@@ -97,7 +103,7 @@ def _lens(path: Path, line: int, name: str, knobs: dict[str, tuple[int, str]]) -
 
 
 def _value(path: Path, line: int, text: str) -> float:
-    """A knob's number, or that of a curve which stays as it is."""
+    """Return the number of a knob, or the number of a curve that does not change."""
     words = text.replace("{", " ").replace("}", " ").split()
     if not words or words[0] != "curve":
         return number(" ".join(words), path, line, KEY)
@@ -112,6 +118,10 @@ def _value(path: Path, line: int, text: str) -> float:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the solved lens as a node LD_3DE4_Radial_Standard_Degree_4.
+
+    Raises ShotError as `radial_of_take` does.
+    """
     lens = radial_of_take(take, "lens_nk")
     knobs = {"direction": "undistort"}
     knobs |= {knob: f"{getattr(lens, side):.12g}" for knob, side in FILM_BACK.items()}

@@ -1,9 +1,9 @@
 """OpenCV's calibration, JSON or YAML: camera_matrix and dist_coeffs, as its samples, GUI tools and ROS write them.
 
-k1 k2 p1 p2 k3, undistorted to distorted: our own lens, but px are counted from the centre of the first pixel, ours from
-its corner: half a pixel is between them. The picture's size is image_width and image_height, or image_size. A matrix is
-nested lists, or {rows, cols, data}. Refused: skew, and models with more values (rational, thin prism, fisheye).
-Source: OpenCV, calib3d's "Detailed Description", and cv2.FileStorage.
+k1 k2 p1 p2 k3, undistorted to distorted: the same as our own lens. But OpenCV counts px from the centre of the first
+pixel, and we count from its corner: the difference is half a pixel. The picture's size is image_width and image_height,
+or image_size. A matrix is nested lists, or {rows, cols, data}. Refused: skew, and models with more values (rational,
+thin prism, fisheye). Source: OpenCV, calib3d's "Detailed Description", and cv2.FileStorage.
 """
 
 import json
@@ -30,12 +30,19 @@ VALUES_MAX = 100  # in a matrix
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Lens, tuple[int, int] | None]:
-    """The lens, in px of the picture it was calibrated on, and that picture's size, if it is said."""
+    """Load the lens, in px of the picture that it was calibrated on, and the size of that picture (None = not said).
+
+    Raises ShotError as `tree_of` and `lens_of_tree` do.
+    """
     return lens_of_tree(tree_of(path), path.name)
 
 
 def tree_of(path: Path) -> dict:
-    """The block of keys of a JSON or YAML file; OpenCV's YAML has a header and a tag that YAML itself does not know."""
+    """Load the block of keys of a JSON or YAML file.
+
+    OpenCV's YAML has a header and a tag that are not standard YAML; both are left out. Raises ShotError when the file
+    is too large, is not JSON or YAML, or is not a block of keys.
+    """
     if path.suffix.lower() == ".json":
         return whole_json(path, KEY)
     check_size(path, "yaml_mb", KEY)
@@ -48,6 +55,10 @@ def tree_of(path: Path) -> dict:
 
 
 def lens_of_tree(tree: dict, name: str) -> tuple[Lens, tuple[int, int] | None]:
+    """Return the lens of a block of keys, and the size of the picture that it was calibrated on, or None.
+
+    Raises ShotError when a key is missing, when a value is not a number, and for a skew or another distortion model.
+    """
     try:
         return _lens(tree)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
@@ -79,7 +90,7 @@ def _first(tree: dict, names: tuple[str, ...]) -> Any:
 
 
 def _numbers(matrix: Any) -> np.ndarray:
-    """Nested lists, or a matrix as OpenCV and ROS write it: {rows, cols, data}."""
+    """Return the numbers (N,) of nested lists, or of a matrix as OpenCV and ROS write it: {rows, cols, data}."""
     listed = list(islice(_flat(matrix["data"] if isinstance(matrix, dict) else matrix), VALUES_MAX))
     numbers = np.array(listed, float)
     if not np.isfinite(numbers).all():
@@ -93,6 +104,10 @@ def _flat(nested: Any) -> Iterator[Any]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the solved lens as JSON with camera_matrix and dist_coeffs.
+
+    Raises ShotError for a lens with a grid (no formula of OpenCV's fits) and for a zoom.
+    """
     lens = lens_of_take(take, "lens_opencv")
     if lens.grid is not None:
         raise ShotError("lens_opencv: no formula of OpenCV's fits this lens; take lens_opencv out of shot.export")

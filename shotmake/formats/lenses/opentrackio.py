@@ -5,8 +5,9 @@ lens.distortion [{model, radial [k1..k6], tangential [p1, p2]}] where no model m
 lens.projectionOffset and lens.distortionOffset {x, y} (mm from the sensor's middle, y down). An undistorted place is
 F (X/Z, Y/Z) + projectionOffset; the distortion is around projectionOffset + distortionOffset (OpenLensIO eq. 3, 4).
 
-The picture is the whole active sensor. Of several models U-D is taken, since it is ours. The format's poses, time and
-encoders are not read. It has no anamorphic lenses: a squeeze is refused. Written: U-D with every number of ours.
+The picture is the whole active sensor. If there are several models, U-D is read, since it is our own model. The
+format's poses, time and encoders are not read. The format has no anamorphic lenses: a squeeze is refused. Written: U-D
+with every number of our lens.
 """
 
 import json
@@ -30,11 +31,17 @@ SIZES_MM = (0.1, 10_000.0)
 
 
 def recognises(head: str) -> bool:
+    """Tell whether these first characters are an OpenTrackIO sample's: they hold one of its names."""
     return any(word in head for word in ("OpenTrackIO", "activeSensorPhysicalDimensions", "pinholeFocalLength"))
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
-    """The lens on the plate asked about, and that plate's size."""
+    """Load the lens on the plate that asks, and the size of that plate.
+
+    Raises ShotError when the sensor size or the focal length is missing or beyond SIZES_MM, for an anamorphic squeeze,
+    when the distortion is no list of blocks, has an unknown model or is no list of numbers, when the lens folds over
+    inside the picture, and as `shotmake.formats.text.whole_json` does.
+    """
     tree = whole_json(path, KEY)
     camera, lens = _block(path, tree, "static.camera"), _block(path, tree, "lens")
     sensor_mm = _pair(path, camera, "activeSensorPhysicalDimensions", ("width", "height"))
@@ -74,7 +81,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
 
 
 def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]:
-    """The model, k1 to k6 and p1, p2 of the best of the list; no list is a lens without distortion."""
+    """Return the model, k1 to k6 and p1, p2 of the best block in the list. No list is a lens without distortion."""
     blocks = [] if blocks is None else blocks
     if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
         raise ShotError(f"{path.name}: found no list of blocks in lens.distortion ({KEY})")
@@ -124,13 +131,17 @@ def _number(path: Path, value: Any, name: str) -> float:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the solved lens as one OpenTrackIO sample.
+
+    Raises ShotError for a lens with a grid (no formula fits) and for a zoom.
+    """
     lens = lens_of_take(take, "lens_opentrackio")
     if lens.grid is not None:
         raise ShotError("lens_opentrackio: no formula fits this lens; take lens_opentrackio out of shot.export")
     width, height = take.size_px
     width_mm = take.sensor_width_mm
     focal_mm = lens.fx_px / width * width_mm
-    height_mm = focal_mm * height / lens.fy_px  # one focal length: so the pixels' shape is the sensor's
+    height_mm = focal_mm * height / lens.fy_px  # one focal length: the sensor's shape holds the pixel aspect
     rate = {"num": take.frame_rate.numerator, "denom": take.frame_rate.denominator}
     radial = [lens.k1 / focal_mm**2, 0.0, lens.k2 / focal_mm**4, 0.0, lens.k3 / focal_mm**6, 0.0]
     sample = {

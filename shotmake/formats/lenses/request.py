@@ -11,8 +11,11 @@ KEY = "shot.camera.lens_from"
 
 @dataclass(frozen=True)
 class LensAsked:
-    """For a plate of size_px (width, height) whose pixels are `aspect` times as wide as high. focal_px (fx), of the
-    shot, and direction (undistort, redistort), as the shot has them: for files that say neither."""
+    """What a reader of lenses needs to know of the plate.
+
+    size_px: (width, height). aspect: the width of a pixel divided by its height. focal_px (fx) and direction
+    (undistort, redistort): as the shot has them, for files that say neither.
+    """
 
     size_px: tuple[int, int]
     aspect: float = 1.0
@@ -21,7 +24,10 @@ class LensAsked:
 
 
 def lens_of_take(take: Take, word: str) -> Lens:
-    """The solved lens; ShotError for a zoom: a lens file holds one focal length."""
+    """Return the solved lens of a shot. `word` is the format's word in shot.export.
+
+    Raises ShotError for a zoom: a lens file holds one focal length.
+    """
     assert take.solution is not None
     if take.solution["focal_px_per_frame"] is not None:
         raise ShotError(f"{word}: the lens zooms, the file holds one focal length; take {word} out of shot.export")

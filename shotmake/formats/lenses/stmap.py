@@ -2,12 +2,12 @@
 pixel centres at (x + 0.5) / width; Nuke's STMap, and shotmake/stmap/maps.py.
 
 undistort: each pixel of the undistorted picture points into the plate. redistort: each pixel of the plate points into
-the undistorted picture. Which of both, and the overscan, stand in our own maps' headers; of another program's map
-shot.camera.st_map_direction says it, and its overscan is by how much its data window is larger than its display
-window (then the display window is what 0..1 spans). A pixel without a value is 0, 0 or no number.
+the undistorted picture. Our own maps say in their headers which of both they are, and their overscan. For a map of
+another program, shot.camera.st_map_direction says which it is; its overscan is the difference between its data window
+and its display window (then 0..1 spans the display window). A pixel without a value is 0, 0 or no number.
 
-A map says nothing of the camera: the focal length is shot.camera.focal_mm, the centre the picture's middle. Lost:
-nothing in the picture; beyond it the distortion goes on smoothly. Half floats err by up to 0.4 px at 1920.
+A map says nothing of the camera: the focal length is shot.camera.focal_mm, the centre is the middle of the picture.
+Lost: nothing in the picture; beyond it the distortion goes on smoothly. Half floats err by up to 0.4 px at 1920.
 Source: Foundry's STMap reference; shotmake/stmap/maps.py.
 """
 
@@ -23,11 +23,16 @@ from shotmake.geometry.lens_fit import MARGIN, Seen
 DIRECTIONS = ("undistort", "redistort")
 SIDE_MAX_PX = 20_000
 SAMPLES_ACROSS = 160
-SHAPE_PX = 1.0  # a row more or less is rounding
+SHAPE_PX = 1.0  # px: a row more or less comes from rounding
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
-    """What the map does to the plate asked about, and that plate's size."""
+    """Load what the map does to the plate that asks, and the size of that plate.
+
+    Raises ShotError when the file is no EXR with R and G, or cannot be decoded; when neither the file nor the shot says
+    a direction; when the shot has no focal length; when the map has another shape than the plate; and when the map
+    leaves out part of the plate's border.
+    """
     places, over, window, direction = _load(path, asked)
     if asked.focal_px is None:
         raise ShotError(
@@ -44,7 +49,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     rows, columns = (np.union1d(np.arange(0, side, step), side - 1) for side in places.shape[:2])
     values = places[np.ix_(rows, columns)].astype(float)
     here = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), -1)
-    spread = np.array(over["values"]) * 2 + window  # what 0..1 spans, px of the map
+    spread = np.array(over["values"]) * 2 + window  # px of the map that 0..1 spans
     there = values * (1, -1) * spread + (0, spread[1]) - over["values"]
     here = here - over["pixels"]
     told = np.isfinite(values).all(-1) & (values != 0).any(-1)
@@ -60,7 +65,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
 
 def _check_cover(path: Path, xy_px: np.ndarray, size_px: tuple[int, int], reach_px: float) -> None:
-    """ShotError where the map does not tell the plate's border."""
+    """Refuse a map that leaves out part of the plate's border. xy_px (N, 2): the plate px that the map covers."""
     from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
     from shotmake.geometry.lens import border_px
@@ -77,7 +82,7 @@ def _check_cover(path: Path, xy_px: np.ndarray, size_px: tuple[int, int], reach_
 
 
 def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int, int]], tuple[int, int], str]:
-    """(H, W, 2) R and G; the overscan, px, of the pixels and of what the values span; the size without; direction."""
+    """Load R and G (H, W, 2), the overscan of pixels and of values in px, the size without overscan, the direction."""
     import OpenImageIO as oiio
 
     with opened_picture(path, KEY) as (image, spec):

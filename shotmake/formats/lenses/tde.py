@@ -4,13 +4,14 @@
     film back width, height, focal length, film aspect, lens centre x, y, pixel aspect      (one line; cm, y up)
     0 or 1, or DISTORTION_STATIC, DISTORTION_DYNAMIC_...                                    (whether it changes)
     name of the model
-    then by parameter its name, its value, the number of its curve's keys, and a line for each key: x y, two tangents,
-    mode; in the end <end_of_file>, and perhaps <begin_2dlut_samples> ... <end_2dlut_samples>: by parameter its name,
-    how many, and lines of focal length, focus, value
+    then for each parameter its name, its value, the number of its curve's keys, and a line for each key: x y, two
+    tangents, mode; in the end <end_of_file>, and perhaps <begin_2dlut_samples> ... <end_2dlut_samples>: for each
+    parameter its name, how many samples, and lines of focal length, focus, value
 
-No picture size: it holds for the film back. No frames. A lens whose parameters change (with focal length, focus or
-time) is refused unless they are all equal. Written as 3DE4 Radial - Standard, Degree 4: k1 and k2 of ours map the
-other way round, so it is fitted, least worst (tde4.MISFIT_PX). k3, p1 and p2 go into that fit too.
+No picture size: the lens is for the film back. No frames. A lens whose parameters change (with focal length, focus or
+time) is refused unless they are all equal. Written as 3DE4 Radial - Standard, Degree 4. Its formula maps the other way
+round than our k1 and k2, so the lens is fitted, with the smallest largest error (MISFIT_PX in tde_models.py). k3, p1
+and p2 go into that fit too.
 Source: 3DE's script "Import Lens..." (readCurve and after), and mmSolver's author's writer of the same text.
 """
 
@@ -32,11 +33,16 @@ SAME = 1e-9
 
 
 def recognises(head: str) -> bool:
+    """Tell whether one of these first lines is the name of a 3DE model."""
     return any(f"\n{start}" in head.replace("\r", "\n") for start in ("3DE4 ", "3DE Classic"))
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
-    """What the lens does to the plate asked about, and that plate's size."""
+    """Load what the lens does to the plate that asks, and the size of that plate.
+
+    Raises ShotError, with the line, when the text is not as 3DE writes it, when the model or a parameter is unknown,
+    when a parameter changes, and as `seen_of` and `shotmake.formats.text.lines` do.
+    """
     rows = _Rows(path)
     rows.next("a lens name", blank=True)
     words = rows.next("film back, focal length, film aspect, lens centre, pixel aspect").split()
@@ -54,13 +60,13 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
 
 class _Rows:
-    """The file's lines, one after the other."""
+    """The lines of the file, one after the other."""
 
     def __init__(self, path: Path):
         self.path, self.line, self.lines = path, 0, lines(path, KEY)
 
     def next(self, needed: str, blank: bool = False) -> str:
-        """The next line that is neither empty nor a comment, stripped."""
+        """Return the next line, stripped, that is neither empty nor a comment (blank: any next line)."""
         for at, text in self.lines:
             self.line = at
             if blank or (text.strip() and not text.lstrip().startswith("#")):
@@ -74,7 +80,7 @@ class _Rows:
         return [number(word, self.path, self.line, KEY) for word in words]
 
     def table(self, what: str, columns: int) -> Iterator[list[float]]:
-        """Lines that are announced by their number: the first columns of each."""
+        """Yield the first `columns` numbers of each key. The line before the keys says how many keys there are."""
         for _ in range(whole_number(self.next(f"a number of keys {what}"), self.path, self.line, KEY, high=KEYS_MAX)):
             words = self.next(f"a key {what}").split()
             if len(words) < columns:
@@ -83,7 +89,7 @@ class _Rows:
 
 
 def _values(rows: _Rows, model: str, is_static: bool) -> dict[str, float]:
-    """The parameters. A static lens keeps its values whatever the curves say; another's must all say the same."""
+    """Return the parameters. A static lens keeps its values whatever the curves say; another lens must not change."""
     values: dict[str, float] = {}
     for end, columns in ((END, 2), (LUT_END, 3)):
         while (name := rows.next(f"a parameter or {end}")) != end:
@@ -101,6 +107,10 @@ def _values(rows: _Rows, model: str, is_static: bool) -> dict[str, float]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the solved lens as 3DE's lens text, model 3DE4 Radial - Standard, Degree 4.
+
+    Raises ShotError as `radial_of_take` does.
+    """
     lens = radial_of_take(take, "lens_3de")
     film_back = (lens.width_cm, lens.height_cm, lens.focal_cm, lens.width_cm / lens.height_cm,
                  lens.offset_x_cm, lens.offset_y_cm, lens.pixel_aspect)  # fmt: skip

@@ -8,14 +8,19 @@ from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
 
-MISFIT_PX = 0.05  # of a lens of ours as one of 3DE's: its models map the other way round
-SHAPE = 0.01  # film backs of another shape than the plate's are another picture's
+MISFIT_PX = 0.05  # largest error of our lens as a lens of 3DE's: 3DE's models map the other way round
+SHAPE = 0.01  # relative: a film back of another shape than the plate's belongs to another picture
 FOCALS_CM = (0.01, 1000.0)
 POSITIVE = ("Anamorphic Squeeze", "Squeeze-X", "Squeeze-Y")
 
 
 def seen_of(lens: Lens3de, path: Path, line: int, asked: LensAsked) -> Seen:
-    """The lens on the plate. ShotError, with the file's line, where it is not one, or not of such a plate."""
+    """Return what the lens does to the plate that asks. `line` is the line of the lens in the file.
+
+    Raises ShotError, with that line, when a length is beyond FOCALS_CM, when a squeeze, bending, pixel aspect or field
+    of view is impossible, when the film back does not have the shape of the plate, and when the lens folds over inside
+    the picture.
+    """
     where = f"{path.name}:{line}"
     sides = (lens.focal_cm, lens.width_cm, lens.height_cm)
     if not all(FOCALS_CM[0] <= side <= FOCALS_CM[1] for side in sides):
@@ -47,7 +52,10 @@ def seen_of(lens: Lens3de, path: Path, line: int, asked: LensAsked) -> Seen:
 
 
 def radial_of_take(take: Take, word: str) -> Lens3de:
-    """The solved lens as 3DE's Radial - Standard, Degree 4; ShotError where it is off by more than MISFIT_PX."""
+    """Fit 3DE's Radial - Standard, Degree 4 to the solved lens.
+
+    Raises ShotError when the fit is off by more than MISFIT_PX, and for a zoom.
+    """
     fitting, off_px = nearest_radial(lens_of_take(take, word), take.size_px, take.sensor_width_mm)
     if not off_px <= MISFIT_PX:
         raise ShotError(

@@ -1,9 +1,10 @@
 """The 2D tracks of a Blender movie clip (.blend), as blender_scripts/read_tracks.py hands them over in an .npz.
 
-Blender's markers are 0..1 of the image from its bottom-left corner, and count the clip's own frames from 1. A muted
-marker is left out: Blender ends a track with one. Track weights come along; patterns, colours, plane tracks and the
-tracks of moving objects do not. A track's offset is added. Refused: a clip of another size. Of several clips with
-tracks the one is read that the scene shows. Our own .blend holds the shot's tracks, so none is written here.
+Blender's markers are 0..1 of the image from its bottom-left corner, and count the frames of the movie clip from 1. A
+muted marker is left out: Blender ends a track with one. Track weights are read; patterns, colours, plane tracks and the
+tracks of moving objects are not. A track's offset is added. Refused: a movie clip of another size. If several movie
+clips have tracks, the one that the scene shows is read. The .blend that shotmake writes holds the shot's tracks, so no
+format of tracks is written here.
 
 Source: Blender's Python API, MovieTrackingTrack and MovieTrackingMarker (mute, co, offset_centroid's `offset`, weight).
 """
@@ -20,7 +21,11 @@ CLIP_FIRST = 1
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
-    """Of the .npz: name, weight (T,); clip_size_px (2,), 0 = its plate was not found; track, frame (M,); co (M, 2)."""
+    """Load the tracks of the .npz that read_tracks.py wrote. size_px: (width, height) of the plate.
+
+    The .npz holds name, weight (T,); clip_size_px (2,), 0 = the plate of the movie clip was not found; track, frame
+    (M,); co (M, 2). Raises ShotError when the movie clip has another size than the plate, and as `found_tracks` does.
+    """
     given = read_npz(path, key=KEY, needed=("name", "weight", "clip_size_px", "track", "frame", "co"))
     clip_px = tuple(given["clip_size_px"].tolist())
     if clip_px not in (size_px, (0, 0)):

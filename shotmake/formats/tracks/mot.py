@@ -1,15 +1,15 @@
 """MOT challenge CSV (.txt, .csv), a line a box: frame, id, left, top, width, height, conf, x, y, z (or class, ...).
 
-Frames, ids and pixels count from 1: frame 1 is the plate's first, and a left of 1 the image's left edge; y down.
+Frames, ids and pixels count from 1: frame 1 is the plate's first, and a left of 1 is the image's left edge; y down.
 
-Read as tracks: a marker is its box's centre. Lines stand in any order. conf 0 is "not to be considered": a disabled
-marker. Detections (id -1) are of no track and refused. Names are the ids.
+Read as tracks: a marker is the centre of its box. Lines stand in any order. conf 0 is "not to be considered": a
+disabled marker. Detections (id -1) belong to no track and are refused. Names are the ids.
 
-Written: the objects of the shot's own camera, as in objects.json (not smoothed), line by line by id, then frame. The
-columns are those of a gt.txt: conf is 1 where the object is detected, 0 where it is coasted (as ground truth such boxes
-are "not to be considered": TrackEval, py-motmetrics with min_confidence=1; as a tracker's result they count), then the
-class, a detector's number or MOT's for pedestrian, car, bicycle and motorbike, -1 else, and -1 for the visibility,
-which nobody knows. Lost: other words for a class.
+Written: the objects of the shot's own camera, as in objects.json (not smoothed), sorted by id, then frame. The columns
+are those of a gt.txt. conf is 1 where the object is detected and 0 where it is coasted (as ground truth such boxes are
+"not to be considered": TrackEval, py-motmetrics with min_confidence=1; as a tracker's result they count). Then comes
+the class: a detector's number, or MOT's for pedestrian, car, bicycle and motorbike, else -1. The visibility is -1:
+nobody knows it. Lost: other words for a class.
 
 Source: https://motchallenge.net/instructions ("All frame numbers, target IDs and bounding boxes are 1-based"); classes:
 Milan et al., "MOT16", arXiv:1603.00831.
@@ -33,7 +33,11 @@ GT_FIELDS = 9  # frame, id, left, top, width, height, conf, class, visibility
 
 
 class Rows(NamedTuple):
-    """line (N,); table (N, 7): frame, id, left, top, width, height, conf (1 where there is none); label: N words."""
+    """The boxes of a MOT file.
+
+    line (N,): line numbers. table (N, 7): frame, id, left, top, width, height, conf (1 where there is none). label: N
+    words.
+    """
 
     line: np.ndarray
     table: np.ndarray
@@ -41,6 +45,7 @@ class Rows(NamedTuple):
 
 
 def recognises(head: str) -> bool:
+    """Tell whether the first line that is no comment has 6 to 10 words between commas, the first 6 of them numbers."""
     words = next((line.split(",") for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), [])
     try:
         return 6 <= len(words) <= 10 and bool([float(word) for word in words[:6]])
@@ -49,7 +54,11 @@ def recognises(head: str) -> bool:
 
 
 def read_rows(path: Path, key: str) -> Rows:
-    """Every box of a file, tracks' and detections' alike. ShotError where a line has no numbers."""
+    """Load every box of a file, of tracks or of detections.
+
+    Raises ShotError, with the line, when a line has too few or too many words, or a word that is not a number, and as
+    `shotmake.formats.text.lines` does.
+    """
     given = ((at, text.strip()) for at, text in lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")
     full = ((at, text if text.count(",") > 5 else f"{text.rstrip(',')},1") for at, text in rows)
@@ -62,10 +71,15 @@ def read_rows(path: Path, key: str) -> Rows:
 
 def _class(text: str) -> str:
     word = text.split(",")[7].strip() if text.count(",") == GT_FIELDS - 1 else ""
-    return "" if word == "-1" else word  # as the challenge writes what is not known
+    return "" if word == "-1" else word  # the challenge writes -1 where the class is not known
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a MOT file. size_px is not used.
+
+    Raises ShotError, with the line, when an id is no whole number from 0, when a width or height is below 0, and as
+    `read_rows` and `found_tracks` do.
+    """
     line, table, _ = read_rows(path, KEY)
     ids = table[:, 1]
     bad = (ids != np.floor(ids)) | (ids < 0) | (ids > 1e9)
@@ -87,6 +101,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the objects of the shot's own camera, a line for each box."""
     later, rows = CLIP_FIRST - clip_first_of(take), []
     for one in take.tracklets:
         label = int(one.label) if one.label.isdecimal() else CLASS_NUMBERS.get(one.label.lower(), -1)

@@ -13,16 +13,17 @@ from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
 from shotmake.tracks.quality import track_name
 
 KEY = "tracking.session_file"
-XY_MAX_PX = 1e6  # whoever says more is not speaking of pixels
+XY_MAX_PX = 1e6  # a larger number cannot be a pixel
 NAMES_TOLD = 3
 
 
 @dataclass(frozen=True)
 class NamedTracks:
-    """tracks, in this plate's px; names, weights: by track id, of those that have one (weights: that is not 1).
+    """Tracks in px of this plate, with the names and weights of the tracks that have one.
 
-    clip_first: the number by which the file calls the first frame of its clip; None: it holds plate frame numbers.
-    notes: what was found and dealt with, a line each."""
+    names, weights: by track id; a weight of 1 is left out. clip_first: the number that the file gives to the first
+    frame of the plate; None = the file holds plate frame numbers. notes: what was found and dealt with, a line each.
+    """
 
     tracks: Tracks
     names: dict[int, str] = field(default_factory=dict)
@@ -33,8 +34,11 @@ class NamedTracks:
 
 @dataclass(frozen=True)
 class Found:
-    """Markers of one track as a reader finds them: frame (N,), xy_px (N, 2), line of the file (N,); weight, enabled,
-    status, quality (expected error, px) (N,), or None: 1, True, by enabled, unknown. Two of one name are two tracks."""
+    """The markers of one track, as a reader finds them. Two with the same name are two tracks.
+
+    frame (N,). xy_px (N, 2). line (N,): line numbers in the file. weight, enabled, status, quality (expected error in
+    px): (N,), or None for weight 1, enabled True, the status that follows from enabled, an unknown error.
+    """
 
     name: str
     frame: np.ndarray
@@ -49,10 +53,11 @@ class Found:
 def found_tracks(
     found: Iterable[Found], path: Path, clip_first: int | None = None, notes: tuple[str, ...] = ()
 ) -> NamedTracks:
-    """What a reader found, checked: ids from 0 in the order of the file, names made unique.
+    """Check what a reader found. Give the tracks ids from 0, in the order of the file, and unique names.
 
-    A marker of weight 0 is disabled; else a track weighs what its markers do in the mean. ShotError with the line of
-    a frame that is no whole number from 0, or twice in one track, and of a position that is no pixel's.
+    A marker of weight 0 is disabled. The weight of a track is the mean of its markers' other weights. Raises ShotError,
+    with the line, when a frame is no whole number from 0 to 1e8, when a track has two markers in a frame, and when a
+    position is beyond XY_MAX_PX.
     """
     every = list(found)
     track_id = np.repeat(np.arange(len(every)), [len(one.frame) for one in every])
@@ -88,7 +93,10 @@ def found_tracks(
 
 
 def unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The same names, a later one that was there already as `name_2`, and what there is to say about it."""
+    """Make names unique: a name that was there already becomes `name_2`, `name_3`, ...
+
+    Returns the names in the same order, and a note when a name changed, else ().
+    """
     taken, made, renamed = set(names), [], []
     seen: set[str] = set()
     for name in names:
@@ -106,7 +114,7 @@ def unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTracks:
-    """Several side by side, frames first..last, as `merge_tracks`; names stay unique."""
+    """Merge the tracks of several sessions, frames first..last, as `merge_tracks` does. Names stay unique."""
     merged = merge_tracks([one.tracks for one in sessions], first, last)
     names: dict[int, str] = {}
     weights: dict[int, float] = {}
@@ -128,16 +136,17 @@ def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTrac
 
 
 def shifted(named: NamedTracks, frames: int) -> NamedTracks:
-    """With every frame number that much larger; they are plate numbers then."""
+    """Add `frames` to every frame number. The result counts as plate numbers."""
     frame = (named.tracks.frame + frames).astype(np.int32)
     return replace(named, tracks=replace(named.tracks, frame=frame), clip_first=None)
 
 
 def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]:
-    """The tracks of a take as (id, name, markers by frame), names unique; characters of `clean` in a name become _, as
-    do line ends, and with " " all white space.
+    """Yield the tracks of a shot as (id, name, markers sorted by frame). Names are unique.
 
-    A track that nobody named is called as in quality.json; a # in front, which would make it a comment, becomes _.
+    Each character of `clean` in a name becomes _, and so do line ends; if clean holds a blank, all white space does. A
+    track without a name is called as in quality.json. A # at the start of a name becomes _: the line would read as a
+    comment.
     """
     assert take.tracks is not None
     ids, begins = np.unique(take.tracks.track_id, return_index=True)
@@ -153,7 +162,7 @@ def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]
 
 
 def clip_first_of(take: Take) -> int:
-    """The plate's first frame, for formats that count from the beginning of the clip."""
+    """Return the number of the plate's first frame, for formats that count from the first frame of the plate."""
     return take.frames[0] if take.plate_first_frame is None else take.plate_first_frame
 
 
@@ -168,7 +177,7 @@ def _status(one: Found) -> np.ndarray:
 
 
 def _weights(track_id: np.ndarray, weight: np.ndarray, tracks: int) -> dict[int, float]:
-    """By track id, the mean of the weights that are not 0, where it is not 1."""
+    """Return, by track id, the mean of the weights above 0. A mean of 1 is left out."""
     counts = weight > 0
     total = np.bincount(track_id[counts], weight[counts], tracks)
     number = np.bincount(track_id[counts], minlength=tracks)

@@ -1,7 +1,8 @@
 """Our tracks.npz: track_id, frame, xy_px, quality, status (shotmake.tracks.markers). Plate frames, px from the
 top-left.
 
-Weights and names of the session stay with it: they are in its quality.json, and in the groups that gave them.
+The weights and names of the session are not in this file: they are in its quality.json, and in the groups that gave
+them.
 """
 
 from pathlib import Path
@@ -16,8 +17,10 @@ STATUSES = (TRACKED, INTERPOLATED, DISABLED)
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
-    """Read those markers that have a position and an expected error; the others were no measurement. ShotError where it
-    is no tracks.npz."""
+    """Load the markers that have a position and an expected error. The others are left out: they are no measurements.
+
+    Raises ShotError when the file is not a tracks.npz, and when a status is none of STATUSES. size_px is not used.
+    """
     found = load_tracks(path, KEY)
     if (strange := ~np.isin(found.status, STATUSES)).any():
         status = found.status[np.argmax(strange)]

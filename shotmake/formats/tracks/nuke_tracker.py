@@ -1,16 +1,18 @@
 r"""Nuke .nk: the tracks of Tracker4 nodes, and the user tracks of CameraTracker nodes. A Tracker4 is written.
 
-A node's knob `tracks` (CameraTracker: `userTracks`) is a table: {1 columns rows}, the columns' names, and a row a track
-{ {curve K x1001 1} "name" {curve x1001 812.5 813.1 x1010 820.4 x1011 821} {curve ...} ... }. The columns enable, name,
-track_x and track_y are read, wherever they stand. A curve: x<frame> places the next value, each value after it comes
-one step later, a step being 1 until an x<frame> is another number of frames behind the value before (x1 5 x3 6 7: 7 is
-at 5); a key's letters (K, L, C, S...) and slopes are its interpolation. Pixels from the bottom-left corner of the
-image, y up, the centre of the first pixel at 0.5. Frames are the script's, which are the plate's.
+A node's knob `tracks` (CameraTracker: `userTracks`) is a table: {1 columns rows}, the columns' names, and a row for
+each track { {curve K x1001 1} "name" {curve x1001 812.5 813.1 x1010 820.4 x1011 821} {curve ...} ... }. The columns
+enable, name, track_x and track_y are read, at any place in the row. In a curve, x<frame> places the next value, and
+each value after it comes one step later. The step is 1 until an x<frame> is another number of frames after the value
+before (x1 5 x3 6 7: 7 is at 5). A key's letters (K, L, C, S...) and slopes are its interpolation. Pixels count from the
+bottom-left corner of the image, y up, the centre of the first pixel at 0.5. Frames are the script's, which are the
+plate's.
 
-A key is a marker; what Nuke interpolates between keys is not. enable (constant from key to key) at 0 makes a marker
-disabled, and is how a gap is written. Weights, expected errors, interpolation status are lost; Nuke's offsets, patterns
-and T R S switches are not read. An expression is no track. The size of a Tracker's input is not in the file.
-The automatic features of a CameraTracker lie in its serializeKnob, a private archive: export them in Nuke as a Tracker.
+A key is a marker; values that Nuke interpolates between keys are not. enable (constant from key to key) at 0 makes a
+marker disabled; a gap is written in the same way. Weights, expected errors and interpolation status are lost; Nuke's
+offsets, patterns and T R S switches are not read. An expression is no track. The size of a Tracker's input is not in
+the file. The automatic features of a CameraTracker lie in its serializeKnob, a private archive: export them in Nuke as
+a Tracker.
 
 Source: scripts written by Nuke 7 to 14 (Tracksperanto test/import/samples/nuke/*.nk), its importer nuke_script.rb and
 the curve rule in tickly's curve.rb, sb_convertTracker.py and the like for the columns. No script with a CameraTracker's
@@ -31,7 +33,7 @@ from shotmake.tracks.markers import DISABLED, Tracks
 NODE = re.compile(r"\s*(Tracker4|CameraTracker\w*)\s*\{")
 TABLE = re.compile(r"\s*(tracks|userTracks)\s+(?=\{)")
 TOKEN = re.compile(r'\{\s*curve\b[^{}"]*\}|[{}]|"(?:[^"\\]|\\.)*"|[^\s{}"]+|"')
-MOST_BRACES = 5  # of a table: tracks { rows { row { value } } }
+MOST_BRACES = 5  # in a table: tracks { rows { row { value } } }
 SLOPES = "stuv"  # s0.5: a tangent
 READ = ("enable", "name", "track_x", "track_y")
 FEATURES = "features of a CameraTracker, which Nuke keeps to itself (serializeKnob)"
@@ -60,6 +62,12 @@ ESCAPED = str.maketrans({one: f"\\{one}" for one in '\\"[]${}'})
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a script. size_px: (width, height) of the plate.
+
+    Raises ShotError when the script holds no table of tracks, when a table is broken or has not the rows that it
+    announces, when a value is an expression, when the frames of a curve go back, and as `found_tracks` and
+    `shotmake.formats.text.lines` do.
+    """
     seen: list[str] = []
     named = found_tracks(_tracks(path, size_px[1], seen), path)
     if "table" not in seen:
@@ -69,7 +77,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
 
 def _tracks(path: Path, height_px: int, seen: list[str]) -> Iterator[Found]:
-    """Of every table of the script; what else was met is added to `seen`."""
+    """Yield the tracks of every table. `seen` gets "table" for each table, and "features" for automatic features."""
     rows = lines(path, KEY)
     in_node = False
     for at, text in rows:
@@ -83,14 +91,14 @@ def _tracks(path: Path, height_px: int, seen: list[str]) -> Iterator[Found]:
 
 
 def _tokens(at: int, text: str, rows: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Braces, words, and whole curves, from the rest of a line on."""
+    """Yield braces, words and whole curves, with their lines: first from `text`, then from the next lines."""
     yield from ((at, token) for token in TOKEN.findall(text))
     for later, line in rows:
         yield from ((later, token) for token in TOKEN.findall(line))
 
 
 def _table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -> Iterator[Found]:
-    """One knob: its first item tells columns and rows, the second the columns' names, the third holds the rows."""
+    """Yield the tracks of one knob. Its items: the counts of columns and rows, the names of the columns, the rows."""
     columns: dict[str, int] = {}
     open_items: list[list] = []
     part, rows, told, at = 0, 0, [], 1
@@ -133,7 +141,7 @@ def _row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int
     name = re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name
     x_frame, x_px = _curve(across, path, at)
     y_frame, y_px = _curve(up, path, at)
-    if np.array_equal(x_frame, y_frame):  # as good as always, and 10,000 times faster to see
+    if np.array_equal(x_frame, y_frame):  # nearly always so, and this test is 10,000 times faster
         frame, in_x, in_y = x_frame, slice(None), slice(None)
     else:
         frame, in_x, in_y = np.intersect1d(x_frame, y_frame, return_indices=True)
@@ -147,7 +155,7 @@ def _row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int
 
 
 def _curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
-    """(K,) frames, rising, and (K,) values of a curve; none of a plain number or an empty value."""
+    """Return the frames (K,), rising, and the values (K,) of a curve. A plain number or an empty value has none."""
     if not isinstance(value, str) or not value.startswith("{"):
         if value and not isinstance(value, str):
             raise fault(path, at, f"an expression {shown(value)}", "a curve: {curve x1001 ...}", KEY)
@@ -174,6 +182,7 @@ def _curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the tracks of a shot as a Tracker4 node. A gap and a disabled marker have enable 0."""
     tracks = list(each_track(take))
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write("set cut_paste_input [stack 0]\nversion 13.0 v1\npush $cut_paste_input\n")
@@ -199,7 +208,10 @@ def _row_text(name: str, one: Tracks, height_px: int) -> str:
 
 
 def _begins(frame: np.ndarray) -> np.ndarray:
-    """(N,) whether a value needs its frame told: the first, behind a gap, and the one after that, for the step."""
+    """Tell which values (N,) need their frame in the curve.
+
+    These are the first value, a value after a gap, and the value after that, which sets the step.
+    """
     gap = np.diff(frame, prepend=frame[:1] - 2) != 1
     return gap | np.concatenate([[False], gap[:-1]])
 
@@ -210,7 +222,7 @@ def _curve_text(frame: np.ndarray, value: np.ndarray, begins: np.ndarray) -> str
 
 
 def _enable_text(frame: np.ndarray, off: np.ndarray) -> str:
-    """Keys where it changes: 0 from the frame behind a run of markers on, and at disabled ones."""
+    """Return the enable curve: a key where it changes. It is 0 at disabled markers and after each run of markers."""
     keys: list[tuple[int, int]] = []
     last = int(frame[0]) - 1
     for at, is_off in zip(frame.tolist(), off.tolist(), strict=True):

@@ -1,10 +1,10 @@
 """PFTrack and PFMatchit 2D tracks (.2dt, .txt): `"name"`, clip number, number of frames, `frame x y similarity` lines.
 
 Pixels from the bottom-left, y up, with 0 at the *centre* of the first pixel: half a pixel less than Nuke or 3DE. Frames
-count from 1, the first of the clip. PFTrack 4 has no line for the clip, PFTrack 5 its camera's name in quotes; a fifth
-number is a depth. Lines that begin with # are comments. Only tracked frames are listed: disabled markers are left
+count from 1, the first of the clip. PFTrack 4 has no line for the clip; PFTrack 5 has its camera's name in quotes; a
+fifth number is a depth. Lines that begin with # are comments. Only tracked frames are listed: disabled markers are left
 out; weights, expected errors and interpolation are lost (similarity is written as 1). The size is not in the file.
-Tracks of a second clip or camera are left out, and said. Names are in quotes and have none inside.
+Tracks of a second clip or camera are left out, with a note. Names are in quotes and have no quotes inside.
 
 Source: mmSolver python/mmSolver/tools/loadmarker/lib/formats/pftrack2dt.py; Tracksperanto lib/pf_coords.rb,
 lib/import/pftrack.rb, lib/export/pftrack_2011.rb ("one-based frames") and test/subpixel/julik_pftrack.txt, written by
@@ -28,10 +28,16 @@ COMMENT = '# "Name"\n# clipNumber\n# frameCount\n# frame, xpos, ypos, similarity
 
 
 def recognises(head: str) -> bool:
+    """Tell whether the first line that is no comment begins with a quote."""
     return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").startswith('"')
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of the file's first clip or camera. size_px: (width, height) of the plate.
+
+    Raises ShotError, with the line, when the text is not as PFTrack writes it, and as `found_tracks` and
+    `shotmake.formats.text.lines` do.
+    """
     blocks = list(_blocks(Lines(path, KEY), size_px[1]))
     own = blocks[0][0] if blocks else ""
     kept = [found for clip, found in blocks if clip == own]
@@ -41,7 +47,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
 
 def _blocks(source: Lines, height_px: int) -> Iterator[tuple[str, Found]]:
-    """(clip or camera, "" = not said; the track)."""
+    """Yield (clip or camera, track) for each track; "" where the file names no clip."""
     while source.ahead() is not None:
         name = _quoted(source, "a track's name in quotes")
         clip = ""
@@ -64,6 +70,7 @@ def _quoted(source: Lines, needed: str) -> str:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the tracks of a shot, without disabled markers."""
     earlier = clip_first_of(take) - CLIP_FIRST
     height_px = take.size_px[1]
     with open(path, "w", encoding="utf-8", newline="\n") as file:

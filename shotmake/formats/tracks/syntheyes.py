@@ -2,10 +2,10 @@
 
 u and v go from -1 to +1, left to right and top to bottom, between the *centres* of the first and the last pixel: the
 corner of the image is at -1 - 1/(width - 1). Frames count from 0, the first of the clip (SynthEyes can be set to count
-from 1: then name it with `tracking.session_first_frame`). outcome is a sum: 1 run, 2 enabled, 4 there is a position,
-8 a key; 7 is written for a marker, 15 after a gap, 5 for a disabled one; a line without it is a marker. A name has no
-spaces: they become _ (SynthEyes makes spaces of them again). Weights, expected errors and interpolation are lost; a
-scale and offset set in SynthEyes's export dialog cannot be told from the file: leave them at 1 and 0.
+from 1: then name it with `tracking.session_first_frame`). outcome is a sum: 1 run, 2 enabled, 4 there is a position, 8
+a key. We write 7 for a marker, 15 after a gap, 5 for a disabled marker. A line without an outcome is a marker. A name
+has no spaces: they become _ (SynthEyes makes spaces of them again). Weights, expected errors and interpolation are
+lost. A scale and offset set in SynthEyes's export dialog cannot be told from the file: leave them at 1 and 0.
 
 Source: SynthEyes manual, "Exporting" (range, offset, outcome codes); Tracksperanto lib/uv_coordinates.rb,
 lib/export/syntheyes.rb (outcome bits) and test/subpixel/sy_subpix_2dpaths.txt, written by SynthEyes with trackers on
@@ -29,6 +29,7 @@ NEEDED = "name frame u v outcome"
 
 
 def recognises(head: str) -> bool:
+    """Tell whether the first line is a word and 3 or 4 numbers, without commas."""
     words = next((line.split() for line in head.splitlines() if line.strip()), [])
     try:
         return len(words) in (4, 5) and "," not in "".join(words[1:]) and bool([float(word) for word in words[1:]])
@@ -37,6 +38,11 @@ def recognises(head: str) -> bool:
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a file. size_px: (width, height) of the plate.
+
+    Raises ShotError, with the line, when a line has not 4 or 5 words, when a word is not a number, and as
+    `found_tracks` and `shotmake.formats.text.lines` do.
+    """
     ids: dict[str, int] = {}
     tracks, parts = [], []
     for rows in batches(row for row in lines(path, KEY) if row[1].strip()):
@@ -66,6 +72,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the tracks of a shot, a line for each marker. A disabled marker has the outcome 5."""
     earlier = clip_first_of(take) - CLIP_FIRST
     half = (np.array(take.size_px, float) - 1) / 2
     with open(path, "w", encoding="utf-8", newline="\n") as file:

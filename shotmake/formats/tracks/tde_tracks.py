@@ -1,9 +1,9 @@
 """3DEqualizer 2D tracks (.txt): points, then for each its name, colour, number of frames, and `frame x y` lines.
 
-Pixels from the bottom-left corner of the image, y up, the centre of the first pixel at 0.5 (the image's corners are
-0 0 and width height). Frames count from 1, the first of the clip, whatever the plate's numbers are. Only tracked
-frames are listed: disabled markers are left out, weights, expected errors and interpolation are lost. Its size is not
-in the file. Lines that begin with # are comments, so no name of ours does. A name is a line of its own.
+Pixels from the bottom-left corner of the image, y up, the centre of the first pixel at 0.5 (the image's corners are 0 0
+and width height). Frames count from 1, the first of the clip, whatever the plate's numbers are. Only tracked frames are
+listed: disabled markers are left out; weights, expected errors and interpolation are lost. The size is not in the file.
+Lines that begin with # are comments, so no name that we write begins with #. A name is a line of its own.
 
 Source: mmSolver python/mmSolver/tools/loadmarker/lib/formats/tdetxt.py and its tests/data/3de_v4; Tracksperanto
 lib/import/equalizer4.rb, lib/export/equalizer4.rb ("3DE always starts frames at 1"); 3DE's own export_tracks script.
@@ -24,11 +24,16 @@ CLIP_FIRST = 1
 
 
 def recognises(head: str) -> bool:
-    """It begins with the number of points."""
+    """Tell whether the first line that is no comment is a whole number: the number of points."""
     return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").isdigit()
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a file. size_px: (width, height) of the plate.
+
+    Raises ShotError, with the line, when the text is not as 3DE writes it, when lines follow the last point, and as
+    `found_tracks` and `shotmake.formats.text.lines` do.
+    """
     source = Lines(path, KEY)
     return found_tracks(_points(source, size_px[1]), path, CLIP_FIRST)
 
@@ -47,6 +52,7 @@ def _points(source: Lines, height_px: int) -> Iterator[Found]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write the tracks of a shot, without disabled markers."""
     earlier = clip_first_of(take) - CLIP_FIRST
     height_px = take.size_px[1]
     tracks = [(name, one.where(one.status != DISABLED)) for _, name, one in each_track(take)]

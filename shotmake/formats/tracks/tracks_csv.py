@@ -1,10 +1,11 @@
 """Our CSV of 2D tracks: a header, then a line a marker: track, frame, x_px, y_px, status, error_px, weight, name.
 
 Pixels from the top-left corner, y down, the centre of the first pixel at 0.5; plate frame numbers. track: any word that
-is the track's own; status: tracked, interpolated or disabled; error_px: the expected error, 0 unknown; weight: of the
-track; name: of the track, told at its first marker. The first line, a comment, tells the plate's size. Nothing is lost
-but names that no marker bears. Read with the columns in any order, the first four needed; separated by commas,
-semicolons or tabs; # lines are comments. A plate size that is not this plate's is refused.
+only this track has. status: tracked, interpolated or disabled. error_px: the expected error; 0 = unknown. weight: of
+the track. name: of the track, written at its first marker. The first line, a comment, tells the size of the plate.
+Nothing is lost but names of tracks without a marker. A file may have its columns in any order; the first four are
+needed. It may be separated by commas, semicolons or tabs; # lines are comments. A plate size that is not this plate's
+is refused.
 
 Source: this file.
 """
@@ -30,11 +31,18 @@ SIZE = re.compile(r"#.*\bplate of (\d+)x(\d+) px")
 
 
 def recognises(head: str) -> bool:
+    """Tell whether the first line that is no comment is a header with the columns of NEEDED."""
     first = next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "")
     return set(NEEDED) <= {word.strip(' "') for word in re.split("[,;\t]", first)}
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a file. size_px: (width, height) of the plate.
+
+    Raises ShotError, with the line, when the header lacks a column of NEEDED or has a column twice, when a line has
+    another number of columns, when a word is not a number, when a status is none of STATUS, when the comment says
+    another plate size, and as `found_tracks` and `shotmake.formats.text.lines` do.
+    """
     rows = _rows(path, size_px)
     at, first = next(rows, (1, ""))
     separator = next((mark for mark in ",;\t" if mark in first), ",")
@@ -93,7 +101,7 @@ def _states(words: Sequence[str], line: list[int], path: Path) -> list[int]:
 
 
 def _rows(path: Path, size_px: tuple[int, int]) -> Iterator[Row]:
-    """Lines that are neither blank nor comments; ShotError for the comment of another plate's size."""
+    """Yield the lines that are neither blank nor comments. Raises ShotError when a comment says another plate size."""
     for at, text in lines(path, KEY):
         if text.lstrip().startswith("#"):
             told = SIZE.match(text.strip())
@@ -105,7 +113,7 @@ def _rows(path: Path, size_px: tuple[int, int]) -> Iterator[Row]:
 
 
 def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
-    """Each row's own cells: a quote that is not closed ends with its line."""
+    """Yield the cells of each row. A quote that is not closed ends with its line."""
     for at, text in rows:
         try:
             yield next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
@@ -114,6 +122,7 @@ def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write all tracks of a shot, a line for each marker."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write("# 2D tracks by shotmake, of a plate of {}x{} px\n".format(*take.size_px))
         rows = csv.writer(file, lineterminator="\n")

@@ -1,15 +1,16 @@
 """mmSolver .uv 2D tracks, versions 1 (text) to 5 (JSON); version 5 is written.
 
-u and v are 0..1 of the image, (0, 0) its bottom-left corner and (1, 1) its top-right, so any proxy's tracks fit. Frames
-are the plate's own numbers. Version 1: the number of points, then for each its name, its number of frames and
-`frame u v weight` lines. Versions 2 to 5: {"version", "num_points", "is_undistorted", "points": [{"name", "id",
+u and v are 0..1 of the image, (0, 0) its bottom-left corner and (1, 1) its top-right, so the tracks of any proxy fit.
+Frames are the plate's own numbers. Version 1: the number of points, then for each point its name, its number of frames
+and `frame u v weight` lines. Versions 2 to 5: {"version", "num_points", "is_undistorted", "points": [{"name", "id",
 "set_name", "per_frame": [{"frame", "pos", "pos_dist", "weight"}], "3d"}]}; 2 has no pos_dist, 4 and 5 have the camera's
 resolution, film back (cm) and focal lengths, 5 the scene's and point group's matrices too.
 
-pos_dist is where the plate shows the point, pos the same without lens distortion. pos_dist is read; versions 1 and 2
-have only pos, taken as the plate's, and said where the file says that it is undistorted. We write our pos_dist as pos
-as well: choose the distorted positions in mmSolver. A disabled marker has weight 0; a track's weight is that of its
-markers; expected errors, interpolation and the 3D points are lost. Refused: a resolution of another shape.
+pos_dist is where the plate shows the point, pos is the same without lens distortion. pos_dist is read. Versions 1 and 2
+have only pos, which is taken as the plate's; where a file says that it is undistorted, there is a note. We write our
+pos_dist as pos as well: choose the distorted positions in mmSolver. A disabled marker has weight 0; the weight of a
+track is that of its markers; expected errors, interpolation and the 3D points are lost. Refused: a resolution of
+another shape.
 
 Source: mmSolver python/mmSolver/utils/loadmarker/formats/uvtrack.py (reads 1 to 5), its 3DEqualizer exporter
 copy_tracks_mmsolver.py (writes them; a file of no points is empty there) and tests/data/uvtrack.
@@ -28,11 +29,17 @@ from shotmake.formats.tracks.named import KEY, Found, NamedTracks, each_track, f
 from shotmake.tracks.markers import DISABLED
 
 VERSIONS = (2, 3, 4, 5)
-SHAPE_TOLERANCE = 0.02  # of width by height: a proxy's rounding, not a crop
+SHAPE_TOLERANCE = 0.02  # relative, of width / height: allows the rounding of a proxy, but no crop
 IDENTITY = np.eye(4).ravel().tolist()
 
 
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
+    """Load the tracks of a .uv file. size_px: (width, height) of the plate.
+
+    Raises ShotError when the file is neither a text nor a JSON as above, when its version is not 1 to 5, when
+    num_points is not the number of points, when its resolution has another shape than the plate, and as `found_tracks`
+    and the functions of shotmake.formats.text do.
+    """
     if not head(path).lstrip().startswith("{"):
         return found_tracks(_text_points(Lines(path, KEY), size_px), path)
     record = whole_json(path, KEY)
@@ -63,7 +70,7 @@ def _text_points(source: Lines, size_px: tuple[int, int]) -> Iterator[Found]:
 
 
 def _point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int]) -> Found:
-    """The JSON's points[at]."""
+    """Return the track of the JSON's points[at]."""
     per_frame = point.get("per_frame") if isinstance(point, dict) else None
     if not isinstance(point, dict) or not isinstance(per_frame, list) or not isinstance(point.get("name"), str):
         raise fault(path, 1, f"points[{at}] {shown(point)}", "{name, per_frame: [...]}", KEY)
@@ -81,7 +88,7 @@ def _point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int
 
 
 def _marker(one: object, where: str, key: str, path: Path) -> list[float]:
-    """Slowly, with a fault that says where: frame, u, v, weight."""
+    """Return frame, u, v, weight of one marker. Slow: it looks for the fault and says where it is."""
     if not isinstance(one, dict) or "frame" not in one or not isinstance(one.get(key), list) or len(one[key]) != 2:
         raise fault(path, 1, f"{where} {shown(one)}", f"{{frame, {key}: [u, v]}}", KEY)
     weight = one.get("weight")
@@ -103,6 +110,7 @@ def _check_shape(camera: object, path: Path, size_px: tuple[int, int]) -> None:
 
 
 def write(path: Path, take: Take) -> None:
+    """Write all tracks of a shot as version 5. A disabled marker has weight 0."""
     width, height = take.size_px
     film_back_cm = [take.sensor_width_mm / 10, take.sensor_width_mm / 10 * height / (width * take.pixel_aspect)]
     last = take.frames[1] + 1

@@ -1,4 +1,6 @@
-"""3DE4 Anamorphic - Standard, Degree 4: each axis its own polynomial, a turned lens, squeeze; distorted -> undistorted.
+"""3DE4 Anamorphic - Standard, Degree 4; distorted -> undistorted.
+
+Each axis has its own polynomial; there are a lens rotation and a squeeze.
 
 x and y are diagonally normalised, y up (film_back.py). With R the rotation by Lens Rotation and P = diag(pixel
 aspect, 1), the lens sees (a, b) = R^-1 P^-1 (x, y); with r and phi the polar coordinates of (a, b):
@@ -19,8 +21,10 @@ DEFAULTS = {f"C{axis}{term}": 0.0 for term in TERMS for axis in "xy"} | {
 
 
 def undistort(x, y, values: dict[str, float], pixel_aspect: float):
-    """Distorted x, y (numbers or arrays) -> undistorted; values: all of DEFAULTS. pixel_aspect: a pixel's width by
-    its height."""
+    """Undistort x and y (numbers, or arrays of any one shape).
+
+    values: all of DEFAULTS by name; pixel_aspect: a pixel's width divided by its height.
+    """
     angle = math.radians(values["Lens Rotation"])
     c, s = math.cos(angle), math.sin(angle)
     a, b = c * x / pixel_aspect + s * y, c * y - s * x / pixel_aspect

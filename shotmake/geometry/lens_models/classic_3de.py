@@ -19,7 +19,10 @@ DEFAULTS = {
 
 
 def undistort(x, y, values: dict[str, float], pixel_aspect: float):
-    """Distorted x, y (numbers or arrays) -> undistorted; values: all of DEFAULTS."""
+    """Undistort x and y (numbers, or arrays of any one shape).
+
+    values: all of DEFAULTS by name; pixel_aspect is not used.
+    """
     distortion, squeeze, quartic = (values[n] for n in ("Distortion", "Anamorphic Squeeze", "Quartic Distortion"))
     x2, y2 = x * x, y * y
     degree_4 = quartic * (x2 + y2) ** 2

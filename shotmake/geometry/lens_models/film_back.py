@@ -1,9 +1,9 @@
 """A lens of 3DEqualizer: one of its models on a film back, in plate px.
 
-Its models work in diagonally normalised coordinates: centimetres from the lens centre on the film back, divided by
-half the film back's diagonal, x right, y up (LDPK ldpk_ldp_builtin.h, map_unit_to_dn). The field of view is the part
-of the picture that the film back spans: xa xb from the left, ya yb from the bottom, in widths and heights of the
-picture (nuke_ld_3de4_base.C). The film back is that of the picture as it is seen, unsqueezed.
+Its models work in diagonally normalised coordinates: centimetres from the lens centre on the film back, divided by half
+the film back's diagonal, x right, y up (LDPK ldpk_ldp_builtin.h, map_unit_to_dn). The field of view is the part of the
+picture that the film back spans: xa xb from the left, ya yb from the bottom, in widths and heights of the picture
+(nuke_ld_3de4_base.C). The film back is that of the picture as it is seen, unsqueezed.
 """
 
 import math
@@ -22,39 +22,46 @@ MODELS: dict[str, ModuleType] = {model.NAME: model for model in (classic_3de, ra
 
 @dataclass(frozen=True)
 class Lens3de:
-    """model: its name in 3DE; values: its parameters by 3DE's names, those missing at their defaults. Lengths in cm;
-    pixel_aspect: a pixel's width by its height; field: xa, xb, ya, yb."""
+    """A lens as 3DEqualizer has it. Lengths are in cm.
+
+    model: its name in 3DE; values: its parameters by 3DE's names, where a missing one has its default; pixel_aspect: a
+    pixel's width divided by its height; field: xa, xb, ya, yb.
+    """
 
     model: str
     values: dict[str, float]
     focal_cm: float
     width_cm: float
     height_cm: float
-    offset_x_cm: float = 0.0  # of the lens centre from the film back's, to the right
-    offset_y_cm: float = 0.0  # upwards
+    offset_x_cm: float = 0.0  # how far the lens centre is to the right of the film back's centre
+    offset_y_cm: float = 0.0  # how far it is above
     pixel_aspect: float = 1.0
     field: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
 
     @property
     def half_diagonal_cm(self) -> float:
+        """Half the diagonal of the film back, cm."""
         return math.hypot(self.width_cm, self.height_cm) / 2
 
     def undistort(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        """(..., 2) plate px -> (..., 2) where the plate would have it without distortion."""
+        """Undistort plate px (..., 2): return where the plate would have them without distortion, (..., 2) px."""
         return self._px(self._bent(self._normalised(xy_px, size_px)), size_px)
 
     def distort(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        """The inverse of `undistort`; ShotError where there is none."""
+        """Distort px (..., 2): the inverse of `undistort`. Raises ShotError where there is none."""
         return self._px(inverse(self._bent, self._normalised(xy_px, size_px)), size_px)
 
     def focal_px(self, size_px: tuple[int, int]) -> tuple[float, float]:
-        """In widths and in heights of the plate's pixels."""
+        """Return the focal length (x, y) in px: in widths and in heights of the plate's pixels."""
         left, right, bottom, top = self.field
         across, up = size_px[0] * (right - left) / self.width_cm, size_px[1] * (top - bottom) / self.height_cm
         return self.focal_cm * across, self.focal_cm * up
 
     def seen(self, size_px: tuple[int, int]) -> Seen:
-        """What it does to a plate of (width, height) px. ShotError for a lens that folds over in it."""
+        """Sample what the lens does to a plate of (width, height) px.
+
+        Raises ShotError for a lens that folds over in it.
+        """
 
         def plane(xy_px: np.ndarray) -> np.ndarray:
             return self._bent(self._normalised(xy_px, size_px)) * (1, -1) * self.half_diagonal_cm / self.focal_cm
@@ -82,9 +89,12 @@ class Lens3de:
 
 
 def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tuple[Lens3de, float]:
-    """3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours, and how far it is off at most, in px.
+    """Find 3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours.
 
-    width_mm: of the film back. Ours maps the other way round, so k1 and k2 have no exact counterpart there.
+    Return it and how far it is off at most, px.
+
+    width_mm: the width of the film back. Our lens maps the other way round, so k1 and k2 have no exact counterpart
+    there.
     """
     width, height = size_px
     focal_cm = lens.fx_px / width * width_mm / 10
@@ -104,7 +114,7 @@ def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tup
     straight_px = lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens))
     x, y = bare._normalised(xy_px, size_px).T
     r2 = x * x + y * y
-    columns = {  # the model is linear in these: see radial_3de
+    columns = {  # the model is linear in these terms, see radial_3de
         "Distortion - Degree 2": (x * r2, y * r2),
         "Quartic Distortion - Degree 4": (x * r2 * r2, y * r2 * r2),
         "U - Degree 2": (r2 + 2 * x * x, 2 * x * y),

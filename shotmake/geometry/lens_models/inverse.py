@@ -1,4 +1,4 @@
-"""The inverse of a lens formula, by Newton's method; the formula needs to be analytic: it is asked complex numbers."""
+"""The inverse of a lens formula, by Newton's method. The formula must be analytic, because it gets complex numbers."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,10 @@ GOOD = 1e-10
 
 
 def inverse(bent: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:
-    """(..., 2) points that `bent` takes to the target (..., 2); ShotError where it folds over."""
+    """Find the points (..., 2) that `bent` takes to the target (..., 2).
+
+    Raises ShotError where the formula folds over.
+    """
     guess = target
     for _ in range(ROUNDS):
         miss = bent(guess) - target

@@ -24,7 +24,10 @@ DEFAULTS = {
 
 
 def undistort(x, y, values: dict[str, float], pixel_aspect: float):
-    """Distorted x, y (numbers or arrays) -> undistorted; values: all of DEFAULTS, B > -1."""
+    """Undistort x and y (numbers, or arrays of any one shape).
+
+    values: all of DEFAULTS by name, B > -1; pixel_aspect is not used.
+    """
     x2, y2, xy = x * x, y * y, x * y
     r2 = x2 + y2
     radial = 1 + values["Distortion - Degree 2"] * r2 + values["Quartic Distortion - Degree 4"] * r2 * r2

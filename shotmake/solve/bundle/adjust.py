@@ -1,9 +1,9 @@
-"""Bundle adjustment of cameras X_cam = R_i d_j + rho_j t_i with one shared lens, and a zoom each.
+"""Bundle adjustment of cameras X_cam = R_i d_j + rho_j t_i with one shared lens, and a zoom for each camera.
 
-Directions d_j and inverse depths rho_j stand for the points, so that a camera that only turns
-(t = 0, rho unused) and one that hardly moves are the same smooth problem: a point may lie at infinity.
-Levenberg-Marquardt on the reduced camera system (Schur complement) with Cauchy weights, after
-B. Triggs et al., "Bundle Adjustment: A Modern Synthesis", Vision Algorithms (2000), LNCS 1883.
+Directions d_j and inverse depths rho_j stand for the points. So a camera that only turns (t = 0, rho unused) and a
+camera that hardly moves are the same smooth problem: a point may lie at infinity. Levenberg-Marquardt on the reduced
+camera system (Schur complement) with Cauchy weights, after B. Triggs et al., "Bundle Adjustment: A Modern Synthesis",
+Vision Algorithms (2000), LNCS 1883.
 """
 
 from dataclasses import dataclass, replace
@@ -17,14 +17,17 @@ BEHIND_PX = 100.0  # residual of a point at or behind the camera
 # the lens vector: log focal px, the coefficients of Brown-Conrady, the centre px
 LENS_NAMES = ("focal", "k1", "k2", "k3", "p1", "p2", "principal_point", "principal_point")
 STEP_MAX = np.array([0.5, 0.5, 0.5, 0.5, 0.05, 0.05, 50.0, 50.0])
-LENS_DAMPING = 1 / np.array([1.0, 0.5, 1.0, 2.0, 0.02, 0.02, 100.0, 100.0]) ** 2  # for what hardly matters
+LENS_DAMPING = 1 / np.array([1.0, 0.5, 1.0, 2.0, 0.02, 0.02, 100.0, 100.0]) ** 2  # holds values that hardly matter
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """rotations (F, 3, 3), translations (F, 3), directions (P, 3) unit, inverse_depths (P,), lens (8,) by
-    LENS_NAMES; log_zooms (F,) what each frame's focal length is times the lens's, as a logarithm (camera.zoomed);
-    general: whether cameras move (else only turn)."""
+    """Cameras, points and lens as one system.
+
+    rotations (F, 3, 3). translations (F, 3). directions (P, 3): unit. inverse_depths (P,). lens (8,): by LENS_NAMES.
+    log_zooms (F,): log of the factor between the focal length of a frame and that of the lens (camera.zoomed). general:
+    whether the cameras move; else they only turn.
+    """
 
     rotations: np.ndarray
     translations: np.ndarray
@@ -36,37 +39,42 @@ class Bundle:
 
     @property
     def focal_px(self) -> float:
+        """The focal length of the lens, in px."""
         return float(np.exp(self.lens[0]))
 
 
 def lens_vector(lens: Lens) -> np.ndarray:
-    """(8,) by LENS_NAMES."""
+    """Return the lens as a vector (8,), ordered by LENS_NAMES."""
     return np.array([np.log(lens.fx_px), lens.k1, lens.k2, lens.k3, lens.p1, lens.p2, lens.cx_px, lens.cy_px])
 
 
 def lens_from_vector(vector: np.ndarray) -> Lens:
+    """Return the lens of a vector (8,), ordered by LENS_NAMES."""
     focal, k1, k2, k3, p1, p2, cx, cy = (float(value) for value in [np.exp(vector[0]), *vector[1:]])
     return Lens(focal, focal, cx, cy, k1, k2, p1, p2, k3)
 
 
 def residuals_px(bundle: Bundle, markers: Observations) -> np.ndarray:
-    """(M, 2) projected minus observed, px."""
+    """Return the residuals (M, 2) in px: projected minus observed."""
     return _project(bundle, markers)[0]
 
 
 def errors_px(bundle: Bundle, markers: Observations) -> np.ndarray:
-    """(M,) distances, px."""
+    """Return the distances (M,) in px between projected and observed markers."""
     return np.linalg.norm(residuals_px(bundle, markers), axis=1)
 
 
 def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray | float = 1.0) -> float:
-    """Sum of log(1 + weight (e / loss)^2) over markers (M, 2)."""
+    """Sum log(1 + weight (e / loss)^2) over the residuals (M, 2). weights: (M,) or a scalar."""
     return float(np.log1p(weights * (residuals**2).sum(1) / loss_px**2).sum())
 
 
 def _project(bundle: Bundle, markers: Observations):
-    """residuals_px; X_cam without its translation (M, 3); the undistorted plane (M, 2); depth, radius squared and
-    radial factor (M,); the distorted plane (M, 2); zooms (M,); which points are behind (M,)."""
+    """Return the residuals (M, 2) in px and what they are made of.
+
+    In order: residuals_px; X_cam without its translation (M, 3); the undistorted plane (M, 2); depth, radius squared
+    and radial factor (M,); the distorted plane (M, 2); zooms (M,); which points are behind the camera (M,).
+    """
     turned = np.einsum("nij,nj->ni", bundle.rotations[markers.frame], bundle.directions[markers.track])
     points = turned + bundle.inverse_depths[markers.track, None] * bundle.translations[markers.frame]
     depth = np.where(np.abs(points[:, 2]) < 1e-6, 1e-6, points[:, 2])
@@ -87,8 +95,11 @@ def _project(bundle: Bundle, markers: Observations):
 
 
 def point_jacobian(bundle: Bundle, markers: Observations):
-    """Residuals (M, 2), their derivative by X_cam (M, 2, 3), by a left turn of the camera (M, 2, 3), by the lens
-    (M, 2, 8), by the logarithm of the frame's zoom (M, 2, 1)."""
+    """Return the residuals (M, 2) in px and their derivatives.
+
+    In order: by X_cam (M, 2, 3), by a left turn of the camera (M, 2, 3), by the lens (M, 2, 8), by the logarithm of the
+    frame's zoom (M, 2, 1).
+    """
     residuals, turned, plane, depth, radius2, radial, distorted, zoom, behind = _project(bundle, markers)
     _, k1, k2, k3, p1, p2, _, _ = bundle.lens
     slope = k1 + radius2 * (2 * k2 + 3 * k3 * radius2)
@@ -127,10 +138,11 @@ def adjust(
     weights: np.ndarray | float = 1.0,
     fixed: np.ndarray | None = None,
 ) -> Bundle:
-    """The bundle after up to `rounds` steps; weights (M,) multiply the squared errors, fixed (F,) is a mask of frames
-    whose pose stays, to the bit.
+    """Adjust the bundle in at most `rounds` steps. `free` names the lens values that may change.
 
-    `free` names the lens values that may change; with "zoom" among them every frame has a focal length of its own.
+    With "zoom" in free every frame has a focal length of its own. weights: (M,) or a scalar, factors of the squared
+    errors. fixed: mask (F,) of the frames whose pose stays, to the bit. Raises numpy.linalg.LinAlgError when the
+    equations of a point have no solution.
     """
     from scipy.spatial.transform import Rotation
 
@@ -187,8 +199,10 @@ def adjust(
 def lens_covariance(
     bundle: Bundle, markers: Observations, free: tuple[str, ...], loss_px: float, weights: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The free places (n,) of the lens vector and their covariance (n, n), cameras and points left open: what white
-    noise of the size of the residuals makes of them."""
+    """Return the free places (n,) of the lens vector and their covariance (n, n), with cameras and points left open.
+
+    The covariance is the effect of white noise of the size of the residuals. weights: (M,) or a scalar.
+    """
     lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
     system = _reduced_system(
         bundle, markers, 0.0, loss_px, weights, lens_free, "zoom" in free, np.ones(len(bundle.rotations), bool)
@@ -210,7 +224,7 @@ def _cross_matrix(vectors: np.ndarray) -> np.ndarray:
 
 
 def _tangents(directions: np.ndarray) -> np.ndarray:
-    """(P, 3, 2) two unit vectors across each direction."""
+    """Return two unit vectors across each direction, (P, 3, 2)."""
     away = np.where(np.abs(directions[:, :1]) < 0.7, [[1.0, 0, 0]], [[0, 1.0, 0]])
     first = np.cross(directions, away)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
@@ -218,7 +232,7 @@ def _tangents(directions: np.ndarray) -> np.ndarray:
 
 
 def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int):
-    """A (2M, column_count) sparse matrix from dense rows (M, 2, n) and their columns (M, n)."""
+    """Return a sparse matrix (2M, column_count) of dense rows (M, 2, n) and their columns (M, n)."""
     import scipy.sparse
 
     count, _, width = blocks.shape
@@ -249,13 +263,13 @@ def _reduced_system(
         by_track = np.concatenate([by_track, by_depth[:, :, None]], 2)
     if zooms:
         by_camera.append(by_zoom)
-    # a camera that stays has no columns: its markers hold their points and the lens only
+    # a fixed camera has no columns: its markers only hold their points and the lens
     by_camera = np.concatenate(by_camera, 2) * moving[markers.frame][:, None, None]
     place = np.maximum(np.cumsum(moving) - 1, 0)
     weight = root_weight[:, None, None]
     camera_size, track_size, lens_size = by_camera.shape[2], by_track.shape[2], int(lens_free.sum())
     track_count = len(bundle.directions)
-    lens_at = max(int(moving.sum()), 1) * camera_size  # none moves: one block of zeros
+    lens_at = max(int(moving.sum()), 1) * camera_size  # if no camera moves: one block of zeros
     camera_columns = np.concatenate(
         [
             place[markers.frame][:, None] * camera_size + np.arange(camera_size),

@@ -1,4 +1,4 @@
-"""Lens values beyond focal, k1 and k2: refined where the tracks determine them, left alone and named where not."""
+"""Lens values beyond focal, k1 and k2: refined where the tracks determine them, else left alone, with a warning."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from shotmake.solve.bundle.observations import Observations
 
 BASE = ("focal", "k1", "k2")
 TERMS = ("k3", "p1", "p2", "principal_point")
-OPTIMISM = 5.0  # true errors are larger than white noise promises: tracks drift and slide
-VAGUE_SHARE = 0.02  # of the width, at the picture's corner
+OPTIMISM = 5.0  # true errors are larger than white noise suggests: tracks drift and slide
+VAGUE_SHARE = 0.02  # in plate widths, at the corner of the picture
 
 
 def determined(free: tuple[str, ...], lens: Lens, size_px: tuple[int, int]) -> tuple[str, ...]:
-    """Those of `free` that a solve with it has changed: a term that was left alone stays so."""
+    """Return those values of `free` that the solve of this lens has changed. A term that was left alone stays so."""
     centred = (lens.cx_px, lens.cy_px) == (size_px[0] / 2, size_px[1] / 2)
     alone = {name for name in ("k3", "p1", "p2") if getattr(lens, name) == 0} | (
         {"principal_point"} if centred else set()
@@ -31,7 +31,11 @@ def with_terms(
     loss_px: float = 1.0,
     weights: np.ndarray | float = 1.0,
 ) -> tuple[Bundle, tuple[Reason, ...]]:
-    """The bundle adjusted with those of `free` that the tracks determine, and a warning for each other term."""
+    """Adjust the bundle with those values of `free` that the tracks determine.
+
+    Returns the bundle, and a warning for each term that the tracks do not determine. weights: (M,) or a scalar, as in
+    `adjust`.
+    """
     base = tuple(name for name in free if name not in TERMS)
     bundle = adjust(bundle, markers, base, rounds, loss_px, weights=weights)
     terms = [name for name in TERMS if name in free]
@@ -52,7 +56,7 @@ def with_terms(
 def _sway_px(
     bundle: Bundle, markers: Observations, free: tuple[str, ...], loss_px: float, weights: np.ndarray | float
 ) -> dict[str, float]:
-    """What one sigma of each lens value does at the farthest marker, px."""
+    """Return, for each lens value, how many px one sigma of it moves the farthest marker."""
     places, covariance = lens_covariance(bundle, markers, free, loss_px, weights)
     sigma = dict.fromkeys(free, 0.0)
     for place, variance in zip(places, np.diag(covariance), strict=True):

@@ -1,4 +1,4 @@
-"""A solver's own result: cameras, lens and points before they are judged."""
+"""The result of a solver: cameras, lens and points before they are judged."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,11 @@ from shotmake.geometry.lens import Lens
 
 @dataclass(frozen=True)
 class Model:
-    """cam_from_world (N, 3, 4), NaN for frames without pose; points (T, 4) homogeneous, NaN for unused
-    tracks; used (M,) markers that the adjustment kept; log_zooms (N,) as in adjust.Bundle."""
+    """The cameras, lens and points of a solver.
+
+    cam_from_world (N, 3, 4): NaN for frames without a pose. points (T, 4): homogeneous, NaN for unused tracks. used
+    (M,): mask of the markers that the adjustment kept. log_zooms (N,): as in adjust.Bundle.
+    """
 
     lens: Lens
     cam_from_world: np.ndarray
@@ -21,8 +24,10 @@ class Model:
 
     @property
     def projecting(self) -> np.ndarray:
+        """The cameras to project with, (N, 3, 4): zoomed by log_zooms."""
         return zoomed(self.cam_from_world, self.log_zooms)
 
     @property
     def posed(self) -> np.ndarray:
+        """The mask (N,) of the frames that have a pose."""
         return np.isfinite(self.cam_from_world[:, 0, 0])

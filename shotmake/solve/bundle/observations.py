@@ -9,23 +9,26 @@ from shotmake.tracks.markers import DISABLED, Tracks
 
 MEASURED_WIDTH_PX = 1280.0  # the pixel thresholds of the verdict were measured on plates this wide
 STILL_PX = 1.0
-STILL_SHARE = 0.60  # of the picture, from which on a plate is locked off
+STILL_SHARE = 0.60  # share of the picture, from which on a plate is locked off
 STILL_GRID = (12, 7)
 
 
 def pixel_scale(size_px: tuple[int, int]) -> float:
-    """Factor for pixel thresholds measured at 1280 wide. Tracking noise does not shrink with the plate: >= 0.6."""
+    """Return the factor for thresholds in px that were measured at 1280 wide.
+
+    It is at least 0.6: tracking noise does not shrink with the plate.
+    """
     return max(size_px[0] / MEASURED_WIDTH_PX, 0.6)
 
 
 @dataclass(frozen=True)
 class Observations:
-    """Markers with compact indices, sorted by track then frame.
+    """Markers with compact indices, sorted by track, then frame.
 
-    track (M,) index into track_ids; frame (M,) index from the first frame of the range; xy_px (M, 2);
-    expected_px (M,) expected error (0 = unknown); track_ids (T,) the ids of the session; frame_count frames
-    in the range; weight (T,) what the artist gave each track (None: all alike), which is in expected_px already;
-    first_frame: plate number of frame index 0, of the range they were taken from.
+    track (M,): index into track_ids. frame (M,): index, 0 = the first frame of the range. xy_px (M, 2): plate px.
+    expected_px (M,): expected error; 0 = unknown. track_ids (T,): ids of the session. frame_count: frames in the range.
+    weight (T,): the artist's weight of each track, which is in expected_px already; None = all alike. first_frame:
+    plate number of frame index 0 of the range from which the markers were taken.
     """
 
     track: np.ndarray
@@ -39,7 +42,7 @@ class Observations:
 
     @classmethod
     def from_tracks(cls, tracks: Tracks, frames: tuple[int, int], min_markers: int = 3) -> "Observations":
-        """The enabled, finite markers inside `frames` (inclusive) of tracks with at least `min_markers`."""
+        """Take the enabled, finite markers in `frames` (inclusive) of tracks with at least `min_markers` of them."""
         inside = (tracks.frame >= frames[0]) & (tracks.frame <= frames[1]) & (tracks.status != DISABLED)
         kept = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
         ids, track = np.unique(kept.track_id, return_inverse=True)
@@ -60,28 +63,31 @@ class Observations:
 
     @property
     def lengths(self) -> np.ndarray:
-        """(T,) markers of each track."""
+        """The number of markers of each track, (T,)."""
         return np.bincount(self.track, minlength=len(self.track_ids))
 
     @property
     def per_frame(self) -> np.ndarray:
-        """(frame_count,) markers in each frame."""
+        """The number of markers in each frame, (frame_count,)."""
         return np.bincount(self.frame, minlength=self.frame_count)
 
     def only(self, rows: np.ndarray) -> "Observations":
-        """Only the markers of a mask or indices (M,); tracks keep their indices."""
+        """Keep only the markers of a mask or of indices (M,). Tracks keep their indices."""
         names = ("track", "frame", "xy_px", "expected_px")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def of_tracks(self, chosen: np.ndarray) -> "Observations":
-        """Only the tracks of a boolean mask (T,); their indices close up."""
+        """Keep only the tracks of a boolean mask (T,). Their indices close up."""
         new_index = np.cumsum(chosen) - 1
         kept = self.only(chosen[self.track])
         weight = None if self.weight is None else self.weight[chosen]
         return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen], weight=weight)
 
     def of_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
-        """Only the given frame indices, renumbered 0..; tracks seen in fewer than `min_markers` of them go."""
+        """Keep only the frames of these indices (F,), renumbered from 0.
+
+        Tracks that are seen in fewer than `min_markers` of them are left out.
+        """
         new_index = np.full(self.frame_count, -1)
         new_index[frames] = np.arange(len(frames))
         kept = self.only(new_index[self.frame] >= 0)
@@ -90,9 +96,9 @@ class Observations:
 
 
 def thin(observations: Observations, track_count: int, per_frame: int, seed: int = 0) -> np.ndarray:
-    """Mask (T,) of about `track_count` random tracks, more where a frame would keep fewer than `per_frame`.
+    """Choose about `track_count` random tracks, more where a frame would keep fewer than `per_frame`.
 
-    Random tracks determine the focal length better than the longest ones do (measured).
+    Returns a mask (T,). Random tracks determine the focal length better than the longest ones do (measured).
     """
     total = len(observations.track_ids)
     if total <= track_count:
@@ -113,10 +119,10 @@ def thin(observations: Observations, track_count: int, per_frame: int, seed: int
 def choose_keyframes(
     observations: Observations, size_px: tuple[int, int], at_least: int = 12, at_most: int = 60
 ) -> np.ndarray:
-    """Frame indices, first and last included, spaced by image motion and by how many tracks survive.
+    """Choose keyframes by image motion and by how many tracks survive.
 
-    The spacing is 2.3 % of the width of median motion, made smaller until there are `at_least`
-    keyframes and larger while there are more than `at_most`.
+    Returns frame indices (K,), the first and the last frame included. The spacing is 2.3 % of the width of median
+    motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`.
     """
     spacing_px = 0.023 * size_px[0]
     keyframes = _spaced(observations, spacing_px, 0.5)
@@ -157,11 +163,11 @@ def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np
 
 
 def still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
-    """Share of the image's 12 x 7 cells whose long tracks stay within 1 px (of a 1280 wide plate) all along; None where
-    no track is long.
+    """Measure the share of the picture that stands still: of its 12 x 7 cells, those whose long tracks do.
 
-    A track is long with a fifth of the frames (at least 10). 0.6 and more means a locked-off camera:
-    what moves then is in front of it. A cell's verdict is the median of its tracks.
+    A track is long with a fifth of the frames (at least 10). It stands still if 95 % of its markers stay within 1 px
+    (of a 1280 wide plate) of their median place; a cell's verdict is the median of its tracks. A share of 0.6 or more
+    means a locked-off camera: what moves then is in front of it. Returns None where no track is long.
     """
     limit_px = STILL_PX * pixel_scale(size_px)
     enough = min(max(10, observations.frame_count // 5), observations.frame_count)
@@ -183,5 +189,5 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float |
 
 
 def stands_still(share: float | None) -> TypeGuard[float]:
-    """Whether that share of the picture is that of a locked-off camera."""
+    """Tell whether that share of the picture is that of a locked-off camera."""
     return share is not None and share >= STILL_SHARE

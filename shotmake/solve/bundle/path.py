@@ -16,8 +16,11 @@ def bundle_of(
     log_zooms: np.ndarray,
     points: np.ndarray | None = None,
 ) -> tuple[Bundle, np.ndarray, float]:
-    """Cameras (F, 3, 4) cam_from_world and their tracks as a bundle, in a world whose origin (3,) is the middle of
-    the path and whose unit is the path's size: both are returned too. points (T, 4): triangulated if not given."""
+    """Build a bundle of cameras (F, 3, 4) cam_from_world, log_zooms (F,) and their tracks.
+
+    points (T, 4): homogeneous; None = triangulated here. Returns the bundle, the middle of the path (3,), which is the
+    origin of the bundle's world, and the size of the path, which is its unit. Raises ShotError as `triangulate` does.
+    """
     if points is None:
         points = triangulate(markers, zoomed(cameras, log_zooms), lens)
     centres = camera_centres(cameras)
@@ -38,11 +41,11 @@ def bundle_of(
 
 
 def cameras_of(bundle: Bundle, middle: np.ndarray, size: float) -> np.ndarray:
-    """(F, 3, 4) cam_from_world, back in the world that `bundle_of` came from."""
+    """Return the cameras (F, 3, 4) cam_from_world of a bundle, in the world that `bundle_of` was given."""
     moves = bundle.translations * size - bundle.rotations @ middle
     return np.concatenate([bundle.rotations, moves[:, :, None]], 2)
 
 
-MOST_FRAMES = 400  # 8 CPU s and 0.5 GB there, measured; three times the time for twice the frames
-FEWEST_MARKERS = 8  # a frame with fewer is not held by them
+MOST_FRAMES = 400  # measured: 8 CPU s and 0.5 GB for so many; twice the frames take three times as long
+FEWEST_MARKERS = 8  # fewer markers do not hold a frame
 LOSS_PX = 0.5

@@ -13,13 +13,15 @@ from shotmake.solve.bundle.triangulate import track_medians
 
 
 class TooLittle(Exception):
-    """Not enough tracks for a fit; the message says how many there are."""
+    """Not enough tracks for a fit. The message says how many there are."""
 
 
 def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
-    """(M, 3) unit rays of plate pixels by the radial part of `lens` (adjust.LENS_NAMES), by Newton's method on the
-    radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the lens is small.
-    log_zooms (M,) of their frames."""
+    """Return the unit rays (M, 3) of plate pixels (M, 2) by the radial part of `lens` (adjust.LENS_NAMES).
+
+    Newton's method on the radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the
+    lens is small. log_zooms: (M,), of the frames of the pixels.
+    """
     plane = (xy_px - lens[6:]) / np.exp(lens[0])
     distorted = np.linalg.norm(plane, axis=1)
     radius = distorted.copy()
@@ -34,7 +36,10 @@ def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarr
 
 
 def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) -> np.ndarray:
-    """Rotation R with target ~ R source for unit rays (N, 3): Kabsch's SVD, reweighted towards the median."""
+    """Return the rotation R (3, 3) with target ~ R source for unit rays (N, 3).
+
+    Kabsch's SVD, reweighted towards the median.
+    """
     weights = np.ones(len(source))
     rotation = np.eye(3)
     for _ in range(rounds):
@@ -46,8 +51,10 @@ def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) ->
 
 
 def scale_changes(markers: Observations) -> np.ndarray:
-    """(F,) log of how the picture grew since the first frame, chained from neighbour to neighbour: the zoom of a
-    camera that turns little between them."""
+    """Measure the log (F,) of how much the picture grew since the first frame, chained from neighbour to neighbour.
+
+    This is the zoom of a camera that turns little between neighbours.
+    """
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
@@ -64,11 +71,14 @@ def scale_changes(markers: Observations) -> np.ndarray:
 
 
 def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarray) -> Bundle:
-    """Rotations chained from frame to frame, directions as the mean of their rays: a start for `adjust`."""
+    """Build a start for `adjust`: rotations chained from frame to frame, directions as the mean of their rays.
+
+    lens (8,): by adjust.LENS_NAMES. log_zooms (F,).
+    """
     seen = rays(markers.xy_px, lens, log_zooms[markers.frame])
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
-    total = np.zeros((len(markers.track_ids), 3))  # sum of world rays so far, by track
+    total = np.zeros((len(markers.track_ids), 3))  # the sum of world rays so far, by track
     rotations = np.zeros((markers.frame_count, 3, 3))
     last = np.eye(3)
     for frame in range(markers.frame_count):
@@ -87,7 +97,7 @@ def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarra
 def fit_turning(
     markers: Observations, centre_px: np.ndarray, focal_starts_px: list[float], free: tuple[str, ...]
 ) -> Bundle:
-    """The best rotation-only bundle over several first guesses of the focal length."""
+    """Fit the best bundle of rotations alone, over several first guesses of the focal length. centre_px: (2,)."""
     found = []
     log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(markers.frame_count)
     for focal_px in focal_starts_px:
@@ -100,11 +110,12 @@ def fit_turning(
 def solve_turning(
     observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float, width_px: int
 ) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[Reason, ...]]:
-    """Rotations of all frames and the lens: the bundle, the frame indices it has (F,), the markers used (M,), and a
-    warning for each lens value of `free` that the tracks do not determine.
+    """Solve the rotations of all frames and the lens. lens (8,): the start, by adjust.LENS_NAMES.
 
-    Markers worse than 3x, 1.5x, 1x `max_error_px`, and tracks whose median is, are dropped between
-    adjustments. Frames with fewer than 6 used markers have no pose. TooLittle if none are left.
+    Returns the bundle, the frame indices that it has (F,), the mask (M,) of used markers, and a warning for each lens
+    value of `free` that the tracks do not determine. Between adjustments, markers worse than 3x, 1.5x, 1x
+    `max_error_px` are dropped, and so are tracks whose median is. Frames with fewer than 6 used markers have no pose.
+    Raises TooLittle when no markers are left.
     """
     base = tuple(name for name in free if name not in TERMS)
     used = np.ones(len(observations), bool)
@@ -128,7 +139,11 @@ def solve_turning(
 
 
 def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Observations, np.ndarray]:
-    """Rows (K,), their markers with frames renumbered, and the frames: those with 6 and tracks with 3 markers."""
+    """Keep the frames with 6 markers and the tracks with 3.
+
+    Returns the rows (K,), their markers with frames renumbered, and the frame indices. Raises TooLittle when nothing is
+    left.
+    """
     used = used.copy()
     while True:
         in_frame = np.bincount(observations.frame[used], minlength=observations.frame_count)

@@ -1,4 +1,4 @@
-"""Points from known cameras, for many tracks at once, and how well held-back markers agree with them."""
+"""Points from known cameras, for many tracks at once, and how well markers agree with the points."""
 
 import numpy as np
 
@@ -10,11 +10,12 @@ ROUNDS = 5
 
 
 def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, loss_px: float = 1.0) -> np.ndarray:
-    """(T, 4) homogeneous unit points; NaN for tracks with fewer than two posed markers.
+    """Triangulate each track. Returns homogeneous unit points (T, 4); NaN for tracks with fewer than two posed markers.
 
-    cam_from_world (N, 3, 4) for every frame index, NaN where a frame has no pose. Linear (DLT), then
-    Gauss-Newton on the undistorted image error with Cauchy weights. R. Hartley and A. Zisserman, Multiple
-    View Geometry (2004), 12.2. Homogeneous, so that points at infinity are found too.
+    cam_from_world (N, 3, 4): for every frame index, NaN where a frame has no pose. Linear (DLT), then Gauss-Newton on
+    the undistorted image error with Cauchy weights. R. Hartley and A. Zisserman, Multiple View Geometry (2004), 12.2.
+    Points are homogeneous, so that points at infinity are found too. Raises ShotError when the lens folds over inside
+    the picture.
     """
     count = len(markers.track_ids)
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
@@ -38,7 +39,7 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
         weights = 1 / (1 + (miss**2).sum(1) * (lens.fx_px / loss_px) ** 2)
         squares = _per_track(np.einsum("nki,nkj,n->nij", slopes, slopes, weights), track, count)
         trace = np.trace(squares, axis1=1, axis2=2)[:, None, None] + 1e-12
-        # stay across the point: homogeneous length is free
+        # step across the point only: the homogeneous length is free
         squares = squares + 1e-12 * trace * np.eye(4) + trace * points[:, :, None] * points[:, None, :]
         sides = _per_track(np.einsum("nki,nk,n->ni", slopes, miss, weights), track, count)
         points = points - np.linalg.solve(squares, sides[..., None])[..., 0]
@@ -51,7 +52,11 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
 
 
 def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """(T, 4) homogeneous points at infinity: mean world ray of each track, for a camera that only turns."""
+    """Return points at infinity (T, 4), homogeneous: the mean world ray of each track, for a camera that only turns.
+
+    cam_from_world (N, 3, 4). NaN for tracks without a posed marker. Raises ShotError when the lens folds over inside
+    the picture.
+    """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
     rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
@@ -66,14 +71,17 @@ def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, le
 
 
 def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
-    """Sum rows (M, ...) by their track index -> (count, ...)."""
-    flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # also of no rows
+    """Sum rows (M, ...) by their track index. Returns (count, ...)."""
+    flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # works for no rows too
     sums = [np.bincount(track, flat[:, column], count) for column in range(flat.shape[1])]
     return np.stack(sums, 1).reshape(count, *values.shape[1:])
 
 
 def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """(M, 2) px from markers to their projected homogeneous points; inf behind the camera or without pose."""
+    """Return the offsets (M, 2), in px, from markers to their projected homogeneous points (T, 4).
+
+    cam_from_world (N, 3, 4). An offset is inf where the point is behind the camera or the frame has no pose.
+    """
     seen = np.einsum("nij,nj->ni", cam_from_world[markers.frame], points[markers.track])
     with np.errstate(invalid="ignore", divide="ignore"):
         plane = seen[:, :2] / seen[:, 2:]
@@ -83,12 +91,15 @@ def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndar
 
 
 def marker_errors_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """(M,) the lengths of misses_px."""
+    """Return the lengths (M,) of `misses_px`."""
     return np.linalg.norm(misses_px(points, markers, cam_from_world, lens), axis=1)
 
 
 def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray) -> np.ndarray:
-    """(T,) widest angle between the ray of a track's first posed marker and any other; 0 where unknown."""
+    """Return the widest angle (T,) in degrees between the ray of a track's first posed marker and its other rays.
+
+    points (T, 4), homogeneous; cam_from_world (N, 3, 4). 0 where the angle is unknown.
+    """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     track, frame = markers.track[posed], markers.frame[posed]
     centres = camera_centres(np.nan_to_num(cam_from_world))
@@ -103,7 +114,7 @@ def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.nda
 
 
 def track_medians(errors: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
-    """(count,) median of `errors` (M,) by track, NaN where a track has none."""
+    """Return the median (count,) of `errors` (M,) for each track; NaN where a track has none."""
     order = np.lexsort((errors, track))
     numbers = np.bincount(track, minlength=count)
     starts = np.cumsum(numbers) - numbers

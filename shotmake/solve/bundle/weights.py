@@ -1,18 +1,18 @@
-"""What each marker counts in an adjustment: by the error it was promised, and by the one its track has."""
+"""How much each marker counts in an adjustment: by its expected error, and by the error that its track has."""
 
 import numpy as np
 
 from shotmake.solve.bundle.adjust import Bundle, residuals_px
 from shotmake.solve.bundle.observations import Observations
 
-FLOOR_PX = 0.1  # no marker is believed to be better: what the lens model leaves is of this size
-TAIL = 4.0  # degrees of freedom of Student's t, which the errors of good markers follow
-PROMISED = 4.0  # what a track promised counts like so many coordinates of its own: promises are off by 1.4 to 2 x
-LEAST_PX = 0.005  # of a track's noise: simulated tracks may have none
+FLOOR_PX = 0.1  # no marker counts as better than this: what the lens model leaves over is of this size
+TAIL = 4.0  # degrees of freedom of Student's t: the errors of good markers follow it
+PROMISED = 4.0  # a track's expected error counts like so many coordinates: it is off by 1.4 to 2 x
+LEAST_PX = 0.005  # least noise of a track: simulated tracks may have none
 
 
 def weights(expected_px: np.ndarray) -> np.ndarray:
-    """(M,) by expected errors (M,) px, 1 for the usual one and for those of which nothing is known (0)."""
+    """Return weights (M,) for expected errors (M,) in px; 1 for the usual error and for an unknown one (0)."""
     known = expected_px > 0
     if not known.any():
         return np.ones(len(expected_px))
@@ -21,10 +21,11 @@ def weights(expected_px: np.ndarray) -> np.ndarray:
 
 
 def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
-    """(M,) px^2, of each marker's error by axis: what it was expected to have, times how much more its track has.
+    """Return the variance (M,), in px^2, of each marker's error along one axis.
 
-    The size of a track's errors is that of Student's t, by expectation maximisation; what the point and its share of
-    the cameras take away is not counted. Few markers keep what was promised. The artist's weights stand as given.
+    It is the expected variance, times how much more the track has. The size of a track's errors is that of Student's t,
+    by expectation maximisation; what the point and its share of the cameras take up is not counted. A track with few
+    markers keeps its expected error. The artist's weights stand as given.
     """
     given = np.ones(len(markers)) if markers.weight is None else markers.weight[markers.track]
     promised = weights(markers.expected_px * np.sqrt(given))

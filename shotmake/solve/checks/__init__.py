@@ -1,1 +1,1 @@
-"""Whether a camera may be believed."""
+"""Whether a camera can be trusted."""

@@ -1,4 +1,4 @@
-"""A camera that may be handed over, before it is put into its world; and a refusal of all."""
+"""A camera that may be handed over, before it is put into its world; and a refusal of all cameras."""
 
 from dataclasses import dataclass, replace
 
@@ -12,11 +12,14 @@ from shotmake.solve.checks.certify import Certificate
 from shotmake.solve.links.evidence import Evidence
 from shotmake.solve.links.verdict import DOUBTED, doubt_links
 
-POSED_SHARE = 0.8  # of the frames; a camera for fewer is refused
+POSED_SHARE = 0.8  # share of the frames: a camera for fewer is refused
 
 
 class Refused(Exception):
-    """No camera. reason: what was found and what the artist can change, with its code (shotmake.reasons.CODES)."""
+    """No camera.
+
+    reason: what was found and what the artist can change, with its code (shotmake.reasons.CODES).
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(code, text)
@@ -28,11 +31,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """A camera before it is oriented. status, kind: as in the record. cam_from_world (N, 3, 4) by frame
-    index, NaN without pose; used (M,) of `markers`, those the last adjustment kept; held_out (H,) the ids of
-    the tracks the solver never saw; agreement 0..1: how much of the picture follows the camera; warnings: what may
-    be wrong; notes: what was found and dealt with; log_zooms (N,) as in adjust.Bundle, None if the focal length is one
-    for all; evidence: of the second witness, None where it was not asked."""
+    """A camera before it is oriented.
+
+    - status, kind: as in the record. lens: in plate px. cam_from_world (N, 3, 4): by frame index, NaN without a pose.
+    - used (M,): mask of the rows of `markers` that the last adjustment kept. held_out (H,): the ids of the tracks that
+      the solver never saw.
+    - agreement: 0..1, how much of the picture follows the camera. flat_focal: whether the tracks do not determine the
+      focal length.
+    - warnings: what may be wrong. notes: what was found and dealt with.
+    - log_zooms (N,): as in adjust.Bundle; None if all frames have one focal length.
+    - evidence: of the second witness; None where it was not asked.
+    """
 
     status: str
     kind: str
@@ -51,19 +60,19 @@ class Found:
 
     @property
     def projecting(self) -> np.ndarray:
-        """(N, 3, 4) the cameras to project with: zoomed where the shot zooms."""
+        """The cameras to project with, (N, 3, 4): zoomed where the shot zooms."""
         return self.cam_from_world if self.log_zooms is None else zoomed(self.cam_from_world, self.log_zooms)
 
     @property
     def posed_share(self) -> float:
+        """The share of the frames that have a pose."""
         return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
 
 
 def doubt_by_certificate(found: Found) -> Found:
-    """The camera with what its certificate and its links leave in doubt as warnings, and the confidence that is left
-    then."""
+    """Add the doubts of the certificate and of the links as warnings. A doubt about links reduces the agreement too."""
     links, disagreeing = found.certificate.links, found.certificate.doubt()
-    if disagreeing is not None and found.warnings:  # with nothing else in doubt it is what moves in the picture
+    if disagreeing is not None and found.warnings:  # without other doubts, it is a thing that moves in the picture
         found = replace(found, warnings=(*found.warnings, disagreeing))
     doubts = () if links is None else doubt_links(links)
     if not doubts:

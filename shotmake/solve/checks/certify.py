@@ -1,7 +1,7 @@
-"""Whether a solve may be believed: markers the solver never used are asked, and the path is looked at.
+"""Whether a solve can be trusted: markers that the solver never used are compared with it, and the path is looked at.
 
-The reprojection error of the tracks solved with cannot tell: a pan solved as a move has 0.2 px and a
-focal length off by a third. Thresholds come from 36 wrong and 79 right solves with known truth.
+The reprojection error of the tracks used in the solve cannot tell: a pan solved as a move has 0.2 px and a focal length
+off by a third. The thresholds come from 36 wrong and 79 right solves with known truth.
 """
 
 from dataclasses import dataclass
@@ -22,27 +22,30 @@ from shotmake.solve.bundle.triangulate import (
 from shotmake.solve.links.measure import GOOD_PX, Links, measure_links
 from shotmake.solve.links.verdict import find_torn_link
 
-DOUBTED_AGREEMENT = 0.8  # right solves keep .95, those of rooms where something moves .75
+DOUBTED_AGREEMENT = 0.8  # right solves keep .95, right solves of rooms where something moves .75
 BAD_PX = 3.0  # median error of a track, at 1280 wide; a good one has less than GOOD_PX
 LONG_TRACKS = 700
-LONG_SHARE, LONG_FEWEST, LONG_ENOUGH = 0.2, 8, 30  # a long track has this share of the frames, and from here to there
+LONG_SHARE, LONG_FEWEST, LONG_ENOUGH = 0.2, 8, 30  # a long track has this share of the frames, 8 at least, 30 at most
 TIME_PARTS = 8
-LINK_ANGLE_DEG = 2.0  # a point seen under less from the frames before does not say where it is
-FEWEST_LINKED = 8  # tracks from one part of the shot into the other; fewer tell nothing of how the parts agree
-FEWEST_ASKED = 6  # long tracks; the answers of fewer certify nothing
+LINK_ANGLE_DEG = 2.0  # rays that meet at less do not tell the place of a point
+FEWEST_LINKED = 8  # tracks from one part of the shot into the other: fewer do not tell how the parts agree
+FEWEST_ASKED = 6  # long tracks: fewer certify nothing
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """holdout_rms_px: over the scored markers of hold-out tracks that are not bad (see below); inf without any.
-    holdout_count: hold-outs that could be asked; holdout_good, holdout_bad: the share of them whose median error is
-    < 1.5 px, > 3 px (1280 wide), None where none could. long_frames: with so many frames a track is long; long_count:
-    such tracks that could be asked; long_bad: the share of them whose odd-frame median is > 1.5 px, None where none
-    could. worst_time: share of good markers in the worst eighth of the time, None where no long track could be
-    asked. angle_deg: median triangulation angle. reach: path extent / depth; both 0 where no track agrees. jumps:
-    95th percentile of the path's acceleration over its median step; jumps_px the same in the image; both None where
-    the path is not measured. links: how neighbouring frames hang together; None where it was not asked (a camera
-    that stands still).
+    """What the tracks say of a solve. px thresholds are at 1280 wide.
+
+    - holdout_rms_px: RMS over the scored markers of held-out tracks that are not bad; inf without any. holdout_count:
+      the held-out tracks that could be asked. holdout_good, holdout_bad: the shares of them whose median error is < 1.5
+      px, > 3 px; None where none could be asked.
+    - long_frames: a track with so many frames is long. long_count: the long tracks that could be asked. long_bad: the
+      share of them whose median error (see `cross_check`) is > 1.5 px; None where none could be asked. worst_time: the
+      share of good markers in the worst eighth of the time; None where no long track could be asked.
+    - angle_deg: median triangulation angle. reach: extent of the path / depth. Both are 0 where no track agrees.
+    - jumps: the 95th percentile of the path's acceleration, divided by its median step. jumps_px: the same in the
+      image. Both are None where the path is not measured.
+    - links: how neighbouring frames hang together; None where this was not asked (a camera that stands still).
     """
 
     holdout_rms_px: float
@@ -60,9 +63,11 @@ class Certificate:
     links: Links | None = None
 
     def fault(self) -> Reason | None:
-        """What is wrong, in the artist's words; None if the solve stands. To have asked too few tracks is a fault of
-        its own: what could not be asked has neither agreed nor disagreed. Short tracks agree with a camera that is
-        right here and right there, and not with itself between."""
+        """Return what is wrong, in the artist's words; None if the solve stands.
+
+        Too few tracks that could be asked are a fault too: a track that could not be asked has neither agreed nor
+        disagreed. Short tracks agree with a camera that is right here and right there, and wrong in between.
+        """
         if self.holdout_bad is not None and self.holdout_bad > 0.45:
             text = f"{self.holdout_bad:.0%} of the held-back tracks miss by more than {BAD_PX:g} px"
             return Reason("holdouts_disagree", text)
@@ -80,7 +85,7 @@ class Certificate:
         return None if self.links is None else find_torn_link(self.links)
 
     def doubt(self) -> Reason | None:
-        """What many tracks say against a solve that stands; its confidence is as low already."""
+        """Return what many tracks say against a solve that stands; None if few do. Its confidence is low already."""
         if self.agreement >= DOUBTED_AGREEMENT:
             return None
         shares = {
@@ -96,8 +101,10 @@ class Certificate:
 
     @property
     def agreement(self) -> float:
-        """0..1: the smallest share of hold-outs, of long tracks, and of markers in the worst eighth of the
-        time that agree with the camera within 1.5 px (at 1280 wide); of those that could be asked, 0 where none could.
+        """The smallest of three shares that agree with the camera within 1.5 px (at 1280 wide), 0..1.
+
+        The shares are those of the held-out tracks, of the long tracks, and of the markers in the worst eighth of the
+        time. Each is of the tracks that could be asked; 0 where none could.
         """
         long_good = None if self.long_bad is None else 1 - self.long_bad
         shares = [share for share in (self.holdout_good, long_good, self.worst_time) if share is not None]
@@ -107,9 +114,11 @@ class Certificate:
 def cross_check(
     markers: Observations, cam_from_world: np.ndarray, lens: Lens, turning: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangulate every track on odd frames and score it on the others: rows scored, their errors in px.
+    """Triangulate every track on odd frames and score it on the even frames.
 
-    A track with fewer than 2 posed markers on odd frames or none on even ones is left out.
+    cam_from_world (N, 3, 4): by frame index, NaN without a pose. Returns the rows scored (K,) and their errors (K,) in
+    px. A track with fewer than 2 posed markers on odd frames, or none on even frames, is left out. Raises ShotError as
+    `triangulate` does.
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     odd = posed & (markers.frame % 2 == 1)
@@ -130,9 +139,13 @@ def certify(
     turning: bool = False,
     moves: bool = True,
 ) -> Certificate:
-    """cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose; scale:
-    keyframes.pixel_scale. moves: whether the camera is said to do so at all; the links of one that stands still are not
-    judged, since what moves in front of it is no fault of it."""
+    """Certify a camera by the tracks that were held out and the tracks that it was solved with.
+
+    cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
+    observations.pixel_scale. turning: the points are directions. moves: whether the camera moves or turns at all; if it
+    stands still, its links are not judged, since things that move in front of it are no fault of the camera. Raises
+    ShotError as `triangulate` does.
+    """
     good_px, bad_px = GOOD_PX * scale, BAD_PX * scale
     rows, errors = cross_check(held_out, cam_from_world, lens, turning)
     medians = track_medians(errors, held_out.track[rows], len(held_out.track_ids))
@@ -187,11 +200,13 @@ def certify(
 def agreed_across(
     markers: Observations, cam_from_world: np.ndarray, lens: Lens, before: np.ndarray, good_px: float, turning: bool
 ) -> tuple[float | None, int]:
-    """Of the tracks that run from the frames of the mask `before` (N,) into the others: the share whose points, from
-    `before` alone, fit the others within good_px (median), None where none could be asked; and how many could.
+    """Return the share of the tracks across a boundary that agree on both sides, and how many could be asked.
 
-    cam_from_world (N, 3, 4), zoomed where the shot zooms, NaN without pose. A track is asked that has 3 markers or more
-    on both sides and, unless `turning`, is seen under LINK_ANGLE_DEG or more from `before`.
+    before: mask (N,) of the frames on one side. A track agrees if its point, from the frames of `before` alone, fits
+    its other markers within good_px (median). A track is asked if it has 3 markers or more on both sides and, unless
+    `turning`, if the rays from `before` meet at more than LINK_ANGLE_DEG. The share is None where no track could be
+    asked. cam_from_world (N, 3, 4): zoomed where the shot zooms, NaN without a pose. Raises ShotError as `triangulate`
+    does.
     """
     first, rest = markers.only(before[markers.frame]), markers.only(~before[markers.frame])
     count = len(markers.track_ids)

@@ -1,8 +1,8 @@
-"""Where a shot falls apart: two of its frames that no camera could link, as at a cut or a flash; and where its tracks
-jump, as swapped ones do.
+"""Where a shot falls apart: at a cut or a flash, where no camera could link two frames; and where its tracks jump.
 
-A cut is a count and forbids a camera. A jump is looked at: where hardly a track goes on through it with any one rigid
-motion, which is what a camera shows of a scene, it forbids one too. Else it is a suspicion, for a solve to confirm.
+A cut is a count of tracks, and forbids a camera. A jump (tracks that were swapped, for example) is looked at. If hardly
+a track goes on through the jump with any one rigid motion, which is what a camera shows of a scene, the jump forbids a
+camera too. Else it is a suspicion that a solve has to confirm.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,22 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import MEASURED_WIDTH_PX, Observations
 from shotmake.solve.checks.motion_groups import sampson_px
 
-FEWEST_LINKS = 6  # tracks; fewer do not hold two cameras together
+FEWEST_LINKS = 6  # tracks: fewer do not hold two cameras together
 FEWEST_JUDGED = 12
-JUMP_SHARE = 0.02  # of the width, tracks against each other from one frame to the next
-JUMP_TIMES = 10.0  # what they do in the other frames
+JUMP_SHARE = 0.02  # in plate widths: tracks against each other, from one frame to the next
+JUMP_TIMES = 10.0  # x the usual jump of the other frames
 RIGID_PX = 2.0  # at 1280 wide, to an epipolar line: fast pictures are blurred
-CHOSEN = 7  # tracks that fit an epipolar geometry because it was made from them
-RIGID_SHARE = 0.25  # swapped tracks and those that jump each for itself have 0.04 to 0.21, honest shots 0.8
+CHOSEN = 7  # so many tracks always fit: the epipolar geometry was made from them
+RIGID_SHARE = 0.25  # swapped tracks and tracks that jump one by one have 0.04 to 0.21, good shots 0.8
 
 
 @dataclass(frozen=True)
 class Jump:
-    """frame: index of the last frame before it; reason: what happens where, in the artist's words; rigid_share: of the
-    tracks through it, those that one rigid motion explains, None where too few tell."""
+    """A jump of the tracks.
+
+    frame: index of the last frame before the jump. reason: what happens where, in the artist's words. rigid_share: the
+    share of the tracks through the jump that one rigid motion explains; None where too few tell.
+    """
 
     frame: int
     reason: Reason
@@ -33,8 +36,11 @@ class Jump:
 
 
 def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason | None:
-    """What happens where, in the artist's words, at the worst place inside the frames that have tracks that no camera
-    could go through; else None. first_frame: plate number of frame index 0."""
+    """Find the worst place through which no camera could go, and say in the artist's words what happens there.
+
+    Returns None if there is no such place. Only places inside the frames that have tracks count. first_frame: plate
+    number of frame index 0.
+    """
     links = _links(markers)
     seen = np.flatnonzero(markers.per_frame >= FEWEST_LINKS)
     inside = slice(seen[0], seen[-1]) if len(seen) > 1 else slice(0, 0)
@@ -53,8 +59,10 @@ def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason |
 
 
 def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | None:
-    """The worst jump of all tracks against each other that no moving camera looks like; else None. first_frame: plate
-    number of frame index 0."""
+    """Find the worst jump of all tracks against each other that looks like no moving camera; None if there is none.
+
+    first_frame: plate number of frame index 0.
+    """
     jumps_px = _jumps_px(markers)
     usual_px = float(np.nanmedian(jumps_px)) if np.isfinite(jumps_px).any() else np.inf
     frame = int(np.nanargmax(jumps_px)) if np.isfinite(usual_px) else 0
@@ -70,8 +78,11 @@ def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | 
 
 
 def _rigid_share(markers: Observations, frame: int, width_px: int) -> float | None:
-    """Of the tracks in a frame and the next, the largest share that fits one epipolar geometry between them, as a
-    moving, a turning and a zooming camera all have, beside the CHOSEN; None of fewer than FEWEST_JUDGED + CHOSEN."""
+    """Return the largest share of the tracks in a frame and the next that fits one epipolar geometry between them.
+
+    A moving, a turning and a zooming camera all have one. The CHOSEN tracks do not count. None for fewer tracks than
+    FEWEST_JUDGED + CHOSEN.
+    """
     import cv2
 
     here, there = np.flatnonzero(markers.frame == frame), np.flatnonzero(markers.frame == frame + 1)
@@ -93,7 +104,7 @@ def _rigid_share(markers: Observations, frame: int, width_px: int) -> float | No
 
 
 def _links(markers: Observations) -> np.ndarray:
-    """(N - 1,) tracks that are seen at or before a frame and again after it."""
+    """Return the number (N - 1,) of tracks that are seen at or before a frame and again after it."""
     starts = np.searchsorted(markers.track, np.arange(len(markers.track_ids)))
     ends = np.append(starts[1:], len(markers)) - 1
     change = np.zeros(markers.frame_count, int)
@@ -103,8 +114,11 @@ def _links(markers: Observations) -> np.ndarray:
 
 
 def _jumps_px(markers: Observations) -> np.ndarray:
-    """(N,) by how much the tracks' steps before and after a frame differ, beyond what all have in common; the smaller
-    of it and the next frame's, since a jump spoils the steps on its both sides; NaN where few tracks tell."""
+    """Return, for each frame (N,), by how many px the tracks' steps before and after it differ, beyond what all share.
+
+    It is the smaller of this frame's value and the next frame's, since a jump spoils the steps on both its sides. NaN
+    where few tracks tell.
+    """
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
     bend_px = markers.xy_px[at + 1] - 2 * markers.xy_px[at] + markers.xy_px[at - 1]

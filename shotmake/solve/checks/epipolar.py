@@ -12,13 +12,16 @@ from shotmake.solve.checks.motion_groups import gaps_of, sampson_px
 
 STEP, FIT_PX, FEWEST = 5, 1.5, 30
 WORST = 90  # percentile of the frame pairs
-GAP_MAX = 0.15  # right solves have up to 0.05, with many bad tracks or a rolling shutter 0.11
-LEFT = 0.7  # of the confidence is left then
+GAP_MAX = 0.15  # right solves have up to 0.05, up to 0.11 with many bad tracks or a rolling shutter
+LEFT = 0.7  # factor of the confidence for a gap
 
 
 def gap(found: Found, size_px: tuple[int, int], scale: float) -> float:
-    """The share of the tracks that a free fundamental matrix explains minus the share that the camera explains, in the
-    worst tenth of the frame pairs; 0 where too few tracks tell. scale: keyframes.pixel_scale."""
+    """Measure the epipolar gap in the worst tenth of the frame pairs; 0 where too few tracks tell.
+
+    The gap is the share of the tracks that a free fundamental matrix explains, minus the share that the camera
+    explains. scale: observations.pixel_scale. Raises ShotError when the lens folds over inside the picture.
+    """
     import cv2
 
     markers, focal_px, cameras = found.markers, found.lens.fx_px, found.projecting
@@ -40,7 +43,7 @@ def gap(found: Found, size_px: tuple[int, int], scale: float) -> float:
                 continue
             if free is None or free.shape != (3, 3):
                 continue
-            turn = after[:, :3] @ np.linalg.inv(before[:, :3])  # zoomed rows: no rotations
+            turn = after[:, :3] @ np.linalg.inv(before[:, :3])  # rows of zoomed cameras are no rotations
             move = after[:, 3] - turn @ before[:, 3]
             own = inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse
             shares = [np.mean(sampson_px(matrix, x_px, y_px) < FIT_PX * scale) for matrix in (free, own)]
@@ -49,7 +52,7 @@ def gap(found: Found, size_px: tuple[int, int], scale: float) -> float:
 
 
 def _pair(markers: Observations, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the markers of the tracks that are in both frames."""
+    """Return the rows of the markers in both frames, of the tracks that are in both."""
     here, there = np.flatnonzero(markers.frame == first), np.flatnonzero(markers.frame == second)
     _, a, b = np.intersect1d(markers.track[here], markers.track[there], assume_unique=True, return_indices=True)
     return here[a], there[b]

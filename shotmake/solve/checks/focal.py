@@ -1,4 +1,7 @@
-"""What the tracks say against a solve that stands: a focal length they do not determine, contradict, or see change."""
+"""What the tracks say against a solve that stands: of its focal length and of the width of its pixels.
+
+The tracks may not determine the focal length, may contradict it, or may see it change.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,32 +15,33 @@ from shotmake.solve.bundle.weights import TAIL, variances_px2
 from shotmake.solve.checks.candidate import Refused
 
 FLAT_FOCAL_RISE = 0.001  # see `focal_rise`: below this the focal length is not determined
-FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors of up to 7 times as much were measured, and 2 % is wrong
-# So far off (log), and by so many standard deviations of the markers' own noise, the tracks contradict a locked focal
-# length. Simulated moves with the true one: .02 and 4; off by 2 %: 7 and more, but for a dolly, which does not tell
+FOCAL_SIGMA = 0.0025  # see `focal_sigma`: errors up to 7 times as large were measured, and 2 % is wrong
+# The tracks contradict a locked focal length when it is so far off (log), by so many sigmas of the markers' own noise.
+# Simulated moves with the true focal length: .02 and 4; off by 2 %: 7 and more, except a dolly, which does not tell.
 FOCAL_OFF, FOCAL_WRONG = 0.015, 0.05
 FOCAL_SIGMAS, FOCAL_SURE_SIGMAS = 6.0, 20.0
 ROUNDS_LOCKED = 150  # the valley of a dolly is long and flat
-CONTRADICTED = 0.5  # of the confidence is left then
-ASPECT_STEP, ASPECT_DOUBLINGS = 0.015, 6  # log of the aspect: tried so far to either side, and so often twice as far
-ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: smaller errors slip by less than right solves do
-# Standard deviations by which square pixels fit worse, and share of the cost. Simulated moves with square pixels: 6 and
+CONTRADICTED = 0.5  # factor of the confidence then
+ASPECT_STEP, ASPECT_DOUBLINGS = 0.015, 6  # log of the aspect: the first trial on each side; how often it is doubled
+ASPECT_OFF, ASPECT_WRONG = 0.01, 0.012  # log of the aspect: the slip of smaller errors is below that of right solves
+# Sigmas by which square pixels fit worse, and the share of the cost. Simulated moves with square pixels have 6 and
 # .003 (slow and planar ones, which hardly tell), else 3.7 and .001; pixels off by 2 %: 5 to 46 and .002 to .2
 ASPECT_SIGMAS, ASPECT_SURE_SIGMAS, ASPECT_SURE_SHARE = 4.5, 8.0, 0.008
-ASPECT_HINT, ASPECT_HINT_SIGMAS = 0.008, 2.0  # from 20 frames; twice as many have 1.5 times as many
-ASPECT_MUCH_SHARE = 0.15  # of the cost: what rolling shutters and real lenses cost stays below
-ASPECT_ALIKE = 0.74  # of the largest: the smallest of what the whole and its halves say
-ASPECT_ALIKE_SIGMAS = 1.5  # or so many standard deviations between the halves
-ASPECT_LEFT = 0.5  # of the confidence is left then
-ZOOM_LEAST = 0.008  # log of the focal length's range: breathing while focusing is of this size
-ZOOMS = 0.5  # of the confidence is left then
+ASPECT_HINT, ASPECT_HINT_SIGMAS = 0.008, 2.0  # from 20 frames; twice as many frames have 1.5 times as many sigmas
+ASPECT_MUCH_SHARE = 0.15  # of the cost: rolling shutters and real lenses stay below
+ASPECT_ALIKE = 0.74  # smallest / largest of the three widths: the whole and its halves
+ASPECT_ALIKE_SIGMAS = 1.5  # or so many sigmas between the halves
+ASPECT_OF_PIXELS = 0.25  # so much of the width may change when the camera may move too
+ASPECT_LEFT = 0.5  # factor of the confidence then
+ZOOM_LEAST = 0.008  # log of the range of the focal length: breathing during a focus pull is of this size
+ZOOMS = 0.5  # factor of the confidence then
 
 
 def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
-    """How much worse the fit gets, in robust cost per degree of freedom, when the focal is 10 % off.
+    """Measure how much worse the fit gets, in robust cost per degree of freedom, when the focal length is 10 % off.
 
-    The smaller of both sides, everything else readjusted. Moving cameras: good shots >= 0.0066, straight
-    drives <= 0.0001 (the focal length is then not determined by the tracks).
+    It is the smaller of both sides, with everything else adjusted again. Moving cameras: good shots have >= 0.0066,
+    straight drives <= 0.0001 (the tracks do not determine the focal length then).
     """
     others = tuple(name for name in free if name not in ("focal", "zoom"))
     base = adjust(bundle, markers, free, 15)
@@ -52,17 +56,21 @@ def focal_rise(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
 
 
 def focal_sigma(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float | None:
-    """Standard deviation of the focal length, as a share of it, by each track's own noise: forward moves 0.002 to 0.006
-    where tracks are noisy, 0.0003 to 0.0008 with our tracker's noise; others less. What the model leaves out comes on
-    top of it. None where every frame has a focal length of its own."""
+    """Return the standard deviation of the focal length, as a share of it, by each track's own noise.
+
+    Forward moves have 0.002 to 0.006 where tracks are noisy, 0.0003 to 0.0008 with our tracker's noise; others have
+    less. What the model leaves out comes on top of it. None where every frame has a focal length of its own.
+    """
     by_noise = 1 / variances_px2(bundle, markers)
     at, covariance = lens_covariance(bundle, markers, free, TAIL**0.5, by_noise)
     return float(np.sqrt(covariance[0, 0])) if len(at) and at[0] == 0 else None
 
 
 def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> Reason | None:
-    """That another focal length fits the tracks clearly better than the locked one; None where none does. Refused where
-    it is far off: a few percent may be what a lens model leaves out."""
+    """Return a doubt when another focal length fits the tracks clearly better than the locked one; else None.
+
+    Raises Refused when the other focal length is far off: a few percent may come from what a lens model leaves out.
+    """
     locked = adjust(bundle, markers, free, 15)
     freed = adjust(locked, markers, ("focal", *free), ROUNDS_LOCKED, tolerance=1e-8)
     costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
@@ -80,15 +88,15 @@ def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, .
 
 
 def _sigmas(cost: float, least: float, freedom: int) -> float:
-    """How many standard deviations of the markers' own noise lie between two costs of the same markers."""
+    """Return how many standard deviations of the markers' own noise lie between two costs of the same markers."""
     variance = max(least / max(freedom, 1), 1e-12)
     return float(np.sqrt(max(cost - least, 0.0) / variance))
 
 
 def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> float:
-    """By what share the focal length changes through the shot, if the tracks fit clearly better when it may; else 0.
+    """Return by what share the focal length changes, if the tracks fit clearly better when it may change; else 0.
 
-    Simulated moves with one focal length gain at most 0.0003, those that zoom by 1 % at least 0.0036.
+    Simulated moves with one focal length gain at most 0.0003; moves that zoom by 1 % gain at least 0.0036.
     """
     if "zoom" in free or "focal" not in free:
         return 0.0
@@ -101,18 +109,21 @@ def zoom_share(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> 
 
 
 def may_bend(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> bool:
-    """Whether a few frames and tracks hint at pixels of another width, so that many are worth their time."""
+    """Tell whether a few frames and tracks hint at pixels of another width, so that a test of many is worth it."""
     log_times, sigmas, _ = _best_aspect(bundle, markers, tuple(dict.fromkeys(("focal", *free))))
     return abs(log_times) > ASPECT_HINT and sigmas > ASPECT_HINT_SIGMAS
 
 
 def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], flat_focal: bool) -> Reason | None:
-    """That the tracks fit pixels of another width clearly better; None where they do not. Refused where both halves of
-    the time and the whole say the same width: whatever else bends a picture (rows read one after the other, haze, a
-    moved frame) says something else in each, and where each is sure of its own nothing is said of the pixels.
+    """Return a doubt when the tracks fit pixels of another width clearly better; else None.
 
-    The pixels are widened and made lower alike, everything else readjusted. A bent world and lens hide most of wrong
-    pixels: what they cannot hide is small, and only many tracks tell it from noise.
+    Raises Refused when both halves of the time and the whole say the same width. Other things that bend a picture (rows
+    read one after the other, haze, a moved frame) say another width in each half. If each half is sure of a width of
+    its own, nothing is said of the pixels.
+
+    For the test, the pixels are widened and made lower by the same factor, and everything else is adjusted again. A
+    bent world and lens hide most of wrong pixels. What they cannot hide is small, and only many tracks tell it from
+    noise.
     """
     free = tuple(dict.fromkeys(("focal", *free)))
     log_times, sigmas, share = _best_aspect(bundle, markers, free)
@@ -129,7 +140,7 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
                 f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
             )
         if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
-            return None  # each half is sure of another width: it is not the pixels
+            return None  # each half is sure of another width: the pixels are not the cause
     text = (
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
@@ -137,9 +148,23 @@ def doubt_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...], f
     return Reason("picture_bends", text)
 
 
+def is_of_pixels(turning: Bundle, moving: Bundle, markers: Observations, free: tuple[str, ...]) -> bool:
+    """Return whether a turning and a moving camera find the same width of pixels.
+
+    Wrong pixels look alike to both. The parallax of a camera that moves by less than 1 % of the depth passes for other
+    pixels as long as the camera may only turn; once the camera may move, most of it is gone (5 simulated pans with
+    wrong pixels: a difference of 2 to 15 %; 3 such moves: 33 to 78 %).
+    """
+    free = tuple(dict.fromkeys(("focal", *free)))
+    of_turning, of_moving = (_best_aspect(one, markers, free)[0] for one in (turning, moving))
+    return abs(of_moving - of_turning) < ASPECT_OF_PIXELS * abs(of_turning)
+
+
 def _alike(whole: tuple[float, float, float], *halves: tuple[float, float, float]) -> bool:
-    """Whether the whole and its two halves (each: _best_aspect) say the same width: the smallest is most of the
-    largest, or the halves differ by no more than they are sure of."""
+    """Tell whether the whole and its two halves (each from `_best_aspect`) say the same width.
+
+    They do if the smallest width is most of the largest, or if the halves differ by no more than they are sure of.
+    """
     log_times = np.array([one[0] for one in (whole, *halves)])
     if np.ptp(np.sign(log_times)):
         return False
@@ -150,7 +175,7 @@ def _alike(whole: tuple[float, float, float], *halves: tuple[float, float, float
 
 
 def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Observations]]:
-    """The earlier and the later frames, with the tracks that are seen in four of them or more."""
+    """Yield the earlier and the later frames, with the tracks that are seen in four of them or more."""
     frames = np.arange(len(bundle.rotations))
     for chosen in (frames[: len(frames) // 2], frames[len(frames) // 2 :]):
         part = markers.of_frames(chosen, min_markers=4)
@@ -161,8 +186,11 @@ def _halves(bundle: Bundle, markers: Observations) -> Iterator[tuple[Bundle, Obs
 
 
 def _best_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -> tuple[float, float, float]:
-    """How many times as wide pixels fit best (log); by how many standard deviations of the markers' own noise, and by
-    what share of the cost, they fit better than square ones."""
+    """Return the width of pixels that fits best, as the log of a factor, and how sure it is.
+
+    The second value is by how many standard deviations of the markers' own noise it fits better than square pixels, the
+    third by what share of the cost.
+    """
     start = adjust(bundle, markers, free, 15)
     cost = cauchy_cost(residuals_px(start, markers))
 
@@ -174,7 +202,7 @@ def _best_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -
     at, least, near = 0.0, cost, start
     low, high = fitted(-ASPECT_STEP)[0], fitted(ASPECT_STEP)[0]
     lowest, steps = _lowest(low, least, high), []
-    if abs(lowest) > 2:  # too far for a parabola: first find about where, then others there
+    if abs(lowest) > 2:  # too far for one parabola: find the rough place first, then fit others there
         for trial in np.sign(low - high) * ASPECT_STEP * 2.0 ** np.arange(ASPECT_DOUBLINGS):
             met, fit = fitted(trial, near)
             if met > least:
@@ -191,7 +219,7 @@ def _best_aspect(bundle: Bundle, markers: Observations, free: tuple[str, ...]) -
 
 
 def _lowest(low: float, middle: float, high: float) -> float:
-    """Where the parabola through (-1, low), (0, middle), (1, high) is lowest; infinite where it has no lowest point."""
+    """Return where the parabola through (-1, low), (0, middle), (1, high) is lowest; infinite where it is nowhere."""
     bend = low + high - 2 * middle
     return float((low - high) / (2 * bend)) if bend > 0 else float(np.sign(low - high) * np.inf)
 
@@ -202,7 +230,7 @@ def _stretched(markers: Observations, centre_px: np.ndarray, log_aspect: float) 
 
 
 def zoom_warning(share: float) -> Reason:
-    """What the artist is told of it."""
+    """Return the warning for a focal length that changes by this share."""
     return Reason("zoom", f"the focal length changes by {share:.1%} through the shot: set tracking.solve.zoom: true")
 
 

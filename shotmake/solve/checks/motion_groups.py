@@ -1,8 +1,8 @@
-"""Which tracks move on their own: two epipolar geometries per frame pair, linked over time.
+"""Which tracks move on their own: two epipolar geometries for each pair of frames, linked over time.
 
-For each pair of frames RANSAC finds one fundamental matrix, then another among what is left; tracks that
-fit only one of them vote. The background is the group that covers more of the picture and its border,
-not the one with more tracks: an object can carry half of them.
+For each pair of frames RANSAC finds one fundamental matrix, then another among the tracks that are left. Tracks that
+fit only one of them vote. The background is the motion group that covers more of the picture and its border, not the
+one with more tracks: an object can carry half of them.
 """
 
 import numpy as np
@@ -14,15 +14,16 @@ FEWEST = 15
 
 
 def gaps_of(frame_count: int) -> tuple[int, ...]:
-    """The gaps, in frames, between which motions are compared: of a shot shorter than the first, its whole length."""
+    """Return the gaps, in frames, over which motions are compared. For a shot shorter than the first: its length."""
     return tuple(gap for gap in GAPS if gap < frame_count) or (max(frame_count - 1, 1),)
 
 
 def background_tracks(observations: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float, float]:
-    """Mask (T,) of the tracks to solve with, the median share of the second group among the voting tracks, and how much
-    of the picture it covers for what the background does.
+    """Find the tracks to solve with: those that move with the background.
 
-    Plates with one motion have second shares up to 0.07. Tracks that never vote count as background.
+    Returns their mask (T,), the median share of the second motion group among the tracks that vote, and how much of the
+    picture the second group covers, divided by what the background covers. Plates with one motion have second shares up
+    to 0.07. Tracks that never vote count as background.
     """
     count = len(observations.track_ids)
     pairs = _two_motions(observations, size_px)
@@ -91,7 +92,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
 
 
 def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) first-order distance to the epipolar geometry, px."""
+    """Return the first-order distance (N,) in px of points x, y (N, 2) to the epipolar geometry `matrix` (3, 3)."""
     ones = np.ones((len(x), 1))
     x, y = np.concatenate([x, ones], 1), np.concatenate([y, ones], 1)
     lines, back = x @ matrix.T, y @ matrix
@@ -100,7 +101,10 @@ def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _coverage(observations: Observations, chosen: np.ndarray, size_px: tuple[int, int]) -> float:
-    """Mean over some frames of the hull's share of the picture plus the share of border cells touched."""
+    """Return how much of the picture a motion group covers: the mean over some frames.
+
+    It is the hull's share of the picture, plus the share of the border cells that the group touches.
+    """
     import cv2
 
     marked = chosen[observations.track]

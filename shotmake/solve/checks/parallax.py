@@ -1,4 +1,4 @@
-"""How far a shot is from a camera that only turns: a turning one and a moving one are fitted and compared."""
+"""How far a shot is from a camera that only turns: a turning camera and a moving one are fitted and compared."""
 
 from dataclasses import dataclass, replace
 
@@ -12,23 +12,25 @@ from shotmake.solve.bundle.triangulate import track_medians
 
 VERDICT_TRACKS = 350
 VERDICT_KEYFRAMES = 30
-LENS_MAY, LENS_MAY_WITHIN = 8.0, 0.85  # ratio and within_2px up to which a lens off centre may be the reason
-ZOOM_MIN = 0.02  # log of the focal length's range, of a camera that turns
-CENTRE_MAX = 0.04  # of the width: a lens is not farther off its sensor's middle
+LENS_MAY, LENS_MAY_WITHIN = 8.0, 0.85  # ratio and within_2px at which a lens off centre may be the reason
+ZOOM_MIN = 0.02  # log of the range of the focal length, for a camera that turns
+CENTRE_MAX = 0.04  # in plate widths: no lens is farther off the middle of its sensor
 
 
 @dataclass(frozen=True)
 class Parallax:
     """What a turning camera leaves unexplained.
 
-    turning: the rotation-only bundle; moving: the general one, started from plane and parallax (the
-    infinite homography, then the translations and inverse depths that explain its residuals).
-    ratio: residual of turning / moving, corrected for degrees of freedom. sign: share of points whose
-    inverse depths agree in sign (0.5 = depths are noise). explained: share of tracks whose median residual
-    under `moving` is below 2 px (of a 1280 wide plate). within_2px: share of those tracks' turning residuals
-    below 2 px; within_1px likewise. turning_lens: the same with k3, p1, p2 and the centre free in both, where a
-    turning camera with such a lens might pass for one that moves; None elsewhere. turning_zoom: the same with a focal
-    length for every frame.
+    - turning: the bundle of rotations alone. moving: the general bundle, started from plane and parallax (the infinite
+      homography, then the translations and inverse depths that explain its residuals). keyframes: their frame indices.
+      markers: those of the keyframes.
+    - ratio: residual of turning / moving, corrected for degrees of freedom.
+    - sign: share of points whose inverse depths agree in sign (0.5 = depths are noise).
+    - explained: share of tracks whose median residual under `moving` is below 2 px (of a 1280 wide plate).
+    - within_2px: share of those tracks' turning residuals below 2 px. within_1px: below 1 px.
+    - turning_lens: the same with k3, p1, p2 and the centre free in both, where a turning camera with such a lens might
+      pass for one that moves; else None.
+    - turning_zoom: the same with a focal length for every frame, or None.
     """
 
     turning: Bundle
@@ -45,26 +47,33 @@ class Parallax:
 
     @property
     def is_tripod(self) -> bool:
-        """Measured on 13 plates and 150 simulated sets: pans 1.06-1.36 / 0.51-0.68, moves >= 1.9 / 0.98."""
+        """Whether the camera only turns.
+
+        Measured on 13 plates and 150 simulated sets (ratio / sign): pans have 1.06-1.36 / 0.51-0.68, moves >= 1.9 /
+        0.98.
+        """
         fits = self.explained > 0.6 and self.within_2px > 0.95
         return fits and (self.ratio < 1.25 or (self.ratio < 1.6 and self.sign < 0.75)) or self.is_lens
 
     @property
     def hardly_moves(self) -> bool:
-        """Taken for a turning camera, but depths agree: paths of 0.2 to 1 % of the depth look like this."""
+        """Whether it counts as a turning camera although depths agree: paths of 0.2 to 1 % of the depth look so."""
         agree = self.ratio > 1.4 or (self.ratio > 1.15 and self.sign > 0.75)  # pans: up to 1.36 / 0.68
         return self.is_tripod and not self.is_lens and agree
 
     @property
     def is_zoom(self) -> bool:
-        """A turning camera whose focal length changes."""
+        """Whether it is a turning camera whose focal length changes."""
         zoom = self.turning_zoom
         return zoom is not None and zoom.is_tripod and np.ptp(zoom.turning.log_zooms) > ZOOM_MIN
 
     @property
     def is_lens(self) -> bool:
-        """A turning camera whose lens is off centre or bent sideways: with such a lens 24 simulated pans came to
-        1.04-1.12 / 0.51-0.65, paths of 1 % of the depth to 1.14-1.45."""
+        """Whether it is a turning camera whose lens is off centre or bent sideways.
+
+        With such a lens (ratio / sign), 24 simulated pans have 1.04-1.12 / 0.51-0.65, paths of 1 % of the depth
+        1.14-1.45.
+        """
         if self.turning_lens is None:
             return False
         whole = self.turning_lens
@@ -83,7 +92,10 @@ def measure_parallax(
     scale: float,
     seed: int = 0,
 ) -> Parallax:
-    """Fit a turning camera and a moving one to keyframes and compare. `scale`: keyframes.pixel_scale."""
+    """Fit a turning camera and a moving one to keyframes and compare them. scale: observations.pixel_scale.
+
+    Raises TooLittle when fewer than 3 keyframes have 6 markers, or when these share fewer than 12 tracks.
+    """
     keyframes = choose_keyframes(observations, size_px, at_most=VERDICT_KEYFRAMES)
     markers = observations.of_frames(keyframes)
     markers = markers.of_tracks(thin(markers, VERDICT_TRACKS, 40, seed))
@@ -119,7 +131,7 @@ def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: O
     ratio = np.median(errors) / np.sqrt(max(left, 1)) * np.sqrt(max(left_moving, 1)) / np.median(errors_moving)
     positive = float(np.mean(moving.inverse_depths > 0))
     sign = max(positive, 1 - positive)
-    # what even a moving camera cannot explain moves by itself or slides: it says nothing about the camera
+    # a track that even a moving camera cannot explain moves by itself or slides: it tells nothing about the camera
     explained = track_medians(errors_moving, markers.track, tracks) < 2.0 * scale
     judged = errors[explained[markers.track]]
     within = [float(np.mean(judged < limit * scale)) if len(judged) else 0.0 for limit in (2.0, 1.0)]
@@ -129,7 +141,7 @@ def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: O
 
 
 def _move(turning: Bundle, markers: Observations, free: tuple[str, ...]) -> Bundle:
-    """The general bundle: residuals ~ rho_j J t_i solved in turns for t and rho, from two seeded starts."""
+    """Return the general bundle: residuals ~ rho_j J t_i, solved in turns for t and rho, from two seeded starts."""
     residuals, by_point, *_ = point_jacobian(turning, markers)
     weights = 1 / (1 + (residuals**2).sum(1))
     frame_count, track_count = len(turning.rotations), len(turning.directions)

@@ -1,8 +1,9 @@
 """Rolling shutter: a sensor read row by row shows the top of the picture earlier than the bottom.
 
 Cameras and points bend to hide most of it, and then the path is wrong with small errors everywhere. What they cannot
-hide lies along each marker's own motion and grows with its row's distance from the middle: on shots with a global
-shutter that share is below 0.0015 of a frame's time, on rolling ones above 0.02 (a twentieth of the true read-out).
+hide lies along each marker's own motion and grows with the distance of its row from the middle. Measured as a share of
+a frame's time, this is below 0.0015 on shots with a global shutter, and above 0.02 on shots with a rolling shutter (a
+twentieth of the true read-out).
 """
 
 from dataclasses import replace
@@ -17,16 +18,19 @@ from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.parallax import Parallax
 
 SHARE_MIN = 0.01
-MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing of rows
+MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing about rows
 FEWEST_MARKERS = 200
-LAG_MIN_PX = 0.3  # RMS of what a read-out of a whole frame would do: below it rows cannot be told apart
+LAG_MIN_PX = 0.3  # RMS of the effect of a read-out of a whole frame: below this, rows look alike
 TURNING_SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-TURNING_SHARE_MIN = 0.05  # read-out of a turning camera, measured by undoing it
-TURNING_RATIO = 1.1  # of Parallax, with the read-out undone: pans 0.88, paths of 1 % of the depth 1.13 and more
+TURNING_SHARE_MIN = 0.05  # least read-out of a turning camera, measured by undoing it
+TURNING_RATIO = 1.1  # Parallax.ratio with the read-out undone: pans 0.88, paths of 1 % of the depth 1.13 and more
 
 
 def noticed(found: Found, height_px: int) -> Found:
-    """The solve, with a warning and less confidence when it looks as if the rows were read one after the other."""
+    """Add a warning, and reduce the confidence, when it looks as if the rows were read one after the other.
+
+    Raises ShotError as `triangulate` does.
+    """
     share = read_out_share(found, height_px)
     if abs(share) < SHARE_MIN:
         return found
@@ -39,7 +43,10 @@ def noticed(found: Found, height_px: int) -> Found:
 
 
 def read_out_share(found: Found, height_px: int) -> float:
-    """The part of the frame's time between the top and the bottom row that the solve has not hidden; 0 if unknown."""
+    """Return the part of the read-out, in frames, that the solve has not hidden; 0 = unknown.
+
+    The read-out is the time between the top row and the bottom row. Raises ShotError as `triangulate` does.
+    """
     markers = found.markers.only(found.used)
     locate = triangulate if found.status == "solved" else directions_at_infinity
     points = locate(markers, found.projecting, found.lens)
@@ -57,8 +64,10 @@ def read_out_share(found: Found, height_px: int) -> float:
 
 
 def turning_read_out(parallax: Parallax, known: Observations, height_px: int, free: tuple[str, ...]) -> float:
-    """The read-out time, in frames, with which a camera that only turns explains the picture as well as one that moves;
-    0 if there is none. known: all markers of the verdict's tracks, for their pace."""
+    """Return the read-out, in frames, with which a turning camera explains the picture as well as a moving one.
+
+    0 if there is none. known: all markers of the verdict's tracks, which tell how fast the markers of `parallax` move.
+    """
     markers, turning = parallax.markers, parallax.turning
     pace_px = np.zeros_like(known.xy_px)
     at = np.flatnonzero((known.track[2:] == known.track[:-2]) & (known.frame[2:] - known.frame[:-2] == 2)) + 1

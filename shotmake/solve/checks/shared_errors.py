@@ -1,9 +1,9 @@
 """Errors that tracks near each other share: they come from what bends the picture, not from single tracks.
 
-Each track errs by itself, so the errors of neighbours have nothing in common. Air, a warp, a lens or a shutter that the
-camera has no value for, or many tracks that are copies of one, move neighbours alike; camera and points hide most of
-that, and the path is wrong by far more than the errors show. Simulated moves with errors of their own share up to .03
-px (at 1280 wide); hazed, punched in or copied ones .06 to .47.
+Each track errs by itself, so the errors of neighbours have nothing in common. Some causes move neighbours alike: air, a
+warp, a lens or a shutter for which the camera has no value, or many tracks that are copies of one. Camera and points
+hide most of that, and the path is wrong by far more than the errors show. Simulated moves whose tracks err by
+themselves share up to .03 px (at 1280 wide); hazed, punched in or copied ones .06 to .47.
 """
 
 from dataclasses import replace
@@ -16,25 +16,31 @@ from shotmake.solve.bundle.observations import pixel_scale
 from shotmake.solve.bundle.triangulate import misses_px, triangulate
 from shotmake.solve.checks.candidate import Found
 
-SPAN, FEWEST_MARKERS = 4, 2  # frames over which a track's errors are averaged: what is shared changes slowly
+SPAN, FEWEST_MARKERS = 4, 2  # frames over which a track's errors are averaged: shared errors change slowly
 MISS_MAX_PX = 3.0  # at 1280 wide: a marker that misses by more slides or moves
-NEAR, FAR, NEIGHBOURS = 0.02, 0.125, 4  # of the width: nearer ones share the pixels that they were tracked by
+NEAR, FAR, NEIGHBOURS = 0.02, 0.125, 4  # in plate widths: nearer tracks share the pixels by which they were tracked
 FEWEST_TRACKS = 8  # in a span
-SHARED_PX, SHARED_SIGMAS = 0.045, 3.5  # at 1280 wide, and by how many standard deviations that is no accident
-MUCH_PX, MUCH_SIGMAS = 0.12, 1.6  # a few tracks that err by much are no sure sign, but a strong one
+SHARED_PX, SHARED_SIGMAS = 0.045, 3.5  # at 1280 wide; from so many standard deviations on, it is no accident
+MUCH_PX, MUCH_SIGMAS = 0.12, 1.6  # a few tracks with large errors are no sure sign, but a strong one
 
 
 class SharedError(NamedTuple):
-    """px: root of the mean product of neighbours' errors, px of the plate; 0 where they are rather opposed. sigmas:
-    that mean product, in its standard deviations."""
+    """The error that neighbours share.
+
+    px: root of the mean product of neighbours' errors, px of the plate; 0 where the errors are rather opposed. sigmas:
+    that mean product, in its standard deviations.
+    """
 
     px: float
     sigmas: float
 
 
 def noticed(found: Found, size_px: tuple[int, int]) -> Found:
-    """The solve of a moving camera, with a warning when neighbouring tracks err alike."""
-    if found.status != "solved":  # of one that turns a little parallax is left, and shared
+    """Add a warning to the solve of a moving camera when neighbouring tracks err alike.
+
+    Raises ShotError as `triangulate` does.
+    """
+    if found.status != "solved":  # a tripod leaves a little parallax, which neighbours share
         return found
     error, scale = measure_shared_error(found, size_px), pixel_scale(size_px)
     surely = error.px > SHARED_PX * scale and error.sigmas > SHARED_SIGMAS
@@ -50,7 +56,10 @@ def noticed(found: Found, size_px: tuple[int, int]) -> Found:
 
 
 def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
-    """The mean product of a used track's error with that of its neighbours, each the mean over SPAN frames."""
+    """Measure the mean product of a used track's error with that of its neighbours, each the mean over SPAN frames.
+
+    Raises ShotError as `triangulate` does.
+    """
     markers = found.markers.only(found.used)
     error_px = misses_px(triangulate(markers, found.projecting, found.lens), markers, found.projecting, found.lens)
     fair = np.linalg.norm(np.where(np.isfinite(error_px), error_px, np.inf), axis=1) < (
@@ -84,7 +93,10 @@ def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
 
 
 def _mean_of_neighbours(place: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of tracks at places (N, 2), in widths: the mean error (N, 2) of the nearest others, and which have any (N,)."""
+    """Return the mean error (N, 2) of the nearest other tracks, and which tracks have any (N,).
+
+    place (N, 2): in plate widths.
+    """
     away = np.linalg.norm(place[:, None] - place[None], axis=2)
     away[(away < NEAR) | (away > FAR)] = np.inf
     nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOURS]

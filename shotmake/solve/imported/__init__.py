@@ -1,1 +1,1 @@
-"""Cameras brought along: as they are, extended, or keyed in the config."""
+"""Imported cameras, as they are or extended by the tracks; and keyed cameras."""

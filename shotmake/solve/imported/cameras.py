@@ -1,4 +1,4 @@
-"""A camera brought along: read and checked as strictly as one of ours, and used as it is."""
+"""An imported camera: read and checked as strictly as one of ours, and used as it is."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from shotmake.solve.record import Solution
 
 
 def imported(given: Cameras, size_px: tuple[int, int]) -> Solution:
-    """The cameras as they are, as a Solution without points."""
+    """Return the imported cameras as they are: a Solution without points."""
     focals = given.focal_px_per_frame
-    # those of a solve are about the tracks it had
+    # the warnings of a solve are about its own tracks: they are left out
     said = [] if given.confidence is not None else [warning.with_name(given.name) for warning in given.warnings]
     text = f"the camera was imported from {given.name} and not checked against tracks"
     record = {

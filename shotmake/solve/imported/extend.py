@@ -1,9 +1,9 @@
-"""Known cameras: a camera brought along meets the tracks of a shot.
+"""An imported camera meets the tracks of a shot.
 
-Fixed, its frames stay as they are to the last digit, and the shot's other frames join: points are triangulated from
-the known frames, frames that see enough of them are posed, in rounds outward, and only new frames and points are
-adjusted. Not fixed, the cameras are the start of an adjustment of all frames, put back onto the given path after.
-Either way lens and world are the file's, and the certificate is that of any solve.
+Fixed: its frames stay as they are to the last digit, and the shot's other frames join. Points are triangulated from the
+imported frames, and frames that see enough of these points are posed, in rounds outward. Only new frames and points are
+adjusted. Not fixed: the imported cameras are the start of an adjustment of all frames, which is put back onto the
+imported path after it. In both cases lens and world are those of the file, and the certificate is that of any solve.
 """
 
 from dataclasses import replace
@@ -34,17 +34,19 @@ from shotmake.solve.tries import ALL_TRACKS
 from shotmake.solve.verdict import hold_out
 from shotmake.solve.witness.witness import ask_witness
 
-FIT_SHARE = 0.5  # of the tracks; fewer that fit the known cameras: they are another shot's
-LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from known frames alone, fit the new frames
+FIT_SHARE = 0.5  # share of the tracks: if fewer fit the imported cameras, these belong to another shot
+LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from imported frames only, fit new ones
 GATES = (1.5, 1.0)  # x clean.max_error_px, of the last adjustments
 
 
 def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
-    """The camera of the plate frames `inputs.frames` from tracks and the imported cameras of some of them.
+    """Solve the plate frames `inputs.frames` from tracks and the imported cameras of some of them.
 
-    inputs.settings.known tells how. Status and kind are those of `given`; cameras that do not fit the tracks, or new
-    frames that disagree with the imported ones, give status refused. Raises ShotError for a zoom, whose lens is not
-    one."""
+    inputs.settings.known says how. Status and kind are those of `given`. Imported cameras that do not fit the tracks,
+    and new frames that disagree with them, give the status refused. Raises ShotError for another engine than colmap,
+    for a zoom in the settings or in the file, when settings.known.frames holds no imported camera, and for settings
+    that contradict each other or the size of the imported world.
+    """
     settings, size_px, frames = inputs.settings, inputs.size_px, inputs.frames
     if settings.engine != "colmap":
         raise ShotError(f"tracking.solve.engine: found {settings.engine} with known cameras; needed colmap ({KEY})")
@@ -79,7 +81,7 @@ def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
             return refused_solution(found, size_px, settings.engine)
     inputs.on_step("record")
     kept = fixed or found.status == "static"
-    if kept:  # what was not sure of these cameras has not become so
+    if kept:  # doubts about the imported cameras stay doubts
         said = tuple(warning.with_name(given.name) for warning in given.warnings)
         sure = 1.0 if given.confidence is None else given.confidence
         found = replace(found, warnings=(*said, *found.warnings), agreement=min(found.agreement, sure))
@@ -89,7 +91,7 @@ def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
 
 
 def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
-    """Those of the frames first..last of `span`; all when it is None."""
+    """Return the cameras of the frames first..last of `span`, or all for None. Raises ShotError when there are none."""
     if span is None:
         return given
     chosen = (given.frames >= span[0]) & (given.frames <= span[1])
@@ -100,7 +102,7 @@ def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
 
 
 def _kept(record: dict, given: Cameras) -> dict:
-    """The record with the given numbers in place of those that went through the solve."""
+    """Return the record with the imported numbers in place of those that went through the solve."""
     rows = given.cam_from_world.reshape(-1, 12).tolist()
     own = dict.fromkeys(record["frames"], rows[0]) if given.status == "static" else {}
     own |= zip(given.frames.tolist(), rows, strict=True)
@@ -134,7 +136,7 @@ def _found(
     if free and lens.grid is not None:
         free = ()
         warnings.append(Reason("lens_kept", f"the lens of {given.name} was kept: its distortion is no formula's"))
-    # a lens that stays is taken out of the markers: what is left to fit is a pinhole, whatever the lens
+    # a lens that stays is taken out of the markers: then any lens is fitted as a pinhole
     markers, view = (solving, lens) if free else _without_lens(solving, lens)
     nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))
     model = Model(view, cameras, *nothing)
@@ -184,7 +186,7 @@ def _found(
 def _judged(
     found: Found, everything: Observations, known: np.ndarray, name: str, good_px: float, free: tuple[str, ...]
 ) -> Found:
-    """The solve with its warnings, or Refused."""
+    """Add the warnings about the solve. Raises Refused when it cannot stand."""
     new = ~known
     warnings, agreement = list(found.warnings), found.agreement
     fault = found.certificate.fault()
@@ -221,7 +223,7 @@ def _judged(
 
 
 def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, max_error_px: float) -> Found:
-    """A locked-off camera's new frames, if the picture stands still in them too."""
+    """Return the solve of a locked-off camera. Raises Refused when the picture does not stand still."""
     still = still_share(solving, size_px)
     if not stands_still(still):
         seen = "no track is long enough to show that the picture does"
@@ -241,15 +243,18 @@ def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, ma
 
 
 def _without_lens(markers: Observations, lens: Lens) -> tuple[Observations, Lens]:
-    """The markers where a pinhole camera of the same focal length would have them, and that camera's lens."""
+    """Move the markers to where a pinhole camera of the same focal length has them. Returns them and its lens."""
     pinhole = Lens(lens.fx_px, lens.fx_px, lens.cx_px, lens.cy_px)
     plane = undistort(lens.normalised_from_px(markers.xy_px), lens)
     return replace(markers, xy_px=pinhole.px_from_normalised(plane)), pinhole
 
 
 def _put_back(cameras: np.ndarray, given: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Adjusted cameras (N, 3, 4) in the world of the given ones: turned as the known frames' views say, then sized and
-    shifted as their centres do (views tell the turn of a straight path too)."""
+    """Put adjusted cameras (N, 3, 4) into the world of the imported ones.
+
+    The views of the imported frames say how to turn them, the centres how to scale and shift them (views tell the turn
+    of a straight path too).
+    """
     both = known & np.isfinite(cameras[:, 0, 0])
     ours, theirs = cameras[both], given[both]
     u, _, vt = np.linalg.svd(np.einsum("nji,njk->ik", theirs[:, :, :3], ours[:, :, :3]))

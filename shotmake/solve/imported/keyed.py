@@ -1,4 +1,4 @@
-"""The camera that the shot's YAML gives key by key (shot.camera.given) as the camera of every plate frame."""
+"""The keyed camera (shot.camera.given in the YAML): its keys become the camera of every plate frame."""
 
 from dataclasses import replace
 
@@ -24,11 +24,11 @@ def given_solution(
     size_px: tuple[int, int],
     frames: tuple[int, int],
 ) -> Solution:
-    """A Solution without points, for the plate frames first..last.
+    """Return a keyed camera as a Solution without points, for the plate frames first..last.
 
-    lens: one brought along, which has its focal length; else an ideal one with that of the keys, or focal_mm.
-    Between keys places and focal lengths run straight and rotations by slerp; before and after they stand still.
-    ShotError where a focal length is missing, or there are two.
+    lens: an imported lens, which has its own focal length; None = an ideal lens with the focal length of the keys, or
+    focal_mm. Between keys, places and focal lengths run straight and rotations by slerp; before the first key and after
+    the last, the camera stands still. Raises ShotError when a focal length is missing, or when there are two.
     """
     numbers = np.arange(frames[0], frames[1] + 1)
     focals_mm = _focals_mm(keys, numbers, lens, focal_mm)
@@ -49,7 +49,10 @@ def given_solution(
 def _focals_mm(
     keys: tuple[CameraKey, ...], numbers: np.ndarray, lens: Lens | None, focal_mm: float | None
 ) -> np.ndarray | None:
-    """(N,) focal lengths; None where a lens brings its own."""
+    """Return the focal lengths (N,) in mm; None where a lens has its own.
+
+    Raises ShotError when a key has a focal length beside a lens, and when a key has none at all.
+    """
     own = [key for key in keys if key.focal_mm is not None]
     if lens is not None:
         if own:
@@ -67,7 +70,7 @@ def _centres(keys: tuple[CameraKey, ...]) -> np.ndarray:
 
 
 def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
-    """(N, 3, 4) cam_from_world at these frames."""
+    """Return cam_from_world (N, 3, 4) at these frames."""
     from scipy.spatial.transform import Rotation, Slerp
 
     at = [key.frame for key in keys]
@@ -81,8 +84,11 @@ def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
 
 
 def _world_from_cam(key: CameraKey) -> np.ndarray:
-    """(3, 3), camera axes x right, y down, z forward. With look_at the horizon is level; straight up or down, the
-    picture's top is +Y, as Blender's cameras have it."""
+    """Return the rotation (3, 3) of a key; camera axes x right, y down, z forward.
+
+    With look_at the horizon is level. If the camera looks straight up or down, the top of the picture is +Y, as
+    Blender's cameras have it.
+    """
     if key.rotation_deg is not None:
         from scipy.spatial.transform import Rotation
 

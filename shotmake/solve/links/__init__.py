@@ -1,1 +1,1 @@
-"""How each frame hangs together with the next."""
+"""Links: how each frame hangs together with the next."""

@@ -1,4 +1,4 @@
-"""What a second witness said of a solve (shotmake.solve.witness.witness), and what that comes to."""
+"""What a second witness found about a solve (shotmake.solve.witness.witness), and what follows from it."""
 
 from dataclasses import dataclass
 
@@ -7,31 +7,33 @@ import numpy as np
 from shotmake.reasons import Reason
 from shotmake.solve.links.measure import Links
 
-LEAST_ALLOWED = 0.45  # of the matches; where the best camera explains less, they are no matches
-CONTRADICTED, DOUBTED = 0.6, 0.85  # the solve explains a smaller share than this of what is allowed
-OWN_MOTION = 0.5  # of the matches that the best camera leaves over the solve explains so many: it is another motion
-FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; share of what is usual that agrees
-TORN_PX, DOUBTED_TORN_PX = 2.5, 0.6  # at 1280 wide: features are found less exactly than tracks; right cameras: 0.3
+LEAST_ALLOWED = 0.45  # share of the matches: if the best camera explains less, they are no matches
+CONTRADICTED, DOUBTED = 0.6, 0.85  # explained / allowed below this
+OWN_MOTION = 0.5  # the solve explains such a share of the matches that the best camera leaves: two motions
+FEWEST_JOINED, TORN_SHARE = 20, 0.5  # features through three frames or more; agreeing share / its usual value
+TORN_PX, DOUBTED_TORN_PX = 2.5, 0.6  # at 1280 wide: features are less exact than tracks; right cameras have 0.3
 MUCH_TORN_PX = 1.2  # at 1280 wide
-HELD_PX = 0.6  # at 1280 wide, of Links.hold_px: a boundary that is held less firmly says nothing of a tear
-RIVAL, RIVAL_PAIRS = 0.55, 0.3  # of the solve's own cover, and so many of the pairs: the other motion may be the room
-EQUAL_RIVAL = 0.7  # the median of the pairs: nobody can tell which is the room
-ALIKE = 0.3  # of the look-alikes; seconds at random fit one homography to a tenth
+HELD_PX = 0.6  # at 1280 wide, of Links.hold_px: a boundary that is held less firmly tells nothing of a tear
+RIVAL, RIVAL_PAIRS = 0.55, 0.3  # of the solve's own cover, in such a share of the pairs: the rival may be the room
+EQUAL_RIVAL = 0.7  # median of the pairs: nobody can tell which motion is the room
+ALIKE = 0.3  # of the look-alikes: of random second places, a tenth fits one homography
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """first, second (P,): plate numbers of the frames of each pair that was matched. matches (P,): how many.
+    """What the second witness found, for each pair of frames that was matched.
 
-    explained (P,): the share of the matches that the solve explains; allowed (P,): that the best camera for these
-    matches alone explains; other (P,): of those that the best one leaves over, the share that the solve explains.
-    NaN where they are too few. rival (P,): how much of the picture the matches of one other motion cover, for what
-    those cover that the solve explains; 0 where there is no other. alike (P,): of the features that something else
-    looks like, the share whose second place fits one other homography; 0 where it was not looked for. local (P,) bool:
-    whether the matches against the solve lie in one place: a thing that moves where little else is matched, or all
-    that there is to match. Such a pair refuses nothing and is told as a doubt.
-
-    links: of features seen in three frames or more, between the frames looked at.
+    - first, second (P,): plate numbers of the two frames. matches (P,): how many features were matched.
+    - explained (P,): the share of the matches that the solve explains. allowed (P,): the share that the best camera for
+      these matches alone explains. other (P,): of the matches that this best camera leaves over, the share that the
+      solve explains. NaN where the matches are too few.
+    - rival (P,): how much of the picture the matches of one other motion cover, divided by what the matches that the
+      solve explains cover; 0 where there is no other motion.
+    - alike (P,): of the features with a look-alike, the share whose second place fits one other homography; 0 where
+      this was not looked for.
+    - local (P,): bool, whether the matches against the solve lie in one place: a thing that moves where little else is
+      matched, or all that there is to match. Such a pair refuses nothing and becomes a doubt.
+    - links: of features seen in three frames or more, between the frames looked at.
     """
 
     first: np.ndarray
@@ -47,7 +49,7 @@ class Evidence:
 
 
 def contradict(evidence: Evidence) -> Reason | None:
-    """Why the solve cannot stand: the pair of frames that the witness saw otherwise; None where it agrees."""
+    """Return why the solve cannot stand: the pair of frames that the witness saw otherwise. None where it agrees."""
     ratio = _ratio(evidence)
     if _least(evidence) < CONTRADICTED:
         worst = int(np.argmin(ratio))
@@ -67,7 +69,7 @@ def contradict(evidence: Evidence) -> Reason | None:
             f"{links.tracks[torn]} features that the tracker never used {links.agree[torn]} fit the camera on both "
             "sides; track that part again, or split the shot with shot.footage.frame_range",
         )
-    alone = (evidence.alike > ALIKE) & ~(evidence.allowed > LEAST_ALLOWED)  # nothing there is one of its kind
+    alone = (evidence.alike > ALIKE) & ~(evidence.allowed > LEAST_ALLOWED)  # nothing there is unique
     if alone.any():
         worst = int(np.argmax(np.where(alone, evidence.alike, 0.0)))
         return Reason(
@@ -87,7 +89,7 @@ def contradict(evidence: Evidence) -> Reason | None:
 
 
 def doubt(evidence: Evidence) -> tuple[Reason, ...]:
-    """What the witness is not sure of."""
+    """Return the doubts of the witness."""
     doubts = []
     ratio = _ratio(evidence)
     if _least(evidence) < DOUBTED:
@@ -131,25 +133,25 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
 
 
 def doubts_much(evidence: Evidence, doubts: tuple[Reason, ...]) -> bool:
-    """Whether more than a slight tear is in doubt: zooms and blurred features make one in a solve that is right."""
+    """Tell whether more than a slight tear is in doubt. Zooms and blurred features tear a right solve slightly."""
     torn = bool((_tears_px(evidence.links) > MUCH_TORN_PX * evidence.links.scale).any())
     return torn or _least(evidence) < DOUBTED or any(one.code != "witness_disagrees" for one in doubts)
 
 
 def _least(evidence: Evidence) -> float:
-    """Of what is allowed, the smallest share that the solve explains; 1 without any pair."""
+    """Return the smallest ratio of explained to allowed; 1 without any pair."""
     ratio = _ratio(evidence)
     return float(ratio.min()) if len(ratio) else 1.0
 
 
 def _ratio(evidence: Evidence) -> np.ndarray:
-    """(P,) of what is allowed, the share that the solve explains; 1 where the pair says nothing of it."""
+    """Return the ratio (P,) of explained to allowed; 1 where the pair tells nothing of it."""
     says = (evidence.allowed > LEAST_ALLOWED) & ~(evidence.other > OWN_MOTION) & ~evidence.local
     return np.where(says, evidence.explained / np.maximum(evidence.allowed, 1e-9), 1.0)
 
 
 def _torn(links: Links) -> int | None:
-    """The boundary between frames looked at that the joined features contradict."""
+    """Return the boundary, between frames looked at, that the joined features contradict; None if there is none."""
     tears_px = _tears_px(links)
     if len(tears_px) and tears_px.max() > TORN_PX * links.scale:
         return int(np.argmax(tears_px))
@@ -164,6 +166,6 @@ def _torn(links: Links) -> int | None:
 
 
 def _tears_px(links: Links) -> np.ndarray:
-    """(B,) how far the joined features want what lies behind a boundary elsewhere; 0 where they hold it loosely."""
+    """Return how far (B,), in px, the joined features pull at each boundary; 0 where they hold it loosely."""
     told = (links.tracks >= FEWEST_JOINED) & (links.hold_px < HELD_PX * links.scale)
     return np.where(told, links.tear_px, 0.0)

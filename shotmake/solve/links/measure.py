@@ -1,11 +1,11 @@
 """Links: how each frame of a solve hangs together with the next, by the tracks that are seen on both sides.
 
-Most tracks live on one side of any frame. What they all agree with can still be two cameras that are each right and do
-not fit together, so the tracks that cross a frame boundary are judged by themselves: how many there are, what share of
-them agrees with the camera on both sides, and how firmly those that agree hold one side to the other.
+Most tracks live on one side of any frame. Two cameras can each agree with all of them and still not fit together. So
+the tracks that cross a frame boundary are judged by themselves: how many there are, what share of them agrees with the
+camera on both sides, and how firmly the agreeing tracks hold one side to the other.
 
-A frame that few tracks are seen in (out of focus, covered, a flash) holds nothing by itself: what lies before such a
-run of weak frames is linked with what lies behind it.
+A frame that few tracks are seen in (out of focus, covered, a flash) holds nothing by itself. So the frames before such
+a run of weak frames are linked with the frames after it.
 """
 
 from dataclasses import dataclass
@@ -18,34 +18,32 @@ from shotmake.solve.bundle.triangulate import directions_at_infinity, misses_px,
 
 GOOD_PX = 1.5  # at 1280 wide: a track whose median error is smaller agrees with the camera
 SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
-FAR_FRAMES = 40  # the same where slow bending is looked for, at every SIDE_FRAMES-th boundary
+FAR_FRAMES = 40  # the same for slow bending, at every SIDE_FRAMES-th boundary
 SIDE_MARKERS = 2  # a track has at least so many on each side (one where the side is a single frame)
-SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # of the tracks that frames around have: a frame with fewer is weak
-COUNTED_MARKERS = 4.0  # markers of one track err alike: those of one side count like so many at the most
-FLOOR_PX = 0.3  # at 1280 wide: no marker is believed to be better than this
-JOLT_AROUND = 12  # frames to either side that tell what jolts are usual
-PULLING = 80  # bridging tracks are as good as all of them
-LOOSE_PX = 1000.0  # told of what is held by nothing
-UNHELD = 1e6  # variance of such a piece, in its own units
+SOLID_SHARE, AROUND_FRAMES = 0.5, 24  # share of the tracks that frames around have: a frame with fewer is weak
+COUNTED_MARKERS = 4.0  # markers of one track err alike: on one side they count like so many at most
+FLOOR_PX = 0.3  # at 1280 wide: no marker counts as better than this
+JOLT_AROUND = 12  # frames on each side that tell which jolts are usual
+PULLING = 80  # so many bridging tracks are as good as all
+LOOSE_PX = 1000.0  # the value where nothing holds a boundary
+UNHELD = 1e6  # variance of a piece that nothing holds, in its own units
 
 
 @dataclass(frozen=True)
 class Links:
-    """One entry a boundary between two neighbouring frames that have a camera, in order.
+    """One entry for each boundary between two neighbouring frames that have a camera, in order.
 
-    before, after (B,): plate numbers of the two. tracks (B,): how many bridge it. agree (B,): how many of them lie
-    within GOOD_PX (at 1280 wide) of one point on both sides.
-
-    The frames behind the boundary may turn, move and grow as one piece against those before it. hold_px (B,): standard
-    deviation, in plate px, of where the camera behind sees its points, were the piece held by the agreeing tracks
-    alone. tear_px (B,): how far the piece would move in the picture if the bridging tracks had their way.
-
-    The same with FAR_FRAMES on each side, at some of the boundaries: far (F,) their places among all, far_tear_px (F,),
-    far_hold_px (F,).
-
-    jolt_px (B,): by how much places in the picture leave the path between the frames around the one behind, beyond
-    all that is usual: the second difference of where points are seen. chain: how many times the usual life of a track
-    the shot is long. scale: keyframes.pixel_scale.
+    - before, after (B,): plate numbers of the two frames. tracks (B,): how many tracks bridge the boundary. agree (B,):
+      how many of these lie within GOOD_PX (at 1280 wide) of one point on both sides.
+    - For the next two, the frames after the boundary may turn, move and grow as one piece against the frames before it.
+      hold_px (B,): standard deviation, in plate px, of where the camera after the boundary sees its points, if the
+      agreeing tracks alone held the piece. tear_px (B,): how far the piece would move in the picture if the bridging
+      tracks had their way.
+    - The same with FAR_FRAMES on each side, at some of the boundaries: far (F,) their places among all boundaries,
+      far_tear_px (F,), far_hold_px (F,).
+    - jolt_px (B,): by how much places in the picture leave the path between the frames around the frame after the
+      boundary: the second difference of where points are seen. `usual_jolt_px` tells what is usual around it.
+    - chain: length of the shot / usual life of a track. scale: observations.pixel_scale.
     """
 
     before: np.ndarray
@@ -63,11 +61,14 @@ class Links:
 
     @property
     def share(self) -> np.ndarray:
-        """(B,) of the bridging tracks that agree; 0 where there is none."""
+        """The share (B,) of the bridging tracks that agree; 0 where there is no track."""
         return self.agree / np.maximum(self.tracks, 1)
 
     def usual_jolt_px(self, at: int, percentile: float) -> float:
-        """Of jolt_px around boundary `at`, its nearest neighbours left out; infinite where nothing is around it."""
+        """Return a percentile of jolt_px around boundary `at`, without its nearest neighbours.
+
+        Infinite where no boundary is around.
+        """
         px = self.jolt_px
         around = np.r_[px[max(at - JOLT_AROUND, 0) : max(at - 2, 0)], px[at + 3 : at + JOLT_AROUND]]
         return float(np.percentile(around, percentile)) if len(around) else np.inf
@@ -77,9 +78,9 @@ class Links:
 class _Scene:
     """A solve as its links see it, by the indices of `markers`.
 
-    cameras (N, 3, 4); points (T, 4) homogeneous; local (T, 3): the points, or directions of a turning camera, about
-    the middle of them all and in units of their spread; misses_px (M, 2), errors_px (M,): of the markers; by_local
-    (M, 2, 3): derivative of a marker's place in px by its point; rows: of each frame.
+    cameras (N, 3, 4). points (T, 4): homogeneous. local (T, 3): the points, or directions of a turning camera, around
+    their common middle and in units of their spread. misses_px (M, 2), errors_px (M,): of the markers. by_local
+    (M, 2, 3): derivative of a marker's place in px by its point. rows: of each frame.
     """
 
     markers: Observations
@@ -96,7 +97,10 @@ class _Scene:
 
 @dataclass(frozen=True)
 class _Bridge:
-    """tracks, agree: numbers. step (7,): how the piece behind would move; covariance (7, 7): of that."""
+    """The tracks that bridge a boundary.
+
+    tracks, agree: numbers. step (7,): how the piece after the boundary would move. covariance (7, 7): of that step.
+    """
 
     tracks: int
     agree: int
@@ -109,8 +113,8 @@ def measure_links(
 ) -> Links:
     """Judge every boundary between two posed frames by the tracks of `markers` that bridge it.
 
-    cam_from_world (N, 3, 4) by frame index, zoomed where the shot zooms, NaN without pose. scale:
-    keyframes.pixel_scale. turning: the points are directions.
+    cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
+    observations.pixel_scale. turning: the points are directions. Raises ShotError as `triangulate` does.
     """
     posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
     scene = _scene(markers, cam_from_world, lens, scale, turning)
@@ -135,14 +139,17 @@ def measure_links(
 
 
 def usual_life(markers: Observations) -> float:
-    """Frames that the track of a marker is seen in, the mean over the markers."""
+    """Return in how many frames the track of a marker is seen: the mean over the markers."""
     lengths = markers.lengths.astype(float)
     return float((lengths**2).sum() / max(lengths.sum(), 1.0))
 
 
 def _jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
-    """(B,) of Links.jolt_px: how the points of a frame would move from the frame before it to the one after it, less
-    twice where the frame itself has them; the median of the points."""
+    """Return Links.jolt_px (B,).
+
+    For each point of a frame: the sum of its places in the frames before and after, less twice its place in the frame
+    itself; the median of the points.
+    """
     out = np.zeros(max(len(posed) - 1, 0))
     for place in range(1, len(posed) - 1):
         tracks = scene.markers.track[scene.rows[posed[place]]]
@@ -162,27 +169,32 @@ def _pairs(posed: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _px(moved: list[np.ndarray], bridges: list[_Bridge]) -> tuple[np.ndarray, np.ndarray]:
-    """(B,) hold_px and (B,) tear_px of bridges, seen by frames whose markers move so."""
+    """Return hold_px (B,) and tear_px (B,) of bridges; `moved` is from `_seen_to_move`, for each of them."""
     both = list(zip(moved, bridges, strict=True))
     hold_px = np.array([_deviation_px(by, bridge.covariance) for by, bridge in both], float)
     return hold_px, np.array([_shift_px(by, bridge.step) for by, bridge in both], float)
 
 
 def _bridge_at(scene: _Scene, solid: np.ndarray, before: int, after: int, frames: int) -> _Bridge:
-    """Of the boundary between two frames, by so many solid frames on each side: those around a run of weak frames for
-    every boundary in it."""
+    """Return the bridge of the boundary between two frames, by so many solid frames on each side.
+
+    In a run of weak frames, every boundary has the bridge between the solid frames around the run.
+    """
     left, right = _side(solid[solid <= before][-frames:], before), _side(solid[solid >= after][:frames], after)
     return _bridge(scene, left, right)
 
 
 def find_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
-    """(P,) whether each posed frame is seen by a good share of the tracks that frames around it have."""
+    """Tell which posed frames (P,) see a good share of the tracks that frames around them have.
+
+    seen (P,): the number of markers. posed (P,): frame indices.
+    """
     usual = [np.median(seen[np.abs(posed - frame) <= AROUND_FRAMES]) for frame in posed]
     return seen >= SOLID_SHARE * np.array(usual)
 
 
 def _side(solid: np.ndarray, nearest: int) -> np.ndarray:
-    """The frames that stand for one side: the solid ones, or the nearest alone where there is none."""
+    """Return the frames that stand for one side: the solid frames, or the nearest frame where there is none."""
     return solid if len(solid) else np.array([nearest])
 
 
@@ -195,7 +207,7 @@ def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float,
     by_point = lens.fx_px * (rows[:, :2] - seen[:, :2, None] / depth * rows[:, None, 2]) / depth
     middle, size = np.zeros(3), 1.0
     local = points[:, :3].copy()
-    if not turning:  # by_point is of homogeneous points with their own length: w times that of the place
+    if not turning:  # by_point is by homogeneous points with their own length: w times the derivative by the place
         weight = np.maximum(points[:, 3:], 1e-9)
         local = local / weight
         by_point = by_point * weight[markers.track, :, None]
@@ -212,7 +224,7 @@ def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float,
 
 
 def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
-    """What the tracks that are seen on both sides, two sets of frames, say."""
+    """Return the bridge of the tracks that are seen on both sides, which are two sets of frames."""
     rows = [np.concatenate([scene.rows[frame] for frame in side]) for side in (left, right)]
     count = len(scene.local)
     tracks = [scene.markers.track[of] for of in rows]
@@ -233,7 +245,7 @@ def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
 
 
 def _some(tracks: np.ndarray) -> np.ndarray:
-    """Evenly chosen ones where there are more than PULLING."""
+    """Choose tracks evenly where there are more than PULLING."""
     if len(tracks) <= PULLING:
         return tracks
     return tracks[np.linspace(0, len(tracks) - 1, PULLING).astype(int)]
@@ -244,9 +256,10 @@ def _weakest(information: np.ndarray) -> np.ndarray:
 
 
 def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Information (7, 7) and gradient (7,), per px^2, of the piece behind, by these tracks; their points are open.
+    """Return the information (7, 7) and the gradient (7,), per px^2, of the piece after the boundary.
 
-    A marker far from its point hardly counts, and many markers of one track on one side count like a few.
+    The points are left open. A marker far from its point hardly counts, and many markers of one track on one side count
+    like a few.
     """
     place = np.full(len(scene.local), -1)
     place[tracks] = np.arange(len(tracks))
@@ -278,7 +291,7 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
 
 
 def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
-    """(count, ...) sums of rows (K, ...) by their place (K,), which rises."""
+    """Sum rows (K, ...) by their place (K,), which rises. Returns (count, ...)."""
     out = np.zeros((count, *values.shape[1:]))
     if len(at):
         starts = np.flatnonzero(np.diff(at, prepend=-1))
@@ -287,7 +300,7 @@ def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
 
 
 def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
-    """(K, 3, 7) how points (K, 3) move with a piece that turns, moves and grows about the origin."""
+    """Return how points (K, 3) move with a piece that turns, moves and grows about the origin, (K, 3, 7)."""
     out = np.zeros((len(local), 3, 7))
     x, y, z = local.T
     out[:, 0, 1], out[:, 0, 2] = z, -y
@@ -300,7 +313,7 @@ def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
 
 
 def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:
-    """(K, 2, 7) how the markers of a frame move in the picture, px, with the piece that the frame is of."""
+    """Return how the markers of a frame move in the picture, in px, with the piece that holds the frame, (K, 2, 7)."""
     seen = scene.rows[frame]
     return scene.by_local[seen] @ _piece(np.nan_to_num(scene.local[scene.markers.track[seen]]), scene.turning)
 

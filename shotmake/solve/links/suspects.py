@@ -1,20 +1,24 @@
-"""Frames of a solve that a second witness should see, beside those that are spread evenly: where the tracks might agree
-with each other and still be wrong for a few frames only."""
+"""Frames that a second witness should see, beside the evenly spread ones.
+
+There the tracks might agree with each other and still be wrong, for a few frames only.
+"""
 
 import numpy as np
 
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.links.measure import Links
 
-JOLT_PX, JOLT_TIMES, MOST_JOLTS = 2.5, 1.5, 2  # at 1280 wide; x what the frames around have
+JOLT_PX, JOLT_TIMES, MOST_JOLTS = 2.5, 1.5, 2  # at 1280 wide; x the jolts of the frames around
 STRAIGHT, STRAIGHT_FRAMES, MOST_STRAIGHT = 0.25, 4, 2  # of the usual bend; frames in a row; stretches
-DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn the usual bend is nothing
+DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn, the usual bend is nearly 0
 FEWEST_BENDS = 6  # tracks that are seen in a frame and in both of its neighbours
 
 
 def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
-    """Frame indices before and behind the sharpest jolts of the path, for what is usual around each: a picture that
-    was shifted for a few frames begins and ends with one. first_frame: plate number of index 0."""
+    """Return the frame indices before and after the sharpest jolts of the path, relative to what is usual around each.
+
+    A picture that was shifted for a few frames begins and ends with a jolt. first_frame: plate number of index 0.
+    """
     px, out = links.jolt_px, []
     usual_px = np.array([links.usual_jolt_px(at, 75) for at in range(len(px))])
     times = np.where(px > JOLT_PX * links.scale, px / np.maximum(usual_px, 1e-9), 0.0)
@@ -26,8 +30,10 @@ def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
 
 
 def frames_of_straight_tracks(markers: Observations) -> list[int]:
-    """Frame indices before, in the middle of and behind the stretches in which tracks run straighter than they do
-    elsewhere: nobody may have tracked there, and something drew lines from marker to marker."""
+    """Return the frame indices before, in the middle of and after stretches where tracks run straighter than elsewhere.
+
+    Perhaps nobody tracked there, and something drew lines from marker to marker.
+    """
     bend_px = _bends_px(markers)
     known = np.isfinite(bend_px)
     if not known.any():
@@ -41,8 +47,11 @@ def frames_of_straight_tracks(markers: Observations) -> list[int]:
 
 
 def _bends_px(markers: Observations) -> np.ndarray:
-    """(N,) by how much the tracks leave a straight line at each frame, px: the median of their second differences; NaN
-    where too few are seen in the frames before and behind too."""
+    """Return by how many px (N,) the tracks leave a straight line at each frame.
+
+    This is the median of their second differences. NaN where too few tracks are seen in the frame and in both of its
+    neighbours.
+    """
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
     bends_px = np.linalg.norm(markers.xy_px[at - 1] - 2 * markers.xy_px[at] + markers.xy_px[at + 1], axis=1)

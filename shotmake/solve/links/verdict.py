@@ -1,7 +1,7 @@
-"""What the links of a solve come to: a refusal where two parts of it do not hang together, else what is in doubt.
+"""What follows from the links of a solve: a refusal where two parts of it do not hang together, else the doubts.
 
-The weakest link bounds what may be claimed of the whole. Thresholds come from cameras made wrong on purpose and right
-ones, both judged alone (tests/benchmarks/judge.py).
+The weakest link limits what may be claimed of the whole. The thresholds come from cameras that were made wrong on
+purpose and from right ones, both judged alone (tests/benchmarks/judge.py).
 """
 
 import numpy as np
@@ -9,19 +9,19 @@ import numpy as np
 from shotmake.reasons import Reason
 from shotmake.solve.links.measure import Links
 
-FEWEST_AGREE = 4  # tracks that hold two sides together; three fit by chance
+FEWEST_AGREE = 4  # tracks that hold two sides together: three fit by chance
 LOOSE_PX, DOUBTED_LOOSE_PX = 1.5, 0.4  # at 1280 wide, of Links.hold_px
 TORN_PX, DOUBTED_TORN_PX = 1.2, 0.7  # at 1280 wide, of Links.tear_px
-LOST_SHARE, LOST_OF_USUAL = 0.4, 0.6  # a link with a smaller share that agrees, and so much less than the shot's others
-NEVER_SHARE = 0.25  # no link holds with a smaller share, whatever the others have
-ENDS = 2  # links at the shot's ends, of which one side is too short to be held
-JOLT_PX, JOLT_TIMES = 6.0, 10.0  # at 1280 wide; x what the frames around have
-LONG_CHAIN = 20.0  # lives of a track: each hands on a little less than it was given
-DOUBTED = 0.5  # of the confidence is left then
+LOST_SHARE, LOST_OF_USUAL = 0.4, 0.6  # a smaller share agrees, and so much less than on the other links
+NEVER_SHARE = 0.25  # no link holds with a smaller share, whatever the other links have
+ENDS = 2  # links at the ends of the shot: one side is too short to be held
+JOLT_PX, JOLT_TIMES = 6.0, 10.0  # at 1280 wide; x the jolts of the frames around
+LONG_CHAIN = 20.0  # in lives of a track: each track hands on the camera a little less exactly
+DOUBTED = 0.5  # factor of the confidence then
 
 
 def find_torn_link(links: Links) -> Reason | None:
-    """Why the solve cannot stand: the link that holds nothing, or that its tracks contradict; None if all hold."""
+    """Return why the solve cannot stand: a link that holds nothing, or that its tracks contradict. None if all hold."""
     if not len(links.before):
         return None
     worst = int(np.argmin(links.agree))
@@ -58,7 +58,7 @@ def find_torn_link(links: Links) -> Reason | None:
 
 
 def doubt_links(links: Links) -> tuple[Reason, ...]:
-    """What may be wrong with links that hold: those that do so loosely, a jump of the camera, a long chain."""
+    """Return what may be wrong with links that hold: loose ones, a jump of the camera, a long chain."""
     doubts = []
     inside = slice(ENDS, max(len(links.before) - ENDS, ENDS))
     loose, torn = np.zeros(len(links.before)), _tears_px(links) / DOUBTED_TORN_PX
@@ -91,7 +91,7 @@ def doubt_links(links: Links) -> tuple[Reason, ...]:
 
 
 def _tears_px(links: Links) -> np.ndarray:
-    """(B,) the larger tear of each boundary, by the tracks nearby and farther off; none where a side is too short."""
+    """Return the larger tear (B,) of each boundary in px, by tracks near and far; 0 where a side is too short."""
     tears_px = links.tear_px.copy()
     tears_px[:ENDS] = tears_px[len(tears_px) - ENDS :] = 0
     np.maximum.at(tears_px, links.far, links.far_tear_px)
@@ -99,7 +99,7 @@ def _tears_px(links: Links) -> np.ndarray:
 
 
 def _find_jolt(links: Links) -> int | None:
-    """The boundary behind which the camera jumps, judged by its maximum against what is usual around it."""
+    """Return the boundary after which the camera jumps: the largest jolt, if far above the usual ones around it."""
     at = int(np.argmax(links.jolt_px)) if len(links.jolt_px) else 0
     if not len(links.jolt_px) or links.jolt_px[at] < JOLT_PX * links.scale:
         return None
@@ -116,7 +116,7 @@ def _disagreeing(links: Links, worst: int) -> Reason:
 
 
 def _between(links: Links, worst: int) -> str:
-    """Where: the run of boundaries that are as bad as the worst one."""
+    """Return where it is: the run of boundaries that are as bad as the worst one."""
     same = links.agree == links.agree[worst]
     first = last = worst
     while first > 0 and same[first - 1] and links.tracks[first - 1] == links.tracks[worst]:

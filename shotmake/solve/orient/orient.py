@@ -1,8 +1,8 @@
-"""Where the world stands: Z up, the ground at z = 0, the origin where the cameras look, a scale.
+"""The place of the world: Z up, the ground at z = 0, the origin where the cameras look, a scale.
 
-A solve knows its world only up to rotation, shift and size. Up comes from how people hold cameras
-(the horizon level) and, better, from the dominant plane near that up: the floor or the desk. What the
-artist says (schema.Orient) comes before what is found.
+A solve knows its world only up to rotation, shift and size. Up comes from how people hold cameras (the horizon level)
+and, better, from the dominant plane near that up: the floor or the desk. The artist's settings (schema.Orient) come
+before what is found.
 """
 
 from collections.abc import Iterator
@@ -21,25 +21,25 @@ from shotmake.solve.orient.survey import THINNEST, surveyed
 EYE_HEIGHT = 1.6
 ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
 GROUND_SIGMAS = 2.5
-LEVEL = 1e-3  # a mean of unit directions that is shorter than that tells no direction
+LEVEL = 1e-3  # a shorter mean of unit directions tells no direction
 GROUND_TRIES = 600
 GROUND_THICKNESS = 0.008  # of the median depth
 KEY = "tracking.solve.orient"
 NO_GROUND = "no ground plane found among the points: up is guessed from the cameras"
-UNEVEN = 0.05  # of the ground picks' extent: one further off their plane is not on the floor
-OTHER_UNIT = 1.5  # two measures that differ by such a factor are not in one unit
-SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree this well
+UNEVEN = 0.05  # of the extent of the ground picks: a pick further off their plane is not on the floor
+OTHER_UNIT = 1.5  # two measures that differ by such a factor have different units
+SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree within this share
 
 
 def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit up (3,) from camera rotations (N, 3, 4), and how sure: a (3, 3) information matrix.
+    """Find the unit up (3,) from cam_from_world (N, 3, 4), and how sure it is: an information matrix (3, 3).
 
-    Cameras are held level (roll within 3 deg), so up is across all their x axes; where these hardly
-    differ (a dolly) the pitch stays open and the cameras' own up decides, within 22 deg. For a unit
-    vector u, u' A u is its squared distance from up in sigmas.
+    Cameras are held level (roll within 3 deg), so up is across all their x axes. Where these axes hardly differ
+    (a dolly) the pitch stays open, and the cameras' own up decides, within 22 deg. For a unit vector u, u' A u is its
+    squared distance from up in sigmas.
     """
     own_up = -cam_from_world[:, 1, :3].mean(0)
-    if np.linalg.norm(own_up) < LEVEL:  # they look every way round: the first one is as good as any
+    if np.linalg.norm(own_up) < LEVEL:  # the cameras look in all directions: the first one is as good as any
         own_up = -cam_from_world[0, 1, :3]
     own_up /= np.linalg.norm(own_up)
     sideways = cam_from_world[:, 0, :3]
@@ -49,7 +49,7 @@ def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = np.linalg.eigh(information)
     up = vectors[:, 0] * np.sign(vectors[:, 0] @ own_up or 1.0)
     spread = np.radians(FLOOR_SIGMA_DEG) ** 2
-    softened = np.maximum(values - values[0], 0)  # zero along up itself
+    softened = np.maximum(values - values[0], 0)  # 0 along up itself
     softened = softened / (1 + spread * softened)  # never surer than 12 deg
     return up, (vectors * softened) @ vectors.T
 
@@ -57,11 +57,11 @@ def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def find_ground(
     points: np.ndarray, cam_from_world: np.ndarray, up: np.ndarray, information: np.ndarray, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The ground's unit normal and a point on it, or None.
+    """Find the ground's unit normal (3,) and a point (3,) on it; None if there is none.
 
-    Seeded RANSAC over triples of points (N, 3); normals within 2.5 sigmas of `up`. Support counts by
-    closeness to the view axes; what lies below the plane counts against it. M. Fischler and R. Bolles,
-    "Random Sample Consensus", CACM 24 (1981).
+    Seeded RANSAC over triples of points (N, 3), with normals within 2.5 sigmas of `up`. Points count more the nearer
+    they are to the view axes; points below the plane count against it. cam_from_world (N, 3, 4). M. Fischler and R.
+    Bolles, "Random Sample Consensus", CACM 24 (1981).
     """
     if len(points) < 20:
         return None
@@ -109,16 +109,17 @@ def find_ground(
 
 
 def orient_moving(solved: Solved, reliable: np.ndarray, median_depth: float, settings: schema.Orient) -> World:
-    """World of a moving camera. reliable (P, 3): the points among which a ground is looked for.
+    """Orient the world of a moving camera. reliable (P, 3): the points among which a ground is looked for.
 
-    Survey points give all of it; else there is a ground, then a size, an origin and a heading.
+    Survey points give the whole world. Else there is a ground, then a size, an origin and a heading. Raises ShotError
+    for picks, measures and survey points that cannot be used or that contradict each other.
     """
     world = _placed(solved, reliable, median_depth, settings)
     return replace(world, warnings=(*world.warnings, *sliding(_picks_of_tracks(settings), solved)))
 
 
 def _picks_of_tracks(settings: schema.Orient) -> list[tuple[str, dict]]:
-    """Each with its key."""
+    """Return the picks that stand for tracks, each with its config key."""
     single = {name: getattr(settings, name) for name in ("origin", "x_axis", "y_axis")}
     anywhere = [(f"{KEY}.{name}", pick) for name, pick in single.items() if pick is not None]
     if settings.distance is not None:
@@ -158,18 +159,19 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
 
 
 def _measured(world: World, solved: Solved, settings: schema.Orient) -> World:
-    """The world of a survey, after a look at what else was measured; a survey that contradicts itself is told alone."""
+    """Return the world of a survey, compared with the other measures unless the survey contradicts itself."""
     if all(one.code != "survey_contradicts" for one in world.warnings):
         check_sizes(world, solved, settings)
     return world
 
 
 def orient_turning(solved: Solved, settings: schema.Orient) -> World:
-    """World of a camera that only turns (or stands still): all centres at the old origin.
+    """Orient the world of a camera that only turns (or stands still): all centres are at the old origin.
 
-    Nothing is known of the ground, so the camera is put above z = 0 such that its average view axis meets
-    the ground 5 units away; 1.6 units above it where it looks up or almost level (less than 5 deg down). Picks on
-    that ground and the camera's height can still be given; picks of tracks cannot.
+    Nothing is known of the ground. So the camera is put above z = 0 such that its average view axis meets the ground 5
+    units away. If it looks up or almost level (less than 5 deg down), it is put 1.6 units above the ground. Picks on
+    that ground and the camera's height can still be given. Raises ShotError for picks of tracks and survey points, and
+    for picks and measures that cannot be used.
     """
     for name in ("survey", "ground"):
         if getattr(settings, name):
@@ -187,7 +189,11 @@ def orient_turning(solved: Solved, settings: schema.Orient) -> World:
 
 
 def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[Reason, ...]]:
-    """The least-squares plane of three or more tracks: unit normal towards the cameras, a point on it, warnings."""
+    """Fit the least-squares plane of three or more tracks.
+
+    Returns the unit normal (3,) towards the cameras, a point (3,) on the plane, and warnings. Raises ShotError for
+    fewer than three picks and for picks on a line.
+    """
     key = f"{KEY}.ground"
     points = solved.places[tracks_at(picks, key, solved)]
     if len(points) < 3:
@@ -208,9 +214,10 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
 
 
 def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
-    """Z along `normal`, Y along the average view over the ground, origin where that view meets the ground.
+    """Return a world with Z along `normal` and Y along the average view over the ground.
 
-    From straight above, Y is up the picture; a camera that turns once round has no average view: its first one counts.
+    The origin is where that view meets the ground. From straight above, Y is up in the picture. A camera that turns
+    once round has no average view: its first view counts.
     """
     centres, axes, tops = camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
     for view in (axes.mean(0), tops.mean(0), axes[0], tops[0]):  # one of the last two is level
@@ -232,7 +239,10 @@ def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarr
 
 
 def _picked(world: World, solved: Solved, settings: schema.Orient) -> World:
-    """Apply the artist's word on an upright world: the size, then the origin, then the heading."""
+    """Apply the artist's settings to an upright world: the size, then the origin, then the heading.
+
+    Raises ShotError when a setting cannot be used, or when distance and camera height disagree.
+    """
     if settings.distance is not None:
         key = f"{KEY}.distance"
         metres = float(checked(settings.distance, key, ("metres",))["metres"])
@@ -276,10 +286,10 @@ def _picked(world: World, solved: Solved, settings: schema.Orient) -> World:
 
 
 def check_sizes(world: World, solved: Solved, settings: schema.Orient) -> None:
-    """ShotError where a measure that the artist gives contradicts the size of a world that does not come from it: that
-    of survey points, or of a camera brought along. A tape errs by little; another unit by a factor.
+    """Compare the artist's measures with the size of a world that comes from a survey or from an imported camera.
 
-    Picks without a solved point are passed over: nothing is placed by them here.
+    Raises ShotError when they differ by a factor of OTHER_UNIT or more: a tape measure errs by little, another unit by
+    a factor. Picks without a solved point are left out: they place nothing here.
     """
     for key, measured, there in _sizes(world, solved, settings):
         factor = there / measured if measured > 0 else np.inf
@@ -292,7 +302,7 @@ def check_sizes(world: World, solved: Solved, settings: schema.Orient) -> None:
 
 
 def _sizes(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
-    """(key, metres measured, metres in the world) of all that is measured and could be looked up."""
+    """Yield (key, metres measured, metres in the world) of all measures that could be looked up."""
     if len(settings.survey) > 1 and not world.survey:
         yield from _survey_size(world, solved, settings)
     if settings.camera_height_m is not None:
@@ -326,7 +336,7 @@ def _origin(settings: schema.Orient) -> dict | None:
 
 
 def _ends(distance: dict) -> list[dict]:
-    """The two picks of orient.distance, in either of its forms."""
+    """Return the two picks of orient.distance, in either of its forms."""
     if "a" in distance:
         return [distance["a"], distance["b"]]
     distance = checked(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))

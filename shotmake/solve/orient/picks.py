@@ -1,8 +1,8 @@
 """Picks: places of the world that an artist points at on the plate.
 
-A pick is {frame, xy_px}: where the ray through that plate pixel (distorted, origin at the top-left corner) meets the
-ground. With snap: true it is the solved point of the track there; {track: id} and {name, frame, xy_px}, a manual
-track with one of its keys, are solved points too.
+A pick is {frame, xy_px}: the place where the ray through that plate pixel (distorted, origin at the top-left corner)
+meets the ground. With snap: true it is the solved point of the track there. {track: id} and {name, frame, xy_px}, a
+manual track with one of its keys, are solved points too.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, pixel_scale
 
-REACH_PX = 5.0  # at 1280 wide; a pick further than this from any solved track is a mistake
-KEY_REACH_PX = 0.1  # a manual track is where it was put, to float32
-SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and times the usual error: a track further off is on no fixed point
+REACH_PX = 5.0  # at 1280 wide: a pick further than this from every solved track is a mistake
+KEY_REACH_PX = 0.1  # a manual track lies where the artist put it, to float32
+SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track with more is on no fixed point
 
 
 @dataclass(frozen=True)
 class Solved:
-    """What picks are looked up in, in the solver's own world. cam_from_world (N, 3, 4) of plate frames (N,).
+    """What picks are looked up in, in the solver's own world.
 
-    markers: of T tracks, whose frame index 0 is plate frame first_frame; points (T, 3), NaN where a track has no
-    point to rely on, or None for a camera that only turns: it sees directions, no points; error_px (T,) mean
-    reprojection errors.
+    cam_from_world (N, 3, 4): of the plate frames `frames` (N,). markers: of T tracks; their frame index 0 is plate
+    frame first_frame. points (T, 3): NaN where a track has no point to rely on; None for a camera that only turns,
+    which sees directions and no points. error_px (T,): mean reprojection errors.
     """
 
     cam_from_world: np.ndarray
@@ -46,7 +46,7 @@ class Solved:
         return self.points
 
     def camera_of(self, frame: int, key: str) -> int:
-        """Index of a plate frame's camera; ShotError where it has none."""
+        """Return the index of a plate frame's camera. Raises ShotError when the frame has none."""
         at = np.flatnonzero(self.frames == frame)
         if not len(at):
             solved = f"{self.frames[0]}..{self.frames[-1]}"
@@ -55,18 +55,19 @@ class Solved:
 
 
 def label(pick: dict) -> str:
-    """A pick in the artist's words."""
+    """Name a pick in the artist's words."""
     if "name" in pick:
         return str(pick["name"])
     return f"track {pick['track']}" if "track" in pick else f"{list(pick['xy_px'])} in frame {pick['frame']}"
 
 
 def is_of_track(pick: dict) -> bool:
+    """Tell whether the pick stands for a track, not for a place on the ground."""
     return "track" in pick or "name" in pick or bool(pick.get("snap"))
 
 
 def checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
-    """The pick, if it has all of `names`."""
+    """Return the pick if it has all of `names`. Raises ShotError when one is missing."""
     missing = [name for name in names if name not in pick]
     if missing:
         raise ShotError(f"{key}: found {sorted(pick)}; needed {', '.join(names)}")
@@ -74,7 +75,10 @@ def checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
 
 
 def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
-    """(3,) the place of a pick in the new world; ShotError where there is none."""
+    """Return the place (3,) of a pick in the new world.
+
+    Raises ShotError when the pick has no solved point, or when its pixel is not on the ground.
+    """
     if is_of_track(pick):
         (row,) = tracks_at([pick], key, solved)
         return world.points(solved.places[[row]])[0]
@@ -82,7 +86,10 @@ def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
 
 
 def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
-    """The rows of `solved.points` that picks stand for; ShotError for one without a solved track, or two of one."""
+    """Find the rows of `solved.points` that picks stand for.
+
+    Raises ShotError when the camera only turns, when a pick has no solved track, and when two picks are one track.
+    """
     if solved.points is None:
         raise ShotError(
             f"{key}: found a pick of a track, but this camera only turns or stands still: its tracks have directions, "
@@ -97,7 +104,10 @@ def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
 
 
 def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
-    """A warning for each (key, pick of a track) whose track does not stand still in the solved world."""
+    """Warn of each (key, pick of a track) whose track does not stand still in the solved world.
+
+    Raises ShotError as `tracks_at` does.
+    """
     usual_px = float(np.median(solved.error_px[np.isfinite(solved.places[:, 0])]))
     limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
     found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
@@ -135,7 +145,7 @@ def _track_at(pick: dict, key: str, solved: Solved) -> int:
 
 
 def _on_ground(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
-    """World point (3,) at z = 0 under a plate pixel."""
+    """Return the world point (3,) at z = 0 under a plate pixel. Raises ShotError when it is not on the ground."""
     camera = world.cameras(solved.cam_from_world)[solved.camera_of(pick["frame"], key)]
     centre, directions = rays_world(np.array([pick["xy_px"]], float).reshape(1, 2), camera, solved.lens)
     if not directions[0, 2] * centre[2] < 0 or abs(directions[0, 2]) < 1e-3:

@@ -1,6 +1,6 @@
 """The world from survey points: tracks whose place on the set was measured, in metres, Z up.
 
-Three or more give all of it; two give size, place and heading, while up comes from the ground.
+Three points or more give the whole world. Two give size, place and heading, and up comes from the ground.
 """
 
 from itertools import combinations
@@ -16,35 +16,38 @@ from shotmake.solve.bundle.observations import pixel_scale
 from shotmake.solve.orient.picks import Solved, label, tracks_at
 
 KEY = "tracking.solve.orient.survey"
-TOLERANCE = 0.03  # of a point's distance from the camera: a larger miss is no error of a solve or a tape measure
-THINNEST = 0.05  # points less wide than this share of their length are on a line
-GROSS = 0.1  # of the same distance: points that contradict each other so much place nothing
-LOOSE_PX = 4.0  # at 1280 wide, from a point to its track: more is worth a word
-FAR_SHARE = 4.0  # of the usual miss: one further off is not right
+TOLERANCE = 0.03  # of a point's distance from the camera: no solve and no tape measure errs by more
+THINNEST = 0.05  # width / length: points with less are on a line
+GROSS = 0.1  # of the same distance: points that contradict each other so much cannot place a world
+LOOSE_PX = 4.0  # at 1280 wide, from a point to its track: more is worth a warning
+FAR_SHARE = 4.0  # x the usual miss: a point further off is not right
 MOST_TRIPLES = 2000
 STEEPER_DEG = 6.0  # between two survey points and the ground found
 TIPPED_DEG = 60.0  # between the cameras' own up and the survey's
-FAR_M = 20_000.0  # float32, Blender's numbers, keeps 2 mm there
+FAR_M = 20_000.0  # Blender's numbers (float32) keep 2 mm there
 
 
 class Similarity(NamedTuple):
-    """known = scale * rotation @ ours + shift."""
+    """A similarity from the solver's world to the measured one: known = scale * rotation @ ours + shift."""
 
     rotation: np.ndarray
     scale: float
     shift: np.ndarray
 
     def misses(self, ours: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """(N,) distances left between points ours and known (N, 3)."""
+        """Return the distances (N,) that are left between the points ours and known (N, 3)."""
         return np.linalg.norm(self.scale * ours @ self.rotation.T + self.shift - known, axis=1)
 
     def seen_px(self, solved: Solved, seen: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """(N, 2) plate px at which the cameras of indices (N,) see known places (N, 3)."""
+        """Return the plate px (N, 2) at which the cameras of the indices `seen` (N,) see known places (N, 3)."""
         ours = (known - self.shift) @ self.rotation / self.scale
         return project(ours, solved.cam_from_world[seen], solved.lens)[0]
 
     def misses_px(self, solved: Solved, sightings: list, known: np.ndarray) -> np.ndarray:
-        """(S,) median distance on the plate between where known places (S, 3) come to lie and their tracks."""
+        """Return the median distance (S,) on the plate, in px, between known places (S, 3) and their tracks.
+
+        Infinite where a place is behind the camera.
+        """
         off_px = [self.seen_px(solved, seen, np.tile(place, (len(seen), 1))) - xy_px
                   for (seen, xy_px), place in zip(sightings, known, strict=True)]  # fmt: skip
         lengths = [np.linalg.norm(off, axis=1) for off in off_px]
@@ -52,12 +55,15 @@ class Similarity(NamedTuple):
 
 
 def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
-    """The world in which the tracks of `survey`, [{a pick's keys, xyz_m}, ...], are where they were measured.
+    """Place the world such that the tracks of `survey`, [{a pick's keys, xyz_m}, ...], are where they were measured.
 
-    up: unit (3,) in the solver's world; of two points only it decides. A point that cannot be right beside the
-    others (at least four of them, three of four points, and more than half of all) is left out and named in a warning.
-    ShotError: fewer than two points, points without a solved track, on a line, or two in one place; points of which
-    most contradict each other by far, or that agree only with the cameras upside down and others left out.
+    up (3,): unit, in the solver's world; it decides only where there are two points. A point that cannot be right
+    beside the others (at least four of them, three of four points, and more than half of all) is left out and named in
+    a warning.
+
+    Raises ShotError for fewer than two points; for points without a solved track, on a line, or two in one place; for
+    points of which most contradict each other by far; and for points that agree only with the cameras upside down and
+    others left out.
     """
     if len(survey) < 2:
         raise ShotError(f"{KEY}: found {len(survey)}; needed three points, or two and a ground")
@@ -121,7 +127,7 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
 
 
 def umeyama(ours: np.ndarray, known: np.ndarray, weights: np.ndarray) -> Similarity:
-    """Weighted least squares over points (N, 3), never mirrored.
+    """Fit a similarity to points (N, 3) by weighted least squares, never mirrored. weights (N,).
 
     S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 13 (1991).
     """
@@ -136,11 +142,11 @@ def umeyama(ours: np.ndarray, known: np.ndarray, weights: np.ndarray) -> Similar
 
 
 def fit(ours: np.ndarray, known: np.ndarray, distance: np.ndarray) -> tuple[Similarity, np.ndarray]:
-    """(similarity, (N,) which points it is fitted to) of three or more points (N, 3).
+    """Fit a similarity to three or more points (N, 3). Returns it, and which points (N,) it is fitted to.
 
-    distance (N,) from the camera, in units of `ours`: errors of a solve grow with it. All points, unless some miss
-    by more than TOLERANCE and most agree without them: the triple with the smallest median miss shows which
-    (P. Rousseeuw, "Least Median of Squares Regression", JASA 79, 1984).
+    distance (N,): from the camera, in units of `ours`; errors of a solve grow with it. All points are used, unless some
+    miss by more than TOLERANCE and most agree without them: the triple with the smallest median miss shows which (P.
+    Rousseeuw, "Least Median of Squares Regression", JASA 79, 1984). Raises ShotError for points on a line.
     """
     _refuse_line(known)
     _refuse_line(ours)
@@ -166,7 +172,10 @@ def fit(ours: np.ndarray, known: np.ndarray, distance: np.ndarray) -> tuple[Simi
 
 
 def from_two(ours: np.ndarray, known: np.ndarray, up: np.ndarray) -> Similarity:
-    """Of two points (2, 3): both exactly, and up (3,) as near to Z as they allow."""
+    """Fit a similarity to two points (2, 3): both exactly, and up (3,) as near to Z as they allow.
+
+    Raises ShotError when both points are in one place, and when one is above the other.
+    """
     steps = ours[1] - ours[0], known[1] - known[0]
     lengths = [float(np.linalg.norm(step)) for step in steps]
     if min(lengths) < 1e-9:
@@ -184,7 +193,7 @@ def from_two(ours: np.ndarray, known: np.ndarray, up: np.ndarray) -> Similarity:
 
 
 def _width(points: np.ndarray) -> float:
-    """How wide points (N, 3) are, as a share of their length."""
+    """Return how wide points (N, 3) are, as a share of their length."""
     spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
     return float(spread[1] / max(spread[0], 1e-12))
 
@@ -196,7 +205,7 @@ def _refuse_line(points: np.ndarray) -> None:
 
 
 def _sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of one track: indices (K,) of the cameras that see it, its markers (K, 2) px there."""
+    """Return, for one track, the indices (K,) of the cameras that see it and its markers (K, 2) there, in px."""
     at = np.flatnonzero(solved.markers.track == row)
     frames = solved.markers.frame[at] + solved.first_frame
     posed = np.isin(frames, solved.frames)
@@ -206,8 +215,11 @@ def _sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
 def _refined(
     found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray
 ) -> tuple[Similarity, np.ndarray]:
-    """The measured places (S, 3) brought as near as may be to their tracks on the plate, where a solve is sharp: the
-    depth of its points is not. What then stays off while most are close is left out of `kept` (S,)."""
+    """Move the measured places (S, 3) as near as possible to their tracks on the plate.
+
+    Returns the similarity and the new `kept` (S,). A solve is sharp on the plate, but not in the depth of its points. A
+    point that stays off while most are close is left out.
+    """
     found = _brought_near(found, solved, sightings, known, kept)
     miss_px = found.misses_px(solved, sightings, known)
     close = kept & (miss_px < np.maximum(LOOSE_PX * pixel_scale(solved.size_px), FAR_SHARE * np.median(miss_px)))
@@ -241,7 +253,10 @@ def _brought_near(
 
 
 def _fewest(count: int) -> int:
-    """How many of `count` points must agree before the others are left out. Three agree with their mirror image too."""
+    """Return how many of `count` points must agree before the others are left out.
+
+    Four where there are enough: three points agree with their mirror image too.
+    """
     return max(3, min(4, count - 1), count // 2 + 1)
 
 

@@ -1,1 +1,1 @@
-"""A first camera: from COLMAP, from libmv, from frames solved already."""
+"""A first camera: from COLMAP, from libmv, from frames that are solved already."""

@@ -1,7 +1,7 @@
 """pycolmap as the engine: keyframes -> incremental mapping; poses of the other frames; long adjustments.
 
-J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours
-(centre of the first pixel at 0.5). One thread throughout: sums in another order would be other bytes.
+J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours (centre of
+the first pixel at 0.5). Everything runs in one thread: sums in another order would give other bytes.
 """
 
 import contextlib
@@ -10,12 +10,12 @@ import signal
 import threading
 from dataclasses import replace
 
-import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
+import cv2  # noqa: F401  import before pycolmap: in the other order, writing a PNG aborted
 import numpy as np
 
 from shotmake.solve.bundle.model import Model
 
-# Importing pycolmap takes SIGTERM over, for a stack trace: hold signals back meanwhile, and give it back.
+# The import of pycolmap takes over SIGTERM, for a stack trace: block the signal meanwhile, then restore its handler.
 _held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 import pycolmap  # noqa: E402
 
@@ -38,7 +38,7 @@ pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.
 
 
 def camera_model(refine: tuple[str, ...]) -> str:
-    """COLMAP's model for the coefficients in `refine`; ShotError for k2 without k1."""
+    """Return COLMAP's camera model for the coefficients in `refine`. Raises ShotError for k2 without k1."""
     coefficients = tuple(name for name in ("k1", "k2") if name in refine)
     if coefficients not in MODELS:
         raise ShotError(
@@ -60,7 +60,7 @@ def _lens(camera) -> Lens:
 
 @contextlib.contextmanager
 def _quiet():
-    """COLMAP and Ceres print to stderr from C++; a refused start is not the artist's business."""
+    """Hide what COLMAP and Ceres print to stderr from C++: the artist need not see a start that was refused."""
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 2)
@@ -72,7 +72,7 @@ def _quiet():
 
 
 def _shared_lens(cameras: list) -> tuple[Lens, np.ndarray]:
-    """One lens for all keyframes' cameras, the middle of theirs, and their log zooms (K,)."""
+    """Return one lens for the cameras of all keyframes, the median of theirs, and their log zooms (K,)."""
     lenses = [_lens(camera) for camera in cameras]
     focal_px = float(np.median([lens.fx_px for lens in lenses]))
     alike = [lens.written_for(focal_px) for lens in lenses]
@@ -89,9 +89,11 @@ def map_keyframes(
     refine: tuple[str, ...],
     forward: bool = False,
 ) -> Model | None:
-    """COLMAP's incremental pipeline on the keyframes; None if it finds no model of three or more.
+    """Run COLMAP's incremental pipeline on the keyframes (K,), which are frame indices.
 
-    `forward` admits a first pair that moves along the view axis (a dolly), with few tracks or little angle.
+    Returns None if no model has three keyframes or more. focal_px: the first guess. refine: the lens values that may
+    change. forward: allow a first pair that moves along the view axis (a dolly), with few tracks or little angle.
+    Raises ShotError for k2 without k1.
     """
     markers = observations.of_frames(keyframes, min_markers=2)
     width, height = size_px
@@ -99,7 +101,7 @@ def map_keyframes(
     lens = Lens(focal_px, focal_px, width / 2, height / 2)
     camera = _camera(lens, model, size_px)
     camera.has_prior_focal_length = "focal" not in refine
-    own = "zoom" in refine  # every keyframe a camera of its own
+    own = "zoom" in refine  # every keyframe has a camera of its own
     pycolmap.set_random_seed(SEED)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
@@ -190,10 +192,10 @@ def _pipeline_options(refine: tuple[str, ...], forward: bool):
 
 
 def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> Model:
-    """The model with poses of the `wanted` (N,) frames from its points, where that succeeds. A frame without pose
-    takes its zoom from its neighbours.
+    """Add poses of the `wanted` (N,) frames from the model's points, where that succeeds.
 
-    RANSAC PnP and refinement by COLMAP, with the model's lens taken out of the markers.
+    A frame without a pose takes its zoom from its neighbours. RANSAC PnP and refinement by COLMAP, with the model's
+    lens taken out of the markers. Raises ShotError when the lens folds over inside the picture.
     """
     if not model.posed.any():
         return model
@@ -232,9 +234,10 @@ def adjust_long(
     refine: tuple[str, ...],
     fixed: np.ndarray | None = None,
 ) -> Model:
-    """COLMAP's adjustment of the used markers: sparse, for shots of more frames than our own can hold.
+    """Adjust cameras, points and lens to the used markers with COLMAP.
 
-    fixed (N,) masks poses that stay. Frames with too few markers lose their pose.
+    COLMAP's adjustment is sparse: it is for shots with more frames than our own can hold. fixed (N,): mask of poses
+    that stay. A frame with too few markers loses its pose. Raises ShotError for k2 without k1.
     """
     fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
     camera = _camera(model.lens, camera_model(refine), size_px)

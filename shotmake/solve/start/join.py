@@ -1,6 +1,6 @@
-"""Frames that join known cameras: points from the frames there are, poses from the points, an adjustment of the new.
+"""Frames that join solved cameras: points from the frames there are, poses from the points, an adjustment of the new.
 
-In rounds outward, since a track that runs into the new frames rarely lasts to their end.
+It works in rounds outward, since a track that runs into the new frames rarely lasts to their end.
 """
 
 from dataclasses import dataclass, replace
@@ -20,15 +20,18 @@ from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 from shotmake.solve.start.resect import located
 
-SEEN_SHARES = (0.5, 0.25, 0.0)  # of a frame's markers that must have points; the next when no frame has the first
-ROUGH = 4.0  # x max_error_px: what a marker may miss by while frames join
+SEEN_SHARES = (0.5, 0.25, 0.0)  # share of a frame's markers that must have points; the next if no frame has it
+ROUGH = 4.0  # x max_error_px: a marker may miss by so much while frames join
 ROUNDS_BETWEEN, ROUNDS_LAST = 4, 12
 
 
 @dataclass(frozen=True)
 class Joining:
-    """markers: to solve with; turning: all cameras stand at the origin and points are directions; free: the lens
-    values that may change; max_error_px: a marker that misses by more is left out in the end."""
+    """How frames join a camera.
+
+    markers: to solve with. size_px: of the plate. turning: all cameras stand at the origin and points are directions.
+    free: the lens values that may change. max_error_px: a marker that misses by more is left out in the end.
+    """
 
     markers: Observations
     size_px: tuple[int, int]
@@ -37,7 +40,10 @@ class Joining:
     max_error_px: float
 
     def located(self, model: Model, gate_px: float) -> Model:
-        """The model with its points found again from all posed frames, and the markers within `gate_px` of them."""
+        """Find the points again from all posed frames. The used markers are those within `gate_px` of their points.
+
+        Raises ShotError as `triangulate` does.
+        """
         if not model.posed.any():
             nowhere = np.full((len(self.markers.track_ids), 4), np.nan)
             return replace(model, points=nowhere, used=np.zeros(len(self.markers), bool))
@@ -51,7 +57,10 @@ class Joining:
         return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[self.markers.track])
 
     def misses_px(self, model: Model) -> np.ndarray:
-        """(T',) median errors of the tracks that three or more posed frames see."""
+        """Return the median errors (K,) in px of the tracks that three or more posed frames see.
+
+        Raises ShotError as `triangulate` does.
+        """
         if not model.posed.any():
             return np.zeros(0)
         locate = directions_at_infinity if self.turning else triangulate
@@ -65,7 +74,10 @@ class Joining:
         return track_medians(errors[posed], self.markers.track[posed], len(self.markers.track_ids))
 
     def from_rough(self, model: Model) -> Model:
-        """The posed frames adjusted together, with gates that shrink as the cameras get better."""
+        """Adjust the posed frames together, with gates that shrink as the cameras get better.
+
+        Raises ShotError as `triangulate` does.
+        """
         misses = self.misses_px(model)
         gate_px = max(ROUGH * self.max_error_px, 4 * float(np.median(misses)) if len(misses) else 0.0)
         none = np.zeros(self.markers.frame_count, bool)
@@ -75,7 +87,10 @@ class Joining:
         return self.adjusted(self.located(model, ROUGH * self.max_error_px), none, ROUNDS_LAST)
 
     def grown(self, model: Model, stays: np.ndarray) -> Model:
-        """The model with every frame posed that can be; those masked by `stays` (N,) keep their pose."""
+        """Give a pose to every frame that can have one. Frames in the mask `stays` (N,) keep their pose.
+
+        Raises ShotError as `triangulate` does.
+        """
         gate_px = ROUGH * self.max_error_px
         model = self.located(model, gate_px)
         while not model.posed.all():
@@ -87,7 +102,7 @@ class Joining:
         return model
 
     def _posed_next(self, model: Model) -> np.ndarray:
-        """Poses (N, 3, 4) with those of the frames that see enough points now, the best covered first."""
+        """Return the poses (N, 3, 4), with new ones for frames that see enough points now, the best covered first."""
         has_point = np.isfinite(model.points[:, 0])
         seen = np.bincount(self.markers.frame[has_point[self.markers.track]], minlength=self.markers.frame_count)
         share = seen / np.maximum(self.markers.per_frame, 1)
@@ -104,7 +119,7 @@ class Joining:
         return colmap.pose_frames(model, self.markers, wanted, 3 * self.max_error_px).cam_from_world
 
     def _turned(self, model: Model, wanted: np.ndarray) -> np.ndarray:
-        """Poses of frames that only turn, from the directions they see."""
+        """Return the poses (N, 3, 4) of frames that only turn, from the directions that they see."""
         poses = model.cam_from_world.copy()
         plane = undistort(model.lens.normalised_from_px(self.markers.xy_px), model.lens)
         rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
@@ -122,11 +137,11 @@ class Joining:
     def adjusted(
         self, model: Model, stays: np.ndarray, rounds: int, loss_px: float = LOSS_PX, by_noise: bool = False
     ) -> Model:
-        """Poses (but of frames masked by `stays`), points and free lens values fitted to the used markers; by_noise: of
-        a model that fits already, each track counting by its own noise as in the last adjustment
-        (shotmake.solve.polish).
+        """Fit poses, points and free lens values to the used markers. Frames in the mask `stays` (N,) keep their pose.
 
-        A moving frame with too few markers to hold it loses its pose.
+        by_noise: each track counts by its own noise, as in the last adjustment (shotmake.solve.polish); for a model
+        that fits already. A frame of a moving camera with too few markers to hold it loses its pose. Raises ShotError
+        as `triangulate` does.
         """
         least = 2 if self.turning else 3
         rows, held = self._holding(model, stays, least)
@@ -139,7 +154,7 @@ class Joining:
             return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
         used = self.markers.only(rows)
         touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
-        used = used.of_tracks(touched)  # the others say nothing of the frames that move
+        used = used.of_tracks(touched)  # the other tracks tell nothing of the frames that move
         frames = np.flatnonzero(moving | (held & model.posed & (used.per_frame > 0)))
         used = used.of_frames(frames, min_markers=least)
         bundled = self._turning_bundle if self.turning else bundle_of
@@ -155,7 +170,7 @@ class Joining:
         return replace(model, cam_from_world=cameras, lens=lens, log_zooms=log_zooms)
 
     def _holding(self, model: Model, stays: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
-        """Used markers (M,) of tracks with `least` of them in frames that are held, and these frames (N,)."""
+        """Return a mask (M,) of used markers, of tracks with `least` of them in held frames, and these frames (N,)."""
         frame, track = self.markers.frame, self.markers.track
         rows = model.used & model.posed[frame]
         while True:
@@ -168,7 +183,7 @@ class Joining:
             rows = fewer
 
     def _turning_bundle(self, cameras, markers: Observations, lens, log_zooms) -> tuple[Bundle, np.ndarray, float]:
-        """As path_bundle.bundle_of, for cameras that only turn."""
+        """Build what path.bundle_of builds, for cameras that only turn."""
         directions = directions_at_infinity(markers, zoomed(cameras, log_zooms), lens)[:, :3]
         still = np.zeros((len(cameras), 3))
         vector = lens_vector(lens)

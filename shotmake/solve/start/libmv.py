@@ -1,8 +1,8 @@
-"""Blender's solver (libmv) as the engine: where it begins, and what its cameras are in our terms.
+"""Blender's solver (libmv) as the engine: how it starts, and what its cameras are in our terms.
 
-libmv runs in Blender's own process, which is not ours to start: whoever solves with it hands in `Run`. It is tried
-from a few starts, as COLMAP is, and its cameras are certified as COLMAP's are; nothing of ours adjusts them.
-It adds up in several threads, however many cores it is given: its last digits (1e-7) differ from run to run.
+libmv runs in Blender's own process, which this module does not start: the caller passes in `Run`. libmv is tried from a
+few starts, as COLMAP is, and its cameras are certified as COLMAP's are; our own code does not adjust them. libmv adds
+up in several threads, however many cores it is given: its last digits (1e-7) differ from run to run.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from shotmake.solve.checks.candidate import Found, Refused
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 
-RADIAL = {"k1", "k2", "k3"}  # libmv refines these together or none of them
+RADIAL = {"k1", "k2", "k3"}  # libmv refines all of these or none
 REFINED = {"focal", "principal_point", *RADIAL}
 PAIR_FRAMES, PAIR_TRACKS = 24, 20
 SAME_FOCAL = 0.1
@@ -30,7 +30,7 @@ TRIPOD_TRACKS, TRIPOD_PER_FRAME = 900, 150
 
 @dataclass(frozen=True)
 class Start:
-    """The first guess of the lens, and the two frames (indices) that libmv begins with."""
+    """The first guess of the lens, and the two frames (indices) with which libmv begins."""
 
     lens: Lens
     keyframes: tuple[int, int]
@@ -38,8 +38,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Question:
-    """What libmv is asked to solve. tripod: the camera only turns; focal, centre, radial: what it may refine of the
-    lens; tracks with an average error above max_error_px are left out of its second round."""
+    """What libmv is asked to solve.
+
+    tripod: the camera only turns. focal, centre, radial: what libmv may refine of the lens. max_error_px: tracks with a
+    larger average error are left out of libmv's second round. start: as in Start.
+    """
 
     markers: Observations
     size_px: tuple[int, int]
@@ -51,14 +54,17 @@ class Question:
     start: Start
 
     def begun(self, focal_px: float, keyframes: tuple[int, int]) -> "Question":
-        """The same question from another first guess of the focal length and other keyframes."""
+        """Return the question with another first guess of the focal length and other keyframes."""
         return replace(self, start=Start(replace(self.start.lens, fx_px=focal_px, fy_px=focal_px), keyframes))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """cam_from_world (N, 3, 4) by frame index, NaN without camera; bundles (T, 3) world points and track_error_px (T,)
-    libmv's own error, NaN for tracks it left out; error_px: its own average over all markers."""
+    """What libmv found.
+
+    cam_from_world (N, 3, 4): by frame index, NaN without a camera. bundles (T, 3): world points, and track_error_px
+    (T,): libmv's own error; NaN for tracks that it left out. error_px: its own average over all markers.
+    """
 
     lens: Lens
     cam_from_world: np.ndarray
@@ -67,11 +73,14 @@ class Answer:
     error_px: float
 
 
-Run = Callable[[Question], Answer | None]  # None: libmv found no camera
+Run = Callable[[Question], Answer | None]  # None = libmv found no camera
 
 
 def check_refine(free: tuple[str, ...]) -> None:
-    """ShotError for lens values that libmv does not refine, or not one without the other."""
+    """Refuse lens values that libmv cannot refine.
+
+    Raises ShotError for a zoom, for p1 or p2, and for radial terms without both k1 and k2.
+    """
     if "zoom" in free:
         raise ShotError("tracking.solve.zoom: found true with engine: blender, which solves no zooms; needed colmap")
     beyond = sorted(set(free) - REFINED)
@@ -96,7 +105,10 @@ def question(
     focal_px: float,
     keyframes: tuple[int, int],
 ) -> Question:
-    """A question about a lens of which only the focal length is guessed."""
+    """Return a question about a lens of which only the focal length is guessed.
+
+    Raises ShotError as `check_refine` does.
+    """
     check_refine(free)
     lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
     refined = "focal" in free, "principal_point" in free, bool(RADIAL & set(free))
@@ -106,8 +118,11 @@ def question(
 def starts(
     asked: Question, parallax: Parallax, run: Run, on_step: Callable[[str], None]
 ) -> Iterator[tuple[str, Model | None]]:
-    """(what, camera of all frames), solved one by one as they are asked for: with the focal length of `asked` and the
-    one that plane and parallax found, each from the two best pairs of keyframes."""
+    """Yield (step, camera of all frames), solved one by one as they are asked for.
+
+    The focal lengths are that of `asked` and the one that plane and parallax found. Each is tried from the two best
+    pairs of keyframes.
+    """
     markers, focal_px = asked.markers, asked.start.lens.fx_px
     focals_px = [focal_px]
     if asked.focal and abs(np.log(parallax.moving.focal_px / focal_px)) > SAME_FOCAL:
@@ -121,9 +136,9 @@ def starts(
 
 
 def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
-    """Up to two pairs of frame indices, apart from each other, with much parallax between them and many tracks.
+    """Find up to two pairs of frame indices, apart from each other, with much parallax between them and many tracks.
 
-    Parallax is what is left of the motion, in px, after the rotation that explains most of it.
+    Parallax here is the motion, in px, that is left after the rotation that explains most of it.
     """
     lens = parallax.moving.lens
     seen = rays(markers.xy_px, lens, np.zeros(len(markers)))
@@ -155,9 +170,10 @@ def _model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
 
 
 def turned(found: Found, asked: Question, scale: float, run: Run) -> Found:
-    """A turning camera solved by Blender's tripod solver instead. Refused if it finds none that the tracks bear out.
+    """Solve a tripod by Blender's tripod solver in place of ours.
 
-    It is asked with the focal length of `asked`, whose markers are all that the solve has, then with what we found.
+    libmv is asked with the focal length of `asked`, whose markers are all that the solve has, then with the focal
+    length that we found. Raises Refused for a zoom, and when libmv finds no camera that the tracks confirm.
     """
     if found.log_zooms is not None:
         text = "the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap"

@@ -12,14 +12,18 @@ from shotmake.solve.bundle.triangulate import angles_deg, marker_errors_px, trac
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 
-# times max_error_px: errors before the first adjustment are the model's own
+# x max_error_px: before the first adjustment, the errors are those of the model
 GATES = (4.0, 1.5, 1.0)
 
 
 def complete(
     model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
 ) -> Model:
-    """The model with a pose for every frame that has one; `used` are the markers within `max_error_px`."""
+    """Finish a keyframe model: give every frame a pose that can have one.
+
+    The used markers of the result are those within `max_error_px`. Raises ShotError when the lens folds over inside the
+    picture during this, and for k2 without k1.
+    """
     for gate in GATES:
         if not model.posed.all():
             model = colmap.pose_frames(model, observations, ~model.posed, 3 * max_error_px)
@@ -34,7 +38,10 @@ def complete(
 
 
 def located(model: Model, observations: Observations, gate_px: float) -> Model:
-    """Every track triangulated again; used are the markers within `gate_px` of tracks that mostly agree."""
+    """Triangulate every track again. `used` are the markers within `gate_px`, of tracks that mostly agree.
+
+    Raises ShotError as `triangulate` does.
+    """
     points = triangulate(observations, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
     errors = marker_errors_px(points, observations, model.projecting, model.lens)
     count = len(observations.track_ids)
@@ -43,13 +50,13 @@ def located(model: Model, observations: Observations, gate_px: float) -> Model:
     used = (errors < gate_px) & (medians[observations.track] < gate_px)
     numbers = np.bincount(observations.track[used], minlength=count)
     angles = angles_deg(points, observations, model.cam_from_world)
-    # a point as good as at infinity cannot be written as x, y, z; its rays add little but trouble
+    # a point nearly at infinity cannot be written as x, y, z, and its rays add little but trouble
     good = (numbers >= 3) & (angles > 0.2) & (points[:, 3] > 0)
     return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[observations.track])
 
 
 def _adjusted(model: Model, observations: Observations, refine: tuple[str, ...], tolerance: float) -> Model:
-    """All posed frames that keep enough used markers, adjusted together."""
+    """Adjust all posed frames that keep enough used markers, together."""
     in_frame = np.bincount(observations.frame[model.used], minlength=observations.frame_count)
     frames = np.flatnonzero(model.posed & (in_frame >= MIN_POSE_MARKERS))
     poses = np.full_like(model.cam_from_world, np.nan)

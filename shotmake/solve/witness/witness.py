@@ -1,12 +1,13 @@
-"""A second witness of a solve, which shares nothing with the tracker: features of another kind, matched between frames
-far apart.
+"""A second witness of a solve, which shares nothing with the tracker.
 
-Features of some frames are matched across every weak link, between neighbours among the frames looked at, and where the
-camera comes back. What the solve explains of the matches of two frames is held against what the matches alone allow
-(the best fundamental matrix; of a camera that turns, homography). Features that match through three frames or more must
-fit one point on both sides of each boundary, as tracks must (shotmake.solve.links.measure). Where a weak link may hang
-on something that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can
-tell which of the two it was."""
+The witness has features of another kind, matched between frames far apart. Features of some frames are matched across
+every weak link, between neighbours among the frames looked at, and where the camera comes back. For two frames, the
+share of the matches that the solve explains is compared with the share that the matches alone allow (the best
+fundamental matrix; for a tripod, the best homography). Features that match through three frames or more must fit one
+point on both sides of each boundary, as tracks must (shotmake.solve.links.measure). Where a weak link may depend on
+something that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can
+tell which of the two it was.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,25 +27,28 @@ from shotmake.solve.links.measure import find_solid, measure_links, usual_life
 from shotmake.solve.links.suspects import frames_at_jolts, frames_of_straight_tracks
 from shotmake.solve.links.verdict import DOUBTED
 
-LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between those looked at where nothing is weak
-OF_LIFE = 0.5  # and of a track's usual life: what has left the picture cannot be matched
-WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: a link of fewer is looked at from near by; so many runs of such links
-BESIDE = (0, 5)  # solid frames from a weak link to those looked at on each side of it
-BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees again what it saw, from a like direction
+LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between the frames looked at, where no link is weak
+OF_LIFE = 0.5  # share of a track's usual life: features that left the picture cannot be matched
+WEAK_AGREE, MOST_WEAK = 24, 3  # tracks: links with fewer are looked at from nearby; most runs of such links
+BESIDE = (0, 5)  # solid frames between a weak link and the frames looked at, on each side
+BACK_SHARE, BACK_COSINE, MOST_BACK = 0.4, 0.9, 3  # where a camera sees the same points again, from a like direction
 BACK_POINTS = 60
-BORNE_OUT = 0.35  # of the confidence: less is not handed over where this witness has doubts of its own
+BORNE_OUT = 0.35  # a camera with less confidence is refused where this witness has doubts of its own
 EXPLAINED_PX = 1.5  # at 1280 wide
 FEWEST_MATCHES, FEWEST_LEFT, FEWEST_ALIKE = 40, 15, 30
-LOCAL = 0.2  # of the picture's width and of its height: in less lies the middle half of the matches on one thing
-FEWEST_RIVAL, RIVAL_SHARE = 20, 0.09  # matches of another motion, and of all
-RIVAL_APART = 1.5  # times what still counts as explained: so far off is the middle one of the other motion
-CELLS = (12, 7)  # of the picture, by which is told how much of it is covered
+LOCAL = 0.2  # of the picture's width and height: the middle half of the matches on one thing lies in less
+FEWEST_RIVAL, RIVAL_SHARE = 20, 0.09  # matches of another motion; their share of all matches
+RIVAL_APART = 1.5  # x the limit for explained matches: the median match of another motion is so far off
+CELLS = (12, 7)  # of the picture: covered cells tell how much of it is covered
 
 
 class Matches(NamedTuple):
-    """Places of the same features in two frames, px of the plate. xy_a (K, 2), xy_b (K, 2): each other's best match,
-    or the best of several that look about as good: then other_b (K, 2) is the second-best place in the second frame,
-    else NaN. A feature has the same place in every pair that it is matched in."""
+    """Places of the same features in two frames, in px of the plate; unsqueezed where it is anamorphic.
+
+    xy_a (K, 2), xy_b (K, 2): each other's best match, or the best of several that look about as good. Then other_b
+    (K, 2) is the second-best place in the second frame; else it is NaN. A feature has the same place in every pair in
+    which it is matched.
+    """
 
     xy_a: np.ndarray
     xy_b: np.ndarray
@@ -52,20 +56,21 @@ class Matches(NamedTuple):
 
     @property
     def unique(self) -> "Matches":
-        """Those that nothing else looks like."""
+        """The matches that nothing else looks like."""
         alone = np.isnan(self.other_b[:, 0])
         return Matches(self.xy_a[alone], self.xy_b[alone], self.other_b[alone])
 
 
-Matcher = Callable[[int, int], Matches]  # of two frame indices
-Look = Callable[[np.ndarray], Matcher]  # the frame indices (F,) that will be asked for, rising -> what matches them
+Matcher = Callable[[int, int], Matches]  # called with two frame indices
+Look = Callable[[np.ndarray], Matcher]  # all frame indices (F,) that will be asked for, rising -> their matcher
 
 
 def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> Found | Reason:
-    """The solve as it was, with the evidence beside it and doubts from it; or the reason to refuse the solve. A
-    refusal stays as it is.
+    """Ask the second witness about a solve.
 
-    A camera that stands still is not asked about: what moves in front of it is no fault of it.
+    Returns the solve with the evidence and its doubts, or the reason to refuse the solve. A refusal stays as it is. A
+    camera that stands still is not asked about: things that move in front of it are no fault of the camera. Raises
+    ShotError when the lens folds over inside the picture.
     """
     if isinstance(found, Reason) or found.status == "static":
         return found
@@ -79,7 +84,7 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
     doubts = doubt(evidence)
     agreement = found.agreement * (DOUBTED if doubts else 1.0)
     if doubts and doubts_much(evidence, doubts) and agreement < BORNE_OUT:
-        what = doubts[0].text.partition("; look for slip")[0]  # there is no camera to look at
+        what = doubts[0].text.partition("; look for slip")[0]  # a refusal has no camera to look at
         own = "".join(f", {code}" for code in dict.fromkeys(one.code for one in found.warnings))
         text = f"{what}; the tracks are not sure of the camera either (confidence {found.agreement:.2f}{own})"
         return _with_cause(Reason(doubts[0].code, text), found.warnings)
@@ -87,7 +92,7 @@ def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> 
 
 
 def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
-    """The refusal, told by the cause of it that the tracks themselves show."""
+    """Return the refusal, with the cause that the tracks themselves show, if they show one."""
     cause = next((one for one in warnings if one.code == "rolling_shutter"), None)
     if cause is None:
         return refusal
@@ -95,7 +100,7 @@ def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
 
 
 def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Frame indices (P, 2) to match, the first before the second, and which of the pairs (P,) span a weak link."""
+    """Choose the frames to match: pairs of indices (P, 2), in order, and which pairs (P,) span a weak link."""
     markers = found.markers
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     solid = posed[find_solid(markers.per_frame[posed], posed)]
@@ -128,12 +133,14 @@ def _spans(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
 
 
 def _weak_runs(found: Found) -> list[tuple[int, int]]:
-    """(frame index before, after) of the weakest runs of neighbouring boundaries that few tracks agree across, or that
-    lie around frames without a camera."""
+    """Return (frame index before, after) of the weakest runs of neighbouring boundaries.
+
+    These are boundaries that few tracks agree across, or that lie around frames without a camera.
+    """
     links = found.certificate.links
     if links is None:
         return []
-    hole = links.after - links.before > 1  # frames without a camera: whatever jumps does so in there
+    hole = links.after - links.before > 1  # frames without a camera: a jump can hide in there
     weak = np.flatnonzero(hole | (links.agree < WEAK_AGREE))
     runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
     runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
@@ -148,7 +155,7 @@ def _suspected(found: Found) -> list[int]:
 
 
 def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:
-    """Pairs of frames far apart in time whose cameras see the same points from like directions: the farthest first."""
+    """Return pairs of frames far apart in time that see the same points from like directions, the farthest first."""
     markers = found.markers
     out: list[tuple[int, int]] = []
     if len(frames) < 5 or found.status != "solved":
@@ -187,8 +194,11 @@ def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, 
 
 
 def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
-    """Hold a solve against the matches of pairs (P, 2) of its frames; weak (P,): those that span a weak link, where
-    look-alikes are tried too. scale: keyframes.pixel_scale."""
+    """Compare a solve with the matches of pairs (P, 2) of its frames.
+
+    weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale: observations.pixel_scale. Raises
+    ShotError when the lens folds over inside the picture.
+    """
     first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
     cameras = found.projecting
     rows, joined = [], []
@@ -216,14 +226,14 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
 
 
 def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
-    """(K, 2) px around the lens's centre, as a lens without distortion would have them."""
+    """Return px (K, 2) around the lens centre, as a lens without distortion would have them."""
     return lens.fx_px * undistort(lens.normalised_from_px(xy_px), lens)
 
 
 def _own_misses_px(x_px, y_px, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
-    """(K,) by how much ideal px x of the first of two cameras (2, 3, 4) and y of the second cannot be one point."""
+    """Return by how much (K,), in px, ideal px x and y (K, 2) of two cameras (2, 3, 4) cannot be one point."""
     inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
-    turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # of zoomed cameras no rotation
+    turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # for zoomed cameras, this is no rotation
     if turning:
         return _moved_misses_px(np.linalg.inv(inverse) @ turn @ inverse, x_px, y_px)
     move = cameras[1, :, 3] - turn @ cameras[0, :, 3]
@@ -237,7 +247,7 @@ def _moved_misses_px(homography: np.ndarray, x_px: np.ndarray, y_px: np.ndarray)
 
 
 def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: bool) -> np.ndarray:
-    """The same for the best camera there is for these matches; infinite where there is none."""
+    """Return the same (K,) for the best camera that there is for these matches; infinite where there is none."""
     import cv2
 
     cv2.setRNGSeed(1)
@@ -254,7 +264,7 @@ def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: 
 
 
 def _explained(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Which matches (K,) the cameras explain, and which the best camera for them does; none of too few."""
+    """Return which matches (K,) the cameras explain, and which the best camera for them explains; none of too few."""
     if len(matches.xy_a) < FEWEST_LEFT:
         return np.zeros(len(matches.xy_a), bool), np.zeros(len(matches.xy_a), bool)
     x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
@@ -264,8 +274,10 @@ def _explained(matches: Matches, cameras, lens: Lens, scale: float, turning: boo
 
 
 def _shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
-    """What the cameras explain of the matches, what the best camera does, and what the cameras do of the rest; NaN
-    where there are too few."""
+    """Return three shares: of the matches, what the cameras and what the best camera explain; of the rest, the cameras.
+
+    NaN where there are too few matches.
+    """
     if len(own) < FEWEST_MATCHES:
         return np.nan, np.nan, np.nan
     left = float(own[~best].mean()) if (~best).sum() >= FEWEST_LEFT else 0.0
@@ -273,7 +285,10 @@ def _shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
 
 
 def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
-    """Whether the middle half of the places lies in a small part of the picture, in whose middle the lens is."""
+    """Tell whether the middle half of the places (K, 2) lies in a small part of the picture.
+
+    The lens centre is taken as the middle of the picture.
+    """
     if len(xy_px) < FEWEST_LEFT:
         return False
     extent_px = np.subtract(*np.percentile(xy_px, [75, 25], axis=0))
@@ -281,7 +296,7 @@ def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
 
 
 def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
-    """How much of the picture one other motion covers, for what those matches cover that the cameras explain."""
+    """Return how much of the picture one other motion covers, divided by what the explained matches cover."""
     if len(matches.xy_a) < FEWEST_MATCHES:
         return 0.0
     x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
@@ -293,7 +308,7 @@ def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
     other = left[misses_px < fit_px]
     if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
         return 0.0
-    if np.median(own_px[other]) < RIVAL_APART * fit_px:  # what the cameras just miss: noise, a lens not exact
+    if np.median(own_px[other]) < RIVAL_APART * fit_px:  # just missed: noise, or a lens that is not exact
         return 0.0
     if _is_local(matches.xy_a[other], lens):
         return 0.0
@@ -302,14 +317,14 @@ def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
 
 
 def _covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
-    """How many of CELLS the places are in, of a picture in whose middle the lens is."""
+    """Return in how many of CELLS the places (K, 2) are. The lens centre is taken as the middle of the picture."""
     size_px = 2 * np.array([lens.cx_px, lens.cy_px])
     cells = np.clip((xy_px / size_px * CELLS).astype(int), 0, np.array(CELLS) - 1)
     return len(np.unique(cells[:, 0] * CELLS[1] + cells[:, 1]))
 
 
 def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
-    """Of the features that something else looks like, the share whose second place fits one other homography."""
+    """Return, of the features with a look-alike, the share whose second place fits one other homography."""
     import cv2
 
     doubled = ~np.isnan(matches.other_b[:, 0])
@@ -328,12 +343,14 @@ def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -
 
 
 def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first_frame: int) -> Observations:
-    """The features as tracks: what has the same place in the same frame is one. Those that come twice in a frame are
-    left out."""
+    """Join the features to tracks: the same place in the same frame is one feature.
+
+    A track with two features in a frame is left out.
+    """
     import scipy.sparse
     from scipy.sparse.csgraph import connected_components
 
-    # of no pair at all: no tracks
+    # without pairs there are no tracks
     pairs = pairs or [(0, 0, Matches(*np.zeros((3, 0, 2))))]
     frame = np.concatenate([np.repeat([first, second], len(of.xy_a)) for first, second, of in pairs])
     xy_px = np.concatenate([np.concatenate([of.xy_a, of.xy_b]) for _, _, of in pairs])

@@ -1,4 +1,4 @@
-"""gc: state that neither a shot's YAML nor a published variant refers to. Lists it; `force=true` removes it."""
+"""gc: state that neither a shot's YAML nor a published variant refers to. It is listed; `force=true` removes it."""
 
 import contextlib
 import os
@@ -28,6 +28,7 @@ KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
 
 
 def task(stages: tuple[Stage, ...]) -> dict:
+    """Return the gc task."""
     return {
         "basename": "gc",
         "doc": "lists state that nothing refers to; force=true removes it",
@@ -37,6 +38,10 @@ def task(stages: tuple[Stage, ...]) -> dict:
 
 
 def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
+    """List the state files that nothing refers to and that may be removed; remove them with force=true.
+
+    Returns a failed task while somebody builds, when it cannot be told what is needed, and when a file stays.
+    """
     try:
         needed = referred(stages)
     except ValueError as error:
@@ -55,7 +60,7 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
             print(f"   {why or ('removing ' if force else '') + in_show(path)}")
             stay += [why] if why else []
         if force:
-            _remove_empty_folders()
+            _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
         print(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
     print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
@@ -63,8 +68,11 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
 
 
 def referred(stages: tuple[Stage, ...]) -> set[Path]:
-    """Every state file that a shot's YAML, or a variant's overrides.yaml, refers to, and what the published copies
-    of these were made from (a published .blend reads its ST-map there). ValueError when one cannot be read."""
+    """Return every state file that a shot's YAML, or a variant's overrides.yaml, refers to.
+
+    These include the files that the published copies were made from: a published .blend reads its ST-map there. Raises
+    ValueError when a YAML file or a record cannot be read.
+    """
     wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), build_folder()) for name in shot_names()]
     for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
         name, overrides = _variant(note)
@@ -89,7 +97,9 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
 
 
 def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
-    """The YAML's name and the overrides of a published variant."""
+    """Return the YAML's name and the overrides of a published variant. Raises ValueError when its files do not say
+    them.
+    """
     place = note.parent.relative_to(show_folder())
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
@@ -106,20 +116,20 @@ def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
 
 def _files(node: Node) -> set[Path]:
     found = _files_beside(node.stamp_path) | set(node.targets.values())
-    # Of a build that was killed: it goes on from them.
+    # Pieces of a build that was killed: the next build goes on from them.
     stored = [piece.path for piece in (*session_state.segments_of(node), *session_state.boxes_of(node)) if piece.path]
     found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
-    if node.stage.frames:  # the same, frame by frame
+    if node.stage.frames:  # the same for frames
         found |= frames.files_in(frames.of_node(node))
-    with contextlib.suppress(ShotError):  # an outside file that is not there needs no keeping
+    with contextlib.suppress(ShotError):  # an outside file that is missing need not be kept
         for path in node.stage.files(node.config).values():
-            if path.is_relative_to(state_folder()):  # another session's tracks
+            if path.is_relative_to(state_folder()):  # the tracks of another session
                 found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
     return found
 
 
 def _files_beside(stamp_path: Path) -> set[Path]:
-    """The stamp, its targets (all files of that name but for the ending, or in that folder) and what it kept."""
+    """Return a stamp, its targets (claims.files_beside) with their records, and the files that its result kept."""
     beside = claims.files_beside(stamp_path)
     records = {path.with_name(f"{path.name}{claims.ENDING}") for path in beside}
     return {stamp_path, *beside, *records, *kept_by(stamp_path)}
@@ -134,11 +144,10 @@ def _state_files() -> list[Path]:
     return found
 
 
-def _remove_empty_folders() -> None:
+def _remove_empty_folders(stores: set[str]) -> None:
+    """Remove what is empty in the folders of these names, which hold a folder for each result."""
     for place, _, _ in os.walk(state_folder(), topdown=False):
         path = Path(place)
-        of_frames = path.parent.name in ("renders", "mattes")
-        ours = (of_frames or path.parent.name == "sessions") and path.name != "segments"
-        if ours and not path.is_symlink() and not any(path.iterdir()):
-            with contextlib.suppress(PermissionError):  # another user's; empty, it is in nobody's way
+        if path.parent.name in stores and path.name != "segments" and not path.is_symlink() and not any(path.iterdir()):
+            with contextlib.suppress(PermissionError):  # another user's folder; it is empty and harms nobody
                 path.rmdir()

@@ -1,4 +1,4 @@
-"""plan: what would run and why, what is reused and from where. Builds nothing."""
+"""plan: what would run and why, what is reused and from where. It builds nothing."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ from shotmake.tasks.stages.witness_cameras import camera_of
 
 
 def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], name: str) -> dict:
-    """by_name: the nodes that a plain build leaves alone."""
+    """Return the plan task of a shot. `by_name`: the nodes that a plain build leaves alone."""
     return {
         "name": name,
         "doc": "what would run and why; builds nothing",
@@ -33,6 +33,7 @@ def task(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node], nam
 
 
 def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> None:
+    """Print the plan: one line for each stage, for publish, for the stages built by name and for the session."""
     lines = find_plan(shot, nodes)
     for name, node in by_name.items():
         reason = rendered.why_not_current(shot, node)
@@ -45,13 +46,16 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
-    """(stage, "up to date" | "reuse" | "run" | "may run", reason or place) for each stage and publish; first those of
-    the shot whose lens it takes, as <stage>:<shot>."""
+    """Return (stage, verdict, reason or place) for each stage and for publish.
+
+    A verdict is "up to date", "reuse", "run" or "may run". The stages of the shot whose lens it takes come first, as
+    <stage>:<shot>.
+    """
     published = read_stamp(stamp_path(shot)) or read_stamp(stamp_path(replace(shot, overrides=())))
     lines: list[tuple[str, str, str]] = []
     lent = {node.task_name: node for node in lent_to(nodes)}
     called = {node.stamp_path: name for name, node in (lent | nodes).items()}
-    open_ended: set[Path] = set()  # stamps of what may come out with other bytes than now
+    open_ended: set[Path] = set()  # stamps of results that may get other bytes than now
     for name, node in (lent | nodes).items():
         verdict, reason = _verdict(node, None if name in lent else published, open_ended, called)
         if verdict in ("run", "may run"):
@@ -89,7 +93,7 @@ def _verdict(node: Node, published: dict | None, open_ended: set[Path], called: 
 
 
 def _there(node: Node) -> str:
-    """What of the stage is stored in pieces already, as words."""
+    """Return, in words, which pieces of the stage are stored already."""
     if segments := session_state.segments_of(node):
         there = [segment.last for segment in segments if segment.is_stored]
         up_to = f", up to frame {there[-1]}" if there else ""
@@ -101,7 +105,7 @@ def _there(node: Node) -> str:
 
 
 def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -> list[str]:
-    """What makes this node another one than the published: config keys, the stage's version, or what it needs."""
+    """Return why this node is not the published one: config keys, the stage's version, or what it needs."""
     name = called[node.stamp_path]
     if published is None or name not in published.get("state", {}):
         return []
@@ -126,14 +130,16 @@ def _what_changed(node: Node, published: dict | None, called: dict[Path, str]) -
 
 
 def _keys(camera: str) -> list[str]:
-    """Those of the schema; for a witness camera's nodes its own instead of all cameras'."""
+    """Return the keys of the schema. For a witness camera's nodes, that camera's keys stand in place of
+    all cameras'.
+    """
     if not camera:
         return keys()
     return [key for key in keys() if key != "shot.cameras"] + keys(Witness, f"shot.cameras.{camera}.")
 
 
 def _reads(node: Node, key: str, value: Any) -> bool:
-    """Whether the stage's slice holds this config key: set back, it would be another slice."""
+    """Return whether the stage's slice holds this config key: with the old value the slice would differ."""
     tree = asdict(node.config)
     *blocks, leaf = key.split(".")
     functools.reduce(dict.__getitem__, blocks, tree)[leaf] = value
@@ -141,7 +147,7 @@ def _reads(node: Node, key: str, value: Any) -> bool:
 
 
 def _published_config(published: dict) -> dict | None:
-    """The config that a shot was published with; None where the record holds none."""
+    """Return the config with which a shot was published; None where the record holds none."""
     filled = _with_new_keys(published.get("config"))
     try:
         return asdict(load(filled))
@@ -150,7 +156,7 @@ def _published_config(published: dict) -> dict | None:
 
 
 def _with_new_keys(config: Any) -> dict:
-    """A config as an earlier release published it, with the keys that are new since as they are by default."""
+    """Return a config that an earlier release published, where keys that are new since have their defaults."""
     filled = _filled(config, defaults())
     cameras = filled["shot"]["cameras"]
     witnesses = cameras.items() if isinstance(cameras, dict) else ()

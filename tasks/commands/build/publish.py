@@ -1,4 +1,5 @@
-"""publish: copies of what the artist takes away, under plain names, in build/<shot>/ or build/<shot>@<overrides>/.
+"""publish: copies of the files that the artist takes away, under plain names, in build/<shot>/ or
+build/<shot>@<overrides>/.
 
 A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
 """
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.config.format_registry import FORMATS
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
@@ -26,37 +26,24 @@ from shotmake.tasks.stages.objects.detector import command_folders
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.witness_cameras import published_name
 
-NAMES = {
-    "blend": "{shot}.blend",
-    "preview": "preview.mp4",
-    "undistort": "stmap_undistort.exr",
-    "redistort": "stmap_redistort.exr",
-    "solve": "solve.json",
-    "lens": "lens.json",
-    "objects": "objects.json",
-    "report": "report.json",
-    "page": "report.html",
-    **{format.word: format.file for format in FORMATS if format.writes},
-}
-OVERRIDES = "overrides.yaml"  # what a variant was built with
-REPORTS = ("verify.json", "verify.xml")  # of `doit verify`, in the same folder
-# What a refused shot still shows, beside its solve.json.
-WITHOUT_CAMERA = ("objects", "object_mattes", "preview", "report")
+OVERRIDES = "overrides.yaml"  # the overrides with which a variant was built
+REPORTS = ("verify.json", "verify.xml")  # files of `doit verify`, in the same folder
 
 
 def folder(shot: ShotConfig) -> Path:
+    """Return the folder in build/ of a shot or a variant."""
     name = shot.config.shot.name if shot.config else shot.name
     return build_folder() / (f"{name}@{slug(shot.overrides)}" if shot.overrides else name)
 
 
 def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Path, str]) -> list[dict]:
-    """The publish task. Which stages it waits for is known only when the solve has spoken, hence `calc_dep`.
+    """Return the publish task. Which stages it waits for is known only after the verdict of the solve, hence
+    `calc_dep`.
 
-    name: behind `publish:`; names: of the tasks it waits for, by their nodes' stamps.
+    `name` stands behind `publish:`. `names` are the names of the tasks that it waits for, by their nodes' stamps.
     """
     called = {stage: names[node.stamp_path] for stage, node in nodes.items()}
-    always = [called[stage] for stage in nodes if stage in ("footage", "tracks", "solve")]
-    always += [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
+    always = [called[stage] for stage, node in nodes.items() if needs_no_camera(node)]
     rest = [task for task in called.values() if task not in always]
     publish = {
         "basename": "publish",
@@ -68,7 +55,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
         "clean": [(told(f"publish:{name}", clean), [shot])],
         "verbosity": 2,
     }
-    if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # these two follow no calc_dep
+    if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # clean and forget do not follow calc_dep
         publish["task_dep"] = always + rest
         return [publish]
     verdict = {
@@ -82,12 +69,12 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
 
 
 def needs_no_camera(node: Node) -> bool:
-    """Whether it can be made of a refused shot: an export of tracks alone can."""
-    return node.stage.name in WITHOUT_CAMERA or (node.stage.name == "export" and "solve" not in node.reads)
+    """Return whether a node is made and published for a refused shot too."""
+    return not node.stage.needs_camera(node.config)
 
 
 def refusal(nodes: dict[str, Node]) -> str:
-    """The reason of a refused solve, or ""."""
+    """Return the reason of a refused solve, "" without a refusal."""
     if "solve" not in nodes:
         return ""
     solution = read_solution(nodes["solve"].targets["solve"])
@@ -95,37 +82,43 @@ def refusal(nodes: dict[str, Node]) -> str:
 
 
 def deliverables(shot: ShotConfig, nodes: dict[str, Node]) -> dict[str, Path]:
-    """Published name -> the target it is a copy of."""
+    """Return the files to publish: published name -> the target that it is a copy of."""
     assert shot.config is not None
     refused = bool(refusal(nodes))
     found = {}
     for stage, node in nodes.items():
-        if refused and node.stage.name != "solve" and not needs_no_camera(node):
+        if refused and not needs_no_camera(node):
             continue
         for name, path in node.targets.items():
-            if name in NAMES:
-                found[published_name(stage, NAMES[name].format(shot=shot.config.shot.name))] = path
+            if name in node.stage.published:
+                published = node.stage.published[name].format(shot=shot.config.shot.name)
+                found[published_name(stage, published)] = path
         if node.stage.frames:
             found |= {f"{node.stage.name}/{path.name}": path for path in frames_of(node)}
     return found
 
 
 def frames_of(node: Node) -> list[Path]:
-    """Of a sequence that is built."""
+    """Return the frames of a sequence that is built."""
     return [show_folder() / name for name in (read_stamp(node.stamp_path) or {"kept": {}})["kept"]]
 
 
 def stamp_path(shot: ShotConfig) -> Path:
+    """Return the path of the record of what was published."""
     return folder(shot) / ".published.json"
 
 
 def made_by(shot: ShotConfig, nodes: dict[str, Node]) -> dict:
+    """Return what the record says about its maker: the shot, its overrides, and the cache keys of its nodes."""
     keys = {name: node.key for name, node in nodes.items()}
     return {"stage": "publish", "shot": shot.name, "overrides": sorted(shot.overrides), "keys": keys}
 
 
 def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = False) -> str:
-    """ "" when the folder holds exactly what was built, else the reason. A refused solve is never published well."""
+    """Return "" when the folder holds exactly what was built, else the reason why not.
+
+    A refused solve is always a reason. `thorough` reads every byte again instead of trusting stat.
+    """
     if "solve" in nodes and nodes["solve"].why_stale():
         return "its solve is not up to date"
     reason = refusal(nodes)
@@ -137,7 +130,7 @@ def why_unpublished(shot: ShotConfig, nodes: dict[str, Node], thorough: bool = F
 
 
 def is_current(shot: ShotConfig, nodes: dict[str, Node]) -> bool:
-    """Whether nothing of the shot has to be done; if so it is remembered for the next time."""
+    """Return whether nothing of the shot has to be done. If so, this is remembered for the next time."""
     if why_unpublished(shot, nodes):
         return False
     remember_current(shot, nodes)
@@ -145,7 +138,7 @@ def is_current(shot: ShotConfig, nodes: dict[str, Node]) -> bool:
 
 
 def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
-    """Note the stat of every file of the shot, if it is current with the files as they are at this moment."""
+    """Remember the stat of every file of the shot, if the shot is current with the files as they are at this moment."""
     assert shot.config is not None
     try:
         found = [composed.sources(one.name, one.overrides) for one in (shot, *lenders.lenders(shot))]
@@ -156,15 +149,18 @@ def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
         seen = current.signatures(files)
         if any(node.why_stale() for node in (*lent_to(nodes), *nodes.values())) or why_unpublished(shot, nodes):
             return
-    except (ShotError, FileNotFoundError):  # something went a moment ago: not current
+    except (ShotError, FileNotFoundError):  # a file went a moment ago: the shot is not current
         return
     environment = {name: value for _, read in sources for name, value in read.items()}
     current.remember(shot.name, shot.overrides, shot.config.shot.name, seen, environment)
 
 
 def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
-    """All that the shot is made of and consists of, on disk: plates (and the folders that a sequence's frames, or
-    what a detector's command names, could come to), state and what was published."""
+    """Return all files and folders on disk that the shot is made of and consists of: plates, state and what was
+    published.
+
+    The folders are those where a new frame of a sequence, or a file that a detector's command names, could appear.
+    """
     paths = {stamp_path(shot)}
     published = read_stamp(stamp_path(shot))
     paths |= {folder(shot) / name for name in (published or {"targets": {}})["targets"]}
@@ -182,6 +178,9 @@ def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
 
 
 def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFailed | None:
+    """Publish a shot under its lock. Return None, or a failed task when it cannot be published or its solve was
+    refused.
+    """
     place = folder(shot).relative_to(show_folder())
     try:
         with locked(f"publish-{place.name}", task):
@@ -204,12 +203,12 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
     assert shot.config is not None
     place = folder(shot)
     sources = deliverables(shot, nodes)
-    for node in nodes.values():  # or the next build would read what this one has made of it
+    for node in nodes.values():  # a file that is read must not be replaced: the next build would read our copy
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
                 found = f"{in_show(path)}: {node.task_name} reads it and this build would replace it"
                 raise ShotError(f"{found}; copy it elsewhere and name the copy")
-    # The config and the places are for plan and gc: what changed since, and what the copies still refer to.
+    # plan needs the config, to say what has changed since. gc needs the places: the copies still refer to them.
     state = {name: in_show(node.stamp_path) for name, node in nodes.items()}
     more = {"config": asdict(shot.config), "state": state}
     place_copies(place, stamp_path(shot), made_by(shot, nodes), sources, note(shot), **more)
@@ -217,7 +216,7 @@ def _publish(shot: ShotConfig, nodes: dict[str, Node]) -> int:
 
 
 def note(shot: ShotConfig) -> dict[str, bytes]:
-    """The file that says what a variant was built with."""
+    """Return the file that says with which overrides a variant was built: {name: content}; {} without overrides."""
     words = "".join(f"- {_quoted(word)}\n" for word in sorted(shot.overrides))
     return {OVERRIDES: words.encode()} if words else {}
 
@@ -227,7 +226,7 @@ def _quoted(word: str) -> str:
 
 
 def clean(shot: ShotConfig, dryrun: bool) -> None:
-    """`doit clean`: remove what was published and is still as it was published."""
+    """Remove what was published and is still as it was published, for `doit clean`."""
     place = folder(shot)
     published = remove_copies(place, stamp_path(shot), f"publish:{place.name}", dryrun)
     if not dryrun and published:

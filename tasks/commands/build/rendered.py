@@ -1,7 +1,7 @@
 """What `doit render` leaves in build/<shot>/: render/<shot>.####.exr and render.mp4.
 
-`composite.render.frames` only picks frames, so it makes no variant: all ranges go to one folder. What lies there of
-other ranges stays as long as it is what would be rendered now; frames of other settings never stay beside new ones.
+`composite.render.frames` only chooses frames, so it makes no variant: all ranges go to one folder. Frames of other
+ranges stay there as long as they are what would be rendered now. Frames of other settings never stay beside new ones.
 """
 
 import re
@@ -28,7 +28,7 @@ FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"
 
 
 def task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
-    """The doit task of a render, for all shots and variants that have this one."""
+    """Return the doit task of a render, for all shots and variants that share this node."""
     made = doit_task(node, names)
     name = names[node.stamp_path]
     return {
@@ -44,15 +44,17 @@ def task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
 
 
 def plain(shot: ShotConfig) -> ShotConfig:
-    """The shot without the words that only pick frames."""
+    """Return the shot without the overrides that only choose frames."""
     return replace(shot, overrides=tuple(word for word in shot.overrides if not PICKS.match(word)))
 
 
 def place_of(shot: ShotConfig) -> Path:
+    """Return the folder in build/ for the shot's render."""
     return publish.folder(plain(shot))
 
 
 def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None:
+    """Publish a render under its lock. Return None, or a failed task when it cannot be published."""
     place = place_of(shot)
     try:
         with locked(f"publish-{place.name}", name):
@@ -72,18 +74,18 @@ def _publish(shot: ShotConfig, node: Node, place: Path) -> int:
         raise ShotError("something it is made of went or changed; run doit again")
     frames = {path.name: path for path in [*publish.frames_of(node), *_still_current(place, stored)]}
     sources = {f"{FOLDER}/{name}": path for name, path in sorted(frames.items())}
-    for path in stored.files.values():  # or the next frame would read what this one has made of it
+    for path in stored.files.values():  # a file that is read must not be replaced: the next frame would read our copy
         if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
             raise ShotError(f"{in_show(path)}: it is read and would be replaced; copy it elsewhere")
     sources[MOVIE] = node.targets["movie"]
     made_by = {"stage": "render", "shot": shot.name, "key": stored.key}
-    state = {"render": in_show(node.stamp_path)}  # for gc: what the copies were made from
+    state = {"render": in_show(node.stamp_path)}  # gc needs to know from what the copies were made
     place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)), state=state)
     return len(frames)
 
 
 def _still_current(place: Path, stored: Sequence) -> list[Path]:
-    """Frames placed before, of any range, that are as they would be made now."""
+    """Return the frames placed before, of any range, that are as they would be made now."""
     placed = [name.partition("/")[2] for name in _record(place)["targets"] if name.startswith(f"{FOLDER}/")]
     numbers = [int(name.split(".")[-2]) for name in placed]
     return [stored.path(number) for number in numbers if stored.path(number).name in placed and stored.stored(number)]
@@ -94,12 +96,15 @@ def _record(place: Path) -> dict:
 
 
 def is_made(shot: ShotConfig, node: Node) -> bool:
-    """Whether it was ever asked for; only then it is held to account."""
+    """Return whether the render was ever asked for. Only then is it checked."""
     return node.stamp_path.is_file() or (place_of(shot) / RECORD).is_file()
 
 
 def why_not_current(shot: ShotConfig, node: Node, thorough: bool = False) -> str:
-    """ "" when the frames asked for and the movie are made and published, else the reason."""
+    """Return "" when the frames asked for and the movie are made and published, else the reason why not.
+
+    `thorough` reads every byte again instead of trusting stat.
+    """
     wanted = {f"{FOLDER}/{path.name}" for path in publish.frames_of(node)} | {MOVIE}
     reason = node.why_stale(thorough) or why_published_stale(shot, node, thorough)
     missing = sorted(wanted - set(_record(place_of(shot))["targets"]))
@@ -107,15 +112,20 @@ def why_not_current(shot: ShotConfig, node: Node, thorough: bool = False) -> str
 
 
 def why_wrong(shot: ShotConfig, node: Node) -> str:
-    """For verify: of the frames asked for, when they were all made, and of all that were published; each byte is read
-    again."""
+    """Return "" when a render is right, else what is wrong, for `doit verify`. Each byte is read again.
+
+    The frames asked for are checked when they were all made. All that was published is checked.
+    """
     reason = node.why_stale(thorough=True) if node.stamp_path.is_file() else ""
     published = (place_of(shot) / RECORD).is_file()
     return reason or (why_published_stale(shot, node, thorough=True) if published else "")
 
 
 def why_published_stale(shot: ShotConfig, node: Node, thorough: bool = False) -> str:
-    """ "" when what was published is there as it was placed, and as it would be rendered now."""
+    """Return "" when what was published is there as it was placed, and is what would be rendered now; else the reason.
+
+    `thorough` reads every byte again instead of trusting stat.
+    """
     place = place_of(shot)
     record, stored = _record(place), sequence.of_node(node)
     if stored is None or record["made_by"].get("key") != stored.key:
@@ -126,7 +136,7 @@ def why_published_stale(shot: ShotConfig, node: Node, thorough: bool = False) ->
 
 
 def in_words(node: Node) -> str:
-    """What is there of a render that is not up to date."""
+    """Return, in words, how much there is of a render that is not up to date."""
     stored = sequence.of_node(node)
     there = render.frames_there(node, stored) if stored else None
     if there is None:
@@ -135,9 +145,9 @@ def in_words(node: Node) -> str:
 
 
 def clean(shot: ShotConfig, dryrun: bool) -> None:
-    """Remove what was published and is still as it was."""
+    """Remove the published render where it is still as it was published."""
     place = place_of(shot)
-    published = publish.stamp_path(plain(shot)).is_file()  # which has the note on the overrides too
+    published = publish.stamp_path(plain(shot)).is_file()  # the published shot has the note on the overrides too
     keep = (publish.OVERRIDES,) if published else ()
     if remove_copies(place, place / RECORD, f"render:{place.name}", dryrun, keep) and not dryrun:
         (place / RECORD).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""verify: every target present, current and undamaged (each byte read again), and within tracking.qc.
+"""verify: checks that every target is present, current, undamaged (each byte is read again) and within tracking.qc.
 
-Says one line for each fault, and writes verify.json and verify.xml (JUnit) beside what was published.
+It says one line for each fault, and writes verify.json and verify.xml (JUnit) beside what was published.
 """
 
 import xml.etree.ElementTree as xml
@@ -22,14 +22,17 @@ from shotmake.tasks.shots.shots import ShotConfig
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `faults` are whole lines; None: not looked at, since it needs something that is wrong."""
+    """One thing that was checked.
+
+    `faults` are whole lines. None means not checked, since it needs something that is wrong.
+    """
 
     name: str
     faults: tuple[str, ...] | None
 
 
 def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node], name: str) -> dict:
-    """by_name: the nodes that are looked at only when they were asked for once."""
+    """Return the verify task of a shot. `by_name`: the nodes that are checked only when they were asked for once."""
     return {
         "name": name,
         "doc": "fails with one line for each fault",
@@ -39,6 +42,7 @@ def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Nod
 
 
 def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node]) -> TaskFailed | None:
+    """Verify a shot and write the reports. Return a failed task with one line for each fault; None without faults."""
     checks = look_at(shot, nodes, by_name) if nodes else [Check("config", shot.faults)]
     faults = [fault for check in checks for fault in check.faults or ()]
     place = folder(shot)
@@ -49,7 +53,7 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, N
         line = disk_fault(error, place)
         if not line:
             raise
-        print(f"   {line}")  # a show on a read-only disk can be right all the same
+        print(f"   {line}")  # a show on a read-only disk can still be right
     if faults:
         return TaskFailed("\n".join(faults))
     print(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
@@ -57,9 +61,12 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, N
 
 
 def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> list[Check]:
-    """A check for each stage (first for those of the shot whose lens it takes), for publish and for the qc limits."""
+    """Return a check for each stage, for publish and for the qc limits.
+
+    The stages of the shot whose lens it takes come first.
+    """
     checks: list[Check] = []
-    wrong: set[Path] = set()  # the stamps of what is
+    wrong: set[Path] = set()  # the stamps of the nodes that are wrong
     lent = [(node.task_name, node) for node in lent_to(nodes)]
     for name, node in (*lent, *nodes.items()):
         blocked = wrong & {need.stamp_path for need in node.needs}
@@ -84,7 +91,7 @@ def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) 
 
 
 def _reported(path: Path) -> list:
-    """The faults that a report.json lists. ShotError for what is none."""
+    """Return the faults that a report.json lists. Raises ShotError when the file is not a report."""
     report = read_json(path)
     if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
         raise ShotError(f"{path.name}: found no report; remove it from .gsd-state, and doit makes it anew")
@@ -92,13 +99,14 @@ def _reported(path: Path) -> list:
 
 
 def as_json(shot: str, checks: list[Check]) -> bytes:
+    """Return the checks as the content of verify.json."""
     found = {check.name: "not checked" if check.faults is None else list(check.faults) for check in checks}
     good = all(check.faults == () for check in checks)
     return json_bytes({"schema": 1, "shot": shot, "good": good, "checks": found})
 
 
 def as_junit(shot: str, checks: list[Check]) -> bytes:
-    """The XML that CI servers read: one test case for each check."""
+    """Return the checks as the XML that CI servers read: one test case for each check."""
     counts = {
         "tests": len(checks),
         "failures": sum(bool(check.faults) for check in checks),

@@ -1,4 +1,5 @@
-"""new: writes conf/shot/<name>.yaml from a plate's header, or one for each clip of a cut. Never over one that is there.
+"""new: writes conf/shot/<name>.yaml from a plate's header, or one YAML for each clip of a cut. It never overwrites a
+file.
 
 `doit new shot=NAME file=PATH`, or `doit new cut=FILE [handles=8] [footage=FOLDER] [rate=25]`.
 """
@@ -28,11 +29,12 @@ HANDLES_MAX = 10_000
 
 
 def is_new(arguments: list[str]) -> bool:
-    """Whether this is `doit new`: then its words name no shots that there are."""
+    """Return whether this is `doit new`. Then its words do not name shots that exist."""
     return "new" in [word for word in arguments[1:] if "=" not in word and not word.startswith("-")]
 
 
 def task() -> dict:
+    """Return the task of `doit new`."""
     return {
         "basename": "new",
         "doc": "writes a shot's YAML from a plate: shot=NAME file=PATH; or from a cut: cut=FILE handles=8",
@@ -42,6 +44,10 @@ def task() -> dict:
 
 
 def write() -> TaskFailed | None:
+    """Write the YAML files that the command line asks for. Return None, or a failed task with one line for each fault.
+
+    ShotError is not passed on: its faults become those lines.
+    """
     words = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word and not word.startswith("-"))
     unknown = [word for word in words if word not in WORDS]
     try:
@@ -74,7 +80,7 @@ def _of_plate(name: str, file: str) -> str:
 
 
 def _of_cut(words: dict[str, str]) -> TaskFailed | None:
-    """One YAML a clip; what cannot be written is told in the end."""
+    """Write one YAML for each clip of a cut. What cannot be written is told at the end."""
     from shotmake.footage.header import IMAGES, MOVIES, media_header, media_in
     from shotmake.new_shot.edit_list import read_cut
 
@@ -89,13 +95,13 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     there = media_in(folder)
     rate = _rate(words["rate"]) if "rate" in words else None
     clips = read_cut(path, rate)
-    if rate is None and path.suffix.lower() == ".edl":  # it does not say its rate: its media does
+    if rate is None and path.suffix.lower() == ".edl":  # an EDL does not say its rate; its media does
         rates = {
             media_header(file, show_folder()).frame_rate
             for clip in clips
             if (file := _media(clip, path, folder, there))
         }
-        rates.discard(None)  # of sequences that say none
+        rates.discard(None)  # from sequences that say no rate
         if len(rates) == 1:
             clips = read_cut(path, rates.pop())
     faults, taken = [], set()
@@ -142,8 +148,11 @@ def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: st
 
 
 def _media_first(clip: "CutClip", plate: "MediaHeader") -> int:
-    """The media's own time of its first frame: as the cut says, by its timecode, or 0; a sequence's number where the
-    cut counts by it."""
+    """Return the number that the cut's time gives to the first frame of the media.
+
+    This is the time that the cut says, or the media's timecode, or 0. Where the cut counts by the frame numbers of a
+    sequence, it is the sequence's first number.
+    """
     if clip.media_first is not None:
         return clip.media_first
     match = re.fullmatch(r"(\d+):(\d+):(\d+)[:;.](\d+)", plate.timecode)
@@ -156,7 +165,9 @@ def _media_first(clip: "CutClip", plate: "MediaHeader") -> int:
 
 
 def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> str | None:
-    """The clip's plate as a config names it: where the cut says, else by name in the folder."""
+    """Return the clip's plate as a config names it: where the cut says, else by its name in the folder; None when it is
+    missing.
+    """
     from shotmake.footage.file_names import plate_files
     from shotmake.footage.header import as_pattern
 
@@ -166,7 +177,7 @@ def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> s
             try:
                 plate_files(file, show_folder(), missing="skip")
                 return file
-            except ShotError:  # not there: somewhere else, perhaps
+            except ShotError:  # it is not there; it may be in another place
                 continue
     for text in clip.media:
         for key in (Path(text).name.lower(), Path(text).stem.lower()):
@@ -176,13 +187,13 @@ def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> s
 
 
 def _from_root(file: str) -> str:
-    """The path from the project's folder, if it lies in there."""
+    """Return the path as seen from the show's folder, if it lies in there."""
     path = Path(os.path.normpath(show_folder() / file))
     return path.relative_to(show_folder()).as_posix() if path.is_relative_to(show_folder()) else str(path)
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """The name, or name_2, name_3 for a clip of the same name."""
+    """Return the name, or name_2, name_3 ... when another clip has the same name."""
     number, one = 1, name
     while one.lower() in taken:
         number += 1

@@ -1,6 +1,6 @@
 """Sessions: the tracks of a shot, with a state and a resume point that follow from what is on disk.
 
-`doit sessions` lists them all, `doit sessions delete=<shot>-<key>` deletes one. Several are merged by naming
+`doit sessions` lists them all; `doit sessions delete=<shot>-<cache key>` deletes one. Several are merged by naming
 their tracks.npz in a shot's `tracking.session_file`.
 """
 
@@ -27,6 +27,7 @@ def sessions_folder() -> Path:
 
 
 def task() -> dict:
+    """Return the task of `doit sessions`."""
     return {
         "basename": "sessions",
         "doc": "lists the tracks there are; delete=<session> deletes one",
@@ -36,6 +37,7 @@ def task() -> dict:
 
 
 def list_or_delete() -> TaskFailed | None:
+    """List all sessions, or delete the one that delete=<session> names. Return None, or a failed task."""
     import sys
 
     from shotmake.tasks.shots.shots import own_word
@@ -49,7 +51,10 @@ def list_or_delete() -> TaskFailed | None:
 
 
 def delete(name: str) -> TaskFailed | None:
-    """Remove a session and those of its segments that no other one has."""
+    """Delete a session, and those of its segments that no other session has. Return None, or a failed task.
+
+    It fails while somebody builds, for an unknown name, and when files are left that no record claims.
+    """
     path = sessions_folder() / name
     if path not in _sessions():
         there = ", ".join(shown(session.name) for session in _sessions()) or "none"

@@ -1,4 +1,4 @@
-"""summary: what came of the shots asked for, by verdict. Every sweep ends with it."""
+"""summary: the results of the shots asked for, by verdict. Every sweep ends with it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,12 +16,15 @@ from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.solve.stage import read_solution
 
 Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
-# built: without a solve, as asked; wrong: a camera that the referee of a sweep contradicts
+# built: no solve was asked for; wrong: the referee of a sweep contradicts the camera
 ORDER = ("solved", "tripod", "static", "built", "refused", "wrong", "failed", "broken")
 
 
 def task(load: Callable[[], list[Variant]], variants_file: str) -> dict:
-    """variants_file: of a sweep, in the folder where its ranking goes; "" without."""
+    """Return the summary task.
+
+    `variants_file` is the file of a sweep's variants, in the folder where the ranking goes; "" without a sweep.
+    """
     return {
         "basename": "summary",
         "doc": "what came of the shots, by verdict; fails when not all that was asked for is built",
@@ -31,6 +34,7 @@ def task(load: Callable[[], list[Variant]], variants_file: str) -> dict:
 
 
 def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFailed | None:
+    """Print the summary. Return a failed task when not all that was asked for is built; else None."""
     found = load()
     for line in dict.fromkeys(line for shot, _ in found for line in silenced(shot)):
         print(f"   silenced: {line}")
@@ -48,15 +52,19 @@ def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFail
 
 
 def judged_wrong(found: list[Variant], variants_file: Path) -> dict[Path, tuple[str, tuple[str, ...]]]:
-    """The sweep's ranking, told and written beside the list of its variants -> the verdict on those whose cameras the
-    referee's tracks contradict, by their folder. The list was written when the sweep began."""
+    """Rank a sweep, and return the verdicts on the variants whose cameras the referee's tracks contradict, by their
+    folder.
+
+    The ranking is printed and written beside the list of variants. That list was written when the sweep began, so its
+    time is the time of that beginning.
+    """
     sweep = conclude(found, variants_file.parent, began=variants_file.stat().st_mtime)
     every = [variant for shot in sweep["shots"] for variant in shot["variants"]]
     return {show_folder() / one["folder"]: ("wrong", (one["reason"],)) for one in every if one["verdict"] == "wrong"}
 
 
 def counted(found: list[Variant], words: list[str]) -> str:
-    """`6 variants of 2 shots: 5 solved, 1 refused`."""
+    """Return the counts in words, as `6 variants of 2 shots: 5 solved, 1 refused`."""
     counts = Counter(words)
     shots = len({shot.name for shot, _ in found})
     head = f"{shots} shot{'s' if shots > 1 else ''}"
@@ -65,7 +73,7 @@ def counted(found: list[Variant], words: list[str]) -> str:
 
 
 def verdict(shot: ShotConfig, nodes: dict[str, Node] | None) -> tuple[str, tuple[str, ...]]:
-    """One of ORDER, and what speaks against it: nothing for the good ones."""
+    """Return one of ORDER, and the reasons against the shot; no reasons for a good verdict."""
     if nodes is None:
         return "broken", shot.faults
     every = [*((node.stage.name, node) for node in lent_to(nodes)), *nodes.items()]
@@ -73,7 +81,7 @@ def verdict(shot: ShotConfig, nodes: dict[str, Node] | None) -> tuple[str, tuple
     if "solve" in nodes and not nodes["solve"].why_stale() and refusal(nodes):
         return "refused", (refusal(nodes),)
     if stale:
-        stage, reason = stale[0]  # those after it wait for it
+        stage, reason = stale[0]  # the stages after it wait for it
         return "failed", (f"{stage}: {reason}",)
     reason = why_unpublished(shot, nodes)
     if reason:
@@ -82,7 +90,7 @@ def verdict(shot: ShotConfig, nodes: dict[str, Node] | None) -> tuple[str, tuple
 
 
 def twins(found: list[Variant]) -> list[list[str]]:
-    """Names of variants that come out alike, whatever was typed."""
+    """Return the names of variants that have the same result, whatever was typed."""
     alike: dict[tuple, list[str]] = {}
     for shot, nodes in found:
         if nodes is not None:

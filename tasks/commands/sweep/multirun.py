@@ -1,7 +1,7 @@
 """`python dodo.py ...`: Hydra's own command line. What it runs is always doit, in a process of its own.
 
-In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs; any other (joblib, ray, submitit) makes
-one run a job, where it likes.
+In a sweep our launcher (hydra_plugins/one_graph.py) makes one run of all jobs. Any other launcher (joblib, ray,
+submitit) makes one run for each job, where it likes.
 """
 
 import importlib.util
@@ -19,17 +19,17 @@ from shotmake.tasks.shots import conf_rules, current, shots, variants
 from shotmake.tasks.shots.shot_words import in_hydras_words, is_grammar, quoted, why_refused
 from shotmake.tasks.show import conf_folder, show_folder
 
-# `task=render` goes to every job, wherever its launcher starts it, by Hydra's own name for a job (Slurm shows it too).
+# `task=render` reaches every job, wherever its launcher starts it, as Hydra's own name of the job. Slurm shows it too.
 TASK = "hydra.job.name"
-NO_TASK = "shot"  # as conf/config.yaml has it: the shot is built and published
-# What `jobs=N` is called by the launchers that can bound how many jobs run at once.
+NO_TASK = "shot"  # as conf/config.yaml says: the shot is built and published
+# The key for `jobs=N` of each launcher that can limit how many jobs run at once.
 JOBS = {
     "shotmake": "hydra.launcher.jobs",
     "joblib": "hydra.launcher.n_jobs",
     "ray": "+hydra.launcher.ray.init.num_cpus",
     "submitit_slurm": "hydra.launcher.array_parallelism",
 }
-PLUGINS = {  # what is an extra: its package, and what pip calls it
+PLUGINS = {  # plug-ins that are extras: the package, and the extra's name for pip
     "hydra/sweeper=optuna": ("hydra_optuna_sweeper", "optuna"),
     "hydra/launcher=joblib": ("hydra_joblib_launcher", "joblib"),
     "hydra/launcher=ray": ("hydra_ray_launcher", "ray"),
@@ -39,9 +39,10 @@ PLUGINS = {  # what is an extra: its package, and what pip calls it
 
 
 def main() -> None:
+    """Run Hydra's command line, as `python dodo.py` does."""
     import hydra
 
-    os.chdir(show_folder())  # the other launchers' processes begin where this one stands
+    os.chdir(show_folder())  # the processes of other launchers begin in the folder of this process
     _check(sys.argv[1:])
     try:
         launchers.prepare(sys.argv[1:])
@@ -53,7 +54,7 @@ def main() -> None:
     words = shots.command_line_words(sys.argv[1:])
     more = _own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
     more += search.begin(words) if search.WORD in words else []
-    if more:  # beside the others: behind a later option Hydra takes no word
+    if more:  # put them beside the other words: Hydra takes no word behind a later option
         at = sys.argv.index(words[0])
         sys.argv[at:at] = more
     sys.argv[1:] = [in_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def _check(arguments: list[str]) -> None:
-    """End with one line where Hydra would explain itself in ten: no such shot, or a plug-in that is not installed."""
+    """End with one line where Hydra would need ten: a shot that does not exist, or a plug-in that is not installed."""
     for word in arguments:
         plugin, extra = PLUGINS.get(word, ("", ""))
         if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
@@ -79,12 +80,12 @@ def _check(arguments: list[str]) -> None:
 
 
 def _why_refused(name: str) -> object:
-    """Whether Hydra must not see this shot: its own lines are longer, or it would do what the file says."""
+    """Return whether Hydra must not see this shot: Hydra's own lines are longer, or it would do what the file says."""
     return why_refused(name) or name not in shots.shot_names() or conf_rules.shot_faults(name)
 
 
 def _in_hydras_words(word: str, arguments: list[str]) -> str:
-    """`jobs=N` as the launcher in use has it, and `task=...` as all have it."""
+    """Return `jobs=N` as the launcher in use calls it, and `task=...` as all launchers do."""
     name, _, count = word.partition("=")
     if name == "task":
         return f"{TASK}={count}"
@@ -100,7 +101,7 @@ def _in_hydras_words(word: str, arguments: list[str]) -> str:
 
 
 def _own_presets(words: list[str]) -> list[str]:
-    """The presets that a shot names in its own nesting, which Hydra does not see and doit finds by itself."""
+    """Return the presets that a shot names in its own nesting. Hydra does not see them; doit finds them by itself."""
     (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
     given = {word.split("=", 1)[0] for word in words}
     chosen = shots.presets_of(name) if name in shots.shot_names() else {}
@@ -108,16 +109,18 @@ def _own_presets(words: list[str]) -> list[str]:
 
 
 def job(_: object) -> float:
-    """One job as Hydra and its launchers run it -> doit's exit code, or what it costs in a search. Pickled by name, so
-    at module level."""
+    """Run one job, as Hydra and its launchers do. Return doit's exit code, or in a search the job's cost in px.
+
+    It stands at module level because it is pickled by name.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
-    more = with_workers(config.launcher.get("jobs", 1))  # doit takes no option behind a task
+    more = with_workers(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
     if search.is_on(config):
-        run_doit(*more, "solve", f"shot={name}", *overrides)  # one that fails is only a bad one
+        run_doit(*more, "solve", f"shot={name}", *overrides)  # a trial that fails is only a bad trial
         return objective(name, overrides)
     code = run_doit(*more, *of_task(config.job.name), f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
@@ -126,7 +129,10 @@ def job(_: object) -> float:
 
 
 def run_doit(*words: str) -> int:
-    """doit in a process of its own -> its exit code. What stops this process stops it too, with time to tidy up."""
+    """Run doit in its own process; return its exit code.
+
+    A signal that stops this process stops doit too, with time to tidy up. Then this process exits.
+    """
     command = [*launchers.doit_command(), *words]
     build = subprocess.Popen(command, cwd=show_folder(), env=users_environment(), preexec_fn=workers.die_with_parent)
     stops = (signal.SIGINT, signal.SIGTERM)
@@ -134,16 +140,16 @@ def run_doit(*words: str) -> int:
     code = build.wait()
     for number, handler in zip(stops, before, strict=True):
         signal.signal(number, handler)
-    if code < 0 or code > 128:  # stopped or killed
+    if code < 0 or code > 128:  # doit was stopped or killed
         sys.exit(code if code > 0 else 128 - code)
     return code
 
 
 def of_task(name: str) -> list[str]:
-    """doit's words for what `task=...` asks of a job, in place of the whole shot."""
+    """Return doit's words for what `task=...` asks of a job; no words for the whole shot."""
     return [] if name == NO_TASK else [name]
 
 
 def with_workers(count: int) -> list[str]:
-    """doit's words for so many."""
+    """Return doit's words for this number of workers."""
     return ["-n", str(count)] if count > 1 else []

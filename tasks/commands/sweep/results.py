@@ -1,4 +1,4 @@
-"""The end of a sweep: its variants ranked by the referee, in the terminal, sweep.json and sweep.html."""
+"""The end of a sweep: the referee ranks its variants, in the terminal, in sweep.json and in sweep.html."""
 
 import json
 import os
@@ -23,22 +23,26 @@ from shotmake.tasks.stages.tracks.stage import TRACKS
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.sweep.referee import Referee, Score
 
-# What the referee's tracks are made with, always: spread wide and down to weak corners, so that every part of the
-# picture has a say, and like no preset. A strong corner is everybody's, but nobody's markers are these.
+# The referee's tracks are always made with these settings. The tracks are spread wide and go down to weak corners, so
+# that every part of the picture counts. No preset is like these settings: every tracker finds the strong corners, but
+# no variant is solved with these markers.
 REFEREE = Tracking(
     detect=Detect(min_tracks=220, quality_threshold=0.004, min_distance_px=15.0, margin_px=12),
     track=Track(motion_model="affine", correlation_min=0.8, pattern_px=19, segment_frames=64),
     clean=Clean(min_frames=8),
 )
 DIGITS = 4
-UNSOLVED = ("built", "failed")  # verdicts of variants without a solve: as asked, or for a fault
+UNSOLVED = ("built", "failed")  # verdicts of variants without a solve: none was asked for, or a fault
 
-Variant = tuple[ShotConfig, dict[str, Node] | None]  # no nodes: its config is broken
+Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
 
 
 def referee_nodes(variants: list[Variant]) -> list[Node]:
-    """The tracks that the variants are judged by: for every plate and frame range of a shot that has two or more. One
-    alone is not compared, and a show built overnight is not tracked twice."""
+    """Return the tracks by which the variants are judged: one for every plate and frame range of a shot with two or
+    more variants.
+
+    A single variant is not compared, so a show that is built overnight is not tracked twice.
+    """
     found: dict[Path, Node] = {}
     for name, places in _places(variants).items():
         for shot, graph in (variants[at] for at in places if len(places) > 1):
@@ -50,19 +54,23 @@ def referee_nodes(variants: list[Variant]) -> list[Node]:
 
 
 def referee_node(name: str, config: Config) -> Node:
-    """The referee's tracks for a variant of conf/shot/<name>.yaml: its plate and frames, with the mask of that YAML,
-    and its objects. A variant's own mask is none of the referee's: it could hide all that is difficult."""
+    """Return the referee's tracks for a variant of conf/shot/<name>.yaml.
+
+    They have the variant's plate and frames, with the mask and the objects of that YAML. A variant's own mask is not
+    used: it could hide all that is difficult.
+    """
     plain = (load_shot(name).config or config).tracking
     tracking = replace(REFEREE, mask=plain.mask, objects=plain.objects)
     return nodes(replace(config, tracking=tracking), (FOOTAGE, OBJECTS, TRACKS))["tracks"]
 
 
 def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
-    """Rank the variants of each shot, print the table if any has several, and write sweep.json and sweep.html
-    into `folder` -> the contents of sweep.json.
+    """Rank the variants of each shot and write sweep.json and sweep.html into `folder`; return the content of
+    sweep.json.
 
-    After doit has run: what is not built is said. Only the referee's tracks are made here, where they are not there
-    yet. began: the time when the sweep began; what is older was reused.
+    The table is printed if a shot has several variants. This runs after doit: a variant that is not built is told as
+    such. Only the referee's tracks are made here, where they are missing. `began` is the time when the sweep began;
+    what is older was reused.
     """
     from shotmake.sweep.page import sweep_html
     from shotmake.sweep.table import sweep_text
@@ -83,14 +91,17 @@ def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
 
 
 def objective(name: str, overrides: tuple[str, ...]) -> float:
-    """What hydra/sweeper=optuna minimises, in px: referee.Score.cost_px of conf/shot/<name>.yaml with these overrides,
-    after its solve was built. Finite whatever happens; it makes the referee's tracks if they are not there."""
+    """Return the cost that hydra/sweeper=optuna minimises, in px, after the solve was built.
+
+    The cost is referee.Score.cost_px of conf/shot/<name>.yaml with these overrides. It is finite whatever happens. The
+    referee's tracks are made if they are missing.
+    """
     from shotmake.sweep.referee import WORST_PX
 
     shot = load_shot(name, overrides)
     try:
         graph = lenders.graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
-    except ShotError:  # said by its build
+    except ShotError:  # its build has said so
         graph = {}
     if "solve" not in graph or graph["solve"].why_stale():
         return WORST_PX
@@ -102,7 +113,7 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
 
 
 def _places(variants: list[Variant]) -> dict[str, list[int]]:
-    """Shot -> where its variants stand in the list."""
+    """Return for each shot the places of its variants in the list."""
     found: dict[str, list[int]] = {}
     for at, (shot, _) in enumerate(variants):
         found.setdefault(shot.name, []).append(at)
@@ -110,12 +121,12 @@ def _places(variants: list[Variant]) -> dict[str, list[int]]:
 
 
 def _referee(node: Node) -> "Referee | None":
-    """Its tracks made if they are not there; None where they cannot be."""
+    """Return the referee of a node; None where its tracks cannot be made. They are made here if they are missing."""
     from shotmake.sweep.referee import referee
     from shotmake.tracks.markers import load_tracks
 
     graph = {need.stage.name: need for need in node.needs}
-    if graph["footage"].why_stale():  # said by its own build
+    if graph["footage"].why_stale():  # its own build has said why
         return None
     for one in (*node.needs, node):
         if one.why_stale():
@@ -139,7 +150,7 @@ def _score(graph: dict[str, Node], judge: "Referee | None") -> "Score":
 
 
 def _frames(graph: dict[str, Node]) -> tuple[int, int]:
-    """First and last frame of the shot, inclusive."""
+    """Return the first and last frame of the shot, inclusive."""
     from shotmake.footage.plate import frame_span
 
     footage = graph["footage"]
@@ -147,9 +158,10 @@ def _frames(graph: dict[str, Node]) -> tuple[int, int]:
 
 
 def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
-    """Seconds that each variant's results took to make, and how many of them were made for another one or before.
+    """Return for each variant the seconds that its results took, and how many of these seconds were not spent for it.
 
-    What several share is the cost of the first; the others have reused it.
+    Results made for another variant, or before the sweep, are reused. What several variants share is the cost of the
+    first; the others have reused it.
     """
     made_for: set[Path] = set()
     costs = []
@@ -168,7 +180,7 @@ def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
 
 
 def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict:
-    """The block of one shot in sweep.json, its variants best first."""
+    """Return the block of one shot in sweep.json, its variants best first."""
     from shotmake.sweep.referee import rank
 
     judges = {node.stamp_path: _referee(node) for node in referee_nodes(some)}
@@ -197,7 +209,7 @@ def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict
 
 
 def _unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
-    """The figures of a variant without a solve, and why it has none; verdict "" where there is one."""
+    """Return the figures of a variant without a solve, and why it has none; the verdict is "" when it has a solve."""
     if graph is None:
         reason = "; ".join(shot.faults)
     else:
@@ -234,7 +246,7 @@ def _figures(graph: dict[str, Node], found: "Score") -> dict:
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to DIGITS decimals, through lists and dicts."""
+    """Return a value with its floats rounded to DIGITS decimals, through lists and dicts."""
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, dict):

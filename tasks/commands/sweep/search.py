@@ -1,6 +1,7 @@
-"""The search for a shot's best settings: hydra/sweeper=optuna proposes them, the referee says what they are worth.
+"""The search for a shot's best settings: hydra/sweeper=optuna proposes settings, the referee says what they are worth.
 
-What is searched stands in conf/hydra/search/; a trial is a job of tasks/commands/sweep/multirun.py or of our launcher.
+The space that is searched stands in conf/hydra/search/. A trial is a job of tasks/commands/sweep/multirun.py or of our
+launcher.
 """
 
 import os
@@ -26,9 +27,12 @@ def studies_file() -> Path:
 
 
 def begin(words: list[str]) -> list[str]:
-    """Words to add to the command line's: the space to search, and the name of the study. The same words go on with
-    the same study."""
-    make_folder(result_file().parent)  # the studies lie beside it
+    """Begin a search. Return words to add to the command line: the space to search, and the name of the study.
+
+    The same command line goes on with the same study. Exits where the file of the studies is a link, or has a second
+    name.
+    """
+    make_folder(result_file().parent)  # the file of the studies lies in the folder above, which this makes too
     if os.path.lexists(studies_file()) and (not is_plain_file(studies_file()) or os.lstat(studies_file()).st_nlink > 1):
         sys.exit(
             f".gsd-state/{studies_file().name}: found a link, or a file of two names; needed one of its own: remove it"
@@ -43,12 +47,12 @@ def begin(words: list[str]) -> list[str]:
 
 
 def is_on(hydra_config) -> bool:
-    """Whether the values Hydra hands out come from this sweeper, which wants a number back for each job."""
+    """Return whether this sweeper chooses the values, and so wants a number back for each job."""
     return hydra_config.runtime.choices["hydra/sweeper"] == "optuna"
 
 
 def end(words: list[str]) -> None:
-    """Say the best of the whole study, as the command that builds it."""
+    """Say the best result of the whole study, as the command that builds it."""
     import yaml
 
     best = yaml.safe_load(result_file().read_text(encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""Inputs: what is behind them, and that they stay what they were while they are read."""
+"""Inputs: which files are behind them, and whether they stay the same while they are read."""

@@ -1,6 +1,7 @@
-"""The files behind an input: what a .blend, a USD layer or a glTF names is read with it, and watched as it is.
+"""The files behind an input: a .blend, a USD layer or a glTF names other files, which are read with it. So they are
+watched too.
 
-Which these are is told by the content of the file that names them, so it is found out once a content.
+Which files these are depends only on the content of the file that names them. So each content is read for names once.
 """
 
 import json
@@ -14,19 +15,19 @@ from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import build_folder, state_folder
 
-BEHIND = ", which names "  # in an input's name: between its holder's and its own path from there
+BEHIND = ", which names "  # in an input's name: between the holder's name and the file's path from the holder
 FORMATS = {
     **dict.fromkeys((".blend",), "blend"),
     **dict.fromkeys((".usd", ".usda", ".usdc", ".usdz"), "usd"),
     **dict.fromkeys((".gltf", ".glb"), "gltf"),
 }
-KIND = "behind 1"  # of the cache's rows; another number when a reader finds other names
+KIND = "behind 1"  # of the cache's rows; raise the number when a reader finds other names
 
 
 def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str, Path]:
-    """The inputs and, as inputs of their own, the files that they name, to any depth, as far as they are there.
+    """Return the inputs, and the existing files that they name, to any depth, as inputs of their own.
 
-    kinds: of a .blend's structs that matter; () for all.
+    `kinds`: which structs of a .blend matter; () for all.
     """
     found = dict(files)
     for name, path in files.items():
@@ -36,13 +37,13 @@ def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str
 
 
 def unwatched(files: dict[str, Path]) -> list[str]:
-    """A line for each of these inputs (with_behind) whose names cannot be told."""
+    """Return a line for each of these inputs (with_behind) whose names cannot be read, such as a compressed .blend."""
     blends = [path for path in files.values() if FORMATS.get(path.suffix.lower()) and _names(path) is None]
     return [f"{path.name}: the files that it names are not watched; save it without Compress" for path in blends]
 
 
 def awaited(files: dict[str, Path]) -> set[Path]:
-    """Folders where a file that one of these inputs names, and that is not there, could come to."""
+    """Return the folders where a missing file that one of these inputs names could appear."""
     found = set()
     for holder in files.values():
         for place, there in _places(holder, ()):
@@ -52,7 +53,7 @@ def awaited(files: dict[str, Path]) -> set[Path]:
 
 
 def _behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
-    """In the order of the walk, each once."""
+    """Return the files behind a file, in the order in which they are found, each once."""
     seen, todo = {path}, [path]
     found = []
     while todo:
@@ -65,7 +66,7 @@ def _behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
 
 
 def _places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:
-    """Each place that it names, and the files that are there."""
+    """Yield each place that a file names, and the files that are there."""
     for named in _names(holder) or ():
         place = place_of(named, holder) if not kinds or named.kind in kinds else None
         if place is not None and not any(place.is_relative_to(folder) for folder in (state_folder(), build_folder())):
@@ -73,7 +74,7 @@ def _places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[P
 
 
 def _names(path: Path) -> list[Named] | None:
-    """[] for a file that names none or cannot be read; None when the names cannot be told."""
+    """Return what a file names: [] when it names none or cannot be read, None when the names cannot be told."""
     format = FORMATS.get(path.suffix.lower())
     if format is None:
         return []
@@ -83,7 +84,7 @@ def _names(path: Path) -> list[Named] | None:
         if known is not None:
             return [Named(*row) for row in json.loads(known)]
         found = import_module(f"shotmake.files.behind.{format}").names_in(path)
-    except OSError:  # whoever reads it says so
+    except OSError:  # the stage that reads the file says so
         return []
     if found is not None:
         cache.put(KIND, key, json.dumps([[one.text, one.is_sequence, one.kind] for one in found]))

@@ -1,4 +1,4 @@
-"""The plate's luma, decoded only when asked for, and sure to be of the files whose digests are known."""
+"""The plate's luma: decoded only when it is asked for, and certain to come from the files whose digests are known."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,24 +14,28 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def file_names(plate: "Plate", first: int, last: int) -> list[str]:
-    """The inputs (shotmake.tasks.stages.footage.plate_inputs) that hold these frames: the movie, or the frames' own
-    files."""
+    """Return the names of the inputs (shotmake.tasks.stages.footage.plate_inputs) that hold these frames: the movie, or
+    the frames' own files.
+    """
     return ["plate 0"] if plate.kind == "movie" else [f"plate {frame}" for frame in range(first, last + 1)]
 
 
 class PlateReader:
-    """Reads on and on. A movie is opened once: where frames are left out, it is decoded past them."""
+    """A reader that only goes forward. A movie is opened once; where frames are left out, it is decoded past them."""
 
     def __init__(self, plate: "Plate", files: dict[str, Path], digests: dict[str, str], last: int):
-        """last: of the frames that will be asked for."""
+        """Prepare to read. `last` is the last frame that will be asked for."""
         self.plate, self._last, self._digests = plate, last, digests
         self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
-        self._watched: Unchanged | None = None  # since before the first frame was read
+        self._watched: Unchanged | None = None  # set before the first frame is read
         self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
-        self._next: int | None = None  # the frame it stands at
+        self._next: int | None = None  # the number of the frame that comes next
 
     def read(self, first: int, last: int) -> "Iterator[tuple[int, np.ndarray]]":
-        """(plate frame number, (H, W) uint8 luma) of first..last; each call asks for later frames."""
+        """Yield (plate frame number, (H, W) uint8 luma) of the frames first..last. Each call asks for later frames.
+
+        Raises ShotError when a file is not the one whose digest is known.
+        """
         from shotmake.footage.plate import read_luma
 
         if self._watched is None:
@@ -45,6 +49,8 @@ class PlateReader:
                 yield number, luma
 
     def check_unchanged(self, first: int, last: int) -> None:
-        """ShotError when a file of these frames may no longer be the one whose digest is known."""
+        """Check the files of these frames. Raises ShotError when one of them may no longer be the file whose digest is
+        known.
+        """
         if self._watched is not None:
             self._watched.check(file_names(self.plate, first, last))

@@ -1,5 +1,8 @@
-"""Files that are read over a while: sure to be those whose digests are known, from before the first byte to after the
-last. What is stored under a key made of digests must not be made of anything else."""
+"""Files that are read over some time, certain to be those whose digests are known from before the first byte to after
+the last.
+
+A result that is stored under a cache key made of digests must not be made of anything else.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,10 @@ from shotmake.tasks.show import in_show
 
 
 class Unchanged:
-    """ShotError as soon as one of the files is another than its digest says, or may have been meanwhile."""
+    """A watch over files: whether each still is the file that its digest names.
+
+    Raises ShotError when it is made, if the content of a file differs from its digest.
+    """
 
     def __init__(self, files: dict[str, Path], digests: dict[str, str]):
         wait_until_settled(files.values())
@@ -20,7 +26,9 @@ class Unchanged:
                 raise _changed(path)
 
     def check(self, names: list[str] | None = None) -> None:
-        """names: of the files; None: all."""
+        """Check the files of these names; None: all files. Raises ShotError when a file is gone or may have changed
+        since the watch began.
+        """
         for name in self._seen if names is None else names:
             path = self._files[name]
             if not path.is_file() or signature(path) != self._seen[name]:

@@ -1,1 +1,1 @@
-"""Processes: locks between them, limits, environments, what they print to."""
+"""Processes: the locks between them, their limits, their environments and their output streams."""

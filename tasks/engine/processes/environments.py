@@ -1,17 +1,15 @@
-"""The environment that each program which we start is given; docs/what_runs.md lists it."""
+"""The environment for each program that we start. docs/what_runs.md lists these environments."""
 
 import os
 from pathlib import Path
 
 from shotmake.tasks.show import state_folder
 
-SAFE_PATH = "PYTHONSAFEPATH"  # set for them too
-OURS = (
-    "OPENBLAS_NUM_THREADS",
-    SAFE_PATH,
-)  # what we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py)
+SAFE_PATH = "PYTHONSAFEPATH"  # set for the processes of Hydra's launchers too
+# Variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py).
+OURS = ("OPENBLAS_NUM_THREADS", SAFE_PATH)
 _AS_GIVEN = {name: os.environ.get(name) for name in OURS}
-# What makes Python or Blender load other modules, scripts and settings than their own.
+# Variables that make Python or Blender load modules, scripts and settings that are not their own.
 NOT_FOR_BLENDER = ("PYTHON", "BLENDER_", "__PYVENV")
 
 
@@ -21,17 +19,20 @@ def imports_folder() -> Path:
 
 
 def users_environment() -> dict[str, str]:
-    """For a program of the user's: the environment as the user gave it to us."""
+    """Return the environment for a program of the user's: as the user gave it to us."""
     made = {name: value for name, value in os.environ.items() if name not in OURS}
     made |= {name: value for name, value in _AS_GIVEN.items() if value is not None}
     places = made.get("PYTHONPATH", "").split(os.pathsep)
-    if str(imports_folder()) in places:  # a launcher's process, or one that starts them
+    if str(imports_folder()) in places:  # this process is one of a launcher, or it starts such processes
         made["PYTHONPATH"] = os.pathsep.join(place for place in places if place != str(imports_folder()))
         made.pop(SAFE_PATH, None)
     return made
 
 
 def blender_environment() -> dict[str, str]:
-    """For our own Blender: the user's, without what would make it load other code than its own, and with ours: the
-    order in which numbers are added decides their last digits."""
+    """Return the environment for our own Blender: the user's, with our variables, and without the variables that would
+    make it load code that is not its own.
+
+    Our variables matter, because the order in which numbers are added decides their last digits.
+    """
     return {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_BLENDER)}

@@ -1,9 +1,11 @@
-"""Who builds what: one process a target, on one machine or on several that share the folder.
+"""Locks: one process builds a target at a time, on one machine or on several that share the folder.
 
-On one machine flock decides; the kernel drops it with its owner, however that dies. Between machines, where
-flock may mean nothing, a lease file decides: its owner touches it every few seconds, and one that stands still
-is taken over. Should two machines ever build the same target all the same, nothing is damaged: targets are put
-in place whole, and a stamp that does not fit its targets means "build it again".
+On one machine flock decides. The kernel releases it when its owner ends, in whatever way. Between machines flock may
+mean nothing, so a lease file decides: its owner touches it every few seconds (LEASE_S / 6), and a lease that stands
+still is taken over.
+
+If two machines ever build the same target all the same, nothing is damaged: targets are put in place whole, and a stamp
+that does not fit its targets means "build it again".
 """
 
 import contextlib
@@ -25,11 +27,11 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
-from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of, remove_parts_of_the_dead
+from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
 from shotmake.tasks.show import in_show, state_folder
 
-LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner silent for longer is dead
+LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner that does not touch its lease for longer is dead
 MOST_LEASE_BYTES = 4096
 NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
 
@@ -41,22 +43,27 @@ def locks_folder() -> Path:
 
 @contextlib.contextmanager
 def locked(name: str, what: str) -> Iterator[None]:
-    """Hold the lock `name` while the block runs; say on whom we wait, for `what`, when somebody else has it."""
+    """Hold the lock `name` while the block runs.
+
+    When another process has the lock, wait for it and say who it is and what for (`what`).
+    """
     with _locked(name, what):
         yield
 
 
 @contextlib.contextmanager
 def locked_if_free(name: str) -> Iterator[bool]:
-    """Hold the lock `name` while the block runs -> whether we got it; nothing is waited for. One of a dead machine is
-    not free: `locked` takes it over."""
+    """Hold the lock `name` while the block runs, if it is free; yield whether we hold it. Nothing is waited for.
+
+    The lock of a dead machine counts as taken here; `locked` takes such a lock over.
+    """
     with _locked(name, None) as is_ours:
         yield is_ours
 
 
 @contextlib.contextmanager
 def _locked(name: str, what: str | None) -> Iterator[bool]:
-    """what None: False instead of waiting."""
+    """Hold a lock; with `what` None, yield False instead of waiting."""
     announce_build()
     make_folder(locks_folder())
     path = locks_folder() / name
@@ -71,12 +78,13 @@ def _locked(name: str, what: str | None) -> Iterator[bool]:
                 return
             beat.start()
             yield True
-        finally:  # stopped while it took the lease, it leaves none
+        finally:  # this also runs when the process is stopped while it takes the lease: no lease is left
             done.set()
             if beat.ident is not None:
                 beat.join()
             if (found := _read(lease)) and found[0] == ours:
-                _remove(lease, lambda content, now: content == ours)  # not the one of who took over while we slept
+                # A lease of somebody who took over while this machine slept stays.
+                _remove(lease, lambda content, now: content == ours)
 
 
 @contextlib.contextmanager
@@ -100,7 +108,7 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
         except BaseException:
             file.close()
             raise
-        file.close()  # its owner removed it when done: take the new one
+        file.close()  # its owner removed the file when it was done: lock the new file
     try:
         yield True
     finally:
@@ -110,17 +118,19 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
 
 
 def _open_lock(path: Path) -> IO:
-    """The file that is locked, made if it is not there; nothing is written to it. ShotError for a link, a folder, a
-    device or a pipe of that name."""
+    """Open the file that is locked; make it if it is missing. Nothing is written to it.
+
+    Raises ShotError for a link, a folder, a device or a pipe of that name.
+    """
     flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         try:
             number = os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError as denied:  # of another user of the show: it can be locked all the same
+        except PermissionError as denied:  # the file of another user of the show: it can be locked all the same
             try:
                 number = os.open(path, flags | os.O_RDONLY)
             except FileNotFoundError:
-                raise denied from None  # it may not be made
+                raise denied from None  # we have no right to make it
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
@@ -155,30 +165,30 @@ def _same_file(file: IO, path: Path) -> bool:
 
 
 def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
-    """Ours when this returns True. A lease of our own host is a dead one's, since we hold the flock."""
+    """Take the lease; return whether it is ours. With `what` None, nothing is waited for.
+
+    A lease of our own host belongs to a dead process, since we hold the flock.
+    """
     mine = lease.with_name(f".{lease.name}-{HOST}-{os.getpid()}")
     seen, since, said = "", time.monotonic(), False
     try:
-        mine.unlink(missing_ok=True)  # or a link that lies there would lead the words elsewhere
+        mine.unlink(missing_ok=True)  # else a link that lies there would lead the write elsewhere
         with open(mine, "x", encoding="utf-8") as file:
             file.write(ours)
         while True:
             with contextlib.suppress(FileExistsError):
-                os.link(mine, lease)  # fails when there is one, on network folders too
+                os.link(mine, lease)  # fails when there is a lease, on network folders too
                 return True
             found = _read(lease)
             if found is None:
-                continue  # its owner has just let go
+                continue  # its owner has just removed it
             if not is_plain_file(lease):
                 raise _no_lock(lease)
             content, now = found
             if now != seen:
                 seen, since = now, time.monotonic()
             if _is_ours(content) or time.monotonic() - since > LEASE_S:
-                owner = _owner_of(lease)
                 _remove(lease, lambda content, now, dead=now: now == dead)
-                if owner is not None and isinstance(owner.get("host"), str):
-                    remove_parts_of(owner["host"], owner["pid"])
                 continue
             if what is None:
                 return False
@@ -192,12 +202,14 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
 
 
 def _read(lease: Path) -> tuple[str, str] | None:
-    """Its text, "" when it has none, and what changes with every beat; None when it is not there."""
+    """Return a lease's text ("" when it has none) and a mark that changes with every touch; None when there is no
+    lease.
+    """
     try:
         seen = os.lstat(lease)
         try:
             text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
-        except ShotError:  # not ours; as long as it stands still, it is a dead one's
+        except ShotError:  # not a lease of ours; while it stands still, it counts as that of a dead process
             text = ""
     except FileNotFoundError:
         return None
@@ -209,35 +221,32 @@ def _is_ours(content: str) -> bool:
 
 
 def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
-    """Remove a lease if its text, and what changes with every beat, are those of the one meant: moved away first, so
-    that of several who want to, one succeeds, and sees which one it has."""
+    """Remove a lease if it is the one that is meant, as its text and its mark (_read) tell.
+
+    The lease is moved away first. So of several processes that want to remove it one succeeds, and that one sees which
+    lease it has.
+    """
     aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
     try:
         os.rename(lease, aside)
     except FileNotFoundError:
         return
     found = _read(aside)
-    if found and not is_meant(*found):  # somebody's new one: put it back
+    if found and not is_meant(*found):  # it is somebody's new lease: put it back
         with contextlib.suppress(FileExistsError):
             os.link(aside, lease)
     aside.unlink(missing_ok=True)
 
 
 def _owner(lease: Path) -> str:
-    """Who holds a lease, as far as it says so."""
-    owner = _owner_of(lease)
-    if owner is None:
-        return "another process"
-    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
-
-
-def _owner_of(lease: Path) -> dict | None:
-    """What a lease says of its owner; None where it says nothing that can be believed."""
+    """Return who holds a lease, as far as the lease says so."""
     try:
         owner = read_json(lease)
     except (OSError, ShotError):
-        return None
-    return owner if isinstance(owner, dict) and isinstance(owner.get("pid"), int) else None
+        return "another process"
+    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
+        return "another process"
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
 
 
 def _beat(lease: Path, ours: str, done: threading.Event) -> None:
@@ -251,9 +260,10 @@ def _beat(lease: Path, ours: str, done: threading.Event) -> None:
 
 @contextlib.contextmanager
 def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
-    """One of the places to build in on this machine, named by cores -> its index; waits for a free one, or None.
+    """Hold one of this machine's places to build in; yield its index in `places`.
 
-    Jobs of a queue that have cores of their own so do not wait for each other.
+    `places` are the numbers of cores that name the places. So jobs of a queue that have their own cores do not wait for
+    each other. Without `wait`, None is yielded when no place is free.
     """
     make_folder(locks_folder())
     with contextlib.ExitStack() as files:
@@ -275,10 +285,13 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
 
 @once
 def announce_build() -> IO:
-    """Hold off gc for as long as this process lives: what it makes is not published yet."""
+    """Hold off gc for as long as this process lives, since what it makes is not published yet. Return the locked file.
+
+    What killed builds left is removed first (sweep).
+    """
     make_folder(locks_folder())
     file = _open_lock(locks_folder() / "building")
-    with contextlib.suppress(OSError):  # no flock here: gc looks at the leases as well
+    with contextlib.suppress(OSError):  # flock does not work here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
     sweep()
     return file
@@ -286,7 +299,7 @@ def announce_build() -> IO:
 
 @contextlib.contextmanager
 def nobody_builds() -> Iterator[str]:
-    """ "" while no build runs, held off for as long as the block runs; else who builds what."""
+    """Yield "" when no build runs, and hold builds off while the block runs; else yield who builds what."""
     make_folder(locks_folder())
     with _open_lock(locks_folder() / "building") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
@@ -299,7 +312,7 @@ def nobody_builds() -> Iterator[str]:
 
 
 def _living(leases: list[Path]) -> list[Path]:
-    """Those of other machines whose owners still beat; what stands still for LEASE_S is a dead one's, and goes."""
+    """Return the leases of other machines that are still touched; remove those that stand still for LEASE_S."""
     found = {lease: seen for lease in leases if (seen := _read(lease)) is not None}
     end = time.monotonic() + LEASE_S
     if found:
@@ -319,7 +332,11 @@ def _living(leases: list[Path]) -> list[Path]:
 
 
 def sweep() -> None:
-    """What killed builds left: of those that took or let go of a lock just then, nobody would take it again."""
+    """Remove what killed builds of this machine left: locks, leases and half-written files.
+
+    This includes the files of builds that were killed while they took or released a lock: no later build would take
+    these files up again.
+    """
     found_dead = False
     if not locks_folder().is_dir():
         return
@@ -333,9 +350,9 @@ def sweep() -> None:
         path, lease = locks_folder() / name, locks_folder() / f"{name}.lease"
         found = _read(lease)
         if found is not None and not _is_ours(found[0]):
-            continue  # of another machine: its own next build, or gc, sees to it
+            continue  # it belongs to another machine: that machine's next build, or gc, removes it
         if any(os.path.lexists(one) and not is_plain_file(one) for one in (path, lease)):
-            continue  # none of ours; who needs the lock says so
+            continue  # not a file of ours; the build that needs this lock says so
         with _open_lock(path) as file:
             if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
                 found_dead |= _remove_dead(lease, path)
@@ -344,8 +361,10 @@ def sweep() -> None:
 
 
 def _remove_dead(*paths: Path) -> bool:
-    """Whether they could be removed. What another user left may not be ours to remove: it stays until somebody needs
-    that lock, and is told then."""
+    """Remove files of dead builds; return whether they could be removed.
+
+    What another user left may not be ours to remove. It stays until a build needs that lock, and is told then.
+    """
     try:
         for path in paths:
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """The user's own config: the file $SHOTMAKE_CONFIG, else shotmake/config.yaml in $XDG_CONFIG_HOME or in ~/.config.
 
-It decides what a show must not decide, since a show may come from a stranger:
+A show may come from a stranger. So this file decides what a show must not decide:
 
     run: never                        # run no program that a show's config names
     environment: [SITE, PLATE_ROOT]   # more variables that ${oc.env:NAME} in a show may read
@@ -23,7 +23,7 @@ NEVER = "never"
 
 @dataclass(frozen=True)
 class OwnConfig:
-    """What the file says; without a file, or without a key, the defaults."""
+    """The content of the user's own config; the defaults where there is no file or no such key."""
 
     run: str | None = None
     environment: tuple[str, ...] = ()
@@ -32,7 +32,11 @@ class OwnConfig:
 
 
 def put_in_force() -> None:
-    """Read the file and put its limits in force; on a fault say it, one line each, and exit with code 1."""
+    """Read the user's own config and put its limits in force.
+
+    A ShotError is not passed on: its faults are written to standard error, one line each, and the process exits with
+    code 1.
+    """
     try:
         limits = own_config().limits
         try:
@@ -46,7 +50,11 @@ def put_in_force() -> None:
 
 @cache
 def own_config() -> OwnConfig:
-    """The config of whoever runs this. Raises ShotError when the file cannot be read or says what it must not."""
+    """Return the config of the user who runs this.
+
+    Raises ShotError when the file cannot be read, when it has an unknown key or a wrong value, and when
+    $SHOTMAKE_CONFIG names no file. Without any file the defaults are returned.
+    """
     path = _place()
     if path is None:
         return OwnConfig()
@@ -63,7 +71,7 @@ def own_config() -> OwnConfig:
 
 
 def _place() -> Path | None:
-    """Where the file lies, or would lie; None when there is no home to look in."""
+    """Return where the file lies, or would lie; None when there is no home folder to look in."""
     named = os.environ.get("SHOTMAKE_CONFIG")
     if named:
         return Path(named)

@@ -1,4 +1,4 @@
-"""Many small jobs on all cores: one that does not come to an end is given up, the others are done."""
+"""Many small jobs on all cores. A job that does not come to an end is given up, and the others are done."""
 
 import multiprocessing
 import os
@@ -9,12 +9,17 @@ from typing import Any
 
 from shotmake.tasks.engine.processes import workers
 
-CHUNK = 4  # jobs handed out at once: to hand out each alone costs as much as a short one
+CHUNK = 4  # jobs handed out at once: handing out a single job costs as much as a short job itself
 
 
 def done_by_many(function: Callable, asked: list[tuple], limit_s: float, tell: Callable[[], object]) -> dict:
-    """{arguments: what the function returns}; without those that took longer than `limit_s`, after which nothing else
-    was done either. tell: called for each that is done. What the function raises is raised."""
+    """Run a function over many tuples of arguments on all cores. Return {arguments: what the function returns}.
+
+    A chunk of jobs has `limit_s` seconds from the moment when the chunks before it are done. When that time is over,
+    all processes are killed, and the jobs of that chunk are run again, each as a chunk of its own. A job that is too
+    long alone is left out of the result, and the other jobs go on. `tell` is called for each job that is done. What the
+    function raises is raised.
+    """
     done: dict = {}
     left = [asked[at : at + CHUNK] for at in range(0, len(asked), CHUNK)]
     while left:
@@ -30,18 +35,18 @@ def done_by_many(function: Callable, asked: list[tuple], limit_s: float, tell: C
             break
         _end(pool)
         hung, rest = left[at], [chunk for chunk in left[at + 1 :] if chunk[0] not in done]
-        alone = [[one] for one in hung] if len(hung) > 1 else []  # one of them is at fault
+        alone = [[one] for one in hung] if len(hung) > 1 else []  # one of these jobs is at fault
         left = [*alone, *rest]
     return done
 
 
 def _collect(futures: list[Future], chunks: list[list], done: dict, limit_s: float, tell: Callable) -> int | None:
-    """Fill `done` in order -> the number of the chunk that does not come to its end, None when all did."""
+    """Fill `done` in order. Return the index of the chunk that does not come to its end; None when all did."""
     for at, (future, chunk) in enumerate(zip(futures, chunks, strict=True)):
         try:
             found = future.result(limit_s)
         except TookTooLong:
-            for other, its in zip(futures, chunks, strict=True):  # those behind it may be done already
+            for other, its in zip(futures, chunks, strict=True):  # chunks behind this one may be done already
                 if other.done() and its[0] not in done:
                     _take(other.result(), its, done, tell)
             return at
@@ -60,7 +65,7 @@ def _each(function: Callable, chunk: list[tuple]) -> list:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Kill its processes, whatever they do."""
+    """Kill the pool's processes, whatever they are doing."""
     children = multiprocessing.active_children()
     pool.shutdown(wait=False, cancel_futures=True)
     workers.ended_on_purpose.update(child.pid for child in children if child.pid)

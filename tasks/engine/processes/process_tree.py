@@ -1,31 +1,36 @@
-"""A program that we started and all that it has started: found in /proc, ended together."""
+"""A program that we started, with all that it has started: found in /proc and ended together."""
 
 import os
 import signal
 import time
 from pathlib import Path
 
-MARK = "SHOTMAKE_RUNS"  # in the environment of a program that we start: a word that all its children inherit
-TRIES, PAUSE_S = 40, 0.05  # while it is being ended it may still start others
+MARK = "SHOTMAKE_RUNS"  # a variable of each program that we start; its children inherit the word in it
+TRIES, PAUSE_S = 40, 0.05  # several tries: a program that is being ended may still start others
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def marked(environment: dict[str, str], word: str) -> dict[str, str]:
-    """The environment with a word that tells whose children these are. A program that we start may start a build of
-    its own, so the words of those above it stay."""
+    """Return the environment with a word added that tells whose children these processes are.
+
+    A program that we start may start a build of its own. So the words of the builds above stay.
+    """
     above = environment.get(MARK)
     return {**environment, MARK: f"{above}:{word}" if above else word}
 
 
 def processor_s(pid: int) -> float:
-    """The processor time that a process and its living descendants have used."""
+    """Return the processor time, in seconds, that a process and its living descendants have used."""
     used = {one: (parent, seconds) for one, parent, seconds in _processes()}
     return sum(used[one][1] for one in _tree(pid, {one: parent for one, (parent, _) in used.items()}) if one in used)
 
 
 def end_tree(pid: int, word: str) -> None:
-    """Kill a process and its descendants: also those that a daemon's way of starting has made nobody's child, as long
-    as they keep the environment that they were given."""
+    """End a process and its descendants with SIGKILL.
+
+    A descendant that started as a daemon is no longer a child of ours. It is found by `word` in its environment, as
+    long as it keeps the environment that it was given.
+    """
     for _ in range(TRIES):
         parents = {one: parent for one, parent, _ in _processes()}
         found = _tree(pid, parents) & set(parents)
@@ -42,7 +47,7 @@ def end_tree(pid: int, word: str) -> None:
 
 
 def _tree(pid: int, parents: dict[int, int]) -> set[int]:
-    """pid and its descendants."""
+    """Return a process and its descendants."""
     children: dict[int, list[int]] = {}
     for one, parent in parents.items():
         children.setdefault(parent, []).append(one)
@@ -54,7 +59,10 @@ def _tree(pid: int, parents: dict[int, int]) -> set[int]:
 
 
 def _processes() -> list[tuple[int, int, float]]:
-    """(pid, parent, processor seconds) of all that live; those that only wait for their parent's notice are dead."""
+    """Return (pid, parent, processor seconds) of all living processes.
+
+    A process that only waits for its parent to notice its end counts as dead.
+    """
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -64,7 +72,7 @@ def _processes() -> list[tuple[int, int, float]]:
             except OSError:  # it has just ended
                 continue
             if words and words[0] not in "ZX":
-                # Its own time and that of the children that have ended.
+                # The process's own time, and that of its children that have ended.
                 found.append((int(name), int(words[1]), sum(map(int, words[11:15])) / TICKS))
     return found
 

@@ -1,7 +1,8 @@
-"""Run other programs: none is waited for without end, and what a show's config names is told or refused first.
+"""Run other programs. None is waited for without end. A program that a show's config names is told, or refused, before
+it runs.
 
-A program gives a sign of life when it says something, finishes a frame or uses the processor. One that gives none for
-limits.silent_minutes, or that takes longer than its own limit, is ended with all that it has started.
+A program gives a sign of life when it says something, finishes a frame or uses the processor. A program that gives none
+for limits.silent_minutes, or that takes longer than its own limit, is ended with all that it has started.
 """
 
 import os
@@ -22,18 +23,21 @@ from shotmake.tasks.engine.processes.watchdog import waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
 RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names
-KEPT_BYTES = 2**20  # of what a program says: the end
+KEPT_BYTES = 2**20  # how much of a program's output is kept: its end
 LOOK_S = 5.0  # between two looks at a program
-IDLE_SHARE = 0.005  # of the processor: what waits for ever may still wake up now and then
-DRAIN_S = 1.0  # what has ended may have left its output to a program that goes on
+IDLE_SHARE = 0.005  # of the processor: a program that waits for ever may still wake up now and then
+DRAIN_S = 1.0  # after its end: another program that goes on may hold its output open
 TOLD_CHARS = 200
 
 _told: set[tuple[str, ...]] = set()
 
 
 def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
-    """To be called before a program runs that a show's config names. Say the command, once in a process; the first one
-    alone of those that are told as the same. Raises ShotError when the user has forbidden such programs."""
+    """Allow a program that a show's config names, before it runs: say its command.
+
+    The command is said once in a process. Of the commands with the same `told_as` only the first is said. Raises
+    ShotError when the user has forbidden such programs.
+    """
     check_allowed(key, shown(words))
     told = (key, *(told_as or words))
     if told not in _told:
@@ -42,24 +46,30 @@ def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
 
 
 def shown(words: list[str]) -> str:
-    """The command in one line. What a terminal would obey, and by which a command could hide itself, is spelt out."""
+    """Return the command as one line of text.
+
+    Characters that a terminal would obey, and that could hide the command, are spelt out.
+    """
     letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shlex.join(words))
     return "".join(letters)
 
 
 def check_allowed(key: str, command: str) -> None:
-    """Raises ShotError when the user has forbidden to run what a show's config names."""
+    """Refuse a program that a show's config names, if the user has forbidden such programs. Then it raises ShotError.
+
+    A misspelt SHOTMAKE_RUN forbids too.
+    """
     asked = os.environ.get(RUN)
     if asked == NEVER:
         raise ShotError(f"{key}: not run, as {RUN}=never says: {command}; unset it, or remove the key")
-    if asked:  # a misspelt wish is no permission
+    if asked:  # a misspelt value does not permit anything
         raise ShotError(f"{key}: not run: {command}; found {RUN}={asked}, needed {NEVER}, or unset it")
     if own_config().run == NEVER:
         raise ShotError(f"{key}: not run, as run: never in your own config says: {command}")
 
 
 class Done(NamedTuple):
-    """A program that has ended by itself."""
+    """What a program left that has ended by itself: its exit code, output and errors."""
 
     code: int
     out: str
@@ -68,7 +78,10 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Started:
-    """How a program is started. name: for messages; limit: the name of its own limit in shotmake/limits.py."""
+    """How a program is started.
+
+    `name` is for messages. `limit` is the name of the program's own limit in shotmake/limits.py.
+    """
 
     words: list[str]
     name: str
@@ -78,7 +91,11 @@ class Started:
 
 
 def run(started: Started) -> Done:
-    """Run it to its end, with no input. Raises OSError when it cannot be started, ShotError when it was too long."""
+    """Run a program to its end, with no input; return its exit code, output and errors.
+
+    Raises OSError when the program cannot be started, and ShotError when it took too long or gave no sign of life for
+    too long.
+    """
     word = secrets.token_hex(8)
     process = subprocess.Popen(
         started.words,
@@ -93,7 +110,7 @@ def run(started: Started) -> Done:
     try:
         with waiting():
             said = _listen(process, watch)
-    except BaseException:  # too long, or this build is being ended
+    except BaseException:  # the program took too long, or this build is being ended
         watch.end()
         process.wait()
         raise
@@ -105,8 +122,10 @@ def run(started: Started) -> Done:
 
 
 def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
-    """What it says until it ends, the end of both streams. Another program may hold them open for longer: that one is
-    not waited for."""
+    """Return what a program says until it ends: the last part of both streams.
+
+    Another program may hold the streams open for longer. That program is not waited for.
+    """
     assert process.stdout is not None and process.stderr is not None
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as selector:
@@ -125,7 +144,7 @@ def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
             if ends_at is None and process.poll() is not None:
                 ends_at = time.monotonic() + DRAIN_S
             watch.look()
-    while True:  # it may have closed its streams and go on
+    while True:  # the program may have closed its streams and still run
         try:
             process.wait(0.5)
             break
@@ -136,28 +155,34 @@ def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
 
 
 class Watch:
-    """Watches a program that runs: since when, its last sign of life, what it said last."""
+    """A watch over a running program: since when it runs, its last sign of life, and what it said last."""
 
     def __init__(self, pid: int, word: str, name: str, limit: str):
-        """word: its mark (tasks/engine/processes/process_tree.py); limit: the name of its limit in
-        shotmake/limits.py."""
+        """Begin to watch a process.
+
+        `word` is its mark (tasks/engine/processes/process_tree.py). `limit` is the name of its limit in
+        shotmake/limits.py.
+        """
         self._pid, self._word, self._name, self._limit = pid, word, name, limit
         self._last_words = b""
         self.begin()
 
     def begin(self) -> None:
-        """It begins with something that has the limit for itself, as a frame."""
+        """Start the time anew: the program begins with something that has the limit for itself, such as a frame."""
         self._begun = self._alive = self._looked = time.monotonic()
         self._used_s = processor_s(self._pid)
 
     def hear(self, data: bytes) -> None:
-        """It said something."""
+        """Note that the program said something."""
         if data:
             self._alive = time.monotonic()
             self._last_words = (self._last_words + data)[-4 * TOLD_CHARS :]
 
     def look(self) -> None:
-        """Raises ShotError, and ends the program with its children, when its time is over."""
+        """Look at the program. When its time is over, end it with its children.
+
+        Raises ShotError in that case: its own limit is over, or it gave no sign of life for limits.silent_minutes.
+        """
         now, silent_s = time.monotonic(), 60 * limits().silent_minutes
         allowed_s = 60 * getattr(limits(), self._limit)
         if now - self._looked < min(LOOK_S, silent_s / 4, allowed_s / 4):
@@ -184,7 +209,7 @@ class Watch:
         return f"it said last: {told}"
 
     def end(self) -> None:
-        """End it now, with its children."""
+        """End the program now, with its children."""
         end_tree(self._pid, self._word)
 
 

@@ -1,7 +1,8 @@
-"""Ends this process when its own work stands still: a library that waits for itself would hold the build for ever.
+"""End this process when its own work stands still: a library that waits for itself would hold the build for ever.
 
-What waits for others is no such work: programs have limits of their own (tasks/engine/processes/programs.py), and a
-build that waits for another build says so."""
+Waiting for others is not such work. Programs have their own limits (tasks/engine/processes/programs.py), and a build
+that waits for another build says so.
+"""
 
 import contextlib
 import multiprocessing
@@ -13,9 +14,9 @@ from collections.abc import Iterator
 
 from shotmake.limits import limits, raised
 
-GAVE_UP = 75  # the exit code of a worker that has told already why it ended
-LOOK_S = 5.0
-IDLE_SHARE = 0.001  # of the processor: who reads from a slow disk takes more
+GAVE_UP = 75  # the exit code of a worker that has already told why it ended
+LOOK_S = 5.0  # between two looks at the work
+IDLE_SHARE = 0.001  # of the processor: a process that reads from a slow disk uses more
 
 _waiting: list[object] = []
 _beside_s: dict[threading.Thread, float] = {}
@@ -23,7 +24,7 @@ _beside_s: dict[threading.Thread, float] = {}
 
 @contextlib.contextmanager
 def waiting() -> Iterator[None]:
-    """The block waits for others."""
+    """Mark the block as one that waits for others. While it runs, the watchdog does not count."""
     mark = object()
     _waiting.append(mark)
     try:
@@ -33,18 +34,20 @@ def waiting() -> Iterator[None]:
 
 
 def is_no_work() -> None:
-    """What the calling thread did up to now only looked after the build: it is no sign of life."""
+    """Note that the calling thread has only looked after the build so far: its processor time is no sign of life."""
     _beside_s[threading.current_thread()] = time.thread_time()
 
 
 def _worked_s() -> float:
-    """What the threads that work took of the processor."""
+    """Return the processor time, in seconds, of the threads that work."""
     return time.process_time() - sum(list(_beside_s.values()))
 
 
 @contextlib.contextmanager
 def watched(name: str) -> Iterator[None]:
-    """The block works. When it does nothing for limits.silent_minutes, say so in one line and end the process."""
+    """Watch the block, which works. When it does nothing for limits.silent_minutes, say so in one line and end the
+    process.
+    """
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(name, done), daemon=True)
     watch.start()

@@ -1,4 +1,4 @@
-"""Processes: how many builds at once, on which cores, and that none outlives the build it belongs to."""
+"""Processes: how many build at once, on which cores, and that none outlives the build to which it belongs."""
 
 import contextlib
 import ctypes
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from shotmake.tasks.engine.processes import locks, watchdog
 
-BUILD_MB = 1500  # one build at its peak; at 960x540 Blender takes 325, solve 209: room for 4K
-WORKER_ENDS_S = 5.0  # time to tidy up
+BUILD_MB = 1500  # one build at its peak, with room for 4K; at 960x540 Blender takes 325 MB and solve 209 MB
+WORKER_ENDS_S = 5.0  # the time that a worker gets to tidy up
 PR_SET_PDEATHSIG = 1
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def jobs(arguments: list[str]) -> int:
-    """The N of doit's `-n N`, 1 without."""
+    """Return the N of doit's `-n N`, 1 without it."""
     for number, word in enumerate(arguments):
         if word in ("-n", "--process") and arguments[number + 1 : number + 2]:
             word = f"-n{arguments[number + 1]}"
@@ -33,8 +33,11 @@ def jobs(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def place_to_build() -> Iterator[None]:
-    """Wait for one of the machine's places. With `-n N` each has its own cores, which caps the threads of all that
-    runs there: numpy, OpenCV, FFmpeg, COLMAP and Blender alike."""
+    """Hold one of the machine's places to build in while the block runs; wait until one is free.
+
+    With `-n N` each place has its own cores. This limits the threads of all that runs there: numpy, OpenCV, FFmpeg,
+    COLMAP and Blender alike.
+    """
     places, workers = _places()
     with locks.slot(places) as number:
         if workers == 1:
@@ -50,8 +53,10 @@ def place_to_build() -> Iterator[None]:
 
 @contextlib.contextmanager
 def another_place() -> Iterator[list[int] | None]:
-    """For a program beside the one that runs in our own place: the cores of one more, held while the block runs; None
-    when none is free, or without `-n N`."""
+    """Hold one more place while the block runs, for a program beside the one in our own place; yield its cores.
+
+    None is yielded when no place is free, or without `-n N`.
+    """
     places, workers = _places()
     if workers == 1:
         yield None
@@ -61,7 +66,7 @@ def another_place() -> Iterator[list[int] | None]:
 
 
 def _places() -> tuple[list[int], int]:
-    """The machine's places, named by cores, and how many of them this build uses at most."""
+    """Return the machine's places, named by cores, and how many of them this build uses at most."""
     places = _cores()[: min(len(_cores()), max(1, _memory_mb() // BUILD_MB))]
     return places, min(jobs(sys.argv), len(places))
 
@@ -78,10 +83,10 @@ def _cores() -> list[int]:
 
 
 def _memory_mb() -> int:
-    """Of the machine, or of the container we are in."""
+    """Return the memory of the machine, or of the container that this process is in, in MiB."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # no such group, or "max"
+        with contextlib.suppress(OSError, ValueError):  # there is no such group, or it says "max"
             limits.append(int((Path("/sys/fs/cgroup") / name).read_text(encoding="utf-8")))
     return min(limits) // 2**20
 
@@ -90,14 +95,16 @@ _libc = ctypes.CDLL(None)
 
 
 def die_with_parent() -> None:
-    """For a child process: when its parent is killed, it is killed too."""
+    """Let the kernel kill this child process when its parent is killed (Linux only)."""
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def bind_children() -> None:
-    """The same for all processes forked from now on, doit's workers among them. A signal that comes while a process is
-    forked waits until the child knows what to do with the signal."""
+    """Let every process that is forked from now on, doit's workers too, be killed with its parent.
+
+    A signal that comes during a fork waits until the child knows what to do with that signal.
+    """
     forking = threading.local()  # two threads may fork at once
 
     def hold_signals() -> None:
@@ -109,8 +116,8 @@ def bind_children() -> None:
 
     def bind() -> None:
         die_with_parent()
-        signal.signal(signal.SIGINT, _ignore)  # of a terminal: the parent sees to its end
-        if os.getppid() != forking.parent:  # it has been killed already
+        signal.signal(signal.SIGINT, _ignore)  # Ctrl-C in a terminal: the parent ends the child
+        if os.getppid() != forking.parent:  # the parent has been killed already
             os._exit(1)
         release_signals()
 
@@ -118,13 +125,19 @@ def bind_children() -> None:
 
 
 def one_order_of_sums() -> None:
-    """OpenBLAS adds in another order with another number of threads: other last digits, so other bytes. To be called
-    before numpy is imported. What is heavy here runs in OpenCV, COLMAP and Blender."""
+    """Set OpenBLAS to one thread. Call this before numpy is imported.
+
+    With another number of threads OpenBLAS adds in another order: other last digits, so other bytes. The heavy work
+    here runs in OpenCV, COLMAP and Blender.
+    """
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def end_cleanly() -> None:
-    """Ctrl-C and SIGTERM end the build without a traceback; what was built stays, half-written files go."""
+    """End the build without a traceback on Ctrl-C and SIGTERM, from now on.
+
+    What was built stays; half-written files are removed.
+    """
     _main_process.append(os.getpid())
     for number in STOPPING:
         signal.signal(number, _end)
@@ -132,9 +145,11 @@ def end_cleanly() -> None:
 
 
 def make_threads_deaf() -> None:
-    """No thread started from now on takes these signals, so that they reach the main thread, or wait for it: while
-    pycolmap is imported SIGTERM is its own (shotmake/solve/start/colmap.py), and the kernel gives a signal that the
-    main thread holds back to any other one, a queue's for example."""
+    """Keep these signals from every thread that starts from now on, so that they reach the main thread or wait for it.
+
+    While pycolmap is imported, SIGTERM belongs to pycolmap (shotmake/solve/start/colmap.py). The main thread then holds
+    the signal back, and the kernel would give it to any other thread, such as that of a queue.
+    """
     start = threading.Thread.start
 
     def start_deaf(self: threading.Thread) -> None:
@@ -147,21 +162,22 @@ def make_threads_deaf() -> None:
     threading.Thread.start = start_deaf
 
 
-ended_on_purpose: set[int] = set()  # numbers of processes that were killed because they did not come to an end
-_stopped_by: list[int] = []
-_main_process: list[int] = []  # its number
+ended_on_purpose: set[int] = set()  # pids of processes that were killed because they did not come to an end
+_stopped_by: list[int] = []  # the signals that stopped this process
+_main_process: list[int] = []  # its pid
 
 
 def end_if_stopped() -> None:
+    """End this process, with code 128 + the signal's number, when a signal has stopped the build."""
     if _stopped_by:
         sys.exit(128 + _stopped_by[0])
 
 
 def _end(number: int, frame) -> None:
-    if _just_forked():  # nothing to tidy up, and its list of children is its parent's
+    if _just_forked():  # it has nothing to tidy up, and its list of children is still its parent's
         os._exit(128 + number)
     _stopped_by.append(number)
-    for again in STOPPING:  # a second one must not interrupt the tidying up
+    for again in STOPPING:  # a second signal must not interrupt the tidying up
         signal.signal(again, _ignore)
     workers = multiprocessing.active_children()
     if multiprocessing.parent_process() is None:
@@ -173,21 +189,21 @@ def _end(number: int, frame) -> None:
         worker.join(WORKER_ENDS_S)
         worker.kill()
     if workers:
-        os._exit(128 + number)  # the workers tidied up; doit's queues to them may never come to an end
+        os._exit(128 + number)  # the workers have tidied up; doit's queues to them may never come to an end
     sys.exit(128 + number)
 
 
 def _just_forked() -> bool:
-    """Is this a forked process that multiprocessing has not yet told that it is a child?"""
+    """Return whether this is a forked process that multiprocessing has not yet told that it is a child."""
     return multiprocessing.parent_process() is None and os.getpid() != _main_process[-1]
 
 
 def _ignore(number: int, frame) -> None:
-    """Unlike SIG_IGN, not inherited by programs that are started."""
+    """Ignore a signal. Unlike SIG_IGN, this is not inherited by programs that are started."""
 
 
 def watch_workers() -> None:
-    """doit waits for ever for a worker that was killed (out of memory, say): end the build instead."""
+    """End the build when a worker was killed (for lack of memory, say). doit would wait for that worker for ever."""
 
     def watch() -> None:
         known: set = set()
@@ -197,7 +213,7 @@ def watch_workers() -> None:
             if dead:
                 code = dead[0].exitcode
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
-                if code != watchdog.GAVE_UP:  # it has said why
+                if code != watchdog.GAVE_UP:  # such a worker has already said why
                     sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
                 sys.stderr.flush()
                 for worker in multiprocessing.active_children():

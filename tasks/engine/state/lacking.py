@@ -1,4 +1,4 @@
-"""What the machine lacks, in one line with what to do: memory, open files, room, the right to write."""
+"""What the machine lacks, in one line that says what to do: memory, open files, disk space, the right to write."""
 
 import contextlib
 import errno
@@ -11,50 +11,57 @@ from shotmake.errors import ShotError
 from shotmake.tasks.engine.state.partial_files import whole_name
 from shotmake.tasks.show import show_folder
 
-# Not a fault of ours: no space, no permission, a read-only or failing disk.
+# Faults of the disk, not of the tool: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
 NO_RIGHT = (errno.EACCES, errno.EPERM)
 NO_FILES = (errno.EMFILE, errno.ENFILE)
 SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
 NO_THREAD = "can't start new thread"  # Python's RuntimeError
-ENOUGH_FILES = 1024  # that may be open at once; some libraries cannot count further
-FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # open at once, in the process that doit begins with
+ENOUGH_FILES = 1024  # files that may be open at once; some libraries cannot count further
+FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # files open at once in the process that doit begins with
 OPENCV_NO_MEMORY = -4  # cv2.error's code
 
 
 def lack(error: BaseException, folder: Path) -> str:
-    """One line for what the machine lacks, "" for any other error. folder: what was being written in, for an error of
-    the system that names no file."""
+    """Return one line on what the machine lacks, "" for any other error.
+
+    `folder` is the folder that was being written in, for an error of the system that names no file.
+    """
     return short_of(error) or (disk_fault(error, folder) if isinstance(error, OSError) else "")
 
 
 def short_of(error: BaseException) -> str:
-    """One line when it was memory, open files or processes that were too few, "" for any other error."""
-    for behind in _chain(error):  # a library's own words stand in front of the cause
+    """Return one line when there was too little memory, or too few open files or processes; "" for any other error."""
+    for behind in _chain(error):  # a library's own error may stand in front of the cause
         if isinstance(behind, OSError) and behind.errno in NO_FILES:
             return _too_many_files()
         if _tells_of_memory(behind):
             return _out_of_memory()
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
-        if _memory_is_limited():  # a thread's stack found no room
+        if _memory_is_limited():  # there was no room for a thread's stack
             return _out_of_memory()
         return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
     return ""
 
 
 def disk_fault(error: OSError, folder: Path) -> str:
-    """One line for a disk that is full, read-only or forbidden; "" for anything else."""
+    """Return one line for a disk that is full, read-only, failing or forbidden to us, or for an error that names a
+    file; "" for anything else.
+
+    `folder` is named when the error names no file.
+    """
     if error.filename is None and error.errno not in DISK_FAULTS:
         return ""
     named = error.filename2 or error.filename
-    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))  # a number: a descriptor
+    # A number is that of a descriptor.
+    path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))
     path = path.with_name(whole_name(path.name))
     place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
     return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"
 
 
 def _whose(path: Path) -> str:
-    """Whose file or folder of the show it is that may not be changed, and what to do; "" where it is our own."""
+    """Return who owns the file or folder of the show that we may not change, and what to do; "" where it is our own."""
     with contextlib.suppress(OSError):
         if not path.is_relative_to(show_folder()):
             return ""
@@ -68,7 +75,7 @@ def _whose(path: Path) -> str:
 
 
 def user_name(number: int) -> str:
-    """The user's name, or the number where the machine knows no name."""
+    """Return the user's name, or `user <number>` where the machine knows no name."""
     import pwd
 
     try:
@@ -78,7 +85,7 @@ def user_name(number: int) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what lies behind it."""
+    """Yield the error and the errors that lie behind it."""
     seen: set[int] = set()
     behind: BaseException | None = error
     while behind is not None and id(behind) not in seen:
@@ -88,8 +95,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def short_behind(error: BaseException) -> str:
-    """The same for an error that blames an input, by what lies behind it. Memory counts only where this process may
-    have so much and no more: elsewhere it is a damaged file that asks for more than there is."""
+    """Return what `short_of` says about the cause of an error that blames an input.
+
+    Lack of memory counts only where the memory of this process is limited. Elsewhere the cause is a damaged file that
+    asks for more memory than there is.
+    """
     cause = cause_of(error)
     line = short_of(cause) if cause is not None else ""
     return line if _memory_is_limited() or line == _too_many_files() else ""
@@ -100,7 +110,9 @@ def _memory_is_limited() -> bool:
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """The error that this one was raised for, or while that one was dealt with."""
+    """Return the error that caused this one: it was raised from that error, or while that error was handled. None
+    without.
+    """
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
@@ -124,8 +136,11 @@ def _too_many_files(needed: int = ENOUGH_FILES) -> str:
 
 
 def allow_open_files(workers: int) -> None:
-    """Let this process, and those it starts, have as many files open as its owner allows, ENOUGH_FILES at most. Raises
-    ShotError where so many workers could not be started: doit would wait for ever for those that were."""
+    """Let this process, and those it starts, have as many open files as its owner allows, but no more than enough.
+
+    Enough are ENOUGH_FILES, or what so many workers need. Raises ShotError when so many workers could not be started:
+    doit would wait for ever for those that were.
+    """
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = FILES_OF_BUILD + FILES_OF_WORKER * workers
     wanted = max(ENOUGH_FILES, needed) if most == resource.RLIM_INFINITY else min(most, max(ENOUGH_FILES, needed))

@@ -1,4 +1,6 @@
-"""Where a file is written before it is complete: the same folder and suffix, a hidden name that says by whom."""
+"""The place where a file is written before it is complete: the same folder and suffix, under a hidden name that says
+who writes it.
+"""
 
 import contextlib
 import glob
@@ -7,7 +9,6 @@ import re
 import secrets
 import socket
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from shotmake.tasks.engine.state.places import check_inside
@@ -18,48 +19,44 @@ PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
 
 
 def part_path(path: Path) -> Path:
-    """ShotError where a link in the way of `path` leads out of the show."""
+    """Return a hidden path beside `path` to write its content to. Raises ShotError where a link in its way leads out of
+    the show.
+    """
     check_inside(path.parent)
     return path.with_name(f".part-{_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
 
 
 def remove_part(part: Path) -> None:
-    """A part that will not be completed, and what its writer has put beside it: Blender writes name.blend@ first."""
+    """Remove a part that will not be completed, and what its writer has put beside it: Blender writes name.blend@
+    first.
+    """
     for path in [part, *part.parent.glob(f"{glob.escape(part.name)}?*")]:
         path.unlink(missing_ok=True)
 
 
 def whole_name(name: str) -> str:
-    """The name a part would get when complete; other names stay as they are."""
+    """Return the name that a part gets when it is complete; any other name is returned as it is."""
     return PART.sub("", name)
 
 
 def remove_parts_of_the_dead() -> None:
-    """Remove what killed builds of this machine have left half-written."""
-    _remove_parts(lambda host, pid: host == _host() and not is_alive(pid))
-
-
-def remove_parts_of(host: str, pid: int) -> None:
-    """Remove what a process that is dead for sure, of any machine, has left half-written."""
-    _remove_parts(lambda found_host, found_pid: (found_host, found_pid) == (_host(host), pid))
-
-
-def _remove_parts(is_meant: Callable[[str, int], bool]) -> None:
+    """Remove the half-written files that killed builds of this machine have left."""
     for part in [*state_folder().rglob(".part-*"), *build_folder().rglob(".part-*")]:
         found = PART.match(part.name)
-        if found and is_meant(found["host"], int(found["pid"])):
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's is that user's to remove
+        if found and found["host"] == _host() and not is_alive(int(found["pid"])):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # only its owner may remove another user's
                 part.unlink()
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits for its parent to take note of its end does not."""
+    """Return whether a process runs. A process that only waits for its parent to notice its end does not."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")  # a program's name is any bytes
+        # errors="replace": the name of a program in this file may be any bytes.
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         return text.rpartition(")")[2].split()[0] not in ("Z", "X")
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
-def _host(name: str = HOST) -> str:
-    return f"{zlib.crc32(name.encode()):08x}"
+def _host() -> str:
+    return f"{zlib.crc32(HOST.encode()):08x}"

@@ -1,5 +1,7 @@
-"""Where the show's own files may lie, after links. A path that a file names is confined to one folder; a folder that is
-made, written in or removed from lies in the show, or where a link leads that its owner allows.
+"""Where the show's own files may lie once links are followed.
+
+A path that a file names is confined to one folder. A folder that is made, written in or removed from lies in the show,
+or where a link leads that its owner allows.
 
 A show may come from a stranger: what its records and links say is no reason to touch anything else.
 """
@@ -12,7 +14,7 @@ from pathlib import Path
 from shotmake.errors import ShotError
 from shotmake.tasks.show import build_folder, conf_folder, show_folder, state_folder
 
-CLAIM = ".shotmake-show"  # a file in the folder that such a link leads to: the owner of that folder put it there
+CLAIM = ".shotmake-show"  # a file in the folder that a link leads to: that folder's owner put it there as permission
 SHOWN_CHARS = 80
 
 
@@ -22,16 +24,18 @@ def may_be_links() -> dict[str, Path]:
 
 
 def shown(name: object) -> str:
-    """What stands in a file, fit for a line of text."""
+    """Return something that stands in a file as text that fits in one line of a message."""
     text = name if isinstance(name, str) else repr(name)
     text = text if text.isprintable() else ascii(text)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
 
 
 def confined(name: object, base: Path, folder: Path) -> Path:
-    """base / name, a path in `folder`. ShotError for everything else: an absolute path, one that climbs out, one that
-    leaves through a link, what is no path at all. The last part may be a link: what is removed or replaced is then the
-    link itself."""
+    """Return base / name, which must be a path in `folder`.
+
+    Raises ShotError for everything else: an absolute path, a path that climbs out of `folder` or leaves it through a
+    link, and what is no path at all. The last part may itself be a link: then the link itself is removed or replaced.
+    """
     if not isinstance(name, str) or not name or "\0" in name or os.path.isabs(name):
         raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
     path = Path(os.path.normpath(base / name))
@@ -41,15 +45,21 @@ def confined(name: object, base: Path, folder: Path) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made if it is not there. ShotError where a link in its way leads out of the show."""
+    """Make the folder if it is missing, and return it.
+
+    Raises ShotError where a link in its way leads out of the show.
+    """
     check_inside(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def check_inside(path: Path) -> None:
-    """ShotError for a folder of the show's own that is none of the show's after links. It need not be there yet; one
-    that is not named below the show was never the show's to name."""
+    """Check that a folder of the show is in the show when links are followed. Raises ShotError when it is not.
+
+    The folder need not exist yet. A path that is not named below the show is not checked, for the show did not choose
+    it.
+    """
     if not path.is_relative_to(show_folder()):
         return
     top = next((one for one in (state_folder(), build_folder()) if path.is_relative_to(one)), show_folder())
@@ -58,14 +68,18 @@ def check_inside(path: Path) -> None:
 
 
 def check_tops() -> None:
-    """ShotError where .gsd-state or build is no folder, or a link that conf/config.yaml does not allow."""
+    """Check .gsd-state and build. Raises ShotError where one is not a folder, or is a link that conf/config.yaml does
+    not allow.
+    """
     for path in may_be_links().values():
         _real_top(path)
 
 
 @once
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path is `folder` or in it, after links, and no link lies between the show and `folder`."""
+    """Return whether a path, when links are followed, is `folder` or in it, and no link lies between the show and
+    `folder`.
+    """
     top = next((one for one in (state_folder(), build_folder()) if folder.is_relative_to(one)), show_folder())
     wanted = os.path.normpath(os.path.join(_real_top(top), os.path.relpath(folder, top)))
     real = os.path.realpath(path)
@@ -74,7 +88,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 @once
 def _real_top(path: Path) -> str:
-    """Where the show's root, state or build folder really is; ShotError where it may not be."""
+    """Return where the show's root, state or build folder really is. Raises ShotError where it may not be."""
     if path == show_folder() or not path.is_symlink():
         if path != show_folder() and path.exists() and not path.is_dir():
             raise ShotError(f"{_from_root(path)}: found a file; needed a folder, move the file away")
@@ -92,7 +106,7 @@ def _real_top(path: Path) -> str:
 
 
 def allowed_links() -> dict[str, str]:
-    """show.links of conf/config.yaml: which of these folders is a link, and where it leads."""
+    """Return show.links of conf/config.yaml: which of these folders are links, and where each leads."""
     from shotmake.files.regular_file import read_utf8
     from shotmake.files.yaml_file import load_yaml
 
@@ -103,7 +117,7 @@ def allowed_links() -> dict[str, str]:
 
 
 def is_plain_file(path: Path) -> bool:
-    """A file, and no link to one: nothing else of ours is removed."""
+    """Return whether a path is a file, and not a link to one: we remove nothing else."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:

@@ -1,4 +1,6 @@
-"""A secret of this user, by which the build knows the rows of its memory again. Who sends a show does not have it."""
+"""A secret of this user, by which the build recognizes the rows of its own memory. The sender of a show does not have
+it.
+"""
 
 import contextlib
 import hashlib
@@ -14,8 +16,10 @@ BYTES = 32
 
 @once
 def secret() -> bytes:
-    """The secret in $XDG_CACHE_HOME/shotmake (or ~/.cache/shotmake), made if it is not there; where none can be kept,
-    one for this process and those forked from it."""
+    """Return the secret: 32 bytes in $XDG_CACHE_HOME/shotmake (or ~/.cache/shotmake), made if they are missing.
+
+    Where no secret can be kept, it is one for this process and the processes forked from it.
+    """
     path = _path()
     if path is None:
         return os.urandom(BYTES)
@@ -38,7 +42,7 @@ def secret() -> bytes:
 
 
 def _path() -> Path | None:
-    """None without a home, and in a show: what lies there may come from a stranger."""
+    """Return where the secret lies; None without a home, and in a show, where files may come from a stranger."""
     home = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
     if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(show_folder()):
         return None
@@ -46,7 +50,7 @@ def _path() -> Path | None:
 
 
 def _read(path: Path) -> bytes | None:
-    """None for a file that is not there, not whole, or open to others."""
+    """Return the secret in a file; None when the file is missing, not whole, or open to other users."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -59,7 +63,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def sign(*words: str) -> str:
-    """A short proof that this user wrote these words."""
+    """Return a short proof that this user wrote these words."""
     keyed = hashlib.blake2b(digest_size=16, key=secret())
     for word in words:
         data = word.encode(errors="surrogatepass")
@@ -69,5 +73,7 @@ def sign(*words: str) -> str:
 
 @once
 def owner() -> str:
-    """Names the secret without giving it away: users who share a show have rows of their own."""
+    """Return a name for the secret that does not give it away. Each user of a shared show has rows under
+    such a name.
+    """
     return sign("owner")[:8]

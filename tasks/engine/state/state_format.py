@@ -1,4 +1,6 @@
-"""The format of the state folder: a newer one than this tool knows is refused, before anything in it is believed."""
+"""The format of the state folder. A format newer than this tool knows is refused before anything in the folder is
+believed.
+"""
 
 from pathlib import Path
 
@@ -6,7 +8,7 @@ from shotmake.errors import ShotError, said_by
 from shotmake.files.json_file import read_json
 from shotmake.tasks.show import in_show, state_folder
 
-SCHEMA = 1  # raised with a change of stamps or places that an older tool would read wrongly; no file means 1
+SCHEMA = 1  # raise it with a change of stamps or places that an older tool would read wrongly; no file means 1
 
 
 def format_file() -> Path:
@@ -15,7 +17,9 @@ def format_file() -> Path:
 
 
 def check() -> None:
-    """ShotError when a newer tool has built here."""
+    """Refuse the state folder of a newer tool: raises ShotError when its format is newer, or its format file is
+    unreadable.
+    """
     try:
         found = read_json(format_file())
     except FileNotFoundError:

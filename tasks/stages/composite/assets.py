@@ -1,4 +1,4 @@
-"""The files that a shot is assembled from beside the plate: they are part of the .blend and of what it renders."""
+"""The files besides the plate from which a shot is assembled: they are part of the .blend and of what it renders."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_im
 
 
 def check_assets(inputs: dict[str, Path]) -> list[str]:
-    """Before Blender opens them: a line for each that is not watched as a whole. ShotError for one that shows what
-    lies in other files, which nobody would watch.
+    """Check the assets before Blender opens them. Return a line for each that is not watched as a whole.
 
-    inputs: of a stage that reads asset_files.
+    `inputs` are those of a stage that reads asset_files. Raises ShotError for an asset that shows what lies in other
+    files: nobody would watch these files.
     """
     from shotmake.files.containers import check_no_playlist, check_shown
 
@@ -29,7 +29,11 @@ def check_assets(inputs: dict[str, Path]) -> list[str]:
 
 
 def asset_files(config: Config) -> dict[str, Path]:
-    """The subject's .blend and what it names, the pictures that light and stand behind, as far as they are used."""
+    """Return the assets that are used: the subject's .blend with the files that it names, and the pictures for light,
+    backdrop and background.
+
+    Raises ShotError when some of them are missing.
+    """
     shot, composite = config.shot, config.composite
     used = {
         "shot.subject.blend": shot.subject.blend,

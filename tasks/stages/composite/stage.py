@@ -1,4 +1,4 @@
-"""composite: scene sheet, tracks, points, ST-map and still -> the .blend, written by real Blender."""
+"""composite: the .blend, from scene sheet, tracks, points, ST-map and still, written by real Blender."""
 
 import json
 
@@ -14,19 +14,24 @@ OPTIONS = {"scene": "--sheet", **{name: f"--{name}" for name in ("tracks", "qual
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     settings = slices.block(config.composite.blender)
-    if config.tracking.enabled:  # so the clip's tracks can be followed on as they were
+    if config.tracking.enabled:  # so that the artist can track on in the Clip Editor with the same settings
         shown = slices.block(config.tracking.track, "motion_model", "pattern_match", "correlation_min", "pattern_px")
         settings["tracking"] = {"track": shown, "manual": config.tracking.manual}
     return settings
 
 
 def map_name(config: Config) -> str:
-    """The ST-map that the comp reads."""
+    """Return the name of the ST-map that the comp reads."""
     return "redistort" if config.composite.lens_distortion.apply_to_cg else "undistort"
 
 
 def build(job: Job) -> str:
+    """Build the .blend. Return its size, and a line for each asset that is not watched as a whole.
+
+    Raises ShotError for an asset that may not be used, and when Blender refuses its input.
+    """
     notes = check_assets(job.inputs)
     arguments = ["--project", str(show_folder()), "--out", str(job.targets["blend"])]
     for name, option in OPTIONS.items():
@@ -51,5 +56,6 @@ COMPOSITE = Stage(
     files=asset_files,
     wanted=has_camera,
     after=lambda config: ("blender",),
+    published={"blend": "{shot}.blend"},
     build=build,
 )

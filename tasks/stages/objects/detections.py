@@ -1,4 +1,4 @@
-"""Where a camera's detections come from: a file, the user's detector, or what moves in its plate."""
+"""The sources of a camera's detections: a file, the user's detector, or what moves in its plate."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,8 +24,11 @@ CLASSES_KEY = "tracking.objects.classes"
 
 
 class Found(NamedTuple):
-    """source: of objects.json: kind "file" | "command" | "motion", trust "given" | "low". kept: what was stored under
-    keys of its own; said: lines for the log."""
+    """Detections with their source.
+
+    `source` is the block of objects.json: kind "file" | "command" | "motion", trust "given" | "low". `kept` are the
+    files stored under their own cache keys. `said` are lines for the log.
+    """
 
     detections: "Detections"
     source: dict
@@ -34,9 +37,10 @@ class Found(NamedTuple):
 
 
 def source_settings(config: Config, camera: str) -> dict:
-    """What decides on one camera's detections, but its plate: of the objects stage's settings.
+    """Return the settings of the objects stage that decide on one camera's detections, without its plate.
 
-    detections_key: which key names the file; a witness's own goes before what is there for all cameras.
+    `detections_key` is the config key that names the file. A witness camera's own file goes before the file for all
+    cameras.
     """
     own = None if camera == MAIN_CAMERA else config.shot.cameras[camera].detections
     found = slices.block(config.tracking.objects, "detections", "detector_cmd", "classes")
@@ -53,7 +57,11 @@ def source_settings(config: Config, camera: str) -> dict:
 
 
 def source_files(config: Config, camera: str) -> dict[str, Path]:
-    """The files that one camera's detections come from: "detections", or "detector <n>", what its command names."""
+    """Return the files that one camera's detections come from: "detections", or "detector <n>" for each file that its
+    command names.
+
+    Raises ShotError when the file of detections is missing.
+    """
     settings = source_settings(config, camera)
     if settings["detections"] is not None:
         name, key = settings["detections"], settings["detections_key"]
@@ -62,8 +70,12 @@ def source_files(config: Config, camera: str) -> dict[str, Path]:
 
 
 def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
-    """The boxes of the frames first..last. job: of the objects stage, with source_settings among its settings and
-    source_files and the plate's files (without a file of detections) among its inputs."""
+    """Return the boxes of the frames first..last, with their source.
+
+    `job` is of the objects stage. Its settings hold source_settings; its inputs hold source_files and, without a file
+    of detections, the plate's files. Raises ShotError when classes are asked of boxes of what moves, when boxes are
+    shares of the picture and not px, and when the source fails.
+    """
     said: list[str] = []
     kept: list[Path] = []
     wanted = job.settings["classes"]
@@ -86,7 +98,7 @@ def found_detections(job: Job, plate: "Plate", first: int, last: int) -> Found:
 
 
 def stored_pieces(job: Job, plate: "Plate", first: int, last: int) -> list[Piece]:
-    """What found_detections takes from the store, or makes and stores; nothing for a file."""
+    """Return the pieces that found_detections takes from the store, or makes and stores; none for a file."""
     if job.settings["detections"] is not None:
         return []
     if job.settings["detector_cmd"] is not None:
@@ -103,7 +115,9 @@ def _of_file(job: Job, plate: "Plate", said: list[str]) -> "Detections":
 
 
 def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str]) -> None:
-    """Boxes that were measured in another picture than the plate. ShotError where they are in no pixels at all."""
+    """Say how many boxes were measured in another picture than the plate. Raises ShotError where they are not px at
+    all.
+    """
     from shotmake.objects.detections import SHARES_PX, are_shares, misplaced
 
     size = "{}x{}".format(*plate.size_px)

@@ -1,5 +1,8 @@
-"""Detections that cost time to make, stored under a key of their own: another max_coast_frames, or a build after a
-killed one, does not detect again. The result is the same without the store."""
+"""Stored detections. Detections cost time to make, so they are stored under their own cache key.
+
+With another max_coast_frames, or in a build after a killed one, they are not made again. The result is the same without
+the store.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +21,17 @@ def detections_folder() -> Path:
 
 
 def piece_of(made_by: dict, inputs: dict[str, str]) -> Piece:
-    """made_by, inputs (name -> digest): all that the detections depend on."""
+    """Return the piece of stored detections. made_by and inputs (name -> digest) are all that the
+    detections depend on.
+    """
     return Piece(detections_folder(), ".npz", made_by, inputs)
 
 
 def from_store(piece: Piece, what: str, find: "Callable[[], Detections]") -> "Detections":
-    """What `find` gives, from the store or made and stored. what: is waited for when another build makes it."""
+    """Return the detections that `find` gives, from the store or made and stored.
+
+    `what` says what they are, for a build that waits while another build makes them.
+    """
     from shotmake.objects.detections import detections_bytes, detections_of
 
     return detections_of(stored_or_made(piece, what, lambda: (detections_bytes(find()), {})).data)

@@ -15,6 +15,7 @@ from shotmake.tasks.engine.processes.environments import users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.engine.state.places import make_folder
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.objects.detections_store import detections_folder, from_store, piece_of
 
@@ -23,17 +24,17 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.detections import Detections
 
 KEY = "tracking.objects.detector_cmd"
-VERSION = 1  # raised by hand when what is read of its file becomes something else
-TOLD_CHARS = 4000  # of what a detector that failed said
+VERSION = 1  # raised by hand when its file is read in another way
+TOLD_CHARS = 4000  # how much is told of the output of a detector that failed
 
 
 def command_files(command: str) -> dict[str, Path]:
-    """The files of the show that it names, also as --option=file: its script, its weights."""
+    """Return the files of the show that the command names, also as --option=file: its script, its weights."""
     return {f"detector {at}": path for at, path in enumerate(_files_named_by(command))}
 
 
 def command_folders(command: str) -> set[Path]:
-    """Where a file that it names could come to."""
+    """Return the folders where a file that the command names could appear."""
     return {next(filter(os.path.isdir, path.parents)) for path in _named_by(command)}
 
 
@@ -42,7 +43,10 @@ def _files_named_by(command: str) -> list[Path]:
 
 
 def _named_by(command: str) -> list[Path]:
-    """What in the show its words may mean, whether it is there or not; some are no name that a disk can have."""
+    """Return the paths in the show that the command's words may mean, whether they exist or not.
+
+    Some are names that no disk can have.
+    """
     names = {name for word in shlex.split(command) for name in (word, word.partition("=")[2]) if name}
     return sorted(path for path in (show_folder() / name for name in names) if path.is_relative_to(show_folder()))
 
@@ -50,7 +54,12 @@ def _named_by(command: str) -> list[Path]:
 def detected_by_command(
     job: Job, plate: "Plate", first: int, last: int, say: Callable[[str], None]
 ) -> "tuple[Detections, Path]":
-    """What it writes for the frames first..last, of this run or of one before, and where that is stored."""
+    """Return what the command writes for the frames first..last, in this run or in an earlier one, and where it is
+    stored.
+
+    Raises ShotError when the command may not run, cannot run, fails or takes too long, when it writes no file of
+    detections, and when a file that it reads changes meanwhile.
+    """
     piece = command_piece(job, plate, first, last)
     words, camera = piece.made_by["words"], job.settings["camera_id"]
     what = f"the boxes of {words[0]} for objects:{job.shot}"
@@ -65,7 +74,7 @@ def detected_by_command(
 
 
 def command_piece(job: Job, plate: "Plate", first: int, last: int) -> Piece:
-    """What it writes, as it is stored."""
+    """Return the piece in which the detections of the command are stored."""
     camera = job.settings["camera_id"]
     told = {"plate": job.settings["plate_file"], "first_frame": first, "last_frame": last, "camera": camera}
     words = [_filled(word, told) for word in shlex.split(job.settings["detector_cmd"])]
@@ -89,10 +98,10 @@ def _filled(word: str, told: dict[str, object]) -> str:
 def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], None]) -> "Detections":
     from shotmake.formats.detections.read import read_detections
 
-    detections_folder().mkdir(parents=True, exist_ok=True)
+    make_folder(detections_folder())
     out = part_path(detections_folder() / "detections.txt")
     command = [_filled(word, {"detections": out}) for word in words]
-    allow(KEY, words)  # it may take long, and what it says is kept for a failure
+    allow(KEY, words)  # said before: it may take long, and its own output is only told when it fails
     try:
         try:
             done = run(Started(command, f"{KEY}: {words[0]}", "detector_minutes", show_folder(), users_environment()))

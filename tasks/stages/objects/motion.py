@@ -1,5 +1,8 @@
-"""Boxes of what moves in a plate, for who has no detector: made and stored in stretches, each independent of the
-others and of frame_range, so that a longer tail looks at the tail alone."""
+"""Boxes of what moves in a plate, for users without a detector.
+
+They are made and stored in stretches. Each stretch is independent of the others and of frame_range, so that a longer
+tail costs a look at the tail alone.
+"""
 
 from collections import deque
 from collections.abc import Iterator
@@ -17,12 +20,12 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
     from shotmake.objects.detections import Detections
 
-VERSION = 1  # raised by hand when the boxes become others
+VERSION = 1  # raised by hand when the boxes change
 STRETCH_FRAMES = 64
 
 
 class Stretch(NamedTuple):
-    """Frames whose boxes are made and stored together; seen: and those that are looked at for them."""
+    """Frames whose boxes are made and stored together (`span`), and all frames that are looked at for them (`seen`)."""
 
     span: tuple[int, int]
     seen: tuple[int, int]
@@ -30,7 +33,10 @@ class Stretch(NamedTuple):
 
 
 def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tuple[Detections, list[Path]]":
-    """The boxes of the frames first..last, and where they are stored."""
+    """Return the boxes of the frames first..last, and the files in which they are stored.
+
+    Raises ShotError when the plate changes while it is read.
+    """
     from shotmake.objects.detections import joined
     from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 
@@ -52,6 +58,7 @@ def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tupl
 
 
 def motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> list[Stretch]:
+    """Return the stretches of the frames first..last, each with its piece."""
     from shotmake.objects.motion_detector import REACH_FRAMES
     from shotmake.tracks.segments import segment_spans
 
@@ -66,7 +73,7 @@ def motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> list[St
 
 
 class _Context:
-    """The plate's frames, where a stretch asks again for the last ones of the stretch before it."""
+    """The plate's frames, where a stretch asks again for the last frames of the stretch before it."""
 
     def __init__(self, plate: "Plate", job: Job, last: int, kept: int):
         self.reader = PlateReader(plate, job.inputs, job.digests, last)

@@ -1,8 +1,8 @@
-"""The stretches of frames in which objects are followed, each stored under a key of its own.
+"""The stretches of frames in which objects are followed, each stored under its own cache key.
 
 A stretch depends on the boxes of its own frames, on the tracker's state after the stretch before, and on the settings
-that reach the tracker: not on frame_range, nor on where the boxes come from. So a killed or extended shot goes on with
-the same ids, and after a changed head objects are followed again until a state is the same as it was.
+that reach the tracker. It does not depend on frame_range, nor on the source of the boxes. So a killed or extended shot
+goes on with the same ids. After a change at the head, objects are followed again until a state is the same as before.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.detections import Detections
     from shotmake.objects.lifecycle import Rows
 
-VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same
-SEGMENT_FRAMES = 64  # they begin at multiples of it, as those of tracks do
+VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same version
+SEGMENT_FRAMES = 64  # stretches begin at multiples of this number, as the segments of tracks do
 REACHING = ("tracker_kind", "max_coast_frames", "n_init", "iou_threshold", "det_thresh")
 
 
@@ -42,9 +42,9 @@ def _spans(first: int, last: int) -> list[tuple[int, int]]:
 
 
 def stored(detections: "Detections", settings: dict, first: int, last: int) -> list[Stored]:
-    """What is there of the stretches of first..last, told by their stamps; nothing is followed.
+    """Return what is stored of the stretches of first..last, as their stamps tell. Nothing is followed.
 
-    settings: of the objects stage.
+    `settings` are those of the objects stage.
     """
     return in_a_row(_spans(first, last), lambda span, handover: _piece(detections, settings, span, handover))
 
@@ -57,8 +57,10 @@ def walk(
     shot: str,
     on_frame: Callable[[int], None] = lambda frame: None,
 ) -> Walked:
-    """Every stretch of first..last in order, from the store or followed and stored. `on_frame` is told the last frame
-    that is done."""
+    """Walk through every stretch of first..last in order: take it from the store, or follow the objects and store it.
+
+    `on_frame` is told the last frame that is done.
+    """
     rows, paths, reused = [], [], 0
     before, handover = None, ""
     for span in _spans(first, last):
@@ -74,7 +76,7 @@ def walk(
 
 
 def _piece(detections: "Detections", settings: dict, span: tuple[int, int], handover: str) -> Piece:
-    """handover: the digest of the state before; "" at the start."""
+    """Return the piece of a stretch. `handover` is the digest of the state before it; "" at the start."""
     reaches = slices.only(settings, *REACHING)
     made_by = {**slices.made_by("objects_segment", VERSION, reaches), "frames": list(span)}
     boxes = {name: column.tolist() for name, column in vars(detections.within(*span)).items()}
@@ -90,19 +92,19 @@ def _piece(detections: "Detections", settings: dict, span: tuple[int, int], hand
 def _follow(
     detections: "Detections", settings: dict, span: tuple[int, int], before: bytes | None
 ) -> tuple[bytes, dict[str, str]]:
-    """One stretch -> what is stored of it, and what its stamp says of what it hands over."""
+    """Follow the objects through one stretch. Return the bytes to store, and what the stamp says about the handover."""
     from shotmake.config.schema import Objects
     from shotmake.objects.tracker import follow
 
     options = Objects(**{name: settings[name] for name in REACHING})
     rows, state = follow(detections.within(*span), *span, options, before)
     found = {name: getattr(rows, name).tolist() for name in ("track_id", "frame", "xywh_px", "coasted", "label")}
-    data = canonical({"rows": found, "state": state.decode()}).encode()  # a text: it comes back to the bit
+    data = canonical({"rows": found, "state": state.decode()}).encode()  # the state is a text: it comes back exactly
     return data, {"handover": hashlib.sha256(state).hexdigest()}
 
 
 def _read(data: bytes) -> "tuple[Rows, bytes, str]":
-    """The rows, the state after them, and its digest."""
+    """Return the rows, the state after them, and the state's digest."""
     import numpy as np
 
     from shotmake.objects.lifecycle import Rows

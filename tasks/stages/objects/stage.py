@@ -1,4 +1,4 @@
-"""objects: boxes of what moves in a camera's plate -> tracklets, an object each."""
+"""objects: joins boxes of what moves in a camera's plate to tracklets, one for each object."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+    """Return the stage's settings for one camera."""
     return (
         {"shot": config.shot.name}  # objects.json names it
         | slices.block(footage_of(config, camera), "frame_range")
@@ -32,12 +33,17 @@ def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
 
 
 def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
-    """Boxes in a file need no look at the plate."""
+    """Return the files of the boxes and, unless the boxes come from a file, the plate's files."""
     found = source_files(config, camera)
     return found if "detections" in found else {**plate_inputs(config, camera), **found}
 
 
 def build(job: Job) -> str:
+    """Build objects.json: find the boxes and follow the objects. Return a line on the objects, and what there is to
+    say.
+
+    Raises ShotError when frame_range leaves the plate, and when the boxes cannot be found (found_detections).
+    """
     from shotmake.footage.plate import frame_span
     from shotmake.objects.lifecycle import tracklets
     from shotmake.objects.tracklets import objects_text
@@ -67,7 +73,7 @@ def build(job: Job) -> str:
 
 
 def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
-    """What keeps boxes from being an object, when there is none; nothing where that has been said."""
+    """Return why no box became an object, when there is no object; nothing where the reason has been said already."""
     count = len(found.detections)
     if not count:
         return [] if found.said else [f"no boxes in the frames {first} to {last}"]
@@ -78,7 +84,7 @@ def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
 
 
 def stored(job: Job, plate: "Plate") -> list[Stored]:
-    """What is there of its segments; empty while the boxes are not there."""
+    """Return what is stored of the stage's segments; empty while the boxes are not stored."""
     from shotmake.footage.plate import frame_span
 
     if not all(piece.undamaged_stamp() for piece in boxes(job, plate)):
@@ -88,13 +94,14 @@ def stored(job: Job, plate: "Plate") -> list[Stored]:
 
 
 def boxes(job: Job, plate: "Plate") -> list[Piece]:
-    """What its boxes are stored in, whether they are there or not; empty where they come in a file."""
+    """Return the pieces that store the stage's boxes, stored or not; empty where the boxes come from a file."""
     from shotmake.footage.plate import frame_span
 
     return stored_pieces(job, plate, *frame_span(plate, job.settings["frame_range"]))
 
 
 def in_words(made: "list[Tracklet]", source: dict) -> str:
+    """Return a line on the objects: how many there are, and how many of their frames are coasted."""
     count = sum(len(one.frames) for one in made)
     coasted = sum(int(one.is_coasted.sum()) for one in made)
     line = f"{len(made)} object{'' if len(made) == 1 else 's'}" + (f", {coasted / count:.0%} coasted" if count else "")
@@ -109,5 +116,7 @@ OBJECTS = Stage(
     settings=settings,
     files=inputs,
     wanted=lambda config: config.tracking.objects.enabled,
+    published={"objects": "objects.json"},
+    needs_camera=lambda config: False,
     build=build,
 )

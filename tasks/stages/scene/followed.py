@@ -1,4 +1,4 @@
-"""What of the comp follows tracks, objects or the solve: the scene sheet's stabilization and corner pin."""
+"""The parts of the comp that follow tracks, objects or the solve: the scene sheet's stabilization and corner pin."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ SQUARE = 1e-3  # how far fy may be from fx
 
 
 def reads(config: Config) -> tuple[str, ...]:
-    """Targets of earlier stages that the scene needs for it."""
+    """Return the names of the targets of earlier stages that the scene needs for these parts."""
     pinned = bool(config.composite.corner_pin.image and config.composite.corner_pin.tracks)
     stabilized = config.composite.stabilization.enabled and config.composite.stabilization.tracklet is None
     tracks = ("tracks", "quality") if stabilized or pinned else ()
@@ -29,7 +29,10 @@ def reads(config: Config) -> tuple[str, ...]:
 
 
 def pinned_files(config: Config) -> dict[str, Path]:
-    """The picture that is pinned: "pinned <plate frame>" of a sequence, "pinned 0" of a still or a movie."""
+    """Return the files of the pinned picture: "pinned <plate frame>" of a sequence, "pinned 0" of a still or a movie.
+
+    Raises ShotError when they are missing or cannot be used.
+    """
     from shotmake.footage.file_names import KEY, plate_files
 
     if config.composite.corner_pin.image is None:
@@ -45,9 +48,10 @@ def pinned_files(config: Config) -> dict[str, Path]:
 
 
 def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
-    """The sheet's `stabilization` and `corner_pin`, null when off, and what there is to say about them.
+    """Return the sheet's `stabilization` and `corner_pin`, null when they are off, and a text on both.
 
-    job: of the scene stage.
+    `job` is of the scene stage. Raises ShotError when the tracks or objects that they name do not exist or are not
+    enough.
     """
     from shotmake.objects.tracklets import read_tracklets
     from shotmake.tracks.markers import load_tracks
@@ -72,6 +76,7 @@ def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
 
 
 def field_of(solution: dict, sheet: dict) -> "Field":
+    """Return the undistorted, overscanned picture of the comp: lens, plate size and overscan on each side, in px."""
     from shotmake.geometry.lens import Lens
     from shotmake.scene.corner_pin import Field
 
@@ -89,7 +94,7 @@ def _stabilization(
 
     settings, lens = job.settings["composite"]["stabilization"], field.lens
     frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
-    on_plate = job.settings["composite"]["lens_distortion"]["apply_to_cg"]  # else the comp's is the undistorted picture
+    on_plate = job.settings["composite"]["lens_distortion"]["apply_to_cg"]  # else the comp is the undistorted picture
     size_px = tuple(sheet["resolution_px"] if on_plate else sheet["overscan"]["resolution_px"])
     if settings["tracklet"] is not None:
         path = chosen_path(tracklets, settings["tracklet"], frames, f"{KEY}.tracklet")
@@ -110,7 +115,9 @@ def _stabilization(
 
 
 def _pinned_image(job: Job, sheet: dict) -> dict:
-    """The file, and which scene frame shows its first frame. Of a movie, Blender counts the frames."""
+    """Return the pinned file, and the scene frame that shows its first frame. Blender itself counts the frames of a
+    movie.
+    """
     from shotmake.files.containers import check_shown
     from shotmake.footage.file_names import plate_files
 
@@ -137,7 +144,9 @@ def _corners(
     sheet: dict,
     field: "Field",
 ) -> tuple[dict, str]:
-    """Corners by frame (none here when an object has them), and how they are held where tracks do not hold them."""
+    """Return the corners by frame (none here when an object has them), and how they are held where tracks do not hold
+    them.
+    """
     import numpy as np
 
     from shotmake.files.npz_file import read_npz

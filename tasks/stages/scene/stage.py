@@ -1,6 +1,7 @@
-"""scene: the solved camera and the config -> scene.json, every number Blender needs; and where objects stand in it.
+"""scene: scene.json, every number that Blender needs, from the solved camera and the config; and where the objects
+stand.
 
-These have a file of their own: no frame shows them, so none is rendered again when they change.
+The objects have their own file: no frame shows them, so no frame is rendered again when they change.
 """
 
 from pathlib import Path
@@ -21,10 +22,11 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     camera = slices.block(config.shot.camera, "sensor_width_mm")
     composite = slices.without(slices.block(config.composite), "blender")
     composite["lens_distortion"] = slices.only(composite["lens_distortion"], "apply_to_cg", "overscan")
-    composite["render"] = slices.without(composite["render"], "frames")  # picks frames and changes none
+    composite["render"] = slices.without(composite["render"], "frames")  # it chooses frames and does not change them
     return slices.block(config.shot.footage, "frame_range") | {
         "shot": {"camera": camera} | slices.block(config.shot, "subject", "lights", "backdrop"),
         "composite": composite,
@@ -32,12 +34,16 @@ def settings(config: Config) -> dict:
 
 
 def build(job: Job) -> str:
+    """Build scene.json, and the objects' empties. Return a line on the scene.
+
+    Raises ShotError where Blender would show another plate than we track, and when the solve was refused.
+    """
     from shotmake.footage.plate import frame_span
     from shotmake.scene.sheet import doubt_of, scene_sheet
     from shotmake.stmap.maps import overscan_of
 
     plate = read_plate(job.inputs["footage"])
-    if plate.blender_fault:  # found out before, but tracks, solve and exports are good without Blender
+    if plate.blender_fault:  # known since the footage stage, but tracks, solve and exports do not need Blender
         raise ShotError(f"{plate.files[0]}: {plate.blender_fault} (shot.footage.file)")
     frames = frame_span(plate, job.settings["frame_range"])
     solution = read_solution(job.inputs["solve"])
@@ -57,7 +63,10 @@ def build(job: Job) -> str:
 
 
 def write_empties(job: Job, solution: dict, sheet: dict) -> str:
-    """What there is to say of them. Between solved frames a zoom goes on as Blender's keys have it."""
+    """Write the empties of the objects. Return how many objects there are, in words.
+
+    Between solved frames a zoom is interpolated as between Blender's keys.
+    """
     import numpy as np
 
     from shotmake.objects.tracklets import read_tracklets
@@ -91,7 +100,10 @@ def _in_words(subject: dict) -> str:
 
 
 def reads(config: Config) -> tuple[str, ...]:
-    """Of an ST-map that was brought along, the overscan it needs; tracks where the comp follows some."""
+    """Return the names of the targets that the scene needs.
+
+    For an ST-map of the user's it needs the map's overscan. Where the comp follows tracks or objects, it needs these.
+    """
     brought = config.composite.lens_distortion.st_map_path is not None
     followed = (name for name in comp_tracks.reads(config) if name != "points")
     return ("footage", "solve", "points", *(["redistort"] if brought else []), *followed)

@@ -1,4 +1,4 @@
-"""The camera a shot brings along (shot.camera.import_file): which files it is, and what it says."""
+"""The imported camera of a shot (shot.camera.import_file): which files it is, and what it says."""
 
 import os
 from importlib import import_module
@@ -23,7 +23,10 @@ KEY = "shot.camera.import_file"
 
 
 def files(config: Config) -> dict[str, Path]:
-    """The file, and what belongs to it; ShotError when it is not there."""
+    """Return the camera's file, and the files that belong to it; {} without an imported camera.
+
+    Raises ShotError when the file is missing, or when cameras.txt of a COLMAP model is.
+    """
     name = config.shot.camera.import_file
     if name is None:
         return {}
@@ -40,14 +43,18 @@ def files(config: Config) -> dict[str, Path]:
 
 
 def is_by_blender(config: Config) -> bool:
-    """Whether Blender has to read it."""
+    """Return whether Blender has to read the camera's file."""
     name = config.shot.camera.import_file
     found = camera_format(name) if name else None
     return found is not None and found.read_by_blender
 
 
 def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -> "Cameras":
-    """lens: the `lens` block of one brought along. ShotError for a file that is none, or of no use to this shot."""
+    """Read the imported camera. `lens` is the `lens` block of a lens.json, None without one.
+
+    Raises ShotError for a file that is no camera, that is of no use to this shot, or that names other files which
+    cannot be told.
+    """
     from shotmake.formats.cameras.request import Asked
     from shotmake.geometry.lens import Lens
 
@@ -78,7 +85,7 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     try:
         run_script("import_camera.py", arguments, job.settings["executable"])
         return module.read(path, part, asked)
-    except ShotError as error:  # the script's name is of no use to the user, the file's is
+    except ShotError as error:  # the user needs the name of the file, not of the script
         faults = (fault.removeprefix("import_camera.py: ") for fault in error.faults)
         named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
         raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
@@ -88,5 +95,5 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
 
 def _format(path: Path) -> Format:
     found = camera_format(str(path))
-    assert found, path  # the config was checked
+    assert found, path  # the config was checked before
     return found

@@ -1,7 +1,8 @@
-"""Found cameras: the costly part of a solve, stored under a key of its own.
+"""Found cameras: the costly part of a solve, stored under its own cache key.
 
-It depends on the tracks and on the settings that reach the solver, not on where the world is put afterwards: another
-orientation costs a moment, another limit for bad markers an adjustment. The result is the same without the store.
+It depends on the tracks and on the settings that reach the solver, not on where the world is placed afterwards. So
+another orientation costs a moment, and another limit for bad markers costs an adjustment. The result is the same
+without the store.
 """
 
 from collections.abc import Callable
@@ -16,15 +17,15 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.reasons import Reason
     from shotmake.solve.checks.candidate import Found
 
-VERSION = 9  # raised by hand when the numbers of a solve change; the solve stage has the same
+VERSION = 10  # raised by hand when the numbers of a solve change; the solve stage has the same version
 
 
 def found(
     settings: dict, inputs: dict[str, str], shot: str, find: "Callable[[], Found | Reason]"
 ) -> "tuple[Found | Reason, Path]":
-    """What `find` gives, from the store or made and stored, and the file it is in.
+    """Return what `find` gives, from the store or made and stored, and the file that holds it.
 
-    settings, inputs (name -> digest): all that it depends on.
+    settings and inputs (name -> digest) are all that it depends on.
     """
     from shotmake.solve.stored_candidate import found_bytes, read_found
 

@@ -1,4 +1,4 @@
-"""Where the second witness of a solve sees the plate: its pictures, read when it is asked."""
+"""The plate as the second witness of a solve sees it: the pictures are read when the witness asks for them."""
 
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def look_at(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
-    """What the witness is given: frame indices, counted from plate number `first`, are read and made ready to match.
+    """Return the function that the witness calls with the frame indices (F,) that it will compare.
 
-    pixel_aspect: by which the solve's px are wider than the plate's. What the shot's mask covers is not looked at.
+    That function reads these frames, counted from plate frame `first`, and makes them ready to match. It raises
+    ShotError when the plate changes while it is read. What the shot's mask covers is not looked at. `pixel_aspect` says
+    how many times wider the solve's px are than the plate's px.
     """
 
     def look(indices: "np.ndarray") -> "Matcher":

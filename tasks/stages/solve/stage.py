@@ -1,4 +1,6 @@
-"""solve: tracks -> the camera of every frame, or a refusal with its reason. Or a camera brought along or given."""
+"""solve: the camera of every frame from tracks, or a refusal with its reason. Or an imported camera,
+or a keyed camera.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +34,12 @@ IMPORTING = ("import_name", "import_rotation_order")
 LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 MASKING = ("mask", "matte")
 STATUSES = ("solved", "tripod", "static", "refused")
-NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)  # to what the solver finds first
+# The settings that do not change what the solver finds first.
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     found = (
         {"shot": config.shot.name, "camera": _without_lens(config)}  # solve.json names the shot
         | slices.block(config.shot.footage, "frame_range")
@@ -50,7 +54,10 @@ def settings(config: Config) -> dict:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """The camera brought along; and the plate with its mask, which the second witness of a solve looks at."""
+    """Return the files of the imported camera and, where the shot has tracks, the plate with its mask.
+
+    The second witness of a solve looks at the plate.
+    """
     seen = {**plate_inputs(config), **matte_inputs(config)} if config.shot.camera.from_tracking else {}
     return {**camera_file.files(config), **seen}
 
@@ -66,8 +73,10 @@ def _by_blender(config: Config) -> bool:
 
 
 def _without_lens(config: Config) -> dict:
-    """The lens brought along is a stage of its own. How a camera is read matters where one is; what is given counts
-    where there are no tracks."""
+    """Return the camera's settings without those of the lens, which is a stage of its own.
+
+    How a camera is imported matters only where one is imported. The keys of a keyed camera matter only without tracks.
+    """
     camera = config.shot.camera
     left_out = [*LENS_KEYS, *([] if is_given(config) else ["given"])]
     left_out += IMPORTING if camera.import_file is None else ()
@@ -75,17 +84,17 @@ def _without_lens(config: Config) -> dict:
 
 
 def is_given(config: Config) -> bool:
-    """Whether the shot's YAML gives the camera key by key."""
+    """Return whether the shot has a keyed camera: its YAML says the camera key by key."""
     return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
 
 
 def has_camera(config: Config) -> bool:
-    """Whether the shot can have a camera at all: solved from its tracks, imported or given."""
+    """Return whether the shot can have a camera at all: solved from its tracks, imported or keyed."""
     return not config.shot.camera.from_tracking or (config.tracking.enabled and config.tracking.solve.enabled)
 
 
 def read_solution(path: Path) -> dict:
-    """A solve.json. ShotError for what is none."""
+    """Read a solve.json. Raises ShotError when the file is not one."""
     record = read_json(path)
     is_one = isinstance(record, dict) and record.get("status") in STATUSES and isinstance(record.get("reason"), str)
     if not is_one or not isinstance(record.get("frames"), list):
@@ -95,6 +104,12 @@ def read_solution(path: Path) -> dict:
 
 
 def build(job: Job) -> str:
+    """Build solve.json and points.npz. Return the result in words: a refusal with its reason, or the camera with its
+    errors.
+
+    A refused solve is a result, not an error. Raises ShotError when an input cannot be used, or changes while it is
+    read.
+    """
     from shotmake.files.npz_file import npz_bytes
     from shotmake.footage.plate import frame_span
     from shotmake.geometry.lens import Lens
@@ -131,7 +146,7 @@ def build(job: Job) -> str:
             if given is not None:
                 from shotmake.solve.imported.extend import solve_known
 
-                look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # these cameras see the plate as it is
+                look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
                 asked = SolveInputs(tracks, size_px, frames, camera, options, look=look, on_step=bar.say)
                 solution = solve_known(asked, given)
             else:
@@ -143,7 +158,7 @@ def build(job: Job) -> str:
     record = {**solution.record, "shot": job.settings["shot"]}
     if brought:
         record = add_warnings(record, before=[Reason("lens_note", text) for text in brought["warnings"]])
-    if note and (camera.given or record["status"] == "static"):  # no track tells it: it is as the metadata says
+    if note and (camera.given or record["status"] == "static"):  # no track tells the focal length: metadata alone does
         record = add_warnings(record, after=[Reason("focal_guessed", note)])
     job.targets["solve"].write_bytes(json_bytes(record))
     job.targets["points"].write_bytes(npz_bytes(solution.points))
@@ -162,7 +177,7 @@ def build(job: Job) -> str:
 
 
 def _survey_line(survey: list[dict], points: dict) -> str:
-    """How far each survey point is from where it was measured."""
+    """Return how far each survey point is from its measured place, in mm and px."""
     from shotmake.solve.orient.picks import label
 
     if not survey:
@@ -172,8 +187,11 @@ def _survey_line(survey: list[dict], points: dict) -> str:
 
 
 def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
-    """The camera before it is put into its world, as the second witness leaves it: from the store when these tracks
-    were solved so before, and the same pictures looked at. In pixels as the plate is seen: unsqueezed."""
+    """Return the camera as the second witness leaves it, before it is placed in its world.
+
+    It comes from the store when these tracks were solved in the same way before and the same pictures were looked at.
+    Its pixels are as the plate is seen: unsqueezed.
+    """
     from shotmake.solve.anamorphic import stretched_lens, unsqueezed_size, unsqueezed_tracks
 
     aspect, options = plate.pixel_aspect, asked.settings
@@ -182,7 +200,7 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
     asked = replace(asked, tracks=unsqueezed_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
 
     def find() -> "Found | Reason":
-        from shotmake.solve.verdict import find  # COLMAP: loaded when there is work for it
+        from shotmake.solve.verdict import find  # it loads COLMAP, so only when COLMAP has work
 
         by_libmv = None
         if "executable" in job.settings:
@@ -201,12 +219,13 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         return ask_witness(camera_found, size_px, look_at(job, plate, asked.frames[0], aspect))
 
     reaches = reaching(job.settings, asked.camera) | {"size_px": list(size_px), "frame_range": list(asked.frames)}
-    ours = options.engine != "blender"  # whose camera we do not adjust: another limit for bad markers is another solve
+    ours = options.engine != "blender"  # we do not adjust Blender's camera: another limit for bad markers solves again
     if not ours:
         reaches["clean"] = job.settings["clean"]
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
-    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}  # its pixels are in `reaches`
+    # footage.json is not among them: the plate's size and pixel aspect are in `reaches`.
+    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}
     inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
@@ -227,12 +246,15 @@ def _reads(config: Config) -> tuple[str, ...]:
 
 
 def reaching(settings: dict, camera: schema.Camera) -> dict:
-    """What of the stage's settings reaches the solver. camera: as the plate's metadata has it guessed."""
+    """Return the settings of the stage that reach the solver.
+
+    `camera` has the focal length that was guessed from the plate's metadata, if any.
+    """
     return slices.without(settings, *NO_MATTER) | {"camera": slices.without(slices.block(camera), *IMPORTING)}
 
 
 def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
-    """The camera with the focal length that the plate's metadata has as a first guess, and a line that says so."""
+    """Return the camera with the focal length of the plate's metadata as a first guess, and a line that says so."""
     if tags is None:
         return camera, ""
     width_mm = tags["sensor_width_mm"] or camera.sensor_width_mm
@@ -250,5 +272,7 @@ SOLVE = Stage(
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
     after=lambda config: ("blender",) if _by_blender(config) else (),
+    published={"solve": "solve.json"},
+    needs_camera=lambda config: False,  # its refusal is published
     build=build,
 )

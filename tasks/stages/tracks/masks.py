@@ -1,5 +1,6 @@
-"""A shot's mask, frame by frame: tracking.mask.file (a still, a movie that starts with the plate, or a sequence), its
-shapes, and the boxes of its objects."""
+"""A shot's mask, frame by frame. It is made of tracking.mask.file (a still, a movie that starts with the plate, or a
+sequence), of the mask's shapes, and of the boxes of the shot's objects.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,20 +21,22 @@ KEY = "tracking.mask.file"
 
 
 def has_objects(config: Config) -> bool:
-    """Whether objects keep tracks out. Tracks made elsewhere are not masked."""
+    """Return whether objects keep tracks out. Tracks made elsewhere are not masked."""
     return bool(config.tracking.mask.from_objects) and not config.tracking.session_file
 
 
 def mask_settings(config: Config) -> dict:
-    """What the tracks stage is told of masks: "mask", and with objects "matte", the room around their boxes."""
+    """Return what the tracks stage is told about masks: "mask", and with objects "matte", the room around
+    their boxes.
+    """
     matte = {"matte": slices.block(config.tracking.objects.matte)} if has_objects(config) else {}
     return {"mask": slices.block(config.tracking.mask), **matte}
 
 
 def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
-    """The boxes of the objects that tracking.mask chooses; None where it chooses none. ShotError: a wrong track_id.
+    """Return the boxes of the objects that tracking.mask chooses; None where it chooses none.
 
-    settings, files: of a stage that reads "objects".
+    settings and files are those of a stage that reads "objects". Raises ShotError for a wrong track_id.
     """
     if "matte" not in settings:
         return None
@@ -45,7 +48,10 @@ def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
 
 
 def matte_inputs(config: Config) -> dict[str, Path]:
-    """Its files: "mask <plate frame>" of a sequence, "mask 0" of a still or a movie."""
+    """Return the mask's files: "mask <plate frame>" of a sequence, "mask 0" of a still or a movie.
+
+    Raises ShotError when they are missing.
+    """
     from shotmake.footage.file_names import plate_files
 
     if config.tracking.mask.file is None:
@@ -60,12 +66,16 @@ def matte_inputs(config: Config) -> dict[str, Path]:
 
 
 def matte_names(digests: dict[str, str], first: int, last: int) -> list[str]:
-    """Of these inputs, those that the frames first..last are masked by."""
+    """Return which of these inputs mask the frames first..last."""
     return [name for name in ("mask 0", *(f"mask {frame}" for frame in range(first, last + 1))) if name in digests]
 
 
 def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarray] | None":
-    """Plate frame number -> (H, W) uint8 luma of the matte; asked for ascending frames it decodes each once."""
+    """Return a function: plate frame number -> (H, W) uint8 luma of the mask file; None without a file.
+
+    Asked for ascending frames, it decodes each frame once. Raises ShotError for a file that cannot be read; the
+    function raises ShotError for a frame that the file does not have.
+    """
     if file is None:
         return None
     from shotmake.footage.plate import probe, read_luma
@@ -79,7 +89,7 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
 
     def read(frame: int) -> "np.ndarray":
         nonlocal frames, at
-        wanted = matte.first_frame if matte.frame_count == 1 else frame  # a still is the matte of every frame
+        wanted = matte.first_frame if matte.frame_count == 1 else frame  # a still masks every frame
         if not matte.first_frame <= wanted <= matte.last_frame:
             raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
         if at is None or wanted < at[0]:
@@ -95,9 +105,10 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
 def masks(
     plate: "Plate", mask: dict, first: int, last: int, boxes: "Boxes | None" = None
 ) -> "Callable[[int], np.ndarray | None]":
-    """Plate frame number -> (H, W) uint8 mask (shotmake.tracks.mask.mask_at); None for all where nothing is masked.
+    """Return a function: plate frame number -> (H, W) uint8 mask (shotmake.tracks.mask.mask_at).
 
-    mask: the tracking.mask block. Frames first..last may be asked for in any order: each is made once.
+    It returns None for every frame where nothing is masked. `mask` is the tracking.mask block. Frames first..last may
+    be asked for in any order; each is made once.
     """
     from shotmake.config.annotations import read_shapes
     from shotmake.config.schema import Mask
@@ -109,7 +120,8 @@ def masks(
 
     width, height = plate.size_px
     shapes, read = read_shapes(mask["shapes"])[0], matte_reader(mask["file"], plate)
-    packed: dict[int, list[np.ndarray]] = {}  # a bit a pixel: covered; then, where it differs, covered or feather
+    # One bit for each pixel: covered. With a feather, a second array: covered or in the feather.
+    packed: dict[int, list[np.ndarray]] = {}
 
     def masked(frame: int) -> "np.ndarray":
         for number in range(max(packed, default=first - 1) + 1, frame + 1):  # in order: a movie is decoded once

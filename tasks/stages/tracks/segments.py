@@ -1,8 +1,9 @@
-"""Segments: the stretches of frames in which tracks are made, each stored under a key of its own.
+"""Segments: the stretches of frames in which tracks are made, each stored under its own cache key.
 
-A segment depends on the pixels of its own frames, on what the segment before hands over, and on the settings
-that reach it: neither on frame_range nor on cleaning. So a killed build loses at most the segment in hand, a
-longer tail tracks only the tail, and after a changed head tracking goes on until a handover is the same again.
+A segment depends on the pixels of its own frames, on what the segment before hands over, and on the settings that reach
+it. It depends neither on frame_range nor on cleaning. So a killed build loses at most the segment that it was making,
+and a longer tail tracks only the tail. After a change at the head, segments are tracked again until a handover is the
+same as before.
 """
 
 import hashlib
@@ -26,11 +27,14 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.tracks.markers import Tracks
     from shotmake.tracks.segments import Handover
 
-VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same
+VERSION = 7  # raised by hand when the numbers of the tracks change; the tracks stage has the same version
 
 
 class Walked(NamedTuple):
-    """All segments, tracked or reused. tracks: joined, not cleaned; renewals (K, 2): track id and frame."""
+    """All segments, tracked or reused.
+
+    `tracks` are joined and not cleaned. `renewals` (K, 2) holds track id and frame.
+    """
 
     tracks: "Tracks"
     renewals: "np.ndarray"
@@ -40,9 +44,9 @@ class Walked(NamedTuple):
 
 
 def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
-    """What is there of a shot's segments, told by their stamps; nothing is decoded.
+    """Return what is stored of a shot's segments, as their stamps tell. Nothing is decoded.
 
-    settings, files, digests: as walk. ShotError when frame_range leaves the plate.
+    settings, files and digests are as for `walk`. Raises ShotError when frame_range leaves the plate.
     """
     boxes = object_boxes(settings, files)
     return in_a_row(
@@ -58,9 +62,10 @@ def walk(
     shot: str,
     on_frame: Callable[[int], None] = lambda frame: None,
 ) -> Walked:
-    """Every segment in order, from the store or tracked and stored. `on_frame` is told the last frame that is done.
+    """Walk through every segment in order: take it from the store, or track it and store it.
 
-    settings, files, digests: the tracks stage's settings and inputs.
+    `on_frame` is told the last frame that is done. settings, files and digests are the tracks stage's settings and
+    inputs. Raises ShotError when frame_range leaves the plate, and when a file changes while it is read.
     """
     from shotmake.tracks.segments import join_renewals, join_segments, load_segment
 
@@ -91,9 +96,9 @@ def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
 
 
 def reaching(settings: dict) -> dict:
-    """What of the tracks stage's settings reaches a segment."""
+    """Return the settings of the tracks stage that reach a segment."""
     track = slices.without(settings["track"], "segment_frames")
-    mask = settings["mask"] | {"from_objects": False}  # their boxes tell
+    mask = settings["mask"] | {"from_objects": False}  # the boxes themselves are hashed
     return slices.only(settings, "engine", "detect") | {"mask": mask, "track": track}
 
 
@@ -108,7 +113,7 @@ def _segment(
     first, last = span
     reaches = reaching(settings)
     if plate.kind == "movie":
-        reaches["first_frame"] = plate.first_frame  # decides which pictures of the file these frames are
+        reaches["first_frame"] = plate.first_frame  # it decides which pictures of the movie these frames are
     else:
         reaches["color_space"] = plate.color_space
     made_by = {**slices.made_by("segment", VERSION, reaches), "frames": [first, last]}
@@ -118,8 +123,11 @@ def _segment(
 
 
 def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
-    """The digest of the boxes that reach these frames. Frames that none reaches come out as they do without objects,
-    but where the mask is turned round: there everything is covered."""
+    """Return the digest of the boxes that reach these frames.
+
+    {} when no box does: then the frames are the same as without objects. With an inverted mask they are not the same,
+    since all of the picture is covered, so the digest is returned then too.
+    """
     if boxes is None or not (len(here := boxes.within(first, last)) or invert):
         return {}
     return {"objects": hashlib.sha256(here.to_bytes()).hexdigest()}
@@ -140,7 +148,7 @@ def _track(
     boxes: "Boxes | None",
     on_frame: Callable[[int], None],
 ) -> tuple[bytes, dict[str, str]]:
-    """Track one segment -> what is stored of it, and what its stamp says of what it hands over."""
+    """Track one segment. Return the bytes to store, and what the stamp says about the handover."""
     from shotmake.config.schema import Detect, Track
     from shotmake.tracks.segments import save_segment
     from shotmake.tracks.tracker import track_segment

@@ -1,4 +1,4 @@
-"""Tracks from elsewhere (tracking.session_file): where they lie, and how their frames become the plate's."""
+"""Tracks from elsewhere (tracking.session_file): where they lie, and how their frames become plate frames."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,22 +18,26 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 KEY = "tracking.session_file"
 FIRST_KEY = "tracking.session_first_frame"
-LIBRARIES = ("Library",)  # its clip and tracks may come from them; of the clip's plate only the size is read
-OURS = ("tracks_npz", "tracks_csv")  # always in plate frames
+LIBRARIES = ("Library",)  # a .blend's clip and tracks may come from libraries; of the clip only the size is read
+OURS = ("tracks_npz", "tracks_csv")  # our formats: always in plate frames
 
 
 def named(config: Config) -> list[str]:
-    """As the config names them."""
+    """Return the files of tracks, as the config names them."""
     given = config.tracking.session_file or []
     return [given] if isinstance(given, str) else given
 
 
 def is_blend(name: str) -> bool:
+    """Return whether a name is that of a .blend."""
     return name.lower().endswith(".blend")
 
 
 def session_files(config: Config) -> dict[str, Path]:
-    """The files a shot takes its tracks from, named by path or as `doit sessions` names a session."""
+    """Return the files that a shot takes its tracks from, and the libraries of a .blend.
+
+    A file is named by its path, or as `doit sessions` names a session. Raises ShotError when one is missing.
+    """
     found = {}
     for number, name in enumerate(named(config)):
         ours = state_folder() / "tracking" / "sessions" / name / "tracks.npz"
@@ -45,11 +49,15 @@ def session_files(config: Config) -> dict[str, Path]:
 
 
 def session_inputs(job: Job) -> list[Path]:
+    """Return the files of tracks among a job's inputs, without the files that they name."""
     return [path for name, path in job.inputs.items() if name.startswith("session ") and BEHIND not in name]
 
 
 def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTracks":
-    """All of them side by side, in plate frames first..last. ShotError when no marker is there."""
+    """Read all files of tracks, side by side, in plate frames first..last.
+
+    Raises ShotError when no marker lies in these frames.
+    """
     from shotmake.formats.tracks.named import merge_named
 
     read = [_read(job, path, plate) for path in session_inputs(job)]
@@ -63,7 +71,7 @@ def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTrac
 
 
 def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
-    """One file, its frames made the plate's."""
+    """Read one file; its frames become plate frames."""
     from importlib import import_module
 
     from shotmake.formats.detect import format_of
@@ -81,7 +89,7 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
 
 
 def _through_blender(job: Job, path: Path, size_px: tuple[int, int], reader) -> "NamedTracks":
-    """Blender reads its own file, in its own process."""
+    """Read a .blend with Blender, in Blender's own process."""
     made = part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
     try:
         run_script("read_tracks.py", [f"--file={path}", f"--out={made}"], job.settings["executable"])

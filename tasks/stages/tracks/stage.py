@@ -1,5 +1,6 @@
-"""tracks: the plate -> 2D tracks and what they are worth; or tracks made elsewhere
-(tasks/stages/tracks/session_files.py)."""
+"""tracks: makes 2D tracks of the plate and says how good they are; or takes tracks made elsewhere
+(tasks/stages/tracks/session_files.py).
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +26,17 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 
 def inputs(config: Config) -> dict[str, Path]:
+    """Return the files that the stage reads: the plate and its mask, or the files of tracks made elsewhere.
+
+    The plate is also read with such files where tracks are placed by hand (tracking.manual).
+    """
     if config.tracking.session_file:
         return {**session_files(config), **(plate_inputs(config) if config.tracking.manual else {})}
     return {**plate_inputs(config), **matte_inputs(config)}
 
 
 def settings(config: Config) -> dict:
+    """Return the stage's settings."""
     names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
     found = slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking, *names)
     found |= mask_settings(config)
@@ -48,6 +54,11 @@ def _needs_blender(config: Config) -> bool:
 
 
 def build(job: Job) -> str:
+    """Build tracks.npz and quality.json. Return a line on the tracks.
+
+    Raises ShotError when frame_range leaves the plate, when the tracks cannot be made or read, and when a file changes
+    while it is read.
+    """
     from shotmake.config.annotations import read_groups, read_manual
     from shotmake.footage.plate import frame_span
     from shotmake.tracks.groups import looks, manage
@@ -76,25 +87,25 @@ def build(job: Job) -> str:
 
 
 class Made(NamedTuple):
-    """Tracks, wherever they come from; renewals (K, 2): track id and frame."""
+    """Tracks, wherever they come from. `renewals` (K, 2) holds track id and frame."""
 
     tracks: "Tracks"
     renewals: "np.ndarray"
     spans: list[tuple[int, int]]
-    line: str  # what there is to say about it
+    line: str  # what there is to say about the tracks
     names: dict[int, str] = {}
     weights: dict[int, float] = {}
 
 
 def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
-    """Tracks of the plate, made segment by segment (Blender's in one go), and cleaned."""
+    """Track the plate segment by segment (Blender in one go), and clean the tracks."""
     from shotmake.tracks.mask import without_masked
     from shotmake.tracks.segments import NONE_RENEWED
     from shotmake.tracks.tracker import clean_tracks
 
     clean = Clean(**job.settings["clean"])
     if job.settings["engine"] == "blender":
-        boxes = object_boxes(job.settings, job.inputs)  # before Blender's minutes: it may refuse
+        boxes = object_boxes(job.settings, job.inputs)  # this may raise, so it comes before Blender's minutes of work
         tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
         tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last, boxes))
         return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
@@ -108,6 +119,7 @@ def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
 
 
 def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":
+    """Track the points that the user has placed by hand (tracking.manual)."""
     from shotmake.footage.plate import read_luma
     from shotmake.tracks.manual import track_manual
 
@@ -117,7 +129,7 @@ def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: 
 
 
 def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:
-    """Tracks of other sessions and programs, as they are: whoever made them has cleaned them."""
+    """Read the tracks of other sessions and programs. They are not cleaned: whoever made them has done so."""
     from shotmake.tracks.segments import NONE_RENEWED
 
     made = read_sessions(job, plate, first, last)
@@ -134,5 +146,6 @@ TRACKS = Stage(
     files=inputs,
     wanted=lambda config: config.tracking.enabled,
     after=lambda config: ("blender",) if _needs_blender(config) else (),
+    needs_camera=lambda config: False,
     build=build,
 )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from helpers.shows.project import Project
+from helpers.shows.stages import listed_stages
 
 
 def files(project: Project, folder: str = ".gsd-state") -> set[str]:
@@ -135,3 +136,14 @@ def test_sessions_are_merged(built):
     (built.root / "other.npz").write_text("no tracks")
     ran = built.run("tracks", "shot=mini", *words)
     assert ran.code == 1 and len(ran.fault_lines) == 1 and "not an .npz that can be read" in ran.fault_lines[0], ran.err
+
+
+def test_an_empty_folder_of_a_result_goes_whichever_stage_stored_frames_in_it(small):
+    stores = {stage.frames for stage in listed_stages() if stage.frames}
+    assert stores == {"plates", "renders", "mattes"}
+    empty = [small.root / ".gsd-state" / store / "mini-0123456789ab" for store in (*stores, "tracking/sessions")]
+    other = small.root / ".gsd-state" / "mine" / "x"
+    for folder in (*empty, other):
+        folder.mkdir(parents=True)
+    small.built("gc", "force=true")
+    assert not any(folder.exists() for folder in empty) and other.exists()

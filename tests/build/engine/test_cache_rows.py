@@ -11,6 +11,8 @@ from helpers.shows.project import open_in_process
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.state import secret
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def memory(tmp_path, monkeypatch) -> Path:

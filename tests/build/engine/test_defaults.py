@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
 from helpers.shows.defaults import defaults_now, faults, flat, recorded  # noqa: E402
 from shotmake.tasks.engine import slices  # noqa: E402
+
+pytestmark = pytest.mark.fast
 
 
 def nested(names: dict[str, Any]) -> dict:

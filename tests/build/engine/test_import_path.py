@@ -71,6 +71,15 @@ def test_hydras_command_line_and_its_launchers_run_none_of_them(trapped, launche
     assert done.code == 0 and ran(trapped) == "", ran(trapped) + done.err
 
 
+def test_a_cut_is_read_without_them(trapped):
+    """OpenTimelineIO runs in a process of its own, which begins in the show's folder."""
+    (trapped.root / "opentimelineio.py").write_text(MARK.format(mark=str(trapped.root.parent / "ran"), name="otio"))
+    events = [f"00{at}  A  V  C  00:00:0{at}:00 00:00:0{at + 1}:00 01:00:0{at}:00 01:00:0{at + 1}:00" for at in (1, 2)]
+    (trapped.root / "cut.edl").write_text("TITLE: cut\n\n" + "\n".join(events) + "\n")
+    done = by_doit(trapped, "new", "cut=cut.edl")
+    assert ran(trapped) == "" and "no media found for 001" in done.err, ran(trapped) + done.out + done.err
+
+
 def test_many_shots_are_composed_without_them(trapped):
     for number in range(9):
         trapped.write_shot(f"s{number}", attack.shot_yaml(f"s{number}"))

@@ -246,7 +246,9 @@ def test_a_refused_shot_shows_what_needs_no_camera():
     config.shot.export = ["chan", "object_mattes"]
     graph = nodes(config, (*STAGES, OBJECT_MATTES))
     shown = {name for name, node in graph.items() if needs_no_camera(node)}
-    assert shown == {"objects", "object_mattes", "preview", "report"}
+    assert shown == {"footage", "objects", "object_mattes", "tracks", "solve", "preview", "report"}
+    config.shot.export = ["tracks_csv"]
+    assert needs_no_camera(nodes(config, STAGES)["export"])
 
 
 @pytest.mark.parametrize("key", keys(Witness))

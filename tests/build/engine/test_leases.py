@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 import pytest
@@ -76,21 +75,3 @@ def test_what_is_no_lock_is_told_in_one_line(show, kind, tmp_path):
     assert ran.err.splitlines() == [
         "gc: .gsd-state/locks/building: found no plain file; needed a lock of a build: remove it"
     ]
-
-
-TAKE = """
-from shotmake.tasks.engine.processes.locks import locked
-with locked("solve-x-0", "solve:x"):
-    print("taken")
-"""
-
-
-def test_what_a_dead_build_of_another_machine_left_half_written_goes_with_its_lease(show):
-    lease(show)
-    parts = {pid: show.root / ".gsd-state" / f".part-{zlib.crc32(b'elsewhere'):08x}-{pid}-a1b2-solve.json"
-             for pid in (12, 13)}  # fmt: skip
-    for part in parts.values():
-        part.touch()
-    ran = show.doit_with(sys.executable, "-c", TAKE, SHOTMAKE_LEASE_S=LEASE_S)
-    assert "taken" in ran.out, ran.err
-    assert {pid: part.exists() for pid, part in parts.items()} == {12: False, 13: True}  # 13 may live on

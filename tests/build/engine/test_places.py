@@ -11,6 +11,8 @@ from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims, stamp
 from shotmake.tasks.engine.state import places
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def show(tmp_path, monkeypatch) -> Path:

@@ -8,6 +8,8 @@ import pytest
 
 from helpers.shows.project import REPOSITORY, Project
 
+pytestmark = pytest.mark.fast
+
 
 def is_known(project: Project, *words: str) -> bool:
     """Whether `doit` with these words would end before it loads any task."""
@@ -47,6 +49,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_any_file_that_changes_ends_it(built, what):
+    built = built.with_own_code() if what == "a stage" else built
     built.built("shot=mini")
     assert is_known(built, "shot=mini")
     path = next(built.root.glob(CHANGES[what]))

@@ -243,7 +243,7 @@ def test_the_record_refuses_a_default_that_changed_without_a_version(tmp_path):
     for name in ("shotmake", "tasks", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "*.npz", "*.mp4")
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignored)
-    (tmp_path / "dodo.py").touch()
+    shutil.copy(REPOSITORY / "dodo.py", tmp_path)
     record = [sys.executable, str(tmp_path / "tests" / "build" / "engine" / "test_defaults.py")]
     known = (tmp_path / "tasks" / "engine" / "defaults.json").read_text()
     assert subprocess.run(record, cwd=tmp_path).returncode == 0

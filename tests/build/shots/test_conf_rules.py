@@ -10,6 +10,8 @@ import pytest
 from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
 
+pytestmark = pytest.mark.fast
+
 EVIL = "_target_: os.system, command: touch ran.txt"  # Hydra has a list of what it does not call
 TOUCH = "_target_: pathlib.Path.touch, self: {_target_: pathlib.Path, _args_: [ran.txt]}"  # its own list lets it pass
 LOGGING = "version: 1, formatters: {x: {(): os.system, command: touch ran.txt}}"

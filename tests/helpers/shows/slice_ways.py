@@ -4,27 +4,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 
+from helpers.shows.stages import listed_stages
 from shotmake.config.schema import Config, Footage, Witness
 from shotmake.tasks.engine.stage import nodes
 from shotmake.tasks.engine.stamp import short_hash
-from shotmake.tasks.stages.composite.stage import COMPOSITE
-from shotmake.tasks.stages.export import EXPORT
-from shotmake.tasks.stages.footage import FOOTAGE
-from shotmake.tasks.stages.lens import LENS
-from shotmake.tasks.stages.object_mattes import OBJECT_MATTES
-from shotmake.tasks.stages.objects.stage import OBJECTS
-from shotmake.tasks.stages.preview import PREVIEW
-from shotmake.tasks.stages.render import RENDER
-from shotmake.tasks.stages.report import REPORT
-from shotmake.tasks.stages.scene.stage import SCENE
-from shotmake.tasks.stages.solve.stage import SOLVE
-from shotmake.tasks.stages.stmap import STMAP
-from shotmake.tasks.stages.tracks.stage import TRACKS
-from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
 from shotmake.tasks.stages.witness_cameras import witness_nodes
 
-STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, UNDISTORTED_PLATE,
-          OBJECT_MATTES, REPORT, RENDER)  # fmt: skip
+STAGES = listed_stages()
 
 
 def plain() -> Config:

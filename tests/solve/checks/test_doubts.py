@@ -115,3 +115,15 @@ def test_something_that_moves_in_the_picture_alone_is_no_doubt():
 def test_wrong_pixels_are_not_taken_for_a_zoom():
     one = made("aspect", 722)
     assert "zoom" not in codes_of(found_of(replace(one), 1 / float(one.variant)))
+
+
+@pytest.mark.parametrize("seed", [8006, 8024])  # .9 % of the depth: as a pan it fits pixels of .96 and .94 better
+def test_a_little_move_is_not_taken_for_other_pixels(seed):
+    codes = codes_of(found_of(made("tiny", seed)))
+    assert "moves_little" in codes and "picture_bends" not in codes
+
+
+@pytest.mark.parametrize("seed", [8002, 8016])  # pans
+def test_other_pixels_are_not_taken_for_a_little_move(seed):
+    refusal = found_of(made("aspect", seed))
+    assert isinstance(refusal, Reason) and refusal.code == "pixel_aspect"

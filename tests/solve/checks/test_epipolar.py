@@ -1,6 +1,7 @@
 """The epipolar gap of true cameras, and of ones that follow an object for a while."""
 
 import numpy as np
+import pytest
 
 from helpers.plates.simulated import simulate
 from shotmake.geometry.lens import Lens
@@ -8,6 +9,8 @@ from shotmake.solve.bundle.observations import Observations, pixel_scale
 from shotmake.solve.checks import epipolar
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
+
+pytestmark = pytest.mark.fast
 
 
 def test_the_gap_tells_a_camera_that_leaves_its_tracks_for_a_while():

@@ -23,6 +23,8 @@ from shotmake.solve.links.verdict import (
     find_torn_link,
 )
 
+pytestmark = pytest.mark.fast
+
 CUT = 24  # frame index behind the gap
 GAP = 3  # frames that nothing but the bridging tracks is seen in
 

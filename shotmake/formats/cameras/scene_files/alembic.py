@@ -1,14 +1,14 @@
 """Alembic (.abc), by Blender.
 
 Axes     Y up, the camera looks along -z with y up; Blender turns its Z-up world. Units: ours.
-Lens     focal length mm, apertures cm, film offset cm: the lens's centre is carried.
-Frames   seconds: frame / frame rate, so the plate's rate is needed to read one. Every frame is sampled.
-Points   the solved points as a mesh without faces, `points`.
+Lens     focal length mm, apertures cm, film offset cm: the lens centre is carried.
+Frames   seconds: frame / frame rate, so the reader needs the plate's rate. Every frame is sampled.
+Points   the bundles as a mesh without faces, `points`.
 Lost     distortion, scale_known; a rotation is good to 1.2e-5 degrees (Blender turns the world through Euler angles in
-         single precision); frames without a camera are filled in (said when it is written). Blender reads *one*
-         focal length from an Alembic camera, that of its first sample: a zoom is in the file we write (for Maya, Nuke,
-         Houdini), and is lost in one that is read. Both are said.
-Bytes    not the same twice: the file holds the time it was written.
+         single precision); frames without a camera are filled in (the export says so). Blender reads *one* focal
+         length from an Alembic camera, that of its first sample. A zoom is therefore in the file we write (for Maya,
+         Nuke, Houdini), and is lost in a file that is read. The tool says both.
+Bytes    not the same twice: the file holds the time when it was written.
 
 Source: Alembic's AbcGeom CameraSample and Ogawa IStreams; measured with Blender 4.2, 4.5 and 5.0.
 """
@@ -23,6 +23,7 @@ from shotmake.formats.shot_data import Take
 
 
 def said(take: Take) -> tuple[str, ...]:
+    """Return what the user must know of a written file: frames that are filled in, a zoom that Blender cannot read."""
     assert take.solution is not None
     zooms = take.solution["focal_px_per_frame"]
     more = ("the zoom is in the file, but Blender itself reads only its first focal length",) if zooms else ()
@@ -30,8 +31,11 @@ def said(take: Take) -> tuple[str, ...]:
 
 
 def check(path: Path) -> None:
-    """Ogawa begins with its name, a byte that is 255 once it is complete, and at offset 8 where its root lies, at the
-    end; of a file cut off Blender itself would die."""
+    """Refuse a file that is no Alembic, or is incomplete, before Blender reads it. Blender itself would crash.
+
+    An Ogawa file begins with its name, then a byte that is 255 once the file is complete. At offset 8 stands the place
+    of its root, at the end of the file. Raises ShotError when these are not so, and as `check_head` does.
+    """
     check_head(path, (b"Ogawa", b"\x89HDF"), "Alembic: Ogawa or HDF5")
     with open(path, "rb") as file:
         head = file.read(16)
@@ -42,4 +46,8 @@ def check(path: Path) -> None:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    """Load the cameras of an Alembic file. `found` is the JSON that Blender's import_camera.py wrote.
+
+    Raises ShotError as `read_found` does.
+    """
     return read_found(found, path.name, asked, zooms_since=None)

@@ -1,7 +1,8 @@
 """Cameras that Blender writes (alembic, fbx) and reads (those, usd, gltf) for us: the numbers to and fro, as JSON.
 
-In Blender's terms: world Z up, the camera looks along -z with y up, quaternions w x y z; the film back in mm, fitted to
-the width; shift in film backs. Blender keeps all of it in single precision: a rotation is good to about 1e-5 degrees.
+In Blender's terms: world Z up; the camera looks along -z with y up; quaternions w x y z; the film back in mm, fitted to
+the width; the shift in film backs. Blender keeps all of these in single precision: a rotation is good to about 1e-5
+degrees.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ FARTHEST = 1e12
 
 
 def sheet(take: Take) -> dict:
-    """What blender_scripts/export_scene.py builds its scene from."""
+    """Return the facts from which blender_scripts/export_scene.py builds its scene."""
     from shotmake.geometry.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
@@ -50,7 +51,10 @@ def sheet(take: Take) -> dict:
 
 
 def gaps_told(take: Take) -> tuple[str, ...]:
-    """A line where frames in between have no camera: every file that Blender writes has one in each."""
+    """Return a line for the user when frames in between have no camera, else ().
+
+    Every file that Blender writes has a camera in every frame; Blender fills these frames in.
+    """
     assert take.solution is not None
     frames = take.solution["frames"]
     missing = sorted(set(range(frames[0], frames[-1] + 1)) - set(frames))
@@ -60,7 +64,10 @@ def gaps_told(take: Take) -> tuple[str, ...]:
 
 
 def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
-    """ShotError for a file that is not what its suffix says, or too large, before Blender is troubled with it."""
+    """Refuse a file before Blender reads it. beginnings: the bytes with which such a file may begin.
+
+    Raises ShotError when the file begins with none of them, is over the limit camera_mb, or is not a file.
+    """
     check_size(path, "camera_mb", KEY)
     with open(path, "rb") as file:
         head = file.read(64)
@@ -69,9 +76,11 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
 
 
 def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
-    """What blender_scripts/import_camera.py wrote -> the cameras of the file `name`.
+    """Convert what blender_scripts/import_camera.py wrote to the cameras of the file `name`.
 
-    zooms_since: the version from which Blender reads the focal length of every frame from such a file; None: not yet.
+    zooms_since: the version of Blender that first reads the focal length of every frame from such a file; None = no
+    version does so yet. Raises ShotError when the JSON lacks numbers or holds unusable ones, when it has no frames,
+    when the shift is animated, and as `cameras_of` does.
     """
     record = whole_json(found)
     try:
@@ -92,8 +101,8 @@ def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...]
     matrices = np.array(record["matrix_world"], float).reshape(len(frames), 4, 4)
     lenses = np.array(record["lens"], float).reshape(len(frames), 3)  # focal mm, shift x and y
     if not (np.abs(matrices) < FARTHEST).all() or not (np.abs(lenses) < FARTHEST).all():
-        raise ValueError("numbers that are no places")  # LAPACK never ends with inf
-    u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: a camera's size does not matter
+        raise ValueError("numbers that are no places")  # LAPACK does not end with an infinite number
+    u, _, vt = np.linalg.svd(matrices[:, :3, :3])  # the nearest rotations: the scale of a camera object does not matter
     turns = u @ vt
     if (np.ptp(lenses[:, 1:], axis=0) > 1e-6).any():
         raise ShotError(f"{name}: its camera's shift is animated; needed one lens centre ({KEY})")

@@ -1,16 +1,16 @@
 """FBX (.fbx, binary), by Blender.
 
-Axes     Y up, -z forward, in the header's GlobalSettings; an FBX camera looks along +x, which Blender's exporter turns.
+Axes     Y up, -z forward, in the header's GlobalSettings; an FBX camera looks along +x: Blender's exporter turns it.
 Units    UnitScaleFactor 100: the numbers are metres, as ours are. Other programs work in cm and scale by it.
-Lens     FocalLength mm, FilmWidth, FilmHeight and FilmOffsetX/Y in inches: the lens's centre is carried.
+Lens     FocalLength mm, FilmWidth, FilmHeight and FilmOffsetX/Y in inches: the lens centre is carried.
 Frames   ticks of 1/46186158000 s; TimeMode or CustomFrameRate is the plate's rate: frame = seconds * rate. Every frame
-         is keyed. The add-on in Blender reads a rate like 24000/1001 as 24, so there the keys lie beside the frames (by
-         a thousandth); read through us they are put right.
-Points   the solved points as a mesh without faces, `points`.
+         is keyed. Blender's add-on reads a rate like 24000/1001 as 24, so in Blender the keys lie beside the frames (by
+         a thousandth). This tool puts them right when it reads the file.
+Points   the bundles as a mesh without faces, `points`.
 Lost     distortion, scale_known; keys are single precision, Euler angles (Blender's exporter and importer leave a
-         rotation good to 3e-5 degrees); frames without a camera are filled in (said when it is written).
+         rotation good to 3e-5 degrees); frames without a camera are filled in (the export says so).
 Not read text FBX, and versions before 7.1.
-Bytes    not the same twice: the file holds the time it was written.
+Bytes    not the same twice: the file holds the time when it was written.
 
 Source: Blender's io_scene_fbx (export_fbx_bin.py, import_fbx.py) and its fbx_utils.
 """
@@ -24,12 +24,18 @@ from shotmake.formats.shot_data import Take
 
 
 def said(take: Take) -> tuple[str, ...]:
+    """Return what the user must know of a written file: a line when frames without a camera are filled in."""
     return gaps_told(take)
 
 
 def check(path: Path) -> None:
+    """Refuse a file that is no binary FBX, before Blender reads it. Raises ShotError as `check_head` does."""
     check_head(path, (b"Kaydara FBX Binary",), "binary FBX")
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    """Load the cameras of an FBX file. `found` is the JSON that Blender's import_camera.py wrote.
+
+    Raises ShotError as `read_found` does.
+    """
     return read_found(found, path.name, asked)

@@ -1,12 +1,12 @@
 """glTF 2.0 (.glb written; .glb, .gltf read, by Blender).
 
 Axes     Y up, metres, right-handed; the camera looks along -z with y up; quaternions x y z w.
-Lens     perspective: yfov (vertical, radians) and aspectRatio, and nothing else. A centre off the picture's middle and
-         a zoom cannot be said: such a camera is refused, not bent.
-Frames   seconds, frame / frame rate, in single precision; the plate's rate is needed to read one. A key in every frame
-         that has a camera, straight on between them. The add-on in Blender takes fps * fps_base for fps / fps_base, so
-         at a rate like 24000/1001 its keys lie beside the frames (by 0.2 %); read through us they are put right.
-Points   the solved points as a mesh of points, `points`.
+Lens     perspective: yfov (vertical, radians) and aspectRatio, and nothing else. The format cannot hold a zoom, or a
+         lens centre off the middle of the picture: such a camera is refused, not bent.
+Frames   seconds, frame / frame rate, in single precision; the reader needs the plate's rate. A key in every frame that
+         has a camera, straight lines between keys. Blender's add-on takes fps * fps_base for fps / fps_base, so at a
+         rate like 24000/1001 its keys lie beside the frames (by 0.2 %). This tool puts them right when it reads.
+Points   the bundles as a mesh of points, `points`.
 Lost     distortion, scale_known; numbers are single precision: a rotation is good to 6e-6 degrees.
 Follows  the buffers and images that a .gltf names: each is an input of its own (docs/what_is_followed.md).
 Bytes    the same twice.
@@ -43,7 +43,10 @@ POINTS, LINEAR = 0, "LINEAR"
 
 
 def write(path: Path, take: Take) -> None:
-    """ShotError for a camera that glTF has no words for."""
+    """Write the camera and the bundles of a shot as a .glb.
+
+    Raises ShotError for a zoom, and for a lens centre more than CENTRED_PX off the middle: glTF can hold neither.
+    """
     from shotmake.geometry.camera import quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
@@ -87,7 +90,7 @@ def write(path: Path, take: Take) -> None:
 
 
 def _glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
-    """The file: `tree`, and what its accessors 0, 1, ... are."""
+    """Return the bytes of a .glb. `arrays` are the accessors 0, 1, ... of `tree`."""
     views, accessors, start = [], [], 0
     for index, array in enumerate(arrays):
         columns = array.reshape(len(array), -1)
@@ -106,8 +109,12 @@ def _glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
 
 
 def check(path: Path) -> None:
-    """ShotError for what is no glTF, and for arrays that announce more numbers than the limit: Blender makes room for
-    what is announced, whether it is there or not."""
+    """Refuse a file that is no glTF, before Blender reads it.
+
+    Raises ShotError when the file begins like no glTF, when its JSON is broken, when its accessors are no list of
+    objects or have no count of 0 or more, when the arrays announce more numbers than the limit camera_values, and when
+    the file is over json_mb or camera_mb. Blender makes room for the announced numbers whether they are there or not.
+    """
     check_head(path, (b"glTF", b"{"), "glTF: a .glb, or JSON")
     check_size(path, "json_mb" if path.suffix.lower() == ".gltf" else "camera_mb", KEY)
     accessors = _tree(path).get("accessors", [])
@@ -124,7 +131,7 @@ def check(path: Path) -> None:
 
 
 def _tree(path: Path) -> dict:
-    """The JSON of a .gltf, or of the first part of a .glb."""
+    """Return the JSON of a .gltf, or of the first chunk of a .glb."""
     with open(path, "rb") as file:
         head = file.read(20)
         if not head.startswith(b"glTF"):
@@ -141,4 +148,8 @@ def _tree(path: Path) -> dict:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    """Load the cameras of a glTF file. `found` is the JSON that Blender's import_camera.py wrote.
+
+    Raises ShotError as `read_found` does.
+    """
     return read_found(found, path.name, asked)

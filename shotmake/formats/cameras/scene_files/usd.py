@@ -1,16 +1,17 @@
 """USD (.usda written; .usda, .usdc, .usd read, by Blender).
 
 Axes     upAxis "Z", metersPerUnit 1, right-handed; a USD camera looks along -z with y up. Matrices are for row vectors:
-         the place stands in the last row. Read: whatever the file says of up-axis and units; our numbers are metres.
-Lens     focalLength, horizontalAperture, verticalAperture and their ...ApertureOffset in tenths of a unit: the lens's
-         centre is carried, a zoom is a focalLength of every frame.
+         the place stands in the last row. Read: any up-axis and unit that the file says; our numbers are metres.
+Lens     focalLength, horizontalAperture, verticalAperture and their ...ApertureOffset in tenths of a unit: the lens
+         centre is carried; a zoom is a focalLength in every frame.
 Frames   time codes are plate frames; timeCodesPerSecond is the plate's rate. A sample in every frame that has a camera;
-         USD runs straight on between them.
-Points   the solved points as Points, `points`.
-Lost     distortion, scale_known; with Blender 4.2, a zoom that is read (said). Reading takes every frame between the
-         first and the last sample.
+         USD runs in straight lines between them.
+Points   the bundles as Points, `points`.
+Lost     distortion, scale_known; with Blender 4.2, a zoom that is read (the tool says so). Reading takes every frame
+         between the first and the last sample.
 Follows  the layers that a file names: each is an input of its own (docs/what_is_followed.md).
-Bytes    the same twice. Written by ourselves: Blender's exporter orders prims by chance and knows no double precision.
+Bytes    the same twice. shotmake writes the file: Blender's exporter puts prims in a random order and writes no double
+         precision.
 
 Source: OpenUSD's UsdGeomCamera, UsdGeomPoints and UsdGeomXformable; read with Blender 4.2, 4.5 and 5.0.
 """
@@ -31,9 +32,9 @@ from shotmake.geometry.lens import Lens
 from shotmake.limits import limits, over_limit
 
 CHUNK = 1 << 20
-STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}  # those in quotes count too: the limit is generous
+STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}  # brackets in quotes count too: the limit is generous
 NO_BRACKETS = bytes(code for code in range(256) if code not in b"([{)]}")
-TENTHS_OF_METRES = 0.01  # a mm in them
+TENTHS_OF_METRES = 0.01  # one mm in tenths of a metre
 LAYER = """#usda 1.0
 (
     defaultPrim = "{name}"
@@ -74,6 +75,10 @@ POINTS = """
 
 
 def write(path: Path, take: Take) -> tuple[str, ...]:
+    """Write the camera and the bundles of a shot as a .usda.
+
+    Returns a line for the user when frames in between have no camera, else ().
+    """
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
     frames, zoom_px = solution["frames"], solution["focal_px_per_frame"]
@@ -124,7 +129,11 @@ def _tuple(values) -> str:
 
 
 def check(path: Path) -> None:
-    """ShotError for what is no USD, and for a text whose brackets are too deep: the parser in Blender dies of those."""
+    """Refuse a file that is no USD, before Blender reads it.
+
+    Raises ShotError as `check_head` does, and when the brackets of a text file are nested deeper than the limit
+    camera_depth: the parser in Blender crashes on such a file.
+    """
     check_head(path, (b"#usda", b"PXR-USDC"), "USD: #usda or PXR-USDC")
     with open(path, "rb") as file:
         if file.read(8) == b"PXR-USDC":
@@ -141,4 +150,8 @@ def check(path: Path) -> None:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
+    """Load the cameras of a USD file. `found` is the JSON that Blender's import_camera.py wrote.
+
+    Raises ShotError as `read_found` does.
+    """
     return read_found(found, path.name, asked, zooms_since=(4, 5))

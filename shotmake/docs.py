@@ -1,0 +1,317 @@
+"""The pages of the reference that are made from code: `python -m shotmake.docs` writes them.
+
+config.md    from shotmake/config/schema.py: every key with its type, unit, limits, default, and the comments at it
+formats.md   from shotmake/config/format_registry.py, and from the docstring of each format's module
+
+tests/test_reference.py compares the committed pages with what this module makes.
+"""
+
+import ast
+import inspect
+import io
+import json
+import re
+import sys
+import textwrap
+import tokenize
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from shotmake.config import schema
+from shotmake.config.format_registry import FORMATS, Format
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+MADE = (
+    "<!-- Made by `python -m shotmake.docs`. Change {source}, then run that command. "
+    "tests/test_reference.py compares. -->\n\n"
+)
+TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
+SPECIAL = re.compile(r"[*<|]|(?<!\w)_|_(?!\w)")  # an underscore inside a word is plain text
+PLURALS = {int: "whole numbers", float: "numbers", str: "texts", dict: "blocks"}
+
+CONFIG_HEAD = """# Config keys
+
+Every key of a shot, with its type, its unit, its limits and its default.
+
+A key is written as a path: `shot.camera.focal_mm` is `focal_mm` in the block `camera` in the block `shot`. `null` means
+"not set". The blocks `tracking` and `composite` may also stand inside `shot`; there they win over the blocks beside it.
+
+The value of a key comes from the last of these layers that names the key:
+
+1. the default on this page;
+2. the tracking preset, `conf/tracking/<name>.yaml`;
+3. the composite preset, `conf/composite/<name>.yaml`;
+4. the shot's own file, `conf/shot/<name>.yaml`;
+5. the command line, as in `doit shot=sc010_0040 tracking.detect.min_tracks=400`.
+
+A wrong key or a wrong value is refused before anything is built. All faults are told at once, one line each.
+`python dodo.py shot=<name> --cfg job` prints the composed config.
+
+Paths of files count from the show's folder.
+"""
+
+FORMATS_HEAD = """# Formats
+
+To write a file for another program, put its word into `shot.export`. The file lies in `build/<shot>/` after the build:
+
+```yaml
+shot:
+  export: [chan, tracks_uv]
+```
+
+To read a file, name the file in the key of its kind. shotmake knows the format by the suffix and, where several formats
+share a suffix, by the first lines.
+
+| kind | key that reads it |
+|---|---|
+| camera | `shot.camera.import_file` |
+| 2D tracks | `tracking.session_file` |
+| lens | `shot.camera.lens_from` |
+| detections | `tracking.objects.detections`, `shot.cameras.<name>.detections` |
+
+Imported tracks keep their names. So groups and picks may use these names.
+
+Some files of tracks count from the clip's first frame. Such a file is placed at the plate's first frame. Where that is
+wrong, set `tracking.session_first_frame` to the plate frame that the file's frame 1 means. Detections that count are
+placed in the same way, unless only plate numbers fit. A line in the log says how a file was placed, and what was left
+out.
+
+Two words of `shot.export` are stages of their own and not in the table: `undistorted_plate` writes the plate without
+its lens, `object_mattes` writes a mask picture for each frame.
+
+## All formats
+
+"""
+KINDS = {"camera": "camera", "tracks": "2D tracks", "lens": "lens", "detections": "detections", "objects": "objects"}
+TABLE_HEAD = "| kind | format | read | word in `shot.export` | file in `build/<shot>/` | what it is |\n"
+TABLE_HEAD += "|---|---|---|---|---|---|\n"
+
+
+def make_pages() -> dict[str, str]:
+    """Return the pages by the names of their files."""
+    return {"config.md": make_config_page(), "formats.md": make_formats_page()}
+
+
+def make_config_page() -> str:
+    """Return the page of all config keys, as Markdown."""
+    seen: dict[type, str] = {}
+    parts = [MADE.format(source="shotmake/config/schema.py"), CONFIG_HEAD]
+    parts += [text for name in ("shot", "tracking", "composite") for text in _sections(name, seen)]
+    return "".join(parts)
+
+
+def make_formats_page() -> str:
+    """Return the page of all file formats, as Markdown."""
+    head = MADE.format(source="shotmake/config/format_registry.py or the docstring of the format's module")
+    return head + FORMATS_HEAD + make_formats_table() + "".join(_format_sections())
+
+
+def make_formats_table() -> str:
+    """Return the table of all formats, one line for each, as Markdown."""
+    return TABLE_HEAD + "".join(_format_row(one) for one in FORMATS)
+
+
+def read_comments(source: str) -> dict[str, dict[str, str]]:
+    """Read what the comments of a module say of the fields of its classes: class -> field -> text.
+
+    These count: the lines of comment right above a field, a comment behind the field, a string right below the field.
+    """
+    lines = source.splitlines()
+    comments = {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    found: dict[str, dict[str, str]] = {}
+    for block in (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)):
+        found[block.name] = {}
+        for node, below in zip(block.body, [*block.body[1:], None], strict=True):
+            if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+                continue
+            first = node.lineno
+            while first - 1 in comments and lines[first - 2].lstrip().startswith("#"):
+                first -= 1
+            above = " ".join(comments[at] for at in range(first, node.lineno))
+            behind = " ".join(comments[at] for at in range(node.lineno, (node.end_lineno or 0) + 1) if at in comments)
+            text = [above, behind, _text_of(below)]
+            found[block.name][node.target.id] = _joined([part for part in text if part])
+    return found
+
+
+def escape(text: str) -> str:
+    """Return the text as Markdown that shows it as it is, also in a cell of a table; `code` stays code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a single backtick begins no code
+        parts = ["\\`".join(parts)]
+    plain = [SPECIAL.sub(r"\\\g<0>", part) if at % 2 == 0 else part for at, part in enumerate(parts)]
+    return "`".join(plain)
+
+
+def main() -> None:
+    """Write the pages into docs/reference, or into the folder that the command line names."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    if not folder.is_dir():
+        sys.exit(f"{folder}: found no such folder; needed the folder of the reference, docs/reference in a clone")
+    for name, text in make_pages().items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        print(folder / name)
+
+
+def _text_of(node: ast.stmt | None) -> str:
+    """A string that stands alone, as below a field."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return " ".join(node.value.value.split())
+    return ""
+
+
+def _joined(parts: list[str]) -> str:
+    """Sentences one after the other; what is no sentence yet gets a semicolon."""
+    ends = [part if part[-1] in ".;:!?" else f"{part};" for part in parts[:-1]]
+    return " ".join([*ends, *parts[-1:]])
+
+
+def _comments_of(block: type) -> dict[str, str]:
+    return read_comments(inspect.getsource(inspect.getmodule(block) or schema)).get(block.__name__, {})
+
+
+def _sections(path: str, seen: dict[type, str]) -> Iterator[str]:
+    """The section of a block and of all blocks in it."""
+    hints = typing.get_type_hints(schema.Config)
+    yield from _section(path, hints[path], seen)
+
+
+def _section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
+    seen[block] = path
+    hints, said = typing.get_type_hints(block), _comments_of(block)
+    inner = [(item, _block_in(hints[item.name])) for item in fields(block)]
+    yield f'\n<a id="{_anchor(path)}"></a>\n\n## {_code(path)}\n'
+    if (note := block.__doc__) and not note.startswith(f"{block.__name__}("):  # which dataclass writes itself
+        yield f"\n{_paragraphs(note)}\n"
+    rows = [_row(path, item, hints[item.name], said.get(item.name, "")) for item, one in inner if one is None]
+    for item, one in inner:
+        if one is not None:
+            place = _path_in(path, item, hints[item.name])
+            text = _joined([part for part in (escape(said.get(item.name, "")), _see(place, one, seen)) if part])
+            rows.append(f"| {_code(item.name)} | block | | {text} |\n")
+    if rows:
+        yield f"\n| key | value | default | what it means |\n|---|---|---|---|\n{''.join(rows)}"
+    for item, one in inner:
+        if one is not None and one not in seen:
+            yield from _section(_path_in(path, item, hints[item.name]), one, seen)
+
+
+def _see(place: str, block: type, seen: Mapping[type, str]) -> str:
+    if block in seen:
+        return f"the same keys as [{_code(seen[block])}](#{_anchor(seen[block])})"
+    return f"see [{_code(place)}](#{_anchor(place)})"
+
+
+def _path_in(path: str, item: Field, hint: Any) -> str:
+    """The path of a block in a block; <name> stands for each name where there may be several."""
+    return f"{path}.{item.name}" if is_dataclass(hint) else f"{path}.{item.name}.<name>"
+
+
+def _anchor(path: str) -> str:
+    return path.replace("<", "").replace(">", "")
+
+
+def _block_in(hint: Any) -> type | None:
+    """The block that a key holds, or holds several of by name; None for a plain value."""
+    if is_dataclass(hint):
+        return typing.cast(type, hint)
+    values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
+    return values[0] if values and is_dataclass(values[0]) else None
+
+
+def _row(path: str, item: Field, hint: Any, said: str) -> str:
+    key = f'<a id="{_anchor(path)}.{item.name}"></a>{_code(item.name)}'
+    default = item.default if item.default is not MISSING else item.default_factory()  # pyright: ignore
+    return f"| {key} | {_values(hint, item.metadata)} | {_code(_yaml(default))} | {escape(said)} |\n"
+
+
+def _values(hint: Any, limits: Mapping[str, Any]) -> str:
+    """What a key may be, in words: type, choices, limits, unit."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = [_kind(option, limits) for option in options if option is not type(None)]
+    if limits.get("is_file"):
+        kinds = [kind.replace("text", "file") for kind in kinds]
+    if limits.get("choices"):
+        choices = ", ".join(_code(str(one)) for one in limits["choices"])
+        kinds = [f"a list of {choices}" if any("list" in kind for kind in kinds) else choices]
+    words = [" or ".join(kinds), _bounds(limits)]
+    if type(None) in options:
+        words.append("or null")
+    return ", ".join(word for word in words if word).replace(", or null", " or null")
+
+
+def _kind(option: Any, limits: Mapping[str, Any]) -> str:
+    origin = typing.get_origin(option) or option
+    if origin is list:
+        (member,) = typing.get_args(option) or (object,)
+        count = f"{limits['length']} " if limits.get("length") else ""
+        plural = PLURALS.get(typing.get_origin(member) or member, "values")
+        return f"a list of {count}{plural}"
+    return "a block" if origin is dict else TYPES.get(option, "value")
+
+
+def _bounds(limits: Mapping[str, Any]) -> str:
+    low, high, unit = limits.get("low"), limits.get("high"), limits.get("unit") or ""
+    low, high = (None if one is None else f"{one:.15g}" for one in (low, high))
+    if low is not None and high is not None:
+        return f"{low} to {high} {unit}".strip()
+    if low is not None or high is not None:
+        return f"at least {low} {unit}".strip() if low is not None else f"at most {high} {unit}".strip()
+    return unit and f"in {unit}"
+
+
+def _yaml(value: Any) -> str:
+    return value if isinstance(value, str) and value else json.dumps(value)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _paragraphs(note: str) -> str:
+    """A docstring as Markdown: its paragraphs, each in one line."""
+    parts = re.split(r"\n\s*\n", inspect.cleandoc(note))
+    return "\n\n".join(escape(" ".join(part.split())) for part in parts)
+
+
+def _format_row(one: Format) -> str:
+    read = " ".join(_code(suffix) for suffix in one.suffixes)
+    word, file = (_code(one.word), _code(one.file)) if one.writes else ("", "")
+    name = f"[{one.title}](#{_first_word(one)})"
+    cells = (KINDS[one.kind], name, read, word, file, escape(" ".join(_note(one).partition("\n\n")[0].split())))
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _format_sections() -> Iterator[str]:
+    """A section for each module of a format, with the whole docstring."""
+    yield "\n## Each format\n\nWhat follows stands in the modules that read and write the formats: axes, units, frame "
+    yield "numbers, half pixels, and what is lost.\n"
+    for one in FORMATS:
+        if _first_word(one) == one.word:
+            kinds = dict.fromkeys(KINDS[other.kind] for other in FORMATS if other.module == one.module)
+            title = f"{one.title} ({' and '.join(kinds)})"
+            text = textwrap.indent(_note(one), "    ")
+            yield f'\n<a id="{one.word}"></a>\n\n### {title}\n\n`shotmake/formats/{one.module.replace(".", "/")}.py`\n'
+            yield f"\n{text}\n"
+
+
+def _first_word(one: Format) -> str:
+    """The first format of the same module: several share its section."""
+    return next(other.word for other in FORMATS if other.module == one.module)
+
+
+def _note(one: Format) -> str:
+    return inspect.cleandoc(import_module(f"shotmake.formats.{one.module}").__doc__ or "")
+
+
+if __name__ == "__main__":
+    main()
