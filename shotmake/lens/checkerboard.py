@@ -175,7 +175,7 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
             corners,
             size_px,
             np.eye(3),
-            None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints forget that it may be
+            None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints leave out None
             flags=flags | cv2.CALIB_FIX_ASPECT_RATIO,
         )
     except cv2.error as error:

@@ -112,7 +112,7 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
         return np.zeros((height, width), np.float32)
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    # OpenCV's type hints forget that the last argument may be None.
+    # OpenCV's type hints leave out that the last argument may be None.
     to = at + flow.calc(here, there, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # pixels that have left the picture say nothing
     off = np.where(inside, np.float32(np.inf), np.float32(0))
@@ -137,7 +137,7 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
         here,
         there,
         corners,
-        None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints forget that it may be
+        None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints leave out None
         winSize=(13, 13),
         maxLevel=3,
     )

@@ -41,7 +41,7 @@ class Solved:
 
     @property
     def places(self) -> np.ndarray:
-        """`points`, of a camera that moves."""
+        """`points` (T, 3), for a caller that knows that the camera moves."""
         assert self.points is not None
         return self.points
 
