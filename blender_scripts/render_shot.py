@@ -85,6 +85,7 @@ def main() -> None:
         assert isinstance(scene, bpy.types.Scene)
         frame_output.without_stamps(scene.render)
         kind = sheet["render"]["format"]
+        node = None
         if kind == "exr":
             desk = NodeDesk(versions.compositor_of(scene))
             node = frame_output.layered_exr(desk, layers_of(desk))
@@ -92,7 +93,7 @@ def main() -> None:
             frame_output.still_settings(scene.render.image_settings, kind)
 
         def write_frame(path: str) -> None:
-            if kind == "exr":
+            if node is not None:
                 frame_output.write_layered(scene, node, path)
             else:
                 frame_output.write_still(scene, path)

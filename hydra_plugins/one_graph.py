@@ -58,7 +58,7 @@ class EachVariant(BasicSweeper):
         Without a `shot=` word the sweep is over every shot. With `task=...` there is no summary, and the largest code
         of the jobs is the exit code.
         """
-        assert self.hydra_context is not None and self.launcher is not None
+        assert self.hydra_context is not None and self.config is not None  # since setup()
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         if not any(word.startswith("shot=") for word in words):  # every shot, as doit does it
             words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
@@ -96,9 +96,11 @@ class EachVariant(BasicSweeper):
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
         """Run a batch of jobs; return doit's exit codes."""
         codes = []
+        assert self.launcher is not None  # since setup()
         for done in self.launcher.launch(batch, initial_job_idx=first):
             failed = done.status is JobStatus.FAILED
             codes.append(1 if failed else done._return_value)
             if failed:  # Hydra or its launcher failed; a build that fails raises no exception
+                assert done.overrides is not None  # noted before a job starts
                 sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")
         return codes

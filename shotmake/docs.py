@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.config import schema
+from shotmake.config.check import block_of_each
 from shotmake.config.format_registry import FORMATS, Format
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -222,10 +223,7 @@ def _anchor(path: str) -> str:
 
 def _block_in(hint: Any) -> type | None:
     """The block that a key holds, or holds several of by name; None for a plain value."""
-    if is_dataclass(hint):
-        return typing.cast(type, hint)
-    values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
-    return values[0] if values and is_dataclass(values[0]) else None
+    return hint if isinstance(hint, type) and is_dataclass(hint) else block_of_each(hint)
 
 
 def _row(path: str, item: Field, hint: Any, said: str) -> str:

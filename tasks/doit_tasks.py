@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
@@ -259,7 +260,7 @@ def _fail(faults: tuple[str, ...]) -> TaskFailed:
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:
     """Let `doit forget` remove our stamps too: it clears doit's records, and the stamps are ours."""
-    manager = Globals.dep_manager
+    manager: Any = Globals.dep_manager  # doit's hint is None; it is there once tasks are loaded
     forget_one, forget_all = manager.remove, manager.remove_all
 
     def remove(task_name: str) -> None:

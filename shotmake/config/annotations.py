@@ -7,6 +7,7 @@ message).
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
 STATUSES = ("enabled", "disabled", "deleted")
@@ -87,9 +88,9 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
 def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
     """Read {name: [picks]} or {name: {tracks: [picks], weight, color, status}}; return the groups and the faults."""
     groups, faults = [], []
-    for name, block in blocks.items():
+    for name, said in blocks.items():
         key = f"tracking.groups.{name}"
-        block = {"tracks": block} if isinstance(block, list) else block
+        block: Any = {"tracks": said} if isinstance(said, list) else said
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
             faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))

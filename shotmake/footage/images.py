@@ -142,6 +142,8 @@ def _rate(spec) -> Fraction | None:
 
     named = {attribute.name: attribute.value for attribute in spec.extra_attribs}
     rate = named.get("FramesPerSecond", named.get("dpx:FrameRate"))
+    if rate is None:
+        return None
     try:
         rate = Fraction(*map(int, rate)) if isinstance(rate, (tuple, list)) else frame_rate_fraction(float(rate))
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):

@@ -1,6 +1,6 @@
 """Movies: decoded once to find out what they really are, and again for their frames, upright."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -60,8 +60,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
         found = _read(file, container, stream, first_frame, on_frame)
         clock, ended_early = found.clock, found.ended_early
-        if found.facts:
-            media = _media(container, stream, found)
+        media = _media(container, stream, found) if found.facts else {}
     if not clock.count:
         raise ShotError(
             f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}"
@@ -149,7 +148,7 @@ def movie_header(file: str, root: Path) -> dict:
     )
 
 
-def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
+def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generator[np.ndarray]:
     """Yield the frames from index `skip` on: (H, W) uint8 luma, or for "bgr" (H, W, 3) uint8.
 
     rotation_deg: how far each picture is turned, counter-clockwise, in steps of 90 deg.

@@ -4,7 +4,7 @@ Files lie about frame counts and rates, so `probe` decodes everything once and b
 upright pictures: they obey rotation and orientation tags.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -57,6 +57,12 @@ class Plate:
     rotation_deg: int = 0  # by how much a movie's stored pictures are turned, counter-clockwise
     blender_fault: str = ""  # why Blender would show other pictures than the ones that are tracked
     media: dict = field(default_factory=dict)  # what ffprobe would say, and what the decode pass found
+
+    @property
+    def width_height_px(self) -> tuple[int, int]:
+        """`size_px` as a pair."""
+        width, height = self.size_px
+        return width, height
 
     @property
     def last_frame(self) -> int:
@@ -172,7 +178,7 @@ def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
     return first, last
 
 
-def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Iterator[tuple[int, np.ndarray]]:
+def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
             image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)

@@ -171,7 +171,12 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     cv2.setNumThreads(1)  # several threads add in the order in which they end, so the last digits would change
     try:
         rms, matrix, values, turns, _, sigmas, _, errors = cv2.calibrateCameraExtended(
-            [plane] * len(corners), corners, size_px, np.eye(3), None, flags=flags | cv2.CALIB_FIX_ASPECT_RATIO
+            [plane] * len(corners),
+            corners,
+            size_px,
+            np.eye(3),
+            None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints leave out None
+            flags=flags | cv2.CALIB_FIX_ASPECT_RATIO,
         )
     except cv2.error as error:
         raise ShotError(f"{KEY}.files: no lens fits the corners found; tilt the board more, and differently") from error
@@ -180,7 +185,9 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     k1, k2, p1, p2, k3 = (float(value) for value in values.ravel()[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     lens = Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3)
-    by_name = dict(zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False))
+    by_name: dict[str, float] = dict(
+        zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False)
+    )
     error_px = dict(zip(found, errors.ravel().tolist(), strict=True))
     normals = np.array([cv2.Rodrigues(turn)[0][:, 2] for turn in turns])
     turned_deg = float(np.degrees(np.arccos(np.clip((normals @ normals.T).min(), -1, 1))))

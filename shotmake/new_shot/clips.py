@@ -38,7 +38,9 @@ def answer(path: str, rate: Fraction | None) -> dict:
     rates = (rate,) if rate else EDL_RATES if is_edl else (None,)
     trouble: BaseException | None = None
     for one in rates:
-        options = {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if is_edl else {}
+        options = (
+            {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if one is not None and is_edl else {}
+        )
         try:
             timeline = opentimelineio.adapters.read_from_file(path, **options)
             clips = [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()

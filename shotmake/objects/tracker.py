@@ -99,6 +99,7 @@ def _tracker(objects: schema.Objects):
             )
         case "sort":
             return trackers.SORTTracker(**shared, track_activation_threshold=threshold)
+    raise ValueError(objects.tracker_kind)
 
 
 def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:

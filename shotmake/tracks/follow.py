@@ -8,7 +8,7 @@ of heavy blur. Otherwise it ends. A short track costs little, a wrong one bends 
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
 from shotmake.config import schema
 from shotmake.tracks import anchor, predict

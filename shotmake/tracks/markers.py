@@ -30,7 +30,7 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    def where(self, keep: np.ndarray) -> "Tracks":
+    def where(self, keep: np.ndarray | slice) -> "Tracks":
         """Return the markers that a boolean mask or indices (M,) select."""
         return replace(self, **{name: value[keep] for name, value in vars(self).items()})
 

@@ -102,6 +102,9 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     """
     try:
         home = environment(version)
+    except ShotError as error:
+        return TaskFailed(f"blender: {error}")
+    try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
             _hold(lock, f"   waiting for another build to install Blender {version} in {home}")

@@ -123,7 +123,7 @@ def config_of(cls: type, tree: dict):
 
 
 def _value(hint: Any, tree: Any):
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return config_of(hint, tree)
     each = check.block_of_each(hint)
     return {name: config_of(each, block) for name, block in tree.items()} if each else tree

@@ -90,11 +90,10 @@ def build(job: Job) -> str:
     from shotmake.lens.read import lens_of, read_lens
 
     plate = read_plate(job.inputs["footage"])
-    size_px, aspect = tuple(plate.size_px), plate.pixel_aspect
-    name = job.settings.get("lens_from")
+    size_px, aspect = plate.width_height_px, plate.pixel_aspect
     more: dict = {}
     if "lender's solve" in job.inputs:
-        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, name, aspect)
+        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, job.settings["lens_from"], aspect)
     elif "lens file" in job.inputs:
         focal_mm = job.settings.get("focal_mm")
         focal_px = None if focal_mm is None else focal_mm / job.settings["sensor_width_mm"] * size_px[0]

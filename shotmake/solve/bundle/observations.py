@@ -1,6 +1,7 @@
 """Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
 
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -187,6 +188,6 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float |
     return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
 
 
-def stands_still(share: float | None) -> bool:
+def stands_still(share: float | None) -> TypeGuard[float]:
     """Tell whether that share of the picture is that of a locked-off camera."""
     return share is not None and share >= STILL_SHARE

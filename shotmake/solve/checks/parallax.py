@@ -135,7 +135,9 @@ def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: O
     explained = track_medians(errors_moving, markers.track, tracks) < 2.0 * scale
     judged = errors[explained[markers.track]]
     within = [float(np.mean(judged < limit * scale)) if len(judged) else 0.0 for limit in (2.0, 1.0)]
-    return Parallax(turning, moving, keyframes, markers, float(ratio), sign, float(explained.mean()), *within)
+    return Parallax(
+        turning, moving, keyframes, markers, float(ratio), sign, float(explained.mean()), within[0], within[1]
+    )
 
 
 def _move(turning: Bundle, markers: Observations, free: tuple[str, ...]) -> Bundle:

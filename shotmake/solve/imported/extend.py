@@ -199,7 +199,7 @@ def _judged(
     if (new & posed).any():
         turning = found.status != "solved"
         share, count = agreed_across(everything, found.cam_from_world, found.lens, known, good_px, turning)
-        if count < FEWEST_LINKED:
+        if share is None or count < FEWEST_LINKED:
             text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
             warnings.append(Reason("new_frames_loose", text))
             agreement *= 0.7

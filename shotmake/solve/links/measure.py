@@ -265,6 +265,7 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
     place[tracks] = np.arange(len(tracks))
     count = len(tracks)
     by_xyz, pull_xyz = np.zeros((count, 3, 3)), np.zeros((count, 3))
+    by_piece, pull, mixed = np.zeros((7, 7)), np.zeros(7), np.zeros((count, 7, 3))
     for behind, of in enumerate(rows):
         mine = of[(place[scene.markers.track[of]] >= 0) & np.isfinite(scene.errors_px[of])]
         mine = mine[np.argsort(place[scene.markers.track[mine]], kind="stable")]

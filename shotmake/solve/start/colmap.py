@@ -55,7 +55,7 @@ def _camera(lens: Lens, model: str, size_px: tuple[int, int]):
 
 def _lens(camera) -> Lens:
     focal, cx, cy, *coefficients = (float(value) for value in camera.params)
-    return Lens(focal, focal, cx, cy, *coefficients)
+    return Lens(focal, focal, cx, cy, *coefficients, grid=None)
 
 
 @contextlib.contextmanager

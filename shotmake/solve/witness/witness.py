@@ -219,8 +219,10 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
     seen[frames] = cameras[frames]
     markers = _join_matches(joined, len(cameras), first_frame)
     columns = np.array(rows, float).reshape(-1, 9).T
-    numbers, shares, local = columns[:3].astype(int), columns[3:8], columns[8].astype(bool)
-    return Evidence(*numbers, *shares, local, measure_links(markers, seen, lens, scale, turning))
+    first, second, count = columns[:3].astype(int)
+    explained, allowed, other, rival, alike = columns[3:8]
+    links = measure_links(markers, seen, lens, scale, turning)
+    return Evidence(first, second, count, explained, allowed, other, rival, alike, columns[8].astype(bool), links)
 
 
 def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:

@@ -73,7 +73,7 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
     These include the files that the published copies were made from: a published .blend reads its ST-map there. Raises
     ValueError when a YAML file or a record cannot be read.
     """
-    wanted = [(name, (), build_folder()) for name in shot_names()]
+    wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), build_folder()) for name in shot_names()]
     for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
         name, overrides = _variant(note)
         if name in shot_names():

@@ -63,8 +63,8 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
         lines.append((name, verdict, reason))
     if open_ended:
         same = (read_stamp(stamp_path(shot)) or {}).get("made_by") == made_by(shot, nodes)
-        unless = ("may run", "after what runs, unless what it publishes comes out as it was")
-        lines.append(("publish", *(unless if same else ("run", "after what runs"))))
+        unless = ("publish", "may run", "after what runs, unless what it publishes comes out as it was")
+        lines.append(unless if same else ("publish", "run", "after what runs"))
     else:
         reason = why_unpublished(shot, nodes)
         place = str(folder(shot).relative_to(show_folder()))

@@ -112,7 +112,7 @@ def as_junit(shot: str, checks: list[Check]) -> bytes:
         "failures": sum(bool(check.faults) for check in checks),
         "skipped": sum(check.faults is None for check in checks),
     }
-    suite = xml.Element("testsuite", name=shot, **{name: str(count) for name, count in counts.items()})
+    suite = xml.Element("testsuite", {"name": shot, **{name: str(count) for name, count in counts.items()}})
     for check in checks:
         case = xml.SubElement(suite, "testcase", classname=shot, name=check.name)
         if check.faults is None:

@@ -135,7 +135,7 @@ def _referee(node: Node) -> "Referee | None":
             if failed is not None:
                 print(f"   {failed.message}")
                 return None
-    size_px = tuple(read_plate(graph["footage"].targets["footage"]).size_px)
+    size_px = read_plate(graph["footage"].targets["footage"]).width_height_px
     return referee(load_tracks(node.targets["tracks"]), _frames(graph), size_px)
 
 

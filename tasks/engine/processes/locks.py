@@ -207,11 +207,12 @@ def _read(lease: Path) -> tuple[str, str] | None:
     """
     try:
         seen = os.lstat(lease)
-        text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        try:
+            text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        except ShotError:  # not a lease of ours; while it stands still, it counts as that of a dead process
+            text = ""
     except FileNotFoundError:
         return None
-    except ShotError:  # not a lease of ours; while it stands still, it counts as that of a dead process
-        text = ""
     return text, f"{seen.st_ino} {seen.st_mtime_ns}"
 
 

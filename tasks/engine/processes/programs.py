@@ -129,16 +129,17 @@ def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
     assert process.stdout is not None and process.stderr is not None
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as selector:
-        for stream in kept:
-            selector.register(stream, selectors.EVENT_READ)
+        for stream, said in kept.items():
+            selector.register(stream, selectors.EVENT_READ, said)
         ends_at = None
         while selector.get_map() and (ends_at is None or time.monotonic() < ends_at):
             for key, _ in selector.select(0.1 if ends_at else 0.5):
                 data = os.read(key.fd, 2**16)
                 if not data:
                     selector.unregister(key.fileobj)
-                kept[key.fileobj] += data
-                del kept[key.fileobj][:-KEPT_BYTES]
+                said = key.data
+                said += data
+                del said[:-KEPT_BYTES]
                 watch.hear(data)
             if ends_at is None and process.poll() is not None:
                 ends_at = time.monotonic() + DRAIN_S

@@ -28,7 +28,8 @@ class OutputGone(SystemExit):
     """
 
     def __init__(self, code: int | str):
-        super().__init__(int(code))
+        self.status = int(code)
+        super().__init__(self.status)
 
 
 def take_over() -> None:
@@ -99,7 +100,7 @@ def _flush(stream: IO) -> None:
     try:
         stream.flush()
     except OutputGone as gone:
-        os._exit(gone.code)
+        os._exit(gone.status)
 
 
 class Descriptor(io.RawIOBase):

@@ -43,6 +43,7 @@ def place_to_build() -> Iterator[None]:
         if workers == 1:
             yield
             return
+        assert number is not None  # it was waited for
         os.sched_setaffinity(0, _cores_of(number, workers))
         try:
             yield
@@ -151,10 +152,10 @@ def make_threads_deaf() -> None:
     """
     start = threading.Thread.start
 
-    def start_deaf(thread: threading.Thread) -> None:
+    def start_deaf(self: threading.Thread) -> None:
         held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a new thread inherits it
         try:
-            start(thread)
+            start(self)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
