@@ -8,7 +8,7 @@ from shotmake.geometry.camera import camera_centres
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle
 from shotmake.solve.bundle.observations import Observations, thin
-from shotmake.solve.bundle.path import MOST_FRAMES, bundle_of
+from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.checks import epipolar
 from shotmake.solve.checks.candidate import Found, Refused
 from shotmake.solve.checks.focal import (
@@ -35,6 +35,7 @@ SECOND_MOTION = 0.10  # share of the tracks: plates with one motion have up to 0
 RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room covers
 ZOOM_STARTS = 3  # a zoom shows in the first three; more would cost 8 CPU s in every refused shot
 STRONG_SECOND = 0.2  # from here on no start comes from the tracks of both motions together
+SIGMA_FRAMES = 400  # at most: more frames tell as much of the focal length
 DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # used to test another focal length or aspect: fewer hardly tell
 TURNING_SHARE = 0.5  # of the markers: a tripod must explain so many before the refusal names it as a way out
 FORWARD_DEG = 25.0  # a camera that moves within this angle of its axis moves forward
@@ -118,7 +119,7 @@ def _doubted(found: Found, problem: SolveProblem) -> Found:
     first = problem.with_first_terms().free
     bundle, markers = sparse_bundle(found)
     told, agreement = list(found.warnings), found.agreement
-    sigma = focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) if "focal" in problem.free else None
+    sigma = focal_sigma(*sparse_bundle(found, SIGMA_FRAMES, ALL_TRACKS), first) if "focal" in problem.free else None
     flat = sigma is not None and sigma > FOCAL_SIGMA
     if flat:
         told.append(Reason("focal_open", "the tracks hardly determine the focal length; set shot.camera.focal_mm"))

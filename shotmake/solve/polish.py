@@ -2,8 +2,7 @@
 
 Each track has a noise of its own, which its residuals show better than its expected error. The noise is estimated from
 both, and the adjustment is repeated with it (variance components by iteratively reweighted least squares). On rendered
-plates this makes the error of the path smaller, by a quarter (desk, dolly) to a half (knob_hero). The cameras' matrix
-is dense, so shots of more than MOST_FRAMES stay as COLMAP left them.
+plates this makes the error of the path smaller, by a quarter (desk, dolly) to a half (knob_hero).
 """
 
 from dataclasses import replace
@@ -16,7 +15,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.lens_terms import TERMS, determined, with_terms
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
@@ -46,7 +45,7 @@ def polished(
 def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
-    if len(posed) > MOST_FRAMES or not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
+    if not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
         return None
     log_zooms = np.zeros(len(found.cam_from_world)) if found.log_zooms is None else found.log_zooms.copy()
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])

@@ -77,10 +77,11 @@ class Banded:
 
     def times(self, vector: np.ndarray) -> np.ndarray:
         """Return matrix @ vector, for a vector (C c + L,)."""
-        from scipy.linalg.blas import dsbmv
+        from scipy.linalg import get_blas_funcs
 
+        multiply: Any = get_blas_funcs("sbmv", (self.band,))
         cameras, lens = vector[: len(self.border)], vector[len(self.border) :]
-        upper = dsbmv(len(self.band) - 1, 1.0, self.band, cameras, lower=1) + self.border @ lens
+        upper = multiply(len(self.band) - 1, 1.0, self.band, cameras, lower=1) + self.border @ lens
         return np.concatenate([upper, self.border.T @ cameras + self.corner @ lens])
 
     def with_diagonal(self, more: np.ndarray) -> "Banded":
@@ -92,7 +93,7 @@ class Banded:
 
 @dataclass(frozen=True)
 class Taken:
-    """What the points of some tracks take from the equations: rows @ rows^T, and from the gradient rows @ point_gradient.
+    """What the points of some tracks take: rows @ rows^T from the matrix, rows @ point_gradient from the gradient.
 
     rows: sparse (C c + L, n p). point_gradient (n p,). root (n, p, p).
     """
@@ -135,7 +136,7 @@ def lay_out(markers: Observations, moving: np.ndarray, lens_free: np.ndarray, ca
 
 
 def _pieces(track: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the piece (M,) of each marker, and the tracks (K,) that are cut. track (M,) and place (M,): of the markers."""
+    """Return the piece (M,) of each marker, and the tracks (K,) that are cut. track, place (M,): of the markers."""
     count, moves = int(track.max(initial=-1)) + 1, place >= 0
     low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
     np.minimum.at(low, track[moves], place[moves])

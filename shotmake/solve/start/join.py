@@ -12,7 +12,7 @@ from shotmake.geometry.lens import undistort
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.rotations import rotation_between
 from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
 from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
@@ -149,9 +149,6 @@ class Joining:
         moving = held & ~stays & model.posed
         if not moving.any():
             return replace(model, cam_from_world=cameras)
-        if moving.sum() > MOST_FRAMES and not self.turning:
-            done = colmap.adjust_long(model, self.markers, self.size_px, self.free, stays)
-            return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
         used = self.markers.only(rows)
         touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
         used = used.of_tracks(touched)  # the other tracks tell nothing of the frames that move
