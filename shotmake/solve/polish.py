@@ -17,7 +17,7 @@ from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.lens_terms import TERMS, determined, with_terms
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
-from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
+from shotmake.solve.bundle.weights import TAIL, marker_weights, variances_px2
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
 
@@ -52,7 +52,7 @@ def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
     if not np.isfinite(bundle.directions).all():
         return None
-    by_error = weights(markers.expected_px)  # first: what a lens without its terms leaves is not noise
+    by_error = marker_weights(markers)  # first: what a lens without its terms leaves is not noise
     bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
     names = determined(free, lens_from_vector(bundle.lens), size_px)
     for rounds, tolerance in NOISE_ROUNDS:

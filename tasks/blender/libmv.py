@@ -91,7 +91,9 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) 
     given, made = (part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
     arguments = [f"--tracks={given}", f"--settings={json.dumps(settings)}", f"--out={made}"]
     try:
-        given.write_bytes(npz_bytes({"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px}))
+        weight = np.ones(len(markers.track_ids)) if markers.weight is None else markers.weight
+        arrays = {"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px, "weight": weight}
+        given.write_bytes(npz_bytes(arrays))
         run_script("solve_tracks.py", arguments, executable)
         found = read_npz(made)
     finally:

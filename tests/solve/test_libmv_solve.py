@@ -10,7 +10,7 @@ import pytest
 
 from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
-from helpers.plates.simulated import Simulated, simulate
+from helpers.plates.simulated import Simulated, half_noisy, simulate
 from helpers.plates.synthetic import make_plate, truth
 from shotmake.config import schema
 from shotmake.errors import ShotError
@@ -90,6 +90,18 @@ def test_a_pan_is_a_tripod_by_blenders_tripod_solver(pan, by_libmv):
     assert (found["status"], record["kind"], record["engine"]) == ("tripod", "tripod", "blender")
     assert found["frames_pct"] == 100
     assert found["rot_deg"] < 0.08 and abs(found["focal_pct"]) < 1.5 and found["lens_px"] < 2
+
+
+@pytest.mark.parametrize("kind", ["orbit", "pan"])
+def test_the_artists_weights_reach_libmv(kind, by_libmv):
+    shot, clean = half_noisy(kind)
+    settings = schema.Solve(engine="blender")
+    asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings, by_libmv=by_libmv)
+    turns = [
+        measure(solve(replace(asked, weights=dict.fromkeys(clean, weight))).record, shot.truth)["rot_deg"]
+        for weight in (1.0, 50.0)
+    ]
+    assert turns[1] < 0.6 * turns[0]
 
 
 def test_what_is_wrong_is_refused_with_its_reason(orbit, pan, by_libmv):

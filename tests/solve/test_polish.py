@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from helpers.measures.measure import measure
-from helpers.plates.simulated import simulate
+from helpers.plates.simulated import half_noisy, simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import Bundle, residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.bundle.weights import variances_px2, weights
+from shotmake.solve.bundle.weights import marker_weights, variances_px2, weights
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 
@@ -76,6 +76,27 @@ def test_noisy_tracks_that_promise_nothing_do_no_harm(uneven):
         errors.append(measure(made.record, shot.truth))
     assert errors[0]["ate_pct"] < 1.2 * errors[1]["ate_pct"]
     assert errors[0]["rot_deg"] < 1.2 * errors[1]["rot_deg"]
+
+
+@pytest.mark.parametrize("kind", ["orbit", "pan"])
+def test_the_artists_weights_count_in_every_solve(kind):
+    shot, clean = half_noisy(kind)
+    asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve())
+    turns = [
+        measure(solve(replace(asked, weights=dict.fromkeys(clean, weight))).record, shot.truth)["rot_deg"]
+        for weight in (1.0, 50.0, 0.02)
+    ]
+    assert turns[1] < 0.8 * turns[0] and turns[2] > 1.1 * turns[0]
+
+
+def test_a_weight_counts_as_given_whatever_error_a_track_promises(uneven):
+    shot, tracks = uneven
+    for promised in (tracks.quality, np.zeros_like(tracks.quality)):
+        markers = Observations.from_tracks(replace(tracks, quality=promised), shot.frames)
+        weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
+        told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.tracks.groups does
+        weighted = marker_weights(replace(markers, expected_px=told_px, weight=weight))
+        assert np.allclose(weighted, marker_weights(markers) * weight[markers.track])
 
 
 def test_a_bundle_projects_as_its_cameras_do():

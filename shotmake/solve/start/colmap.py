@@ -236,8 +236,9 @@ def adjust_long(
 ) -> Model:
     """Adjust cameras, points and lens to the used markers with COLMAP.
 
-    COLMAP's adjustment is sparse: it is for shots with more frames than our own can hold. fixed (N,): mask of poses
-    that stay. A frame with too few markers loses its pose. Raises ShotError for k2 without k1.
+    COLMAP's adjustment is sparse: it is for shots with more frames than our own can hold. It has no weights for
+    markers. fixed (N,): mask of poses that stay. A frame with too few markers loses its pose. Raises ShotError for k2
+    without k1.
     """
     fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
     camera = _camera(model.lens, camera_model(refine), size_px)

@@ -141,17 +141,16 @@ def build(job: Job) -> str:
     elif given is not None and not camera.from_tracking:
         solution = imported(given, size_px)
     else:
-        tracks = load_tracks(job.inputs["tracks"])
+        tracks, weights = load_tracks(job.inputs["tracks"]), load_weights(job.inputs["tracks"])
         with job.progress(None, "solving", unit="steps") as bar:
             if given is not None:
                 from shotmake.solve.imported.extend import solve_known
 
                 look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
-                asked = SolveInputs(tracks, size_px, frames, camera, options, look=look, on_step=bar.say)
+                asked = SolveInputs(tracks, size_px, frames, camera, options, None, weights, look=look, on_step=bar.say)
                 solution = solve_known(asked, given)
             else:
                 lens = brought and Lens.from_json(brought["lens"])
-                weights = load_weights(job.inputs["tracks"])
                 asked = SolveInputs(tracks, size_px, frames, camera, options, lens, weights, on_step=bar.say)
                 found = _found(job, plate, asked)
                 solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
