@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.accurate import KEYS
 from helpers.measures.measure import measure, poses
 from helpers.plates.simulated import Simulated, half_noisy, simulate
 from helpers.plates.synthetic import write_movie
@@ -216,6 +217,7 @@ def test_faults_of_the_file_are_one_line_each(tmp_path, orbit):
     with pytest.raises(ShotError, match="zoom"):
         joined(zoom, orbit)
     as_it_is = imported(read_cameras(zoom, orbit.size_px, (1003, 1200)), orbit.size_px).record
+    assert set(as_it_is) == KEYS and as_it_is["links"] == as_it_is["witness"] == []
     assert as_it_is["focal_px_per_frame"][0] == 1002 and len(as_it_is["focal_px_per_frame"]) == 78
     folded = written(path, orbit, (1001, 1080), lens={**orbit.truth["lens"], "k1": -3.0, "k2": 0.0})
     with pytest.raises(ShotError, match="folds over"):
