@@ -506,10 +506,10 @@ class CornerPin:
 
 @dataclass
 class Blender:
-    """The Blender that builds the .blend and renders."""
+    """The Blender that builds the .blend and renders, and runs libmv."""
 
-    # The version of the tool's own Blender for the .blend, renders and exports. auto = 4.5. Tracking, solving and the
-    # reading of files by Blender always use auto
+    # The version of the tool's own Blender for the .blend, renders and exports, and for libmv (tracking.engine or
+    # tracking.solve.engine: blender). auto = 4.5. The reading of files by Blender always uses auto
     version: str = key("auto", choices=["auto", "4.2", "4.5", "5.0"])
     # A Blender binary, or a Python that can import bpy, to use in place of the tool's own. null = the tool's own
     executable: str | None = key(None)

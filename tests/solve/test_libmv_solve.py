@@ -19,7 +19,7 @@ from shotmake.solve.bundle.triangulate import marker_errors_px
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.start.libmv import Answer, Question, Run, question
 from shotmake.solve.verdict import Solution, hold_out, solve
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.environment import make_environment, python, version_of
 from shotmake.tasks.blender.libmv import solver
 from shotmake.tasks.stages.solve.stage import SOLVE
 
@@ -140,9 +140,28 @@ def test_lens_values_that_blender_cannot_refine_are_errors_that_name_their_key(o
 
 def test_only_this_engine_needs_blender():
     one = schema.Config()
-    assert SOLVE.after(one) == () and "executable" not in SOLVE.settings(one)
+    assert SOLVE.after(one) == () and not {"executable", "version"} & set(SOLVE.settings(one))
     one.tracking.solve.engine = "blender"
     assert SOLVE.after(one) == ("blender",) and SOLVE.settings(one)["executable"] is None
+    assert version_of(SOLVE.settings(one)) == "4.5"
+    one.composite.blender.version = "5.0"
+    assert version_of(SOLVE.settings(one)) == "5.0"
+
+
+def test_libmv_runs_in_the_blender_that_makes_the_scene(mini, tmp_path):
+    """Only 4.2 is installed in this home (in fact our usual one, which says when it is called)."""
+    home, called = tmp_path / "home", tmp_path / "called"
+    words = ("composite.blender.version=4.2", "tracking.engine=blender", "tracking.solve.engine=blender")
+    stand_in = home / "blender-4.2" / "bin" / "python"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {called}\nexec {python()} "$@"\n')
+    stand_in.chmod(0o755)
+    (home / "blender-4.2" / "ready.json").write_text("{}")
+    command = (sys.executable, "-m", "doit", "solve", "shot=mini", *words)
+    ran = mini.doit_with(*command, SHOTMAKE_BLENDER_HOME=str(home))
+    assert ran.code == 0, ran.out + ran.err
+    assert "track_plate.py" in called.read_text() and "solve_tracks.py" in called.read_text()
+    assert [one.name for one in home.iterdir()] == ["blender-4.2"]
 
 
 def test_through_the_command_line_and_when_blender_is_killed(mini, tmp_path):

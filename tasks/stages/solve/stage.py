@@ -13,7 +13,8 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
-from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.blender.environment import version_of
+from shotmake.tasks.blender.libmv import libmv_settings, solver
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
@@ -46,7 +47,9 @@ def settings(config: Config) -> dict:
         | slices.block(config.tracking.solve)
     )
     found["orient"] = with_places(found["orient"], read_manual(config.tracking.manual)[0])
-    if _by_blender(config):
+    if _is_by_libmv(config):
+        found = found | libmv_settings(config)
+    elif _by_blender(config):
         found["executable"] = config.composite.blender.executable
     if _is_masked(config):
         found = found | mask_settings(config)
@@ -67,9 +70,13 @@ def _is_masked(config: Config) -> bool:
     return config.shot.camera.from_tracking and (mask.file is not None or bool(mask.shapes) or has_objects(config))
 
 
+def _is_by_libmv(config: Config) -> bool:
+    camera = config.shot.camera
+    return config.tracking.solve.engine == "blender" and camera.from_tracking and camera.import_file is None
+
+
 def _by_blender(config: Config) -> bool:
-    solved = config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
-    return solved or camera_file.is_by_blender(config)
+    return _is_by_libmv(config) or camera_file.is_by_blender(config)
 
 
 def _without_lens(config: Config) -> dict:
@@ -123,7 +130,7 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    others = ("shot", "camera", "frame_range", "executable", "mask", "matte")
+    others = ("shot", "camera", "frame_range", "executable", "version", "mask", "matte")
     values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
@@ -202,8 +209,8 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         from shotmake.solve.verdict import find  # it loads COLMAP, so only when COLMAP has work
 
         by_libmv = None
-        if "executable" in job.settings:
-            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
+        if options.engine == "blender":
+            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"], version_of(job.settings))
         return find(replace(asked.as_usual(), by_libmv=by_libmv))
 
     def clean() -> "Found | Reason":
