@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import schema
-from shotmake.config.annotations import read_manual
-from shotmake.config.check_orient import with_places
+from shotmake.config.check_orient import names_tracks
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
@@ -46,7 +45,6 @@ def settings(config: Config) -> dict:
         | slices.block(config.shot.footage, "frame_range")
         | slices.block(config.tracking.solve)
     )
-    found["orient"] = with_places(found["orient"], read_manual(config.tracking.manual)[0])
     if _is_by_libmv(config):
         found = found | libmv_settings(config)
     elif _by_blender(config):
@@ -149,6 +147,7 @@ def build(job: Job) -> str:
         solution = imported(given, size_px)
     else:
         tracks, weights = load_tracks(job.inputs["tracks"]), load_weights(job.inputs["tracks"])
+        options = replace(options, orient=_with_ids(options.orient, job))
         with job.progress(None, "solving", unit="steps") as bar:
             if given is not None:
                 from shotmake.solve.imported.extend import solve_known
@@ -182,9 +181,18 @@ def build(job: Job) -> str:
     )
 
 
+def _with_ids(orient: schema.Orient, job: Job) -> schema.Orient:
+    """Return the block with the ids of the tracks that it names. Raises ShotError for a name that no track has."""
+    from shotmake.solve.orient.picks import with_ids
+    from shotmake.tracks.select import names_told
+
+    names = names_told(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
+    return with_ids(orient, names)
+
+
 def _survey_line(survey: list[dict], points: dict) -> str:
     """Return how far each survey point is from its measured place, in mm and px."""
-    from shotmake.solve.orient.picks import label
+    from shotmake.config.picks import label
 
     if not survey:
         return ""
@@ -230,8 +238,9 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         reaches["clean"] = job.settings["clean"]
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
-    # footage.json is not among them: the plate's size and pixel aspect are in `reaches`.
-    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}
+    # Not among them: footage.json, since the plate's size and pixel aspect are in `reaches`; quality.json, which only
+    # says how tracks are called.
+    seen = {name: digest for name, digest in job.digests.items() if name not in ("footage", "quality")}
     inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
@@ -248,7 +257,8 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
 def _reads(config: Config) -> tuple[str, ...]:
     if not config.shot.camera.from_tracking:
         return ("footage", "lens")
-    return ("footage", "tracks", "lens", *(("objects",) if has_objects(config) else ()))
+    named = ("quality",) if names_tracks(config.tracking.solve.orient) else ()  # it says which track has which name
+    return ("footage", "tracks", *named, "lens", *(("objects",) if has_objects(config) else ()))
 
 
 def reaching(settings: dict, camera: schema.Camera) -> dict:

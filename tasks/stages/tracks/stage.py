@@ -80,7 +80,7 @@ def build(job: Job) -> str:
         tracks = merge_tracks([tracks, placed], first, last)
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
-    managed = manage(tracks, groups, {name: track for track, name in names.items()})
+    managed = manage(tracks, groups, {name: track for track, name in names.items()}, plate.size_px[0])
     left = set(managed.tracks.track_id.tolist())
     weights = {track: weight for track, weight in made.weights.items() if track in left}
     managed = replace(managed, weights={**weights, **managed.weights})
