@@ -5,12 +5,13 @@
         "lens": [2300.0, 960.0, 540.0, 0.0, 0.0, 0.0], "keyframes": [0, 24]}'
 or: blender --factory-startup --background --python-exit-code 1 --python solve_tracks.py -- ARGS
 
---tracks: the arrays track and frame (M,), both from 0, and xy_px (M, 2) from the top-left corner; track numbers have no
-gaps. refine: some of focal, centre, radial. lens: the first guess of focal_px cx_px cy_px k1 k2 k3, OpenCV's.
-keyframes: the frames that libmv begins with. After a solve, tracks whose average error is above max_error_px are left
-out, and it is solved once more. The .npz holds cam_from_world (N, 3, 4), x right, y down, z forward, NaN for a frame
-without a camera; lens (6,) as above; error_px () libmv's own average, NaN when it found no camera; bundles (T, 3) and
-track_error_px (T,), NaN for a track without one.
+--tracks: the arrays track and frame (M,), both from 0, xy_px (M, 2) from the top-left corner, and weight (T,): how much
+each track counts; track numbers have no gaps. Blender's weights end at 1, so the heaviest track has 1. refine: some of
+focal, centre, radial. lens: the first guess of focal_px cx_px cy_px k1 k2 k3, OpenCV's. keyframes: the frames that
+libmv begins with. After a solve, tracks whose average error is above max_error_px are left out, and it is solved once
+more. The .npz holds cam_from_world (N, 3, 4), x right, y down, z forward, NaN for a frame without a camera; lens (6,)
+as above; error_px () libmv's own average, NaN when it found no camera; bundles (T, 3) and track_error_px (T,), NaN for
+a track without one.
 
 Blender counts the clip's own frames from 1. All code here does the same, except the command line and the .npz.
 """
@@ -42,10 +43,12 @@ def empty_clip(size_px: list[int], folder: str) -> bpy.types.MovieClip:
     return bpy.data.movieclips.load(image.filepath_raw)
 
 
-def insert_tracks(clip: bpy.types.MovieClip, track: np.ndarray, frame: np.ndarray, xy_px: np.ndarray) -> list[Any]:
+def insert_tracks(
+    clip: bpy.types.MovieClip, track: np.ndarray, frame: np.ndarray, xy_px: np.ndarray, weight: np.ndarray
+) -> list[Any]:
     """Add a track of the clip for each index of `track`, in order.
 
-    track, frame: (M,), from 0; xy_px (M, 2): from the top-left corner.
+    track, frame: (M,), from 0; xy_px (M, 2): from the top-left corner; weight (T,).
     """
     assert clip.tracking
     co = xy_px / np.array(clip.size, float)
@@ -54,6 +57,7 @@ def insert_tracks(clip: bpy.types.MovieClip, track: np.ndarray, frame: np.ndarra
     for index in range(int(track.max(initial=-1)) + 1):
         rows = np.flatnonzero(track == index)
         one = clip.tracking.tracks.new(name=f"{index:06d}", frame=int(frame[rows[0]]) + 1)
+        one.weight = float(weight[index] / weight.max())
         for row in rows:
             one.markers.insert_frame(int(frame[row]) + 1, co=co[row].tolist())
         made.append(one)
@@ -147,12 +151,12 @@ def main() -> None:
     try:
         given = json.loads(asked.settings)
         with np.load(asked.tracks, allow_pickle=False) as arrays:
-            track, frame, xy_px = arrays["track"], arrays["frame"], arrays["xy_px"]
+            markers = [arrays[name] for name in ("track", "frame", "xy_px", "weight")]
         bpy.ops.wm.read_factory_settings(use_empty=True)
         with tempfile.TemporaryDirectory() as folder:
             clip = empty_clip(given["size_px"], folder)
             set_solver(clip, given)
-            tracks = insert_tracks(clip, track, frame, xy_px)
+            tracks = insert_tracks(clip, *markers)
             with clip_editor(clip), quiet_stderr():
                 made = solved(clip, tracks, given["frame_count"], given["max_error_px"])
         np.savez(asked.out, **made)  # pyright: ignore[reportArgumentType]

@@ -55,7 +55,7 @@ CODES = {
     "picture_bends": "Something bends the picture for which the lens has no value: wide pixels, a warp, air.",
     "errors_shared": "Tracks near each other err alike: what moves the picture is in none of the camera's values.",
     "lens_folds": "The lens that was found folds over inside the picture.",
-    "lens_terms_open": "The tracks do not determine a lens value that was to be refined.",
+    "lens_terms_open": "A lens value that was to be refined was left alone; the line says why.",
     "lens_terms_added": "A lens value was refined that was not asked for, since only it explains the tracks.",
     "lens_kept": "A lens was not refined, though that was asked for.",
     "lens_note": "Something is to be known of the lens brought along.",

@@ -9,14 +9,11 @@ message).
 from dataclasses import dataclass, field
 from typing import Any
 
+from shotmake.config.picks import BOX, NAME, PLACE, find_faults
+from shotmake.config.values import Faults, are_numbers, is_number, is_whole
+
 MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
 STATUSES = ("enabled", "disabled", "deleted")
-
-Faults = list[tuple[str, str]]
-
-# The limit for the size of any number that an artist writes: such a number fits into a 32-bit frame number and, in
-# Blender, into a float.
-MOST = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Group:
     """
 
     name: str
-    picks: list = field(default_factory=list)  # each is {frame, xy_px}, {frame, box_px} or the name of a track
+    picks: list = field(default_factory=list)  # each is {frame, xy_px}, {frame, box_px}, {name} or a name alone
     weight: float = 1.0
     color: list[float] | None = None
     status: str = "enabled"
@@ -85,8 +82,11 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
     return tuple(found.values()), faults
 
 
-def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
-    """Read {name: [picks]} or {name: {tracks: [picks], weight, color, status}}; return the groups and the faults."""
+def read_groups(blocks: dict, names: tuple[str, ...] | None = None) -> tuple[tuple[Group, ...], Faults]:
+    """Read {name: [picks]} or {name: {tracks: [picks], weight, color, status}}; return the groups and the faults.
+
+    names: the names that tracks have; None = they are not known yet.
+    """
     groups, faults = [], []
     for name, said in blocks.items():
         key = f"tracking.groups.{name}"
@@ -96,9 +96,7 @@ def read_groups(blocks: dict) -> tuple[tuple[Group, ...], Faults]:
             faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
             continue
         for pick in block.get("tracks", []):
-            if not (isinstance(pick, str) or _is_pick(pick, "xy_px", 2) or _is_pick(pick, "box_px", 4)):
-                needed = "{frame, xy_px: [x, y]}, {frame, box_px: [left, top, right, bottom]} or a manual track's name"
-                faults.append((f"{key}.tracks", f"found {pick!r}; needed {needed}"))
+            faults += find_faults(f"{key}.tracks", pick, (PLACE, BOX, NAME), names)
         status = block.get("status", "enabled")
         if status not in STATUSES:
             faults.append((f"{key}.status", f"found {status!r}; allowed: {', '.join(STATUSES)}"))
@@ -138,16 +136,11 @@ def read_shapes(blocks: list) -> tuple[tuple[Shape, ...], Faults]:
 def _check_look(where: str, block: dict) -> Faults:
     faults = []
     weight, color = block.get("weight", 1.0), block.get("color")
-    if not _is_number(weight) or not 0 <= weight <= 100:
+    if not is_number(weight) or not 0 <= weight <= 100:
         faults.append((f"{where}.weight", f"found {weight!r}; needed a number from 0 to 100"))
     if color is not None and not (are_numbers(color, 3) and all(0 <= part <= 1 for part in color)):
         faults.append((f"{where}.color", f"found {color!r}; needed [red, green, blue], each 0 to 1"))
     return faults
-
-
-def _is_pick(pick, where: str, length: int) -> bool:
-    whole = isinstance(pick, dict) and set(pick) == {"frame", where}
-    return whole and is_whole(pick["frame"]) and are_numbers(pick[where], length)
 
 
 def _is_shape_key(one) -> bool:
@@ -155,20 +148,6 @@ def _is_shape_key(one) -> bool:
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
-
-
-def are_numbers(values, length: int) -> bool:
-    """Return whether the value is a list of `length` numbers, each below MOST in size."""
-    return isinstance(values, list) and len(values) == length and all(map(_is_number, values))
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
-
-
-def is_whole(value) -> bool:
-    """Return whether the value is a whole number (not true or false) below MOST in size."""
-    return isinstance(value, int) and _is_number(value)
 
 
 def _names(block) -> str:

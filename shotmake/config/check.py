@@ -13,7 +13,9 @@ from shotmake.config import annotations, check_composite, check_objects, check_o
 from shotmake.config.format_registry import CAMERAS, camera_format
 from shotmake.config.frame_ranges import frame_numbers
 from shotmake.config.keyed_camera import read_keys
+from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
+from shotmake.config.values import MOST as LARGEST
 from shotmake.errors import ShotError
 from shotmake.files.input_file import one_line
 
@@ -31,7 +33,7 @@ LONGEST_NAME = 128  # file names hold the shot's name, a key and more, in 255 by
 SHOWN_CHARS = 120  # how much of a value a message shows
 RATE_CHARS, MOST_EXPONENT = 40, 9  # limits of a frame rate that is written as a text
 EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
-MOST = int(annotations.MOST)  # the limit of a number that has no limit of its own
+MOST = int(LARGEST)  # the limit of a number that has no limit of its own
 LARGEST = 1e300  # a whole number in YAML may be larger than any float; above this it is refused
 
 
@@ -270,10 +272,10 @@ def _cross_check(config: Config) -> list[Fault]:
     except ShotError as error:
         faults.append(Fault("composite.render.frames", error.faults[0]))
     tracking = config.tracking
-    for _, found in (annotations.read_manual(tracking.manual), annotations.read_groups(tracking.groups)):
-        faults += [Fault(*fault) for fault in found]
-    faults += [Fault(*fault) for fault in annotations.read_shapes(tracking.mask.shapes)[1]]
-    names = tuple(one.name for one in annotations.read_manual(tracking.manual)[0])
+    manual, found = annotations.read_manual(tracking.manual)
+    names = names_of(tracking, tuple(one.name for one in manual))
+    found += annotations.read_groups(tracking.groups, names)[1] + annotations.read_shapes(tracking.mask.shapes)[1]
+    faults += [Fault(*fault) for fault in found]
     faults += [Fault(*fault) for fault in check_orient.faults_of(tracking.solve.orient, names)]
     faults += [Fault(*fault) for fault in check_composite.faults_of(config, names)]
     faults += [Fault(*fault) for fault in check_objects.faults_of(config)]

@@ -3,22 +3,22 @@
 No file and no track is looked up here.
 """
 
-from shotmake.config.annotations import Faults, are_numbers, is_whole
+from shotmake.config.picks import ID, NAME, PLACE, find_faults
 from shotmake.config.schema import Config
+from shotmake.config.values import Faults, are_numbers
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"
-PICKS = ({"frame", "xy_px"}, {"name"}, {"track"})
 OFF = ("disabled", "deleted")
 CORNERS = "top-left, top-right, bottom-right, bottom-left"
 
 
-def faults_of(config: Config, names: tuple[str, ...]) -> Faults:
-    """Find all faults, each as (key, message). names: the names of the manual tracks."""
+def faults_of(config: Config, names: tuple[str, ...] | None) -> Faults:
+    """Find all faults, each as (key, message). names: the names that tracks have; None = they are not known yet."""
     return _stabilization_faults(config, names) + _pin_faults(config, names)
 
 
-def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
+def _stabilization_faults(config: Config, names: tuple[str, ...] | None) -> Faults:
     settings = config.composite.stabilization
     if not settings.enabled:
         return []
@@ -28,13 +28,13 @@ def _stabilization_faults(config: Config, names: tuple[str, ...]) -> Faults:
     if not config.tracking.enabled:
         return [(f"{STABILIZATION_KEY}.enabled", "found true without tracks; needed tracking.enabled: true")]
     chosen = [settings.tracks] if isinstance(settings.tracks, str) else settings.tracks
-    known = [*config.tracking.groups, *names]
+    known = [*config.tracking.groups, *(names or ())]
     offered = [name for name in known if name not in _groups_off(config.tracking.groups)]
     key = f"{STABILIZATION_KEY}.tracks"
     faults = [
         (key, f"found {name!r}; needed all, a group or a manual track; there are: {', '.join(offered) or 'none'}")
         for name in chosen
-        if name not in known and settings.tracks != "all"
+        if name not in known and settings.tracks != "all" and names is not None
     ]
     return faults if chosen else [(key, "found an empty list; needed all, or groups and manual tracks by name")]
 
@@ -44,7 +44,7 @@ def _groups_off(groups: dict) -> set[str]:
     return {name for name, block in groups.items() if isinstance(block, dict) and block.get("status") in OFF}
 
 
-def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
+def _pin_faults(config: Config, names: tuple[str, ...] | None) -> Faults:
     pin = config.composite.corner_pin
     given = [name for name in ("tracks", "corners_xyz", "object", "tracklet") if getattr(pin, name)]
     if pin.image is None:
@@ -61,24 +61,9 @@ def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
         if not are_numbers(corner, 3):
             faults.append((f"{PIN_KEY}.corners_xyz[{number}]", f"found {corner!r}; needed [x, y, z]"))
     for number, pick in enumerate(pin.tracks):
-        faults += _pick_faults(f"{PIN_KEY}.tracks[{number}]", pick, names)
+        faults += find_faults(f"{PIN_KEY}.tracks[{number}]", pick, (PLACE, NAME, ID), names)
     if pin.tracks and not config.tracking.enabled:
         faults.append(
             (f"{PIN_KEY}.tracks", "found picks, but no tracks; needed tracking.enabled: true, or corners_xyz")
         )
     return faults
-
-
-def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
-    pick = {"name": pick} if isinstance(pick, str) else pick
-    if not isinstance(pick, dict) or set(pick) not in PICKS:
-        return [(where, f"found {pick!r}; needed {{frame, xy_px: [x, y]}}, a manual track's name, or {{track: id}}")]
-    if "name" in pick and pick["name"] not in names:
-        known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
-        return [(where, f"found {pick['name']!r}, no manual track's name; {known}")]
-    whole = [pick[name] for name in ("frame", "track") if name in pick]
-    if not all(map(is_whole, whole)):
-        return [(where, f"found {pick}; needed a whole number")]
-    if not are_numbers(pick.get("xy_px", [0, 0]), 2):
-        return [(where, f"found xy_px {pick['xy_px']!r}; needed [x, y] in plate px")]
-    return []

@@ -1,31 +1,33 @@
-"""Checks of tracking.solve.orient, as the artist writes it; and the places of the manual tracks that it names.
+"""Checks of tracking.solve.orient, as the artist writes it; and which of its keys hold picks.
 
 No solve is looked up here.
 """
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
-from shotmake.config.annotations import Faults, Manual, are_numbers, is_whole
+from shotmake.config.picks import ID, NAME, PLACE, SNAPPED, as_block, find_faults
 from shotmake.config.schema import Orient
+from shotmake.config.values import Faults, are_numbers
 
 KEY = "tracking.solve.orient"
-SHAPES = ({"frame", "xy_px"}, {"frame", "xy_px", "snap"}, {"name"}, {"track"})
-NEEDED = "needed {frame, xy_px}, with snap: true for the track there, or {name} of a manual track, or {track: id}"
+PICKS = (PLACE, SNAPPED, NAME, ID)
 
 
-def faults_of(orient: Orient, names: tuple[str, ...]) -> Faults:
-    """Find all faults, each as (key, message). names: the names of the manual tracks."""
+def faults_of(orient: Orient, names: tuple[str, ...] | None) -> Faults:
+    """Find all faults, each as (key, message). names: the names that tracks have; None = they are not known yet."""
     faults: Faults = []
     for name in ("origin", "x_axis", "y_axis"):
         pick = getattr(orient, name)
-        faults += [] if pick is None else _pick_faults(f"{KEY}.{name}", pick, names)
+        faults += [] if pick is None else find_faults(f"{KEY}.{name}", pick, PICKS, names)
     for number, pick in enumerate(orient.ground):
-        faults += _pick_faults(f"{KEY}.ground[{number}]", pick, names)
+        faults += find_faults(f"{KEY}.ground[{number}]", pick, PICKS, names)
     for number, entry in enumerate(orient.survey):
         where = f"{KEY}.survey[{number}]"
         if not are_numbers(entry.get("xyz_m"), 3):
             faults.append((where, f"found xyz_m {entry.get('xyz_m')!r}; needed [x, y, z] in metres, Z up"))
-        faults += _pick_faults(where, {name: value for name, value in entry.items() if name != "xyz_m"}, names)
+        pick = {name: value for name, value in entry.items() if name != "xyz_m"}
+        faults += find_faults(where, pick, PICKS, names)
     if 0 < len(orient.ground) < 3:
         faults.append((f"{KEY}.ground", f"found {len(orient.ground)}; needed three picks or more"))
     if len(orient.survey) == 1:
@@ -34,54 +36,43 @@ def faults_of(orient: Orient, names: tuple[str, ...]) -> Faults:
     return faults
 
 
-def with_places(orient: dict, manual: tuple[Manual, ...]) -> dict:
-    """Return the plain tree of Orient with a place for each name: a pick by name becomes {name, frame, xy_px}.
+def change_picks(orient: Orient, change: Callable[[str, dict], dict]) -> Orient:
+    """Return the block with `change(key, pick)` in place of each pick that may be a track's. A name alone is {name}."""
 
-    frame and xy_px are those of the first key of the manual track with that name.
-    """
-    keys = {one.name: next(iter(one.keys.items())) for one in manual}
+    def changed(key: str, pick: dict | str | None) -> dict | None:
+        return None if pick is None else change(f"{KEY}.{key}", as_block(pick))
 
-    def placed(pick):
-        if isinstance(pick, list):
-            return [placed(one) for one in pick]
-        pick = {"name": pick} if isinstance(pick, str) else pick
-        if not isinstance(pick, dict) or pick.get("name") not in keys:
-            return pick
-        frame, xy_px = keys[pick["name"]]
-        return {**pick, "frame": frame, "xy_px": xy_px}
-
-    found = {name: placed(orient[name]) for name in ("ground", "survey", "origin", "x_axis", "y_axis")}
-    if isinstance(orient["distance"], dict):
-        found["distance"] = {
-            name: placed(value) if name in "ab" else value for name, value in orient["distance"].items()
-        }
-    return orient | found
+    found: dict = {name: changed(name, getattr(orient, name)) for name in ("origin", "x_axis", "y_axis")}
+    for name in ("ground", "survey"):
+        found[name] = [changed(f"{name}[{at}]", pick) for at, pick in enumerate(getattr(orient, name))]
+    if isinstance(orient.distance, dict):
+        ends = {end: changed(f"distance.{end}", orient.distance[end]) for end in "ab" if end in orient.distance}
+        found["distance"] = orient.distance | ends
+    return replace(orient, **found)
 
 
-def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
-    pick = {"name": pick} if isinstance(pick, str) else pick
-    if not isinstance(pick, dict) or set(pick) not in SHAPES:
-        found = f"{{{', '.join(map(str, pick))}}}" if isinstance(pick, dict) else repr(pick)
-        return [(where, f"found {found}; {NEEDED}")]
-    if "name" in pick and pick["name"] not in names:
-        known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
-        return [(where, f"found {pick['name']!r}, no manual track's name; {known}")]
-    whole = all(is_whole(pick[name]) for name in ("frame", "track") if name in pick)
-    if not whole or not are_numbers(pick.get("xy_px", [0, 0]), 2) or not isinstance(pick.get("snap", True), bool):
-        return [(where, f"found {pick}; {NEEDED}")]
-    return []
+def names_tracks(orient: Orient) -> bool:
+    """Return whether a pick is the name of a track."""
+    named: list[str] = []
+
+    def note(key: str, pick: dict) -> dict:
+        named.extend([key] if "name" in pick else [])
+        return pick
+
+    change_picks(orient, note)
+    return bool(named)
 
 
-def _distance_faults(distance: dict | None, names: tuple[str, ...]) -> Faults:
+def _distance_faults(distance: dict | None, names: tuple[str, ...] | None) -> Faults:
     if distance is None:
         return []
     where = f"{KEY}.distance"
     if set(distance) == {"a", "b", "metres"}:
-        faults = [fault for end in "ab" for fault in _pick_faults(f"{where}.{end}", distance[end], names)]
+        faults = [fault for end in "ab" for fault in find_faults(f"{where}.{end}", distance[end], PICKS, names)]
     elif set(distance) - {"snap"} == {"frame", "a_px", "b_px", "metres"}:
         common = {name: distance[name] for name in ("frame", "snap") if name in distance}
-        faults = [fault for end in ("a_px", "b_px")
-                  for fault in _pick_faults(f"{where}.{end}", {**common, "xy_px": distance[end]}, names)]  # fmt: skip
+        picks = {f"{where}.{end}": {**common, "xy_px": distance[end]} for end in ("a_px", "b_px")}
+        faults = [fault for key, pick in picks.items() for fault in find_faults(key, pick, PICKS, names)]
     else:
         found = f"{{{', '.join(map(str, distance))}}}"
         return [(where, f"found {found}; needed {{frame, a_px, b_px, metres}} or {{a: pick, b: pick, metres}}")]

@@ -336,8 +336,9 @@ class Orient:
 
     A pick is one of these:
     {frame: 48, xy_px: [480, 300]}: the place where the ray through that plate pixel meets the ground. In `ground` and
-        `survey`, and elsewhere with snap: true, it is the solved point of the track there.
-    sign or {name: sign}: the solved point of that manual track.
+        `survey`, and elsewhere with snap: true, it is the solved point of the track there, at most 5 px off (in
+        proportion on plates wider than 1280).
+    sign or {name: sign}: the solved point of the track with that name, a manual one or one of tracking.session_file.
     {track: 12}: the solved point of the track with that id. Ids change when the plate is tracked again.
     """
 
@@ -434,8 +435,9 @@ class Tracking:
     # from the plate's first. Our own tracks.npz and CSV always hold plate frames
     session_first_frame: int | None = key(None, low=0, high=100_000_000)
     # Groups of tracks: {name: [picks]} or {name: {tracks: [picks], weight, color, status}}. A pick is {frame, xy_px}
-    # (the nearest track), {frame, box_px: [left, top, right, bottom]}, or the name of a track. weight: 0 to 100, 0 =
-    # not used by the solve; color: [r, g, b], 0 to 1; status: enabled, disabled or deleted. {} = none
+    # (the nearest track, at most 5 px off, in proportion on plates wider than 1280), {frame, box_px: [left, top, right,
+    # bottom]}, or the name of a manual or imported track. weight: 0 to 100, 0 = not used by the solve; color: [r, g,
+    # b], 0 to 1; status: enabled, disabled or deleted. {} = none
     groups: dict = key({})
     # Tracks placed by hand: {name, frame, xy_px, weight, color, motion_model}. Entries of one name are keys of one
     # track. [] = none
@@ -476,7 +478,8 @@ class Stabilization:
     enabled: bool = key(False)  # true = the comp is held still
     # The object of tracking.objects that is held still, by its track_id, in place of tracks. null = `tracks` hold it
     tracklet: int | None = key(None, low=1)
-    # The tracks that are held still: all, a group of tracking.groups, or a list of groups and manual tracks
+    # The tracks that are held still: all, a group of tracking.groups, or a list of groups and names of manual or
+    # imported tracks
     tracks: str | list[str] = key("all")
     frame: int | None = key(None)  # the plate frame in which the picture stays as it is; null = the shot's first frame
     # true = the inverse nodes follow: what is painted between the two sets of nodes moves with the plate again
@@ -493,8 +496,9 @@ class CornerPin:
     # The picture: a still, a movie that starts with the plate, or a sequence numbered as the plate. Before its first
     # and after its last frame, that frame is held. null = no pin
     image: str | None = file_key()
-    # Four picks. {frame: 48, xy_px: [480, 300]} is the nearest track there; sign or {name: sign} is that manual track;
-    # {track: 12} is the track with that id. Where a track has no marker, its solved point stands in. [] = not by tracks
+    # Four picks, as in tracking.groups. {frame: 48, xy_px: [480, 300]} is the nearest track there; sign or {name: sign}
+    # is the track with that name; {track: 12} is the track with that id. Where a track has no marker, its solved point
+    # stands in. [] = not by tracks
     tracks: list = key([])
     corners_xyz: list = key([])  # four places of the solved world, [x, y, z] in world units; [] = not by places
     # The name of a mesh of four corners in the subject's .blend. The mesh itself is not rendered; in a linked subject,
@@ -506,10 +510,10 @@ class CornerPin:
 
 @dataclass
 class Blender:
-    """The Blender that builds the .blend and renders."""
+    """The Blender that builds the .blend and renders, and runs libmv."""
 
-    # The version of the tool's own Blender for the .blend, renders and exports. auto = 4.5. Tracking, solving and the
-    # reading of files by Blender always use auto
+    # The version of the tool's own Blender for the .blend, renders and exports, and for libmv (tracking.engine or
+    # tracking.solve.engine: blender). auto = 4.5. The reading of files by Blender always uses auto
     version: str = key("auto", choices=["auto", "4.2", "4.5", "5.0"])
     # A Blender binary, or a Python that can import bpy, to use in place of the tool's own. null = the tool's own
     executable: str | None = key(None)

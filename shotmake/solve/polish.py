@@ -12,11 +12,11 @@ import numpy as np
 from shotmake.geometry.camera import zoomed
 from shotmake.geometry.plausible_lens import folds, has_plausible_focal
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.adjust import adjust, lens_from_vector
+from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector
 from shotmake.solve.bundle.lens_terms import TERMS, determined, with_terms
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
-from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
+from shotmake.solve.bundle.weights import TAIL, marker_weights, variances_px2
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
 
@@ -29,45 +29,69 @@ def polished(
 ) -> Found:
     """Adjust the solve once more, with all lens values of `free` that the tracks determine.
 
-    Returns the solve as it was when this is not possible or when the held-out tracks do not confirm it; then a warning
-    names the lens terms that were left alone. Raises ShotError as `triangulate` does.
+    Returns the solve as it was when this is not possible or when it makes the solve no better. For each lens term of
+    `free` that was left alone there is a line: a warning for one that was tried, a note for one that was not. Raises
+    ShotError as `triangulate` does.
     """
-    better = _adjusted(found, held_out, size_px, free, scale)
-    if better is not None:
-        return better
-    terms = ", ".join(name for name in TERMS if name in free)
-    if not terms:
-        return found
-    text = f"{terms} left alone: the held-back tracks do not bear out the refined lens"
-    return replace(found, warnings=(*found.warnings, Reason("lens_terms_open", text)))
-
-
-def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
-    if not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:
-        return None
     log_zooms = np.zeros(len(found.cam_from_world)) if found.log_zooms is None else found.log_zooms.copy()
+    fault = _too_little(markers)
+    if fault:
+        return _untried(found, free, fault)
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
     if not np.isfinite(bundle.directions).all():
-        return None
-    by_error = weights(markers.expected_px)  # first: what a lens without its terms leaves is not noise
-    bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
-    names = determined(free, lens_from_vector(bundle.lens), size_px)
-    for rounds, tolerance in NOISE_ROUNDS:
-        by_noise = 1 / variances_px2(bundle, markers)
-        bundle = adjust(bundle, markers, names, rounds, TAIL**0.5, tolerance, by_noise)
+        return _untried(found, free, "a track has no point")
+    bundle, names, vague = _adjusted(bundle, markers, free, size_px)
+    warned = (*found.warnings, *vague)
     cameras = found.cam_from_world.copy()
     cameras[posed] = cameras_of(bundle, middle, size)
     log_zooms[posed] = bundle.log_zooms
     lens = lens_from_vector(bundle.lens)
     if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
-        return None
+        return _left_alone(
+            replace(found, warnings=warned), names, "the refined lens folds over, or has an unlikely focal length"
+        )
     certificate = certify(held_out, found.markers, zoomed(cameras, log_zooms), lens, scale)
     before, agreement = found.certificate, certificate.agreement
     worse = certificate.holdout_rms_px > WORSE_HOLDOUTS * before.holdout_rms_px or agreement < before.agreement - 0.02
     if certificate.fault() or worse:
-        return None
-    warnings = (*found.warnings, *vague)
+        text = "the held-back tracks do not bear out the refined lens"
+        return _left_alone(replace(found, warnings=warned), names, text)
     better = replace(found, lens=lens, cam_from_world=cameras, certificate=certificate, agreement=agreement)
-    return replace(better, warnings=warnings, log_zooms=None if found.log_zooms is None else log_zooms)
+    return replace(better, warnings=warned, log_zooms=None if found.log_zooms is None else log_zooms)
+
+
+def _adjusted(
+    bundle: Bundle, markers: Observations, free: tuple[str, ...], size_px: tuple[int, int]
+) -> tuple[Bundle, tuple[str, ...], tuple[Reason, ...]]:
+    """Return the bundle, the lens values that changed, and a warning for each that the tracks do not determine."""
+    by_error = marker_weights(markers)  # first: what a lens without its terms leaves is not noise
+    bundle, vague = with_terms(bundle, markers, free, size_px[0], rounds=12, loss_px=LOSS_PX, weights=by_error)
+    names = determined(free, lens_from_vector(bundle.lens), size_px)
+    for rounds, tolerance in NOISE_ROUNDS:
+        by_noise = 1 / variances_px2(bundle, markers)
+        bundle = adjust(bundle, markers, names, rounds, TAIL**0.5, tolerance, by_noise)
+    return bundle, names, vague
+
+
+def _too_little(markers: Observations) -> str:
+    """Return why these frames cannot be adjusted here; "" where they can."""
+    fewest = int(markers.per_frame.min()) if len(markers) else 0
+    return f"a frame has {fewest} markers; needed {FEWEST_MARKERS}" if fewest < FEWEST_MARKERS else ""
+
+
+def _untried(found: Found, free: tuple[str, ...], fault: str) -> Found:
+    """Return the solve with a note of the lens terms that nobody looked for."""
+    terms = ", ".join(name for name in TERMS if name in free)
+    if not terms:
+        return found
+    return replace(found, notes=(*found.notes, Reason("lens_terms_open", f"{terms} not looked for: {fault}")))
+
+
+def _left_alone(found: Found, names: tuple[str, ...], fault: str) -> Found:
+    """Return the solve with a warning of the lens terms that were tried, and did not stand."""
+    terms = ", ".join(name for name in TERMS if name in names)
+    if not terms:
+        return found
+    return replace(found, warnings=(*found.warnings, Reason("lens_terms_open", f"{terms} left alone: {fault}")))

@@ -43,6 +43,11 @@ class SolveInputs:
     on_step: Callable[[str], None] = _say_nothing
 
     @property
+    def observations(self) -> Observations:
+        """All markers that a solve may use, with the artist's weights."""
+        return Observations.from_tracks(self.tracks, self.frames, weights=self.weights)
+
+    @property
     def focal_px(self) -> float:
         """The first guess of the focal length, in px."""
         if self.camera.focal_mm is None:

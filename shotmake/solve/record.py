@@ -30,13 +30,17 @@ class Solution:
 def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
     """Return the solution of a refusal: its reason, no cameras and no points."""
     record = make_record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
-    none = np.zeros(0)
-    return Solution(record, point_arrays(none.astype(np.int32), np.zeros((0, 3)), none, none.astype(bool), False))
+    return Solution(record, no_points())
 
 
 def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
     """Return the solve JSON: the defaults of a record, replaced by `values`, with floats of 9 significant digits."""
-    record = {
+    return {name: rounded(value) for name, value in (blank_record(status, kind, size_px) | values).items()}
+
+
+def blank_record(status: str, kind: str, size_px: tuple[int, int]) -> dict:
+    """Return a record of all fields but `engine`, in which nothing was solved or asked. Every record begins with it."""
+    return {
         "schema": 1,
         "status": status,
         "reason": "",
@@ -53,11 +57,10 @@ def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> d
         "confidence": 0.0,
         "tracks_used": 0,
         "scale_known": False,
-        "links": [],
+        "links": [],  # nobody was asked; so too the witness
         "witness": [],
         **record_reasons(()),
     }
-    return {name: rounded(value) for name, value in (record | values).items()}
 
 
 def rounded(value: Any) -> Any:
@@ -67,6 +70,12 @@ def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: rounded(one) for name, one in value.items()}
     return [rounded(one) for one in value] if isinstance(value, list) else value
+
+
+def no_points() -> dict[str, np.ndarray]:
+    """Return the arrays of a points.npz without points: (0,), point_xyz (0, 3)."""
+    none = np.zeros(0)
+    return point_arrays(none, np.zeros((0, 3)), none, none, False)
 
 
 def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:

@@ -82,7 +82,7 @@ def find(inputs: SolveInputs) -> Found | Reason:
         inputs = replace(inputs, camera=camera)
     kept = None if known_lens.is_refined(free) else lens
     try:
-        everything = _observations(inputs)
+        everything = inputs.observations
         _enough(everything)
         markers = everything if kept is None else known_lens.ideal(everything, kept, size_px)
         jump = cuts.find_jump(markers, size_px[0], inputs.frames[0])
@@ -115,17 +115,9 @@ def cleaned(found: Found | Reason, inputs: SolveInputs) -> Found | Reason:
     if isinstance(found, Reason) or beyond:
         return find(inputs)
     inputs.on_step("clean")
-    everything = Observations.from_tracks(inputs.tracks, inputs.frames)
+    everything = inputs.observations
     free = determined(inputs.free_lens(), found.lens, inputs.size_px)
     return recleaned(found, everything, inputs.size_px, free, inputs.settings.clean.max_error_px)
-
-
-def _observations(inputs: SolveInputs) -> Observations:
-    everything = Observations.from_tracks(inputs.tracks, inputs.frames)
-    if not inputs.weights:
-        return everything
-    given = np.array([inputs.weights.get(track, 1.0) for track in everything.track_ids.tolist()])
-    return replace(everything, weight=given)
 
 
 def _problem(inputs: SolveInputs, markers: Observations, free: tuple[str, ...]) -> SolveProblem:

@@ -1,8 +1,7 @@
 """Track management from the config: named groups of tracks with a weight, a colour, and the status disabled or deleted.
 
-Ids change when a plate is tracked again, so a group names its tracks by where they are. A pick {frame, xy_px} is the
-nearest track there; {frame, box_px} is every track in a box. Tracks with names, which manual and imported ones have,
-are also named so.
+Ids change when a plate is tracked again, so a group names its tracks by where they are. {frame, box_px} is every track
+in a box; all else is a pick (shotmake.tracks.select).
 """
 
 from dataclasses import dataclass, replace
@@ -10,12 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.config.annotations import Group, Manual
-from shotmake.errors import ShotError
 from shotmake.tracks.markers import DISABLED, Tracks
+from shotmake.tracks.select import Pickable, find_track
 
 KEY = "tracking.groups"
-NAMES_SHOWN = 12
-PICK_MAX_PX = 12.0  # a pick that is further than this from any track is a mistake
 
 
 @dataclass(frozen=True)
@@ -28,15 +25,16 @@ class Managed:
     colors: dict[int, list[float]]
 
 
-def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int]) -> Managed:
-    """Apply groups to tracks.
+def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int], width_px: int) -> Managed:
+    """Apply groups to tracks of a plate that is width_px wide.
 
     Deleted tracks go. Disabled ones (and those of weight 0) keep their markers, as DISABLED. A weight w gives the solve
     an expected error that is smaller by the root of w.
     names: track ids of manual and imported tracks.
     Raises ShotError for a pick that finds no track.
     """
-    members = {group.name: sorted(_members(tracks, group, names)) for group in groups}
+    among = Pickable(tracks.track_id, tracks.frame, tracks.xy_px, width_px, names)
+    members = {group.name: sorted(_members(group, among)) for group in groups}
     weights: dict[int, float] = {}
     colors: dict[int, list[float]] = {}
     quality, status = tracks.quality.copy(), tracks.status.copy()
@@ -70,25 +68,13 @@ def looks(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
     )
 
 
-def _members(tracks: Tracks, group: Group, names: dict[str, int]) -> set[int]:
+def _members(group: Group, among: Pickable) -> set[int]:
     found: set[int] = set()
     for pick in group.picks:
-        if isinstance(pick, str):
-            if pick not in names:
-                shown = ", ".join([*names][:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
-                known = f"there are: {shown}" if names else "there are no tracks with names"
-                raise ShotError(f"{KEY}.{group.name}: no track is named {pick}; {known}")
-            found.add(names[pick])
-            continue
-        at = tracks.frame == pick["frame"]
-        xy_px, ids = tracks.xy_px[at], tracks.track_id[at]
-        if "box_px" in pick:
+        if isinstance(pick, dict) and "box_px" in pick:
             left, top, right, bottom = pick["box_px"]
-            found |= set(ids[((xy_px >= (left, top)) & (xy_px <= (right, bottom))).all(1)].tolist())
-            continue
-        gaps_px = np.linalg.norm(xy_px - pick["xy_px"], axis=1)
-        if not len(gaps_px) or gaps_px.min() > PICK_MAX_PX:
-            nearest = f"the nearest is {gaps_px.min():.0f} px away" if len(gaps_px) else "no track is in that frame"
-            raise ShotError(f"{KEY}.{group.name}: no track at {pick['xy_px']} in frame {pick['frame']}; {nearest}")
-        found.add(int(ids[gaps_px.argmin()]))
+            inside = ((among.xy_px >= (left, top)) & (among.xy_px <= (right, bottom))).all(1)
+            found |= set(among.track_id[inside & (among.frame == pick["frame"])].tolist())
+        else:
+            found.add(find_track(pick, among, f"{KEY}.{group.name}"))
     return found

@@ -1,10 +1,83 @@
-"""Tracks chosen by name or by place for the comp. Ids change when a plate is tracked again; names and places do not."""
+"""Tracks chosen by the config: by name, by id, or by a place on the plate.
+
+Ids change when a plate is tracked again; names and places do not. Every pick of the config is looked up here: those of
+groups, of the world (tracking.solve.orient), of the comp.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from shotmake.config.picks import as_block, label
 from shotmake.errors import ShotError
-from shotmake.tracks.groups import PICK_MAX_PX
 from shotmake.tracks.markers import DISABLED, Tracks
+
+REACH_PX = 5.0  # up to 1280 wide, in proportion above: a pick further than this from every track is a mistake
+NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Pickable:
+    """The markers among which a pick is looked up.
+
+    track_id, frame (M,): frames are plate frames. xy_px (M, 2). width_px: of the plate. names: track ids by name. kind,
+    has: how messages call such a track, and what it has that others lack.
+    """
+
+    track_id: np.ndarray
+    frame: np.ndarray
+    xy_px: np.ndarray
+    width_px: int
+    names: dict[str, int]
+    kind: str = "track"
+    has: str = "marker"
+
+    @property
+    def reach_px(self) -> float:
+        """How far a pick may be from its track, in px."""
+        return REACH_PX * max(self.width_px / 1280, 1.0)
+
+
+def enabled(tracks: Tracks, width_px: int, names: dict[str, int]) -> Pickable:
+    """Return the enabled markers of tracks, to pick among."""
+    tracks = tracks.where(tracks.status != DISABLED)
+    return Pickable(tracks.track_id, tracks.frame, tracks.xy_px, width_px, names, has="enabled marker")
+
+
+def names_told(per_track: dict[str, dict]) -> dict[str, int]:
+    """Return the track ids by name, of quality.json's per_track. Of two tracks with one name, the later one has it."""
+    in_order = sorted((int(track), told["name"]) for track, told in per_track.items() if "name" in told)
+    return {name: track for track, name in in_order}
+
+
+def find_track(pick: dict | str, among: Pickable, key: str) -> int:
+    """Find the track that a pick means: {frame, xy_px}, {track: id}, a name or {name}. Return its id.
+
+    Raises ShotError for an unknown name, and where there is no such track.
+    """
+    pick = as_block(pick)
+    if "name" in pick or "track" in pick:
+        track = pick["track"] if "track" in pick else id_of(pick["name"], among.names, key)
+        if not (among.track_id == track).any():
+            raise ShotError(f"{key}: found {label(pick)}, which has no {among.has}; needed one that has")
+        return int(track)
+    at = among.frame == pick["frame"]
+    gaps_px = np.linalg.norm(among.xy_px[at] - np.array(pick["xy_px"], float), axis=1)
+    if not len(gaps_px) or gaps_px.min() > among.reach_px:
+        nearest = f"the nearest is {gaps_px.min():.1f} px off" if len(gaps_px) else "there is none in that frame"
+        raise ShotError(
+            f"{key}: found no {among.kind} at {label(pick)}: {nearest}; needed one within {among.reach_px:.1f} px"
+        )
+    return int(among.track_id[at][gaps_px.argmin()])
+
+
+def id_of(name: str, names: dict[str, int], key: str) -> int:
+    """Return the id of the track with that name. Raises ShotError when there is none."""
+    if name not in names:
+        shown = ", ".join([*names][:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+        known = f"there are: {shown}" if names else "no track here has a name"
+        raise ShotError(f"{key}: found {name}, which is no track's name; {known}")
+    return names[name]
 
 
 def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, dict], key: str) -> Tracks:
@@ -23,27 +96,3 @@ def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, d
             raise ShotError(f"{key}: found {name}, which has no enabled track; choose another, or all")
         found += ids
     return tracks.where(np.isin(tracks.track_id, found))
-
-
-def track_at(tracks: Tracks, pick: dict | str, per_track: dict[str, dict], key: str) -> int:
-    """Find the track that a pick means: {frame, xy_px}, {track: id}, a manual track's name or {name}. Return its id.
-
-    Raises ShotError where there is no such track with an enabled marker.
-    """
-    tracks = tracks.where(tracks.status != DISABLED)
-    pick = {"name": pick} if isinstance(pick, str) else pick
-    if "xy_px" in pick:
-        at = tracks.frame == pick["frame"]
-        gaps_px = np.linalg.norm(tracks.xy_px[at] - pick["xy_px"], axis=1)
-        if not len(gaps_px) or gaps_px.min() > PICK_MAX_PX:
-            nearest = f"the nearest is {gaps_px.min():.0f} px away" if len(gaps_px) else "no track is in that frame"
-            raise ShotError(f"{key}: no track at {list(pick['xy_px'])} in frame {pick['frame']}; {nearest}")
-        return int(tracks.track_id[at][gaps_px.argmin()])
-    if "name" in pick:
-        ids = [int(id) for id, told in per_track.items() if told.get("name") == pick["name"]]
-    else:
-        ids = [pick["track"]]
-    if not np.isin(tracks.track_id, ids).any():
-        found = pick["name"] if "name" in pick else f"track {pick['track']}"
-        raise ShotError(f"{key}: found {found}, which is tracked in no frame; choose another")
-    return ids[0]

@@ -89,7 +89,7 @@ def task(users: list[Node]) -> dict:
 def version_of(settings: dict) -> str:
     """Return the version of our own Blender for a node's settings.
 
-    The settings are composite.blender, or hold the executable alone (tracks, solve), which means auto.
+    The settings are composite.blender, or hold the executable alone (files that Blender reads), which means auto.
     """
     version = settings.get("version", "auto")
     return AUTO if version == "auto" else version

@@ -5,8 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.blender.environment import AUTO, run_script, version_of
+from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import part_path
 
@@ -18,11 +20,17 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 OURS = "tracking.engine: opencv"
 
 
-def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executable: str | None = None) -> "Tracks":
+def libmv_settings(config: Config) -> slices.Slice:
+    """Return the settings that say in which Blender libmv runs: in the one that makes the scene."""
+    blender = config.composite.blender
+    return slices.block(blender, "version") | {"executable": blender.executable}
+
+
+def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int) -> "Tracks":
     """Track the plate's frames first..last with Blender. Return the tracks, not cleaned.
 
     Their quality is 0, since Blender tells no error. The frames are tracked in one go, without segments: Blender's
-    operators have no state that one segment could hand to the next. `executable` is as composite.blender.executable.
+    operators have no state that one segment could hand to the next. The job's settings hold `libmv_settings`.
 
     Raises ShotError when Blender would see other pictures than we do, and when it finds nothing to track.
     """
@@ -31,8 +39,9 @@ def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int, executab
     made = part_path(job.targets["tracks"].with_name("libmv.npz"))
     arguments = [f"--file={plate.files[0]}", "--size", *map(str, plate.size_px), f"--color-space={plate.color_space}"]
     arguments += [f"--first-frame={plate.first_frame}", f"--first={first}", f"--last={last}"]
+    arguments += [f"--settings={json.dumps(settings)}", f"--out={made}"]
     try:
-        run_script("track_plate.py", [*arguments, f"--settings={json.dumps(settings)}", f"--out={made}"], executable)
+        run_script("track_plate.py", arguments, job.settings["executable"], version_of(job.settings))
         tracks = read_markers(made)
     finally:
         made.unlink(missing_ok=True)
@@ -62,16 +71,16 @@ def read_markers(path) -> "Tracks":
     return Tracks.from_markers(**read_npz(path, needed=("track_id", "frame", "xy_px")))
 
 
-def solver(folder: Path, executable: str | None = None) -> "Run":
+def solver(folder: Path, executable: str | None = None, version: str = AUTO) -> "Run":
     """Return the function by which shotmake.solve.start.libmv asks libmv: in Blender's own process, through files in
-    `folder`.
+    `folder`. `executable` and `version` are as in composite.blender.
 
     That function raises ShotError when Blender dies.
     """
-    return partial(_solved_by_blender, folder=folder, executable=executable)
+    return partial(_solved_by_blender, folder=folder, executable=executable, version=version)
 
 
-def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) -> "Answer | None":
+def _solved_by_blender(asked: "Question", folder: Path, executable: str | None, version: str) -> "Answer | None":
     import numpy as np
 
     from shotmake.files.npz_file import npz_bytes, read_npz
@@ -91,8 +100,10 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None) 
     given, made = (part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
     arguments = [f"--tracks={given}", f"--settings={json.dumps(settings)}", f"--out={made}"]
     try:
-        given.write_bytes(npz_bytes({"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px}))
-        run_script("solve_tracks.py", arguments, executable)
+        weight = np.ones(len(markers.track_ids)) if markers.weight is None else markers.weight
+        arrays = {"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px, "weight": weight}
+        given.write_bytes(npz_bytes(arrays))
+        run_script("solve_tracks.py", arguments, executable, version)
         found = read_npz(made)
     finally:
         given.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from helpers.plates.interchange import SIZE_PX, poses_of, take_of
 from shotmake.formats.cameras.axes import (
     ORDERS,
     euler_deg,
@@ -16,6 +17,7 @@ from shotmake.formats.cameras.axes import (
     z_up,
 )
 from shotmake.formats.cameras.film import film_back_mm, film_of, focal_of, fov_deg, fovs_deg
+from shotmake.formats.cameras.scene_files import usd
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 
@@ -71,6 +73,36 @@ def test_a_gl_camera_looks_along_minus_z_with_y_up():
         xy_px, depth = project(np.stack([on_axis, over_it]), pose, lens)
         np.testing.assert_allclose(depth, 2.0)
         np.testing.assert_allclose(xy_px, [[480, 270], [480, 20]], atol=1e-9)
+
+
+def test_a_usd_of_ours_is_z_up_and_says_so(tmp_path):
+    take = take_of(frame_count=4)
+    usd.write(tmp_path / "camera.usda", take)
+    text = (tmp_path / "camera.usda").read_text()
+    assert 'upAxis = "Z"' in text and "metersPerUnit = 1" in text
+    first = ", ".join(f"{x:.9g}" for x in take.points["point_xyz"][0].astype(float))
+    assert f"points = [({first})" in text  # our numbers as they are
+
+
+def test_a_usd_of_ours_projects_in_pixar_s_own_library_where_our_camera_does(tmp_path):
+    """It is an oracle of its own: Blender reads USD by the same library, but turns the world by its own code."""
+    pytest.importorskip("pxr", reason="needs usd-core, as pip install -e '.[dev]' brings it")
+    from pxr import Gf, Usd, UsdGeom
+
+    take = take_of(frame_count=4)
+    usd.write(tmp_path / "camera.usda", take)
+    stage = Usd.Stage.Open(str(tmp_path / "camera.usda"))
+    assert (UsdGeom.GetStageUpAxis(stage), UsdGeom.GetStageMetersPerUnit(stage)) == (UsdGeom.Tokens.z, 1.0)
+    assert UsdGeom.GetFallbackUpAxis() == UsdGeom.Tokens.y  # of a file that says none
+    (camera,) = [UsdGeom.Camera(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Camera)]
+    points, lens = take.points["point_xyz"].astype(float), Lens.from_json(take.solution["lens"])
+    for frame, pose in zip(take.solution["frames"], poses_of(take), strict=True):
+        frustum = camera.GetCamera(frame).frustum
+        matrix = frustum.ComputeViewMatrix() * frustum.ComputeProjectionMatrix()
+        seen = np.array([matrix.Transform(Gf.Vec3d(*point)) for point in points.tolist()])
+        xy_px = (seen[:, :2] * (0.5, -0.5) + 0.5) * SIZE_PX
+        wanted, depth = project(points, pose, lens)
+        np.testing.assert_allclose(xy_px[depth > 0], wanted[depth > 0], atol=0.005)
 
 
 def test_fields_of_view_and_back():

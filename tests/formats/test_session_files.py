@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,9 +13,11 @@ from helpers.shows import attack
 from helpers.shows.project import Project
 from shotmake.config.format_registry import TRACKS
 from shotmake.tracks.markers import DISABLED, Tracks, load_tracks
+from shotmake.tracks.quality import track_name
 
 WRITTEN = [one for one in TRACKS if one.writes]
 FROM_THE_CLIP = ("tracks_3de.txt", "tracks_pftrack.2dt", "tracks_syntheyes.txt", "mini.blend")
+CORNERS_PX = ((80, 50), (240, 50), (240, 140), (80, 140))
 LATER = "shot.footage.first_frame=1001"
 
 
@@ -100,3 +103,34 @@ def test_a_broken_file_is_one_line_with_its_line_number(shared):
     for name, said in (("broken.txt", "broken.txt:7: found 'nonsense'"), ("broken.blend", "Blender cannot open it")):
         ran = shared.run("tracks", "shot=two", "tracking.groups={}", f"tracking.session_file={name}")
         assert ran.code == 1 and len(ran.fault_lines) == 1 and said in ran.fault_lines[0], ran.err
+
+
+def test_imported_tracks_are_picked_by_their_names_wherever_a_track_is_picked(shared):
+    """Such names were refused: only manual tracks were said to have any."""
+    (own,) = sessions(shared, "mini")
+    tracks = load_tracks(own / "tracks.npz")
+    (made,) = shared.root.glob(".gsd-state/tracking/solves/mini-????????????.points.npz")
+    with np.load(made) as points:
+        solved = points["track_id"][~points["holdout"]]
+    there = tracks.where((tracks.frame == 20) & np.isin(tracks.track_id, solved))
+    corners = [int(np.linalg.norm(there.xy_px - place, axis=1).argmin()) for place in CORNERS_PX]
+    names = [track_name(int(there.track_id[at])) for at in corners]
+    listed = ", ".join(names)
+    orient = f"solve: {{orient: {{ground: [{listed}], origin: {names[0]}, x_axis: {{name: {names[1]}}}}}}}"
+    text = attack.shot_yaml("three", more=f"  preview: {{enabled: false}}\n  session_file: tracks.uv\n  {orient}\n")
+    stabilized = f"  stabilization: {{enabled: true, tracks: [{listed}]}}\n"
+    pinned = f"  corner_pin: {{image: card.png, tracks: [{listed}]}}\n"
+    shared.write_shot("three", f"{text}composite:\n{stabilized}{pinned}")
+    cv2.imwrite(str(shared.root / "card.png"), np.full((90, 160, 3), 200, np.uint8))
+    shared.built("scene", "shot=three")
+    (sheet,) = (json.loads(path.read_text()) for path in shared.root.glob(".gsd-state/scenes/three-????????????.json"))
+    assert sheet["corner_pin"]["corners"] and sheet["stabilization"] is not None
+    (quality,) = (json.loads((one / "quality.json").read_text()) for one in sessions(shared, "three"))
+    ids = {told["name"]: int(track) for track, told in quality["per_track"].items()}
+    (made,) = shared.root.glob(".gsd-state/tracking/solves/three-????????????.points.npz")
+    with np.load(made) as points:
+        place = dict(zip(points["track_id"].tolist(), points["point_xyz"].tolist(), strict=True))
+    assert np.abs(place[ids[names[0]]][:2]).max() < 1e-5 and abs(place[ids[names[1]]][1]) < 1e-5
+    ran = shared.run("solve", "shot=three", "tracking.solve.orient.origin=sgin")
+    (line,) = ran.fault_lines
+    assert ran.code == 1 and "tracking.solve.orient.origin: found sgin, which is no track's name; there are: " in line

@@ -11,7 +11,7 @@ from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
 from shotmake.scene.corner_pin import Field, pin_of_places, pin_of_tracks
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.select import track_at
+from shotmake.tracks.select import enabled, find_track, names_told
 
 NEAR_PX = [(150.0, 70.0), (540.0, 40.0), (590.0, 330.0), (60.0, 290.0)]  # the tracks nearest to these are pinned to
 COLORS = {FRAMES[0]: (0, 0, 255), FRAMES[1]: (0, 255, 0), FRAMES[2]: (255, 0, 0)}  # BGR
@@ -40,7 +40,7 @@ def ids(tracks) -> list[int]:
     there = tracks.where(tracks.frame == FRAMES[1])
     nearest = [int(np.linalg.norm(there.xy_px - place, axis=1).argmin()) for place in NEAR_PX]
     picks = [{"frame": FRAMES[1], "xy_px": (there.xy_px[at] + 2).tolist()} for at in nearest]
-    found = [track_at(tracks, pick, {}, "") for pick in picks]
+    found = [find_track(pick, enabled(tracks, SIZE[0], {}), "") for pick in picks]
     assert found == there.track_id[nearest].tolist()
     return found
 
@@ -155,8 +155,9 @@ def test_corners_that_cannot_be_are_refused(shot, field, tracks, ids):
         pin_of_tracks(tracks, [ids[0], ids[0], ids[1], ids[3]], SPAN, field, cameras, {})
     with pytest.raises(ShotError, match="no frame of 1002 to 1004 shows all four corners"):
         pin_of_places(np.array([(9, 9, 9), (9, 8, 9), (9, 8, 8), (9, 9, 8.0)]), SPAN, field, cameras)
-    with pytest.raises(ShotError, match=r"no track at \[1, 1\] in frame 1002; the nearest is \d+ px away"):
-        track_at(tracks, {"frame": 1002, "xy_px": [1, 1]}, {}, "composite.corner_pin.tracks[0]")
-    with pytest.raises(ShotError, match=r"tracks\[1\]: found sign, which is tracked in no frame"):
-        track_at(tracks, "sign", {"7777": {"name": "sign"}}, "composite.corner_pin.tracks[1]")
-    assert track_at(tracks, "sign", {"12": {"name": "sign"}}, "") == 12
+    among = enabled(tracks, SIZE[0], names_told({"7777": {"name": "sign"}, "12": {"name": "post"}}))
+    with pytest.raises(ShotError, match=r"found no track at \[1, 1\] in frame 1002: the nearest is \d+.\d px off"):
+        find_track({"frame": 1002, "xy_px": [1, 1]}, among, "composite.corner_pin.tracks[0]")
+    with pytest.raises(ShotError, match=r"tracks\[1\]: found sign, which has no enabled marker"):
+        find_track("sign", among, "composite.corner_pin.tracks[1]")
+    assert find_track("post", among, "") == find_track({"name": "post"}, among, "") == 12

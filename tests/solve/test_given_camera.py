@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.accurate import KEYS
 from shotmake.config.keyed_camera import read_keys
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project
@@ -37,6 +38,12 @@ def test_one_key_is_a_locked_off_camera_that_looks_where_it_is_told():
     xy_px, depth = project(np.array([[0, 0, 0.5], [0, 0, 1.5]]), poses[0], lens)
     np.testing.assert_allclose(xy_px[0], (960, 540), atol=1e-9)
     assert depth[0] > 0 and xy_px[1, 1] < 540 and xy_px[1, 0] == pytest.approx(960)  # upright, the horizon level
+
+
+def test_the_record_has_every_field_and_says_that_nobody_was_asked():
+    found = record(HERE)
+    assert set(found) == KEYS and (found["links"], found["witness"]) == ([], [])
+    assert (found["rms_px"], found["tracks_used"], found["confidence"]) == (None, 0, 0.0)
 
 
 def test_rotations_are_blenders_xyz_euler():

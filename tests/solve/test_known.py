@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from helpers.measures.accurate import KEYS
 from helpers.measures.measure import measure, poses
-from helpers.plates.simulated import Simulated, simulate
+from helpers.plates.simulated import Simulated, half_noisy, simulate
+from helpers.plates.synthetic import write_movie
+from helpers.shows.project import open_in_process
 from shotmake.config import schema
 from shotmake.errors import ShotError
+from shotmake.footage.plate import probe
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
@@ -22,7 +26,11 @@ from shotmake.solve.imported.cameras import imported
 from shotmake.solve.imported.extend import solve_known
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
-from shotmake.tracks.markers import Tracks
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.stages.solve.stage import SOLVE
+from shotmake.tracks.markers import Tracks, save_tracks
 
 KNOWN = {"head": (1001, 1080), "tail": (1041, 1120), "middle": (1021, 1100)}
 
@@ -41,12 +49,11 @@ def written(path: Path, shot: Simulated, span: tuple[int, int], **changes) -> Pa
     return path
 
 
-def joined(path: Path, shot: Simulated, tracks: Tracks | None = None, **known) -> dict:
+def joined(path: Path, shot: Simulated, tracks: Tracks | None = None, weights: dict | None = None, **known) -> dict:
     given = read_cameras(path, shot.size_px, shot.frames)
     settings = schema.Solve(known=schema.Known(**known))
-    return solve_known(
-        SolveInputs(tracks or shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings), given
-    ).record
+    asked = SolveInputs(tracks or shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings, weights=weights)
+    return solve_known(asked, given).record
 
 
 def same_numbers(path: Path, record: dict) -> bool:
@@ -209,6 +216,7 @@ def test_faults_of_the_file_are_one_line_each(tmp_path, orbit):
     with pytest.raises(ShotError, match="zoom"):
         joined(zoom, orbit)
     as_it_is = imported(read_cameras(zoom, orbit.size_px, (1003, 1200)), orbit.size_px).record
+    assert set(as_it_is) == KEYS and as_it_is["links"] == as_it_is["witness"] == []
     assert as_it_is["focal_px_per_frame"][0] == 1002 and len(as_it_is["focal_px_per_frame"]) == 78
     folded = written(path, orbit, (1001, 1080), lens={**orbit.truth["lens"], "k1": -3.0, "k2": 0.0})
     with pytest.raises(ShotError, match="folds over"):
@@ -243,3 +251,35 @@ def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):
     tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1), known=schema.Known(fixed=False))
     record = solve_known(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), tight), given).record
     assert record["status"] == "refused" and "cam.json" in record["reason"]
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize(("kind", "status"), [("orbit", {}), ("pan", {"status": "tripod", "kind": "tripod"})])
+def test_the_artists_weights_count_where_a_camera_is_known(tmp_path, kind, status, fixed):
+    shot, clean = half_noisy(kind)
+    path = written(tmp_path / "cam.json", shot, (1001, 1020), **status)
+    plain = measure(joined(path, shot, fixed=fixed), shot.truth)
+    weighted = measure(joined(path, shot, weights=dict.fromkeys(clean, 50.0), fixed=fixed), shot.truth)
+    astray = measure(joined(path, shot, weights=dict.fromkeys(clean, 0.02), fixed=fixed), shot.truth)
+    assert weighted["rot_deg"] < 0.7 * plain["rot_deg"] and astray["rot_deg"] > 1.2 * plain["rot_deg"]
+
+
+def test_the_stage_hands_the_weights_to_a_solve_with_a_known_camera(tmp_path, monkeypatch):
+    shot, clean = half_noisy("orbit")
+    open_in_process(monkeypatch, tmp_path)
+    grey = np.full((shot.size_px[1], shot.size_px[0], 3), 120, np.uint8)  # no second witness finds anything in it
+    write_movie(tmp_path / "plate.mkv", enumerate([grey] * 40), codec="ffv1")
+    written(tmp_path / "cam.json", shot, (1001, 1020))
+    config = schema.Config()
+    config.shot.footage.file, config.shot.footage.first_frame = "plate.mkv", 1001
+    config.shot.camera.import_file = "cam.json"
+    (tmp_path / "footage.json").write_bytes(json_bytes(probe("plate.mkv", tmp_path, 1001).to_json()))
+    turns = []
+    for weights in ({}, dict.fromkeys(clean, 50.0)):
+        (tmp_path / "tracks.npz").write_bytes(save_tracks(shot.tracks, weights))
+        inputs = {"footage": tmp_path / "footage.json", "tracks": tmp_path / "tracks.npz", **SOLVE.files(config)}
+        targets = {name: tmp_path / f"made.{name}" for name in SOLVE.targets}
+        digests = {name: digest(path) for name, path in inputs.items()}
+        SOLVE.build(Job("known", SOLVE.settings(config), inputs, digests, targets))
+        turns.append(measure(json.loads(targets["solve"].read_text()), shot.truth)["rot_deg"])
+    assert turns[1] < 0.7 * turns[0]

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.measures.accurate import KEYS, accurate
 from helpers.measures.measure import measure
-from helpers.plates.simulated import Simulated, simulate
+from helpers.plates.simulated import Simulated, half_noisy, simulate
 from helpers.plates.synthetic import make_plate, truth
 from shotmake.config import schema
 from shotmake.errors import ShotError
@@ -19,7 +19,7 @@ from shotmake.solve.bundle.triangulate import marker_errors_px
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.start.libmv import Answer, Question, Run, question
 from shotmake.solve.verdict import Solution, hold_out, solve
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.environment import make_environment, python, version_of
 from shotmake.tasks.blender.libmv import solver
 from shotmake.tasks.stages.solve.stage import SOLVE
 
@@ -92,6 +92,18 @@ def test_a_pan_is_a_tripod_by_blenders_tripod_solver(pan, by_libmv):
     assert found["rot_deg"] < 0.08 and abs(found["focal_pct"]) < 1.5 and found["lens_px"] < 2
 
 
+@pytest.mark.parametrize("kind", ["orbit", "pan"])
+def test_the_artists_weights_reach_libmv(kind, by_libmv):
+    shot, clean = half_noisy(kind)
+    settings = schema.Solve(engine="blender")
+    asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings, by_libmv=by_libmv)
+    turns = [
+        measure(solve(replace(asked, weights=dict.fromkeys(clean, weight))).record, shot.truth)["rot_deg"]
+        for weight in (1.0, 50.0)
+    ]
+    assert turns[1] < 0.6 * turns[0]
+
+
 def test_what_is_wrong_is_refused_with_its_reason(orbit, pan, by_libmv):
     moving, turning = run(pan, by_libmv, kind="general").record, run(orbit, by_libmv, kind="tripod").record
     assert (moving["status"], turning["status"]) == ("refused", "refused")
@@ -128,9 +140,28 @@ def test_lens_values_that_blender_cannot_refine_are_errors_that_name_their_key(o
 
 def test_only_this_engine_needs_blender():
     one = schema.Config()
-    assert SOLVE.after(one) == () and "executable" not in SOLVE.settings(one)
+    assert SOLVE.after(one) == () and not {"executable", "version"} & set(SOLVE.settings(one))
     one.tracking.solve.engine = "blender"
     assert SOLVE.after(one) == ("blender",) and SOLVE.settings(one)["executable"] is None
+    assert version_of(SOLVE.settings(one)) == "4.5"
+    one.composite.blender.version = "5.0"
+    assert version_of(SOLVE.settings(one)) == "5.0"
+
+
+def test_libmv_runs_in_the_blender_that_makes_the_scene(mini, tmp_path):
+    """Only 4.2 is installed in this home (in fact our usual one, which says when it is called)."""
+    home, called = tmp_path / "home", tmp_path / "called"
+    words = ("composite.blender.version=4.2", "tracking.engine=blender", "tracking.solve.engine=blender")
+    stand_in = home / "blender-4.2" / "bin" / "python"
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {called}\nexec {python()} "$@"\n')
+    stand_in.chmod(0o755)
+    (home / "blender-4.2" / "ready.json").write_text("{}")
+    command = (sys.executable, "-m", "doit", "solve", "shot=mini", *words)
+    ran = mini.doit_with(*command, SHOTMAKE_BLENDER_HOME=str(home))
+    assert ran.code == 0, ran.out + ran.err
+    assert "track_plate.py" in called.read_text() and "solve_tracks.py" in called.read_text()
+    assert [one.name for one in home.iterdir()] == ["blender-4.2"]
 
 
 def test_through_the_command_line_and_when_blender_is_killed(mini, tmp_path):

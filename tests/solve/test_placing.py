@@ -1,6 +1,6 @@
 """A solved shot put into its true world by what an artist picks, types or measured."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,19 +9,18 @@ from scipy.spatial.transform import Rotation
 from helpers.measures.measure import angle_deg, poses
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
-from shotmake.config.annotations import Manual
 from shotmake.config.check import ConfigFaults, load
-from shotmake.config.check_orient import with_places
+from shotmake.config.check_orient import names_tracks
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import marker_errors_px, triangulate
 from shotmake.solve.orient.orient import orient_moving, orient_turning
-from shotmake.solve.orient.picks import Solved
+from shotmake.solve.orient.picks import Solved, with_ids
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, solve
-from shotmake.tasks.stages.solve.stage import settings
+from shotmake.tasks.stages.solve.stage import SOLVE
 
 PLACES = np.array([[-0.25, -0.15, 0], [0.3, -0.1, 0], [0.25, 0.3, 0], [-0.3, 0.25, 0], [0, 0.1, 0], [0, 1.2, 0]])
 
@@ -231,11 +230,12 @@ def test_picks_that_cannot_be_used_are_one_line_with_numbers(shot, solved, surve
     ground = [pick(shot, track) for track in nearest_tracks(shot, PLACES, on_desk=True)]
     on_line = nearest_tracks(shot, np.linspace([-0.3, -0.1, 0], [0.3, 0.2, 0], 3), on_desk=True)
     off = {"frame": 1005, "xy_px": [-90.0, 5.0]}
-    assert " px off; needed one within 3.8 px" in refusal(solved, ground=[*ground[:2], off])
-    assert "no track is solved in that frame" in refusal(solved, ground=[*ground[:2], {"frame": 9, "xy_px": [9, 9]}])
+    assert " px off; needed one within 5.0 px" in refusal(solved, ground=[*ground[:2], off])
+    assert "there is none in that frame" in refusal(solved, ground=[*ground[:2], {"frame": 9, "xy_px": [9, 9]}])
     assert "which are one track" in refusal(solved, ground=[*ground[:3], ground[1]])
     assert "track 99999, which has no solved point" in refusal(solved, origin={"track": 99999})
-    assert "manual track sign has no solved point" in refusal(solved, x_axis={**pick(shot, 3), "name": "sign"})
+    lost = {"name": "sign", "track": 99999}
+    assert "found sign, which has no solved point; needed one that has" in refusal(solved, x_axis=lost)
     thin = replace(solved, points=solved.points.copy())
     rows = np.searchsorted(thin.markers.track_ids, on_line)
     thin.points[rows[1]] = thin.points[rows[[0, 2]]].mean(0)
@@ -298,44 +298,51 @@ SIGN = {"name": "sign", "frame": 7, "xy_px": [10.0, 20.5]}
 AT = {"frame": 3, "xy_px": [1.5, 2]}
 
 
-def test_every_form_of_a_pick_is_read_and_names_are_put_as_places():
+def test_every_form_of_a_pick_is_read_and_names_get_the_ids_of_their_tracks():
     orient = {
         "ground": ["sign", AT, {"track": 12}],
         "origin": {**AT, "snap": True},
         "x_axis": "sign",
         "distance": {"a": "sign", "b": AT, "metres": 2},
     }
-    loaded = checked(orient, [SIGN])
-    placed = with_places(asdict(loaded.tracking.solve.orient), (Manual("sign", {7: [10.0, 20.5], 9: [11, 21]}),))
-    assert placed["ground"] == [SIGN, AT, {"track": 12}] and placed["x_axis"] == SIGN
-    assert placed["origin"] == {**AT, "snap": True} and placed["y_axis"] is None
-    assert placed["distance"] == {"a": SIGN, "b": AT, "metres": 2}
+    named, sign = {"sign": 41}, {"name": "sign", "track": 41}
+    loaded = checked(orient, [SIGN]).tracking.solve.orient
+    found = with_ids(loaded, named)
+    assert names_tracks(loaded) and found.ground == [sign, AT, {"track": 12}] and found.x_axis == sign
+    assert found.origin == {**AT, "snap": True} and found.y_axis is None
+    assert found.distance == {"a": sign, "b": AT, "metres": 2}
     survey = [{"name": "sign", "xyz_m": [0, 0, 1]}, {**AT, "xyz_m": [1, 0, 1]}]
-    placed = with_places(
-        asdict(checked({"survey": survey}, [SIGN]).tracking.solve.orient), (Manual("sign", {7: [1, 2]}),)
-    )
-    assert placed["survey"] == [{"name": "sign", "frame": 7, "xy_px": [1, 2], "xyz_m": [0, 0, 1]}, survey[1]]
-    # what the solve is given is what its key is made of
-    assert settings(checked({"origin": "sign"}, [SIGN]))["orient"]["origin"] == SIGN
+    found = with_ids(checked({"survey": survey}, [SIGN]).tracking.solve.orient, named)
+    assert found.survey == [{**sign, "xyz_m": [0, 0, 1]}, survey[1]]
+    plain = checked({"ground": [AT] * 3, "distance": {"frame": 3, "a_px": [1, 2], "b_px": [3, 4], "metres": 1}})
+    assert not names_tracks(plain.tracking.solve.orient)
+    assert with_ids(plain.tracking.solve.orient, {}) == plain.tracking.solve.orient
+    with pytest.raises(ShotError, match="orient.x_axis: found sign, which is no track's name; there are: post"):
+        with_ids(schema.Orient(x_axis="sign"), {"post": 1})
+
+
+def test_the_solve_reads_names_only_where_a_pick_is_one():
+    named, plain = checked({"origin": "sign"}, [SIGN]), checked({"origin": AT}, [SIGN])
+    assert "quality" in SOLVE.reads(named) and "quality" not in SOLVE.reads(plain)
 
 
 @pytest.mark.parametrize(
     ("orient", "key", "words"),
     [
         ({"origin": "sgin"}, "origin", "found 'sgin', no manual track's name; there are: sign"),
-        ({"origin": {"frame": 3}}, "origin", "found {frame}; needed {frame, xy_px}"),
-        ({"origin": {"frame": 3.5, "xy_px": [1, 2]}}, "origin", "needed {frame, xy_px}"),
+        ({"origin": {"frame": 3}}, "origin", "found {frame}; needed {frame, xy_px: [x, y]}"),
+        ({"origin": {"frame": 3.5, "xy_px": [1, 2]}}, "origin", "needed {frame, xy_px: [x, y]}"),
         ({"x_axis": {**AT, "snap": "yes"}}, "x_axis", "with snap: true"),
         ({"ground": [AT, AT]}, "ground", "found 2; needed three picks or more"),
         ({"ground": [AT, AT, {"track": "a"}]}, "ground[2]", "{track: id}"),
         ({"x_axis": AT, "y_axis": AT}, "y_axis", "needed one of them"),
         ({"distance": {"a": "sign", "b": AT, "metres": 0}}, "distance.metres", "a length above 0"),
-        ({"distance": {"a": "sign", "b": {}, "metres": 1}}, "distance.b", "needed {frame, xy_px}"),
+        ({"distance": {"a": "sign", "b": {}, "metres": 1}}, "distance.b", "needed {frame, xy_px: [x, y]}"),
         ({"distance": {"frame": 3, "a_px": [1, 2], "metres": 1}}, "distance", "needed {frame, a_px, b_px, metres}"),
         (
             {"distance": {"frame": 3, "a_px": [1, 2], "b_px": [1], "metres": 1}},
             "distance.b_px",
-            "needed {frame, xy_px}",
+            "needed {frame, xy_px: [x, y]}",
         ),
         ({"camera_height_m": -1}, "camera_height_m", "at least 0.001 (m)"),
         ({"camera_height_frame": 3}, "camera_height_frame", "without tracking.solve.orient.camera_height_m"),

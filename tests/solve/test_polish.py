@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from helpers.measures.measure import measure
-from helpers.plates.simulated import simulate
+from helpers.plates.simulated import half_noisy, simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import Bundle, residuals_px
+from shotmake.solve.bundle.lens_terms import BASE, TERMS
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.bundle.weights import variances_px2, weights
+from shotmake.solve.bundle.weights import marker_weights, variances_px2, weights
+from shotmake.solve.checks.candidate import Found
+from shotmake.solve.polish import polished
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.verdict import solve
+from shotmake.solve.verdict import find, solve
 
 
 def test_weights_are_relative_and_the_unknown_is_usual():
@@ -76,6 +79,62 @@ def test_noisy_tracks_that_promise_nothing_do_no_harm(uneven):
         errors.append(measure(made.record, shot.truth))
     assert errors[0]["ate_pct"] < 1.2 * errors[1]["ate_pct"]
     assert errors[0]["rot_deg"] < 1.2 * errors[1]["rot_deg"]
+
+
+@pytest.mark.parametrize("kind", ["orbit", "pan"])
+def test_the_artists_weights_count_in_every_solve(kind):
+    shot, clean = half_noisy(kind)
+    asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve())
+    turns = [
+        measure(solve(replace(asked, weights=dict.fromkeys(clean, weight))).record, shot.truth)["rot_deg"]
+        for weight in (1.0, 50.0, 0.02)
+    ]
+    assert turns[1] < 0.8 * turns[0] and turns[2] > 1.1 * turns[0]
+
+
+def test_a_weight_counts_as_given_whatever_error_a_track_promises(uneven):
+    shot, tracks = uneven
+    for promised in (tracks.quality, np.zeros_like(tracks.quality)):
+        markers = Observations.from_tracks(replace(tracks, quality=promised), shot.frames)
+        weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
+        told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.tracks.groups does
+        weighted = marker_weights(replace(markers, expected_px=told_px, weight=weight))
+        assert np.allclose(weighted, marker_weights(markers) * weight[markers.track])
+
+
+@pytest.fixture(scope="module")
+def found():
+    """A camera, and the tracks that it never saw."""
+    shot = simulate("orbit", seed=5, frame_count=40, visible=40)
+    asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve())
+    one = find(asked)
+    assert isinstance(one, Found) and not one.warnings + one.notes
+    return one, asked.observations.of_tracks(np.isin(asked.observations.track_ids, one.held_out)), shot.size_px
+
+
+def test_a_lens_term_that_nobody_looked_for_is_no_doubt(found):
+    one, held_out, size_px = found
+    here = np.flatnonzero(one.used & (one.markers.frame == 9))
+    used = one.used.copy()
+    used[here[5:]] = False  # 5 markers do not hold a frame
+    left = polished(replace(one, used=used), held_out, size_px, (*BASE, "p1", "p2"), 1.0)
+    assert left.warnings == () and left.lens == one.lens
+    assert [(note.code, note.text) for note in left.notes] == [
+        ("lens_terms_open", "p1, p2 not looked for: a frame has 5 markers; needed 8")
+    ]
+    assert polished(replace(one, used=used), held_out, size_px, BASE, 1.0).notes == ()  # nothing was asked for
+
+
+def test_each_lens_term_that_was_left_alone_has_one_line(found):
+    """Few tracks do not determine the centre: it was not held against the held-back tracks."""
+    one, held_out, size_px = found
+    best = replace(one.certificate, holdout_rms_px=one.certificate.holdout_rms_px / 2)  # nothing is as good
+    left = polished(replace(one, certificate=best), held_out, size_px, (*BASE, *TERMS), 1.0)
+    assert left.lens == one.lens and left.notes == ()
+    assert [warning.text for warning in left.warnings] == [
+        "the tracks do not determine principal_point: left alone; take it out of tracking.solve.refine",
+        "k3, p1, p2 left alone: the held-back tracks do not bear out the refined lens",
+    ]
 
 
 def test_a_bundle_projects_as_its_cameras_do():

@@ -1,5 +1,7 @@
 """Groups, masks and quality: what the config says of tracks, and what is told of them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,8 @@ from shotmake.tracks.mask import COVERED, mask_at, mask_under, shape_at, without
 from shotmake.tracks.quality import jumping, quality
 
 pytestmark = pytest.mark.fast
+
+WIDTH_PX = 160
 
 
 def grid_of_tracks(frames: int = 12) -> Tracks:
@@ -31,7 +35,7 @@ def test_picks_boxes_and_names_find_their_tracks():
         "box": {"tracks": [{"frame": 5, "box_px": [0, 90, 200, 120]}], "weight": 4, "color": [1, 0, 0]},
         "named": {"tracks": ["corner"], "status": "disabled"},
     })  # fmt: skip
-    managed = manage(grid_of_tracks(), groups, {"corner": 4})
+    managed = manage(grid_of_tracks(), groups, {"corner": 4}, WIDTH_PX)
     assert faults == []
     assert managed.members == {"pick": [0], "box": [6, 7, 8], "named": [4]}
     assert managed.weights == {6: 4.0, 7: 4.0, 8: 4.0} and managed.colors[7] == [1, 0, 0]
@@ -42,7 +46,7 @@ def test_picks_boxes_and_names_find_their_tracks():
 
 def test_weights_go_with_the_tracks_and_leave_those_without_any_as_they_were(tmp_path):
     groups, _ = read_groups({"box": {"tracks": [{"frame": 5, "box_px": [0, 90, 200, 120]}], "weight": 4}})
-    managed = manage(grid_of_tracks(), groups, {})
+    managed = manage(grid_of_tracks(), groups, {}, WIDTH_PX)
     weighted, plain = tmp_path / "weighted.npz", tmp_path / "plain.npz"
     weighted.write_bytes(save_tracks(managed.tracks, managed.weights))
     plain.write_bytes(save_tracks(managed.tracks))
@@ -53,7 +57,7 @@ def test_weights_go_with_the_tracks_and_leave_those_without_any_as_they_were(tmp
 def test_deleted_tracks_go_and_weight_0_disables():
     blocks = {"a": {"tracks": [{"frame": 1, "box_px": [0, 0, 200, 30]}], "status": "deleted"},
               "b": {"tracks": [{"frame": 1, "xy_px": [21, 60]}], "weight": 0}}  # fmt: skip
-    managed = manage(grid_of_tracks(), read_groups(blocks)[0], {})
+    managed = manage(grid_of_tracks(), read_groups(blocks)[0], {}, WIDTH_PX)
     assert set(managed.tracks.track_id.tolist()) == set(range(3, 9)) and managed.members["a"] == []
     assert set(managed.tracks.track_id[managed.tracks.status == DISABLED].tolist()) == {3}
 
@@ -62,7 +66,7 @@ def test_deleted_tracks_go_and_weight_0_disables():
     ("blocks", "key", "words"),
     [
         ({"a": 5}, "tracking.groups.a", "needed a list of picks"),
-        ({"a": [{"frame": 1}]}, "tracking.groups.a.tracks", "found {'frame': 1}; needed {frame, xy_px"),
+        ({"a": [{"frame": 1}]}, "tracking.groups.a.tracks", "found {frame}; needed {frame, xy_px"),
         ({"a": {"tracks": [], "weight": -1}}, "tracking.groups.a.weight", "found -1"),
         ({"a": {"color": [1, 2, 3]}}, "tracking.groups.a.color", "each 0 to 1"),
         ({"a": {"status": "gone"}}, "tracking.groups.a.status", "allowed: enabled, disabled, deleted"),
@@ -85,10 +89,12 @@ def test_manual_tracks_have_keys_under_one_name():
 
 
 def test_a_pick_that_finds_nothing_is_a_fault():
-    with pytest.raises(ShotError, match=r"no track at \[150, 60\] in frame 3; the nearest is 47 px away"):
-        manage(grid_of_tracks(), read_groups({"a": [{"frame": 3, "xy_px": [150, 60]}]})[0], {})
-    with pytest.raises(ShotError, match="no track is named x; there are: y"):
-        manage(grid_of_tracks(), read_groups({"a": ["x"]})[0], {"y": 1})
+    (group,), _ = read_groups({"a": [{"frame": 3, "xy_px": [150, 60]}]})
+    line = "found no track at [150, 60] in frame 3: the nearest is 47.0 px off; needed one within 5.0 px"
+    with pytest.raises(ShotError, match=f"^tracking.groups.a: {re.escape(line)}$"):
+        manage(grid_of_tracks(), (group,), {}, WIDTH_PX)
+    with pytest.raises(ShotError, match="^tracking.groups.a: found x, which is no track's name; there are: y$"):
+        manage(grid_of_tracks(), read_groups({"a": ["x"]})[0], {"y": 1}, WIDTH_PX)
 
 
 def test_quality_names_what_is_wrong():
@@ -98,7 +104,7 @@ def test_quality_names_what_is_wrong():
     worth[tracks.track_id == 2] = 0.7
     short = ~((tracks.track_id == 7) & (frames > 4))
     changed = Tracks(tracks.track_id, frames, xy_px, worth, tracks.status).where(short)
-    managed = manage(changed, read_groups({"off": {"tracks": ["m"], "status": "disabled"}})[0], {"m": 1})
+    managed = manage(changed, read_groups({"off": {"tracks": ["m"], "status": "disabled"}})[0], {"m": 1}, WIDTH_PX)
     told = quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), 1, 12)
     assert told["jumping_tracks"] == ["track_00005"] and told["poor_tracks"] == ["track_00002"]
     assert told["short_tracks"] == ["track_00007"] and told["disabled_tracks"] == ["m"]
@@ -114,7 +120,7 @@ def test_a_bump_of_the_camera_is_no_jump():
 
 
 def test_no_tracks_have_a_quality_too():
-    nobody = manage(grid_of_tracks().where(np.zeros(0, int)), (), {})
+    nobody = manage(grid_of_tracks().where(np.zeros(0, int)), (), {}, WIDTH_PX)
     told = quality(nobody, {}, np.zeros((0, 2), int), (160, 120), 1, 12)
     assert told["tracks"] == 0 and told["frames_under_8"] == list(range(1, 13))
 

@@ -18,7 +18,9 @@ from shotmake.tasks.engine.stage import Job
 from shotmake.tracks.markers import Tracks, load_tracks, save_tracks
 
 FIRST, LAST = 1001, 1030
-SETTINGS = {"detect": asdict(Detect(min_tracks=40)), "track": asdict(Track(motion_model="loc_rot_scale"))}
+SETTINGS = {
+    "detect": asdict(Detect(min_tracks=40)), "track": asdict(Track(motion_model="loc_rot_scale")), "executable": None,
+}  # fmt: skip
 PLATE = make_plate("desk", size_px=(480, 270), frame_count=30, first_frame=FIRST, span=0.4)
 
 

@@ -28,7 +28,7 @@ from shotmake.tracks.tracker import clean_tracks, track_plate, track_segment
 
 def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> dict:
     """quality.json of tracks nobody manages."""
-    return quality_module.quality(manage(tracks, (), {}), {}, NONE_RENEWED, size_px, first, last)
+    return quality_module.quality(manage(tracks, (), {}, size_px[0]), {}, NONE_RENEWED, size_px, first, last)
 
 
 DETECT, CLEAN = schema.Detect(min_tracks=100), schema.Clean()

@@ -1,7 +1,9 @@
 """Axes: what turns our cameras into those of other programs, and back.
 
 shotmake (shotmake.geometry.camera): world Z up; camera x right, y down, z forward (OpenCV, COLMAP).
-Nuke, Maya, USD, glTF: world Y up. The cameras of Nuke, Blender and OpenGL look along -z, with y up.
+Nuke, Alembic, FBX, glTF: world Y up. Blender: world Z up, as ours. USD: each file says its own `upAxis` (Y where it
+says none); the files that we write say Z, so their numbers are ours. Maya: Y up, unless its settings say Z.
+The cameras of Nuke, Blender, USD and OpenGL look along -z, with y up; those of FBX along +x.
 The place (x, y, z) of a Z-up world is (x, z, -y) in a Y-up world.
 
 Euler angles are three numbers in degrees, about x, y and z, and an order such as ZXY. The axis that the order names

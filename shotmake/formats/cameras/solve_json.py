@@ -1,6 +1,7 @@
 """Our own solve JSON (schema 1, see shotmake.solve.record): the camera whole, with its lens and how sure a solve was.
 
 OpenCV axes, world Z up, px from the top-left corner, plate frame numbers. Every build publishes one: solve.json.
+The file of a shot that uses its imported or keyed camera as it is has `links` and `witness` too: [], nobody was asked.
 """
 
 from pathlib import Path

@@ -41,8 +41,17 @@ class Observations:
     first_frame: int = 0
 
     @classmethod
-    def from_tracks(cls, tracks: Tracks, frames: tuple[int, int], min_markers: int = 3) -> "Observations":
-        """Take the enabled, finite markers in `frames` (inclusive) of tracks with at least `min_markers` of them."""
+    def from_tracks(
+        cls,
+        tracks: Tracks,
+        frames: tuple[int, int],
+        min_markers: int = 3,
+        weights: dict[int, float] | None = None,
+    ) -> "Observations":
+        """Take the enabled, finite markers in `frames` (inclusive) of tracks with at least `min_markers` of them.
+
+        weights: the artist's weights, by track id; a track without one has 1.
+        """
         inside = (tracks.frame >= frames[0]) & (tracks.frame <= frames[1]) & (tracks.status != DISABLED)
         kept = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
         ids, track = np.unique(kept.track_id, return_inverse=True)
@@ -54,12 +63,18 @@ class Observations:
             kept.quality[order].astype(float),
             ids.astype(np.int64),
             frames[1] - frames[0] + 1,
-            first_frame=frames[0],
+            np.array([weights.get(track, 1.0) for track in ids.tolist()]) if weights else None,
+            frames[0],
         )
         return everything.of_tracks(everything.lengths >= min_markers)
 
     def __len__(self) -> int:
         return len(self.track)
+
+    @property
+    def given(self) -> np.ndarray:
+        """The artist's weight of each marker's track, (M,)."""
+        return np.ones(len(self)) if self.weight is None else self.weight[self.track]
 
     @property
     def lengths(self) -> np.ndarray:

@@ -121,7 +121,7 @@ def solve_turning(
     used = np.ones(len(observations), bool)
     rows, markers, frames = _kept(observations, used)
     log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(len(frames))
-    bundle = adjust(turning_bundle(markers, lens, log_zooms), markers, base, 20)
+    bundle = adjust(turning_bundle(markers, lens, log_zooms), markers, base, 20, weights=markers.given)
     for gate in (3.0, 1.5, 1.0):
         errors = errors_px(bundle, markers)
         medians = track_medians(errors, markers.track, len(markers.track_ids))
@@ -131,10 +131,12 @@ def solve_turning(
         before = frames
         rows, markers, frames = _kept(observations, used)
         log_zooms = np.interp(frames, before, bundle.log_zooms)
-        bundle = adjust(turning_bundle(markers, bundle.lens, log_zooms), markers, base, 20)
+        bundle = adjust(turning_bundle(markers, bundle.lens, log_zooms), markers, base, 20, weights=markers.given)
     used = np.zeros(len(observations), bool)
     used[rows] = True
-    bundle, vague = with_terms(bundle, markers, free, width_px, 20) if base != free else (bundle, ())
+    vague: tuple[Reason, ...] = ()
+    if base != free:
+        bundle, vague = with_terms(bundle, markers, free, width_px, 20, weights=markers.given)
     return bundle, frames, used, vague
 
 
@@ -156,12 +158,6 @@ def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Obs
     if not len(rows):
         raise TooLittle("no tracks follow a turning camera")
     frames, frame = np.unique(observations.frame[rows], return_inverse=True)
-    tracks, track = np.unique(observations.track[rows], return_inverse=True)
-    markers = replace(
-        observations.only(rows),
-        track=track,
-        frame=frame,
-        track_ids=observations.track_ids[tracks],
-        frame_count=len(frames),
-    )
+    seen = observations.only(rows).of_tracks(in_track > 0)
+    markers = replace(seen, frame=frame, frame_count=len(frames))
     return rows, markers, frames

@@ -20,6 +20,11 @@ def weights(expected_px: np.ndarray) -> np.ndarray:
     return np.median(variance) / variance
 
 
+def marker_weights(markers: Observations) -> np.ndarray:
+    """Return the weights (M,) of markers by their expected errors. The artist's weights stand as given."""
+    return markers.given * weights(markers.expected_px * np.sqrt(markers.given))
+
+
 def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
     """Return the variance (M,), in px^2, of each marker's error along one axis.
 
@@ -27,7 +32,7 @@ def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
     by expectation maximisation; what the point and its share of the cameras take up is not counted. A track with few
     markers keeps its expected error. The artist's weights stand as given.
     """
-    given = np.ones(len(markers)) if markers.weight is None else markers.weight[markers.track]
+    given = markers.given
     promised = weights(markers.expected_px * np.sqrt(given))
     squares = (residuals_px(bundle, markers) ** 2).sum(1) * promised
     usual = max(np.median(squares) / 1.66, LEAST_PX**2)  # 1.66: the median of t's squares in two dimensions

@@ -59,7 +59,7 @@ def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
         )
     given = _chosen(given, settings.known.frames)
     turning, fixed = given.status != "solved", settings.known.fixed
-    everything = Observations.from_tracks(inputs.tracks, frames)
+    everything = inputs.observations
     known = np.zeros(everything.frame_count, bool)
     known[given.frames - frames[0]] = True
     cameras = np.full((everything.frame_count, 3, 4), np.nan)

@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.config import schema
+from shotmake.config.picks import label
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.similarity import DEPTH_UNITS, World
 from shotmake.reasons import Reason
-from shotmake.solve.orient.picks import Solved, checked, is_of_track, label, place, sliding, tracks_at
+from shotmake.solve.orient.picks import Solved, checked, is_of_track, place, sliding, tracks_at
 from shotmake.solve.orient.survey import THINNEST, surveyed
 
 EYE_HEIGHT = 1.6

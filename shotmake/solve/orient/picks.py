@@ -1,23 +1,25 @@
 """Picks: places of the world that an artist points at on the plate.
 
 A pick is {frame, xy_px}: the place where the ray through that plate pixel (distorted, origin at the top-left corner)
-meets the ground. With snap: true it is the solved point of the track there. {track: id} and {name, frame, xy_px}, a
-manual track with one of its keys, are solved points too.
+meets the ground. With snap: true it is the solved point of the track there. {track: id} and {name} are solved points
+too: with_ids gives a name its id.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from shotmake.config import schema
+from shotmake.config.check_orient import change_picks
+from shotmake.config.picks import label
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import rays_world
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.tracks.select import Pickable, find_track, id_of
 
-REACH_PX = 5.0  # at 1280 wide: a pick further than this from every solved track is a mistake
-KEY_REACH_PX = 0.1  # a manual track lies where the artist put it, to float32
 SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track with more is on no fixed point
 
 
@@ -54,11 +56,14 @@ class Solved:
         return int(at[0])
 
 
-def label(pick: dict) -> str:
-    """Name a pick in the artist's words."""
-    if "name" in pick:
-        return str(pick["name"])
-    return f"track {pick['track']}" if "track" in pick else f"{list(pick['xy_px'])} in frame {pick['frame']}"
+def with_ids(orient: schema.Orient, names: dict[str, int]) -> schema.Orient:
+    """Return the block with the id of its track in each pick by name: {name, track}. names: track ids by name.
+
+    Raises ShotError for a name that no track has.
+    """
+    return change_picks(
+        orient, lambda key, pick: {**pick, "track": id_of(pick["name"], names, key)} if "name" in pick else pick
+    )
 
 
 def is_of_track(pick: dict) -> bool:
@@ -123,25 +128,13 @@ def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]
 
 
 def _track_at(pick: dict, key: str, solved: Solved) -> int:
-    there = np.isfinite(solved.places[:, 0])
-    if "track" in pick:
-        rows = np.flatnonzero((solved.markers.track_ids == pick["track"]) & there)
-        if not len(rows):
-            raise ShotError(f"{key}: found track {pick['track']}, which has no solved point; needed one that has")
-        return int(rows[0])
-    pick = checked(pick, key, ("frame", "xy_px"))
-    frame = pick["frame"] - solved.first_frame
-    rows = np.flatnonzero((solved.markers.frame == frame) & there[solved.markers.track])
-    gaps_px = np.linalg.norm(solved.markers.xy_px[rows] - np.array(pick["xy_px"], float), axis=1)
-    reach_px = KEY_REACH_PX if "name" in pick else REACH_PX * pixel_scale(solved.size_px)
-    if not len(rows) or gaps_px.min() > reach_px:
-        if "name" in pick:
-            raise ShotError(f"{key}: the manual track {pick['name']} has no solved point; see its frames and its drift")
-        nearest = f"the nearest is {gaps_px.min():.1f} px off" if len(rows) else "no track is solved in that frame"
-        raise ShotError(
-            f"{key}: found no solved track at {label(pick)}: {nearest}; needed one within {reach_px:.1f} px"
-        )
-    return int(solved.markers.track[rows[gaps_px.argmin()]])
+    markers = solved.markers
+    rows = np.isfinite(solved.places[:, 0])[markers.track]
+    track_id, frame = markers.track_ids[markers.track[rows]], markers.frame[rows] + solved.first_frame
+    among = Pickable(track_id, frame, markers.xy_px[rows], solved.size_px[0], {}, "solved track", "solved point")
+    if "track" not in pick:
+        pick = checked(pick, key, ("frame", "xy_px"))
+    return int(np.searchsorted(markers.track_ids, find_track(pick, among, key)))
 
 
 def _on_ground(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:

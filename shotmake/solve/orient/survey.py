@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shotmake.config.picks import label
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import camera_centres, project
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import pixel_scale
-from shotmake.solve.orient.picks import Solved, label, tracks_at
+from shotmake.solve.orient.picks import Solved, tracks_at
 
 KEY = "tracking.solve.orient.survey"
 TOLERANCE = 0.03  # of a point's distance from the camera: no solve and no tape measure errs by more

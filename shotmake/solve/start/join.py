@@ -15,7 +15,7 @@ from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.rotations import rotation_between
 from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
-from shotmake.solve.bundle.weights import TAIL, variances_px2, weights
+from shotmake.solve.bundle.weights import TAIL, marker_weights, variances_px2
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 from shotmake.solve.start.resect import located
@@ -156,7 +156,7 @@ class Joining:
         used = used.of_frames(frames, min_markers=least)
         bundled = self._turning_bundle if self.turning else bundle_of
         bundle, middle, size = bundled(cameras[frames], used, model.lens, model.log_zooms[frames])
-        worth, tolerance = weights(used.expected_px), 1e-4
+        worth, tolerance = marker_weights(used), 1e-4
         if by_noise:
             worth, loss_px, tolerance = 1 / variances_px2(bundle, used), TAIL**0.5, 1e-6
         bundle = adjust(bundle, used, self.free, rounds, loss_px, tolerance, worth, stays[frames])

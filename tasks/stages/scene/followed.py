@@ -153,7 +153,7 @@ def _corners(
     from shotmake.geometry.solved_cameras import projecting_matrices
     from shotmake.objects.smoothed_boxes import chosen_path
     from shotmake.scene.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
-    from shotmake.tracks.select import track_at
+    from shotmake.tracks.select import enabled, find_track, names_told
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
     if pin["object"]:
@@ -161,7 +161,8 @@ def _corners(
     cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
     if pin["tracks"]:
         assert tracks is not None
-        ids = [track_at(tracks, pick, per_track, f"{KEY}.tracks[{at}]") for at, pick in enumerate(pin["tracks"])]
+        among = enabled(tracks, sheet["resolution_px"][0], names_told(per_track))
+        ids = [find_track(pick, among, f"{KEY}.tracks[{at}]") for at, pick in enumerate(pin["tracks"])]
         arrays = read_npz(job.inputs["points"], needed=("track_id", "point_xyz"))
         points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
         made = pin_of_tracks(tracks, ids, frames, field, cameras, points)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import schema
-from shotmake.config.annotations import read_manual
-from shotmake.config.check_orient import with_places
+from shotmake.config.check_orient import names_tracks
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
-from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.blender.environment import version_of
+from shotmake.tasks.blender.libmv import libmv_settings, solver
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
@@ -45,8 +45,9 @@ def settings(config: Config) -> dict:
         | slices.block(config.shot.footage, "frame_range")
         | slices.block(config.tracking.solve)
     )
-    found["orient"] = with_places(found["orient"], read_manual(config.tracking.manual)[0])
-    if _by_blender(config):
+    if _is_by_libmv(config):
+        found = found | libmv_settings(config)
+    elif _by_blender(config):
         found["executable"] = config.composite.blender.executable
     if _is_masked(config):
         found = found | mask_settings(config)
@@ -67,9 +68,13 @@ def _is_masked(config: Config) -> bool:
     return config.shot.camera.from_tracking and (mask.file is not None or bool(mask.shapes) or has_objects(config))
 
 
+def _is_by_libmv(config: Config) -> bool:
+    camera = config.shot.camera
+    return config.tracking.solve.engine == "blender" and camera.from_tracking and camera.import_file is None
+
+
 def _by_blender(config: Config) -> bool:
-    solved = config.tracking.solve.engine == "blender" and config.shot.camera.from_tracking
-    return solved or camera_file.is_by_blender(config)
+    return _is_by_libmv(config) or camera_file.is_by_blender(config)
 
 
 def _without_lens(config: Config) -> dict:
@@ -123,7 +128,7 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = frame_span(plate, job.settings["frame_range"])
-    others = ("shot", "camera", "frame_range", "executable", "mask", "matte")
+    others = ("shot", "camera", "frame_range", "executable", "version", "mask", "matte")
     values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
@@ -141,17 +146,17 @@ def build(job: Job) -> str:
     elif given is not None and not camera.from_tracking:
         solution = imported(given, size_px)
     else:
-        tracks = load_tracks(job.inputs["tracks"])
+        tracks, weights = load_tracks(job.inputs["tracks"]), load_weights(job.inputs["tracks"])
+        options = replace(options, orient=_with_ids(options.orient, job))
         with job.progress(None, "solving", unit="steps") as bar:
             if given is not None:
                 from shotmake.solve.imported.extend import solve_known
 
                 look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
-                asked = SolveInputs(tracks, size_px, frames, camera, options, look=look, on_step=bar.say)
+                asked = SolveInputs(tracks, size_px, frames, camera, options, None, weights, look=look, on_step=bar.say)
                 solution = solve_known(asked, given)
             else:
                 lens = brought and Lens.from_json(brought["lens"])
-                weights = load_weights(job.inputs["tracks"])
                 asked = SolveInputs(tracks, size_px, frames, camera, options, lens, weights, on_step=bar.say)
                 found = _found(job, plate, asked)
                 solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
@@ -176,9 +181,18 @@ def build(job: Job) -> str:
     )
 
 
+def _with_ids(orient: schema.Orient, job: Job) -> schema.Orient:
+    """Return the block with the ids of the tracks that it names. Raises ShotError for a name that no track has."""
+    from shotmake.solve.orient.picks import with_ids
+    from shotmake.tracks.select import names_told
+
+    names = names_told(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
+    return with_ids(orient, names)
+
+
 def _survey_line(survey: list[dict], points: dict) -> str:
     """Return how far each survey point is from its measured place, in mm and px."""
-    from shotmake.solve.orient.picks import label
+    from shotmake.config.picks import label
 
     if not survey:
         return ""
@@ -203,8 +217,8 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         from shotmake.solve.verdict import find  # it loads COLMAP, so only when COLMAP has work
 
         by_libmv = None
-        if "executable" in job.settings:
-            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"])
+        if options.engine == "blender":
+            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"], version_of(job.settings))
         return find(replace(asked.as_usual(), by_libmv=by_libmv))
 
     def clean() -> "Found | Reason":
@@ -224,8 +238,9 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
         reaches["clean"] = job.settings["clean"]
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
-    # footage.json is not among them: the plate's size and pixel aspect are in `reaches`.
-    seen = {name: digest for name, digest in job.digests.items() if name != "footage"}
+    # Not among them: footage.json, since the plate's size and pixel aspect are in `reaches`; quality.json, which only
+    # says how tracks are called.
+    seen = {name: digest for name, digest in job.digests.items() if name not in ("footage", "quality")}
     inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
     camera_found, path = stored.found(reaches, inputs, job.shot, find)
     job.kept.append(path)
@@ -242,7 +257,8 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
 def _reads(config: Config) -> tuple[str, ...]:
     if not config.shot.camera.from_tracking:
         return ("footage", "lens")
-    return ("footage", "tracks", "lens", *(("objects",) if has_objects(config) else ()))
+    named = ("quality",) if names_tracks(config.tracking.solve.orient) else ()  # it says which track has which name
+    return ("footage", "tracks", *named, "lens", *(("objects",) if has_objects(config) else ()))
 
 
 def reaching(settings: dict, camera: schema.Camera) -> dict:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config.annotations import Manual
 from shotmake.config.schema import Clean, Config, Track
-from shotmake.tasks.blender.libmv import tracked_by_blender
+from shotmake.tasks.blender.libmv import libmv_settings, tracked_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
@@ -42,15 +42,19 @@ def settings(config: Config) -> dict:
     found |= mask_settings(config)
     if config.tracking.session_file:
         found["session_first_frame"] = config.tracking.session_first_frame
-    if _needs_blender(config):
+    if _is_by_libmv(config):
+        found = found | libmv_settings(config)
+    elif _needs_blender(config):
         found["executable"] = config.composite.blender.executable
     return found
 
 
+def _is_by_libmv(config: Config) -> bool:
+    return not config.tracking.session_file and config.tracking.engine == "blender"
+
+
 def _needs_blender(config: Config) -> bool:
-    if config.tracking.session_file:
-        return any(is_blend(name) for name in named(config))
-    return config.tracking.engine == "blender"
+    return _is_by_libmv(config) or any(is_blend(name) for name in named(config))
 
 
 def build(job: Job) -> str:
@@ -76,7 +80,7 @@ def build(job: Job) -> str:
         tracks = merge_tracks([tracks, placed], first, last)
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
-    managed = manage(tracks, groups, {name: track for track, name in names.items()})
+    managed = manage(tracks, groups, {name: track for track, name in names.items()}, plate.size_px[0])
     left = set(managed.tracks.track_id.tolist())
     weights = {track: weight for track, weight in made.weights.items() if track in left}
     managed = replace(managed, weights={**weights, **managed.weights})
@@ -106,7 +110,7 @@ def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
     clean = Clean(**job.settings["clean"])
     if job.settings["engine"] == "blender":
         boxes = object_boxes(job.settings, job.inputs)  # this may raise, so it comes before Blender's minutes of work
-        tracks = tracked_by_blender(job, plate, first, last, job.settings["executable"])
+        tracks = tracked_by_blender(job, plate, first, last)
         tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last, boxes))
         return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
     with job.progress(last - first + 1, "tracking") as bar:

@@ -49,6 +49,17 @@ def test_the_changed_key_is_named_with_both_values(built):
     assert rows["footage"][0] == "up to date" and rows["publish"][0] == "run"
 
 
+def test_another_blender_runs_libmv_again_and_nothing_else_before_the_scene(built):
+    rows = plan(built, "composite.blender.version=5.0")
+    assert (rows["tracks"][0], rows["solve"][0]) == ("up to date", "up to date")
+    built.built("solve", "shot=mini", "tracking.solve.engine=blender")
+    rows = plan(built, "tracking.solve.engine=blender")
+    assert rows["solve"][0] == "up to date"
+    rows = plan(built, "tracking.solve.engine=blender", "composite.blender.version=5.0")
+    assert rows["tracks"][0] == "up to date" and rows["solve"][0] == "run"
+    assert "composite.blender.version: auto -> 5.0" in rows["solve"][1]
+
+
 def test_the_plan_of_a_composite_key_touches_neither_tracks_nor_solve(built):
     rows = plan(built, "composite.shadow_catcher=false")
     assert rows["scene"] == ("run", "composite.shadow_catcher: true -> false")

@@ -158,6 +158,23 @@ def test_what_blender_reads_and_writes_depends_on_blender():
     assert {name for name in before if before[name] != after[name]} == AFTER_SOLVE
 
 
+@pytest.mark.parametrize(
+    ("engines", "libmvs"),
+    [((), set()), (("solve",), {"solve"}), (("tracks",), {"tracks"}), (("tracks", "solve"), {"tracks", "solve"})],
+)
+def test_the_blender_of_the_scene_is_that_of_libmv(engines, libmvs):
+    config = shot_config()
+    config.tracking.engine = "blender" if "tracks" in engines else "opencv"
+    config.tracking.solve.engine = "blender" if "solve" in engines else "colmap"
+    before, after = made_of(config), made_of(changed(config, "composite.blender.version"))
+    assert {name for name in ("footage", "tracks", "solve") if before[name] != after[name]} == libmvs
+
+
+def made_of(config: Config) -> dict[str, dict]:
+    """What is hashed of each node's own settings."""
+    return {name: node.made_by for name, node in nodes(config, STAGES).items()}
+
+
 def with_objects() -> Config:
     """Two witness cameras; a's boxes are in a file of its own."""
     config = shot_config()

@@ -140,8 +140,8 @@ def own_code(tmp_path_factory):
     return make_project(tmp_path_factory.mktemp("own") / "show").with_own_code()
 
 
-CHECKS = ["check_composite", "check_orient", "check_objects", "annotations", "keyed_camera", "frame_ranges",
-          "format_registry", "schema", "check", "../errors"]  # fmt: skip
+CHECKS = ["check_composite", "check_orient", "check_objects", "annotations", "picks", "values", "keyed_camera",
+          "frame_ranges", "format_registry", "schema", "check", "../errors"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", CHECKS)

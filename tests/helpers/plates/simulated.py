@@ -262,3 +262,17 @@ def rolling_shutter(tracks: Tracks, height_px: int, readout: float) -> Tracks:
     pace_px[ends[:-1] | ends[1:]] = 0
     late = readout * (tracks.xy_px[:, 1:] / height_px - 0.5)
     return replace(tracks, xy_px=(tracks.xy_px + late * pace_px).astype(np.float32))
+
+
+def half_noisy(kind: str) -> tuple[Simulated, list[int]]:
+    """A shot whose tracks with even ids have ten times the noise, and the ids of the others.
+
+    No track tells its expected error: so are the tracks of Blender, and most of other programs.
+    """
+    shot = simulate(kind, seed=3, frame_count=40, visible=100, first_frame=1001, white_px=0.05, drift_px=0.0,
+                    bad_share=0.0)  # fmt: skip
+    noisy = shot.tracks.track_id % 2 == 0
+    noise_px = np.random.default_rng(1).normal(0, 0.6, shot.tracks.xy_px.shape) * noisy[:, None]
+    xy_px = (shot.tracks.xy_px + noise_px).astype(np.float32)
+    tracks = replace(shot.tracks, xy_px=xy_px, quality=np.zeros_like(shot.tracks.quality))
+    return replace(shot, tracks=tracks), np.unique(tracks.track_id[~noisy]).tolist()

@@ -1,7 +1,8 @@
 """USD (.usda written; .usda, .usdc, .usd read, by Blender).
 
-Axes     upAxis "Z", metersPerUnit 1, right-handed; a USD camera looks along -z with y up. Matrices are for row vectors:
-         the place stands in the last row. Read: any up-axis and unit that the file says; our numbers are metres.
+Axes     the world is Z up: the file says upAxis "Z" and metersPerUnit 1, and our numbers stand in it as they are. A USD
+         camera looks along -z with y up. Matrices are for row vectors: the place stands in the last row. Read: any
+         up-axis (Y where the file says none) and unit that the file says; our numbers are metres.
 Lens     focalLength, horizontalAperture, verticalAperture and their ...ApertureOffset in tenths of a unit: the lens
          centre is carried; a zoom is a focalLength in every frame.
 Frames   time codes are plate frames; timeCodesPerSecond is the plate's rate. A sample in every frame that has a camera;
