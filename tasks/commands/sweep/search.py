@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from shotmake.tasks.commands import console
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder
 from shotmake.tasks.shots.shots import slug
 from shotmake.tasks.show import state_folder
@@ -58,7 +59,7 @@ def end(words: list[str]) -> None:
     best = yaml.safe_load(result_file().read_text(encoding="utf-8"))
     fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
-    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
+    console.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
 
 
 def _of_the_shot(words: list[str]) -> list[str]:
