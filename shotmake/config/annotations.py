@@ -7,6 +7,7 @@ message).
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
 STATUSES = ("enabled", "disabled", "deleted")
@@ -144,31 +145,31 @@ def _check_look(where: str, block: dict) -> Faults:
     return faults
 
 
-def _is_pick(pick, where: str, length: int) -> bool:
+def _is_pick(pick: Any, where: str, length: int) -> bool:
     whole = isinstance(pick, dict) and set(pick) == {"frame", where}
     return whole and is_whole(pick["frame"]) and are_numbers(pick[where], length)
 
 
-def _is_shape_key(one) -> bool:
+def _is_shape_key(one: object) -> bool:
     if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not is_whole(one["frame"]):
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
 
 
-def are_numbers(values, length: int) -> bool:
+def are_numbers(values: object, length: int) -> bool:
     """Return whether the value is a list of `length` numbers, each below MOST in size."""
     return isinstance(values, list) and len(values) == length and all(map(_is_number, values))
 
 
-def _is_number(value) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
-def is_whole(value) -> bool:
+def is_whole(value: object) -> bool:
     """Return whether the value is a whole number (not true or false) below MOST in size."""
     return isinstance(value, int) and _is_number(value)
 
 
-def _names(block) -> str:
+def _names(block: object) -> str:
     return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)

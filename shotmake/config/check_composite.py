@@ -3,6 +3,8 @@
 No file and no track is looked up here.
 """
 
+from typing import Any
+
 from shotmake.config.annotations import Faults, are_numbers, is_whole
 from shotmake.config.schema import Config
 
@@ -69,7 +71,7 @@ def _pin_faults(config: Config, names: tuple[str, ...]) -> Faults:
     return faults
 
 
-def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
+def _pick_faults(where: str, pick: Any, names: tuple[str, ...]) -> Faults:
     pick = {"name": pick} if isinstance(pick, str) else pick
     if not isinstance(pick, dict) or set(pick) not in PICKS:
         return [(where, f"found {pick!r}; needed {{frame, xy_px: [x, y]}}, a manual track's name, or {{track: id}}")]

@@ -4,6 +4,7 @@ No solve is looked up here.
 """
 
 from dataclasses import asdict
+from typing import Any
 
 from shotmake.config.annotations import Faults, Manual, are_numbers, is_whole
 from shotmake.config.schema import Orient
@@ -41,7 +42,7 @@ def with_places(orient: dict, manual: tuple[Manual, ...]) -> dict:
     """
     keys = {one.name: next(iter(one.keys.items())) for one in manual}
 
-    def placed(pick):
+    def placed(pick: Any) -> Any:
         if isinstance(pick, list):
             return [placed(one) for one in pick]
         pick = {"name": pick} if isinstance(pick, str) else pick
@@ -58,7 +59,7 @@ def with_places(orient: dict, manual: tuple[Manual, ...]) -> dict:
     return orient | found
 
 
-def _pick_faults(where: str, pick, names: tuple[str, ...]) -> Faults:
+def _pick_faults(where: str, pick: Any, names: tuple[str, ...]) -> Faults:
     pick = {"name": pick} if isinstance(pick, str) else pick
     if not isinstance(pick, dict) or set(pick) not in SHAPES:
         found = f"{{{', '.join(map(str, pick))}}}" if isinstance(pick, dict) else repr(pick)

@@ -43,7 +43,9 @@ def polished(
     return replace(found, warnings=(*found.warnings, Reason("lens_terms_open", text)))
 
 
-def _adjusted(found, held_out, size_px, free, scale) -> Found | None:
+def _adjusted(
+    found: Found, held_out: Observations, size_px: tuple[int, int], free: tuple[str, ...], scale: float
+) -> Found | None:
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
     if len(posed) > MOST_FRAMES or not len(markers) or markers.per_frame.min() < FEWEST_MARKERS:

@@ -141,7 +141,7 @@ def _install(home: Path, version: str) -> None:
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
         part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp makes a folder for one user alone
         shutil.rmtree(home, ignore_errors=True)  # remove what a killed installation left
-        os.replace(part, home)
+        part.replace(home)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

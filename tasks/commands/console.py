@@ -4,9 +4,11 @@ and the user's faults on standard error, one line each.
 
 import logging
 import sys
+from typing import IO
 
-from doit.exceptions import TaskError, UnmetDependency
+from doit.exceptions import BaseFail, TaskError, UnmetDependency
 from doit.reporter import ConsoleReporter
+from doit.task import Task
 
 from shotmake.tasks.engine.log import LOGGERS, last_log
 from shotmake.tasks.show import in_show
@@ -64,16 +66,16 @@ class ShotReporter(ConsoleReporter):
 
     desc = "one line a task, faults on stderr"
 
-    def __init__(self, outstream, options):
+    def __init__(self, outstream: IO[str], options: dict) -> None:
         super().__init__(outstream, options)
         self._faults, self._errors = 0, 0
 
-    def execute_task(self, task):
+    def execute_task(self, task: Task) -> None:
         """Say that a task runs, at once."""
         super().execute_task(task)
         self.outstream.flush()
 
-    def add_failure(self, task, fail):
+    def add_failure(self, task: Task, fail: BaseFail) -> None:
         """Write a task's fault, or the traceback of an error of shotmake itself, to stderr.
 
         A task that failed because another task failed says nothing: the other task has said why.
@@ -90,7 +92,7 @@ class ShotReporter(ConsoleReporter):
             sys.stderr.write(f"{fail.message}\n")
         sys.stderr.flush()
 
-    def complete_run(self):
+    def complete_run(self) -> None:
         """Write what doit found wrong at run time. Exit with code 1 when there were faults of the user's and nothing
         else.
         """

@@ -13,7 +13,6 @@ import re
 import sys
 from functools import cache as once
 from pathlib import Path
-from types import TracebackType
 
 from shotmake.errors import ShotError, said_by
 from shotmake.tasks.engine.state.partial_files import HOST, part_path
@@ -143,7 +142,7 @@ class TaskLog(logging.Handler):
             self._file = None
         super().close()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, ShotError):
             _log.debug("failed: %s", error)
         elif error is not None:
@@ -170,8 +169,8 @@ def _opened(path: Path) -> int:
     file = os.open(part, flags, 0o666)
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.replace(path, path.with_name(path.name + OLDER))
-        os.replace(part, path)
+            path.replace(path.with_name(path.name + OLDER))
+        part.replace(path)
     except OSError:
         os.close(file)
         part.unlink(missing_ok=True)

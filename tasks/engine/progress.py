@@ -36,7 +36,7 @@ class Progress:
         _log.debug("%s", self._label)
         return self
 
-    def __exit__(self, *problem) -> None:
+    def __exit__(self, *problem: object) -> None:
         if self._done:
             self._note()
         if self._bar is not None:
@@ -59,6 +59,7 @@ class Progress:
         return False
 
     def __call__(self, done: int) -> None:
+        """Show and note how many are done."""
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
         self._done = done

@@ -130,7 +130,7 @@ def put_in_place(part: Path, path: Path) -> None:
     """
     with open(part, "rb") as file:
         os.fsync(file.fileno())
-    os.replace(part, path)
+    part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -7,11 +7,15 @@ Vision Algorithms (2000), LNCS 1883.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 BEHIND_PX = 100.0  # residual of a point at or behind the camera
 # the lens vector: log focal px, the coefficients of Brown-Conrady, the centre px
@@ -69,7 +73,7 @@ def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray
     return float(np.log1p(weights * (residuals**2).sum(1) / loss_px**2).sum())
 
 
-def _project(bundle: Bundle, markers: Observations):
+def _project(bundle: Bundle, markers: Observations) -> tuple[np.ndarray, ...]:
     """Return the residuals (M, 2) in px and what they are made of.
 
     In order: residuals_px; X_cam without its translation (M, 3); the undistorted plane (M, 2); depth, radius squared
@@ -94,7 +98,7 @@ def _project(bundle: Bundle, markers: Observations):
     return residuals, turned, plane, depth, radius2, radial, distorted, zoom, behind
 
 
-def point_jacobian(bundle: Bundle, markers: Observations):
+def point_jacobian(bundle: Bundle, markers: Observations) -> tuple[np.ndarray, ...]:
     """Return the residuals (M, 2) in px and their derivatives.
 
     In order: by X_cam (M, 2, 3), by a left turn of the camera (M, 2, 3), by the lens (M, 2, 8), by the logarithm of the
@@ -128,7 +132,21 @@ def point_jacobian(bundle: Bundle, markers: Observations):
     return residuals, by_point, by_turn, by_lens, by_zoom
 
 
-def adjust(
+class _OpenValues(NamedTuple):
+    """What an adjustment may change: which lens values, whether each frame's focal length, which frames' poses."""
+
+    lens: np.ndarray
+    zooms: bool
+    cameras: np.ndarray
+
+
+def _open_values(bundle: Bundle, free: tuple[str, ...], fixed: np.ndarray | None = None) -> _OpenValues:
+    lens = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
+    cameras = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
+    return _OpenValues(lens, "zoom" in free, cameras)
+
+
+def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name one or two
     bundle: Bundle,
     markers: Observations,
     free: tuple[str, ...] = ("focal", "k1", "k2"),
@@ -146,12 +164,12 @@ def adjust(
     """
     from scipy.spatial.transform import Rotation
 
-    lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
+    open_values = _open_values(bundle, free, fixed)
+    lens_free, moving = open_values.lens, open_values.cameras
     cost = cauchy_cost(residuals_px(bundle, markers), loss_px, weights)
     damping = 1e-3
-    moving = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
     for _ in range(rounds):
-        system = _reduced_system(bundle, markers, damping, loss_px, weights, lens_free, "zoom" in free, moving)
+        system = _reduced_system(bundle, markers, damping, loss_px, weights, open_values)
         for _ in range(6):
             try:
                 camera_step, point_step, lens_step = _step(system, damping)
@@ -203,10 +221,9 @@ def lens_covariance(
 
     The covariance is the effect of white noise of the size of the residuals. weights: (M,) or a scalar.
     """
-    lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
-    system = _reduced_system(
-        bundle, markers, 0.0, loss_px, weights, lens_free, "zoom" in free, np.ones(len(bundle.rotations), bool)
-    )
+    open_values = _open_values(bundle, free)
+    lens_free = open_values.lens
+    system = _reduced_system(bundle, markers, 0.0, loss_px, weights, open_values)
     matrix, lens_at = system["matrix"], len(system["matrix"]) - int(lens_free.sum())
     cameras, mixed = matrix[:lens_at, :lens_at], matrix[:lens_at, lens_at:]
     open_gauge = 1e-9 * np.diag(np.diag(cameras)) + 1e-12 * np.eye(lens_at)  # scale, origin and axes are free
@@ -231,7 +248,7 @@ def _tangents(directions: np.ndarray) -> np.ndarray:
     return np.stack([first, np.cross(directions, first)], -1)
 
 
-def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int):
+def _sparse(blocks: np.ndarray, columns: np.ndarray, column_count: int) -> "csr_matrix":
     """Return a sparse matrix (2M, column_count) of dense rows (M, 2, n) and their columns (M, n)."""
     import scipy.sparse
 
@@ -247,10 +264,9 @@ def _reduced_system(
     damping: float,
     loss_px: float,
     weights: np.ndarray | float,
-    lens_free: np.ndarray,
-    zooms: bool,
-    moving: np.ndarray,
+    open_values: _OpenValues,
 ) -> dict:
+    lens_free, zooms, moving = open_values
     residuals, by_point, by_turn, by_lens, by_zoom = point_jacobian(bundle, markers)
     root_weight = np.sqrt(weights / (1 + weights * (residuals**2).sum(1) / loss_px**2))
     tangents = _tangents(bundle.directions)

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from shotmake.tasks.commands import console
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder
@@ -47,7 +48,7 @@ def begin(words: list[str]) -> list[str]:
     return [word for key, word in missing.items() if key not in given]
 
 
-def is_on(hydra_config) -> bool:
+def is_on(hydra_config: Any) -> bool:
     """Return whether this sweeper chooses the values, and so wants a number back for each job."""
     return hydra_config.runtime.choices["hydra/sweeper"] == "optuna"
 

@@ -230,7 +230,7 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
     """
     aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
     try:
-        os.rename(lease, aside)
+        lease.rename(aside)
     except FileNotFoundError:
         return
     found = _read(aside)

@@ -175,7 +175,7 @@ def end_if_stopped() -> None:
         sys.exit(128 + _stopped_by[0])
 
 
-def _end(number: int, frame) -> None:
+def _end(number: int, frame: object) -> None:
     if _just_forked():  # it has nothing to tidy up, and its list of children is still its parent's
         os._exit(128 + number)
     _stopped_by.append(number)
@@ -199,7 +199,7 @@ def _just_forked() -> bool:
     return multiprocessing.parent_process() is None and os.getpid() != _main_process[-1]
 
 
-def _ignore(number: int, frame) -> None:
+def _ignore(number: int, frame: object) -> None:
     """Ignore a signal. Unlike SIG_IGN, this is not inherited by programs that are started."""
 
 
