@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -9,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
 
 from shotmake.tasks.commands.sweep import search
 from shotmake.tasks.commands.sweep.multirun import of_task, run_doit, with_workers
@@ -27,7 +29,7 @@ class OneGraph(Launcher):
     def __init__(self, jobs: int):
         self.jobs = jobs
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: Any) -> None:
         """Note the task, and whether Hydra's sweeper searches. doit itself composes each job's config."""
         self.searches = search.is_on(config.hydra)
         self.task = of_task(config.hydra.job.name)

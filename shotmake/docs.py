@@ -160,7 +160,7 @@ def main() -> None:
         sys.exit(f"{folder}: found no such folder; needed the folder of the reference, docs/reference in a clone")
     for name, text in make_pages().items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        print(folder / name)
+        sys.stdout.write(f"{folder / name}\n")
 
 
 def _text_of(node: ast.stmt | None) -> str:

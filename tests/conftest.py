@@ -13,7 +13,7 @@ import pytest
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 
-from helpers.shows.project import Project, Ran, make_mini, make_project  # noqa: E402
+from helpers.shows.project import Project, Ran, make_mini, make_project
 
 
 def pytest_addoption(parser) -> None:

@@ -143,12 +143,12 @@ def _check_look(where: str, block: dict) -> Faults:
     return faults
 
 
-def _is_shape_key(one) -> bool:
+def _is_shape_key(one: object) -> bool:
     if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not is_whole(one["frame"]):
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
 
 
-def _names(block) -> str:
+def _names(block: object) -> str:
     return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)

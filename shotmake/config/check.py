@@ -195,7 +195,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
             return f"found {_show(value)}; {needed}", value
     for member in members:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
-            return f"found {ascii(member)}; needed a name without control characters", value
+            return f"found {member!a}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
             if not -math.inf < member < math.inf:
                 return f"found {member}; needed a finite number", value

@@ -4,6 +4,7 @@ The comment directly above a key, or at the end of its line, says what the key d
 text from there.
 """
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
@@ -17,7 +18,16 @@ NAME = (r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "letters, digits, '_', '-' and '.' are
 CACHE_KEY = (r"[0-9a-f]{12}", "needed the 12 characters of a result's cache key, each of 0-9 and a-f")
 
 
-def key(default: Any = MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None) -> Any:
+def key(
+    default: Any = MISSING,
+    *,
+    unit: str = "",
+    choices: Sequence | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    length: int | None = None,
+    pattern: tuple[str, str] | None = None,
+) -> Any:
     """Make a dataclass field with its limits."""
     limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, pattern=pattern)
     if isinstance(default, (list, dict)):

@@ -16,6 +16,7 @@ from shotmake.errors import ShotError
 from shotmake.footage.file_names import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
 from shotmake.footage.images import probe_sequence, read_image
 from shotmake.footage.movie import movie_frames, probe_movie
+from shotmake.footage.movie_clock import Clock
 from shotmake.footage.read_ahead import decoded_ahead
 
 RATE_KEY = "shot.footage.frame_rate"
@@ -89,7 +90,7 @@ class Plate:
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
-def probe(
+def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as they are
     file: str,
     root: Path,
     first_frame: int = 1,
@@ -201,7 +202,7 @@ def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-def _check_clock(file: str, clock, file_rate: Fraction | None) -> None:
+def _check_clock(file: str, clock: Clock, file_rate: Fraction | None) -> None:
     if file_rate is None:
         raise ShotError(f"{file}: the file gives no frame rate that can be believed; set {RATE_KEY}")
     if not clock.is_constant:

@@ -24,7 +24,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     path, rate = sys.argv[1], Fraction(sys.argv[2]) if sys.argv[2] else None
-    print(json.dumps(answer(path, rate)))
+    sys.stdout.write(f"{json.dumps(answer(path, rate))}\n")
 
 
 def answer(path: str, rate: Fraction | None) -> dict:

@@ -1,5 +1,6 @@
 """A camera that moves: the start that stands (shotmake.solve.tries), polished, and the doubts about it."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +29,8 @@ from shotmake.solve.checks.parallax import ZOOM_MIN, Parallax
 from shotmake.solve.polish import polished
 from shotmake.solve.problem import SolveProblem
 from shotmake.solve.tries import ALL_TRACKS, SMALL_MOVE_RATIO, Failed, Starts, fault_of, rank, try_starts
+
+_log = logging.getLogger(__name__)
 
 NO_MOVE_RATIO = 1.7  # of Parallax: paths of 1 % of the depth have 1.9 and more
 LEAST_EXPLAINED = 0.4  # Parallax.explained: below it the tracks follow no camera, but noise or many motions
@@ -94,6 +97,8 @@ def _standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) 
         failed = more + failed
         if best is not None:
             tried.append((best, fault_of(best, problem.size_px)))
+    for start in failed:
+        _log.debug("no camera from %s: %s", start.step, start.reason)
     found, fault = min(tried, key=lambda pair: rank(pair[0], problem.size_px), default=(None, None))
     if found is None or fault:
         failed = [Failed.certified("", one, reason) for one, reason in tried if reason] + failed

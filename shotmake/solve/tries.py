@@ -238,7 +238,7 @@ def _starts(
 def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
     """Return the model with its points at the track indices of `new`, which holds all tracks of `old` that it can."""
     points = np.full((len(new.track_ids), 4), np.nan)
-    both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
+    _, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
     points[at_new] = model.points[at_old]
     return replace(model, points=points, used=np.zeros(len(new), bool))
 

@@ -241,7 +241,7 @@ def guard_environment(read: dict[str, str | None]) -> None:
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
-    def resolve(name: str, *default):
+    def resolve(name: str, *default: Any) -> Any:
         read[name] = variables.read(name)
         return oc.env(name, *default)
 

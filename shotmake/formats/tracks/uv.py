@@ -123,7 +123,7 @@ def write(path: Path, take: Take) -> None:
         "point_group": {
             "name": take.shot,
             "type": "CAMERA",
-            "transform": {frame: IDENTITY for frame in range(take.frames[0], last)},
+            "transform": dict.fromkeys(range(take.frames[0], last), IDENTITY),
         },
         "camera": {
             "resolution": [width, height],

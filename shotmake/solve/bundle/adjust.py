@@ -89,7 +89,7 @@ def derive(bundle: Bundle, markers: Observations) -> Slopes:
     return slopes
 
 
-def adjust(
+def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name one or two
     bundle: Bundle,
     markers: Observations,
     free: tuple[str, ...] = ("focal", "k1", "k2"),

@@ -16,8 +16,10 @@ RIDGE = 1e-9  # of a track's own block: share of its trace, and as it is
 
 
 class Parts(NamedTuple):
-    """The arrays of a bundle: rotations (F, 3, 3), translations (F, 3), log_zooms (F,), directions (P, 3),
-    inverse_depths (P,), lens (8,)."""
+    """The arrays of a bundle.
+
+    rotations (F, 3, 3), translations (F, 3), log_zooms (F,), directions (P, 3), inverse_depths (P,), lens (8,).
+    """
 
     rotations: np.ndarray
     translations: np.ndarray
@@ -85,7 +87,9 @@ class Normal(NamedTuple):
 
 
 @compiled
-def _project_point(point, zoom, lens):
+def _project_point(
+    point: np.ndarray, zoom: float, lens: np.ndarray
+) -> tuple[float, float, float, float, float, float, float, bool]:
     """Return plate px (u, v), the undistorted and the distorted plane (x, y), the depth, and whether it is behind."""
     depth = point[2]
     if abs(depth) < LEAST_DEPTH:
@@ -101,7 +105,7 @@ def _project_point(point, zoom, lens):
 
 
 @compiled
-def _derive_by_plane(x, y, lens):
+def _derive_by_plane(x: float, y: float, lens: np.ndarray) -> tuple[float, float, float]:
     """Return (a, b, c): plate px by the undistorted plane is the symmetric matrix [[a, b], [b, c]]."""
     square = x * x + y * y
     radial = 1.0 + square * (lens[1] + square * (lens[2] + square * lens[3]))
@@ -115,7 +119,7 @@ def _derive_by_plane(x, y, lens):
 
 
 @compiled
-def project(parts, seen, residuals):
+def project(parts: Parts, seen: Seen, residuals: np.ndarray) -> None:
     """Fill the residuals (M, 2) in px: projected minus observed."""
     point = np.empty(3)
     for row in range(len(seen.track)):
@@ -130,7 +134,7 @@ def project(parts, seen, residuals):
 
 
 @compiled
-def derive(parts, seen, first, last, out):
+def derive(parts: Parts, seen: Seen, first: int, last: int, out: Slopes) -> None:
     """Fill the slopes of the markers from row `first` to before `last`, from the first row of `out` on."""
     turned, point = np.empty(3), np.empty(3)
     lens = parts.lens
@@ -173,7 +177,7 @@ def derive(parts, seen, first, last, out):
 
 
 @compiled
-def _invert_root(block, damping, root):
+def _invert_root(block: np.ndarray, damping: float, root: np.ndarray) -> bool:
     """Fill root so that root @ root^T is the inverse of the damped block. Returns False when it has none."""
     size = len(block)
     trace = 0.0
@@ -205,7 +209,18 @@ def _invert_root(block, damping, root):
 
 
 @compiled
-def _weigh(parts, seen, unknowns, weights, loss_px, first, last, slopes, by_camera, by_track):
+def _weigh(  # noqa: PLR0913  a kernel: room that it fills is handed in
+    parts: Parts,
+    seen: Seen,
+    unknowns: Unknowns,
+    weights: np.ndarray,
+    loss_px: float,
+    first: int,
+    last: int,
+    slopes: Slopes,
+    by_camera: np.ndarray,
+    by_track: np.ndarray,
+) -> None:
     """Weigh the slopes of a track, and fill by_camera (n, 2, c) and by_track (n, 2, p): by the unknowns themselves."""
     general = unknowns.camera_size >= 6
     zooms = unknowns.camera_size in (4, 7)
@@ -238,7 +253,16 @@ def _weigh(parts, seen, unknowns, weights, loss_px, first, last, slopes, by_came
 
 
 @compiled
-def eliminate(parts, seen, unknowns, weights, loss_px, damping, slopes, out):
+def eliminate(  # noqa: C901, PLR0913  a kernel: its loops are one pass over the markers
+    parts: Parts,
+    seen: Seen,
+    unknowns: Unknowns,
+    weights: np.ndarray,
+    loss_px: float,
+    damping: float,
+    slopes: Slopes,
+    out: Normal,
+) -> bool:
     """Fill the normal equations. slopes: room for the longest track. Returns False when a point's block has no root."""
     c, point_size = unknowns.camera_size, out.root.shape[1]
     lens_size = len(unknowns.lens)
@@ -298,7 +322,15 @@ def eliminate(parts, seen, unknowns, weights, loss_px, damping, slopes, out):
 
 
 @compiled
-def gather(seen, unknowns, mixed, rows, first_place, numbers, out):
+def gather(
+    seen: Seen,
+    unknowns: Unknowns,
+    mixed: np.ndarray,
+    rows: np.ndarray,
+    first_place: int,
+    numbers: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Fill out (n p, w c) with the blocks of the markers `rows`, which lie in one tile of w cameras.
 
     first_place: the tile's first camera. numbers (R,): the number of each row's track among the n of the tile. out is 0
@@ -314,7 +346,7 @@ def gather(seen, unknowns, mixed, rows, first_place, numbers, out):
 
 
 @compiled
-def subtract_tile(band, product, first_row, first_column):
+def subtract_tile(band: np.ndarray, product: np.ndarray, first_row: int, first_column: int) -> None:
     """Take product (m, n) from a banded matrix at a place of its lower triangle: band[i - j, j] is entry (i, j).
 
     What lies outside the band, or above the diagonal, is left out.
@@ -327,7 +359,9 @@ def subtract_tile(band, product, first_row, first_column):
 
 
 @compiled
-def step_points(seen, unknowns, normal, camera_step, lens_step, out):
+def step_points(
+    seen: Seen, unknowns: Unknowns, normal: Normal, camera_step: np.ndarray, lens_step: np.ndarray, out: np.ndarray
+) -> None:
     """Fill the steps (P, p) of the points for those of the cameras (C, c) and of the lens (L,)."""
     c, point_size, lens_size = unknowns.camera_size, normal.root.shape[1], len(unknowns.lens)
     wanted = np.empty(point_size)

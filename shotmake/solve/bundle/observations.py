@@ -1,6 +1,7 @@
 """Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeGuard
 
 import numpy as np
@@ -159,7 +160,7 @@ def choose_keyframes(
 def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:
     order = np.argsort(observations.frame, kind="stable")
     bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]  # sorted by track in each frame
+    rows = [order[a:b] for a, b in pairwise(bounds)]  # sorted by track in each frame
     chosen = [0]
     for frame in range(1, observations.frame_count):
         old, new = rows[chosen[-1]], rows[frame]

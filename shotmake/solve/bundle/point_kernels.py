@@ -8,7 +8,7 @@ LEAST_DEPTH = 1e-12
 
 
 @compiled
-def sum_lines(plane, cameras, starts, squares):
+def sum_lines(plane: np.ndarray, cameras: np.ndarray, starts: np.ndarray, squares: np.ndarray) -> None:
     """Add what the direct linear transform says of each point to squares (T, 4, 4).
 
     plane (M, 2): undistorted. cameras (M, 3, 4): of the markers. starts (T + 1,): row of each track's first marker.
@@ -25,7 +25,9 @@ def sum_lines(plane, cameras, starts, squares):
 
 
 @compiled
-def refine_points(plane, cameras, starts, sharpness, rounds, points):
+def refine_points(
+    plane: np.ndarray, cameras: np.ndarray, starts: np.ndarray, sharpness: float, rounds: int, points: np.ndarray
+) -> None:
     """Refine the homogeneous unit points (T, 4) by steps of Gauss and Newton, with Cauchy weights.
 
     sharpness: the square of the focal length over the loss, both in px.
@@ -67,7 +69,7 @@ def refine_points(plane, cameras, starts, sharpness, rounds, points):
 
 
 @compiled
-def _solve_in_place(squares, side, step):
+def _solve_in_place(squares: np.ndarray, side: np.ndarray, step: np.ndarray) -> None:
     """Fill step (4,) with the solution of a positive matrix, of which the lower triangle is given and overwritten."""
     for j in range(4):
         for i in range(j, 4):

@@ -9,7 +9,7 @@ point of its own. That is another problem, but near it: its factor preconditions
 (Y. Saad, "Iterative Methods for Sparse Linear Systems", 2003, chapter 9).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -322,7 +322,7 @@ def lens_information(reduced: Reduced) -> np.ndarray:
     return matrix.corner - matrix.border.T @ _solved_band(matrix.band)(matrix.border)
 
 
-def _factored(matrix: Banded):
+def _factored(matrix: Banded) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that solves matrix @ x = vector. Raises numpy.linalg.LinAlgError when it is not positive."""
     solve = _solved_band(matrix.band)
     across = solve(matrix.border)
@@ -338,7 +338,7 @@ def _factored(matrix: Banded):
     return solve_both
 
 
-def _solved_band(band: np.ndarray):
+def _solved_band(band: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     import scipy.linalg
 
     size = band.shape[1]

@@ -8,24 +8,25 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
-import cv2  # noqa: F401  import before pycolmap: in the other order, writing a PNG aborted
 import numpy as np
 
 from shotmake.solve.bundle.model import Model
 
 # The import of pycolmap takes over SIGTERM, for a stack trace: block the signal meanwhile, then restore its handler.
 _held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-import pycolmap  # noqa: E402
+import pycolmap
 
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, _held)
 
-from shotmake.errors import ShotError  # noqa: E402
-from shotmake.geometry.lens import Lens, undistort  # noqa: E402
-from shotmake.solve.bundle.observations import Observations  # noqa: E402
+from shotmake.errors import ShotError
+from shotmake.geometry.lens import Lens, undistort
+from shotmake.solve.bundle.observations import Observations
 
 SEED = 7
 MIN_PAIR_TRACKS = 20
@@ -47,19 +48,19 @@ def camera_model(refine: tuple[str, ...]) -> str:
     return MODELS[coefficients]
 
 
-def _camera(lens: Lens, model: str, size_px: tuple[int, int]):
+def _camera(lens: Lens, model: str, size_px: tuple[int, int]) -> pycolmap.Camera:
     camera = pycolmap.Camera.create_from_model_name(1, model, lens.fx_px, *size_px)
     camera.params = [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2][: len(camera.params)]
     return camera
 
 
-def _lens(camera) -> Lens:
+def _lens(camera: pycolmap.Camera) -> Lens:
     focal, cx, cy, *coefficients = (float(value) for value in camera.params)
     return Lens(focal, focal, cx, cy, *coefficients, grid=None)
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Hide what COLMAP and Ceres print to stderr from C++: the artist need not see a start that was refused."""
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -105,7 +106,7 @@ def map_keyframes(
     pycolmap.set_random_seed(SEED)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    rows = [order[a:b] for a, b in pairwise(bounds)]
 
     database = pycolmap.Database.open(":memory:")
     for number in range(1, len(keyframes) + 1 if own else 2):
@@ -164,7 +165,7 @@ def map_keyframes(
     return Model(lens, poses, points, np.zeros(len(observations), bool), log_zooms)
 
 
-def _pipeline_options(refine: tuple[str, ...], forward: bool):
+def _pipeline_options(refine: tuple[str, ...], forward: bool) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
     options.extract_colors = False
     options.multiple_models = False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.geometry.camera import zoomed
-from shotmake.geometry.lens import undistort
+from shotmake.geometry.lens import Lens, undistort
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
@@ -179,7 +179,9 @@ class Joining:
                 return rows, held
             rows = fewer
 
-    def _turning_bundle(self, cameras, markers: Observations, lens, log_zooms) -> tuple[Bundle, np.ndarray, float]:
+    def _turning_bundle(
+        self, cameras: np.ndarray, markers: Observations, lens: Lens, log_zooms: np.ndarray
+    ) -> tuple[Bundle, np.ndarray, float]:
         """Build what path.bundle_of builds, for cameras that only turn."""
         directions = directions_at_infinity(markers, zoomed(cameras, log_zooms), lens)[:, :3]
         still = np.zeros((len(cameras), 3))

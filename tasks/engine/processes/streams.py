@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import threading
-from typing import IO
+from typing import IO, Any
 
 PIPE_CLOSED = 128 + signal.SIGPIPE  # the exit code when the reader of our output went away, as a shell tells it
 UNWRITABLE = 1
@@ -74,10 +74,10 @@ def _begin_anew(flags: list[str]) -> None:
 
 
 def _wrap(stream: IO | None, raw: "Descriptor") -> bool:
-    """Make the stream write through `raw`; return False where somebody has put another stream in its place.
+    r"""Make the stream write through `raw`; return False where somebody has put another stream in its place.
 
     The stream object stays the same, because doit has kept it. A character that the encoding does not have is written
-    as \\x.., because a message must not be lost over the name of a file.
+    as \x.., because a message must not be lost over the name of a file.
     """
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.BufferedWriter | io.FileIO):
         return False
@@ -121,7 +121,7 @@ class Descriptor(io.RawIOBase):
         """Return True: the descriptor is made for writing."""
         return True
 
-    def write(self, data) -> int:
+    def write(self, data: Any) -> int:
         """Write all of `data`; return its length.
 
         Another program may have made the descriptor non-blocking. Then this waits until it can be written to. A write
@@ -148,7 +148,6 @@ class Errors(Descriptor):
 
     def fail(self, error: OSError) -> None:
         """Leave a failed write as it is: nobody can be told."""
-        pass
 
 
 class Output(Descriptor):
