@@ -3,14 +3,21 @@
 import re
 
 CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
-CODE = re.compile(r"<code>[^<]*</code>")
-PART = re.compile(r"[\w-]{10,}[./=](?=[\w&])|(?:[\w-]+[./=])+?(?<=[\w./=-]{10})(?=[\w&])")
+CODE = re.compile(r"<code>([^<]*)</code>")
+PLACE = re.compile(r"(?<=[./=])(?=[\w&;]{4})")
+LEAST = 10  # characters before a place where a line may break
 
 
 def on_post_page(output: str, **_) -> str:
     """Return the page with places for a line break in the code of its tables."""
-    return CELL.sub(lambda cell: CODE.sub(_with_places, cell.group()), output)
+    return CELL.sub(lambda cell: CODE.sub(lambda code: f"<code>{_with_places(code[1])}</code>", cell[0]), output)
 
 
-def _with_places(code: re.Match) -> str:
-    return PART.sub(r"\g<0><wbr>", code.group())
+def _with_places(text: str) -> str:
+    lines = [""]
+    for part in PLACE.split(text):
+        if len(lines[-1]) < LEAST:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return "<wbr>".join(lines)

@@ -11,7 +11,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 STYLE = """
 text{font:14px system-ui,"DejaVu Sans",sans-serif;fill:#1d2a30}
-.s{font-size:12px;fill:#4a5a60}.b{font-weight:600}.m{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:13px}
+.s{font-size:12px;fill:#4a5a60}.b{font-weight:600}
+.m{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:13px}
 .mid{text-anchor:middle}.end{text-anchor:end}
 .card{fill:#fff}.line{stroke:#4a5a60;stroke-width:1.5;fill:none}.thin{stroke:#b9c4c8;stroke-width:1;fill:none}
 .dash{stroke-dasharray:4 3}.soft{fill:#f1f5f6;stroke:#b9c4c8}.stage{fill:#e3f0f1;stroke:#2f6f78;stroke-width:1.5}
@@ -78,7 +79,7 @@ class Picture:
         size = f'viewBox="0 0 {self.width} {self.height}" width="{self.width}" height="{self.height}"'
         heads = "".join(
             f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-            f'markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" class="{look}"/></marker>'
+            f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L10 5L0 10z" class="{look}"/></marker>'
             for name, look in TIPS.items()
         )
         text = (
@@ -368,8 +369,8 @@ def draw_stmap() -> None:
         30,
         232,
         [
-            "redistort has a pixel for each pixel of the plate. It says where that pixel lies in the undistorted picture.",
-            "undistort has a pixel for each pixel of the undistorted picture. It says where that pixel lies in the plate.",
+            "redistort has a pixel for each pixel of the plate. It holds the place in the undistorted picture.",
+            "undistort has a pixel for each pixel of the undistorted picture. It holds the place in the plate.",
             "R and G are that place: 0 to 1, from the bottom-left corner. The centre of pixel i is (i + 0.5) / width.",
             "B is 1. Files are float32 EXR. The header says the direction and the overscan.",
         ],
