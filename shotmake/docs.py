@@ -15,7 +15,7 @@ import sys
 import tokenize
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from importlib import import_module
@@ -31,6 +31,7 @@ MADE = (
     "tests/test_reference.py compares. -->\n\n"
 )
 TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
+VALUES = {"true", "false", "null", "[]", "{}"}
 SPECIAL = re.compile(r"[*<|]|(?<!\w)_|_(?!\w)")  # an underscore inside a word is plain text
 KEY = re.compile(r"`?\b((?:shot|tracking|composite)(?:\.[a-z_0-9]+)+)`?")
 EMPHASIS = re.compile(r"\\\*(\w+)\\\*")
@@ -205,7 +206,7 @@ def _section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
     for item, one in inner:
         if one is not None:
             place = _path_in(path, item, hints[item.name])
-            note = _linked(escape(said.get(item.name, "")), "")
+            note = _cell(said.get(item.name, ""), VALUES).removesuffix(".")
             text = _sentence(_joined([part for part in (note, _see(place, one, seen)) if part]))
             rows.append(f"| {_code(item.name)} | block | | {text} |\n")
     if rows:
@@ -241,11 +242,11 @@ def _block_in(hint: Any) -> type | None:
 def _row(path: str, item: Field, hint: Any, said: str) -> str:
     key = f'<a id="{_anchor(path)}.{item.name}"></a>{_code(item.name)}'
     default = item.default if item.default is not MISSING else item.default_factory()  # pyright: ignore
-    values = {"true", "false", "null", "[]", "{}", *map(str, item.metadata.get("choices") or ())}
+    values = {*VALUES, str(default) or "null", *map(str, item.metadata.get("choices") or ())}
     return f"| {key} | {_values(hint, item.metadata)} | {_code(_yaml(default))} | {_cell(said, values)} |\n"
 
 
-def _cell(said: str, values: set[str]) -> str:
+def _cell(said: str, values: Set[str]) -> str:
     """What a key means, as sentences; each value of it that is explained begins a line."""
     names = "|".join(re.escape(one) for one in sorted(values, key=len, reverse=True))
     text = _linked(escape(re.sub(rf"(?<![\w`.\[])({names})(?= = )", r"`\1`", said)), "")

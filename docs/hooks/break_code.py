@@ -4,8 +4,8 @@ import re
 
 CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
 CODE = re.compile(r"<code>([^<]*)</code>")
-PLACE = re.compile(r"(?<=[./=])(?=[\w&;]{4})")
-LEAST = 10  # characters before a place where a line may break
+PLACE = re.compile(r"(?<=[./])(?=[\w&;]{4})")
+LEAST, LONG = 10, 44  # characters before a place where a line may break; of a word that breaks at no blank
 
 
 def on_post_page(output: str, **_) -> str:
@@ -14,6 +14,8 @@ def on_post_page(output: str, **_) -> str:
 
 
 def _with_places(text: str) -> str:
+    if " " in text and max(map(len, text.split())) < LONG:
+        return text
     lines = [""]
     for part in PLACE.split(text):
         if len(lines[-1]) < LEAST:

@@ -227,17 +227,17 @@ def draw_pixels() -> None:
 
 def draw_camera_axes() -> None:
     """The axes of a camera, ours and OpenGL's."""
-    pic = Picture("camera_axes", "Camera axes: OpenCV's, and those of Blender, Nuke, USD and glTF", 760, 320)
+    pic = Picture("camera_axes", "Camera axes: OpenCV's, and those of Blender, Nuke, USD and glTF", 760, 296)
     ways = {"right": (1, 0, 0), "forward": (0, 1, 0), "up": (0, 0, 1)}
     panels = [
-        (165, "shotmake, OpenCV, COLMAP", [("x", "right", 1), ("y", "up", -1), ("z", "forward", 1)]),
-        (545, "Blender, Nuke, USD, glTF", [("x", "right", 1), ("y", "up", 1), ("z", "forward", -1)]),
+        (185, "shotmake, OpenCV, COLMAP", [("x", "right", 1), ("y", "up", -1), ("z", "forward", 1)]),
+        (555, "Blender, Nuke, USD, glTF", [("x", "right", 1), ("y", "up", 1), ("z", "forward", -1)]),
     ]
     signs = {("right", 1): "right", ("up", 1): "up", ("up", -1): "down", ("forward", 1): "forward"}
     signs["forward", -1] = "backward"
     for x, title, axes in panels:
-        eye = Eye(-52, 20, 62, (x, 185))
-        pic.text(x + 25, 32, title, "b mid")
+        eye = Eye(-52, 20, 62, (x, 165))
+        pic.text(x, 32, title, "b mid")
         corners = [eye(a * 0.95, 2.3, b * 0.6) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
         pic.path(corners, "soft", closed=True)
         for corner in corners:
@@ -252,7 +252,7 @@ def draw_camera_axes() -> None:
             dx, dy = shift[signs[way, sign]]
             pic.text(end[0] + dx, end[1] + dy, words, "b")
         pic.dot(*eye(0, 0, 0), radius=5.5)
-    pic.text(380, 300, "From one to the other: turn half round x, which is diag(1, -1, -1).", "s mid")
+    pic.text(380, 276, "From one to the other: turn half round x, which is diag(1, -1, -1).", "s mid")
     pic.save()
 
 

@@ -4,7 +4,7 @@
     doit render shot=knob_hero composite.render.frames=60 composite.render.format=png
     python docs/pictures/photos.py
 
-report.jpg is a picture of report.html in a browser: chromium --headless --window-size=1180,930 --screenshot=...
+report.jpg is a picture of report.html in a browser: chromium --headless --window-size=1180,915 --screenshot=...
 """
 
 from fractions import Fraction

@@ -80,7 +80,7 @@ class Checkerboard:
 class Witness:
     """A second camera on the set, with footage of its own. Its objects are tracked by themselves; it is not solved."""
 
-    footage: Footage = group(Footage)  # the witness camera's footage, with the same keys as shot.footage
+    footage: Footage = group(Footage)  # the witness camera's footage
     # A file with the boxes of this camera. null = this camera's boxes in tracking.objects.detections; where that is
     # null too, the boxes of detector_cmd or of what moves
     detections: str | None = file_key()
@@ -393,7 +393,8 @@ class Solve:
     # are judged in the same way
     engine: str = key("colmap", choices=["colmap", "blender"])
     # How the camera moves. auto = the tracks decide. static = it stands still; tripod = it only turns; general = it
-    # moves; forward and planar = it moves, and the solve says this kind (forward: forward moves are tried first)
+    # moves; forward = it moves, and forward moves are tried first; planar = it moves. With forward and planar, the
+    # solve says this kind
     kind: str = key("auto", choices=["auto", "general", "forward", "planar", "tripod", "static"])
     # The lens terms that the solve may change. k2 needs k1, and k3 needs k2. k3, p1, p2 and principal_point are left
     # alone, with a warning, where the tracks do not determine them. With an imported lens, [focal] stretches it as a
