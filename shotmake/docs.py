@@ -199,7 +199,7 @@ def _section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
     seen[block] = path
     hints, said = typing.get_type_hints(block), _comments_of(block)
     inner = [(item, _block_in(hints[item.name])) for item in fields(block)]
-    yield f'\n<a id="{_anchor(path)}"></a>\n\n## {_code(path)}\n'
+    yield f"\n{_place(_anchor(path), path)}## {_code(path)}\n"
     if (note := block.__doc__) and not note.startswith(f"{block.__name__}("):  # which dataclass writes itself
         yield f"\n{_prose(note, '')}\n"
     rows = [_row(path, item, hints[item.name], said.get(item.name, "")) for item, one in inner if one is None]
@@ -225,6 +225,11 @@ def _see(place: str, block: type, seen: Mapping[type, str]) -> str:
 def _path_in(path: str, item: Field, hint: Any) -> str:
     """The path of a block in a block; <name> stands for each name where there may be several."""
     return f"{path}.{item.name}" if is_dataclass(hint) else f"{path}.{item.name}.<name>"
+
+
+def _place(anchor: str, title: str) -> str:
+    """A place that links lead to, above a heading that has another one by itself."""
+    return "" if anchor.isalnum() and anchor == title.lower() else f'<a id="{anchor}"></a>\n\n'
 
 
 def _anchor(path: str) -> str:
@@ -370,7 +375,7 @@ def _format_sections() -> Iterator[str]:
         yield f"\n## {chapter}\n"
         for one in FORMATS:
             if one.kind == kind and _of_module(one)[0] == one:
-                yield f'\n<a id="{one.word}"></a>\n\n### {one.title}\n\n{_ways(one)}\n\n'
+                yield f"\n{_place(one.word, one.title)}### {one.title}\n\n{_ways(one)}\n\n"
                 yield f"{_prose(_note(one), 'config.md')}\n"
 
 
