@@ -124,6 +124,12 @@ def test_every_example_is_a_config_without_a_fault(page, text):
         pytest.fail(f"{page}: {problem}")
 
 
+@pytest.mark.parametrize("path", [path for path in WRITTEN if DOCS in path.parents], ids=named)
+def test_code_is_no_wider_than_the_page_shows(path):
+    lines = [line for _, _, text in BLOCK.findall(path.read_text(encoding="utf-8")) for line in text.splitlines()]
+    assert not [line for line in lines if len(line) > 86]
+
+
 def test_every_reason_code_stands_in_one_row():
     page = (DOCS / "how_to" / "refused_now_what.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", page, re.MULTILINE)

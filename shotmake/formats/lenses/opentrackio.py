@@ -1,4 +1,5 @@
-"""OpenTrackIO JSON, one sample: its lens (SMPTE RIS-OSVP camdkit; the model is in models/open_lens_io.py).
+"""OpenTrackIO JSON, one sample: its lens (SMPTE RIS-OSVP camdkit; the model is in
+shotmake/geometry/lens_models/open_lens_io.py).
 
 Used: static.camera.activeSensorPhysicalDimensions {width, height} (mm), lens.pinholeFocalLength (mm),
 lens.distortion [{model, radial [k1..k6], tangential [p1, p2]}] where no model means "Brown-Conrady D-U",
