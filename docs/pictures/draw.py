@@ -21,7 +21,7 @@ text{font:14px system-ui,"DejaVu Sans",sans-serif;fill:#1d2a30}
 .red{stroke:#c0392b}.green{stroke:#2e8b57}.blue{stroke:#2c5fa8}.axis{stroke-width:2.6;fill:none}
 .fred{fill:#c0392b}.fgreen{fill:#2e8b57}.fblue{fill:#2c5fa8}
 @media (prefers-color-scheme:dark){
-text{fill:#e2e9ec}.s{fill:#a9b8be}.card{fill:#1b2327}.line{stroke:#a9b8be}.thin{stroke:#4c5a61}.dot{fill:#e2e9ec}
+text{fill:#e2e9ec}.s{fill:#a9b8be}.card{fill:#1e2129}.line{stroke:#a9b8be}.thin{stroke:#4c5a61}.dot{fill:#e2e9ec}
 .tip{fill:#a9b8be}.soft{fill:#253036;stroke:#4c5a61}.stage{fill:#1f3a40;stroke:#5fb0bb}.input{fill:#40321d;stroke:#d79a4a}
 .out{fill:#2a3b20;stroke:#8dbb68}.teal{stroke:#5fb0bb}.red{stroke:#ef6f61}.green{stroke:#5cc48a}.blue{stroke:#7aa9ec}
 .fred{fill:#ef6f61}.fgreen{fill:#5cc48a}.fblue{fill:#7aa9ec}}
