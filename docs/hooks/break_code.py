@@ -8,7 +8,7 @@ PLACE = re.compile(r"(?<=[./])(?=[\w&;]{4})")
 LEAST, LONG = 10, 44  # characters before a place where a line may break; of a word that breaks at no blank
 
 
-def on_post_page(output: str, **_) -> str:
+def on_post_page(output: str, **_: object) -> str:
     """Return the page with places for a line break in the code of its tables."""
     return CELL.sub(lambda cell: CODE.sub(lambda code: f"<code>{_with_places(code[1])}</code>", cell[0]), output)
 

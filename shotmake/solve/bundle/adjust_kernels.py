@@ -263,7 +263,10 @@ def eliminate(  # noqa: C901, PLR0913  a kernel: its loops are one pass over the
     slopes: Slopes,
     out: Normal,
 ) -> bool:
-    """Fill the normal equations. slopes: room for the longest track. Returns False when a point's block has no root."""
+    """Fill the normal equations. Returns False when a point's block has no root.
+
+    weights: (M,), of the markers. slopes: room for the longest track.
+    """
     c, point_size = unknowns.camera_size, out.root.shape[1]
     lens_size = len(unknowns.lens)
     longest = len(slopes.residuals)
