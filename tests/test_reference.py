@@ -162,8 +162,6 @@ def test_ci_runs_the_command_of_the_readme():
 def test_ci_ends_at_the_first_fault_and_where_no_test_ran(tmp_path):
     """With programs in place of ours that say what they were asked."""
     (tmp_path / "show" / ".ci").mkdir(parents=True)
-    (tmp_path / "show" / "tests").mkdir()
-    (tmp_path / "show" / "tests" / "test_types.py").touch()
     shutil.copy(REPOSITORY / ".ci" / "check", tmp_path / "show" / ".ci")
     (tmp_path / "bin").mkdir()
     for name in ("ruff", "pytest", "mkdocs"):

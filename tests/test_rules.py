@@ -9,7 +9,7 @@ from helpers.shows.project import REPOSITORY
 pytestmark = pytest.mark.fast
 
 MOST = 12
-FOLDERS = ("shotmake", "tasks", "blender_scripts", "hydra_plugins", "demo_plate", "tests")
+FOLDERS = ("shotmake", "tasks", "blender_scripts", "hydra_plugins", "demo_plate", "docs", "tests")
 SILENCED = re.compile(r"#\s*noqa\b(?P<codes>: [A-Z]+\d+(, [A-Z]+\d+)*)?(?P<reason>.*)")
 
 

@@ -116,6 +116,7 @@ class Eye:
         self.scale, self.origin = scale, origin
 
     def __call__(self, x: float, y: float, z: float) -> Point:
+        """Return where a place of the world stands on the page."""
         across = sum(a * b for a, b in zip(self.right, (x, y, z), strict=True))
         along = sum(a * b for a, b in zip(self.up, (x, y, z), strict=True))
         return (self.origin[0] + self.scale * across, self.origin[1] - self.scale * along)

@@ -1,4 +1,6 @@
-"""Make the pictures of knob_hero that the pages show, from a build of this very code, in the show's folder:
+"""Make the pictures of knob_hero that the pages show, from a build of this very code.
+
+In the show's folder:
 
     doit shot=knob_hero
     doit render shot=knob_hero composite.render.frames=60 composite.render.format=png
