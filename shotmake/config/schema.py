@@ -30,6 +30,11 @@ def file_key(default: str | None = None) -> Any:
     return field(default=default, metadata={**key(None).metadata, "is_file": True})
 
 
+def choices_of(block: type, name: str) -> tuple[str, ...]:
+    """Return what a key of a block may be. The list stands in the block alone: all code asks for it here."""
+    return tuple(block.__dataclass_fields__[name].metadata["choices"])
+
+
 def group(schema: type) -> Any:
     """Make a nested block of keys."""
     return field(default_factory=schema)
