@@ -462,7 +462,8 @@ class LensDistortion:
     """How the comp brings CG and plate into one lens."""
 
     # true = the CG is redistorted onto the plate. false = the plate is undistorted under the CG, and the comp has the
-    # size of the undistorted plate with its overscan
+    # size of the undistorted plate with its overscan; stmap_redistort.exr puts the lens back. The preset
+    # with_distortion says false
     apply_to_cg: bool = key(True)
     # Your own map for that direction, a float EXR or TIFF. redistort: of the plate's size; 0..1 is the plate's frame in
     # the undistorted picture, and values beyond are overscan. undistort: of the plate's size, or larger by the same on
