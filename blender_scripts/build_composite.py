@@ -18,51 +18,53 @@ pixels are not square. ST-maps count in 0..1, so this does not matter to them.
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
+import bpy
 
-from kit import sheet as scene_sheet  # noqa: E402
-from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
+from kit import sheet as scene_sheet
+from kit.arguments import OneLineParser, UserError, script_arguments
 from kit.clip import (
-    cameras,  # noqa: E402
-    clip_solve,  # noqa: E402
-    clip_tracks,  # noqa: E402
-    object_empties,  # noqa: E402
-    plate_clip,  # noqa: E402
-    screens,  # noqa: E402
-    track_look,  # noqa: E402
+    cameras,
+    clip_solve,
+    clip_tracks,
+    object_empties,
+    plate_clip,
+    screens,
+    track_look,
 )
-from kit.clip.node_views import write_node_views  # noqa: E402
+from kit.clip.node_views import write_node_views
 from kit.comp import (
-    colour,  # noqa: E402
-    compositor,  # noqa: E402
-    corner_pin,  # noqa: E402
+    colour,
+    compositor,
+    corner_pin,
 )
-from kit.comp.frame_output import still_settings  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
-from kit.project_files import FOLDERS_DEEP, from_blend  # noqa: E402
+from kit.comp.frame_output import still_settings
+from kit.exit import forget_files_at_exit
+from kit.project_files import FOLDERS_DEEP, from_blend
 from kit.set import (
-    ground_and_points,  # noqa: E402
-    lighting,  # noqa: E402
+    ground_and_points,
+    lighting,
 )
-from kit.set.backdrop import build_backdrop  # noqa: E402
-from kit.set.subject import build_subject  # noqa: E402
+from kit.set.backdrop import build_backdrop
+from kit.set.subject import build_subject
 
 
-def build(
-    project: Path,
-    sheet: dict[str, Any],
-    tracks: scene_sheet.Tracks,
-    points: scene_sheet.Points,
-    told: track_look.Told,
-    empties: list[dict[str, Any]],
-    stmap_file: str,
-    out: Path,
-) -> None:
+class Content(NamedTuple):
+    """What the .blend is made of, as it was read."""
+
+    sheet: dict[str, Any]
+    tracks: scene_sheet.Tracks
+    points: scene_sheet.Points
+    told: track_look.Told
+    empties: list[dict[str, Any]]
+
+
+def build(project: Path, content: Content, stmap_file: str, out: Path) -> None:
     """Write the .blend. After a failure nothing is left at `out`."""
+    sheet, tracks, points, told, empties = content
     try:
         clip = build_shot(project, sheet, points, stmap_file, out)
         object_empties.object_empties(
@@ -268,9 +270,10 @@ def main() -> None:
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
         told = track_look.read_told(given.quality, given.tracking)
-        build(project, sheet, tracks, points, told, object_empties.read_empties(given.empties), given.stmap, out)
+        empties = object_empties.read_empties(given.empties)
+        build(project, Content(sheet, tracks, points, told, empties), given.stmap, out)
     except UserError as error:
-        print(f"build_composite.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"build_composite.py: {error}\n")
         raise SystemExit(1) from error
 
 

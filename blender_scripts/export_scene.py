@@ -14,11 +14,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
-from mathutils import Quaternion  # noqa: E402
+import bpy
+import numpy as np
+from mathutils import Quaternion
 
-from kit.arguments import OneLineParser, script_arguments  # noqa: E402
+from kit.arguments import OneLineParser, script_arguments
 
 
 def scene_of(sheet: dict[str, Any]) -> None:

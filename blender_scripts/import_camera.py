@@ -16,12 +16,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
-from kit.project_files import place_of  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.exit import forget_files_at_exit
+from kit.project_files import place_of
 
 WHOLE_FRAME = 0.02  # a key that is as near to a frame as this is on it
 
@@ -164,7 +164,7 @@ def main() -> None:
         open_file(file, asked.rate)
         asked.out.write_text(json.dumps(found(chosen(asked.name, file), *asked.frames)), encoding="utf-8")
     except UserError as error:
-        print(f"import_camera.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"import_camera.py: {error}\n")
         raise SystemExit(1) from error
 
 

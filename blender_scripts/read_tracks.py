@@ -14,13 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
-from kit.libmv.clip_editor import quiet_stderr  # noqa: E402
-from kit.project_files import place_of  # noqa: E402
+from kit.arguments import OneLineParser, UserError, said_by, script_arguments
+from kit.exit import forget_files_at_exit
+from kit.libmv.clip_editor import quiet_stderr
+from kit.project_files import place_of
 
 
 def open_blend(file: str) -> None:
@@ -80,7 +80,7 @@ def main() -> None:
         open_blend(given.file)
         np.savez(given.out, allow_pickle=False, **tracks_of(clip_with_tracks(given.file)))
     except UserError as error:
-        print(f"read_tracks.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"read_tracks.py: {error}\n")
         raise SystemExit(1) from error
 
 

@@ -14,19 +14,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-from build_composite import build_shot  # noqa: E402
+import bpy
+from build_composite import build_shot
 
 from kit import (
-    frame_server,  # noqa: E402
-    versions,  # noqa: E402
+    frame_server,
+    versions,
 )
-from kit import sheet as scene_sheet  # noqa: E402
-from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from kit.comp import frame_output  # noqa: E402
-from kit.comp.nodes import NodeDesk, Socket, alpha_over, math  # noqa: E402
-from kit.comp.stabilize import FIRST  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
+from kit import sheet as scene_sheet
+from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.comp import frame_output
+from kit.comp.nodes import NodeDesk, Socket, alpha_over, math
+from kit.comp.stabilize import FIRST
+from kit.exit import forget_files_at_exit
 
 # Layer -> where in the comp (compositor.py) it is: nodes and their outputs, of which the first that is there counts.
 LAYERS = {
@@ -85,6 +85,7 @@ def main() -> None:
         assert isinstance(scene, bpy.types.Scene)
         frame_output.without_stamps(scene.render)
         kind = sheet["render"]["format"]
+        node = None
         if kind == "exr":
             desk = NodeDesk(versions.compositor_of(scene))
             node = frame_output.layered_exr(desk, layers_of(desk))
@@ -92,14 +93,14 @@ def main() -> None:
             frame_output.still_settings(scene.render.image_settings, kind)
 
         def write_frame(path: str) -> None:
-            if kind == "exr":
+            if node is not None:
                 frame_output.write_layered(scene, node, path)
             else:
                 frame_output.write_still(scene, path)
 
         frame_server.serve(scene, given.answers, given.threads, write_frame)
     except UserError as error:
-        print(f"render_shot.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"render_shot.py: {error}\n")
         raise SystemExit(1) from error
 
 

@@ -1,7 +1,7 @@
-"""Solve a camera from tracks with Blender's own solver (libmv) and write what it finds as an .npz.
+r"""Solve a camera from tracks with Blender's own solver (libmv) and write what it finds as an .npz.
 
-    python solve_tracks.py --tracks tracks.npz --out solve.npz --settings '{"size_px": [1920, 1080], \\
-        "frame_count": 96, "tripod": false, "refine": ["focal", "radial"], "max_error_px": 2.0, \\
+    python solve_tracks.py --tracks tracks.npz --out solve.npz --settings '{"size_px": [1920, 1080], \
+        "frame_count": 96, "tripod": false, "refine": ["focal", "radial"], "max_error_px": 2.0, \
         "lens": [2300.0, 960.0, 540.0, 0.0, 0.0, 0.0], "keyframes": [0, 24]}'
 or: blender --factory-startup --background --python-exit-code 1 --python solve_tracks.py -- ARGS
 
@@ -24,11 +24,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.libmv.clip_editor import clip_editor, quiet_stderr
 
 SENSOR_WIDTH_MM = 36.0  # any value would do, because focal lengths go in and out in px
 TO_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -z, and their y points up
@@ -161,7 +161,7 @@ def main() -> None:
                 made = solved(clip, tracks, given["frame_count"], given["max_error_px"])
         np.savez(asked.out, **made)  # pyright: ignore[reportArgumentType]
     except UserError as error:
-        print(f"solve_tracks.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"solve_tracks.py: {error}\n")
         raise SystemExit(1) from error
 
 

@@ -1,6 +1,6 @@
-"""Track a plate with Blender's own detect and track operators (libmv) and write the markers as an .npz.
+r"""Track a plate with Blender's own detect and track operators (libmv) and write the markers as an .npz.
 
-    python track_plate.py --file footage/shot.mp4 --size 1280 720 --first-frame 1001 --first 1001 --last 1100 \\
+    python track_plate.py --file footage/shot.mp4 --size 1280 720 --first-frame 1001 --first 1001 --last 1100 \
         --settings '{"detect": {...}, "track": {...}}' --out tracks.npz
 or: blender --factory-startup --background --python-exit-code 1 --python track_plate.py -- ARGS
 
@@ -18,15 +18,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
-from kit.libmv.clip_editor import clip_editor, quiet_stderr  # noqa: E402
-from kit.libmv.features import FeatureFinder  # noqa: E402
-from kit.libmv.tracking_settings import set_tracking  # noqa: E402
-from kit.project_files import place_of  # noqa: E402
-from kit.sheet import BLENDER_COLOR_SPACE  # noqa: E402
+from kit.arguments import OneLineParser, UserError, said_by, script_arguments
+from kit.libmv.clip_editor import clip_editor, quiet_stderr
+from kit.libmv.features import FeatureFinder
+from kit.libmv.tracking_settings import set_tracking
+from kit.project_files import place_of
+from kit.sheet import BLENDER_COLOR_SPACE
 
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for in every fourth frame at most
 
@@ -125,7 +125,7 @@ def main() -> None:
             track_id, frame, xy_px = track_clip(clip, first, last, detect)
         np.savez(given.out, track_id=track_id, frame=frame + given.first_frame - 1, xy_px=xy_px)
     except UserError as error:
-        print(f"track_plate.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"track_plate.py: {error}\n")
         raise SystemExit(1) from error
 
 

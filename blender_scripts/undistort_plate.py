@@ -13,18 +13,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
+import bpy
 
 from kit import (
-    frame_server,  # noqa: E402
-    versions,  # noqa: E402
+    frame_server,
+    versions,
 )
-from kit.arguments import OneLineParser, UserError, script_arguments  # noqa: E402
-from kit.clip import plate_clip  # noqa: E402
-from kit.comp import frame_output  # noqa: E402
-from kit.comp.compositor import bilinear_map_uv  # noqa: E402
-from kit.comp.nodes import NodeDesk  # noqa: E402
-from kit.project_files import place_of  # noqa: E402
+from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.clip import plate_clip
+from kit.comp import frame_output
+from kit.comp.compositor import bilinear_map_uv
+from kit.comp.nodes import NodeDesk
+from kit.project_files import place_of
 
 
 def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
@@ -77,7 +77,7 @@ def main() -> None:
         write = frame_output.write_layered
         frame_server.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
     except UserError as error:
-        print(f"undistort_plate.py: {error}", file=sys.stderr)
+        sys.stderr.write(f"undistort_plate.py: {error}\n")
         raise SystemExit(1) from error
 
 

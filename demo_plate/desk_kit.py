@@ -133,7 +133,7 @@ def create_text(
 
 
 def linear_rgba(hex_color: str) -> tuple[float, float, float, float]:
-    """sRGB "#rrggbb" to linear RGBA."""
+    """Return the linear RGBA of an sRGB "#rrggbb"."""
     srgb = [int(hex_color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in srgb)
     return r, g, b, 1.0
@@ -244,7 +244,7 @@ def paint_clouds(rng: np.random.Generator, rows: int, columns: int, slope: float
 
 
 def rgb(hex_color: str) -> np.ndarray:
-    """ "#rrggbb" to sRGB 0..1."""
+    """Return the sRGB 0..1 of a "#rrggbb"."""
     return np.array([int(hex_color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 

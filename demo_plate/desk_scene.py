@@ -6,6 +6,7 @@ origin, where a CG knob can stand. The window is on the left, the wall 1.56 m be
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import bpy
@@ -61,11 +62,10 @@ def create_sheet(
     size_m: tuple[float, float] = (0.21, 0.297),
     picture: np.ndarray | None = None,
     line_height_m: float = 0.0062,
-    paper: str = "#e9e6dc",
 ) -> None:
     """Printed page: title, an optional picture, then lines of words down to the lower margin."""
     width_m, height_m = size_m
-    create_box(scene, placement, (width_m, height_m, 0.0004), create_matte(paper, 0.03))
+    create_box(scene, placement, (width_m, height_m, 0.0004), create_matte("#e9e6dc", 0.03))
     top = placement @ Matrix.Translation((0, 0, 0.0004))
     margin_m, cursor_m = 0.1 * width_m, height_m / 2 - 0.1 * width_m
     create_text(
@@ -212,7 +212,7 @@ def create_lamp(scene: bpy.types.Scene, placement: Matrix) -> None:
     paint, joint = create_matte("#2f6f73", 0.1, 120), create_matte("#26282c")
     create_lathe(scene, placement, [(0, 0), (75, 0), (75, 12), (68, 20), (0, 22)], paint)
     knees = [(0, 0, 0.02), (-0.09, 0, 0.24), (0.10, -0.02, 0.41)]
-    for start, end in zip(knees, knees[1:], strict=False):
+    for start, end in pairwise(knees):
         create_tube(scene, placement, [start, end], 0.006, paint)
         create_tube(scene, placement @ place(*end), [(0, -0.014, 0), (0, 0.014, 0)], 0.012, joint)
     shade = placement @ place(*knees[-1]) @ place(0.02, 0, 0, pitch_deg=-28)

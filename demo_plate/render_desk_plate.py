@@ -14,7 +14,6 @@ at +0.5. Everything is seeded. Needs only bpy, numpy and the standard library:
 import argparse
 import json
 import math
-import os
 import struct
 import time
 import zlib
@@ -171,7 +170,7 @@ def save_png(path: Path, picture: np.ndarray) -> None:
     )
     part = path.with_suffix(".part")
     part.write_bytes(data)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def set_render_settings(scene: Any, size_px: tuple[int, int], samples: int) -> None:
@@ -206,7 +205,7 @@ def render_pinhole(scene: Any, frame: int, path: Path) -> None:
     part = path.with_name("part.png")
     scene.render.filepath = str(part)
     bpy.ops.render.render(write_still=True)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def add_grain(picture: np.ndarray, frame: int) -> np.ndarray:

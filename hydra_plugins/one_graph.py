@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -9,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
 
 from shotmake.tasks.commands.sweep import search
 from shotmake.tasks.commands.sweep.multirun import of_task, run_doit, with_workers
@@ -27,7 +29,7 @@ class OneGraph(Launcher):
     def __init__(self, jobs: int):
         self.jobs = jobs
 
-    def setup(self, *, hydra_context, task_function, config) -> None:
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: Any) -> None:
         """Note the task, and whether Hydra's sweeper searches. doit itself composes each job's config."""
         self.searches = search.is_on(config.hydra)
         self.task = of_task(config.hydra.job.name)
@@ -58,7 +60,7 @@ class EachVariant(BasicSweeper):
         Without a `shot=` word the sweep is over every shot. With `task=...` there is no summary, and the largest code
         of the jobs is the exit code.
         """
-        assert self.hydra_context is not None and self.launcher is not None
+        assert self.hydra_context is not None and self.config is not None  # since setup()
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         if not any(word.startswith("shot=") for word in words):  # every shot, as doit does it
             words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
@@ -96,9 +98,11 @@ class EachVariant(BasicSweeper):
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
         """Run a batch of jobs; return doit's exit codes."""
         codes = []
+        assert self.launcher is not None  # since setup()
         for done in self.launcher.launch(batch, initial_job_idx=first):
             failed = done.status is JobStatus.FAILED
             codes.append(1 if failed else done._return_value)
             if failed:  # Hydra or its launcher failed; a build that fails raises no exception
+                assert done.overrides is not None  # noted before a job starts
                 sys.stderr.write(f"{' '.join(done.overrides)}: {done._return_value}\n")
         return codes

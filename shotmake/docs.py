@@ -12,17 +12,18 @@ import io
 import json
 import re
 import sys
-import textwrap
 import tokenize
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from shotmake.config import schema
+from shotmake.config.check import block_of_each
 from shotmake.config.format_registry import FORMATS, Format
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -31,7 +32,13 @@ MADE = (
     "tests/test_reference.py compares. -->\n\n"
 )
 TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
+VALUES = {"true", "false", "null", "[]", "{}"}
 SPECIAL = re.compile(r"[*<|]|(?<!\w)_|_(?!\w)")  # an underscore inside a word is plain text
+KEY = re.compile(r"`?\b((?:shot|tracking|composite)(?:\.[a-z_0-9]+)+)`?")
+EMPHASIS = re.compile(r"\\\*(\w+)\\\*")
+PAGE = re.compile(r"\bdocs/((?:\w+/)*(\w+)\.md)")
+ADDRESS = re.compile(r"https://[\w./#-]+\w")
+COLUMNS = re.compile(r"\S.{0,34}?  +(?=\S)")  # a name, and behind a gap what is told of it
 PLURALS = {int: "whole numbers", float: "numbers", str: "texts", dict: "blocks"}
 
 CONFIG_HEAD = """# Config keys
@@ -76,20 +83,24 @@ share a suffix, by the first lines.
 
 Imported tracks keep their names. So groups and picks may use these names.
 
-Some files of tracks count from the clip's first frame. Such a file is placed at the plate's first frame. Where that is
-wrong, set `tracking.session_first_frame` to the plate frame that the file's frame 1 means. Detections that count are
-placed in the same way, unless only plate numbers fit. A line in the log says how a file was placed, and what was left
-out.
+Some programs number frames from the clip's first frame, and not as the plate does. shotmake puts the first frame of
+such a file of tracks on the plate's first frame. Where that is wrong, set `tracking.session_first_frame` to the plate
+frame that the file's frame 1 means. Detections are placed in the same way, unless their numbers fit only as plate
+numbers. A line in the log says how a file was placed, and what was left out.
 
-Two words of `shot.export` are stages of their own and not in the table: `undistorted_plate` writes the plate without
-its lens, `object_mattes` writes a mask picture for each frame.
+Two words of `shot.export` are not in the table, because they write one picture for each frame:
+
+- `undistorted_plate` writes [the plate without its lens](../how_to/comp.md#export-the-plate-without-its-lens).
+- `object_mattes` writes [where the objects are](../how_to/moving_objects.md#take-them-to-other-programs).
 
 ## All formats
 
+An empty cell says that shotmake does not read, or does not write, the format.
+
 """
 KINDS = {"camera": "camera", "tracks": "2D tracks", "lens": "lens", "detections": "detections", "objects": "objects"}
-TABLE_HEAD = "| kind | format | read | word in `shot.export` | file in `build/<shot>/` | what it is |\n"
-TABLE_HEAD += "|---|---|---|---|---|---|\n"
+CHAPTERS = {"camera": "Cameras", "tracks": "2D tracks", "lens": "Lenses", "detections": "Detections"}
+TABLE_HEAD = "| kind | format | read | word in `shot.export` | file in `build/<shot>/` |\n|---|---|---|---|---|\n"
 
 
 def make_pages() -> dict[str, str]:
@@ -159,7 +170,7 @@ def main() -> None:
         sys.exit(f"{folder}: found no such folder; needed the folder of the reference, docs/reference in a clone")
     for name, text in make_pages().items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        print(folder / name)
+        sys.stdout.write(f"{folder / name}\n")
 
 
 def _text_of(node: ast.stmt | None) -> str:
@@ -189,14 +200,15 @@ def _section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
     seen[block] = path
     hints, said = typing.get_type_hints(block), _comments_of(block)
     inner = [(item, _block_in(hints[item.name])) for item in fields(block)]
-    yield f'\n<a id="{_anchor(path)}"></a>\n\n## {_code(path)}\n'
+    yield f"\n{_place(_anchor(path), path)}## {_code(path)}\n"
     if (note := block.__doc__) and not note.startswith(f"{block.__name__}("):  # which dataclass writes itself
-        yield f"\n{_paragraphs(note)}\n"
+        yield f"\n{_prose(note, '')}\n"
     rows = [_row(path, item, hints[item.name], said.get(item.name, "")) for item, one in inner if one is None]
     for item, one in inner:
         if one is not None:
             place = _path_in(path, item, hints[item.name])
-            text = _joined([part for part in (escape(said.get(item.name, "")), _see(place, one, seen)) if part])
+            note = _cell(said.get(item.name, ""), VALUES).removesuffix(".")
+            text = _sentence(_joined([part for part in (note, _see(place, one, seen)) if part]))
             rows.append(f"| {_code(item.name)} | block | | {text} |\n")
     if rows:
         yield f"\n| key | value | default | what it means |\n|---|---|---|---|\n{''.join(rows)}"
@@ -216,22 +228,60 @@ def _path_in(path: str, item: Field, hint: Any) -> str:
     return f"{path}.{item.name}" if is_dataclass(hint) else f"{path}.{item.name}.<name>"
 
 
+def _place(anchor: str, title: str) -> str:
+    """A place that links lead to, above a heading that has another one by itself."""
+    return "" if anchor.isalnum() and anchor == title.lower() else f'<a id="{anchor}"></a>\n\n'
+
+
 def _anchor(path: str) -> str:
     return path.replace("<", "").replace(">", "")
 
 
 def _block_in(hint: Any) -> type | None:
     """The block that a key holds, or holds several of by name; None for a plain value."""
-    if is_dataclass(hint):
-        return typing.cast(type, hint)
-    values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
-    return values[0] if values and is_dataclass(values[0]) else None
+    return hint if isinstance(hint, type) and is_dataclass(hint) else block_of_each(hint)
 
 
 def _row(path: str, item: Field, hint: Any, said: str) -> str:
     key = f'<a id="{_anchor(path)}.{item.name}"></a>{_code(item.name)}'
     default = item.default if item.default is not MISSING else item.default_factory()  # pyright: ignore
-    return f"| {key} | {_values(hint, item.metadata)} | {_code(_yaml(default))} | {escape(said)} |\n"
+    values = {*VALUES, str(default) or "null", *map(str, item.metadata.get("choices") or ())}
+    return f"| {key} | {_values(hint, item.metadata)} | {_code(_yaml(default))} | {_cell(said, values)} |\n"
+
+
+def _cell(said: str, values: Set[str]) -> str:
+    """What a key means, as sentences; each value of it that is explained begins a line."""
+    names = "|".join(re.escape(one) for one in sorted(values, key=len, reverse=True))
+    text = _linked(escape(re.sub(rf"(?<![\w`.\[])({names})(?= = )", r"`\1`", said)), "")
+    return _sentence(re.sub(r"(?<=[.;]) (?=`[^`]+` = )", "<br>", text))
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital letter and a full stop, unless it begins with the name of a value."""
+    if re.match(r"[a-z]+ ", text):
+        text = text[0].upper() + text[1:]
+    return text if not text or text[-1] in ".:!?" else f"{text}."
+
+
+def _linked(text: str, page: str) -> str:
+    """The text in which each config key and each page is a link; page: where the keys are, "" on that page itself."""
+    text = KEY.sub(lambda found: f"[{_code(found[1])}]({page}#{found[1]})" if found[1] in _places() else found[0], text)
+    return PAGE.sub(lambda found: f"[{found[2].capitalize().replace('_', ' ')}](../{found[1]})", text)
+
+
+@cache
+def _places() -> frozenset[str]:
+    """The paths of all keys and of all blocks, but those with a <name> in them."""
+
+    def below(path: str, block: type) -> Iterator[str]:
+        hints = typing.get_type_hints(block)
+        for item in fields(block):
+            if is_dataclass(hints[item.name]) or _block_in(hints[item.name]) is None:
+                yield f"{path}.{item.name}"
+            if is_dataclass(hints[item.name]):
+                yield from below(f"{path}.{item.name}", hints[item.name])
+
+    return frozenset(one for name, block in typing.get_type_hints(schema.Config).items() for one in below(name, block))
 
 
 def _values(hint: Any, limits: Mapping[str, Any]) -> str:
@@ -277,36 +327,67 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _paragraphs(note: str) -> str:
-    """A docstring as Markdown: its paragraphs, each in one line."""
+def _prose(note: str, page: str) -> str:
+    """A docstring as Markdown; page: where the config keys are, "" on that page itself.
+
+    A paragraph in columns becomes a list: the left column names what the right one tells. An indented paragraph
+    stays as it is.
+    """
     parts = re.split(r"\n\s*\n", inspect.cleandoc(note))
-    return "\n\n".join(escape(" ".join(part.split())) for part in parts)
+    return "\n\n".join(_paragraph(part, page) for part in parts)
+
+
+def _paragraph(part: str, page: str) -> str:
+    lines = part.splitlines()
+    if lines[0].startswith("    "):
+        return part
+    if columns := COLUMNS.match(lines[0]):
+        width = columns.end()
+        told: list[list[str]] = []
+        for line in lines:
+            if line[:width].strip():
+                told.append([line[:width].strip()])
+            told[-1].append(line[width:])
+        return "\n".join(f"- **{_plain(name, page)}**: {_plain(' '.join(texts), page)}" for name, *texts in told)
+    return _plain(part, page)
+
+
+def _plain(text: str, page: str) -> str:
+    text = _linked(escape(" ".join(text.split())), page)
+    return ADDRESS.sub(r"<\g<0>>", EMPHASIS.sub(r"*\1*", text))
 
 
 def _format_row(one: Format) -> str:
-    read = " ".join(_code(suffix) for suffix in one.suffixes)
     word, file = (_code(one.word), _code(one.file)) if one.writes else ("", "")
-    name = f"[{one.title}](#{_first_word(one)})"
-    cells = (KINDS[one.kind], name, read, word, file, escape(" ".join(_note(one).partition("\n\n")[0].split())))
-    return f"| {' | '.join(cells)} |\n"
+    name = f"[{one.title}](#{_of_module(one)[0].word})"
+    return f"| {' | '.join((KINDS[one.kind], name, _suffixes(one), word, file))} |\n"
+
+
+def _suffixes(one: Format) -> str:
+    return " ".join(_code(suffix) for suffix in one.suffixes)
 
 
 def _format_sections() -> Iterator[str]:
-    """A section for each module of a format, with the whole docstring."""
-    yield "\n## Each format\n\nWhat follows stands in the modules that read and write the formats: axes, units, frame "
-    yield "numbers, half pixels, and what is lost.\n"
-    for one in FORMATS:
-        if _first_word(one) == one.word:
-            kinds = dict.fromkeys(KINDS[other.kind] for other in FORMATS if other.module == one.module)
-            title = f"{one.title} ({' and '.join(kinds)})"
-            text = textwrap.indent(_note(one), "    ")
-            yield f'\n<a id="{one.word}"></a>\n\n### {title}\n\n`shotmake/formats/{one.module.replace(".", "/")}.py`\n'
-            yield f"\n{text}\n"
+    """A chapter for each kind, and in it a section for each module of a format, with the whole docstring."""
+    for kind, chapter in CHAPTERS.items():
+        yield f"\n## {chapter}\n"
+        for one in FORMATS:
+            if one.kind == kind and _of_module(one)[0] == one:
+                yield f"\n{_place(one.word, one.title)}### {one.title}\n\n{_ways(one)}\n\n"
+                yield f"{_prose(_note(one), 'config.md')}\n"
 
 
-def _first_word(one: Format) -> str:
-    """The first format of the same module: several share its section."""
-    return next(other.word for other in FORMATS if other.module == one.module)
+def _ways(one: Format) -> str:
+    """How the format is read and written, and where."""
+    said = [f"Read from {_suffixes(one)}."] if one.suffixes else []
+    written = [other for other in _of_module(one) if other.writes]
+    said += [f"Written as {_code(other.file)}, by the word {_code(other.word)}." for other in written]
+    return " ".join([*said, f"Code: `shotmake/formats/{one.module.replace('.', '/')}.py`."])
+
+
+def _of_module(one: Format) -> list[Format]:
+    """The formats of the same module: they share a section."""
+    return [other for other in FORMATS if other.module == one.module]
 
 
 def _note(one: Format) -> str:

@@ -1,11 +1,13 @@
 """All shots that are asked for, as doit tasks."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
@@ -13,6 +15,7 @@ from doit.exceptions import InvalidCommand, TaskFailed
 from shotmake.errors import ShotError
 from shotmake.tasks import import_path
 from shotmake.tasks.blender import environment as blender
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import gc, plan, publish, rendered, verify
 from shotmake.tasks.commands.show import summary
 from shotmake.tasks.commands.show.new import is_new
@@ -29,6 +32,8 @@ from shotmake.tasks.shots.task_names import label, task_names
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages import lenders
 
+_log = logging.getLogger(__name__)
+
 OTHER_TASKS = {"publish", "plan", "verify", "summary", "gc", "sessions", "new", "blender", "config"}
 
 
@@ -40,6 +45,7 @@ class Graph:
 
         `by_name`: stages that are built only when they are asked for; they are no part of the shot's own build.
         """
+        console.show_messages()
         import_path.refuse_settings(str(show_folder()))
         own_config.put_in_force()
         workers.end_cleanly()
@@ -57,7 +63,7 @@ class Graph:
             places.check_tops()
             state_format.check()
         except ShotError as error:  # then nothing of this show can be read or built
-            sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+            _log.error("%s", "\n".join(error.faults))
             sys.exit(1)
         if is_new(sys.argv):  # the shot that is named does not exist yet
             return []
@@ -71,9 +77,10 @@ class Graph:
         found = self._load_sweep(words) if self._sweep else shots.load_shots(words, current)
         if not current and not any(shot.config for shot in found):  # nothing to build: say why, before any task
             faults = dict.fromkeys(fault for shot in found for fault in shot.faults)
-            sys.stderr.write("".join(f"{fault}\n" for fault in faults))
+            if faults:
+                _log.error("%s", "\n".join(faults))
             if not found:
-                sys.stderr.write("no shots: conf/shot/ holds no .yaml\n")
+                _log.error("no shots: conf/shot/ holds no .yaml")
             sys.exit(1)
         return [self._graph_of(shot) for shot in found]
 
@@ -259,7 +266,7 @@ def _fail(faults: tuple[str, ...]) -> TaskFailed:
 
 def _forget_stamps_too(stamps: dict[str, Path]) -> None:
     """Let `doit forget` remove our stamps too: it clears doit's records, and the stamps are ours."""
-    manager = Globals.dep_manager
+    manager: Any = Globals.dep_manager  # doit's hint is None; it is there once tasks are loaded
     forget_one, forget_all = manager.remove, manager.remove_all
 
     def remove(task_name: str) -> None:

@@ -12,6 +12,10 @@ before, may be imported at the top of this file.
 import os
 import sys
 
+TYPE_CHECKING = False  # type checkers take it as true
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
 OURS = ("dodo", "shotmake", "hydra_plugins")
 OF_A_SHOW = ("dodo",)
 SETTINGS = {".numba_config.yaml": "numba"}  # it names a cache_dir with compiled code, and pickles that lead to it
@@ -50,7 +54,7 @@ class ShowFinder:
     def __init__(self, folder: str, names: tuple[str, ...]):
         self.folder, self.names = folder, names
 
-    def find_spec(self, name: str, path=None, target=None):
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         """Find a module, as Python asks for it. Return the module's spec, or None where other finders are to look."""
         if name not in self.names:
             return None

@@ -13,7 +13,7 @@ import pytest
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 
-from helpers.shows.project import Project, Ran, make_mini, make_project  # noqa: E402
+from helpers.shows.project import Project, Ran, make_mini, make_project
 
 
 def pytest_addoption(parser) -> None:
@@ -25,6 +25,12 @@ def pytest_addoption(parser) -> None:
 
 def pytest_configure(config) -> None:
     os.environ["BLENDER_OF_TESTS"] = config.getoption("--blender")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    both = [item.nodeid for item in items if item.get_closest_marker("fast") and item.get_closest_marker("matrix")]
+    if both:
+        raise pytest.UsageError(f"fast and of the matrix at once, so that both tiers run it: {both[0]}")
 
 
 @pytest.fixture

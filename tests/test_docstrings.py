@@ -40,7 +40,8 @@ def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassD
     """Name, definition, and whether it does something (a property and a class are things)."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            yield node.name, node, True
+            if "overload" not in map(ast.unparse, node.decorator_list):  # an overload is only a hint
+                yield node.name, node, True
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield node.name, node, False
             for inner in node.body:

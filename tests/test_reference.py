@@ -1,7 +1,10 @@
 """The documentation is true: generated pages are as the code makes them, and what the others name is there."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = [*sorted(DOCS.rglob("*.md")), REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"]
 WRITTEN = [path for path in PAGES if path.name not in ("config.md", "formats.md", "what_is_followed.md")]
 OURS = re.compile(
-    r"(shotmake|tasks|blender_scripts|tests|conf|docs|demo_plate|hydra_plugins)/[\w./<>-]*|dodo\.py|\.ci/run"
+    r"(shotmake|tasks|blender_scripts|tests|conf|docs|demo_plate|hydra_plugins)/[\w./<>-]*|dodo\.py|\.ci/\w+"
 )
 KEY = re.compile(r"(shot|tracking|composite)(\.[a-z_0-9]+)+")
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -121,6 +124,12 @@ def test_every_example_is_a_config_without_a_fault(page, text):
         pytest.fail(f"{page}: {problem}")
 
 
+@pytest.mark.parametrize("path", [path for path in WRITTEN if DOCS in path.parents], ids=named)
+def test_code_is_no_wider_than_the_page_shows(path):
+    lines = [line for _, _, text in BLOCK.findall(path.read_text(encoding="utf-8")) for line in text.splitlines()]
+    assert not [line for line in lines if len(line) > 86]
+
+
 def test_every_reason_code_stands_in_one_row():
     page = (DOCS / "how_to" / "refused_now_what.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|", page, re.MULTILINE)
@@ -141,6 +150,52 @@ def test_every_step_of_a_value_s_way_is_a_function_of_that_file():
     for file, function in steps:
         tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
         assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, file
+
+
+def test_ci_runs_the_command_of_the_readme():
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    commands = [text.strip() for _, word, text in BLOCK.findall(readme) if word == "sh"]
+    (tests,) = [command for command in commands if ".ci/check" in command]
+    assert (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == tests
+
+
+def test_ci_ends_at_the_first_fault_and_where_no_test_ran(tmp_path):
+    """With programs in place of ours that say what they were asked."""
+    (tmp_path / "show" / ".ci").mkdir(parents=True)
+    (tmp_path / "show" / "tests").mkdir()
+    (tmp_path / "show" / "tests" / "test_types.py").touch()
+    shutil.copy(REPOSITORY / ".ci" / "check", tmp_path / "show" / ".ci")
+    (tmp_path / "bin").mkdir()
+    for name in ("ruff", "pytest", "mkdocs"):
+        path = tmp_path / "bin" / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*"\ncase "{name} $*" in "$FAILS"*) exit 5 ;; esac\n')
+        path.chmod(0o755)
+
+    def check(*steps: str, fails: str = "none") -> tuple[int, list[str]]:
+        environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "FAILS": fails}
+        command = [tmp_path / "show" / ".ci" / "check", *steps]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.returncode, [line for line in done.stdout.splitlines() if not line.startswith("-- ")]
+
+    code, said = check()
+    assert code == 0 and [line.partition(" --site-dir")[0] for line in said] == [
+        "ruff check .",
+        "ruff format --check .",
+        "pytest -n 0 tests/test_types.py",
+        "mkdocs build --strict --quiet",
+        "pytest -m fast",
+        "pytest -m not fast and not matrix --ignore=tests/test_types.py",
+    ]
+    for number, line in enumerate(said, 1):
+        code, until = check(fails=line.partition(" --site-dir")[0])
+        assert code == 5 and len(until) == number
+    assert check("format", "lint") == (0, ["ruff format --check .", "ruff check ."])
+    assert check("nothing")[0] == 3
+
+
+def test_the_hooks_of_git_run_steps_of_ci():
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == [f".ci/check {step}" for step in ("lint", "format", "types", "fast")]
 
 
 def test_the_readme_is_short():

@@ -38,7 +38,7 @@ def place_of(project: Path, file: str, key: str) -> Path:
         raise UserError(f"{file}: no such file; check {key}")
     place = os.path.abspath(asked)
     place = place[1:] if place.startswith("//") else place
-    if not os.path.exists(place) or not os.path.samefile(place, asked):
+    if not os.path.exists(place) or not asked.samefile(place):
         place = os.path.join(os.path.realpath(asked.parent), asked.name)
     return Path(place)
 

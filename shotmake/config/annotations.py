@@ -7,6 +7,7 @@ message).
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from shotmake.config.picks import BOX, NAME, PLACE, find_faults
 from shotmake.config.schema import Track, choices_of
@@ -88,9 +89,9 @@ def read_groups(blocks: dict, names: tuple[str, ...] | None = None) -> tuple[tup
     names: the names that tracks have; None = they are not known yet.
     """
     groups, faults = [], []
-    for name, block in blocks.items():
+    for name, said in blocks.items():
         key = f"tracking.groups.{name}"
-        block = {"tracks": block} if isinstance(block, list) else block
+        block: Any = {"tracks": said} if isinstance(said, list) else said
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
             faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
@@ -143,12 +144,12 @@ def _check_look(where: str, block: dict) -> Faults:
     return faults
 
 
-def _is_shape_key(one) -> bool:
+def _is_shape_key(one: object) -> bool:
     if not isinstance(one, dict) or set(one) != {"frame", "points_px"} or not is_whole(one["frame"]):
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
 
 
-def _names(block) -> str:
+def _names(block: object) -> str:
     return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)

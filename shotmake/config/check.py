@@ -135,7 +135,7 @@ def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
     hints, names = typing.get_type_hints(schema), []
     for item in fields(schema):
         path, inner = f"{prefix}{item.name}", hints[item.name]
-        if is_dataclass(inner):
+        if isinstance(inner, type) and is_dataclass(inner):
             names += file_keys(inner, f"{path}.")
         elif block := block_of_each(inner):
             names += file_keys(block, f"{path}.<name>.")
@@ -162,7 +162,7 @@ def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
 def block_of_each(hint: Any) -> type | None:
     """Return the schema of the values, for a type dict[str, schema]. Return None for any other type."""
     values = typing.get_args(hint)[1:] if typing.get_origin(hint) is dict else ()
-    return values[0] if values and is_dataclass(values[0]) else None
+    return next((value for value in values if isinstance(value, type) and is_dataclass(value)), None)
 
 
 def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
@@ -195,7 +195,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
             return f"found {_show(value)}; {needed}", value
     for member in members:
         if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
-            return f"found {ascii(member)}; needed a name without control characters", value
+            return f"found {member!a}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
             if not -math.inf < member < math.inf:
                 return f"found {member}; needed a finite number", value

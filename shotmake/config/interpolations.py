@@ -39,7 +39,7 @@ def check_unfolding(tree: dict, name: str) -> None:
             size = 1 + sum(size_of((*path, key)) for key in inner)
         elif isinstance(value, str) and "${" in value:
             named = [_meant(path, dots, key) for dots, key in NAMED.findall(value)]
-            size = 1 + sum(size_of(one) for one in named if not path[: len(one)] == one)
+            size = 1 + sum(size_of(one) for one in named if path[: len(one)] != one)
         else:
             size = 1
         under_way.discard(path)

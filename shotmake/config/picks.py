@@ -4,6 +4,8 @@
 manual track, or one of tracking.session_file. {track: 12} is the track with that id.
 """
 
+from typing import Any
+
 from shotmake.config.schema import Tracking
 from shotmake.config.values import Faults, are_numbers, is_whole
 
@@ -39,7 +41,7 @@ def label(pick: dict | str) -> str:
     return f"track {pick['track']}" if "track" in pick else f"{list(pick['xy_px'])} in frame {pick['frame']}"
 
 
-def find_faults(where: str, pick, allowed: tuple[set[str], ...], names: tuple[str, ...] | None) -> Faults:
+def find_faults(where: str, pick: Any, allowed: tuple[set[str], ...], names: tuple[str, ...] | None) -> Faults:
     """Find what is wrong with a pick, each fault as (key, message).
 
     allowed: the forms that it may have. names: the names that tracks have; None = they are not known yet.

@@ -4,6 +4,7 @@ The comment directly above a key, or at the end of its line, says what the key d
 text from there.
 """
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
@@ -17,7 +18,16 @@ NAME = (r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "letters, digits, '_', '-' and '.' are
 CACHE_KEY = (r"[0-9a-f]{12}", "needed the 12 characters of a result's cache key, each of 0-9 and a-f")
 
 
-def key(default: Any = MISSING, *, unit="", choices=None, low=None, high=None, length=None, pattern=None) -> Any:
+def key(
+    default: Any = MISSING,
+    *,
+    unit: str = "",
+    choices: Sequence | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    length: int | None = None,
+    pattern: tuple[str, str] | None = None,
+) -> Any:
     """Make a dataclass field with its limits."""
     limits = dict(unit=unit, choices=choices, low=low, high=high, length=length, pattern=pattern)
     if isinstance(default, (list, dict)):
@@ -85,7 +95,7 @@ class Checkerboard:
 class Witness:
     """A second camera on the set, with footage of its own. Its objects are tracked by themselves; it is not solved."""
 
-    footage: Footage = group(Footage)  # the witness camera's footage, with the same keys as shot.footage
+    footage: Footage = group(Footage)  # the witness camera's footage
     # A file with the boxes of this camera. null = this camera's boxes in tracking.objects.detections; where that is
     # null too, the boxes of detector_cmd or of what moves
     detections: str | None = file_key()
@@ -98,11 +108,12 @@ class Camera:
     # true = the camera is solved from the tracks. false = the camera of import_file, or the keyed camera of `given`, is
     # used without tracks
     from_tracking: bool = key(True)
-    # The width of the part of the sensor that the picture shows, as the picture is seen: unsqueezed. Millimetres of
-    # focal length count on this width
+    # The width of that part of the sensor which the plate shows; for an anamorphic plate, of the picture as it is seen,
+    # unsqueezed. Every focal length in mm is for this width
     sensor_width_mm: float = key(36.0, unit="mm", low=1.0, high=200.0)
-    # The focal length. A solve begins with it; a keyed camera, a .chan or an ST-map that has none takes it. null = for
-    # a solve and a keyed camera that of the plate's metadata; where there is none, a solve begins with a guess
+    # The focal length. A solve begins with it; a keyed camera, a .chan or an ST-map that has none takes it. null = the
+    # focal length of the plate's metadata, for a solve and for a keyed camera; where the plate has none, a solve begins
+    # with a guess
     focal_mm: float | None = key(None, unit="mm", low=2.0, high=3000.0)
     lock_focal: bool = key(False)  # true = focal_mm is known and kept; false = the solve may change it
     # An imported lens: the name of another shot (as after shot=; that shot is solved first, as its YAML says), or a
@@ -110,8 +121,8 @@ class Camera:
     # JSON, or an ST-map (EXR; needs focal_mm). Its focal length, centre and distortion are kept, except the terms that
     # tracking.solve.refine lists. null = no imported lens: the solve finds the lens
     lens_from: str | None = file_key()
-    # How far Brown-Conrady (k1 k2 k3 p1 p2) may be off an imported lens of another model, at most in the picture. A
-    # lens that fits worse is kept exactly, as a grid
+    # An imported lens of another model is fitted with Brown-Conrady (k1 k2 k3 p1 p2). So far may the fit be off at the
+    # worst place of the picture. A lens that fits worse is kept exactly, as a grid
     lens_max_fit_px: float = key(0.1, unit="px", low=0.0001, high=10.0)
     # The direction of the ST-map of lens_from. null = as its header says, which only maps of this tool do
     st_map_direction: str | None = key(None, choices=["undistort", "redistort"])
@@ -150,7 +161,7 @@ class Subject:
     # The scale of a collection, in place of `size`: 1 = as in its file. null = `size` holds
     scale: float | None = key(None, low=1e-6)
     # Where the subject stands: x and y of its origin, and z of its underside, which counts from the ground
-    # (backdrop.ground_z)
+    # (shot.backdrop.ground_z)
     location: list[float] = key([0.0, 0.0, 0.0], unit="world units", length=3)
     rotation_z_deg: float = key(0.0, unit="deg")  # its heading about Z, counter-clockwise as seen from above
 
@@ -159,8 +170,13 @@ class Subject:
 class Lights:
     """The light on the CG.
 
-    sun_fill: a sun and a dome. overcast: a soft dome. three_point: a key, a fill and a rim lamp around the subject.
-    hdri: a picture all around. A preset ignores the keys that it does not use.
+    `sun_fill`     a sun and a dome
+    `overcast`     a soft dome
+    `three_point`  a key, a fill and a rim lamp around the subject
+    `hdri`         a picture all around
+
+    A preset ignores the keys that it does not use. The middle camera is that of the frame whose place and view are
+    nearest to the median of all frames.
     """
 
     # Which of these lights the CG; none = no light
@@ -191,8 +207,9 @@ class Lights:
 class Backdrop:
     """What is behind and below the subject.
 
-    catcher: the ground, of which only the shadows on it are seen. infinite_curve: a visible floor that bends up behind
-    the subject. image: a picture behind the subject, which faces the middle camera.
+    `catcher`         the ground, of which only the shadows on it are seen
+    `infinite_curve`  a visible floor that bends up behind the subject
+    `image`           a picture behind the subject, which faces the middle camera
     """
 
     # Which of these there is; none = no ground and no backdrop
@@ -220,8 +237,8 @@ class Shot:
     subject: Subject = group(Subject)  # the CG that stands in the shot
     lights: Lights = group(Lights)  # the light on the CG
     backdrop: Backdrop = group(Backdrop)  # what is behind and below the subject
-    # Files for other programs, by the words of the README's table of formats; undistorted_plate = the plate without its
-    # lens; object_mattes = pictures of where the objects are. The default is the camera for Nuke (.chan)
+    # Files for other programs; docs/reference/formats.md says what each word writes. undistorted_plate = the plate
+    # without its lens; object_mattes = pictures of where the objects are. The default is the camera for Nuke (.chan)
     export: list[str] = key(["chan"], choices=EXPORTS)
 
 
@@ -340,11 +357,14 @@ class Orient:
     With an imported camera the world is that of its file, and these keys are not applied.
 
     A pick is one of these:
-    {frame: 48, xy_px: [480, 300]}: the place where the ray through that plate pixel meets the ground. In `ground` and
-        `survey`, and elsewhere with snap: true, it is the solved point of the track there, at most 5 px off (in
-        proportion on plates wider than 1280).
-    sign or {name: sign}: the solved point of the track with that name, a manual one or one of tracking.session_file.
-    {track: 12}: the solved point of the track with that id. Ids change when the plate is tracked again.
+
+    `{frame: 48, xy_px: [480, 300]}`  the place where the ray through that plate pixel meets the ground. In `ground` and
+                                      `survey`, and elsewhere with `snap: true`, it is the solved point of the track
+                                      there, at most 5 px off (in proportion on plates wider than 1280)
+    `sign` or `{name: sign}`          the solved point of the track with that name, a manual one or one of
+                                      `tracking.session_file`
+    `{track: 12}`                     the solved point of the track with that id. Ids change when the plate is tracked
+                                      again
     """
 
     # Three or more picks on the floor. Their plane is z = 0, and up is the side of the camera. [] = the ground is
@@ -389,7 +409,8 @@ class Solve:
     # are judged in the same way
     engine: str = key("colmap", choices=["colmap", "blender"])
     # How the camera moves. auto = the tracks decide. static = it stands still; tripod = it only turns; general = it
-    # moves; forward and planar = it moves, and the solve says this kind (forward: forward moves are tried first)
+    # moves; forward = it moves, and forward moves are tried first; planar = it moves. With forward and planar, the
+    # solve says this kind
     kind: str = key("auto", choices=["auto", "general", "forward", "planar", "tripod", "static"])
     # The lens terms that the solve may change. k2 needs k1, and k3 needs k2. k3, p1, p2 and principal_point are left
     # alone, with a warning, where the tracks do not determine them. With an imported lens, [focal] stretches it as a
@@ -433,8 +454,9 @@ class Tracking:
     enabled: bool = key(True)  # false = there are no tracks, so the camera must be imported or keyed (or there is none)
     # What tracks the plate: our own tracker (opencv), or Blender's libmv, through its own operators (blender)
     engine: str = key("opencv", choices=["opencv", "blender"])
-    # Tracks from elsewhere: another session (by the name that `doit sessions` shows), or a file of a format in the
-    # README's table; a list merges several. They are not cleaned or masked. null = the plate is tracked
+    # Tracks from elsewhere: another session (by the name that `doit sessions` shows), or a file of another program, in
+    # a format that docs/reference/formats.md lists. A list merges several. Such tracks are not cleaned or masked.
+    # null = the plate is tracked
     session_file: str | list[str] | None = file_key()
     # The plate frame that frame 1 of such a file means. null = as its format says: plate frames, or frames that count
     # from the plate's first. Our own tracks.npz and CSV always hold plate frames
@@ -551,7 +573,8 @@ class Composite:
     lens_distortion: LensDistortion = group(LensDistortion)  # how CG and plate come into one lens
     stabilization: Stabilization = group(Stabilization)  # the whole comp held still
     corner_pin: CornerPin = group(CornerPin)  # a picture pinned into the plate
-    # true = the ground catches the CG's shadow, which the background is multiplied with (backdrop.kind: catcher only)
+    # true = the ground catches the CG's shadow, which the background is multiplied with (only with shot.backdrop.kind:
+    # catcher)
     shadow_catcher: bool = key(True)
     # true = the background shows wherever there is no CG. false = the render's world is part of the CG there
     film_transparent: bool = key(True)

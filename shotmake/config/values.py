@@ -7,16 +7,16 @@ Faults = list[tuple[str, str]]  # each is (key, message)
 MOST = 1e9
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> bool:
     """Return whether the value is a number (not true or false) below MOST in size."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
-def is_whole(value) -> bool:
+def is_whole(value: object) -> bool:
     """Return whether the value is a whole number (not true or false) below MOST in size."""
     return isinstance(value, int) and is_number(value)
 
 
-def are_numbers(values, length: int) -> bool:
+def are_numbers(values: object, length: int) -> bool:
     """Return whether the value is a list of `length` numbers, each below MOST in size."""
     return isinstance(values, list) and len(values) == length and all(map(is_number, values))

@@ -61,12 +61,12 @@ def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | N
     Raises ShotError for a playlist and for any other format that is not allowed. A file that is damaged or no movie
     raises what av raises.
     """
-    import av
+    from av.error import FFmpegError
 
     check_no_playlist(path, key, name)
     try:
         return _opened(path, options)
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         found = _other_format(path, error)
         if found:
             raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})") from error
@@ -79,8 +79,8 @@ def check_shown(path: Path, key: str) -> None:
     Raises ShotError for a file that Blender would take for a movie and that shows other files' pictures. A picture, and
     a file that is damaged, are left to Blender.
     """
-    import av
     import OpenImageIO as oiio
+    from av.error import FFmpegError
 
     check_no_playlist(path, key)
     picture = oiio.ImageInput.open(str(path))
@@ -88,7 +88,7 @@ def check_shown(path: Path, key: str) -> None:
         picture.close()
         return
     oiio.geterror()  # takes the error away, so that no later call reports it
-    with contextlib.suppress(av.FFmpegError, OSError, ValueError), open_alone(path, key):
+    with contextlib.suppress(FFmpegError, OSError, ValueError), open_alone(path, key):
         pass
 
 
@@ -130,17 +130,18 @@ def _other_format(path: Path, error: Exception) -> str:
 
     FFmpeg says it in its log alone.
     """
-    import av
+    from av import logging
+    from av.error import ArgumentError, FFmpegError
 
-    if not isinstance(error, av.error.ArgumentError):
+    if not isinstance(error, ArgumentError):
         return ""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
+    level = logging.get_level()
+    logging.set_level(logging.ERROR)
     try:
-        with av.logging.Capture(), _opened(path):
+        with logging.Capture(), _opened(path):
             return ""
-    except av.FFmpegError as again:
+    except FFmpegError as again:
         log = getattr(again, "log", None)
         return f"the format {log[1]}" if log and NOT_ALLOWED in log[2] else ""
     finally:
-        av.logging.set_level(level)
+        logging.set_level(level)

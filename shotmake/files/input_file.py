@@ -68,7 +68,7 @@ def _why_missing(path: Path, error: OSError) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return "found a name that is too long for the disk"
     if os.path.islink(path):
-        return f"found a link that leads to no file ({one_line(os.readlink(path))})"
+        return f"found a link that leads to no file ({one_line(str(path.readlink()))})"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NO_SUCH_FILE
     return f"found a file that cannot be reached ({said_by(error).lower()})"

@@ -39,13 +39,12 @@ def check_boxes(path: Path, file: str, key: str) -> None:
     with open(path, "rb") as movie:
         if movie.read(8)[4:] not in FIRST:
             return
-        announced = boxes = 0
-        for box in _boxes(movie, 0, size):
-            boxes += 1
+        announced = 0
+        for count, box in enumerate(_boxes(movie, 0, size), 1):
             announced = max(announced, _frames(movie, box))
             if announced > limits().movie_frames:
                 raise over_limit(file, f"a movie that announces {announced} frames", "movie_frames", key)
-            if boxes > BOXES_MAX or box.name == PACKED:
+            if count > BOXES_MAX or box.name == PACKED:
                 found = "a packed header" if box.name == PACKED else f"a header of over {BOXES_MAX} parts"
                 raise ShotError(f"{file}: found {found}; needed a plain movie, transcode it ({key})")
 

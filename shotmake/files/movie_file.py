@@ -39,6 +39,6 @@ def open_movie(path: Path, file: str, key: str) -> "InputContainer":
 
 def movie_faults() -> tuple[type[BaseException], ...]:
     """Return the errors that PyAV raises for a damaged movie."""
-    import av
+    from av.error import FFmpegError
 
-    return (av.FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)
+    return (FFmpegError, OSError, ValueError, MemoryError, OverflowError, RuntimeError)

@@ -9,8 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class BlenderMovie:
     frame_count: int
 
     @classmethod
-    def of(cls, container, stream) -> "BlenderMovie":
+    def of(cls, container: "InputContainer", stream: "VideoStream") -> "BlenderMovie":
         """Read what Blender takes from an open PyAV container and its stream."""
         rate, start = stream.guessed_rate, stream.start_time or 0
         if not rate or not stream.time_base:
@@ -34,8 +39,8 @@ class BlenderMovie:
         if stream.duration is not None:
             length = stream.duration * stream.time_base
         elif container.duration is not None:
-            sound = next((one for one in container.streams.audio if one.start_time is not None), None)
-            sound_start = sound.start_time * sound.time_base if sound else Fraction(0)
+            sounds = ((one.start_time, one.time_base) for one in container.streams.audio)
+            sound_start = next((at * base for at, base in sounds if at is not None and base), Fraction(0))
             length = Fraction(container.duration, 10**6) - max(start * stream.time_base - sound_start, 0)
         else:
             length = Fraction(stream.frames) / rate

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def _check_png(path: Path) -> None:
     raise _fault(path, "cannot be decoded", "the file ends early")
 
 
-def _header(spec, format_name: str) -> dict:
+def _header(spec: Any, format_name: str) -> dict:
     orientation = spec.get_int_attribute("Orientation", 1) if format_name in TURNED_FORMATS else 1
     orientation = orientation if orientation in ORIENTATIONS else 1
     data = display = [spec.x, spec.y, spec.width, spec.height]
@@ -137,11 +138,13 @@ def _header(spec, format_name: str) -> dict:
     }
 
 
-def _rate(spec) -> Fraction | None:
+def _rate(spec: Any) -> Fraction | None:
     from shotmake.config.check import frame_rate_fraction
 
     named = {attribute.name: attribute.value for attribute in spec.extra_attribs}
     rate = named.get("FramesPerSecond", named.get("dpx:FrameRate"))
+    if rate is None:
+        return None
     try:
         rate = Fraction(*map(int, rate)) if isinstance(rate, (tuple, list)) else frame_rate_fraction(float(rate))
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):

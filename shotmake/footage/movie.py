@@ -1,9 +1,10 @@
 """Movies: decoded once to find out what they really are, and again for their frames, upright."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from shotmake.footage.blender_movie import BlenderMovie
 from shotmake.footage.file_names import KEY, ranges_text
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 DEPTH_TOP_OF_WORD = ("p0", "p2", "p4")  # formats such as p010 keep their bits at the top of a 16-bit word
 PLANAR_LUMA = ("yuv", "nv1", "nv2", "gray", *DEPTH_TOP_OF_WORD)
@@ -60,8 +66,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
         found = _read(file, container, stream, first_frame, on_frame)
         clock, ended_early = found.clock, found.ended_early
-        if found.facts:
-            media = _media(container, stream, found)
+        media = _media(container, stream, found) if found.facts else {}
     if not clock.count:
         raise ShotError(
             f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}"
@@ -94,7 +99,9 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
     )
 
 
-def _read(file: str, container, stream, first_frame: int, on_frame: Callable[[int], None]) -> Reading:
+def _read(
+    file: str, container: "InputContainer", stream: "VideoStream", first_frame: int, on_frame: Callable[[int], None]
+) -> Reading:
     """Decode all frames.
 
     What ends the file early stands in the Reading.
@@ -149,7 +156,7 @@ def movie_header(file: str, root: Path) -> dict:
     )
 
 
-def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterator[np.ndarray]:
+def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generator[np.ndarray]:
     """Yield the frames from index `skip` on: (H, W) uint8 luma, or for "bgr" (H, W, 3) uint8.
 
     rotation_deg: how far each picture is turned, counter-clockwise, in steps of 90 deg.
@@ -166,7 +173,7 @@ def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Iterato
                 yield np.ascontiguousarray(np.rot90(image, rotation_deg // 90)) if rotation_deg else image
 
 
-def _next(frames: Iterator, path: Path):
+def _next(frames: Iterator["tuple[int, VideoFrame]"], path: Path) -> "tuple[int, VideoFrame] | None":
     """Return the next frame with its number, or None at the end."""
     try:
         return next(frames, None)
@@ -175,7 +182,7 @@ def _next(frames: Iterator, path: Path):
         raise ShotError(f"{path.name}: {found}; copy the file again ({KEY})") from error
 
 
-def _video_stream(file: str, container):
+def _video_stream(file: str, container: "InputContainer") -> "VideoStream":
     from av.stream import Disposition
 
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -185,7 +192,7 @@ def _video_stream(file: str, container):
     return streams[0]
 
 
-def _rates(stream) -> tuple[Fraction, ...]:
+def _rates(stream: "VideoStream") -> tuple[Fraction, ...]:
     """Return the possible frame rates that the file says, the most trusted first.
 
     The average counts hidden frames and, in some files, leaves out the last frame's duration. It is the only rate where
@@ -195,7 +202,7 @@ def _rates(stream) -> tuple[Fraction, ...]:
     return tuple(dict.fromkeys(Fraction(rate) for rate in said if rate and 0.1 <= rate <= 1000))
 
 
-def _announced(container, stream) -> int:
+def _announced(container: "InputContainer", stream: "VideoStream") -> int:
     """Return how many frames the file says it shows; 0 where it does not say.
 
     In an mp4 or mov with an edit list the number of stored frames is another one. FFmpeg marks the frames that the list
@@ -206,7 +213,7 @@ def _announced(container, stream) -> int:
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
-def _header_clock(container, stream) -> Clock:
+def _header_clock(container: "InputContainer", stream: "VideoStream") -> Clock:
     """Return the clock as far as the index of an mp4 or mov shows it without decoding.
 
     The index has all frames, by when they are decoded.
@@ -217,11 +224,11 @@ def _header_clock(container, stream) -> Clock:
     return clock
 
 
-def _has_index(container) -> bool:
+def _has_index(container: "InputContainer") -> bool:
     return container.format.name.split(",")[0] == "mov"
 
 
-def _of_frame(frame) -> dict:
+def _of_frame(frame: "VideoFrame") -> dict:
     rotation_deg, is_mirrored = frame.rotation % 360, False  # counter-clockwise
     if rotation_deg:
         matrix = frame.side_data.get("DISPLAYMATRIX")
@@ -243,10 +250,12 @@ def _of_frame(frame) -> dict:
     }
 
 
-def _media(container, stream, reading: Reading) -> dict:
+def _media(container: "InputContainer", stream: "VideoStream", reading: Reading) -> dict:
     """Return what ffprobe would say, and what the decode pass found."""
     found, clock, aspect = reading.facts, reading.clock, stream.sample_aspect_ratio
-    duration = stream.duration * stream.time_base if stream.duration else Fraction(container.duration or 0, 10**6)
+    duration = Fraction(container.duration or 0, 10**6)
+    if stream.duration and stream.time_base:
+        duration = stream.duration * stream.time_base
     if clock.complete and clock.is_constant and clock.rate:  # the file's own duration counts hidden frames, or sound
         duration = clock.count / clock.rate
     hidden = max(stream.frames - clock.count, 0) if reading.hidden or _has_index(container) else 0
@@ -282,7 +291,7 @@ def _check_upright(file: str, found: dict, media: dict) -> None:
         raise ShotError(f"{file}: asks to be turned and its pixels are {wide}:{high}; transcode it upright ({KEY})")
 
 
-def _luma_plane(frame) -> np.ndarray:
+def _luma_plane(frame: Any) -> np.ndarray:
     """Return the Y plane as it is stored, without colour conversion: (H, W) uint8. Deep formats are cut to 8 bits."""
     name = frame.format.name
     bits = frame.format.components[0].bits

@@ -4,7 +4,7 @@ Files lie about frame counts and rates, so `probe` decodes everything once and b
 upright pictures: they obey rotation and orientation tags.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -16,6 +16,7 @@ from shotmake.errors import ShotError
 from shotmake.footage.file_names import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
 from shotmake.footage.images import probe_sequence, read_image
 from shotmake.footage.movie import movie_frames, probe_movie
+from shotmake.footage.movie_clock import Clock
 from shotmake.footage.read_ahead import decoded_ahead
 
 RATE_KEY = "shot.footage.frame_rate"
@@ -59,6 +60,12 @@ class Plate:
     media: dict = field(default_factory=dict)  # what ffprobe would say, and what the decode pass found
 
     @property
+    def width_height_px(self) -> tuple[int, int]:
+        """`size_px` as a pair."""
+        width, height = self.size_px
+        return width, height
+
+    @property
     def last_frame(self) -> int:
         """The plate frame number of the last frame."""
         return self.first_frame + self.frame_count - 1
@@ -83,7 +90,7 @@ class Plate:
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
 
-def probe(
+def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as they are
     file: str,
     root: Path,
     first_frame: int = 1,
@@ -172,7 +179,7 @@ def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
     return first, last
 
 
-def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Iterator[tuple[int, np.ndarray]]:
+def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
             image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)
@@ -195,7 +202,7 @@ def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-def _check_clock(file: str, clock, file_rate: Fraction | None) -> None:
+def _check_clock(file: str, clock: Clock, file_rate: Fraction | None) -> None:
     if file_rate is None:
         raise ShotError(f"{file}: the file gives no frame rate that can be believed; set {RATE_KEY}")
     if not clock.is_constant:

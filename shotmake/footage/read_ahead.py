@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import TypeVar
 
@@ -11,23 +11,24 @@ FRAMES_AHEAD = 3
 LOOK_UP_S = 0.1  # how often the thread checks, at a full queue, whether anybody still wants its frames
 
 
-def decoded_ahead(source: Iterator[Item]) -> Iterator[Item]:
+def decoded_ahead(source: Generator[Item]) -> Generator[Item]:
     """Yield the items of a generator, which a thread makes at most FRAMES_AHEAD before they are asked for.
 
     What the generator raises is raised here. The thread ends with this generator, whatever ends it.
     """
-    made: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(FRAMES_AHEAD)
+    made: queue.Queue[tuple[Item, None] | tuple[None, BaseException]] = queue.Queue(FRAMES_AHEAD)
     stop = threading.Event()
     thread = threading.Thread(target=_work, args=(source, made, stop), name="decoding ahead")
     thread.start()
     try:
         while True:
-            item, error = made.get()
-            if isinstance(error, StopIteration):
+            got = made.get()
+            if got[1] is None:
+                yield got[0]
+            elif isinstance(got[1], StopIteration):
                 return
-            if error is not None:
-                raise error
-            yield item  # pyright: ignore[reportReturnType]
+            else:
+                raise got[1]
     finally:
         stop.set()
         while not made.empty():  # makes room: a thread that waits for it goes on, and sees that it has to stop
@@ -35,7 +36,7 @@ def decoded_ahead(source: Iterator[Item]) -> Iterator[Item]:
         thread.join()
 
 
-def _work(source: Iterator, made: queue.Queue, stop: threading.Event) -> None:
+def _work(source: Generator, made: queue.Queue, stop: threading.Event) -> None:
     # This function must not refer to the generator above, or a generator that is dropped half way is never closed.
     try:
         with closing(source):

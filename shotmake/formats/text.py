@@ -7,6 +7,7 @@ import gc
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, overload
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import parse_json
@@ -50,7 +51,11 @@ def lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
             yield number, _decoded(text.removeprefix("\xef\xbb\xbf") if number == 1 else text)
 
 
-def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict:
+@overload
+def whole_json(path: Path, key: str = "", or_list: Literal[False] = False) -> dict: ...
+@overload
+def whole_json(path: Path, key: str = "", *, or_list: Literal[True]) -> dict | list: ...
+def whole_json(path: Path, key: str = "", or_list: bool = False) -> dict | list:
     """Read a JSON file and return its object (or_list: its object or list). The file may be one long line.
 
     Raises ShotError when the path is not a file, when the file is over the limit json_mb or has a NUL byte, when the

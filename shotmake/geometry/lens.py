@@ -76,7 +76,7 @@ class Lens:
         if model == "spline_grid":
             numbers = {name: float(block.get(name, 0.0)) for name in PLACE}
             return cls(**numbers, grid=Grid.from_json(block.get("grid")))
-        return cls(**{name: float(block.get(name, 0.0)) for name in (*PLACE, *COEFFICIENTS)})
+        return cls(**{name: float(block.get(name, 0.0)) for name in (*PLACE, *COEFFICIENTS)}, grid=None)
 
 
 def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
@@ -151,4 +151,5 @@ def overscan_px(lens: Lens, size_px: tuple[int, int], extra_px: int = 2) -> tupl
     """
     undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(border_px(size_px)), lens))
     beyond = np.maximum(-undistorted.min(0), undistorted.max(0) - size_px)
-    return tuple(int(np.ceil(max(0.0, px) + extra_px)) if px > 0 else 0 for px in beyond)
+    x, y = (int(np.ceil(max(0.0, px) + extra_px)) if px > 0 else 0 for px in beyond)
+    return x, y

@@ -72,8 +72,9 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
     max_fit_px or less, else a grid.
     Raises ShotError where a grid does not fit either: that is no smooth lens.
     """
-    ideal = Lens(seen.focal_px, seen.focal_px * aspect, *map(float, seen.centre_px))
-    inside = ((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6)).all(1)
+    ideal = Lens(seen.focal_px, seen.focal_px * aspect, float(seen.centre_px[0]), float(seen.centre_px[1]))
+    inside = np.all((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6), 1)
+    lens, off_px, grid_px = ideal, np.inf, np.inf
     for terms in ((), *LADDER):
         lens = _brown_conrady(seen, ideal, terms, inside)
         off_px = misfit_px(lens, seen, inside)
@@ -187,7 +188,12 @@ def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Gri
     samples = np.tile(np.arange(len(bent)), len(taps))
     where = samples, np.concatenate(taps)
     matrix = coo_matrix((np.concatenate(weights), where), (len(bent), across * down)).tocsr()
-    bending = [diags([1.0, -3.0, 3.0, -1.0], [0, 1, 2, 3], (count - 3, count)) for count in (across, down)]
+    thirds, places = [1.0, -3.0, 3.0, -1.0], [0, 1, 2, 3]
+    bending = [
+        diags(thirds, places, (count - 3, count))  # pyright: ignore[reportArgumentType]  # a guess by scipy's default
+        for count in (across, down)
+    ]
     stiff = kron(identity(down), bending[0].T @ bending[0]) + kron(bending[1].T @ bending[1], identity(across))
     normal = (matrix.T @ matrix + STIFFNESS * len(bent) * stiff).tocsc()
-    return Grid(low, high, np.stack([spsolve(normal, matrix.T @ part) for part in bent.T], 1).reshape(down, across, 2))
+    moves = [np.asarray(spsolve(normal, matrix.T @ part)) for part in bent.T]
+    return Grid(low, high, np.stack(moves, 1).reshape(down, across, 2))

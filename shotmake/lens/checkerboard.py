@@ -136,7 +136,7 @@ class Fit:
     dropped: tuple[str, ...] = ()
 
 
-def _without_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px, scale: float) -> Fit:
+def _without_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int], scale: float) -> Fit:
     fit = _fit(found, board, size_px)
     limit_px = max(ODD_ONE * float(np.median(list(fit.error_px.values()))), ODD_PX / scale)
     good = {name: corners_px for name, corners_px in found.items() if fit.error_px[name] <= limit_px}
@@ -145,7 +145,7 @@ def _without_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px
     return _fit(good, board, size_px)
 
 
-def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px) -> Fit:
+def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int]) -> Fit:
     """Fit with all coefficients, then again without those that are noise."""
     import cv2
 
@@ -160,7 +160,9 @@ def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px) -> Fit:
     return replace(fit, dropped=tuple(dropped))
 
 
-def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flags: int) -> tuple[Fit, dict[str, float]]:
+def _calibrated(
+    found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int], flags: int
+) -> tuple[Fit, dict[str, float]]:
     """Return the fit, and the standard deviation of each of its coefficients."""
     import cv2
 
@@ -171,7 +173,12 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     cv2.setNumThreads(1)  # several threads add in the order in which they end, so the last digits would change
     try:
         rms, matrix, values, turns, _, sigmas, _, errors = cv2.calibrateCameraExtended(
-            [plane] * len(corners), corners, size_px, np.eye(3), None, flags=flags | cv2.CALIB_FIX_ASPECT_RATIO
+            [plane] * len(corners),
+            corners,
+            size_px,
+            np.eye(3),
+            None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints leave out None
+            flags=flags | cv2.CALIB_FIX_ASPECT_RATIO,
         )
     except cv2.error as error:
         raise ShotError(f"{KEY}.files: no lens fits the corners found; tilt the board more, and differently") from error
@@ -180,7 +187,9 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     k1, k2, p1, p2, k3 = (float(value) for value in values.ravel()[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     lens = Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3)
-    by_name = dict(zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False))
+    by_name: dict[str, float] = dict(
+        zip(("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"), sigmas.ravel(), strict=False)
+    )
     error_px = dict(zip(found, errors.ravel().tolist(), strict=True))
     normals = np.array([cv2.Rodrigues(turn)[0][:, 2] for turn in turns])
     turned_deg = float(np.degrees(np.arccos(np.clip((normals @ normals.T).min(), -1, 1))))
@@ -188,7 +197,7 @@ def _calibrated(found: dict[str, np.ndarray], board: Checkerboard, size_px, flag
     return Fit(lens, float(rms), error_px, focal_sigma, turned_deg), by_name
 
 
-def _coverage(corners_px: np.ndarray, size_px) -> tuple[float, list[str]]:
+def _coverage(corners_px: np.ndarray, size_px: tuple[int, int]) -> tuple[float, list[str]]:
     """Return the share of the picture's cells with a corner, and which corners of the picture have none."""
     cell = np.clip((corners_px * GRID / size_px).astype(int), 0, np.array(GRID) - 1)
     seen = np.zeros(GRID, bool)

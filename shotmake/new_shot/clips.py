@@ -24,7 +24,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     path, rate = sys.argv[1], Fraction(sys.argv[2]) if sys.argv[2] else None
-    print(json.dumps(answer(path, rate)))
+    sys.stdout.write(f"{json.dumps(answer(path, rate))}\n")
 
 
 def answer(path: str, rate: Fraction | None) -> dict:
@@ -38,7 +38,9 @@ def answer(path: str, rate: Fraction | None) -> dict:
     rates = (rate,) if rate else EDL_RATES if is_edl else (None,)
     trouble: BaseException | None = None
     for one in rates:
-        options = {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if is_edl else {}
+        options = (
+            {"rate": float(math.ceil(one)), "ignore_timecode_mismatch": True} if one is not None and is_edl else {}
+        )
         try:
             timeline = opentimelineio.adapters.read_from_file(path, **options)
             clips = [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()

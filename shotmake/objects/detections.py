@@ -45,7 +45,7 @@ def joined(parts: list[Detections]) -> Detections:
 def misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
     """Find the boxes that do not touch a plate of this size, as (N,) bool."""
     low, high = detections.xywh_px[:, :2], detections.xywh_px[:, :2] + detections.xywh_px[:, 2:]
-    return ((low >= size_px) | (high <= 0)).any(1)
+    return np.any((low >= size_px) | (high <= 0), 1)
 
 
 def are_shares(detections: Detections) -> bool:

@@ -111,16 +111,18 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     if not models:
         return np.zeros((height, width), np.float32)
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
-    to = at + cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(here, there, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # OpenCV's type hints leave out that the last argument may be None.
+    to = at + flow.calc(here, there, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     inside = (to >= 0).all(-1) & (to < (width, height)).all(-1)  # pixels that have left the picture say nothing
     off = np.where(inside, np.float32(np.inf), np.float32(0))
     for where_to, fitted in models:
         still = where_to(at, to)
-        off_px = cv2.magnitude(*cv2.split(to - still))
+        off_px: np.ndarray = cv2.magnitude(*cv2.split(to - still))
         column, row = fitted.astype(int).T
         limit_px = max(LEAST_PX, NOISES * 1.4826 * float(np.median(off_px[row, column])))
         expected = cv2.remap(there, still[..., 0], still[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        other = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
+        other: np.ndarray = cv2.boxFilter(cv2.absdiff(here, expected), cv2.CV_32F, (5, 5))
         limit = max(LEAST_GREY, GREY_NOISES * float(np.median(other[::3, ::3])))
         off = cv2.min(off, cv2.min(off_px / limit_px, other / limit))
     return off
@@ -131,7 +133,14 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
     corners = cv2.goodFeaturesToTrack(here, CORNERS, 0.005, CORNER_DISTANCE_PX, blockSize=5)
     if corners is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    tracked, found, _ = cv2.calcOpticalFlowPyrLK(here, there, corners, None, winSize=(13, 13), maxLevel=3)
+    tracked, found, _ = cv2.calcOpticalFlowPyrLK(
+        here,
+        there,
+        corners,
+        None,  # pyright: ignore[reportCallIssue, reportArgumentType]  # OpenCV's hints leave out None
+        winSize=(13, 13),
+        maxLevel=3,
+    )
     return corners[found > 0], tracked[found > 0]
 
 
@@ -144,21 +153,21 @@ def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
         return []
     plane, on_plane = cv2.findHomography(xy, to, cv2.RANSAC, INLIER_PX, maxIters=1000, confidence=0.999)
     by_plane = 0 if plane is None else int(on_plane.sum())
-    lines, by_lines = None, 0
+    lines, on_lines, by_lines = None, None, 0
     if by_plane < PLANE_ALONE * len(xy):
         lines, on_lines = cv2.findFundamentalMat(xy, to, cv2.FM_RANSAC, INLIER_PX, 0.99, 300)
         by_lines = 0 if lines is None or lines.shape != (3, 3) else int(on_lines.sum())
     models: list[Model] = []
     if by_plane and by_plane >= LINES_ALONE * by_lines:
         models.append((lambda at, to: cv2.perspectiveTransform(at, plane), xy[on_plane[:, 0] > 0]))
-    if by_plane < PLANE_ALONE * by_lines:
+    if lines is not None and on_lines is not None and by_plane < PLANE_ALONE * by_lines:
         models.append((lambda at, to: _on_lines(lines, at, to), xy[on_lines[:, 0] > 0]))
     return models
 
 
 def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
     """Return (H, W, 2): the places nearest to `to` on the epipolar lines of `at`."""
-    a, b, c = cv2.split(cv2.transform(at, np.float32(lines / np.abs(lines).max())))
+    a, b, c = cv2.split(cv2.transform(at, (lines / np.abs(lines).max()).astype(np.float32)))
     x, y = cv2.split(to)
     gap = (a * x + b * y + c) / np.maximum(a * a + b * b, np.float32(1e-20))
     return cv2.merge([x - gap * a, y - gap * b])

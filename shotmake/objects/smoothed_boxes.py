@@ -71,6 +71,6 @@ def smoothed_px(xywh_px: np.ndarray) -> np.ndarray:
     if window <= DEGREE:
         return xywh_px
     size_px = xywh_px[:, 2:]
-    centre_px = savgol_filter(xywh_px[:, :2] + size_px / 2, window, DEGREE, axis=0)
-    soft_px = np.maximum(savgol_filter(size_px, window, DEGREE, axis=0), size_px.min(0))
+    centre_px = np.asarray(savgol_filter(xywh_px[:, :2] + size_px / 2, window, DEGREE, axis=0))
+    soft_px = np.maximum(np.asarray(savgol_filter(size_px, window, DEGREE, axis=0)), size_px.min(0))
     return np.concatenate([centre_px - soft_px / 2, soft_px], 1)

@@ -6,6 +6,8 @@ which they are not seen (lifecycle.py), and what is remembered from one stretch 
 
 import json
 from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +48,7 @@ def follow(
     tracker = _tracker(objects)
     tracker.tracks, subjects, next_id = _recall(before, first, objects, tracker)
     serial, certain = len(subjects), []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         if start == end and not tracker.tracks:
             continue
         for track, row in _join(tracker, boxes, start, end, objects.det_thresh):
@@ -79,7 +81,7 @@ def _usable(detections: Detections, objects: schema.Objects) -> Detections:
     )
 
 
-def _tracker(objects: schema.Objects):
+def _tracker(objects: schema.Objects) -> Any:
     """Return the library's tracker, empty."""
     import trackers
 
@@ -99,9 +101,10 @@ def _tracker(objects: schema.Objects):
             )
         case "sort":
             return trackers.SORTTracker(**shared, track_activation_threshold=threshold)
+    raise ValueError(objects.tracker_kind)
 
 
-def _join(tracker, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:
+def _join(tracker: Any, boxes: Detections, start: int, end: int, det_thresh: float) -> list[tuple]:
     """Join one frame, the boxes start..end.
 
     Return (track, row of its box) of the tracks that have one, in the order in which they began.
@@ -132,7 +135,9 @@ def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject],
     return json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _recall(before: bytes | None, first: int, objects: schema.Objects, tracker) -> tuple[list, dict[int, Subject], int]:
+def _recall(
+    before: bytes | None, first: int, objects: schema.Objects, tracker: Any
+) -> tuple[list, dict[int, Subject], int]:
     """Return (the library's tracks, numbered from 0; the subject of each; next id) for the frame `first`."""
     if before is None:
         return [], {}, 1
@@ -149,7 +154,7 @@ def _recall(before: bytes | None, first: int, objects: schema.Objects, tracker) 
     return tracks, subjects, memory["next_id"]
 
 
-def _record(track, kind: str) -> dict:
+def _record(track: Any, kind: str) -> dict:
     """Return all that a track of the library needs to go on. Its matrices are constants."""
     record = {name: getattr(track, name) for name in COUNTED[kind]} | _filter_record(vars(track.state_estimator.kf))
     if kind != "ocsort":
@@ -163,7 +168,7 @@ def _record(track, kind: str) -> dict:
     }
 
 
-def _revived(record: dict, serial: int, kind: str, estimator: type):
+def _revived(record: dict, serial: int, kind: str, estimator: type) -> Any:
     """Return the library's track of a record. Its class is looked up by `kind` here; the record never names it."""
     from trackers.core.bytetrack.tracklet import ByteTrackTracklet
     from trackers.core.ocsort.tracklet import OCSORTTracklet

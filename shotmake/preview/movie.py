@@ -25,7 +25,7 @@ GRID_LINES = 10  # on each side of the origin
 SUBPIXEL_BITS = 4
 
 
-def write_preview(
+def write_preview(  # noqa: PLR0913  each is drawn by itself, and may be missing
     path: Path,
     images: Iterable[tuple[int, np.ndarray]],
     frame_rate: Fraction,

@@ -153,6 +153,7 @@ def _level_view(stands: Standpoint) -> np.ndarray:
     """
     camera = stands.cam_from_world[stands.middle]
     ahead, up, along = stands.place - camera_centres(camera[None])[0], -camera[1, :3], camera[2, :3]
+    level = np.zeros(3)
     for view in (along, up) if np.linalg.norm(ahead) < NEAREST else (ahead, up, along):  # one of the last two is level
         level = view * [1.0, 1.0, 0.0]
         if np.linalg.norm(level) > 0.05 * np.linalg.norm(view):

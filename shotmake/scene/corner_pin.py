@@ -92,7 +92,7 @@ def pin_of_tracks(
             & (tracks.frame <= frames[1])
         )
         places[theirs.frame - frames[0], corner] = field.undistorted_px(theirs.xy_px)
-    untracked = np.isnan(places).any(2)
+    untracked = np.any(np.isnan(places), 2)
     for corner, track in enumerate(track_ids):
         if track in points:
             seen = _projected(points[track][None], numbers, field, cameras)[:, 0]
@@ -151,4 +151,4 @@ def _is_convex(corners: np.ndarray) -> np.ndarray:
     sides = np.roll(corners, -1, 1) - corners
     following = np.roll(sides, -1, 1)
     turns = sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0]
-    return (turns > 0).all(1) | (turns < 0).all(1)
+    return np.all(turns > 0, 1) | np.all(turns < 0, 1)

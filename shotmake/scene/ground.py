@@ -42,6 +42,7 @@ def fitted(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, subj
     start = int(np.argmin(widths))
     least = float(np.median(noise[near]))
     sigma, middle = max(float(widths[start]) / DENSE_SIGMAS, least), float(np.median(around[start : start + count]))
+    agree = around
     for _ in range(2):
         agree = around[np.abs(around - middle) <= SIGMAS * sigma]
         middle = float(np.median(agree))

@@ -243,7 +243,7 @@ def _median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np
     """Return (T,) where each track stands in the stabilised picture, by the median of its markers."""
     here = grow[markers.frame] * markers.place + shift[markers.frame]
     rows_of = np.split(*_by_track(markers))
-    return np.array([np.median(here[rows].real) + 1j * np.median(here[rows].imag) for rows in rows_of])
+    return np.array([np.median(np.real(here[rows])) + 1j * np.median(np.imag(here[rows])) for rows in rows_of])
 
 
 def _fading(markers: _Markers) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A camera that moves: the start that stands (shotmake.solve.tries), polished, and the doubts about it."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from shotmake.geometry.camera import camera_centres
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle
 from shotmake.solve.bundle.observations import Observations, thin
-from shotmake.solve.bundle.path import MOST_FRAMES, bundle_of
+from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.checks import epipolar
 from shotmake.solve.checks.candidate import Found, Refused
 from shotmake.solve.checks.focal import (
@@ -29,12 +30,15 @@ from shotmake.solve.polish import polished
 from shotmake.solve.problem import SolveProblem
 from shotmake.solve.tries import ALL_TRACKS, SMALL_MOVE_RATIO, Failed, Starts, fault_of, rank, try_starts
 
+_log = logging.getLogger(__name__)
+
 NO_MOVE_RATIO = 1.7  # of Parallax: paths of 1 % of the depth have 1.9 and more
 LEAST_EXPLAINED = 0.4  # Parallax.explained: below it the tracks follow no camera, but noise or many motions
 SECOND_MOTION = 0.10  # share of the tracks: plates with one motion have up to 0.07
 RIVAL = 0.6  # objects with half of the tracks cover up to 0.4 of what the room covers
 ZOOM_STARTS = 3  # a zoom shows in the first three; more would cost 8 CPU s in every refused shot
 STRONG_SECOND = 0.2  # from here on no start comes from the tracks of both motions together
+SIGMA_FRAMES = 400  # at most: more frames tell as much of the focal length
 DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # used to test another focal length or aspect: fewer hardly tell
 TURNING_SHARE = 0.5  # of the markers: a tripod must explain so many before the refusal names it as a way out
 FORWARD_DEG = 25.0  # a camera that moves within this angle of its axis moves forward
@@ -93,6 +97,8 @@ def _standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) 
         failed = more + failed
         if best is not None:
             tried.append((best, fault_of(best, problem.size_px)))
+    for start in failed:
+        _log.debug("no camera from %s: %s", start.step, start.reason)
     found, fault = min(tried, key=lambda pair: rank(pair[0], problem.size_px), default=(None, None))
     if found is None or fault:
         failed = [Failed.certified("", one, reason) for one, reason in tried if reason] + failed
@@ -118,7 +124,7 @@ def _doubted(found: Found, problem: SolveProblem) -> Found:
     first = problem.with_first_terms().free
     bundle, markers = sparse_bundle(found)
     told, agreement = list(found.warnings), found.agreement
-    sigma = focal_sigma(*sparse_bundle(found, MOST_FRAMES, ALL_TRACKS), first) if "focal" in problem.free else None
+    sigma = focal_sigma(*sparse_bundle(found, SIGMA_FRAMES, ALL_TRACKS), first) if "focal" in problem.free else None
     flat = sigma is not None and sigma > FOCAL_SIGMA
     if flat:
         told.append(Reason("focal_open", "the tracks hardly determine the focal length; set shot.camera.focal_mm"))

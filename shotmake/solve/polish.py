@@ -2,8 +2,7 @@
 
 Each track has a noise of its own, which its residuals show better than its expected error. The noise is estimated from
 both, and the adjustment is repeated with it (variance components by iteratively reweighted least squares). On rendered
-plates this makes the error of the path smaller, by a quarter (desk, dolly) to a half (knob_hero). The cameras' matrix
-is dense, so shots of more than MOST_FRAMES stay as COLMAP left them.
+plates this makes the error of the path smaller, by a quarter (desk, dolly) to a half (knob_hero).
 """
 
 from dataclasses import replace
@@ -16,7 +15,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector
 from shotmake.solve.bundle.lens_terms import TERMS, determined, with_terms
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.weights import TAIL, marker_weights, variances_px2
 from shotmake.solve.checks.candidate import Found
 from shotmake.solve.checks.certify import certify
@@ -37,7 +36,7 @@ def polished(
     posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
     markers = found.markers.only(found.used).of_frames(posed, min_markers=3)
     log_zooms = np.zeros(len(found.cam_from_world)) if found.log_zooms is None else found.log_zooms.copy()
-    fault = _too_little(len(posed), markers)
+    fault = _too_little(markers)
     if fault:
         return _untried(found, free, fault)
     bundle, middle, size = bundle_of(found.cam_from_world[posed], markers, found.lens, log_zooms[posed])
@@ -76,10 +75,8 @@ def _adjusted(
     return bundle, names, vague
 
 
-def _too_little(frame_count: int, markers: Observations) -> str:
+def _too_little(markers: Observations) -> str:
     """Return why these frames cannot be adjusted here; "" where they can."""
-    if frame_count > MOST_FRAMES:
-        return f"{frame_count} frames have a camera, and it is done for up to {MOST_FRAMES}"
     fewest = int(markers.per_frame.min()) if len(markers) else 0
     return f"a frame has {fewest} markers; needed {FEWEST_MARKERS}" if fewest < FEWEST_MARKERS else ""
 

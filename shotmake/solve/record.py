@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from shotmake.reasons import Reason, record_reasons
 from shotmake.solve.links.evidence import Evidence
@@ -33,7 +34,7 @@ def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> S
     return Solution(record, no_points())
 
 
-def make_record(status: str, kind: str, size_px: tuple[int, int], **values) -> dict:
+def make_record(status: str, kind: str, size_px: tuple[int, int], **values: Any) -> dict:
     """Return the solve JSON: the defaults of a record, replaced by `values`, with floats of 9 significant digits."""
     return {name: rounded(value) for name, value in (blank_record(status, kind, size_px) | values).items()}
 
@@ -78,7 +79,9 @@ def no_points() -> dict[str, np.ndarray]:
     return point_arrays(none, np.zeros((0, 3)), none, none, False)
 
 
-def point_arrays(track_id, point_xyz, error_px, holdout, ground_found: bool) -> dict[str, np.ndarray]:
+def point_arrays(
+    track_id: ArrayLike, point_xyz: ArrayLike, error_px: ArrayLike, holdout: ArrayLike, ground_found: bool
+) -> dict[str, np.ndarray]:
     """Return the arrays of points.npz in their file types. Shapes as in Solution: (P,), point_xyz (P, 3)."""
     return {
         "track_id": np.asarray(track_id, np.int32),

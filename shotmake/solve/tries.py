@@ -21,7 +21,8 @@ from shotmake.solve.start.resect import complete
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03
-KEYFRAMES_POSED = 0.6  # share of the keyframes to which a start must give a pose
+KEYFRAMES_POSED = 0.6  # share of the keyframes; a start that gives a pose to fewer is tried last
+PARTIAL_STARTS = 3  # of those, tried at most: one of the first two led to the camera of each long lens looked at
 SAME_FOCAL = 0.02  # starts whose keyframes found focal lengths so near to each other end in the same place
 STRONG_POSED, STRONG_LONG_BAD = 0.95, 0.25  # shares of the frames and of the long tracks
 STRONG_USED = 0.65  # of the markers: right solves keep 0.7 where a third of the tracks moves
@@ -74,13 +75,12 @@ def try_starts(
     found: list[Found] = []
     failed: list[Failed] = []
     focals_px: list[float] = []
-    made = starts(solving) if starts else _starts(problem, mapping, solving, keyframes, parallax)
-    for step, model in islice(made, most):
-        unused = _unused(step, model, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP")
-        if unused is not None:
-            failed.append(unused)
+    made = islice(starts(solving) if starts else _starts(problem, mapping, solving, keyframes, parallax), most)
+    partial = 0 if starts or most is not None else PARTIAL_STARTS
+    for step, model in _usable(made, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP", partial):
+        if isinstance(model, Failed):
+            failed.append(model)
             continue
-        assert model is not None
         if "focal" in problem.free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
             continue  # it would end as the earlier start did
         focals_px.append(model.lens.fx_px)
@@ -107,16 +107,29 @@ def try_starts(
     return min(found, key=lambda one: rank(one, problem.size_px)), failed
 
 
-def _unused(step: str, model: Model | None, keyframes: int, size_px: tuple[int, int], engine: str) -> Failed | None:
-    """Return the failure of a start that is not worth completing; None if it is worth it."""
-    posed = 0 if model is None else int(model.posed.sum())
-    if model is None or posed < KEYFRAMES_POSED * keyframes:
-        reason = Reason("no_start", f"{engine} posed {posed} of {keyframes} keyframes")
-        return Failed(step, (0, posed / keyframes, 0.0), reason)
-    if not has_plausible_focal(model.lens, size_px):
-        reason = Reason("focal_unlikely", f"the focal length ran away to {model.lens.fx_px:.0f} px")
-        return Failed(step, (1, posed / keyframes, 0.0), reason)
-    return None
+def _usable(
+    made: Iterator[tuple[str, Model | None]], keyframes: int, size_px: tuple[int, int], engine: str, partial: int
+) -> Iterator[tuple[str, Model | Failed]]:
+    """Yield the starts that are worth completing, and why the others are not.
+
+    partial: how many of the starts with a pose in too few keyframes are yielded once more, at the end, those with the
+    most keyframes first. COLMAP stops early where rays meet at small angles, as with a long lens.
+    """
+    kept: list[tuple[str, Model]] = []
+    for step, model in made:
+        posed = 0 if model is None else int(model.posed.sum())
+        is_partial = posed < KEYFRAMES_POSED * keyframes
+        is_plausible = model is not None and has_plausible_focal(model.lens, size_px)
+        if model is None or is_partial:
+            reason = Reason("no_start", f"{engine} posed {posed} of {keyframes} keyframes")
+            yield step, Failed(step, (0, posed / keyframes, 0.0), reason)
+            kept += [(step, model)] if model is not None and is_plausible else []
+        elif not is_plausible:
+            reason = Reason("focal_unlikely", f"the focal length ran away to {model.lens.fx_px:.0f} px")
+            yield step, Failed(step, (1, posed / keyframes, 0.0), reason)
+        else:
+            yield step, model
+    yield from sorted(kept, key=lambda one: -int(one[1].posed.sum()))[:partial]
 
 
 def _of_plane(found: Found, fault: Reason | None) -> Reason | None:
@@ -225,7 +238,7 @@ def _starts(
 def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
     """Return the model with its points at the track indices of `new`, which holds all tracks of `old` that it can."""
     points = np.full((len(new.track_ids), 4), np.nan)
-    both, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
+    _, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
     points[at_new] = model.points[at_old]
     return replace(model, points=points, used=np.zeros(len(new), bool))
 

@@ -8,6 +8,7 @@ tripod   the camera only turns: rotations and lens (shotmake.solve.tripod)
 solved   the camera moves (shotmake.solve.moving); kind general, forward or planar
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,8 @@ from shotmake.solve.start import libmv
 from shotmake.solve.static import solve_static
 from shotmake.solve.tripod import solve_tripod
 from shotmake.solve.witness.witness import ask_witness
+
+_log = logging.getLogger(__name__)
 
 FEWEST_FRAMES, FEWEST_TRACKS = 3, 12
 FEWEST_CERTIFIED = 4  # frames: points come from every second frame, and two rays make a point
@@ -213,6 +216,8 @@ def _verdict(problem: SolveProblem, everything: Observations) -> Found:
     if cut:
         raise Refused(cut.code, cut.text)
     parallax = _parallax(problem, problem.with_first_terms().free)
+    explained, ratio = parallax.explained, parallax.ratio
+    _log.debug("a move explains %.0f %% of the tracks, and %.2f times as well as a turn", 100 * explained, ratio)
     found = _turned(problem, parallax)
     if found is not None:
         return found

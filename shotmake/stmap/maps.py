@@ -49,6 +49,7 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
     spec.attribute("shotmake:overscan_x_px", int(overscan_px[0]))
     spec.attribute("shotmake:overscan_y_px", int(overscan_px[1]))
     output = oiio.ImageOutput.create(str(path))
+    assert output is not None  # OpenImageIO is never built without EXR
     written = output.open(str(path), spec) and output.write_image(np.ascontiguousarray(st, np.float32))
     if not (output.close() and written):
         raise OSError(f"{path}: {output.geterror()}")

@@ -124,9 +124,9 @@ def score(record: dict, judge: Referee) -> Score:
         if disagreeing is not None and disagreeing.code == "tracks_too_short":
             return unjudged(record, count)
         fault = "" if disagreeing is None else disagreeing.text
-    if not fault and record["status"] == "solved" and judge.turns:
-        if certify(judge.markers, judge.markers, cameras, lens, scale, turning=True).fault():
-            fault = "a camera that only turns explains the picture, but not with the rotations and the lens of this one"
+    may_turn = not fault and record["status"] == "solved" and judge.turns
+    if may_turn and certify(judge.markers, judge.markers, cameras, lens, scale, turning=True).fault():
+        fault = "a camera that only turns explains the picture, but not with the rotations and the lens of this one"
     capped = np.minimum(errors[judged], BAD_PX * scale)
     error_px, covered = float(np.sqrt((capped**2).mean())), frames_pct / 100
     cost_px = float(np.sqrt(covered * error_px**2 + (1 - covered) * (BAD_PX * scale) ** 2))

@@ -166,7 +166,7 @@ def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[
     reach_px = pattern_px // 2 + 1
     patches = anchor_kernels.cut(np.ascontiguousarray(image), np.ascontiguousarray(xy_px, float), reach_px)
     limit = np.array([image.shape[1], image.shape[0]]) - 0.5
-    inside = ((xy_px - 0.5 >= reach_px) & (xy_px + reach_px <= limit)).all(1)
+    inside = np.all((xy_px - 0.5 >= reach_px) & (xy_px + reach_px <= limit), 1)
     return patches, inside
 
 

@@ -18,7 +18,9 @@ PARAMETERS = 8  # shift x y, four of the affine shape, two of perspective
 
 
 @compiled
-def _read_window(image, left, top, columns, rows, raw, window):
+def _read_window(
+    image: np.ndarray, left: int, top: int, columns: int, rows: int, raw: np.ndarray, window: np.ndarray
+) -> None:
     """Read the frame from (left, top), smoothed, into the flat `window`. Beyond the frame its border is repeated."""
     height, width = image.shape
     side, middle = np.float32(SIDE_TAP), np.float32(MIDDLE_TAP)
@@ -48,7 +50,17 @@ def _read_window(image, left, top, columns, rows, raw, window):
 
 
 @compiled
-def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
+def _sample(  # noqa: PLR0913  numba takes plain values
+    window: np.ndarray,
+    columns: int,
+    x: float | np.float32,
+    y: float | np.float32,
+    warp: np.ndarray,
+    tilt: np.ndarray,
+    offset_x: np.ndarray,
+    offset_y: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Sample the window bilinearly under warp and tilt.
 
     Its centre is x, y in its pixels; its first pixel's centre is at 0.
@@ -76,7 +88,7 @@ def _sample(window, columns, x, y, warp, tilt, offset_x, offset_y, out):
 
 
 @compiled
-def cut(image, xy_px, radius_px):
+def cut(image: np.ndarray, xy_px: np.ndarray, radius_px: int) -> np.ndarray:
     """Cut smoothed patches (N, 2 radius + 1, 2 radius + 1) float32 around plate px (N, 2); zeros beyond the frame."""
     count, side = len(xy_px), 2 * radius_px + 1
     height, width = image.shape
@@ -100,7 +112,9 @@ def cut(image, xy_px, radius_px):
 
 
 @compiled
-def derive(patches, places, weights, fields, quadrants):
+def derive(
+    patches: np.ndarray, places: np.ndarray, weights: np.ndarray, fields: np.ndarray, quadrants: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Derive from cut patches (N, S, S), at the pixels `places` (P,) of the flattened patch, what anchors need.
 
     Returns pattern, gradient, on_one, on_pattern, Hessian, quadrant Hessian and contrast, as shotmake.tracks.anchor
@@ -161,7 +175,7 @@ def derive(patches, places, weights, fields, quadrants):
 
 
 @compiled
-def _compose(warp, tilt, step, radius):
+def _compose(warp: np.ndarray, tilt: np.ndarray, step: np.ndarray, radius: float) -> tuple[float, float]:
     """Compose warp and tilt with an inverse-compositional step. Return the shift of the centre (x, y)."""
     # The step as a homography about the patch's centre, inverted by its adjugate.
     a, b, x = 1 + step[2] / radius, step[3] / radius, step[0]
@@ -182,14 +196,34 @@ def _compose(warp, tilt, step, radius):
 
 
 @compiled
-def match(
-    image, rows, pattern, gradient, on_pattern, on_one, solve, solve_shift, quadrant_hessian,
-    offset_x, offset_y, weights, side_x, side_y, is_rotation, most_rounds, shift_rounds, longest_px, done_px,
-    xy_px, warps, tilts,
-):  # fmt: skip
-    """Match anchors (the rows `rows` of their arrays) to a frame.
+def match(  # noqa: PLR0913, C901  numba takes plain values, and pays for each call
+    image: np.ndarray,
+    rows: np.ndarray,
+    pattern: np.ndarray,
+    gradient: np.ndarray,
+    on_pattern: np.ndarray,
+    on_one: np.ndarray,
+    solve: np.ndarray,
+    solve_shift: np.ndarray,
+    quadrant_hessian: np.ndarray,
+    offset_x: np.ndarray,
+    offset_y: np.ndarray,
+    weights: np.ndarray,
+    side_x: np.ndarray,
+    side_y: np.ndarray,
+    is_rotation: bool,
+    most_rounds: int,
+    shift_rounds: int,
+    longest_px: float,
+    done_px: float,
+    xy_px: np.ndarray,
+    warps: np.ndarray,
+    tilts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Match anchors (the rows `rows` (N,) of their arrays, see shotmake.tracks.anchor) to a frame (H, W).
 
-    Returns xy_px, warp, tilt, correlation (-1 = left the frame), and the quadrants' disagreement in px.
+    Returns xy_px (N, 2), warp (N, 2, 2), tilt (N, 2), correlation (N,), -1 = left the frame, and the quadrants'
+    disagreement (N,) in px.
     """
     height, width = image.shape
     count, pixels = len(rows), len(offset_x)

@@ -122,7 +122,7 @@ def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 @compiled
-def _block(blocked, x, y, distance):
+def _block(blocked: np.ndarray, x: float, y: float, distance: float) -> None:
     """Mark the pixels that are nearer than `distance` to (x, y)."""
     height, width = blocked.shape
     reach = int(distance) + 1
@@ -133,7 +133,16 @@ def _block(blocked, x, y, distance):
 
 
 @compiled
-def _choose(candidates, live_xy, wanted, distance, height, width, across, down):
+def _choose(  # noqa: PLR0913  numba takes plain values
+    candidates: np.ndarray,
+    live_xy: np.ndarray,
+    wanted: int,
+    distance: float,
+    height: int,
+    width: int,
+    across: int,
+    down: int,
+) -> np.ndarray:
     """Return the indices of the candidates (strongest first) to take; see detect_corners."""
     blocked = np.zeros((height, width), np.bool_)
     in_cell = np.zeros((down, across), np.int64)

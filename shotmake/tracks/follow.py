@@ -8,7 +8,7 @@ of heavy blur. Otherwise it ends. A short track costs little, a wrong one bends 
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
 from shotmake.config import schema
 from shotmake.tracks import anchor, predict
@@ -176,7 +176,7 @@ def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: sc
     patches, inside = anchor.cut_patches(luma, live.xy_px[due], track.pattern_px)
     due, patches = due[inside], patches[inside]
 
-    def put(values: np.ndarray, renewed) -> np.ndarray:
+    def put(values: np.ndarray, renewed: np.ndarray | float) -> np.ndarray:
         values = values.copy()
         values[due] = renewed
         return values

@@ -1,9 +1,10 @@
 """Backwards in time: tracks that were born inside a segment are followed back to its first frame, never beyond it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
 from shotmake.config import schema
 from shotmake.tracks import follow
@@ -21,7 +22,7 @@ def follow_back(
     forward: list[Tracks],
     detect: schema.Detect,
     track: schema.Track,
-    matte,
+    matte: Callable[[int], np.ndarray | None],
 ) -> tuple[Tracks, np.ndarray]:
     """Follow the tracks `newborn` in each of `frames` back to before their birth, given all markers so far (`forward`).
 

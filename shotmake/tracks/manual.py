@@ -75,7 +75,9 @@ def _followed(live: Handover | None, frame: int, picture: "Picture", track: sche
     return following.follow(live, anchors, levels, frame, picture, track, None)[0]
 
 
-def _forward(segment: list, ours: dict[int, Manual], live: Handover | None, track: schema.Track, found: Found):
+def _forward(
+    segment: list, ours: dict[int, Manual], live: Handover | None, track: schema.Track, found: Found
+) -> Handover | None:
     for frame, picture in segment:
         live = _followed(live, frame, picture, track)
         set_here = [at for at, one in ours.items() if frame in one.keys]

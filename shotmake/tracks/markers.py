@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import npz_bytes, read_npz
@@ -30,12 +31,19 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    def where(self, keep: np.ndarray) -> "Tracks":
+    def where(self, keep: np.ndarray | slice) -> "Tracks":
         """Return the markers that a boolean mask or indices (M,) select."""
         return replace(self, **{name: value[keep] for name, value in vars(self).items()})
 
     @classmethod
-    def from_markers(cls, track_id, frame, xy_px, quality=None, status=None) -> "Tracks":
+    def from_markers(
+        cls,
+        track_id: ArrayLike,
+        frame: ArrayLike,
+        xy_px: ArrayLike,
+        quality: ArrayLike | None = None,
+        status: ArrayLike | None = None,
+    ) -> "Tracks":
         """Sort loose markers by track, then by frame, and give them the file's types."""
         track_id, frame = np.asarray(track_id, np.int32), np.asarray(frame, np.int32)
         order = np.lexsort((frame, track_id))

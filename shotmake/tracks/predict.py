@@ -76,7 +76,7 @@ def predict(
 
 
 @compiled
-def _window(image, x, y, radius, out):
+def _window(image: np.ndarray, x: float, y: float, radius: int, out: np.ndarray) -> None:
     """Sample a square window bilinearly. Beyond the picture its border is repeated."""
     height, width = image.shape
     side = 2 * radius + 1
@@ -104,7 +104,17 @@ def _window(image, x, y, radius, out):
 
 
 @compiled
-def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
+def _compare(  # noqa: PLR0913  numba takes plain values
+    image: np.ndarray,
+    x: float,
+    y: float,
+    radius: int,
+    pattern: np.ndarray,
+    gx: np.ndarray,
+    gy: np.ndarray,
+    contrast: float,
+    values: np.ndarray,
+) -> tuple[np.float32, np.float32, np.float32]:
     """Compare the window at (x, y) with the pattern: squared difference, and its products with the derivatives."""
     _window(image, x, y, radius, values)
     mean = square = np.float32(0)
@@ -125,7 +135,9 @@ def _compare(image, x, y, radius, pattern, gx, gy, contrast, values):
 
 
 @compiled
-def _follow(before, after, start, guess, is_coarsest):
+def _follow(
+    before: np.ndarray, after: np.ndarray, start: np.ndarray, guess: np.ndarray, is_coarsest: bool
+) -> np.ndarray:
     """Return (N, 2) where the windows around `start` in one picture are in the next one; picture px, corner origin."""
     radius = WINDOW_RADIUS_PX
     side, wide = 2 * radius + 1, 2 * radius + 3

@@ -123,7 +123,7 @@ class Crew:
     def __enter__(self) -> "Crew":
         return self
 
-    def __exit__(self, *problem) -> None:
+    def __exit__(self, *problem: object) -> None:
         self.dismiss()
 
     def dismiss(self) -> None:
@@ -162,9 +162,9 @@ class Crew:
             return []
         with selectors.DefaultSelector() as selector:
             for blender in self.tasks:
-                selector.register(blender, selectors.EVENT_READ)
+                selector.register(blender, selectors.EVENT_READ, blender)
             with waiting():
                 while not (ready := selector.select(LOOK_S)):
                     for blender in self.tasks:
                         blender.look()
-            return [key.fileobj for key, _ in ready]
+            return [key.data for key, _ in ready]

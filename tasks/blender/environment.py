@@ -6,6 +6,7 @@ bpy needs numpy < 2 and our own environment needs numpy >= 2, so the two never s
 import errno
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
+from shotmake.tasks.engine.log import TaskLog
 from shotmake.tasks.engine.processes.environments import blender_environment, users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
@@ -35,6 +37,8 @@ KEY = "composite.blender.executable"
 CURE = f"set SHOTMAKE_BLENDER_HOME to a folder that you may write in, or {KEY}"
 ALONE = "-I"  # our own Blender loads no module by a variable or from a folder of the user or of the show
 BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
+
+_log = logging.getLogger(__name__)
 
 
 def environment(version: str = AUTO) -> Path:
@@ -102,11 +106,15 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     """
     try:
         home = environment(version)
+    except ShotError as error:
+        return TaskFailed(f"blender: {error}")
+    try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        with open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
-            _hold(lock, f"   waiting for another build to install Blender {version} in {home}")
+        with TaskLog("blender") as log, open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
+            _hold(lock, f"waiting for another build to install Blender {version} in {home}")
             if not ready(version):
-                print(f"   installing Blender {version} (bpy, about 900 MB, once) in {home}", flush=True)
+                log.begin(f"Blender {version} is missing")
+                _log.info("installing Blender %s (bpy, about 900 MB, once) in %s", version, home)
                 _install(home, version)
     except ShotError as error:
         return TaskFailed(f"blender: {error}")
@@ -123,7 +131,7 @@ def _hold(lock: IO, waiting: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(waiting, flush=True)
+        _log.info(waiting)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
@@ -136,7 +144,7 @@ def _install(home: Path, version: str) -> None:
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
         part.chmod(stat.S_IMODE((part / "bin").stat().st_mode))  # mkdtemp makes a folder for one user alone
         shutil.rmtree(home, ignore_errors=True)  # remove what a killed installation left
-        os.replace(part, home)
+        part.replace(home)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

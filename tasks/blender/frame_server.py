@@ -1,6 +1,7 @@
 """A Blender that stays and makes one frame after another, as it is told (blender_scripts/kit/frame_server.py)."""
 
 import contextlib
+import logging
 import os
 import secrets
 import subprocess
@@ -9,12 +10,14 @@ from pathlib import Path
 
 from shotmake.tasks.blender.environment import command_line, environment_of, failure, named, version_of
 from shotmake.tasks.engine.processes.process_tree import marked
-from shotmake.tasks.engine.processes.programs import Watch
+from shotmake.tasks.engine.processes.programs import Watch, shown
 from shotmake.tasks.engine.processes.workers import die_with_parent
 from shotmake.tasks.engine.state.partial_files import remove_part
 from shotmake.tasks.show import show_folder
 
 ENDS_S = 30.0  # the time for a Blender that has closed its answers to end
+
+_log = logging.getLogger(__name__)
 
 
 class FrameServer:
@@ -35,8 +38,8 @@ class FrameServer:
         self._words = command_line(script, [*arguments, *more], blender["executable"], version_of(blender))
         self._environment = environment_of(blender["executable"])
         self._answers = os.fdopen(self._read, encoding="utf-8")
-        self._log = tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8")
-        self._heard = 0  # how many bytes of the log were read
+        self._said = tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8")
+        self._heard = 0  # how many bytes of it were read
         self._process: subprocess.Popen | None = None
         self._watch: Watch | None = None
 
@@ -59,13 +62,14 @@ class FrameServer:
             os.sched_setaffinity(0, self._cores)
 
         word = secrets.token_hex(8)
+        _log.debug("%s: %s", named(self._script), shown(self._words))
         process = subprocess.Popen(
             self._words,
             cwd=show_folder(),
             env=marked(self._environment, word),
             stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=self._log,
+            stdout=self._said,
+            stderr=self._said,
             pass_fds=[self._write],
             preexec_fn=bind,
             text=True,
@@ -81,10 +85,13 @@ class FrameServer:
         When the frame takes too long, it ends Blender with its children and raises ShotError.
         """
         assert self._watch is not None
-        data = os.pread(self._log.fileno(), 2**20, self._heard)
-        self._heard += len(data)
-        self._watch.hear(data)
+        self._listen(self._watch)
         self._watch.look()
+
+    def _listen(self, watch: Watch) -> None:
+        while data := os.pread(self._said.fileno(), 2**20, self._heard):
+            self._heard += len(data)
+            watch.hear(data)
 
     def finish(self) -> None:
         """Wait for the frame that was asked for.
@@ -99,8 +106,8 @@ class FrameServer:
         except subprocess.TimeoutExpired:
             self._watch.end()
             code = self._process.wait()
-        self._log.seek(0)
-        raise failure(self._script, self._words[0], code, "", self._log.read())
+        self._said.seek(0)
+        raise failure(self._script, self._words[0], code, "", self._said.read())
 
     def end(self) -> None:
         """End the process, whatever it is doing. A frame that it is making is lost."""
@@ -109,7 +116,9 @@ class FrameServer:
         else:
             self._watch.end()
             self._process.communicate()
+            self._listen(self._watch)
+            self._watch.flush()
         self._answers.close()
-        self._log.close()
+        self._said.close()
         if self._scratch is not None:
             remove_part(self._scratch)

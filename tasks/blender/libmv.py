@@ -63,7 +63,7 @@ def _check_plate(plate: "Plate", first: int, last: int) -> None:
         raise ShotError(f"{files[0]}: {line}")
 
 
-def read_markers(path) -> "Tracks":
+def read_markers(path: Path) -> "Tracks":
     """Read the tracks that blender_scripts/track_plate.py wrote."""
     from shotmake.files.npz_file import read_npz
     from shotmake.tracks.markers import Tracks

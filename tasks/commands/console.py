@@ -1,9 +1,64 @@
-"""What doit says: its own `.  task` and `-- task` lines, and the user's faults on stderr, one line each."""
+"""What is said on the terminal: doit's own `.  task` and `-- task` lines, what is logged, what a command was asked for,
+and the user's faults on standard error, one line each.
+"""
 
+import logging
 import sys
+from typing import IO
 
-from doit.exceptions import TaskError, UnmetDependency
+from doit.exceptions import BaseFail, TaskError, UnmetDependency
 from doit.reporter import ConsoleReporter
+from doit.task import Task
+
+from shotmake.tasks.engine.log import LOGGERS, last_log
+from shotmake.tasks.show import in_show
+
+
+def say(text: str) -> None:
+    """Print what a command was asked for, on standard output."""
+    print(text, flush=True)
+
+
+def show_messages() -> None:
+    """Show from now on what is logged: a step of the build on standard output, a warning or an error on standard error.
+
+    Python's own warnings are logged too.
+    """
+    logging.captureWarnings(True)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, Messages | Faults) for one in logger.handlers):
+            logger.handlers[:0] = [Messages(), Faults()]
+            logger.setLevel(logging.DEBUG)
+            logger.propagate = False
+
+
+class Messages(logging.Handler):
+    """Writes steps of the build to standard output, indented below the line of their task.
+
+    A failed write is not handled here: standard output has its own way (tasks/engine/processes/streams.py).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.addFilter(lambda record: record.levelno < logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record. One that names a task, as those of doit clean, is written as doit writes its own."""
+        task = getattr(record, "task", "")
+        say(f"{task} - {record.getMessage()}" if task else f"   {record.getMessage()}")
+
+
+class Faults(logging.Handler):
+    """Writes warnings and errors to standard error as they are."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        sys.stderr.write(f"{record.getMessage().rstrip()}\n")
+        sys.stderr.flush()
 
 
 class ShotReporter(ConsoleReporter):
@@ -11,16 +66,16 @@ class ShotReporter(ConsoleReporter):
 
     desc = "one line a task, faults on stderr"
 
-    def __init__(self, outstream, options):
+    def __init__(self, outstream: IO[str], options: dict) -> None:
         super().__init__(outstream, options)
         self._faults, self._errors = 0, 0
 
-    def execute_task(self, task):
+    def execute_task(self, task: Task) -> None:
         """Say that a task runs, at once."""
         super().execute_task(task)
         self.outstream.flush()
 
-    def add_failure(self, task, fail):
+    def add_failure(self, task: Task, fail: BaseFail) -> None:
         """Write a task's fault, or the traceback of an error of shotmake itself, to stderr.
 
         A task that failed because another task failed says nothing: the other task has said why.
@@ -29,13 +84,15 @@ class ShotReporter(ConsoleReporter):
             return  # the task that it waits for has said why
         if isinstance(fail, TaskError) and fail.get_msg():
             self._errors += 1
-            sys.stderr.write(f"{task.name}: an error of shotmake itself, please report it\n{fail.get_msg()}\n")
+            log = last_log(task.name)
+            more = f", with {in_show(log)}" if log else ""
+            sys.stderr.write(f"{task.name}: an error of shotmake itself, please report it{more}\n{fail.get_msg()}\n")
         else:
             self._faults += 1
             sys.stderr.write(f"{fail.message}\n")
         sys.stderr.flush()
 
-    def complete_run(self):
+    def complete_run(self) -> None:
         """Write what doit found wrong at run time. Exit with code 1 when there were faults of the user's and nothing
         else.
         """

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from shotmake.errors import ShotError
@@ -75,7 +75,7 @@ def _believed(kind: str, key: str, stored: object) -> str | None:
     return value if proof and proof == sign(kind, key, value) else None
 
 
-def _execute(statement: str, values, many: bool = False) -> list[tuple]:
+def _execute(statement: str, values: Sequence, many: bool = False) -> list[tuple]:
     for _ in range(2):
         connection = _connection()
         if connection is None:

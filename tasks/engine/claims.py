@@ -5,12 +5,14 @@ itself may be removed too. Every other file there belongs to somebody, whatever 
 told.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.log import is_log
 from shotmake.tasks.engine.stamp import read_stamp
 from shotmake.tasks.engine.state.lacking import disk_fault
 from shotmake.tasks.engine.state.partial_files import PART
@@ -18,6 +20,8 @@ from shotmake.tasks.engine.state.places import confined, is_plain_file
 from shotmake.tasks.show import in_show, show_folder, state_folder
 
 ENDING = ".stamp.json"
+
+_log = logging.getLogger(__name__)
 
 
 def files_beside(stamp_path: Path) -> set[Path]:
@@ -63,14 +67,14 @@ def claimed(records: Iterable[Path]) -> dict[Path, set[str]]:
 def may_remove(path: Path, claims: dict[Path, set[str]]) -> bool:
     """Return whether a file may be removed.
 
-    It may when it is a record of ours, a half-written file of a build of ours, or a file whose content is as its record
-    says. A link, or anything else that is not a plain file, may not.
+    It may when it is a record or a log of ours, a half-written file of a build of ours, or a file whose content is as
+    its record says. A link, or anything else that is not a plain file, may not.
     """
     if not is_plain_file(path):
         return False
     if path.name.endswith(ENDING):
         return read_stamp(path) is not None
-    return bool(PART.match(path.name)) or (path in claims and digest(path) in claims[path])
+    return bool(PART.match(path.name)) or is_log(path) or (path in claims and digest(path) in claims[path])
 
 
 def remove(path: Path) -> str:
@@ -93,11 +97,11 @@ def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: st
     left = []
     for path in there:
         if may_remove(path, claims):
-            print(f"{task} - removing {in_show(path)}")
+            _log.info("removing %s", in_show(path), extra={"task": task})
             if not dryrun and (why := remove(path)):
-                print(f"{task} - {why}")
+                _log.info("%s", why, extra={"task": task})
                 left.append(path)
         else:
-            print(f"{task} - leaving {in_show(path)}: no record says that it was made like this")
+            _log.info("leaving %s: no record says that it was made like this", in_show(path), extra={"task": task})
             left.append(path)
     return left

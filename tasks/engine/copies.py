@@ -4,6 +4,7 @@ A copy that somebody has edited since is moved aside; it is never lost.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,8 @@ from shotmake.tasks.engine.stamp import put_in_place, read_stamp, write_atomical
 from shotmake.tasks.engine.state.partial_files import part_path
 from shotmake.tasks.engine.state.places import confined, is_plain_file, make_folder
 from shotmake.tasks.show import in_show
+
+_log = logging.getLogger(__name__)
 
 
 def place_copies(
@@ -60,7 +63,7 @@ def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tupl
     for name, known in published.items():
         path = confined(name, place, place)
         if name not in keep and is_plain_file(path) and digest(path) == known:
-            print(f"{task} - removing {in_show(path)}")
+            _log.info("removing %s", in_show(path), extra={"task": task})
             if not dryrun:
                 _remove(place, name)
     return bool(published)
@@ -96,4 +99,4 @@ def keep_if_edited(path: Path, ours: set[str]) -> None:
     while os.path.lexists(kept := path.with_name(f"{path.name}.edited-{number}")):
         number += 1
     path.rename(kept)
-    print(f"   {in_show(path)} was edited; kept as {kept.name}")
+    _log.info("%s was edited; kept as %s", in_show(path), kept.name)

@@ -9,8 +9,8 @@ import os
 import stat
 import time
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from shotmake.tasks.engine import cache
 from shotmake.tasks.show import in_show
@@ -44,7 +44,7 @@ def digest(path: Path, remembered: bool = True) -> str:
     return found
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> BufferedReader:
     """Open a file for reading. Raises OSError for a folder, and for a device or a pipe, on which a read could wait for
     ever.
     """

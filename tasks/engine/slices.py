@@ -33,10 +33,10 @@ class Slice(dict):
         super().__init__(values)
         self.defaults = dict(defaults)
 
-    def __or__(self, other: Mapping[str, Any]) -> "Slice":
+    def __or__(self, other: Mapping[Any, Any]) -> "Slice":
         return Slice({**self, **other}, self.defaults | getattr(other, "defaults", {}))
 
-    def __ror__(self, other: Mapping[str, Any]) -> "Slice":
+    def __ror__(self, other: Mapping[Any, Any]) -> "Slice":
         return Slice({**other, **self}, getattr(other, "defaults", {}) | self.defaults)
 
 

@@ -4,6 +4,7 @@ A stage reads inputs, calls one pure function with its own slice of the config, 
 the cache key is exactly what the function is given, without the values that are as they are by default.
 """
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -18,12 +19,14 @@ from shotmake.errors import ShotError
 from shotmake.tasks.engine import claims, slices
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of, unreadable
+from shotmake.tasks.engine.log import TaskLog, logs_of
 from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.processes.watchdog import watched
 from shotmake.tasks.engine.processes.workers import end_if_stopped, place_to_build
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stamp import (
     announce,
+    canonical,
     equal_result,
     identity,
     put_in_place,
@@ -33,10 +36,12 @@ from shotmake.tasks.engine.stamp import (
     why_stale,
     write_stamp,
 )
-from shotmake.tasks.engine.state.partial_files import part_path, remove_part
+from shotmake.tasks.engine.state.partial_files import HOST, part_path, remove_part
 from shotmake.tasks.engine.state.places import confined, make_folder
 from shotmake.tasks.engine.told import as_failed, holds, told
 from shotmake.tasks.show import in_show, show_folder, state_folder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -226,22 +231,31 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
     """
     name = name or node.task_name
     try:
-        if node.stage.together and not node.is_pinned and node.why_stale() and not adoptable(node):
-            with place_to_build(), watched(name):
-                _work(node, {}, node.stage.together)
-        with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
-            reason = node.why_stale()
-            if reason and node.is_pinned:
-                raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
-            if reason and not _adopt(node):  # the reason is "" when another process built it while we waited
-                with place_to_build(), watched(name):
-                    _build(node)
+        with TaskLog(name, HOST if node.stage.together else "") as log:
+            _build_if_stale(node, name, log)
     except Exception as error:
         failed = as_failed(name, error, node.stamp_path.parent)
         if failed is None:
             raise
         return failed
     return None
+
+
+def _build_if_stale(node: Node, name: str, log: TaskLog) -> None:
+    if node.stage.together and not node.is_pinned and (reason := node.why_stale()) and not adoptable(node):
+        with place_to_build(), watched(name):
+            log.begin(reason)
+            _work(node, {}, node.stage.together)
+    with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
+        reason = node.why_stale()
+        if not reason:  # another process built it while we waited
+            return
+        if node.is_pinned:
+            raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
+        log.begin(reason)
+        if not _adopt(node):
+            with place_to_build(), watched(name):
+                _build(node)
 
 
 def _check_disk(path: Path) -> None:
@@ -273,7 +287,7 @@ def _build(node: Node) -> None:
     timing = {"seconds": round(seconds, 3)}
     identity = node.identity(job.digests)
     write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
-    print(f"   {line} ({seconds:.1f} s)")
+    _log.info("%s (%.1f s)", line, seconds)
 
 
 def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
@@ -281,6 +295,7 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
 
     Raises ShotError when the files that it reads came, went or changed meanwhile.
     """
+    _log.debug("settings: %s", canonical(node.settings))
     inputs = node.inputs()
     wait_until_settled(inputs.values())
     before = {name: signature(path) for name, path in inputs.items()}
@@ -364,12 +379,13 @@ def _adopt(node: Node) -> bool:
             remove_part(part)
     origin = in_show(stamp_path).removesuffix(".stamp.json")
     write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
-    print(f"   the same as {origin}")
+    _log.info("the same as %s", origin)
     return True
 
 
 def clean(node: Node, dryrun: bool) -> None:
-    """Remove a node's targets that are as they were made, and its stamp, for `doit clean`. A pinned result stays.
+    """Remove a node's targets that are as they were made, its stamp and its logs, for `doit clean`. A pinned result
+    stays.
 
     The files that the result kept are removed too, unless another result of the same stage keeps them. `dryrun` tells
     and removes nothing.
@@ -382,8 +398,13 @@ def clean(node: Node, dryrun: bool) -> None:
         for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
     records = [node.stamp_path, *(path for path in kept if path.name.endswith(claims.ENDING))]
-    paths = [node.stamp_path, *node.targets.values(), *kept]
+    paths = [node.stamp_path, *node.targets.values(), *kept, *logs_of_node(node)]
     claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
+
+
+def logs_of_node(node: Node) -> set[Path]:
+    """Return the logs of a node's task, also of a task in a sweep, whose name has the cache key behind it."""
+    return logs_of(node.task_name) | logs_of(f"{node.task_name}:{node.key}")
 
 
 def kept_by(stamp_path: Path) -> set[Path]:

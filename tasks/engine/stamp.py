@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import logging
 import os
-import sys
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from shotmake.tasks.show import in_show, show_folder, state_folder
 
 COMING = "coming"  # stands in a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says that the cache knows all stamps
+
+_log = logging.getLogger(__name__)
 
 
 def canonical(tree: Any) -> str:
@@ -84,7 +86,7 @@ def _are_lists(tree: Any) -> bool:
 
 @once
 def _say_once(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    _log.warning(line)
 
 
 def write_stamp(
@@ -128,7 +130,7 @@ def put_in_place(part: Path, path: Path) -> None:
     """
     with open(part, "rb") as file:
         os.fsync(file.fileno())
-    os.replace(part, path)
+    part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -3,6 +3,7 @@
 An error of ours is not hidden.
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +15,8 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.state.lacking import lack, short_behind
 from shotmake.tasks.show import show_folder
+
+_log = logging.getLogger(__name__)
 
 
 def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,7 +68,7 @@ def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
             line = lack(error, show_folder())
             if not line:
                 raise
-            sys.stderr.write(f"{line}\n")
+            _log.error(line)
             sys.exit(1)
 
     return run

@@ -117,13 +117,13 @@ def _names_other_shots(name: str) -> bool:
     return False
 
 
-def config_of(cls: type, tree: dict):
+def config_of(cls: type, tree: dict) -> Any:
     """Build the dataclass from a tree that was made from that dataclass. Nothing is checked."""
     return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
 
 
-def _value(hint: Any, tree: Any):
-    if is_dataclass(hint):
+def _value(hint: Any, tree: Any) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
         return config_of(hint, tree)
     each = check.block_of_each(hint)
     return {name: config_of(each, block) for name, block in tree.items()} if each else tree

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache as once
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def overrides_in(words) -> tuple[str, ...]:
+def overrides_in(words: Iterable[str]) -> tuple[str, ...]:
     """Return the words that are overrides: all but `shot=...`."""
     return tuple(word for word in words if not word.startswith("shot="))
 

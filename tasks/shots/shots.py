@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shotmake.config import check
 from shotmake.config.check import ConfigFaults
@@ -22,6 +22,9 @@ from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, varia
 from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
 from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
 from shotmake.tasks.show import conf_folder, in_show
+
+if TYPE_CHECKING:  # not at run time: Hydra takes its time to load, so only the functions that need it import it
+    from omegaconf import DictConfig
 
 OWN_WORDS = ("force", "delete", "variants")  # words of our tasks, as in `doit gc force=true`; not config keys
 LONGEST_LINE = 600  # the most characters of what Hydra says
@@ -202,17 +205,26 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
             composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
         # `show` is no part of a shot's config: tasks/engine/state/places.py reads it.
-        composed = OmegaConf.masked_copy(composed, [key for key in composed if key != "show"])
-        tree = OmegaConf.create(check.normalise(OmegaConf.to_container(composed, resolve=False)))
+        keys: list[Any] = [key for key in composed if key != "show"]
+        composed = OmegaConf.masked_copy(composed, keys)
+        tree = OmegaConf.create(check.normalise(_plain(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
-        check_unfolding(OmegaConf.to_container(tree, resolve=False), f"conf/shot/{name}.yaml")
-        return check.normalise(OmegaConf.to_container(tree, resolve=True))
+        check_unfolding(_plain(tree, resolve=False), f"conf/shot/{name}.yaml")
+        return check.normalise(_plain(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ShotError(f"conf/shot/{name}.yaml: {_one_line(_ours_behind(error))}") from error
     except RecursionError as error:
         line = "its defaults lead round in a circle, or its values are too deep in one another"
         raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
+
+
+def _plain(config: "DictConfig", resolve: bool) -> dict:
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(plain, dict)
+    return plain
 
 
 def _why_no_preset(group: str, preset: str) -> str:
@@ -229,7 +241,7 @@ def guard_environment(read: dict[str, str | None]) -> None:
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
-    def resolve(name: str, *default):
+    def resolve(name: str, *default: Any) -> Any:
         read[name] = variables.read(name)
         return oc.env(name, *default)
 

@@ -18,13 +18,13 @@ def silenced(shot: ShotConfig) -> list[str]:
         return []
     typed = [word.removeprefix("shot.").replace(".preset=", "=").split("=", 1) for word in shot.overrides]
     typed = [(group, unquoted(value)) for group, value in typed]
-    final = asdict(shot.config)
+    final, every = asdict(shot.config), check.keys()
     lines = []
     for group, preset in typed:
         if group not in GROUPS:
             continue
         tree = check.normalise({group: _preset(group, preset)})
-        for key in check.keys():
+        for key in every:
             said, found = _value(tree, key), _value(final, key)
             overruled = said is not ABSENT and said != found and "${" not in str(said)
             if overruled and not any(key == word or key.startswith(f"{word}.") for word, _ in typed if word != group):

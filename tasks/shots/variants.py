@@ -5,9 +5,10 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.new_shot.shot_yaml import safe_name
 from shotmake.tasks.engine.stamp import json_bytes, short_hash, write_atomically
 from shotmake.tasks.shots.current import overrides_in
-from shotmake.tasks.shots.shot_words import better, unquoted
+from shotmake.tasks.shots.shot_words import unquoted
 from shotmake.tasks.show import build_folder, show_folder
 
 Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and the overrides
@@ -27,7 +28,8 @@ def folder(asked: list[Asked]) -> Path:
     """Return the folder for the results of a sweep: the same for the same variants, in whatever order."""
     names = sorted({name for name, _ in asked})
     digest = short_hash(sorted([name, *sorted(overrides)] for name, overrides in asked))
-    return build_folder() / "sweeps" / f"{better(names[0]) if len(names) == 1 else f'{len(names)}-shots'}-{digest}"
+    name = safe_name(names[0], ())[:64] if len(names) == 1 else f"{len(names)}-shots"
+    return build_folder() / "sweeps" / f"{name}-{digest}"
 
 
 def write(path: Path, asked: list[Asked]) -> Path:

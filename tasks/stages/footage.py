@@ -1,6 +1,7 @@
 """footage: reads the plate once from end to end, and says what it really is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config.schema import MAIN_CAMERA, Config, Footage
 from shotmake.errors import ShotError
@@ -9,6 +10,9 @@ from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.show import show_folder
+
+if TYPE_CHECKING:
+    from shotmake.footage.plate import Plate
 
 
 def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
@@ -33,7 +37,7 @@ def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
     }
 
 
-def read_plate(path: Path):
+def read_plate(path: Path) -> "Plate":
     """Read a footage.json as a Plate. Raises ShotError when the file is not one."""
     from shotmake.footage.plate import Plate
 

@@ -28,8 +28,9 @@ def lenders(shot: ShotConfig) -> list[ShotConfig]:
     Each is as its own YAML says, without overrides. Raises ShotError when the chain leads in a circle, when a shot in
     it is broken, and when a shot in it has no solve.
     """
-    chain = [shot]
-    while (name := lender(chain[-1].config)) is not None:
+    chain, config = [shot], shot.config
+    assert config is not None  # the caller has checked that this shot is not broken
+    while (name := lender(config)) is not None:
         where = f"conf/shot/{chain[-1].name}.yaml: {KEY}"
         if (name, ()) in {(one.name, one.overrides) for one in chain}:
             names = " <- ".join([*(one.name for one in chain), name])
@@ -40,4 +41,5 @@ def lenders(shot: ShotConfig) -> list[ShotConfig]:
         if not has_camera(other.config):
             raise ShotError(f"{where}: {name} has no solve to take a lens from; set its tracking.solve.enabled: true")
         chain.append(other)
+        config = other.config
     return chain[1:]

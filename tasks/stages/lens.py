@@ -2,7 +2,9 @@
 stills.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shotmake.config.schema import Checkerboard, Config
 from shotmake.errors import ShotError
@@ -16,6 +18,11 @@ from shotmake.tasks.shots.current import shot_names
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from shotmake.geometry.lens import Lens
 
 KEY = "shot.camera.lens_from"
 STILLS_KEY = "shot.camera.checkerboard.files"
@@ -90,11 +97,10 @@ def build(job: Job) -> str:
     from shotmake.lens.read import lens_of, read_lens
 
     plate = read_plate(job.inputs["footage"])
-    size_px, aspect = tuple(plate.size_px), plate.pixel_aspect
-    name = job.settings.get("lens_from")
+    size_px, aspect = plate.width_height_px, plate.pixel_aspect
     more: dict = {}
     if "lender's solve" in job.inputs:
-        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, name, aspect)
+        lens, notes = lens_of(read_json(job.inputs["lender's solve"]), size_px, job.settings["lens_from"], aspect)
     elif "lens file" in job.inputs:
         focal_mm = job.settings.get("focal_mm")
         focal_px = None if focal_mm is None else focal_mm / job.settings["sensor_width_mm"] * size_px[0]
@@ -113,7 +119,7 @@ def build(job: Job) -> str:
     return "\n".join([line, *(f"      {text}" for text in [*notes, *record["warnings"]])])
 
 
-def measured(job: Job, size_px: tuple[int, int]):
+def measured(job: Job, size_px: tuple[int, int]) -> "tuple[Lens, list[str], dict]":
     """Measure the lens from the checkerboard stills. Return the lens, the notes on it, and what else its record holds.
 
     Raises ShotError when a still cannot be read, or when the stills do not give a lens.
@@ -126,7 +132,7 @@ def measured(job: Job, size_px: tuple[int, int]):
     stills = [path for name, path in job.inputs.items() if name.startswith("still ")]
     with job.progress(len(stills), "looking for boards", unit="stills") as bar:
 
-        def pictures():
+        def pictures() -> "Iterator[tuple[str, np.ndarray]]":
             for count, path in enumerate(stills, 1):
                 image = read_image(path, "Linear" if path.suffix.lower() == ".exr" else "sRGB")
                 yield path.name, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

@@ -1,5 +1,6 @@
 """render: the comp's frames, made by Blender, and a movie of them. It is asked for by name: `doit render shot=...`."""
 
+import logging
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,8 @@ from shotmake.tasks.stages.solve.stage import has_camera
 KEY = "composite.render.frames"
 STABILIZED = 2  # raised by hand when stabilized pictures change
 NOT_SEEN = ("tracks", "quality", "points", "empties")  # the .blend holds these for the artist; no frame shows them
+
+_log = logging.getLogger(__name__)
 
 
 def settings(config: Config) -> dict:
@@ -83,11 +86,11 @@ def render(job: Job) -> None:
     the error that ended it is raised.
     """
     for note in check_assets(job.inputs):
-        print(f"   {note}", flush=True)
+        _log.info("%s", note)
     frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
     made = crew.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
     if made:
-        print(f"   {made} of {len(frames)} frames rendered", flush=True)
+        _log.info("%d of %d frames rendered", made, len(frames))
 
 
 def _blender(job: Job, cores: list[int]) -> FrameServer:

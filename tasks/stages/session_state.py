@@ -110,7 +110,7 @@ def read_quality(path: Path) -> tuple[int, int, int]:
     """
     quality = read_json(path)
     quality = quality if isinstance(quality, dict) else {}
-    numbers = [quality.get(name) for name in ("first_frame", "last_frame", "tracks")]
-    if not all(isinstance(number, int) for number in numbers):
+    first, last, count = (quality.get(name) for name in ("first_frame", "last_frame", "tracks"))
+    if not (isinstance(first, int) and isinstance(last, int) and isinstance(count, int)):
         raise ShotError(f"{in_show(path)}: found no record of tracks; remove it, and doit makes it anew")
-    return numbers[0], numbers[1], numbers[2]
+    return first, last, count

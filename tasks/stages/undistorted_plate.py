@@ -2,6 +2,7 @@
 plate.
 """
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from shotmake.tasks.stages.footage import plate_inputs, read_plate
 from shotmake.tasks.stages.solve.stage import has_camera
 
 NAME = "undistorted_plate"  # in shot.export, and the folder in build/
+
+_log = logging.getLogger(__name__)
 
 
 def settings(config: Config) -> dict:
@@ -40,7 +43,7 @@ def undistort(job: Job) -> None:
     stored, frames = sequence.of_job(job, UNDISTORTED_PLATE), frames_of(job)
     made = crew.make(stored, frames, job, lambda cores: _blender(job, cores))
     if made:
-        print(f"   {made} of {len(frames)} frames undistorted", flush=True)
+        _log.info("%d of %d frames undistorted", made, len(frames))
 
 
 def frames_of(job: Job) -> list[int]:

@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.judging.alone import judge_alone  # noqa: E402
-from helpers.judging.cameras import WRONG, make_shot  # noqa: E402
+from helpers.judging.alone import judge_alone
+from helpers.judging.cameras import WRONG, make_shot
 
 FIRST = 5000  # seeds below are for calibration
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-import cv2  # noqa: F401  before pycolmap: the other order aborted when writing PNG
 import numpy as np
 import pycolmap
 

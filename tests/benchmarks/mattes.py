@@ -25,12 +25,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.measures.measure import measure  # noqa: E402
-from helpers.plates.synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie  # noqa: E402
-from helpers.shows.project import Project, make_project  # noqa: E402
-from shotmake.footage.plate import frame_span, probe  # noqa: E402
-from shotmake.sweep.referee import Referee, referee, score  # noqa: E402
-from shotmake.tracks.markers import Tracks, load_tracks  # noqa: E402
+from helpers.measures.measure import measure
+from helpers.plates.synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie
+from helpers.shows.project import Project, make_project
+from shotmake.footage.plate import frame_span, probe
+from shotmake.sweep.referee import Referee, referee, score
+from shotmake.tracks.markers import Tracks, load_tracks
 
 SIZE_PX = (1280, 720)
 LIMITS = {"ate_pct": 0.03, "rot_deg": 0.01, "focal_pct": 0.4, "lens_px": 0.5}

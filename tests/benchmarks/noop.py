@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from helpers.shows.project import REPOSITORY, Project, make_project  # noqa: E402
+from helpers.shows.project import REPOSITORY, Project, make_project
 
 CLONED_ABOVE = 1000  # shots: from there on composing is not measured
 # Runs inside the project: the shots' targets, stamps and published copies, through the product's own functions.

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from helpers.measures.object_scores import (  # noqa: E402
+from helpers.measures.object_scores import (
     ALL,
     COUNTS,
     SHARES,
@@ -31,9 +31,9 @@ from helpers.measures.object_scores import (  # noqa: E402
     tracked,
     write_sequence,
 )
-from helpers.plates.moving_boxes import move  # noqa: E402
-from shotmake.config.schema import Objects  # noqa: E402
-from shotmake.objects.tracker import follow  # noqa: E402
+from helpers.plates.moving_boxes import move
+from shotmake.config.schema import Objects
+from shotmake.objects.tracker import follow
 
 KINDS = ("ocsort", "bytetrack", "sort")
 SIMULATED = {

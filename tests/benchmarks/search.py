@@ -20,11 +20,11 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-import yaml  # noqa: E402
+import yaml
 
-from helpers.measures.measure import measure  # noqa: E402
-from helpers.plates.synthetic import Plate, frames, make_plate, truth, write_movie  # noqa: E402
-from helpers.shows.project import REPOSITORY, Project, make_project  # noqa: E402
+from helpers.measures.measure import measure
+from helpers.plates.synthetic import Plate, frames, make_plate, truth, write_movie
+from helpers.shows.project import REPOSITORY, Project, make_project
 
 NOISE = 20.0  # grey levels: the presets are made for cleaner plates
 COLUMNS = ("ate_pct", "rot_deg", "lens_px")

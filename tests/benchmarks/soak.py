@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.shows.attack import make_small, small_movie  # noqa: E402
-from helpers.shows.project import Project  # noqa: E402
+from helpers.shows.attack import make_small, small_movie
+from helpers.shows.project import Project
 
 YAML = """\
 # @package _global_

@@ -27,10 +27,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.measures.knob_verdict import TRUTH, cause_codes, knob_pictures, knob_slip_px, knob_truth, verdict  # noqa: E402
-from helpers.plates.soft_frames import KINDS, draw_spoiling, spoil_frames  # noqa: E402
-from helpers.plates.synthetic import write_movie  # noqa: E402
-from helpers.shows.project import make_project  # noqa: E402
+from helpers.measures.knob_verdict import TRUTH, cause_codes, knob_pictures, knob_slip_px, knob_truth, verdict
+from helpers.plates.soft_frames import KINDS, draw_spoiling, spoil_frames
+from helpers.plates.synthetic import write_movie
+from helpers.shows.project import make_project
 
 SHOT_YAML = "# @package _global_\nshot:\n  name: plate\n  footage: {file: footage/plate.mp4}\n"
 CRFS = (8, 26)  # of x264, from nearly lossless to what a phone writes

@@ -28,14 +28,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from mapping import mapped_by_colmap  # noqa: E402
+from mapping import mapped_by_colmap
 
-from helpers.measures.measure import measure  # noqa: E402
-from helpers.plates.simulated import Simulated, simulate  # noqa: E402
-from shotmake.config.schema import Camera, Solve  # noqa: E402
-from shotmake.geometry.lens import Lens  # noqa: E402
-from shotmake.solve.bundle.lens_terms import BASE  # noqa: E402
-from shotmake.solve.problem import FOCAL_GUESS, SolveInputs  # noqa: E402
+from helpers.measures.measure import measure
+from helpers.plates.simulated import Simulated, simulate
+from shotmake.config.schema import Camera, Solve
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.lens_terms import BASE
+from shotmake.solve.problem import FOCAL_GUESS, SolveInputs
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
 # How our tracker (balanced) errs on rendered plates (benchmarks/tracks.py; 3 to 5 seeds a kind, markers of tracks not
@@ -63,7 +63,7 @@ KINDS: dict[str, dict] = {
     "static": {},
 }
 # Error of the path in %: of the median seed, of the worst.
-PATH_PCT = {kind: (0.01, 0.03) for kind in ("orbit", "dolly", "crane", "long")}
+PATH_PCT = dict.fromkeys(("orbit", "dolly", "crane", "long"), (0.01, 0.03))
 PATH_PCT |= {"planar": (0.06, 0.06), "walk": (0.1, 0.1), "orbit_zoom": (0.1, 0.1), "moving": (0.06, 0.06)}
 TRIPODS, ZOOMS = ("pan", "zoom"), ("zoom", "orbit_zoom")
 TINY_PATH_PCT = 2.0

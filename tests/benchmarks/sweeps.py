@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from helpers.shows.attack import shot_yaml, small_movie  # noqa: E402
-from helpers.shows.project import REPOSITORY, Project, make_project  # noqa: E402
+from helpers.shows.attack import shot_yaml, small_movie
+from helpers.shows.project import REPOSITORY, Project, make_project
 
 VARIANTS = "tracking.detect.min_tracks=90,100,110,120,130,140,150,160"
 PLATES = 20

@@ -30,12 +30,12 @@ from scipy.stats import spearmanr
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.plates.synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie  # noqa: E402
-from shotmake.config.schema import Clean, Detect, Track  # noqa: E402
-from shotmake.footage.plate import probe, read_luma  # noqa: E402
-from shotmake.tracks.detect import detect_corners  # noqa: E402
-from shotmake.tracks.markers import Tracks  # noqa: E402
-from shotmake.tracks.tracker import clean_tracks, track_plate  # noqa: E402
+from helpers.plates.synthetic import Plate, luma_frames, make_plate, on_depth_edge, surfaces, true_position, write_movie
+from shotmake.config.schema import Clean, Detect, Track
+from shotmake.footage.plate import probe, read_luma
+from shotmake.tracks.detect import detect_corners
+from shotmake.tracks.markers import Tracks
+from shotmake.tracks.tracker import clean_tracks, track_plate
 
 KINDS = {"desk": {}, "dolly": {}, "pan": {}, "handheld": {"shutter": 0.5}, "moving": {}}
 SEEDS = {7: (640, 360), 11: (960, 540), 23: (640, 360), 31: (1280, 720), 47: (640, 360)}

@@ -22,11 +22,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from helpers.judging.ask import Worker, bench_of, code_of, name_of  # noqa: E402
-from helpers.judging.judge import row_of  # noqa: E402
-from helpers.judging.tables import honest_table, hostile_table, proof_lines, silent_line, time_line  # noqa: E402
-from helpers.recipes.families import FAMILIES, made  # noqa: E402
-from helpers.recipes.honest import KINDS  # noqa: E402
+from helpers.judging.ask import Worker, bench_of, code_of, name_of
+from helpers.judging.judge import row_of
+from helpers.judging.tables import honest_table, hostile_table, proof_lines, silent_line, time_line
+from helpers.recipes.families import FAMILIES, made
+from helpers.recipes.honest import KINDS
 
 SMALL_FIRST, SMALL_HONEST, SMALL_HOSTILE = 500, 7, 8
 SLOW = {"corridor": 3}  # of it among the small: up to 600 frames each

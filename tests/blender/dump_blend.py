@@ -12,12 +12,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit import versions  # noqa: E402
-from kit.arguments import OneLineParser, script_arguments  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
+from kit import versions
+from kit.arguments import OneLineParser, script_arguments
+from kit.exit import forget_files_at_exit
 
 DIGITS = 6
 USER_DATA = (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
-import bpy  # noqa: E402
-from mathutils import Vector  # noqa: E402
+import bpy
+from mathutils import Vector
 
-from kit import versions  # noqa: E402
+from kit import versions
 
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=False)
 scene, points = bpy.context.scene, json.loads(sys.argv[3])

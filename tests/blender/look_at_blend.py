@@ -10,10 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from kit import versions  # noqa: E402
+from kit import versions
 
 blend, out, *images = sys.argv[1:]
 bpy.ops.wm.open_mainfile(filepath=blend, load_ui=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
-import bpy  # noqa: E402
+import bpy
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments  # noqa: E402
-from kit.exit import forget_files_at_exit  # noqa: E402
+from kit.arguments import OneLineParser, UserError, said_by, script_arguments
+from kit.exit import forget_files_at_exit
 
 MARKER_RADIUS_PX = 3.0
 MARKER_SAMPLES = 32

@@ -11,11 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
-import bpy  # noqa: E402
-import numpy as np  # noqa: E402
+import bpy
+import numpy as np
 
-from helpers.plates.numbered import number_of  # noqa: E402
-from kit import versions  # noqa: E402
+from helpers.plates.numbered import number_of
+from kit import versions
 
 
 def shown(clip: bpy.types.MovieClip, frames: list[int]) -> list[int]:

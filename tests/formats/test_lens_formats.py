@@ -243,7 +243,7 @@ def test_values_that_are_no_lens_are_one_line(tmp_path, values):
     }
     for words, changed in faults.items():
         model = on_film(name)
-        text = text_3de(replace(model, values={**values, **{key: 0.5 for key in changed}}))
+        text = text_3de(replace(model, values={**values, **dict.fromkeys(changed, 0.5)}))
         for key, value in changed.items():
             text = text.replace(f"{key}\n0.5\n", f"{key}\n{value}\n")
         (tmp_path / "lens.txt").write_text(text)

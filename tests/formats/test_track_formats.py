@@ -137,7 +137,7 @@ Tracker4 {
 }
  translate {{curve x1 0} {curve x1 0}}
 }
-"""  # noqa: E501
+"""  # noqa: E501  the lines are as Nuke writes them
 THEIRS = [
     ("3de.txt", "1\n01\n0\n2\n39 0.0 1080.0\n40 1919.5 0.5\n", "01", 40, 1919.5, 1079.5),
     ("pf.2dt", '# frame, xpos, ypos\n"lowerLeft"\n1\n1\n7 0.0 0.0 1.0\n', "lowerLeft", 7, 0.5, 1079.5),

@@ -247,10 +247,10 @@ def test_a_changed_lens_there_solves_again_here_and_an_equal_one_does_not(taken)
     ran = taken.built("solve", "shot=taker")
     assert ran.executed == ["solve:mini", "lens:taker", "solve:taker"]
     assert ran.out.count("the same as .gsd-state/tracking/solves/taker-") == 1  # another world, the same lens
-    path.write_text(LENDER + "  solve: {refine: [focal]}\n")
+    path.write_text(LENDER + "  solve: {refine: [focal, k1]}\n")
     ran = taken.built("solve", "shot=taker")
     assert ran.executed == ["solve:mini", "lens:taker", "solve:taker"] and "the same as" not in ran.out
-    assert solved(taken, "taker")["lens"] == solved(taken, "mini")["lens"] and solved(taken, "taker")["lens"]["k1"] == 0
+    assert solved(taken, "taker")["lens"] == solved(taken, "mini")["lens"] and solved(taken, "taker")["lens"]["k2"] == 0
 
 
 def test_overrides_are_the_asked_shot_s_not_the_lender_s(taken):
@@ -273,7 +273,7 @@ def test_a_sweep_s_build_is_current_until_the_lender_changes(taken):
     assert taken.built("verify", *words).fault_lines == [] and "solve:mini" in (folder / "verify.json").read_text()
     assert taken.built("gc", "force=true") and taken.built(*words).executed == []
     path = taken.root / "conf" / "shot" / "mini.yaml"
-    path.write_text(LENDER + "  solve: {refine: [focal]}\n")
+    path.write_text(LENDER + "  solve: {refine: [focal, k1]}\n")
     assert "solve:mini" in taken.run("verify", *words).err
     assert taken.built("solve", *words).executed == ["solve:mini", "lens:taker", "solve:taker"]
 

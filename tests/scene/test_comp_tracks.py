@@ -44,7 +44,10 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
     files["quality"].write_text(json.dumps({"per_track": {"0": {"name": "sign"}, "1": {"groups": ["roof"]}}}))
     files["points"].write_bytes(npz_bytes({"track_id": np.arange(len(POINTS)), "point_xyz": POINTS}))
     solution = {
-        **{"status": "solved", "lens": lens.to_json(), "focal_px_per_frame": None, "frames": list(FRAMES)},
+        "status": "solved",
+        "lens": lens.to_json(),
+        "focal_px_per_frame": None,
+        "frames": list(FRAMES),
         "cam_from_world": POSES.reshape(3, 12).tolist(),
     }
     job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": REPOSITORY / CARD}, {}, {})

@@ -25,7 +25,6 @@ from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.imported.cameras import imported
 from shotmake.solve.imported.extend import solve_known
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.start import colmap, join
 from shotmake.solve.verdict import solve
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stage import Job
@@ -243,17 +242,6 @@ def test_a_fixed_frame_of_an_adjustment_does_not_move(known):
     ours = camera_centres(np.concatenate([done.rotations, done.translations[:, :, None]], 2)) * size + middle
     assert np.abs(ours - camera_centres(cameras)).max() < 0.01
     assert not fixed.all() or not np.array_equal(done.inverse_depths, true.inverse_depths)  # points move all the same
-
-
-def test_many_frames_are_joined_by_colmap_with_the_same_promise(tmp_path, monkeypatch):
-    monkeypatch.setattr(join, "MOST_FRAMES", 5)
-    calls = []
-    by_colmap = colmap.adjust_long
-    monkeypatch.setattr(colmap, "adjust_long", lambda *arguments: calls.append(1) or by_colmap(*arguments))
-    shot = simulate("orbit", seed=6, frame_count=40, visible=100)
-    path = written(tmp_path / "long.json", shot, (1, 28))
-    record = joined(path, shot)
-    assert calls and same_numbers(path, record) and measure(record, shot.truth)["ate_pct"] < 0.06
 
 
 def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):

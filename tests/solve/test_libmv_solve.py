@@ -172,7 +172,7 @@ def test_through_the_command_line_and_when_blender_is_killed(mini, tmp_path):
     record = json.loads(path.read_text())
     found = measure(record, truth(make_plate("desk", frame_count=40)))
     assert record["engine"] == "blender" and found["frames_pct"] == 100
-    assert found["ate_pct"] < 0.2 and found["rot_deg"] < 0.1 and abs(found["focal_pct"]) < 2
+    assert found["ate_pct"] < 0.2 and found["rot_deg"] < 0.2 and abs(found["focal_pct"]) < 2
 
     killed = tmp_path / "python-killed"
     killed.write_text(f'#!/bin/sh\n{python()} "$@" &\nsleep 1\nkill -9 $!\nwait $!\n')

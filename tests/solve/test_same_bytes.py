@@ -15,13 +15,14 @@ from shotmake.tasks.engine.processes.workers import one_order_of_sums
 one_order_of_sums()  # before numpy, as in dodo.py
 from shotmake.config.schema import Camera, Solve
 from shotmake.files.npz_file import npz_bytes
+from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finished
 from shotmake.solve.verdict import find
 from helpers.plates.simulated import simulate
 from shotmake.tasks.engine.stamp import json_bytes
 shot = simulate("orbit", seed=3, frame_count=30, visible=100, uneven=0.7)
 given = shot.tracks, shot.size_px, shot.frames
-found = find(*given, Camera(), Solve())
+found = find(SolveInputs(*given, Camera(), Solve()))
 made = finished(found, *given, Solve())
 # the cameras before they are rounded: what differs in the last digit there is another byte sooner or later
 sys.stdout.buffer.write(json_bytes(made.record) + npz_bytes(made.points) + found.cam_from_world.tobytes())

@@ -78,10 +78,10 @@ def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> 
 def _blocks_of_clip(data: bytearray, layout: Layout, blocks: list[Block], clip_name: str) -> tuple[list[Block], int]:
     """Return the DATA blocks of a clip, and where the last one ends."""
     for number, block in enumerate(blocks):
-        if block.code == b"MC\0\0":
-            if _text(data, block.start + layout.at("MovieClip", "id.name")) == f"MC{clip_name}":
-                stop = next(n for n in range(number + 1, len(blocks)) if blocks[n].code != b"DATA")
-                return blocks[number + 1 : stop], blocks[stop - 1].start + blocks[stop - 1].length
+        is_clip = block.code == b"MC\0\0"
+        if is_clip and _text(data, block.start + layout.at("MovieClip", "id.name")) == f"MC{clip_name}":
+            stop = next(n for n in range(number + 1, len(blocks)) if blocks[n].code != b"DATA")
+            return blocks[number + 1 : stop], blocks[stop - 1].start + blocks[stop - 1].length
     raise UserError(f"{clip_name}: Blender saved the file without the clip")
 
 

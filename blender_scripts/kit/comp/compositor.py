@@ -5,6 +5,7 @@ scene renders it, and the redistort ST-map fetches each plate pixel from it. Oth
 wider field: the undistort ST-map fetches each of its pixels from the plate, and the CG stays as it is.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -88,7 +89,9 @@ def _beside(desk: NodeDesk, axis: str, place: Socket, size: Socket | float, top:
     return before, behind, weight
 
 
-def _between(desk: NodeDesk, samples: list[Socket], x_weight: Socket, y_weight: Socket, top: float, mixer) -> Socket:
+def _between(
+    desk: NodeDesk, samples: list[Socket], x_weight: Socket, y_weight: Socket, top: float, mixer: Callable
+) -> Socket:
     """Return four samples weighted: first along x, then along y."""
     lower = mixer(desk, "lower row", (900, top), x_weight, samples[0], samples[1])
     upper = mixer(desk, "upper row", (900, top - 220), x_weight, samples[2], samples[3])

@@ -1,6 +1,7 @@
 """Frames as files: layered EXR or PNG, with nothing in them that changes from one rendering to the next."""
 
 import os
+from pathlib import Path
 
 import bpy
 
@@ -50,7 +51,7 @@ def write_layered(scene: bpy.types.Scene, node: bpy.types.Node, path: str) -> No
     bpy.ops.render.render(scene=scene.name)
     written = f"{path}.{scene.frame_current:04d}.exr"
     _check_written(written)
-    os.replace(written, path)
+    Path(written).replace(path)
 
 
 def _check_written(path: str) -> None:

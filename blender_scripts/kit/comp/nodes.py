@@ -15,7 +15,7 @@ def set_input(socket: Socket, value: Any) -> None:
     Only a socket's subtype knows its value, so the API's types cannot say this.
     """
     assert hasattr(socket, "default_value"), socket
-    setattr(socket, "default_value", value)  # noqa: B010
+    setattr(socket, "default_value", value)  # noqa: B010  the types that know the attribute are many
 
 
 class NodeDesk:
@@ -67,7 +67,13 @@ def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *va
 
 
 def blend(
-    desk: NodeDesk, blend_type: str, name: str, at: tuple[float, float], first: Socket, second: Socket, frame=None
+    desk: NodeDesk,
+    blend_type: str,
+    name: str,
+    at: tuple[float, float],
+    first: Socket,
+    second: Socket,
+    frame: bpy.types.Node | None = None,
 ) -> Socket:
     """Add a full colour mix of two linked colours; return its output. Its alpha is that of the first."""
     factor, a, b, result = mix(desk, name, at, frame, blend_type)

@@ -106,7 +106,7 @@ def _names(data: bytes | mmap.mmap) -> list[Named] | None:
     fields = _path_fields(data, dna)
     found: dict[Named, None] = {}
     for number, start, length, count in blocks:
-        size, paths = fields[number] if 0 <= number < len(fields) else (0, ())
+        size, paths = fields[number] if 0 <= number < len(fields) else (0, [])
         for place in range(start, start + min(length, size * count), size) if paths else ():
             found.update(dict.fromkeys(_read(data, place, paths)))
     return list(found)
@@ -147,7 +147,8 @@ def _path_fields(data: bytes | mmap.mmap, dna: int) -> list[tuple[int, list[Path
 
 
 def _paths_of(struct_name: str, fields: list[tuple[str, str, int]]) -> list[PathField]:
-    places, offset, flag = [], 0, None
+    places: list[tuple[int, int]] = []
+    offset, flag = 0, None
     for kind, name, size in fields:
         plain = name.partition("[")[0]
         is_pointer = name[0] in "*("
@@ -161,7 +162,7 @@ def _paths_of(struct_name: str, fields: list[tuple[str, str, int]]) -> list[Path
         elif plain == IS_SEQUENCE:
             flag = (offset, size, None)
         offset += many * (8 if is_pointer else size)
-    return [PathField(struct_name, *place, flag) for place in places]
+    return [PathField(struct_name, offset, length, flag) for offset, length in places]
 
 
 def _strings(data: bytes | mmap.mmap, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:

@@ -5,6 +5,7 @@
 Each key of the schema that names a file, and each format of the registry that is read, has a row. A test checks this.
 """
 
+import sys
 from dataclasses import dataclass
 
 WATCHED, REFUSED, NOT_READ, UNWATCHED = "watched", "refused", "not read", "not watched"
@@ -253,4 +254,4 @@ The presets and YAML files that a shot is composed of are watched as well.
 """
 
 if __name__ == "__main__":
-    print(as_markdown(), end="")
+    sys.stdout.write(as_markdown())

@@ -8,9 +8,10 @@ Frames  plate numbers, whole. A frame without a line has no camera.
 Lost    distortion, scale_known, and the lens centre where it is not in the middle of the picture. For the centre, the
         export says so: set win_translate of Nuke's camera, or take the format nk.
 
+In Nuke: Camera > Import chan file, rotation order ZXY.
+
 Sources: Blender's manual, addons/import_export/anim_nuke_chan.rst (the columns; "angle_y stands for vertical field of
 view"; the rotation orders of writer and reader must agree), Nuke's user guide on channel files.
-In Nuke: Camera > Import chan file, rotation order ZXY.
 """
 
 from collections.abc import Sequence

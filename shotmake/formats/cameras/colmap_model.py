@@ -114,7 +114,7 @@ def _lens(values: dict[str, float], path: Path, line: int) -> Lens:
     fy_px = values.pop("fy", fx_px)
     if not (0 < fx_px < 1e9 and 0 < fy_px < 1e9):
         raise fault(path, line, f"focal lengths {fx_px:g} and {fy_px:g} px", "px above 0", KEY)
-    return Lens(fx_px, fy_px, values.pop("cx"), values.pop("cy"), **values)
+    return Lens(fx_px, fy_px, values.pop("cx"), values.pop("cy"), **values, grid=None)
 
 
 def _pose(values: list[float], path: Path, line: int) -> np.ndarray:

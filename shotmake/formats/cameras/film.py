@@ -12,7 +12,7 @@ import numpy as np
 from shotmake.geometry.lens import Lens
 
 
-def fov_deg(focal: np.ndarray, extent: float) -> np.ndarray:
+def fov_deg(focal: np.ndarray | float, extent: float) -> np.ndarray:
     """Return the angle in degrees that `extent` fills. Scalar or (N,); focal and extent in the same unit, px or mm."""
     return np.degrees(2 * np.arctan(extent / 2 / np.asarray(focal, float)))
 

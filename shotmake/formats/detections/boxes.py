@@ -64,6 +64,7 @@ def records_table(
     its frame; raises KeyError when it has none. name: the name of the list, for faults. Raises ShotError when an object
     has no bbox, no frame or a word in place of a number, and as `checked` does.
     """
+    table = np.zeros((0, 6))
     try:
         rows = [
             (frame_of(one), x, y, width, height, 1.0 if (found := one.get(score)) is None else found)

@@ -38,13 +38,16 @@ def read(path: Path, key: str) -> Boxes:
     """
     record = whole_json(path, key, or_list=True)
     if isinstance(record, list):
-        found, frame_of, frames_are, names = record, lambda one: _number(one["image_id"]), "named", {}
+        found, frames, frames_are, names = record, None, "named", {}
     else:
         found = _list(record, "annotations", path, key)
         frames, frames_are = _frames(_list(record, "images", path, key), path, key)
         names = _categories(record, path, key)
-        frame_of = lambda one: frames[one["image_id"]]  # noqa: E731
     single = [one for one in found if not (isinstance(one, dict) and one.get("iscrowd"))]
+
+    def frame_of(one: dict) -> object:
+        return _number(one["image_id"]) if frames is None else frames[one["image_id"]]
+
     table = records_table(single, frame_of, "score", "annotations", path, key)
     label = [names.get(number, str(number)) for number in (_category(one) for one in single)]
     frame = table[:, 0].astype(np.int64)

@@ -1,12 +1,15 @@
 """Our detections JSON: {"schema": 1, "cameras": ["main"], "detections": [{"frame": 1001, "camera": "main", ...}, ...]}.
 
-A detection is {"frame", "camera", "bbox", "confidence", "class"}. frame: the plate's own number. bbox: [x, y, width,
-height] px of the plate; x and y are of its top-left corner, and the image's top-left corner is (0, 0). confidence:
-0..1; 1 where it is missing. class: any word. camera: a name in shot.cameras, or main, the shot's own camera. If a file
-names any camera, the detections without a camera are main's; if a file names none, all detections belong to the camera
-whose file it is. "cameras" may name the cameras that were looked at, also those in which nothing was found.
+`frame`       the plate's own number
+`camera`      a name in shot.cameras, or main, the shot's own camera
+`bbox`        [x, y, width, height] px of the plate; x and y are of the box's top-left corner, and the image's top-left
+              corner is (0, 0)
+`confidence`  0 to 1; 1 where it is missing
+`class`       any word
 
-Source: this file.
+If a file names any camera, the detections without a camera are main's. If a file names none, all detections belong to
+the camera whose file it is. "cameras" may name the cameras that were looked at, also those in which nothing was found.
+The format is our own.
 """
 
 import re

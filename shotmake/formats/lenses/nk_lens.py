@@ -94,10 +94,12 @@ def _lens(path: Path, line: int, name: str, knobs: dict[str, tuple[int, str]]) -
     missing = [knob for knob, side in FILM_BACK.items() if side in NEEDED and side not in back]
     if missing:
         raise fault(path, line, f"{name} without {missing[0]}", "its film back and focal length", KEY)
-    field = (_value(path, *knobs[knob]) if knob in knobs else float(default) for knob, default in FIELD.items())
+    xa, xb, ya, yb = (
+        _value(path, *knobs[knob]) if knob in knobs else float(default) for knob, default in FIELD.items()
+    )
     spelled = {nukified(parameter).lower(): parameter for parameter in model.DEFAULTS}
     values = {spelled[knob]: _value(path, *place) for knob, place in knobs.items() if knob in spelled}
-    return Lens3de(model.NAME, values, **back, field=tuple(field))
+    return Lens3de(model.NAME, values, **back, field=(xa, xb, ya, yb))
 
 
 def _value(path: Path, line: int, text: str) -> float:

@@ -1,4 +1,5 @@
-"""OpenTrackIO JSON, one sample: its lens (SMPTE RIS-OSVP camdkit; the model is in models/open_lens_io.py).
+"""OpenTrackIO JSON, one sample: its lens (SMPTE RIS-OSVP camdkit; the model is in
+shotmake/geometry/lens_models/open_lens_io.py).
 
 Used: static.camera.activeSensorPhysicalDimensions {width, height} (mm), lens.pinholeFocalLength (mm),
 lens.distortion [{model, radial [k1..k6], tangential [p1, p2]}] where no model means "Brown-Conrady D-U",
@@ -59,23 +60,23 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
         _pair(path, lens, name, ("x", "y"), (0.0, 0.0)) for name in ("projectionOffset", "distortionOffset")
     )
     middle = (size_px[0] / 2, size_px[1] / 2)
-    centre_px = tuple(side + offset * px for side, offset, px in zip(middle, projection, px_mm, strict=True))
+    cx_px, cy_px = (side + offset * px for side, offset, px in zip(middle, projection, px_mm, strict=True))
     focal_px = focal_mm * px_mm[0], focal_mm * px_mm[1]
     model, radial, tangential = _distortion(path, lens.get("distortion"))
     if model == DISTORTS and not any(around) and not any(radial[1::2]):
         values = [k * focal_mm**power for k, power in zip(radial[::2], (2, 4, 6), strict=True)]
         p1, p2 = (p * focal_mm for p in tangential)
-        return Lens(*focal_px, *centre_px, values[0], values[1], p1, p2, values[2]), size_px
+        return Lens(*focal_px, cx_px, cy_px, values[0], values[1], p1, p2, values[2]), size_px
 
     def bent(xy_mm: np.ndarray) -> np.ndarray:
         return np.stack(bend(xy_mm[..., 0], xy_mm[..., 1], radial, tangential), -1)
 
     def plane(xy_px: np.ndarray) -> np.ndarray:
-        xy_mm = (xy_px - centre_px) / px_mm - around
+        xy_mm = (xy_px - (cx_px, cy_px)) / px_mm - around
         return ((bent(xy_mm) if model == UNDISTORTS else inverse(bent, xy_mm)) + around) / focal_mm
 
     try:
-        return seen_through(plane, focal_px[0], (centre_px[0], centre_px[1]), size_px), size_px
+        return seen_through(plane, focal_px[0], (cx_px, cy_px), size_px), size_px
     except ShotError as error:
         raise ShotError(f"{path.name}: {error} ({KEY})") from error
 
@@ -102,11 +103,12 @@ def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]
 
 
 def _block(path: Path, tree: dict, dotted: str) -> dict:
+    found: Any = tree
     for name in dotted.split("."):
-        tree = tree.get(name) if isinstance(tree, dict) else None  # pyright: ignore[reportAssignmentType]
-    if not isinstance(tree, dict):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found no {dotted}; needed an OpenTrackIO sample with its static data ({KEY})")
-    return tree
+    return found
 
 
 def _pair(

@@ -67,7 +67,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
 def _check_cover(path: Path, xy_px: np.ndarray, size_px: tuple[int, int], reach_px: float) -> None:
     """Refuse a map that leaves out part of the plate's border. xy_px (N, 2): the plate px that the map covers."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
     from shotmake.geometry.lens import border_px
 

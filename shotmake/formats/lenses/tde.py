@@ -1,17 +1,19 @@
 """3DEqualizer's lens text, as its Export Lens script writes and its Import Lens reads it.
 
-    name
-    film back width, height, focal length, film aspect, lens centre x, y, pixel aspect      (one line; cm, y up)
-    0 or 1, or DISTORTION_STATIC, DISTORTION_DYNAMIC_...                                    (whether it changes)
-    name of the model
-    then for each parameter its name, its value, the number of its curve's keys, and a line for each key: x y, two
-    tangents, mode; in the end <end_of_file>, and perhaps <begin_2dlut_samples> ... <end_2dlut_samples>: for each
-    parameter its name, how many samples, and lines of focal length, focus, value
+line 1         the lens's name
+line 2         film back width, height, focal length, film aspect, lens centre x, y, pixel aspect: cm, y up
+line 3         whether the lens changes: 0 or 1, or DISTORTION_STATIC, DISTORTION_DYNAMIC_...
+line 4         the name of the model
+parameters     each with its name, its value, the number of its curve's keys, and a line for each key: x y, two
+               tangents, mode
+the end        `<end_of_file>`, and perhaps `<begin_2dlut_samples>` ... `<end_2dlut_samples>`: for each parameter its
+               name, how many samples, and lines of focal length, focus, value
 
 No picture size: the lens is for the film back. No frames. A lens whose parameters change (with focal length, focus or
 time) is refused unless they are all equal. Written as 3DE4 Radial - Standard, Degree 4. Its formula maps the other way
 round than our k1 and k2, so the lens is fitted, with the smallest largest error (MISFIT_PX in tde_models.py). k3, p1
 and p2 go into that fit too.
+
 Source: 3DE's script "Import Lens..." (readCurve and after), and mmSolver's author's writer of the same text.
 """
 

@@ -21,6 +21,7 @@ user tracks was found: that their table is like a Tracker4's, its columns named,
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +177,7 @@ def _curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
             step = frame - frames[-1] if frames else 1.0
         elif not (len(word) == 1 and word.isalpha()) and kind not in SLOPES:
             raise fault(path, at, shown(word), "a curve's x1001, number, letter or slope", KEY)
-    if any(later <= earlier for earlier, later in zip(frames, frames[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(frames)):
         raise fault(path, at, "a curve whose frames go back", "frames that rise", KEY)
     return np.array(frames), np.array(values)
 

@@ -1,13 +1,16 @@
 """Our CSV of 2D tracks: a header, then a line a marker: track, frame, x_px, y_px, status, error_px, weight, name.
 
-Pixels from the top-left corner, y down, the centre of the first pixel at 0.5; plate frame numbers. track: any word that
-only this track has. status: tracked, interpolated or disabled. error_px: the expected error; 0 = unknown. weight: of
-the track. name: of the track, written at its first marker. The first line, a comment, tells the size of the plate.
-Nothing is lost but names of tracks without a marker. A file may have its columns in any order; the first four are
-needed. It may be separated by commas, semicolons or tabs; # lines are comments. A plate size that is not this plate's
-is refused.
+`track`         any word that only this track has
+`frame`         the plate's own number
+`x_px`, `y_px`  px from the top-left corner, y down; the centre of the first pixel is at 0.5
+`status`        tracked, interpolated or disabled
+`error_px`      the expected error; 0 = unknown
+`weight`        of the track
+`name`          of the track, written at its first marker
 
-Source: this file.
+The first line, a comment, tells the size of the plate. A plate size that is not this plate's is refused. A file may
+have its columns in any order; the first four are needed. It may be separated by commas, semicolons or tabs; # lines are
+comments. Nothing is lost but names of tracks without a marker. The format is our own.
 """
 
 import csv

@@ -74,6 +74,7 @@ def _point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int
     per_frame = point.get("per_frame") if isinstance(point, dict) else None
     if not isinstance(point, dict) or not isinstance(per_frame, list) or not isinstance(point.get("name"), str):
         raise fault(path, 1, f"points[{at}] {shown(point)}", "{name, per_frame: [...]}", KEY)
+    rows = np.zeros((0, 4))
     try:
         values = [(one["frame"], *one[key], one.get("weight")) for one in per_frame]
         rows = np.array([(frame, u, v, 1.0 if weight is None else weight) for frame, u, v, weight in values], float)
@@ -122,7 +123,7 @@ def write(path: Path, take: Take) -> None:
         "point_group": {
             "name": take.shot,
             "type": "CAMERA",
-            "transform": {frame: IDENTITY for frame in range(take.frames[0], last)},
+            "transform": dict.fromkeys(range(take.frames[0], last), IDENTITY),
         },
         "camera": {
             "resolution": [width, height],

@@ -10,6 +10,7 @@ Science.D.Visions, LDPK: tde4_ldp_anamorphic_deg_4_rotate_squeeze_xy.h, ldpk_gen
 """
 
 import math
+from typing import Any
 
 NAME = "3DE4 Anamorphic - Standard, Degree 4"
 TERMS = ("02 - Degree 2", "22 - Degree 2", "04 - Degree 4", "24 - Degree 4", "44 - Degree 4")
@@ -20,7 +21,7 @@ DEFAULTS = {f"C{axis}{term}": 0.0 for term in TERMS for axis in "xy"} | {
 }
 
 
-def undistort(x, y, values: dict[str, float], pixel_aspect: float):
+def undistort(x: Any, y: Any, values: dict[str, float], pixel_aspect: float) -> tuple[Any, Any]:
     """Undistort x and y (numbers, or arrays of any one shape).
 
     values: all of DEFAULTS by name; pixel_aspect: a pixel's width divided by its height.

@@ -8,6 +8,8 @@ Science.D.Visions, Lens Distortion Plugin Kit (LDPK): ldpk_classic_3de_mixed_dis
 distortion.h from 2.12); the same in Natron's openfx-misc, Distortion.cpp, DistortionModel3DEClassic.
 """
 
+from typing import Any
+
 NAME = "3DE Classic LD Model"
 DEFAULTS = {
     "Distortion": 0.0,
@@ -18,7 +20,7 @@ DEFAULTS = {
 }
 
 
-def undistort(x, y, values: dict[str, float], pixel_aspect: float):
+def undistort(x: Any, y: Any, values: dict[str, float], pixel_aspect: float) -> tuple[Any, Any]:
     """Undistort x and y (numbers, or arrays of any one shape).
 
     values: all of DEFAULTS by name; pixel_aspect is not used.

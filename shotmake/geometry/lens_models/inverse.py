@@ -22,7 +22,7 @@ def inverse(bent: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.
         miss = bent(guess) - target
         if np.abs(miss).max(initial=0.0) < DONE:
             break
-        columns = [bent(guess + 1j * COMPLEX_STEP * unit).imag / COMPLEX_STEP for unit in np.eye(2)]
+        columns = [np.imag(bent(guess + 1j * COMPLEX_STEP * unit)) / COMPLEX_STEP for unit in np.eye(2)]
         try:
             guess = guess - np.linalg.solve(np.stack(columns, -1), miss[..., None])[..., 0]
         except np.linalg.LinAlgError:

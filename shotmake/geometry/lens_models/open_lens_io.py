@@ -10,8 +10,10 @@ Source: OpenLensIO Lens Model 1.0.0 eq. 16, as transcribed in Frontier-Stagework
 p1 and p2 by F^2. Its own formula, a displacement in mm, gives F, and that is used here.
 """
 
+from typing import Any
 
-def bend(x, y, radial: list[float], tangential: list[float]):
+
+def bend(x: Any, y: Any, radial: list[float], tangential: list[float]) -> tuple[Any, Any]:
     """Map x and y (numbers, or arrays of any one shape; mm from the lens centre) to the other side.
 
     radial: k1 to k6; tangential: p1, p2.

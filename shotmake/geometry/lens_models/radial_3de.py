@@ -9,6 +9,7 @@ Science.D.Visions, LDPK: ldpk_radial_decentered_distortion.h and cylindric_exten
 """
 
 import math
+from typing import Any
 
 NAME = "3DE4 Radial - Standard, Degree 4"
 DEFAULTS = {
@@ -23,7 +24,7 @@ DEFAULTS = {
 }
 
 
-def undistort(x, y, values: dict[str, float], pixel_aspect: float):
+def undistort(x: Any, y: Any, values: dict[str, float], pixel_aspect: float) -> tuple[Any, Any]:
     """Undistort x and y (numbers, or arrays of any one shape).
 
     values: all of DEFAULTS by name, B > -1; pixel_aspect is not used.

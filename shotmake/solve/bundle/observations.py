@@ -1,6 +1,8 @@
 """Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeGuard
 
 import numpy as np
 
@@ -158,7 +160,7 @@ def choose_keyframes(
 def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:
     order = np.argsort(observations.frame, kind="stable")
     bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]  # sorted by track in each frame
+    rows = [order[a:b] for a, b in pairwise(bounds)]  # sorted by track in each frame
     chosen = [0]
     for frame in range(1, observations.frame_count):
         old, new = rows[chosen[-1]], rows[frame]
@@ -202,6 +204,6 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float |
     return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
 
 
-def stands_still(share: float | None) -> bool:
+def stands_still(share: float | None) -> TypeGuard[float]:
     """Tell whether that share of the picture is that of a locked-off camera."""
     return share is not None and share >= STILL_SHARE

@@ -46,6 +46,5 @@ def cameras_of(bundle: Bundle, middle: np.ndarray, size: float) -> np.ndarray:
     return np.concatenate([bundle.rotations, moves[:, :, None]], 2)
 
 
-MOST_FRAMES = 400  # measured: 8 CPU s and 0.5 GB for so many; twice the frames take three times as long
 FEWEST_MARKERS = 8  # fewer markers do not hold a frame
 LOSS_PX = 0.5

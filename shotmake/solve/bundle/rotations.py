@@ -1,6 +1,7 @@
 """Cameras that only turn: rotations, focal length and lens from tracks."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def scale_changes(markers: Observations) -> np.ndarray:
     """
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    rows = [order[a:b] for a, b in pairwise(bounds)]
     grown = np.zeros(markers.frame_count)
     for frame in range(1, markers.frame_count):
         old, new = rows[frame - 1], rows[frame]

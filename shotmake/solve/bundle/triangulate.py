@@ -5,6 +5,7 @@ import numpy as np
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.point_kernels import refine_points, sum_lines
 
 ROUNDS = 5
 
@@ -27,23 +28,11 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
     # solve around the middle of the path, in units of its extent: X = middle + size * Y
     cameras = np.concatenate([cameras[:, :, :3], (cameras[:, :, 3] + cameras[:, :, :3] @ middle)[:, :, None] / size], 2)
 
-    rows = plane[:, :, None] * cameras[:, None, 2] - cameras[:, :2]
-    points = np.linalg.eigh(_per_track(np.einsum("nki,nkj->nij", rows, rows), track, count))[1][:, :, 0]
-    for _ in range(ROUNDS):
-        seen = np.einsum("nij,nj->ni", cameras, points[track])
-        depth = np.where(np.abs(seen[:, 2]) < 1e-12, 1e-12, seen[:, 2])
-        miss = seen[:, :2] / depth[:, None] - plane
-        slopes = (cameras[:, :2] - cameras[:, None, 2] * (seen[:, :2] / depth[:, None])[:, :, None]) / depth[
-            :, None, None
-        ]
-        weights = 1 / (1 + (miss**2).sum(1) * (lens.fx_px / loss_px) ** 2)
-        squares = _per_track(np.einsum("nki,nkj,n->nij", slopes, slopes, weights), track, count)
-        trace = np.trace(squares, axis1=1, axis2=2)[:, None, None] + 1e-12
-        # step across the point only: the homogeneous length is free
-        squares = squares + 1e-12 * trace * np.eye(4) + trace * points[:, :, None] * points[:, None, :]
-        sides = _per_track(np.einsum("nki,nk,n->ni", slopes, miss, weights), track, count)
-        points = points - np.linalg.solve(squares, sides[..., None])[..., 0]
-        points = points / np.linalg.norm(points, axis=1, keepdims=True)
+    starts = np.searchsorted(track, np.arange(count + 1))
+    squares, plane, cameras = np.zeros((count, 4, 4)), np.ascontiguousarray(plane), np.ascontiguousarray(cameras)
+    sum_lines(plane, cameras, starts, squares)
+    points = np.ascontiguousarray(np.linalg.eigh(squares)[1][:, :, 0])
+    refine_points(plane, cameras, starts, (lens.fx_px / loss_px) ** 2, ROUNDS, points)
     points = np.concatenate([points[:, :3] * size + points[:, 3:] * middle, points[:, 3:]], 1)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     points = points * np.where(points[:, 3:] < 0, -1.0, 1.0)
@@ -68,13 +57,6 @@ def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, le
     np.add.at(sums[:, :3], markers.track[posed], rays)
     length = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.where(length > 0, sums / np.maximum(length, 1e-12), np.nan)
-
-
-def _per_track(values: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
-    """Sum rows (M, ...) by their track index. Returns (count, ...)."""
-    flat = values.reshape(len(values), np.prod(values.shape[1:], dtype=int))  # works for no rows too
-    sums = [np.bincount(track, flat[:, column], count) for column in range(flat.shape[1])]
-    return np.stack(sums, 1).reshape(count, *values.shape[1:])
 
 
 def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:

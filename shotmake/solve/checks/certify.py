@@ -77,7 +77,7 @@ class Certificate:
         if self.worst_time is not None and self.worst_time < 0.40:
             text = f"in the worst eighth of the shot only {self.worst_time:.0%} of the tracks agree with the camera"
             return Reason("part_disagrees", text)
-        if self.jumps is not None and self.jumps > 2 and self.jumps_px > 6:
+        if self.jumps is not None and self.jumps_px is not None and self.jumps > 2 and self.jumps_px > 6:
             return Reason("path_jumps", f"the camera path jumps ({self.jumps_px:.1f} px between frames)")
         if self.long_count < FEWEST_ASKED:
             asked = f"only {self.long_count} tracks of {self.long_frames} or more frames (needed {FEWEST_ASKED})"
@@ -93,7 +93,8 @@ class Certificate:
             "long_tracks_disagree": (None if self.long_bad is None else 1 - self.long_bad, "of the long tracks agree"),
             "part_disagrees": (self.worst_time, "of the tracks agree in the worst eighth of the shot"),
         }
-        code = min((code for code, (share, _) in shares.items() if share is not None), key=lambda code: shares[code][0])
+        known = {code: share for code, (share, _) in shares.items() if share is not None}
+        code = min(known, key=known.__getitem__)
         share, what = shares[code]
         text = f"only {share:.0%} {what}: look at those that do not, and mask what moves or shines (tracking.mask)"
         return Reason(code, text)

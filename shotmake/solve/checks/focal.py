@@ -74,7 +74,7 @@ def doubt_locked_focal(bundle: Bundle, markers: Observations, free: tuple[str, .
     locked = adjust(bundle, markers, free, 15)
     freed = adjust(locked, markers, ("focal", *free), ROUNDS_LOCKED, tolerance=1e-8)
     costs = [cauchy_cost(residuals_px(one, markers)) for one in (locked, freed)]
-    sigmas = _sigmas(*costs, _degrees_of_freedom(bundle, markers))
+    sigmas = _sigmas(costs[0], costs[1], _degrees_of_freedom(bundle, markers))
     off = abs(np.log(freed.focal_px / locked.focal_px))
     if off < FOCAL_OFF or sigmas < FOCAL_SIGMAS:
         return None

@@ -5,6 +5,8 @@ fit only one of them vote. The background is the motion group that covers more o
 one with more tracks: an object can carry half of them.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from shotmake.solve.bundle.observations import Observations
@@ -57,7 +59,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
     fit_px = FIT_PX * max(size_px[0] / 1280, 0.6)
     order = np.argsort(observations.frame, kind="stable")
     bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    rows = [order[a:b] for a, b in pairwise(bounds)]
     pairs = []
     for gap in gaps_of(observations.frame_count):
         for first in range(0, observations.frame_count - gap, STEP):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shotmake.solve.bundle.adjust import Bundle, adjust, cauchy_cost, errors_px, point_jacobian, residuals_px
+from shotmake.solve.bundle.adjust import Bundle, adjust, cauchy_cost, derive, errors_px, residuals_px
 from shotmake.solve.bundle.lens_terms import TERMS
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
 from shotmake.solve.bundle.rotations import TooLittle, fit_turning, scale_changes
@@ -135,12 +135,15 @@ def _compared(turning: Bundle, moving: Bundle, keyframes: np.ndarray, markers: O
     explained = track_medians(errors_moving, markers.track, tracks) < 2.0 * scale
     judged = errors[explained[markers.track]]
     within = [float(np.mean(judged < limit * scale)) if len(judged) else 0.0 for limit in (2.0, 1.0)]
-    return Parallax(turning, moving, keyframes, markers, float(ratio), sign, float(explained.mean()), *within)
+    return Parallax(
+        turning, moving, keyframes, markers, float(ratio), sign, float(explained.mean()), within[0], within[1]
+    )
 
 
 def _move(turning: Bundle, markers: Observations, free: tuple[str, ...]) -> Bundle:
     """Return the general bundle: residuals ~ rho_j J t_i, solved in turns for t and rho, from two seeded starts."""
-    residuals, by_point, *_ = point_jacobian(turning, markers)
+    slopes = derive(turning, markers)
+    residuals, by_point = slopes.residuals, slopes.by_point
     weights = 1 / (1 + (residuals**2).sum(1))
     frame_count, track_count = len(turning.rotations), len(turning.directions)
     starts = np.searchsorted(markers.track, np.arange(track_count))

@@ -199,7 +199,7 @@ def _judged(
     if (new & posed).any():
         turning = found.status != "solved"
         share, count = agreed_across(everything, found.cam_from_world, found.lens, known, good_px, turning)
-        if count < FEWEST_LINKED:
+        if share is None or count < FEWEST_LINKED:
             text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
             warnings.append(Reason("new_frames_loose", text))
             agreement *= 0.7
@@ -222,7 +222,15 @@ def _judged(
     return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
 
 
-def _still(solving, held_out, cameras, given: Cameras, size_px, scale: float, max_error_px: float) -> Found:
+def _still(
+    solving: Observations,
+    held_out: Observations,
+    cameras: np.ndarray,
+    given: Cameras,
+    size_px: tuple[int, int],
+    scale: float,
+    max_error_px: float,
+) -> Found:
     """Return the solve of a locked-off camera. Raises Refused when the picture does not stand still."""
     still = still_share(solving, size_px)
     if not stands_still(still):

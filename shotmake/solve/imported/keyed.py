@@ -34,6 +34,7 @@ def given_solution(
     focals_mm = _focals_mm(keys, numbers, lens, focal_mm)
     focals_px = None if focals_mm is None else focals_mm / sensor_width_mm * size_px[0]
     if lens is None:
+        assert focals_px is not None  # the keys have them, or _focals_mm raises
         median_px = float(np.median(focals_px))
         lens = Lens(median_px, median_px, size_px[0] / 2, size_px[1] / 2)
     zooms = focals_px is not None and np.ptp(focals_px) > 1e-9 * lens.fx_px
@@ -75,7 +76,8 @@ def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
     at = [key.frame for key in keys]
     turned = Rotation.from_matrix([_world_from_cam(key) for key in keys])
     inside = np.clip(numbers, at[0], at[-1])
-    world_from_cam = (Slerp(at, turned)(inside) if len(keys) > 1 else turned[[0] * len(numbers)]).as_matrix()
+    matrices = (Slerp(at, turned)(inside) if len(keys) > 1 else turned).as_matrix()
+    world_from_cam = matrices if len(keys) > 1 else matrices[[0] * len(numbers)]
     centres = np.stack([np.interp(numbers, at, axis) for axis in _centres(keys).T], 1)
     rotations = np.swapaxes(world_from_cam, 1, 2)
     return np.concatenate([rotations, -np.einsum("nij,nj->ni", rotations, centres)[:, :, None]], 2)
@@ -91,6 +93,7 @@ def _world_from_cam(key: CameraKey) -> np.ndarray:
         from scipy.spatial.transform import Rotation
 
         return Rotation.from_euler("xyz", key.rotation_deg, degrees=True).as_matrix() @ GL_FROM_CV
+    assert key.look_at is not None  # a key has one of the two
     ahead = np.subtract(key.look_at, key.location).astype(float)
     ahead /= np.linalg.norm(ahead)
     level = np.cross(ahead, [0.0, 0.0, 1.0])

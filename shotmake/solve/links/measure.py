@@ -9,6 +9,7 @@ a run of weak frames are linked with the frames after it.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -215,7 +216,7 @@ def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float,
         size = max(float(np.nanmedian(np.linalg.norm(local - middle, axis=1))), 1e-12)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
-    of_frame = [order[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    of_frame = [order[start:end] for start, end in pairwise(bounds)]
     errors_px = np.linalg.norm(missed, axis=1)
     by_local = np.nan_to_num(by_point * size)
     return _Scene(
@@ -265,6 +266,7 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
     place[tracks] = np.arange(len(tracks))
     count = len(tracks)
     by_xyz, pull_xyz = np.zeros((count, 3, 3)), np.zeros((count, 3))
+    by_piece, pull, mixed = np.zeros((7, 7)), np.zeros(7), np.zeros((count, 7, 3))
     for behind, of in enumerate(rows):
         mine = of[(place[scene.markers.track[of]] >= 0) & np.isfinite(scene.errors_px[of])]
         mine = mine[np.argsort(place[scene.markers.track[mine]], kind="stable")]

@@ -3,6 +3,8 @@
 There the tracks might agree with each other and still be wrong, for a few frames only.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from shotmake.solve.bundle.observations import Observations
@@ -57,5 +59,5 @@ def _bends_px(markers: Observations) -> np.ndarray:
     bends_px = np.linalg.norm(markers.xy_px[at - 1] - 2 * markers.xy_px[at] + markers.xy_px[at + 1], axis=1)
     order = np.argsort(markers.frame[at], kind="stable")
     ends = np.searchsorted(markers.frame[at][order], np.arange(markers.frame_count + 1))
-    parts = [bends_px[order[start:end]] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    parts = [bends_px[order[start:end]] for start, end in pairwise(ends)]
     return np.array([np.median(part) if len(part) >= FEWEST_BENDS else np.nan for part in parts])

@@ -95,6 +95,7 @@ def find_ground(
     if best is None:
         return None
     normal, middle = best
+    near, values = np.zeros(len(points), bool), np.zeros(3)
     for _ in range(5):
         near = np.abs((points - middle) @ normal) < thickness
         middle = np.average(points[near], axis=0, weights=weight[near])
@@ -146,9 +147,10 @@ def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings:
         said = (*warnings, *world.warnings)
         unknown = Reason("ground_unknown", f"{NO_GROUND}; give a third survey point")
         return replace(world, warnings=said if is_found else (unknown, *said))
-    if settings.origin is not None and is_of_track(settings.origin) and not settings.ground:
-        (row,) = tracks_at([settings.origin], f"{KEY}.origin", solved)
-        on_ground = solved.points[row]
+    origin = _origin(settings)
+    if origin is not None and is_of_track(origin) and not settings.ground:
+        (row,) = tracks_at([origin], f"{KEY}.origin", solved)
+        on_ground = solved.places[row]
     if not is_found:
         fix = f"set {KEY}.ground or place the subject with shot.subject.location"
         text = f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}"
@@ -194,7 +196,7 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
     fewer than three picks and for picks on a line.
     """
     key = f"{KEY}.ground"
-    points = solved.points[tracks_at(picks, key, solved)]
+    points = solved.places[tracks_at(picks, key, solved)]
     if len(points) < 3:
         raise ShotError(f"{key}: found {len(points)} picks; needed three or more")
     middle = points.mean(0)
@@ -267,8 +269,9 @@ def _picked(world: World, solved: Solved, settings: schema.Orient) -> World:
                 f"{KEY}.distance puts the camera {height:.3g} m above the ground, {key} says "
                 f"{settings.camera_height_m:g} m; needed two that agree within {SAME_SCALE:.0%}, or one of them"
             )
-    if settings.origin is not None:
-        spot = place(settings.origin, f"{KEY}.origin", world, solved)
+    origin = _origin(settings)
+    if origin is not None:
+        spot = place(origin, f"{KEY}.origin", world, solved)
         world = replace(world, shift=world.shift - [spot[0], spot[1], 0.0])
     for name, from_x in (("x_axis", 0.0), ("y_axis", np.pi / 2)):
         pick = getattr(settings, name)
@@ -323,9 +326,14 @@ def _survey_size(world: World, solved: Solved, settings: schema.Orient) -> Itera
         rows = tracks_at(settings.survey, f"{KEY}.survey", solved)
     except ShotError:
         return
-    places = (world.points(solved.points[rows]), np.array([entry["xyz_m"] for entry in settings.survey], float))
+    places = (world.points(solved.places[rows]), np.array([entry["xyz_m"] for entry in settings.survey], float))
     there, measured = (float(np.linalg.norm(xyz - xyz.mean(0), axis=1).mean()) for xyz in places)
     yield f"{KEY}.survey", measured, there
+
+
+def _origin(settings: schema.Orient) -> dict | None:
+    assert not isinstance(settings.origin, str)  # a name: it has become a place (check_orient.with_places)
+    return settings.origin
 
 
 def _ends(distance: dict) -> list[dict]:

@@ -41,6 +41,12 @@ class Solved:
     points: np.ndarray | None
     error_px: np.ndarray
 
+    @property
+    def places(self) -> np.ndarray:
+        """`points` (T, 3), for a caller that knows that the camera moves."""
+        assert self.points is not None
+        return self.points
+
     def camera_of(self, frame: int, key: str) -> int:
         """Return the index of a plate frame's camera. Raises ShotError when the frame has none."""
         at = np.flatnonzero(self.frames == frame)
@@ -80,7 +86,7 @@ def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
     """
     if is_of_track(pick):
         (row,) = tracks_at([pick], key, solved)
-        return world.points(solved.points[[row]])[0]
+        return world.points(solved.places[[row]])[0]
     return _on_ground(checked(pick, key, ("frame", "xy_px")), key, world, solved)
 
 
@@ -107,7 +113,7 @@ def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]
 
     Raises ShotError as `tracks_at` does.
     """
-    usual_px = float(np.median(solved.error_px[np.isfinite(solved.points[:, 0])]))
+    usual_px = float(np.median(solved.error_px[np.isfinite(solved.places[:, 0])]))
     limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
     found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
     return tuple(
@@ -123,7 +129,7 @@ def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]
 
 def _track_at(pick: dict, key: str, solved: Solved) -> int:
     markers = solved.markers
-    rows = np.isfinite(solved.points[:, 0])[markers.track]
+    rows = np.isfinite(solved.places[:, 0])[markers.track]
     track_id, frame = markers.track_ids[markers.track[rows]], markers.frame[rows] + solved.first_frame
     among = Pickable(track_id, frame, markers.xy_px[rows], solved.size_px[0], {}, "solved track", "solved point")
     if "track" not in pick:

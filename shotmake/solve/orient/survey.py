@@ -69,7 +69,7 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     if len(survey) < 2:
         raise ShotError(f"{KEY}: found {len(survey)}; needed three points, or two and a ground")
     rows = tracks_at(survey, KEY, solved)
-    ours, known = solved.points[rows], np.array([entry["xyz_m"] for entry in survey], float)
+    ours, known = solved.places[rows], np.array([entry["xyz_m"] for entry in survey], float)
     sightings = [_sightings(solved, row) for row in rows]
     centres = camera_centres(solved.cam_from_world)
     distance = np.array([np.linalg.norm(centres[seen] - place, axis=1).mean()

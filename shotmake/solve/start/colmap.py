@@ -8,24 +8,25 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
-import cv2  # noqa: F401  import before pycolmap: in the other order, writing a PNG aborted
 import numpy as np
 
 from shotmake.solve.bundle.model import Model
 
 # The import of pycolmap takes over SIGTERM, for a stack trace: block the signal meanwhile, then restore its handler.
 _held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-import pycolmap  # noqa: E402
+import pycolmap
 
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, _held)
 
-from shotmake.errors import ShotError  # noqa: E402
-from shotmake.geometry.lens import Lens, undistort  # noqa: E402
-from shotmake.solve.bundle.observations import Observations  # noqa: E402
+from shotmake.errors import ShotError
+from shotmake.geometry.lens import Lens, undistort
+from shotmake.solve.bundle.observations import Observations
 
 SEED = 7
 MIN_PAIR_TRACKS = 20
@@ -47,19 +48,19 @@ def camera_model(refine: tuple[str, ...]) -> str:
     return MODELS[coefficients]
 
 
-def _camera(lens: Lens, model: str, size_px: tuple[int, int]):
+def _camera(lens: Lens, model: str, size_px: tuple[int, int]) -> pycolmap.Camera:
     camera = pycolmap.Camera.create_from_model_name(1, model, lens.fx_px, *size_px)
     camera.params = [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2][: len(camera.params)]
     return camera
 
 
-def _lens(camera) -> Lens:
+def _lens(camera: pycolmap.Camera) -> Lens:
     focal, cx, cy, *coefficients = (float(value) for value in camera.params)
-    return Lens(focal, focal, cx, cy, *coefficients)
+    return Lens(focal, focal, cx, cy, *coefficients, grid=None)
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Hide what COLMAP and Ceres print to stderr from C++: the artist need not see a start that was refused."""
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -105,7 +106,7 @@ def map_keyframes(
     pycolmap.set_random_seed(SEED)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
-    rows = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    rows = [order[a:b] for a, b in pairwise(bounds)]
 
     database = pycolmap.Database.open(":memory:")
     for number in range(1, len(keyframes) + 1 if own else 2):
@@ -164,7 +165,7 @@ def map_keyframes(
     return Model(lens, poses, points, np.zeros(len(observations), bool), log_zooms)
 
 
-def _pipeline_options(refine: tuple[str, ...], forward: bool):
+def _pipeline_options(refine: tuple[str, ...], forward: bool) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
     options.extract_colors = False
     options.multiple_models = False
@@ -225,79 +226,3 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
         if found is not None and found["num_inliers"] >= max(MIN_POSE_MARKERS, 0.25 * len(rows)):
             poses[frame] = found["cam_from_world"].matrix()
     return replace(model, cam_from_world=poses, log_zooms=log_zooms)
-
-
-def adjust_long(
-    model: Model,
-    observations: Observations,
-    size_px: tuple[int, int],
-    refine: tuple[str, ...],
-    fixed: np.ndarray | None = None,
-) -> Model:
-    """Adjust cameras, points and lens to the used markers with COLMAP.
-
-    COLMAP's adjustment is sparse: it is for shots with more frames than our own can hold. It has no weights for
-    markers. fixed (N,): mask of poses that stay. A frame with too few markers loses its pose. Raises ShotError for k2
-    without k1.
-    """
-    fixed = np.zeros(observations.frame_count, bool) if fixed is None else fixed
-    camera = _camera(model.lens, camera_model(refine), size_px)
-    reconstruction = pycolmap.Reconstruction()
-    reconstruction.add_camera_with_trivial_rig(camera)
-    order = np.argsort(observations.frame[model.used], kind="stable")
-    rows = np.flatnonzero(model.used)[order]
-    bounds = np.searchsorted(observations.frame[rows], np.arange(observations.frame_count + 1))
-    frames = [frame for frame in np.flatnonzero(model.posed) if bounds[frame + 1] - bounds[frame] >= MIN_POSE_MARKERS]
-    if len(frames) < 2:
-        return replace(model, cam_from_world=np.full_like(model.cam_from_world, np.nan))
-    elements: dict[int, list[tuple[int, int]]] = {}
-    for frame in frames:
-        mine = rows[bounds[frame] : bounds[frame + 1]]
-        image = pycolmap.Image(
-            name=f"{frame:06d}", keypoints=observations.xy_px[mine], camera_id=1, image_id=int(frame) + 1
-        )
-        reconstruction.add_image_with_trivial_frame(image, pycolmap.Rigid3d(model.cam_from_world[frame]))
-        for place, track in enumerate(observations.track[mine]):
-            elements.setdefault(int(track), []).append((int(frame) + 1, place))
-    point_of = {}
-    for track in sorted(elements):
-        if len(elements[track]) < 3:
-            continue
-        seen = pycolmap.Track()
-        for image_id, place in elements[track]:
-            seen.add_element(image_id, place)
-        point_of[track] = reconstruction.add_point3D(model.points[track, :3] / model.points[track, 3], seen)
-    config = pycolmap.BundleAdjustmentConfig()
-    for frame in frames:
-        config.add_image(int(frame) + 1)
-    for frame in np.flatnonzero(fixed[frames]):
-        config.set_constant_rig_from_world_pose(reconstruction.image(int(frames[frame]) + 1).frame_id)
-    if fixed[frames].sum() < 2:
-        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    with _quiet():
-        pycolmap.create_default_bundle_adjuster(_adjustment_options(refine), config, reconstruction).solve()
-    poses = np.full_like(model.cam_from_world, np.nan)
-    for frame in frames:
-        poses[frame] = reconstruction.image(int(frame) + 1).cam_from_world().matrix()
-    points = np.full_like(model.points, np.nan)
-    for track, point_id in point_of.items():
-        points[track] = [*reconstruction.point3D(point_id).xyz, 1.0]
-    used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
-    return Model(_lens(reconstruction.camera(1)), poses, points, used, model.log_zooms)
-
-
-def _adjustment_options(refine: tuple[str, ...]):
-    options = pycolmap.BundleAdjustmentOptions()
-    options.refine_focal_length = "focal" in refine
-    options.refine_extra_params = "k1" in refine
-    options.refine_principal_point = False
-    options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = 0.5
-    solver = options.ceres.solver_options
-    solver.max_num_iterations = 40
-    solver.function_tolerance = 1e-6
-    solver.gradient_tolerance = 1e-10
-    solver.parameter_tolerance = 1e-8
-    solver.num_threads = 1
-    return options

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.geometry.camera import zoomed
-from shotmake.geometry.lens import undistort
+from shotmake.geometry.lens import Lens, undistort
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.rotations import rotation_between
 from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px, track_medians, triangulate
 from shotmake.solve.bundle.weights import TAIL, marker_weights, variances_px2
@@ -149,9 +149,6 @@ class Joining:
         moving = held & ~stays & model.posed
         if not moving.any():
             return replace(model, cam_from_world=cameras)
-        if moving.sum() > MOST_FRAMES and not self.turning:
-            done = colmap.adjust_long(model, self.markers, self.size_px, self.free, stays)
-            return replace(done, cam_from_world=np.where(stays[:, None, None], cameras, done.cam_from_world))
         used = self.markers.only(rows)
         touched = np.bincount(used.track[moving[used.frame]], minlength=len(used.track_ids)) > 0
         used = used.of_tracks(touched)  # the other tracks tell nothing of the frames that move
@@ -182,7 +179,9 @@ class Joining:
                 return rows, held
             rows = fewer
 
-    def _turning_bundle(self, cameras, markers: Observations, lens, log_zooms) -> tuple[Bundle, np.ndarray, float]:
+    def _turning_bundle(
+        self, cameras: np.ndarray, markers: Observations, lens: Lens, log_zooms: np.ndarray
+    ) -> tuple[Bundle, np.ndarray, float]:
         """Build what path.bundle_of builds, for cameras that only turn."""
         directions = directions_at_infinity(markers, zoomed(cameras, log_zooms), lens)[:, :3]
         still = np.zeros((len(cameras), 3))

@@ -7,7 +7,7 @@ import numpy as np
 from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import LOSS_PX, MOST_FRAMES, bundle_of, cameras_of
+from shotmake.solve.bundle.path import LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
@@ -30,10 +30,7 @@ def complete(
         if model.posed.sum() < 3:
             break
         model = located(model, observations, gate * max_error_px)
-        if model.posed.sum() > MOST_FRAMES:
-            model = colmap.adjust_long(model, observations, size_px, refine)
-        else:
-            model = _adjusted(model, observations, refine, tolerance=1e-3 if gate > 1 else 1e-5)
+        model = _adjusted(model, observations, refine, tolerance=1e-3 if gate > 1 else 1e-5)
     return model
 
 

@@ -53,7 +53,7 @@ def _find_features(luma: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarra
     allowed = None
     if mask is not None:
         allowed = cv2.resize((mask == 0).astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    points, descriptors = cv2.SIFT_create(FEATURES).detectAndCompute(np.ascontiguousarray(small), allowed)
+    points, descriptors = cv2.SIFT.create(FEATURES).detectAndCompute(np.ascontiguousarray(small), allowed)
     if not points:
         return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
     return (np.array([point.pt for point in points]) + 0.5) / shrink, descriptors

@@ -11,6 +11,7 @@ tell which of the two it was.
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -171,15 +172,15 @@ def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> l
             if len(here) < 8 or np.isin(here, there).mean() > 0.1:  # tracks link them already
                 continue
             here = here[np.linspace(0, len(here) - 1, min(len(here), BACK_POINTS)).astype(int)]
-            if _sees_again(found, places[here], centres[[first, second]], second, size_px):
-                if all(min(abs(first - f) + abs(second - s) for f, s in [pair]) > 2 * SPACING for pair in out):
-                    out.append((first, second))
+            is_new = all(abs(first - f) + abs(second - s) > 2 * SPACING for f, s in out)
+            if is_new and _sees_again(found, places[here], centres[[first, second]], second, size_px):
+                out.append((first, second))
             if len(out) == MOST_BACK:
                 return out
     return out
 
 
-def _sees_again(found: Found, places, centres, second: int, size_px: tuple[int, int]) -> bool:
+def _sees_again(found: Found, places: np.ndarray, centres: np.ndarray, second: int, size_px: tuple[int, int]) -> bool:
     camera = found.projecting[second]
     seen = places @ camera[:, :3].T + camera[:, 3]
     ahead = seen[:, 2] > 0
@@ -219,8 +220,10 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
     seen[frames] = cameras[frames]
     markers = _join_matches(joined, len(cameras), first_frame)
     columns = np.array(rows, float).reshape(-1, 9).T
-    numbers, shares, local = columns[:3].astype(int), columns[3:8], columns[8].astype(bool)
-    return Evidence(*numbers, *shares, local, measure_links(markers, seen, lens, scale, turning))
+    first, second, count = columns[:3].astype(int)
+    explained, allowed, other, rival, alike = columns[3:8]
+    links = measure_links(markers, seen, lens, scale, turning)
+    return Evidence(first, second, count, explained, allowed, other, rival, alike, columns[8].astype(bool), links)
 
 
 def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
@@ -228,7 +231,7 @@ def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
     return lens.fx_px * undistort(lens.normalised_from_px(xy_px), lens)
 
 
-def _own_misses_px(x_px, y_px, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
+def _own_misses_px(x_px: np.ndarray, y_px: np.ndarray, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
     """Return by how much (K,), in px, ideal px x and y (K, 2) of two cameras (2, 3, 4) cannot be one point."""
     inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
     turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # for zoomed cameras, this is no rotation
@@ -261,7 +264,9 @@ def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: 
     return _moved_misses_px(best, x_px, y_px) if turning else sampson_px(best, x_px, y_px)
 
 
-def _explained(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> tuple[np.ndarray, np.ndarray]:
+def _explained(
+    matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which matches (K,) the cameras explain, and which the best camera for them explains; none of too few."""
     if len(matches.xy_a) < FEWEST_LEFT:
         return np.zeros(len(matches.xy_a), bool), np.zeros(len(matches.xy_a), bool)
@@ -293,7 +298,7 @@ def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
     return bool((extent_px < LOCAL * 2 * np.array([lens.cx_px, lens.cy_px])).all())
 
 
-def _rival(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+def _rival(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> float:
     """Return how much of the picture one other motion covers, divided by what the explained matches cover."""
     if len(matches.xy_a) < FEWEST_MATCHES:
         return 0.0
@@ -321,7 +326,7 @@ def _covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
     return len(np.unique(cells[:, 0] * CELLS[1] + cells[:, 1]))
 
 
-def _alike(matches: Matches, cameras, lens: Lens, scale: float, turning: bool) -> float:
+def _alike(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> float:
     """Return, of the features with a look-alike, the share whose second place fits one other homography."""
     import cv2
 
@@ -355,7 +360,7 @@ def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first
     ends = np.cumsum([0, *(2 * len(of.xy_a) for _, _, of in pairs)])
     features, node = np.unique(np.column_stack([frame, xy_px]), axis=0, return_inverse=True)
     node = node.ravel()
-    edges = [node[start:end].reshape(2, -1) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    edges = [node[start:end].reshape(2, -1) for start, end in pairwise(ends)]
     joined = np.concatenate(edges, 1) if edges else np.zeros((2, 0), int)
     graph = scipy.sparse.coo_matrix((np.ones(joined.shape[1]), joined), shape=(len(features), len(features)))
     _, track = connected_components(graph, directed=False)

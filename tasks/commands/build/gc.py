@@ -11,15 +11,18 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, said_by
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.rendered import RECORD
 from shotmake.tasks.engine import claims, frames
+from shotmake.tasks.engine.log import logs_of
 from shotmake.tasks.engine.processes import locks
-from shotmake.tasks.engine.stage import Node, Stage, kept_by
+from shotmake.tasks.engine.stage import Node, Stage, kept_by, logs_of_node
 from shotmake.tasks.engine.stamp import read_stamp
 from shotmake.tasks.engine.state import places
 from shotmake.tasks.engine.told import told
 from shotmake.tasks.shots.shots import load_shot, own_word, shot_names
+from shotmake.tasks.shots.task_names import label
 from shotmake.tasks.show import build_folder, in_show, show_folder, state_folder
 from shotmake.tasks.stages import lenders, session_state
 
@@ -57,13 +60,15 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         stay = []
         for path in waste:
             why = claims.remove(path) if force else ""
-            print(f"   {why or ('removing ' if force else '') + in_show(path)}")
+            console.say(f"   {why or ('removing ' if force else '') + in_show(path)}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
-        print(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
-    print(f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them"))
+        console.say(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
+    console.say(
+        f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them")
+    )
     return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
 
 
@@ -73,12 +78,12 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
     These include the files that the published copies were made from: a published .blend reads its ST-map there. Raises
     ValueError when a YAML file or a record cannot be read.
     """
-    wanted = [(name, (), build_folder()) for name in shot_names()]
+    wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), build_folder()) for name in shot_names()]
     for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
         name, overrides = _variant(note)
         if name in shot_names():
             wanted.append((name, overrides, note.parent))
-    needed: set[Path] = set()
+    needed: set[Path] = logs_of("blender")
     for name, overrides, place in wanted:
         shot = load_shot(name, overrides)
         if shot.config is None:
@@ -88,7 +93,9 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         except ShotError as error:
             raise ValueError(error.faults[0]) from error
         for node in found.values():
-            needed |= _files(node)
+            needed |= _files(node) | logs_of_node(node)
+        for in_sweep in (False, True):
+            needed |= logs_of(f"publish:{label(shot, in_sweep)}")
         folder = place if overrides else place / shot.config.shot.name
         for record in (".published.json", RECORD):
             for name in (read_stamp(folder / record) or {}).get("state", {}).values():

@@ -9,6 +9,7 @@ from typing import Any
 from shotmake.config.check import ConfigFaults, defaults, keys, load
 from shotmake.config.schema import Config, Witness
 from shotmake.errors import ShotError
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import rendered
 from shotmake.tasks.commands.build.publish import folder, made_by, stamp_path, why_unpublished
 from shotmake.tasks.engine.stage import Node, adoptable, lent_to
@@ -41,8 +42,8 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
         lines.append((name, "by name", rendered.in_words(node)) if reason else (name, "up to date", place))
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
-        print(f"   {stage:<{width}} {verdict:<11} {reason}")
-    print(f"   {'session':<{width}} {session_state.in_words(session_state.state_of(nodes))}")
+        console.say(f"   {stage:<{width}} {verdict:<11} {reason}")
+    console.say(f"   {'session':<{width}} {session_state.in_words(session_state.state_of(nodes))}")
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:
@@ -63,8 +64,8 @@ def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, 
         lines.append((name, verdict, reason))
     if open_ended:
         same = (read_stamp(stamp_path(shot)) or {}).get("made_by") == made_by(shot, nodes)
-        unless = ("may run", "after what runs, unless what it publishes comes out as it was")
-        lines.append(("publish", *(unless if same else ("run", "after what runs"))))
+        unless = ("publish", "may run", "after what runs, unless what it publishes comes out as it was")
+        lines.append(unless if same else ("publish", "run", "after what runs"))
     else:
         reason = why_unpublished(shot, nodes)
         place = str(folder(shot).relative_to(show_folder()))

@@ -4,6 +4,7 @@ build/<shot>@<overrides>/.
 A published file that somebody edited is never overwritten: it is moved to <name>.edited-N first.
 """
 
+import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.tasks.engine import claims
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
 from shotmake.tasks.engine.inputs.behind import awaited
+from shotmake.tasks.engine.log import TaskLog, logs_of
 from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.stage import Node, lent_to
 from shotmake.tasks.engine.stamp import read_stamp, why_stale
@@ -28,6 +31,8 @@ from shotmake.tasks.stages.witness_cameras import published_name
 
 OVERRIDES = "overrides.yaml"  # the overrides with which a variant was built
 REPORTS = ("verify.json", "verify.xml")  # files of `doit verify`, in the same folder
+
+_log = logging.getLogger(__name__)
 
 
 def folder(shot: ShotConfig) -> Path:
@@ -52,7 +57,7 @@ def tasks_of(shot: ShotConfig, nodes: dict[str, Node], name: str, names: dict[Pa
         "actions": [(told(f"publish:{name}", publish_shot), [shot, nodes, f"publish:{name}"])],
         "uptodate": [holds(lambda: is_current(shot, nodes))],
         "task_dep": always,
-        "clean": [(told(f"publish:{name}", clean), [shot])],
+        "clean": [(told(f"publish:{name}", clean), [shot, f"publish:{name}"])],
         "verbosity": 2,
     }
     if "solve" not in nodes or {"clean", "forget"} & set(sys.argv[1:]):  # clean and forget do not follow calc_dep
@@ -183,17 +188,19 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
     """
     place = folder(shot).relative_to(show_folder())
     try:
-        with locked(f"publish-{place.name}", task):
+        with locked(f"publish-{place.name}", task), TaskLog(task) as log:
+            log.begin(why_unpublished(shot, nodes))
             count = _publish(shot, nodes)
+            reason = refusal(nodes)
+            if not reason:
+                _log.info("%d files in %s", count, place)
     except Exception as error:
         failed = as_failed(task, error, folder(shot))
         if failed is None:
             raise
         return failed
-    reason = refusal(nodes)
     if reason:
         return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")
-    print(f"   {count} files in {place}", flush=True)
     wait_until_settled([stamp_path(shot)])
     remember_current(shot, nodes)
     return None
@@ -225,9 +232,10 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "''") + "'"
 
 
-def clean(shot: ShotConfig, dryrun: bool) -> None:
-    """Remove what was published and is still as it was published, for `doit clean`."""
+def clean(shot: ShotConfig, task: str, dryrun: bool) -> None:
+    """Remove what was published and is still as it was published, and the task's logs, for `doit clean`."""
     place = folder(shot)
+    claims.remove_claimed(logs_of(task), {}, task, dryrun)
     published = remove_copies(place, stamp_path(shot), f"publish:{place.name}", dryrun)
     if not dryrun and published:
         for name in (*REPORTS, stamp_path(shot).name):

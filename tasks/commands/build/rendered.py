@@ -11,6 +11,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine.copies import place_copies, remove_copies
@@ -64,7 +65,7 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
         if failed is None:
             raise
         return failed
-    print(f"   {count} frames in {(place / FOLDER).relative_to(show_folder())}", flush=True)
+    console.say(f"   {count} frames in {(place / FOLDER).relative_to(show_folder())}")
     return None
 
 

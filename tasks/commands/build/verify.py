@@ -11,6 +11,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import rendered
 from shotmake.tasks.commands.build.publish import REPORTS, folder, why_unpublished
 from shotmake.tasks.engine.stage import Node, lent_to
@@ -53,10 +54,10 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, N
         line = disk_fault(error, place)
         if not line:
             raise
-        print(f"   {line}")  # a show on a read-only disk can still be right
+        console.say(f"   {line}")  # a show on a read-only disk can still be right
     if faults:
         return TaskFailed("\n".join(faults))
-    print(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
+    console.say(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
     return None
 
 
@@ -112,7 +113,7 @@ def as_junit(shot: str, checks: list[Check]) -> bytes:
         "failures": sum(bool(check.faults) for check in checks),
         "skipped": sum(check.faults is None for check in checks),
     }
-    suite = xml.Element("testsuite", name=shot, **{name: str(count) for name, count in counts.items()})
+    suite = xml.Element("testsuite", {"name": shot, **{name: str(count) for name, count in counts.items()}})
     for check in checks:
         case = xml.SubElement(suite, "testcase", classname=shot, name=check.name)
         if check.faults is None:

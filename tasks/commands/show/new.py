@@ -17,6 +17,7 @@ from shotmake.config.check import frame_rate_fraction
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, safe_name, shot_yaml
+from shotmake.tasks.commands import console
 from shotmake.tasks.shots.shot_words import better, shown, why_refused
 from shotmake.tasks.show import conf_folder, show_folder
 
@@ -57,7 +58,7 @@ def write() -> TaskFailed | None:
             return _of_cut(words)
         if not words.get("shot") or not words.get("file"):
             raise ShotError("new: needed shot=NAME file=PATH, or cut=FILE")
-        print(_of_plate(words["shot"], words["file"]))
+        console.say(_of_plate(words["shot"], words["file"]))
     except ShotError as error:
         return TaskFailed("\n".join(error.faults))
     return None
@@ -108,7 +109,7 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     for clip in clips:
         name = _unique(safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
         try:
-            print(_of_clip(name, clip, _media(clip, path, folder, there), int(handles), path.name))
+            console.say(_of_clip(name, clip, _media(clip, path, folder, there), int(handles), path.name))
         except ShotError as error:
             faults += [f"{name}: {fault}" for fault in error.faults]
     if not clips:

@@ -10,6 +10,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.tasks.commands import console
 from shotmake.tasks.engine import claims
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import kept_by
@@ -46,7 +47,7 @@ def list_or_delete() -> TaskFailed | None:
     if name:
         return delete(name)
     for path in _sessions():
-        print(f"   {path.name}  {_described(path)}")
+        console.say(f"   {path.name}  {_described(path)}")
     return None
 
 
@@ -69,7 +70,7 @@ def delete(name: str) -> TaskFailed | None:
         if left:
             return TaskFailed(f"sessions: {in_show(path)} holds what was left, as told; it stays")
         path.rmdir()
-    print(f"   deleted {in_show(path)}")
+    console.say(f"   deleted {in_show(path)}")
     return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build.publish import folder, refusal, why_unpublished
 from shotmake.tasks.commands.sweep.results import conclude
 from shotmake.tasks.engine.stage import Node, lent_to
@@ -37,12 +38,12 @@ def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFail
     """Print the summary. Return a failed task when not all that was asked for is built; else None."""
     found = load()
     for line in dict.fromkeys(line for shot, _ in found for line in silenced(shot)):
-        print(f"   silenced: {line}")
+        console.say(f"   silenced: {line}")
     for names in twins(found):
-        print(f"   the same in every step: {', '.join(names)}")
+        console.say(f"   the same in every step: {', '.join(names)}")
     wrong = judged_wrong(found, show_folder() / variants_file) if variants_file else {}
     verdicts = [wrong.get(folder(shot)) or verdict(shot, nodes) for shot, nodes in found]
-    print(f"   {counted(found, [word for word, _ in verdicts])}", flush=True)
+    console.say(f"   {counted(found, [word for word, _ in verdicts])}")
     faults = [
         f"{folder(shot).name}: {word}: {reason}"
         for (shot, _), (word, reasons) in zip(found, verdicts, strict=True)

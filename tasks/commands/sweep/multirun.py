@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from shotmake.errors import ShotError
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.sweep import launchers, search
 from shotmake.tasks.commands.sweep.results import objective
 from shotmake.tasks.engine.processes import workers
@@ -116,6 +117,7 @@ def job(_: object) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    console.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
     name, overrides = variants.of_words(list(config.overrides.task))
     more = with_workers(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
 from shotmake.errors import ShotError
+from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build.publish import folder as published
 from shotmake.tasks.engine.stage import Node, build, lent_to, nodes
 from shotmake.tasks.engine.stamp import json_bytes, read_stamp, write_atomically
@@ -85,8 +86,8 @@ def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
     page = sweep_html(sweep, folder.name, os.path.relpath(show_folder(), folder))
     write_atomically(folder / "sweep.html", page.encode())
     if len(variants) > len(shots):
-        print(sweep_text(sweep))
-    print(f"   {in_show(folder / 'sweep.html')}", flush=True)
+        console.say(sweep_text(sweep))
+    console.say(f"   {in_show(folder / 'sweep.html')}")
     return sweep
 
 
@@ -108,7 +109,7 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
     if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
         return WORST_PX
     found = _score(graph, _referee(referee_node(name, graph["solve"].config)))
-    print(f"   {found.cost_px:.3f} px by the referee: {found.verdict}", flush=True)
+    console.say(f"   {found.cost_px:.3f} px by the referee: {found.verdict}")
     return found.cost_px
 
 
@@ -130,12 +131,12 @@ def _referee(node: Node) -> "Referee | None":
         return None
     for one in (*node.needs, node):
         if one.why_stale():
-            print(f"   the referee's {one.stage.name} of {node.shot}:", flush=True)
+            console.say(f"   the referee's {one.stage.name} of {node.shot}:")
             failed = build(one)
             if failed is not None:
-                print(f"   {failed.message}")
+                console.say(f"   {failed.message}")
                 return None
-    size_px = tuple(read_plate(graph["footage"].targets["footage"]).size_px)
+    size_px = read_plate(graph["footage"].targets["footage"]).width_height_px
     return referee(load_tracks(node.targets["tracks"]), _frames(graph), size_px)
 
 

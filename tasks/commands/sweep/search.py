@@ -8,7 +8,9 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
+from shotmake.tasks.commands import console
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder
 from shotmake.tasks.shots.shots import slug
 from shotmake.tasks.show import state_folder
@@ -46,7 +48,7 @@ def begin(words: list[str]) -> list[str]:
     return [word for key, word in missing.items() if key not in given]
 
 
-def is_on(hydra_config) -> bool:
+def is_on(hydra_config: Any) -> bool:
     """Return whether this sweeper chooses the values, and so wants a number back for each job."""
     return hydra_config.runtime.choices["hydra/sweeper"] == "optuna"
 
@@ -58,7 +60,7 @@ def end(words: list[str]) -> None:
     best = yaml.safe_load(result_file().read_text(encoding="utf-8"))
     fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
-    print(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
+    console.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
 
 
 def _of_the_shot(words: list[str]) -> list[str]:

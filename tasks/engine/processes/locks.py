@@ -13,6 +13,7 @@ import errno
 import fcntl
 import glob
 import json
+import logging
 import os
 import secrets
 import stat
@@ -34,6 +35,8 @@ from shotmake.tasks.show import in_show, state_folder
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner that does not touch its lease for longer is dead
 MOST_LEASE_BYTES = 4096
 NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network folder without lock daemon
+
+_log = logging.getLogger(__name__)
 
 
 def locks_folder() -> Path:
@@ -99,7 +102,7 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
                     yield False
                     return
                 if not said:
-                    print(f"   waiting for {_owner(path.with_name(f'{path.name}.lease'))} to build {what}", flush=True)
+                    _log.info("waiting for %s to build %s", _owner(path.with_name(f"{path.name}.lease")), what)
                     said = True
                 with waiting():
                     fcntl.flock(file, fcntl.LOCK_EX)
@@ -193,7 +196,7 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if what is None:
                 return False
             if not said:
-                print(f"   waiting for {_owner(lease)} to build {what}", flush=True)
+                _log.info("waiting for %s to build %s", _owner(lease), what)
                 said = True
             with waiting():
                 time.sleep(min(1.0, LEASE_S / 10))
@@ -207,11 +210,12 @@ def _read(lease: Path) -> tuple[str, str] | None:
     """
     try:
         seen = os.lstat(lease)
-        text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        try:
+            text = read_utf8(lease, "json_mb") if seen.st_size <= MOST_LEASE_BYTES else ""
+        except ShotError:  # not a lease of ours; while it stands still, it counts as that of a dead process
+            text = ""
     except FileNotFoundError:
         return None
-    except ShotError:  # not a lease of ours; while it stands still, it counts as that of a dead process
-        text = ""
     return text, f"{seen.st_ino} {seen.st_mtime_ns}"
 
 
@@ -227,7 +231,7 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
     """
     aside = lease.with_name(f".dead-{lease.name}-{HOST}-{os.getpid()}")
     try:
-        os.rename(lease, aside)
+        lease.rename(aside)
     except FileNotFoundError:
         return
     found = _read(aside)
@@ -278,7 +282,7 @@ def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
                 return
             tries += 1
             if tries == 20:
-                print(f"   waiting for one of the {len(places)} places to build in on this machine", flush=True)
+                _log.info("waiting for one of the %d places to build in on this machine", len(places))
             time.sleep(0.1)
 
 
@@ -316,7 +320,7 @@ def _living(leases: list[Path]) -> list[Path]:
     end = time.monotonic() + LEASE_S
     if found:
         first = next(iter(found))
-        print(f"   looking for {LEASE_S:g} s whether {_owner(first)} still builds {shown(first.name)}", flush=True)
+        _log.info("looking for %g s whether %s still builds %s", LEASE_S, _owner(first), shown(first.name))
     while found and time.monotonic() < end:
         time.sleep(min(1.0, LEASE_S / 10))
         now = {lease: _read(lease) for lease in found}

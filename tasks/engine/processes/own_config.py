@@ -8,6 +8,7 @@ A show may come from a stranger. So this file decides what a show must not decid
     limits: {blender_minutes: 600}    # see shotmake/limits.py
 """
 
+import logging
 import os
 import sys
 from dataclasses import dataclass, field, fields
@@ -19,6 +20,8 @@ from shotmake.errors import ShotError, said_by
 from shotmake.limits import set_limits
 
 NEVER = "never"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def put_in_force() -> None:
         except ShotError as error:
             raise ShotError(*(f"{_shown(_place())}: {fault}" for fault in error.faults)) from error
     except ShotError as error:
-        sys.stderr.write("".join(f"{fault}\n" for fault in error.faults))
+        _log.error("\n".join(error.faults))
         sys.exit(1)
 
 

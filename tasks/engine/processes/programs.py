@@ -5,6 +5,7 @@ A program gives a sign of life when it says something, finishes a frame or uses 
 for limits.silent_minutes, or that takes longer than its own limit, is ended with all that it has started.
 """
 
+import logging
 import os
 import secrets
 import selectors
@@ -29,6 +30,7 @@ IDLE_SHARE = 0.005  # of the processor: a program that waits for ever may still 
 DRAIN_S = 1.0  # after its end: another program that goes on may hold its output open
 TOLD_CHARS = 200
 
+_log = logging.getLogger(__name__)
 _told: set[tuple[str, ...]] = set()
 
 
@@ -42,7 +44,7 @@ def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
     told = (key, *(told_as or words))
     if told not in _told:
         _told.add(told)
-        print(f"   {key}: running {shown(words)}", flush=True)
+        _log.info("%s: running %s", key, shown(words))
 
 
 def shown(words: list[str]) -> str:
@@ -97,6 +99,7 @@ def run(started: Started) -> Done:
     too long.
     """
     word = secrets.token_hex(8)
+    _log.debug("%s: %s", started.name, shown(started.words))
     process = subprocess.Popen(
         started.words,
         cwd=started.folder,
@@ -115,9 +118,11 @@ def run(started: Started) -> Done:
         process.wait()
         raise
     finally:
+        watch.flush()
         for stream in (process.stdout, process.stderr):
             assert stream is not None
             stream.close()
+    _log.debug("%s: ended with code %d", started.name, process.returncode)
     return Done(process.returncode, *said)
 
 
@@ -129,17 +134,18 @@ def _listen(process: subprocess.Popen, watch: "Watch") -> tuple[str, str]:
     assert process.stdout is not None and process.stderr is not None
     kept = {process.stdout: bytearray(), process.stderr: bytearray()}
     with selectors.DefaultSelector() as selector:
-        for stream in kept:
-            selector.register(stream, selectors.EVENT_READ)
+        for stream, said in kept.items():
+            selector.register(stream, selectors.EVENT_READ, said)
         ends_at = None
         while selector.get_map() and (ends_at is None or time.monotonic() < ends_at):
             for key, _ in selector.select(0.1 if ends_at else 0.5):
                 data = os.read(key.fd, 2**16)
                 if not data:
                     selector.unregister(key.fileobj)
-                kept[key.fileobj] += data
-                del kept[key.fileobj][:-KEPT_BYTES]
-                watch.hear(data)
+                said = key.data
+                said += data
+                del said[:-KEPT_BYTES]
+                watch.hear(data, key.fd)
             if ends_at is None and process.poll() is not None:
                 ends_at = time.monotonic() + DRAIN_S
             watch.look()
@@ -164,6 +170,7 @@ class Watch:
         """
         self._pid, self._word, self._name, self._limit = pid, word, name, limit
         self._last_words = b""
+        self._begun_lines: dict[int, bytes] = {}  # by stream
         self.begin()
 
     def begin(self) -> None:
@@ -171,11 +178,22 @@ class Watch:
         self._begun = self._alive = self._looked = time.monotonic()
         self._used_s = processor_s(self._pid)
 
-    def hear(self, data: bytes) -> None:
-        """Note that the program said something."""
+    def hear(self, data: bytes, stream: int = 1) -> None:
+        """Note that the program said something on one of its streams: each whole line goes into the log of the task."""
         if data:
             self._alive = time.monotonic()
             self._last_words = (self._last_words + data)[-4 * TOLD_CHARS :]
+            *lines, rest = (self._begun_lines.get(stream, b"") + data).replace(b"\r", b"\n").split(b"\n")
+            if len(rest) > KEPT_BYTES:  # a program that never ends its line
+                lines, rest = [*lines, rest], b""
+            self._begun_lines[stream] = rest
+            for line in filter(None, lines):
+                _log.debug("%s: %s", self._name, line.decode(errors="replace"))
+
+    def flush(self) -> None:
+        """Note that the program says nothing more: what it said last may have no end of line."""
+        for stream in list(self._begun_lines):
+            self.hear(b"\n", stream)
 
     def look(self) -> None:
         """Look at the program. When its time is over, end it with its children.

@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import threading
-from typing import IO
+from typing import IO, Any
 
 PIPE_CLOSED = 128 + signal.SIGPIPE  # the exit code when the reader of our output went away, as a shell tells it
 UNWRITABLE = 1
@@ -28,7 +28,8 @@ class OutputGone(SystemExit):
     """
 
     def __init__(self, code: int | str):
-        super().__init__(int(code))
+        self.status = int(code)
+        super().__init__(self.status)
 
 
 def take_over() -> None:
@@ -73,10 +74,10 @@ def _begin_anew(flags: list[str]) -> None:
 
 
 def _wrap(stream: IO | None, raw: "Descriptor") -> bool:
-    """Make the stream write through `raw`; return False where somebody has put another stream in its place.
+    r"""Make the stream write through `raw`; return False where somebody has put another stream in its place.
 
     The stream object stays the same, because doit has kept it. A character that the encoding does not have is written
-    as \\x.., because a message must not be lost over the name of a file.
+    as \x.., because a message must not be lost over the name of a file.
     """
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(stream.buffer, io.BufferedWriter | io.FileIO):
         return False
@@ -99,7 +100,7 @@ def _flush(stream: IO) -> None:
     try:
         stream.flush()
     except OutputGone as gone:
-        os._exit(gone.code)
+        os._exit(gone.status)
 
 
 class Descriptor(io.RawIOBase):
@@ -120,7 +121,7 @@ class Descriptor(io.RawIOBase):
         """Return True: the descriptor is made for writing."""
         return True
 
-    def write(self, data) -> int:
+    def write(self, data: Any) -> int:
         """Write all of `data`; return its length.
 
         Another program may have made the descriptor non-blocking. Then this waits until it can be written to. A write
@@ -147,7 +148,6 @@ class Errors(Descriptor):
 
     def fail(self, error: OSError) -> None:
         """Leave a failed write as it is: nobody can be told."""
-        pass
 
 
 class Output(Descriptor):

@@ -5,9 +5,9 @@ that waits for another build says so.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ GAVE_UP = 75  # the exit code of a worker that has already told why it ended
 LOOK_S = 5.0  # between two looks at the work
 IDLE_SHARE = 0.001  # of the processor: a process that reads from a slow disk uses more
 
+_log = logging.getLogger(__name__)
 _waiting: list[object] = []
 _beside_s: dict[threading.Thread, float] = {}
 
@@ -69,9 +70,6 @@ def _watch(name: str, done: threading.Event) -> None:
             alive = now
         looked, worked_s = now, now_worked_s
         if now - alive > silent_s:
-            line = (
-                f"{name} was ended: it ran for {now - begun:.0f} s, the last {now - alive:.0f} without doing anything"
-            )
-            sys.stderr.write(f"{line}; raise {raised('silent_minutes')}\n")
-            sys.stderr.flush()
+            line = f"it ran for {now - begun:.0f} s, the last {now - alive:.0f} without doing anything"
+            _log.error("%s was ended: %s; raise %s", name, line, raised("silent_minutes"))
             os._exit(GAVE_UP if multiprocessing.parent_process() else 1)

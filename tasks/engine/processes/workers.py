@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,8 @@ BUILD_MB = 1500  # one build at its peak, with room for 4K; at 960x540 Blender t
 WORKER_ENDS_S = 5.0  # the time that a worker gets to tidy up
 PR_SET_PDEATHSIG = 1
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+_log = logging.getLogger(__name__)
 
 
 def jobs(arguments: list[str]) -> int:
@@ -43,6 +46,7 @@ def place_to_build() -> Iterator[None]:
         if workers == 1:
             yield
             return
+        assert number is not None  # it was waited for
         os.sched_setaffinity(0, _cores_of(number, workers))
         try:
             yield
@@ -151,10 +155,10 @@ def make_threads_deaf() -> None:
     """
     start = threading.Thread.start
 
-    def start_deaf(thread: threading.Thread) -> None:
+    def start_deaf(self: threading.Thread) -> None:
         held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a new thread inherits it
         try:
-            start(thread)
+            start(self)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
@@ -172,7 +176,7 @@ def end_if_stopped() -> None:
         sys.exit(128 + _stopped_by[0])
 
 
-def _end(number: int, frame) -> None:
+def _end(number: int, frame: object) -> None:
     if _just_forked():  # it has nothing to tidy up, and its list of children is still its parent's
         os._exit(128 + number)
     _stopped_by.append(number)
@@ -180,8 +184,7 @@ def _end(number: int, frame) -> None:
         signal.signal(again, _ignore)
     workers = multiprocessing.active_children()
     if multiprocessing.parent_process() is None:
-        sys.stderr.write("stopped; the next doit goes on from here\n")
-        sys.stderr.flush()
+        _log.warning("stopped; the next doit goes on from here")
     for worker in workers:
         worker.terminate()
     for worker in workers:
@@ -197,7 +200,7 @@ def _just_forked() -> bool:
     return multiprocessing.parent_process() is None and os.getpid() != _main_process[-1]
 
 
-def _ignore(number: int, frame) -> None:
+def _ignore(number: int, frame: object) -> None:
     """Ignore a signal. Unlike SIG_IGN, this is not inherited by programs that are started."""
 
 
@@ -213,8 +216,7 @@ def watch_workers() -> None:
                 code = dead[0].exitcode
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
                 if code != watchdog.GAVE_UP:  # such a worker has already said why
-                    sys.stderr.write(f"a worker ended {cause}, maybe out of memory; run doit again, with fewer -n\n")
-                sys.stderr.flush()
+                    _log.error("a worker ended %s, maybe out of memory; run doit again, with fewer -n", cause)
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 os._exit(1)

@@ -148,14 +148,11 @@ def allow_open_files(workers: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     if workers == 1:
         return
-    opened = []
     try:
-        for _ in range(needed):
-            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        with contextlib.ExitStack() as opened:
+            for _ in range(needed):
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         if error.errno not in NO_FILES:
             raise
         raise ShotError(_too_many_files(max(ENOUGH_FILES, needed))) from error
-    finally:
-        for number in opened:
-            os.close(number)

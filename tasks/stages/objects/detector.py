@@ -1,8 +1,8 @@
 """The user's own detector (tracking.objects.detector_cmd): a command that writes a file of detections."""
 
+import logging
 import os
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 KEY = "tracking.objects.detector_cmd"
 VERSION = 1  # raised by hand when its file is read in another way
 TOLD_CHARS = 4000  # how much is told of the output of a detector that failed
+
+_log = logging.getLogger(__name__)
 
 
 def command_files(command: str) -> dict[str, Path]:
@@ -109,7 +111,7 @@ def _run(words: list[str], plate: "Plate", camera: str, say: Callable[[str], Non
             raise ShotError(f"{KEY}: cannot run {words[0]}: {said_by(error)}; needed a program") from error
         if done.code:
             said = done.err.strip()
-            print(said[-TOLD_CHARS:], file=sys.stderr, flush=True)
+            _log.error("%s", said[-TOLD_CHARS:])
             ending = f"code {done.code}" if done.code > 0 else f"signal {-done.code}"
             last_line = f": {said.splitlines()[-1][:200]}" if said else ""
             raise ShotError(f"{KEY}: {words[0]} ended with {ending}{last_line}")

@@ -45,7 +45,7 @@ def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tupl
     with job.progress(last - first + 1, "looking for what moves in") as bar:
         for span, seen, piece in motion_stretches(job, plate, first, last):
 
-            def find(span=span, seen=seen) -> "Detections":
+            def find(span: tuple[int, int] = span, seen: tuple[int, int] = seen) -> "Detections":
                 found = detect_motion(context.read(*seen), *span)
                 context.reader.check_unchanged(*seen)
                 return found

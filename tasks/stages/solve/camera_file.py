@@ -67,7 +67,7 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
         focal_mm=camera.focal_mm,
         rotation_order=camera.import_rotation_order,
         name=camera.import_name,
-        lens=lens and Lens.from_json(lens),
+        lens=Lens.from_json(lens) if lens else None,
     )
     path = job.inputs["camera"]
     found = _format(path)

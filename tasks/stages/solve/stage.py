@@ -133,7 +133,7 @@ def build(job: Job) -> str:
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
     values["known"] = schema.Known(**values["known"])
-    camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), tuple(plate.size_px)
+    camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), plate.width_height_px
     brought, note = read_json(job.inputs["lens"]) if "lens" in job.inputs else None, ""
     if brought is None and camera.focal_mm is None:
         camera, note = _guessed(camera, plate.media.get("lens"))
@@ -209,7 +209,7 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
     from shotmake.solve.anamorphic import stretched_lens, unsqueezed_size, unsqueezed_tracks
 
     aspect, options = plate.pixel_aspect, asked.settings
-    size_px = unsqueezed_size(tuple(plate.size_px), aspect)
+    size_px = unsqueezed_size(plate.width_height_px, aspect)
     lens = asked.lens and stretched_lens(asked.lens, aspect)
     asked = replace(asked, tracks=unsqueezed_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
 

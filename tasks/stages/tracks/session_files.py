@@ -1,7 +1,7 @@
 """Tracks from elsewhere (tracking.session_file): where they lie, and how their frames become plate frames."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
@@ -88,7 +88,7 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     return found if found.clip_first is None else shifted(found, plate.first_frame - found.clip_first)
 
 
-def _through_blender(job: Job, path: Path, size_px: tuple[int, int], reader) -> "NamedTracks":
+def _through_blender(job: Job, path: Path, size_px: tuple[int, int], reader: Any) -> "NamedTracks":
     """Read a .blend with Blender, in Blender's own process."""
     made = part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
     try:

@@ -84,7 +84,7 @@ def build(job: Job) -> str:
     left = set(managed.tracks.track_id.tolist())
     weights = {track: weight for track, weight in made.weights.items() if track in left}
     managed = replace(managed, weights={**weights, **managed.weights})
-    numbers = quality(managed, names, made.renewals, tuple(plate.size_px), first, last)
+    numbers = quality(managed, names, made.renewals, plate.width_height_px, first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
     return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"

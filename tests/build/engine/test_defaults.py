@@ -14,8 +14,8 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
-from helpers.shows.defaults import defaults_now, faults, flat, recorded  # noqa: E402
-from shotmake.tasks.engine import slices  # noqa: E402
+from helpers.shows.defaults import defaults_now, faults, flat, recorded
+from shotmake.tasks.engine import slices
 
 pytestmark = pytest.mark.fast
 

@@ -16,6 +16,7 @@ import pytest
 
 from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
+from helpers.tiers import more
 from shotmake.tasks.blender import environment as blender
 from shotmake.tasks.engine.processes.streams import PIPE_CLOSED
 from shotmake.tasks.engine.state.lacking import lack
@@ -71,7 +72,7 @@ def is_built(project: Project) -> bool:
 # Streams that are closed
 
 
-@pytest.mark.parametrize("words", ["", "-n 2"])
+@pytest.mark.parametrize("words", ["", *more("-n 2")])
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_build_works_with_closed_streams_and_writes_nothing_into_files(show, closed, words):
     ran = in_shell(show, f"exec $DOIT {words} {closed}", PYTHONUNBUFFERED="")
@@ -108,7 +109,7 @@ def test_hydras_command_line_works_with_closed_streams(show):
 COMMANDS = ["", "list", "plan", "info tracks:mini", "clean -n", "verify", "summary"]
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", ["", *more("1")])
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_full_disk_behind_standard_output_is_one_line(built_show, words, unbuffered):
     ran = in_shell(built_show, f"exec $DOIT {words} >/dev/full", PYTHONUNBUFFERED=unbuffered)
@@ -127,15 +128,15 @@ def left_pipe(project: Project, words: str, stream: str = "stdout", **environmen
     return Ran(done.returncode, done.stdout or "", done.stderr or "")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", ["", *more("1")])
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_closed_pipe_ends_a_command_quietly(built_show, words, unbuffered):
     ran = left_pipe(built_show, words, PYTHONUNBUFFERED=unbuffered)
     assert (ran.code, ran.err) == (PIPE_CLOSED, "")
 
 
-@pytest.mark.parametrize("words", ["", "-n 2"])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", ["-n 2", *more("")])
+@pytest.mark.parametrize("unbuffered", ["", *more("1")])
 def test_a_closed_pipe_ends_a_build_quietly_and_the_next_goes_on(show, words, unbuffered):
     ran = in_shell(show, f"($DOIT {words}; echo $? >code) | head -1", PYTHONUNBUFFERED=unbuffered)
     assert (ran.out, ran.err) == (".  footage:mini\n", "")
@@ -247,7 +248,7 @@ def in_utf8(tmp_path_factory, small_movie: Path) -> dict[str, str]:
     return contents(project)
 
 
-@pytest.mark.parametrize("words", ["", "-n 2"])
+@pytest.mark.parametrize("words", ["-n 2", *more("")])
 def test_an_ascii_locale_gives_the_same_files(show, in_utf8, words):
     ran = in_shell(with_umlauts(show), f"exec $DOIT {words} shot=mül", **ASCII)
     assert (ran.code, ran.err) == (0, ""), ran.err
@@ -324,7 +325,8 @@ def test_the_search_for_texts_without_an_encoding_finds_them(line):
 
 
 @pytest.mark.parametrize(
-    "environment", [{"HOME": "/nonexistent"}, {"HOME": "/proc", "XDG_CACHE_HOME": "/proc/1"}, {"XDG_CACHE_HOME": "rel"}]
+    "environment",
+    [{"HOME": "/proc", "XDG_CACHE_HOME": "/proc/1"}, *more({"HOME": "/nonexistent"}, {"XDG_CACHE_HOME": "rel"})],
 )
 def test_a_home_that_cannot_be_written_stops_nothing(show, environment):
     ran = in_shell(show, "exec $DOIT", **environment)
@@ -361,7 +363,7 @@ def test_too_few_open_files_are_one_line_and_64_are_enough(show, words):
     assert ran.code == 0 and is_built(show), ran.err
 
 
-@pytest.mark.parametrize("count", [10, 14, 20, 26])
+@pytest.mark.parametrize("count", [14, *more(10, 20, 26)])
 def test_workers_that_cannot_all_be_started_are_not_waited_for(show, count):
     ran = run_limited(show, {resource.RLIMIT_NOFILE: (count, count)}, "-n", "2")
     assert ran.code == 0 or "too many open files" in ran.err, ran.err

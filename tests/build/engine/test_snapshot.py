@@ -8,8 +8,6 @@ import pytest
 
 from helpers.shows.project import REPOSITORY, Project
 
-pytestmark = pytest.mark.fast
-
 
 def is_known(project: Project, *words: str) -> bool:
     """Whether `doit` with these words would end before it loads any task."""

@@ -16,26 +16,26 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[3])]
 
-from helpers.plates.boards import stills  # noqa: E402
-from helpers.plates.synthetic import frames, make_plate, write_movie  # noqa: E402
-from helpers.shows.in_blender import blender  # noqa: E402
-from helpers.shows.project import DATA, open_in_process  # noqa: E402
-from shotmake.config.schema import Checkerboard, Config, Objects  # noqa: E402
-from shotmake.geometry.lens import Lens  # noqa: E402
-from shotmake.tasks.engine.digests import digest  # noqa: E402
-from shotmake.tasks.engine.stage import Job, Stage  # noqa: E402
-from shotmake.tasks.show import open_show  # noqa: E402
-from shotmake.tasks.stages.composite.stage import COMPOSITE  # noqa: E402
-from shotmake.tasks.stages.export import EXPORT  # noqa: E402
-from shotmake.tasks.stages.footage import FOOTAGE  # noqa: E402
-from shotmake.tasks.stages.lens import LENS  # noqa: E402
-from shotmake.tasks.stages.objects.stage import OBJECTS  # noqa: E402
-from shotmake.tasks.stages.preview import PREVIEW  # noqa: E402
-from shotmake.tasks.stages.report import REPORT  # noqa: E402
-from shotmake.tasks.stages.scene.stage import SCENE  # noqa: E402
-from shotmake.tasks.stages.solve.stage import SOLVE  # noqa: E402
-from shotmake.tasks.stages.stmap import STMAP  # noqa: E402
-from shotmake.tasks.stages.tracks.stage import TRACKS  # noqa: E402
+from helpers.plates.boards import stills
+from helpers.plates.synthetic import frames, make_plate, write_movie
+from helpers.shows.in_blender import blender
+from helpers.shows.project import DATA, open_in_process
+from shotmake.config.schema import Checkerboard, Config, Objects
+from shotmake.geometry.lens import Lens
+from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.stage import Job, Stage
+from shotmake.tasks.show import open_show
+from shotmake.tasks.stages.composite.stage import COMPOSITE
+from shotmake.tasks.stages.export import EXPORT
+from shotmake.tasks.stages.footage import FOOTAGE
+from shotmake.tasks.stages.lens import LENS
+from shotmake.tasks.stages.objects.stage import OBJECTS
+from shotmake.tasks.stages.preview import PREVIEW
+from shotmake.tasks.stages.report import REPORT
+from shotmake.tasks.stages.scene.stage import SCENE
+from shotmake.tasks.stages.solve.stage import SOLVE
+from shotmake.tasks.stages.stmap import STMAP
+from shotmake.tasks.stages.tracks.stage import TRACKS
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT)
 RECORD = DATA / "versions"

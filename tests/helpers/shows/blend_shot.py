@@ -112,13 +112,24 @@ def make_blend_shot(
 
     sheet = scene_sheet(
         {
-            **{"schema": 1, "shot": "shot", "status": "solved", "reason": "", "image_size_px": size_px},
-            **{"lens": lens.to_json(), "focal_px_per_frame": None, "frames": list(FRAMES), "scale_known": False},
+            "schema": 1,
+            "shot": "shot",
+            "status": "solved",
+            "reason": "",
+            "image_size_px": size_px,
+            "lens": lens.to_json(),
+            "focal_px_per_frame": None,
+            "frames": list(FRAMES),
+            "scale_known": False,
             "cam_from_world": poses.reshape(3, 12).tolist(),
         },
         {
-            **{"files": [f"footage/plate.{FIRST_FRAME}.png"], "kind": "sequence", "first_frame": FIRST_FRAME},
-            **{"frame_count": 4, "frame_rate": [24000, 1001], "color_space": "sRGB"},
+            "files": [f"footage/plate.{FIRST_FRAME}.png"],
+            "kind": "sequence",
+            "first_frame": FIRST_FRAME,
+            "frame_count": 4,
+            "frame_rate": [24000, 1001],
+            "color_space": "sRGB",
         },
         {**asdict(Config().shot), "frames": (FRAMES[0], FRAMES[-1])},
         asdict(Config().composite),

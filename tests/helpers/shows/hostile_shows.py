@@ -27,8 +27,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from helpers.shows.attack import make_small, small_movie  # noqa: E402
-from helpers.shows.project import REPOSITORY, Project  # noqa: E402
+from helpers.shows.attack import make_small, small_movie
+from helpers.shows.project import REPOSITORY, Project
 
 SLOWEST_S = 20.0
 MOST_MB = 900  # of one process; numpy, OpenCV and PyAV with a small plate take 300

@@ -18,6 +18,7 @@ Source: OpenUSD's UsdGeomCamera, UsdGeomPoints and UsdGeomXformable; read with B
 """
 
 import re
+from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def _samples(frames: list[int], values: list[str]) -> str:
     return "{\n" + "".join(lines) + "        }"
 
 
-def _tuple(values) -> str:
+def _tuple(values: Iterable) -> str:
     return f"({', '.join(map(str, values))})"
 
 

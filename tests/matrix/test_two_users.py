@@ -14,7 +14,7 @@ from helpers.shows.other_user import NUMBERS, OtherUser, give, open_folder, why_
 from helpers.shows.project import Project
 from shotmake.tasks.engine.state.partial_files import HOST
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = [pytest.mark.matrix, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 
 WITHOUT_SOLVE = "  solve: {enabled: false}\n"  # builds in seconds
 RANGE = "shot.footage.frame_range=[1,30]"
@@ -53,9 +53,7 @@ def state(project: Project) -> list[Path]:
     return [path for path in (project.root / ".gsd-state").rglob("*") if path.is_file()]
 
 
-def test_with_umask_002_each_goes_on_with_the_others_work(show, users, thorough):
-    if not thorough:
-        pytest.skip("numba compiles for each user, a minute: --kills 200")
+def test_with_umask_002_each_goes_on_with_the_others_work(show, users):
     first, second = with_umask(users, 0o002)
     built = first.run(show)
     assert built.code == 0, built.err
@@ -134,10 +132,8 @@ def test_what_the_other_user_keeps_private_is_told_in_one_line(show, users):
     assert first.run(show).executed == []
 
 
-def test_nobody_builds_without_home_and_without_a_cache_for_compiled_code(show, place, thorough):
+def test_nobody_builds_without_home_and_without_a_cache_for_compiled_code(show, place):
     """Nobody has no home, and a number that the machine does not know has not even the name of one."""
-    if not thorough:
-        pytest.skip("numba compiles for each user, a minute: --kills 200")
     nobody = OtherUser(NUMBERS[1], None, 0o002)
     ran = nobody.run(show)
     assert ran.code == 0, ran.out + ran.err
