@@ -4,6 +4,7 @@ These scripts import nothing of ours, so they cannot ask the schema: what they k
 """
 
 import json
+import sys
 from operator import attrgetter
 
 from shotmake.config.schema import Config, choices_of
@@ -39,4 +40,4 @@ def make_module() -> str:
 
 
 if __name__ == "__main__":
-    print(make_module(), end="")
+    sys.stdout.write(make_module())
