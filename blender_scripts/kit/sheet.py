@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kit.arguments import UserError, said_by
+from kit.choices import OF_THE_CONFIG
 
 SCHEMA = 1
 NEEDED = {
@@ -44,18 +45,13 @@ NEEDED = {
 # in as sRGB goes out as it was, so the plate passes unchanged.
 BLENDER_COLOR_SPACE = {"Rec.709": "sRGB", "sRGB": "sRGB", "Linear": "Linear Rec.709", "Raw": "Non-Color"}
 CHOICES = {
-    "color_space": list(BLENDER_COLOR_SPACE),
+    **OF_THE_CONFIG,
+    "subject.kind": [*OF_THE_CONFIG["subject.kind"], "blend"],  # blend: shot.subject.blend is set
     "plate.kind": ["movie", "sequence"],
     "world.units": ["METRIC", "NONE"],
     "camera.sensor_fit": ["HORIZONTAL"],
     "lens.model": ["brown_conrady"],
     "lens.direction": ["undistorted_to_distorted"],
-    "subject.kind": ["knob", "cube", "sphere", "none", "blend"],
-    "lights.preset": ["sun_fill", "overcast", "three_point", "hdri", "none"],
-    "backdrop.kind": ["catcher", "infinite_curve", "image", "none"],
-    "composite.mode": ["over_footage", "over_plate", "multiply", "add", "screen"],
-    "composite.background_source": ["footage", "image", "none"],
-    "render.format": ["exr", "png"],
 }
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shotmake.config.picks import BOX, NAME, PLACE, find_faults
+from shotmake.config.schema import Track, choices_of
 from shotmake.config.values import Faults, are_numbers, is_number, is_whole
 
-MOTION_MODELS = ("translation", "loc_rot", "loc_rot_scale", "affine", "perspective")
+MOTION_MODELS = choices_of(Track, "motion_model")
 STATUSES = ("enabled", "disabled", "deleted")
 
 

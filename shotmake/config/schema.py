@@ -40,6 +40,11 @@ def file_key(default: str | None = None) -> Any:
     return field(default=default, metadata={**key(None).metadata, "is_file": True})
 
 
+def choices_of(block: type, name: str) -> tuple[str, ...]:
+    """Return what a key of a block may be. The list stands in the block alone: all code asks for it here."""
+    return tuple(block.__dataclass_fields__[name].metadata["choices"])
+
+
 def group(schema: type) -> Any:
     """Make a nested block of keys."""
     return field(default_factory=schema)
@@ -479,7 +484,8 @@ class LensDistortion:
     """How the comp brings CG and plate into one lens."""
 
     # true = the CG is redistorted onto the plate. false = the plate is undistorted under the CG, and the comp has the
-    # size of the undistorted plate with its overscan
+    # size of the undistorted plate with its overscan; stmap_redistort.exr puts the lens back. The preset
+    # with_distortion says false
     apply_to_cg: bool = key(True)
     # Your own map for that direction, a float EXR or TIFF. redistort: of the plate's size; 0..1 is the plate's frame in
     # the undistorted picture, and values beyond are overscan. undistort: of the plate's size, or larger by the same on

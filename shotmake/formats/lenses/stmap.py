@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from shotmake.config.schema import Camera, choices_of
 from shotmake.errors import ShotError
 from shotmake.files.picture_file import opened_picture, picture_fault
 from shotmake.formats.lenses.request import KEY, LensAsked
 from shotmake.geometry.lens_fit import MARGIN, Seen
 
-DIRECTIONS = ("undistort", "redistort")
+DIRECTIONS = choices_of(Camera, "st_map_direction")
 SIDE_MAX_PX = 20_000
 SAMPLES_ACROSS = 160
 SHAPE_PX = 1.0  # px: a row more or less comes from rounding

@@ -53,6 +53,15 @@ def test_the_seven_ways_to_composite():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("group", ["tracking", "composite"])
+def test_no_preset_is_another_one(project, group):
+    found: dict[str, str] = {}
+    for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml")):
+        words = (f"{group}={path.stem}", "composite.background_image=a.png")
+        config = json.dumps(load(project, "knob_hero", *words)["config"][group])
+        assert found.setdefault(config, path.stem) == path.stem
+
+
 def test_owners_example_verbatim(project):
     project.write_shot("composite_knob_hero", OWNERS_EXAMPLE)
     found = load(project, "composite_knob_hero")

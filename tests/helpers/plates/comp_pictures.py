@@ -16,7 +16,7 @@ def pictures(blend: Path, frames=FRAMES, ending: str = "exr") -> list[np.ndarray
     behind_camera.write_text("[[100, 40, 50]]")
     words = ["--blend", blend, "--frames", ",".join(map(str, frames)), "--samples", 1, "--markers", behind_camera]
     blender("render_frames.py", *words, "--out", blend.with_suffix(f".####.{ending}"))
-    files = [blend.with_suffix(f".{frame}.{ending}") for frame in frames]
+    files = [blend.with_suffix(f".{frame:04d}.{ending}") for frame in frames]
     return [read_exr(file) if ending == "exr" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in files]
 
 
