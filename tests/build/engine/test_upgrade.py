@@ -39,13 +39,17 @@ SAME = {name for name, version in RELEASED["versions"].items() if VERSIONS[name]
 FOOTAGE_THEN = {"version": 3, "written": RELEASED["footage_written"]}
 
 
+# libmv ran in 4.5 whatever composite.blender.version said; where that key is set, tracks by libmv are made again
+NEW_SETTINGS = {("libmv tracks", "tracks"): "version"}
+
+
 def is_as_released(node: Node) -> bool:
     """Whether neither its version nor that of anything it needs was raised, but for footage."""
     return node.stage.name in SAME | {"footage"} and all(is_as_released(need) for need in node.needs)
 
 
 def test_what_that_release_hashed_is_hashed_the_same():
-    now = fingerprints(RELEASED["keys"])
+    now = fingerprints(RELEASED["keys"], NEW_SETTINGS)
     assert now.keys() == RELEASED["fingerprints"].keys()
     for way, known in RELEASED["fingerprints"].items():
         held = {name for name in known if name.partition(".")[0] in SAME}

@@ -14,7 +14,9 @@ from shotmake.tasks.engine.processes.workers import jobs, make_threads_deaf
 HOLD_A_PLACE = """
 import os, sys
 sys.argv = ["doit", "-n", sys.argv[1]]
+from shotmake.tasks.commands.console import show_messages
 from shotmake.tasks.engine.processes.workers import place_to_build
+show_messages()
 with place_to_build():
     print(*sorted(os.sched_getaffinity(0)), flush=True)
     input()

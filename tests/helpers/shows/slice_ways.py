@@ -93,10 +93,15 @@ def graph(config: Config, stages=STAGES) -> dict:
     return nodes(config, stages) | witness_nodes(config, stages)
 
 
-def fingerprints(keys: list[str]) -> dict[str, dict[str, str]]:
-    """Way -> node -> one digest of what is hashed of its settings over all variations of these keys."""
+def fingerprints(keys: list[str], left_out: dict[tuple[str, str], str]) -> dict[str, dict[str, str]]:
+    """Way -> node -> one digest of what is hashed of its settings over all variations of these keys.
+
+    left_out: a setting that is not looked at, by (way, node).
+    """
     found: dict[str, dict[str, list]] = {}
     for what, config in variations(keys):
         for name, node in graph(config).items():
-            found.setdefault(what.partition(",")[0], {}).setdefault(name, []).append(node.made_by["settings"])
+            way = what.partition(",")[0]
+            settings = {key: one for key, one in node.made_by["settings"].items() if key != left_out.get((way, name))}
+            found.setdefault(way, {}).setdefault(name, []).append(settings)
     return {way: {name: short_hash(one) for name, one in of_way.items()} for way, of_way in found.items()}
