@@ -166,7 +166,9 @@ class Output(Descriptor):
             self._code = PIPE_CLOSED if error.errno == errno.EPIPE else UNWRITABLE
             if self._code == UNWRITABLE:
                 cure = "make room or lead it elsewhere, then run doit again"
-                sys.stderr.write(f"standard output cannot be written: {error.strerror}; {cure}\n")
+                errors = sys.__stderr__ or sys.stderr  # doit puts another in its place while an action runs
+                errors.write(f"standard output cannot be written: {error.strerror}; {cure}\n")
+                errors.flush()
         if not self._ends and threading.current_thread() is threading.main_thread():
             self._ends = True  # what the process still prints while it tidies up is dropped
             raise OutputGone(self._code)
