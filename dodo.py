@@ -10,13 +10,13 @@ from shotmake.tasks.engine.processes import streams
 
 streams.take_over()  # before anything opens a file
 
-from shotmake.tasks.shots import current
+from shotmake.tasks.shots import up_to_date
 from shotmake.tasks.show import open_show
 
 open_show(__file__)
 
 if __name__ != "__main__":
-    current.end_if_current(sys.argv)  # before any heavy import: a build with nothing to do takes no time
+    up_to_date.end_if_current(sys.argv)  # before any heavy import: a build with nothing to do takes no time
 
 from shotmake.tasks.commands.console import ShotReporter
 from shotmake.tasks.commands.show import new, sessions

@@ -28,9 +28,9 @@ from kit import sheet as scene_sheet
 from kit.arguments import OneLineParser, UserError, script_arguments
 from kit.clip import (
     cameras,
-    clip_solve,
     clip_tracks,
     object_empties,
+    our_solve,
     plate_clip,
     screens,
     track_look,
@@ -73,7 +73,7 @@ def build(project: Path, content: Content, stmap_file: str, out: Path) -> None:
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
         save(out, compress=False)
         write_node_views(out, bpy.data.scenes[sheet["shot"]])
-        clip_solve.write_solve(out, clip.name, clip_solve.reconstruction_of(sheet, points, names))
+        our_solve.write_solve(out, clip.name, our_solve.reconstruction_of(sheet, points, names))
         save(out)
     except BaseException:
         out.unlink(missing_ok=True)
@@ -172,8 +172,8 @@ def build_scenes(
     if catch_shadow:
         ground_and_points.ground(sheet["ground"], groups["ground"])
     ground_and_points.solved_points(points, groups["solve"])
-    clip_solve.origin(sheet, groups["solve"])
-    clip_solve.solving_camera(sheet, clip, camera, groups["solve"])
+    our_solve.origin(sheet, groups["solve"])
+    our_solve.solving_camera(sheet, clip, camera, groups["solve"])
 
     world = lighting.make_world(sheet["lights"])
     for scene in scenes:

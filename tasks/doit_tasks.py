@@ -25,8 +25,7 @@ from shotmake.tasks.engine.processes import locks, own_config, workers
 from shotmake.tasks.engine.stage import Node, Stage, doit_task, lent_to
 from shotmake.tasks.engine.state import lacking, places, state_format
 from shotmake.tasks.engine.told import or_end
-from shotmake.tasks.shots import current as snapshot
-from shotmake.tasks.shots import shots, variants
+from shotmake.tasks.shots import shots, up_to_date, variants
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.shots.task_names import label, task_names
 from shotmake.tasks.show import show_folder
@@ -143,7 +142,7 @@ class Graph:
     @staticmethod
     def _current() -> dict[str, str]:
         """Return the shots of a plain build that need no tasks: name of the YAML file -> shot.name."""
-        return snapshot.current_shots(tuple(sys.argv))
+        return up_to_date.current_shots(tuple(sys.argv))
 
     def _good(self) -> Iterator[tuple[ShotConfig, dict[str, Node]]]:
         yield from ((shot, found) for shot, found in self._load() if found is not None)

@@ -98,7 +98,7 @@ def scene_sheet(
             **{name: composite[name] for name in ("shadow_catcher", "film_transparent")},
         },
         "render": composite["render"],
-        "stabilization": None,  # this and the next follow tracks; tasks/stages/scene/followed.py fills them
+        "stabilization": None,  # this and the next follow tracks; tasks/stages/scene/comp_tracks.py fills them
         "corner_pin": None,
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import claims, slices
+from shotmake.tasks.engine import removable, slices
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of
 from shotmake.tasks.engine.stage import Job, Node, Stage
@@ -156,8 +156,8 @@ def clean(node: Node, dryrun: bool) -> None:
     not.
     """
     paths = files_in(of_node(node))
-    records = [path for path in paths if path.name.endswith(claims.ENDING)]
-    claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
+    records = [path for path in paths if path.name.endswith(removable.ENDING)]
+    removable.remove_claimed(paths, removable.claimed(records), node.task_name, dryrun)
 
 
 def files_in(sequence: Sequence | None) -> set[Path]:

@@ -16,7 +16,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import claims, slices
+from shotmake.tasks.engine import removable, slices
 from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of, unreadable
 from shotmake.tasks.engine.log import TaskLog, logs_of
@@ -397,9 +397,9 @@ def clean(node: Node, dryrun: bool) -> None:
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
         for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= kept_by(other)
-    records = [node.stamp_path, *(path for path in kept if path.name.endswith(claims.ENDING))]
+    records = [node.stamp_path, *(path for path in kept if path.name.endswith(removable.ENDING))]
     paths = [node.stamp_path, *node.targets.values(), *kept, *logs_of_node(node)]
-    claims.remove_claimed(paths, claims.claimed(records), node.task_name, dryrun)
+    removable.remove_claimed(paths, removable.claimed(records), node.task_name, dryrun)
 
 
 def logs_of_node(node: Node) -> set[Path]:
@@ -411,5 +411,5 @@ def kept_by(stamp_path: Path) -> set[Path]:
     """Return the files that a result stored under their own cache keys, and the stamps of these files."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
     return {
-        confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{claims.ENDING}")
+        confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{removable.ENDING}")
     }

@@ -19,7 +19,7 @@ from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import canonical, short_hash
 from shotmake.tasks.shots import closure, conf_texts, variables
-from shotmake.tasks.shots.current import files_below, library_files
+from shotmake.tasks.shots.up_to_date import files_below, library_files
 from shotmake.tasks.show import conf_folder
 
 COMPOSES = "shotmake.tasks.shots.shots"  # the module that asks Hydra, and has the result checked

@@ -15,7 +15,7 @@ from typing import Any
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.processes.own_config import own_config
 from shotmake.tasks.shots import conf_texts
-from shotmake.tasks.shots.current import files_below
+from shotmake.tasks.shots.up_to_date import files_below
 from shotmake.tasks.show import conf_folder, in_show, show_folder
 
 PACKAGE = re.compile(r"^\s*#[#\s]*@package\s+(\S+)")

@@ -7,7 +7,7 @@ from shotmake.errors import ShotError
 from shotmake.files.input_file import file_fault
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
-from shotmake.tasks.shots.current import files_below
+from shotmake.tasks.shots.up_to_date import files_below
 from shotmake.tasks.show import conf_folder, in_show
 
 

@@ -8,7 +8,7 @@ import re
 from itertools import chain, count
 
 from shotmake.new_shot.shot_yaml import safe_name
-from shotmake.tasks.shots.current import names_asked, shot_names
+from shotmake.tasks.shots.up_to_date import names_asked, shot_names
 
 LONGEST = 200  # bytes: the names of folders and files that hold it have room for a cache key and a suffix
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # a word that Hydra takes without quotes

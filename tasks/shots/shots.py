@@ -19,8 +19,8 @@ from shotmake.errors import ShotError, said_by
 from shotmake.limits import limits, raised
 from shotmake.tasks.engine.processes import pool
 from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
-from shotmake.tasks.shots.current import names_asked, overrides_in, shot_names
 from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
+from shotmake.tasks.shots.up_to_date import names_asked, overrides_in, shot_names
 from shotmake.tasks.show import conf_folder, in_show
 
 if TYPE_CHECKING:  # not at run time: Hydra takes its time to load, so only the functions that need it import it

@@ -7,8 +7,8 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.new_shot.shot_yaml import safe_name
 from shotmake.tasks.engine.stamp import json_bytes, short_hash, write_atomically
-from shotmake.tasks.shots.current import overrides_in
 from shotmake.tasks.shots.shot_words import unquoted
+from shotmake.tasks.shots.up_to_date import overrides_in
 from shotmake.tasks.show import build_folder, show_folder
 
 Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and the overrides

@@ -14,7 +14,7 @@ from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.shots import offers
-from shotmake.tasks.shots.current import shot_names
+from shotmake.tasks.shots.up_to_date import shot_names
 from shotmake.tasks.show import show_folder
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera

@@ -16,7 +16,7 @@ from shotmake.geometry.camera import project
 from shotmake.geometry.lens import distort
 from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages.scene import followed, stage
+from shotmake.tasks.stages.scene import comp_tracks, stage
 from shotmake.tracks.markers import Tracks, save_tracks
 
 pytestmark = pytest.mark.fast
@@ -51,7 +51,7 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
         "cam_from_world": POSES.reshape(3, 12).tolist(),
     }
     job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": REPOSITORY / CARD}, {}, {})
-    return followed.blocks(job, solution, SHEET)
+    return comp_tracks.blocks(job, solution, SHEET)
 
 
 def test_an_undistorted_picture_is_held_still_in_its_own_pixels(tmp_path):
@@ -108,20 +108,20 @@ def test_an_object_is_held_still_and_pinned_to_without_any_tracks(tmp_path):
     composite.stabilization = Stabilization(enabled=True, tracklet=3, frame=FRAMES[1])
     composite.corner_pin = CornerPin(image=CARD, tracklet=3)
     for composite.lens_distortion.apply_to_cg in (True, False):
-        found, line = followed.blocks(*objects_job(tmp_path, composite), SHEET)
+        found, line = comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
         still, pin = found["stabilization"], found["corner_pin"]
         assert line == ", stabilized, pinned (hidden in 1 frames)" and pin["visible"] == [True, True, False]
         assert still["scale"][1:] == [1, 1] and not np.any(still["rotation_rad"])
         centres_px, middle_px = np.array([(230.0, 150), (261.5, 147)]), np.array(SIZE) / 2
         if not composite.lens_distortion.apply_to_cg:  # the comp is the undistorted picture
-            field = followed.field_of(objects_job(tmp_path, composite)[1], SHEET)
+            field = comp_tracks.field_of(objects_job(tmp_path, composite)[1], SHEET)
             centres_px, middle_px = field.undistorted_px(centres_px), middle_px + OVERSCAN_PX
         assert (still["scale"][0] == 126 / 120) is composite.lens_distortion.apply_to_cg
         first, reference = (centres_px - middle_px) * (1, -1)
         np.testing.assert_allclose(still["scale"][0] * (first + still["translate_px"][0]), reference, atol=1e-6)
     composite.stabilization.tracklet = 4
     with pytest.raises(ShotError, match=r"stabilization.tracklet: found no object 4 in the frames .*; there are: 3, 8"):
-        followed.blocks(*objects_job(tmp_path, composite), SHEET)
+        comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
 
 
 def test_the_empties_stand_before_the_zoomed_camera(tmp_path):
@@ -129,7 +129,7 @@ def test_the_empties_stand_before_the_zoomed_camera(tmp_path):
     line = stage.write_empties(job, solution, {**SHEET, "world": {"camera_distance": 4.0}})
     found = json.loads(job.targets["empties"].read_text())["objects"]
     assert line == ", 2 objects" and [one["name"] for one in found] == ["object 3", "object 8 car"]
-    straight = followed.field_of(solution, SHEET).undistorted_px(np.array([75.0, 75])) - OVERSCAN_PX
+    straight = comp_tracks.field_of(solution, SHEET).undistorted_px(np.array([75.0, 75])) - OVERSCAN_PX
     for location, zoom in zip(found[1]["location"], (1, 1, 1.1), strict=True):
         seen = np.array(location[:2]) * (1, -1) / -location[2] * zoom * LENS.fx_px + (LENS.cx_px, LENS.cy_px)
         np.testing.assert_allclose(seen, straight, atol=1e-5)

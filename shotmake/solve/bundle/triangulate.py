@@ -5,7 +5,7 @@ import numpy as np
 from shotmake.geometry.camera import camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.point_kernels import refine_points, sum_lines
+from shotmake.solve.bundle.triangulate_kernels import refine_points, sum_lines
 
 ROUNDS = 5
 

@@ -14,7 +14,7 @@ from shotmake.files.yaml_file import load_yaml
 from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.rendered import RECORD
-from shotmake.tasks.engine import claims, frames
+from shotmake.tasks.engine import frames, removable
 from shotmake.tasks.engine.log import logs_of
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import Node, Stage, kept_by, logs_of_node
@@ -53,13 +53,13 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         if building:
             return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")
         unneeded = sorted(path for path in _state_files() if path not in needed)
-        known = claims.claimed(path for path in unneeded if path.name.endswith(claims.ENDING))
-        waste = [path for path in unneeded if claims.may_remove(path, known)]
+        known = removable.claimed(path for path in unneeded if path.name.endswith(removable.ENDING))
+        waste = [path for path in unneeded if removable.may_remove(path, known)]
         size_mb = sum(path.stat().st_size for path in waste) / 1e6
         force = own_word("force", sys.argv).lower() == "true"
         stay = []
         for path in waste:
-            why = claims.remove(path) if force else ""
+            why = removable.remove(path) if force else ""
             console.say(f"   {why or ('removing ' if force else '') + in_show(path)}")
             stay += [why] if why else []
         if force:
@@ -136,9 +136,9 @@ def _files(node: Node) -> set[Path]:
 
 
 def _files_beside(stamp_path: Path) -> set[Path]:
-    """Return a stamp, its targets (claims.files_beside) with their records, and the files that its result kept."""
-    beside = claims.files_beside(stamp_path)
-    records = {path.with_name(f"{path.name}{claims.ENDING}") for path in beside}
+    """Return a stamp, its targets (removable.files_beside) with their records, and the files that its result kept."""
+    beside = removable.files_beside(stamp_path)
+    records = {path.with_name(f"{path.name}{removable.ENDING}") for path in beside}
     return {stamp_path, *beside, *records, *kept_by(stamp_path)}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import claims
+from shotmake.tasks.engine import removable
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
 from shotmake.tasks.engine.inputs.behind import awaited
@@ -21,7 +21,7 @@ from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.stage import Node, lent_to
 from shotmake.tasks.engine.stamp import read_stamp, why_stale
 from shotmake.tasks.engine.told import as_failed, holds, told
-from shotmake.tasks.shots import composed, current
+from shotmake.tasks.shots import composed, up_to_date
 from shotmake.tasks.shots.shots import ShotConfig, slug
 from shotmake.tasks.show import build_folder, in_show, show_folder
 from shotmake.tasks.stages import lenders
@@ -151,13 +151,13 @@ def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
         if len(sources) < len(found):
             return
         files = [*(path for paths, _ in sources for path in paths), *files_of(shot, nodes)]
-        seen = current.signatures(files)
+        seen = up_to_date.signatures(files)
         if any(node.why_stale() for node in (*lent_to(nodes), *nodes.values())) or why_unpublished(shot, nodes):
             return
     except (ShotError, FileNotFoundError):  # a file went a moment ago: the shot is not current
         return
     environment = {name: value for _, read in sources for name, value in read.items()}
-    current.remember(shot.name, shot.overrides, shot.config.shot.name, seen, environment)
+    up_to_date.remember(shot.name, shot.overrides, shot.config.shot.name, seen, environment)
 
 
 def files_of(shot: ShotConfig, nodes: dict[str, Node]) -> list[Path]:
@@ -235,7 +235,7 @@ def _quoted(word: str) -> str:
 def clean(shot: ShotConfig, task: str, dryrun: bool) -> None:
     """Remove what was published and is still as it was published, and the task's logs, for `doit clean`."""
     place = folder(shot)
-    claims.remove_claimed(logs_of(task), {}, task, dryrun)
+    removable.remove_claimed(logs_of(task), {}, task, dryrun)
     published = remove_copies(place, stamp_path(shot), f"publish:{place.name}", dryrun)
     if not dryrun and published:
         for name in (*REPORTS, stamp_path(shot).name):

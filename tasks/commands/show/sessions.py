@@ -11,7 +11,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.engine import claims
+from shotmake.tasks.engine import removable
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import kept_by
 from shotmake.tasks.engine.told import told
@@ -65,8 +65,8 @@ def delete(name: str) -> TaskFailed | None:
             return TaskFailed(f"sessions: {building}; delete when that is done")
         others = {file for other in _sessions() if other != path for file in _kept(other)}
         files = {*(_kept(path) - others), *path.iterdir()}
-        records = [file for file in files if file.name.endswith(claims.ENDING)]
-        left = claims.remove_claimed(files, claims.claimed(records), "sessions")
+        records = [file for file in files if file.name.endswith(removable.ENDING)]
+        left = removable.remove_claimed(files, removable.claimed(records), "sessions")
         if left:
             return TaskFailed(f"sessions: {in_show(path)} holds what was left, as told; it stays")
         path.rmdir()

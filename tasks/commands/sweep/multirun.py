@@ -16,7 +16,7 @@ from shotmake.tasks.commands.sweep import launchers, search
 from shotmake.tasks.commands.sweep.results import objective
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import users_environment
-from shotmake.tasks.shots import conf_rules, current, shots, variants
+from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants
 from shotmake.tasks.shots.shot_words import in_hydras_words, is_grammar, quoted, why_refused
 from shotmake.tasks.show import conf_folder, show_folder
 
@@ -74,7 +74,7 @@ def _check(arguments: list[str]) -> None:
         sys.exit("\n".join(faults))
     asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
     for value in asked[-1:]:
-        names = [] if is_grammar(value) else current.names_asked(value)
+        names = [] if is_grammar(value) else up_to_date.names_asked(value)
         refused = [_why_refused(name) for name in names]
         if names and all(refused):
             sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))

@@ -14,7 +14,7 @@ from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import json_bytes
 from shotmake.tasks.stages.footage import read_plate
-from shotmake.tasks.stages.scene import followed as comp_tracks
+from shotmake.tasks.stages.scene import comp_tracks
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
 
 if TYPE_CHECKING:  # listing tasks must not load numpy

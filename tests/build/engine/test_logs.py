@@ -10,7 +10,7 @@ import pytest
 from helpers.shows.project import Project, open_in_process
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.engine import claims, log
+from shotmake.tasks.engine import log, removable
 from shotmake.tasks.engine.processes.pool import done_by_many
 from shotmake.tasks.engine.processes.programs import Started, run
 from shotmake.tasks.engine.progress import Progress
@@ -214,9 +214,9 @@ def test_only_logs_of_ours_may_be_removed(show):
     notes.write_text("mine")
     (log.logs_folder() / "link.log").symlink_to(log.path_of("solve:s"))
     (show / "elsewhere.log").write_text(log.path_of("solve:s").read_text())
-    assert claims.may_remove(log.path_of("solve:s"), {})
+    assert removable.may_remove(log.path_of("solve:s"), {})
     others = (notes, log.logs_folder() / "link.log", show / "elsewhere.log")
-    assert not any(claims.may_remove(path, {}) for path in others)
+    assert not any(removable.may_remove(path, {}) for path in others)
 
 
 @pytest.mark.fast

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.shows.project import Project, make_project, open_in_process
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import claims, stamp
+from shotmake.tasks.engine import removable, stamp
 from shotmake.tasks.engine.state import places
 
 pytestmark = pytest.mark.fast
@@ -118,9 +118,9 @@ def test_what_a_record_claims_by_name_and_digest_may_go_and_nothing_else(show):
     for path in (made, edited, other):
         path.write_text(path.suffix)
     record = stamp_of(made, targets={"solve": digest_of(".json"), "points": digest_of("as it was")})
-    known = claims.claimed([record])
-    assert [claims.may_remove(path, known) for path in (made, edited, other, record)] == [True, False, False, True]
-    left = claims.remove_claimed([made, edited, other, record], known, "gc")
+    known = removable.claimed([record])
+    assert [removable.may_remove(path, known) for path in (made, edited, other, record)] == [True, False, False, True]
+    left = removable.remove_claimed([made, edited, other, record], known, "gc")
     assert left == [edited, other] and not made.exists() and not record.exists() and edited.exists()
 
 
@@ -130,7 +130,7 @@ def test_a_record_that_claims_what_lies_elsewhere_is_not_believed(show, caplog, 
     path = show / ".gsd-state" / "solve" / "mini-0123456789ab.json"
     entry = digest_of("mine") if table == "kept" else str(outside)
     record = stamp_of(path, **{table: {str(outside) if table == "kept" else "solve": entry}})
-    assert stamp.read_stamp(record) is None and claims.claims_of(record) == {}
+    assert stamp.read_stamp(record) is None and removable.claims_of(record) == {}
     assert "needed the name of a file in .gsd-state; the record is not believed" in caplog.text
 
 
@@ -139,7 +139,7 @@ def test_a_link_is_not_removed_for_the_file_behind_it(show):
     path = show / ".gsd-state" / "solve" / "mini-0123456789ab.json"
     path.symlink_to(outside)
     record = stamp_of(path, targets={"solve": digest_of("mine")})
-    assert not claims.may_remove(path, claims.claimed([record]))
+    assert not removable.may_remove(path, removable.claimed([record]))
 
 
 def test_a_shot_that_is_no_file_fails_alone(tmp_path):
