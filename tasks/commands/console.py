@@ -15,8 +15,12 @@ from shotmake.tasks.show import in_show
 
 
 def say(text: str) -> None:
-    """Print what a command was asked for, on standard output."""
-    print(text, flush=True)
+    """Write what a command was asked for to standard output.
+
+    The line and its end are one write: where nothing is buffered, another worker could write between two.
+    """
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def show_messages() -> None:

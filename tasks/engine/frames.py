@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import removable, slices
-from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
+from shotmake.tasks.engine.digests import digest, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of
+from shotmake.tasks.engine.inputs.watched_files import find_change, make_change, sign_files
 from shotmake.tasks.engine.stage import Job, Node, Stage
 from shotmake.tasks.engine.stamp import read_stamp, short_hash, why_damaged
 from shotmake.tasks.show import in_show, state_folder
@@ -68,7 +69,7 @@ class Sequence:
     def _seen(self) -> dict[str, str]:
         """The signatures of the inputs, taken before the first frame is made."""
         wait_until_settled(self.files.values())
-        return {name: signature(path) for name, path in self.files.items()}
+        return sign_files(self.files)
 
     def note_inputs(self) -> None:
         """Note the inputs' signatures before the first frame is made.
@@ -77,14 +78,12 @@ class Sequence:
         """
         for name in self._seen:
             if digest(self.files[name]) != self.inputs[name]:
-                raise _changed(self.files[name])
+                raise make_change(self.files[name])
 
     def check_unchanged(self, frame: int) -> None:
         """Check the inputs of a frame. Raises ShotError when an input is gone or has changed since `note_inputs`."""
-        for name in self.inputs_of(frame):
-            path = self.files[name]
-            if not path.is_file() or signature(path) != self._seen[name]:
-                raise _changed(path)
+        if change := find_change({name: self.files[name] for name in self.inputs_of(frame)}, self._seen):
+            raise change
 
 
 def common(inputs: dict) -> set[str]:
@@ -132,10 +131,6 @@ def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict
 def frame_lock(sequence: Sequence, frame: int) -> str:
     """Return the name of the lock of one frame of a sequence."""
     return f"frame-{sequence.shot}-{sequence.key}-{frame:04d}"
-
-
-def _changed(path: Path) -> ShotError:
-    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")
 
 
 def listed(sequence: Sequence, frames: list[int]) -> list[dict]:

@@ -17,8 +17,9 @@ from doit.exceptions import TaskFailed
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import removable, slices
-from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
+from shotmake.tasks.engine.digests import digest, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of, unreadable
+from shotmake.tasks.engine.inputs.watched_files import find_change, sign_files
 from shotmake.tasks.engine.log import TaskLog, logs_of
 from shotmake.tasks.engine.processes.locks import locked
 from shotmake.tasks.engine.processes.watchdog import watched
@@ -293,16 +294,19 @@ def _build(node: Node) -> None:
 def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
     """Call a stage's function with a job; return the job and what the function returned.
 
-    Raises ShotError when the files that it reads came, went or changed meanwhile.
+    Raises ShotError when the files that it reads came, went or changed meanwhile: then that is the reason, whatever the
+    function itself made of half a file.
     """
     _log.debug("settings: %s", canonical(node.settings))
     inputs = node.inputs()
     wait_until_settled(inputs.values())
-    before = {name: signature(path) for name, path in inputs.items()}
+    before = sign_files(inputs)
     job = Job(node.shot, node.settings, inputs, digests_of(inputs, node.camera), parts)
     try:
         found = function(job)
-    except ShotError:
+    except ShotError as error:
+        if changed := find_change(inputs, before):
+            raise changed from error
         raise
     except Exception as error:
         end_if_stopped()  # a stop signal inside compiled code looks like an error of that code
@@ -314,9 +318,8 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
         raise
     if node.inputs() != inputs:
         raise ShotError("files came or went while they were read; run doit again")
-    changed = [name for name, path in inputs.items() if signature(path) != before[name]]
-    if changed:
-        raise ShotError(f"{inputs[changed[0]].name} changed while it was being read; run doit again")
+    if changed := find_change(inputs, before):
+        raise changed
     return job, found
 
 

@@ -280,6 +280,20 @@ def test_nothing_is_stored_of_a_plate_that_changes_while_it_is_read(kind, reques
     assert show.tracked_again(settings()) == SPANS[1:]
 
 
+def test_a_frame_cut_short_while_the_plate_is_read_is_a_change_and_not_a_broken_file(scanned):
+    """A copy over the plate is half done for a moment: that is the reason, and nothing has to be restored."""
+    plate, files, known = scanned.plate(), scanned.files(), scanned.digests()
+    victim = files["plate 38"]
+    original = victim.read_bytes()
+
+    def cut_short(frame: int) -> None:
+        if frame == 12:
+            victim.write_bytes(original[: len(original) // 2])
+
+    with pytest.raises(ShotError, match=rf"{re.escape(victim.name)} changed while it was being read; run doit again"):
+        segments.walk(plate, settings(), files, known, "mini", cut_short)
+
+
 def test_nothing_is_stored_of_a_mask_that_changes_while_it_is_read(filmed, monkeypatch):
     mask, masked = filmed.root / "mask.png", settings(mask={"file": "mask.png"})
     cv2.imwrite(str(mask), np.zeros((180, 320), np.uint8))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shotmake.errors import ShotError
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.show import show_folder
 
@@ -34,7 +35,8 @@ class PlateReader:
     def read(self, first: int, last: int) -> "Iterator[tuple[int, np.ndarray]]":
         """Yield (plate frame number, (H, W) uint8 luma) of the frames first..last. Each call asks for later frames.
 
-        Raises ShotError when a file is not the one whose digest is known.
+        Raises ShotError when a file is not the one whose digest is known. When a file cannot be decoded because it
+        changed meanwhile, the change is the reason told.
         """
         from shotmake.footage.plate import read_luma
 
@@ -43,7 +45,11 @@ class PlateReader:
         if self._next is None or (self.plate.kind == "sequence" and self._next != first):
             self._frames, self._next = read_luma(self.plate, show_folder(), first, self._last), first
         while self._next <= last:
-            number, luma = next(self._frames)
+            try:
+                number, luma = next(self._frames)
+            except ShotError:
+                self._watched.check()
+                raise
             self._next = number + 1
             if number >= first:
                 yield number, luma

@@ -11,6 +11,24 @@ from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
 from shotmake.tasks.show import in_show
 
 
+def sign_files(files: dict[str, Path]) -> dict[str, str]:
+    """Return the signature of each file, as its stat tells it. Raises OSError when a file is missing."""
+    return {name: signature(path) for name, path in files.items()}
+
+
+def find_change(files: dict[str, Path], seen: dict[str, str]) -> ShotError | None:
+    """Return the fault of the first file that is gone, or may have changed since its signature was seen; else None."""
+    for name, path in files.items():
+        if not path.is_file() or signature(path) != seen[name]:
+            return make_change(path)
+    return None
+
+
+def make_change(path: Path) -> ShotError:
+    """Return the fault of a file that changed while it was read."""
+    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")
+
+
 class Unchanged:
     """A watch over files: whether each still is the file that its digest names.
 
@@ -20,20 +38,15 @@ class Unchanged:
     def __init__(self, files: dict[str, Path], digests: dict[str, str]):
         wait_until_settled(files.values())
         self._files = files
-        self._seen = {name: signature(path) for name, path in files.items()}
+        self._seen = sign_files(files)
         for name, path in files.items():
             if digest(path) != digests[name]:
-                raise _changed(path)
+                raise make_change(path)
 
     def check(self, names: list[str] | None = None) -> None:
         """Check the files of these names; None: all files. Raises ShotError when a file is gone or may have changed
         since the watch began.
         """
-        for name in self._seen if names is None else names:
-            path = self._files[name]
-            if not path.is_file() or signature(path) != self._seen[name]:
-                raise _changed(path)
-
-
-def _changed(path: Path) -> ShotError:
-    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")
+        watched = self._files if names is None else {name: self._files[name] for name in names}
+        if change := find_change(watched, self._seen):
+            raise change

@@ -2,12 +2,14 @@
 
 import logging
 import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from helpers.shows.project import Project, open_in_process
+from helpers.shows.project import REPOSITORY, Project, open_in_process
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
 from shotmake.tasks.engine import log, removable
@@ -299,3 +301,25 @@ def test_workers_write_the_logs_of_their_tasks_and_an_error_of_ours_names_its_lo
     line = "report:mini: an error of shotmake itself, please report it, with .gsd-state/logs/report-mini.log"
     assert line in ran.fault_lines
     assert "ZeroDivisionError" in (project.root / ".gsd-state" / "logs" / "report-mini.log").read_text()
+
+
+IN_TWO = """
+import logging
+from shotmake.tasks.commands.console import say, show_messages
+show_messages()
+say("a line")
+logging.getLogger("shotmake.tests").info("a step")
+logging.getLogger("shotmake.tests").warning("a fault")
+"""
+
+
+@pytest.mark.fast
+def test_a_line_and_its_end_are_one_write():
+    """Workers share a terminal. Where nothing is buffered, another's line would come between the two."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # each write is a packet
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", IN_TWO], env=environment, stdout=theirs, stderr=theirs, check=True)
+        theirs.close()
+        packets = list(iter(lambda: ours.recv(1000), b""))
+    assert packets == [b"a line\n", b"   a step\n", b"a fault\n"]

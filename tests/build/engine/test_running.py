@@ -252,6 +252,16 @@ def test_nothing_that_a_show_names_runs_when_the_user_says_so(show, tmp_path, en
     assert not (show.root / "ran.txt").exists()
 
 
+def test_a_fault_over_a_file_that_changed_meanwhile_is_told_as_the_change(show):
+    """Whatever half a file looked like to the program: nothing is wrong with the program."""
+    (show.root / "weights.txt").write_text("7")
+    command = "tracking.objects.detector_cmd=sh -c 'echo 8 > $0; exit 3' weights.txt {detections}"
+    ran = show.run("objects", "shot=mini", ON, command)
+    attack.one_clear_line(ran, "weights.txt changed while it was being read; run doit again")
+    ran = show.run("objects", "shot=mini", ON, command.replace("echo 8 > $0; ", ""))
+    attack.one_clear_line(ran, "tracking.objects.detector_cmd: sh ended with code 3")
+
+
 def test_a_command_cannot_hide_itself_on_the_terminal(caplog):
     caplog.set_level("INFO", "shotmake")
     programs.allow("key", ["rm", "-rf", "/home\x1b[2K\r", "nothing\nto see"])
