@@ -61,8 +61,8 @@ task_plan = GRAPH.plan
 task_verify = GRAPH.verify
 task_summary = GRAPH.summary
 task_gc = GRAPH.gc
-task_sessions = sessions.task
-task_new = new.task
+task_sessions = sessions.make_task
+task_new = new.make_task
 task_blender = GRAPH.blender
 task_config = GRAPH.config
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 
 from kit import sheet as scene_sheet
-from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.clip import (
     cameras,
     clip_tracks,
@@ -41,9 +41,9 @@ from kit.comp import (
     compositor,
     corner_pin,
 )
-from kit.comp.frame_output import still_settings
+from kit.comp.frame_output import set_still_format
 from kit.exit import forget_files_at_exit
-from kit.project_files import FOLDERS_DEEP, from_blend
+from kit.project_files import FOLDERS_DEEP, name_in_blend
 from kit.set import (
     ground_and_points,
     lighting,
@@ -67,7 +67,7 @@ def build(project: Path, content: Content, stmap_file: str, out: Path) -> None:
     sheet, tracks, points, told, empties = content
     try:
         clip = build_shot(project, sheet, points, stmap_file, out)
-        object_empties.object_empties(
+        object_empties.add_object_empties(
             empties, bpy.data.objects[cameras.SOLVED], (sheet["frame_start"], sheet["frame_end"])
         )
         names = clip_tracks.inject_tracks(clip, sheet, tracks, points, told)
@@ -91,11 +91,11 @@ def build_shot(
         raise UserError(f"--out {out} must lie {FOLDERS_DEEP} folders below {project}")
     bpy.ops.wm.read_factory_settings(app_template="VFX", use_empty=True)  # its workspaces suit a tracked shot
     save(out)  # saved now, because relative paths count from the place of the file
-    clip = plate_clip.load_plate(sheet, from_blend(sheet["plate"]["file"], "shot.footage.file"))
+    clip = plate_clip.load_plate(sheet, name_in_blend(sheet["plate"]["file"], "shot.footage.file"))
     plate_clip.set_clip_camera(clip, sheet)
     background = load_background(sheet, clip)
     corner_pin.load_image(sheet["corner_pin"])
-    build_scenes(sheet, clip, points, load_stmap(sheet, from_blend(stmap_file, "--stmap")), background)
+    build_scenes(sheet, clip, points, load_stmap(sheet, name_in_blend(stmap_file, "--stmap")), background)
     return clip
 
 
@@ -110,8 +110,8 @@ def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
     assert stmap.colorspace_settings
     stmap.colorspace_settings.name = "Non-Color"  # pyright: ignore[reportAttributeAccessIssue]
     stmap.alpha_mode = "CHANNEL_PACKED"
-    if tuple(stmap.size) != tuple(comp_size_px(sheet)) or not stmap.is_float:
-        raise UserError(f"{relative_path}: found a {tuple(stmap.size)} ST-map, needed float {comp_size_px(sheet)}")
+    if tuple(stmap.size) != tuple(find_comp_size_px(sheet)) or not stmap.is_float:
+        raise UserError(f"{relative_path}: found a {tuple(stmap.size)} ST-map, needed float {find_comp_size_px(sheet)}")
     return stmap
 
 
@@ -126,7 +126,7 @@ def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> composi
     if source != "image":
         return clip if source == "footage" else None
     key = "composite.background_image"
-    image = bpy.data.images.load(from_blend(file, key), check_existing=False)
+    image = bpy.data.images.load(name_in_blend(file, key), check_existing=False)
     found, needed = tuple(image.size), tuple(sheet["resolution_px"])
     if not all(found):
         raise UserError(f"{file}: Blender cannot read it as an image ({key})")
@@ -139,7 +139,7 @@ def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> composi
     return image
 
 
-def comp_size_px(sheet: dict[str, Any]) -> list[int]:
+def find_comp_size_px(sheet: dict[str, Any]) -> list[int]:
     """Return width and height of the comp's output, px."""
     return sheet["resolution_px"] if sheet["composite"]["apply_to_cg"] else sheet["overscan"]["resolution_px"]
 
@@ -163,17 +163,17 @@ def build_scenes(
         for collection in groups.values():
             scene.collection.children.link(collection)
 
-    camera = cameras.solved_camera(sheet, clip, groups["camera"])
-    wide_camera = cameras.overscan_camera(sheet, camera, groups["camera"])
+    camera = cameras.make_solved_camera(sheet, clip, groups["camera"])
+    wide_camera = cameras.make_overscan_camera(sheet, camera, groups["camera"])
     subject_size = build_subject(sheet["subject"], sheet["frame_start"], groups["subject"])
     lighting.add_lamps(sheet, subject_size, groups["lights"])
     build_backdrop(sheet, groups["ground"])
     catch_shadow = sheet["backdrop"]["kind"] == "catcher" and sheet["composite"]["shadow_catcher"]
     if catch_shadow:
-        ground_and_points.ground(sheet["ground"], groups["ground"])
-    ground_and_points.solved_points(points, groups["solve"])
-    our_solve.origin(sheet, groups["solve"])
-    our_solve.solving_camera(sheet, clip, camera, groups["solve"])
+        ground_and_points.make_ground(sheet["ground"], groups["ground"])
+    ground_and_points.make_points(points, groups["solve"])
+    our_solve.add_origin(sheet, groups["solve"])
+    our_solve.make_solving_camera(sheet, clip, camera, groups["solve"])
 
     world = lighting.make_world(sheet["lights"])
     for scene in scenes:
@@ -211,15 +211,15 @@ def configure_scene(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     scene.unit_settings.scale_length = sheet["world"]["unit_scale"]
     scene.view_layers[0].name = "CG"
     render = scene.render
-    render.fps, render.fps_base = scene_sheet.frame_rate(sheet)
-    render.resolution_x, render.resolution_y = comp_size_px(sheet)
+    render.fps, render.fps_base = scene_sheet.read_frame_rate(sheet)
+    render.resolution_x, render.resolution_y = find_comp_size_px(sheet)
     render.resolution_percentage = 100
     render.pixel_aspect_x, render.pixel_aspect_y = sheet["pixel_aspect"]
     render.engine = "CYCLES"  # pyright: ignore[reportAttributeAccessIssue]  (an add-on's engine)
     render.film_transparent = sheet["composite"]["film_transparent"]
     render.use_compositing, render.use_sequencer = True, False
     render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
-    still_settings(render.image_settings, sheet["render"]["format"])
+    set_still_format(render.image_settings, sheet["render"]["format"])
     render.filepath = f"//render/{sheet['shot']}_####"
     colour.show_as_it_is(scene, sheet["color_space"])
     assert scene.cycles
@@ -261,7 +261,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     for name in ("tracks", "quality", "points", "tracking", "empties"):  # an imported camera may have none
         parser.add_argument(f"--{name}")
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     project, out = Path(os.path.abspath(given.project)), Path(os.path.abspath(given.out))
     try:

@@ -18,7 +18,7 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
-from kit.arguments import OneLineParser, script_arguments
+from kit.arguments import OneLineParser, list_script_arguments
 
 
 def scene_of(sheet: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ def scene_of(sheet: dict[str, Any]) -> None:
     scene.camera = camera
     for index, frame in enumerate(frames):
         camera.location = sheet["location"][index]
-        camera.rotation_quaternion = unit_in_single(sheet["rotation_quaternion"][index])
+        camera.rotation_quaternion = find_unit_in_single(sheet["rotation_quaternion"][index])
         camera.keyframe_insert("location", frame=frame)
         camera.keyframe_insert("rotation_quaternion", frame=frame)
         if sheet["focal_mm_per_frame"]:
@@ -55,7 +55,7 @@ def scene_of(sheet: dict[str, Any]) -> None:
     scene.frame_set(frames[0])
 
 
-def unit_in_single(quaternion: list[float]) -> Quaternion:
+def find_unit_in_single(quaternion: list[float]) -> Quaternion:
     """Return the nearest unit quaternion w x y z that Blender leaves as it is.
 
     Blender divides a quaternion by its length before it makes a matrix. Where that length is not 1 in single precision,
@@ -76,12 +76,12 @@ def set_rate(scene: bpy.types.Scene, sheet: dict[str, Any]) -> None:
     scene.render.fps_base = scene.render.fps * denominator / numerator
 
 
-def abc(path: str) -> None:
+def write_abc(path: str) -> None:
     """Write the scene as Alembic."""
     bpy.ops.wm.alembic_export(filepath=path, as_background_job=False)
 
 
-def fbx(path: str) -> None:
+def write_fbx(path: str) -> None:
     """Write the camera and the points as FBX."""
     bpy.ops.export_scene.fbx(
         filepath=path, object_types={"CAMERA", "MESH"}, apply_scale_options="FBX_SCALE_UNITS",
@@ -89,7 +89,7 @@ def fbx(path: str) -> None:
     )  # fmt: skip
 
 
-WRITERS = {"abc": abc, "fbx": fbx}
+WRITERS = {"abc": write_abc, "fbx": write_fbx}
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
     parser = OneLineParser(prog="export_scene.py", description=__doc__)
     parser.add_argument("--sheet", required=True)
     parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of abc fbx")
-    asked = parser.parse_args(script_arguments())
+    asked = parser.parse_args(list_script_arguments())
     scene_of(json.loads(Path(asked.sheet).read_text(encoding="utf-8")))
     for word, _, path in (out.partition("=") for out in asked.out):
         WRITERS[word](path)

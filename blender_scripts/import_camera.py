@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 
-from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.exit import forget_files_at_exit
 from kit.project_files import place_of
 
@@ -76,7 +76,7 @@ def stretch_keys(times: float) -> None:
             curve.update()
 
 
-def chosen(name: str | None, path: Path) -> Any:
+def choose_camera(name: str | None, path: Path) -> Any:
     """Find the camera with this name, or the only one. Raises UserError where that is not one perspective camera."""
     cameras: list[Any] = [one for one in bpy.data.objects if one.type == "CAMERA"]
     fitting = [one for one in cameras if name in (None, one.name, one.data.name)]
@@ -88,7 +88,7 @@ def chosen(name: str | None, path: Path) -> Any:
     return fitting[0]
 
 
-def animated_range(camera: Any) -> tuple[int, int] | None:
+def find_animated_range(camera: Any) -> tuple[int, int] | None:
     """Return first and last frame with a key, of the camera or of what it hangs on; None when it stands still."""
     chain = [camera]
     while chain[-1].parent:
@@ -106,7 +106,7 @@ def animated_range(camera: Any) -> tuple[int, int] | None:
     return int(np.ceil(min(first for first, _ in spans))), int(np.floor(max(last for _, last in spans)))
 
 
-def world_matrix(owner: Any) -> np.ndarray:
+def find_world_matrix(owner: Any) -> np.ndarray:
     """Return the world matrix (4, 4) of an evaluated object.
 
     It is made from what is keyed where that is all, because Blender's own matrix has lost a digit.
@@ -124,18 +124,18 @@ def world_matrix(owner: Any) -> np.ndarray:
     made[:3, 3] = owner.location
     if owner.parent is None:
         return made
-    return world_matrix(owner.parent) @ np.array(owner.matrix_parent_inverse, float) @ made
+    return find_world_matrix(owner.parent) @ np.array(owner.matrix_parent_inverse, float) @ made
 
 
-def found(camera: Any, first: int, last: int) -> dict[str, Any]:
+def describe_camera(camera: Any, first: int, last: int) -> dict[str, Any]:
     """Return the contents of found.json for the frames first..last."""
-    scene, span = bpy.data.scenes[0], animated_range(camera)
+    scene, span = bpy.data.scenes[0], find_animated_range(camera)
     frames = list(range(max(first, span[0]), min(last, span[1]) + 1) if span else range(first, last + 1))
     matrices, lenses = [], []
     for frame in frames:
         scene.frame_set(frame)
         seen = camera.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        matrices.append(world_matrix(seen).ravel().tolist())
+        matrices.append(find_world_matrix(seen).ravel().tolist())
         lenses.append([seen.data.lens, seen.data.shift_x, seen.data.shift_y])
     data = camera.data
     return {
@@ -157,12 +157,14 @@ def main() -> None:
     parser.add_argument("--frames", required=True, type=int, nargs=2)
     parser.add_argument("--rate", required=True, type=Fraction)
     parser.add_argument("--name")
-    asked = parser.parse_args(script_arguments())
+    asked = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
         file = place_of(Path.cwd(), asked.file, "shot.camera.import_file")
         open_file(file, asked.rate)
-        asked.out.write_text(json.dumps(found(chosen(asked.name, file), *asked.frames)), encoding="utf-8")
+        asked.out.write_text(
+            json.dumps(describe_camera(choose_camera(asked.name, file), *asked.frames)), encoding="utf-8"
+        )
     except UserError as error:
         sys.stderr.write(f"import_camera.py: {error}\n")
         raise SystemExit(1) from error

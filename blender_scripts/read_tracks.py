@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
 from kit.exit import forget_files_at_exit
-from kit.libmv.clip_editor import quiet_stderr
+from kit.libmv.clip_editor import hide_stderr
 from kit.project_files import place_of
 
 
@@ -27,13 +27,13 @@ def open_blend(file: str) -> None:
     """Open the .blend. Raises UserError when Blender cannot."""
     place = str(place_of(Path.cwd(), file, "tracking.session_file"))
     try:
-        with quiet_stderr():
+        with hide_stderr():
             bpy.ops.wm.open_mainfile(filepath=place, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        raise UserError(f"{Path(file).name}: Blender cannot open it: {said_by(error)}") from error
+        raise UserError(f"{Path(file).name}: Blender cannot open it: {quote_error(error)}") from error
 
 
-def clip_with_tracks(file: str) -> bpy.types.MovieClip:
+def find_clip(file: str) -> bpy.types.MovieClip:
     """Find the clip with tracks; of several, the one that the scene shows.
 
     Raises UserError where that is not one clip.
@@ -74,11 +74,11 @@ def main() -> None:
     parser = OneLineParser(prog="read_tracks.py", description=__doc__)
     for name in ("file", "out"):
         parser.add_argument(f"--{name}", required=True)
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
         open_blend(given.file)
-        np.savez(given.out, allow_pickle=False, **tracks_of(clip_with_tracks(given.file)))
+        np.savez(given.out, allow_pickle=False, **tracks_of(find_clip(given.file)))
     except UserError as error:
         sys.stderr.write(f"read_tracks.py: {error}\n")
         raise SystemExit(1) from error

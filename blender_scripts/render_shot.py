@@ -22,9 +22,9 @@ from kit import (
     versions,
 )
 from kit import sheet as scene_sheet
-from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.comp import frame_output
-from kit.comp.nodes import NodeDesk, Socket, alpha_over, math
+from kit.comp.nodes import NodeDesk, Socket, add_alpha_over, add_math
 from kit.comp.stabilize import FIRST
 from kit.exit import forget_files_at_exit
 
@@ -41,7 +41,7 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
     """Return the comp as the layer "", and its parts as layers by name."""
     (end,) = [link for link in desk.tree.links if link.to_node and link.to_node.name == "comp"]
     assert end.from_socket
-    found = {"": resampled(desk, end.from_socket)}
+    found = {"": resample(desk, end.from_socket)}
     for layer, places in LAYERS.items():
         nodes = ((desk.tree.nodes.get(node), output) for node, output in places)
         sockets = (node.outputs.get(output) for node, output in nodes if node)
@@ -51,7 +51,7 @@ def layers_of(desk: NodeDesk) -> dict[str, Socket]:
     return found
 
 
-def resampled(desk: NodeDesk, comp: Socket) -> Socket:
+def resample(desk: NodeDesk, comp: Socket) -> Socket:
     """Return the comp with its pixels where they are shown.
 
     A picture that Translate or Scale have moved is resampled only by a node that reads it in another picture's frame.
@@ -61,11 +61,11 @@ def resampled(desk: NodeDesk, comp: Socket) -> Socket:
     if not before:
         return comp
     assert before[0]
-    none = math(desk, "LESS_THAN", "nothing", (1300, 500), before[0], FAINTEST)
-    empty = desk.node("CompositorNodeCombineColor", "empty frame", (1500, 500))
+    none = add_math(desk, "LESS_THAN", "nothing", (1300, 500), before[0], FAINTEST)
+    empty = desk.add_node("CompositorNodeCombineColor", "empty frame", (1500, 500))
     for channel in ("Red", "Green", "Blue", "Alpha"):
         desk.link(none, empty.inputs[channel])
-    return alpha_over(desk, "resampled", (1700, 300), empty.outputs["Image"], comp, None).outputs["Image"]
+    return add_alpha_over(desk, "resampled", (1700, 300), empty.outputs["Image"], comp, None).outputs["Image"]
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
     for name in ("project", "sheet", "stmap", "scratch"):
         parser.add_argument(f"--{name}", required=True)
     frame_server.add_arguments(parser)
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
         sheet = scene_sheet.read_sheet(Path(given.sheet))
@@ -83,14 +83,14 @@ def main() -> None:
         scratch.unlink()  # it was only needed as the place from which relative paths count
         scene = bpy.context.scene
         assert isinstance(scene, bpy.types.Scene)
-        frame_output.without_stamps(scene.render)
+        frame_output.remove_stamps(scene.render)
         kind = sheet["render"]["format"]
         node = None
         if kind == "exr":
             desk = NodeDesk(versions.compositor_of(scene))
-            node = frame_output.layered_exr(desk, layers_of(desk))
+            node = frame_output.make_layered_exr(desk, layers_of(desk))
         else:
-            frame_output.still_settings(scene.render.image_settings, kind)
+            frame_output.set_still_format(scene.render.image_settings, kind)
 
         def write_frame(path: str) -> None:
             if node is not None:

@@ -27,15 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 
-from kit.arguments import OneLineParser, UserError, script_arguments
-from kit.libmv.clip_editor import clip_editor, quiet_stderr
+from kit.arguments import OneLineParser, UserError, list_script_arguments
+from kit.libmv.clip_editor import hide_stderr, open_clip_editor
 
 SENSOR_WIDTH_MM = 36.0  # any value would do, because focal lengths go in and out in px
 TO_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -z, and their y points up
 REFINED = ("focal", "centre", "radial")
 
 
-def empty_clip(size_px: list[int], folder: str) -> bpy.types.MovieClip:
+def make_empty_clip(size_px: list[int], folder: str) -> bpy.types.MovieClip:
     """Make a clip of one black picture. The solver asks it for nothing but its size."""
     image = bpy.data.images.new("plate", *size_px)
     image.filepath_raw, image.file_format = f"{folder}/plate.png", "PNG"
@@ -97,7 +97,7 @@ def solve(clip: bpy.types.MovieClip) -> bool:
     return clip.tracking.reconstruction.is_valid
 
 
-def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
+def read_lens(clip: bpy.types.MovieClip) -> np.ndarray:
     """Return the lens as (6,): focal_px cx_px cy_px k1 k2 k3.
 
     Blender's polynomial model is OpenCV's without p1 and p2.
@@ -108,7 +108,7 @@ def found_lens(clip: bpy.types.MovieClip) -> np.ndarray:
     return np.array([camera.focal_length_pixels, x, clip.size[1] - y, camera.k1, camera.k2, camera.k3])
 
 
-def found(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dict[str, np.ndarray]:
+def read_solve(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dict[str, np.ndarray]:
     """Return what the .npz holds of the clip's solve. Arrays: (N, 3, 4), (6,), (), (T, 3), (T,), as the module says."""
     assert clip.tracking and clip.tracking.reconstruction
     reconstruction = clip.tracking.reconstruction
@@ -118,28 +118,29 @@ def found(clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int) -> dic
     no_bundle = (np.nan, np.nan, np.nan)
     return {
         "cam_from_world": cameras,
-        "lens": found_lens(clip),
+        "lens": read_lens(clip),
         "error_px": np.array(reconstruction.average_error),
         "bundles": np.array([one.bundle if one.has_bundle else no_bundle for one in tracks], float).reshape(-1, 3),
         "track_error_px": np.array([one.average_error if one.has_bundle else np.nan for one in tracks], float),
     }
 
 
-def solved(
+def solve_twice(
     clip: bpy.types.MovieClip, tracks: list[Any], frame_count: int, max_error_px: float
 ) -> dict[str, np.ndarray]:
-    """Solve the clip, and once more without the bad tracks; return what libmv finds. Arrays have the shapes of `found`.
+    """Solve the clip, and once more without the bad tracks; return what libmv finds. Arrays have the shapes of
+    `read_solve`.
 
     All values are NaN where libmv finds no camera.
     """
     if not solve(clip):
-        return {name: np.full_like(value, np.nan) for name, value in found(clip, tracks, frame_count).items()}
-    first = found(clip, tracks, frame_count)
+        return {name: np.full_like(value, np.nan) for name, value in read_solve(clip, tracks, frame_count).items()}
+    first = read_solve(clip, tracks, frame_count)
     bad = first["track_error_px"] > max_error_px
     for index in np.flatnonzero(bad):
         for marker in tracks[index].markers:
             marker.mute = True  # the solver does not see a muted marker
-    return found(clip, tracks, frame_count) if bad.any() and solve(clip) else first
+    return read_solve(clip, tracks, frame_count) if bad.any() and solve(clip) else first
 
 
 def main() -> None:
@@ -147,18 +148,18 @@ def main() -> None:
     parser = OneLineParser(prog="solve_tracks.py", description=__doc__)
     for name in ("tracks", "settings", "out"):
         parser.add_argument(f"--{name}", required=True)
-    asked = parser.parse_args(script_arguments())
+    asked = parser.parse_args(list_script_arguments())
     try:
         given = json.loads(asked.settings)
         with np.load(asked.tracks, allow_pickle=False) as arrays:
             markers = [arrays[name] for name in ("track", "frame", "xy_px", "weight")]
         bpy.ops.wm.read_factory_settings(use_empty=True)
         with tempfile.TemporaryDirectory() as folder:
-            clip = empty_clip(given["size_px"], folder)
+            clip = make_empty_clip(given["size_px"], folder)
             set_solver(clip, given)
             tracks = insert_tracks(clip, *markers)
-            with clip_editor(clip), quiet_stderr():
-                made = solved(clip, tracks, given["frame_count"], given["max_error_px"])
+            with open_clip_editor(clip), hide_stderr():
+                made = solve_twice(clip, tracks, given["frame_count"], given["max_error_px"])
         np.savez(asked.out, **made)  # pyright: ignore[reportArgumentType]
     except UserError as error:
         sys.stderr.write(f"solve_tracks.py: {error}\n")

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments
-from kit.libmv.clip_editor import clip_editor, quiet_stderr
+from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
+from kit.libmv.clip_editor import hide_stderr, open_clip_editor
 from kit.libmv.features import FeatureFinder
 from kit.libmv.tracking_settings import set_tracking
 from kit.project_files import place_of
@@ -40,7 +40,7 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     try:
         clip = bpy.data.movieclips.load(place, check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{file}: Blender cannot open the plate: {said_by(error)}") from error
+        raise UserError(f"{file}: Blender cannot open the plate: {quote_error(error)}") from error
     if list(clip.size) != size_px:
         raise UserError(
             f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; set tracking.engine: opencv"
@@ -53,7 +53,9 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     return clip
 
 
-def markers(track: bpy.types.MovieTrackingTrack, first: int, last: int) -> tuple[list[int], list[tuple[float, float]]]:
+def read_markers(
+    track: bpy.types.MovieTrackingTrack, first: int, last: int
+) -> tuple[list[int], list[tuple[float, float]]]:
     """Return clip frames and positions (0..1 from the bottom-left) of a track.
 
     Muted markers only mark its ends, and are left out.
@@ -75,7 +77,7 @@ def track_clip(
     scene.frame_start, scene.frame_end = first, last  # the operators stop at these frames
     size_px = np.array(clip.size, float)
     ids, frames, xy_px = np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2))
-    with clip_editor(clip) as space:
+    with open_clip_editor(clip) as space:
         finder = FeatureFinder(clip, space, detect)
         birth: int | None = first
         while birth is not None:
@@ -87,7 +89,7 @@ def track_clip(
                     space.clip_user.frame_current = birth
                     bpy.ops.clip.track_markers(backwards=backwards, sequence=True)
             for number, track in enumerate(born, before):
-                its_frames, co = markers(track, first, last)
+                its_frames, co = read_markers(track, first, last)
                 ids = np.append(ids, [number] * len(its_frames))
                 frames = np.append(frames, np.array(its_frames, int))
                 xy = np.array(co, float).reshape(-1, 2)
@@ -108,20 +110,20 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--size", type=int, nargs=2, required=True)
     parser.add_argument("--color-space", choices=BLENDER_COLOR_SPACE, default="Rec.709")
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     try:
         try:
             settings = json.loads(given.settings)
             detect, track = settings["detect"], settings["track"]
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"--settings: needed JSON with detect and track: {said_by(error)}") from error
+            raise UserError(f"--settings: needed JSON with detect and track: {quote_error(error)}") from error
         first, last = given.first - given.first_frame + 1, given.last - given.first_frame + 1
         if not 1 <= first <= last:
             raise UserError(f"frames {given.first} to {given.last}: the plate begins at {given.first_frame}")
         bpy.ops.wm.read_factory_settings(use_empty=True)
         clip = load_clip(given.file, given.size, last, given.color_space)
         set_tracking(clip, track)
-        with quiet_stderr():
+        with hide_stderr():
             track_id, frame, xy_px = track_clip(clip, first, last, detect)
         np.savez(given.out, track_id=track_id, frame=frame + given.first_frame - 1, xy_px=xy_px)
     except UserError as error:

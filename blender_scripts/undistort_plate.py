@@ -19,10 +19,10 @@ from kit import (
     frame_server,
     versions,
 )
-from kit.arguments import OneLineParser, UserError, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.clip import plate_clip
 from kit.comp import frame_output
-from kit.comp.compositor import bilinear_map_uv
+from kit.comp.compositor import make_bilinear_map_uv
 from kit.comp.nodes import NodeDesk
 from kit.project_files import place_of
 
@@ -46,17 +46,17 @@ def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.typ
     render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
     render.use_compositing, render.use_sequencer = True, False
     render.compositor_device, render.compositor_precision = "CPU", "FULL"  # half floats are too coarse for an ST-map
-    frame_output.without_stamps(render)
-    desk = NodeDesk(versions.compositor_tree(scene))
-    picture = desk.node("CompositorNodeMovieClip", "plate", (-600, 200), clip=clip)
-    map_uv = desk.node("CompositorNodeImage", "undistort ST-map", (-600, -200), image=stmap)
-    group = bilinear_map_uv(plate["resolution_px"])
-    warp = desk.node("CompositorNodeGroup", "undistort plate", (-200, 0), node_tree=group)
-    end = desk.node(versions.output_kind(), "comp", (200, 0))
+    frame_output.remove_stamps(render)
+    desk = NodeDesk(versions.clear_compositor(scene))
+    picture = desk.add_node("CompositorNodeMovieClip", "plate", (-600, 200), clip=clip)
+    map_uv = desk.add_node("CompositorNodeImage", "undistort ST-map", (-600, -200), image=stmap)
+    group = make_bilinear_map_uv(plate["resolution_px"])
+    warp = desk.add_node("CompositorNodeGroup", "undistort plate", (-200, 0), node_tree=group)
+    end = desk.add_node(versions.name_output_kind(), "comp", (200, 0))
     desk.link(picture.outputs["Image"], warp.inputs["Image"])
     desk.link(map_uv.outputs["Image"], warp.inputs["UV"])
     desk.link(warp.outputs["Image"], end.inputs["Image"])
-    return scene, frame_output.layered_exr(desk, {"": warp.outputs["Image"]})
+    return scene, frame_output.make_layered_exr(desk, {"": warp.outputs["Image"]})
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def main() -> None:
     for name in ("size-px", "overscan-px"):
         parser.add_argument(f"--{name}", type=int, nargs=2, required=True)
     frame_server.add_arguments(parser)
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     try:
         file = str(place_of(Path.cwd(), given.plate, "shot.footage.file"))
         plate = {"file": file, "first_frame": given.first_frame}

@@ -13,12 +13,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 
 from shotmake.tasks.commands.sweep import search
-from shotmake.tasks.commands.sweep.multirun import of_task, run_doit, with_workers
-from shotmake.tasks.commands.sweep.results import objective
-from shotmake.tasks.engine.stamp import short_hash
+from shotmake.tasks.commands.sweep.multirun import list_task_words, list_worker_words, run_doit
+from shotmake.tasks.commands.sweep.results import find_cost
+from shotmake.tasks.engine.stamp import hash_short
 from shotmake.tasks.shots import shots, variants
-from shotmake.tasks.shots.shot_words import quoted, with_quotes
-from shotmake.tasks.show import show_folder, state_folder
+from shotmake.tasks.shots.shot_words import quote, with_quotes
+from shotmake.tasks.show import get_show_folder, get_state_folder
 
 
 class OneGraph(Launcher):
@@ -32,17 +32,17 @@ class OneGraph(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: Any) -> None:
         """Note the task, and whether Hydra's sweeper searches. doit itself composes each job's config."""
         self.searches = search.is_on(config.hydra)
-        self.task = of_task(config.hydra.job.name)
+        self.task = list_task_words(config.hydra.job.name)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
         """Run doit on all jobs. Return a JobReturn for each: with doit's exit code, or in a search with the cost of the
         job.
         """
-        asked = [variants.of_words(list(words)) for words in job_overrides]
-        path = variants.write(state_folder() / "hydra" / f"{short_hash(asked)}.json", asked)
+        asked = [variants.from_words(list(words)) for words in job_overrides]
+        path = variants.write(get_state_folder() / "hydra" / f"{hash_short(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
-        code = run_doit(*with_workers(self.jobs), *stages, f"variants={path.relative_to(show_folder())}")
-        values = [objective(*one) if self.searches else code for one in asked]
+        code = run_doit(*list_worker_words(self.jobs), *stages, f"variants={path.relative_to(get_show_folder())}")
+        values = [find_cost(*one) if self.searches else code for one in asked]
         return [
             JobReturn(list(words), status=JobStatus.COMPLETED, _return_value=value)
             for words, value in zip(job_overrides, values, strict=True)
@@ -63,15 +63,15 @@ class EachVariant(BasicSweeper):
         assert self.hydra_context is not None and self.config is not None  # since setup()
         words = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         if not any(word.startswith("shot=") for word in words):  # every shot, as doit does it
-            words.append(f"shot={','.join(map(quoted, shots.shot_names()))}")
+            words.append(f"shot={','.join(map(quote, shots.list_shot_names()))}")
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         batches = self._split(parsed)
-        asked = [variants.of_words(words) for batch in batches for words in batch]
-        listed = variants.write(variants.folder(asked) / "variants.json", asked)
+        asked = [variants.from_words(words) for batch in batches for words in batch]
+        listed = variants.write(variants.get_folder(asked) / "variants.json", asked)
         GlobalHydra.instance().clear()  # there is room for one Hydra, and composing each variant needs another
-        task, first, codes = of_task(self.config.hydra.job.name), 0, []
+        task, first, codes = list_task_words(self.config.hydra.job.name), 0, []
         for batch in batches:
-            loaded = shots.load_variants([variants.of_words(words) for words in batch])
+            loaded = shots.load_variants([variants.from_words(words) for words in batch])
             good = [words for words, shot in zip(batch, loaded, strict=True) if shot.config is not None]
             for fault in (fault for shot in loaded for fault in shot.faults if task):  # without a task the summary does
                 sys.stderr.write(f"{fault}\n")
@@ -80,7 +80,7 @@ class EachVariant(BasicSweeper):
                 codes += self._launch(good, first)
             first += len(good)
         if not task:  # a single task leaves the variants unpublished: there is nothing to sum up
-            codes = [run_doit("summary", f"variants={listed.relative_to(show_folder())}")]
+            codes = [run_doit("summary", f"variants={listed.relative_to(get_show_folder())}")]
         if any(codes):
             sys.exit(max(codes))
 
@@ -93,7 +93,9 @@ class EachVariant(BasicSweeper):
         if any(one.key_or_group == "shot" and one.value_type is ValueType.GLOB_CHOICE_SWEEP for one in parsed):
             jobs = ([job for job in batch if not any(word.startswith("shot=.") for word in job)] for batch in batches)
             return [[[with_quotes(word) for word in job] for job in batch] for batch in jobs]
-        return [[[with_quotes(word, variants.of_words(job)[0]) for word in job] for job in batch] for batch in batches]
+        return [
+            [[with_quotes(word, variants.from_words(job)[0]) for word in job] for job in batch] for batch in batches
+        ]
 
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:
         """Run a batch of jobs; return doit's exit codes."""

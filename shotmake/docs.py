@@ -112,19 +112,19 @@ def make_config_page() -> str:
     """Return the page of all config keys, as Markdown."""
     seen: dict[type, str] = {}
     parts = [MADE.format(source="shotmake/config/schema.py"), CONFIG_HEAD]
-    parts += [text for name in ("shot", "tracking", "composite") for text in _sections(name, seen)]
+    parts += [text for name in ("shot", "tracking", "composite") for text in _make_sections(name, seen)]
     return "".join(parts)
 
 
 def make_formats_page() -> str:
     """Return the page of all file formats, as Markdown."""
     head = MADE.format(source="shotmake/config/format_registry.py or the docstring of the format's module")
-    return head + FORMATS_HEAD + make_formats_table() + "".join(_format_sections())
+    return head + FORMATS_HEAD + make_formats_table() + "".join(_make_format_sections())
 
 
 def make_formats_table() -> str:
     """Return the table of all formats, one line for each, as Markdown."""
-    return TABLE_HEAD + "".join(_format_row(one) for one in FORMATS)
+    return TABLE_HEAD + "".join(_make_format_row(one) for one in FORMATS)
 
 
 def read_comments(source: str) -> dict[str, dict[str, str]]:
@@ -150,7 +150,7 @@ def read_comments(source: str) -> dict[str, dict[str, str]]:
             above = " ".join(comments[at] for at in range(first, node.lineno))
             behind = " ".join(comments[at] for at in range(node.lineno, (node.end_lineno or 0) + 1) if at in comments)
             text = [above, behind, _text_of(below)]
-            found[block.name][node.target.id] = _joined([part for part in text if part])
+            found[block.name][node.target.id] = _join_sentences([part for part in text if part])
     return found
 
 
@@ -180,7 +180,7 @@ def _text_of(node: ast.stmt | None) -> str:
     return ""
 
 
-def _joined(parts: list[str]) -> str:
+def _join_sentences(parts: list[str]) -> str:
     """Sentences one after the other; what is no sentence yet gets a semicolon."""
     ends = [part if part[-1] in ".;:!?" else f"{part};" for part in parts[:-1]]
     return " ".join([*ends, *parts[-1:]])
@@ -190,40 +190,40 @@ def _comments_of(block: type) -> dict[str, str]:
     return read_comments(inspect.getsource(inspect.getmodule(block) or schema)).get(block.__name__, {})
 
 
-def _sections(path: str, seen: dict[type, str]) -> Iterator[str]:
+def _make_sections(path: str, seen: dict[type, str]) -> Iterator[str]:
     """The section of a block and of all blocks in it."""
     hints = typing.get_type_hints(schema.Config)
-    yield from _section(path, hints[path], seen)
+    yield from _make_section(path, hints[path], seen)
 
 
-def _section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
+def _make_section(path: str, block: type, seen: dict[type, str]) -> Iterator[str]:
     seen[block] = path
     hints, said = typing.get_type_hints(block), _comments_of(block)
-    inner = [(item, _block_in(hints[item.name])) for item in fields(block)]
-    yield f"\n{_place(_anchor(path), path)}## {_code(path)}\n"
+    inner = [(item, _find_block(hints[item.name])) for item in fields(block)]
+    yield f"\n{_place(_make_anchor(path), path)}## {_quote_code(path)}\n"
     if (note := block.__doc__) and not note.startswith(f"{block.__name__}("):  # which dataclass writes itself
-        yield f"\n{_prose(note, '')}\n"
-    rows = [_row(path, item, hints[item.name], said.get(item.name, "")) for item, one in inner if one is None]
+        yield f"\n{_make_prose(note, '')}\n"
+    rows = [_make_row(path, item, hints[item.name], said.get(item.name, "")) for item, one in inner if one is None]
     for item, one in inner:
         if one is not None:
-            place = _path_in(path, item, hints[item.name])
-            note = _cell(said.get(item.name, ""), VALUES).removesuffix(".")
-            text = _sentence(_joined([part for part in (note, _see(place, one, seen)) if part]))
-            rows.append(f"| {_code(item.name)} | block | | {text} |\n")
+            place = _join_path(path, item, hints[item.name])
+            note = _make_cell(said.get(item.name, ""), VALUES).removesuffix(".")
+            text = _make_sentence(_join_sentences([part for part in (note, _refer_to(place, one, seen)) if part]))
+            rows.append(f"| {_quote_code(item.name)} | block | | {text} |\n")
     if rows:
         yield f"\n| key | value | default | what it means |\n|---|---|---|---|\n{''.join(rows)}"
     for item, one in inner:
         if one is not None and one not in seen:
-            yield from _section(_path_in(path, item, hints[item.name]), one, seen)
+            yield from _make_section(_join_path(path, item, hints[item.name]), one, seen)
 
 
-def _see(place: str, block: type, seen: Mapping[type, str]) -> str:
+def _refer_to(place: str, block: type, seen: Mapping[type, str]) -> str:
     if block in seen:
-        return f"the same keys as [{_code(seen[block])}](#{_anchor(seen[block])})"
-    return f"see [{_code(place)}](#{_anchor(place)})"
+        return f"the same keys as [{_quote_code(seen[block])}](#{_make_anchor(seen[block])})"
+    return f"see [{_quote_code(place)}](#{_make_anchor(place)})"
 
 
-def _path_in(path: str, item: Field, hint: Any) -> str:
+def _join_path(path: str, item: Field, hint: Any) -> str:
     """The path of a block in a block; <name> stands for each name where there may be several."""
     return f"{path}.{item.name}" if is_dataclass(hint) else f"{path}.{item.name}.<name>"
 
@@ -233,73 +233,80 @@ def _place(anchor: str, title: str) -> str:
     return "" if anchor.isalnum() and anchor == title.lower() else f'<a id="{anchor}"></a>\n\n'
 
 
-def _anchor(path: str) -> str:
+def _make_anchor(path: str) -> str:
     return path.replace("<", "").replace(">", "")
 
 
-def _block_in(hint: Any) -> type | None:
+def _find_block(hint: Any) -> type | None:
     """The block that a key holds, or holds several of by name; None for a plain value."""
     return hint if isinstance(hint, type) and is_dataclass(hint) else block_of_each(hint)
 
 
-def _row(path: str, item: Field, hint: Any, said: str) -> str:
-    key = f'<a id="{_anchor(path)}.{item.name}"></a>{_code(item.name)}'
+def _make_row(path: str, item: Field, hint: Any, said: str) -> str:
+    key = f'<a id="{_make_anchor(path)}.{item.name}"></a>{_quote_code(item.name)}'
     default = item.default if item.default is not MISSING else item.default_factory()  # pyright: ignore
     values = {*VALUES, str(default) or "null", *map(str, item.metadata.get("choices") or ())}
-    return f"| {key} | {_values(hint, item.metadata)} | {_code(_yaml(default))} | {_cell(said, values)} |\n"
+    return (
+        f"| {key} | {_describe_values(hint, item.metadata)} | {_quote_code(_show_yaml(default))} | "
+        f"{_make_cell(said, values)} |\n"
+    )
 
 
-def _cell(said: str, values: Set[str]) -> str:
+def _make_cell(said: str, values: Set[str]) -> str:
     """What a key means, as sentences; each value of it that is explained begins a line."""
     names = "|".join(re.escape(one) for one in sorted(values, key=len, reverse=True))
-    text = _linked(escape(re.sub(rf"(?<![\w`.\[])({names})(?= = )", r"`\1`", said)), "")
-    return _sentence(re.sub(r"(?<=[.;]) (?=`[^`]+` = )", "<br>", text))
+    text = _link_keys(escape(re.sub(rf"(?<![\w`.\[])({names})(?= = )", r"`\1`", said)), "")
+    return _make_sentence(re.sub(r"(?<=[.;]) (?=`[^`]+` = )", "<br>", text))
 
 
-def _sentence(text: str) -> str:
+def _make_sentence(text: str) -> str:
     """The text with a capital letter and a full stop, unless it begins with the name of a value."""
     if re.match(r"[a-z]+ ", text):
         text = text[0].upper() + text[1:]
     return text if not text or text[-1] in ".:!?" else f"{text}."
 
 
-def _linked(text: str, page: str) -> str:
+def _link_keys(text: str, page: str) -> str:
     """The text in which each config key and each page is a link; page: where the keys are, "" on that page itself."""
-    text = KEY.sub(lambda found: f"[{_code(found[1])}]({page}#{found[1]})" if found[1] in _places() else found[0], text)
+    text = KEY.sub(
+        lambda found: f"[{_quote_code(found[1])}]({page}#{found[1]})" if found[1] in _list_places() else found[0], text
+    )
     return PAGE.sub(lambda found: f"[{found[2].capitalize().replace('_', ' ')}](../{found[1]})", text)
 
 
 @cache
-def _places() -> frozenset[str]:
+def _list_places() -> frozenset[str]:
     """The paths of all keys and of all blocks, but those with a <name> in them."""
 
-    def below(path: str, block: type) -> Iterator[str]:
+    def walk_below(path: str, block: type) -> Iterator[str]:
         hints = typing.get_type_hints(block)
         for item in fields(block):
-            if is_dataclass(hints[item.name]) or _block_in(hints[item.name]) is None:
+            if is_dataclass(hints[item.name]) or _find_block(hints[item.name]) is None:
                 yield f"{path}.{item.name}"
             if is_dataclass(hints[item.name]):
-                yield from below(f"{path}.{item.name}", hints[item.name])
+                yield from walk_below(f"{path}.{item.name}", hints[item.name])
 
-    return frozenset(one for name, block in typing.get_type_hints(schema.Config).items() for one in below(name, block))
+    return frozenset(
+        one for name, block in typing.get_type_hints(schema.Config).items() for one in walk_below(name, block)
+    )
 
 
-def _values(hint: Any, limits: Mapping[str, Any]) -> str:
+def _describe_values(hint: Any, limits: Mapping[str, Any]) -> str:
     """What a key may be, in words: type, choices, limits, unit."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    kinds = [_kind(option, limits) for option in options if option is not type(None)]
+    kinds = [_describe_kind(option, limits) for option in options if option is not type(None)]
     if limits.get("is_file"):
         kinds = [kind.replace("text", "file") for kind in kinds]
     if limits.get("choices"):
-        choices = ", ".join(_code(str(one)) for one in limits["choices"])
+        choices = ", ".join(_quote_code(str(one)) for one in limits["choices"])
         kinds = [f"a list of {choices}" if any("list" in kind for kind in kinds) else choices]
-    words = [" or ".join(kinds), _bounds(limits)]
+    words = [" or ".join(kinds), _describe_bounds(limits)]
     if type(None) in options:
         words.append("or null")
     return ", ".join(word for word in words if word).replace(", or null", " or null")
 
 
-def _kind(option: Any, limits: Mapping[str, Any]) -> str:
+def _describe_kind(option: Any, limits: Mapping[str, Any]) -> str:
     origin = typing.get_origin(option) or option
     if origin is list:
         (member,) = typing.get_args(option) or (object,)
@@ -309,7 +316,7 @@ def _kind(option: Any, limits: Mapping[str, Any]) -> str:
     return "a block" if origin is dict else TYPES.get(option, "value")
 
 
-def _bounds(limits: Mapping[str, Any]) -> str:
+def _describe_bounds(limits: Mapping[str, Any]) -> str:
     low, high, unit = limits.get("low"), limits.get("high"), limits.get("unit") or ""
     low, high = (None if one is None else f"{one:.15g}" for one in (low, high))
     if low is not None and high is not None:
@@ -319,25 +326,25 @@ def _bounds(limits: Mapping[str, Any]) -> str:
     return unit and f"in {unit}"
 
 
-def _yaml(value: Any) -> str:
+def _show_yaml(value: Any) -> str:
     return value if isinstance(value, str) and value else json.dumps(value)
 
 
-def _code(text: str) -> str:
+def _quote_code(text: str) -> str:
     return f"`{text}`"
 
 
-def _prose(note: str, page: str) -> str:
+def _make_prose(note: str, page: str) -> str:
     """A docstring as Markdown; page: where the config keys are, "" on that page itself.
 
     A paragraph in columns becomes a list: the left column names what the right one tells. An indented paragraph
     stays as it is.
     """
     parts = re.split(r"\n\s*\n", inspect.cleandoc(note))
-    return "\n\n".join(_paragraph(part, page) for part in parts)
+    return "\n\n".join(_make_paragraph(part, page) for part in parts)
 
 
-def _paragraph(part: str, page: str) -> str:
+def _make_paragraph(part: str, page: str) -> str:
     lines = part.splitlines()
     if lines[0].startswith("    "):
         return part
@@ -348,49 +355,51 @@ def _paragraph(part: str, page: str) -> str:
             if line[:width].strip():
                 told.append([line[:width].strip()])
             told[-1].append(line[width:])
-        return "\n".join(f"- **{_plain(name, page)}**: {_plain(' '.join(texts), page)}" for name, *texts in told)
-    return _plain(part, page)
+        return "\n".join(
+            f"- **{_make_plain(name, page)}**: {_make_plain(' '.join(texts), page)}" for name, *texts in told
+        )
+    return _make_plain(part, page)
 
 
-def _plain(text: str, page: str) -> str:
-    text = _linked(escape(" ".join(text.split())), page)
+def _make_plain(text: str, page: str) -> str:
+    text = _link_keys(escape(" ".join(text.split())), page)
     return ADDRESS.sub(r"<\g<0>>", EMPHASIS.sub(r"*\1*", text))
 
 
-def _format_row(one: Format) -> str:
-    word, file = (_code(one.word), _code(one.file)) if one.writes else ("", "")
-    name = f"[{one.title}](#{_of_module(one)[0].word})"
-    return f"| {' | '.join((KINDS[one.kind], name, _suffixes(one), word, file))} |\n"
+def _make_format_row(one: Format) -> str:
+    word, file = (_quote_code(one.word), _quote_code(one.file)) if one.writes else ("", "")
+    name = f"[{one.title}](#{_list_of_module(one)[0].word})"
+    return f"| {' | '.join((KINDS[one.kind], name, _list_suffixes(one), word, file))} |\n"
 
 
-def _suffixes(one: Format) -> str:
-    return " ".join(_code(suffix) for suffix in one.suffixes)
+def _list_suffixes(one: Format) -> str:
+    return " ".join(_quote_code(suffix) for suffix in one.suffixes)
 
 
-def _format_sections() -> Iterator[str]:
+def _make_format_sections() -> Iterator[str]:
     """A chapter for each kind, and in it a section for each module of a format, with the whole docstring."""
     for kind, chapter in CHAPTERS.items():
         yield f"\n## {chapter}\n"
         for one in FORMATS:
-            if one.kind == kind and _of_module(one)[0] == one:
-                yield f"\n{_place(one.word, one.title)}### {one.title}\n\n{_ways(one)}\n\n"
-                yield f"{_prose(_note(one), 'config.md')}\n"
+            if one.kind == kind and _list_of_module(one)[0] == one:
+                yield f"\n{_place(one.word, one.title)}### {one.title}\n\n{_describe_ways(one)}\n\n"
+                yield f"{_make_prose(_read_note(one), 'config.md')}\n"
 
 
-def _ways(one: Format) -> str:
+def _describe_ways(one: Format) -> str:
     """How the format is read and written, and where."""
-    said = [f"Read from {_suffixes(one)}."] if one.suffixes else []
-    written = [other for other in _of_module(one) if other.writes]
-    said += [f"Written as {_code(other.file)}, by the word {_code(other.word)}." for other in written]
+    said = [f"Read from {_list_suffixes(one)}."] if one.suffixes else []
+    written = [other for other in _list_of_module(one) if other.writes]
+    said += [f"Written as {_quote_code(other.file)}, by the word {_quote_code(other.word)}." for other in written]
     return " ".join([*said, f"Code: `shotmake/formats/{one.module.replace('.', '/')}.py`."])
 
 
-def _of_module(one: Format) -> list[Format]:
+def _list_of_module(one: Format) -> list[Format]:
     """The formats of the same module: they share a section."""
     return [other for other in FORMATS if other.module == one.module]
 
 
-def _note(one: Format) -> str:
+def _read_note(one: Format) -> str:
     return inspect.cleandoc(import_module(f"shotmake.formats.{one.module}").__doc__ or "")
 
 

@@ -24,7 +24,7 @@ class ShotError(Exception):
         self.faults = faults
 
 
-def said_by(error: BaseException, most_chars: int = 200) -> str:
+def quote_error(error: BaseException, most_chars: int = 200) -> str:
     """Return what an error says, as text for one of our messages: one printable line of limited length, never empty.
 
     An error of the operating system gives its reason, without the number and the file. A missing key gives `no 'key'`.

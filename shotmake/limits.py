@@ -49,7 +49,7 @@ class Limits:
 _in_force = Limits()
 
 
-def limits() -> Limits:
+def get_limits() -> Limits:
     """Return the limits that are in force in this process."""
     return _in_force
 
@@ -78,17 +78,19 @@ def set_limits(values: dict) -> None:
     _in_force = replace(Limits(), **values)
 
 
-def over_limit(where: str, found: str, limit: str, key: str = "") -> ShotError:
+def make_limit_fault(where: str, found: str, limit: str, key: str = "") -> ShotError:
     """Return the error for something above a limit, for the caller to raise.
 
     It reads `<where>: found ..., needed at most ... (<key>); raise limits.<limit> in <the user's own file>`. limit: the
     name of a field of Limits.
     """
     unit = next((unit for end, unit in UNITS.items() if limit.endswith(end)), "")
-    needed = f"at most {getattr(limits(), limit)}{unit}"
-    return ShotError(f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}; raise {raised(limit)}")
+    needed = f"at most {getattr(get_limits(), limit)}{unit}"
+    return ShotError(
+        f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}; raise {say_how_to_raise(limit)}"
+    )
 
 
-def raised(limit: str) -> str:
+def say_how_to_raise(limit: str) -> str:
     """Return where a user raises a limit, as text for the end of a message."""
     return f"limits.{limit} in {OWN_FILE}"

@@ -48,7 +48,7 @@ CODES = {
     "focal_unlikely": "The focal length came out as one that no usual lens has.",
     "focal_open": "The tracks hardly determine the focal length.",
     "focal_guessed": "The focal length is a guess: nothing in the shot tells it.",
-    "focal_ignored": "A focal length in the config is not used: the lens brought along has its own.",
+    "focal_ignored": "A focal length in the config is not used: the imported lens has its own.",
     "locked_focal": "The tracks contradict the focal length that is locked.",
     "zoom": "The focal length changes through the shot.",
     "pixel_aspect": "The tracks fit pixels of another width.",
@@ -58,15 +58,15 @@ CODES = {
     "lens_terms_open": "A lens value that was to be refined was left alone; the line says why.",
     "lens_terms_added": "A lens value was refined that was not asked for, since only it explains the tracks.",
     "lens_kept": "A lens was not refined, though that was asked for.",
-    "lens_note": "Something is to be known of the lens brought along.",
+    "lens_note": "Something is to be known of the imported lens.",
     "rolling_shutter": "The picture's rows were read one after the other.",
     # an imported camera
-    "camera_unchecked": "The camera was brought along and not checked against tracks.",
-    "camera_disagrees": "The camera brought along does not fit the tracks.",
+    "camera_unchecked": "The camera was imported and not checked against tracks.",
+    "camera_disagrees": "The imported camera does not fit the tracks.",
     "camera_file_note": "Something in the file of the camera may have been lost or changed by its format.",
     "imported_doubt": "The solve that the camera comes from had a warning without a code.",
-    "new_frames_loose": "Few tracks link the new frames to those of the camera brought along.",
-    "new_frames_disagree": "The new frames do not agree with those of the camera brought along.",
+    "new_frames_loose": "Few tracks link the new frames to those of the imported camera.",
+    "new_frames_disagree": "The new frames do not agree with those of the imported camera.",
     # the world
     "ground_unknown": "No ground was found: up and the ground's height are guesses.",
     "ground_uneven": "The picks of the ground are not on one plane.",
@@ -75,7 +75,7 @@ CODES = {
     "survey_contradicts": "The survey points contradict each other.",
     "survey_tipped": "The survey points and the ground or the cameras differ about up.",
     "survey_far": "A survey point is so far from the origin that Blender's numbers lose precision.",
-    "world_kept": "The world of the camera brought along was kept; orient was not applied.",
+    "world_kept": "The world of the imported camera was kept; orient was not applied.",
 }
 
 RESERVED: frozenset[str] = frozenset()  # codes that readers know already, but that no solve says yet

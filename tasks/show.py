@@ -13,7 +13,7 @@ def open_show(dodo: str | Path) -> None:
     _opened[:] = [Path(dodo).resolve().parent]
 
 
-def show_folder() -> Path:
+def get_show_folder() -> Path:
     """Return the folder of the show.
 
     It is the folder that was opened, else the nearest folder with a dodo.py, upward from the working folder. Raises
@@ -28,26 +28,26 @@ def show_folder() -> Path:
     return _opened[-1]
 
 
-def state_folder() -> Path:
+def get_state_folder() -> Path:
     """Return the folder of results and records, .gsd-state."""
-    return show_folder() / ".gsd-state"
+    return get_show_folder() / ".gsd-state"
 
 
-def build_folder() -> Path:
+def get_build_folder() -> Path:
     """Return the folder of the files that the artist takes away, build."""
-    return show_folder() / "build"
+    return get_show_folder() / "build"
 
 
-def conf_folder() -> Path:
+def get_conf_folder() -> Path:
     """Return the folder of the show's configs, conf."""
-    return show_folder() / "conf"
+    return get_show_folder() / "conf"
 
 
-def tool_folder() -> Path:
+def get_tool_folder() -> Path:
     """Return the folder that holds our code: tasks, blender_scripts, hydra_plugins."""
     return Path(__file__).resolve().parents[1]
 
 
-def in_show(path: str | Path) -> str:
+def name_in_show(path: str | Path) -> str:
     """Return a path as the show names it: relative to the show's folder."""
-    return os.path.relpath(path, show_folder())
+    return os.path.relpath(path, get_show_folder())

@@ -8,28 +8,13 @@ from pathlib import Path
 import pytest
 
 from helpers.shows.project import REPOSITORY
+from helpers.verbs import VERBS
 
 pytestmark = pytest.mark.fast
 
 SHAPE = re.compile(r"\([A-Za-z0-9_.* +]+,[^()]*\)|\([A-Z],?\)|\(\d+(?:, ?\d+)*,?\)|shape|scalar")
 RAISED = {"ShotError", "ValueError", "Refused", "LookupError", "TooLittle"}
-# What a function does, in the imperative: the first word of its docstring.
-VERBS = set(
-    """
-    Add Adjust Allow Announce Answer Apply Ask Assemble Begin Blend Bound Build Call Carry Cast Certify Change Check
-    Choose Claim Clean Clip Close Collect Combine Compare Compile Compose Compute Confine Convert Copy Count Cover Crop
-    Cut Decide Decode Delete Derive Describe Detect Distort Divide Doubt Draw Drop Encode End Enter Estimate Evaluate
-    Exit Explain Export Extend Fetch Fill Find Finish Fit Flatten Follow Forget Format Free Get Give Group Grow Guard
-    Guess Handle Hold Import Index Interpolate Invert Join Judge Keep Leave Let Limit Link List Load Locate Lock Look
-    Make Map Mark Match Measure Merge Mix Move Name Normalise Note Offer Open Order Orient Pack Parse Paste Pick Place
-    Plan Point Polish Pose Prepare Print Project Prove Publish Put Quote Raise Rank Read Rebuild Record Reduce Refine
-    Refuse Register Release Remember Remove Rename Render Repair Replace Report Resample Rescale Resolve Restore Return
-    Rotate Round Run Sample Save Say Scale Score Search See Segment Send Separate Serve Set Share Shift Show Sign
-    Simplify Skip Smooth Solve Sort Split Stabilize Start State Stop Store Sum Sweep Switch Take Tell Test Thin Time
-    Track Translate Transform Triangulate Trim Try Turn Undistort Unpack Unsqueeze Update Verify Wait Walk Warn Watch
-    Weigh Widen Wrap Write Yield
-    """.split()
-)
+IMPERATIVES = {verb.capitalize() for verb in VERBS}  # what a function does: the first word of its docstring
 
 
 def modules() -> list[Path]:
@@ -62,7 +47,7 @@ def faults(node: ast.FunctionDef | ast.ClassDef, acts: bool) -> list[str]:
     if isinstance(node, ast.ClassDef):
         return found
     first = re.match(r"\w+", text)
-    if acts and (first is None or first.group(0) not in VERBS):
+    if acts and (first is None or first.group(0) not in IMPERATIVES):
         found.append(f"begins with {text.split()[0]!r}; needed a verb, as Return")
     annotations = [one.annotation for one in [*node.args.args, *node.args.kwonlyargs]] + [node.returns]
     if any("ndarray" in ast.unparse(one) for one in annotations if one is not None) and not SHAPE.search(text):

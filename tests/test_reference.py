@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from helpers.shows.project import REPOSITORY
-from shotmake.config.check import ConfigFaults, keys, load, normalise
+from shotmake.config.check import ConfigFaults, list_keys, load, normalise
 from shotmake.config.format_registry import FORMATS
 from shotmake.config.schema import Config
 from shotmake.docs import escape, make_pages, read_comments
@@ -47,7 +47,7 @@ def test_the_committed_page_is_what_the_code_makes(name):
 
 def test_the_pages_have_every_key_and_every_format():
     pages = make_pages()
-    missing = [key for key in keys() if f"`{key.rpartition('.')[2]}`" not in pages["config.md"]]
+    missing = [key for key in list_keys() if f"`{key.rpartition('.')[2]}`" not in pages["config.md"]]
     assert not missing and '<a id="shot.camera.focal_mm"></a>' in pages["config.md"]
     assert all(f"`{format.file}`" in pages["formats.md"] for format in FORMATS if format.writes)
 
@@ -91,7 +91,7 @@ def test_every_path_that_a_page_names_is_there(path):
 
 @pytest.mark.parametrize("path", WRITTEN, ids=named)
 def test_every_key_that_a_page_names_is_in_the_schema(path):
-    known = {*keys(), *(part for key in keys() for part in prefixes(key))}
+    known = {*list_keys(), *(part for key in list_keys() for part in prefixes(key))}
     blocks = {"shot.tracking", "shot.composite"}
     found = {match for word in CODE.findall(prose(path)) if (match := KEY.match(word)) and "*" not in word}
     wrong = {one.group() for one in found if one.group() not in known | blocks}

@@ -9,7 +9,7 @@ from helpers.shows.project import REPOSITORY
 
 CODE = ("shotmake", "dodo.py", "hydra_plugins", "blender_scripts")
 WRONG = {
-    "shotmake/wrong.py": "import shotmake.tasks.show\n\nshotmake.tasks.show.show_folder().joinpath(1)\n",
+    "shotmake/wrong.py": "import shotmake.tasks.show\n\nshotmake.tasks.show.get_show_folder().joinpath(1)\n",
     "blender_scripts/wrong.py": "import bpy\n\nbpy.data.movieclips.lode('a.mp4')\nbpy.context.scene.frame_strat = 1\n",
 }
 

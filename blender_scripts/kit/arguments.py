@@ -9,7 +9,7 @@ class UserError(Exception):
     """An error for something in the input that the user can cure, said in one line."""
 
 
-def said_by(error: BaseException) -> str:
+def quote_error(error: BaseException) -> str:
     """Return what an error says, in one line that is never empty."""
     return " ".join(str(error).split()).removeprefix("Error: ") or type(error).__name__
 
@@ -22,6 +22,6 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {message}\n")
 
 
-def script_arguments() -> list[str]:
+def list_script_arguments() -> list[str]:
     """Return the arguments for the script: all behind `--` (Blender's way), else the whole command line."""
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]

@@ -10,7 +10,7 @@ from kit import versions
 INTERPOLATIONS = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items  # pyright: ignore
 
 
-def key(owner: Any, path: str, frames: list[int], values: np.ndarray, interpolation: str = "LINEAR") -> None:
+def set_keys(owner: Any, path: str, frames: list[int], values: np.ndarray, interpolation: str = "LINEAR") -> None:
     """Set keys on owner.path of an object, a camera or a node's socket: (N,) values, or (N, components) of a vector."""
     setattr(owner, path, values[0].tolist())
     owner.keyframe_insert(path, frame=frames[0])  # this makes the action, its slot and the curves

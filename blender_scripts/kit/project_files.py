@@ -10,7 +10,7 @@ from kit.arguments import UserError
 FOLDERS_DEEP = 2  # relative paths hold in both .gsd-state/composites/x.blend and build/<shot>/x.blend
 
 
-def from_blend(file: str, key: str) -> str:
+def name_in_blend(file: str, key: str) -> str:
     """Return a file's name as the open .blend writes it.
 
     file: its name in the config, from the show's folder, or an absolute path.
@@ -43,7 +43,7 @@ def place_of(project: Path, file: str, key: str) -> Path:
     return Path(place)
 
 
-def on_disk(path: str, library: bpy.types.Library | None = None) -> Path:
+def find_on_disk(path: str, library: bpy.types.Library | None = None) -> Path:
     """Return where Blender looks for a file that it names like this.
 
     It reads .. by its letters, as said for place_of.
@@ -54,7 +54,7 @@ def on_disk(path: str, library: bpy.types.Library | None = None) -> Path:
 def load_picture(file: str, key: str) -> bpy.types.Image:
     """Load an image that can be read. Raises UserError if it cannot."""
     try:
-        image = bpy.data.images.load(from_blend(file, key), check_existing=False)
+        image = bpy.data.images.load(name_in_blend(file, key), check_existing=False)
     except RuntimeError as error:
         raise UserError(f"{file}: cannot read it as an image; check {key}") from error
     if not all(image.size):

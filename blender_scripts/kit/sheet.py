@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.arguments import UserError, said_by
+from kit.arguments import UserError, quote_error
 from kit.choices import OF_THE_CONFIG
 
 SCHEMA = 1
@@ -83,7 +83,7 @@ def read_sheet(path: Path) -> dict[str, Any]:
     try:
         sheet = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot read the scene sheet: {said_by(error)}") from error
+        raise UserError(f"{path}: cannot read the scene sheet: {quote_error(error)}") from error
     if not isinstance(sheet, dict) or sheet.get("schema") != SCHEMA:
         raise UserError(f"{path}: found no scene sheet of schema {SCHEMA}; build the scene stage again")
     for block, keys in NEEDED.items():
@@ -92,7 +92,7 @@ def read_sheet(path: Path) -> dict[str, Any]:
             if not isinstance(found, dict) or key not in found:
                 raise UserError(f"{path}: {'.'.join(filter(None, [block, key]))} is missing")
     for dotted, allowed in CHOICES.items():
-        found = _value(sheet, dotted)
+        found = _get_value(sheet, dotted)
         if found not in allowed:
             raise UserError(f"{path}: {dotted} is {found!r}; this version knows {', '.join(allowed)}")
     _check_camera(path, sheet["camera"])
@@ -105,7 +105,7 @@ def read_sheet(path: Path) -> dict[str, Any]:
     return sheet
 
 
-def _value(sheet: dict[str, Any], dotted: str) -> Any:
+def _get_value(sheet: dict[str, Any], dotted: str) -> Any:
     for key in dotted.split("."):
         sheet = sheet[key]
     return sheet
@@ -131,7 +131,7 @@ def _check_overscan(path: Path, sheet: dict[str, Any]) -> None:
         raise UserError(f"{path}: overscan.resolution_px {overscan} is not plate {plate} plus the same on each side")
 
 
-def frame_rate(sheet: dict[str, Any]) -> tuple[int, float]:
+def read_frame_rate(sheet: dict[str, Any]) -> tuple[int, float]:
     """Return Blender's (fps, fps_base): 24000/1001 is 24 and 1.001, Blender's own way to write the rate."""
     rate = Fraction(*sheet["frame_rate"])
     fps = max(1, round(rate))
@@ -142,7 +142,7 @@ def read_tracks(file: str | None) -> Tracks:
     """Read tracks.npz; no tracks at all when there is no file. Raises UserError for a file that is not one."""
     if file is None:
         return Tracks(np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)), np.zeros(0, int))
-    tracks = Tracks(**_arrays(file, ["track_id", "frame", "xy_px", "status"]))
+    tracks = Tracks(**_read_arrays(file, ["track_id", "frame", "xy_px", "status"]))
     if tracks.xy_px.shape != (len(tracks.track_id), 2) or len(tracks.frame) != len(tracks.track_id):
         raise UserError(f"{file}: xy_px {tracks.xy_px.shape} does not go with {len(tracks.track_id)} markers")
     return tracks
@@ -152,18 +152,18 @@ def read_points(file: str | None) -> Points:
     """Read points.npz; no points at all when there is no file. Raises UserError for a file that is not one."""
     if file is None:
         return Points(np.zeros(0, int), np.zeros((0, 3)), np.zeros(0), np.zeros(0, bool))
-    points = Points(**_arrays(file, ["track_id", "point_xyz", "error_px", "holdout"]))
+    points = Points(**_read_arrays(file, ["track_id", "point_xyz", "error_px", "holdout"]))
     if points.point_xyz.shape != (len(points.track_id), 3):
         raise UserError(f"{file}: point_xyz {points.point_xyz.shape} does not go with {len(points.track_id)} points")
     return points
 
 
-def _arrays(file: str, names: list[str]) -> dict[str, np.ndarray]:
+def _read_arrays(file: str, names: list[str]) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as stored:
             missing = [name for name in names if name not in stored.files]
             if not missing:
                 return {name: stored[name] for name in names}
     except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: cannot read: {said_by(error)}") from error
+        raise UserError(f"{file}: cannot read: {quote_error(error)}") from error
     raise UserError(f"{file}: {', '.join(missing)} missing")

@@ -17,7 +17,7 @@ ANGLE = "Angle" if IS_5_0 else "Degr"  # the name of a Rotate node's angle
 WORDS = {"SHARPEN_DIAMOND": "Diamond Sharpen", "GAUSS": "Gaussian"}
 
 
-def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+def clear_compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree:
     """Return the scene's compositor, emptied."""
     if IS_5_0:
         tree = bpy.data.node_groups.new(f"{scene.name} comp", "CompositorNodeTree")
@@ -38,12 +38,12 @@ def compositor_of(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
     return scene.node_tree if scene.use_nodes else None
 
 
-def output_kind() -> str:
+def name_output_kind() -> str:
     """Return the kind of the node whose picture the scene's render becomes."""
     return "NodeGroupOutput" if IS_5_0 else "CompositorNodeComposite"
 
 
-def node_kind(kind: str) -> str:
+def name_node_kind(kind: str) -> str:
     """Return the name of a kind of node in this Blender."""
     name = kind.removeprefix("CompositorNode")
     return f"ShaderNode{name}" if IS_5_0 and name in SHADER_MATHS and name != kind else kind
@@ -64,7 +64,7 @@ def set_setting(node: bpy.types.Node, setting: str, value: Any) -> None:
     setattr(node, setting, value)
 
 
-def color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]:
+def add_color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]:
     """Make a colour mix; return its (factor, A, B, result) sockets. node_of(kind, **settings) makes the node."""
     if not IS_5_0:  # in 4.2, ShaderNodeMix is no compositor node
         node = node_of("CompositorNodeMixRGB", blend_type=blend_type)
@@ -74,17 +74,17 @@ def color_mix(node_of: Any, blend_type: str) -> tuple[bpy.types.NodeSocket, ...]
     return tuple(named[name] for name in ("Factor_Float", "A_Color", "B_Color", "Result_Color"))
 
 
-def over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+def find_over_sockets(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
     """Return the (background, foreground) sockets of an Alpha Over node."""
     return (node.inputs[0], node.inputs[1]) if IS_5_0 else (node.inputs[1], node.inputs[2])
 
 
-def factor_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
+def find_factor_socket(node: bpy.types.Node) -> bpy.types.NodeSocket:
     """Return the socket that says how much of what a node does is done."""
     return node.inputs["Factor" if IS_5_0 else "Fac"]
 
 
-def exr_layers(node: Any, names: list[str]) -> list[bpy.types.NodeSocket]:
+def add_exr_layers(node: Any, names: list[str]) -> list[bpy.types.NodeSocket]:
     """Make a File Output write one EXR of many layers; return its sockets."""
     if IS_5_0:
         node.format.media_type = "MULTI_LAYER_IMAGE"

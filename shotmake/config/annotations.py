@@ -63,7 +63,9 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
         where = f"{key}[{number}]"
         known = ("name", "frame", "xy_px", "weight", "color", "motion_model")
         if not isinstance(block, dict) or not {"name", "frame", "xy_px"} <= set(block) <= set(known):
-            faults.append((where, f"found {_names(block)}; needed {{{', '.join(known)}}}, the first three at least"))
+            faults.append(
+                (where, f"found {_show_keys(block)}; needed {{{', '.join(known)}}}, the first three at least")
+            )
             continue
         name, model = block["name"], block.get("motion_model")
         if not isinstance(name, str) or not name:
@@ -94,7 +96,7 @@ def read_groups(blocks: dict, names: tuple[str, ...] | None = None) -> tuple[tup
         block: Any = {"tracks": said} if isinstance(said, list) else said
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
-            faults.append((key, f"found {_names(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
+            faults.append((key, f"found {_show_keys(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
             continue
         for pick in block.get("tracks", []):
             faults += find_faults(f"{key}.tracks", pick, (PLACE, BOX, NAME), names)
@@ -118,7 +120,7 @@ def read_shapes(blocks: list) -> tuple[tuple[Shape, ...], Faults]:
         where = f"tracking.mask.shapes[{number}]"
         needed = "needed {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}, at least 3 points"
         if not isinstance(block, dict) or set(block) - {"name"} not in ({"points_px"}, {"keys"}):
-            faults.append((where, f"found {_names(block)}; {needed}"))
+            faults.append((where, f"found {_show_keys(block)}; {needed}"))
             continue
         keys = block.get("keys", [{"frame": 0, "points_px": block.get("points_px")}])
         if not isinstance(keys, list) or not keys or not all(_is_shape_key(one) for one in keys):
@@ -151,5 +153,5 @@ def _is_shape_key(one: object) -> bool:
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
 
 
-def _names(block: object) -> str:
+def _show_keys(block: object) -> str:
     return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)

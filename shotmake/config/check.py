@@ -10,14 +10,14 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake.config import annotations, check_composite, check_objects, check_orient
-from shotmake.config.format_registry import CAMERAS, camera_format
-from shotmake.config.frame_ranges import frame_numbers
+from shotmake.config.format_registry import CAMERAS, find_camera_format
+from shotmake.config.frame_ranges import parse_frames
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
 from shotmake.config.values import MOST as LARGEST
 from shotmake.errors import ShotError
-from shotmake.files.input_file import one_line
+from shotmake.files.input_file import to_one_line
 
 
 class Fault(NamedTuple):
@@ -70,7 +70,7 @@ def normalise(tree: dict) -> dict:
     return tree
 
 
-def defaults() -> dict:
+def make_defaults() -> dict:
     """Return the whole schema as a plain tree of its defaults."""
     return asdict(Config())
 
@@ -94,13 +94,13 @@ class ConfigFaults(Exception):
         self.faults = faults
 
 
-def keys(schema: type = Config, prefix: str = "") -> list[str]:
+def list_keys(schema: type = Config, prefix: str = "") -> list[str]:
     """List all dotted leaf keys of the schema, in order."""
     hints = typing.get_type_hints(schema)
     names = []
     for item in fields(schema):
         path = f"{prefix}{item.name}"
-        names += keys(hints[item.name], path + ".") if is_dataclass(hints[item.name]) else [path]
+        names += list_keys(hints[item.name], path + ".") if is_dataclass(hints[item.name]) else [path]
     return names
 
 
@@ -130,30 +130,30 @@ def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
     return schema(**values)
 
 
-def file_keys(schema: type = Config, prefix: str = "") -> list[str]:
+def list_file_keys(schema: type = Config, prefix: str = "") -> list[str]:
     """List all dotted keys that name a file that is read, in order. <name> stands for the name of a witness camera."""
     hints, names = typing.get_type_hints(schema), []
     for item in fields(schema):
         path, inner = f"{prefix}{item.name}", hints[item.name]
         if isinstance(inner, type) and is_dataclass(inner):
-            names += file_keys(inner, f"{path}.")
+            names += list_file_keys(inner, f"{path}.")
         elif block := block_of_each(inner):
-            names += file_keys(block, f"{path}.<name>.")
+            names += list_file_keys(block, f"{path}.<name>.")
         elif item.metadata.get("is_file"):
             names.append(path)
     return names
 
 
-def file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
+def list_file_values(config: Any, prefix: str = "") -> list[tuple[str, str]]:
     """List all files that a config names, each as (key, file), in the order of the schema."""
     found: list[tuple[str, str]] = []
     for item in fields(config):
         value, path = getattr(config, item.name), f"{prefix}{item.name}"
         if is_dataclass(value):
-            found += file_values(value, f"{path}.")
+            found += list_file_values(value, f"{path}.")
         elif isinstance(value, dict):
             blocks = {name: block for name, block in value.items() if is_dataclass(block)}
-            found += [pair for name, block in blocks.items() for pair in file_values(block, f"{path}.{name}.")]
+            found += [pair for name, block in blocks.items() for pair in list_file_values(block, f"{path}.{name}.")]
         elif item.metadata.get("is_file") and value:
             found += [(path, one) for one in (value if isinstance(value, list) else [value])]
     return found
@@ -180,8 +180,8 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if fits:
             break
     else:
-        wanted = " or ".join(_type_name(option) for option in options)
-        return f"found {_show(value)}; needed {wanted}{_unit(limits)}", value
+        wanted = " or ".join(_name_type(option) for option in options)
+        return f"found {_show(value)}; needed {wanted}{_show_unit(limits)}", value
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
         return f"found {len(converted)} values; needed {limits['length']}", value
@@ -194,7 +194,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         if not re.fullmatch(pattern, converted):
             return f"found {_show(value)}; {needed}", value
     for member in members:
-        if limits.get("is_file") and isinstance(member, str) and one_line(member) != member:
+        if limits.get("is_file") and isinstance(member, str) and to_one_line(member) != member:
             return f"found {member!a}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
             if not -math.inf < member < math.inf:
@@ -202,9 +202,9 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
             found = _show(member)
             low, high = (-MOST if limits["low"] is None else limits["low"]), limits["high"]
             if member < low:
-                return f"found {found}; needed at least {low}{_unit(limits)}", value
+                return f"found {found}; needed at least {low}{_show_unit(limits)}", value
             if member > (high := MOST if high is None else high):
-                return f"found {found}; needed at most {high}{_unit(limits)}", value
+                return f"found {found}; needed at most {high}{_show_unit(limits)}", value
     return "", converted
 
 
@@ -247,14 +247,14 @@ def _cross_check(config: Config) -> list[Fault]:
     if span and span[0] > span[1]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
     try:
-        if shot.footage.frame_rate is not None and not 0 < frame_rate_fraction(shot.footage.frame_rate) <= 1000:
+        if shot.footage.frame_rate is not None and not 0 < parse_frame_rate(shot.footage.frame_rate) <= 1000:
             raise ValueError
     except (ValueError, ZeroDivisionError, OverflowError):
         found = _show(shot.footage.frame_rate)[:RATE_CHARS]
         faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
     if camera.lock_focal and camera.focal_mm is None:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
-    faults += _check_given(camera)
+    faults += _check_camera_source(camera)
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
         faults.append(Fault("tracking.solve.known.frames", f"found {kept}; the first frame must not be after the last"))
@@ -268,7 +268,7 @@ def _cross_check(config: Config) -> list[Fault]:
     faults += _check_background(config.composite)
     try:
         if config.composite.render.frames is not None:
-            frame_numbers(config.composite.render.frames)
+            parse_frames(config.composite.render.frames)
     except ShotError as error:
         faults.append(Fault("composite.render.frames", error.faults[0]))
     tracking = config.tracking
@@ -282,7 +282,7 @@ def _cross_check(config: Config) -> list[Fault]:
     return faults
 
 
-def _check_given(camera: Camera) -> list[Fault]:
+def _check_camera_source(camera: Camera) -> list[Fault]:
     """Find faults of the camera source: without tracks, the camera is either imported or keyed."""
     faults = [Fault(*fault) for fault in read_keys(camera.given)[1]]
     if camera.given and camera.from_tracking:
@@ -315,15 +315,15 @@ def _check_assembly(shot: Shot) -> list[Fault]:
 
 def _check_lens(camera: Camera) -> list[Fault]:
     """Find faults of an imported lens: it is the only lens, and it has its own focal length."""
-    brought = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
-    found = [f"shot.camera.{name}" for name, value in brought.items() if value is not None]
+    imported = {"lens_from": camera.lens_from, "checkerboard.files": camera.checkerboard.files}
+    found = [f"shot.camera.{name}" for name, value in imported.items() if value is not None]
     faults = []
     if len(found) > 1:
         faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
     if found and camera.lock_focal:
         faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
     if camera.import_file is not None:
-        format = camera_format(camera.import_file)
+        format = find_camera_format(camera.import_file)
         if format is None:
             known = ", ".join(suffix for one in CAMERAS for suffix in one.suffixes)
             faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
@@ -346,7 +346,7 @@ def _check_background(composite: Composite) -> list[Fault]:
     return []
 
 
-def frame_rate_fraction(rate: float | str) -> Fraction:
+def parse_frame_rate(rate: float | str) -> Fraction:
     """Return an exact Fraction for 24, 23.976 or "24000/1001". NTSC decimals become their n/1001 fraction.
 
     Raises ValueError for a text that is not such a number, or that is too long for one: 1e99999999 has a hundred
@@ -383,7 +383,7 @@ def _show(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
-def _type_name(option: Any) -> str:
+def _name_type(option: Any) -> str:
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if option in names:
         return names[option]
@@ -394,5 +394,5 @@ def _type_name(option: Any) -> str:
     return {int: "a list of whole numbers", float: "a list of numbers", str: "a list of texts"}.get(member, "a list")
 
 
-def _unit(limits: Any) -> str:
+def _show_unit(limits: Any) -> str:
     return f" ({limits['unit']})" if limits["unit"] else ""

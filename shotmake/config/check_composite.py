@@ -15,10 +15,10 @@ CORNERS = "top-left, top-right, bottom-right, bottom-left"
 
 def faults_of(config: Config, names: tuple[str, ...] | None) -> Faults:
     """Find all faults, each as (key, message). names: the names that tracks have; None = they are not known yet."""
-    return _stabilization_faults(config, names) + _pin_faults(config, names)
+    return _check_stabilization(config, names) + _check_pin(config, names)
 
 
-def _stabilization_faults(config: Config, names: tuple[str, ...] | None) -> Faults:
+def _check_stabilization(config: Config, names: tuple[str, ...] | None) -> Faults:
     settings = config.composite.stabilization
     if not settings.enabled:
         return []
@@ -29,7 +29,7 @@ def _stabilization_faults(config: Config, names: tuple[str, ...] | None) -> Faul
         return [(f"{STABILIZATION_KEY}.enabled", "found true without tracks; needed tracking.enabled: true")]
     chosen = [settings.tracks] if isinstance(settings.tracks, str) else settings.tracks
     known = [*config.tracking.groups, *(names or ())]
-    offered = [name for name in known if name not in _groups_off(config.tracking.groups)]
+    offered = [name for name in known if name not in _find_groups_off(config.tracking.groups)]
     key = f"{STABILIZATION_KEY}.tracks"
     faults = [
         (key, f"found {name!r}; needed all, a group or a manual track; there are: {', '.join(offered) or 'none'}")
@@ -39,12 +39,12 @@ def _stabilization_faults(config: Config, names: tuple[str, ...] | None) -> Faul
     return faults if chosen else [(key, "found an empty list; needed all, or groups and manual tracks by name")]
 
 
-def _groups_off(groups: dict) -> set[str]:
+def _find_groups_off(groups: dict) -> set[str]:
     """Return the names of the groups that have no enabled track."""
     return {name for name, block in groups.items() if isinstance(block, dict) and block.get("status") in OFF}
 
 
-def _pin_faults(config: Config, names: tuple[str, ...] | None) -> Faults:
+def _check_pin(config: Config, names: tuple[str, ...] | None) -> Faults:
     pin = config.composite.corner_pin
     given = [name for name in ("tracks", "corners_xyz", "object", "tracklet") if getattr(pin, name)]
     if pin.image is None:

@@ -7,17 +7,17 @@ import shlex
 
 from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.config.values import Faults
-from shotmake.errors import said_by
+from shotmake.errors import quote_error
 
 OF_OBJECTS = ("objects_mot", "object_mattes")  # the words of shot.export that need objects
 
 
 def faults_of(config: Config) -> Faults:
     """Find all faults, each as (key, message)."""
-    return _camera_faults(config) + _source_faults(config) + _missing_faults(config)
+    return _check_cameras(config) + _check_source(config) + _check_needs(config)
 
 
-def _camera_faults(config: Config) -> Faults:
+def _check_cameras(config: Config) -> Faults:
     faults: Faults = []
     for name, witness in config.shot.cameras.items():
         key, span = f"shot.cameras.{name}", witness.footage.frame_range
@@ -30,7 +30,7 @@ def _camera_faults(config: Config) -> Faults:
     return faults
 
 
-def _source_faults(config: Config) -> Faults:
+def _check_source(config: Config) -> Faults:
     key, objects = "tracking.objects.detector_cmd", config.tracking.objects
     faults: Faults = []
     if objects.classes == []:
@@ -42,14 +42,14 @@ def _source_faults(config: Config) -> Faults:
     try:
         words = shlex.split(objects.detector_cmd)
     except ValueError as error:
-        found = f"found {objects.detector_cmd!r} ({said_by(error)})"
+        found = f"found {objects.detector_cmd!r} ({quote_error(error)})"
         return [*faults, (key, f"{found}; needed a program and its arguments")]
     if not any("{detections}" in word for word in words[1:]):
         faults.append((key, f"found {objects.detector_cmd!r}; needed {{detections}} in it, the file it has to write"))
     return faults
 
 
-def _missing_faults(config: Config) -> Faults:
+def _check_needs(config: Config) -> Faults:
     if config.tracking.objects.enabled:
         return []
     composite = config.composite

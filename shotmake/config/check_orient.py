@@ -32,26 +32,26 @@ def faults_of(orient: Orient, names: tuple[str, ...] | None) -> Faults:
         faults.append((f"{KEY}.ground", f"found {len(orient.ground)}; needed three picks or more"))
     if len(orient.survey) == 1:
         faults.append((f"{KEY}.survey", "found 1; needed three points, or two on a ground"))
-    faults += _distance_faults(orient.distance, names) + _contradictions(orient)
+    faults += _check_distance(orient.distance, names) + _find_contradictions(orient)
     return faults
 
 
 def change_picks(orient: Orient, change: Callable[[str, dict], dict]) -> Orient:
     """Return the block with `change(key, pick)` in place of each pick that may be a track's. A name alone is {name}."""
 
-    def changed(key: str, pick: dict | str | None) -> dict | None:
+    def change_one(key: str, pick: dict | str | None) -> dict | None:
         return None if pick is None else change(f"{KEY}.{key}", as_block(pick))
 
-    found: dict = {name: changed(name, getattr(orient, name)) for name in ("origin", "x_axis", "y_axis")}
+    found: dict = {name: change_one(name, getattr(orient, name)) for name in ("origin", "x_axis", "y_axis")}
     for name in ("ground", "survey"):
-        found[name] = [changed(f"{name}[{at}]", pick) for at, pick in enumerate(getattr(orient, name))]
+        found[name] = [change_one(f"{name}[{at}]", pick) for at, pick in enumerate(getattr(orient, name))]
     if isinstance(orient.distance, dict):
-        ends = {end: changed(f"distance.{end}", orient.distance[end]) for end in "ab" if end in orient.distance}
+        ends = {end: change_one(f"distance.{end}", orient.distance[end]) for end in "ab" if end in orient.distance}
         found["distance"] = orient.distance | ends
     return replace(orient, **found)
 
 
-def names_tracks(orient: Orient) -> bool:
+def has_track_names(orient: Orient) -> bool:
     """Return whether a pick is the name of a track."""
     named: list[str] = []
 
@@ -63,7 +63,7 @@ def names_tracks(orient: Orient) -> bool:
     return bool(named)
 
 
-def _distance_faults(distance: dict | None, names: tuple[str, ...] | None) -> Faults:
+def _check_distance(distance: dict | None, names: tuple[str, ...] | None) -> Faults:
     if distance is None:
         return []
     where = f"{KEY}.distance"
@@ -81,7 +81,7 @@ def _distance_faults(distance: dict | None, names: tuple[str, ...] | None) -> Fa
     return faults
 
 
-def _contradictions(orient: Orient) -> Faults:
+def _find_contradictions(orient: Orient) -> Faults:
     faults = []
     if orient.x_axis is not None and orient.y_axis is not None:
         faults.append((f"{KEY}.y_axis", f"found beside {KEY}.x_axis; needed one of them: the other is square to it"))

@@ -10,7 +10,7 @@ What the module of a format has, by the kind of the format:
 A camera that Blender writes has said(take) in place of write: it returns the lines to say. A camera that Blender reads
 has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/import_camera.py wrote.
 
-Where several formats of a kind share a suffix, the module also has recognises(head: str) -> bool, where `head` is the
+Where several formats of a kind share a suffix, the module also has can_read(head: str) -> bool, where `head` is the
 file's first 4096 characters. Formats of one kind and suffix are asked in the order below.
 """
 
@@ -92,7 +92,7 @@ OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "tracks.mot", "obje
 FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
 
 
-def camera_format(file: str) -> Format | None:
+def find_camera_format(file: str) -> Format | None:
     """Find the format of a camera's file or folder by its name. Return None for a name that no camera format has.
 
     A name without a suffix is taken for a folder with COLMAP's text model.

@@ -8,7 +8,7 @@ PART = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?:x(\d{1,9}))?)?", re.ASCII)
 FRAMES_MAX = 2_000_000  # frames of all spans together; Blender counts to half of this
 
 
-def frame_numbers(text: int | str) -> list[int]:
+def parse_frames(text: int | str) -> list[int]:
     """Return the frame numbers that the text means, ascending, each once.
 
     x8 means every eighth frame, from the first. Commas or spaces stand between the spans. Spans may overlap.

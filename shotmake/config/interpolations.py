@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from shotmake.errors import ShotError
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 # ${key} and ${.key}. A resolver, ${name:...}, is left out, because it gives a single value.
 NAMED = re.compile(r"\$\{\s*(\.*)([^${}:]+)\s*\}")
@@ -23,36 +23,36 @@ def check_unfolding(tree: dict, name: str) -> None:
 
     Raises ShotError when the interpolations unfold to more than limits.yaml_nodes values, or lead round in a circle.
     """
-    most = limits().yaml_nodes
+    most = get_limits().yaml_nodes
     sizes: dict[tuple, int] = {}
     under_way: set[tuple] = set()
 
-    def size_of(path: tuple) -> int:
+    def measure(path: tuple) -> int:
         if path in sizes:
             return sizes[path]
         if path in under_way:
             raise ShotError(f"{name}: {'.'.join(map(str, path))}: its interpolations lead round in a circle")
         under_way.add(path)
-        value = _at(tree, path)
+        value = _get_value(tree, path)
         if isinstance(value, dict | list):
             inner = value if isinstance(value, dict) else range(len(value))
-            size = 1 + sum(size_of((*path, key)) for key in inner)
+            size = 1 + sum(measure((*path, key)) for key in inner)
         elif isinstance(value, str) and "${" in value:
-            named = [_meant(path, dots, key) for dots, key in NAMED.findall(value)]
-            size = 1 + sum(size_of(one) for one in named if path[: len(one)] != one)
+            named = [_resolve_path(path, dots, key) for dots, key in NAMED.findall(value)]
+            size = 1 + sum(measure(one) for one in named if path[: len(one)] != one)
         else:
             size = 1
         under_way.discard(path)
         if size > most:
             where = f"{name}: {'.'.join(map(str, path)) or 'the whole'}"
-            raise over_limit(where, "interpolations that unfold to too many values", "yaml_nodes")
+            raise make_limit_fault(where, "interpolations that unfold to too many values", "yaml_nodes")
         sizes[path] = size
         return size
 
-    size_of(())
+    measure(())
 
 
-def _at(tree: Any, path: tuple) -> Any:
+def _get_value(tree: Any, path: tuple) -> Any:
     """Return the value at a path, or None where there is none."""
     for part in path:
         if isinstance(tree, dict):
@@ -64,7 +64,7 @@ def _at(tree: Any, path: tuple) -> Any:
     return tree
 
 
-def _meant(path: tuple, dots: str, key: str) -> tuple:
+def _resolve_path(path: tuple, dots: str, key: str) -> tuple:
     """Return the path that an interpolation at `path` names. One dot means the block that it stands in."""
     parts = tuple(part for part in re.split(r"[.\[\]]+", key.strip()) if part)
     return (*path[: len(path) - len(dots)], *parts) if dots else parts

@@ -33,7 +33,7 @@ def as_block(pick: dict | str) -> dict:
     return {"name": pick} if isinstance(pick, str) else pick
 
 
-def label(pick: dict | str) -> str:
+def name_pick(pick: dict | str) -> str:
     """Name a pick in the artist's words."""
     pick = as_block(pick)
     if "name" in pick:

@@ -291,7 +291,7 @@ class Mask:
     # A picture of the mask: a still, a movie that starts with the plate, or a sequence numbered as the plate. White
     # (128 of 255 and more) keeps features out. null = none
     file: str | None = file_key()
-    # Garbage mattes: {points_px: [[x, y], ...]}, or with keyframes {keys: [{frame, points_px}, ...]}. The inside keeps
+    # Masks: {points_px: [[x, y], ...]}, or with keyframes {keys: [{frame, points_px}, ...]}. The inside keeps
     # features out. [] = none
     shapes: list[dict] = key([])
     invert: bool = key(False)  # true = the whole mask is turned round: features are kept out where it is not white
@@ -390,7 +390,7 @@ class Orient:
 
 
 @dataclass
-class Known:
+class Imported:
     """How the cameras of shot.camera.import_file meet the tracks. Lens and world are those of the file."""
 
     # true = the imported cameras stay as they are, to the last digit. false = they are where the adjustment of all
@@ -421,7 +421,7 @@ class Solve:
     zoom: bool = key(False)
     clean: SolveClean = group(SolveClean)  # which markers are left out
     orient: Orient = group(Orient)  # where the world stands
-    known: Known = group(Known)  # how imported cameras meet the tracks
+    known: Imported = group(Imported)  # how imported cameras meet the tracks
     # The key of an approved solve, as `doit plan` shows it. That solve is kept, whatever changes. null = solves are
     # made anew when something changes
     pin: str | None = key(None, pattern=CACHE_KEY)

@@ -65,9 +65,9 @@ def open_alone(path: Path, key: str, name: str = "", options: dict[str, str] | N
 
     check_no_playlist(path, key, name)
     try:
-        return _opened(path, options)
+        return _open(path, options)
     except (FFmpegError, OSError, ValueError) as error:
-        found = _other_format(path, error)
+        found = _name_other_format(path, error)
         if found:
             raise ShotError(f"{name or path.name}: found {found}; {NEEDED} ({key})") from error
         raise
@@ -97,24 +97,24 @@ def check_no_playlist(path: Path, key: str, name: str = "") -> None:
 
     Raises ShotError when it does, whatever one version of FFmpeg or another makes of it.
     """
-    found = playlist_fault(path)
+    found = find_playlist_fault(path)
     if found:
         raise ShotError(f"{name or path.name}: {found} ({key})")
 
 
-def _opened(path: Path, options: dict[str, str] | None = None) -> "InputContainer":
+def _open(path: Path, options: dict[str, str] | None = None) -> "InputContainer":
     import av
 
     return av.open(str(path), metadata_errors="replace", options=options, container_options=OPTIONS)
 
 
-def playlist_fault(path: Path) -> str:
+def find_playlist_fault(path: Path) -> str:
     """Return what is wrong with a plate or picture that begins as a playlist does; "" for any other file."""
-    found = _playlist(path)
+    found = _find_playlist(path)
     return f"found {found}; {NEEDED}" if found else ""
 
 
-def _playlist(path: Path) -> str:
+def _find_playlist(path: Path) -> str:
     """Return which playlist the file begins as, in words; "" for none."""
     with open(path, "rb") as file:
         head = file.read(HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -125,7 +125,7 @@ def _playlist(path: Path) -> str:
     return ""
 
 
-def _other_format(path: Path, error: Exception) -> str:
+def _name_other_format(path: Path, error: Exception) -> str:
     """Return the name of a format that is not allowed; "" when the file is only damaged.
 
     FFmpeg says it in its log alone.
@@ -138,7 +138,7 @@ def _other_format(path: Path, error: Exception) -> str:
     level = logging.get_level()
     logging.set_level(logging.ERROR)
     try:
-        with logging.Capture(), _opened(path):
+        with logging.Capture(), _open(path):
             return ""
     except FFmpegError as again:
         log = getattr(again, "log", None)

@@ -10,7 +10,7 @@ import re
 import stat
 from pathlib import Path
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 
 OTHER_KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -33,14 +33,14 @@ def check_file(path: Path, name: str, key: str, needed: str = "") -> Path:
     where the key says it.
     Raises ShotError, in one line, for anything else.
     """
-    found = file_fault(path)
+    found = find_file_fault(path)
     if found:
         cure = f"needed {needed} ({key})" if needed else f"check {key}"
-        raise ShotError(f"{one_line(name)}: {found}; {cure}")
+        raise ShotError(f"{to_one_line(name)}: {found}; {cure}")
     return path
 
 
-def file_fault(path: Path) -> str:
+def find_file_fault(path: Path) -> str:
     """Return what is wrong with a path as an input, after all links; "" for a regular file that can be read."""
     try:
         mode = os.stat(path).st_mode
@@ -57,7 +57,7 @@ def file_fault(path: Path) -> str:
     return "" if os.access(path, os.R_OK) else "found a file that may not be read (permission denied)"
 
 
-def one_line(name: str) -> str:
+def to_one_line(name: str) -> str:
     """Return the name with line ends and other control characters written out."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], name)
 
@@ -68,7 +68,7 @@ def _why_missing(path: Path, error: OSError) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return "found a name that is too long for the disk"
     if os.path.islink(path):
-        return f"found a link that leads to no file ({one_line(str(path.readlink()))})"
+        return f"found a link that leads to no file ({to_one_line(str(path.readlink()))})"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NO_SUCH_FILE
-    return f"found a file that cannot be reached ({said_by(error).lower()})"
+    return f"found a file that cannot be reached ({quote_error(error).lower()})"

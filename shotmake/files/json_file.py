@@ -9,7 +9,7 @@ from typing import Any
 
 from shotmake.errors import ShotError
 from shotmake.files.regular_file import read_utf8
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 CHUNK = 1 << 20
 NOT_BRACKETS = bytes(code for code in range(256) if chr(code) not in "[]{}")
@@ -31,7 +31,7 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
     except ValueError as error:
         raise ShotError(f"{name}:1: found a whole number of over 4300 digits, needed JSON{of_key}") from error
     except RecursionError as error:  # the user's own json_depth is more than Python can do
-        raise over_limit(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
+        raise make_limit_fault(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
 
 
 def read_json(path: Path, key: str = "") -> Any:
@@ -47,14 +47,14 @@ def check_brackets(text: str, name: str, key: str = "") -> None:
 
     Raises ShotError above the limits.
     """
-    many, deep = limits().json_objects, limits().json_depth
+    many, deep = get_limits().json_objects, get_limits().json_depth
     opened = text.count("[") + text.count("{")
     if opened <= deep:  # most texts end here; this count includes brackets in strings
         return
-    left = _brackets(text)
+    left = _find_brackets(text)
     objects = left.count(b"[")
     if objects > many:
-        raise over_limit(f"{name}:1", f"{objects} lists and objects", "json_objects", key)
+        raise make_limit_fault(f"{name}:1", f"{objects} lists and objects", "json_objects", key)
     depth = 0
     while left and depth <= deep:
         inner = left.replace(b"[]", b"")  # takes away the innermost brackets
@@ -63,10 +63,10 @@ def check_brackets(text: str, name: str, key: str = "") -> None:
             break
         left, depth = inner, depth + 1
     if depth > deep:
-        raise over_limit(f"{name}:1", f"over {deep} brackets in one another", "json_depth", key)
+        raise make_limit_fault(f"{name}:1", f"over {deep} brackets in one another", "json_depth", key)
 
 
-def _brackets(text: str) -> bytes:
+def _find_brackets(text: str) -> bytes:
     """Return all brackets outside of strings, in order, as [ and ]."""
     found = bytearray()
     in_string = is_escaped = False  # the state where the chunk begins

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from shotmake.errors import ShotError
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 FIRST = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof", b"uuid")
 HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
@@ -40,16 +40,16 @@ def check_boxes(path: Path, file: str, key: str) -> None:
         if movie.read(8)[4:] not in FIRST:
             return
         announced = 0
-        for count, box in enumerate(_boxes(movie, 0, size), 1):
-            announced = max(announced, _frames(movie, box))
-            if announced > limits().movie_frames:
-                raise over_limit(file, f"a movie that announces {announced} frames", "movie_frames", key)
+        for count, box in enumerate(_walk_boxes(movie, 0, size), 1):
+            announced = max(announced, _count_frames(movie, box))
+            if announced > get_limits().movie_frames:
+                raise make_limit_fault(file, f"a movie that announces {announced} frames", "movie_frames", key)
             if count > BOXES_MAX or box.name == PACKED:
                 found = "a packed header" if box.name == PACKED else f"a header of over {BOXES_MAX} parts"
                 raise ShotError(f"{file}: found {found}; needed a plain movie, transcode it ({key})")
 
 
-def _boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
+def _walk_boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
     """Yield all boxes between two places, and the boxes inside of them."""
     todo = [(begin, end)]
     while todo:
@@ -73,7 +73,7 @@ def _boxes(movie: BinaryIO, begin: int, end: int) -> Iterator[Box]:
         yield Box(name, begin, after)
 
 
-def _frames(movie: BinaryIO, box: Box) -> int:
+def _count_frames(movie: BinaryIO, box: Box) -> int:
     """Return how many frames a box announces."""
     movie.seek(box.begin)
     if box.name in COUNTS:

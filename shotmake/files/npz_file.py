@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
-from shotmake.files.regular_file import file_size
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.regular_file import measure_file
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 PACKED_MOST = 1_040  # the most bytes that can be packed into one byte (zlib: 1032)
 KINDS = "biufUS"  # the kinds of types that are read: bool, whole numbers, floats, text
@@ -41,7 +41,7 @@ def read_npz(
     unpacks to too much. Errors of reading, such as ValueError, become a ShotError too.
     """
     name = name or (source.name if isinstance(source, Path) else "npz")
-    size = file_size(source, key, name) if isinstance(source, Path) else len(source)
+    size = measure_file(source, key, name) if isinstance(source, Path) else len(source)
     with open(source, "rb") if isinstance(source, Path) else io.BytesIO(source) as file:
         try:
             check_directory(file, size, name, key)
@@ -51,26 +51,26 @@ def read_npz(
                 if missing := [one for one in needed if one not in entries]:
                     raise ValueError(f"it has no {missing[0]}")
                 asked = {*needed, *optional} or set(entries)
-                return {one: _array(archive, entries[one], name, key) for one in entries if one in asked}
+                return {one: _read_array(archive, entries[one], name, key) for one in entries if one in asked}
         except FAULTS as error:
             of_key = f"; check {key}" if key else ""
-            raise ShotError(f"{name}: not an .npz that can be read ({said_by(error, 120)}){of_key}") from error
+            raise ShotError(f"{name}: not an .npz that can be read ({quote_error(error, 120)}){of_key}") from error
 
 
 def _check_entries(archive: zipfile.ZipFile, size: int, name: str, key: str) -> None:
     entries = archive.infolist()
-    if len(entries) > limits().npz_arrays:
-        raise over_limit(name, f"{len(entries)} arrays", "npz_arrays", key)
+    if len(entries) > get_limits().npz_arrays:
+        raise make_limit_fault(name, f"{len(entries)} arrays", "npz_arrays", key)
     packed, unpacked = (sum(getattr(one, at) for one in entries) for at in ("compress_size", "file_size"))
     for one in entries:
         if one.file_size > PACKED_MOST * (one.compress_size + 1) or packed > size:
             array = ascii(one.filename)[:40]
             raise zipfile.BadZipFile(f"{array} announces {one.file_size} bytes, which it cannot hold")
-    if unpacked > size + limits().npz_mb * 10**6:
-        raise over_limit(name, f"{unpacked / 1e6:.0f} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
+    if unpacked > size + get_limits().npz_mb * 10**6:
+        raise make_limit_fault(name, f"{unpacked / 1e6:.0f} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
 
 
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, key: str) -> np.ndarray:
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, key: str) -> np.ndarray:
     with archive.open(entry) as file:
         version = np.lib.format.read_magic(file)
         if version not in READ_HEADER:
@@ -94,7 +94,7 @@ def _check_shape(shape: tuple[int, ...], dtype: np.dtype, held: int, where: str,
         raise ShotError(f"{found}, needed one that holds something{of_key}")
 
 
-def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+def pack_npz(arrays: dict[str, np.ndarray]) -> bytes:
     """Pack arrays of any shape, by name, into an uncompressed .npz.
 
     The same arrays give the same bytes, because the zip entries have a fixed date.

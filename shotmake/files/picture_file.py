@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
-from shotmake.files.regular_file import file_size
-from shotmake.limits import limits, over_limit
+from shotmake.files.regular_file import measure_file
+from shotmake.limits import get_limits, make_limit_fault
 
 if TYPE_CHECKING:
     from OpenImageIO import ImageInput, ImageSpec
@@ -23,7 +23,7 @@ FAULTS = (UnicodeDecodeError, RuntimeError, OverflowError)  # what a damaged fil
 
 
 @contextmanager
-def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpec]]":
+def open_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpec]]":
     """Open a picture for the inside of a `with`: give the open picture and its header, to read pixels from.
 
     Raises ShotError for a file that is not in one of our formats or is damaged, and for one that announces more pixels,
@@ -31,16 +31,16 @@ def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpe
     """
     import OpenImageIO as oiio
 
-    size = file_size(path, key)
+    size = measure_file(path, key)
     with open(path, "rb") as file:
         head = file.read(4)
     if not any(head.startswith(magic) for magic in FORMATS):
         found = "it is empty" if not size else f"its first bytes are not those of {NAMES}"
-        raise picture_fault(path, "cannot be read", found, key)
+        raise make_picture_fault(path, "cannot be read", found, key)
     try:
         source = oiio.ImageInput.open(str(path))
         if source is None:
-            raise picture_fault(path, "cannot be read", oiio.geterror(), key)
+            raise make_picture_fault(path, "cannot be read", oiio.geterror(), key)
         try:
             spec = source.spec()
             _check_size(spec, size, path, key)
@@ -48,12 +48,12 @@ def opened_picture(path: Path, key: str) -> "Iterator[tuple[ImageInput, ImageSpe
         finally:
             source.close()
     except MemoryError as error:
-        raise picture_fault(path, "cannot be read", "it asks for more memory than there is", key) from error
+        raise make_picture_fault(path, "cannot be read", "it asks for more memory than there is", key) from error
     except FAULTS as error:
-        raise picture_fault(path, "cannot be read", "its header is damaged", key) from error
+        raise make_picture_fault(path, "cannot be read", "its header is damaged", key) from error
 
 
-def picture_fault(path: Path, what: str, reason: str, key: str) -> ShotError:
+def make_picture_fault(path: Path, what: str, reason: str, key: str) -> ShotError:
     """Return the error `<file>: <what> (<the library's reason>); restore it, or check <key>`, to be raised."""
     reason = (reason.strip() or "no reason given").splitlines()[0].replace(str(path), path.name)[:200]
     return ShotError(f"{path.name}: {what} ({reason}); restore it, or check {key}")
@@ -64,7 +64,7 @@ def _check_size(spec: "ImageSpec", size: int, path: Path, key: str) -> None:
 
     Both the picture's pixels and the frame that they are shown in count. Of a tiled picture, a whole tile is decoded.
     """
-    allowed = limits()
+    allowed = get_limits()
     for what, width, height in (
         ("picture", spec.width, spec.height),
         ("display window", spec.full_width, spec.full_height),
@@ -74,12 +74,12 @@ def _check_size(spec: "ImageSpec", size: int, path: Path, key: str) -> None:
             found = f"says its {what} is {width}x{height}"
             raise ShotError(f"{path.name}: {found}; the file is damaged, restore it ({key})")
         if width * height > allowed.picture_mpx * 10**6:
-            raise over_limit(path.name, f"a {what} of {width}x{height}", "picture_mpx", key)
+            raise make_limit_fault(path.name, f"a {what} of {width}x{height}", "picture_mpx", key)
         decoded = width * height * min(spec.nchannels, 4) * spec.format.size()
         if decoded > size + allowed.picture_mb * 10**6:
             found = f"a {what} of {decoded / 1e6:.0f} MB in a file of {size / 1e6:.3g} MB"
-            raise over_limit(path.name, found, "picture_mb", key)
+            raise make_limit_fault(path.name, found, "picture_mb", key)
     if not 1 <= spec.nchannels <= allowed.picture_channels:
-        raise over_limit(path.name, f"{spec.nchannels} channels", "picture_channels", key)
+        raise make_limit_fault(path.name, f"{spec.nchannels} channels", "picture_channels", key)
     if spec.depth > 1:
         raise ShotError(f"{path.name}: found {spec.depth} layers in depth, needed a flat picture ({key})")

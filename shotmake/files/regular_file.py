@@ -6,14 +6,14 @@ import stat
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
          stat.S_IFBLK: "a device"}  # fmt: skip
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def file_size(path: Path, key: str = "", where: str = "") -> int:
+def measure_file(path: Path, key: str = "", where: str = "") -> int:
     """Return the size of a file in bytes. where: the start of the message, where it is not the file's name.
 
     Raises ShotError for a folder, a pipe or a device.
@@ -30,9 +30,9 @@ def check_size(path: Path, limit: str, key: str = "", where: str = "") -> int:
 
     Raises ShotError as file_size does, and for a file above the limit.
     """
-    size = file_size(path, key, where)
-    if size > getattr(limits(), limit) * 10**6:
-        raise over_limit(where or path.name, f"a file of {size / 1e6:.0f} MB", limit, key)
+    size = measure_file(path, key, where)
+    if size > getattr(get_limits(), limit) * 10**6:
+        raise make_limit_fault(where or path.name, f"a file of {size / 1e6:.0f} MB", limit, key)
     return size
 
 

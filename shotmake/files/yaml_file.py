@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from shotmake.errors import ShotError, said_by
-from shotmake.limits import limits, over_limit
+from shotmake.errors import ShotError, quote_error
+from shotmake.limits import get_limits, make_limit_fault
 
 PLAIN_TAGS = ("str", "seq", "map")  # any other tag may stand before a value that it does not fit
 TAG = "tag:yaml.org,2002:"
@@ -29,12 +29,12 @@ def load_yaml(text: str, name: str, key: str = "") -> Any:
 
     check_events(text, name, key)
     try:
-        return yaml.load(text, Loader=_loader())
+        return yaml.load(text, Loader=_find_loader())
     except yaml.YAMLError as error:
-        raise _not_yaml(error, name, key) from error
+        raise _make_yaml_fault(error, name, key) from error
     # PyYAML raises these for a value that looks like a date or a number and is none: 2001-99-99, 0b_
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        found = f"a value that is none ({said_by(error, 80)})"
+        found = f"a value that is none ({quote_error(error, 80)})"
         raise ShotError(f"{name}: not YAML: {found}{f'; check {key}' if key else ''}") from error
 
 
@@ -85,16 +85,18 @@ def check_events(text: str, name: str, key: str = "") -> None:
     """
     import yaml
 
-    if len(text) > limits().yaml_mb * 10**6:
-        raise over_limit(name, f"YAML of {len(text) / 1e6:.1f} MB", "yaml_mb", key)
+    if len(text) > get_limits().yaml_mb * 10**6:
+        raise make_limit_fault(name, f"YAML of {len(text) / 1e6:.1f} MB", "yaml_mb", key)
     count = _Count()
     try:
-        for event in yaml.parse(text, Loader=_loader()):
+        for event in yaml.parse(text, Loader=_find_loader()):
             where = f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
             _check_tag(event, where, key)
             if isinstance(event, yaml.AliasEvent):
                 if any(one.anchor == event.anchor for one in count.open):
-                    raise _fault(where, f"*{event.anchor[:40]} inside of &{event.anchor[:40]}", "plain values", key)
+                    raise _make_fault(
+                        where, f"*{event.anchor[:40]} inside of &{event.anchor[:40]}", "plain values", key
+                    )
                 count.add(*count.anchors.get(event.anchor, (1, 0)))
             elif isinstance(event, yaml.CollectionStartEvent):
                 count.open.append(_Node(event.anchor))
@@ -103,38 +105,38 @@ def check_events(text: str, name: str, key: str = "") -> None:
             elif isinstance(event, yaml.ScalarEvent):
                 _check_number(event, where, key)
                 count.add(1, 0, event.anchor)
-            if count.depth > limits().yaml_depth:
-                raise over_limit(where, "blocks or brackets too deep in one another", "yaml_depth", key)
-            if sum(one.values for one in count.open) > limits().yaml_nodes:
-                raise over_limit(where, "too many values, each alias (*) unfolded", "yaml_nodes", key)
+            if count.depth > get_limits().yaml_depth:
+                raise make_limit_fault(where, "blocks or brackets too deep in one another", "yaml_depth", key)
+            if sum(one.values for one in count.open) > get_limits().yaml_nodes:
+                raise make_limit_fault(where, "too many values, each alias (*) unfolded", "yaml_nodes", key)
     except yaml.YAMLError as error:
-        raise _not_yaml(error, name, key) from error
+        raise _make_yaml_fault(error, name, key) from error
 
 
 def _check_tag(event: Any, where: str, key: str) -> None:
     tag = getattr(event, "tag", None)
     if tag and tag != "!" and tag not in [TAG + plain for plain in PLAIN_TAGS]:
-        raise _fault(where, f"the tag {ascii(tag.replace(TAG, '!!'))[:40]}", "plain values", key)
+        raise _make_fault(where, f"the tag {ascii(tag.replace(TAG, '!!'))[:40]}", "plain values", key)
 
 
 def _check_number(event: Any, where: str, key: str) -> None:
     long = len(event.value) > NUMBER_CHARS and not event.style
     if long and STARTS_NUMBER.match(event.value) and LONG_NUMBER.fullmatch(event.value):
-        raise _fault(where, f"a number of {len(event.value)} characters", f"at most {NUMBER_CHARS}", key)
+        raise _make_fault(where, f"a number of {len(event.value)} characters", f"at most {NUMBER_CHARS}", key)
 
 
-def _fault(where: str, found: str, needed: str, key: str) -> ShotError:
+def _make_fault(where: str, found: str, needed: str, key: str) -> ShotError:
     return ShotError(f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}")
 
 
-def _not_yaml(error: Any, name: str, key: str) -> ShotError:
+def _make_yaml_fault(error: Any, name: str, key: str) -> ShotError:
     mark = getattr(error, "problem_mark", None)
     place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
     said = " ".join(str(getattr(error, "problem", None) or error).split())[:200]
     return ShotError(f"{name}{place}: not YAML: {said}{f'; check {key}' if key else ''}")
 
 
-def _loader() -> Any:
+def _find_loader() -> Any:
     """Return PyYAML's safe loader, the fast one where PyYAML has it."""
     import yaml
 

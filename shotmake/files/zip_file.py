@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from typing import BinaryIO
 
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 END, END_64 = b"PK\5\6", b"PK\6\6"  # the marks at the end of a zip file's directory
 END_BYTES, LOCATOR_BYTES, COMMENT_MAX = 22, 20, 1 << 16
@@ -35,6 +35,6 @@ def check_directory(file: BinaryIO, size: int, name: str, key: str) -> None:
         if not head.startswith(END_64) or len(head) < 56:
             raise zipfile.BadZipFile("its directory is cut off")
         length = struct.unpack_from("<Q", head, 40)[0]
-    if length > ENTRY_BYTES * limits().npz_arrays:
-        raise over_limit(name, f"a directory of {length} bytes", "npz_arrays", key)
+    if length > ENTRY_BYTES * get_limits().npz_arrays:
+        raise make_limit_fault(name, f"a directory of {length} bytes", "npz_arrays", key)
     file.seek(0)

@@ -31,7 +31,7 @@ class BlenderMovie:
     frame_count: int
 
     @classmethod
-    def of(cls, container: "InputContainer", stream: "VideoStream") -> "BlenderMovie":
+    def from_container(cls, container: "InputContainer", stream: "VideoStream") -> "BlenderMovie":
         """Read what Blender takes from an open PyAV container and its stream."""
         rate, start = stream.guessed_rate, stream.start_time or 0
         if not rate or not stream.time_base:
@@ -44,9 +44,9 @@ class BlenderMovie:
             length = Fraction(container.duration, 10**6) - max(start * stream.time_base - sound_start, 0)
         else:
             length = Fraction(stream.frames) / rate
-        return cls(stream.time_base, Fraction(rate), start, _rounded(float(length) * float(rate)))
+        return cls(stream.time_base, Fraction(rate), start, _round(float(length) * float(rate)))
 
-    def shown(self, times: Sequence[int]) -> np.ndarray:
+    def find_shown(self, times: Sequence[int]) -> np.ndarray:
         """Return (N,) the index of the picture that Blender shows in each picture's frame; -1 where it shows none.
 
         times: when the N pictures begin, in ticks.
@@ -57,6 +57,6 @@ class BlenderMovie:
         return np.where(np.arange(len(times)) < self.frame_count, found, -1)
 
 
-def _rounded(value: float) -> int:
+def _round(value: float) -> int:
     """Round as C does, for a value that is not negative."""
     return math.floor(value + 0.5)

@@ -5,8 +5,8 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from shotmake.errors import ShotError, said_by
-from shotmake.files.input_file import check_file, file_fault
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.input_file import check_file, find_file_fault
 
 SEQUENCE = re.compile(
     r"(?P<head>.*)"  # greedy: of several numbers, the last one counts the frames (take#2.####.exr)
@@ -20,7 +20,7 @@ DIGITS_MAX = 18  # digits of a frame number; no array holds a longer one
 PATH_MAX = 4096
 
 
-def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
+def list_plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[int, str]]:
     """List the files that a plate consists of: [(frame number, path as the config would write it)].
 
     A movie is one entry with the number 0. missing (`shot.footage.missing`): "hold" gives a missing frame the file of
@@ -33,23 +33,24 @@ def plate_files(pattern: str, root: Path, missing: str = "error") -> list[tuple[
     match = SEQUENCE.match(pattern)
     assert match
     _check_digits(match, pattern)
-    found = _frames_in_folder(match, root)
+    found = _list_frames(match, root)
     if not found:
-        example = f"{match['head']}{'1'.zfill(_width(match))}{match['tail']}"
+        example = f"{match['head']}{'1'.zfill(_count_digits(match))}{match['tail']}"
         raise ShotError(f"{pattern}: no such frames; needed files like {example} ({KEY})")
     if missing == "skip":
         return sorted(found.items())
     first, last = min(found), max(found)
     if match["first"]:
         first, last = int(match["first"]), int(match["last"])
-    gaps = _gaps(sorted(found), first, last)
+    gaps = _find_gaps(sorted(found), first, last)
     if gaps and missing != "hold":
         count = sum(end - begin + 1 for begin, end in gaps)
         raise ShotError(
-            f"{pattern}: {count} {'frame is' if count == 1 else 'frames are'} missing: {_shown(gaps)}; restore what "
-            f"is missing, set {MISSING_KEY}: hold, or give a range in {KEY}, like {_longest_run(sorted(found))}"
+            f"{pattern}: {count} {'frame is' if count == 1 else 'frames are'} missing: {_show_runs(gaps)}; restore "
+            "what "
+            f"is missing, set {MISSING_KEY}: hold, or give a range in {KEY}, like {_find_longest_run(sorted(found))}"
         )
-    return sorted({**found, **_held(pattern, found, gaps)}.items())
+    return sorted({**found, **_fill_gaps(pattern, found, gaps)}.items())
 
 
 def is_sequence(pattern: str, root: Path) -> bool:
@@ -59,12 +60,12 @@ def is_sequence(pattern: str, root: Path) -> bool:
     return bool(SEQUENCE.match(pattern)) and not os.path.lexists(root / pattern)
 
 
-def held_frames(numbered: list[tuple[int, str]]) -> list[int]:
+def list_held_frames(numbered: list[tuple[int, str]]) -> list[int]:
     """List the numbers of the frames for which the file of the frame before stands in."""
     return [number for (_, before), (number, path) in pairwise(numbered) if path == before]
 
 
-def ranges_text(numbers: list[int]) -> str:
+def format_ranges(numbers: list[int]) -> str:
     """Return frame numbers as text: [3, 10, 11, 12] gives "3, 10-12"."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -72,10 +73,10 @@ def ranges_text(numbers: list[int]) -> str:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return _shown([(begin, end) for begin, end in runs])
+    return _show_runs([(begin, end) for begin, end in runs])
 
 
-def _shown(runs: list[tuple[int, int]]) -> str:
+def _show_runs(runs: list[tuple[int, int]]) -> str:
     texts = [f"{begin}" if begin == end else f"{begin}-{end}" for begin, end in runs[:RANGES_SHOWN]]
     more = f" and {len(runs) - RANGES_SHOWN} more gaps" if len(runs) > RANGES_SHOWN else ""
     return ", ".join(texts) + more
@@ -87,7 +88,7 @@ def _is_frame(entry: os.DirEntry) -> bool:
     The folder itself says what each entry is, except for links.
     """
     try:
-        return not file_fault(Path(entry.path)) if entry.is_symlink() else entry.is_file()
+        return not find_file_fault(Path(entry.path)) if entry.is_symlink() else entry.is_file()
     except OSError:  # somebody removed it a moment ago
         return False
 
@@ -110,13 +111,13 @@ def _check_digits(match: re.Match, pattern: str) -> None:
         raise ShotError(f"{shown}: asks for more digits than a frame's number has; needed at most {DIGITS_MAX} ({KEY})")
 
 
-def _width(match: re.Match) -> int:
+def _count_digits(match: re.Match) -> int:
     return len(match["hashes"] or "") or int(match["digits"] or 0) or len(match["first"] or "")
 
 
-def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
+def _list_frames(match: re.Match, root: Path) -> dict[int, str]:
     """Return {frame number: path} of the files that fit the pattern, and that lie in its range when it gives one."""
-    head, width = match["head"], _width(match)
+    head, width = match["head"], _count_digits(match)
     folder, prefix = os.path.split(head)
     name = re.compile(re.escape(prefix) + r"(\d{1,18})" + re.escape(match["tail"]), re.ASCII)
     try:
@@ -124,7 +125,7 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise ShotError(f"{folder}: cannot be read ({said_by(error)}); check {KEY}") from error
+        raise ShotError(f"{folder}: cannot be read ({quote_error(error)}); check {KEY}") from error
     found = {}
     for file in files:
         digits = file[len(prefix) : len(file) - len(match["tail"])]
@@ -135,7 +136,7 @@ def _frames_in_folder(match: re.Match, root: Path) -> dict[int, str]:
     return found
 
 
-def _gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
+def _find_gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
     """Return the runs of missing numbers in first..last as (begin, end).
 
     They are stored by their ends, because one stray file may lie a million frames further on.
@@ -144,7 +145,7 @@ def _gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int]]:
     return [(before + 1, after - 1) for before, after in pairwise(bounds) if after > before + 1]
 
 
-def _held(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
+def _fill_gaps(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
     """Return the frames of the gaps, each with the file of the frame before its gap."""
     if gaps and gaps[0][0] < min(found):
         raise ShotError(
@@ -154,13 +155,13 @@ def _held(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> d
     count = sum(end - begin + 1 for begin, end in gaps)
     if count > len(found):
         raise ShotError(
-            f"{pattern}: more frames are missing ({_shown(gaps)}) than are there ({len(found)}); {MISSING_KEY}: hold "
-            f"cannot stand in for them, give a range in {KEY}, like {_longest_run(sorted(found))}"
+            f"{pattern}: more frames are missing ({_show_runs(gaps)}) than are there ({len(found)}); {MISSING_KEY}: "
+            f"hold cannot stand in for them, give a range in {KEY}, like {_find_longest_run(sorted(found))}"
         )
     return {number: found[begin - 1] for begin, end in gaps for number in range(begin, end + 1)}
 
 
-def _longest_run(numbers: list[int]) -> str:
+def _find_longest_run(numbers: list[int]) -> str:
     breaks = [0, *(index + 1 for index, (a, b) in enumerate(pairwise(numbers)) if b != a + 1), len(numbers)]
     begin, end = max(pairwise(breaks), key=lambda run: run[1] - run[0])
     return f"[{numbers[begin]}-{numbers[end - 1]}]"

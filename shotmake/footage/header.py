@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.footage.file_names import is_sequence, plate_files
+from shotmake.footage.file_names import is_sequence, list_plate_files
 from shotmake.footage.images import probe_sequence
-from shotmake.footage.movie import movie_header
+from shotmake.footage.movie import read_movie_header
 
 FRAME = re.compile(r"(?P<head>.*?)(?P<number>\d+)(?P<tail>\.[A-Za-z]+)$")
 IMAGES = (".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -40,19 +40,19 @@ class MediaHeader:
     frames_hidden: int = 0
 
 
-def media_header(file: str, root: Path) -> MediaHeader:
+def read_media_header(file: str, root: Path) -> MediaHeader:
     """Read the header of a movie or sequence. A movie that announces no number of frames is decoded to count them.
 
     Raises ShotError for a file that is not a plate.
     """
     if not is_sequence(file, root):
-        plate_files(file, root)
-        found = movie_header(file, root)
+        list_plate_files(file, root)
+        found = read_movie_header(file, root)
         transfer = found["color"]["transfer"]
         space = {"iec61966-2-1": "sRGB", "linear": "Linear"}.get(transfer, "Rec.709")
         first, color = None, f"transfer {transfer}"
     else:
-        numbered = plate_files(file, root, missing="skip")
+        numbered = list_plate_files(file, root, missing="skip")
         found = probe_sequence(numbered[:1], root, lambda count: None)
         media = found["media"]
         is_float = media["sample_type"] in ("half", "float")
@@ -83,12 +83,12 @@ def as_pattern(file: str, root: Path) -> str:
         return file
     pattern = f"{match['head']}{'#' * len(match['number'])}{match['tail']}"
     try:
-        return pattern if len(plate_files(pattern, root, missing="skip")) > 1 else file
+        return pattern if len(list_plate_files(pattern, root, missing="skip")) > 1 else file
     except ShotError:  # this is a still, not a sequence; the error is raised where the still is used
         return file
 
 
-def media_in(folder: Path) -> dict[str, str]:
+def find_media(folder: Path) -> dict[str, str]:
     """Find the movies and sequences in a folder and in the folders below it.
 
     Return {name in small letters: path from the folder, sequences with ####}. Each is found by its file name, and by

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
-from shotmake.files.picture_file import opened_picture, picture_fault
-from shotmake.files.regular_file import file_size
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.picture_file import make_picture_fault, open_picture
+from shotmake.files.regular_file import measure_file
 from shotmake.footage.file_names import KEY
 from shotmake.footage.lens_metadata import lens_of_tags
-from shotmake.footage.tone import eight_bits
+from shotmake.footage.tone import to_eight_bits
 
 TURNED_FORMATS = ("jpeg", "png", "tiff")  # the formats whose orientation tag is meant to be obeyed
 # EXIF orientation -> (mirrored left to right first, then quarter turns counter-clockwise)
@@ -28,10 +28,10 @@ def read_image(path: Path, color_space: str) -> np.ndarray:
     """Read one frame of a sequence as (H, W, 3) uint8 BGR, display-like. Linear light gets the tracking curve."""
     pixels, _ = _decode(path)
     if pixels.dtype == np.float32:
-        shown = eight_bits(pixels, color_space == "Linear")
+        shown = to_eight_bits(pixels, color_space == "Linear")
     else:
         words = pixels.view(np.uint16) if pixels.dtype == np.float16 else pixels
-        shown = _table(pixels.dtype.name, color_space == "Linear")[words]
+        shown = _make_table(pixels.dtype.name, color_space == "Linear")[words]
     return np.ascontiguousarray((np.repeat(shown[..., :1], 3, 2) if shown.shape[2] < 3 else shown)[..., ::-1])
 
 
@@ -48,7 +48,7 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
             _check_png(root / path)
             _, found = _decode(root / path, first.get("size_px"))
         except OSError as error:
-            raise _fault(root / path, "cannot be read", said_by(error)) from error
+            raise _make_fault(root / path, "cannot be read", quote_error(error)) from error
         first = first or found
         if found["pixel_aspect"] != first["pixel_aspect"]:
             before = f"{first['pixel_aspect']:g}:1 before"
@@ -75,21 +75,21 @@ def _decode(path: Path, size_px: list[int] | None = None) -> tuple[np.ndarray, d
     """
     import OpenImageIO as oiio
 
-    with opened_picture(path, KEY) as (source, spec):
-        found = _header(spec, source.format_name())
+    with open_picture(path, KEY) as (source, spec):
+        found = _read_header(spec, source.format_name())
         _check_header(path, found, size_px)
         kind = {oiio.UINT8: "uint8", oiio.UINT16: "uint16", oiio.HALF: "half"}.get(spec.format.basetype, "float")
         pixels = source.read_image(0, 0, 0, min(spec.nchannels, 3), kind)
         trouble = source.geterror()
     if pixels is None or trouble:
-        raise _fault(path, "cannot be decoded", trouble)
-    pixels = _display_window(pixels.reshape(pixels.shape[0], pixels.shape[1], -1), found)
+        raise _make_fault(path, "cannot be decoded", trouble)
+    pixels = _place_window(pixels.reshape(pixels.shape[0], pixels.shape[1], -1), found)
     mirrored, quarter_turns = ORIENTATIONS[found["orientation"]]
     return np.rot90(pixels[:, ::-1] if mirrored else pixels, quarter_turns), found
 
 
-def _fault(path: Path, what: str, reason: str) -> ShotError:
-    return picture_fault(path, what, reason, KEY)
+def _make_fault(path: Path, what: str, reason: str) -> ShotError:
+    return make_picture_fault(path, what, reason, KEY)
 
 
 def _check_png(path: Path) -> None:
@@ -97,7 +97,7 @@ def _check_png(path: Path) -> None:
 
     Raises ShotError. libpng would find the damage too, but would print lines of its own on stderr.
     """
-    left = file_size(path, KEY) - len(PNG_SIGNATURE)
+    left = measure_file(path, KEY) - len(PNG_SIGNATURE)
     with open(path, "rb") as file:
         if file.read(8) != PNG_SIGNATURE:
             return
@@ -108,13 +108,13 @@ def _check_png(path: Path) -> None:
                 break
             body, crc = file.read(length), file.read(4)
             if int.from_bytes(crc) != zlib.crc32(body, zlib.crc32(head[4:])):
-                raise _fault(path, "cannot be decoded", "its bytes were changed: a checksum is wrong")
+                raise _make_fault(path, "cannot be decoded", "its bytes were changed: a checksum is wrong")
             if head[4:] == b"IEND":
                 return
-    raise _fault(path, "cannot be decoded", "the file ends early")
+    raise _make_fault(path, "cannot be decoded", "the file ends early")
 
 
-def _header(spec: Any, format_name: str) -> dict:
+def _read_header(spec: Any, format_name: str) -> dict:
     orientation = spec.get_int_attribute("Orientation", 1) if format_name in TURNED_FORMATS else 1
     orientation = orientation if orientation in ORIENTATIONS else 1
     data = display = [spec.x, spec.y, spec.width, spec.height]
@@ -133,20 +133,20 @@ def _header(spec: Any, format_name: str) -> dict:
         "display_window": display,
         "size_px": size_px[::-1] if ORIENTATIONS[orientation][1] % 2 else size_px,
         "timecode": spec.get_string_attribute("smpte:TimeCode"),
-        "file_rate": _rate(spec),
+        "file_rate": _read_rate(spec),
         **lens_of_tags({attribute.name: attribute.value for attribute in spec.extra_attribs}),
     }
 
 
-def _rate(spec: Any) -> Fraction | None:
-    from shotmake.config.check import frame_rate_fraction
+def _read_rate(spec: Any) -> Fraction | None:
+    from shotmake.config.check import parse_frame_rate
 
     named = {attribute.name: attribute.value for attribute in spec.extra_attribs}
     rate = named.get("FramesPerSecond", named.get("dpx:FrameRate"))
     if rate is None:
         return None
     try:
-        rate = Fraction(*map(int, rate)) if isinstance(rate, (tuple, list)) else frame_rate_fraction(float(rate))
+        rate = Fraction(*map(int, rate)) if isinstance(rate, (tuple, list)) else parse_frame_rate(float(rate))
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return rate if 1 <= rate <= 1000 else None
@@ -158,7 +158,7 @@ def _check_header(path: Path, found: dict, size_px: list[int] | None) -> None:
         raise ShotError(f"{path.name}: found {width}x{height}; the frames before are {size_px[0]}x{size_px[1]} ({KEY})")
 
 
-def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:
+def _place_window(pixels: np.ndarray, found: dict) -> np.ndarray:
     """Place an EXR's data window in its display window: the picture that compositors see.
 
     It is black where there is no data.
@@ -175,9 +175,9 @@ def _display_window(pixels: np.ndarray, found: dict) -> np.ndarray:
 
 
 @lru_cache
-def _table(dtype_name: str, is_linear: bool) -> np.ndarray:
+def _make_table(dtype_name: str, is_linear: bool) -> np.ndarray:
     """Return the 8-bit value of each value that 8 or 16 bits can hold, as (256,) or (65536,) uint8."""
     if dtype_name == "float16":
-        return eight_bits(np.arange(2**16, dtype=np.uint16).view(np.float16), is_linear)
+        return to_eight_bits(np.arange(2**16, dtype=np.uint16).view(np.float16), is_linear)
     top = np.iinfo(dtype_name).max
-    return eight_bits(np.arange(top + 1, dtype=np.float32) / np.float32(top), is_linear)
+    return to_eight_bits(np.arange(top + 1, dtype=np.float32) / np.float32(top), is_linear)

@@ -18,17 +18,17 @@ def lens_of_tags(tags: dict[str, Any]) -> dict[str, dict]:
 
     The width is that of the part of the sensor that was read out. The sensor's whole size says nothing.
     """
-    focal_mm = next((value for name in FOCALS if (value := _positive(tags.get(name)))), None)
-    pitch_um, area = _positive(tags.get("sensorPhotositePitch")), tags.get("sensorAcquisitionRectangle")
+    focal_mm = next((value for name in FOCALS if (value := _read_positive(tags.get(name)))), None)
+    pitch_um, area = _read_positive(tags.get("sensorPhotositePitch")), tags.get("sensorAcquisitionRectangle")
     if focal_mm and pitch_um and isinstance(area, (tuple, list)) and len(area) == 4 and area[2] > area[0]:
         return {"lens": {"focal_mm": focal_mm, "sensor_width_mm": pitch_um * (area[2] - area[0] + 1) / 1000}}
-    film_mm = next((value for name in FILM_EQUIVALENTS if (value := _positive(tags.get(name)))), None)
+    film_mm = next((value for name in FILM_EQUIVALENTS if (value := _read_positive(tags.get(name)))), None)
     if film_mm:
         return {"lens": {"focal_mm": film_mm, "sensor_width_mm": FILM_WIDTH_MM}}
     return {"lens": {"focal_mm": focal_mm, "sensor_width_mm": None}} if focal_mm else {}
 
 
-def _positive(value: Any) -> float | None:
+def _read_positive(value: Any) -> float | None:
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
-from shotmake.files.movie_file import movie_faults, open_movie
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.movie_file import list_movie_faults, open_movie
 from shotmake.footage.blender_movie import BlenderMovie
-from shotmake.footage.file_names import KEY, ranges_text
+from shotmake.footage.file_names import KEY, format_ranges
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
 
@@ -60,20 +60,20 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
     Raises ShotError for a movie that cannot be tracked frame by frame.
     """
     with open_movie(root / file, file, KEY) as container:
-        stream = _video_stream(file, container)
+        stream = _find_video_stream(file, container)
         stream.thread_type = "AUTO"
-        announced, blender = _announced(container, stream), BlenderMovie.of(container, stream)
+        announced, blender = _count_announced(container, stream), BlenderMovie.from_container(container, stream)
         timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
         found = _read(file, container, stream, first_frame, on_frame)
         clock, ended_early = found.clock, found.ended_early
-        media = _media(container, stream, found) if found.facts else {}
+        media = _describe_media(container, stream, found) if found.facts else {}
     if not clock.count:
         raise ShotError(
             f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}"
         ) from found.error
     if found.damaged:
         what = "frame is" if len(found.damaged) == 1 else "frames are"
-        numbers = ranges_text(found.damaged)
+        numbers = format_ranges(found.damaged)
         raise ShotError(f"{file}: {len(found.damaged)} {what} damaged: {numbers}; copy the file again ({KEY})")
     if ended_early or (announced and clock.count < announced):
         raise ShotError(
@@ -81,7 +81,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
             f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
         ) from found.error
     _check_upright(file, found.facts, media)
-    shown = blender.shown(clock.times) if clock.complete else None
+    shown = blender.find_shown(clock.times) if clock.complete else None
     if shown is not None and clock.count > 1 and shown[-1] < 0 <= shown[-2]:
         media["frames_left_out"] = 1
     size_px = found.facts["size_px"][::-1] if found.facts["rotation_deg"] % 180 else found.facts["size_px"]
@@ -107,13 +107,13 @@ def _read(
     What ends the file early stands in the Reading.
     Raises ShotError where size or rotation change.
     """
-    found = Reading(Clock(stream.time_base, _rates(stream)))
+    found = Reading(Clock(stream.time_base, _list_rates(stream)))
     try:
         for packet in container.demux(stream):
             if packet.is_discard and packet.pts is not None:
                 found.hidden.append(packet.pts)
             for frame in packet.decode():
-                facts = _of_frame(frame)
+                facts = _describe_frame(frame)
                 number = first_frame + found.clock.count
                 first = found.facts = found.facts or {**facts, "is_interlaced": frame.interlaced_frame}
                 if facts["size_px"] != first["size_px"]:
@@ -124,25 +124,25 @@ def _read(
                     found.damaged.append(number)
                 found.clock.add(frame.pts)
                 on_frame(found.clock.count)
-    except movie_faults() as error:
-        found.ended_early, found.error = said_by(error), error
+    except list_movie_faults() as error:
+        found.ended_early, found.error = quote_error(error), error
     return found
 
 
-def movie_header(file: str, root: Path) -> dict:
+def read_movie_header(file: str, root: Path) -> dict:
     """Read what the header and the first frame say, under the names of `probe_movie`.
 
     Raises ShotError for a file that is not a movie.
     """
     try:
         with open_movie(root / file, file, KEY) as container:
-            stream = _video_stream(file, container)
-            found = _of_frame(next(container.decode(stream)))
+            stream = _find_video_stream(file, container)
+            found = _describe_frame(next(container.decode(stream)))
             aspect, tags = stream.sample_aspect_ratio, {**stream.metadata, **container.metadata}
-            count = _announced(container, stream) or 1 + sum(1 for _ in container.decode(stream))
-            rate, stored = _header_clock(container, stream).rate, stream.frames
-    except (*movie_faults(), StopIteration) as error:
-        raise ShotError(f"{file}: not a movie that can be read ({said_by(error)}); check {KEY}") from error
+            count = _count_announced(container, stream) or 1 + sum(1 for _ in container.decode(stream))
+            rate, stored = _read_clock(container, stream).rate, stream.frames
+    except (*list_movie_faults(), StopIteration) as error:
+        raise ShotError(f"{file}: not a movie that can be read ({quote_error(error)}); check {KEY}") from error
     size_px = found["size_px"][::-1] if found["rotation_deg"] % 180 else found["size_px"]
     media = {"pixel_aspect": [aspect.numerator, aspect.denominator] if aspect else [1, 1], **lens_of_tags(tags)}
     media["frames_hidden"] = max(stored - count, 0)
@@ -156,33 +156,33 @@ def movie_header(file: str, root: Path) -> dict:
     )
 
 
-def movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generator[np.ndarray]:
+def read_movie_frames(path: Path, rotation_deg: int, skip: int, what: str) -> Generator[np.ndarray]:
     """Yield the frames from index `skip` on: (H, W) uint8 luma, or for "bgr" (H, W, 3) uint8.
 
     rotation_deg: how far each picture is turned, counter-clockwise, in steps of 90 deg.
     Raises ShotError where FFmpeg fails in a movie that it could read before.
     """
     with open_movie(path, path.name, KEY) as container:
-        stream = _video_stream(path.name, container)
+        stream = _find_video_stream(path.name, container)
         stream.thread_type = "AUTO"
         frames = enumerate(container.decode(stream))
-        while (found := _next(frames, path)) is not None:
+        while (found := _read_next(frames, path)) is not None:
             index, frame = found
             if index >= skip:
-                image = _luma_plane(frame) if what == "luma" else frame.to_ndarray(format="bgr24")
+                image = _read_luma_plane(frame) if what == "luma" else frame.to_ndarray(format="bgr24")
                 yield np.ascontiguousarray(np.rot90(image, rotation_deg // 90)) if rotation_deg else image
 
 
-def _next(frames: Iterator["tuple[int, VideoFrame]"], path: Path) -> "tuple[int, VideoFrame] | None":
+def _read_next(frames: Iterator["tuple[int, VideoFrame]"], path: Path) -> "tuple[int, VideoFrame] | None":
     """Return the next frame with its number, or None at the end."""
     try:
         return next(frames, None)
-    except movie_faults() as error:
-        found = f"a frame cannot be decoded any more ({said_by(error)})"
+    except list_movie_faults() as error:
+        found = f"a frame cannot be decoded any more ({quote_error(error)})"
         raise ShotError(f"{path.name}: {found}; copy the file again ({KEY})") from error
 
 
-def _video_stream(file: str, container: "InputContainer") -> "VideoStream":
+def _find_video_stream(file: str, container: "InputContainer") -> "VideoStream":
     from av.stream import Disposition
 
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -192,7 +192,7 @@ def _video_stream(file: str, container: "InputContainer") -> "VideoStream":
     return streams[0]
 
 
-def _rates(stream: "VideoStream") -> tuple[Fraction, ...]:
+def _list_rates(stream: "VideoStream") -> tuple[Fraction, ...]:
     """Return the possible frame rates that the file says, the most trusted first.
 
     The average counts hidden frames and, in some files, leaves out the last frame's duration. It is the only rate where
@@ -202,7 +202,7 @@ def _rates(stream: "VideoStream") -> tuple[Fraction, ...]:
     return tuple(dict.fromkeys(Fraction(rate) for rate in said if rate and 0.1 <= rate <= 1000))
 
 
-def _announced(container: "InputContainer", stream: "VideoStream") -> int:
+def _count_announced(container: "InputContainer", stream: "VideoStream") -> int:
     """Return how many frames the file says it shows; 0 where it does not say.
 
     In an mp4 or mov with an edit list the number of stored frames is another one. FFmpeg marks the frames that the list
@@ -213,12 +213,12 @@ def _announced(container: "InputContainer", stream: "VideoStream") -> int:
     return sum(not entry.is_discard for entry in stream.index_entries)
 
 
-def _header_clock(container: "InputContainer", stream: "VideoStream") -> Clock:
+def _read_clock(container: "InputContainer", stream: "VideoStream") -> Clock:
     """Return the clock as far as the index of an mp4 or mov shows it without decoding.
 
     The index has all frames, by when they are decoded.
     """
-    clock = Clock(stream.time_base, _rates(stream))
+    clock = Clock(stream.time_base, _list_rates(stream))
     for time in [entry.timestamp for entry in stream.index_entries] if _has_index(container) else [None]:
         clock.add(time)
     return clock
@@ -228,7 +228,7 @@ def _has_index(container: "InputContainer") -> bool:
     return container.format.name.split(",")[0] == "mov"
 
 
-def _of_frame(frame: "VideoFrame") -> dict:
+def _describe_frame(frame: "VideoFrame") -> dict:
     rotation_deg, is_mirrored = frame.rotation % 360, False  # counter-clockwise
     if rotation_deg:
         matrix = frame.side_data.get("DISPLAYMATRIX")
@@ -250,7 +250,7 @@ def _of_frame(frame: "VideoFrame") -> dict:
     }
 
 
-def _media(container: "InputContainer", stream: "VideoStream", reading: Reading) -> dict:
+def _describe_media(container: "InputContainer", stream: "VideoStream", reading: Reading) -> dict:
     """Return what ffprobe would say, and what the decode pass found."""
     found, clock, aspect = reading.facts, reading.clock, stream.sample_aspect_ratio
     duration = Fraction(container.duration or 0, 10**6)
@@ -291,7 +291,7 @@ def _check_upright(file: str, found: dict, media: dict) -> None:
         raise ShotError(f"{file}: asks to be turned and its pixels are {wide}:{high}; transcode it upright ({KEY})")
 
 
-def _luma_plane(frame: Any) -> np.ndarray:
+def _read_luma_plane(frame: Any) -> np.ndarray:
     """Return the Y plane as it is stored, without colour conversion: (H, W) uint8. Deep formats are cut to 8 bits."""
     name = frame.format.name
     bits = frame.format.components[0].bits

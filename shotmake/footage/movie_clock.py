@@ -39,12 +39,12 @@ class Clock:
     @property
     def first_s(self) -> float | None:
         """The time of the first frame in s; None where frames have no times."""
-        return self._seconds(self.times[0]) if self.times else None
+        return self._to_seconds(self.times[0]) if self.times else None
 
     @property
     def last_s(self) -> float | None:
         """The time of the last frame in s; None where frames have no times."""
-        return self._seconds(self.times[-1]) if self.times else None
+        return self._to_seconds(self.times[-1]) if self.times else None
 
     @property
     def rate(self) -> Fraction | None:
@@ -56,9 +56,9 @@ class Clock:
         """
         if not self.complete or not self.time_base or self.count < 2:
             return self.said[0] if self.said else None
-        measured = self._measured()
+        measured = self._measure_rate()
         rates = [*self.said, *([measured] if measured else [])]
-        spreads = [self.spread(rate) for rate in rates]
+        spreads = [self.measure_spread(rate) for rate in rates]
         for rate, spread in zip(rates, spreads, strict=True):
             if spread <= float(self.time_base * rate) * (1 + 1e-6):  # one tick; the clock is no finer than that
                 return rate
@@ -74,13 +74,13 @@ class Clock:
         rate = self.rate
         if not self.complete or self.count < 3 or rate is None:
             return True
-        return self.spread(rate) <= 1.0 and not self._has_step(rate)
+        return self.measure_spread(rate) <= 1.0 and not self._has_step(rate)
 
-    def spread(self, rate: Fraction) -> float:
+    def measure_spread(self, rate: Fraction) -> float:
         """Measure the span between the earliest and the latest frame against a steady clock, in frames."""
-        return float(np.ptp(self._late(rate)))
+        return float(np.ptp(self._measure_late(rate)))
 
-    def _late(self, rate: Fraction) -> np.ndarray:
+    def _measure_late(self, rate: Fraction) -> np.ndarray:
         """Return (N,) how late each frame is against a steady clock that begins with the first frame, in frames."""
         begun = np.subtract(self.times, self.times[0]) * float((self.time_base or 0) * rate)
         return begun - np.arange(self.count)
@@ -90,7 +90,7 @@ class Clock:
 
         With the rate of the whole file, a single one moves no frame by more than half a frame.
         """
-        late = self._late(rate)
+        late = self._measure_late(rate)
         for at in np.flatnonzero(np.abs(np.diff(late)) >= 0.5) + 1:
             before, after = late[max(at - AROUND, 0) : at], late[at : at + AROUND]
             if abs(after.mean() - before.mean()) >= STEP:
@@ -104,10 +104,10 @@ class Clock:
         slow, fast = (1 / max(float(gap), 1e-6) for gap in (gaps.max(), gaps.min()))
         return f"{slow:.4g} to {fast:.4g} frames/s"
 
-    def _measured(self) -> Fraction | None:
+    def _measure_rate(self) -> Fraction | None:
         length = (self.times[-1] - self.times[0]) * (self.time_base or 0)
         rate = (self.count - 1) / length if length > 0 else Fraction(0)
         return rate.limit_denominator(LIMIT) if 0.1 <= rate <= 1000 else None
 
-    def _seconds(self, time: int) -> float | None:
+    def _to_seconds(self, time: int) -> float | None:
         return round(float(time * self.time_base), 6) if self.time_base else None

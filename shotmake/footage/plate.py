@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.footage.file_names import KEY, MISSING_KEY, held_frames, is_sequence, plate_files, ranges_text
+from shotmake.footage.file_names import KEY, MISSING_KEY, format_ranges, is_sequence, list_held_frames, list_plate_files
 from shotmake.footage.images import probe_sequence, read_image
-from shotmake.footage.movie import movie_frames, probe_movie
+from shotmake.footage.movie import probe_movie, read_movie_frames
 from shotmake.footage.movie_clock import Clock
-from shotmake.footage.read_ahead import decoded_ahead
+from shotmake.footage.read_ahead import decode_ahead
 
 RATE_KEY = "shot.footage.frame_rate"
 ASPECTS = (0.1, 10.0)  # possible pixel aspects; any other comes from a damaged header
@@ -36,7 +36,7 @@ SHAPES = {
 LISTS = {"files": str, "size_px": int, "frame_rate": int, "warnings": str}
 
 
-def _holds(values: list, kind: type) -> bool:
+def _has_only(values: list, kind: type) -> bool:
     """Return whether a list holds values of one kind only; numbers must be two."""
     return all(isinstance(value, kind) for value in values) and (kind is str or len(values) == 2)
 
@@ -84,7 +84,7 @@ class Plate:
     def from_json(cls, record: dict) -> "Plate":
         """Read a plate from the record of a footage JSON. Raises ShotError for anything else."""
         missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
-        wrong = missing or next((name for name, kind in LISTS.items() if not _holds(record[name], kind)), "")
+        wrong = missing or next((name for name, kind in LISTS.items() if not _has_only(record[name], kind)), "")
         if wrong or not record["files"]:
             raise ShotError(f"{wrong or 'files'}: found no record of a plate; remove it, and doit makes it anew")
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
@@ -107,9 +107,9 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
     Raises ShotError, with what was found, for a plate that cannot be tracked frame by frame (unreadable, truncated,
     frames missing, variable rate).
     """
-    from shotmake.config.check import frame_rate_fraction
+    from shotmake.config.check import parse_frame_rate
 
-    numbered = plate_files(file, root, missing)
+    numbered = list_plate_files(file, root, missing)
     if is_sequence(file, root):
         first_frame = numbered[0][0]
         found = probe_sequence(numbered, root, on_frame)
@@ -127,7 +127,7 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
         found["media"] = {**found["media"], "pixel_aspect": pixel_aspect}
     clock, file_rate = found.pop("clock", None), found.pop("file_rate")
     shown = found.pop("shown_by_blender", None)
-    given_rate = frame_rate_fraction(frame_rate) if frame_rate is not None else None
+    given_rate = parse_frame_rate(frame_rate) if frame_rate is not None else None
     if clock is not None and given_rate is None:
         _check_clock(file, clock, file_rate)
     rate = given_rate or file_rate or SEQUENCE_RATE
@@ -136,8 +136,10 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
         first_frame=first_frame,
         frame_rate=[rate.numerator, rate.denominator],
         color_space=color_space,
-        warnings=_warnings(found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)),
-        blender_fault=_blender_fault(found, first_frame, shown),
+        warnings=_collect_warnings(
+            found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)
+        ),
+        blender_fault=_find_blender_fault(found, first_frame, shown),
         **found,
     )
     if not ASPECTS[0] <= plate.pixel_aspect <= ASPECTS[1]:
@@ -147,7 +149,7 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
 
 def read_luma(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (plate frame number, (H, W) uint8 luma) for the frames first..last, inclusive. Frames are decoded ahead."""
-    with closing(decoded_ahead(_frames(plate, root, first, last, "luma"))) as frames:
+    with closing(decode_ahead(_read_frames(plate, root, first, last, "luma"))) as frames:
         yield from frames
 
 
@@ -156,11 +158,11 @@ def read_bgr(plate: Plate, root: Path, first: int, last: int) -> Iterator[tuple[
 
     Frames are decoded ahead.
     """
-    with closing(decoded_ahead(_frames(plate, root, first, last, "bgr"))) as frames:
+    with closing(decode_ahead(_read_frames(plate, root, first, last, "bgr"))) as frames:
         yield from frames
 
 
-def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
+def find_frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
     """Return the first and the last frame to use.
 
     Raises ShotError when the range leaves the plate or is too short to track.
@@ -179,14 +181,16 @@ def frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, int]:
     return first, last
 
 
-def _frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
+def _read_frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
             image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)
             yield number, _luma_of_bgr(image) if what == "luma" else image
         return
     number = first
-    with closing(movie_frames(root / plate.files[0], plate.rotation_deg, first - plate.first_frame, what)) as images:
+    with closing(
+        read_movie_frames(root / plate.files[0], plate.rotation_deg, first - plate.first_frame, what)
+    ) as images:
         for image in images:
             if number > last:
                 return
@@ -212,12 +216,12 @@ def _check_clock(file: str, clock: Clock, file_rate: Fraction | None) -> None:
         )
 
 
-def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, rate_given: bool) -> list[str]:
+def _collect_warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, rate_given: bool) -> list[str]:
     media, warnings = found["media"], []
-    held = held_frames(numbered)
+    held = list_held_frames(numbered)
     if held:
         warnings.append(
-            f"missing frames: {ranges_text(held)}; the frame before each gap stands in ({MISSING_KEY}: hold); "
+            f"missing frames: {format_ranges(held)}; the frame before each gap stands in ({MISSING_KEY}: hold); "
             f"Blender shows these frames black"
         )
     if not rate_known:
@@ -240,7 +244,7 @@ def _warnings(found: dict, numbered: list[tuple[int, str]], rate_known: bool, ra
     return warnings
 
 
-def _blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
+def _find_blender_fault(found: dict, first_frame: int, shown: np.ndarray | None) -> str:
     """Return what Blender would show otherwise than the readers here, as Blender 4.5 does; "" when nothing.
 
     Blender does turn movies by their tag.

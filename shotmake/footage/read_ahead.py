@@ -11,14 +11,14 @@ FRAMES_AHEAD = 3
 LOOK_UP_S = 0.1  # how often the thread checks, at a full queue, whether anybody still wants its frames
 
 
-def decoded_ahead(source: Generator[Item]) -> Generator[Item]:
+def decode_ahead(source: Generator[Item]) -> Generator[Item]:
     """Yield the items of a generator, which a thread makes at most FRAMES_AHEAD before they are asked for.
 
     What the generator raises is raised here. The thread ends with this generator, whatever ends it.
     """
     made: queue.Queue[tuple[Item, None] | tuple[None, BaseException]] = queue.Queue(FRAMES_AHEAD)
     stop = threading.Event()
-    thread = threading.Thread(target=_work, args=(source, made, stop), name="decoding ahead")
+    thread = threading.Thread(target=_fill, args=(source, made, stop), name="decoding ahead")
     thread.start()
     try:
         while True:
@@ -36,7 +36,7 @@ def decoded_ahead(source: Generator[Item]) -> Generator[Item]:
         thread.join()
 
 
-def _work(source: Generator, made: queue.Queue, stop: threading.Event) -> None:
+def _fill(source: Generator, made: queue.Queue, stop: threading.Event) -> None:
     # This function must not refer to the generator above, or a generator that is dropped half way is never closed.
     try:
         with closing(source):

@@ -3,12 +3,12 @@
 from shotmake.footage.plate import Plate
 
 
-def footage_text(plate: Plate) -> str:
+def describe_footage(plate: Plate) -> str:
     """Return the summary, then one aligned line for each subject, then the warnings."""
     width, height = plate.size_px
     rate = plate.frame_rate[0] / plate.frame_rate[1]
     lines = [f"{plate.frame_count} frames, {width}x{height}, {rate:.6g} frames/s"]
-    rows = _movie_rows(plate) if plate.kind == "movie" else _sequence_rows(plate)
+    rows = _describe_movie(plate) if plate.kind == "movie" else _describe_sequence(plate)
     if "lens" in plate.media:
         focal_mm, width_mm = plate.media["lens"]["focal_mm"], plate.media["lens"]["sensor_width_mm"]
         rows.append(("lens", f"{focal_mm:g} mm" + (f" on {width_mm:.4g} mm" if width_mm else "")))
@@ -19,7 +19,7 @@ def footage_text(plate: Plate) -> str:
     return "\n".join(lines)
 
 
-def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
+def _describe_movie(plate: Plate) -> list[tuple[str, str]]:
     media = plate.media
     width, height = media["stored_size_px"]
     turned = f", turned by {plate.rotation_deg} deg" if plate.rotation_deg else ""
@@ -35,13 +35,13 @@ def _movie_rows(plate: Plate) -> list[tuple[str, str]]:
         ("file", f"{media['container']}, {media['codec']}{profile}, {plate.pixel_format}, {media['bits']} bit"),
         ("picture", f"{width}x{height}, pixels {plate.pixel_aspect:g}:1{turned}"),
         ("colour", ", ".join(f"{name} {value}" for name, value in media["color"].items())),
-        ("clock", f"{_rate(plate)}, {media['duration_s']:.3f} s, timecode {plate.timecode or 'none'}"),
+        ("clock", f"{_show_rate(plate)}, {media['duration_s']:.3f} s, timecode {plate.timecode or 'none'}"),
         ("decoded", f"{media['frames_decoded']} frames ({announced}), "
                     f"{media['frames_corrupt']} corrupt, {times}"),
     ]  # fmt: skip
 
 
-def _sequence_rows(plate: Plate) -> list[tuple[str, str]]:
+def _describe_sequence(plate: Plate) -> list[tuple[str, str]]:
     media = plate.media
     compression = f", {media['compression']}" if media["compression"] else ""
     channels = " ".join(media["channels"])
@@ -52,11 +52,11 @@ def _sequence_rows(plate: Plate) -> list[tuple[str, str]]:
     return [
         ("file", f"{media['format']}, {media['sample_type']} ({media['bits']} bit), {channels}{compression}"),
         ("picture", f"{plate.size_px[0]}x{plate.size_px[1]}, pixels {plate.pixel_aspect:g}:1{orientation}{window}"),
-        ("clock", f"{_rate(plate)}, timecode {plate.timecode or 'none'}"),
+        ("clock", f"{_show_rate(plate)}, timecode {plate.timecode or 'none'}"),
         ("decoded", f"{media['frames_decoded']} frames, {plate.first_frame} to {plate.last_frame}{held}"),
     ]
 
 
-def _rate(plate: Plate) -> str:
+def _show_rate(plate: Plate) -> str:
     top, bottom = plate.frame_rate
     return f"{top}/{bottom} = {top / bottom:.6g} frames/s"

@@ -8,7 +8,7 @@ SHOULDER_STOPS = 6  # stops from mid-grey up to white
 # and tracked in all of them. A curve that ends at 1.0, or bends more softly, loses the upper two or three stops.
 
 
-def tracking_curve(linear: np.ndarray) -> np.ndarray:
+def apply_tracking_curve(linear: np.ndarray) -> np.ndarray:
     """Map scene-linear values of any shape, 1.0 = white paper, to 0..1 in the same shape.
 
     6 stops above mid-grey (13.7) and more is white.
@@ -20,10 +20,10 @@ def tracking_curve(linear: np.ndarray) -> np.ndarray:
     return srgb + stops * (0.5 / SHOULDER_STOPS)
 
 
-def eight_bits(values: np.ndarray, is_linear: bool) -> np.ndarray:
+def to_eight_bits(values: np.ndarray, is_linear: bool) -> np.ndarray:
     """Convert values of any shape, 0..1 or linear light from 0, to uint8 in the same shape.
 
     A value that is no number is black.
     """
     values = np.nan_to_num(values.astype(np.float32), posinf=1e9)
-    return (np.clip(tracking_curve(values) if is_linear else values, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return (np.clip(apply_tracking_curve(values) if is_linear else values, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shotmake.config.format_registry import FORMATS, Format
 from shotmake.errors import ShotError
-from shotmake.formats.text import head
+from shotmake.formats.text import read_head
 
 
 def format_of(path: Path, kind: str, key: str) -> Format:
@@ -21,8 +21,8 @@ def format_of(path: Path, kind: str, key: str) -> Format:
         raise ShotError(f"{path.name}: found {path.suffix or 'no suffix'}; needed one of {' '.join(suffixes)} ({key})")
     if len(alike) == 1:
         return alike[0]
-    first = head(path)
-    found = next((one for one in alike if import_module(f"shotmake.formats.{one.module}").recognises(first)), None)
+    first = read_head(path)
+    found = next((one for one in alike if import_module(f"shotmake.formats.{one.module}").can_read(first)), None)
     if found is None:
         titles = ", ".join(one.title for one in alike)
         raise ShotError(f"{path.name}:1: found no format of this suffix; needed one of: {titles} ({key})")

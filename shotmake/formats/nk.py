@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.formats.text import fault, lines, number, shown
-from shotmake.limits import limits, over_limit
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
+from shotmake.limits import get_limits, make_limit_fault
 
 NODE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\{\s*$")
 WORD = re.compile(r'[{}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s{}"\\])+')
@@ -39,15 +39,15 @@ class Node:
     users: set[str]
 
 
-def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
+def read_nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
     """Yield the nodes of a script whose class matches `kinds`, also the nodes inside groups.
 
     Raises ShotError when the script ends inside such a node, when the node has a closing brace too many, more than
-    KNOBS_MAX knobs or a knob over the limit knob_mb, and as `shotmake.formats.text.lines` does.
+    KNOBS_MAX knobs or a knob over the limit knob_mb, and as `shotmake.formats.text.read_lines` does.
     """
     node: Node | None = None
     knob, parts, first, depth, size = "", [], 0, 0, 0
-    for line, text in lines(path, key):
+    for line, text in read_lines(path, key):
         if node is None:
             found = NODE.match(text)
             if found and kinds.fullmatch(found[1]):
@@ -62,13 +62,13 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
             parts, first, size = [], line, 0
         parts.append(text)
         size += len(text)
-        depth += _opened(text)
+        depth += _count_open(text)
         if depth < 0:
-            raise fault(path, line, "a brace too many", "a Nuke script", key)
-        if size > limits().knob_mb * 10**6:
-            raise over_limit(f"{path.name}:{line}", f"knob {shown(knob)} that does not end", "knob_mb", key)
+            raise make_fault(path, line, "a brace too many", "a Nuke script", key)
+        if size > get_limits().knob_mb * 10**6:
+            raise make_limit_fault(f"{path.name}:{line}", f"knob {quote_word(knob)} that does not end", "knob_mb", key)
         if len(node.knobs) > KNOBS_MAX:
-            raise fault(path, line, f"over {KNOBS_MAX} knobs in a node", "a Nuke script", key)
+            raise make_fault(path, line, f"over {KNOBS_MAX} knobs in a node", "a Nuke script", key)
         if not depth and knob == "addUserKnob":
             node.users.update(WORD.findall(" ".join(parts))[2:3])  # {type name ...}
         elif not depth and knob:
@@ -77,14 +77,14 @@ def nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
         raise ShotError(f"{path.name}:{node.line}: found {node.kind} without its end, needed a whole script ({key})")
 
 
-def _opened(text: str) -> int:
+def _count_open(text: str) -> int:
     """Return how many braces a line leaves open. Braces in quotes or after a backslash do not count."""
     if '"' not in text and "\\" not in text:
         return text.count("{") - text.count("}")
     return sum({"{": 1, "}": -1}.get(match[0], 0) for match in WORD.finditer(text))
 
 
-def components(value: str, knob: str, path: Path, line: int, key: str) -> list[float | dict[int, float]]:
+def read_components(value: str, knob: str, path: Path, line: int, key: str) -> list[float | dict[int, float]]:
     """Return the numbers of a knob in order, with or without nested braces. An animated number is {frame: value}.
 
     Raises ShotError for an expression, for a key that is not on a whole frame, for an empty curve, and for braces that
@@ -95,9 +95,9 @@ def components(value: str, knob: str, path: Path, line: int, key: str) -> list[f
 
     def close(words: list[str]) -> None:
         if words[:1] == ["curve"]:
-            found.append(_curve(words[1:], knob, path, line, key))
+            found.append(_read_curve(words[1:], knob, path, line, key))
         else:
-            found.extend(_number(word, knob, path, line, key) for word in words)
+            found.extend(_read_number(word, knob, path, line, key) for word in words)
 
     for match in WORD.finditer(value):
         word = match[0]
@@ -110,33 +110,35 @@ def components(value: str, knob: str, path: Path, line: int, key: str) -> list[f
         else:
             open_braces[-1].append(word)
         if not 0 < len(open_braces) <= DEPTH_MAX:
-            raise fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
+            raise make_fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
     if len(open_braces) > 1:
-        raise fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
+        raise make_fault(path, line, f"knob {knob} with braces that do not close", "numbers or curves", key)
     close(open_braces[0])
     return found
 
 
-def _number(word: str, knob: str, path: Path, line: int, key: str) -> float:
+def _read_number(word: str, knob: str, path: Path, line: int, key: str) -> float:
     try:
-        return number(word, path, line, key)
+        return read_number(word, path, line, key)
     except ShotError as error:
-        raise fault(path, line, f"knob {knob} with {shown(word)}", "a number or a curve: bake it", key) from error
+        raise make_fault(
+            path, line, f"knob {knob} with {quote_word(word)}", "a number or a curve: bake it", key
+        ) from error
 
 
-def _curve(words: list[str], knob: str, path: Path, line: int, key: str) -> dict[int, float]:
+def _read_curve(words: list[str], knob: str, path: Path, line: int, key: str) -> dict[int, float]:
     made: dict[int, float] = {}
     frame = 0.0
     for word in words:
         if re.fullmatch(r"x-?[\d.]+", word):
-            frame = _number(word[1:], knob, path, line, key)
+            frame = _read_number(word[1:], knob, path, line, key)
         elif not BETWEEN_KEYS.fullmatch(word):
-            value = _number(word, knob, path, line, key)
+            value = _read_number(word, knob, path, line, key)
             if frame != int(frame) or abs(frame) > 100_000_000:
                 found = f"knob {knob} with a key at frame {frame:g}"
-                raise fault(path, line, found, "keys on whole frames: bake it", key)
+                raise make_fault(path, line, found, "keys on whole frames: bake it", key)
             made[int(frame)] = value
             frame += 1
     if not made:
-        raise fault(path, line, f"knob {knob} with an empty curve", "a key a frame", key)
+        raise make_fault(path, line, f"knob {knob} with an empty curve", "a key a frame", key)
     return made

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.text import fault, lines, number, shown
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
 
 Row = tuple[int, str]  # line number, text
 ROWS_AT_ONCE = 1024  # larger lists are no faster: the garbage collector takes the time
@@ -18,12 +18,12 @@ class Lines:
     def __init__(self, path: Path, key: str):
         self.path, self.key, self.last = path, key, 1
         self._ahead: Row | None = None
-        self._all = ((at, text) for at, line in lines(path, key) if (text := line.strip()) and text[0] != "#")
+        self._all = ((at, text) for at, line in read_lines(path, key) if (text := line.strip()) and text[0] != "#")
 
-    def ahead(self) -> str | None:
+    def peek(self) -> str | None:
         """Return the text of the next line and leave the line in place. Return None at the end of the file.
 
-        Raises ShotError as `shotmake.formats.text.lines` does.
+        Raises ShotError as `shotmake.formats.text.read_lines` does.
         """
         if self._ahead is None:
             self._ahead = next(self._all, None)
@@ -34,8 +34,8 @@ class Lines:
 
         Raises ShotError at the end of the file.
         """
-        if self.ahead() is None:
-            raise fault(self.path, self.last, "the end of the file", needed, self.key)
+        if self.peek() is None:
+            raise make_fault(self.path, self.last, "the end of the file", needed, self.key)
         row, self._ahead = self._ahead, None
         assert row is not None
         self.last = row[0]
@@ -49,10 +49,10 @@ class Lines:
         at, text = self.take(needed)
         word = text.partition("#")[0].strip()
         if not (word.isascii() and word.isdigit() and len(word) < 10):
-            raise fault(self.path, at, shown(text), needed, self.key)
+            raise make_fault(self.path, at, quote_word(text), needed, self.key)
         return int(word)
 
-    def table(self, rows: int, least: int, most: int, needed: str) -> tuple[np.ndarray, np.ndarray]:
+    def read_table(self, rows: int, least: int, most: int, needed: str) -> tuple[np.ndarray, np.ndarray]:
         """Read the next `rows` lines, each with `least` to `most` numbers.
 
         Returns the line numbers, shape (rows,), and the first `least` numbers of each line, shape (rows, least). Raises
@@ -62,20 +62,20 @@ class Lines:
         parts = []
         left = rows
         while left > 0:
-            some = list(islice(self._rest(), min(left, ROWS_AT_ONCE)))
+            some = list(islice(self._read_rest(), min(left, ROWS_AT_ONCE)))
             if not some:
-                raise fault(self.path, self.last, "the end of the file", f"{left} more lines: {needed}", self.key)
+                raise make_fault(self.path, self.last, "the end of the file", f"{left} more lines: {needed}", self.key)
             self.last = some[-1][0]
             left -= len(some)
-            parts.append(numbers(some, least, most, needed, self.path, self.key))
-        return joined(parts, least)
+            parts.append(read_numbers(some, least, most, needed, self.path, self.key))
+        return join_tables(parts, least)
 
-    def _rest(self) -> Iterator[Row]:
+    def _read_rest(self) -> Iterator[Row]:
         ahead, self._ahead = self._ahead, None
         return self._all if ahead is None else chain([ahead], self._all)
 
 
-def numbers(
+def read_numbers(
     rows: list[Row], least: int, most: int, needed: str, path: Path, key: str, separator: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read lines that hold `least` to `most` numbers each. separator: between the words; None = blanks.
@@ -95,13 +95,13 @@ def numbers(
             return line, found.reshape(-1, least)
     for (at, text), some in zip(rows, words, strict=True):
         if not least <= len(some) <= most:
-            raise fault(path, at, shown(text), needed, key)
+            raise make_fault(path, at, quote_word(text), needed, key)
         for word in some[:least]:
-            number(word, path, at, key)
+            read_number(word, path, at, key)
     raise AssertionError("a fault that no row has")
 
 
-def column(words: Sequence[str], line: Sequence[int], path: Path, key: str) -> np.ndarray:
+def read_column(words: Sequence[str], line: Sequence[int], path: Path, key: str) -> np.ndarray:
     """Convert the words of a column to finite numbers, shape (N,). `line` is the line number of each word.
 
     Raises ShotError, with the line, when a word is not a finite number.
@@ -112,17 +112,17 @@ def column(words: Sequence[str], line: Sequence[int], path: Path, key: str) -> n
         found = np.full(1, np.nan)
     if np.isfinite(found).all():
         return found
-    return np.array([number(word, path, at, key) for word, at in zip(words, line, strict=True)])
+    return np.array([read_number(word, path, at, key) for word, at in zip(words, line, strict=True)])
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def yield_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Yield the rows in lists of at most ROWS_AT_ONCE rows."""
     source = iter(rows)
     while some := list(islice(source, ROWS_AT_ONCE)):
         yield some
 
 
-def joined(parts: list[tuple[np.ndarray, np.ndarray]], columns: int) -> tuple[np.ndarray, np.ndarray]:
+def join_tables(parts: list[tuple[np.ndarray, np.ndarray]], columns: int) -> tuple[np.ndarray, np.ndarray]:
     """Join tables one below the other. Each part is (line numbers (N,), numbers (N, columns)); so is the result.
 
     No parts make a table of 0 rows.

@@ -14,14 +14,14 @@ import numpy as np
 from shotmake.geometry.lens import Lens, distort
 
 
-def camera_centres(cam_from_world: np.ndarray) -> np.ndarray:
+def find_camera_centres(cam_from_world: np.ndarray) -> np.ndarray:
     """Return the camera centres (N, 3), in world units, of cam_from_world (N, 3, 4), zoomed or not."""
     rows = cam_from_world[:, :, :3]
     squares = np.maximum((rows**2).sum(2), 1e-12)  # 1, except for zooms
     return -np.einsum("nji,nj->ni", rows, cam_from_world[:, :, 3] / squares)
 
 
-def zoomed(cam_from_world: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
+def zoom_cameras(cam_from_world: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
     """Return cameras (N, 3, 4) that see through the lens as if its focal length were exp(log_zooms) (N,) times as long.
 
     The first two rows of each camera are stretched, so the distortion stays where it is on the sensor while the focal
@@ -44,7 +44,7 @@ def project(points_world: np.ndarray, cam_from_world: np.ndarray, lens: Lens) ->
     return lens.px_from_normalised(distort(points_cam[..., :2] / safe_depth[..., None], lens)), depth
 
 
-def rays_world(xy_px: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+def cast_rays(xy_px: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
     """Cast rays through distorted plate px (N, 2).
 
     Return the camera centre (3,) and unit directions (N, 3) in world axes.
@@ -60,7 +60,7 @@ def rays_world(xy_px: np.ndarray, cam_from_world: np.ndarray, lens: Lens) -> tup
 GL_FROM_CV = np.diag([1.0, -1, -1])  # x right, y down, looking along z -> x right, y up, looking along -z
 
 
-def quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
+def to_quaternions_wxyz(rotations: np.ndarray) -> np.ndarray:
     """Convert rotations (N, 3, 3) to unit quaternions (N, 4), w x y z.
 
     Their signs are chosen so that neighbours never jump.

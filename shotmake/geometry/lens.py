@@ -48,11 +48,11 @@ class Lens:
         """Return the lens with the same focal lengths and centre, but without distortion."""
         return replace(self, k1=0.0, k2=0.0, p1=0.0, p2=0.0, k3=0.0, grid=None)
 
-    def written_for(self, focal_px: float) -> "Lens":
+    def with_focal_px(self, focal_px: float) -> "Lens":
         """Return the lens with another focal length and the same displacements on the sensor."""
         times = focal_px / self.fx_px
         k1, k2, k3 = self.k1 * times**2, self.k2 * times**4, self.k3 * times**6
-        grid = self.grid and self.grid.stretched(times)
+        grid = self.grid and self.grid.stretch(times)
         p1, p2 = self.p1 * times, self.p2 * times
         return Lens(focal_px, self.fy_px * times, self.cx_px, self.cy_px, k1, k2, p1, p2, k3, grid)
 
@@ -95,10 +95,10 @@ def distort(xy: np.ndarray, lens: Lens) -> np.ndarray:
     )
 
 
-def distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
+def compute_distort_jacobian(xy: np.ndarray, lens: Lens) -> np.ndarray:
     """Return the derivative of `distort` as (..., 2, 2). The rows are the distorted x and y."""
     if lens.grid is not None:
-        return lens.grid.jacobian(np.asarray(xy, float))
+        return lens.grid.compute_jacobian(np.asarray(xy, float))
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     radial = 1 + r2 * (lens.k1 + r2 * (lens.k2 + r2 * lens.k3))
@@ -122,7 +122,7 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
         miss = distort(guess, lens) - target
         if not np.abs(miss).max(initial=0.0) > NEWTON_DONE:
             break
-        step = np.linalg.solve(distort_jacobian(guess, lens), miss[..., None])[..., 0]
+        step = np.linalg.solve(compute_distort_jacobian(guess, lens), miss[..., None])[..., 0]
         length = np.linalg.norm(step, axis=-1, keepdims=True)
         guess = guess - step * np.minimum(1.0, 0.2 / np.maximum(length, 1e-12))
     if not np.abs(distort(guess, lens) - target).max(initial=0.0) < 1e-9:
@@ -135,7 +135,7 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
     return guess
 
 
-def border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:
+def list_border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:
     """Return points along the outer edge of an image of size (width, height) px, as (4 * per_side, 2) px."""
     width, height = size_px
     along = np.linspace(0.0, 1.0, per_side)
@@ -144,12 +144,12 @@ def border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:
     return np.concatenate([np.stack([x * width, y * height], 1) for x, y in edges])
 
 
-def overscan_px(lens: Lens, size_px: tuple[int, int], extra_px: int = 2) -> tuple[int, int]:
+def measure_overscan_px(lens: Lens, size_px: tuple[int, int], extra_px: int = 2) -> tuple[int, int]:
     """Return the px (x, y) to add on *each* side so that an undistorted image covers the whole plate.
 
     `extra_px` leaves room for the resampling filter. Barrel lenses need some overscan, pincushion lenses need none.
     """
-    undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(border_px(size_px)), lens))
+    undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(list_border_px(size_px)), lens))
     beyond = np.maximum(-undistorted.min(0), undistorted.max(0) - size_px)
     x, y = (int(np.ceil(max(0.0, px) + extra_px)) if px > 0 else 0 for px in beyond)
     return x, y

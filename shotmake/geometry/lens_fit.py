@@ -10,7 +10,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, distort, undistort
-from shotmake.geometry.lens_grid import TAPS, Grid, place, spline
+from shotmake.geometry.lens_grid import TAPS, Grid, find_cell, weigh_spline
 
 LADDER = (("k1",), ("k1", "k2"), ("k1", "k2", "k3"), ("k1", "k2", "k3", "p1", "p2"),
           ("scale", "centre", "k1", "k2", "k3", "p1", "p2"))  # terms to try, the plainest first  # fmt: skip
@@ -40,7 +40,7 @@ class Seen:
     plane: np.ndarray
 
 
-def seen_through(
+def sample_lens(
     plane_from_px: Callable[[np.ndarray], np.ndarray],
     focal_px: float,
     centre_px: tuple[float, float],
@@ -65,7 +65,7 @@ def seen_through(
     return Seen(focal_px, centre_px, xy_px[kept], plane[kept])
 
 
-def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px: float) -> tuple[Lens, list[str]]:
+def fit_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px: float) -> tuple[Lens, list[str]]:
     """Fit the lens for a plate of (width, height) px. Return it, with a line on how well it fits where it is not exact.
 
     aspect: a pixel's width divided by its height. The lens is Brown-Conrady if its largest difference in the picture is
@@ -76,14 +76,14 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
     inside = np.all((seen.xy_px >= -1e-6) & (seen.xy_px <= np.array(size_px) + 1e-6), 1)
     lens, off_px, grid_px = ideal, np.inf, np.inf
     for terms in ((), *LADDER):
-        lens = _brown_conrady(seen, ideal, terms, inside)
-        off_px = misfit_px(lens, seen, inside)
+        lens = _fit_brown_conrady(seen, ideal, terms, inside)
+        off_px = measure_misfit_px(lens, seen, inside)
         if off_px <= max_fit_px:
             return lens, [f"as Brown-Conrady it is off by {off_px:.2g} px at most"] if off_px > 1e-4 else []
     cells = 0
     while cells < len(GRID_CELLS):
-        lens = replace(ideal, grid=_grid(seen, ideal, GRID_CELLS[cells], inside))
-        grid_px = misfit_px(lens, seen, inside)
+        lens = replace(ideal, grid=_fit_grid(seen, ideal, GRID_CELLS[cells], inside))
+        grid_px = measure_misfit_px(lens, seen, inside)
         if grid_px < GRID_AIM_PX:
             break
         cells += 1
@@ -94,7 +94,7 @@ def fitted_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px:
     ]
 
 
-def nearest_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
+def find_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
     """Find the lens without a grid that is nearest to the given one in a picture of (width, height) px.
 
     It has the same focal length and centre. It is for programs that know no grid.
@@ -102,10 +102,10 @@ def nearest_brown_conrady(lens: Lens, size_px: tuple[int, int]) -> Lens:
     across, down = (np.linspace(0, side, 33) for side in size_px)
     xy_px = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
     seen = Seen(lens.fx_px, (lens.cx_px, lens.cy_px), xy_px, undistort(lens.normalised_from_px(xy_px), lens))
-    return _brown_conrady(seen, lens.without_distortion(), LADDER[3], np.ones(len(xy_px), bool))
+    return _fit_brown_conrady(seen, lens.without_distortion(), LADDER[3], np.ones(len(xy_px), bool))
 
 
-def misfit_px(lens: Lens, seen: Seen, rows: np.ndarray) -> float:
+def measure_misfit_px(lens: Lens, seen: Seen, rows: np.ndarray) -> float:
     """Measure the largest distance, in plate px, between where the lens sees the samples and where they are.
 
     rows: which of the N samples, as a mask (N,).
@@ -114,7 +114,7 @@ def misfit_px(lens: Lens, seen: Seen, rows: np.ndarray) -> float:
     return float(np.linalg.norm(away, axis=1).max())
 
 
-def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.ndarray) -> Lens:
+def _fit_brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.ndarray) -> Lens:
     """Fit the lens with these terms that is nearest to the samples. inside (N,): which samples are in the picture."""
     x, y = seen.plane.T
     r2 = x * x + y * y
@@ -128,7 +128,7 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
         return ideal
     weight = np.where(inside, 1.0, OUTSIDE_WEIGHT)
     bent = (ideal.normalised_from_px(seen.xy_px) - seen.plane).T
-    found = dict(zip(names, least_worst(np.array([columns[name] for name in names]), bent, weight), strict=True))
+    found = dict(zip(names, fit_least_worst(np.array([columns[name] for name in names]), bent, weight), strict=True))
     scale = 1 + found.pop("scale", 0.0)
     shift = found.pop("centre x", 0.0), found.pop("centre y", 0.0)
     return replace(
@@ -141,7 +141,7 @@ def _brown_conrady(seen: Seen, ideal: Lens, terms: tuple[str, ...], inside: np.n
     )
 
 
-def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> list[float]:
+def fit_least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> list[float]:
     """Find how much of each column (C, 2, N) comes nearest to target (2, N), so that the longest miss is short.
 
     It is least squares, weighted again by what is missed (C. L. Lawson's algorithm). weight (N,): how much a miss
@@ -163,7 +163,7 @@ def least_worst(columns: np.ndarray, target: np.ndarray, weight: np.ndarray) -> 
     return best.tolist()
 
 
-def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Grid:
+def _fit_grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Grid:
     """Fit the grid that is nearest to the samples, on the rectangle that the undistorted picture spans."""
     from scipy.sparse import coo_matrix, diags, kron
     from scipy.sparse import eye as identity
@@ -176,13 +176,13 @@ def _grid(seen: Seen, ideal: Lens, cells_across: int, inside: np.ndarray) -> Gri
         raise ShotError("its undistorted picture has no size, or is far taller than wide: not a lens")
     cells = cells_across, max(4, round(cells_across * tall / wide))
     rows = ((seen.plane >= low) & (seen.plane <= high)).all(1)
-    (column, x), (row, y) = (place(seen.plane[rows, axis], low[axis], high[axis], cells[axis]) for axis in (0, 1))
+    (column, x), (row, y) = (find_cell(seen.plane[rows, axis], low[axis], high[axis], cells[axis]) for axis in (0, 1))
     across, down = (cells[axis] + TAPS - 1 for axis in (0, 1))
     weight = np.where(inside[rows], 1.0, OUTSIDE_WEIGHT)
     bent = (ideal.normalised_from_px(seen.xy_px[rows]) - seen.plane[rows]) * weight[:, None]
     taps, weights = [], []
-    for below, weight_y in enumerate(spline(y)):
-        for beside, weight_x in enumerate(spline(x)):
+    for below, weight_y in enumerate(weigh_spline(y)):
+        for beside, weight_x in enumerate(weigh_spline(x)):
             taps.append((row + below) * across + column + beside)
             weights.append(weight_y * weight_x * weight)
     samples = np.tile(np.arange(len(bent)), len(taps))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 
 TAPS = 4  # how many coefficients act on a point, in each direction
 
@@ -29,13 +29,13 @@ class Grid:
 
     def distort(self, xy: np.ndarray) -> np.ndarray:
         """Distort normalised coordinates: undistorted (..., 2) to distorted (..., 2)."""
-        return self._bent(xy)[0].reshape(np.shape(xy))
+        return self._bend(xy)[0].reshape(np.shape(xy))
 
-    def jacobian(self, xy: np.ndarray) -> np.ndarray:
+    def compute_jacobian(self, xy: np.ndarray) -> np.ndarray:
         """Return the derivative of `distort` as (..., 2, 2). The rows are the distorted x and y."""
-        return self._bent(xy)[1].reshape(*np.shape(xy), 2)
+        return self._bend(xy)[1].reshape(*np.shape(xy), 2)
 
-    def stretched(self, times: float) -> "Grid":
+    def stretch(self, times: float) -> "Grid":
         """Return the grid with the same displacements on the sensor, for a focal length `times` as long."""
         return Grid(self.low / times, self.high / times, self.bend / times)
 
@@ -49,7 +49,7 @@ class Grid:
         try:
             low, high, bend = (np.array(block[name], float) for name in ("low", "high", "bend"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ShotError(f"lens: its grid cannot be read ({said_by(error, 100)})") from error
+            raise ShotError(f"lens: its grid cannot be read ({quote_error(error, 100)})") from error
         shaped = low.shape == high.shape == (2,) and bend.ndim == 3 and bend.shape[2] == 2 and min(bend.shape[:2]) >= 4
         if not shaped or not (low < high).all() or not np.isfinite(bend).all():
             raise ShotError(
@@ -57,13 +57,13 @@ class Grid:
             )
         return cls(low, high, bend)
 
-    def _bent(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        from shotmake.geometry.lens_grid_kernels import bent
+    def _bend(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        from shotmake.geometry.lens_grid_kernels import bend_points
 
-        return bent(np.ascontiguousarray(xy, float).reshape(-1, 2), self.low, self.high, self.bend)
+        return bend_points(np.ascontiguousarray(xy, float).reshape(-1, 2), self.low, self.high, self.bend)
 
 
-def place(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
+def find_cell(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
     """Find in which of the cells between low and high each value (N,) is, and where in that cell, 0..1.
 
     Returns two (N,).
@@ -73,7 +73,7 @@ def place(value: np.ndarray, low: float, high: float, cells: int) -> tuple[np.nd
     return cell, at - cell
 
 
-def spline(t: np.ndarray) -> tuple[np.ndarray, ...]:
+def weigh_spline(t: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the weights of the four coefficients around points t (N,) of a uniform cubic B-spline: four (N,)."""
     rest = 1 - t
     return rest**3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6

@@ -6,7 +6,7 @@ from shotmake.geometry.compiled import compiled
 
 
 @compiled
-def bent(xy: np.ndarray, low: np.ndarray, high: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bend_points(xy: np.ndarray, low: np.ndarray, high: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distort undistorted normalised coordinates (N, 2). Return the distorted ones (N, 2) and the derivative (N, 2, 2).
 
     The other arguments are those of shotmake.geometry.lens_grid.Grid.

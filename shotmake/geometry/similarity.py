@@ -23,11 +23,11 @@ class World:
     warnings: tuple[Reason, ...]
     survey: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def points(self, points: np.ndarray) -> np.ndarray:
+    def transform_points(self, points: np.ndarray) -> np.ndarray:
         """Transform points (N, 3) from the old world to the new one."""
         return self.scale * points @ self.rotation.T + self.shift
 
-    def cameras(self, cam_from_world: np.ndarray) -> np.ndarray:
+    def transform_cameras(self, cam_from_world: np.ndarray) -> np.ndarray:
         """Transform cameras (N, 3, 4) from the old world to the new one. Their pictures stay the same."""
         rotations = cam_from_world[:, :, :3] @ self.rotation.T
         translations = self.scale * cam_from_world[:, :, 3] - rotations @ self.shift

@@ -12,7 +12,7 @@ import numpy as np
 from shotmake.config.schema import Checkerboard
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.lens.read import fitted
+from shotmake.lens.read import scale_to_plate
 
 KEY = "shot.camera.checkerboard"
 FEWEST_BOARDS = 5
@@ -62,7 +62,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
                 f"{name}: found {shape[0]}x{shape[1]}; the stills before are {still_px[0]}x{still_px[1]} ({KEY}.files)"
             )
         still_px = shape
-        corners_px = board_corners_px(luma, board)
+        corners_px = find_corners_px(luma, board)
         if corners_px is None:
             failed.append(name)
         else:
@@ -70,12 +70,12 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
     if still_px is None or len(found) < FEWEST_BOARDS:
         raise ShotError(
             f"{KEY}.files: found the board in {len(found)} of {len(found) + len(failed)} stills, needed "
-            f"{FEWEST_BOARDS}; not in {_listed(failed)}: {board.columns} x {board.rows} counts inner corners "
+            f"{FEWEST_BOARDS}; not in {_join_names(failed)}: {board.columns} x {board.rows} counts inner corners "
             f"({KEY}.columns, rows); the whole board and a white rim must be in the picture"
         )
     scale = size_px[0] / still_px[0]
-    fit = _without_odd_ones(found, board, still_px, scale)
-    lens, notes = fitted(fit.lens, still_px, size_px, "checkerboard", f"{KEY}.files")
+    fit = _drop_odd_ones(found, board, still_px, scale)
+    lens, notes = scale_to_plate(fit.lens, still_px, size_px, "checkerboard", f"{KEY}.files")
     rms_px = fit.rms_px * scale
     if not rms_px <= WORST_PX:  # also for NaN
         raise ShotError(
@@ -88,19 +88,21 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
             "the focal length uncertain; tilt the board by 20 to 40 degrees in every direction"
         )
     used_px = np.concatenate([found[name] for name in fit.error_px])
-    coverage, bare = _coverage(used_px, still_px)
+    coverage, bare = _measure_coverage(used_px, still_px)
     odd = [name for name in found if name not in fit.error_px]
     warnings = []
     if failed or odd:
-        warnings.append(f"checkerboard: left out {_listed(failed + odd)}: no board found, or far off the others")
+        warnings.append(f"checkerboard: left out {_join_names(failed + odd)}: no board found, or far off the others")
     if bare:
-        warnings.append(f"checkerboard: no corner was seen in the picture's {_listed(bare)}; there the lens is a guess")
+        warnings.append(
+            f"checkerboard: no corner was seen in the picture's {_join_names(bare)}; there the lens is a guess"
+        )
     errors = {name: fit.error_px[name] * scale if name in fit.error_px else None for name in sorted([*found, *failed])}
     notes = (*notes, *(f"{name} is not determined by the stills and left at 0" for name in fit.dropped))
     return Calibration(lens, rms_px, errors, coverage, notes, tuple(warnings))
 
 
-def board_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None:
+def find_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None:
     """Find the board's inner corners in a (H, W) uint8 picture, (columns * rows, 2) px; None where there is none."""
     import cv2
 
@@ -136,7 +138,7 @@ class Fit:
     dropped: tuple[str, ...] = ()
 
 
-def _without_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int], scale: float) -> Fit:
+def _drop_odd_ones(found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int], scale: float) -> Fit:
     fit = _fit(found, board, size_px)
     limit_px = max(ODD_ONE * float(np.median(list(fit.error_px.values()))), ODD_PX / scale)
     good = {name: corners_px for name, corners_px in found.items() if fit.error_px[name] <= limit_px}
@@ -149,18 +151,18 @@ def _fit(found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, 
     """Fit with all coefficients, then again without those that are noise."""
     import cv2
 
-    fit, sigmas = _calibrated(found, board, size_px, 0)
+    fit, sigmas = _calibrate(found, board, size_px, 0)
     lens, flags, dropped = fit.lens, 0, []
     if abs(lens.k3) < DETERMINED * sigmas["k3"]:
         flags, dropped = cv2.CALIB_FIX_K3, ["k3"]
     if abs(lens.p1) < DETERMINED * sigmas["p1"] and abs(lens.p2) < DETERMINED * sigmas["p2"]:
         flags, dropped = flags | cv2.CALIB_ZERO_TANGENT_DIST, [*dropped, "p1", "p2"]
     if dropped:
-        fit, _ = _calibrated(found, board, size_px, flags)
+        fit, _ = _calibrate(found, board, size_px, flags)
     return replace(fit, dropped=tuple(dropped))
 
 
-def _calibrated(
+def _calibrate(
     found: dict[str, np.ndarray], board: Checkerboard, size_px: tuple[int, int], flags: int
 ) -> tuple[Fit, dict[str, float]]:
     """Return the fit, and the standard deviation of each of its coefficients."""
@@ -197,7 +199,7 @@ def _calibrated(
     return Fit(lens, float(rms), error_px, focal_sigma, turned_deg), by_name
 
 
-def _coverage(corners_px: np.ndarray, size_px: tuple[int, int]) -> tuple[float, list[str]]:
+def _measure_coverage(corners_px: np.ndarray, size_px: tuple[int, int]) -> tuple[float, list[str]]:
     """Return the share of the picture's cells with a corner, and which corners of the picture have none."""
     cell = np.clip((corners_px * GRID / size_px).astype(int), 0, np.array(GRID) - 1)
     seen = np.zeros(GRID, bool)
@@ -205,6 +207,6 @@ def _coverage(corners_px: np.ndarray, size_px: tuple[int, int]) -> tuple[float, 
     return float(seen.mean()), [name for name, at in CORNERS.items() if not seen[at]]
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     shown = ", ".join(names[:8]) or "none"
     return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

@@ -8,14 +8,14 @@ from types import ModuleType
 import numpy as np
 
 from shotmake.config.format_registry import LENSES
-from shotmake.errors import ShotError, said_by
-from shotmake.files.regular_file import file_size
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.regular_file import measure_file
 from shotmake.formats.lenses.opencv import lens_of_tree, tree_of
 from shotmake.formats.lenses.request import KEY, LensAsked
-from shotmake.formats.text import head
+from shotmake.formats.text import read_head
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.lens_fit import Seen, fitted_lens
-from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.geometry.lens_fit import Seen, fit_lens
+from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 
 SIDE_MAX_PX = 100_000
 # When the focal lengths of x and y differ by more than this, besides the plate's pixel aspect, the lens is for pixels
@@ -32,43 +32,43 @@ def read_lens(path: Path, asked: LensAsked, max_fit_px: float = 0.1) -> tuple[Le
     max_fit_px: a lens of another model that Brown-Conrady fits less well becomes a grid.
     Raises ShotError for a file that holds no lens, or a lens that cannot be one of ours.
     """
-    file_size(path, KEY)
-    module = _reader(path)
+    measure_file(path, KEY)
+    module = _find_reader(path)
     if module is not None:
         found, made_for = module.read(path, asked)
     else:
         tree = tree_of(path)
         if "model" in tree or "lens" in tree:
-            return _ours(tree, asked, path.name)
+            return _read_ours(tree, asked, path.name)
         found, made_for = lens_of_tree(tree, path.name)
     notes = []
     if isinstance(found, Seen):
         try:
-            found, notes = fitted_lens(found, asked.size_px, asked.aspect, max_fit_px)
+            found, notes = fit_lens(found, asked.size_px, asked.aspect, max_fit_px)
         except ShotError as error:
             raise ShotError(f"{path.name}: {error} ({KEY}, shot.camera.lens_max_fit_px {max_fit_px:g})") from error
         notes = [f"{path.name}: {note}" for note in notes]
-    lens, more = fitted(found, made_for, asked.size_px, path.name, KEY, asked.aspect)
+    lens, more = scale_to_plate(found, made_for, asked.size_px, path.name, KEY, asked.aspect)
     return lens, [*notes, *more]
 
 
-def _reader(path: Path) -> ModuleType | None:
+def _find_reader(path: Path) -> ModuleType | None:
     """Return the format's module; None for the tool's own files and OpenCV's, which are known by their keys."""
     for format in LENSES:
         if path.suffix.lower() in format.suffixes and format.word != "lens_opencv":
             module = import_module(f"shotmake.formats.{format.module}")
-            if not hasattr(module, "recognises") or module.recognises(head(path)):
+            if not hasattr(module, "can_read") or module.can_read(read_head(path)):
                 return module
     return None
 
 
-def _ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
+def _read_ours(tree: dict, asked: LensAsked, name: str) -> tuple[Lens, list[str]]:
     try:
         return lens_of(tree, asked.size_px, name, asked.aspect)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({said_by(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
-            f"dist_coeffs ({KEY})"
+            f"{name}: not a lens ({quote_error(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix "
+            f"and dist_coeffs ({KEY})"
         ) from error
 
 
@@ -87,13 +87,13 @@ def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1
     except ShotError as error:
         raise ShotError(f"{name}: {error} ({KEY})") from error
     made_for = tuple(record["image_size_px"]) if "image_size_px" in record else None
-    lens, notes = fitted(lens, made_for, size_px, name, KEY, aspect)
+    lens, notes = scale_to_plate(lens, made_for, size_px, name, KEY, aspect)
     if record.get("status") == "static":
         notes.append(f"{name} stands still, so its focal length was not measured but given to it")
     return lens, notes
 
 
-def fitted(
+def scale_to_plate(
     lens: Lens, made_for: tuple[int, int] | None, size_px: tuple[int, int], name: str, key: str, aspect: float = 1.0
 ) -> tuple[Lens, list[str]]:
     """Scale the lens by width to a plate of size_px. Return it, and a line if it was scaled.
@@ -128,6 +128,6 @@ def fitted(
     if not (off < (0.5 if made_for else CENTRED)).all():
         hint = "check" if made_for else "it says no picture size, add image_size_px: [width, height], or check"
         raise ShotError(f"{name}: its centre is at {lens.cx_px:g}, {lens.cy_px:g} of {width}x{height}; {hint} {key}")
-    if folds(lens, size_px):
+    if has_fold(lens, size_px):
         raise ShotError(f"{name}: its distortion folds over inside the picture: not a lens; check {key}")
     return lens, notes

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from shotmake.config.check import frame_rate_fraction
+from shotmake.config.check import parse_frame_rate
 from shotmake.new_shot.edit_list import CutClip
 
 EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its rate; the first one that its timecodes allow is taken
@@ -43,7 +43,7 @@ def answer(path: str, rate: Fraction | None) -> dict:
         )
         try:
             timeline = opentimelineio.adapters.read_from_file(path, **options)
-            clips = [_clip(clip, one if is_edl else None) for track in timeline.video_tracks()
+            clips = [_read_clip(clip, one if is_edl else None) for track in timeline.video_tracks()
                      for clip in track.find_clips()]  # fmt: skip
             return {"clips": [clip.to_json() for clip in clips]}
         except Exception as error:  # the adapters raise errors of any kind
@@ -51,25 +51,25 @@ def answer(path: str, rate: Fraction | None) -> dict:
     return {"fault": (str(trouble).strip().splitlines() or [type(trouble).__name__])[0][:200]}
 
 
-def _clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:
+def _read_clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:
     import opentimelineio
 
     used = clip.trimmed_range()
-    rate = frame_rate_fraction(used.start_time.rate)
+    rate = parse_frame_rate(used.start_time.rate)
     track = clip.parent()
     before, after = track.handles_of_child(clip) if isinstance(track, opentimelineio.schema.Track) else (None, None)
     speed = 1.0
     for effect in clip.effects:
         speed *= abs(float(getattr(effect, "time_scalar", 1.0)))
     length = max(1, math.ceil(used.duration.value * speed - 1e-6))
-    first = used.start_time.to_frames() - _frames(before, used)
-    count = length + _frames(before, used) + _frames(after, used)
+    first = used.start_time.to_frames() - _count_frames(before, used)
+    count = length + _count_frames(before, used) + _count_frames(after, used)
     reference = clip.media_reference
     media, available = [], reference.available_range
     if isinstance(reference, opentimelineio.schema.ImageSequenceReference):
-        media.append(_sequence(reference))
+        media.append(_make_pattern(reference))
     elif isinstance(reference, opentimelineio.schema.ExternalReference):
-        media.append(_path(reference.target_url))
+        media.append(_read_path(reference.target_url))
     reel = clip.metadata.get("cmx_3600", {}).get("reel")
     media += [str(name) for name in (clip.name, reference.name, reel) if name]
     media_first = None if available is None else available.start_time.rescaled_to(used.start_time.rate).to_frames()
@@ -79,18 +79,18 @@ def _clip(clip: Any, edl_rate: Fraction | int | None) -> CutClip:
     return CutClip(clip.name or "clip", tuple(dict.fromkeys(media)), given, first, count, media_first, speed == 0)
 
 
-def _frames(time: Any, used: Any) -> int:
+def _count_frames(time: Any, used: Any) -> int:
     return 0 if time is None else time.rescaled_to(used.start_time.rate).to_frames()
 
 
-def _path(url: str) -> str:
+def _read_path(url: str) -> str:
     """Return the path of file:///a%20b.mov; any other text as it is."""
     return unquote(urlparse(url).path) if url.lower().startswith("file:") else url
 
 
-def _sequence(reference: Any) -> str:
+def _make_pattern(reference: Any) -> str:
     """Return the pattern of an image sequence, as name.####.exr."""
-    folder = _path(reference.target_url_base)
+    folder = _read_path(reference.target_url_base)
     hashes = "#" * max(1, reference.frame_zero_padding)
     separator = "" if not folder or folder.endswith("/") else "/"
     return f"{folder}{separator}{reference.name_prefix}{hashes}{reference.name_suffix}"

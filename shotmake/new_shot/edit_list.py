@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import shotmake
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import check_brackets, parse_json
 from shotmake.files.regular_file import check_size, decode_utf8, read_utf8
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 SECONDS_MAX = 120
 CONTENT = "content.otio"  # the cut in a bundle (.otioz, .otiod)
@@ -106,11 +106,11 @@ def _check_file(path: Path) -> None:
                 check_directory(file, size, path.name, "cut=")
             with zipfile.ZipFile(path) as bundle:
                 size = bundle.getinfo(CONTENT).file_size
-                if size > limits().cut_mb * 10**6:
-                    raise over_limit(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
+                if size > get_limits().cut_mb * 10**6:
+                    raise make_limit_fault(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
                 check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
         except (*ZIP_FAULTS, KeyError) as error:
-            said = said_by(error, 120)
+            said = quote_error(error, 120)
             raise ShotError(f"{path.name}: not a cut that OpenTimelineIO reads ({said}); check cut=") from error
     elif kind in (".otio", ".otiod"):
         check_brackets(read_utf8(path, "cut_mb", "cut="), path.name, "cut=")

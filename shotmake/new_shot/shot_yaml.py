@@ -14,7 +14,7 @@ YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 NUMBERS = re.compile(r"[._-](\[\d+-\d+\]|#+|%\d*d|\d+)$")  # the frame number in a sequence's name
 
 
-def safe_name(text: str, suffixes: tuple[str, ...]) -> str:
+def make_safe_name(text: str, suffixes: tuple[str, ...]) -> str:
     """Return the name of a shot for a clip's name: without its media's suffix, and with _ for odd characters."""
     for suffix in suffixes:
         if text.lower().endswith(suffix):
@@ -23,7 +23,7 @@ def safe_name(text: str, suffixes: tuple[str, ...]) -> str:
     return text or "shot"
 
 
-def shot_yaml(
+def make_shot_yaml(
     name: str,
     plate: "MediaHeader",
     first_frame: int,
@@ -41,31 +41,32 @@ def shot_yaml(
     rate = plate.frame_rate or cut_rate
     last = first_frame + plate.frame_count - 1
     used = frame_range or (first_frame, last)
-    says = f"the file says {_rate(plate.frame_rate)}" if plate.frame_rate else "the file says none"
-    given = "null" if plate.frame_rate or not rate else _rate(rate)
+    says = f"the file says {_format_rate(plate.frame_rate)}" if plate.frame_rate else "the file says none"
+    given = "null" if plate.frame_rate or not rate else _format_rate(rate)
     rows = [
         "# @package _global_",
-        f"# {_comment(name)}: {_comment(plate.file)}, {width}x{height}, {_rate(rate) if rate else '?'} frames/s, "
-        f"frames {first_frame} to {last}, as its header says.",
-        *([f"# {_comment(note)}"] if note else []),
+        f"# {_clean_comment(name)}: {_clean_comment(plate.file)}, {width}x{height}, "
+        f"{_format_rate(rate) if rate else '?'} frames/s, frames {first_frame} to {last}, as its header says.",
+        *([f"# {_clean_comment(note)}"] if note else []),
         "# Every key is in shotmake/config/schema.py.",
         "defaults:",
         "  - override /tracking: balanced      # fast, balanced, high_quality, tripod",
         "  - override /composite: over_footage",
         "",
         "shot:",
-        f"  name: {_word(name)}",
+        f"  name: {_quote_word(name)}",
         "  footage:",
-        f"    file: {_word(plate.file)}",
+        f"    file: {_quote_word(plate.file)}",
         *([f"    first_frame: {first_frame}    # number of the movie's first frame; 1001 is common"]
           if plate.first_frame is None else []),
         f"    frame_range: [{used[0]}, {used[1]}]    # inclusive; null = all",
-        f"    color_space: {plate.color_space}    # a guess ({_comment(plate.color)}): Rec.709, sRGB, Linear or Raw",
+        f"    color_space: {plate.color_space}    # a guess ({_clean_comment(plate.color)}): Rec.709, sRGB, Linear or "
+        "Raw",
         f"    frame_rate: {given}    # null = what the file says; {says}",
         f"    resolution: [{width}, {height}]    # a plate of another size is an error",
         f"    pixel_aspect: null    # the file says {plate.pixel_aspect:g}",
         "  camera:",
-        *_camera(plate.lens),
+        *_format_camera(plate.lens),
         "  subject: {kind: knob}",
         "  export: [chan]",
         "",
@@ -77,7 +78,7 @@ def shot_yaml(
     return "\n".join(rows)
 
 
-def _camera(lens: dict) -> list[str]:
+def _format_camera(lens: dict) -> list[str]:
     focal_mm, width_mm = lens.get("focal_mm"), lens.get("sensor_width_mm")
     said = f"the file's metadata says {focal_mm:g} mm" if focal_mm else "unknown: found by the solve"
     width = (
@@ -91,15 +92,15 @@ def _camera(lens: dict) -> list[str]:
     ]
 
 
-def _rate(rate: Fraction) -> str:
+def _format_rate(rate: Fraction) -> str:
     return str(rate.numerator) if rate.denominator == 1 else f'"{rate.numerator}/{rate.denominator}"'
 
 
-def _word(text: str) -> str:
+def _quote_word(text: str) -> str:
     """Return a text in such a form that YAML reads it as a text."""
     plain = PLAIN.fullmatch(text) and text.lower() not in YAML_WORDS
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _comment(text: str) -> str:
+def _clean_comment(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)

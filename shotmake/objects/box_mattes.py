@@ -28,14 +28,14 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def within(self, first: int, last: int) -> "Boxes":
+    def select_frames(self, first: int, last: int) -> "Boxes":
         """Return the boxes that cover any of the frames first..last."""
         begin, end = np.searchsorted(self.frame, (first - self.reach_frames, last + self.reach_frames + 1))
         return Boxes(self.frame[begin:end], self.xywh_px[begin:end], self.reach_frames)
 
-    def at(self, frame: int) -> np.ndarray:
+    def select_at(self, frame: int) -> np.ndarray:
         """Return the boxes that cover this frame, as (K, 4) px."""
-        return self.within(frame, frame).xywh_px
+        return self.select_frames(frame, frame).xywh_px
 
     def to_bytes(self) -> bytes:
         """Return the boxes as bytes, which are equal for boxes that cover the same."""
@@ -49,7 +49,7 @@ def boxes_of(tracklets: Sequence[Tracklet], chosen: bool | list[int], matte: sch
     Raises ShotError for a track_id that is not there.
     """
     if chosen is not True:
-        tracklets = _picked(tracklets, chosen or [])
+        tracklets = _pick(tracklets, chosen or [])
     frame = np.concatenate([np.zeros(0, np.int64), *(one.frames for one in tracklets)])
     xywh_px = np.concatenate([np.zeros((0, 4)), *(one.bboxes for one in tracklets)])
     order = np.lexsort((*xywh_px.T[::-1], frame))  # an order that does not depend on whose box it is
@@ -57,7 +57,7 @@ def boxes_of(tracklets: Sequence[Tracklet], chosen: bool | list[int], matte: sch
     return Boxes(frame[order], xywh_px[order] + room, matte.dilate_frames)
 
 
-def _picked(tracklets: Iterable[Tracklet], ids: list[int]) -> list[Tracklet]:
+def _pick(tracklets: Iterable[Tracklet], ids: list[int]) -> list[Tracklet]:
     known = {one.track_id: one for one in tracklets}
     for track_id in ids:
         if track_id not in known:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.files.npz_file import npz_bytes, read_npz
+from shotmake.files.npz_file import pack_npz, read_npz
 
 STORED = "stored detections"
 
@@ -28,21 +28,21 @@ class Detections:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def within(self, first: int, last: int) -> "Detections":
+    def select_frames(self, first: int, last: int) -> "Detections":
         """Return the detections of the frames first..last."""
-        return self.where(slice(*np.searchsorted(self.frame, (first, last + 1))))
+        return self.select(slice(*np.searchsorted(self.frame, (first, last + 1))))
 
-    def where(self, which: np.ndarray | slice) -> "Detections":
+    def select(self, which: np.ndarray | slice) -> "Detections":
         """Return the detections that a mask (N,) or a slice selects."""
         return Detections(self.frame[which], self.xywh_px[which], self.confidence[which], self.label[which])
 
 
-def joined(parts: list[Detections]) -> Detections:
+def join_detections(parts: list[Detections]) -> Detections:
     """Join detections, one after another. Each part must have later frames than the part before."""
     return Detections(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
 
-def misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
+def find_misplaced(detections: Detections, size_px: tuple[int, int]) -> np.ndarray:
     """Find the boxes that do not touch a plate of this size, as (N,) bool."""
     low, high = detections.xywh_px[:, :2], detections.xywh_px[:, :2] + detections.xywh_px[:, 2:]
     return np.any((low >= size_px) | (high <= 0), 1)
@@ -56,13 +56,13 @@ def are_shares(detections: Detections) -> bool:
     return len(detections) > 0 and bool((detections.xywh_px[:, :2] + detections.xywh_px[:, 2:] <= SHARES_PX).all())
 
 
-def detections_bytes(detections: Detections) -> bytes:
+def pack_detections(detections: Detections) -> bytes:
     """Pack detections into an .npz. The same detections give the same bytes."""
-    return npz_bytes(vars(detections))
+    return pack_npz(vars(detections))
 
 
-def detections_of(data: bytes) -> Detections:
-    """Unpack what detections_bytes made. Raises ShotError for other bytes."""
+def unpack_detections(data: bytes) -> Detections:
+    """Unpack what pack_detections made. Raises ShotError for other bytes."""
     names = [field.name for field in fields(Detections)]
     found = read_npz(data, STORED, needed=names)
     rows = found["frame"].shape

@@ -61,18 +61,18 @@ class Subject:
     seen: tuple[Sighting, ...] = ()
 
 
-def seen_again(subject: Subject, now: Sighting, n_init: int, next_id: int) -> tuple[Subject, list[Row]]:
+def see_again(subject: Subject, now: Sighting, n_init: int, next_id: int) -> tuple[Subject, list[Row]]:
     """Return the subject after one more detection, and the rows that become certain by it.
 
     next_id: the track_id that the subject gets if this detection confirms it.
     """
     if subject.track_id:
-        rows = [*_between(subject.track_id, subject.seen[-1], now), _detected(subject.track_id, now)]
+        rows = [*_fill_between(subject.track_id, subject.seen[-1], now), _make_row(subject.track_id, now)]
         return Subject(subject.track_id, (now,)), rows
     seen = (*subject.seen, now)
     if len(seen) < n_init:
         return Subject(0, seen), []
-    return Subject(next_id, (now,)), [_detected(next_id, sighting) for sighting in seen]
+    return Subject(next_id, (now,)), [_make_row(next_id, sighting) for sighting in seen]
 
 
 def rows_of(rows: list[Row]) -> Rows:
@@ -86,7 +86,7 @@ def rows_of(rows: list[Row]) -> Rows:
     )
 
 
-def tracklets(rows: Iterable[Rows], camera_id: str) -> list[Tracklet]:
+def build_tracklets(rows: Iterable[Rows], camera_id: str) -> list[Tracklet]:
     """Build the tracklets of one camera, by id, from the rows of all its stretches in their order.
 
     The label is the one that most of the detections have; of several, the one that came first.
@@ -108,21 +108,21 @@ def tracklets(rows: Iterable[Rows], camera_id: str) -> list[Tracklet]:
     return found
 
 
-def _detected(track_id: int, sighting: Sighting) -> Row:
+def _make_row(track_id: int, sighting: Sighting) -> Row:
     return Row(track_id, sighting.frame, sighting.xywh_px, False, sighting.label)
 
 
-def _between(track_id: int, before: Sighting, after: Sighting) -> list[Row]:
+def _fill_between(track_id: int, before: Sighting, after: Sighting) -> list[Row]:
     """Return the rows between two detections, on the straight line from box to box.
 
     This is the virtual trajectory of OC-SORT (Cao et al. 2023).
     """
     span = after.frame - before.frame
     return [
-        Row(track_id, before.frame + k, _mixed(before.xywh_px, after.xywh_px, k / span), True, before.label)
+        Row(track_id, before.frame + k, _mix(before.xywh_px, after.xywh_px, k / span), True, before.label)
         for k in range(1, span)
     ]
 
 
-def _mixed(a: tuple[float, ...], b: tuple[float, ...], share: float) -> tuple[float, ...]:
+def _mix(a: tuple[float, ...], b: tuple[float, ...], share: float) -> tuple[float, ...]:
     return tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))

@@ -50,18 +50,18 @@ def detect_motion(frames: Iterable[tuple[int, np.ndarray]], first: int, last: in
     """
     found = (
         (frame, *box)
-        for frame, picture, others, scale in _windows(frames, first, last)
-        for box in _boxes(picture, others, scale)
+        for frame, picture, others, scale in _yield_windows(frames, first, last)
+        for box in _find_boxes(picture, others, scale)
     )
     table = np.array(list(found), float).reshape(-1, 6)
     return Detections(table[:, 0].astype(np.int64), table[:, 1:5], table[:, 5], np.full(len(table), "", "<U1"))
 
 
-def _windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) -> Iterator[Window]:
+def _yield_windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) -> Iterator[Window]:
     held: deque[tuple[int, np.ndarray]] = deque()
     scale = (1.0, 1.0)
 
-    def window(frame: int) -> Window:
+    def make_window(frame: int) -> Window:
         known = dict(held)
         for reach in (REACH_FRAMES, 1):  # 1 is for a plate that is shorter than that
             others = [known[at] for at in (frame - reach, frame + reach) if at in known]
@@ -77,22 +77,22 @@ def _windows(frames: Iterable[tuple[int, np.ndarray]], first: int, last: int) ->
         scale = (width / size[0], height / size[1])
         held.append((number, cv2.resize(luma, size, interpolation=cv2.INTER_AREA)))
         if waiting <= min(number - REACH_FRAMES, last):
-            yield window(waiting)
+            yield make_window(waiting)
             waiting += 1
         while held[0][0] < min(waiting, number) - REACH_FRAMES:
             held.popleft()
     for frame in range(waiting, last + 1):
-        yield window(frame)
+        yield make_window(frame)
 
 
-def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float]) -> list[tuple[float, ...]]:
+def _find_boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float]) -> list[tuple[float, ...]]:
     """Return boxes (x, y, width, height, confidence) in px of the plate."""
     if not others:
         return []
-    off = np.min([_off(here, there) for there in others], 0)
-    moving = cv2.morphologyEx((off > 1).astype(np.uint8), cv2.MORPH_OPEN, _disk(OPEN_PX))
+    off = np.min([_measure_off(here, there) for there in others], 0)
+    moving = cv2.morphologyEx((off > 1).astype(np.uint8), cv2.MORPH_OPEN, _make_disk(OPEN_PX))
     count, label, stats, _ = cv2.connectedComponentsWithStats(
-        cv2.morphologyEx(moving, cv2.MORPH_CLOSE, _disk(CLOSE_PX))
+        cv2.morphologyEx(moving, cv2.MORPH_CLOSE, _make_disk(CLOSE_PX))
     )
     found = []
     for one in range(1, count):
@@ -104,10 +104,10 @@ def _boxes(here: np.ndarray, others: list[np.ndarray], scale: tuple[float, float
     return found
 
 
-def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _measure_off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Return (H, W): how far each pixel is off the background's motion. From 1 on it counts as moving."""
     height, width = here.shape
-    models = _background(*_corners(here, there))
+    models = _fit_background(*_follow_corners(here, there))
     if not models:
         return np.zeros((height, width), np.float32)
     at = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
@@ -128,7 +128,7 @@ def _off(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     return off
 
 
-def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _follow_corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return N corners of a picture and where they are in the other one, (N, 2) each."""
     corners = cv2.goodFeaturesToTrack(here, CORNERS, 0.005, CORNER_DISTANCE_PX, blockSize=5)
     if corners is None:
@@ -144,7 +144,7 @@ def _corners(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return corners[found > 0], tracked[found > 0]
 
 
-def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
+def _fit_background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
     """Return what the background may follow: a plane, epipolar lines (parallax), or both; [] if unknown.
 
     OpenCV's RANSAC begins with the same seed each time.
@@ -161,11 +161,11 @@ def _background(xy: np.ndarray, to: np.ndarray) -> list[Model]:
     if by_plane and by_plane >= LINES_ALONE * by_lines:
         models.append((lambda at, to: cv2.perspectiveTransform(at, plane), xy[on_plane[:, 0] > 0]))
     if lines is not None and on_lines is not None and by_plane < PLANE_ALONE * by_lines:
-        models.append((lambda at, to: _on_lines(lines, at, to), xy[on_lines[:, 0] > 0]))
+        models.append((lambda at, to: _project_on_lines(lines, at, to), xy[on_lines[:, 0] > 0]))
     return models
 
 
-def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
+def _project_on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
     """Return (H, W, 2): the places nearest to `to` on the epipolar lines of `at`."""
     a, b, c = cv2.split(cv2.transform(at, (lines / np.abs(lines).max()).astype(np.float32)))
     x, y = cv2.split(to)
@@ -173,5 +173,5 @@ def _on_lines(lines: np.ndarray, at: np.ndarray, to: np.ndarray) -> np.ndarray:
     return cv2.merge([x - gap * a, y - gap * b])
 
 
-def _disk(size_px: int) -> np.ndarray:
+def _make_disk(size_px: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size_px, size_px))

@@ -30,37 +30,37 @@ class BoxPath:
     @property
     def corners_px(self) -> np.ndarray:
         """The corners as (N, 4, 2) px: top-left, top-right, bottom-right, bottom-left."""
-        return self._at([(0, 0), (1, 0), (1, 1), (0, 1)])
+        return self._place_at([(0, 0), (1, 0), (1, 1), (0, 1)])
 
     @property
     def marks_px(self) -> np.ndarray:
         """Three places as (N, 3, 2) px: the centre, the middle of the upper edge, the middle of the lower edge."""
-        return self._at([(0.5, 0.5), (0.5, 0), (0.5, 1)])
+        return self._place_at([(0.5, 0.5), (0.5, 0), (0.5, 1)])
 
-    def _at(self, shares: list[tuple[float, float]]) -> np.ndarray:
+    def _place_at(self, shares: list[tuple[float, float]]) -> np.ndarray:
         return self.xywh_px[:, None, :2] + np.array(shares) * self.xywh_px[:, None, 2:]
 
 
-def box_path(tracklet: Tracklet, frames: tuple[int, int]) -> BoxPath:
+def make_box_path(tracklet: Tracklet, frames: tuple[int, int]) -> BoxPath:
     """Return the part of a tracklet in the frames first..last, which may be empty. It is smoothed before it is cut."""
     first, last = frames
     inside = (tracklet.frames >= first) & (tracklet.frames <= last)
-    return BoxPath(tracklet.frames[inside], smoothed_px(tracklet.bboxes)[inside])
+    return BoxPath(tracklet.frames[inside], smooth_px(tracklet.bboxes)[inside])
 
 
-def chosen_path(tracklets: list[Tracklet], track_id: int, frames: tuple[int, int], key: str) -> BoxPath:
+def choose_path(tracklets: list[Tracklet], track_id: int, frames: tuple[int, int], key: str) -> BoxPath:
     """Return the path of the object that the config names by `key`.
 
     Raises ShotError when the object is not there in the frames first..last.
     """
-    there = {one.track_id: path for one in tracklets if len((path := box_path(one, frames)).frames)}
+    there = {one.track_id: path for one in tracklets if len((path := make_box_path(one, frames)).frames)}
     if track_id not in there:
         known = f"there are: {', '.join(map(str, sorted(there)))}" if there else "there is none"
         raise ShotError(f"{key}: found no object {track_id} in the frames {frames[0]} to {frames[1]}; {known}")
     return there[track_id]
 
 
-def smoothed_px(xywh_px: np.ndarray) -> np.ndarray:
+def smooth_px(xywh_px: np.ndarray) -> np.ndarray:
     """Smooth boxes (N, 4) of frames without gaps; return (N, 4).
 
     Centre and size are smoothed separately. No box gets smaller than the smallest one before.

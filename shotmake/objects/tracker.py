@@ -13,7 +13,7 @@ import numpy as np
 
 from shotmake.config import schema
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import Rows, Sighting, Subject, rows_of, seen_again
+from shotmake.objects.lifecycle import Rows, Sighting, Subject, rows_of, see_again
 
 # With a limit of 0, no overlap at all would be enough for the library, and it would join boxes that lie far apart.
 SMALLEST_OVERLAP = 1e-6
@@ -41,11 +41,11 @@ def follow(
     play no part in joining. The memory needed is that for the rows of this stretch, not of what was before.
     Raises ValueError where `before` is the state of another frame or another tracker_kind.
     """
-    boxes = _usable(detections.within(first, last), objects)
+    boxes = _choose_usable(detections.select_frames(first, last), objects)
     bounds = np.searchsorted(boxes.frame, np.arange(first, last + 2)).tolist()
     seen = zip(boxes.frame.tolist(), map(tuple, boxes.xywh_px.tolist()), boxes.label.tolist(), strict=True)
     sightings = [Sighting(*row) for row in seen]
-    tracker = _tracker(objects)
+    tracker = _make_tracker(objects)
     tracker.tracks, subjects, next_id = _recall(before, first, objects, tracker)
     serial, certain = len(subjects), []
     for start, end in pairwise(bounds):
@@ -56,7 +56,7 @@ def follow(
                 # The library gives its own numbers late, and until then ByteTrack drops a track after two misses.
                 track.tracker_id, serial = serial, serial + 1
             known = subjects.get(track.tracker_id, Subject())
-            subject, rows = seen_again(known, sightings[row], objects.n_init, next_id)
+            subject, rows = see_again(known, sightings[row], objects.n_init, next_id)
             subjects[track.tracker_id] = subject
             next_id = max(next_id, subject.track_id + 1)
             certain += rows
@@ -68,7 +68,7 @@ def follow(
     return rows_of(certain), _remember(last, objects.tracker_kind, tracker.tracks, subjects, next_id)
 
 
-def _usable(detections: Detections, objects: schema.Objects) -> Detections:
+def _choose_usable(detections: Detections, objects: schema.Objects) -> Detections:
     """Return the detections that the tracker may see, with a known confidence."""
     xywh_px = detections.xywh_px
     confidence = np.where(np.isnan(detections.confidence), 1.0, detections.confidence)
@@ -81,7 +81,7 @@ def _usable(detections: Detections, objects: schema.Objects) -> Detections:
     )
 
 
-def _tracker(objects: schema.Objects) -> Any:
+def _make_tracker(objects: schema.Objects) -> Any:
     """Return the library's tracker, empty."""
     import trackers
 
@@ -130,7 +130,7 @@ def _remember(frame: int, kind: str, tracks: list, subjects: dict[int, Subject],
     `subjects` are stored with their tracks, without the tracks' serial numbers, because these would show false alarms
     of long ago.
     """
-    records = [{"subject": asdict(subjects[track.tracker_id]), "track": _record(track, kind)} for track in tracks]
+    records = [{"subject": asdict(subjects[track.tracker_id]), "track": _make_record(track, kind)} for track in tracks]
     memory = {"frame": frame, "tracker_kind": kind, "next_id": next_id, "tracks": records}
     return json.dumps(memory, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
@@ -147,16 +147,16 @@ def _recall(
         raise ValueError(f"the state goes on at {found}; needed {(first, objects.tracker_kind)}")
     tracks, subjects = [], {}
     for serial, record in enumerate(memory["tracks"]):
-        tracks.append(_revived(record["track"], serial, objects.tracker_kind, tracker.state_estimator_class))
+        tracks.append(_revive(record["track"], serial, objects.tracker_kind, tracker.state_estimator_class))
         seen = record["subject"]["seen"]
         seen = tuple(Sighting(one["frame"], tuple(one["xywh_px"]), one["label"]) for one in seen)
         subjects[serial] = Subject(record["subject"]["track_id"], seen)
     return tracks, subjects, memory["next_id"]
 
 
-def _record(track: Any, kind: str) -> dict:
+def _make_record(track: Any, kind: str) -> dict:
     """Return all that a track of the library needs to go on. Its matrices are constants."""
-    record = {name: getattr(track, name) for name in COUNTED[kind]} | _filter_record(vars(track.state_estimator.kf))
+    record = {name: getattr(track, name) for name in COUNTED[kind]} | _record_filter(vars(track.state_estimator.kf))
     if kind != "ocsort":
         return record
     return record | {
@@ -164,11 +164,11 @@ def _record(track: Any, kind: str) -> dict:
         "observations": [[age, box.tolist()] for age, box in track.observations.items()],
         "velocity": None if track.velocity is None else track.velocity.tolist(),
         "observed": track._observed,
-        "frozen": None if track._frozen_state is None else _filter_record(track._frozen_state),
+        "frozen": None if track._frozen_state is None else _record_filter(track._frozen_state),
     }
 
 
-def _revived(record: dict, serial: int, kind: str, estimator: type) -> Any:
+def _revive(record: dict, serial: int, kind: str, estimator: type) -> Any:
     """Return the library's track of a record. Its class is looked up by `kind` here; the record never names it."""
     from trackers.core.bytetrack.tracklet import ByteTrackTracklet
     from trackers.core.ocsort.tracklet import OCSORTTracklet
@@ -179,20 +179,20 @@ def _revived(record: dict, serial: int, kind: str, estimator: type) -> Any:
     track.tracker_id = serial
     for name in COUNTED[kind]:
         setattr(track, name, record[name])
-    track.state_estimator.set_state(track.state_estimator.get_state() | _filter(record))
+    track.state_estimator.set_state(track.state_estimator.get_state() | _restore_filter(record))
     if kind == "ocsort":
         track.last_observation = np.array(record["last_observation"])
         track.observations = {age: np.array(box) for age, box in record["observations"]}
         track.velocity = None if record["velocity"] is None else np.array(record["velocity"])
         track._observed = record["observed"]
         if record["frozen"] is not None:
-            track._frozen_state = track.state_estimator.get_state() | _filter(record["frozen"])
+            track._frozen_state = track.state_estimator.get_state() | _restore_filter(record["frozen"])
     return track
 
 
-def _filter_record(found: dict) -> dict:
+def _record_filter(found: dict) -> dict:
     return {name: found[name].tolist() for name in FILTER}
 
 
-def _filter(record: dict) -> dict:
+def _restore_filter(record: dict) -> dict:
     return {name: np.array(record[name]) for name in FILTER}

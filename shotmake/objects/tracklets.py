@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import read_json
 
 DETECTED, COASTED = "detected", "coasted"
@@ -49,7 +49,7 @@ class Tracklet:
         """Which frames are coasted, (N,) bool."""
         return np.array(self.frame_status) == COASTED
 
-    def fits(self) -> bool:
+    def is_valid(self) -> bool:
         """Return whether the tracklet is as described. It may come from a file that somebody edited."""
         count = len(self.frames)
         rises = self.frames.ndim == 1 and count > 0 and bool((np.diff(self.frames) == 1).all())
@@ -78,7 +78,7 @@ class Tracklet:
         return cls(record["camera_id"], record["track_id"], frames, bboxes, status, record["label"])
 
 
-def objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
+def yield_objects_text(facts: dict, tracklets: Iterable[Tracklet]) -> Iterator[str]:
     """Yield the text of an objects.json, piece by piece, because that of a long shot is large.
 
     First come its other keys, then one line for each tracklet.
@@ -99,8 +99,10 @@ def read_tracklets(path: Path) -> list[Tracklet]:
     record = read_json(path)
     try:
         found = [Tracklet.from_json(one) for one in record["tracklets"]]
-        if any(not one.fits() for one in found):
+        if any(not one.is_valid() for one in found):
             raise ValueError("lists of different lengths")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ShotError(f"{path.name}: not an objects.json ({said_by(error, 80)}); delete it and run again") from error
+        raise ShotError(
+            f"{path.name}: not an objects.json ({quote_error(error, 80)}); delete it and run again"
+        ) from error
     return found

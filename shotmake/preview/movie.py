@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres, project
-from shotmake.geometry.lens import Lens, border_px, undistort
-from shotmake.geometry.solved_cameras import projecting_matrices
+from shotmake.geometry.camera import find_camera_centres, project
+from shotmake.geometry.lens import Lens, list_border_px, undistort
+from shotmake.geometry.solved_cameras import read_projecting_matrices
 from shotmake.objects.tracklets import Tracklet
 from shotmake.preview.object_boxes import draw_objects
-from shotmake.solve.bundle.observations import pixel_scale
+from shotmake.solve.bundle.observations import compute_pixel_scale
 from shotmake.tracks.markers import DISABLED, Tracks
 
 TRACK_BGR, TRAIL_BGR = (80, 255, 80), (40, 170, 40)
@@ -46,9 +46,9 @@ def write_preview(  # noqa: PLR0913  each is drawn by itself, and may be missing
 
     cameras, view = {}, None
     if solution is not None and solution["status"] != "refused":
-        cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
-        view = View.of(Lens.from_json(solution["lens"]), tuple(solution["image_size_px"]))
-    grid = ground_grid(cameras) if cameras else np.zeros((0, 0, 3))
+        cameras = dict(zip(solution["frames"], read_projecting_matrices(solution), strict=True))
+        view = View.from_lens(Lens.from_json(solution["lens"]), tuple(solution["image_size_px"]))
+    grid = make_ground_grid(cameras) if cameras else np.zeros((0, 0, 3))
     with av.open(str(path), "w") as container:
         stream = None
         for count, (frame, image) in enumerate(images, 1):
@@ -72,7 +72,7 @@ def write_preview(  # noqa: PLR0913  each is drawn by itself, and may be missing
             container.mux(stream.encode())
 
 
-def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray:
+def choose_standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray:
     """Choose the bundles that are worth drawing, (P, 3), from the arrays of points.npz.
 
     With a camera that stands still or only turns, each track has a direction, also a track on something that walks by.
@@ -81,18 +81,18 @@ def standing_points(points: dict[str, np.ndarray], solution: dict) -> np.ndarray
     error_px = points["error_px"]
     if solution["status"] == "solved" or not len(error_px):
         return points["point_xyz"]
-    limit_px = max(STANDING_PX * pixel_scale(tuple(solution["image_size_px"])), 3 * float(np.median(error_px)))
+    limit_px = max(STANDING_PX * compute_pixel_scale(tuple(solution["image_size_px"])), 3 * float(np.median(error_px)))
     return points["point_xyz"][error_px <= limit_px]
 
 
-def ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
+def make_ground_grid(cameras: dict[int, np.ndarray]) -> np.ndarray:
     """Return L lines of S points, (L, S, 3), on z = 0 around the origin, world units.
 
     The step suits the cameras' distance.
 
     cameras: plate frame -> (3, 4).
     """
-    centres = camera_centres(np.array(list(cameras.values())))
+    centres = find_camera_centres(np.array(list(cameras.values())))
     distance = float(np.median(np.linalg.norm(centres, axis=1)))
     step = 10.0 ** np.floor(np.log10(max(distance, 1e-6) / 4))
     step *= max(factor for factor in (1, 2, 5) if factor * step <= distance / 4 or factor == 1)
@@ -114,12 +114,12 @@ class View:
     limit: np.ndarray  # (2,) undistorted normalised x and y
 
     @classmethod
-    def of(cls, lens: Lens, size_px: tuple[int, int]) -> "View":
+    def from_lens(cls, lens: Lens, size_px: tuple[int, int]) -> "View":
         """Make the view of a lens in a picture of (width, height) px."""
-        return cls(lens, 1.1 * np.abs(undistort(lens.normalised_from_px(border_px(size_px, 9)), lens)).max(0))
+        return cls(lens, 1.1 * np.abs(undistort(lens.normalised_from_px(list_border_px(size_px, 9)), lens)).max(0))
 
 
-def visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np.ndarray:
+def project_visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np.ndarray:
     """Project points (N, 3) to (N, 2) px; NaN behind the camera and outside the view."""
     points_cam = points @ cam_from_world[:, :3].T + cam_from_world[:, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -133,11 +133,11 @@ def visible_px(points: np.ndarray, cam_from_world: np.ndarray, view: View) -> np
 def _draw_tracks(picture: np.ndarray, tracks: Tracks, frame: int, trail_frames: int) -> None:
     import cv2
 
-    near = tracks.where((tracks.frame <= frame) & (tracks.frame >= frame - trail_frames) & (tracks.status != DISABLED))
+    near = tracks.select((tracks.frame <= frame) & (tracks.frame >= frame - trail_frames) & (tracks.status != DISABLED))
     alive = np.isin(near.track_id, near.track_id[near.frame == frame])
-    near = near.where(alive)
-    xy_px = _fixed(near.xy_px)
-    runs = _runs(near.track_id)
+    near = near.select(alive)
+    xy_px = _to_fixed(near.xy_px)
+    runs = _find_runs(near.track_id)
     trails = [xy_px[start:stop] for start, stop in runs]
     cv2.polylines(picture, trails, False, TRAIL_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
     for _, stop in runs:
@@ -147,10 +147,10 @@ def _draw_tracks(picture: np.ndarray, tracks: Tracks, frame: int, trail_frames: 
 def _draw_points(picture: np.ndarray, points_xyz: np.ndarray, cam_from_world: np.ndarray, view: View) -> None:
     import cv2
 
-    xy_px = visible_px(points_xyz, cam_from_world, view)
+    xy_px = project_visible_px(points_xyz, cam_from_world, view)
     xy_px = xy_px[np.isfinite(xy_px).all(1)]
     for arm in ((2.5, 0.0), (0.0, 2.5)):
-        strokes = np.stack([_fixed(xy_px - arm), _fixed(xy_px + arm)], 1)
+        strokes = np.stack([_to_fixed(xy_px - arm), _to_fixed(xy_px + arm)], 1)
         cv2.polylines(picture, list(strokes), False, POINT_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
@@ -158,12 +158,12 @@ def _draw_grid(picture: np.ndarray, grid: np.ndarray, cam_from_world: np.ndarray
     import cv2
 
     layer = picture.copy()
-    lines_px = visible_px(grid.reshape(-1, 3), cam_from_world, view).reshape(*grid.shape[:2], 2)
+    lines_px = project_visible_px(grid.reshape(-1, 3), cam_from_world, view).reshape(*grid.shape[:2], 2)
     parts = []
     for line_px in lines_px:
         shown = np.isfinite(line_px).all(1)
-        parts += [line_px[start:stop][shown[start:stop]] for start, stop in _runs(np.cumsum(~shown))]
-    strokes = [_fixed(part) for part in parts if len(part) > 1]
+        parts += [line_px[start:stop][shown[start:stop]] for start, stop in _find_runs(np.cumsum(~shown))]
+    strokes = [_to_fixed(part) for part in parts if len(part) > 1]
     cv2.polylines(layer, strokes, False, GRID_BGR, 1, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.addWeighted(layer, 0.6, picture, 0.4, 0, dst=picture)
 
@@ -175,21 +175,24 @@ def _draw_caption(picture: np.ndarray, frame: int, solution: dict | None) -> Non
     if solution is not None:
         words += f"  {solution['status']}"
         if solution["status"] != "refused":
-            words += f" ({solution['kind']})  rms {_px(solution['rms_px'])}  hold-out {_px(solution['holdout_rms_px'])}"
+            words += (
+                f" ({solution['kind']})  rms {_format_px(solution['rms_px'])}  hold-out "
+                f"{_format_px(solution['holdout_rms_px'])}"
+            )
     for colour, width in (((0, 0, 0), 3), (TEXT_BGR, 1)):
         cv2.putText(picture, words, (10, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
 
 
-def _px(value: float | None) -> str:
+def _format_px(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} px"
 
 
-def _fixed(xy_px: np.ndarray) -> np.ndarray:
+def _to_fixed(xy_px: np.ndarray) -> np.ndarray:
     """Convert our px to cv2's (the centre of the first pixel is at 0), in fixed point for its `shift` arguments."""
     return np.round((np.asarray(xy_px, float) - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
-def _runs(labels: np.ndarray) -> list[tuple[int, int]]:
+def _find_runs(labels: np.ndarray) -> list[tuple[int, int]]:
     """Return start and stop of each run of equal values."""
     if len(labels) == 0:
         return []

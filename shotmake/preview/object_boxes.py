@@ -23,26 +23,26 @@ def draw_objects(picture: np.ndarray, tracklets: Sequence[Tracklet], frame: int)
         if not 0 <= at < len(tracklet.frames):
             continue
         left, top, width, height = tracklet.bboxes[at]
-        colour = colour_bgr(tracklet.track_id)
+        colour = choose_colour_bgr(tracklet.track_id)
         corners_px = np.array([(left, top), (left + width, top), (left + width, top + height), (left, top + height)])
         edge_px = np.array(picture.shape[1::-1]) + OUTSIDE_PX
         corners_px = np.clip(corners_px, -OUTSIDE_PX, edge_px)
         sides = list(zip(corners_px, np.roll(corners_px, -1, axis=0), strict=True))
         if tracklet.frame_status[at] == COASTED:
-            sides = [dash for side in sides for dash in _dashes(*side)]
+            sides = [dash for side in sides for dash in _make_dashes(*side)]
         # cv2 puts the first pixel's centre at 0
         strokes = [np.round((np.array(side) - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32) for side in sides]
         cv2.polylines(picture, strokes, False, colour, 1, cv2.LINE_AA, SUBPIXEL_BITS)
-        _name(picture, f"{tracklet.track_id} {tracklet.label}".strip(), corners_px[0], colour)
+        _draw_name(picture, f"{tracklet.track_id} {tracklet.label}".strip(), corners_px[0], colour)
 
 
-def colour_bgr(track_id: int) -> tuple[int, int, int]:
+def choose_colour_bgr(track_id: int) -> tuple[int, int, int]:
     """Return the colour of an object, as blue, green and red, 0..255."""
     red, green, blue = colorsys.hsv_to_rgb(track_id * TURN % 1.0, 0.55, 1.0)
     return round(blue * 255), round(green * 255), round(red * 255)
 
 
-def _dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _make_dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     length_px = float(np.linalg.norm(end_px - start_px))
     if length_px == 0:
         return []
@@ -52,7 +52,7 @@ def _dashes(start_px: np.ndarray, end_px: np.ndarray) -> list[tuple[np.ndarray, 
     return [(start_px + begin * along, start_px + end * along) for begin, end in zip(begins, ends, strict=True)]
 
 
-def _name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[int, int, int]) -> None:
+def _draw_name(picture: np.ndarray, words: str, corner_px: np.ndarray, colour: tuple[int, int, int]) -> None:
     """Draw the name above the box, or inside where there is no room."""
     import cv2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.files.picture_file import opened_picture
+from shotmake.files.picture_file import open_picture
 
 KEY = "composite.render"
 BT709 = 1  # the number of ISO/IEC 23091-2 for primaries, transfer and matrix
@@ -33,7 +33,7 @@ def write_render_movie(
         stream = container.add_stream("libx264", rate=frame_rate, options={"crf": "16", "preset": "medium"})
         stream.pix_fmt = "yuv420p"
         for count, file in enumerate(frames, 1):
-            picture = shown(file, is_raw)
+            picture = read_shown(file, is_raw)
             picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
             if count == 1:
                 stream.height, stream.width = picture.shape[:2]
@@ -49,7 +49,7 @@ def write_render_movie(
         container.mux(stream.encode())
 
 
-def shown(path: Path, is_raw: bool) -> np.ndarray:
+def read_shown(path: Path, is_raw: bool) -> np.ndarray:
     """Return a rendered EXR or PNG as (H, W, 3) uint8 RGB, as a viewer shows it over black."""
     values = _read(path)[..., :3]  # premultiplied, as OpenImageIO gives both
     if path.suffix == ".exr" and not is_raw:
@@ -60,14 +60,14 @@ def shown(path: Path, is_raw: bool) -> np.ndarray:
 
 def check_whole(path: Path) -> None:
     """Check that a frame can be read to its end. Raises ShotError when it cannot, as when the disk was full."""
-    with opened_picture(path, KEY) as (source, spec):
+    with open_picture(path, KEY) as (source, spec):
         if source.read_scanlines(spec.height - 1, spec.height, 0, 0, 4, "float") is None:
             raise ShotError(f"{path.name}: Blender wrote no whole frame; run doit again")
 
 
 def _read(path: Path) -> np.ndarray:
     """Return the first four channels, which are RGBA, as (H, W, 4) float32."""
-    with opened_picture(path, KEY) as (source, _):
+    with open_picture(path, KEY) as (source, _):
         pixels = source.read_image(0, 0, 0, 4, "float")
     if pixels is None:
         raise ShotError(f"{path.name}: cannot be read; run doit again")

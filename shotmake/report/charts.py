@@ -35,8 +35,8 @@ path.curve:hover { stroke-width: 4 } i { display: inline-block; width: 1.4em; he
 class Curve:
     """A curve of a chart.
 
-    values: one for each frame from first_frame on, None where there is none; colour: a number from 0, as `swatch` shows
-    it.
+    values: one for each frame from first_frame on, None where there is none; colour: a number from 0, as `make_swatch`
+    shows it.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Curve:
     values: Sequence[float | None]
 
 
-def page(title: str, body: str, more_style: str = "") -> str:
+def make_page(title: str, body: str, more_style: str = "") -> str:
     """Return an HTML page with this title and body."""
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
@@ -55,13 +55,13 @@ def page(title: str, body: str, more_style: str = "") -> str:
     )
 
 
-def swatch(colour: int) -> str:
+def make_swatch(colour: int) -> str:
     """Return a short line in a curve's colour, as HTML."""
     dashed = ";border-top-style:dashed" if colour >= COLOURS else ""
     return f'<i style="border-color:var(--c{colour % COLOURS}){dashed}"></i>'
 
 
-def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool = False) -> str:
+def draw_chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool = False) -> str:
     """Return the curves in one picture, as HTML; "" where none has a value.
 
     with_zero: zero is part of the axis; with_key: the curves are named above the picture.
@@ -79,26 +79,26 @@ def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool =
     last = max(curve.first_frame + len(curve.values) - 1 for curve in curves)
     across, down = (WIDTH - LEFT - RIGHT) / max(last - first, 1), (HEIGHT - TOP - BOTTOM) / (high - low)
 
-    def y(number: float) -> float:
+    def place_y(number: float) -> float:
         return TOP + (high - number) * down
 
     grid, labels = [], []
-    for number in _ticks(low, high):
-        grid.append(f"M{LEFT} {y(number):.1f}H{WIDTH - RIGHT}")
-        labels.append(f'<text x="{LEFT - 6}" y="{y(number) + 4:.1f}" text-anchor="end">{number:g}</text>')
+    for number in _choose_ticks(low, high):
+        grid.append(f"M{LEFT} {place_y(number):.1f}H{WIDTH - RIGHT}")
+        labels.append(f'<text x="{LEFT - 6}" y="{place_y(number) + 4:.1f}" text-anchor="end">{number:g}</text>')
     for frame, anchor in ((first, "start"), (last, "end")):
         x = LEFT + (frame - first) * across
         labels.append(f'<text x="{x:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{frame}</text>')
     lines = []
     for curve in curves:
         begin = LEFT + (curve.first_frame - first) * across
-        points = [(begin + index * across, None if n is None else y(n)) for index, n in enumerate(curve.values)]
+        points = [(begin + index * across, None if n is None else place_y(n)) for index, n in enumerate(curve.values)]
         dashed = ' stroke-dasharray="6 4"' if curve.colour >= COLOURS else ""
         lines.append(
-            f'<path class="curve" d="{_path(points)}" '
+            f'<path class="curve" d="{_draw_path(points)}" '
             f'stroke="var(--c{curve.colour % COLOURS})"{dashed}><title>{escape(curve.name)}</title></path>'
         )
-    key = "".join(f" {swatch(curve.colour)} {escape(curve.name)}" for curve in curves) if with_key else ""
+    key = "".join(f" {make_swatch(curve.colour)} {escape(curve.name)}" for curve in curves) if with_key else ""
     return (
         f"<figure><figcaption>{escape(title)}, by frame{key}</figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
@@ -107,14 +107,14 @@ def chart(title: str, curves: Sequence[Curve], with_zero: bool, with_key: bool =
     )
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _choose_ticks(low: float, high: float) -> list[float]:
     """Return two to six round numbers between low and high."""
     step = 10.0 ** math.floor(math.log10((high - low) / 3))
     step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= 5)
     return [round(at * step, 9) for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _path(points: list[tuple[float, float | None]]) -> str:
+def _draw_path(points: list[tuple[float, float | None]]) -> str:
     """Return SVG path data, broken where a number is missing. A lone point is as wide as a dot."""
     words, pen_down = [], False
     for x, y in points:

@@ -14,12 +14,12 @@ GUESS = (
 )
 
 
-def objects_block(record: dict, matte: dict | None) -> dict:
+def describe_objects(record: dict, matte: dict | None) -> dict:
     """Return the block of report.json for an objects.json.
 
-    matte: what `covered` found; None where there are no mattes.
+    matte: what `measure_cover` found; None where there are no mattes.
     """
-    objects = [_object(tracklet) for tracklet in record["tracklets"]]
+    objects = [_describe_object(tracklet) for tracklet in record["tracklets"]]
     frames = sum(one["last_frame"] - one["first_frame"] + 1 for one in objects)
     coasted = sum(last - first + 1 for one in objects for first, last in one["coasted"])
     longest = max(objects, key=lambda one: one["last_frame"] - one["first_frame"], default=None)
@@ -34,7 +34,7 @@ def objects_block(record: dict, matte: dict | None) -> dict:
     }
 
 
-def _object(tracklet: dict) -> dict:
+def _describe_object(tracklet: dict) -> dict:
     """Return what the report says about one object.
 
     coasted: first and last frame of each stretch in which it is not seen.
@@ -51,7 +51,7 @@ def _object(tracklet: dict) -> dict:
     }
 
 
-def covered(
+def measure_cover(
     boxes_at: Callable[[int], np.ndarray], size_px: tuple[int, int], frames: tuple[int, int], invert: bool
 ) -> dict:
     """Measure how much of the plate the boxes keep tracks out of, in percent: the median, and the worst frame.
@@ -77,7 +77,7 @@ def covered(
     }
 
 
-def remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
+def list_remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
     """Return warnings and notes, one line each."""
     warnings, notes = [], []
     if any(block["source"]["trust"] == "low" for block in blocks):

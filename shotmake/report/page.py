@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.files.movie_file import open_movie
-from shotmake.geometry.camera import camera_centres
-from shotmake.geometry.lens import Lens, border_px, distort, undistort
-from shotmake.report.charts import Curve, chart, page
+from shotmake.geometry.camera import find_camera_centres
+from shotmake.geometry.lens import Lens, distort, list_border_px, undistort
+from shotmake.report.charts import Curve, draw_chart, make_page
 from shotmake.report.timeline import STYLE as TIMELINE_STYLE
-from shotmake.report.timeline import objects_section
+from shotmake.report.timeline import make_objects_section
 
 PICTURES, PICTURE_PX, JPEG_QUALITY = 3, 960, 82  # stills of the preview: how many, their width in px
 POINTS_SHOWN = 600  # about how many points the view from above shows
@@ -29,7 +29,7 @@ td.text { white-space: normal; max-width: 44rem } .plan { stroke: var(--c0); fil
 Still = tuple[int, bytes]  # frame number, JPEG
 
 
-def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still]:
+def read_stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still]:
     """Return these frames of a preview as JPEGs. first_frame: the plate frame number of the preview's first frame."""
     import cv2
 
@@ -46,7 +46,7 @@ def stills(preview: Path, first_frame: int, frames: Sequence[int]) -> list[Still
     return found
 
 
-def telling_frames(summary: dict, solution: dict | None) -> list[int]:
+def choose_frames(summary: dict, solution: dict | None) -> list[int]:
     """Choose the frames to show: first, last, and the one with the largest error between them, or the middle one."""
     first, last = summary["frames"]
     inside = {}
@@ -57,25 +57,28 @@ def telling_frames(summary: dict, solution: dict | None) -> list[int]:
     return sorted({first, worst, last})
 
 
-def report_html(summary: dict, solution: dict | None, points_xyz: np.ndarray, pictures: Sequence[Still]) -> str:
+def make_report_html(summary: dict, solution: dict | None, points_xyz: np.ndarray, pictures: Sequence[Still]) -> str:
     """Return the page as HTML.
 
     summary: the contents of report.json; solution: a solve JSON or None; points_xyz: (P, 3) solved points, world units.
     """
     solved = solution if solution is not None and solution["status"] != "refused" else None
-    charts = _charts(summary, solved)
+    charts = _draw_charts(summary, solved)
     if solved is not None:
-        charts += _from_above(solved, points_xyz) if solved["status"] == "solved" else ""
-        charts += _lens(solved)
+        charts += _draw_from_above(solved, points_xyz) if solved["status"] == "solved" else ""
+        charts += _draw_lens(solved)
     name = solution["shot"] if solution else Path(summary["plate"]["files"][0]).stem
-    shown = "".join(_picture(*still) for still in pictures)
-    body = f'{_verdict(summary)}<div class="charts">{shown}</div><div class="charts">{charts}</div>{_tables(summary)}'
+    shown = "".join(_show_picture(*still) for still in pictures)
+    body = (
+        f'{_show_verdict(summary)}<div class="charts">{shown}</div><div '
+        f'class="charts">{charts}</div>{_make_tables(summary)}'
+    )
     if "objects" not in summary:
-        return page(name, body, STYLE)
-    return page(name, body + objects_section(summary["objects"]), STYLE + TIMELINE_STYLE)
+        return make_page(name, body, STYLE)
+    return make_page(name, body + make_objects_section(summary["objects"]), STYLE + TIMELINE_STYLE)
 
 
-def _verdict(summary: dict) -> str:
+def _show_verdict(summary: dict) -> str:
     solve = summary["solve"]
     if solve is None:
         head = '<p class="verdict">no solve</p>'
@@ -95,54 +98,62 @@ def _verdict(summary: dict) -> str:
     return head + said
 
 
-def _picture(frame: int, jpeg: bytes) -> str:
+def _show_picture(frame: int, jpeg: bytes) -> str:
     data = base64.b64encode(jpeg).decode()
     image = f'<img alt="frame {frame}" src="data:image/jpeg;base64,{data}">'
     return f"<figure><figcaption>frame {frame}</figcaption>{image}</figure>"
 
 
-def _charts(summary: dict, solved: dict | None) -> str:
+def _draw_charts(summary: dict, solved: dict | None) -> str:
     first = summary["frames"][0]
     tracks = summary["tracks"]
     made = ""
     if tracks is not None:
-        made += chart("Tracks", [Curve("tracks", 0, tracks["first_frame"], tracks["tracks_per_frame"])], True)
+        made += draw_chart("Tracks", [Curve("tracks", 0, tracks["first_frame"], tracks["tracks_per_frame"])], True)
     if solved is None or solved["status"] == "static":
         return made
     at = {frame: index for index, frame in enumerate(solved["frames"])}
     span = range(first, summary["frames"][1] + 1)
 
-    def by_frame(values: Sequence[float | None]) -> list[float | None]:
+    def order_by_frame(values: Sequence[float | None]) -> list[float | None]:
         return [values[at[frame]] if frame in at else None for frame in span]
 
     if solved["rms_px_per_frame"]:
-        made += chart("Reprojection error, RMS px", [Curve("px", 0, first, by_frame(solved["rms_px_per_frame"]))], True)
+        made += draw_chart(
+            "Reprojection error, RMS px", [Curve("px", 0, first, order_by_frame(solved["rms_px_per_frame"]))], True
+        )
     cameras = np.array(solved["cam_from_world"]).reshape(-1, 3, 4)
     if solved["status"] == "solved":
         unit = "m" if solved["scale_known"] else "units"
-        moved = camera_centres(cameras)
+        moved = find_camera_centres(cameras)
         moved = moved - moved[0]
-        curves = [Curve(axis, number, first, by_frame(moved[:, number].tolist())) for number, axis in enumerate("xyz")]
-        made += chart(f"Camera's place from the first frame, {unit}", curves, False, with_key=True)
-    turned = _turned_deg(cameras[:, :, :3])
+        curves = [
+            Curve(axis, number, first, order_by_frame(moved[:, number].tolist())) for number, axis in enumerate("xyz")
+        ]
+        made += draw_chart(f"Camera's place from the first frame, {unit}", curves, False, with_key=True)
+    turned = _measure_turns_deg(cameras[:, :, :3])
     names = ("tilt", "pan", "roll")
-    curves = [Curve(axis, number, first, by_frame(turned[:, number].tolist())) for number, axis in enumerate(names)]
-    made += chart("Camera's turn from the first frame, deg", curves, False, with_key=True)
+    curves = [
+        Curve(axis, number, first, order_by_frame(turned[:, number].tolist())) for number, axis in enumerate(names)
+    ]
+    made += draw_chart("Camera's turn from the first frame, deg", curves, False, with_key=True)
     if solved["focal_px_per_frame"]:
-        made += chart("Focal length, px", [Curve("focal", 0, first, by_frame(solved["focal_px_per_frame"]))], False)
+        made += draw_chart(
+            "Focal length, px", [Curve("focal", 0, first, order_by_frame(solved["focal_px_per_frame"]))], False
+        )
     return made
 
 
-def _turned_deg(rotations: np.ndarray) -> np.ndarray:
+def _measure_turns_deg(rotations: np.ndarray) -> np.ndarray:
     """Return the turns (N, 3) about the first camera's x, y and z, deg, of cam_from_world rotations (N, 3, 3)."""
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_matrix(rotations @ rotations[0].T).as_rotvec(degrees=True)
 
 
-def _from_above(solved: dict, points_xyz: np.ndarray) -> str:
+def _draw_from_above(solved: dict, points_xyz: np.ndarray) -> str:
     """Draw the camera's path and the points on the ground plane, x to the right, y up."""
-    centres = camera_centres(np.array(solved["cam_from_world"]).reshape(-1, 3, 4))[:, :2]
+    centres = find_camera_centres(np.array(solved["cam_from_world"]).reshape(-1, 3, 4))[:, :2]
     points = points_xyz[:: max(1, len(points_xyz) // POINTS_SHOWN), :2]
     if len(points):  # a few far points must not make everything else small
         reach = 3 * np.abs(points - np.median(points, 0)).mean(0).max()
@@ -152,42 +163,42 @@ def _from_above(solved: dict, points_xyz: np.ndarray) -> str:
     low, size = low - room, (high - low) + 2 * room
     scale = 720 / size[0]
 
-    def words(xy: np.ndarray) -> list[str]:
+    def format_places(xy: np.ndarray) -> list[str]:
         return [f"{(x - low[0]) * scale:.1f} {(low[1] + size[1] - y) * scale:.1f}" for x, y in xy]
 
-    dots = "".join(f"M{at}h.1" for at in words(points))
-    start = words(centres[:1])[0].split()
+    dots = "".join(f"M{at}h.1" for at in format_places(points))
+    start = format_places(centres[:1])[0].split()
     return (
         "<figure><figcaption>From above: the camera's path (ring: first frame) and the solved points</figcaption>"
         f'<svg viewBox="0 0 720 {size[1] * scale:.0f}"><path class="point" d="{dots}"/>'
-        f'<path class="plan" d="M{"L".join(words(centres))}"/>'
+        f'<path class="plan" d="M{"L".join(format_places(centres))}"/>'
         f'<circle class="plan" cx="{start[0]}" cy="{start[1]}" r="6"/></svg></figure>'
     )
 
 
-def _lens(solved: dict) -> str:
+def _draw_lens(solved: dict) -> str:
     """Draw a straight grid of the plate's size, and what the lens makes of it."""
     lens, (width, height) = Lens.from_json(solved["lens"]), solved["image_size_px"]
     ideal = lens.without_distortion()
     lines = [np.linspace((x, 0), (x, height), 33) for x in np.linspace(0, width, GRID[0] + 1)]
     lines += [np.linspace((0, y), (width, y), 33) for y in np.linspace(0, height, GRID[1] + 1)]
     bent = [lens.px_from_normalised(distort(ideal.normalised_from_px(line), lens)) for line in lines]
-    border = border_px((width, height))
+    border = list_border_px((width, height))
     away = lens.px_from_normalised(undistort(lens.normalised_from_px(border), lens)) - border
     most_px = float(np.linalg.norm(away, axis=1).max())
 
-    def path(found: list[np.ndarray]) -> str:
+    def format_path(found: list[np.ndarray]) -> str:
         return "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in found)
 
     thick = max(width, height) / 720
     return (
         f"<figure><figcaption>Lens: {lens.fx_px:.1f} px; distortion moves the border by up to {most_px:.1f} px"
         f'</figcaption><svg viewBox="0 0 {width} {height}" stroke-width="{thick:.2f}">'
-        f'<path class="ideal" d="{path(lines)}"/><path class="bent" d="{path(bent)}"/></svg></figure>'
+        f'<path class="ideal" d="{format_path(lines)}"/><path class="bent" d="{format_path(bent)}"/></svg></figure>'
     )
 
 
-def _tables(summary: dict) -> str:
+def _make_tables(summary: dict) -> str:
     plate, tracks, solve = summary["plate"], summary["tracks"], summary["solve"]
     rate = plate["frame_rate"]
     rows = [
@@ -201,7 +212,7 @@ def _tables(summary: dict) -> str:
             ("tracks", f"{tracks['tracks']}, {tracks['markers']} markers, "
                        f"a frame {tracks['tracks_per_frame_min']} or more"),
             ("coverage", f"{tracks['coverage_mean']:.0%} of the frame, {tracks['coverage_min']:.0%} at least"),
-            *((name, _listed(tracks[f"{name.split()[0]}_tracks"])) for name in
+            *((name, _join_names(tracks[f"{name.split()[0]}_tracks"])) for name in
               ("short tracks", "jumping tracks", "poor tracks")),
         ]  # fmt: skip
     if solve is not None and solve["status"] != "refused":
@@ -209,7 +220,7 @@ def _tables(summary: dict) -> str:
         rows += [
             ("solve", f"{solve['status']}, {solve['kind']}, by {solve['engine']}"),
             ("frames with a camera", f"{solve['frames_pct']:.0f} %"),
-            ("error", f"RMS {_px(solve['rms_px'])}, hold-out tracks {_px(solve['holdout_rms_px'])}"),
+            ("error", f"RMS {_format_px(solve['rms_px'])}, hold-out tracks {_format_px(solve['holdout_rms_px'])}"),
             ("tracks used", str(solve["tracks_used"])),
             ("lens", ", ".join(f"{name} {lens[name]:.6g}" for name in
                                ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3", "p1", "p2") if name in lens)),
@@ -221,10 +232,10 @@ def _tables(summary: dict) -> str:
     return f'<div class="wide"><table>{"".join(cells)}</table></div>'
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{len(names)}: {', '.join(names[:NAMED])}{more}" if names else "none"
 
 
-def _px(value: float | None) -> str:
+def _format_px(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} px"

@@ -1,9 +1,9 @@
 """The report: one plain summary of plate, tracks and solve, and which `tracking.qc` limits they break."""
 
-from shotmake.report.objects import remarks
+from shotmake.report.objects import list_remarks
 
 
-def report(
+def make_report(
     plate: dict,
     quality: dict | None,
     solution: dict | None,
@@ -21,9 +21,9 @@ def report(
         "plate": {name: plate[name] for name in ("files", "size_px", "frame_rate", "first_frame", "frame_count")},
         "frames": list(frames),
         "tracks": quality,
-        "session": session(quality, solution),
+        "session": describe_session(quality, solution),
         "solve": None,
-        "faults": qc_faults(quality, solution, qc, frames),
+        "faults": find_qc_faults(quality, solution, qc, frames),
         "warnings": list(plate["warnings"]),
         "notes": [],
     }
@@ -31,16 +31,16 @@ def report(
         kept = ("shot", "status", "reason", "kind", "lens", "rms_px", "holdout_rms_px", "rms_px_per_frame",
                 "confidence", "tracks_used", "scale_known", "engine")  # fmt: skip
         summary["solve"] = {name: solution[name] for name in kept}
-        summary["solve"]["frames_pct"] = frames_pct(solution, frames)
+        summary["solve"]["frames_pct"] = measure_frames_pct(solution, frames)
         summary["warnings"] += solution["warnings"]
         summary["notes"] += solution.get("notes", [])  # a pinned solve may be older than notes
     if objects:
-        warnings, notes = remarks(list(objects.values()))
+        warnings, notes = list_remarks(list(objects.values()))
         summary |= {"objects": objects, "warnings": summary["warnings"] + warnings, "notes": summary["notes"] + notes}
     return summary
 
 
-def session(quality: dict | None, solution: dict | None) -> dict:
+def describe_session(quality: dict | None, solution: dict | None) -> dict:
     """Return the session's state at this point. Everything before the report is done, so there is nothing to resume."""
     if quality is None:
         return {"state": "created", "frames_done": 0, "frames": None, "resume_frame": None}
@@ -51,12 +51,12 @@ def session(quality: dict | None, solution: dict | None) -> dict:
     return {"state": state, "frames_done": frames, "frames": frames, "resume_frame": None}
 
 
-def frames_pct(solution: dict, frames: tuple[int, int]) -> float:
+def measure_frames_pct(solution: dict, frames: tuple[int, int]) -> float:
     """Return the share of the frames first..last that have a camera, in percent."""
     return 100.0 * len(solution["frames"]) / (frames[1] - frames[0] + 1)
 
 
-def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> list[str]:
+def find_qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tuple[int, int]) -> list[str]:
     """Return one line for each limit of `tracking.qc` that is broken.
 
     The list is empty when the shot may be delivered.
@@ -65,7 +65,7 @@ def qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames: tup
     if solution is not None:
         if solution["status"] == "refused":
             return [f"solve: refused: {solution['reason']}"]
-        share = frames_pct(solution, frames)
+        share = measure_frames_pct(solution, frames)
         if share < qc["min_frames_pct"]:
             limit = qc["min_frames_pct"]
             faults.append(f"solve: {share:.1f} % of the frames have a camera; tracking.qc.min_frames_pct is {limit:g}")

@@ -14,12 +14,12 @@ STYLE = ".bar { stroke-width: 10 } .unseen { stroke-opacity: .3 } .timeline { ma
 BOXES = {"file": "boxes from a file", "command": "boxes by a detector", "motion": "boxes of what moves, a guess"}
 
 
-def objects_section(blocks: dict[str, dict]) -> str:
+def make_objects_section(blocks: dict[str, dict]) -> str:
     """Return the `objects` of report.json as HTML: a heading, and for each camera a line and its timeline."""
-    return "<h2>Objects</h2>" + "".join(_camera(camera_id, block) for camera_id, block in blocks.items())
+    return "<h2>Objects</h2>" + "".join(_show_camera(camera_id, block) for camera_id, block in blocks.items())
 
 
-def _camera(camera_id: str, block: dict) -> str:
+def _show_camera(camera_id: str, block: dict) -> str:
     count = block["count"]
     said = f"{camera_id}: {count} object{'' if count == 1 else 's'}"
     if count:
@@ -29,10 +29,10 @@ def _camera(camera_id: str, block: dict) -> str:
         said += "; mattes cover {covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(
             **block["matte"]
         )
-    return f"<p>{escape(said)}</p>{_timeline(block)}"
+    return f"<p>{escape(said)}</p>{_draw_timeline(block)}"
 
 
-def _timeline(block: dict) -> str:
+def _draw_timeline(block: dict) -> str:
     """Return one bar for each object, in the order of track_id. Of many objects, the longest ones are shown."""
     by_length = sorted(block["objects"], key=lambda one: one["first_frame"] - one["last_frame"])
     shown = sorted(by_length[:SHOWN], key=lambda one: one["track_id"])
@@ -41,7 +41,7 @@ def _timeline(block: dict) -> str:
     first, last = block["frames"]
     across, height = (WIDTH - LEFT - RIGHT) / (last + 1 - first), TOP + ROW * len(shown) + BOTTOM
 
-    def line(begin: int, end: int, y: float) -> str:
+    def draw_line(begin: int, end: int, y: float) -> str:
         return f"M{LEFT + (begin - first) * across:.1f} {y:.1f}H{LEFT + (end + 1 - first) * across:.1f}"
 
     drawn = [f'<path class="grid" d="M{LEFT} {TOP}V{height - BOTTOM}M{WIDTH - RIGHT} {TOP}V{height - BOTTOM}"/>']
@@ -55,7 +55,7 @@ def _timeline(block: dict) -> str:
         cuts = [one["first_frame"], *(frame for begin, end in one["coasted"] for frame in (begin, end + 1))]
         ends = [*(begin - 1 for begin in cuts[1:]), one["last_frame"]]
         seen, coasted = (
-            "".join(line(begin, end, y) for begin, end in list(zip(cuts, ends, strict=True))[part::2])
+            "".join(draw_line(begin, end, y) for begin, end in list(zip(cuts, ends, strict=True))[part::2])
             for part in (0, 1)
         )
         drawn.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(brief)}</text>')

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.similarity import DEPTH_UNITS
-from shotmake.scene.ground import Ground, fitted
+from shotmake.scene.ground import Ground, fit_ground
 
 # World units. A camera that is nearer to the subject stands in it. (Blender clips at 1e-6 at least; the sheet's clip
 # start is the distance / 200.)
@@ -45,9 +45,9 @@ class Standpoint:
     middle: int
 
 
-def standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_px: int) -> Standpoint:
+def find_standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_px: int) -> Standpoint:
     """Find where the subject stands for the cameras. place (3,): on the ground; cam_from_world (N, 3, 4)."""
-    centres, axes = camera_centres(cam_from_world), cam_from_world[:, 2, :3]
+    centres, axes = find_camera_centres(cam_from_world), cam_from_world[:, 2, :3]
     distance = float(np.median(np.linalg.norm(centres - place, axis=1)))
     if distance < NEAREST:
         distance = DEPTH_UNITS
@@ -57,7 +57,7 @@ def standpoint(place: np.ndarray, cam_from_world: np.ndarray, lens: Lens, width_
     return Standpoint(place, cam_from_world, distance, auto_size, int(np.argmin(away)))
 
 
-def ground_under(
+def find_ground(
     shot: dict, solution: dict, cam_from_world: np.ndarray, lens: Lens, points_xyz: np.ndarray, error_px: np.ndarray
 ) -> Ground:
     """Find the ground: shot.backdrop.ground_z, else what the solved points around the subject show.
@@ -69,12 +69,12 @@ def ground_under(
         return Ground(ground_z, f"z = {ground_z:g} as given")
     if solution["status"] != "solved" or not len(points_xyz):
         return Ground(0.0, "z = 0: no solved points")
-    stands = standpoint(np.array(subject["location"]), cam_from_world, lens, solution["image_size_px"][0])
+    stands = find_standpoint(np.array(subject["location"]), cam_from_world, lens, solution["image_size_px"][0])
     noise = np.asarray(error_px, float) * stands.distance / lens.fx_px
-    return fitted(np.asarray(points_xyz, float), noise, stands.place[:2], subject["size"] or stands.auto_size)
+    return fit_ground(np.asarray(points_xyz, float), noise, stands.place[:2], subject["size"] or stands.auto_size)
 
 
-def rendered_field(
+def find_rendered_field(
     lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int], zoom_px: list[float] | None
 ) -> np.ndarray:
     """Return the corners (4, 2) of what is rendered, normalised: plate and overscan, zoomed out farthest."""
@@ -83,26 +83,26 @@ def rendered_field(
     return lens.normalised_from_px(corners_px) * lens.fx_px / min(zoom_px or [lens.fx_px])
 
 
-def blocks(shot: dict, stands: Standpoint, scale_known: bool, field: np.ndarray) -> dict:
+def make_blocks(shot: dict, stands: Standpoint, scale_known: bool, field: np.ndarray) -> dict:
     """Return the sheet's blocks for ground, subject, lights and backdrop.
 
-    field (4, 2): the rendered_field, which a picture as backdrop fills.
+    field (4, 2): the find_rendered_field, which a picture as backdrop fills.
     """
     size = shot["subject"]["size"] or stands.auto_size
     x, y, z = stands.place.tolist()
     return {
         "ground": {"z": z - shot["subject"]["location"][2], "center": [x, y], "size": GROUND_REACH * stands.distance},
-        "subject": _subject(shot["subject"], stands, scale_known),
-        "lights": _lights(shot["lights"], stands),
+        "subject": _make_subject(shot["subject"], stands, scale_known),
+        "lights": _make_lights(shot["lights"], stands),
         "backdrop": {
             **{name: shot["backdrop"][name] for name in ("kind", "color", "image")},
-            "curve": _curve(stands, size) if shot["backdrop"]["kind"] == "infinite_curve" else None,
-            "picture": _picture(stands, field) if shot["backdrop"]["kind"] == "image" else None,
+            "curve": _make_curve(stands, size) if shot["backdrop"]["kind"] == "infinite_curve" else None,
+            "picture": _make_picture(stands, field) if shot["backdrop"]["kind"] == "image" else None,
         },
     }
 
 
-def _subject(subject: dict, stands: Standpoint, scale_known: bool) -> dict:
+def _make_subject(subject: dict, stands: Standpoint, scale_known: bool) -> dict:
     found = {"location": stands.place.tolist(), "rotation_z_deg": subject["rotation_z_deg"]}
     if subject["blend"] is None:
         return {**found, "kind": subject["kind"], "size": subject["size"] or stands.auto_size}
@@ -113,9 +113,9 @@ def _subject(subject: dict, stands: Standpoint, scale_known: bool) -> dict:
     return {**found, "kind": "blend", "size": size, "scale": scale, **brought}
 
 
-def _lights(lights: dict, stands: Standpoint) -> dict:
+def _make_lights(lights: dict, stands: Standpoint) -> dict:
     """Return the config's numbers, the sun as a direction, and the lamps by their directions from the subject."""
-    view = _level_view(stands)
+    view = _find_level_view(stands)
     camera_deg, key_deg = np.degrees(np.arctan2(-view[1], -view[0])), lights["key_azimuth_deg"]
     key_strength = lights["key_strength"]
     lamps = {
@@ -126,10 +126,10 @@ def _lights(lights: dict, stands: Standpoint) -> dict:
     same = ("preset", "sun_strength", "sun_angle_deg", "fill_strength", "dome_strength", "image", "rotation_z_deg")
     return {
         **{name: lights[name] for name in same},
-        "sun_direction": (-_direction(lights["sun_azimuth_deg"], lights["sun_elevation_deg"])).tolist(),
+        "sun_direction": (-_to_direction(lights["sun_azimuth_deg"], lights["sun_elevation_deg"])).tolist(),
         "lamps": {
             name: {
-                "direction": _direction(camera_deg + round_deg, LAMPS[name][0]).tolist(),
+                "direction": _to_direction(camera_deg + round_deg, LAMPS[name][0]).tolist(),
                 "distance": LAMP_DISTANCE,
                 "size": LAMPS[name][1],
                 "strength": strength,
@@ -139,20 +139,20 @@ def _lights(lights: dict, stands: Standpoint) -> dict:
     }
 
 
-def _direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
+def _to_direction(azimuth_deg: float, elevation_deg: float) -> np.ndarray:
     azimuth, elevation = np.radians([azimuth_deg, elevation_deg])
     level = np.cos(elevation)
     return np.array([level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)])
 
 
-def _level_view(stands: Standpoint) -> np.ndarray:
+def _find_level_view(stands: Standpoint) -> np.ndarray:
     """Return the horizontal view as a unit vector (3,): from the middle camera towards the subject.
 
     A camera straight above the subject takes the direction up its picture; where it looks at the horizon from there, it
     takes its view. A camera that stands in the subject has only its view.
     """
     camera = stands.cam_from_world[stands.middle]
-    ahead, up, along = stands.place - camera_centres(camera[None])[0], -camera[1, :3], camera[2, :3]
+    ahead, up, along = stands.place - find_camera_centres(camera[None])[0], -camera[1, :3], camera[2, :3]
     level = np.zeros(3)
     for view in (along, up) if np.linalg.norm(ahead) < NEAREST else (ahead, up, along):  # one of the last two is level
         level = view * [1.0, 1.0, 0.0]
@@ -161,8 +161,8 @@ def _level_view(stands: Standpoint) -> np.ndarray:
     return level / np.linalg.norm(level)
 
 
-def _curve(stands: Standpoint, size: float) -> dict:
-    ahead = _level_view(stands)
+def _make_curve(stands: Standpoint, size: float) -> dict:
+    ahead = _find_level_view(stands)
     return {
         "azimuth_deg": float(np.degrees(np.arctan2(ahead[1], ahead[0]))),  # away from the camera
         "floor": CURVE_FLOOR * size,
@@ -171,13 +171,13 @@ def _curve(stands: Standpoint, size: float) -> dict:
     }
 
 
-def _picture(stands: Standpoint, field: np.ndarray) -> dict:
+def _make_picture(stands: Standpoint, field: np.ndarray) -> dict:
     """Return a rectangle behind the subject, across the middle camera's view axis, that fills all cameras' view."""
     camera = stands.cam_from_world[stands.middle]
     depth = float(camera[2, :3] @ stands.place + camera[2, 3]) + PICTURE_BEHIND * stands.distance
     depth = max(depth, PICTURE_NEAREST * stands.distance)
-    rays = np.einsum("kj,njm,im->nki", _with_one(field), stands.cam_from_world[:, :, :3], camera[:, :3])
-    starts = camera_centres(stands.cam_from_world) @ camera[:, :3].T + camera[:, 3]
+    rays = np.einsum("kj,njm,im->nki", _append_one(field), stands.cam_from_world[:, :, :3], camera[:, :3])
+    starts = find_camera_centres(stands.cam_from_world) @ camera[:, :3].T + camera[:, 3]
     ahead = np.where(rays[..., 2] > 1e-6, rays[..., 2], np.nan)
     seen = starts[:, None, :2] + rays[..., :2] * ((depth - starts[:, None, 2]) / ahead)[..., None]
     own = field * depth
@@ -189,5 +189,5 @@ def _picture(stands: Standpoint, field: np.ndarray) -> dict:
             "up": (-camera[1, :3]).tolist()}  # fmt: skip
 
 
-def _with_one(field: np.ndarray) -> np.ndarray:
+def _append_one(field: np.ndarray) -> np.ndarray:
     return np.concatenate([field, np.ones((len(field), 1))], 1)

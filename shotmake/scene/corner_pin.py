@@ -25,21 +25,21 @@ class Field:
     size_px: tuple[int, int]
     overscan_px: tuple[int, int]
 
-    def undistorted_px(self, xy_px: np.ndarray) -> np.ndarray:
+    def to_undistorted_px(self, xy_px: np.ndarray) -> np.ndarray:
         """Convert plate px (..., 2) to px (..., 2) of the overscanned picture, origin at its top-left corner."""
         lens = self.lens
         return lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens)) + self.overscan_px
 
-    def straight_px(self, xy_px: np.ndarray) -> np.ndarray:
+    def to_straight_px(self, xy_px: np.ndarray) -> np.ndarray:
         """Convert plate px (..., 2), which may lie beyond the plate, to px (..., 2) of the overscanned picture.
 
         The lens was not measured there and may fold over. It moves such a place as it moves the nearest place of the
         plate.
         """
         inside_px = np.clip(xy_px, 0, self.size_px)
-        return self.undistorted_px(inside_px) + (xy_px - inside_px)
+        return self.to_undistorted_px(inside_px) + (xy_px - inside_px)
 
-    def relative(self, undistorted_px: np.ndarray) -> np.ndarray:
+    def to_relative(self, undistorted_px: np.ndarray) -> np.ndarray:
         """Convert px (..., 2) of the overscanned picture to relative corners (..., 2), origin bottom-left."""
         x, y = np.moveaxis(undistorted_px / (np.array(self.size_px) + 2 * np.array(self.overscan_px)), -1, 0)
         return np.stack([x, 1 - y], -1)
@@ -85,19 +85,19 @@ def pin_of_tracks(
     numbers = np.arange(frames[0], frames[1] + 1)
     places = np.full((len(numbers), 4, 2), np.nan)
     for corner, track in enumerate(track_ids):
-        theirs = tracks.where(
+        theirs = tracks.select(
             (tracks.track_id == track)
             & (tracks.status != DISABLED)
             & (tracks.frame >= frames[0])
             & (tracks.frame <= frames[1])
         )
-        places[theirs.frame - frames[0], corner] = field.undistorted_px(theirs.xy_px)
+        places[theirs.frame - frames[0], corner] = field.to_undistorted_px(theirs.xy_px)
     untracked = np.any(np.isnan(places), 2)
     for corner, track in enumerate(track_ids):
         if track in points:
-            seen = _projected(points[track][None], numbers, field, cameras)[:, 0]
+            seen = _project(points[track][None], numbers, field, cameras)[:, 0]
             places[untracked[:, corner], corner] = seen[untracked[:, corner]]
-    return _pin(numbers, field.relative(places), f"{KEY}.tracks", untracked)
+    return _make_pin(numbers, field.to_relative(places), f"{KEY}.tracks", untracked)
 
 
 def pin_of_places(
@@ -108,19 +108,19 @@ def pin_of_places(
     cameras: plate frame -> (3, 4). The pin is hidden in a frame without a camera, or with a corner behind it.
     """
     numbers = np.arange(frames[0], frames[1] + 1)
-    places = _projected(np.asarray(corners_xyz, float), numbers, field, cameras)
-    return _pin(numbers, field.relative(places), f"{KEY}.corners_xyz")
+    places = _project(np.asarray(corners_xyz, float), numbers, field, cameras)
+    return _make_pin(numbers, field.to_relative(places), f"{KEY}.corners_xyz")
 
 
 def pin_of_box(path: BoxPath, frames: tuple[int, int], field: Field) -> CornerPin:
     """Place the corners at those of an object's box. The pin is hidden where the object is not there."""
     numbers = np.arange(frames[0], frames[1] + 1)
     places = np.full((len(numbers), 4, 2), np.nan)
-    places[path.frames - frames[0]] = field.straight_px(path.corners_px)
-    return _pin(numbers, field.relative(places), f"{KEY}.tracklet")
+    places[path.frames - frames[0]] = field.to_straight_px(path.corners_px)
+    return _make_pin(numbers, field.to_relative(places), f"{KEY}.tracklet")
 
 
-def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:
+def _project(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, cameras: dict[int, np.ndarray]) -> np.ndarray:
     """Project world points (P, 3) without distortion to (N, P, 2) px of the overscanned picture; NaN where not seen."""
     places = np.full((len(numbers), len(points_xyz), 2), np.nan)
     pinhole = field.lens.without_distortion()
@@ -133,7 +133,7 @@ def _projected(points_xyz: np.ndarray, numbers: np.ndarray, field: Field, camera
     return places
 
 
-def _pin(numbers: np.ndarray, corners: np.ndarray, key: str, untracked: np.ndarray | None = None) -> CornerPin:
+def _make_pin(numbers: np.ndarray, corners: np.ndarray, key: str, untracked: np.ndarray | None = None) -> CornerPin:
     whole = np.isfinite(corners).all((1, 2))
     if not whole.any():
         raise ShotError(f"{key}: no frame of {numbers[0]} to {numbers[-1]} shows all four corners; choose others")

@@ -22,7 +22,7 @@ class Ground:
     source: str
 
 
-def fitted(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, subject_size: float) -> Ground:
+def fit_ground(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, subject_size: float) -> Ground:
     """Fit the horizontal ground at `place_xy` (2,) to solved points (P, 3), hold-outs included.
 
     noise (P,): what the points' reprojection errors mean in world units; subject_size: the subject's width, world

@@ -6,12 +6,12 @@ moved along its ray and scaled by the same factor looks the same through the cam
 
 import numpy as np
 
-from shotmake.objects.smoothed_boxes import box_path
+from shotmake.objects.smoothed_boxes import make_box_path
 from shotmake.objects.tracklets import Tracklet
 from shotmake.scene.corner_pin import Field
 
 
-def empties(
+def make_empties(
     tracklets: list[Tracklet], field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray
 ) -> list[dict]:
     """Return the `objects` of the scene stage's empties.json: those that are there in some of the frames first..last.
@@ -21,12 +21,14 @@ def empties(
     it looks along -z), world units; scale (N,): the box's height there. Through the camera without its distortion, they
     land on the straightened box.
     """
-    return [one for one in (_empty(tracklet, field, frames, depth, zooms) for tracklet in tracklets) if one["frames"]]
+    return [
+        one for one in (_make_empty(tracklet, field, frames, depth, zooms) for tracklet in tracklets) if one["frames"]
+    ]
 
 
-def _empty(tracklet: Tracklet, field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray) -> dict:
-    path = box_path(tracklet, frames)
-    straight = field.lens.normalised_from_px(field.straight_px(path.marks_px) - field.overscan_px)
+def _make_empty(tracklet: Tracklet, field: Field, frames: tuple[int, int], depth: float, zooms: np.ndarray) -> dict:
+    path = make_box_path(tracklet, frames)
+    straight = field.lens.normalised_from_px(field.to_straight_px(path.marks_px) - field.overscan_px)
     centre, top, bottom = np.moveaxis(straight / zooms[path.frames - frames[0], None, None] * depth, 1, 0)
     return {
         "name": f"object {tracklet.track_id} {tracklet.label}".strip(),

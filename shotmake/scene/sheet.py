@@ -7,14 +7,14 @@ smaller of them 1.
 
 import numpy as np
 
-from shotmake.geometry.camera import GL_FROM_CV, quaternions_wxyz
-from shotmake.geometry.lens import Lens, overscan_px
-from shotmake.geometry.lens_fit import nearest_brown_conrady
-from shotmake.geometry.solved_cameras import camera_matrices
-from shotmake.scene.assembly import NEAREST, blocks, rendered_field, standpoint
+from shotmake.geometry.camera import GL_FROM_CV, to_quaternions_wxyz
+from shotmake.geometry.lens import Lens, measure_overscan_px
+from shotmake.geometry.lens_fit import find_brown_conrady
+from shotmake.geometry.solved_cameras import read_camera_matrices
+from shotmake.scene.assembly import NEAREST, find_rendered_field, find_standpoint, make_blocks
 
 
-def scene_sheet(
+def make_scene_sheet(
     solution: dict,
     plate: dict,
     shot: dict,
@@ -25,10 +25,10 @@ def scene_sheet(
     """Build scene.json (a plain tree) from a solve JSON, a footage JSON and slices of the config.
 
     over_px: the overscan (x, y) of an imported ST-map; None = as `composite` says. ground_z: the height of the ground
-    under the subject, from which the height of its place counts (assembly.ground_under).
+    under the subject, from which the height of its place counts (assembly.find_ground).
     Raises ShotError when there is no camera: a refused solve has no scene.
     """
-    cam_from_world = camera_matrices(solution)
+    cam_from_world = read_camera_matrices(solution)
     frames = solution["frames"]
     width, height = solution["image_size_px"]
     lens = Lens.from_json(solution["lens"])
@@ -38,12 +38,12 @@ def scene_sheet(
     zoom_px = solution["focal_px_per_frame"]
     tall = lens.fx_px / lens.fy_px  # height of a pixel in widths of one
     lens_distortion = composite["lens_distortion"]
-    over_x, over_y = over_px or chosen_overscan_px(lens, (width, height), lens_distortion["overscan"])
+    over_x, over_y = over_px or choose_overscan_px(lens, (width, height), lens_distortion["overscan"])
     over_width, over_height = width + 2 * over_x, height + 2 * over_y
     place = np.add(shot["subject"]["location"], [0.0, 0.0, ground_z])
-    stands = standpoint(place, cam_from_world, lens, width)
+    stands = find_standpoint(place, cam_from_world, lens, width)
     distance = stands.distance
-    field = rendered_field(lens, (width, height), (over_x, over_y), zoom_px)
+    field = find_rendered_field(lens, (width, height), (over_x, over_y), zoom_px)
     return {
         "schema": 1,
         "shot": solution["shot"],
@@ -81,7 +81,9 @@ def scene_sheet(
             "clip_end": distance * 200,
             "frames": frames,
             "location": centres.tolist(),
-            "rotation_quaternion": quaternions_wxyz(np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV).tolist(),
+            "rotation_quaternion": to_quaternions_wxyz(
+                np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV
+            ).tolist(),
         },
         "overscan": {
             "resolution_px": [over_width, over_height],
@@ -90,8 +92,8 @@ def scene_sheet(
             "shift_y": (lens.cy_px - height / 2) / over_width * tall,
         },
         # This lens is for the Clip Editor and the view through the camera. The comp has the ST-maps.
-        "lens": solution["lens"] if lens.grid is None else nearest_brown_conrady(lens, (width, height)).to_json(),
-        **blocks(shot, stands, solution["scale_known"], field),
+        "lens": solution["lens"] if lens.grid is None else find_brown_conrady(lens, (width, height)).to_json(),
+        **make_blocks(shot, stands, solution["scale_known"], field),
         "composite": {
             **{name: composite[name] for name in ("mode", "background_source", "background_image")},
             "apply_to_cg": lens_distortion["apply_to_cg"],
@@ -111,9 +113,9 @@ def doubt_of(sheet: dict) -> str:
     return "the camera stands where the subject does, and sees nothing of it: set shot.subject.location"
 
 
-def chosen_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
+def choose_overscan_px(lens: Lens, size_px: tuple[int, int], overscan: str | int) -> tuple[int, int]:
     """Return the overscan (x, y) px that `composite.lens_distortion.overscan` means.
 
     auto: what the lens needs; a number: that many px on each side.
     """
-    return overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)
+    return measure_overscan_px(lens, size_px) if isinstance(overscan, str) else (overscan, overscan)

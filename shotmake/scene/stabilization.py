@@ -58,17 +58,17 @@ def stabilize(
     frame whose size the tracks do not tell, and for a reference outside the shot.
     """
     first, last = frames
-    reference = _reference(frames, reference)
+    reference = _choose_reference(frames, reference)
     if first == last:  # there is only the reference frame, which stays as it is
         return Stabilization(np.array([first]), np.zeros((1, 2)), np.zeros(1), np.ones(1))
     inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
-    used = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
+    used = tracks.select(inside & np.isfinite(tracks.xy_px).all(1))
     _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
-    used = used.where(lengths[track] > 1)  # a track that is seen once ties no frames together
+    used = used.select(lengths[track] > 1)  # a track that is seen once ties no frames together
     ids, track = np.unique(used.track_id, return_inverse=True)
     place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
     markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
-    grow, shift = _refined(markers, *_begun(markers, reference - first, first), reference - first)
+    grow, shift = _refine(markers, *_begin(markers, reference - first, first), reference - first)
     _check_sizes(grow, shift, first)
     before = shift / grow  # in Blender, Translate comes before Rotate and Scale
     return Stabilization(
@@ -108,7 +108,7 @@ def stabilize_box(
     frame counts.
     Raises ShotError for a reference outside the shot.
     """
-    reference = _reference(frames, reference)
+    reference = _choose_reference(frames, reference)
     numbers = np.arange(frames[0], frames[1] + 1)
     at = np.clip(numbers, box_frames[0], box_frames[-1]) - box_frames[0]
     centre = (marks_px[at, 0] - np.array(size_px) / 2) * (1, -1)
@@ -119,7 +119,7 @@ def stabilize_box(
     )
 
 
-def _reference(frames: tuple[int, int], reference: int | None) -> int:
+def _choose_reference(frames: tuple[int, int], reference: int | None) -> int:
     first, last = frames
     if reference is not None and not first <= reference <= last:
         raise ShotError(f"{KEY}.frame: found {reference}; the shot has the frames {first} to {last}")
@@ -136,13 +136,13 @@ class _Markers:
     track_count: int
     frame_count: int
 
-    def of_frame(self) -> list[np.ndarray]:
+    def list_by_frame(self) -> list[np.ndarray]:
         """Return the rows of each frame."""
         order = np.argsort(self.frame, kind="stable")
         return np.split(order, np.searchsorted(self.frame[order], np.arange(1, self.frame_count)))
 
 
-def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+def _begin(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a start, frame by frame outwards from the reference.
 
     The next frame is always the one that shares most tracks with those done.
@@ -151,8 +151,8 @@ def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
     Raises ShotError where a frame shares fewer than two tracks with those done.
     """
     random = np.random.default_rng(SEED)
-    rows_of = markers.of_frame()
-    seen_in = np.split(*_by_track(markers))
+    rows_of = markers.list_by_frame()
+    seen_in = np.split(*_sort_by_track(markers))
     grow, shift = np.ones(markers.frame_count, complex), np.zeros(markers.frame_count, complex)
     target = np.full(markers.track_count, np.nan, complex)
     shared = np.zeros(markers.frame_count, int)
@@ -164,7 +164,7 @@ def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
         tracks, places = markers.track[rows], markers.place[rows]
         known = ~np.isnan(target[tracks])
         if frame != reference:
-            grow[frame], shift[frame] = _fitted(places[known], target[tracks[known]], random)
+            grow[frame], shift[frame] = _fit(places[known], target[tracks[known]], random)
         target[tracks[~known]] = grow[frame] * places[~known] + shift[frame]
         for track in tracks[~known].tolist():
             shared[markers.frame[seen_in[track]]] += 1
@@ -179,13 +179,13 @@ def _begun(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
             )
 
 
-def _by_track(markers: _Markers) -> tuple[np.ndarray, np.ndarray]:
+def _sort_by_track(markers: _Markers) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows sorted by track, and where each track but the first begins."""
     order = np.argsort(markers.track, kind="stable")
     return order, np.searchsorted(markers.track[order], np.arange(1, markers.track_count))
 
 
-def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator) -> tuple[complex, complex]:
+def _fit(places: np.ndarray, target: np.ndarray, random: np.random.Generator) -> tuple[complex, complex]:
     """Return the similarity (grow, shift) of places (K,) to target (K,) that leaves the least median miss."""
     one, other = random.integers(0, len(places), (2, PAIRS))
     other = np.where(one == other, (other + 1) % len(places), other)
@@ -202,7 +202,7 @@ def _fitted(places: np.ndarray, target: np.ndarray, random: np.random.Generator)
     return grows[best], shifts[best]
 
 
-def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
+def _refine(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
     """Refine all frames and all tracks' places together, by Gauss-Newton steps, until the weights stand still.
 
     What is made small is how far markers miss in the *plate*. In the stabilised picture, parallax misses less the
@@ -216,10 +216,10 @@ def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: 
     frame_places = np.concatenate([rows[moves]] * 2), np.concatenate([2 * free, 2 * free + 1])
     frame_shape = len(rows), 2 * (markers.frame_count - 1)
     size, move = 1 / grow, -shift / grow  # a marker is where size * (its track's place) + move is
-    place, fading = _median_places(markers, grow, shift), _fading(markers)
+    place, fading = _find_median_places(markers, grow, shift), _weigh_ends(markers)
     for _ in range(ROUNDS):
         miss_px = size[frame] * place[track] + move[frame] - markers.place
-        weights = fading * _weights(markers, np.abs(miss_px))
+        weights = fading * _weigh(markers, np.abs(miss_px))
         by_frame = coo_array((np.concatenate([place[track[moves]], np.ones(len(free))]), frame_places), frame_shape)
         by_track = coo_array((size[frame], (rows, track)), (len(rows), markers.track_count)).tocsr()
         weighted = by_frame.conj().T.multiply(weights).tocsr()
@@ -239,14 +239,14 @@ def _refined(markers: _Markers, grow: np.ndarray, shift: np.ndarray, reference: 
     return 1 / size, -move / size
 
 
-def _median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _find_median_places(markers: _Markers, grow: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Return (T,) where each track stands in the stabilised picture, by the median of its markers."""
     here = grow[markers.frame] * markers.place + shift[markers.frame]
-    rows_of = np.split(*_by_track(markers))
+    rows_of = np.split(*_sort_by_track(markers))
     return np.array([np.median(np.real(here[rows])) + 1j * np.median(np.imag(here[rows])) for rows in rows_of])
 
 
-def _fading(markers: _Markers) -> np.ndarray:
+def _weigh_ends(markers: _Markers) -> np.ndarray:
     """Return (M,) weights 0..1 with which each run of a track comes in and leaves softly.
 
     Under parallax the picture would jump with each birth and death. At the first and the last frame of the shot nothing
@@ -261,9 +261,9 @@ def _fading(markers: _Markers) -> np.ndarray:
     return np.minimum(np.minimum(since, until) + 1, FADE_FRAMES) / FADE_FRAMES
 
 
-def _weights(markers: _Markers, miss_px: np.ndarray) -> np.ndarray:
+def _weigh(markers: _Markers, miss_px: np.ndarray) -> np.ndarray:
     """Return (M,) Tukey's biweight, by the spread of each frame's own misses (parallax differs from frame to frame)."""
     usual_px = max(float(np.median(miss_px)), FLOOR_PX)
-    spread_px = np.array([max(np.median(miss_px[rows]), usual_px) for rows in markers.of_frame()])
+    spread_px = np.array([max(np.median(miss_px[rows]), usual_px) for rows in markers.list_by_frame()])
     ratio = miss_px / (TUKEY * SIGMA_FROM_MEDIAN * spread_px[markers.frame])
     return np.maximum((1 - np.minimum(ratio, 1.0) ** 2) ** 2, 1e-9)

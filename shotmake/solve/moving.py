@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle
 from shotmake.solve.bundle.observations import Observations, thin
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.checks import epipolar
-from shotmake.solve.checks.candidate import Found, Refused
+from shotmake.solve.checks.candidate import Candidate, Refused
 from shotmake.solve.checks.focal import (
     ASPECT_LEFT,
     CONTRADICTED,
@@ -19,14 +19,14 @@ from shotmake.solve.checks.focal import (
     ZOOMS,
     doubt_aspect,
     doubt_locked_focal,
-    focal_sigma,
     may_bend,
-    zoom_share,
-    zoom_warning,
+    measure_focal_sigma,
+    measure_zoom_share,
+    warn_of_zoom,
 )
-from shotmake.solve.checks.motion_groups import background_tracks
+from shotmake.solve.checks.motion_groups import find_background_tracks
 from shotmake.solve.checks.parallax import ZOOM_MIN, Parallax
-from shotmake.solve.polish import polished
+from shotmake.solve.polish import polish
 from shotmake.solve.problem import SolveProblem
 from shotmake.solve.tries import ALL_TRACKS, SMALL_MOVE_RATIO, Failed, Starts, fault_of, rank, try_starts
 
@@ -40,25 +40,25 @@ ZOOM_STARTS = 3  # a zoom shows in the first three; more would cost 8 CPU s in e
 STRONG_SECOND = 0.2  # from here on no start comes from the tracks of both motions together
 SIGMA_FRAMES = 400  # at most: more frames tell as much of the focal length
 DOUBT_FRAMES, DOUBT_TRACKS = 40, 400  # used to test another focal length or aspect: fewer hardly tell
-TURNING_SHARE = 0.5  # of the markers: a tripod must explain so many before the refusal names it as a way out
+TRIPOD_SHARE = 0.5  # of the markers: a tripod must explain so many before the refusal names it as a way out
 FORWARD_DEG = 25.0  # a camera that moves within this angle of its axis moves forward
 PLANE_SHARE, PLANE_OF_LINES = 0.78, 0.9  # of the matches, and of those that an epipolar geometry explains
 
 
-def solve_moving(problem: SolveProblem, parallax: Parallax, starts: Starts | None = None) -> Found:
+def solve_moving(problem: SolveProblem, parallax: Parallax, starts: Starts | None = None) -> Candidate:
     """Solve a camera that moves: find the first start whose solve is certified, and polish it.
 
     Where many tracks move on their own, they are left out first. starts: solves of another engine in place of COLMAP's;
     these are certified as they are. Raises Refused when the tracks show no parallax, and when no start is certified.
     """
     _refuse_without_move(parallax)
-    found = _standing(problem, parallax, starts)
+    candidate = _find_standing(problem, parallax, starts)
     if starts is None:
         problem.on_step("polish")
-        found = polished(found, problem.held_out, problem.size_px, problem.free, problem.scale)
-    found = _doubted(found, problem)
+        candidate = polish(candidate, problem.held_out, problem.size_px, problem.refine, problem.scale)
+    candidate = _doubt(candidate, problem)
     told = problem.settings.kind
-    return replace(found, kind=told if told in ("forward", "planar") else _kind(found, problem.scale))
+    return replace(candidate, kind=told if told in ("forward", "planar") else _classify(candidate, problem.scale))
 
 
 def _refuse_without_move(parallax: Parallax) -> None:
@@ -77,20 +77,20 @@ def _refuse_without_move(parallax: Parallax) -> None:
     )
 
 
-def _standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) -> Found:
+def _find_standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) -> Candidate:
     """Return the best camera without a fault, from the tracks that move with the room or from all tracks.
 
     Raises Refused when there is none.
     """
-    tried: list[tuple[Found, Reason | None]] = []
+    tried: list[tuple[Candidate, Reason | None]] = []
     failed: list[Failed] = []
     problem.on_step("look for moving objects")
-    background, second_share, rival = background_tracks(problem.markers, problem.size_px)
+    background, second_share, rival = find_background_tracks(problem.markers, problem.size_px)
     first = problem.with_first_terms()
     if second_share > SECOND_MOTION:  # first: with both motions mixed, a minute of starts leads to nothing
-        apart, failed = try_starts(replace(first, markers=first.markers.of_tracks(background)), None, starts)
+        apart, failed = try_starts(replace(first, markers=first.markers.select_tracks(background)), None, starts)
         if apart is not None:
-            apart = _of_two_motions(apart, float(np.mean(~background)), rival)
+            apart = _doubt_two_motions(apart, float(np.mean(~background)), rival)
             tried.append((apart, fault_of(apart, problem.size_px)))
     if not tried or (tried[0][1] and second_share < STRONG_SECOND):
         best, more = try_starts(first, parallax, starts)
@@ -99,51 +99,55 @@ def _standing(problem: SolveProblem, parallax: Parallax, starts: Starts | None) 
             tried.append((best, fault_of(best, problem.size_px)))
     for start in failed:
         _log.debug("no camera from %s: %s", start.step, start.reason)
-    found, fault = min(tried, key=lambda pair: rank(pair[0], problem.size_px), default=(None, None))
-    if found is None or fault:
-        failed = [Failed.certified("", one, reason) for one, reason in tried if reason] + failed
-        raise _best_refusal(failed, parallax, second_share)
-    return found
+    candidate, fault = min(tried, key=lambda pair: rank(pair[0], problem.size_px), default=(None, None))
+    if candidate is None or fault:
+        failed = [Failed.from_certified("", one, reason) for one, reason in tried if reason] + failed
+        raise _choose_refusal(failed, parallax, second_share)
+    return candidate
 
 
-def _of_two_motions(found: Found, left_out: float, rival: float) -> Found:
+def _doubt_two_motions(candidate: Candidate, left_out: float, rival: float) -> Candidate:
     text = f"{left_out:.0%} of the tracks move on their own and were left out"
-    found = replace(found, notes=(Reason("second_motion", text),))
+    candidate = replace(candidate, notes=(Reason("second_motion", text),))
     if rival <= RIVAL:
-        return found
+        return candidate
     doubt = Reason(
         "two_motions",
         "two motions cover the picture alike, and the tracks do not tell which is the room: if it is the "
         "one that was left out, mask the other (tracking.mask)",
     )
-    return replace(found, warnings=(*found.warnings, doubt))
+    return replace(candidate, warnings=(*candidate.warnings, doubt))
 
 
-def _doubted(found: Found, problem: SolveProblem) -> Found:
+def _doubt(candidate: Candidate, problem: SolveProblem) -> Candidate:
     """Add the doubts about the focal length, the pixels, a zoom, and things that move in the picture."""
-    first = problem.with_first_terms().free
-    bundle, markers = sparse_bundle(found)
-    told, agreement = list(found.warnings), found.agreement
-    sigma = focal_sigma(*sparse_bundle(found, SIGMA_FRAMES, ALL_TRACKS), first) if "focal" in problem.free else None
+    first = problem.with_first_terms().refine
+    bundle, markers = thin_bundle(candidate)
+    told, agreement = list(candidate.warnings), candidate.agreement
+    sigma = (
+        measure_focal_sigma(*thin_bundle(candidate, SIGMA_FRAMES, ALL_TRACKS), first)
+        if "focal" in problem.refine
+        else None
+    )
     flat = sigma is not None and sigma > FOCAL_SIGMA
     if flat:
         told.append(Reason("focal_open", "the tracks hardly determine the focal length; set shot.camera.focal_mm"))
     locked, aspect = None, None
-    if "focal" not in problem.free:
-        locked = doubt_locked_focal(*sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS), first)
+    if "focal" not in problem.refine:
+        locked = doubt_locked_focal(*thin_bundle(candidate, DOUBT_FRAMES, DOUBT_TRACKS), first)
     if locked is not None:
         told.append(locked)
         agreement *= CONTRADICTED
     elif may_bend(bundle, markers, first):
-        aspect = doubt_aspect(*sparse_bundle(found, DOUBT_FRAMES, DOUBT_TRACKS), first, flat)
+        aspect = doubt_aspect(*thin_bundle(candidate, DOUBT_FRAMES, DOUBT_TRACKS), first, flat)
     if aspect is not None:
         told.append(aspect)
         agreement *= ASPECT_LEFT
-    zooms = zoom_share(bundle, markers, first)
+    zooms = measure_zoom_share(bundle, markers, first)
     if zooms:
-        told.append(zoom_warning(zooms))
+        told.append(warn_of_zoom(zooms))
         agreement *= ZOOMS
-    missed = epipolar.gap(found, problem.size_px, problem.scale)
+    missed = epipolar.measure_gap(candidate, problem.size_px, problem.scale)
     if missed > epipolar.GAP_MAX:
         text = (
             f"in some frames {missed:.0%} of the tracks move rigidly, but not with the camera: something large moves "
@@ -151,24 +155,24 @@ def _doubted(found: Found, problem: SolveProblem) -> Found:
         )
         told.append(Reason("epipolar_gap", text))
         agreement *= epipolar.LEFT
-    return replace(found, warnings=tuple(told), agreement=agreement, flat_focal=flat)
+    return replace(candidate, warnings=tuple(told), agreement=agreement, flat_focal=flat)
 
 
 def find_zoom(problem: SolveProblem) -> float:
     """Return by what share the focal length changes, if a zoom can be certified where no other camera could; else 0."""
     first = problem.with_first_terms()
-    found, _ = try_starts(replace(first, free=(*first.free, "zoom")), None, None, most=ZOOM_STARTS)
-    if found is None or found.log_zooms is None or fault_of(found, problem.size_px):
+    candidate, _ = try_starts(replace(first, refine=(*first.refine, "zoom")), None, None, most=ZOOM_STARTS)
+    if candidate is None or candidate.log_zooms is None or fault_of(candidate, problem.size_px):
         return 0.0
-    low, high = np.percentile(found.log_zooms, [5, 95])
+    low, high = np.percentile(candidate.log_zooms, [5, 95])
     return float(np.expm1(high - low)) if high - low > ZOOM_MIN else 0.0
 
 
-def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float) -> Refused:
+def _choose_refusal(failed: list[Failed], parallax: Parallax, second_share: float) -> Refused:
     """Return the refusal when no start stands: the fault of the start that came farthest, or the first of these."""
     nothing = Failed("any", (0, 0.0, 0.0), Reason("no_start", "no two frames share enough tracks"))
     best = max(failed, key=lambda one: one.came, default=nothing)
-    turns = parallax.ratio < SMALL_MOVE_RATIO and parallax.within_2px > TURNING_SHARE
+    turns = parallax.ratio < SMALL_MOVE_RATIO and parallax.within_2px > TRIPOD_SHARE
     what = best.reason.text.partition("; ")[0]  # without its advice
     if turns and not best.is_candidate and best.reason.code != "tiny_parallax":
         return Refused(
@@ -186,18 +190,18 @@ def _best_refusal(failed: list[Failed], parallax: Parallax, second_share: float)
     )
 
 
-def sparse_bundle(found: Found, frames: int = 20, tracks: int = 250) -> tuple[Bundle, Observations]:
+def thin_bundle(candidate: Candidate, frames: int = 20, tracks: int = 250) -> tuple[Bundle, Observations]:
     """Return some frames and tracks, evenly spread, as a bundle and its markers: enough to test a focal length."""
-    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
     chosen = posed[np.unique(np.linspace(0, len(posed) - 1, frames).astype(int))]
-    kept = found.markers.only(found.used).of_frames(chosen, min_markers=4)
-    kept = kept.of_tracks(thin(kept, tracks, 30))
-    log_zooms = np.zeros(len(chosen)) if found.log_zooms is None else found.log_zooms[chosen]
-    bundle, _, _ = bundle_of(found.cam_from_world[chosen], kept, found.lens, log_zooms)
+    kept = candidate.markers.select(candidate.used).select_frames(chosen, min_markers=4)
+    kept = kept.select_tracks(thin(kept, tracks, 30))
+    log_zooms = np.zeros(len(chosen)) if candidate.log_zooms is None else candidate.log_zooms[chosen]
+    bundle, _, _ = bundle_of(candidate.cam_from_world[chosen], kept, candidate.lens, log_zooms)
     return bundle, kept
 
 
-def _kind(found: Found, scale: float) -> str:
+def _classify(candidate: Candidate, scale: float) -> str:
     """Return planar, forward or general.
 
     planar: one homography explains the tracks almost as well as an epipolar geometry. forward: the camera moves within
@@ -205,14 +209,14 @@ def _kind(found: Found, scale: float) -> str:
     """
     import cv2
 
-    posed = np.isfinite(found.cam_from_world[:, 0, 0])
-    cameras = found.cam_from_world[posed]
-    centres = camera_centres(cameras)
+    posed = np.isfinite(candidate.cam_from_world[:, 0, 0])
+    cameras = candidate.cam_from_world[posed]
+    centres = find_camera_centres(cameras)
     span = max(1, len(centres) // 8)
     moves = centres[span:] - centres[:-span]
     lengths = np.linalg.norm(moves, axis=1)
     along = np.abs((moves * cameras[span:, 2, :3]).sum(1)) / np.maximum(lengths, 1e-12)
-    markers, shares = found.markers, []
+    markers, shares = candidate.markers, []
     for first in np.linspace(0, markers.frame_count - 1, 7).astype(int)[:-1]:
         for gap in (markers.frame_count // 2, markers.frame_count // 4, markers.frame_count // 8):
             here, there = markers.frame == first, markers.frame == first + gap

@@ -7,7 +7,7 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.lens_terms import BASE, TERMS
-from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.start import libmv
 from shotmake.solve.witness.witness import Look
 from shotmake.tracks.markers import Tracks
@@ -43,7 +43,7 @@ class SolveInputs:
     on_step: Callable[[str], None] = _say_nothing
 
     @property
-    def observations(self) -> Observations:
+    def all_markers(self) -> Observations:
         """All markers that a solve may use, with the artist's weights."""
         return Observations.from_tracks(self.tracks, self.frames, weights=self.weights)
 
@@ -68,7 +68,7 @@ class SolveInputs:
         clean = schema.SolveClean() if ours else self.settings.clean
         return replace(self, settings=replace(self.settings, clean=clean, orient=schema.Orient()))
 
-    def free_lens(self) -> tuple[str, ...]:
+    def list_refined(self) -> tuple[str, ...]:
         """Return the lens values to refine, in the order of the lens terms.
 
         "zoom" is among them where every frame has a focal length of its own. An imported lens is refined only where
@@ -90,15 +90,15 @@ class SolveInputs:
                 )
         wanted = [name for name in (*BASE, *TERMS) if name in refine]
         if settings.zoom and self.lens is not None:
-            raise ShotError("tracking.solve.zoom: found true with a lens brought along, which has one focal length")
+            raise ShotError("tracking.solve.zoom: found true with an imported lens, which has one focal length")
         if settings.zoom and "focal" not in refine:
             raise ShotError("tracking.solve.refine: found no focal, with tracking.solve.zoom: true; needed focal too")
         if settings.zoom and camera.lock_focal:
             raise ShotError(
                 "shot.camera.lock_focal: found true with tracking.solve.zoom: true; needed only one of them"
             )
-        free = tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
-        return (*free, "zoom") if settings.zoom else free
+        refined = tuple(name for name in wanted if not (name == "focal" and camera.lock_focal))
+        return (*refined, "zoom") if settings.zoom else refined
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class SolveProblem:
     """What the verdict and the solvers after it are asked.
 
     markers: the markers that a solver may use. held_out: the markers of the tracks that no solver sees. size_px: as in
-    SolveInputs. focal_px: the first guess; focal_is_told: whether the config says it. free: the lens values that may
+    SolveInputs. focal_px: the first guess; focal_is_told: whether the config says it. refined: the lens values that may
     change.
     """
 
@@ -115,15 +115,15 @@ class SolveProblem:
     size_px: tuple[int, int]
     focal_px: float
     focal_is_told: bool
-    free: tuple[str, ...]
+    refine: tuple[str, ...]
     settings: schema.Solve
     on_step: Callable[[str], None] = _say_nothing
     by_libmv: libmv.Run | None = None
 
     @property
     def scale(self) -> float:
-        """The factor for thresholds in px (observations.pixel_scale)."""
-        return pixel_scale(self.size_px)
+        """The factor for thresholds in px (observations.compute_pixel_scale)."""
+        return compute_pixel_scale(self.size_px)
 
     @property
     def max_error_px(self) -> float:
@@ -132,4 +132,4 @@ class SolveProblem:
 
     def with_first_terms(self) -> "SolveProblem":
         """Return the problem without the lens values that wait until cameras and points stand (lens_terms.TERMS)."""
-        return replace(self, free=tuple(name for name in self.free if name not in TERMS))
+        return replace(self, refine=tuple(name for name in self.refine if name not in TERMS))

@@ -28,18 +28,18 @@ class Solution:
     points: dict[str, np.ndarray]
 
 
-def refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
+def make_refused_solution(reason: Reason, size_px: tuple[int, int], engine: str) -> Solution:
     """Return the solution of a refusal: its reason, no cameras and no points."""
     record = make_record("refused", "general", size_px, reason=reason.text, reason_code=reason.code, engine=engine)
-    return Solution(record, no_points())
+    return Solution(record, make_no_points())
 
 
 def make_record(status: str, kind: str, size_px: tuple[int, int], **values: Any) -> dict:
     """Return the solve JSON: the defaults of a record, replaced by `values`, with floats of 9 significant digits."""
-    return {name: rounded(value) for name, value in (blank_record(status, kind, size_px) | values).items()}
+    return {name: round_floats(value) for name, value in (make_blank_record(status, kind, size_px) | values).items()}
 
 
-def blank_record(status: str, kind: str, size_px: tuple[int, int]) -> dict:
+def make_blank_record(status: str, kind: str, size_px: tuple[int, int]) -> dict:
     """Return a record of all fields but `engine`, in which nothing was solved or asked. Every record begins with it."""
     return {
         "schema": 1,
@@ -64,22 +64,22 @@ def blank_record(status: str, kind: str, size_px: tuple[int, int]) -> dict:
     }
 
 
-def rounded(value: Any) -> Any:
+def round_floats(value: Any) -> Any:
     """Round floats to 9 significant digits, also in lists and dicts."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return [rounded(one) for one in value] if isinstance(value, list) else value
+        return {name: round_floats(one) for name, one in value.items()}
+    return [round_floats(one) for one in value] if isinstance(value, list) else value
 
 
-def no_points() -> dict[str, np.ndarray]:
+def make_no_points() -> dict[str, np.ndarray]:
     """Return the arrays of a points.npz without points: (0,), point_xyz (0, 3)."""
     none = np.zeros(0)
-    return point_arrays(none, np.zeros((0, 3)), none, none, False)
+    return make_point_arrays(none, np.zeros((0, 3)), none, none, False)
 
 
-def point_arrays(
+def make_point_arrays(
     track_id: ArrayLike, point_xyz: ArrayLike, error_px: ArrayLike, holdout: ArrayLike, ground_found: bool
 ) -> dict[str, np.ndarray]:
     """Return the arrays of points.npz in their file types. Shapes as in Solution: (P,), point_xyz (P, 3)."""
@@ -92,7 +92,7 @@ def point_arrays(
     }
 
 
-def links_json(links: Links | None) -> list[dict]:
+def make_links_json(links: Links | None) -> list[dict]:
     """Return the `links` of the solve JSON, an object for each boundary between two frames.
 
     Each tells how many tracks bridge the boundary, the share that agrees with the camera on both sides, how firmly
@@ -107,14 +107,14 @@ def links_json(links: Links | None) -> list[dict]:
             "frames": [int(before), int(after)],
             "tracks": int(tracks),
             "agree": round(float(share), 3),
-            "hold_px": _short(hold_px),
-            "tear_px": _short(tear_px),
+            "hold_px": _shorten(hold_px),
+            "tear_px": _shorten(tear_px),
         }
         for before, after, tracks, share, hold_px, tear_px in values
     ]
 
 
-def witness_json(evidence: Evidence | None) -> list[dict]:
+def make_witness_json(evidence: Evidence | None) -> list[dict]:
     """Return the `witness` of the solve JSON, an object for each pair of frames that the second witness matched.
 
     Each tells how many features were matched, the share that the camera explains, and the share that the best camera
@@ -125,11 +125,16 @@ def witness_json(evidence: Evidence | None) -> list[dict]:
     pairs = zip(evidence.first, evidence.second, evidence.matches, strict=True)
     shares = zip(evidence.explained, evidence.allowed, strict=True)
     return [
-        {"frames": [int(first), int(second)], "matches": int(count), "explained": _short(own), "allowed": _short(best)}
+        {
+            "frames": [int(first), int(second)],
+            "matches": int(count),
+            "explained": _shorten(own),
+            "allowed": _shorten(best),
+        }
         for (first, second, count), (own, best) in zip(pairs, shares, strict=True)
     ]
 
 
-def _short(value: float) -> float | None:
+def _shorten(value: float) -> float | None:
     """Round to three digits; None where nothing was measured."""
     return float(f"{value:.3g}") if np.isfinite(value) else None

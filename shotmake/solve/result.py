@@ -8,12 +8,19 @@ from shotmake.config import schema
 from shotmake.geometry.similarity import DEPTH_UNITS, World
 from shotmake.reasons import Reason, record_reasons
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import angles_deg, directions_at_infinity, marker_errors_px, triangulate
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, measure_angles_deg, triangulate
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.links.verdict import DOUBTED
-from shotmake.solve.orient.orient import check_sizes, orient_moving, orient_turning
+from shotmake.solve.orient.orient import check_sizes, orient_moving, orient_tripod
 from shotmake.solve.orient.picks import Solved
-from shotmake.solve.record import Solution, links_json, make_record, point_arrays, refused_solution, witness_json
+from shotmake.solve.record import (
+    Solution,
+    make_links_json,
+    make_point_arrays,
+    make_record,
+    make_refused_solution,
+    make_witness_json,
+)
 from shotmake.tracks.markers import Tracks
 
 LEAST_CONFIDENCE = 0.25  # with more than one doubt: below it were 14 of 34 wrong simulated cameras, and no honest one
@@ -27,20 +34,24 @@ NO_DOUBT = frozenset({
 UNPLACED = ("survey_contradicts", "survey_point_left_out", "survey_tipped")  # the place of the world is not certain
 
 
-def finished(
-    found: Found | Reason, tracks: Tracks, size_px: tuple[int, int], frames: tuple[int, int], settings: schema.Solve
+def finish(
+    candidate: Candidate | Reason,
+    tracks: Tracks,
+    size_px: tuple[int, int],
+    frames: tuple[int, int],
+    settings: schema.Solve,
 ) -> Solution:
-    """Finish a solve, the cheap part: orient the camera that was found, or record the reason of a refusal.
+    """Finish a solve, the cheap part: orient the candidate, or record the reason of a refusal.
 
     Raises ShotError as `make_solution` does.
     """
-    if isinstance(found, Reason):
-        return refused_solution(found, size_px, settings.engine)
-    return make_solution(found, Observations.from_tracks(tracks, frames), size_px, frames, settings)
+    if isinstance(candidate, Reason):
+        return make_refused_solution(candidate, size_px, settings.engine)
+    return make_solution(candidate, Observations.from_tracks(tracks, frames), size_px, frames, settings)
 
 
 def make_solution(
-    found: Found,
+    candidate: Candidate,
     everything: Observations,
     size_px: tuple[int, int],
     frames: tuple[int, int],
@@ -51,98 +62,106 @@ def make_solution(
 
     Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient), and as `triangulate` does.
     """
-    turning = found.status != "solved"
-    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    tripod = candidate.status != "solved"
+    posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
     plate_frames = posed + frames[0]
-    cameras = found.cam_from_world[posed]
-    lens = found.lens
+    cameras = candidate.cam_from_world[posed]
+    lens = candidate.lens
 
-    locate = directions_at_infinity if turning else triangulate
-    points = locate(everything, found.projecting, lens)
-    errors = marker_errors_px(points, everything, found.projecting, lens)
+    locate = find_directions if tripod else triangulate
+    points = locate(everything, candidate.projecting, lens)
+    errors = compute_marker_errors_px(points, everything, candidate.projecting, lens)
     finite = np.isfinite(errors)
     count = len(everything.track_ids)
     number = np.bincount(everything.track[finite], minlength=count)
     mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
     solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
-    if turning:
-        world = world or orient_turning(solved, settings.orient)
+    if tripod:
+        world = world or orient_tripod(solved, settings.orient)
         xyz = points[:, :3] * DEPTH_UNITS
     else:
-        angles = angles_deg(points, everything, found.projecting)
+        angles = measure_angles_deg(points, everything, candidate.projecting)
         shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
         xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
         rows = finite & shown[everything.track]
-        depth = np.einsum("nj,nj->n", found.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]])
-        depth = depth + found.cam_from_world[everything.frame[rows], 2, 3]
+        depth = np.einsum(
+            "nj,nj->n", candidate.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]]
+        )
+        depth = depth + candidate.cam_from_world[everything.frame[rows], 2, 3]
         reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
         solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
         if world is not None and world.scale_known:
             check_sizes(world, solved, settings.orient)
         middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to show: the solver's size
         world = world or orient_moving(solved, xyz[reliable], middle, settings.orient)
-    held = np.isin(everything.track_ids, found.held_out)
+    held = np.isin(everything.track_ids, candidate.held_out)
 
-    used_errors, per_frame = _frame_errors(found)
+    used_errors, per_frame = _measure_frame_errors(candidate)
     missing = everything.frame_count - len(posed)
-    warnings = [*found.warnings, *world.warnings]
+    warnings = [*candidate.warnings, *world.warnings]
     if missing:
         text = f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there"
         warnings.append(Reason("frames_without_camera", text))
-    confidence = found.agreement * found.posed_share * (0.7 if found.flat_focal else 1.0)
+    confidence = candidate.agreement * candidate.posed_share * (0.7 if candidate.flat_focal else 1.0)
     if any(one.code in UNPLACED for one in world.warnings):
         confidence *= DOUBTED
     doubts = [one for one in warnings if one.code not in NO_DOUBT]
     if doubts:
         confidence = min(confidence, AT_MOST)
     if confidence < LEAST_CONFIDENCE and len({one.code for one in doubts}) > 1:
-        return refused_solution(_too_much(doubts, confidence), size_px, settings.engine)
+        return make_refused_solution(_refuse_doubts(doubts, confidence), size_px, settings.engine)
     focals_px = None
-    if found.log_zooms is not None:
-        focals_px = (lens.fx_px * np.exp(found.log_zooms[posed])).tolist()
-        lens = lens.written_for(float(np.median(focals_px)))
+    if candidate.log_zooms is not None:
+        focals_px = (lens.fx_px * np.exp(candidate.log_zooms[posed])).tolist()
+        lens = lens.with_focal_px(float(np.median(focals_px)))
     record = make_record(
-        found.status,
-        found.kind,
+        candidate.status,
+        candidate.kind,
         size_px,
         lens=lens.to_json(),
         focal_px_per_frame=focals_px,
         frames=[int(frame) for frame in plate_frames],
-        cam_from_world=world.cameras(cameras).reshape(-1, 12).tolist(),
+        cam_from_world=world.transform_cameras(cameras).reshape(-1, 12).tolist(),
         rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else None,
-        holdout_rms_px=found.certificate.holdout_rms_px if np.isfinite(found.certificate.holdout_rms_px) else None,
+        holdout_rms_px=candidate.certificate.holdout_rms_px
+        if np.isfinite(candidate.certificate.holdout_rms_px)
+        else None,
         rms_px_per_frame=[float(per_frame[index]) for index in posed],
         confidence=float(confidence),
-        tracks_used=len(np.unique(found.markers.track[found.used])),
+        tracks_used=len(np.unique(candidate.markers.track[candidate.used])),
         scale_known=world.scale_known,
         engine=settings.engine,
-        links=links_json(found.certificate.links),
-        witness=witness_json(found.evidence),
-        **record_reasons(warnings, found.notes),
+        links=make_links_json(candidate.certificate.links),
+        witness=make_witness_json(candidate.evidence),
+        **record_reasons(warnings, candidate.notes),
     )
-    arrays = point_arrays(
-        everything.track_ids[shown], world.points(xyz[shown]), mean_error[shown], held[shown], world.ground_found
+    arrays = make_point_arrays(
+        everything.track_ids[shown],
+        world.transform_points(xyz[shown]),
+        mean_error[shown],
+        held[shown],
+        world.ground_found,
     )
     return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})
 
 
-def _too_much(doubts: list[Reason], confidence: float) -> Reason:
+def _refuse_doubts(doubts: list[Reason], confidence: float) -> Reason:
     """Return the refusal of a camera with so many doubts, under the code of the first."""
     told = "; ".join(dict.fromkeys(one.text.partition("; ")[0].partition(": check ")[0] for one in doubts))
     text = f"too much is in doubt at once (confidence {confidence:.2f}, needed {LEAST_CONFIDENCE:g}): {told}"
     return Reason(doubts[0].code, text)
 
 
-def _frame_errors(found: Found) -> tuple[np.ndarray, np.ndarray]:
+def _measure_frame_errors(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
     """Return the errors (K,) of the used markers in px, and their RMS by frame (N,).
 
     The errors are against points that are triangulated from these markers alone.
     """
-    kept = found.markers.only(found.used)
-    locate = triangulate if found.status == "solved" else directions_at_infinity
-    points = locate(kept, found.projecting, found.lens)
-    errors = marker_errors_px(points, kept, found.projecting, found.lens)
+    kept = candidate.markers.select(candidate.used)
+    locate = triangulate if candidate.status == "solved" else find_directions
+    points = locate(kept, candidate.projecting, candidate.lens)
+    errors = compute_marker_errors_px(points, kept, candidate.projecting, candidate.lens)
     fine = np.isfinite(errors)
     number = np.bincount(kept.frame[fine], minlength=kept.frame_count)
     squares = np.bincount(kept.frame[fine], errors[fine] ** 2, kept.frame_count)

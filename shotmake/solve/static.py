@@ -4,23 +4,23 @@ import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import stands_still, still_share
-from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.observations import is_still, measure_still_share
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.problem import SolveProblem
 
 
-def solve_static(problem: SolveProblem) -> Found:
+def solve_static(problem: SolveProblem) -> Candidate:
     """Return the one pose, with a warning when the picture does not stand still or when the focal length is a guess."""
     markers, held_out, focal_px = problem.markers, problem.held_out, problem.focal_px
     lens = Lens(focal_px, focal_px, problem.size_px[0] / 2, problem.size_px[1] / 2)
     pose = np.concatenate([np.eye(3), np.zeros((3, 1))], 1)
     cameras = np.repeat(pose[None], markers.frame_count, axis=0)
-    certificate = certify(held_out, markers, cameras, lens, problem.scale, turning=True, moves=False)
-    points = directions_at_infinity(markers, cameras, lens)
+    certificate = certify(held_out, markers, cameras, lens, problem.scale, tripod=True, moves=False)
+    points = find_directions(markers, cameras, lens)
     # things that move in front of a locked-off camera are no fault of the camera: their share does not count
-    used = marker_errors_px(points, markers, cameras, lens) < problem.max_error_px
+    used = compute_marker_errors_px(points, markers, cameras, lens) < problem.max_error_px
     warnings = []
     if not problem.focal_is_told:
         text = (
@@ -28,12 +28,12 @@ def solve_static(problem: SolveProblem) -> Found:
             "(a guess); set shot.camera.focal_mm"
         )
         warnings.append(Reason("focal_guessed", text))
-    still = still_share(markers, problem.size_px)
+    still = measure_still_share(markers, problem.size_px)
     if still is None:
         text = "tracking.solve.kind is static, but no track is long enough to show that the picture stands still"
         warnings.append(Reason("static_forced", text))
-    elif not stands_still(still):
+    elif not is_still(still):
         text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
         warnings.append(Reason("static_forced", text))
     ids = held_out.track_ids
-    return Found("static", "static", lens, cameras, markers, used, ids, certificate, still or 0.0, tuple(warnings))
+    return Candidate("static", "static", lens, cameras, markers, used, ids, certificate, still or 0.0, tuple(warnings))

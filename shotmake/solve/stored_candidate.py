@@ -1,4 +1,4 @@
-"""A found camera as a file: what the costly part of a solve hands to the cheap part, to the bit.
+"""A candidate as a file: what the costly part of a solve hands to the cheap part, to the bit.
 
 Arrays go into the .npz under their dotted names, everything else into one JSON text in it.
 """
@@ -9,33 +9,33 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import parse_json
-from shotmake.files.npz_file import npz_bytes, read_npz
+from shotmake.files.npz_file import pack_npz, read_npz
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.candidate import Candidate
 
 REST = "rest"
 STORED = "a stored camera"
-KINDS = {"found": Found, "refused": Reason}
+KINDS = {"found": Candidate, "refused": Reason}
 
 
-def found_bytes(found: Found | Reason) -> bytes:
-    """Return the .npz of a found camera, or of the reason for a refusal."""
+def pack_candidate(candidate: Candidate | Reason) -> bytes:
+    """Return the .npz of a candidate, or of the reason for a refusal."""
     arrays: dict[str, np.ndarray] = {}
-    kind = "refused" if isinstance(found, Reason) else "found"
-    rest = {kind: _split(found, "", arrays)}
-    return npz_bytes({**arrays, REST: np.array(json.dumps(rest, sort_keys=True))})
+    kind = "refused" if isinstance(candidate, Reason) else "found"
+    rest = {kind: _split(candidate, "", arrays)}
+    return pack_npz({**arrays, REST: np.array(json.dumps(rest, sort_keys=True))})
 
 
-def read_found(data: bytes) -> Found | Reason:
-    """Load what `found_bytes` wrote. Raises ShotError for other bytes."""
+def unpack_candidate(data: bytes) -> Candidate | Reason:
+    """Load what `pack_candidate` wrote. Raises ShotError for other bytes."""
     arrays = read_npz(data, STORED)
     try:
         ((kind, rest),) = parse_json(str(arrays[REST]), STORED).items()
         return _join(KINDS[kind], rest, "", arrays)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        said = said_by(error, 80)
+        said = quote_error(error, 80)
         raise ShotError(f"{STORED}: not as shotmake writes it ({said}); delete it, and it is solved again") from error
 
 

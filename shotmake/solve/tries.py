@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import lens_from_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
-from shotmake.solve.checks.candidate import POSED_SHARE, Found
+from shotmake.solve.checks.candidate import POSED_SHARE, Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 from shotmake.solve.problem import SolveProblem
@@ -51,9 +51,9 @@ class Failed:
     reason: Reason
 
     @classmethod
-    def certified(cls, step: str, found: Found, reason: Reason) -> "Failed":
+    def from_certified(cls, step: str, candidate: Candidate, reason: Reason) -> "Failed":
         """Return a failed start whose camera was adjusted in all frames and then refused."""
-        return cls(step, (2, found.posed_share, found.agreement), reason)
+        return cls(step, (2, candidate.posed_share, candidate.agreement), reason)
 
     @property
     def is_candidate(self) -> bool:
@@ -63,51 +63,51 @@ class Failed:
 
 def try_starts(
     problem: SolveProblem, parallax: Parallax | None, starts: Starts | None, most: int | None = None
-) -> tuple[Found | None, list[Failed]]:
+) -> tuple[Candidate | None, list[Failed]]:
     """Try starts until a solve is strong and without a fault.
 
     Returns that solve, else the best of up to three (see `rank`), or None; and the starts that failed. starts: solves
     of another engine, certified as they are. most: how many starts to try; None = all.
     """
     keyframes = choose_keyframes(problem.markers, problem.size_px)
-    mapping = problem.markers.of_tracks(thin(problem.markers, MAP_TRACKS, 100))
-    solving = problem.markers.of_tracks(thin(problem.markers, ALL_TRACKS, 200))
-    found: list[Found] = []
+    mapping = problem.markers.select_tracks(thin(problem.markers, MAP_TRACKS, 100))
+    solving = problem.markers.select_tracks(thin(problem.markers, ALL_TRACKS, 200))
+    candidate: list[Candidate] = []
     failed: list[Failed] = []
     focals_px: list[float] = []
-    made = islice(starts(solving) if starts else _starts(problem, mapping, solving, keyframes, parallax), most)
+    made = islice(starts(solving) if starts else _yield_starts(problem, mapping, solving, keyframes, parallax), most)
     partial = 0 if starts or most is not None else PARTIAL_STARTS
-    for step, model in _usable(made, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP", partial):
+    for step, model in _yield_usable(made, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP", partial):
         if isinstance(model, Failed):
             failed.append(model)
             continue
-        if "focal" in problem.free and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
+        if "focal" in problem.refine and any(abs(np.log(model.lens.fx_px / other)) < SAME_FOCAL for other in focals_px):
             continue  # it would end as the earlier start did
         focals_px.append(model.lens.fx_px)
         if starts is None:
             problem.on_step(f"adjust all frames ({step})")
-            one = _completed(model, solving, problem)
+            one = _complete(model, solving, problem)
         else:
-            one = FOLDED if folds(model.lens, problem.size_px) else _certified(model, solving, problem, False, ())
+            one = FOLDED if has_fold(model.lens, problem.size_px) else _certify(model, solving, problem, False, ())
         if isinstance(one, Reason):
             failed.append(Failed(step, (1, float(model.posed.sum()) / len(keyframes), 0.0), one))
             continue
         fault = fault_of(one, problem.size_px)
-        no_candidate = _more_than_measured(one, parallax) or (_of_plane(one, fault) if step == PLANE_START else None)
+        no_candidate = _refuse_move(one, parallax) or (_refuse_plane(one, fault) if step == PLANE_START else None)
         if no_candidate is not None:
-            failed.append(Failed.certified(step, one, no_candidate))
+            failed.append(Failed.from_certified(step, one, no_candidate))
             continue
         if _is_strong(one) and not fault:
             return one, failed
-        found.append(one)
-        if len(found) == ENOUGH_CANDIDATES:
+        candidate.append(one)
+        if len(candidate) == ENOUGH_CANDIDATES:
             break
-    if not found:
+    if not candidate:
         return None, failed
-    return min(found, key=lambda one: rank(one, problem.size_px)), failed
+    return min(candidate, key=lambda one: rank(one, problem.size_px)), failed
 
 
-def _usable(
+def _yield_usable(
     made: Iterator[tuple[str, Model | None]], keyframes: int, size_px: tuple[int, int], engine: str, partial: int
 ) -> Iterator[tuple[str, Model | Failed]]:
     """Yield the starts that are worth completing, and why the others are not.
@@ -132,37 +132,37 @@ def _usable(
     yield from sorted(kept, key=lambda one: -int(one[1].posed.sum()))[:partial]
 
 
-def _of_plane(found: Found, fault: Reason | None) -> Reason | None:
+def _refuse_plane(candidate: Candidate, fault: Reason | None) -> Reason | None:
     """Return why a camera from plane and parallax is no candidate; None if it is one.
 
     On larger moves this start ends in wrong minima that most held-out tracks still agree with.
     """
-    if fault is None and found.agreement < PLANE_AGREEMENT:
-        told = f"only {found.agreement:.0%} of the tracks agree with the camera (needed {PLANE_AGREEMENT:.0%})"
+    if fault is None and candidate.agreement < PLANE_AGREEMENT:
+        told = f"only {candidate.agreement:.0%} of the tracks agree with the camera (needed {PLANE_AGREEMENT:.0%})"
         return Reason("few_agree", f"the solve is not to be trusted: {told}")
     return fault
 
 
-def _is_strong(found: Found) -> bool:
+def _is_strong(candidate: Candidate) -> bool:
     """Tell whether no other start can be better."""
-    certificate = found.certificate
+    certificate = candidate.certificate
     agree = certificate.long_bad is not None and certificate.long_bad < STRONG_LONG_BAD
-    settled = found.posed_share > STRONG_POSED and agree and found.used.mean() > STRONG_USED
+    settled = candidate.posed_share > STRONG_POSED and agree and candidate.used.mean() > STRONG_USED
     return settled and certificate.reach > STRONG_REACH
 
 
-def rank(found: Found, size_px: tuple[int, int]) -> tuple:
+def rank(candidate: Candidate, size_px: tuple[int, int]) -> tuple:
     """Return a key to sort solves by; smaller is better.
 
     First without a fault, then more frames, then fewer long tracks that disagree (both in tenths), then a smaller error
     of the held-out tracks.
     """
-    certificate = found.certificate
-    coarse = -round(found.posed_share, 1), 1.0 if certificate.long_bad is None else round(certificate.long_bad, 1)
-    return bool(fault_of(found, size_px)), *coarse, certificate.holdout_rms_px
+    certificate = candidate.certificate
+    coarse = -round(candidate.posed_share, 1), 1.0 if certificate.long_bad is None else round(certificate.long_bad, 1)
+    return bool(fault_of(candidate, size_px)), *coarse, certificate.holdout_rms_px
 
 
-def _more_than_measured(found: Found, parallax: Parallax | None) -> Reason | None:
+def _refuse_move(candidate: Candidate, parallax: Parallax | None) -> Reason | None:
     """Return a reason when the camera moves much for what it sees, although the tracks show next to no parallax.
 
     With a wrong focal length, a relief a hand high and a room look alike, and the wrong one met the limits for tiny
@@ -171,28 +171,28 @@ def _more_than_measured(found: Found, parallax: Parallax | None) -> Reason | Non
     if parallax is None:
         return None
     turns = parallax.ratio < BARELY_MOVES_RATIO and parallax.within_2px > BARELY_MOVES_SHARE
-    if not turns or found.certificate.angle_deg < BARELY_MOVES_DEG:
+    if not turns or candidate.certificate.angle_deg < BARELY_MOVES_DEG:
         return None
     return Reason(
         "tiny_parallax",
         f"tiny parallax: a camera that only turns explains {parallax.within_2px:.0%} of the markers within 2 px, but "
-        f"in the camera found rays meet at {found.certificate.angle_deg:.2g} deg; set tracking.solve.kind: tripod",
+        f"in the camera found rays meet at {candidate.certificate.angle_deg:.2g} deg; set tracking.solve.kind: tripod",
     )
 
 
-def fault_of(found: Found, size_px: tuple[int, int]) -> Reason | None:
+def fault_of(candidate: Candidate, size_px: tuple[int, int]) -> Reason | None:
     """Return why a camera is not handed over; None if it stands."""
-    certificate = found.certificate
-    if not has_plausible_focal(found.lens, size_px):
+    certificate = candidate.certificate
+    if not has_plausible_focal(candidate.lens, size_px):
         return Reason(
             "focal_unlikely",
-            f"the focal length came out as {found.lens.fx_px:.0f} px "
-            f"({found.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true",
+            f"the focal length came out as {candidate.lens.fx_px:.0f} px "
+            f"({candidate.lens.fx_px / size_px[0]:.2f} of the width); set shot.camera.focal_mm and lock_focal: true",
         )
-    if found.posed_share < POSED_SHARE:
+    if candidate.posed_share < POSED_SHARE:
         return Reason(
             "frames_without_camera",
-            f"only {found.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
+            f"only {candidate.posed_share:.0%} of the frames could be posed; needed {POSED_SHARE:.0%}: raise "
             "tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
     measured = certificate.reach > 0  # by tracks that agree; without such tracks the path is not measured
@@ -202,13 +202,13 @@ def fault_of(found: Found, size_px: tuple[int, int]) -> Reason | None:
             f"tiny parallax: rays meet at {certificate.angle_deg:.2g} deg (needed {LEAST_ANGLE_DEG:g}), the path is "
             f"{certificate.reach:.1%} of the depth (needed {LEAST_REACH:.0%}); set tracking.solve.kind: tripod",
         )
-    fault = certificate.fault()
+    fault = certificate.find_fault()
     if fault:
         return Reason(fault.code, f"the solve is not to be trusted: {fault}")
     return None
 
 
-def _starts(
+def _yield_starts(
     problem: SolveProblem,
     mapping: Observations,
     solving: Observations,
@@ -216,9 +216,9 @@ def _starts(
     parallax: Parallax | None,
 ) -> Iterator[tuple[str, Model | None]]:
     """Yield (step, keyframe model), one by one as they are asked for."""
-    focal_px, free, first_forward = problem.focal_px, problem.free, problem.settings.kind == "forward"
+    focal_px, refine, first_forward = problem.focal_px, problem.refine, problem.settings.kind == "forward"
     plan = [(focal_px, first_forward), (focal_px, not first_forward)]
-    if "focal" in free:
+    if "focal" in refine:
         guesses = [share * problem.size_px[0] for share in OTHER_GUESSES]
         others = [guess for guess in guesses if abs(np.log(guess / focal_px)) > OTHER_FOCAL]
         plan += [(guess, forward) for guess in others for forward in (True, False)]
@@ -227,15 +227,15 @@ def _starts(
     for place, (guess, forward) in enumerate(plan):
         step = f"map keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
         problem.on_step(step)
-        model = colmap.map_keyframes(mapping, keyframes, problem.size_px, guess, free, forward)
-        yield step, model and _renumbered(model, mapping, solving)
+        model = colmap.map_keyframes(mapping, keyframes, problem.size_px, guess, refine, forward)
+        yield step, model and _renumber(model, mapping, solving)
         if small and place == 1:
             yield from plane
     if not small:
         yield from plane
 
 
-def _renumbered(model: Model, old: Observations, new: Observations) -> Model:
+def _renumber(model: Model, old: Observations, new: Observations) -> Model:
     """Return the model with its points at the track indices of `new`, which holds all tracks of `old` that it can."""
     points = np.full((len(new.track_ids), 4), np.nan)
     _, at_old, at_new = np.intersect1d(old.track_ids, new.track_ids, assume_unique=True, return_indices=True)
@@ -260,34 +260,36 @@ def _from_bundle(parallax: Parallax, markers: Observations) -> Model:
     return Model(lens_from_vector(bundle.lens), poses, points, np.zeros(len(markers), bool), log_zooms)
 
 
-def _completed(model: Model, solving: Observations, problem: SolveProblem) -> Found | Reason:
+def _complete(model: Model, solving: Observations, problem: SolveProblem) -> Candidate | Reason:
     """Adjust all frames and certify them; if the lens folds, without k2 and with a warning.
 
     Returns what went wrong when this gives no camera.
     """
-    free, size_px = problem.free, problem.size_px
-    attempts: list[tuple[Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, free, ())]
-    if "k2" in free:
-        fewer = tuple(name for name in free if name != "k2")
+    refine, size_px = problem.refine, problem.size_px
+    attempts: list[tuple[Model, tuple[str, ...], tuple[Reason, ...]]] = [(model, refine, ())]
+    if "k2" in refine:
+        fewer = tuple(name for name in refine if name != "k2")
         note = Reason("lens_folds", "k2 was dropped: with it the lens folded over inside the picture")
         attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
-    for start, names, warnings in attempts:
+    for start, refined, warnings in attempts:
         try:
-            done = complete(start, solving, size_px, names, problem.max_error_px)
+            done = complete(start, solving, size_px, refined, problem.max_error_px)
             if done.posed.sum() < 3:
                 return Reason("frames_without_camera", "fewer than 3 frames could be posed")
-            if folds(done.lens, size_px):
+            if has_fold(done.lens, size_px):
                 continue
-            return _certified(done, solving, problem, "zoom" in names, warnings)
+            return _certify(done, solving, problem, "zoom" in refined, warnings)
         except (ShotError, np.linalg.LinAlgError):  # the lens folds during the adjustment: try with fewer coefficients
             continue
     return FOLDED
 
 
-def _certified(
+def _certify(
     model: Model, solving: Observations, problem: SolveProblem, zooms: bool, warnings: tuple[Reason, ...]
-) -> Found:
+) -> Candidate:
     certificate = certify(problem.held_out, solving, model.projecting, model.lens, problem.scale)
     ids, poses, agreement = problem.held_out.track_ids, model.cam_from_world, certificate.agreement
-    found = Found("solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings)
-    return replace(found, log_zooms=model.log_zooms if zooms else None)
+    candidate = Candidate(
+        "solved", "general", model.lens, poses, solving, model.used, ids, certificate, agreement, warnings
+    )
+    return replace(candidate, log_zooms=model.log_zooms if zooms else None)

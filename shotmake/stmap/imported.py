@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.files.picture_file import opened_picture
-from shotmake.stmap.maps import as_st, grown, overscan_of
+from shotmake.files.picture_file import open_picture
+from shotmake.stmap.maps import add_overscan, as_st, overscan_of
 
 KEY = "composite.lens_distortion.st_map_path"
 FILTER_PX = 2  # room for the resampling filter around the outermost position
@@ -31,12 +31,12 @@ def read_redistort(
     Raises ShotError for a map that cannot be used.
     """
     uv, _ = _read(path)
-    if _size_px(uv) != size_px:
-        raise _wrong_size(path, uv, f"the plate is {size_px[0]}x{size_px[1]}")
+    if _get_size_px(uv) != size_px:
+        raise _make_size_fault(path, uv, f"the plate is {size_px[0]}x{size_px[1]}")
     over_of_file = overscan_of(path)
-    xy_px = _positions_px(uv, convention, grown(size_px, over_of_file)) - over_of_file
-    over_px = _reach_px(path, xy_px, size_px) if isinstance(overscan, str) else (overscan, overscan)
-    return as_st(xy_px + over_px, grown(size_px, over_px)), over_px, _notes(uv, size_px)
+    xy_px = _to_positions_px(uv, convention, add_overscan(size_px, over_of_file)) - over_of_file
+    over_px = _measure_reach_px(path, xy_px, size_px) if isinstance(overscan, str) else (overscan, overscan)
+    return as_st(xy_px + over_px, add_overscan(size_px, over_px)), over_px, _make_notes(uv, size_px)
 
 
 def read_undistort(
@@ -48,15 +48,15 @@ def read_undistort(
     Raises ShotError for a map that cannot be used.
     """
     uv, corner_px = _read(path)
-    more = np.subtract(_size_px(uv), size_px)
+    more = np.subtract(_get_size_px(uv), size_px)
     over_px = (int(more[0]) // 2, int(more[1]) // 2)
     if (more < 0).any() or (more % 2).any() or corner_px not in ((0, 0), over_px):
         needed = f"the plate is {size_px[0]}x{size_px[1]}; needed that, or more by the same all round"
-        raise _wrong_size(path, uv, needed)
+        raise _make_size_fault(path, uv, needed)
     if isinstance(overscan, int) and over_px != (overscan, overscan):
-        raise _wrong_size(path, uv, f"composite.lens_distortion.overscan {overscan} is another; set it to auto")
-    _reach_px(path, _positions_px(uv, convention, size_px), size_px)
-    return as_st(_positions_px(uv, convention, size_px), size_px), over_px, _notes(uv, size_px)
+        raise _make_size_fault(path, uv, f"composite.lens_distortion.overscan {overscan} is another; set it to auto")
+    _measure_reach_px(path, _to_positions_px(uv, convention, size_px), size_px)
+    return as_st(_to_positions_px(uv, convention, size_px), size_px), over_px, _make_notes(uv, size_px)
 
 
 def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     """
     import OpenImageIO as oiio
 
-    with opened_picture(path, KEY) as (source, spec):
+    with open_picture(path, KEY) as (source, spec):
         kind = {oiio.HALF: "half", oiio.FLOAT: "float", oiio.DOUBLE: "float"}.get(spec.format.basetype)
         if kind is None or spec.nchannels < 2:
             raise ShotError(
@@ -92,14 +92,14 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     return uv, (spec.full_x - spec.x, spec.full_y - spec.y)
 
 
-def _positions_px(uv: np.ndarray, convention: str, source_size_px: tuple[int, int]) -> np.ndarray:
+def _to_positions_px(uv: np.ndarray, convention: str, source_size_px: tuple[int, int]) -> np.ndarray:
     """Convert stored values (H, W, 2) to px from the top-left corner of the source."""
     size, uv = np.array(source_size_px), uv.astype(float)
     from_lower_left = uv * (size - 1) + 0.5 if convention == "alicevision" else uv * size
     return np.stack([from_lower_left[..., 0], size[1] - from_lower_left[..., 1]], -1)
 
 
-def _reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[int, int]:
+def _measure_reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[int, int]:
     """Return the overscan (x, y) on each side that holds all positions.
 
     Raises ShotError for offsets, px, and other values.
@@ -113,7 +113,7 @@ def _reach_px(path: Path, xy_px: np.ndarray, size_px: tuple[int, int]) -> tuple[
     return x, y
 
 
-def _notes(uv: np.ndarray, size_px: tuple[int, int]) -> list[str]:
+def _make_notes(uv: np.ndarray, size_px: tuple[int, int]) -> list[str]:
     """Return what a map of half floats costs: between 0.5 and 1 they are 1/2048 apart."""
     if uv.dtype != np.float16:
         return []
@@ -121,9 +121,9 @@ def _notes(uv: np.ndarray, size_px: tuple[int, int]) -> list[str]:
     return [f"found half floats, which place pixels up to {loss_px:.2f} px off; write the map as 32-bit float"]
 
 
-def _size_px(uv: np.ndarray) -> tuple[int, int]:
+def _get_size_px(uv: np.ndarray) -> tuple[int, int]:
     return uv.shape[1], uv.shape[0]
 
 
-def _wrong_size(path: Path, uv: np.ndarray, needed: str) -> ShotError:
+def _make_size_fault(path: Path, uv: np.ndarray, needed: str) -> ShotError:
     return ShotError(f"{path.name}: found a map of {uv.shape[1]}x{uv.shape[0]}; {needed} ({KEY})")

@@ -11,25 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.files.picture_file import opened_picture
+from shotmake.files.picture_file import open_picture
 from shotmake.geometry.lens import Lens, distort, undistort
 
 
-def redistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
+def make_redistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
     """Make the map for the plate of size (W, H), as (H, W, 3) float32.
 
     It reads an image with `overscan_px` more on each side.
     """
-    undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(_pixel_centres(size_px)), lens))
-    return as_st(undistorted + overscan_px, grown(size_px, overscan_px))
+    undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(_make_pixel_centres(size_px)), lens))
+    return as_st(undistorted + overscan_px, add_overscan(size_px, overscan_px))
 
 
-def undistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
+def make_undistort_map(lens: Lens, size_px: tuple[int, int], overscan_px: tuple[int, int]) -> np.ndarray:
     """Make the map that reads the plate of size (W, H), as (H + 2 oy, W + 2 ox, 3) float32.
 
     Values leave 0..1 where the plate ends.
     """
-    centres = _pixel_centres(grown(size_px, overscan_px)) - overscan_px
+    centres = _make_pixel_centres(add_overscan(size_px, overscan_px)) - overscan_px
     return as_st(lens.px_from_normalised(distort(lens.normalised_from_px(centres), lens)), size_px)
 
 
@@ -57,17 +57,17 @@ def write_stmap(path: Path, st: np.ndarray, direction: str, overscan_px: tuple[i
 
 def overscan_of(path: Path) -> tuple[int, int]:
     """Return the overscan (x, y) in px on each side, from the header of a map of this tool; else (0, 0)."""
-    with opened_picture(path, "composite.lens_distortion") as (_, spec):
+    with open_picture(path, "composite.lens_distortion") as (_, spec):
         return spec.get_int_attribute("shotmake:overscan_x_px"), spec.get_int_attribute("shotmake:overscan_y_px")
 
 
-def _pixel_centres(size_px: tuple[int, int]) -> np.ndarray:
+def _make_pixel_centres(size_px: tuple[int, int]) -> np.ndarray:
     """Return the positions of the pixel centres, (H, W, 2) px, origin at the top-left corner."""
     width, height = size_px
     return np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
 
 
-def grown(size_px: tuple[int, int], overscan_px: tuple[int, int]) -> tuple[int, int]:
+def add_overscan(size_px: tuple[int, int], overscan_px: tuple[int, int]) -> tuple[int, int]:
     """Return a picture size with the overscan added on each side, (width, height) px."""
     return size_px[0] + 2 * overscan_px[0], size_px[1] + 2 * overscan_px[1]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.geometry.camera import zoomed
+from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.observations import Observations, pixel_scale, stands_still, still_share
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
 from shotmake.solve.bundle.rotations import TooLittle
-from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px, triangulate
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, triangulate
 from shotmake.solve.checks.certify import BAD_PX, certify
 from shotmake.solve.checks.parallax import Parallax, measure_parallax
 from shotmake.tracks.markers import Tracks
@@ -40,7 +40,7 @@ class Referee:
     parallax: Parallax | None
 
     @property
-    def turns(self) -> bool:
+    def is_tripod(self) -> bool:
         """Whether the referee's tracks leave no doubt that the camera only turned."""
         found = self.parallax
         return found is not None and (found.is_zoom or found.is_tripod and not found.hardly_moves)
@@ -74,7 +74,7 @@ class Score:
     cost_px: float = WORST_PX
 
 
-def referee(tracks: Tracks, frames: tuple[int, int], size_px: tuple[int, int]) -> Referee:
+def make_referee(tracks: Tracks, frames: tuple[int, int], size_px: tuple[int, int]) -> Referee:
     """Make the referee of a shot.
 
     tracks: made for this and never solved with; frames: first and last frame of the shot, inclusive.
@@ -82,7 +82,7 @@ def referee(tracks: Tracks, frames: tuple[int, int], size_px: tuple[int, int]) -
     markers = Observations.from_tracks(tracks, frames)
     starts = [share * size_px[0] for share in FOCAL_STARTS]
     try:
-        found = measure_parallax(markers, size_px, starts, ("focal", "k1", "k2"), pixel_scale(size_px))
+        found = measure_parallax(markers, size_px, starts, ("focal", "k1", "k2"), compute_pixel_scale(size_px))
     except TooLittle:
         found = None
     return Referee(markers, frames[0], size_px, found)
@@ -94,16 +94,16 @@ def score(record: dict, judge: Referee) -> Score:
     Points are triangulated on odd frames and scored on even ones, and the other way round. Cameras that do not move
     have directions in place of points. Zooms have the focal length of each frame.
 
-    A camera is wrong in three cases. The tracks contradict it, as certify decides. It moves although turning explains
+    A camera is wrong in three cases. The tracks contradict it, as certify decides. It moves although a tripod explains
     the tracks, and its rotations and lens alone do not explain them (a pan that is solved as a move fits its tracks
     with any focal length, and no error shows it). It stands still, and the tracks do not.
     """
     count = judge.markers.frame_count
     if record["status"] == "refused":
-        return unjudged(record, count)
-    lens, cameras = Lens.from_json(record["lens"]), _cameras(record, judge)
-    scale, turning = pixel_scale(judge.size_px), record["status"] != "solved"
-    errors = _errors_px(judge.markers, cameras, lens, turning)
+        return score_unjudged(record, count)
+    lens, cameras = Lens.from_json(record["lens"]), _read_cameras(record, judge)
+    scale, tripod = compute_pixel_scale(judge.size_px), record["status"] != "solved"
+    errors = _measure_errors_px(judge.markers, cameras, lens, tripod)
     judged = ~np.isnan(errors)
     posed = np.isfinite(cameras[:, 0, 0])
     per_frame = [errors[judged & (judge.markers.frame == frame)] for frame in range(count)]
@@ -111,21 +111,21 @@ def score(record: dict, judge: Referee) -> Score:
     believed = [has and (px is None or px <= BAD_PX * scale) for has, px in zip(posed, medians, strict=True)]
     frames_pct = 100.0 * float(np.mean(believed))
     if len(np.unique(judge.markers.track[judged])) < FEWEST_JUDGING:
-        return unjudged(record, count)
+        return score_unjudged(record, count)
     moves = record["status"] != "static"
-    agreement = certify(judge.markers, judge.markers, cameras, lens, scale, turning, moves)
-    still = still_share(judge.markers, judge.size_px)
+    agreement = certify(judge.markers, judge.markers, cameras, lens, scale, tripod, moves)
+    still = measure_still_share(judge.markers, judge.size_px)
     if record["status"] == "static":  # the camera is not to blame for what moves in front of it
         if still is None:
-            return unjudged(record, count)
-        fault = "" if stands_still(still) else f"only {still:.0%} of the picture stands still"
+            return score_unjudged(record, count)
+        fault = "" if is_still(still) else f"only {still:.0%} of the picture stands still"
     else:
-        disagreeing = agreement.fault()
+        disagreeing = agreement.find_fault()
         if disagreeing is not None and disagreeing.code == "tracks_too_short":
-            return unjudged(record, count)
+            return score_unjudged(record, count)
         fault = "" if disagreeing is None else disagreeing.text
-    may_turn = not fault and record["status"] == "solved" and judge.turns
-    if may_turn and certify(judge.markers, judge.markers, cameras, lens, scale, turning=True).fault():
+    may_turn = not fault and record["status"] == "solved" and judge.is_tripod
+    if may_turn and certify(judge.markers, judge.markers, cameras, lens, scale, tripod=True).find_fault():
         fault = "a camera that only turns explains the picture, but not with the rotations and the lens of this one"
     capped = np.minimum(errors[judged], BAD_PX * scale)
     error_px, covered = float(np.sqrt((capped**2).mean())), frames_pct / 100
@@ -142,7 +142,7 @@ def score(record: dict, judge: Referee) -> Score:
     )
 
 
-def unjudged(record: dict, frame_count: int) -> Score:
+def score_unjudged(record: dict, frame_count: int) -> Score:
     """Return the score of a solve JSON that nobody could judge, by what the solve itself says."""
     frames_pct = 100.0 * len(record["frames"]) / frame_count
     return Score(record["status"], record["reason"], frames_pct, None, None, None, (None,) * frame_count)
@@ -157,33 +157,35 @@ def rank(scores: Sequence[Score]) -> list[int]:
     best it is the same (a sample of a few hundred tracks is no finer), so that the error decides between good solves.
     """
 
-    def by_verdict(at: int) -> tuple:
+    def weigh_verdict(at: int) -> tuple:
         return CLASSES[scores[at].verdict], -round(scores[at].frames_pct, 1)
 
-    def behind(at: int) -> float:
-        best = max(scores[other].share or 0.0 for other in range(len(scores)) if by_verdict(other) == by_verdict(at))
+    def count_behind(at: int) -> float:
+        best = max(
+            scores[other].share or 0.0 for other in range(len(scores)) if weigh_verdict(other) == weigh_verdict(at)
+        )
         return (best - (scores[at].share or 0.0)) // SAME_SHARE
 
-    def key(at: int) -> tuple:
+    def make_key(at: int) -> tuple:
         error_px = scores[at].error_px
-        return *by_verdict(at), behind(at), float("inf") if error_px is None else error_px
+        return *weigh_verdict(at), count_behind(at), float("inf") if error_px is None else error_px
 
-    return sorted(range(len(scores)), key=key)
+    return sorted(range(len(scores)), key=make_key)
 
 
-def _cameras(record: dict, judge: Referee) -> np.ndarray:
+def _read_cameras(record: dict, judge: Referee) -> np.ndarray:
     """Return the cameras (N, 3, 4) of a solve JSON by frame index, zoomed where it zooms; NaN where there is none."""
     index = np.array(record["frames"]) - judge.first_frame
     own = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
     if record["focal_px_per_frame"] is not None:
-        own = zoomed(own, np.log(np.array(record["focal_px_per_frame"]) / record["lens"]["fx_px"]))
+        own = zoom_cameras(own, np.log(np.array(record["focal_px_per_frame"]) / record["lens"]["fx_px"]))
     cameras = np.full((judge.markers.frame_count, 3, 4), np.nan)
     inside = (index >= 0) & (index < len(cameras))
     cameras[index[inside]] = own[inside]
     return cameras
 
 
-def _errors_px(markers: Observations, cam_from_world: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
+def _measure_errors_px(markers: Observations, cam_from_world: np.ndarray, lens: Lens, tripod: bool) -> np.ndarray:
     """Return (M,) px from each marker to its track's point, which the frames of the other parity give.
 
     inf behind the camera; NaN without a camera, or where those frames are fewer than two.
@@ -192,8 +194,8 @@ def _errors_px(markers: Observations, cam_from_world: np.ndarray, lens: Lens, tu
     errors = np.full(len(markers), np.nan)
     for parity in (0, 1):
         telling = posed & (markers.frame % 2 != parity)
-        points = (directions_at_infinity if turning else triangulate)(markers.only(telling), cam_from_world, lens)
+        points = (find_directions if tripod else triangulate)(markers.select(telling), cam_from_world, lens)
         enough = np.bincount(markers.track[telling], minlength=len(markers.track_ids)) >= 2
         rows = np.flatnonzero(posed & ~telling & enough[markers.track])
-        errors[rows] = marker_errors_px(points, markers.only(rows), cam_from_world, lens)
+        errors[rows] = compute_marker_errors_px(points, markers.select(rows), cam_from_world, lens)
     return errors

@@ -3,9 +3,9 @@
 HEADINGS = ("#", "variant", "verdict", "frames", "agree", "px", "own px", "own conf", "seconds")
 
 
-def sweep_text(sweep: dict) -> str:
+def make_sweep_text(sweep: dict) -> str:
     """Return a table of the contents of sweep.json: one line for each variant, and what px and agree mean."""
-    rows = [HEADINGS, *(_row(variant) for shot in sweep["shots"] for variant in shot["variants"])]
+    rows = [HEADINGS, *(_make_row(variant) for shot in sweep["shots"] for variant in shot["variants"])]
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS))]
     widths = [width if at else 2 for at, width in enumerate(widths)]
     reasons = ["", *(variant["reason"] for shot in sweep["shots"] for variant in shot["variants"])]
@@ -21,20 +21,20 @@ def sweep_text(sweep: dict) -> str:
     return "\n".join(lines)
 
 
-def _row(variant: dict) -> tuple[str, ...]:
+def _make_row(variant: dict) -> tuple[str, ...]:
     cost = variant["cost"]
     reused = f" ({cost['reused_s']:.1f} of it reused)" if cost["reused_s"] else ""
     return (
         "-" if variant["rank"] is None else str(variant["rank"]),
         variant["variant"],
         variant["verdict"],
-        _figure(variant["frames_pct"], ".0f", " %"),
-        _figure(variant["agree_pct"], ".0f", " %"),
-        _figure(variant["referee_px"], ".3f"),
-        *(_figure(variant[name], ".2f") for name in ("holdout_px", "confidence")),
+        _format_figure(variant["frames_pct"], ".0f", " %"),
+        _format_figure(variant["agree_pct"], ".0f", " %"),
+        _format_figure(variant["referee_px"], ".3f"),
+        *(_format_figure(variant[name], ".2f") for name in ("holdout_px", "confidence")),
         f"{cost['seconds']:.1f}{reused}",
     )
 
 
-def _figure(number: float | None, form: str, unit: str = "") -> str:
+def _format_figure(number: float | None, form: str, unit: str = "") -> str:
     return "-" if number is None else format(number, form) + unit

@@ -52,7 +52,7 @@ class Disc:
 
 
 @lru_cache
-def _disc(radius_px: int) -> Disc:
+def _make_disc(radius_px: int) -> Disc:
     """Make the disc of a pattern with this radius."""
     axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
     inside = np.hypot(axis, axis[:, None]) < radius_px + 0.5
@@ -66,7 +66,7 @@ def _disc(radius_px: int) -> Disc:
     return Disc(
         x=x,
         y=y,
-        places=((y + radius_px + 1) * cut_px(2 * radius_px + 1) + x + radius_px + 1).astype(np.int64),
+        places=((y + radius_px + 1) * find_cut_px(2 * radius_px + 1) + x + radius_px + 1).astype(np.int64),
         weights=weights,
         side_x=side_x,
         side_y=side_y,
@@ -75,16 +75,16 @@ def _disc(radius_px: int) -> Disc:
     )
 
 
-def cut_px(pattern_px: int) -> int:
+def find_cut_px(pattern_px: int) -> int:
     """Return the side of the patch that is cut for a pattern: one pixel more on each side, for the derivatives."""
     return 2 * (pattern_px // 2) + 3
 
 
 def _disc_of(patches: np.ndarray) -> Disc:
-    return _disc((patches.shape[1] - 3) // 2)
+    return _make_disc((patches.shape[1] - 3) // 2)
 
 
-def _freedoms() -> dict[str, np.ndarray]:
+def _list_freedoms() -> dict[str, np.ndarray]:
     """Return (8, K) for each motion model: the combinations of parameters that it may change, the shift first."""
     one = np.eye(8)
     rotation, scale = one[4] - one[3], one[2] + one[5]
@@ -98,7 +98,7 @@ def _freedoms() -> dict[str, np.ndarray]:
     return {name: np.stack([one[0], one[1], *shape], 1) for name, shape in models.items()}
 
 
-FREEDOMS = _freedoms()
+FREEDOMS = _list_freedoms()
 
 
 @dataclass(frozen=True)
@@ -150,16 +150,16 @@ class Refined:
     def put(self, where: np.ndarray, better: "Refined") -> "Refined":
         """Replace the markers at the indices `where` (K,) by those of `better`; return the result."""
 
-        def placed(name: str) -> np.ndarray:
+        def place(name: str) -> np.ndarray:
             values = getattr(self, name).copy()
             values[where] = getattr(better, name)
             return values
 
-        return Refined(**{field.name: placed(field.name) for field in fields(self)})
+        return Refined(**{field.name: place(field.name) for field in fields(self)})
 
 
 def cut_patches(image: np.ndarray, xy_px: np.ndarray, pattern_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut patches (N, C, C) float32, C = cut_px, of an (H, W) uint8 frame around xy_px (N, 2), plate px.
+    """Cut patches (N, C, C) float32, C = find_cut_px, of an (H, W) uint8 frame around xy_px (N, 2), plate px.
 
     Returns the patches, and (N,) whether they fit into the frame.
     """
@@ -212,19 +212,19 @@ def refine(image: np.ndarray, anchors: Anchors, xy_px: np.ndarray, warp: np.ndar
         anchors.motion_model == "loc_rot", MOST_ROUNDS, SHIFT_ROUNDS, LONGEST_STEP_PX, DONE_PX, xy_px, warp, tilt,
     )  # fmt: skip
     xy_px, warp, tilt, correlation, quadrant_px = found
-    by_residual_px = _expected_px(anchors, correlation)
+    by_residual_px = _predict_error_px(anchors, correlation)
     expected_px = np.hypot(by_residual_px, QUADRANT_SHARE * quadrant_px)
     return Refined(xy_px, warp, tilt, correlation, expected_px, quadrant_px)
 
 
-def newborn_error_px(anchors: Anchors) -> np.ndarray:
+def predict_newborn_error_px(anchors: Anchors) -> np.ndarray:
     """Return (N,) the expected error, px, of the markers that the anchors were cut from.
 
     They have no residual of their own.
     """
-    return _expected_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
+    return _predict_error_px(anchors, np.full(len(anchors), NEWBORN_CORRELATION))
 
 
-def _expected_px(anchors: Anchors, correlation: np.ndarray) -> np.ndarray:
+def _predict_error_px(anchors: Anchors, correlation: np.ndarray) -> np.ndarray:
     residual_variance = np.maximum(1.0 - correlation**2, 0.0) * float((anchors.disc.weights**2).sum())
     return RESIDUAL_FACTOR * np.sqrt(residual_variance * anchors.shift_variance[anchors.rows])

@@ -29,12 +29,12 @@ CONTRAST_MIN = 3.0  # grey levels: below this a patch is noise
 ROUNDNESS_MIN = 0.05  # below this a patch is an edge, free to slide
 
 
-def newborn(
-    live: Handover, luma: np.ndarray, detect: schema.Detect, track: schema.Track, matte: np.ndarray | None
+def find_newborn(
+    live: Handover, luma: np.ndarray, detect: schema.Detect, track: schema.Track, mask: np.ndarray | None
 ) -> tuple[Handover, Anchors]:
     """Find tracks to add to the live ones in their last frame, and their anchors; often there are none.
 
-    luma: (H, W) uint8, the plate in that frame; matte: (H, W) uint8, where it is not 0 nothing is born; None =
+    luma: (H, W) uint8, the plate in that frame; mask: (H, W) uint8, where it is not 0 nothing is born; None =
     everywhere.
     """
     nobody = live.keep(np.zeros(0, int)), anchor.prepare(live.patch[:0], track.motion_model)
@@ -42,10 +42,10 @@ def newborn(
         return nobody
     scale = np.array([luma.shape[1] / live.half.shape[1], luma.shape[0] / live.half.shape[0]])
     wanted = int(np.ceil(detect.min_tracks * REFILL_TO)) + int((~live.seen).sum())
-    half = None if matte is None else cv2.resize(matte, live.half.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    half = None if mask is None else cv2.resize(mask, live.half.shape[::-1], interpolation=cv2.INTER_NEAREST)
     xy_px = detect_corners(live.half, live.xy_px / scale, wanted, detect, float(scale.mean()), half) * scale
-    if matte is not None:  # at half size only one pixel in four of the matte was looked at
-        xy_px = xy_px[matte[tuple(xy_px.astype(int).T[::-1])] == 0]
+    if mask is not None:  # at half size only one pixel in four of the mask was looked at
+        xy_px = xy_px[mask[tuple(xy_px.astype(int).T[::-1])] == 0]
     patches, inside = anchor.cut_patches(luma, xy_px, track.pattern_px)
     anchors = anchor.prepare(patches, track.motion_model)
     good = np.flatnonzero(inside & (anchors.contrast > CONTRAST_MIN) & (anchors.roundness > ROUNDNESS_MIN))
@@ -65,7 +65,7 @@ def newborn(
         warp=np.tile(np.eye(2), (born, 1, 1)),
         tilt=np.zeros((born, 2)),
         inherited_px2=np.zeros(born),
-        expected_px=anchor.newborn_error_px(anchors),
+        expected_px=anchor.predict_newborn_error_px(anchors),
         seen_frames=np.ones(born, np.int32),
         lost_frames=np.zeros(born, np.int32),
     ), anchors
@@ -109,11 +109,11 @@ def detect_corners(
     by_strength = np.argsort(-strength[rows, columns], kind="stable")
     rows, columns = rows[by_strength], columns[by_strength]
     candidates = np.stack([columns, rows], 1) + 0.5
-    chosen = _choose(candidates, live_xy, wanted, detect.min_distance_px / scale, *_cells(wanted, image.shape))
-    return _peak_xy(strength, rows[chosen], columns[chosen])
+    chosen = _choose(candidates, live_xy, wanted, detect.min_distance_px / scale, *_count_cells(wanted, image.shape))
+    return _find_peak_xy(strength, rows[chosen], columns[chosen])
 
 
-def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+def _count_cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return height and width of the picture, and how many cells go across and down."""
     height, width = shape
     cells = np.clip(wanted / TRACKS_PER_CELL, 1, MOST_CELLS)
@@ -122,7 +122,7 @@ def _cells(wanted: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 @compiled
-def _block(blocked: np.ndarray, x: float, y: float, distance: float) -> None:
+def _mark_blocked(blocked: np.ndarray, x: float, y: float, distance: float) -> None:
     """Mark the pixels that are nearer than `distance` to (x, y)."""
     height, width = blocked.shape
     reach = int(distance) + 1
@@ -150,7 +150,7 @@ def _choose(  # noqa: PLR0913  numba takes plain values
     share = np.ceil(wanted / (across * down))
     for t in range(len(live_xy)):
         x, y = live_xy[t]
-        _block(blocked, x, y, distance)
+        _mark_blocked(blocked, x, y, distance)
         row, column = min(max(int(y * down / height), 0), down - 1), min(max(int(x * across / width), 0), across - 1)
         in_cell[row, column] += 1
     live = len(live_xy)
@@ -164,18 +164,18 @@ def _choose(  # noqa: PLR0913  numba takes plain values
                 in_cell[row, column] += 1
                 live += 1
                 taken[index] = True
-                _block(blocked, x, y, distance)
+                _mark_blocked(blocked, x, y, distance)
     return np.flatnonzero(taken)
 
 
-def _peak_xy(strength: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def _find_peak_xy(strength: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Return sub-pixel peaks (K, 2): a parabola through each peak and its neighbours, along x and along y."""
     middle = strength[row, column]
 
-    def offset(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    def find_offset(before: np.ndarray, after: np.ndarray) -> np.ndarray:
         bend = before - 2 * middle + after
         return np.clip(0.5 * (before - after) / np.where(bend < 0, bend, -np.inf), -0.5, 0.5)
 
-    x = column + offset(strength[row, column - 1], strength[row, column + 1])
-    y = row + offset(strength[row - 1, column], strength[row + 1, column])
+    x = column + find_offset(strength[row, column - 1], strength[row, column + 1])
+    y = row + find_offset(strength[row - 1, column], strength[row + 1, column])
     return np.stack([x, y], 1) + 0.5

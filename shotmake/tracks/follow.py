@@ -37,9 +37,9 @@ FOUND_AGAIN_RATIO = 0.9  # a hidden track needs this share of the median correla
 CUT_SHARE = 0.1  # when fewer tracks match, it is another shot, or nothing is seen, and nothing is carried over
 
 
-def no_tracks(frame: int, picture: Picture, track: schema.Track) -> Handover:
+def begin_empty(frame: int, picture: Picture, track: schema.Track) -> Handover:
     """Return the handover of a frame in which nothing has been found yet."""
-    side_px = anchor.cut_px(track.pattern_px)
+    side_px = anchor.find_cut_px(track.pattern_px)
     shapes = {"patch": (0, side_px, side_px), "warp": (0, 2, 2)}
     shapes |= dict.fromkeys(("xy_px", "velocity_px", "tilt"), (0, 2))
     types = {"patch": np.float32} | dict.fromkeys(("track_id", "seen_frames", "lost_frames"), np.int32)
@@ -59,7 +59,7 @@ def follow(
     frame: int,
     picture: Picture,
     track: schema.Track,
-    matte: np.ndarray | None,
+    mask: np.ndarray | None,
 ) -> tuple[Handover, Anchors]:
     """Follow the tracks to the next frame. Tracks in doubt are hidden, and in the end dropped.
 
@@ -70,8 +70,8 @@ def follow(
     if not len(before.track_id):
         return replace(before, frame=frame, half=picture.half), anchors
     found, sound, moved_px = _find(before, anchors, levels, picture, track.correlation_min)
-    if matte is not None:
-        sound &= ~_covered(matte, found.xy_px)
+    if mask is not None:
+        sound &= ~_are_covered(mask, found.xy_px)
 
     xy_px = np.where(sound[:, None], found.xy_px, before.xy_px + moved_px)
     lost_frames = np.where(sound, 0, before.lost_frames + 1).astype(np.int32)
@@ -124,7 +124,7 @@ def _find(
         quadrant_max_px = max(quadrant_max_px, BLUR_RATIO * usual_px)
         expected_max_px = max(expected_max_px, BLUR_RATIO * usual_expected_px)
 
-    def believed(found: Refined, predicted_px: np.ndarray, ratio: float, reach_px: np.ndarray | float) -> np.ndarray:
+    def believe(found: Refined, predicted_px: np.ndarray, ratio: float, reach_px: np.ndarray | float) -> np.ndarray:
         good = found.correlation >= max(ratio * median, CORRELATION_FLOOR)
         good &= np.linalg.norm(found.xy_px - predicted_px, axis=1) < reach_px
         return good & (found.quadrant_px < quadrant_max_px) & (found.expected_px < expected_max_px)
@@ -132,7 +132,7 @@ def _find(
     nothing = np.zeros(count)
     found = Refined(before.xy_px, before.warp, before.tilt, nothing - 1, nothing, nothing).put(seen, first)
     sound = np.zeros(count, bool)
-    sound[seen] = believed(first, predicted_px, correlation_min, JUMP_MAX_PX)
+    sound[seen] = believe(first, predicted_px, correlation_min, JUMP_MAX_PX)
     moved_px = before.velocity_px.copy()
     missed = np.flatnonzero(~sound)
     if len(missed) and sound.sum() >= NEIGHBOURS:
@@ -145,15 +145,15 @@ def _find(
         # Both place and shape may be far off by now, so a second refinement from the result of the first gets nearer.
         again = anchor.refine(luma, ours, again.xy_px, again.warp, again.tilt)
         reach_px = JUMP_MAX_PX + CARRIED_OFF_PX * before.lost_frames[missed]
-        believable = believed(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min), reach_px)
+        believable = believe(again, carried_px, max(FOUND_AGAIN_RATIO, correlation_min), reach_px)
         found, sound[missed] = found.put(missed, again), believable
     return found, sound, moved_px
 
 
-def _covered(matte: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
-    """Return (N,) which points lie under the matte. Its feather covers none."""
-    column, row = np.clip(np.nan_to_num(xy_px).astype(int), 0, np.array(matte.shape[::-1]) - 1).T
-    return matte[row, column] == COVERED
+def _are_covered(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+    """Return (N,) which points lie under the mask. Its feather covers none."""
+    column, row = np.clip(np.nan_to_num(xy_px).astype(int), 0, np.array(mask.shape[::-1]) - 1).T
+    return mask[row, column] == COVERED
 
 
 def _renew_anchors(live: Handover, anchors: Anchors, luma: np.ndarray, track: schema.Track) -> tuple[Handover, Anchors]:

@@ -22,7 +22,7 @@ def follow_back(
     forward: list[Tracks],
     detect: schema.Detect,
     track: schema.Track,
-    matte: Callable[[int], np.ndarray | None],
+    mask_of: Callable[[int], np.ndarray | None],
 ) -> tuple[Tracks, np.ndarray]:
     """Follow the tracks `newborn` in each of `frames` back to before their birth, given all markers so far (`forward`).
 
@@ -36,17 +36,17 @@ def follow_back(
         worth = np.flatnonzero(np.isin(born.track_id, lived) | (born.frame > last - LIVED_FRAMES))
         born = replace(born.keep(worth), velocity_px=-born.velocity_px[worth])
         if going is None or anchors is None:
-            going = follow.no_tracks(born.frame, later, track)
+            going = follow.begin_empty(born.frame, later, track)
             anchors = follow.anchors_of(going, track)
         if len(born.track_id):
             going, anchors = going.join(born), anchors.join(follow.anchors_of(born, track))
         if not len(going.track_id):
             going = replace(going, half=born.half)
             continue
-        going, anchors = follow.follow(going, anchors, later.levels, frame, picture, track, matte(frame))
+        going, anchors = follow.follow(going, anchors, later.levels, frame, picture, track, mask_of(frame))
         there = known.xy_px[known.frame == frame]
         if len(there) and len(going.track_id):
             apart = cKDTree(there).query(going.xy_px)[0] > CROWDED * detect.min_distance_px
             going, anchors = going.keep(apart), anchors.keep(apart)
-        parts.append(going.markers())
+        parts.append(going.list_markers())
     return join_tracks(parts), going.renewed if going is not None else follow.NONE_RENEWED

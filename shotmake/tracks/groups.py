@@ -34,7 +34,7 @@ def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int], wid
     Raises ShotError for a pick that finds no track.
     """
     among = Pickable(tracks.track_id, tracks.frame, tracks.xy_px, width_px, names)
-    members = {group.name: sorted(_members(group, among)) for group in groups}
+    members = {group.name: sorted(_find_members(group, among)) for group in groups}
     weights: dict[int, float] = {}
     colors: dict[int, list[float]] = {}
     quality, status = tracks.quality.copy(), tracks.status.copy()
@@ -52,14 +52,14 @@ def manage(tracks: Tracks, groups: tuple[Group, ...], names: dict[str, int], wid
             keep &= ~theirs
     left = set(np.unique(tracks.track_id[keep]).tolist())
     return Managed(
-        replace(tracks, quality=quality, status=status).where(keep),
+        replace(tracks, quality=quality, status=status).select(keep),
         {group.name: [at for at in members[group.name] if at in left] for group in groups if group.is_named},
         {track: weight for track, weight in weights.items() if track in left},
         {track: color for track, color in colors.items() if track in left},
     )
 
 
-def looks(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
+def groups_from_manual(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
     """Return the weights and colours of manual tracks, as groups."""
     return tuple(
         Group(f"manual {one.name}", [one.name], one.weight, one.color, is_named=False)
@@ -68,7 +68,7 @@ def looks(manual: tuple[Manual, ...]) -> tuple[Group, ...]:
     )
 
 
-def _members(group: Group, among: Pickable) -> set[int]:
+def _find_members(group: Group, among: Pickable) -> set[int]:
     found: set[int] = set()
     for pick in group.picks:
         if isinstance(pick, dict) and "box_px" in pick:

@@ -14,14 +14,14 @@ from shotmake.config import schema
 from shotmake.config.annotations import Manual
 from shotmake.errors import ShotError
 from shotmake.tracks.markers import Tracks
-from shotmake.tracks.segments import Handover, segment_spans
+from shotmake.tracks.segments import Handover, list_segment_spans
 from shotmake.tracks.tracker import FRAMES_HELD_BYTES
 
 if TYPE_CHECKING:  # compiled code: loaded when there is something to track
     from shotmake.tracks.predict import Picture
 
 Frames = Iterable[tuple[int, np.ndarray]]
-Found = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> (position px, expected error px)
+Markers = dict[tuple[int, int], tuple[np.ndarray, float]]  # (track, frame) -> (position px, expected error px)
 
 
 def track_manual(frames: Frames, manual: tuple[Manual, ...], track: schema.Track, first: int, last: int) -> Tracks:
@@ -34,21 +34,21 @@ def track_manual(frames: Frames, manual: tuple[Manual, ...], track: schema.Track
         for frame in one.keys:
             if not first <= frame <= last:
                 raise ShotError(f"tracking.manual: {one.name} has a key at {frame}; the frames are {first} to {last}")
-    found: Found = {}
+    markers: Markers = {}
     running: dict[str, Handover | None] = {}
-    for segment in _segments(iter(frames), segment_spans(first, last, track.segment_frames)):
+    for segment in _yield_segments(iter(frames), list_segment_spans(first, last, track.segment_frames)):
         for model in sorted({one.motion_model or track.motion_model for one in manual}):
             ours = {at: one for at, one in enumerate(manual) if (one.motion_model or track.motion_model) == model}
             settings = replace(track, motion_model=model)
-            running[model] = _forward(segment, ours, running.get(model), settings, found)
-            _backward(segment, ours, settings, found)
-    rows = sorted(found)
-    places = [found[row][0] for row in rows]
-    errors = [found[row][1] for row in rows]
+            running[model] = _track_forward(segment, ours, running.get(model), settings, markers)
+            _track_backward(segment, ours, settings, markers)
+    rows = sorted(markers)
+    places = [markers[row][0] for row in rows]
+    errors = [markers[row][1] for row in rows]
     return Tracks.from_markers([row[0] for row in rows], [row[1] for row in rows], places or np.zeros((0, 2)), errors)
 
 
-def _segments(
+def _yield_segments(
     frames: Iterator[tuple[int, np.ndarray]], spans: list[tuple[int, int]]
 ) -> Iterator[list[tuple[int, "Picture"]]]:
     """Yield the frames of each segment, as pictures. A segment that is too large to be held comes in blocks."""
@@ -65,41 +65,41 @@ def _segments(
         yield block
 
 
-def _followed(live: Handover | None, frame: int, picture: "Picture", track: schema.Track) -> Handover:
+def _follow(live: Handover | None, frame: int, picture: "Picture", track: schema.Track) -> Handover:
     from shotmake.tracks import follow as following
     from shotmake.tracks import predict
 
     if live is None or not len(live.track_id):
-        return following.no_tracks(frame, picture, track)
-    levels, anchors = predict.pyramid(live.half), following.anchors_of(live, track)
+        return following.begin_empty(frame, picture, track)
+    levels, anchors = predict.make_pyramid(live.half), following.anchors_of(live, track)
     return following.follow(live, anchors, levels, frame, picture, track, None)[0]
 
 
-def _forward(
-    segment: list, ours: dict[int, Manual], live: Handover | None, track: schema.Track, found: Found
+def _track_forward(
+    segment: list, ours: dict[int, Manual], live: Handover | None, track: schema.Track, markers: Markers
 ) -> Handover | None:
     for frame, picture in segment:
-        live = _followed(live, frame, picture, track)
+        live = _follow(live, frame, picture, track)
         set_here = [at for at, one in ours.items() if frame in one.keys]
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, set_here))).join(
-            _placed(live, picture, ours, set_here, track)
+            _place(live, picture, ours, set_here, track)
         )
-        _write(live, found)
+        _write(live, markers)
     return live
 
 
-def _backward(segment: list, ours: dict[int, Manual], track: schema.Track, found: Found) -> None:
+def _track_backward(segment: list, ours: dict[int, Manual], track: schema.Track, markers: Markers) -> None:
     live: Handover | None = None
     for frame, picture in reversed(segment):
-        live = _followed(live, frame, picture, track)
-        met = [at for at in live.track_id.tolist() if (at, frame) in found]  # these were here from an earlier key
+        live = _follow(live, frame, picture, track)
+        met = [at for at in live.track_id.tolist() if (at, frame) in markers]  # these were here from an earlier key
         live = live.keep(np.flatnonzero(~np.isin(live.track_id, met)))
-        _write(live, found)
+        _write(live, markers)
         set_here = [at for at, one in ours.items() if frame in one.keys]
-        live = live.join(_placed(live, picture, ours, set_here, track))
+        live = live.join(_place(live, picture, ours, set_here, track))
 
 
-def _placed(
+def _place(
     live: Handover, picture: "Picture", ours: dict[int, Manual], which: list[int], track: schema.Track
 ) -> Handover:
     """Return the tracks that begin where the artist put them, in the frame of `live`.
@@ -119,7 +119,7 @@ def _placed(
         )
     count = len(which)
     return replace(
-        following.no_tracks(live.frame, picture, track),
+        following.begin_empty(live.frame, picture, track),
         track_id=np.array(which, np.int32),
         xy_px=xy_px,
         velocity_px=np.zeros((count, 2)),
@@ -133,6 +133,6 @@ def _placed(
     )
 
 
-def _write(live: Handover, found: Found) -> None:
+def _write(live: Handover, markers: Markers) -> None:
     for row in np.flatnonzero(live.seen):
-        found[int(live.track_id[row]), live.frame] = (live.xy_px[row], float(live.expected_px[row]))
+        markers[int(live.track_id[row]), live.frame] = (live.xy_px[row], float(live.expected_px[row]))

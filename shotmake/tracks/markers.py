@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from shotmake.errors import ShotError
-from shotmake.files.npz_file import npz_bytes, read_npz
+from shotmake.files.npz_file import pack_npz, read_npz
 
 NUMBER_MAX = 100_000_000  # the largest frame number and track id that a file may hold
 TRACKED, INTERPOLATED, DISABLED = 0, 1, 2  # values of `status`
@@ -31,7 +31,7 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    def where(self, keep: np.ndarray | slice) -> "Tracks":
+    def select(self, keep: np.ndarray | slice) -> "Tracks":
         """Return the markers that a boolean mask or indices (M,) select."""
         return replace(self, **{name: value[keep] for name, value in vars(self).items()})
 
@@ -70,16 +70,16 @@ def save_tracks(tracks: Tracks, weights: dict[int, float] | None = None) -> byte
     weights: by track id, for the tracks that were given one (they are in `quality` already).
     """
     given = {"weighted_id": np.array([*weights], np.int32), "weight": np.array([*weights.values()])} if weights else {}
-    return npz_bytes({**vars(tracks), **given})
+    return pack_npz({**vars(tracks), **given})
 
 
 def load_tracks(path: Path, key: str = "") -> Tracks:
     """Load a tracks.npz. Raises ShotError, which names the config key, when the file is not one."""
     names = [one.name for one in fields(Tracks)]
-    return checked_tracks(read_npz(path, key=key, needed=names), path.name, key)
+    return check_tracks(read_npz(path, key=key, needed=names), path.name, key)
 
 
-def checked_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> Tracks:
+def check_tracks(arrays: dict[str, np.ndarray], name: str, key: str = "") -> Tracks:
     """Check the arrays of a file, and return them as tracks. name: the file's name.
 
     All arrays are (M,), xy_px is (M, 2).
@@ -123,4 +123,4 @@ def merge_tracks(sessions: list[Tracks], first: int, last: int) -> Tracks:
         parts.append(replace(tracks, track_id=tracks.track_id - tracks.track_id.min(initial=0) + used))
         used = int(parts[-1].track_id.max(initial=used - 1)) + 1
     joined = Tracks.from_markers(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
-    return joined.where((joined.frame >= first) & (joined.frame <= last))
+    return joined.select((joined.frame >= first) & (joined.frame <= last))

@@ -20,21 +20,21 @@ SUBPIXEL_BITS = 4  # for the fixed point of cv2.fillPoly
 COVERED = 255  # the value of a mask where no track may be; 1 to 254 is its feather
 NO_BOXES = np.zeros((0, 4))
 
-Matte = Callable[[int], np.ndarray]  # plate frame number -> (H, W) uint8
+MaskReader = Callable[[int], np.ndarray]  # plate frame number -> (H, W) uint8
 
 
-def shape_at(shape: Shape, frame: int) -> np.ndarray:
+def interpolate_shape(shape: Shape, frame: int) -> np.ndarray:
     """Return a shape's points at a frame, (P, 2) px: linear between keyframes, held outside them."""
     flat = np.array(shape.points_px, float).reshape(len(shape.frames), -1)
     values = [np.interp(frame, shape.frames, column) for column in flat.T]
     return np.array(values).reshape(-1, 2)
 
 
-def mask_at(
+def draw_mask(
     frame: int,
     size_px: tuple[int, int],
     shapes: tuple[Shape, ...],
-    matte: Matte | None,
+    read_mask: MaskReader | None,
     mask: schema.Mask,
     boxes_px: np.ndarray = NO_BOXES,
 ) -> np.ndarray:
@@ -46,22 +46,22 @@ def mask_at(
     """
     width, height = size_px
     covered = np.zeros((height, width), np.uint8)
-    if matte is not None:
-        picture = matte(frame)
+    if read_mask is not None:
+        picture = read_mask(frame)
         if picture.shape != covered.shape:
             picture = cv2.resize(picture, size_px, interpolation=cv2.INTER_NEAREST)
         covered[picture >= BRIGHT] = 1
     for shape in shapes:
         # cv2 puts the centre of the first pixel at 0
-        corners = np.round((shape_at(shape, frame) - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
+        corners = np.round((interpolate_shape(shape, frame) - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
         cv2.fillPoly(covered, [corners], 1, shift=SUBPIXEL_BITS)
     corners = np.concatenate([np.floor(boxes_px[:, :2]), np.ceil(boxes_px[:, :2] + boxes_px[:, 2:])], 1)
     for left, top, right, bottom in np.clip(corners, 0, [*size_px, *size_px]).astype(int).tolist():
         covered[top:bottom, left:right] = 1
-    return _feathered((covered > 0) ^ mask.invert, mask.feather_px)
+    return _feather((covered > 0) ^ mask.invert, mask.feather_px)
 
 
-def _feathered(covered: np.ndarray, feather_px: float) -> np.ndarray:
+def _feather(covered: np.ndarray, feather_px: float) -> np.ndarray:
     made = covered * np.uint8(COVERED)
     if feather_px <= 0 or not covered.any():
         return made
@@ -72,7 +72,7 @@ def _feathered(covered: np.ndarray, feather_px: float) -> np.ndarray:
     return made
 
 
-def mask_under(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+def sample_mask(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     """Return the mask (H, W) at positions (N, 2) px, as (N,) uint8; 0 outside the frame."""
     column, row = np.floor(xy_px).astype(int).T
     height, width = mask.shape
@@ -80,7 +80,7 @@ def mask_under(mask: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
     return within * mask[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
 
 
-def without_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) -> Tracks:
+def remove_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) -> Tracks:
     """Remove masked markers from the tracks of a tracker that knows no masks.
 
     Markers go where no track may be. Tracks that never leave the feather go too, because they must have been born
@@ -92,6 +92,6 @@ def without_masked(tracks: Tracks, mask_of: Callable[[int], np.ndarray | None]) 
         mask = mask_of(frame)
         if mask is not None:
             there = np.flatnonzero(tracks.frame == frame)
-            found[there] = mask_under(mask, tracks.xy_px[there])
+            found[there] = sample_mask(mask, tracks.xy_px[there])
     free = np.isin(tracks.track_id, tracks.track_id[found == 0])
-    return tracks.where(free & (found < COVERED))
+    return tracks.select(free & (found < COVERED))

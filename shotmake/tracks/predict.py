@@ -24,7 +24,7 @@ DONE_PX = 0.1
 LONGEST_STEP_PX = 2.5
 
 
-def halved(image: np.ndarray) -> np.ndarray:
+def halve(image: np.ndarray) -> np.ndarray:
     """Scale an image (H, W) uint8 to half size."""
     return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
@@ -38,24 +38,24 @@ class Picture:
     @cached_property
     def half(self) -> np.ndarray:
         """The frame at half size, uint8 of the shape (H // 2, W // 2)."""
-        return halved(self.luma)
+        return halve(self.luma)
 
     @cached_property
     def levels(self) -> list[np.ndarray]:
         """The pyramid of the frame, (H, W) uint8 each, largest first."""
-        return pyramid(self.half)
+        return make_pyramid(self.half)
 
 
-def pyramid(half: np.ndarray) -> list[np.ndarray]:
+def make_pyramid(half: np.ndarray) -> list[np.ndarray]:
     """Make the pyramid of a half-size picture (H, W) uint8, largest first.
 
     It begins with that picture, or with the first one of its halves that is small enough.
     """
     levels = [half]
     while levels[-1].shape[1] > LARGEST_WIDTH_PX:
-        levels[-1] = halved(levels[-1])
+        levels[-1] = halve(levels[-1])
     while min(levels[-1].shape) >= 2 * SMALLEST_SIDE_PX:
-        levels.append(halved(levels[-1]))
+        levels.append(halve(levels[-1]))
     return levels
 
 
@@ -76,7 +76,7 @@ def predict(
 
 
 @compiled
-def _window(image: np.ndarray, x: float, y: float, radius: int, out: np.ndarray) -> None:
+def _sample_window(image: np.ndarray, x: float, y: float, radius: int, out: np.ndarray) -> None:
     """Sample a square window bilinearly. Beyond the picture its border is repeated."""
     height, width = image.shape
     side = 2 * radius + 1
@@ -116,7 +116,7 @@ def _compare(  # noqa: PLR0913  numba takes plain values
     values: np.ndarray,
 ) -> tuple[np.float32, np.float32, np.float32]:
     """Compare the window at (x, y) with the pattern: squared difference, and its products with the derivatives."""
-    _window(image, x, y, radius, values)
+    _sample_window(image, x, y, radius, values)
     mean = square = np.float32(0)
     for k in range(values.size):
         mean += values[k]
@@ -145,7 +145,7 @@ def _follow(
     pattern, gx, gy, values = np.empty((4, side * side), np.float32)
     found = guess.copy()
     for t in range(len(start)):
-        _window(before, start[t, 0] - 0.5, start[t, 1] - 0.5, radius + 1, larger)
+        _sample_window(before, start[t, 0] - 0.5, start[t, 1] - 0.5, radius + 1, larger)
         mean = mean_x = mean_y = np.float32(0)
         for j in range(side):
             for i in range(side):

@@ -12,12 +12,12 @@ POOR_EXPECTED_PX = 0.4  # a track whose median expected error is larger matched 
 JUMP_PX = 3.0  # a marker that leaves its own path by more, while the other tracks do not, has jumped
 
 
-def track_name(track_id: int) -> str:
+def name_track(track_id: int) -> str:
     """Return the name of a track that nobody named."""
     return f"track_{track_id:05d}"
 
 
-def quality(
+def make_quality(
     managed: Managed,
     names: dict[int, str],
     renewals: np.ndarray,
@@ -36,47 +36,47 @@ def quality(
     """
     every = managed.tracks
     in_range = (every.frame >= first_frame) & (every.frame <= last_frame)
-    tracks = every.where((every.status != DISABLED) & in_range)
+    tracks = every.select((every.status != DISABLED) & in_range)
     count = last_frame - first_frame + 1
     index = tracks.frame - first_frame
     per_frame = np.bincount(index, minlength=count)
     ids, lengths = np.unique(tracks.track_id, return_counts=True)
     known_px = tracks.quality[tracks.quality > 0]
-    coverage = _coverage(tracks, index, count, size_px)
+    coverage = _measure_coverage(tracks, index, count, size_px)
 
-    def named(chosen: np.ndarray) -> list[str]:
-        return [names.get(track, track_name(track)) for track in chosen.tolist()]
+    def list_names(chosen: np.ndarray) -> list[str]:
+        return [names.get(track, name_track(track)) for track in chosen.tolist()]
 
     alive = np.isin(renewals[:, 0], ids)
     return {
         "anchor_renewals": {
-            names.get(track, track_name(track)): renewals[renewals[:, 0] == track, 1].tolist()
+            names.get(track, name_track(track)): renewals[renewals[:, 0] == track, 1].tolist()
             for track in np.unique(renewals[alive, 0]).tolist()
         },
         "coverage_grid": list(COVERAGE_GRID),
-        "coverage_mean": _rounded(coverage.mean()),
-        "coverage_min": _rounded(coverage.min()),
-        "disabled_tracks": named(np.setdiff1d(every.track_id, ids)),
-        "expected_error_median_px": _rounded(np.median(known_px)) if len(known_px) else None,
+        "coverage_mean": _round(coverage.mean()),
+        "coverage_min": _round(coverage.min()),
+        "disabled_tracks": list_names(np.setdiff1d(every.track_id, ids)),
+        "expected_error_median_px": _round(np.median(known_px)) if len(known_px) else None,
         "first_frame": first_frame,
         "frames_under_8": [int(frame) for frame in np.flatnonzero(per_frame < FEW_TRACKS) + first_frame],
-        "groups": {group: named(np.array(members, int)) for group, members in managed.members.items()},
-        "jumping_tracks": named(jumping(tracks)),
+        "groups": {group: list_names(np.array(members, int)) for group, members in managed.members.items()},
+        "jumping_tracks": list_names(find_jumping(tracks)),
         "last_frame": last_frame,
         "markers": len(tracks),
-        "per_track": _per_track(managed, names),
-        "poor_tracks": named(_poor(tracks, ids)),
+        "per_track": _describe_tracks(managed, names),
+        "poor_tracks": list_names(_find_poor(tracks, ids)),
         "short_track_frames": SHORT_TRACK_FRAMES,
-        "short_tracks": named(ids[lengths < SHORT_TRACK_FRAMES]),
-        "track_length_median": _rounded(np.median(lengths)) if len(lengths) else 0.0,
+        "short_tracks": list_names(ids[lengths < SHORT_TRACK_FRAMES]),
+        "track_length_median": _round(np.median(lengths)) if len(lengths) else 0.0,
         "tracks": len(lengths),
         "tracks_per_frame": per_frame.tolist(),
-        "tracks_per_frame_median": _rounded(np.median(per_frame)),
+        "tracks_per_frame_median": _round(np.median(per_frame)),
         "tracks_per_frame_min": int(per_frame.min()),
     }
 
 
-def jumping(tracks: Tracks) -> np.ndarray:
+def find_jumping(tracks: Tracks) -> np.ndarray:
     """Find the tracks that jump: return their ids (K,).
 
     Such a track has a marker that leaves the straight path through its neighbours in time, when the plate as a whole
@@ -94,13 +94,13 @@ def jumping(tracks: Tracks) -> np.ndarray:
     return np.unique(tracks.track_id[middle[off_px > JUMP_PX]])
 
 
-def _poor(tracks: Tracks, ids: np.ndarray) -> np.ndarray:
+def _find_poor(tracks: Tracks, ids: np.ndarray) -> np.ndarray:
     begins = np.searchsorted(tracks.track_id, ids)
     medians = [np.median(part) for part in np.split(tracks.quality, begins[1:])] if len(ids) else []
     return ids[np.array(medians) > POOR_EXPECTED_PX] if len(ids) else ids
 
 
-def _coverage(tracks: Tracks, index: np.ndarray, count: int, size_px: tuple[int, int]) -> np.ndarray:
+def _measure_coverage(tracks: Tracks, index: np.ndarray, count: int, size_px: tuple[int, int]) -> np.ndarray:
     """Return (count,) the share of the grid's cells that hold a marker, in each frame."""
     grid = np.array(COVERAGE_GRID)
     column, row = np.clip((tracks.xy_px * (grid / size_px)).astype(int), 0, grid - 1).T
@@ -109,7 +109,7 @@ def _coverage(tracks: Tracks, index: np.ndarray, count: int, size_px: tuple[int,
     return covered.mean(1)
 
 
-def _per_track(managed: Managed, names: dict[int, str]) -> dict[str, dict]:
+def _describe_tracks(managed: Managed, names: dict[int, str]) -> dict[str, dict]:
     told: dict[int, dict] = {}
     for track, name in names.items():
         told.setdefault(track, {})["name"] = name
@@ -123,5 +123,5 @@ def _per_track(managed: Managed, names: dict[int, str]) -> dict[str, dict]:
     return {str(track): told[track] for track in sorted(told)}
 
 
-def _rounded(number: float) -> float:
+def _round(number: float) -> float:
     return round(float(number), 4)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.files.npz_file import npz_bytes, read_npz
-from shotmake.tracks.markers import Tracks, checked_tracks, join_tracks
+from shotmake.files.npz_file import pack_npz, read_npz
+from shotmake.tracks.markers import Tracks, check_tracks, join_tracks
 
 SEGMENT = "a stored segment of tracks"
 
@@ -25,10 +25,10 @@ class Handover:
     does not use.
 
     Of the N tracks: track_id (N,): int32; xy_px (N, 2); velocity_px (N, 2): px a frame; patch (N, C, C): float32, the
-    anchor (C: anchor.cut_px); warp (N, 2, 2) and tilt (N, 2): from the anchor to the frame; inherited_px2 (N,): error
-    variance of the anchor itself, when it was renewed; expected_px (N,): expected error of the marker in this frame;
-    seen_frames (N,): int32, in how many frames the track was seen; lost_frames (N,): int32, for how many frames it is
-    hidden (0 = seen in this frame). The xy_px of a hidden track is where its neighbours have carried it.
+    anchor (C: anchor.find_cut_px); warp (N, 2, 2) and tilt (N, 2): from the anchor to the frame; inherited_px2 (N,):
+    error variance of the anchor itself, when it was renewed; expected_px (N,): expected error of the marker in this
+    frame; seen_frames (N,): int32, in how many frames the track was seen; lost_frames (N,): int32, for how many frames
+    it is hidden (0 = seen in this frame). The xy_px of a hidden track is where its neighbours have carried it.
     """
 
     frame: int
@@ -50,7 +50,7 @@ class Handover:
         """Return the handover with only the tracks that a mask or indices (N,) select."""
         return replace(self, **{name: getattr(self, name)[which] for name in LIVE})
 
-    def renumbered(self) -> "Handover":
+    def renumber(self) -> "Handover":
         """Return the handover with its live tracks numbered 0 to N-1: the ids that the next segment uses."""
         count = len(self.track_id)
         return replace(self, track_id=np.arange(count, dtype=np.int32), next_id=count, renewed=NONE_RENEWED)
@@ -59,7 +59,7 @@ class Handover:
         """Join the tracks of another handover to these; return the result."""
         return replace(self, **{name: np.concatenate([getattr(self, name), getattr(more, name)]) for name in LIVE})
 
-    def markers(self) -> Tracks:
+    def list_markers(self) -> Tracks:
         """Return the markers of this frame."""
         seen = self.seen
         frames = np.full(int(seen.sum()), self.frame)
@@ -75,7 +75,7 @@ NONE_RENEWED = np.zeros((0, 2), np.int32)
 LIVE = [field.name for field in fields(Handover)][4:]  # the arrays with one row a track
 
 
-def segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
+def list_segment_spans(first: int, last: int, segment_frames: int) -> list[tuple[int, int]]:
     """Return first and last frame of each segment of the frames first..last.
 
     Segments begin where frame % segment_frames == 0.
@@ -89,13 +89,13 @@ def join_segments(parts: list[tuple[Tracks, np.ndarray]]) -> Tracks:
 
     parts: (markers, ids (N,) of the tracks that the segment hands over), both by the segment's own ids.
     """
-    names = _names(parts)
+    names = _number_tracks(parts)
     return join_tracks([replace(t, track_id=named[t.track_id]) for (t, _), named in zip(parts, names, strict=True)])
 
 
 def join_renewals(parts: list[tuple[Tracks, Handover]]) -> np.ndarray:
     """Join the renewals of consecutive segments: (K, 2) int32, track ids as join_segments gives them, and frames."""
-    names = _names([(tracks, handover.track_id) for tracks, handover in parts])
+    names = _number_tracks([(tracks, handover.track_id) for tracks, handover in parts])
     found = [NONE_RENEWED]
     for (_, handover), named in zip(parts, names, strict=True):
         found.append(np.stack([named[handover.renewed[:, 0]], handover.renewed[:, 1]], 1))
@@ -103,7 +103,7 @@ def join_renewals(parts: list[tuple[Tracks, Handover]]) -> np.ndarray:
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
-def _names(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
+def _number_tracks(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
     """Return for each segment the whole plate's id of each of its own ids."""
     found, handed, unused = [], np.zeros(0, np.int32), 0
     for tracks, live in parts:
@@ -115,20 +115,20 @@ def _names(parts: list[tuple[Tracks, np.ndarray]]) -> list[np.ndarray]:
     return found
 
 
-def handover_bytes(handover: Handover | None) -> bytes:
+def pack_handover(handover: Handover | None) -> bytes:
     """Return all that the next segment depends on, without ids. Equal bytes mean that it comes out the same.
 
     None, the start, gives no bytes.
     """
     if handover is None:
         return b""
-    return npz_bytes({name: np.asarray(value) for name, value in vars(handover.renumbered()).items()})
+    return pack_npz({name: np.asarray(value) for name, value in vars(handover.renumber()).items()})
 
 
 def save_segment(tracks: Tracks, handover: Handover) -> bytes:
     """Return a tracked segment as the bytes of an .npz. The same segment gives the same bytes."""
     markers = {f"marker.{name}": value for name, value in vars(tracks).items()}
-    return npz_bytes(markers | {f"handover.{name}": np.asarray(value) for name, value in vars(handover).items()})
+    return pack_npz(markers | {f"handover.{name}": np.asarray(value) for name, value in vars(handover).items()})
 
 
 def load_segment(data: bytes) -> tuple[Tracks, Handover]:
@@ -144,4 +144,4 @@ def load_segment(data: bytes) -> tuple[Tracks, Handover]:
     if rows != {len(state["xy_px"])} or not plain or state["frame"].ndim or state["next_id"].ndim:
         raise ShotError(f"{SEGMENT}: its arrays do not belong together; delete it, and it is tracked again")
     frame, next_id = int(state["frame"]), int(state["next_id"])
-    return checked_tracks(markers, SEGMENT), Handover(**{**state, "frame": frame, "next_id": next_id})
+    return check_tracks(markers, SEGMENT), Handover(**{**state, "frame": frame, "next_id": next_id})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.config.picks import as_block, label
+from shotmake.config.picks import as_block, name_pick
 from shotmake.errors import ShotError
 from shotmake.tracks.markers import DISABLED, Tracks
 
@@ -38,13 +38,13 @@ class Pickable:
         return REACH_PX * max(self.width_px / 1280, 1.0)
 
 
-def enabled(tracks: Tracks, width_px: int, names: dict[str, int]) -> Pickable:
+def select_enabled(tracks: Tracks, width_px: int, names: dict[str, int]) -> Pickable:
     """Return the enabled markers of tracks, to pick among."""
-    tracks = tracks.where(tracks.status != DISABLED)
+    tracks = tracks.select(tracks.status != DISABLED)
     return Pickable(tracks.track_id, tracks.frame, tracks.xy_px, width_px, names, has="enabled marker")
 
 
-def names_told(per_track: dict[str, dict]) -> dict[str, int]:
+def map_names(per_track: dict[str, dict]) -> dict[str, int]:
     """Return the track ids by name, of quality.json's per_track. Of two tracks with one name, the later one has it."""
     in_order = sorted((int(track), told["name"]) for track, told in per_track.items() if "name" in told)
     return {name: track for track, name in in_order}
@@ -59,14 +59,14 @@ def find_track(pick: dict | str, among: Pickable, key: str) -> int:
     if "name" in pick or "track" in pick:
         track = pick["track"] if "track" in pick else id_of(pick["name"], among.names, key)
         if not (among.track_id == track).any():
-            raise ShotError(f"{key}: found {label(pick)}, which has no {among.has}; needed one that has")
+            raise ShotError(f"{key}: found {name_pick(pick)}, which has no {among.has}; needed one that has")
         return int(track)
     at = among.frame == pick["frame"]
     gaps_px = np.linalg.norm(among.xy_px[at] - np.array(pick["xy_px"], float), axis=1)
     if not len(gaps_px) or gaps_px.min() > among.reach_px:
         nearest = f"the nearest is {gaps_px.min():.1f} px off" if len(gaps_px) else "there is none in that frame"
         raise ShotError(
-            f"{key}: found no {among.kind} at {label(pick)}: {nearest}; needed one within {among.reach_px:.1f} px"
+            f"{key}: found no {among.kind} at {name_pick(pick)}: {nearest}; needed one within {among.reach_px:.1f} px"
         )
     return int(among.track_id[at][gaps_px.argmin()])
 
@@ -80,13 +80,13 @@ def id_of(name: str, names: dict[str, int], key: str) -> int:
     return names[name]
 
 
-def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, dict], key: str) -> Tracks:
+def select_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, dict], key: str) -> Tracks:
     """Return the enabled markers of "all" tracks, or of those whose name or group is in `chosen`.
 
     per_track: of quality.json.
     Raises ShotError for a name without an enabled marker.
     """
-    tracks = tracks.where(tracks.status != DISABLED)
+    tracks = tracks.select(tracks.status != DISABLED)
     if chosen == "all":
         return tracks
     found: list[int] = []
@@ -95,4 +95,4 @@ def tracks_named(tracks: Tracks, chosen: str | list[str], per_track: dict[str, d
         if not np.isin(tracks.track_id, ids).any():
             raise ShotError(f"{key}: found {name}, which has no enabled track; choose another, or all")
         found += ids
-    return tracks.where(np.isin(tracks.track_id, found))
+    return tracks.select(np.isin(tracks.track_id, found))

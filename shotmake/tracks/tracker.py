@@ -19,7 +19,7 @@ from shotmake.tracks.segments import Handover, join_segments
 
 FRAMES_HELD_BYTES = 140_000_000  # how much of a segment is held for the way back; a larger one goes back in blocks
 
-Matte = Callable[[int], np.ndarray | None]  # plate frame number -> a mask (shotmake.tracks.mask)
+MaskOf = Callable[[int], np.ndarray | None]  # plate frame number -> a mask (shotmake.tracks.mask)
 
 
 def track_segment(
@@ -27,7 +27,7 @@ def track_segment(
     handover: Handover | None,
     detect: schema.Detect,
     track: schema.Track,
-    matte: Matte = lambda frame: None,
+    mask_of: MaskOf = lambda frame: None,
 ) -> tuple[Tracks, Handover]:
     """Track consecutive frames (plate frame number, (H, W) uint8 luma), from a handover (None = from the start).
 
@@ -40,27 +40,27 @@ def track_segment(
 
     parts: list[Tracks] = []
     block, newborn = [], []
-    handover = handover.renumbered() if handover is not None else None
+    handover = handover.renumber() if handover is not None else None
     anchors = follow.anchors_of(handover, track) if handover is not None else None
-    levels = predict.pyramid(handover.half) if handover is not None else []
+    levels = predict.make_pyramid(handover.half) if handover is not None else []
 
     def go_back(handover: Handover) -> Handover:
-        earlier, renewed = follow_back.follow_back(block, newborn, parts, detect, track, matte)
+        earlier, renewed = follow_back.follow_back(block, newborn, parts, detect, track, mask_of)
         parts.append(earlier)
         return replace(handover, renewed=np.concatenate([handover.renewed, renewed]))
 
     for frame, luma in frames:
         picture = predict.Picture(np.ascontiguousarray(luma))
         if handover is None or anchors is None:
-            handover = follow.no_tracks(frame, picture, track)
+            handover = follow.begin_empty(frame, picture, track)
             anchors = follow.anchors_of(handover, track)
         else:
-            handover, anchors = follow.follow(handover, anchors, levels, frame, picture, track, matte(frame))
-        born, born_anchors = births.newborn(handover, picture.luma, detect, track, matte(frame))
+            handover, anchors = follow.follow(handover, anchors, levels, frame, picture, track, mask_of(frame))
+        born, born_anchors = births.find_newborn(handover, picture.luma, detect, track, mask_of(frame))
         if len(born.track_id):
             handover = replace(handover.join(born), next_id=handover.next_id + len(born.track_id))
             anchors = anchors.join(born_anchors)
-        parts.append(handover.markers())
+        parts.append(handover.list_markers())
         if len(block) and (len(block) + 1) * luma.nbytes > FRAMES_HELD_BYTES:
             handover = go_back(handover)
             block, newborn = [], []
@@ -79,7 +79,7 @@ def track_plate(
     track: schema.Track,
     clean: schema.Clean,
     on_frame: Callable[[int], None] = lambda n: None,
-    matte: Matte = lambda frame: None,
+    mask_of: MaskOf = lambda frame: None,
 ) -> Tracks:
     """Track a whole plate in segments that begin where frame % segment_frames == 0; then clean the tracks.
 
@@ -87,14 +87,14 @@ def track_plate(
     is done.
     """
 
-    def reported() -> Iterator[tuple[int, np.ndarray]]:
+    def report() -> Iterator[tuple[int, np.ndarray]]:
         for frame, luma in frames:
             yield frame, luma
             on_frame(frame)
 
     parts, handover = [], None
-    for _, segment in groupby(reported(), key=lambda numbered: numbered[0] // track.segment_frames):
-        part, handover = track_segment(segment, handover, detect, track, matte)
+    for _, segment in groupby(report(), key=lambda numbered: numbered[0] // track.segment_frames):
+        part, handover = track_segment(segment, handover, detect, track, mask_of)
         parts.append((part, handover.track_id))
     return clean_tracks(join_segments(parts), clean)
 
@@ -103,14 +103,14 @@ def clean_tracks(tracks: Tracks, clean: schema.Clean) -> Tracks:
     """Remove runs of fewer than min_frames unbroken frames, or (delete_track) every track that has such a run."""
     if not len(tracks):
         return tracks
-    run = _run_index(tracks)
+    run = _number_runs(tracks)
     short = np.bincount(run)[run] < clean.min_frames
     if clean.action == "delete_track":
         short = np.isin(tracks.track_id, tracks.track_id[short])
-    return tracks.where(~short)
+    return tracks.select(~short)
 
 
-def _run_index(tracks: Tracks) -> np.ndarray:
+def _number_runs(tracks: Tracks) -> np.ndarray:
     """Return (M,) a number for each unbroken run of frames of one track."""
     begins = (np.diff(tracks.track_id) != 0) | (np.diff(tracks.frame) != 1)
     return np.concatenate([[0], np.cumsum(begins)])

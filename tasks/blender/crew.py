@@ -12,14 +12,14 @@ from pathlib import Path
 
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.frames import Sequence, frame_lock
+from shotmake.tasks.engine.frames import Sequence, name_frame_lock
 from shotmake.tasks.engine.processes import workers
-from shotmake.tasks.engine.processes.locks import locked, locked_if_free
-from shotmake.tasks.engine.processes.watchdog import waiting
+from shotmake.tasks.engine.processes.locks import hold_lock, hold_lock_if_free
+from shotmake.tasks.engine.processes.watchdog import mark_waiting
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.stamp import announce, put_in_place, write_stamp
-from shotmake.tasks.engine.state.partial_files import part_path, remove_part
+from shotmake.tasks.engine.state.partial_files import make_part_path, remove_part
 from shotmake.tasks.engine.state.places import make_folder
 
 LOOK_S = 0.5  # between two looks at the Blenders while no frame is finished
@@ -32,28 +32,28 @@ def make(sequence: Sequence, frames: list[int], job: Job, start: Starter) -> int
     As many Blenders work as `-n N` and the machine allow. Frames that another build is making are left to it and waited
     for. When a Blender ends, the error that ended it is raised; the frames made before stay.
     """
-    todo = [frame for frame in frames if not sequence.stored(frame)]
+    todo = [frame for frame in frames if not sequence.find_stored(frame)]
     if not todo:
         return 0
     make_folder(sequence.folder)
     sequence.note_inputs()
-    with job.progress(len(todo), "rendering", in_workers=True) as bar, Crew(start) as crew:
+    with job.show_progress(len(todo), "rendering", in_workers=True) as bar, Crew(start) as crew:
         return _make(sequence, todo, crew, bar)
 
 
 def _make(sequence: Sequence, todo: list[int], crew: "Crew", bar: Progress) -> int:
     total, made = len(todo), 0
     while todo or crew.tasks:
-        while todo and (blender := crew.idle()):
-            task, todo = Frame.begun(sequence, todo)
+        while todo and (blender := crew.find_idle()):
+            task, todo = Frame.begin(sequence, todo)
             if task is None:
                 break
             blender.ask(task.frame, task.part)
             crew.tasks[blender] = task
         if todo and not crew.tasks:  # others make all that is left: wait, and take over what a dead machine had
             crew.dismiss()
-            with locked(
-                frame_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"
+            with hold_lock(
+                name_frame_lock(sequence, todo[0]), f"frame {todo[0]} of {sequence.made_by['stage']}:{sequence.shot}"
             ):
                 pass
         for blender in crew.wait():
@@ -75,7 +75,7 @@ class Frame:
     started: float
 
     @classmethod
-    def begun(cls, sequence: Sequence, todo: list[int]) -> "tuple[Frame | None, list[int]]":
+    def begin(cls, sequence: Sequence, todo: list[int]) -> "tuple[Frame | None, list[int]]":
         """Begin the first frame of `todo` that nobody else is making. Return it, and the frames that are left then.
 
         Frames that others have made are no longer among those left. None when no frame can be begun.
@@ -83,11 +83,13 @@ class Frame:
         left = list(todo)
         for frame in todo:
             with ExitStack() as lock:
-                if not lock.enter_context(locked_if_free(frame_lock(sequence, frame))):
+                if not lock.enter_context(hold_lock_if_free(name_frame_lock(sequence, frame))):
                     continue
                 left.remove(frame)
-                if not sequence.stored(frame):
-                    return cls(sequence, frame, part_path(sequence.path(frame)), lock.pop_all(), time.time()), left
+                if not sequence.find_stored(frame):
+                    return cls(
+                        sequence, frame, make_part_path(sequence.path_of(frame)), lock.pop_all(), time.time()
+                    ), left
         return None, left
 
     def put_in_place(self) -> None:
@@ -96,15 +98,15 @@ class Frame:
         """
         from shotmake.render.frames import check_whole
 
-        sequence, path = self.sequence, self.sequence.path(self.frame)
+        sequence, path = self.sequence, self.sequence.path_of(self.frame)
         check_whole(self.part)
         sequence.check_unchanged(self.frame)
         made = {"frame": digest(self.part)}
-        announce(sequence.stamp_path(self.frame), sequence.made_by["stage"], made)
+        announce(sequence.stamp_path_of(self.frame), sequence.made_by["stage"], made)
         put_in_place(self.part, path)
         timing = {"seconds": round(time.time() - self.started, 3)}
         inputs = sequence.inputs_of(self.frame)
-        write_stamp(sequence.stamp_path(self.frame), sequence.made_by, inputs, made, {}, timing=timing)
+        write_stamp(sequence.stamp_path_of(self.frame), sequence.made_by, inputs, made, {}, timing=timing)
         self.lock.close()
 
     def drop(self) -> None:
@@ -135,20 +137,20 @@ class Crew:
         self._blenders, self.tasks = [], {}
         self._places.close()
 
-    def idle(self) -> FrameServer | None:
+    def find_idle(self) -> FrameServer | None:
         """Return a Blender without a task. When all work and a place is free, start a new one; else return None."""
         free = [blender for blender in self._blenders if blender not in self.tasks]
         if free:
             return free[0]
-        cores = self._another_place() if self._blenders else sorted(os.sched_getaffinity(0))
+        cores = self._take_place() if self._blenders else sorted(os.sched_getaffinity(0))
         if cores is not None:
             self._blenders.append(self._start(cores))
             return self._blenders[-1]
         return None
 
-    def _another_place(self) -> list[int] | None:
+    def _take_place(self) -> list[int] | None:
         with ExitStack() as place:
-            cores = place.enter_context(workers.another_place())
+            cores = place.enter_context(workers.hold_another_place())
             if cores is not None:
                 self._places.enter_context(place.pop_all())
             return cores
@@ -163,7 +165,7 @@ class Crew:
         with selectors.DefaultSelector() as selector:
             for blender in self.tasks:
                 selector.register(blender, selectors.EVENT_READ, blender)
-            with waiting():
+            with mark_waiting():
                 while not (ready := selector.select(LOOK_S)):
                     for blender in self.tasks:
                         blender.look()

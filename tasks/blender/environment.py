@@ -21,11 +21,11 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.tasks.engine.log import TaskLog
-from shotmake.tasks.engine.processes.environments import blender_environment, users_environment
+from shotmake.tasks.engine.processes.environments import make_blender_environment, make_users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
-from shotmake.tasks.engine.state.lacking import lack
-from shotmake.tasks.show import show_folder, tool_folder
+from shotmake.tasks.engine.state.lacking import explain_lack
+from shotmake.tasks.show import get_show_folder, get_tool_folder
 
 # Variables that make Blender read files that nobody watches, so that a shot would look different on another desk: a
 # colour config with its own spaces, and the places where USD looks for layers and for code.
@@ -41,15 +41,15 @@ BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--py
 _log = logging.getLogger(__name__)
 
 
-def environment(version: str = AUTO) -> Path:
+def find_environment(version: str = AUTO) -> Path:
     """Return where our Blender of that version lives. Raises ShotError where there is no place for it."""
-    place = homes()
+    place = find_homes()
     if place is None:
         raise ShotError(f"found no home folder to keep Blender in; {CURE}")
     return place / f"blender-{version}"
 
 
-def homes() -> Path | None:
+def find_homes() -> Path | None:
     """Return the folder of all our Blenders: $SHOTMAKE_BLENDER_HOME or the user's cache folder; None without either."""
     if named := os.environ.get("SHOTMAKE_BLENDER_HOME"):
         return Path(named)
@@ -58,23 +58,23 @@ def homes() -> Path | None:
     return Path(cache) / "shotmake" if os.path.isabs(cache) else None
 
 
-def python(version: str = AUTO) -> Path:
+def find_python(version: str = AUTO) -> Path:
     """Return the Python of our Blender of that version. Raises ShotError where there is no place for it."""
-    return environment(version) / "bin" / "python"
+    return find_environment(version) / "bin" / "python"
 
 
-def ready(version: str = AUTO) -> bool:
+def is_ready(version: str = AUTO) -> bool:
     """Return whether our Blender of that version is installed: ready.json is written last, after bpy was
     imported once.
     """
-    place = homes()
+    place = find_homes()
     if place is None:
         return False
-    found = (place / f"blender-{version}" / "ready.json", python(version))
+    found = (place / f"blender-{version}" / "ready.json", find_python(version))
     return all(map(os.path.isfile, found))  # also False where we have no right to look at another user's files
 
 
-def task(users: list[Node]) -> dict:
+def make_task(users: list[Node]) -> dict:
     """Return the doit task that installs our Blender.
 
     It has nothing to do when every shot names its own Blender, or has already what Blender makes.
@@ -83,9 +83,9 @@ def task(users: list[Node]) -> dict:
     versions = sorted({version_of(node.settings) for node in ours})
     return {
         "basename": "blender",
-        "doc": f"Blender (bpy) in {homes() or 'a folder that is missing: there is no home'}",
+        "doc": f"Blender (bpy) in {find_homes() or 'a folder that is missing: there is no home'}",
         "actions": [(make_environment, [version]) for version in versions] or None,
-        "uptodate": [lambda: all(map(ready, versions)) or not any(node.why_stale() for node in ours)],
+        "uptodate": [lambda: all(map(is_ready, versions)) or not any(node.why_stale() for node in ours)],
         "verbosity": 2,
     }
 
@@ -105,21 +105,21 @@ def make_environment(version: str = AUTO) -> TaskFailed | None:
     Returns None, or a failed task when it cannot be made.
     """
     try:
-        home = environment(version)
+        home = find_environment(version)
     except ShotError as error:
         return TaskFailed(f"blender: {error}")
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with TaskLog("blender") as log, open(home.parent / f"{home.name}.lock", "w", encoding="utf-8") as lock:
             _hold(lock, f"waiting for another build to install Blender {version} in {home}")
-            if not ready(version):
+            if not is_ready(version):
                 log.begin(f"Blender {version} is missing")
                 _log.info("installing Blender %s (bpy, about 900 MB, once) in %s", version, home)
                 _install(home, version)
     except ShotError as error:
         return TaskFailed(f"blender: {error}")
     except OSError as error:
-        line = lack(error, home.parent)
+        line = explain_lack(error, home.parent)
         if not line:
             raise
         return TaskFailed(f"blender: {line}; {CURE}")
@@ -138,7 +138,7 @@ def _hold(lock: IO, waiting: str) -> None:
 def _install(home: Path, version: str) -> None:
     part = Path(tempfile.mkdtemp(prefix=f".part-{home.name}-", dir=home.parent))
     try:
-        _run([_python_for_bpy(version), ALONE, "-m", "venv", str(part)])
+        _run([_find_python_for_bpy(version), ALONE, "-m", "venv", str(part)])
         _run([str(part / "bin" / "python"), ALONE, "-m", "pip", "install", "-q", f"bpy=={version}.*", "numpy<2"])
         found = _run([str(part / "bin" / "python"), ALONE, "-c", "import bpy; print('bpy', bpy.app.version_string)"])
         (part / "ready.json").write_text(json.dumps({"bpy": found.split("bpy ")[-1].strip()}) + "\n", encoding="utf-8")
@@ -149,7 +149,7 @@ def _install(home: Path, version: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _python_for_bpy(version: str) -> str:
+def _find_python_for_bpy(version: str) -> str:
     if sys.version_info[:2] == PYTHON:
         return sys.executable
     name = "python{}.{}".format(*PYTHON)
@@ -161,42 +161,42 @@ def _python_for_bpy(version: str) -> str:
 
 def _run(command: list[str]) -> str:
     name = f"{Path(command[0]).name} {' '.join(command[1:4])}"
-    done = run(Started(command, name, "install_minutes", Path(command[0]).parent, users_environment()))
+    done = run(Started(command, name, "install_minutes", Path(command[0]).parent, make_users_environment()))
     if done.code:
-        raise ShotError(f"{name}: {_advice(done.err or done.out)}")
+        raise ShotError(f"{name}: {_advise(done.err or done.out)}")
     return done.out
 
 
-def _advice(output: str) -> str:
+def _advise(output: str) -> str:
     last = output.strip().splitlines()[-1] if output.strip() else "no output"
     if "cannot open shared object file" in output:
         return f"{last}; install the libraries Blender needs (Debian: apt install {LIBRARIES})"
     return last
 
 
-def command(executable: str | None, version: str = AUTO) -> list[str]:
+def make_command(executable: str | None, version: str = AUTO) -> list[str]:
     """Return the words before a script's name: our Python with that version's bpy, another Python, or a Blender binary.
 
     Raises ShotError when there is no such program.
     """
     if executable is None:
-        return [str(python(version)), ALONE]
-    found = shutil.which(executable) or shutil.which(str(show_folder() / executable))
+        return [str(find_python(version)), ALONE]
+    found = shutil.which(executable) or shutil.which(str(get_show_folder() / executable))
     if found is None:
         raise ShotError(f"{KEY}: found no program {executable}; null uses our own Blender")
     check_file(Path(found), executable, KEY, "a program")
     return [found] if Path(found).name.startswith("python") else [found, *BINARY_FLAGS]
 
 
-def told_by(settings: dict) -> Path:
+def find_version_file(settings: dict) -> Path:
     """Return the file that tells which Blender it is. Results that depend on this Blender's pictures depend on that
     file.
 
     `settings`: composite.blender. Raises ShotError when there is no such program.
     """
     if settings["executable"] is None:
-        return environment(version_of(settings)) / "ready.json"
-    return Path(command(settings["executable"])[0])
+        return find_environment(version_of(settings)) / "ready.json"
+    return Path(make_command(settings["executable"])[0])
 
 
 def run_script(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> str:
@@ -206,39 +206,39 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
     Blender, takes too long or must not be run. Raises OSError when the disk is full, and RuntimeError with all output
     when the script breaks.
     """
-    words = command_line(script, arguments, executable, version)
-    done = run(Started(words, named(script), "blender_minutes", show_folder(), environment_of(executable)))
+    words = make_command_line(script, arguments, executable, version)
+    done = run(Started(words, name_script(script), "blender_minutes", get_show_folder(), environment_of(executable)))
     if done.code:
-        raise failure(script, words[0], done.code, done.out, done.err)
+        raise make_failure(script, words[0], done.code, done.out, done.err)
     return done.out
 
 
-def named(script: str) -> str:
+def name_script(script: str) -> str:
     """Return how messages call a script that runs in Blender."""
     return f"{script} in Blender"
 
 
 def environment_of(executable: str | None) -> dict[str, str]:
     """Return the environment for this Blender. A studio's own Blender may need all that the studio has set."""
-    given = blender_environment() if executable is None else users_environment()
+    given = make_blender_environment() if executable is None else make_users_environment()
     return {name: value for name, value in given.items() if name not in READ_BY_BLENDER}
 
 
-def command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:
+def make_command_line(script: str, arguments: list[str], executable: str | None, version: str = AUTO) -> list[str]:
     """Return all words that run blender_scripts/<script>, and say them before the first run of a show's own Blender.
 
     Raises ShotError when the user has forbidden to run a show's Blender.
     """
-    words = command(executable, version)
+    words = make_command(executable, version)
     if words[-1] == BINARY_FLAGS[-1]:
         arguments = ["--", *arguments]  # a Blender binary takes what stands before this for itself
-    whole = [*words, str(tool_folder() / "blender_scripts" / script), *arguments]
+    whole = [*words, str(get_tool_folder() / "blender_scripts" / script), *arguments]
     if executable is not None:
         allow(KEY, whole, told_as=(executable,))
     return whole
 
 
-def failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
+def make_failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
     """Return the error for a Blender that ended with this code: ShotError or OSError where the user can cure it, else
     RuntimeError.
     """
@@ -246,7 +246,7 @@ def failure(script: str, program: str, code: int, out: str, err: str) -> Excepti
     if refusals:
         return ShotError(*refusals)
     if "cannot open shared object file" in err:
-        return ShotError(_advice(err))
+        return ShotError(_advise(err))
     if os.strerror(errno.ENOSPC) in err:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if "No module named 'bpy'" in err:

@@ -8,12 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from shotmake.tasks.blender.environment import command_line, environment_of, failure, named, version_of
-from shotmake.tasks.engine.processes.process_tree import marked
-from shotmake.tasks.engine.processes.programs import Watch, shown
+from shotmake.tasks.blender.environment import environment_of, make_command_line, make_failure, name_script, version_of
+from shotmake.tasks.engine.processes.process_tree import mark
+from shotmake.tasks.engine.processes.programs import Watch, show_command
 from shotmake.tasks.engine.processes.workers import die_with_parent
 from shotmake.tasks.engine.state.partial_files import remove_part
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 ENDS_S = 30.0  # the time for a Blender that has closed its answers to end
 
@@ -35,7 +35,7 @@ class FrameServer:
         self._script, self._cores, self._scratch = script, cores, scratch
         self._read, self._write = os.pipe()
         more = ["--answers", str(self._write), "--threads", str(len(cores))]
-        self._words = command_line(script, [*arguments, *more], blender["executable"], version_of(blender))
+        self._words = make_command_line(script, [*arguments, *more], blender["executable"], version_of(blender))
         self._environment = environment_of(blender["executable"])
         self._answers = os.fdopen(self._read, encoding="utf-8")
         self._said = tempfile.TemporaryFile("w+", errors="replace", encoding="utf-8")
@@ -49,24 +49,24 @@ class FrameServer:
 
     def ask(self, frame: int, path: Path) -> None:
         """Ask for a frame, to be written to `path`; start the process if it does not run yet."""
-        self._process = self._process or self._started()
+        self._process = self._process or self._start()
         assert self._process.stdin is not None and self._watch is not None
         self._watch.begin()
         with contextlib.suppress(BrokenPipeError):  # the process has died: `finish` will say so
             self._process.stdin.write(f"{frame} {path}\n")
             self._process.stdin.flush()
 
-    def _started(self) -> subprocess.Popen:
+    def _start(self) -> subprocess.Popen:
         def bind() -> None:
             die_with_parent()
             os.sched_setaffinity(0, self._cores)
 
         word = secrets.token_hex(8)
-        _log.debug("%s: %s", named(self._script), shown(self._words))
+        _log.debug("%s: %s", name_script(self._script), show_command(self._words))
         process = subprocess.Popen(
             self._words,
-            cwd=show_folder(),
-            env=marked(self._environment, word),
+            cwd=get_show_folder(),
+            env=mark(self._environment, word),
             stdin=subprocess.PIPE,
             stdout=self._said,
             stderr=self._said,
@@ -76,7 +76,7 @@ class FrameServer:
             encoding="utf-8",
         )
         os.close(self._write)  # so that the answers end when the process dies
-        self._watch = Watch(process.pid, word, named(self._script), "blender_minutes")
+        self._watch = Watch(process.pid, word, name_script(self._script), "blender_minutes")
         return process
 
     def look(self) -> None:
@@ -96,7 +96,7 @@ class FrameServer:
     def finish(self) -> None:
         """Wait for the frame that was asked for.
 
-        Raises the error that ended Blender instead (see shotmake.tasks.blender.environment.failure).
+        Raises the error that ended Blender instead (see shotmake.tasks.blender.environment.make_failure).
         """
         if self._answers.readline():
             return
@@ -107,7 +107,7 @@ class FrameServer:
             self._watch.end()
             code = self._process.wait()
         self._said.seek(0)
-        raise failure(self._script, self._words[0], code, "", self._said.read())
+        raise make_failure(self._script, self._words[0], code, "", self._said.read())
 
     def end(self) -> None:
         """End the process, whatever it is doing. A frame that it is making is lost."""

@@ -10,7 +10,7 @@ from shotmake.errors import ShotError
 from shotmake.tasks.blender.environment import AUTO, run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.engine.state.partial_files import make_part_path
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
@@ -20,23 +20,23 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 OURS = "tracking.engine: opencv"
 
 
-def libmv_settings(config: Config) -> slices.Slice:
+def slice_libmv_settings(config: Config) -> slices.Slice:
     """Return the settings that say in which Blender libmv runs: in the one that makes the scene."""
     blender = config.composite.blender
-    return slices.block(blender, "version") | {"executable": blender.executable}
+    return slices.slice_block(blender, "version") | {"executable": blender.executable}
 
 
-def tracked_by_blender(job: Job, plate: "Plate", first: int, last: int) -> "Tracks":
+def track_by_blender(job: Job, plate: "Plate", first: int, last: int) -> "Tracks":
     """Track the plate's frames first..last with Blender. Return the tracks, not cleaned.
 
     Their quality is 0, since Blender tells no error. The frames are tracked in one go, without segments: Blender's
-    operators have no state that one segment could hand to the next. The job's settings hold `libmv_settings`.
+    operators have no state that one segment could hand to the next. The job's settings hold `slice_libmv_settings`.
 
     Raises ShotError when Blender would see other pictures than we do, and when it finds nothing to track.
     """
     _check_plate(plate, first, last)
     settings = {name: job.settings[name] for name in ("detect", "track")}
-    made = part_path(job.targets["tracks"].with_name("libmv.npz"))
+    made = make_part_path(job.targets["tracks"].with_name("libmv.npz"))
     arguments = [f"--file={plate.files[0]}", "--size", *map(str, plate.size_px), f"--color-space={plate.color_space}"]
     arguments += [f"--first-frame={plate.first_frame}", f"--first={first}", f"--last={last}"]
     arguments += [f"--settings={json.dumps(settings)}", f"--out={made}"]
@@ -71,19 +71,19 @@ def read_markers(path: Path) -> "Tracks":
     return Tracks.from_markers(**read_npz(path, needed=("track_id", "frame", "xy_px")))
 
 
-def solver(folder: Path, executable: str | None = None, version: str = AUTO) -> "Run":
+def make_solver(folder: Path, executable: str | None = None, version: str = AUTO) -> "Run":
     """Return the function by which shotmake.solve.start.libmv asks libmv: in Blender's own process, through files in
     `folder`. `executable` and `version` are as in composite.blender.
 
     That function raises ShotError when Blender dies.
     """
-    return partial(_solved_by_blender, folder=folder, executable=executable, version=version)
+    return partial(_solve_by_blender, folder=folder, executable=executable, version=version)
 
 
-def _solved_by_blender(asked: "Question", folder: Path, executable: str | None, version: str) -> "Answer | None":
+def _solve_by_blender(asked: "Question", folder: Path, executable: str | None, version: str) -> "Answer | None":
     import numpy as np
 
-    from shotmake.files.npz_file import npz_bytes, read_npz
+    from shotmake.files.npz_file import pack_npz, read_npz
     from shotmake.geometry.lens import Lens
     from shotmake.solve.start.libmv import Answer
 
@@ -97,12 +97,12 @@ def _solved_by_blender(asked: "Question", folder: Path, executable: str | None, 
         "lens": [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2, lens.k3],
         "keyframes": list(asked.start.keyframes),
     }
-    given, made = (part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
+    given, made = (make_part_path(folder / name) for name in ("libmv_tracks.npz", "libmv_solve.npz"))
     arguments = [f"--tracks={given}", f"--settings={json.dumps(settings)}", f"--out={made}"]
     try:
         weight = np.ones(len(markers.track_ids)) if markers.weight is None else markers.weight
         arrays = {"track": markers.track, "frame": markers.frame, "xy_px": markers.xy_px, "weight": weight}
-        given.write_bytes(npz_bytes(arrays))
+        given.write_bytes(pack_npz(arrays))
         run_script("solve_tracks.py", arguments, executable, version)
         found = read_npz(made)
     finally:

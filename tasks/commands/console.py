@@ -10,8 +10,8 @@ from doit.exceptions import BaseFail, TaskError, UnmetDependency
 from doit.reporter import ConsoleReporter
 from doit.task import Task
 
-from shotmake.tasks.engine.log import LOGGERS, last_log
-from shotmake.tasks.show import in_show
+from shotmake.tasks.engine.log import LOGGERS, find_last_log
+from shotmake.tasks.show import name_in_show
 
 
 def say(text: str) -> None:
@@ -88,8 +88,8 @@ class ShotReporter(ConsoleReporter):
             return  # the task that it waits for has said why
         if isinstance(fail, TaskError) and fail.get_msg():
             self._errors += 1
-            log = last_log(task.name)
-            more = f", with {in_show(log)}" if log else ""
+            log = find_last_log(task.name)
+            more = f", with {name_in_show(log)}" if log else ""
             sys.stderr.write(f"{task.name}: an error of shotmake itself, please report it{more}\n{fail.get_msg()}\n")
         else:
             self._faults += 1

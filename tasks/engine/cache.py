@@ -16,8 +16,8 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.state.places import check_tops
-from shotmake.tasks.engine.state.secret import owner, sign
-from shotmake.tasks.show import state_folder
+from shotmake.tasks.engine.state.secret import name_owner, sign
+from shotmake.tasks.show import get_state_folder
 
 TABLE = "CREATE TABLE memory (kind text, key text, value text, primary key (kind, key)) without rowid"
 OURS = [("table", "memory", TABLE)]  # everything that SQLite lists in a cache file of ours
@@ -27,9 +27,9 @@ BUSY_S = 5  # a process that writes for longer has been stopped (Ctrl-Z): go on 
 _connections: dict[int, sqlite3.Connection | None] = {}
 
 
-def cache_file() -> Path:
+def get_cache_file() -> Path:
     """Return the file of the memory, in the state folder."""
-    return state_folder() / "cache.sqlite"
+    return get_state_folder() / "cache.sqlite"
 
 
 def get(kind: str, key: str) -> str | None:
@@ -37,8 +37,8 @@ def get(kind: str, key: str) -> str | None:
 
     A cache that cannot be read also gives None.
     """
-    rows = _execute("select value from memory where kind = ? and key = ?", (_mine(kind), key))
-    return _believed(kind, key, rows[0][0]) if rows else None
+    rows = _execute("select value from memory where kind = ? and key = ?", (_mark_mine(kind), key))
+    return _believe(kind, key, rows[0][0]) if rows else None
 
 
 def get_all(kind: str) -> dict[str, str]:
@@ -46,8 +46,8 @@ def get_all(kind: str) -> dict[str, str]:
 
     A cache that cannot be read gives an empty table.
     """
-    rows = _execute("select key, value from memory where kind = ?", (_mine(kind),))
-    found = {key: _believed(kind, key, value) for key, value in rows if isinstance(key, str)}
+    rows = _execute("select key, value from memory where kind = ?", (_mark_mine(kind),))
+    found = {key: _believe(kind, key, value) for key, value in rows if isinstance(key, str)}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -61,15 +61,15 @@ def put_all(kind: str, values: Iterable[tuple[str, str]]) -> None:
 
     A cache that cannot be written is left as it is; no error is raised.
     """
-    rows = [(_mine(kind), key, f"{sign(kind, key, value)} {value}") for key, value in values]
+    rows = [(_mark_mine(kind), key, f"{sign(kind, key, value)} {value}") for key, value in values]
     _execute("insert or replace into memory values (?, ?, ?)", rows, many=True)
 
 
-def _mine(kind: str) -> str:
-    return f"{kind} {owner()}"
+def _mark_mine(kind: str) -> str:
+    return f"{kind} {name_owner()}"
 
 
-def _believed(kind: str, key: str, stored: object) -> str | None:
+def _believe(kind: str, key: str, stored: object) -> str | None:
     """Return the value of a row that this user wrote; None for any other row."""
     proof, _, value = stored.partition(" ") if isinstance(stored, str) else ("", "", "")
     return value if proof and proof == sign(kind, key, value) else None
@@ -77,12 +77,12 @@ def _believed(kind: str, key: str, stored: object) -> str | None:
 
 def _execute(statement: str, values: Sequence, many: bool = False) -> list[tuple]:
     for _ in range(2):
-        connection = _connection()
+        connection = _connect()
         if connection is None:
             return []
         try:
             with connection:
-                connection.set_progress_handler(_time_is_up(), STEPS)
+                connection.set_progress_handler(_make_timeout(), STEPS)
                 done = (connection.executemany if many else connection.execute)(statement, values)
                 return done.fetchall()
         except sqlite3.OperationalError:  # full, read-only or busy: go on without the cache from now on
@@ -96,18 +96,18 @@ def _execute(statement: str, values: Sequence, many: bool = False) -> list[tuple
     return []
 
 
-def _connection() -> sqlite3.Connection | None:
+def _connect() -> sqlite3.Connection | None:
     process = os.getpid()  # a connection must not be used across a fork
     if process not in _connections:
         try:
             check_tops()
-            state_folder().mkdir(exist_ok=True)
+            get_state_folder().mkdir(exist_ok=True)
             try:
                 _connections[process] = _open()
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
-                cache_file().unlink()
+                get_cache_file().unlink()
                 _connections[process] = _open()
         except (sqlite3.Error, OSError, ShotError):
             _connections[process] = None
@@ -115,16 +115,16 @@ def _connection() -> sqlite3.Connection | None:
 
 
 def _open() -> sqlite3.Connection:
-    if os.path.lexists(cache_file()):
-        seen = os.lstat(cache_file())
+    if os.path.lexists(get_cache_file()):
+        seen = os.lstat(get_cache_file())
         if not stat.S_ISREG(seen.st_mode):
-            raise OSError(f"{cache_file()} is no plain file")  # a link may lead anywhere, a pipe to nothing
+            raise OSError(f"{get_cache_file()} is no plain file")  # a link may lead anywhere, a pipe to nothing
         if seen.st_nlink > 1:  # SQLite writes in place: a file that has another name elsewhere is not written to
             raise sqlite3.DatabaseError("the file has another name")
     # No write-ahead log: it does not work in folders that several machines share.
-    connection = sqlite3.connect(cache_file(), timeout=BUSY_S, check_same_thread=False)
+    connection = sqlite3.connect(get_cache_file(), timeout=BUSY_S, check_same_thread=False)
     connection.execute("pragma synchronous=off")
-    connection.set_progress_handler(_time_is_up(), STEPS)
+    connection.set_progress_handler(_make_timeout(), STEPS)
     with connection:
         connection.execute(TABLE.replace("TABLE", "TABLE if not exists", 1))
         found = connection.execute("select type, name, sql from sqlite_master").fetchall()
@@ -134,7 +134,7 @@ def _open() -> sqlite3.Connection:
     return connection
 
 
-def _time_is_up() -> Callable[[], bool]:
+def _make_timeout() -> Callable[[], bool]:
     end = time.monotonic() + LONGEST_S
     return lambda: time.monotonic() > end
 
@@ -143,4 +143,4 @@ def _discard() -> None:
     connection = _connections.pop(os.getpid(), None)
     if connection is not None:
         connection.close()
-    cache_file().unlink(missing_ok=True)
+    get_cache_file().unlink(missing_ok=True)

@@ -13,9 +13,9 @@ from typing import Any
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import put_in_place, read_stamp, write_atomically, write_stamp
-from shotmake.tasks.engine.state.partial_files import part_path
-from shotmake.tasks.engine.state.places import confined, is_plain_file, make_folder
-from shotmake.tasks.show import in_show
+from shotmake.tasks.engine.state.partial_files import make_part_path
+from shotmake.tasks.engine.state.places import confine, is_plain_file, make_folder
+from shotmake.tasks.show import name_in_show
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def place_copies(
     write_stamp(record, {"stage": made_by["stage"]}, {}, {**before["targets"], **wanted}, {}, placed=placed)
 
     for name, known in ours.items():
-        keep_if_edited(confined(name, place, place), known)
+        keep_if_edited(confine(name, place, place), known)
         if name not in wanted:  # no longer part of what is placed
             _remove(place, name)
         elif name in texts:
@@ -61,9 +61,9 @@ def remove_copies(place: Path, record: Path, task: str, dryrun: bool, keep: tupl
     """
     published = (read_stamp(record) or {"targets": {}})["targets"]
     for name, known in published.items():
-        path = confined(name, place, place)
+        path = confine(name, place, place)
         if name not in keep and is_plain_file(path) and digest(path) == known:
-            _log.info("removing %s", in_show(path), extra={"task": task})
+            _log.info("removing %s", name_in_show(path), extra={"task": task})
             if not dryrun:
                 _remove(place, name)
     return bool(published)
@@ -78,7 +78,7 @@ def _remove(place: Path, name: str) -> None:
 
 def _copy(source: Path, path: Path, wanted: str) -> None:
     make_folder(path.parent)
-    part = part_path(path)
+    part = make_part_path(path)
     try:
         shutil.copyfile(source, part)
         if digest(part) != wanted:
@@ -99,4 +99,4 @@ def keep_if_edited(path: Path, ours: set[str]) -> None:
     while os.path.lexists(kept := path.with_name(f"{path.name}.edited-{number}")):
         number += 1
     path.rename(kept)
-    _log.info("%s was edited; kept as %s", in_show(path), kept.name)
+    _log.info("%s was edited; kept as %s", name_in_show(path), kept.name)

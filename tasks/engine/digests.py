@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from shotmake.tasks.engine import cache
-from shotmake.tasks.show import in_show
+from shotmake.tasks.show import name_in_show
 
 # A file that was written in the same clock tick as its stat could change again unseen, so such a stat is not trusted
 # yet. Only ctime is looked at, since anybody may set mtime.
@@ -26,8 +26,8 @@ def digest(path: Path, remembered: bool = True) -> str:
     With `remembered=False` the file is always read anew. A file that is written to while it is read is read again.
     Raises OSError when the file cannot be read.
     """
-    name = in_show(path)
-    seen = signature(path)
+    name = name_in_show(path)
+    seen = read_signature(path)
     if remembered:
         known, _, found = (cache.get("digest", name) or "").rpartition(" ")
         if known == seen:
@@ -35,11 +35,11 @@ def digest(path: Path, remembered: bool = True) -> str:
     while True:
         with open_plain(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        again = signature(path)
+        again = read_signature(path)
         if again == seen:
             break
         seen = again  # the file was written to while it was read
-    if settled(path):
+    if is_settled(path):
         cache.put("digest", name, f"{seen} {found}")
     return found
 
@@ -55,7 +55,7 @@ def open_plain(path: Path) -> BufferedReader:
     return open(number, "rb")
 
 
-def signature(path: Path | str) -> str:
+def read_signature(path: Path | str) -> str:
     """Return what stat says about a file's content: equal signatures mean equal bytes.
 
     Raises OSError when the file is missing.
@@ -64,7 +64,7 @@ def signature(path: Path | str) -> str:
     return f"{stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_size} {stat.st_ino}"
 
 
-def settled(path: Path | str) -> bool:
+def is_settled(path: Path | str) -> bool:
     """Return whether a later change of the file would show in its stat: its ctime is more than one clock tick ago."""
     return time.time_ns() - os.stat(path).st_ctime_ns > CLOCK_TICK_NS
 
@@ -76,5 +76,5 @@ def wait_until_settled(paths: Iterable[Path]) -> None:
     A file whose ctime lies in the future is not waited for.
     """
     for path in paths:
-        while not settled(path) and time.time_ns() >= os.stat(path).st_ctime_ns:
+        while not is_settled(path) and time.time_ns() >= os.stat(path).st_ctime_ns:
             time.sleep(CLOCK_TICK_NS / 4e9)

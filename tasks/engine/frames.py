@@ -16,8 +16,8 @@ from shotmake.tasks.engine.digests import digest, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of
 from shotmake.tasks.engine.inputs.watched_files import find_change, make_change, sign_files
 from shotmake.tasks.engine.stage import Job, Node, Stage
-from shotmake.tasks.engine.stamp import read_stamp, short_hash, why_damaged
-from shotmake.tasks.show import in_show, state_folder
+from shotmake.tasks.engine.stamp import hash_short, read_stamp, why_damaged
+from shotmake.tasks.show import get_state_folder, name_in_show
 
 ONLY_CHOOSE = ("frames", "frame_range")  # settings that choose frames and do not change a frame
 
@@ -41,21 +41,21 @@ class Sequence:
         """The cache key of the frames: 12 hex digits."""
         return self.folder.name[-12:]
 
-    def path(self, frame: int) -> Path:
+    def path_of(self, frame: int) -> Path:
         """Return the path of a frame."""
         return self.folder / f"{self.shot}.{frame:04d}.{self.ending}"
 
-    def stamp_path(self, frame: int) -> Path:
+    def stamp_path_of(self, frame: int) -> Path:
         """Return the path of a frame's stamp."""
-        path = self.path(frame)
+        path = self.path_of(frame)
         return path.with_name(f"{path.name}.stamp.json")
 
-    def stored(self, frame: int) -> str | None:
+    def find_stored(self, frame: int) -> str | None:
         """Return the digest of a frame that is stored undamaged and current; None when the frame has to be made."""
-        stamp = read_stamp(self.stamp_path(frame))
+        stamp = read_stamp(self.stamp_path_of(frame))
         if stamp is None or stamp["made_by"] != self.made_by or stamp["inputs"] != self.inputs_of(frame):
             return None
-        return None if why_damaged(stamp, {"frame": self.path(frame)}) else stamp["targets"]["frame"]
+        return None if why_damaged(stamp, {"frame": self.path_of(frame)}) else stamp["targets"]["frame"]
 
     def inputs_of(self, frame: int) -> dict[str, str]:
         """Return the digests of the inputs of one frame: all inputs but the plate's pictures of other frames."""
@@ -63,7 +63,7 @@ class Sequence:
 
     @cached_property
     def _common(self) -> set[str]:
-        return common(self.inputs)
+        return list_common(self.inputs)
 
     @cached_property
     def _seen(self) -> dict[str, str]:
@@ -86,7 +86,7 @@ class Sequence:
             raise change
 
 
-def common(inputs: dict) -> set[str]:
+def list_common(inputs: dict) -> set[str]:
     """Return the names of the inputs that all frames depend on.
 
     These are all inputs but a plate's single pictures. A movie is one file, so all frames depend on it.
@@ -95,22 +95,22 @@ def common(inputs: dict) -> set[str]:
     return set(inputs) - set(pictures if len(pictures) > 1 else ())
 
 
-def of_job(job: Job, stage: Stage) -> Sequence:
+def from_job(job: Job, stage: Stage) -> Sequence:
     """Return the sequence of frames that a build of this stage makes."""
-    made_by = slices.made_by(stage.name, stage.version, job.settings)
-    place = Place(state_folder() / stage.frames, job.shot, job.settings["format"])
-    return _sequence(place, made_by, job.inputs, job.digests)
+    made_by = slices.describe_maker(stage.name, stage.version, job.settings)
+    place = Place(get_state_folder() / stage.frames, job.shot, job.settings["format"])
+    return _make_sequence(place, made_by, job.inputs, job.digests)
 
 
-def of_node(node: Node) -> Sequence | None:
+def from_node(node: Node) -> Sequence | None:
     """Return the sequence of a node, without a build; None while an input of the frames cannot be read."""
     try:
-        inputs = node.inputs()
+        inputs = node.list_inputs()
         digests = digests_of(inputs)
     except (ShotError, OSError):
         return None
-    place = Place(state_folder() / node.stage.frames, node.shot, node.settings["format"])
-    return _sequence(place, node.made_by, inputs, digests)
+    place = Place(get_state_folder() / node.stage.frames, node.shot, node.settings["format"])
+    return _make_sequence(place, node.made_by, inputs, digests)
 
 
 class Place(NamedTuple):
@@ -121,28 +121,28 @@ class Place(NamedTuple):
     ending: str
 
 
-def _sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict[str, str]) -> Sequence:
+def _make_sequence(place: Place, made_by: dict, files: dict[str, Path], digests: dict[str, str]) -> Sequence:
     settings = {name: value for name, value in made_by["settings"].items() if name not in ONLY_CHOOSE}
     made_by = {**made_by, "settings": settings}
-    key = short_hash([made_by, {name: digests[name] for name in common(digests)}])
+    key = hash_short([made_by, {name: digests[name] for name in list_common(digests)}])
     return Sequence(place.folder / f"{place.shot}-{key}", place.shot, place.ending, made_by, digests, files)
 
 
-def frame_lock(sequence: Sequence, frame: int) -> str:
+def name_frame_lock(sequence: Sequence, frame: int) -> str:
     """Return the name of the lock of one frame of a sequence."""
     return f"frame-{sequence.shot}-{sequence.key}-{frame:04d}"
 
 
-def listed(sequence: Sequence, frames: list[int]) -> list[dict]:
+def list_frames(sequence: Sequence, frames: list[int]) -> list[dict]:
     """Return a manifest of the frames: for each its number, its place in the show and its digest.
 
     Raises ShotError when a frame is no longer there as it was made.
     """
-    found = {frame: sequence.stored(frame) for frame in frames}
+    found = {frame: sequence.find_stored(frame) for frame in frames}
     gone = [frame for frame, known in found.items() if known is None]
     if gone:
-        raise ShotError(f"{sequence.path(gone[0]).name} went or changed while it was in use; run doit again")
-    names = {frame: in_show(sequence.path(frame)) for frame in frames}
+        raise ShotError(f"{sequence.path_of(gone[0]).name} went or changed while it was in use; run doit again")
+    names = {frame: name_in_show(sequence.path_of(frame)) for frame in frames}
     return [{"frame": frame, "file": names[frame], "sha256": found[frame]} for frame in frames]
 
 
@@ -150,11 +150,11 @@ def clean(node: Node, dryrun: bool) -> None:
     """Remove all frames of a node, for `doit clean`: whichever were asked for, and whether a build was completed or
     not.
     """
-    paths = files_in(of_node(node))
+    paths = list_files(from_node(node))
     records = [path for path in paths if path.name.endswith(removable.ENDING)]
-    removable.remove_claimed(paths, removable.claimed(records), node.task_name, dryrun)
+    removable.remove_claimed(paths, removable.collect_claims(records), node.task_name, dryrun)
 
 
-def files_in(sequence: Sequence | None) -> set[Path]:
+def list_files(sequence: Sequence | None) -> set[Path]:
     """Return all files that are stored for a sequence, and their stamps, whether they were asked for or not."""
     return set(sequence.folder.glob(f"{sequence.shot}.*")) if sequence else set()

@@ -6,14 +6,14 @@ The system's error names no file when reading began well and failed later.
 
 from pathlib import Path
 
-from shotmake.config.check import Fault, file_values
+from shotmake.config.check import Fault, list_file_values
 from shotmake.config.schema import Config
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.behind.followed import key_of_input
-from shotmake.files.containers import playlist_fault
-from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, file_fault, one_line
+from shotmake.files.containers import find_playlist_fault
+from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, find_file_fault, to_one_line
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 # A COLMAP model is a folder. The name of a session or a shot may also be the name of a folder. Where a plate is a
 # folder, the stage's own message proposes a pattern.
@@ -21,27 +21,27 @@ MAY_BE_FOLDERS = ("camera.import_file", "tracking.session_file", "camera.lens_fr
 SHOWN = ("footage.file", "mask.file", "image")  # the ends of the config keys of plates and pictures
 
 
-def wrong_inputs(config: Config) -> list[Fault]:
+def find_wrong_inputs(config: Config) -> list[Fault]:
     """Return a fault for each file that the config names, that exists and that cannot be read as a file.
 
     These faults are told before any task, not after an hour of tracking. A missing file is told by the stage that needs
     it, for the file may still come.
     """
     found = []
-    for key, name in file_values(config):
-        fault = file_fault(show_folder() / name)
+    for key, name in list_file_values(config):
+        fault = find_file_fault(get_show_folder() / name)
         if fault == NO_SUCH_FILE or (fault == FOLDER and key.endswith(MAY_BE_FOLDERS)):
             continue
-        fault = f"{fault}; needed a file" if fault else _shows_others(key, show_folder() / name)
+        fault = f"{fault}; needed a file" if fault else _find_playlist_fault(key, get_show_folder() / name)
         if fault:
-            found.append(Fault(key, f"{one_line(name)}: {fault}"))
+            found.append(Fault(key, f"{to_one_line(name)}: {fault}"))
     return found
 
 
-def _shows_others(key: str, path: Path) -> str:
+def _find_playlist_fault(key: str, path: Path) -> str:
     """Return what is wrong with a plate or picture that is a playlist; "" for any other file."""
     try:
-        return playlist_fault(path) if key.endswith(SHOWN) else ""
+        return find_playlist_fault(path) if key.endswith(SHOWN) else ""
     except OSError:  # the stage that reads it says so
         return ""
 
@@ -57,13 +57,13 @@ def digests_of(inputs: dict[str, Path], camera: str = "") -> dict[str, str]:
         try:
             found[name] = digest(path)
         except OSError as error:
-            faults.append(_fault(key_of_input(name, camera), path, error))
+            faults.append(_describe_fault(key_of_input(name, camera), path, error))
     if faults:
         raise ShotError(*faults)
     return found
 
 
-def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
+def find_unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
     """Return an error that names the inputs that cannot be read to their end now; None when all can.
 
     This reads all the inputs again. `camera` is as in `digests_of`.
@@ -73,11 +73,11 @@ def unreadable(inputs: dict[str, Path], camera: str = "") -> ShotError | None:
         try:
             digest(path, remembered=False)
         except OSError as error:
-            faults.append(_fault(key_of_input(name, camera), path, error))
+            faults.append(_describe_fault(key_of_input(name, camera), path, error))
     return ShotError(*faults) if faults else None
 
 
-def _fault(key: str, path: Path, error: OSError) -> str:
+def _describe_fault(key: str, path: Path, error: OSError) -> str:
     cure = f"restore it, or check {key}" if key else "build it again"
-    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
-    return f"{one_line(str(place))}: cannot be read ({said_by(error).lower()}); {cure}"
+    place = path.relative_to(get_show_folder()) if path.is_relative_to(get_show_folder()) else path
+    return f"{to_one_line(str(place))}: cannot be read ({quote_error(error).lower()}); {cure}"

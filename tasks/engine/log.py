@@ -14,10 +14,10 @@ import sys
 from functools import cache as once
 from pathlib import Path
 
-from shotmake.errors import ShotError, said_by
-from shotmake.tasks.engine.state.partial_files import HOST, part_path
+from shotmake.errors import ShotError, quote_error
+from shotmake.tasks.engine.state.partial_files import HOST, make_part_path
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder
-from shotmake.tasks.show import in_show, state_folder
+from shotmake.tasks.show import get_state_folder, name_in_show
 
 LOGGERS = ("shotmake", "py.warnings")  # ours, and that of Python's warnings
 HEAD = "shotmake log of "  # how each log begins: only such files are ours
@@ -28,9 +28,9 @@ MOST_FOLDER_BYTES = 256 * 2**20
 _log = logging.getLogger(__name__)
 
 
-def logs_folder() -> Path:
+def get_logs_folder() -> Path:
     """Return the folder of the logs."""
-    return state_folder() / "logs"
+    return get_state_folder() / "logs"
 
 
 def path_of(task: str, machine: str = "") -> Path:
@@ -40,13 +40,13 @@ def path_of(task: str, machine: str = "") -> Path:
     """
     words = [re.sub(r"[^\w.%-]", "_", word) for word in [*task.split(":", 1)[-1].split(":"), machine] if word]
     stage = f"{task.split(':')[0]}-" if ":" in task else ""
-    return logs_folder() / f"{stage}{'@'.join(words)}{ENDING}"
+    return get_logs_folder() / f"{stage}{'@'.join(words)}{ENDING}"
 
 
 def logs_of(task: str) -> set[Path]:
     """Return the logs of a task that are there: of all machines, and those of the run before."""
     name = path_of(task).name.removesuffix(ENDING)
-    found = (path for each in (name, f"{name}@*") for path in logs_folder().glob(f"{each}{ENDING}*"))
+    found = (path for each in (name, f"{name}@*") for path in get_logs_folder().glob(f"{each}{ENDING}*"))
     return {path for path in found if _task_of(path) == task}
 
 
@@ -55,7 +55,7 @@ def is_log(path: Path) -> bool:
     return bool(_task_of(path))
 
 
-def last_log(task: str) -> Path | None:
+def find_last_log(task: str) -> Path | None:
     """Return the log of a task's last run on this machine, None when there is none."""
     paths = (path_of(task, HOST), path_of(task))
     return next((path for path in paths if _task_of(path) == task), None)
@@ -63,7 +63,7 @@ def last_log(task: str) -> Path | None:
 
 def _task_of(path: Path) -> str:
     """Return the task whose log a file is, "" for any other file."""
-    if path.parent != logs_folder() or not is_plain_file(path):
+    if path.parent != get_logs_folder() or not is_plain_file(path):
         return ""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         line = file.readline(1000).decode(errors="replace").rstrip("\n")
@@ -98,7 +98,7 @@ class TaskLog(logging.Handler):
         if self._file is not None or self._fault:
             return
         try:
-            self._file = _opened(self._path)
+            self._file = _open(self._path)
             self._write(f"{HEAD}{self._task}\n")
         except (OSError, ShotError) as error:
             self._lose(error)
@@ -114,7 +114,7 @@ class TaskLog(logging.Handler):
         if self._file is None:
             return
         try:
-            self._write(_printable(self.format(record)) + "\n")
+            self._write(_spell_out(self.format(record)) + "\n")
         except OSError as error:
             self._lose(error)
 
@@ -130,7 +130,9 @@ class TaskLog(logging.Handler):
             os.write(self._file, b"\n... %d bytes are left out ...\n" % (size - 2 * KEPT_BYTES) + end)
 
     def _lose(self, error: OSError | ShotError) -> None:
-        self._fault = str(error) if isinstance(error, ShotError) else f"{in_show(self._path)}: {said_by(error)}"
+        self._fault = (
+            str(error) if isinstance(error, ShotError) else f"{name_in_show(self._path)}: {quote_error(error)}"
+        )
         self.close()
 
     def close(self) -> None:
@@ -157,14 +159,14 @@ def _say_once(line: str) -> None:
     _log.warning(line)
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     """Open a new log and put it in place of the one before; return its descriptor.
 
     Raises ShotError where a link leads out of the show. A link of the log's own name is moved, not followed.
     """
     make_folder(path.parent)
     _make_room()
-    part = part_path(path)
+    part = make_part_path(path)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(part, flags, 0o666)
     try:
@@ -181,7 +183,7 @@ def _opened(path: Path) -> int:
 def _make_room() -> None:
     """Remove the oldest logs while all of them take more than MOST_FOLDER_BYTES."""
     found = []
-    for path in logs_folder().iterdir():
+    for path in get_logs_folder().iterdir():
         with contextlib.suppress(FileNotFoundError):  # another build has removed it just now
             found.append((path.lstat(), path))
     size = sum(seen.st_size for seen, _ in found)
@@ -193,7 +195,7 @@ def _make_room() -> None:
             size -= seen.st_size
 
 
-def _printable(text: str) -> str:
+def _spell_out(text: str) -> str:
     """Return a text without characters that a terminal would obey: these are spelt out."""
     if text.isprintable():
         return text

@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shotmake.tasks.engine.processes.locks import locked
-from shotmake.tasks.engine.stamp import announce, read_stamp, short_hash, why_damaged, write_atomically, write_stamp
+from shotmake.tasks.engine.processes.locks import hold_lock
+from shotmake.tasks.engine.stamp import announce, hash_short, read_stamp, why_damaged, write_atomically, write_stamp
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Piece:
     @cached_property
     def key(self) -> str:
         """The cache key of the piece."""
-        return short_hash([self.made_by, self.inputs])
+        return hash_short([self.made_by, self.inputs])
 
     @property
     def path(self) -> Path:
@@ -47,21 +47,21 @@ class Piece:
         """The kind of piece, as made_by says."""
         return self.made_by["stage"]
 
-    def stamp(self) -> dict | None:
+    def read_stamp(self) -> dict | None:
         """Return the stamp at the piece's place when it is the stamp of this piece, else None."""
         stamp = read_stamp(self.stamp_path)
         return stamp if stamp and (stamp["made_by"], stamp["inputs"]) == (self.made_by, self.inputs) else None
 
-    def undamaged_stamp(self) -> dict | None:
+    def read_undamaged_stamp(self) -> dict | None:
         """Return the piece's stamp when the file is as it was made, else None. A known stat is enough; the file is not
         read then.
         """
-        stamp = self.stamp()
+        stamp = self.read_stamp()
         return None if stamp is None or why_damaged(stamp, {self.kind: self.path}) else stamp
 
     def read(self) -> bytes | None:
         """Return the stored bytes; None when they are missing, or are not as they were made."""
-        stamp = self.stamp()
+        stamp = self.read_stamp()
         if stamp is None:
             return None
         try:
@@ -84,7 +84,7 @@ class Stored(NamedTuple):
     is_stored: bool
 
 
-def in_a_row(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], str], Piece]) -> list[Stored]:
+def follow_pieces(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], str], Piece]) -> list[Stored]:
     """Return what is stored of pieces that each go on from the piece before, as their stamps say.
 
     `piece_of` gives the piece of a span of frames and of the digest that the piece before handed over, "" at the start.
@@ -96,7 +96,7 @@ def in_a_row(spans: list[tuple[int, int]], piece_of: Callable[[tuple[int, int], 
             found.append(Stored(*span, None, None, False))
             continue
         piece = piece_of(span, handover)
-        stamp = piece.undamaged_stamp()
+        stamp = piece.read_undamaged_stamp()
         found.append(Stored(*span, piece.key, piece.path, stamp is not None))
         handover = stamp.get("handover") if stamp else None
     return found
@@ -109,7 +109,7 @@ class Got(NamedTuple):
     was_stored: bool
 
 
-def stored_or_made(piece: Piece, what: str, make: Callable[[], tuple[bytes, dict[str, Any]]]) -> Got:
+def get_or_make(piece: Piece, what: str, make: Callable[[], tuple[bytes, dict[str, Any]]]) -> Got:
     """Return a piece's bytes; make and store the piece when it is not stored.
 
     `make` returns the bytes, and what else the stamp says. It is called only while no other build makes the same piece.
@@ -118,7 +118,7 @@ def stored_or_made(piece: Piece, what: str, make: Callable[[], tuple[bytes, dict
     data = piece.read()
     if data is not None:
         return Got(data, True)
-    with locked(f"{piece.kind}-{piece.key}", what):
+    with hold_lock(f"{piece.kind}-{piece.key}", what):
         data = piece.read()  # another build made it while we waited
         if data is not None:
             return Got(data, True)

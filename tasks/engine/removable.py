@@ -14,17 +14,17 @@ from pathlib import Path
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.log import is_log
 from shotmake.tasks.engine.stamp import read_stamp
-from shotmake.tasks.engine.state.lacking import disk_fault
+from shotmake.tasks.engine.state.lacking import explain_disk_fault
 from shotmake.tasks.engine.state.partial_files import PART
-from shotmake.tasks.engine.state.places import confined, is_plain_file
-from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.engine.state.places import confine, is_plain_file
+from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 ENDING = ".stamp.json"
 
 _log = logging.getLogger(__name__)
 
 
-def files_beside(stamp_path: Path) -> set[Path]:
+def list_files_beside(stamp_path: Path) -> set[Path]:
     """Return the files that may be targets of this record (a stamp's path); stamps are never among them.
 
     They are the file that the stamp is named after, and one of these: all files named `<shot>-<cache key>.*` beside the
@@ -49,13 +49,13 @@ def claims_of(stamp_path: Path) -> dict[Path, set[str]]:
     if stamp is None:
         return {}
     made = set(stamp["targets"].values())
-    found = {path: set(made) for path in files_beside(stamp_path)}
+    found = {path: set(made) for path in list_files_beside(stamp_path)}
     for name, known in stamp["kept"].items():
-        found.setdefault(confined(name, show_folder(), state_folder()), set()).add(known)
+        found.setdefault(confine(name, get_show_folder(), get_state_folder()), set()).add(known)
     return found
 
 
-def claimed(records: Iterable[Path]) -> dict[Path, set[str]]:
+def collect_claims(records: Iterable[Path]) -> dict[Path, set[str]]:
     """Return the claims of all these records together: {file: digests}."""
     found: dict[Path, set[str]] = {}
     for record in records:
@@ -82,7 +82,7 @@ def remove(path: Path) -> str:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        return disk_fault(error, path.parent)
+        return explain_disk_fault(error, path.parent)
     return ""
 
 
@@ -97,11 +97,11 @@ def remove_claimed(paths: Iterable[Path], claims: dict[Path, set[str]], task: st
     left = []
     for path in there:
         if may_remove(path, claims):
-            _log.info("removing %s", in_show(path), extra={"task": task})
+            _log.info("removing %s", name_in_show(path), extra={"task": task})
             if not dryrun and (why := remove(path)):
                 _log.info("%s", why, extra={"task": task})
                 left.append(path)
         else:
-            _log.info("leaving %s: no record says that it was made like this", in_show(path), extra={"task": task})
+            _log.info("leaving %s: no record says that it was made like this", name_in_show(path), extra={"task": task})
             left.append(path)
     return left

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shotmake.tasks.engine.stamp import canonical
+from shotmake.tasks.engine.stamp import to_canonical
 
 FILE = Path(__file__).with_name("defaults.json")
 DEFAULT_BLOCK = "a block whose keys are all as they are by default"
@@ -40,35 +40,35 @@ class Slice(dict):
         return Slice({**other, **self}, getattr(other, "defaults", {}) | self.defaults)
 
 
-def block(values: Any, *names: str) -> Slice:
+def slice_block(values: Any, *names: str) -> Slice:
     """Return the keys of a block of the schema as a Slice, with the blocks inside it. `names`: only these keys."""
-    return _block(values, _default_of(type(values)), names)
+    return _slice_block(values, _default_of(type(values)), names)
 
 
-def only(settings: Mapping[str, Any], *names: str) -> Any:
+def keep_only(settings: Mapping[str, Any], *names: str) -> Any:
     """Return only the settings of these names, as a Slice if `settings` is a Slice."""
-    return _like(settings, {name: settings[name] for name in names})
+    return _make_like(settings, {name: settings[name] for name in names})
 
 
-def without(settings: Mapping[str, Any], *names: str) -> Any:
+def leave_out(settings: Mapping[str, Any], *names: str) -> Any:
     """Return all settings but those of these names, as a Slice if `settings` is a Slice."""
-    return _like(settings, {name: value for name, value in settings.items() if name not in names})
+    return _make_like(settings, {name: value for name, value in settings.items() if name not in names})
 
 
-def made_by(kind: str, version: int, settings: Mapping[str, Any]) -> dict:
+def describe_maker(kind: str, version: int, settings: Mapping[str, Any]) -> dict:
     """Return what a stamp and a cache key hold about a stage, or about a kind of stored piece: its name, version and
     the settings that are hashed.
     """
-    return {"stage": kind, "version": version, "settings": _told(settings, written(kind, version))}
+    return {"stage": kind, "version": version, "settings": _drop_defaults(settings, find_written(kind, version))}
 
 
-def written(kind: str, version: int) -> dict:
+def find_written(kind: str, version: int) -> dict:
     """Return the defaults that are hashed all the same: those that earlier releases hashed for this version."""
-    return _recorded().get(kind, {}).get(str(version), {}).get("written", {})
+    return _read_recorded().get(kind, {}).get(str(version), {}).get("written", {})
 
 
 @cache
-def _recorded() -> dict:
+def _read_recorded() -> dict:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
@@ -77,11 +77,11 @@ def _default_of(schema: type) -> Any:
     return schema()
 
 
-def _like(settings: Mapping[str, Any], values: dict) -> Any:
+def _make_like(settings: Mapping[str, Any], values: dict) -> Any:
     return Slice(values, settings.defaults) if isinstance(settings, Slice) else values
 
 
-def _block(values: Any, default: Any, names: tuple[str, ...] = ()) -> Slice:
+def _slice_block(values: Any, default: Any, names: tuple[str, ...] = ()) -> Slice:
     """Return a block as a Slice.
 
     `default` is the same block as its holder has it by default. `names`: only these keys; () for all.
@@ -89,33 +89,33 @@ def _block(values: Any, default: Any, names: tuple[str, ...] = ()) -> Slice:
     found, defaults = {}, {}
     for item in (one for one in fields(values) if not names or one.name in names):
         value, other = getattr(values, item.name), getattr(default, item.name)
-        found[item.name] = _plain(value, other)
+        found[item.name] = _to_plain(value, other)
         is_block = is_dataclass(value) and type(value) is type(other)
-        defaults[item.name] = DEFAULT_BLOCK if is_block else _plain(other, other)
+        defaults[item.name] = DEFAULT_BLOCK if is_block else _to_plain(other, other)
     return Slice(found, defaults)
 
 
-def _plain(value: Any, default: Any) -> Any:
+def _to_plain(value: Any, default: Any) -> Any:
     if is_dataclass(value):
-        return _block(value, default if type(default) is type(value) else _default_of(type(value)))
+        return _slice_block(value, default if type(default) is type(value) else _default_of(type(value)))
     if isinstance(value, dict):
-        return {name: _plain(one, None) for name, one in value.items()}
+        return {name: _to_plain(one, None) for name, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one, None) for one in value]
+        return [_to_plain(one, None) for one in value]
     return copy.deepcopy(value)
 
 
-def _told(tree: Any, written: dict) -> Any:
-    """Return the tree without its defaults, except the defaults that are `written`."""
+def _drop_defaults(tree: Any, written: dict) -> Any:
+    """Return the tree without its defaults, except the defaults that are `find_written`."""
     if isinstance(tree, list):
-        return [_told(one, {}) for one in tree]
+        return [_drop_defaults(one, {}) for one in tree]
     if not isinstance(tree, dict):
         return tree
     defaults = getattr(tree, "defaults", {})
     found = {}
     for name, value in tree.items():
         before = written.get(name)
-        told = _told(value, before if isinstance(before, dict) else {})
+        told = _drop_defaults(value, before if isinstance(before, dict) else {})
         if name in written or name not in defaults or not _is_default(told, defaults[name]):
             found[name] = told
     return found
@@ -125,4 +125,4 @@ def _is_default(told: Any, default: Any) -> bool:
     """Return whether a value equals its default in type as well: 1 is neither 1.0 nor true."""
     if default is DEFAULT_BLOCK:
         return told == {}
-    return told == default and canonical(told) == canonical(default)
+    return told == default and to_canonical(told) == to_canonical(default)

@@ -18,29 +18,29 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import removable, slices
 from shotmake.tasks.engine.digests import digest, wait_until_settled
-from shotmake.tasks.engine.input_faults import digests_of, unreadable
+from shotmake.tasks.engine.input_faults import digests_of, find_unreadable
 from shotmake.tasks.engine.inputs.watched_files import find_change, sign_files
 from shotmake.tasks.engine.log import TaskLog, logs_of
-from shotmake.tasks.engine.processes.locks import locked
-from shotmake.tasks.engine.processes.watchdog import watched
-from shotmake.tasks.engine.processes.workers import end_if_stopped, place_to_build
+from shotmake.tasks.engine.processes.locks import hold_lock
+from shotmake.tasks.engine.processes.watchdog import watch
+from shotmake.tasks.engine.processes.workers import end_if_stopped, hold_place
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stamp import (
     announce,
-    canonical,
-    equal_result,
-    identity,
+    compute_identity,
+    find_equal_result,
+    hash_short,
     put_in_place,
     read_stamp,
-    short_hash,
+    to_canonical,
     why_damaged,
     why_stale,
     write_stamp,
 )
-from shotmake.tasks.engine.state.partial_files import HOST, part_path, remove_part
-from shotmake.tasks.engine.state.places import confined, make_folder
-from shotmake.tasks.engine.told import as_failed, holds, told
-from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.engine.state.partial_files import HOST, make_part_path, remove_part
+from shotmake.tasks.engine.state.places import confine, make_folder
+from shotmake.tasks.engine.told import as_failed, guard_check, tell_faults
+from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Job:
     targets: dict[str, Path]
     kept: list[Path] = field(default_factory=list)  # files it stored under their own cache keys: part of the result
 
-    def progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> Progress:
+    def show_progress(self, total: int | None, label: str, unit: str = "frames", in_workers: bool = False) -> Progress:
         """Return a progress bar for this shot. With `in_workers` it is shown under `-n N` too, where it is the only
         bar.
         """
@@ -127,14 +127,14 @@ class Node:
         first = next(iter(self.targets.values()))
         return first.with_name(f"{first.name}.stamp.json")
 
-    def inputs(self) -> dict[str, Path]:
+    def list_inputs(self) -> dict[str, Path]:
         """Return every file that the node reads, by name. Raises ShotError when an outside file is missing."""
         return {**self.reads, **self.stage.files(self.config)}
 
-    def identity(self, digests: dict[str, str]) -> str:
+    def compute_identity(self, digests: dict[str, str]) -> str:
         """Return the identity of the result that the node makes from inputs with these digests."""
-        places = {name: in_show(self.reads[name]) for name in self.stage.by_path if name in self.reads}
-        return identity(self.made_by, digests, places)
+        places = {name: name_in_show(self.reads[name]) for name in self.stage.by_path if name in self.reads}
+        return compute_identity(self.made_by, digests, places)
 
     def why_stale(self, thorough: bool = False) -> str:
         """Return "" when the targets are up to date, else the reason why not.
@@ -145,16 +145,16 @@ class Node:
         stamp = read_stamp(self.stamp_path)
         if self.is_pinned:  # it need only be there, as it was approved
             if stamp is None:
-                return f"tracking.{self.stage.name}.pin: found no {in_show(self.stamp_path)}"
+                return f"tracking.{self.stage.name}.pin: found no {name_in_show(self.stamp_path)}"
             return why_damaged(stamp, self.targets, thorough)
         try:
-            inputs = self.inputs()
+            inputs = self.list_inputs()
         except ShotError as error:
             return error.faults[0]
         return why_stale(stamp, self.made_by, inputs, self.targets, thorough)
 
 
-def nodes(
+def make_nodes(
     config: Config, stages: tuple[Stage, ...], lender: dict[str, Node] | None = None, camera: str = ""
 ) -> dict[str, Node]:
     """Build the graph of one shot: stage name -> node, in the order of `stages`, without the stages that the shot does
@@ -166,7 +166,7 @@ def nodes(
     shot = f"{config.shot.name}.{camera}" if camera else config.shot.name
     made: dict[str, Node] = {}
     maker: dict[str, Node] = {}  # target name -> the node that writes it
-    lent = {name: node for node in (lender or {}).values() for name in node.targets}
+    lender_nodes = {name: node for node in (lender or {}).values() for name in node.targets}
     for stage in stages:
         if not stage.wanted(config):
             continue
@@ -175,21 +175,21 @@ def nodes(
         sources = [name for name in names if name in maker] if pin is None else []
         borrowed = stage.borrows(config) if lender else {}
         needs = tuple({maker[name].stage.name: maker[name] for name in sources}.values())
-        needs += tuple(lent[name] for name in borrowed.values())
+        needs += tuple(lender_nodes[name] for name in borrowed.values())
         settings = stage.settings(config)
-        made_by = slices.made_by(stage.name, stage.version, settings)
-        key = pin or short_hash([stage.name, stage.version, made_by["settings"], [node.key for node in needs]])
+        made_by = slices.describe_maker(stage.name, stage.version, settings)
+        key = pin or hash_short([stage.name, stage.version, made_by["settings"], [node.key for node in needs]])
         made_here = stage.targets if stage.makes is None else stage.makes(config)
-        targets = {name: state_folder() / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
+        targets = {name: get_state_folder() / stage.targets[name].format(id=f"{shot}-{key}") for name in made_here}
         reads = {name: maker[name].targets[name] for name in sources}
-        reads |= {name: lent[target].targets[target] for name, target in borrowed.items()}
+        reads |= {name: lender_nodes[target].targets[target] for name, target in borrowed.items()}
         node = Node(stage, shot, key, settings, made_by, reads, targets, needs, config)
         made[stage.name] = node
         maker.update(dict.fromkeys(targets, node))
     return made
 
 
-def lent_to(graph: dict[str, Node]) -> list[Node]:
+def list_lender_nodes(graph: dict[str, Node]) -> list[Node]:
     """Return the nodes of other shots that a shot's graph needs, in the order in which they are built."""
     found: dict[Path, Node] = {}
 
@@ -205,7 +205,7 @@ def lent_to(graph: dict[str, Node]) -> list[Node]:
     return list(found.values())
 
 
-def doit_task(node: Node, names: dict[Path, str]) -> dict:
+def make_doit_task(node: Node, names: dict[Path, str]) -> dict:
     """Return the doit task of a node. doit schedules; the stamp decides whether the task runs.
 
     `names` gives the task's name of each node, by the node's stamp.
@@ -216,10 +216,10 @@ def doit_task(node: Node, names: dict[Path, str]) -> dict:
         "name": name.partition(":")[2],
         "doc": f"{node.shot} {node.key}",
         "actions": [(build, [node, name])],
-        "uptodate": [holds(lambda: not node.why_stale())],
-        "targets": [in_show(path) for path in node.targets.values()],
+        "uptodate": [guard_check(lambda: not node.why_stale())],
+        "targets": [name_in_show(path) for path in node.targets.values()],
         "task_dep": needs + list(node.stage.after(node.config)),
-        "clean": [(told(name, clean), [node])],
+        "clean": [(tell_faults(name, clean), [node])],
         "verbosity": 2,
     }
 
@@ -243,11 +243,11 @@ def build(node: Node, name: str = "") -> TaskFailed | None:
 
 
 def _build_if_stale(node: Node, name: str, log: TaskLog) -> None:
-    if node.stage.together and not node.is_pinned and (reason := node.why_stale()) and not adoptable(node):
-        with place_to_build(), watched(name):
+    if node.stage.together and not node.is_pinned and (reason := node.why_stale()) and not find_adoptable(node):
+        with hold_place(), watch(name):
             log.begin(reason)
-            _work(node, {}, node.stage.together)
-    with locked(f"{node.stage.name}-{node.shot}-{node.key}", name):
+            _call(node, {}, node.stage.together)
+    with hold_lock(f"{node.stage.name}-{node.shot}-{node.key}", name):
         reason = node.why_stale()
         if not reason:  # another process built it while we waited
             return
@@ -255,7 +255,7 @@ def _build_if_stale(node: Node, name: str, log: TaskLog) -> None:
             raise ShotError(f"{reason}; restore it, or set the pin to null or to another key")
         log.begin(reason)
         if not _adopt(node):
-            with place_to_build(), watched(name):
+            with hold_place(), watch(name):
                 _build(node)
 
 
@@ -264,7 +264,7 @@ def _check_disk(path: Path) -> None:
 
     A library that writes files may say only that something failed, not that the disk is full.
     """
-    part = part_path(path)
+    part = make_part_path(path)
     try:
         part.write_bytes(bytes(2**18))
     finally:
@@ -273,32 +273,32 @@ def _check_disk(path: Path) -> None:
 
 def _build(node: Node) -> None:
     started = time.time()
-    parts = {name: part_path(path) for name, path in node.targets.items()}
+    parts = {name: make_part_path(path) for name, path in node.targets.items()}
     for path in node.targets.values():
         make_folder(path.parent)
     try:
-        job, line = _work(node, parts, node.stage.build)
+        job, line = _call(node, parts, node.stage.build)
         made = {name: digest(part) for name, part in parts.items()}
         _put_in_place(node, parts)
     finally:
         for part in parts.values():
             remove_part(part)
     seconds = time.time() - started
-    kept = {in_show(path): digest(path) for path in job.kept}
+    kept = {name_in_show(path): digest(path) for path in job.kept}
     timing = {"seconds": round(seconds, 3)}
-    identity = node.identity(job.digests)
+    identity = node.compute_identity(job.digests)
     write_stamp(node.stamp_path, node.made_by, job.digests, made, kept, identity=identity, timing=timing)
     _log.info("%s (%.1f s)", line, seconds)
 
 
-def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
+def _call(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) -> tuple[Job, Any]:
     """Call a stage's function with a job; return the job and what the function returned.
 
     Raises ShotError when the files that it reads came, went or changed meanwhile: then that is the reason, whatever the
     function itself made of half a file.
     """
-    _log.debug("settings: %s", canonical(node.settings))
-    inputs = node.inputs()
+    _log.debug("settings: %s", to_canonical(node.settings))
+    inputs = node.list_inputs()
     wait_until_settled(inputs.values())
     before = sign_files(inputs)
     job = Job(node.shot, node.settings, inputs, digests_of(inputs, node.camera), parts)
@@ -312,11 +312,11 @@ def _work(node: Node, parts: dict[str, Path], function: Callable[[Job], Any]) ->
         end_if_stopped()  # a stop signal inside compiled code looks like an error of that code
         _check_disk(node.stamp_path)
         is_nameless = isinstance(error, OSError) and error.filename is None
-        fault = unreadable(inputs, node.camera) if is_nameless else None
+        fault = find_unreadable(inputs, node.camera) if is_nameless else None
         if fault:
             raise fault from error
         raise
-    if node.inputs() != inputs:
+    if node.list_inputs() != inputs:
         raise ShotError("files came or went while they were read; run doit again")
     if changed := find_change(inputs, before):
         raise changed
@@ -331,17 +331,17 @@ def _put_in_place(node: Node, parts: dict[str, Path]) -> None:
         put_in_place(part, node.targets[name])
 
 
-def adoptable(node: Node) -> tuple[Path, dict] | None:
+def find_adoptable(node: Node) -> tuple[Path, dict] | None:
     """Return the path and content of the stamp of an undamaged result that equals what this node would make.
 
     None when there is no such result, or when an input is missing.
     """
-    inputs = node.inputs()
+    inputs = node.list_inputs()
     if not all(path.is_file() for path in inputs.values()):
         return None
     digests = digests_of(inputs, node.camera)
-    wanted = node.identity(digests)
-    stamp_path = equal_result(wanted)
+    wanted = node.compute_identity(digests)
+    stamp_path = find_equal_result(wanted)
     stamp = read_stamp(stamp_path) if stamp_path else None
     # The cache says where such a result once lay. The stamp says what lies there now: it may be the result of another
     # plate. A damaged result is no use: every node, its own too, would take it over with its damage, again and again.
@@ -349,15 +349,15 @@ def adoptable(node: Node) -> tuple[Path, dict] | None:
         return None
     if (stamp["made_by"], stamp["inputs"]) != (node.made_by, digests):
         return None
-    return (stamp_path, stamp) if not why_damaged(stamp, _targets_beside(stamp_path, node)) else None
+    return (stamp_path, stamp) if not why_damaged(stamp, _find_targets_beside(stamp_path, node)) else None
 
 
-def _targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
+def _find_targets_beside(stamp_path: Path, node: Node) -> dict[str, Path]:
     """Return where another node of the same stage has its targets, as the place of its stamp tells."""
     pattern = node.stage.targets[next(iter(node.targets))]
-    head, tail = (str(state_folder() / pattern) + ".stamp.json").split("{id}")
+    head, tail = (str(get_state_folder() / pattern) + ".stamp.json").split("{id}")
     found = str(stamp_path).removeprefix(head).removesuffix(tail)
-    return {name: state_folder() / node.stage.targets[name].format(id=found) for name in node.targets}
+    return {name: get_state_folder() / node.stage.targets[name].format(id=found) for name in node.targets}
 
 
 def _adopt(node: Node) -> bool:
@@ -365,13 +365,13 @@ def _adopt(node: Node) -> bool:
 
     It is a copy so that damage to one result does not damage the other.
     """
-    found = adoptable(node)
+    found = find_adoptable(node)
     if found is None:
         return False
     stamp_path, stamp = found
-    parts = {name: part_path(path) for name, path in node.targets.items()}
+    parts = {name: make_part_path(path) for name, path in node.targets.items()}
     try:
-        for name, source in _targets_beside(stamp_path, node).items():
+        for name, source in _find_targets_beside(stamp_path, node).items():
             make_folder(node.targets[name].parent)
             shutil.copyfile(source, parts[name])
             if digest(parts[name]) != stamp["targets"].get(name):
@@ -380,7 +380,7 @@ def _adopt(node: Node) -> bool:
     finally:
         for part in parts.values():
             remove_part(part)
-    origin = in_show(stamp_path).removesuffix(".stamp.json")
+    origin = name_in_show(stamp_path).removesuffix(".stamp.json")
     write_stamp(node.stamp_path, **{**stamp, "adopted_from": origin})
     _log.info("the same as %s", origin)
     return True
@@ -395,14 +395,14 @@ def clean(node: Node, dryrun: bool) -> None:
     """
     if node.is_pinned:
         return  # somebody has approved this result
-    kept = kept_by(node.stamp_path)
+    kept = list_kept(node.stamp_path)
     if kept:  # a file that another result of this stage keeps must stay
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
-        for other in set(state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
-            kept -= kept_by(other)
+        for other in set(get_state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
+            kept -= list_kept(other)
     records = [node.stamp_path, *(path for path in kept if path.name.endswith(removable.ENDING))]
     paths = [node.stamp_path, *node.targets.values(), *kept, *logs_of_node(node)]
-    removable.remove_claimed(paths, removable.claimed(records), node.task_name, dryrun)
+    removable.remove_claimed(paths, removable.collect_claims(records), node.task_name, dryrun)
 
 
 def logs_of_node(node: Node) -> set[Path]:
@@ -410,9 +410,11 @@ def logs_of_node(node: Node) -> set[Path]:
     return logs_of(node.task_name) | logs_of(f"{node.task_name}:{node.key}")
 
 
-def kept_by(stamp_path: Path) -> set[Path]:
+def list_kept(stamp_path: Path) -> set[Path]:
     """Return the files that a result stored under their own cache keys, and the stamps of these files."""
     names = (read_stamp(stamp_path) or {"kept": {}})["kept"]
     return {
-        confined(file, show_folder(), state_folder()) for name in names for file in (name, f"{name}{removable.ENDING}")
+        confine(file, get_show_folder(), get_state_folder())
+        for name in names
+        for file in (name, f"{name}{removable.ENDING}")
     }

@@ -8,13 +8,13 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.state.partial_files import part_path
-from shotmake.tasks.engine.state.places import confined, make_folder
-from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.engine.state.partial_files import make_part_path
+from shotmake.tasks.engine.state.places import confine, make_folder
+from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 COMING = "coming"  # stands in a record that was written before its targets
 SCANNED = "every stamp"  # the cache's row that says that the cache knows all stamps
@@ -22,7 +22,7 @@ SCANNED = "every stamp"  # the cache's row that says that the cache knows all st
 _log = logging.getLogger(__name__)
 
 
-def canonical(tree: Any) -> str:
+def to_canonical(tree: Any) -> str:
     """Return the one JSON text of a tree: keys sorted, compact, numbers exact.
 
     Raises ValueError for NaN and infinity.
@@ -30,9 +30,9 @@ def canonical(tree: Any) -> str:
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def short_hash(tree: Any) -> str:
+def hash_short(tree: Any) -> str:
     """Return the first 12 hex digits of the SHA-256 of a tree's canonical text."""
-    return hashlib.sha256(canonical(tree).encode()).hexdigest()[:12]
+    return hashlib.sha256(to_canonical(tree).encode()).hexdigest()[:12]
 
 
 def read_stamp(path: Path) -> dict | None:
@@ -55,7 +55,7 @@ def read_stamp(path: Path) -> dict | None:
     try:
         _check_places(path, stamp)
     except ShotError as error:
-        _say_once(f"{in_show(path)}: {error}; the record is not believed")
+        _say_once(f"{name_in_show(path)}: {error}; the record is not believed")
         return None
     return stamp
 
@@ -63,13 +63,13 @@ def read_stamp(path: Path) -> dict | None:
 def _check_places(path: Path, stamp: dict) -> None:
     """Raise ShotError when a record names a file outside the place where such records have their files."""
     for name in stamp["kept"]:  # parts of results: the names are paths in the show
-        confined(name, show_folder(), state_folder())
+        confine(name, get_show_folder(), get_state_folder())
     for name in stamp.get("state", {}).values():
-        confined(name, show_folder(), state_folder())
+        confine(name, get_show_folder(), get_state_folder())
     # Of copies the names are paths beside the record. A stage's targets have plain names, not paths.
-    if not path.is_relative_to(state_folder()):
+    if not path.is_relative_to(get_state_folder()):
         for name in (*stamp["targets"], *stamp.get("placed", {})):
-            confined(name, path.parent, path.parent)
+            confine(name, path.parent, path.parent)
 
 
 def is_texts(tree: Any) -> bool:
@@ -99,9 +99,9 @@ def write_stamp(
     result with this identity lies.
     """
     stamp = {"made_by": made_by, "inputs": inputs, "targets": targets, "kept": kept, **more}
-    write_atomically(path, json_bytes(stamp))
+    write_atomically(path, to_json_bytes(stamp))
     if "identity" in more:
-        cache.put("result", more["identity"], in_show(path))
+        cache.put("result", more["identity"], name_in_show(path))
 
 
 def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
@@ -109,13 +109,13 @@ def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
 
     This record claims the targets. It does not say what they were made from, so no target is up to date by it.
     """
-    write_atomically(path, json_bytes({"made_by": {"stage": stage}, "inputs": {}, "targets": targets, COMING: True}))
+    write_atomically(path, to_json_bytes({"made_by": {"stage": stage}, "inputs": {}, "targets": targets, COMING: True}))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that appears under its name only when it is complete."""
     make_folder(path.parent)
-    part = part_path(path)
+    part = make_part_path(path)
     try:
         part.write_bytes(data)
         put_in_place(part, path)
@@ -138,7 +138,7 @@ def put_in_place(part: Path, path: Path) -> None:
         os.close(folder)
 
 
-def json_bytes(tree: Any) -> bytes:
+def to_json_bytes(tree: Any) -> bytes:
     """Return a tree as JSON that a person can read, with the same bytes for the same tree.
 
     Raises ValueError for NaN and infinity.
@@ -168,7 +168,7 @@ def why_damaged(stamp: dict, targets: dict[str, Path], thorough: bool = False) -
     """Return "" when all that was made is there, as it was made; else the first reason why not."""
     if stamp.get(COMING):
         return "a build of it was stopped"
-    kept = {name: show_folder() / name for name in stamp["kept"]}
+    kept = {name: get_show_folder() / name for name in stamp["kept"]}
     reason = why_different("target", stamp["targets"], targets, thorough)
     return reason or why_different("target", stamp["kept"], kept, thorough)
 
@@ -184,33 +184,33 @@ def why_different(kind: str, known: dict[str, str], paths: dict[str, Path], thor
         try:
             found = digest(path, remembered=not thorough)
         except OSError as error:  # the build that follows reports it as a fault of its input
-            return f"{kind} {name} cannot be read ({path.name}: {said_by(error).lower()})"
+            return f"{kind} {name} cannot be read ({path.name}: {quote_error(error).lower()})"
         if found != known.get(name):
             return f"{kind} {name} changed ({path.name})"
     return ""
 
 
-def identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> str:
+def compute_identity(made_by: dict, inputs: dict[str, str], by_path: dict[str, str]) -> str:
     """Return the identity of a result: equal for results that must be equal.
 
     Such results have the same stage, version, settings and contents of inputs. `by_path`: the places of the inputs that
     a target refers to by path.
     """
-    return hashlib.sha256(canonical([made_by, inputs, by_path]).encode()).hexdigest()
+    return hashlib.sha256(to_canonical([made_by, inputs, by_path]).encode()).hexdigest()
 
 
-def equal_result(found: str) -> Path | None:
+def find_equal_result(found: str) -> Path | None:
     """Return the path of the stamp of a result with this identity, or None when none is known.
 
     A new cache is filled from all stamps of the state folder first.
     """
     if cache.get("result", SCANNED) is None:  # a new cache: fill it from the stamps
-        paths = sorted(state_folder().rglob("*.stamp.json"))
-        known = [((read_stamp(path) or {}).get("identity", ""), in_show(path)) for path in paths]
+        paths = sorted(get_state_folder().rglob("*.stamp.json"))
+        known = [((read_stamp(path) or {}).get("identity", ""), name_in_show(path)) for path in paths]
         cache.put_all("result", [*known, (SCANNED, "")])
     name = cache.get("result", found)
     try:
-        path = confined(name, show_folder(), state_folder()) if name else None
+        path = confine(name, get_show_folder(), get_state_folder()) if name else None
     except ShotError:  # the cache's row is not one of ours; such a row may cost time and nothing else
         return None
     return path if path is not None and path.is_file() else None

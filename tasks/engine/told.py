@@ -13,13 +13,13 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.state.lacking import lack, short_behind
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.engine.state.lacking import explain_lack, explain_shortage_behind
+from shotmake.tasks.show import get_show_folder
 
 _log = logging.getLogger(__name__)
 
 
-def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
+def tell_faults(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the action of a task, or its cleaning, so that a fault becomes a failed task.
 
     A fault is a ShotError or something that the machine lacks. Each fault is one line that begins with `name`. Every
@@ -31,7 +31,7 @@ def told(name: str, action: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return action(*words, **named)
         except Exception as error:
-            failed = as_failed(name, error, show_folder())
+            failed = as_failed(name, error, get_show_folder())
             if failed is None:
                 raise
             return failed
@@ -46,15 +46,15 @@ def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
     is the task's name; `folder` is the folder that was being written in.
     """
     if isinstance(error, ShotError):
-        short = short_behind(error)
+        short = explain_shortage_behind(error)
         faults = (short,) if short else error.faults
     else:
-        line = lack(error, folder)
+        line = explain_lack(error, folder)
         faults = (line,) if line else ()
     return TaskFailed("\n".join(f"{name}: {fault}" for fault in faults)) if faults else None
 
 
-def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
+def end_on_lack(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function that runs before any task, so that it ends this process where the machine lacks something.
 
     The process ends with one line and code 1. Every other error is raised.
@@ -65,7 +65,7 @@ def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*words)
         except Exception as error:
-            line = lack(error, show_folder())
+            line = explain_lack(error, get_show_folder())
             if not line:
                 raise
             _log.error(line)
@@ -74,7 +74,7 @@ def or_end(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def holds(check: Callable[[], bool]) -> Callable[[], bool]:
+def guard_check(check: Callable[[], bool]) -> Callable[[], bool]:
     """Wrap a check so that it returns False where it cannot be made: then the task runs, and says why."""
 
     def run() -> bool:

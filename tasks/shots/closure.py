@@ -14,9 +14,9 @@ from pathlib import Path
 import shotmake
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.show import tool_folder
+from shotmake.tasks.show import get_tool_folder
 
-PACKAGES = {"shotmake.tasks": tool_folder() / "tasks", "shotmake": Path(str(shotmake.__file__)).parent}
+PACKAGES = {"shotmake.tasks": get_tool_folder() / "tasks", "shotmake": Path(str(shotmake.__file__)).parent}
 
 
 def code_of(*modules: str) -> dict[str, str]:
@@ -27,20 +27,20 @@ def code_of(*modules: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     todo = list(modules)
-    if missing := [name for name in modules if _file(name) is None]:
+    if missing := [name for name in modules if _find_file(name) is None]:
         raise LookupError(f"{missing[0]}: no module in {', '.join(map(str, PACKAGES.values()))}")
     while todo:
-        path = _file(name := todo.pop())
+        path = _find_file(name := todo.pop())
         if path is None or name in found:
             continue
         found[name] = digest(path)
-        todo += _imported(path, found[name])
+        todo += _list_imported(path, found[name])
         if "." in name:  # Python runs its package before it
             todo.append(name.rpartition(".")[0])
     return found
 
 
-def _file(name: str) -> Path | None:
+def _find_file(name: str) -> Path | None:
     """Return the file of a module of ours; None for another library, and for a name inside a module."""
     package = next((one for one in PACKAGES if f"{name}.".startswith(f"{one}.")), None)
     if package is None:
@@ -50,18 +50,18 @@ def _file(name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _imported(path: Path, known: str) -> list[str]:
+def _list_imported(path: Path, known: str) -> list[str]:
     """Return the full names of what a file with this digest imports; of `from a import b` both a and a.b."""
     text = cache.get("imports", known)
     if text is None:
         data = path.read_bytes()
-        text = json.dumps(sorted(set(_names(ast.parse(data)))))
+        text = json.dumps(sorted(set(_yield_names(ast.parse(data)))))
         if hashlib.sha256(data).hexdigest() == known:  # the file was not edited meanwhile
             cache.put("imports", known, text)
     return json.loads(text)
 
 
-def _names(tree: ast.Module) -> Iterator[str]:
+def _yield_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -17,43 +17,43 @@ from shotmake.config import check
 from shotmake.config.schema import Config
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.stamp import canonical, short_hash
+from shotmake.tasks.engine.stamp import hash_short, to_canonical
 from shotmake.tasks.shots import closure, conf_texts, variables
-from shotmake.tasks.shots.up_to_date import files_below, library_files
-from shotmake.tasks.show import conf_folder
+from shotmake.tasks.shots.up_to_date import list_library_files, walk_files
+from shotmake.tasks.show import get_conf_folder
 
 COMPOSES = "shotmake.tasks.shots.shots"  # the module that asks Hydra, and has the result checked
 # The values of these are in no file: such a config is composed every time.
 NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
 
 
-def remembered(name: str, overrides: tuple[str, ...]) -> Config | None:
+def recall(name: str, overrides: tuple[str, ...]) -> Config | None:
     """Return the config of this shot as Hydra would compose it now; None when Hydra has to compose it."""
-    text = cache.get("config", canonical([name, overrides]))
+    text = cache.get("config", to_canonical([name, overrides]))
     if text is None:
         return None
     known = json.loads(text)
-    if known["shared"] != shared_sources() or known["shots"] != _shot_sources(name, known["alone"]):
+    if known["shared"] != digest_shared_sources() or known["shots"] != _digest_shot_sources(name, known["alone"]):
         return None
-    if not variables.unchanged(known["environment"]):
+    if not variables.are_unchanged(known["environment"]):
         return None
     return config_of(Config, known["config"])
 
 
-def sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
+def list_sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dict[str, str | None]] | None:
     """Return what a remembered config was made of beside what all configs are made of: its files and environment
     values.
 
     None when the config is not remembered.
     """
-    text = cache.get("config", canonical([name, overrides]))
+    text = cache.get("config", to_canonical([name, overrides]))
     if text is None:
         return None
     known = json.loads(text)
     files = (
-        [conf_folder() / "shot" / f"{name}.yaml"]
+        [get_conf_folder() / "shot" / f"{name}.yaml"]
         if known["alone"]
-        else [conf_folder() / "shot", *sorted((conf_folder() / "shot").glob("*.yaml"))]
+        else [get_conf_folder() / "shot", *sorted((get_conf_folder() / "shot").glob("*.yaml"))]
     )
     return files, known["environment"]
 
@@ -66,49 +66,49 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
     """
     texts = [
         *overrides,
-        conf_texts.read(conf_folder() / "shot" / f"{name}.yaml"),
-        *map(conf_texts.read, _shared_files()),
+        conf_texts.read(get_conf_folder() / "shot" / f"{name}.yaml"),
+        *map(conf_texts.read, _list_shared_files()),
     ]
     if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
         return
-    alone = not _names_other_shots(name)
+    alone = not _may_name_other_shots(name)
     known = {
-        "shared": shared_sources(),
-        "shots": _shot_sources(name, alone),
+        "shared": digest_shared_sources(),
+        "shots": _digest_shot_sources(name, alone),
         "alone": alone,
         "environment": environment,
         "config": asdict(config),
     }
-    cache.put("config", canonical([name, overrides]), json.dumps(known))
+    cache.put("config", to_canonical([name, overrides]), json.dumps(known))
 
 
 @once
-def shared_sources() -> str:
+def digest_shared_sources() -> str:
     """Return a digest of all that every shot is composed from and checked by."""
-    conf = {str(path.relative_to(conf_folder())): digest(path) for path in _shared_files()}
-    return short_hash([conf, closure.code_of(COMPOSES), [digest(path) for path in library_files()], sys.version])
+    conf = {str(path.relative_to(get_conf_folder())): digest(path) for path in _list_shared_files()}
+    return hash_short([conf, closure.code_of(COMPOSES), [digest(path) for path in list_library_files()], sys.version])
 
 
-def _shared_files() -> list[Path]:
-    found = (Path(place, name) for place, name in files_below(conf_folder()) if name.endswith((".yaml", ".yml")))
-    return sorted(path for path in found if path.parent != conf_folder() / "shot" and path.is_file())
+def _list_shared_files() -> list[Path]:
+    found = (Path(place, name) for place, name in walk_files(get_conf_folder()) if name.endswith((".yaml", ".yml")))
+    return sorted(path for path in found if path.parent != get_conf_folder() / "shot" and path.is_file())
 
 
-def _shot_sources(name: str, alone: bool) -> str:
+def _digest_shot_sources(name: str, alone: bool) -> str:
     """Return a digest of the shot's own file or, when it may read others, of all shot files."""
     paths = (
-        [conf_folder() / "shot" / f"{name}.yaml"]
+        [get_conf_folder() / "shot" / f"{name}.yaml"]
         if alone
-        else [path for path in sorted((conf_folder() / "shot").glob("*.yaml")) if path.is_file()]
+        else [path for path in sorted((get_conf_folder() / "shot").glob("*.yaml")) if path.is_file()]
     )
-    return short_hash({path.name: digest(path) for path in paths})
+    return hash_short({path.name: digest(path) for path in paths})
 
 
-def _names_other_shots(name: str) -> bool:
+def _may_name_other_shots(name: str) -> bool:
     """Return whether the shot's defaults list, or a preset, could pull in another file of conf/shot/."""
-    if any("/shot" in conf_texts.read(path) for path in _shared_files()):
+    if any("/shot" in conf_texts.read(path) for path in _list_shared_files()):
         return True
-    tree = conf_texts.load(conf_folder() / "shot" / f"{name}.yaml")
+    tree = conf_texts.load(get_conf_folder() / "shot" / f"{name}.yaml")
     for entry in tree.get("defaults") or []:
         group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
         group = re.sub(r"^(override|optional)\s+", "", str(group))
@@ -119,10 +119,10 @@ def _names_other_shots(name: str) -> bool:
 
 def config_of(cls: type, tree: dict) -> Any:
     """Build the dataclass from a tree that was made from that dataclass. Nothing is checked."""
-    return cls(**{name: _value(hint, tree[name]) for name, hint in _hints(cls)})
+    return cls(**{name: _build_value(hint, tree[name]) for name, hint in _read_hints(cls)})
 
 
-def _value(hint: Any, tree: Any) -> Any:
+def _build_value(hint: Any, tree: Any) -> Any:
     if isinstance(hint, type) and is_dataclass(hint):
         return config_of(hint, tree)
     each = check.block_of_each(hint)
@@ -130,6 +130,6 @@ def _value(hint: Any, tree: Any) -> Any:
 
 
 @once
-def _hints(cls: type) -> list[tuple[str, Any]]:
+def _read_hints(cls: type) -> list[tuple[str, Any]]:
     hints = get_type_hints(cls)
     return [(item.name, hints[item.name]) for item in fields(cls)]

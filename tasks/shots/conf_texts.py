@@ -4,28 +4,28 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
-from shotmake.files.input_file import file_fault
+from shotmake.files.input_file import find_file_fault
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
-from shotmake.tasks.shots.up_to_date import files_below
-from shotmake.tasks.show import conf_folder, in_show
+from shotmake.tasks.shots.up_to_date import walk_files
+from shotmake.tasks.show import get_conf_folder, name_in_show
 
 
 def why_no_text(path: Path) -> str:
     """Return what lies there in place of a YAML file; "" for a file that can be read."""
-    found = file_fault(path)
+    found = find_file_fault(path)
     return f"{found}; needed a YAML file" if found else ""
 
 
 def load(path: Path) -> Any:
     """Return the value of a YAML file in conf/. Raises ShotError for what is not YAML, or unfolds to too much."""
-    return load_yaml(read(path), in_show(path))
+    return load_yaml(read(path), name_in_show(path))
 
 
 def read(path: Path) -> str:
     """Return the text of a YAML file in conf/. Raises ShotError for what is not a text file."""
     if fault := why_no_text(path):
-        raise ShotError(f"{in_show(path)}: {fault}")
+        raise ShotError(f"{name_in_show(path)}: {fault}")
     return read_utf8(path, "yaml_mb")
 
 
@@ -35,11 +35,11 @@ def check(name: str) -> None:
 
     Raises ShotError for the first of them that is not sound YAML.
     """
-    own = conf_folder() / "shot" / f"{name}.yaml"
-    shared = [Path(place, file) for place, file in files_below(conf_folder()) if file.endswith((".yaml", ".yml"))]
-    shared = [path for path in shared if path.parent != conf_folder() / "shot" and path.is_file()]
+    own = get_conf_folder() / "shot" / f"{name}.yaml"
+    shared = [Path(place, file) for place, file in walk_files(get_conf_folder()) if file.endswith((".yaml", ".yml"))]
+    shared = [path for path in shared if path.parent != get_conf_folder() / "shot" and path.is_file()]
     trees = [load(path) for path in (own, *shared)]
     named = " ".join(str(tree["defaults"]) for tree in trees if isinstance(tree, dict) and tree.get("defaults"))
-    for path in sorted((conf_folder() / "shot").glob("*.yaml")):
+    for path in sorted((get_conf_folder() / "shot").glob("*.yaml")):
         if path != own and path.stem in named and path.is_file():
             load(path)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from shotmake.tasks.shots import conf_texts
 from shotmake.tasks.shots.shot_words import why_refused
-from shotmake.tasks.show import conf_folder
+from shotmake.tasks.show import get_conf_folder
 
 SHOWN = 40  # how many names are shown; a show may have thousands
 
 
-def hint(asked: str, there: list[str]) -> str:
+def make_hint(asked: str, there: list[str]) -> str:
     """Return the name that was most likely meant; else all names there are, or as many as one line has room for."""
     close = difflib.get_close_matches(asked, there, n=1)
     if close:
@@ -22,19 +22,19 @@ def hint(asked: str, there: list[str]) -> str:
     return f"there are: {', '.join(there[:SHOWN])}{more}"
 
 
-def shots() -> list[str]:
+def list_shots() -> list[str]:
     """Return the shots that shot=<name> and lens_from would accept: the YAML file can be read, and its name is not
     refused.
     """
-    return [name for name in yaml_names(conf_folder() / "shot") if not why_refused(name)]
+    return [name for name in list_yaml_names(get_conf_folder() / "shot") if not why_refused(name)]
 
 
-def presets(group: str) -> list[str]:
+def list_presets(group: str) -> list[str]:
     """Return the presets of conf/<group>/ that can be read."""
-    return [name for name in yaml_names(conf_folder() / group) if name.isprintable()]
+    return [name for name in list_yaml_names(get_conf_folder() / group) if name.isprintable()]
 
 
-def yaml_names(folder: Path) -> list[str]:
+def list_yaml_names(folder: Path) -> list[str]:
     """Return the names of the YAML files in a folder, without the suffix.
 
     Folders, pipes, hidden files, links that lead nowhere and files that may not be read do not count.

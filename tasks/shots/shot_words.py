@@ -7,8 +7,8 @@ reason and a name that works.
 import re
 from itertools import chain, count
 
-from shotmake.new_shot.shot_yaml import safe_name
-from shotmake.tasks.shots.up_to_date import names_asked, shot_names
+from shotmake.new_shot.shot_yaml import make_safe_name
+from shotmake.tasks.shots.up_to_date import list_shot_names, split_names
 
 LONGEST = 200  # bytes: the names of folders and files that hold it have room for a cache key and a suffix
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)  # a word that Hydra takes without quotes
@@ -33,25 +33,25 @@ def why_refused(name: str) -> str:
         reason = "has a character that cannot be seen"
     if not reason and len(name.encode()) > LONGEST:
         reason = f"has {len(name.encode())} bytes, at most {LONGEST} are allowed"
-    line = f"conf/shot/{shown(name)}.yaml: the file's name {reason}; rename it, to {better(name)}.yaml say"
+    line = f"conf/shot/{show_name(name)}.yaml: the file's name {reason}; rename it, to {suggest_name(name)}.yaml say"
     return line if reason else ""
 
 
-def better(name: str) -> str:
+def suggest_name(name: str) -> str:
     """Return a name like this one that every command takes and that no other shot has, to rename the file to."""
-    found = safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())[:64].rstrip("._-")
-    taken = {one.lower() for one in shot_names()}
+    found = make_safe_name(re.sub(r"\.ya?ml$", "", name, flags=re.IGNORECASE), ())[:64].rstrip("._-")
+    taken = {one.lower() for one in list_shot_names()}
     tries = chain([found], (f"{found}_{number}" for number in count(2)))
     return next(one for one in tries if one.lower() not in taken)
 
 
-def shown(name: str) -> str:
+def show_name(name: str) -> str:
     """Return the name as one line of valid text, whatever bytes it is made of."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def quoted(text: str, always: bool = False) -> str:
+def quote(text: str, always: bool = False) -> str:
     """Return any text as a word of Hydra's grammar. A plain text stays as it is, unless `always` is set."""
     if PLAIN.fullmatch(text) and text.lower() not in NOT_TEXT and not always:
         return text
@@ -61,7 +61,7 @@ def quoted(text: str, always: bool = False) -> str:
     return f"'{closed}'"
 
 
-def unquoted(word: str) -> str:
+def unquote(word: str) -> str:
     """Return the text of a word of Hydra's grammar, in single quotes, in double quotes or in none."""
     quote = word[:1]
     if quote not in ("'", '"') or word[-1] != quote or len(word) < 2:
@@ -70,12 +70,12 @@ def unquoted(word: str) -> str:
     return re.sub(r"(\\+)$", lambda found: found[1][: len(found[1]) // 2], text)
 
 
-def in_hydras_words(word: str) -> str:
+def to_hydras_words(word: str) -> str:
     """Return `shot=...` with its names quoted. Hydra's own grammar (glob(*), choice(...), quotes) stays as it is."""
     value = word.removeprefix("shot=")
     if is_grammar(value):
         return word
-    return f"shot={','.join(map(quoted, names_asked(value)))}"
+    return f"shot={','.join(map(quote, split_names(value)))}"
 
 
 def with_quotes(word: str, name: str | None = None) -> str:
@@ -83,10 +83,10 @@ def with_quotes(word: str, name: str | None = None) -> str:
     are.
     """
     found = word.removeprefix("shot=")
-    return word if found == word else f"shot={quoted(found if name is None else name)}"
+    return word if found == word else f"shot={quote(found if name is None else name)}"
 
 
 def is_grammar(value: str) -> bool:
     """Return whether the value of shot= is Hydra's grammar and not a list of names."""
-    there = shot_names()
+    there = list_shot_names()
     return value[:1] in ("'", '"', "[") and value not in there or bool(re.match(rf"({FUNCTIONS})\(", value))

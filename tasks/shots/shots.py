@@ -15,13 +15,13 @@ from shotmake.config import check
 from shotmake.config.check import ConfigFaults
 from shotmake.config.interpolations import check_unfolding
 from shotmake.config.schema import Config
-from shotmake.errors import ShotError, said_by
-from shotmake.limits import limits, raised
+from shotmake.errors import ShotError, quote_error
+from shotmake.limits import get_limits, say_how_to_raise
 from shotmake.tasks.engine.processes import pool
 from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
-from shotmake.tasks.shots.shot_words import quoted, shown, why_refused
-from shotmake.tasks.shots.up_to_date import names_asked, overrides_in, shot_names
-from shotmake.tasks.show import conf_folder, in_show
+from shotmake.tasks.shots.shot_words import quote, show_name, why_refused
+from shotmake.tasks.shots.up_to_date import keep_overrides, list_shot_names, split_names
+from shotmake.tasks.show import get_conf_folder, name_in_show
 
 if TYPE_CHECKING:  # not at run time: Hydra takes its time to load, so only the functions that need it import it
     from omegaconf import DictConfig
@@ -45,13 +45,13 @@ class ShotConfig:
     faults: tuple[str, ...] = ()
 
 
-def command_line_words(arguments: list[str]) -> list[str]:
+def list_words(arguments: list[str]) -> list[str]:
     """Return the `key=value` words before or after the command, as doit itself finds them, without OWN_WORDS."""
     words = (word for word in arguments if "=" in word and not word.startswith("-"))
     return [word for word in words if word.split("=", 1)[0] not in OWN_WORDS]
 
 
-def own_word(name: str, arguments: list[str]) -> str:
+def find_own_word(name: str, arguments: list[str]) -> str:
     """Return the value of one of OWN_WORDS, "" when it was not typed."""
     values = [word.split("=", 1)[1] for word in arguments if word.startswith(f"{name}=")]
     return values[-1] if values else ""
@@ -63,8 +63,8 @@ def load_shots(words: list[str], current: dict[str, str]) -> list[ShotConfig]:
     Shots known to be current are left out. `current`: name of the YAML file -> shot.name.
     """
     asked = [word.removeprefix("shot=") for word in words if word.startswith("shot=")]
-    overrides = overrides_in(words)
-    names = names_asked(asked[-1]) if asked else shot_names()
+    overrides = keep_overrides(words)
+    names = split_names(asked[-1]) if asked else list_shot_names()
     names = [name for name in names if name not in current]
     loaded = load_each([(name, overrides) for name in names])
     return _without_twins(loaded, {shot: name for name, shot in current.items()})
@@ -80,24 +80,26 @@ def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
 
     Hydra takes about a tenth of a second to compose a shot, so many new shots (MANY) are composed on all cores.
     """
-    there = set(shot_names())
-    sound = {name for name in there if not conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")}
-    found = {one: composed.remembered(*one) for one in asked if one[0] in sound}
+    there = set(list_shot_names())
+    sound = {name for name in there if not conf_texts.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")}
+    found = {one: composed.recall(*one) for one in asked if one[0] in sound}
     new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
         loaded = {one: load_shot(*one) for one in new}
     else:
         from tqdm import tqdm
 
-        limit_s = 60 * limits().composing_minutes
+        limit_s = 60 * get_limits().composing_minutes
         with tqdm(total=len(new), desc="   composing", unit=" shots", leave=False, disable=None) as bar:
-            loaded = pool.done_by_many(load_shot, new, limit_s, bar.update)
-        loaded = {**{one: _not_composed(*one) for one in new}, **loaded}
+            loaded = pool.run_by_many(load_shot, new, limit_s, bar.update)
+        loaded = {**{one: _make_not_composed(*one) for one in new}, **loaded}
     return [loaded.get(one) or ShotConfig(*one, found[one]) for one in asked]
 
 
-def _not_composed(name: str, overrides: tuple[str, ...]) -> ShotConfig:
-    allowed = f"{limits().composing_minutes:g} minutes; simplify it, or raise {raised('composing_minutes')}"
+def _make_not_composed(name: str, overrides: tuple[str, ...]) -> ShotConfig:
+    allowed = (
+        f"{get_limits().composing_minutes:g} minutes; simplify it, or raise {say_how_to_raise('composing_minutes')}"
+    )
     line = f"conf/shot/{name}.yaml: was not read to its end in {allowed}"
     return ShotConfig(name, overrides, None, (line,))
 
@@ -129,15 +131,15 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """Load one conf/shot/<name>.yaml with overrides. Return its config or its faults; nothing is raised for what a user
     wrote.
     """
-    if name in shot_names() and (fault := conf_texts.why_no_text(conf_folder() / "shot" / f"{name}.yaml")):
-        return ShotConfig(shown(name), overrides, None, (f"conf/shot/{shown(name)}.yaml: {fault}",))
-    if name.startswith(".") or not (conf_folder() / "shot" / f"{name}.yaml").is_file():
-        asked = shown(name)
-        line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.hint(asked, offers.shots())}"
+    if name in list_shot_names() and (fault := conf_texts.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")):
+        return ShotConfig(show_name(name), overrides, None, (f"conf/shot/{show_name(name)}.yaml: {fault}",))
+    if name.startswith(".") or not (get_conf_folder() / "shot" / f"{name}.yaml").is_file():
+        asked = show_name(name)
+        line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.make_hint(asked, offers.list_shots())}"
         return ShotConfig(asked, overrides, None, (line,))
     if refused := why_refused(name):
-        return ShotConfig(shown(name), overrides, None, (refused,))
-    known = composed.remembered(name, overrides)
+        return ShotConfig(show_name(name), overrides, None, (refused,))
+    known = composed.recall(name, overrides)
     if known is not None:
         return ShotConfig(name, overrides, known)
     try:
@@ -146,7 +148,7 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         composed.remember(name, overrides, config, environment)
         return ShotConfig(name, overrides, config)
     except ConfigFaults as problem:
-        lines = (f"{where(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
+        lines = (f"{locate_key(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
         return ShotConfig(name, overrides, None, tuple(lines))
     except ShotError as error:
         return ShotConfig(name, overrides, None, error.faults)
@@ -169,9 +171,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     register_schema()
     guard_environment(environment)
     conf_texts.check(name)
-    if faults := [*conf_rules.shared_faults(), *conf_rules.shot_faults(name)]:
+    if faults := [*conf_rules.find_shared_faults(), *conf_rules.find_shot_faults(name)]:
         raise ShotError(*faults)
-    shot_file = _read_yaml(conf_folder() / "shot" / f"{name}.yaml")
+    shot_file = _read_yaml(get_conf_folder() / "shot" / f"{name}.yaml")
     groups, values = [], []
     for word in overrides:
         try:
@@ -181,9 +183,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         except HydraException:  # not Hydra's grammar, as in file=footage/a.####.exr: take the value as it stands
             key, value = word.split("=", 1)
             try:
-                (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quoted(value, always=True)}"])
+                (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quote(value, always=True)}"])
             except HydraException as error:
-                raise ShotError(f"command line: {word}: {_one_line(error)}") from error
+                raise ShotError(f"command line: {word}: {_to_one_line(error)}") from error
         if parsed.is_sweep_override():
             raise ShotError(f"command line: {word}: a sweep; run it with python dodo.py -m")
         target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
@@ -195,31 +197,31 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             groups.append((target, preset, f"command line: {word}"))
         else:
             values.append(parsed)
-    groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _presets(shot_file).items()] + groups
+    groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _read_presets(shot_file).items()] + groups
     for group, preset, where in groups:
-        known = offers.presets(group)
+        known = offers.list_presets(group)
         if preset not in known:
-            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.hint(preset, known)}")
+            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.make_hint(preset, known)}")
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder()), job_name="shotmake"):
-            chosen = [f"{group}={quoted(preset)}" for group, preset, _ in groups]
-            composed = compose("config", overrides=[f"shot={quoted(name)}", *chosen])
+        with initialize_config_dir(version_base="1.3", config_dir=str(get_conf_folder()), job_name="shotmake"):
+            chosen = [f"{group}={quote(preset)}" for group, preset, _ in groups]
+            composed = compose("config", overrides=[f"shot={quote(name)}", *chosen])
         # `show` is no part of a shot's config: tasks/engine/state/places.py reads it.
         keys: list[Any] = [key for key in composed if key != "show"]
         composed = OmegaConf.masked_copy(composed, keys)
-        tree = OmegaConf.create(check.normalise(_plain(composed, resolve=False)))
+        tree = OmegaConf.create(check.normalise(_to_plain(composed, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
-        check_unfolding(_plain(tree, resolve=False), f"conf/shot/{name}.yaml")
-        return check.normalise(_plain(tree, resolve=True))
+        check_unfolding(_to_plain(tree, resolve=False), f"conf/shot/{name}.yaml")
+        return check.normalise(_to_plain(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise ShotError(f"conf/shot/{name}.yaml: {_one_line(_ours_behind(error))}") from error
+        raise ShotError(f"conf/shot/{name}.yaml: {_to_one_line(_find_ours_behind(error))}") from error
     except RecursionError as error:
         line = "its defaults lead round in a circle, or its values are too deep in one another"
         raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
 
 
-def _plain(config: "DictConfig", resolve: bool) -> dict:
+def _to_plain(config: "DictConfig", resolve: bool) -> dict:
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(config, resolve=resolve)
@@ -228,10 +230,12 @@ def _plain(config: "DictConfig", resolve: bool) -> dict:
 
 
 def _why_no_preset(group: str, preset: str) -> str:
-    file = f"conf/{group}/{shown(preset)}.yaml"
-    if preset.startswith(".") or "/" in preset or not os.path.lexists(conf_folder() / group / f"{preset}.yaml"):
+    file = f"conf/{group}/{show_name(preset)}.yaml"
+    if preset.startswith(".") or "/" in preset or not os.path.lexists(get_conf_folder() / group / f"{preset}.yaml"):
         return f"no {file}"
-    return f"{file}: {conf_texts.why_no_text(conf_folder() / group / f'{preset}.yaml') or 'its name cannot be shown'}"
+    return (
+        f"{file}: {conf_texts.why_no_text(get_conf_folder() / group / f'{preset}.yaml') or 'its name cannot be shown'}"
+    )
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
@@ -252,7 +256,7 @@ def register_schema() -> None:
     """Register the schema's defaults as the first layer, so that every key exists and `--cfg job` shows it."""
     from hydra.core.config_store import ConfigStore
 
-    ConfigStore.instance().store(name="schema", node=check.defaults(), provider="shotmake.config.schema")
+    ConfigStore.instance().store(name="schema", node=check.make_defaults(), provider="shotmake.config.schema")
     for group, node in {"launcher": LAUNCHER, "sweeper": SWEEPER}.items():  # conf/config.yaml names these
         ConfigStore.instance().store(group=f"hydra/{group}", name="shotmake", node=node, provider="shotmake")
 
@@ -262,10 +266,10 @@ def presets_of(name: str) -> dict[str, str]:
 
     Raises ShotError when the file is not a block of keys.
     """
-    return _presets(_read_yaml(conf_folder() / "shot" / f"{name}.yaml"))
+    return _read_presets(_read_yaml(get_conf_folder() / "shot" / f"{name}.yaml"))
 
 
-def _presets(shot_file: dict) -> dict[str, str]:
+def _read_presets(shot_file: dict) -> dict[str, str]:
     """Return the `preset:` words of the shot's own nesting, {group: preset}."""
     shot = shot_file.get("shot") or {}
     blocks = {group: shot.get(group) for group in GROUPS if isinstance(shot, dict)}
@@ -281,19 +285,19 @@ def _as_file_name(preset: Any) -> str:
 def _read_yaml(path: Path) -> dict:
     tree = conf_texts.load(path)
     if not isinstance(tree, dict):
-        raise ShotError(f"{in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
+        raise ShotError(f"{name_in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
     return tree
 
 
-def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
+def locate_key(key: str, name: str, overrides: tuple[str, ...]) -> str:
     """Return in which file a faulty key stands, or "command line"."""
     for word in overrides:
         typed = re.sub(r"^shot\.(?=tracking\.|composite\.)", "", word.split("=", 1)[0].lstrip("+"))
         if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
             return "command line"
-    shot_file = conf_folder() / "shot" / f"{name}.yaml"
+    shot_file = get_conf_folder() / "shot" / f"{name}.yaml"
     mentioned = " ".join(overrides) + conf_texts.read(shot_file)
-    presets = [path for group in GROUPS for path in sorted((conf_folder() / group).glob("*.yaml"))]
+    presets = [path for group in GROUPS for path in sorted((get_conf_folder() / group).glob("*.yaml"))]
     presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
     presets.sort(key=lambda path: path.stem not in mentioned)
     for path in [shot_file, *presets]:
@@ -307,11 +311,11 @@ def where(key: str, name: str, overrides: tuple[str, ...]) -> str:
         for part in key.split("."):
             tree = tree.get(part, KeyError) if isinstance(tree, dict) else KeyError
         if tree is not KeyError:
-            return in_show(path)
+            return name_in_show(path)
     return f"conf/shot/{name}.yaml"
 
 
-def _ours_behind(error: BaseException) -> BaseException:
+def _find_ours_behind(error: BaseException) -> BaseException:
     """Return the fault that we found while OmegaConf worked, which OmegaConf wraps in an error of its own; else the
     error.
     """
@@ -321,13 +325,13 @@ def _ours_behind(error: BaseException) -> BaseException:
     return behind or error
 
 
-def _one_line(error: BaseException) -> str:
-    return said_by(error, LONGEST_LINE)
+def _to_one_line(error: BaseException) -> str:
+    return quote_error(error, LONGEST_LINE)
 
 
-def slug(overrides: tuple[str, ...]) -> str:
+def make_slug(overrides: tuple[str, ...]) -> str:
     """Return the overrides as a folder name: sorted, safe, at most 80 characters, with a digest if it is cut."""
-    from shotmake.tasks.engine.stamp import short_hash
+    from shotmake.tasks.engine.stamp import hash_short
 
     safe = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(sorted(overrides)))
-    return safe if len(safe) <= 80 else f"{safe[:67]}-{short_hash(sorted(overrides))}"
+    return safe if len(safe) <= 80 else f"{safe[:67]}-{hash_short(sorted(overrides))}"

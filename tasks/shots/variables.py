@@ -8,7 +8,7 @@ import os
 
 from shotmake.errors import ShotError
 from shotmake.limits import OWN_FILE
-from shotmake.tasks.engine.processes.own_config import own_config
+from shotmake.tasks.engine.processes.own_config import read_own_config
 
 NAMES = ("SHOT", "SHOW", "SEQ", "SEQUENCE", "EPISODE", "PROJECT")
 PREFIXES = ("SHOTMAKE_", "SHOT_", "SHOW_", "SEQ_")
@@ -21,7 +21,7 @@ def may_be_read(name: str) -> bool:
     A variable with the name of a secret may be read only if the user lists it.
     """
     is_ours = name in NAMES or name.startswith(PREFIXES)
-    return (is_ours and not SECRETS & set(name.upper().split("_"))) or name in own_config().environment
+    return (is_ours and not SECRETS & set(name.upper().split("_"))) or name in read_own_config().environment
 
 
 def read(name: str) -> str | None:
@@ -34,6 +34,6 @@ def read(name: str) -> str | None:
     return os.environ.get(name)
 
 
-def unchanged(seen: dict[str, str | None]) -> bool:
+def are_unchanged(seen: dict[str, str | None]) -> bool:
     """Return whether the variables have these values, and may still be read."""
     return all(os.environ.get(name) == value and may_be_read(name) for name, value in seen.items())

@@ -12,7 +12,7 @@ from shotmake.files.json_file import read_json
 from shotmake.tasks.blender.environment import run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.state.partial_files import part_path
+from shotmake.tasks.engine.state.partial_files import make_part_path
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.formats.shot_data import Take
 
 
-def asked(config: Config) -> tuple[Format, ...]:
+def list_formats(config: Config) -> tuple[Format, ...]:
     """Return the formats that this shot asks for and can export.
 
     Cameras and lenses need a solve; objects need only the plate.
@@ -30,25 +30,25 @@ def asked(config: Config) -> tuple[Format, ...]:
     return tuple(format for format in chosen if can.get(format.kind, has_camera(config)))
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
-    found = slices.block(config.composite.blender) if is_by_blender(config) else {}
+    found = slices.slice_block(config.composite.blender) if is_by_blender(config) else {}
     return (
         found
-        | {"shot": config.shot.name, "formats": [format.word for format in asked(config)]}
-        | slices.block(config.shot.footage, "frame_range")
-        | slices.block(config.shot.camera, "sensor_width_mm")
+        | {"shot": config.shot.name, "formats": [format.word for format in list_formats(config)]}
+        | slices.slice_block(config.shot.footage, "frame_range")
+        | slices.slice_block(config.shot.camera, "sensor_width_mm")
     )
 
 
 def is_by_blender(config: Config) -> bool:
     """Return whether Blender writes one of the formats."""
-    return any(format.by_blender for format in asked(config))
+    return any(format.by_blender for format in list_formats(config))
 
 
-def reads(config: Config) -> tuple[str, ...]:
+def list_reads(config: Config) -> tuple[str, ...]:
     """Return the names of the targets that the formats need."""
-    kinds = {format.kind for format in asked(config)}
+    kinds = {format.kind for format in list_formats(config)}
     tracks = ("tracks", "quality") if kinds - {"objects"} else ()
     solve = ("solve", "points") if kinds - {"objects", "tracks"} else ()
     return ("footage", *tracks, *solve, *(["objects"] if "objects" in kinds else []))
@@ -64,7 +64,7 @@ def build(job: Job) -> str:
     told = []
     for format in chosen:
         module = import_module(f"shotmake.formats.{format.module}")
-        said = module.said(take) if format.by_blender else module.write(job.targets[format.word], take)
+        said = module.list_notes(take) if format.by_blender else module.write(job.targets[format.word], take)
         told += [f"\n      {format.file}: {line}" for line in said or ()]
     by_blender = [format.word for format in chosen if format.by_blender]
     if by_blender:
@@ -74,12 +74,12 @@ def build(job: Job) -> str:
 
 def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
     """Write all formats that Blender writes, in one process."""
-    from shotmake.formats.cameras.scene_files.blender_scene import sheet
+    from shotmake.formats.cameras.scene_files.blender_scene import make_sheet
 
-    part = part_path(job.targets[words[0]].with_name("sheet.json"))
+    part = make_part_path(job.targets[words[0]].with_name("sheet.json"))
     outs = [f"--out={word}={job.targets[word]}" for word in words]
     try:
-        part.write_text(json.dumps(sheet(take)), encoding="utf-8")
+        part.write_text(json.dumps(make_sheet(take)), encoding="utf-8")
         run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
     finally:
         part.unlink(missing_ok=True)
@@ -91,9 +91,9 @@ def read_take(job: Job) -> "Take":
     Raises ShotError when the solve is read and was refused, and when an input is not what it should be.
     """
     from shotmake.files.npz_file import read_npz
-    from shotmake.footage.plate import frame_span
+    from shotmake.footage.plate import find_frame_span
     from shotmake.formats.shot_data import Take
-    from shotmake.geometry.solved_cameras import camera_matrices
+    from shotmake.geometry.solved_cameras import read_camera_matrices
     from shotmake.objects.tracklets import read_tracklets
     from shotmake.tracks.markers import load_tracks
 
@@ -101,7 +101,7 @@ def read_take(job: Job) -> "Take":
     solution, points = None, None
     if "solve" in job.inputs:
         solution = read_solution(job.inputs["solve"])
-        camera_matrices(solution)  # raises for a refused solve
+        read_camera_matrices(solution)  # raises for a refused solve
         points = read_npz(job.inputs["points"])
     return Take(
         shot=job.settings["shot"],
@@ -109,7 +109,7 @@ def read_take(job: Job) -> "Take":
         size_px=(plate.size_px[0], plate.size_px[1]),
         pixel_aspect=plate.pixel_aspect,
         frame_rate=Fraction(*plate.frame_rate),
-        frames=frame_span(plate, job.settings["frame_range"]),
+        frames=find_frame_span(plate, job.settings["frame_range"]),
         sensor_width_mm=job.settings["sensor_width_mm"],
         solution=solution,
         points=points,
@@ -131,12 +131,12 @@ EXPORT = Stage(
     "export",
     version=1,
     targets={format.word: f"exports/{{id}}/{format.file}" for format in FORMATS if format.writes},
-    makes=lambda config: tuple(format.word for format in asked(config)),
-    reads=reads,
-    settings=settings,
-    wanted=lambda config: bool(asked(config)),
+    makes=lambda config: tuple(format.word for format in list_formats(config)),
+    reads=list_reads,
+    settings=slice_settings,
+    wanted=lambda config: bool(list_formats(config)),
     after=lambda config: ("blender",) if is_by_blender(config) else (),
     published={format.word: format.file for format in FORMATS if format.writes},
-    needs_camera=lambda config: "solve" in reads(config),  # an export of tracks alone needs none
+    needs_camera=lambda config: "solve" in list_reads(config),  # an export of tracks alone needs none
     build=build,
 )

@@ -8,8 +8,8 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import json_bytes
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.engine.stamp import to_json_bytes
+from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:
     from shotmake.footage.plate import Plate
@@ -20,20 +20,20 @@ def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
     return config.shot.footage if camera == MAIN_CAMERA else config.shot.cameras[camera].footage
 
 
-def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+def slice_settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
     """Return the stage's settings for one camera."""
     # The frame range matters to the tracks: another range does not read the plate again.
-    return slices.without(slices.block(footage_of(config, camera)), "frame_range")
+    return slices.leave_out(slices.slice_block(footage_of(config, camera)), "frame_range")
 
 
-def plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
+def list_plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
     """Return the plate's files, for every stage that decodes it. Raises ShotError when there are none."""
-    from shotmake.footage.file_names import plate_files
+    from shotmake.footage.file_names import list_plate_files
 
     footage = footage_of(config, camera)
     return {
-        f"plate {number}": show_folder() / path
-        for number, path in plate_files(footage.file, show_folder(), footage.missing)
+        f"plate {number}": get_show_folder() / path
+        for number, path in list_plate_files(footage.file, get_show_folder(), footage.missing)
     }
 
 
@@ -53,20 +53,20 @@ def build(job: Job) -> str:
     Raises ShotError for a plate that cannot be tracked frame by frame.
     """
     from shotmake.footage.plate import probe
-    from shotmake.footage.summary import footage_text
+    from shotmake.footage.summary import describe_footage
 
-    with job.progress(None, "reading") as bar:
-        plate = probe(**job.settings, root=show_folder(), on_frame=bar)
-    job.targets["footage"].write_bytes(json_bytes(plate.to_json()))
-    return footage_text(plate)
+    with job.show_progress(None, "reading") as bar:
+        plate = probe(**job.settings, root=get_show_folder(), on_frame=bar)
+    job.targets["footage"].write_bytes(to_json_bytes(plate.to_json()))
+    return describe_footage(plate)
 
 
 FOOTAGE = Stage(
     "footage",
     version=4,
     targets={"footage": "tracking/footage/{id}.json"},
-    settings=settings,
-    files=plate_inputs,
+    settings=slice_settings,
+    files=list_plate_inputs,
     needs_camera=lambda config: False,
     build=build,
 )

@@ -1,28 +1,28 @@
 """The shots whose lens another shot takes (shot.camera.lens_from): their stages come before that shot's own."""
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.stage import Node, Stage, nodes
+from shotmake.tasks.engine.stage import Node, Stage, make_nodes
 from shotmake.tasks.shots.shots import ShotConfig, load_shot
-from shotmake.tasks.stages.lens import KEY, lender
+from shotmake.tasks.stages.lens import KEY, find_lender
 from shotmake.tasks.stages.solve.stage import has_camera
-from shotmake.tasks.stages.witness_cameras import witness_nodes
+from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
 
-def graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
+def build_graph(shot: ShotConfig, stages: tuple[Stage, ...]) -> dict[str, Node]:
     """Build the graph of one shot: stage name -> node. The stages of the shot whose lens it takes are among their
     needs.
 
     The nodes of its witness cameras come last. Raises ShotError where the shot has no lens to take.
     """
     found: dict[str, Node] = {}
-    for one in reversed([shot, *lenders(shot)]):
+    for one in reversed([shot, *list_lenders(shot)]):
         assert one.config is not None
-        found = nodes(one.config, stages, found)
+        found = make_nodes(one.config, stages, found)
     assert shot.config is not None
-    return found | witness_nodes(shot.config, stages)
+    return found | make_witness_nodes(shot.config, stages)
 
 
-def lenders(shot: ShotConfig) -> list[ShotConfig]:
+def list_lenders(shot: ShotConfig) -> list[ShotConfig]:
     """Return the shot whose lens this shot takes, then the shot whose lens that one takes, and so on.
 
     Each is as its own YAML says, without overrides. Raises ShotError when the chain leads in a circle, when a shot in
@@ -30,7 +30,7 @@ def lenders(shot: ShotConfig) -> list[ShotConfig]:
     """
     chain, config = [shot], shot.config
     assert config is not None  # the caller has checked that this shot is not broken
-    while (name := lender(config)) is not None:
+    while (name := find_lender(config)) is not None:
         where = f"conf/shot/{chain[-1].name}.yaml: {KEY}"
         if (name, ()) in {(one.name, one.overrides) for one in chain}:
             names = " <- ".join([*(one.name for one in chain), name])

@@ -1,4 +1,4 @@
-"""lens: a lens that is known before the solve, in px of the plate: from another shot, from a file, or from checkerboard
+"""lens: an imported lens, in px of the plate: from another shot, from a file, or from checkerboard
 stills.
 """
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from shotmake.config.schema import Checkerboard, Config
 from shotmake.errors import ShotError
-from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault, one_line
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault, to_one_line
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.shots import offers
-from shotmake.tasks.shots.up_to_date import shot_names
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.shots.up_to_date import list_shot_names
+from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera
 
@@ -28,10 +28,10 @@ KEY = "shot.camera.lens_from"
 STILLS_KEY = "shot.camera.checkerboard.files"
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings: those of another shot's lens, of a lens file, or of checkerboard stills."""
     camera = config.shot.camera
-    if camera.lens_from is not None and camera.lens_from in shot_names():
+    if camera.lens_from is not None and camera.lens_from in list_shot_names():
         return {"lens_from": camera.lens_from}
     if camera.lens_from is not None:
         of_map = {"focal_mm": camera.focal_mm, "sensor_width_mm": camera.sensor_width_mm}
@@ -41,15 +41,15 @@ def settings(config: Config) -> dict:
             "max_fit_px": camera.lens_max_fit_px,
             **({**of_map, "direction": camera.st_map_direction} if is_map else {}),
         }
-    return {"checkerboard": slices.block(camera.checkerboard)}
+    return {"checkerboard": slices.slice_block(camera.checkerboard)}
 
 
-def lender(config: Config) -> str | None:
+def find_lender(config: Config) -> str | None:
     """Return the shot whose lens this shot takes, by the name of its YAML file, as it stands behind shot=; None without
     one.
     """
     name = config.shot.camera.lens_from
-    return name if is_wanted(config) and name in shot_names() else None
+    return name if is_wanted(config) and name in list_shot_names() else None
 
 
 def is_wanted(config: Config) -> bool:
@@ -59,33 +59,35 @@ def is_wanted(config: Config) -> bool:
     return has_use and (camera.lens_from is not None or camera.checkerboard.files is not None)
 
 
-def files(config: Config) -> dict[str, Path]:
+def list_files(config: Config) -> dict[str, Path]:
     """Return the lens file, or the checkerboard stills; {} where the lens is another shot's.
 
     Raises ShotError when there is no such shot and no such file.
     """
     name, stills = config.shot.camera.lens_from, config.shot.camera.checkerboard.files
     if name is None:
-        return still_files(str(stills))
-    if lender(config):
+        return list_still_files(str(stills))
+    if find_lender(config):
         return {}
-    if file_fault(show_folder() / name) == NO_SUCH_FILE:
-        others = [shot for shot in offers.shots() if shot != config.shot.name]  # it cannot take its own lens
-        raise ShotError(f"{one_line(name)}: no such shot ({offers.hint(name, others)}) and no such file; check {KEY}")
-    return {"lens file": check_file(show_folder() / name, name, KEY, "a shot, or a lens file")}
+    if find_file_fault(get_show_folder() / name) == NO_SUCH_FILE:
+        others = [shot for shot in offers.list_shots() if shot != config.shot.name]  # it cannot take its own lens
+        raise ShotError(
+            f"{to_one_line(name)}: no such shot ({offers.make_hint(name, others)}) and no such file; check {KEY}"
+        )
+    return {"lens file": check_file(get_show_folder() / name, name, KEY, "a shot, or a lens file")}
 
 
-def still_files(pattern: str) -> dict[str, Path]:
+def list_still_files(pattern: str) -> dict[str, Path]:
     """Return the checkerboard stills that a pattern names. Raises ShotError when they are not several, or not there."""
-    from shotmake.footage.file_names import is_sequence, plate_files
+    from shotmake.footage.file_names import is_sequence, list_plate_files
 
-    if not is_sequence(pattern, show_folder()):
+    if not is_sequence(pattern, get_show_folder()):
         raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
     try:  # missing numbers are stills that were thrown away
-        numbered = plate_files(pattern, show_folder(), missing="skip")
+        numbered = list_plate_files(pattern, get_show_folder(), missing="skip")
     except ShotError as error:
-        raise _ours(error) from error
-    return {f"still {number}": show_folder() / path for number, path in numbered}
+        raise _name_our_key(error) from error
+    return {f"still {number}": get_show_folder() / path for number, path in numbered}
 
 
 def build(job: Job) -> str:
@@ -109,9 +111,9 @@ def build(job: Job) -> str:
     elif aspect != 1:
         raise ShotError(f"{STILLS_KEY}: measures square pixels, the plate's are {aspect:g}:1; needed {KEY}, a file")
     else:
-        lens, notes, more = measured(job, size_px)
+        lens, notes, more = measure_lens(job, size_px)
     record = {"schema": 1, "image_size_px": size_px, "lens": lens.to_json(), "notes": notes, "warnings": [], **more}
-    job.targets["lens"].write_bytes(json_bytes(record))
+    job.targets["lens"].write_bytes(to_json_bytes(record))
     line = f"{lens.fx_px:.1f} px, k1 {lens.k1:.4g}, centre {lens.cx_px:.1f}, {lens.cy_px:.1f}"
     if more:
         used = sum(error is not None for error in more["error_px"].values())
@@ -119,7 +121,7 @@ def build(job: Job) -> str:
     return "\n".join([line, *(f"      {text}" for text in [*notes, *record["warnings"]])])
 
 
-def measured(job: Job, size_px: tuple[int, int]) -> "tuple[Lens, list[str], dict]":
+def measure_lens(job: Job, size_px: tuple[int, int]) -> "tuple[Lens, list[str], dict]":
     """Measure the lens from the checkerboard stills. Return the lens, the notes on it, and what else its record holds.
 
     Raises ShotError when a still cannot be read, or when the stills do not give a lens.
@@ -130,23 +132,23 @@ def measured(job: Job, size_px: tuple[int, int]) -> "tuple[Lens, list[str], dict
     from shotmake.lens.checkerboard import calibrate
 
     stills = [path for name, path in job.inputs.items() if name.startswith("still ")]
-    with job.progress(len(stills), "looking for boards", unit="stills") as bar:
+    with job.show_progress(len(stills), "looking for boards", unit="stills") as bar:
 
-        def pictures() -> "Iterator[tuple[str, np.ndarray]]":
+        def yield_pictures() -> "Iterator[tuple[str, np.ndarray]]":
             for count, path in enumerate(stills, 1):
                 image = read_image(path, "Linear" if path.suffix.lower() == ".exr" else "sRGB")
                 yield path.name, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
                 bar(count)
 
         try:
-            found = calibrate(pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
+            found = calibrate(yield_pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
         except ShotError as error:  # a still cannot be read
-            raise _ours(error) from error
+            raise _name_our_key(error) from error
     more = {"rms_px": found.rms_px, "error_px": found.error_px, "coverage": found.coverage}
     return found.lens, list(found.notes), {**more, "warnings": list(found.warnings)}
 
 
-def _ours(error: ShotError) -> ShotError:
+def _name_our_key(error: ShotError) -> ShotError:
     return ShotError(*(fault.replace("shot.footage.file", STILLS_KEY) for fault in error.faults))
 
 
@@ -155,9 +157,9 @@ LENS = Stage(
     version=1,
     targets={"lens": "lenses/{id}.json"},
     reads=("footage",),
-    borrows=lambda config: {"lender's solve": "solve"} if lender(config) else {},
-    settings=settings,
-    files=files,
+    borrows=lambda config: {"lender's solve": "solve"} if find_lender(config) else {},
+    settings=slice_settings,
+    files=list_files,
     wanted=is_wanted,
     published={"lens": "lens.json"},
     build=build,

@@ -12,14 +12,14 @@ from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import announce, json_bytes, write_atomically, write_stamp
+from shotmake.tasks.engine.stamp import announce, to_json_bytes, write_atomically, write_stamp
 from shotmake.tasks.stages.footage import read_plate
-from shotmake.tasks.stages.tracks.masks import object_boxes
+from shotmake.tasks.stages.tracks.masks import read_object_boxes
 
 NAME = "object_mattes"  # in shot.export, and the folder in build/
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
     mask = config.tracking.mask
     return {
@@ -30,7 +30,7 @@ def settings(config: Config) -> dict:
             "feather_px": mask.feather_px,
             "invert": mask.invert,
         },
-        "matte": slices.block(config.tracking.objects.matte),
+        "matte": slices.slice_block(config.tracking.objects.matte),
     }
 
 
@@ -42,35 +42,35 @@ def build(job: Job) -> str:
     import cv2
 
     from shotmake.config.schema import Mask
-    from shotmake.footage.plate import frame_span
-    from shotmake.tracks.mask import mask_at
+    from shotmake.footage.plate import find_frame_span
+    from shotmake.tracks.mask import draw_mask
 
     watched = Unchanged(job.inputs, job.digests)  # the frames' stamps say that the frames are made of these files
     plate = read_plate(job.inputs["footage"])
-    first, last = frame_span(plate, job.settings["frame_range"])
-    stored, mask, frames = sequence.of_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
-    boxes = object_boxes(job.settings, job.inputs)
+    first, last = find_frame_span(plate, job.settings["frame_range"])
+    stored, mask, frames = sequence.from_job(job, OBJECT_MATTES), Mask(**job.settings["mask"]), range(first, last + 1)
+    boxes = read_object_boxes(job.settings, job.inputs)
     assert boxes is not None  # "matte" is among the settings
     watched.check()
     made = 0
-    with job.progress(len(frames), "mattes") as bar:
+    with job.show_progress(len(frames), "mattes") as bar:
         for frame in frames:
-            if not stored.stored(frame):
-                picture = mask_at(frame, (plate.size_px[0], plate.size_px[1]), (), None, mask, boxes.at(frame))
+            if not stored.find_stored(frame):
+                picture = draw_mask(frame, (plate.size_px[0], plate.size_px[1]), (), None, mask, boxes.select_at(frame))
                 _store(stored, frame, cv2.imencode(".png", picture)[1].tobytes())
                 made += 1
             bar(frame - first + 1)
     facts = {"schema": 1, "shot": job.shot}
-    job.targets["mattes"].write_bytes(json_bytes({**facts, "frames": sequence.listed(stored, list(frames))}))
-    job.kept.extend(stored.path(frame) for frame in frames)
+    job.targets["mattes"].write_bytes(to_json_bytes({**facts, "frames": sequence.list_frames(stored, list(frames))}))
+    job.kept.extend(stored.path_of(frame) for frame in frames)
     return f"{len(frames)} frames, {made} of them new"
 
 
 def _store(stored: sequence.Sequence, frame: int, data: bytes) -> None:
     made = {"frame": hashlib.sha256(data).hexdigest()}
-    announce(stored.stamp_path(frame), NAME, made)
-    write_atomically(stored.path(frame), data)
-    write_stamp(stored.stamp_path(frame), stored.made_by, stored.inputs_of(frame), made, {})
+    announce(stored.stamp_path_of(frame), NAME, made)
+    write_atomically(stored.path_of(frame), data)
+    write_stamp(stored.stamp_path_of(frame), stored.made_by, stored.inputs_of(frame), made, {})
 
 
 OBJECT_MATTES = Stage(
@@ -78,7 +78,7 @@ OBJECT_MATTES = Stage(
     version=1,
     targets={"mattes": "mattes/{id}.json"},
     reads=("footage", "objects"),
-    settings=settings,
+    settings=slice_settings,
     wanted=lambda config: config.tracking.objects.enabled and NAME in config.shot.export,
     frames="mattes",
     needs_camera=lambda config: False,

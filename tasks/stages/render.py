@@ -13,12 +13,12 @@ from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Node, Stage
-from shotmake.tasks.engine.stamp import json_bytes
-from shotmake.tasks.engine.state.partial_files import part_path
-from shotmake.tasks.show import in_show, show_folder, state_folder
+from shotmake.tasks.engine.stamp import to_json_bytes
+from shotmake.tasks.engine.state.partial_files import make_part_path
+from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 from shotmake.tasks.stages.composite.assets import check_assets
 from shotmake.tasks.stages.composite.stage import COMPOSITE
-from shotmake.tasks.stages.footage import plate_inputs
+from shotmake.tasks.stages.footage import list_plate_inputs
 from shotmake.tasks.stages.scene.stage import SCENE
 from shotmake.tasks.stages.solve.stage import has_camera
 
@@ -29,54 +29,54 @@ NOT_SEEN = ("tracks", "quality", "points", "empties")  # the .blend holds these 
 _log = logging.getLogger(__name__)
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings.
 
     `comp` is the version of the code that makes the scene, which is the .blend's version. `stabilized` is the version
     of the code for stabilized frames: other frames do not depend on it.
     """
-    found = slices.block(config.composite.render, "frames", "format") | {"comp": COMPOSITE.version}
+    found = slices.slice_block(config.composite.render, "frames", "format") | {"comp": COMPOSITE.version}
     if config.composite.stabilization.enabled:
         found["stabilized"] = STABILIZED
-    return found | slices.block(config.composite.blender)
+    return found | slices.slice_block(config.composite.blender)
 
 
-def reads(config: Config) -> tuple[str, ...]:
+def list_reads(config: Config) -> tuple[str, ...]:
     """Return the names of the targets that the frames show: all that the .blend reads but NOT_SEEN."""
     names = COMPOSITE.reads(config) if callable(COMPOSITE.reads) else COMPOSITE.reads
     return tuple(name for name in names if name not in NOT_SEEN)
 
 
-def files(config: Config) -> dict[str, Path]:
+def list_files(config: Config) -> dict[str, Path]:
     """Return the files that the comp reads, the plate if it is seen, and the file that tells which Blender it is."""
     comp = {**SCENE.files(config), **COMPOSITE.files(config)}
-    found = {**comp, "blender": environment.told_by(asdict(config.composite.blender))}
-    return found | plate_inputs(config) if config.composite.background_source == "footage" else found
+    found = {**comp, "blender": environment.find_version_file(asdict(config.composite.blender))}
+    return found | list_plate_inputs(config) if config.composite.background_source == "footage" else found
 
 
-def frames_asked(frames: int | str | None, sheet: dict) -> list[int]:
+def choose_frames(frames: int | str | None, sheet: dict) -> list[int]:
     """Return the frames to render. Raises ShotError when one of them is not a frame of the shot."""
-    from shotmake.config.frame_ranges import frame_numbers
+    from shotmake.config.frame_ranges import parse_frames
 
     first, last = sheet["frame_start"], sheet["frame_end"]
-    asked = list(range(first, last + 1)) if frames is None else frame_numbers(frames)
+    asked = list(range(first, last + 1)) if frames is None else parse_frames(frames)
     outside = [number for number in asked if not first <= number <= last]
     if outside:
         raise ShotError(f"{KEY}: found {frames}, with frame {outside[0]}; the shot has frames {first} to {last}")
     return asked
 
 
-def frames_there(node: Node, stored: sequence.Sequence) -> tuple[int, int] | None:
+def count_frames(node: Node, stored: sequence.Sequence) -> tuple[int, int] | None:
     """Return how many of the frames asked for are stored, and how many there will be; None when this cannot be told
     yet.
     """
     if any(need.why_stale() for need in node.needs):
         return None
     try:
-        frames = frames_asked(node.settings["frames"], read_json(node.reads["scene"]))
+        frames = choose_frames(node.settings["frames"], read_json(node.reads["scene"]))
     except ShotError:
         return None
-    return sum(stored.stored(frame) is not None for frame in frames), len(frames)
+    return sum(stored.find_stored(frame) is not None for frame in frames), len(frames)
 
 
 def render(job: Job) -> None:
@@ -87,17 +87,17 @@ def render(job: Job) -> None:
     """
     for note in check_assets(job.inputs):
         _log.info("%s", note)
-    frames = frames_asked(job.settings["frames"], read_json(job.inputs["scene"]))
-    made = crew.make(sequence.of_job(job, RENDER), frames, job, lambda cores: _blender(job, cores))
+    frames = choose_frames(job.settings["frames"], read_json(job.inputs["scene"]))
+    made = crew.make(sequence.from_job(job, RENDER), frames, job, lambda cores: _start_blender(job, cores))
     if made:
         _log.info("%d of %d frames rendered", made, len(frames))
 
 
-def _blender(job: Job, cores: list[int]) -> FrameServer:
-    scratch = part_path(state_folder() / RENDER.frames / f"{job.shot}.blend")
-    arguments = ["--project", str(show_folder()), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
+def _start_blender(job: Job, cores: list[int]) -> FrameServer:
+    scratch = make_part_path(get_state_folder() / RENDER.frames / f"{job.shot}.blend")
+    arguments = ["--project", str(get_show_folder()), "--sheet", str(job.inputs["scene"]), "--scratch", str(scratch)]
     (stmap,) = (path for name, path in job.inputs.items() if name in ("redistort", "undistort"))
-    arguments += ["--stmap", in_show(stmap)]
+    arguments += ["--stmap", name_in_show(stmap)]
     return FrameServer("render_shot.py", arguments, job.settings, cores, scratch)
 
 
@@ -109,16 +109,16 @@ def build(job: Job) -> str:
     from shotmake.render.frames import write_render_movie
 
     sheet = read_json(job.inputs["scene"])
-    stored = sequence.of_job(job, RENDER)
-    frames = frames_asked(job.settings["frames"], sheet)
-    listed = sequence.listed(stored, frames)
-    paths = [stored.path(frame) for frame in frames]
-    with job.progress(len(frames), "encoding") as bar:
+    stored = sequence.from_job(job, RENDER)
+    frames = choose_frames(job.settings["frames"], sheet)
+    listed = sequence.list_frames(stored, frames)
+    paths = [stored.path_of(frame) for frame in frames]
+    with job.show_progress(len(frames), "encoding") as bar:
         wide, high = (Fraction(side).limit_denominator(1000) for side in sheet.get("pixel_aspect", (1, 1)))
         rate, aspect = Fraction(*sheet["frame_rate"]), wide / high
         write_render_movie(job.targets["movie"], paths, rate, aspect, sheet["color_space"] == "Raw", on_frame=bar)
     facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
-    job.targets["frames"].write_bytes(json_bytes({"schema": 1, **facts, "frames": listed}))
+    job.targets["frames"].write_bytes(to_json_bytes({"schema": 1, **facts, "frames": listed}))
     job.kept.extend(paths)
     return f"{len(frames)} frames, render.mp4"
 
@@ -127,9 +127,9 @@ RENDER = Stage(
     "render",
     version=1,
     targets={"frames": "renders/{id}.json", "movie": "renders/{id}.mp4"},
-    reads=reads,
-    settings=settings,
-    files=files,
+    reads=list_reads,
+    settings=slice_settings,
+    files=list_files,
     wanted=has_camera,
     after=lambda config: ("blender",),
     frames="renders",

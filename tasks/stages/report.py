@@ -4,17 +4,17 @@ from shotmake.config.schema import Config, Matte
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.tracks.masks import has_objects
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
-    found = slices.block(config.shot.footage, "frame_range") | {"qc": slices.block(config.tracking.qc)}
+    found = slices.slice_block(config.shot.footage, "frame_range") | {"qc": slices.slice_block(config.tracking.qc)}
     if config.tracking.enabled and has_objects(config):
-        mask, matte = config.tracking.mask, slices.block(config.tracking.objects.matte)
+        mask, matte = config.tracking.mask, slices.slice_block(config.tracking.objects.matte)
         found["mattes"] = {"from_objects": mask.from_objects, "invert": mask.invert, "matte": matte}
     return found
 
@@ -24,46 +24,46 @@ def build(job: Job) -> str:
     import numpy as np
 
     from shotmake.files.npz_file import read_npz
-    from shotmake.footage.plate import frame_span
-    from shotmake.report.objects import remarks
-    from shotmake.report.page import report_html, stills, telling_frames
-    from shotmake.report.summary import report
+    from shotmake.footage.plate import find_frame_span
+    from shotmake.report.objects import list_remarks
+    from shotmake.report.page import choose_frames, make_report_html, read_stills
+    from shotmake.report.summary import make_report
 
     plate = read_plate(job.inputs["footage"])
     solution = read_solution(job.inputs["solve"]) if "solve" in job.inputs else None
-    summary = report(
+    summary = make_report(
         read_json(job.inputs["footage"]),
         read_json(job.inputs["quality"]) if "quality" in job.inputs else None,
         solution,
         job.settings["qc"],
-        frame_span(plate, job.settings["frame_range"]),
-        objects(job) if "objects" in job.inputs else None,
+        find_frame_span(plate, job.settings["frame_range"]),
+        list_objects(job) if "objects" in job.inputs else None,
     )
-    job.targets["report"].write_bytes(json_bytes(summary))
+    job.targets["report"].write_bytes(to_json_bytes(summary))
     points_xyz, pictures = np.zeros((0, 3)), []
     if "points" in job.inputs:
         points_xyz = read_npz(job.inputs["points"], needed=("point_xyz",))["point_xyz"]
     if "preview" in job.inputs:
-        pictures = stills(job.inputs["preview"], summary["frames"][0], telling_frames(summary, solution))
-    page = report_html(summary, solution, points_xyz, pictures)
+        pictures = read_stills(job.inputs["preview"], summary["frames"][0], choose_frames(summary, solution))
+    page = make_report_html(summary, solution, points_xyz, pictures)
     job.targets["page"].write_text(page, encoding="utf-8")
-    said = [line for lines in remarks(list(summary.get("objects", {}).values())) for line in lines]
-    counts = f"{_counted(summary['faults'], 'fault')}, {_counted(summary['warnings'], 'warning')}"
+    said = [line for lines in list_remarks(list(summary.get("objects", {}).values())) for line in lines]
+    counts = f"{_count_lines(summary['faults'], 'fault')}, {_count_lines(summary['warnings'], 'warning')}"
     return "\n".join([counts, *(f"      {line}" for line in (*summary["faults"], *said))])
 
 
-def _counted(lines: list[str], word: str) -> str:
+def _count_lines(lines: list[str], word: str) -> str:
     return f"{len(lines)} {word}{'' if len(lines) == 1 else 's'}"
 
 
-def objects(job: Job) -> dict[str, dict]:
+def list_objects(job: Job) -> dict[str, dict]:
     """Return what the report says about the objects of the shot's own camera, by camera.
 
     A witness camera's objects belong to that camera's own stage.
     """
     from shotmake.objects.box_mattes import boxes_of
     from shotmake.objects.tracklets import Tracklet
-    from shotmake.report.objects import covered, objects_block
+    from shotmake.report.objects import describe_objects, measure_cover
 
     record = read_json(job.inputs["objects"])
     matted = None
@@ -71,8 +71,8 @@ def objects(job: Job) -> dict[str, dict]:
         chosen, invert, matte = (job.settings["mattes"][name] for name in ("from_objects", "invert", "matte"))
         tracklets = [Tracklet.from_json(one) for one in record["tracklets"]]
         boxes = boxes_of(tracklets, chosen, Matte(**matte))
-        matted = covered(boxes.at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
-    return {record["camera_id"]: objects_block(record, matted)}
+        matted = measure_cover(boxes.select_at, tuple(record["image_size_px"]), tuple(record["frames"]), invert)
+    return {record["camera_id"]: describe_objects(record, matted)}
 
 
 REPORT = Stage(
@@ -80,7 +80,7 @@ REPORT = Stage(
     version=3,
     targets={"report": "reports/{id}.json", "page": "reports/{id}.html"},
     reads=("footage", "objects", "quality", "solve", "points", "preview"),
-    settings=settings,
+    settings=slice_settings,
     published={"report": "report.json", "page": "report.html"},
     needs_camera=lambda config: False,
     build=build,

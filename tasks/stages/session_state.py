@@ -10,11 +10,11 @@ from shotmake.files.json_file import read_json
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Node
-from shotmake.tasks.show import in_show
+from shotmake.tasks.show import name_in_show
 from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.objects import stage
 from shotmake.tasks.stages.solve.stage import read_solution
-from shotmake.tasks.stages.tracks.segments import stored
+from shotmake.tasks.stages.tracks.segments import find_stored
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
@@ -47,14 +47,14 @@ def state_of(nodes: dict[str, Node]) -> State:
         missing = next((segment.first for segment in spans if not segment.is_stored), None)
         total = spans[-1].last - spans[0].first + 1
         return State("tracking" if done else "created", frames, total, missing)
-    first, last = _frames(tracks)
+    first, last = _read_frames(tracks)
     name = "tracked"
     if solve is not None and not solve.why_stale():
         name = "failed" if read_solution(solve.targets["solve"])["status"] == "refused" else "solved"
     return State(name, last - first + 1, last - first + 1, None)
 
 
-def in_words(state: State) -> str:
+def describe(state: State) -> str:
     """Return a state in words."""
     if state.frames is None or (state.resume_frame is not None and not state.frames_done):
         return state.name
@@ -67,7 +67,7 @@ def boxes_of(node: Node) -> list[Piece]:
 
     It is also empty while the plate has not been read, or is missing.
     """
-    return _looked_up(node, stage.boxes) if node.stage.name == "objects" else []
+    return _look_up(node, stage.list_box_pieces) if node.stage.name == "objects" else []
 
 
 def segments_of(node: Node) -> list[Stored]:
@@ -75,31 +75,31 @@ def segments_of(node: Node) -> list[Stored]:
 
     It is also empty while the plate has not been read, or is missing.
     """
-    return _looked_up(node, stage.stored)
+    return _look_up(node, stage.find_stored)
 
 
-def _looked_up(node: Node, of_objects: Callable[[Job, "Plate"], list]) -> list:
+def _look_up(node: Node, of_objects: Callable[[Job, "Plate"], list]) -> list:
     footage = next((need for need in node.needs if need.stage.name == "footage"), None)
-    if footage is None or not _made_in_segments(node) or footage.why_stale():
+    if footage is None or not _is_made_in_segments(node) or footage.why_stale():
         return []
     try:
-        inputs = node.inputs()
+        inputs = node.list_inputs()
         plate = read_plate(inputs["footage"])
         digests = {name: digest(path) for name, path in inputs.items()}
         if node.stage.name == "objects":
             return of_objects(Job(node.shot, node.settings, inputs, digests, node.targets), plate)
-        return stored(plate, node.settings, inputs, digests)
+        return find_stored(plate, node.settings, inputs, digests)
     except (ShotError, OSError):  # a frame range outside the plate, or a file that is gone: nothing is stored for it
         return []
 
 
-def _made_in_segments(node: Node) -> bool:
+def _is_made_in_segments(node: Node) -> bool:
     if node.stage.name == "tracks":
         return node.settings["engine"] == "opencv" and not node.settings["session_file"]
     return node.stage.name == "objects"
 
 
-def _frames(tracks: Node) -> tuple[int, int]:
+def _read_frames(tracks: Node) -> tuple[int, int]:
     first, last, _ = read_quality(tracks.targets["quality"])
     return first, last
 
@@ -112,5 +112,5 @@ def read_quality(path: Path) -> tuple[int, int, int]:
     quality = quality if isinstance(quality, dict) else {}
     first, last, count = (quality.get(name) for name in ("first_frame", "last_frame", "tracks"))
     if not (isinstance(first, int) and isinstance(last, int) and isinstance(count, int)):
-        raise ShotError(f"{in_show(path)}: found no record of tracks; remove it, and doit makes it anew")
+        raise ShotError(f"{name_in_show(path)}: found no record of tracks; remove it, and doit makes it anew")
     return first, last, count

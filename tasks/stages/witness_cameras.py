@@ -10,16 +10,19 @@ from typing import Any
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.stage import Node, Stage, nodes
+from shotmake.tasks.engine.stage import Node, Stage, make_nodes
 from shotmake.tasks.stages import footage
 from shotmake.tasks.stages.footage import FOOTAGE
 from shotmake.tasks.stages.objects import stage as objects
 from shotmake.tasks.stages.objects.stage import OBJECTS
 
-STAGES = ((FOOTAGE, footage.settings, footage.plate_inputs), (OBJECTS, objects.settings, objects.inputs))
+STAGES = (
+    (FOOTAGE, footage.slice_settings, footage.list_plate_inputs),
+    (OBJECTS, objects.slice_settings, objects.list_inputs),
+)
 
 
-def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
+def make_witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
     """Return the nodes of all witness cameras, if the shot follows objects and OBJECTS is among the stages
     asked for.
     """
@@ -27,7 +30,7 @@ def witness_nodes(config: Config, stages: tuple[Stage, ...]) -> dict[str, Node]:
         return {}
     found = {}
     for camera in config.shot.cameras:
-        made = nodes(config, tuple(_of_camera(camera, *own) for own in STAGES), camera=camera)
+        made = make_nodes(config, tuple(_make_for_camera(camera, *own) for own in STAGES), camera=camera)
         found |= {f"{name}.{camera}": node for name, node in made.items()}
     return found
 
@@ -37,7 +40,7 @@ def camera_of(name: str) -> str:
     return name.partition(".")[2]
 
 
-def published_name(name: str, file: str) -> str:
+def name_published(name: str, file: str) -> str:
     """Return the published name of a file: objects.json of the node "objects.witness_a" becomes
     objects.witness_a.json.
     """
@@ -45,16 +48,16 @@ def published_name(name: str, file: str) -> str:
     return f"{stem}.{camera_of(name)}.{ending}" if camera_of(name) else file
 
 
-def _of_camera(camera: str, stage: Stage, settings: Callable[..., dict], files: Callable[..., dict]) -> Stage:
+def _make_for_camera(camera: str, stage: Stage, settings: Callable[..., dict], files: Callable[..., dict]) -> Stage:
     return replace(
         stage,
         settings=partial(settings, camera=camera),
-        files=_naming(camera, partial(files, camera=camera)),
-        build=_naming(camera, stage.build),
+        files=_name_keys(camera, partial(files, camera=camera)),
+        build=_name_keys(camera, stage.build),
     )
 
 
-def _naming(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _name_keys(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return the function with faults that name the camera's own keys: the code that it calls knows only the shot's
     keys.
     """

@@ -127,8 +127,8 @@ if "no-flock" in sys.argv:
     class Nothing:
         def __enter__(self): return True
         def __exit__(self, *problem): pass
-    locks._flock = lambda path, what: Nothing()
-with locks.locked("solve-mini", "solve:mini"):
+    locks._hold_flock = lambda path, what: Nothing()
+with locks.hold_lock("solve-mini", "solve:mini"):
     print("from", time.monotonic(), flush=True)
     time.sleep(seconds)
     print("to", time.monotonic(), flush=True)

@@ -28,7 +28,7 @@ from helpers.shows.attack import (
     start_command,
 )
 from helpers.shows.project import Project, Ran
-from shotmake.tasks.engine.state.partial_files import part_path, remove_part
+from shotmake.tasks.engine.state.partial_files import make_part_path, remove_part
 
 SEED = 20
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -267,7 +267,7 @@ def kill_at(project: Project, call: str, number: int, expected: dict[str, str]) 
 
 
 def test_what_blender_writes_beside_a_part_goes_with_it(tmp_path):
-    part = part_path(tmp_path / "shot [1].blend")
+    part = make_part_path(tmp_path / "shot [1].blend")
     for path in (part, part.with_name(f"{part.name}@"), other := tmp_path / ".part-1 [1].blend@"):
         path.write_bytes(b"half")
     remove_part(part)

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.shows.attack import contents, copy_of, named_files, shot_yaml
 from helpers.shows.project import Project
-from shotmake.tasks.blender.environment import python
+from shotmake.tasks.blender.environment import find_python
 
 SEED = 4
 
@@ -124,7 +124,7 @@ print("lights", *sorted(light.name for light in bpy.data.lights))
 
 
 def blender_says(project: Project, script: str, path: Path) -> str:
-    ran = project.doit_with(str(python()), "-c", script, str(path))
+    ran = project.doit_with(str(find_python()), "-c", script, str(path))
     assert ran.code == 0, ran.err
     return next((line for line in ran.out.splitlines() if line.startswith("lights")), "")
 

@@ -18,7 +18,7 @@ from helpers.measures.true_slip import (
 )
 from helpers.plates.simulated import simulate
 from helpers.recipes.sets import Picture, picture_of
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 
 pytestmark = pytest.mark.fast
@@ -57,7 +57,7 @@ def turned(sees: Seeing, yaw_deg: np.ndarray) -> Seeing:
 def in_another_world(sees: Seeing, scale: float = 3.7) -> Seeing:
     turn = Rotation.from_euler("xyz", [70, -40, 130], degrees=True).as_matrix()
     rotations = sees.cam_from_world[:, :, :3] @ turn.T
-    centres = scale * camera_centres(sees.cam_from_world) @ turn.T + [4.0, -20.0, 9.0]
+    centres = scale * find_camera_centres(sees.cam_from_world) @ turn.T + [4.0, -20.0, 9.0]
     return replace(sees, cam_from_world=np.concatenate([rotations, -rotations @ centres[:, :, None]], 2))
 
 
@@ -112,7 +112,7 @@ def test_where_the_path_is_wrong_near_things_slip_most(orbit):
 
 
 def test_only_frames_with_a_camera_are_judged(orbit):
-    some = orbit.sees.of_frames(orbit.sees.frames[5:40])
+    some = orbit.sees.select_frames(orbit.sees.frames[5:40])
     assert len(slip_of(some, orbit)) == 35
 
 

@@ -66,8 +66,8 @@ def test_an_honest_set_that_is_wrong_is_silent_whatever_is_said():
     assert verdict(one, 5.0, warning_codes=["link_disagrees"]) == "silent"
     assert judge.is_kept(judge.row_of(one, answer(one), "abc"))
     # a moving camera called a tripod is not kept, even if the slip were small
-    turning = judge.row_of(one, answer(one, status="tripod"), "abc")
-    assert not judge.is_kept(turning)
+    tripod = judge.row_of(one, answer(one, status="tripod"), "abc")
+    assert not judge.is_kept(tripod)
 
 
 def test_a_camera_between_tripod_and_move_may_be_wrong_for_that_reason_alone():
@@ -76,7 +76,7 @@ def test_a_camera_between_tripod_and_move_may_be_wrong_for_that_reason_alone():
     assert verdict(one, 5.0, warning_codes=["ground_unknown"]) == "silent"
 
 
-def test_a_tripod_is_judged_by_its_turning_where_the_camera_hardly_moves():
+def test_a_tripod_is_judged_by_its_rotations_where_the_camera_hardly_moves():
     """A path of some percent of the depth is no slip of a tripod; a real move is, and so is a wrong turn."""
 
     def slip_px(kind: str, yaw_deg: float = 0.0) -> float:

@@ -28,8 +28,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from helpers.measures.measure import measure
 from helpers.plates.synthetic import Plate, frames, make_plate, surfaces, truth, walker_box_px, write_movie
 from helpers.shows.project import Project, make_project
-from shotmake.footage.plate import frame_span, probe
-from shotmake.sweep.referee import Referee, referee, score
+from shotmake.footage.plate import find_frame_span, probe
+from shotmake.sweep.referee import Referee, make_referee, score
 from shotmake.tracks.markers import Tracks, load_tracks
 
 SIZE_PX = (1280, 720)
@@ -122,7 +122,7 @@ def judge_of(project: Project, file: str) -> Referee:
     project.built("tracks", "shot=referee")
     (tracks,) = (project.root / ".gsd-state" / "tracking" / "sessions").glob("referee-*/tracks.npz")
     plate = probe(f"footage/{file}", project.root)
-    return referee(load_tracks(tracks), frame_span(plate, None), (plate.size_px[0], plate.size_px[1]))
+    return make_referee(load_tracks(tracks), find_frame_span(plate, None), (plate.size_px[0], plate.size_px[1]))
 
 
 def clip(root: Path, file: Path, detections: Path | None, kind: str) -> None:

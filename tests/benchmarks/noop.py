@@ -26,26 +26,27 @@ import copy, dodo, json, sys
 from shotmake.tasks.shots import composed, shots
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.stage import nodes
+from shotmake.tasks.engine.stage import make_nodes
 from shotmake.tasks.engine.stamp import write_stamp
 if len(sys.argv) > 1:  # too many to wait for Hydra: the first one's config under other names
     first = shots.load_shot("s00000").config
-    for name in shots.shot_names():
+    for name in shots.list_shot_names():
         config = copy.deepcopy(first)
         config.shot.name = name
         composed.remember(name, (), config, {})
 SOLVE = json.dumps({"status": "solved", "reason": ""})
 graph = open("graph.txt", "w")
 for shot in shots.load_shots([], {}):
-    found = nodes(shot.config, dodo.GRAPH._stages)
+    found = make_nodes(shot.config, dodo.GRAPH._stages)
     for node in found.values():
         for name, path in node.targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(SOLVE if name == "solve" else f"{node.task_name} {name}")
-        inputs = {name: digest(path) for name, path in node.inputs().items()}
+        inputs = {name: digest(path) for name, path in node.list_inputs().items()}
         targets = {name: digest(path) for name, path in node.targets.items()}
-        write_stamp(node.stamp_path, node.made_by, inputs, targets, {}, identity=node.identity(inputs))
-        print(json.dumps([list(map(str, node.targets.values())), list(map(str, node.inputs().values()))]), file=graph)
+        write_stamp(node.stamp_path, node.made_by, inputs, targets, {}, identity=node.compute_identity(inputs))
+        files = list(map(str, node.list_inputs().values()))
+        print(json.dumps([list(map(str, node.targets.values())), files]), file=graph)
     publish._publish(shot, found)
 """
 

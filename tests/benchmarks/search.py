@@ -29,10 +29,10 @@ from helpers.shows.project import REPOSITORY, Project, make_project
 NOISE = 20.0  # grey levels: the presets are made for cleaner plates
 COLUMNS = ("ate_pct", "rot_deg", "lens_px")
 SHOT = "# @package _global_\nshot:\n  name: plate\n  footage: {file: footage/plate.mp4}\n"
-COST = "import dodo, sys; from shotmake.tasks.commands.sweep.results import objective; "
-COST += "print('cost', objective('plate', tuple(sys.argv[1:])))"
+COST = "import dodo, sys; from shotmake.tasks.commands.sweep.results import find_cost; "
+COST += "print('cost', find_cost('plate', tuple(sys.argv[1:])))"
 SOLVE = "import dodo, sys; from shotmake.tasks.commands.sweep.results import *; "
-SOLVE += "print(lenders.graph(load_shot('plate', tuple(sys.argv[1:])), "
+SOLVE += "print(lenders.build_graph(load_shot('plate', tuple(sys.argv[1:])), "
 SOLVE += "(FOOTAGE, TRACKS, LENS, SOLVE))['solve'].targets['solve'])"
 
 

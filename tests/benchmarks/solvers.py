@@ -101,21 +101,21 @@ def solved_by_colmap(shot: Simulated, guess_px: float, kind: str) -> dict:
 
 def solved_by_libmv(shot: Simulated, guess_px: float, kind: str, max_error_px: float = 1e9) -> dict:
     """Blender's solve, its keyframes chosen by us. It is told that a tripod is one, and lets no track go."""
-    from shotmake.solve.bundle.observations import Observations, pixel_scale
+    from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
     from shotmake.solve.checks.parallax import measure_parallax
-    from shotmake.solve.start.libmv import keyframe_pairs, question
-    from shotmake.tasks.blender.libmv import solver
+    from shotmake.solve.start.libmv import find_keyframe_pairs, make_question
+    from shotmake.tasks.blender.libmv import make_solver
 
     markers = Observations.from_tracks(shot.tracks, shot.frames)
-    free = BASE
-    parallax = measure_parallax(markers, shot.size_px, [guess_px], free, pixel_scale(shot.size_px))
-    pair = next(iter(keyframe_pairs(markers, parallax, shot.size_px)), (0, markers.frame_count - 1))
-    asked = question(markers, shot.size_px, kind in TRIPODS, free, max_error_px, guess_px, pair)
+    refine = BASE
+    parallax = measure_parallax(markers, shot.size_px, [guess_px], refine, compute_pixel_scale(shot.size_px))
+    pair = next(iter(find_keyframe_pairs(markers, parallax, shot.size_px)), (0, markers.frame_count - 1))
+    asked = make_question(markers, shot.size_px, kind in TRIPODS, refine, max_error_px, guess_px, pair)
     with TemporaryDirectory() as folder:
         signal.signal(signal.SIGALRM, _give_up)
         signal.alarm(TIMEOUT_S)
         try:
-            answer = solver(Path(folder))(asked)
+            answer = make_solver(Path(folder))(asked)
         except TimeoutError:
             return {"status": "refused", "reason": f"not done in {TIMEOUT_S} s"}
         finally:
@@ -143,29 +143,29 @@ def cleaned_by_libmv(shot: Simulated, guess_px: float, kind: str) -> dict:
 def nearest_truth(shot: Simulated, guess_px: float, kind: str) -> dict:
     """What the noise leaves: our adjustment from the true cameras, points and lens to its optimum, of good tracks only,
     each marker by the true size of its noise. No solver that weights markers one by one can be asked for more."""
-    from shotmake.geometry.camera import camera_centres
-    from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, lens_vector
+    from shotmake.geometry.camera import find_camera_centres
+    from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, vector_from_lens
     from shotmake.solve.bundle.observations import Observations
     from shotmake.solve.bundle.path import bundle_of, cameras_of
 
     if kind == "static":
         return {"status": "refused", "reason": "a static camera has nothing to adjust"}
     everything = Observations.from_tracks(replace(shot.tracks, quality=shot.level_px), shot.frames)
-    markers = everything.of_tracks(~np.isin(everything.track_ids, [*shot.moving, *shot.sliding]))
+    markers = everything.select_tracks(~np.isin(everything.track_ids, [*shot.moving, *shot.sliding]))
     lens, cameras = Lens.from_json(shot.truth["lens"]), np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
     focals_px = np.array(shot.truth["focal_px_per_frame"] or [lens.fx_px] * len(cameras))
     log_zooms, points = np.log(focals_px / lens.fx_px), shot.points[markers.track_ids]
     if kind in TRIPODS:
-        rays = points - camera_centres(cameras)[0]
+        rays = points - find_camera_centres(cameras)[0]
         rays /= np.linalg.norm(rays, axis=1, keepdims=True)
         turns, none = cameras[:, :, :3], np.zeros(len(rays))
-        bundle = Bundle(turns, np.zeros((len(turns), 3)), rays, none, lens_vector(lens), log_zooms)
+        bundle = Bundle(turns, np.zeros((len(turns), 3)), rays, none, vector_from_lens(lens), log_zooms)
     else:
         homogeneous = np.concatenate([points, np.ones((len(points), 1))], 1)
         bundle, middle, size = bundle_of(cameras, markers, lens, log_zooms, homogeneous)
-    free = (*BASE, "zoom") if kind in ZOOMS else BASE
+    refine = (*BASE, "zoom") if kind in ZOOMS else BASE
     # 2^.5: the likelihood of the simulation's noise (Student's t, 4 degrees of freedom) has its knee there
-    bundle = adjust(bundle, markers, free, 100, 2**0.5, tolerance=1e-9, weights=markers.expected_px**-2)
+    bundle = adjust(bundle, markers, refine, 100, 2**0.5, tolerance=1e-9, weights=markers.expected_px**-2)
     record = {"status": "tripod" if kind in TRIPODS else "solved", "lens": lens_from_vector(bundle.lens).to_json()}
     if kind in ZOOMS:
         record["focal_px_per_frame"] = (bundle.focal_px * np.exp(bundle.log_zooms)).tolist()

@@ -149,7 +149,7 @@ def common_errors(plate: Plate, ours: Tracks, theirs: Tracks, age: int) -> np.nd
     for frame in plate.frame_numbers[:-age]:
         pairs = []
         for tracks in (ours, theirs):
-            here, there = tracks.where(tracks.frame == frame), tracks.where(tracks.frame == frame + age)
+            here, there = tracks.select(tracks.frame == frame), tracks.select(tracks.frame == frame + age)
             _, first, last = np.intersect1d(here.track_id, there.track_id, return_indices=True)
             pairs.append((here.xy_px[first].astype(float), there.xy_px[last].astype(float)))
         (mine_px, mine_then_px), (other_px, other_then_px) = pairs

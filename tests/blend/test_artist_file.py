@@ -12,9 +12,9 @@ from helpers.measures.slip import read_exr
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY
-from shotmake.geometry.camera import project, zoomed
+from shotmake.geometry.camera import project, zoom_cameras
 from shotmake.geometry.lens import Lens, distort
-from shotmake.tasks.blender.environment import python
+from shotmake.tasks.blender.environment import find_python
 
 AMBER, PALETTE_FIRST = [0.95, 0.6, 0.1], [0.2, 0.75, 0.95]
 BENT = Lens(540, 540, LENS.cx_px, LENS.cy_px, k1=-0.12, k2=0.03, p1=0.004, p2=-0.003, k3=0.01)
@@ -76,7 +76,7 @@ def plain(blend) -> tuple[bytes, str]:
         "bpy.ops.wm.open_mainfile(filepath=sys.argv[1], load_ui=True)\n"
         "bpy.ops.wm.save_as_mainfile(filepath=sys.argv[2], compress=False, copy=True)\n"
     )
-    done = subprocess.run([python(), script, blend, plain], capture_output=True, text=True)
+    done = subprocess.run([find_python(), script, blend, plain], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return plain.read_bytes(), done.stdout + done.stderr
 
@@ -162,7 +162,7 @@ def test_a_zoom_is_seen_in_the_clip_too(shot):
         sheet["camera"]["focal_mm_per_frame"] = (zooms * sheet["camera"]["focal_mm"]).tolist()
 
     seen = look(shot.build("zoom", zoom))
-    ours = zoomed(shot.poses, np.log(zooms))
+    ours = zoom_cameras(shot.poses, np.log(zooms))
     for way in ("fresh", "from_frame"):
         found = poses_seen(seen[way])
         for at in range(3):

@@ -9,7 +9,7 @@ import pytest
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY
-from shotmake.tasks.blender.environment import python
+from shotmake.tasks.blender.environment import find_python
 
 
 @pytest.fixture(scope="module")
@@ -154,5 +154,5 @@ def test_bad_input_is_one_line_and_leaves_nothing(shot, line):
 
 def test_missing_arguments_exit_1():
     script = REPOSITORY / "blender_scripts" / "build_composite.py"
-    done = subprocess.run([python(), script, "--project", "x"], capture_output=True, text=True)
+    done = subprocess.run([find_python(), script, "--project", "x"], capture_output=True, text=True)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.shows.project import IN_BLENDER
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.environment import find_python, make_environment
 
 BLOCK = {"kind": "blend", "blend": "assets/prop.blend", "collection": "Prop", "link": True, "size": None, "scale": 1.0}
 PLACE = {"location": [1.0, 2.0, 0.5], "rotation_z_deg": 90.0}
@@ -80,7 +80,7 @@ def found(project) -> dict[str, dict]:
 
 
 def _run(script: str, *arguments: Path) -> None:
-    done = subprocess.run([python(), IN_BLENDER / script, *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([find_python(), IN_BLENDER / script, *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
 
 

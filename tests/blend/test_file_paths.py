@@ -18,8 +18,8 @@ from helpers.plates.shown import blender_numbers
 from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, Project, make_project
 from shotmake.geometry.lens import Lens
-from shotmake.stmap.maps import redistort_map, write_stmap
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.stmap.maps import make_redistort_map, write_stmap
+from shotmake.tasks.blender.environment import find_python, make_environment
 
 LENS = Lens(150.0, 150.0, SIZE[0] / 2, SIZE[1] / 2, k1=-0.05)
 FRAMES = [1001, 1002, 1003]
@@ -91,7 +91,7 @@ def make_files(folder: Path, first: int) -> None:
     sky = oiio.ImageBuf(oiio.ImageSpec(64, 32, 3, "half"))
     oiio.ImageBufAlgo.fill(sky, (0.1 * first, 0.5, 0.5))
     assert sky.write(str(folder / "sky.exr"))
-    write_stmap(folder / "map.exr", redistort_map(LENS, SIZE, (0, 0)), "test", (0, 0))
+    write_stmap(folder / "map.exr", make_redistort_map(LENS, SIZE, (0, 0)), "test", (0, 0))
     pose = np.array([[1.0, 0, 0, 0], [0, 0, -1, 1], [0, 1, 0, 6]])
     camera = {"schema": 1, "status": "solved", "kind": "general", "image_size_px": SIZE, "lens": LENS.to_json()}
     camera |= {"frames": FRAMES, "cam_from_world": [pose.ravel().tolist()] * 3}
@@ -117,7 +117,7 @@ def show(tmp_path_factory) -> Show:
     make_files(project.root / "footage", 60)
     for folder in (raid, project.root / "footage"):
         subprocess.run(
-            [python(), IN_BLENDER / "make_assets.py", folder, base / "evil"], check=True, capture_output=True
+            [find_python(), IN_BLENDER / "make_assets.py", folder, base / "evil"], check=True, capture_output=True
         )
     wood = project.root / "footage" / "textures" / "wood.png"
     assert cv2.imwrite(str(wood), picture(99))  # the other one is black
@@ -133,7 +133,7 @@ def show(tmp_path_factory) -> Show:
 def files_of(project: Project, shots: list[str]) -> dict[str, dict[str, list]]:
     blends = [str(next((project.root / "build" / shot).glob("*.blend"))) for shot in shots]
     done = subprocess.run(
-        [python(), IN_BLENDER / "files_in_blend.py", *blends], capture_output=True, text=True, timeout=200
+        [find_python(), IN_BLENDER / "files_in_blend.py", *blends], capture_output=True, text=True, timeout=200
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("##")]
     return dict(zip(shots, json.loads(line[2:]).values(), strict=True))

@@ -10,13 +10,13 @@ import pytest
 from helpers.measures.slip import read_exr
 from helpers.shows.project import IN_BLENDER
 from helpers.shows.sheets import made, poses
-from shotmake.geometry.camera import camera_centres
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.geometry.camera import find_camera_centres
+from shotmake.tasks.blender.environment import find_python, make_environment
 
 UP = [0.0, 0.0, 1.0]
 SUN = {"sun_azimuth_deg": 100.0, "sun_elevation_deg": 40.0, "sun_strength": 3.0, "fill_strength": 0.0}
 NEAR = {"location": [0.5, 0.5, 0.0], "size": 0.5}
-MIDDLE = camera_centres(poses())[4]
+MIDDLE = find_camera_centres(poses())[4]
 HDRI = {"preset": "hdri", "image": "assets/sky.png", "rotation_z_deg": 90.0, "dome_strength": 2.0}
 QUADRANTS = [[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (200, 200, 0)]]  # top left, top right; bottom ones; RGB
 
@@ -55,7 +55,7 @@ def seen(tmp_path_factory) -> dict[str, np.ndarray]:
     four = np.array(QUADRANTS, np.uint8)[..., ::-1].repeat(16, 0).repeat(16, 1)
     cv2.imwrite(str(root / "assets" / "four.png"), four)
     (folder / "sheets.json").write_text(json.dumps(sheets()))
-    words = [python(), IN_BLENDER / "light_meter.py", folder]
+    words = [find_python(), IN_BLENDER / "light_meter.py", folder]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     return {name: read_exr(folder / f"{name}.exr")[..., :3].mean((0, 1)) for name in sheets()}

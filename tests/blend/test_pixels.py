@@ -14,7 +14,7 @@ from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, BlendShot, make_blend_
 from helpers.shows.in_blender import in_one_blender
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
-from shotmake.stmap.maps import undistort_map
+from shotmake.stmap.maps import make_undistort_map
 
 FRAME = FRAMES[1]
 MEDIAN_PX, WORST_PX = 0.1, 0.3
@@ -199,7 +199,7 @@ def test_the_plate_undistorted_under_the_cg(tmp_path):
     assert np.median(slip) < MEDIAN_PX and slip.max() < WORST_PX, slip
     assert np.abs(seen_px(view["cameras"]["overscan_camera"]) - straight_px).max() < 0.01
     found = rendered(plate_blend)
-    st = undistort_map(lens, size_px, shot.overscan_px)
+    st = make_undistort_map(lens, size_px, shot.overscan_px)
     x, y = st[..., 0] * size_px[0] - 0.5, (1 - st[..., 1]) * size_px[1] - 0.5
     expected = cv2.remap(plate, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
     inside = (x > 0) & (x < size_px[0] - 1) & (y > 0) & (y < size_px[1] - 1)

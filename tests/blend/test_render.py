@@ -16,7 +16,7 @@ from scipy.ndimage import map_coordinates
 from helpers.shows.attack import Running, copy_of, litter, one_clear_line, start
 from helpers.shows.blend_shot import look_at
 from helpers.shows.project import Project, Ran, is_of_a_whole_result, make_project, open_in_process
-from shotmake.config.frame_ranges import frame_numbers
+from shotmake.config.frame_ranges import parse_frames
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.render.frames import write_render_movie
@@ -217,14 +217,14 @@ def test_the_undistorted_plate_is_the_plate_through_the_map_in_linear_light(stor
 
 def test_a_frame_in_other_hands_is_left_alone(tmp_path, monkeypatch):
     open_in_process(monkeypatch, tmp_path)
-    with locks.locked_if_free("frame") as ours, locks.locked_if_free("frame") as again:
+    with locks.hold_lock_if_free("frame") as ours, locks.hold_lock_if_free("frame") as again:
         assert ours and not again
     lease = tmp_path / ".gsd-state" / "locks" / "frame.lease"
     lease.write_text('{"host": "far", "pid": 1}')  # alive or dead: only who waits can tell
-    with locks.locked_if_free("frame") as ours:
+    with locks.hold_lock_if_free("frame") as ours:
         assert not ours and lease.exists()
     lease.unlink()
-    with locks.locked_if_free("frame") as ours:
+    with locks.hold_lock_if_free("frame") as ours:
         assert ours
     assert not list(tmp_path.glob("frame*"))
 
@@ -240,13 +240,13 @@ def test_a_frame_in_other_hands_is_left_alone(tmp_path, monkeypatch):
     ],
 )
 def test_frame_ranges(text, numbers):
-    assert frame_numbers(text) == numbers
+    assert parse_frames(text) == numbers
 
 
 @pytest.mark.parametrize("text", ["", "a", "5-1", "1-9x0", "1-", "-3", "1-2-3", "1..4"])
 def test_what_is_no_frame_range_is_said(text):
     with pytest.raises(ShotError, match="needed frames as in 1-96, 1-96x8 or 1,5,10-20"):
-        frame_numbers(text)
+        parse_frames(text)
 
 
 def test_the_movie_shows_the_colours_of_the_frames(tmp_path):

@@ -17,8 +17,8 @@ from helpers.shows.project import IN_BLENDER, Project, make_project
 from shotmake.config.keyed_camera import read_keys
 from shotmake.geometry.camera import project as project_points
 from shotmake.geometry.lens import Lens, undistort
-from shotmake.solve.imported.keyed import given_solution
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.solve.imported.keyed import make_keyed_solution
+from shotmake.tasks.blender.environment import find_python, make_environment
 
 SIZE = (240, 135)
 PINHOLE_SIZE = (290, 170)  # overscan for the lens
@@ -50,7 +50,7 @@ def shot(tmp_path_factory) -> tuple[Project, np.ndarray]:
     """A project whose plate is the truth without its object, and the pose (3, 4) of FRAMES[0]."""
     assert make_environment() is None
     project = make_project(tmp_path_factory.mktemp("truth") / "show")
-    record = given_solution(read_keys(GIVEN)[0], LENS, None, 36.0, SIZE, FRAMES).record
+    record = make_keyed_solution(read_keys(GIVEN)[0], LENS, None, 36.0, SIZE, FRAMES).record
     poses = np.array(record["cam_from_world"]).reshape(-1, 3, 4)
     (project.root / "lens.json").write_text(json.dumps({"image_size_px": SIZE, "lens": LENS.to_json()}))
     azimuth, elevation = np.radians([SUN_AZIMUTH, SUN_ELEVATION])
@@ -64,7 +64,7 @@ def shot(tmp_path_factory) -> tuple[Project, np.ndarray]:
         "subject": SUBJECT,
     }
     (project.root / "truth.json").write_text(json.dumps(truth))
-    words = [python(), IN_BLENDER / "render_truth.py", project.root, project.root / "truth.json"]
+    words = [find_python(), IN_BLENDER / "render_truth.py", project.root, project.root / "truth.json"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     plate = encoded(bent(read_exr(project.root / f"without.{FRAMES[0]}.exr")))

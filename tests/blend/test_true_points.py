@@ -19,7 +19,7 @@ from helpers.plates.synthetic import Plate, cam_from_world, frames, make_plate, 
 from helpers.shows.in_blender import rendered_miss_px
 from helpers.shows.project import MINI_YAML, Project, make_project
 from shotmake.geometry.lens import Lens
-from shotmake.stmap.maps import overscan_of, redistort_map, write_stmap
+from shotmake.stmap.maps import make_redistort_map, overscan_of, write_stmap
 
 MEDIAN_PX, P95_PX = 0.3, 0.8
 MARKERS, MARGIN_PX, APART_PX = 6, 12.0, 26.0
@@ -35,7 +35,7 @@ def test_cg_lands_on_true_points_in_every_frame(built, mini_plate):
     assert_lands(miss_px, mini_plate)
 
 
-def test_a_map_brought_along_is_the_one_the_comp_reads(built):
+def test_an_imported_map_is_the_one_the_comp_reads(built):
     """The solved lens's own map as Meshroom would write it: published and in the sheet as if the solve had made it."""
     state, size_px = built.root / ".gsd-state", (480, 270)
     ours = newest(state / "stmaps", "*.redistort.exr")
@@ -52,7 +52,7 @@ def test_a_map_brought_along_is_the_one_the_comp_reads(built):
     again_px = np.array(overscan_of(again))
     assert again != ours and sheet["overscan"]["resolution_px"] == (size_px + 2 * again_px).tolist()
     lens = Lens.from_json(sheet["lens"])
-    off = read_exr(again)[..., :2] - redistort_map(lens, size_px, tuple(again_px.tolist()))[..., :2]
+    off = read_exr(again)[..., :2] - make_redistort_map(lens, size_px, tuple(again_px.tolist()))[..., :2]
     assert np.abs(off * (size_px + 2 * again_px)).max() < 0.05  # px
     path.unlink()
     ran = built.run(*words)

@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 
 from kit import versions
-from kit.arguments import OneLineParser, script_arguments
+from kit.arguments import OneLineParser, list_script_arguments
 from kit.exit import forget_files_at_exit
 
 DIGITS = 6
@@ -298,7 +298,7 @@ def main() -> None:
     parser = OneLineParser(prog="dump_blend.py", description=__doc__)
     for name in ("blend", "out"):
         parser.add_argument(f"--{name}", required=True)
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     if not Path(given.blend).is_file():
         parser.error(f"--blend {given.blend}: no such file")

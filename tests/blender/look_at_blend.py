@@ -73,13 +73,13 @@ if images:
     scene.render.image_settings.color_depth = "32"
     scene.render.compositor_precision = "FULL"
     scene.render.filepath = str(Path(undistorted))
-    tree = versions.compositor_tree(scene)
+    tree = versions.clear_compositor(scene)
     source, lens = tree.nodes.new("CompositorNodeImage"), tree.nodes.new("CompositorNodeMovieDistortion")
     source.image = bpy.data.images.load(positions)
     source.image.colorspace_settings.name = "Non-Color"
     lens.clip, lens.distortion_type = clip, "UNDISTORT"
     tree.links.new(source.outputs["Image"], lens.inputs["Image"])
-    tree.links.new(lens.outputs["Image"], tree.nodes.new(versions.output_kind()).inputs["Image"])
+    tree.links.new(lens.outputs["Image"], tree.nodes.new(versions.name_output_kind()).inputs["Image"])
     bpy.ops.render.render(scene=scene.name, write_still=True)
 
 Path(out).write_text(json.dumps(seen))

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 
 import bpy
 
-from kit.arguments import OneLineParser, UserError, said_by, script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
 from kit.exit import forget_files_at_exit
 
 MARKER_RADIUS_PX = 3.0
@@ -109,7 +109,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--samples", type=int)
     parser.add_argument("--markers")
-    given = parser.parse_args(script_arguments())
+    given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
         frames = frame_numbers(given.frames)
@@ -126,7 +126,7 @@ def main() -> None:
             each.cycles.samples = samples
         render(scene, frames, str(Path(given.out).resolve()), markers)
     except (UserError, OSError, ValueError) as error:
-        print(f"render_frames.py: {said_by(error)}", file=sys.stderr)
+        print(f"render_frames.py: {quote_error(error)}", file=sys.stderr)
         raise SystemExit(1) from error
 
 

@@ -26,8 +26,8 @@ def shown(clip: bpy.types.MovieClip, frames: list[int]) -> list[int]:
     scene.render.resolution_x, scene.render.resolution_y = clip.size
     scene.view_settings.view_transform = "Raw"
     scene.render.image_settings.file_format = "PNG"
-    tree = versions.compositor_tree(scene)
-    node, end = tree.nodes.new("CompositorNodeMovieClip"), tree.nodes.new(versions.output_kind())
+    tree = versions.clear_compositor(scene)
+    node, end = tree.nodes.new("CompositorNodeMovieClip"), tree.nodes.new(versions.name_output_kind())
     node.clip = clip
     tree.links.new(node.outputs[0], end.inputs[0])
     found = []

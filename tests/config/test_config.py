@@ -2,7 +2,7 @@
 
 import pytest
 
-from shotmake.config.check import ConfigFaults, defaults, frame_rate_fraction, keys, load, normalise
+from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults, normalise, parse_frame_rate
 from shotmake.config.schema import Config
 
 pytestmark = pytest.mark.fast
@@ -27,10 +27,10 @@ def with_value(key: str, value) -> dict:
 
 
 def test_defaults_load_to_the_defaults():
-    tree = defaults()
+    tree = make_defaults()
     tree["shot"]["name"], tree["shot"]["footage"]["file"] = "s", "a.mp4"
     assert load(tree) == load(GOOD)
-    assert len(keys()) > 70
+    assert len(list_keys()) > 70
 
 
 def test_all_faults_at_once():
@@ -179,11 +179,11 @@ def test_normalise_leaves_its_argument_alone_and_is_idempotent():
 
 
 def test_frame_rates_are_exact():
-    assert frame_rate_fraction(23.976).as_integer_ratio() == (24000, 1001)
-    assert frame_rate_fraction(29.97).as_integer_ratio() == (30000, 1001)
-    assert frame_rate_fraction(25).as_integer_ratio() == (25, 1)
-    assert frame_rate_fraction(12.5).as_integer_ratio() == (25, 2)
-    assert frame_rate_fraction("24000/1001").as_integer_ratio() == (24000, 1001)
+    assert parse_frame_rate(23.976).as_integer_ratio() == (24000, 1001)
+    assert parse_frame_rate(29.97).as_integer_ratio() == (30000, 1001)
+    assert parse_frame_rate(25).as_integer_ratio() == (25, 1)
+    assert parse_frame_rate(12.5).as_integer_ratio() == (25, 2)
+    assert parse_frame_rate("24000/1001").as_integer_ratio() == (24000, 1001)
 
 
 def test_two_configs_share_no_lists():
@@ -194,8 +194,8 @@ def test_two_configs_share_no_lists():
 
 def number_keys() -> list[str]:
     """Every key whose default is a number or a list of numbers."""
-    tree, found = defaults(), []
-    for key in keys():
+    tree, found = make_defaults(), []
+    for key in list_keys():
         value = tree
         for part in key.split("."):
             value = value[part]
@@ -210,7 +210,7 @@ def test_every_number_has_an_end(value):
     """One that is only finite becomes infinite as soon as it is squared."""
     tree, named = {}, number_keys()
     assert {"shot.subject.location", "shot.lights.sun_strength", "shot.footage.first_frame"} <= set(named)
-    shipped = defaults()
+    shipped = make_defaults()
     for key in named:
         default, block = shipped, tree
         *groups, last = key.split(".")

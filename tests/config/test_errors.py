@@ -10,7 +10,7 @@ import pytest
 from yaml import YAMLError
 
 from helpers.shows.project import REPOSITORY
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 
 pytestmark = pytest.mark.fast
 
@@ -39,7 +39,7 @@ SAID = {
 
 @pytest.mark.parametrize("text", SAID)
 def test_an_error_says_something_in_one_line(text):
-    assert said_by(SAID[text]) == text
+    assert quote_error(SAID[text]) == text
 
 
 def every_kind(kind: type[BaseException] = Exception) -> set[type[BaseException]]:
@@ -55,14 +55,17 @@ def test_no_kind_of_error_says_nothing():
             str(error)
         except Exception:  # it cannot be made, or shown, without a word
             continue
-        said = said_by(error)
+        said = quote_error(error)
         tried += 1
         assert any(letter.isalnum() for letter in said) and "\n" not in said, kind
     assert tried > 60 and np.linalg.LinAlgError in every_kind()
 
 
 def test_what_an_error_says_has_an_end():
-    assert said_by(ValueError("x" * 10**6)) == "x" * 197 + "..." and len(said_by(ValueError("a\0" * 500), 80)) == 80
+    assert (
+        quote_error(ValueError("x" * 10**6)) == "x" * 197 + "..."
+        and len(quote_error(ValueError("a\0" * 500), 80)) == 80
+    )
 
 
 @pytest.mark.parametrize("faults", [(), ("",), (" ", "\n")])
@@ -107,7 +110,7 @@ def test_no_message_shows_an_error_that_may_say_nothing(folder):
         for line in shown_unchecked(path.read_text())
         if str(path.relative_to(REPOSITORY)) not in ALLOWED
     ]
-    assert not found, f"use said_by: {found}"
+    assert not found, f"use quote_error: {found}"
 
 
 def test_the_search_for_such_messages_finds_them():
@@ -115,6 +118,6 @@ def test_the_search_for_such_messages_finds_them():
     for text in ('f"a ({error})"', "str(error)", "f'{error.strerror}'", "f'{str(error)[:9]}'"):
         assert shown_unchecked(body.format(kind="OSError", text=text)) == [4], text
         assert shown_unchecked(body.format(kind="(ValueError, ShotError)", text=text)) == [4], text
-    for text in ('f"a ({said_by(error)})"', "'a'", "f'{error!r}'"):
+    for text in ('f"a ({quote_error(error)})"', "'a'", "f'{error!r}'"):
         assert not shown_unchecked(body.format(kind="OSError", text=text)), text
     assert not shown_unchecked(body.format(kind="ShotError", text="str(error)"))

@@ -18,9 +18,9 @@ from helpers.plates.synthetic import write_movie
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import DATA, IN_BLENDER, Project, make_project
 from shotmake.files.behind import blend, gltf, usd
-from shotmake.files.behind.named import Named, files_at, place_of
+from shotmake.files.behind.named import Named, list_files, place_of
 from shotmake.formats.cameras import chan
-from shotmake.formats.cameras.colmap_model import model_texts
+from shotmake.formats.cameras.colmap_model import make_model_texts
 from shotmake.formats.cameras.scene_files import gltf as gltf_camera
 from shotmake.formats.cameras.scene_files import usd as usd_camera
 from shotmake.geometry.lens import Lens
@@ -41,12 +41,12 @@ OTHER = replace(take_of("dolly", lens=Lens(1000.0, 1000.0, 480.0, 270.0), frame_
 
 @pytest.fixture(scope="module")
 def assets(made_once) -> Path:
-    from shotmake.tasks.blender.environment import make_environment, python
+    from shotmake.tasks.blender.environment import find_python, make_environment
 
     def make(place: Path) -> None:
         assert make_environment() is None
         script = str(IN_BLENDER / "make_linking_subject.py")
-        subprocess.run([str(python()), script, str(place)], check=True, capture_output=True, timeout=300)
+        subprocess.run([str(find_python()), script, str(place)], check=True, capture_output=True, timeout=300)
 
     return made_once("linking-subject", make)
 
@@ -65,17 +65,17 @@ def show(tmp_path: Path) -> Project:
 
 
 def test_what_a_blend_names_is_told_without_blender(assets, tmp_path):
-    inner = {(one.text, one.is_sequence) for one in blend.names_in(assets / "inner.blend")}
+    inner = {(one.text, one.is_sequence) for one in blend.list_names(assets / "inner.blend")}
     assert {("//tex.png", False), ("//seq.001.png", True), ("//later.png", False)} <= inner
-    assert Named("//inner.blend", kind="Library") in blend.names_in(assets / "robot.blend")
+    assert Named("//inner.blend", kind="Library") in blend.list_names(assets / "robot.blend")
     import gzip
 
     with gzip.open(tmp_path / "old.blend", "wb") as file:  # as Blender 2.9 compressed
         file.write((assets / "robot.blend").read_bytes())
-    assert blend.names_in(tmp_path / "old.blend") == blend.names_in(assets / "robot.blend")
+    assert blend.list_names(tmp_path / "old.blend") == blend.list_names(assets / "robot.blend")
     for damage in (b"", b"BLENDER-v405", b"no blend", (assets / "robot.blend").read_bytes()[:5000]):
         (tmp_path / "bad.blend").write_bytes(damage)
-        assert blend.names_in(tmp_path / "bad.blend") is None
+        assert blend.list_names(tmp_path / "bad.blend") is None
 
 
 def test_what_a_subject_names_is_watched(show, assets):
@@ -106,7 +106,7 @@ def test_what_a_subject_names_is_watched(show, assets):
 def test_a_compressed_subject_is_said_not_to_be_watched(show, assets):
     for name in ("inner.blend", "tex.png", "seq.001.png", "seq.002.png", "packed.blend"):
         shutil.copy(assets / name, show.root / "cam" / name)
-    if blend.names_in(assets / "packed.blend") is not None:
+    if blend.list_names(assets / "packed.blend") is not None:
         pytest.skip("zstandard is installed: it is watched")
     words = ("shot=mini", "shot.subject.blend=cam/packed.blend", "shot.subject.collection=Robot")
     ran = show.built("composite", *words)
@@ -181,12 +181,12 @@ def test_the_layers_of_a_crate_file_are_told(tmp_path):
     """tests/data/behind/layers.usdc is of OpenUSD 26.11: a sublayer, a reference, a payload, and a picture."""
     path = DATA / "behind" / "layers.usdc"
     wanted = {"./walk.usda", "sub/set.usdc", "props.usdz"}
-    assert {one.text for one in usd.names_in(path)} == wanted
+    assert {one.text for one in usd.list_names(path)} == wanted
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "a.usdz", "w") as package:
         package.write(path, "layers.usdc")
-    assert {one.text for one in usd.names_in(tmp_path / "a.usdz")} == wanted
+    assert {one.text for one in usd.list_names(tmp_path / "a.usdz")} == wanted
     data = path.read_bytes()
     random = np.random.default_rng(3)
     for number in range(300):  # damaged, it is told or not, and never a traceback
@@ -194,12 +194,12 @@ def test_the_layers_of_a_crate_file_are_told(tmp_path):
         for at in random.integers(0, len(marred), 4):
             marred[at] = random.integers(0, 256)
         (tmp_path / "a.usdc").write_bytes(bytes(marred))
-        usd.names_in(tmp_path / "a.usdc")
+        usd.list_names(tmp_path / "a.usdc")
     (tmp_path / "a.usda").write_text(
         "#usda 1.0\n(subLayers = [@a b.usda@, @@@odd@name.usda@@@, @set.usdz[in.usda]@, @x.usda:SDF_FORMAT_ARGS:a=1@]"
         ')\ndef "x" (clips = {dictionary d = {string templateAssetPath = "clip.###.usd"}}) { asset t = @wood.png@ }\n'
     )
-    found = [one.text for one in usd.names_in(tmp_path / "a.usda")]
+    found = [one.text for one in usd.list_names(tmp_path / "a.usda")]
     assert found == ["a b.usda", "odd@name.usda", "set.usdz", "x.usda", "clip.###.usd"]
 
 
@@ -216,7 +216,7 @@ def test_the_buffers_of_a_gltf_camera_are_watched(show):
         (cam / "keys of it.bin").write_bytes(data[28 + length :])
 
     write(TAKE)
-    assert gltf.names_in(cam / "walk.glb") == [] and gltf.names_in(cam / "walk.gltf") == [Named("keys of it.bin")]
+    assert gltf.list_names(cam / "walk.glb") == [] and gltf.list_names(cam / "walk.gltf") == [Named("keys of it.bin")]
     words = ("solve", "shot=mini", "shot.camera.import_file=cam/walk.gltf")
     show.built(*words)
     before, keys = centres(show), (cam / "keys of it.bin").read_bytes()
@@ -234,7 +234,7 @@ def test_the_buffers_of_a_gltf_camera_are_watched(show):
 
 def test_both_files_of_a_colmap_model_are_watched(show):
     (show.root / "cam" / "model").mkdir()
-    texts = model_texts(TAKE)
+    texts = make_model_texts(TAKE)
     for name, text in texts.items():
         (show.root / "cam" / "model" / name).write_text(text)
     words = ("solve", "shot=mini", "shot.camera.import_file=cam/model")
@@ -289,12 +289,12 @@ def test_frames_behind_links_are_watched(tmp_path):
 
 def test_the_libraries_of_a_session_are_watched(assets, tmp_path):
     """And nothing else that such a .blend names: its plate, its textures and what the build made of them go round."""
-    from shotmake.tasks.engine.inputs.behind import with_behind
+    from shotmake.tasks.engine.inputs.behind import add_behind
 
     files = {"session 0": assets / "robot.blend"}
     names = ["session 0", "session 0, which names inner.blend"]
-    assert list(with_behind(files, kinds=("Library",))) == names
-    assert set(with_behind(files)) > set(names)
+    assert list(add_behind(files, kinds=("Library",))) == names
+    assert set(add_behind(files)) > set(names)
 
 
 def test_names_are_taken_from_the_folder_of_the_file_that_holds_them(tmp_path):
@@ -307,7 +307,7 @@ def test_names_are_taken_from_the_folder_of_the_file_that_holds_them(tmp_path):
     def found(text: str, is_sequence: bool = False) -> list[str]:
         named = Named(text, is_sequence)
         place = place_of(named, holder)
-        return [] if place is None else [os.path.relpath(path, tmp_path) for path in files_at(named, place)]
+        return [] if place is None else [os.path.relpath(path, tmp_path) for path in list_files(named, place)]
 
     assert found("//../b.png") == found("..\\b.png") == found(str(tmp_path / "b.png")) == ["b.png"]
     assert found("c.png") == ["a/c.png"] and found("//folder/") == found("") == found("//pipe.png") == []

@@ -12,8 +12,8 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import make_project
 from shotmake.errors import ShotError
 from shotmake.files.containers import ALLOWED, OPTIONS, check_shown, open_alone
-from shotmake.footage.header import media_header
-from shotmake.footage.movie import movie_frames
+from shotmake.footage.header import read_media_header
+from shotmake.footage.movie import read_movie_frames
 from shotmake.footage.plate import probe, read_luma
 
 OWN_PICTURES = {
@@ -32,13 +32,13 @@ def real(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("kind", TEXTS)
 def test_a_playlist_is_never_opened_whatever_it_is_called(tmp_path, real, kind, ending):
     path = write_playlist(tmp_path / f"plate.{ending}", kind, real.name)
-    for read in (probe, media_header):
+    for read in (probe, read_media_header):
         with pytest.raises(ShotError) as raised:
             read(path.name, tmp_path)
         (line,) = raised.value.faults
         assert line.startswith(f"plate.{ending}: ") and "shot.footage.file" in line
     with pytest.raises((ShotError, OSError, ValueError)):
-        list(movie_frames(path, 0, 0, "luma"))
+        list(read_movie_frames(path, 0, 0, "luma"))
 
 
 def test_a_playlist_is_named_and_what_is_needed_too(tmp_path, real):

@@ -16,7 +16,7 @@ import pytest
 from helpers.plates.interchange import asked_of, take_of
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, TESTS, Project, make_project
-from shotmake.config.check import file_keys
+from shotmake.config.check import list_file_keys
 from shotmake.config.format_registry import FORMATS, Format
 from shotmake.files.behind.followed import ROWS, as_markdown
 from shotmake.formats.cameras import chan
@@ -24,7 +24,7 @@ from shotmake.formats.detections.read import read_detections
 from shotmake.formats.lenses.request import LensAsked
 from shotmake.geometry.lens import Lens
 from shotmake.lens.read import read_lens
-from shotmake.stmap.maps import redistort_map, write_stmap
+from shotmake.stmap.maps import make_redistort_map, write_stmap
 from shotmake.tracks.markers import Tracks, save_tracks
 
 PAGE = REPOSITORY / "docs" / "what_is_followed.md"
@@ -39,7 +39,7 @@ def test_the_page_is_the_table():
 def test_every_key_that_names_a_file_and_every_format_that_is_read_has_a_row():
     keys = {key for row in ROWS for key in row.keys}
     beside = {"file=", "cut=", "$OCIO", "tracking.objects.detector_cmd"}  # words, a variable, a command
-    assert keys == set(file_keys()) | beside
+    assert keys == set(list_file_keys()) | beside
     read = {one.word for one in FORMATS if one.suffixes}
     assert {word for row in ROWS for word in row.formats} == read
 
@@ -118,7 +118,7 @@ def written(format: Format, folder: Path) -> Path:
     }
     if format.word == "lens_stmap":
         lens = Lens.from_json(TAKE.solution["lens"])
-        write_stmap(path, redistort_map(lens, TAKE.size_px, (0, 0)), "redistort", (0, 0))
+        write_stmap(path, make_redistort_map(lens, TAKE.size_px, (0, 0)), "redistort", (0, 0))
     elif format.word == "tracks_npz":
         path.write_bytes(save_tracks(tracks()))
     elif format.word in texts:
@@ -136,7 +136,7 @@ def tracks() -> Tracks:
 
 def test_a_picture_that_an_fbx_names_does_not_matter(tmp_path):
     """Blender writes a camera and a cube with a texture; the texture changes, then goes."""
-    from shotmake.tasks.blender.environment import make_environment, python
+    from shotmake.tasks.blender.environment import find_python, make_environment
 
     assert make_environment() is None
     script = (
@@ -155,7 +155,7 @@ def test_a_picture_that_an_fbx_names_does_not_matter(tmp_path):
     show = make_project(tmp_path / "show")
     cam = show.root / "cam"
     cam.mkdir()
-    subprocess.run([str(python()), "-c", script, str(cam)], check=True, capture_output=True, timeout=300)
+    subprocess.run([str(find_python()), "-c", script, str(cam)], check=True, capture_output=True, timeout=300)
     assert b"tex.png" in (cam / "walk.fbx").read_bytes()
     solve = solve_of(show, "cam/walk.fbx")
     before = solve.read_bytes()

@@ -16,7 +16,7 @@ from helpers.shows.project import REPOSITORY, Project, make_project
 from shotmake.config import check
 from shotmake.errors import ShotError
 from shotmake.files.behind.followed import INPUTS, key_of_input
-from shotmake.files.input_file import file_fault, one_line
+from shotmake.files.input_file import find_file_fault, to_one_line
 from shotmake.tasks.engine.input_faults import MAY_BE_FOLDERS
 
 # What makes a key be used; {file} is the bad one. A key that is not here fails the test below.
@@ -88,7 +88,7 @@ def show(tmp_path: Path, small_movie: Path) -> Project:
 
 
 def test_every_key_that_names_a_file_is_held_to_it():
-    assert set(USES) == set(check.file_keys())
+    assert set(USES) == set(check.list_file_keys())
 
 
 def test_no_key_waits_for_what_is_no_file(show):
@@ -148,8 +148,8 @@ def test_words_of_new_take_files_only(show):
 
 
 def test_a_pipe_among_frames_is_no_frame_and_one_that_a_program_names_is_no_input(show):
-    from shotmake.footage.file_names import plate_files
-    from shotmake.tasks.stages.objects.detector import command_files
+    from shotmake.footage.file_names import list_plate_files
+    from shotmake.tasks.stages.objects.detector import list_command_files
 
     for number in (1, 2, 4):
         (show.root / "footage" / f"p.{number:04d}.png").write_bytes(b"x")
@@ -157,13 +157,13 @@ def test_a_pipe_among_frames_is_no_frame_and_one_that_a_program_names_is_no_inpu
     (show.root / "footage" / "p.0005.png").symlink_to("p.0003.png")
     (show.root / "footage" / "p.0006.png").symlink_to("/proc/self/mem")
     with pytest.raises(ShotError, match="1 frame is missing: 3; restore"):
-        plate_files("footage/p.####.png", show.root)
-    script = "import sys; from shotmake.tasks.stages.objects.detector import command_files as f; "
+        list_plate_files("footage/p.####.png", show.root)
+    script = "import sys; from shotmake.tasks.stages.objects.detector import list_command_files as f; "
     script += "print(f(' '.join(sys.argv[1:])))"
     words = [f"footage/p.000{number}.png" for number in (1, 3, 6)]
     out = show.doit_with(sys.executable, "-c", script, "run", *words).out
     assert "p.0001.png" in out and "p.0003" not in out and "p.0006" not in out
-    assert command_files("true") == {}
+    assert list_command_files("true") == {}
 
 
 @pytest.mark.parametrize("name", ["a\nb.mp4", "a\0b.mp4", "a\x1b[2Jb.mp4", "a\u2028b.mp4"])
@@ -174,8 +174,8 @@ def test_a_name_with_control_characters_is_a_fault_of_its_key(name):
     lines = str(raised.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == ["shot.footage.file", "shot.subject.blend"], lines
     assert all(line.endswith("needed a name without control characters") and line.isprintable() for line in lines)
-    assert file_fault(Path(name)) in ("no such file", "found a NUL character in its name")
-    assert one_line(f"{name} é") == f"{ascii(name)[1:-1]} é"
+    assert find_file_fault(Path(name)) in ("no such file", "found a NUL character in its name")
+    assert to_one_line(f"{name} é") == f"{ascii(name)[1:-1]} é"
 
 
 def test_a_file_that_may_not_be_read_is_told_to_who_may_not(tmp_path):
@@ -186,8 +186,8 @@ def test_a_file_that_may_not_be_read_is_told_to_who_may_not(tmp_path):
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom shotmake.files.input_file import file_fault\n"
-        "os.setuid(65534)\nprint(file_fault(Path(sys.argv[1])))"
+        "import os, sys\nfrom pathlib import Path\nfrom shotmake.files.input_file import find_file_fault\n"
+        "os.setuid(65534)\nprint(find_file_fault(Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(path)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
@@ -270,7 +270,7 @@ def test_a_read_error_that_comes_later_is_the_input_s_too(show, bad_sector):
 
 
 def test_every_input_that_is_no_target_has_a_key():
-    known = {*check.file_keys(), "tracking.objects.detector_cmd", "composite.blender.executable"}
+    known = {*check.list_file_keys(), "tracking.objects.detector_cmd", "composite.blender.executable"}
     assert set(INPUTS.values()) <= known
     assert key_of_input("plate 12") == "shot.footage.file"
     assert key_of_input("plate 12", "two") == "shot.cameras.two.footage.file"

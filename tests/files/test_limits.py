@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from helpers.shows.project import REPOSITORY
-from shotmake.config.check import frame_rate_fraction
-from shotmake.config.frame_ranges import frame_numbers
+from shotmake.config.check import parse_frame_rate
+from shotmake.config.frame_ranges import parse_frames
 from shotmake.errors import ShotError
 from shotmake.files import json_file
 from shotmake.files.json_file import parse_json
@@ -20,8 +20,8 @@ from shotmake.files.movie_boxes import check_boxes
 from shotmake.files.npz_file import read_npz
 from shotmake.files.regular_file import check_size, read_utf8
 from shotmake.files.yaml_file import load_yaml
-from shotmake.footage.file_names import plate_files
-from shotmake.limits import Limits, limits, set_limits
+from shotmake.footage.file_names import list_plate_files
+from shotmake.limits import Limits, get_limits, set_limits
 
 pytestmark = pytest.mark.fast
 
@@ -34,14 +34,14 @@ def default_limits():
 
 def test_a_limit_is_raised_by_its_name_and_every_fault_is_told_at_once():
     set_limits({"picture_mpx": 2000, "json_depth": 7})
-    assert limits() == Limits(picture_mpx=2000, json_depth=7)
+    assert get_limits() == Limits(picture_mpx=2000, json_depth=7)
     wrong = {"picture_mpy": 1, "yaml_mb": -1, "text_mb": True, "npz_mb": "9", "cut_mb": 10**30}
     with pytest.raises(ShotError) as caught:
         set_limits(wrong)
     assert [fault.split(":")[0] for fault in caught.value.faults] == [f"limits.{name}" for name in wrong]
-    assert limits().picture_mpx == 2000  # what was in force stays
+    assert get_limits().picture_mpx == 2000  # what was in force stays
     set_limits({})
-    assert limits() == Limits()
+    assert get_limits() == Limits()
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_yaml_of_which_its_parser_fails_is_one_line(text):
 )
 def test_a_rate_of_a_million_digits_is_no_rate(rate):
     with pytest.raises(ValueError, match="too many digits"):
-        frame_rate_fraction(rate)
+        parse_frame_rate(rate)
 
 
 def test_plain_rates_are_rates():
-    found = [frame_rate_fraction(rate) for rate in ("24000/1001", "23.976", "24", "2.5e1", 23.976, 24.0)]
+    found = [parse_frame_rate(rate) for rate in ("24000/1001", "23.976", "24", "2.5e1", 23.976, 24.0)]
     ntsc = Fraction(24000, 1001)
     assert found == [ntsc, Fraction("23.976"), 24, 25, ntsc, 24]
 
@@ -129,7 +129,7 @@ def test_plain_rates_are_rates():
 )
 def test_a_pattern_that_asks_for_too_many_digits_is_one_line(tmp_path, pattern):
     with pytest.raises(ShotError, match=r"digits|characters") as caught:
-        plate_files(pattern, tmp_path)
+        list_plate_files(pattern, tmp_path)
     assert len(caught.value.faults[0]) < 300
 
 
@@ -138,7 +138,7 @@ def test_a_pattern_that_asks_for_too_many_digits_is_one_line(tmp_path, pattern):
 )
 def test_frames_without_end_are_refused(text):
     with pytest.raises(ShotError, match="needed"):
-        frame_numbers(text)
+        parse_frames(text)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.plates.movies import fault, picture, write_movie
 from shotmake.errors import ShotError
-from shotmake.footage.plate import Plate, frame_span, plate_files, probe, read_bgr, read_luma
+from shotmake.footage.plate import Plate, find_frame_span, list_plate_files, probe, read_bgr, read_luma
 
 pytestmark = pytest.mark.fast
 
@@ -107,7 +107,7 @@ def test_resolution_and_holes(tmp_path):
     for number in (1, 2, 4):
         cv2.imwrite(str(tmp_path / f"p.{number:04d}.png"), picture(number))
     assert "1 frame is missing: 3;" in fault(tmp_path, "p.####.png")
-    assert [number for number, _ in plate_files("p.[0001-0002].png", tmp_path)] == [1, 2]
+    assert [number for number, _ in list_plate_files("p.[0001-0002].png", tmp_path)] == [1, 2]
 
 
 def test_sequence_of_two_sizes_is_refused(tmp_path):
@@ -121,13 +121,13 @@ def test_sequence_of_two_sizes_is_refused(tmp_path):
 def test_frame_span(tmp_path):
     write_movie(tmp_path / "a.mp4")
     plate = probed(tmp_path, "a.mp4", first_frame=1001)
-    assert frame_span(plate, None) == (1001, 1012)
-    assert frame_span(plate, [1003, 1005]) == (1003, 1005)
+    assert find_frame_span(plate, None) == (1001, 1012)
+    assert find_frame_span(plate, [1003, 1005]) == (1003, 1005)
     for wrong in ([1, 12], [1003, 1013], [1000, 1012]):
         with pytest.raises(ShotError, match="the plate has frames 1001 to 1012"):
-            frame_span(plate, wrong)
+            find_frame_span(plate, wrong)
     with pytest.raises(ShotError, match="found 1 frame"):
-        frame_span(plate, [1003, 1003])
+        find_frame_span(plate, [1003, 1003])
 
 
 def test_exr_is_read_in_its_display_window(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from helpers.shows.project import MINI_YAML
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.plate import probe
-from shotmake.footage.summary import footage_text
+from shotmake.footage.summary import describe_footage
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_an_exr_plate_s_lens_is_in_its_record_and_said(tmp_path):
         write_exr(tmp_path / f"a.{frame:04d}.exr", np.full((90, 160), 99), effectiveFocalLength=40.5)
     plate = probe("a.####.exr", tmp_path, color_space="Linear")
     assert plate.media["lens"] == {"focal_mm": 40.5, "sensor_width_mm": None}
-    assert "lens      40.5 mm" in footage_text(plate)
+    assert "lens      40.5 mm" in describe_footage(plate)
 
 
 def test_a_movie_s_tags_are_read(tmp_path):

@@ -17,11 +17,11 @@ import pytest
 from helpers.plates.movies import fault, write_movie
 from helpers.shows.project import REPOSITORY, Project
 from shotmake.errors import ShotError
-from shotmake.footage.file_names import plate_files, ranges_text
+from shotmake.footage.file_names import format_ranges, list_plate_files
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
-from shotmake.footage.read_ahead import FRAMES_AHEAD, decoded_ahead
-from shotmake.footage.summary import footage_text
-from shotmake.footage.tone import tracking_curve
+from shotmake.footage.read_ahead import FRAMES_AHEAD, decode_ahead
+from shotmake.footage.summary import describe_footage
+from shotmake.footage.tone import apply_tracking_curve
 
 SIZE = (96, 64)
 FLIPS_PER_FILE = 25
@@ -160,7 +160,7 @@ def test_a_movie_is_turned_as_its_tag_says(tmp_path, turn_deg):
     for _, image in upright:
         assert image.shape[:2] == (plate.size_px[1], plate.size_px[0])
         assert corners(image) == TURNED[turn_deg] and image.flags.c_contiguous
-    assert f"turned by {turn_deg} deg" in footage_text(plate) and plate.blender_fault == ""
+    assert f"turned by {turn_deg} deg" in describe_footage(plate) and plate.blender_fault == ""
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "png"])
@@ -205,13 +205,13 @@ for path in sys.argv[1:]:
 def test_blender_turns_movies_as_we_do_and_images_not(tmp_path):
     import cv2
 
-    from shotmake.tasks.blender.environment import make_environment, python
+    from shotmake.tasks.blender.environment import find_python, make_environment
 
     assert make_environment() is None
     files = [movie(tmp_path / f"{turn}.mp4", rotation_deg=turn) for turn in TURNED]
     files.append(tmp_path / images(tmp_path, "jpg", Orientation=3).replace("####", "0001"))
     (tmp_path / "see.py").write_text(CLIP)
-    subprocess.run([python(), tmp_path / "see.py", *files], check=True, capture_output=True, timeout=100)
+    subprocess.run([find_python(), tmp_path / "see.py", *files], check=True, capture_output=True, timeout=100)
     for path in files[:-1]:
         plate = probe(path.name, tmp_path)
         ((_, ours),) = read_bgr(plate, tmp_path, 2, 2)
@@ -231,7 +231,7 @@ def test_missing_frames_are_named_and_may_be_held(tmp_path):
     shown = levels(plate, tmp_path)
     assert shown[2] == shown[1] and set(shown[9:14]) == {shown[8]} and len(set(shown)) == 9
     assert "frames before 1001 are missing" in fault(tmp_path, "p.[0999-1015].png", missing="hold")
-    assert dict(plate_files("p.[1001-1017].png", tmp_path, "hold"))[1017] == "p.1015.png"
+    assert dict(list_plate_files("p.[1001-1017].png", tmp_path, "hold"))[1017] == "p.1015.png"
 
 
 def test_one_stray_number_does_not_fill_the_memory(tmp_path):
@@ -239,7 +239,7 @@ def test_one_stray_number_does_not_fill_the_memory(tmp_path):
     os.link(tmp_path / "p.0001.png", tmp_path / "p.99999999999999.png")
     assert "missing: 4-99999999999998;" in fault(tmp_path, "p.####.png")
     assert "more frames are missing" in fault(tmp_path, "p.####.png", missing="hold")
-    assert ranges_text(list(range(1, 100, 2))).endswith(", 23 and 38 more gaps")
+    assert format_ranges(list(range(1, 100, 2))).endswith(", 23 and 38 more gaps")
 
 
 def textured_ramp() -> np.ndarray:
@@ -275,8 +275,8 @@ def test_overexposed_linear_light_can_still_be_tracked(tmp_path):
 
 
 def test_the_tracking_curve_rises_all_the_way():
-    stops = tracking_curve(0.214 * np.exp2(np.arange(-10, 7.0)))
-    assert (np.diff(stops) > 0.001).all() and tracking_curve(np.array([0.0, 0.214, 13.7])) == pytest.approx(
+    stops = apply_tracking_curve(0.214 * np.exp2(np.arange(-10, 7.0)))
+    assert (np.diff(stops) > 0.001).all() and apply_tracking_curve(np.array([0.0, 0.214, 13.7])) == pytest.approx(
         [0, 0.5, 1], abs=2e-3
     )
 
@@ -446,7 +446,7 @@ def counted(count: int, made: list[int]):
 
 def test_decoding_ahead_gives_the_same_in_the_same_order_and_is_bounded():
     made: list[int] = []
-    frames = decoded_ahead(counted(100, made))
+    frames = decode_ahead(counted(100, made))
     for expected in range(100):
         assert next(frames) == expected
         assert len(made) <= expected + 1 + FRAMES_AHEAD + 1
@@ -456,7 +456,7 @@ def test_decoding_ahead_gives_the_same_in_the_same_order_and_is_bounded():
 @pytest.mark.parametrize("way", ["closed", "forgotten", "raised", "never started"])
 def test_no_thread_stays_when_the_reader_stops(way):
     made: list[int] = []
-    frames = decoded_ahead(counted(10**9, made))
+    frames = decode_ahead(counted(10**9, made))
     if way == "raised":
         with pytest.raises(ZeroDivisionError):
             for number in frames:
@@ -477,7 +477,7 @@ def test_what_goes_wrong_while_decoding_ahead_is_raised_here():
         yield 1
         raise ShotError("shot.footage.file: gone")
 
-    frames = decoded_ahead(broken())
+    frames = decode_ahead(broken())
     assert next(frames) == 1
     with pytest.raises(ShotError, match="gone"):
         next(frames)
@@ -560,7 +560,7 @@ def test_colour_tags_rate_and_timecode_are_told_by_name(tmp_path):
     tags = {"color_primaries": 9, "color_trc": 16, "colorspace": 9, "color_range": 1}
     movie(tmp_path / "a.mov", rate=Fraction(24000, 1001), tags=tags, metadata={"timecode": "01:02:03:04"})
     plate = probe("a.mov", tmp_path)
-    text = footage_text(plate)
+    text = describe_footage(plate)
     assert "primaries bt2020, transfer smpte2084, matrix bt2020nc, range tv" in text
     assert "24000/1001 = 23.976 frames/s, 0.334 s, timecode 01:02:03:04" in text
     assert all(len(line) < 120 for line in text.splitlines())

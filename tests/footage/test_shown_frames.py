@@ -15,10 +15,10 @@ from helpers.plates.numbered import copied, edited, number_of, with_durations, w
 from helpers.plates.shown import blender_numbers
 from helpers.shows.project import Project
 from shotmake.errors import ShotError
-from shotmake.footage.header import media_header
+from shotmake.footage.header import read_media_header
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
-from shotmake.footage.summary import footage_text
+from shotmake.footage.summary import describe_footage
 from shotmake.preview.movie import write_preview
 from shotmake.tasks.blender.environment import make_environment
 from shotmake.tasks.engine.digests import digest
@@ -169,15 +169,15 @@ def test_rate_and_duration_are_those_of_the_frames(seen, name):
     assert plate.media["is_constant_rate"]
     assert plate.media["duration_s"] == pytest.approx(plate.media["frames_decoded"] / rate, abs=1e-6)
     if path.suffix in (".mp4", ".mov"):  # the header alone says the same
-        header = media_header(path.name, path.parent)
+        header = read_media_header(path.name, path.parent)
         assert header.frame_rate == rate and header.frame_count == plate.media["frames_decoded"]
 
 
 def test_what_is_hidden_or_left_out_is_said_with_its_number(seen):
     plate = probed(seen["trimmed at both ends"].path)
     assert "the file's edit list hides 21 of its 36 frames" in plate.warnings[0]
-    assert "15 frames (36 stored, 21 hidden), 0 corrupt, constant rate" in footage_text(plate)
-    assert media_header(seen["trimmed at both ends"].path.name, seen["whole"].path.parent).frames_hidden == 21
+    assert "15 frames (36 stored, 21 hidden), 0 corrupt, constant rate" in describe_footage(plate)
+    assert read_media_header(seen["trimmed at both ends"].path.name, seen["whole"].path.parent).frames_hidden == 21
     assert "last frame has been shown; it is left out" in probed(seen["last frame without a duration"].path).warnings[0]
     assert probed(seen["whole"].path).warnings == []
 

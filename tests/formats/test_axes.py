@@ -7,18 +7,18 @@ from scipy.spatial.transform import Rotation
 from helpers.plates.interchange import SIZE_PX, poses_of, take_of
 from shotmake.formats.cameras.axes import (
     ORDERS,
-    euler_deg,
+    find_euler_deg,
     from_gl_poses,
     from_y_up_poses,
-    gl_poses,
-    rotations,
-    y_up,
-    y_up_poses,
-    z_up,
+    make_rotations,
+    to_gl_poses,
+    to_y_up,
+    to_y_up_poses,
+    to_z_up,
 )
-from shotmake.formats.cameras.film import film_back_mm, film_of, focal_of, fov_deg, fovs_deg
+from shotmake.formats.cameras.film import compute_film_back_mm, compute_fov_deg, compute_fovs_deg, film_of, focal_of
 from shotmake.formats.cameras.scene_files import usd
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
 
 pytestmark = pytest.mark.fast
@@ -33,43 +33,43 @@ def poses(count: int = 20) -> np.ndarray:
 @pytest.mark.parametrize("order", ORDERS)
 def test_angles_are_scipy_s_and_come_back(order):
     turns = Rotation.random(200, random_state=1).as_matrix()
-    angles = euler_deg(turns, order)
+    angles = find_euler_deg(turns, order)
     ours = [angles[:, "XYZ".index(axis)] for axis in order]
     theirs = Rotation.from_euler(
         order.lower(), np.stack(ours, 1), degrees=True
     ).as_matrix()  # small letters: fixed axes
     np.testing.assert_allclose(theirs, turns, atol=1e-12)
-    np.testing.assert_allclose(rotations(angles, order), turns, atol=1e-12)
+    np.testing.assert_allclose(make_rotations(angles, order), turns, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_angles_do_not_jump_where_the_camera_turns_over(order):
     time = np.linspace(0, 1, 120)
     turns = Rotation.from_euler("xyz", np.stack([400 * time, 300 * time + 20, 500 * time], 1), degrees=True).as_matrix()
-    angles = euler_deg(turns, order)
+    angles = find_euler_deg(turns, order)
     steps = np.abs(np.diff(angles, axis=0))
     assert np.percentile(steps, 95) < 15 and np.abs(angles).max() > 200  # beyond +-180: nothing is wrapped
-    np.testing.assert_allclose(rotations(angles, order), turns, atol=1e-12)
+    np.testing.assert_allclose(make_rotations(angles, order), turns, atol=1e-12)
 
 
 def test_worlds_and_cameras_turn_and_come_back():
     given = poses()
     points = np.array([[1.0, 2, 3]])
-    assert y_up(points).tolist() == [[1, 3, -2]]
-    np.testing.assert_array_equal(z_up(y_up(points)), points)
-    for there, back in ((gl_poses, from_gl_poses), (y_up_poses, from_y_up_poses)):
+    assert to_y_up(points).tolist() == [[1, 3, -2]]
+    np.testing.assert_array_equal(to_z_up(to_y_up(points)), points)
+    for there, back in ((to_gl_poses, from_gl_poses), (to_y_up_poses, from_y_up_poses)):
         centres, turns = there(given)
         np.testing.assert_allclose(np.linalg.det(turns), 1)
         np.testing.assert_allclose(back(centres, turns), given, atol=1e-12)
-    np.testing.assert_allclose(gl_poses(given)[0], camera_centres(given), atol=1e-12)
+    np.testing.assert_allclose(to_gl_poses(given)[0], find_camera_centres(given), atol=1e-12)
 
 
 def test_a_gl_camera_looks_along_minus_z_with_y_up():
-    centres, turns = y_up_poses(poses())
+    centres, turns = to_y_up_poses(poses())
     seen = poses()
     ahead, above = centres + turns @ [0, 0, -2.0], centres + turns @ [0, 0.5, -2.0]
     lens = Lens(1000.0, 1000.0, 480.0, 270.0)
-    for pose, on_axis, over_it in zip(seen, z_up(ahead), z_up(above), strict=True):
+    for pose, on_axis, over_it in zip(seen, to_z_up(ahead), to_z_up(above), strict=True):
         xy_px, depth = project(np.stack([on_axis, over_it]), pose, lens)
         np.testing.assert_allclose(depth, 2.0)
         np.testing.assert_allclose(xy_px, [[480, 270], [480, 20]], atol=1e-9)
@@ -106,12 +106,12 @@ def test_a_usd_of_ours_projects_in_pixar_s_own_library_where_our_camera_does(tmp
 
 
 def test_fields_of_view_and_back():
-    back = film_back_mm((1920, 1080), 24.9)
+    back = compute_film_back_mm((1920, 1080), 24.9)
     assert back == pytest.approx((24.9, 14.00625))
-    assert fovs_deg(35.0, back) == pytest.approx((39.16, 22.63, 44.40), abs=0.01)
+    assert compute_fovs_deg(35.0, back) == pytest.approx((39.16, 22.63, 44.40), abs=0.01)
     for extent in (*back, float(np.hypot(*back))):
-        assert focal_of(fov_deg(35.0, extent), extent) == pytest.approx(35.0)
-    assert film_back_mm((1920, 1080), 24.9, pixel_aspect=2.0)[1] == pytest.approx(14.00625 / 2)
+        assert focal_of(compute_fov_deg(35.0, extent), extent) == pytest.approx(35.0)
+    assert compute_film_back_mm((1920, 1080), 24.9, pixel_aspect=2.0)[1] == pytest.approx(14.00625 / 2)
 
 
 def test_film_of_an_anamorphic_lens_off_the_middle():

@@ -14,7 +14,7 @@ from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, REPOSITORY
 from shotmake.formats.cameras import chan
 from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
-from shotmake.formats.cameras.scene_files.blender_scene import sheet
+from shotmake.formats.cameras.scene_files.blender_scene import make_sheet
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
@@ -33,7 +33,7 @@ for words in json.loads(sys.argv[2]):
 
 
 def export(folder: Path, take: Take) -> None:
-    (folder / "sheet.json").write_text(json.dumps(sheet(take)))
+    (folder / "sheet.json").write_text(json.dumps(make_sheet(take)))
     outs = [f"--out={word}={folder / f'camera.{word}'}" for word in ("abc", "fbx")]
     usd.write(folder / "camera.usda", take)
     blender("export_scene.py", f"--sheet={folder / 'sheet.json'}", *outs)
@@ -41,9 +41,9 @@ def export(folder: Path, take: Take) -> None:
 
 def import_all(jobs: list[list[str]]) -> None:
     """Several in one Blender: starting it is what takes time."""
-    from shotmake.tasks.blender.environment import python
+    from shotmake.tasks.blender.environment import find_python
 
-    words = [str(python()), "-c", IMPORT_ALL, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
+    words = [str(find_python()), "-c", IMPORT_ALL, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -68,7 +68,7 @@ def files(tmp_path_factory) -> dict[str, tuple[Path, Take]]:
 
 
 def test_blender_s_own_importers_project_the_points_where_our_camera_does(files, tmp_path):
-    from shotmake.tasks.blender.environment import python
+    from shotmake.tasks.blender.environment import find_python
 
     asked = {word: files[word] for word in ("usda", "abc", "fbx", "glb", "chan")}
     take = files["usda"][1]
@@ -79,7 +79,7 @@ def test_blender_s_own_importers_project_the_points_where_our_camera_does(files,
     }  # fmt: skip
     (tmp_path / "job.json").write_text(json.dumps(job))
     script = str(IN_BLENDER / "project_in_blender.py")
-    subprocess.run([str(python()), script, "--job", str(tmp_path / "job.json")], check=True, capture_output=True)
+    subprocess.run([str(find_python()), script, "--job", str(tmp_path / "job.json")], check=True, capture_output=True)
     found = json.loads((tmp_path / "out.json").read_text())
     for path, given in asked.values():
         lens = Lens.from_json(given.solution["lens"])
@@ -123,11 +123,11 @@ def test_what_blender_cannot_read_is_one_line(files, tmp_path):
     refusals = IMPORT_ALL.replace(
         "    import_camera.main()", "    try: import_camera.main()\n    except SystemExit: pass"
     )
-    from shotmake.tasks.blender.environment import python
+    from shotmake.tasks.blender.environment import find_python
 
     names = [tmp_path / f"cut.{word}" for word in whole] + [files["usda"][0]]
     jobs = [[f"--file={name}", "--out=x", "--frames", "1", "2", "--rate=24", "--name=nobody"] for name in names]
-    words = [str(python()), "-c", refusals, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
+    words = [str(find_python()), "-c", refusals, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, cwd=tmp_path)
     lines = [line for line in done.stderr.splitlines() if line.startswith("import_camera.py: ")]
     assert done.returncode == 0 and len(lines) == 4, done.stderr

@@ -12,13 +12,13 @@ from scipy.spatial.transform import Rotation
 from helpers.plates.interchange import OFF_CENTRE, SIZE_PX, asked_of, centre_error, poses_of, take_of, turn_error_deg
 from shotmake.errors import ShotError
 from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
-from shotmake.formats.cameras.axes import ORDERS, euler_deg, y_up_poses
-from shotmake.formats.cameras.film import fov_deg
+from shotmake.formats.cameras.axes import ORDERS, find_euler_deg, to_y_up_poses
+from shotmake.formats.cameras.film import compute_fov_deg
 from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.imported.cameras import imported
+from shotmake.solve.imported.cameras import make_imported_solution
 
 pytestmark = pytest.mark.fast
 
@@ -72,7 +72,14 @@ def test_out_and_back(word, take, tmp_path):
     assert (found.lens.cx_px, found.lens.cy_px) == pytest.approx(carried, abs=1e-6)
     if word in ("json", "colmap") and not zoom_px:  # the rest has no words for distortion
         assert [found.lens.k1, found.lens.k3] == [wanted.k1, wanted.k3]
-    assert imported(found, SIZE_PX).record["kind"] in ("general", "tripod", "static", "zoom", "orbit", "pan")
+    assert make_imported_solution(found, SIZE_PX).record["kind"] in (
+        "general",
+        "tripod",
+        "static",
+        "zoom",
+        "orbit",
+        "pan",
+    )
 
 
 @pytest.mark.parametrize(("word", "kind"), [("chan", "pan"), ("nk", "pan"), ("colmap", "static"), ("nk", "static")])
@@ -99,8 +106,8 @@ def test_a_chan_says_what_it_cannot_say(tmp_path):
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_chan_of_any_order_with_every_quirk(order, tmp_path):
     take = take_of(lens=CENTRED)
-    centres, turns = y_up_poses(poses_of(take))
-    rows = np.column_stack([centres, euler_deg(turns, order), np.full(len(turns), fov_deg(1000.0, 540))])
+    centres, turns = to_y_up_poses(poses_of(take))
+    rows = np.column_stack([centres, find_euler_deg(turns, order), np.full(len(turns), compute_fov_deg(1000.0, 540))])
     lines = ["\ufeff# from somewhere", "", "   # indented"]
     for number, row in reversed(list(zip(take.solution["frames"], rows, strict=True))):  # the last frame first
         lines.append(
@@ -122,10 +129,10 @@ def test_a_chan_without_fov_takes_the_focal_length_it_is_given(tmp_path):
     assert chan.read(tmp_path / "a.chan", asked_of(take, lens=BENT)).lens == BENT
 
 
-def test_a_lens_brought_along_keeps_its_distortion_on_the_sensor(tmp_path):
+def test_an_imported_lens_keeps_its_distortion_on_the_sensor(tmp_path):
     take = take_of(lens=CENTRED)
     path = written(tmp_path, "chan", take)
-    longer = BENT.written_for(2000.0)
+    longer = BENT.with_focal_px(2000.0)
     found = chan.read(path, asked_of(take, lens=longer)).lens
     assert vars(found) == pytest.approx(vars(BENT))  # the file's focal length, the lens's centre and distortion
     path = written(tmp_path, "nk", take_of(lens=OFF_CENTRE))
@@ -299,7 +306,7 @@ def test_ten_thousand_tracks_are_written_fast(tmp_path):
     text = (tmp_path / "colmap" / "points3D.txt").read_text()
     assert text.count("\n") == 10_000
     none = replace(take, tracks=Tracks.from_markers([], [], np.zeros((0, 2))))
-    assert colmap_model.model_texts(none)["points3D.txt"] == ""
+    assert colmap_model.make_model_texts(none)["points3D.txt"] == ""
 
 
 @pytest.mark.parametrize(
@@ -383,9 +390,11 @@ def test_what_blender_loses_is_said(tmp_path):
     assert "Blender 4.5 reads one focal length" in alembic.read(Path("a.abc"), path, asked).warnings[0].text
     old = found_by_blender(tmp_path, blender=[4, 2, 23])
     assert "Blender 4.2 reads one focal length" in usd.read(Path("a.usda"), old, asked).warnings[0].text
-    (line,) = alembic.said(take_of("zoom", gaps=()))
+    (line,) = alembic.list_notes(take_of("zoom", gaps=()))
     assert "the zoom is in the file" in line
-    assert fbx.said(take_of(gaps=(1003, 1004)))[0].startswith("2 frames without a camera, from 1003, are filled in")
+    assert fbx.list_notes(take_of(gaps=(1003, 1004)))[0].startswith(
+        "2 frames without a camera, from 1003, are filled in"
+    )
     with pytest.raises(ShotError, match="a.fbx: its camera's shift is animated"):
         fbx.read(Path("a.fbx"), found_by_blender(tmp_path, lens=[[25.0, 0, 0], [25.0, 0.1, 0]]), asked)
 

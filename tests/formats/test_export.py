@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from shotmake.formats.cameras.axes import euler_deg
-from shotmake.formats.cameras.axes import rotations as from_euler
-from shotmake.formats.cameras.chan import chan_text
+from shotmake.formats.cameras.axes import find_euler_deg
+from shotmake.formats.cameras.axes import make_rotations as from_euler
+from shotmake.formats.cameras.chan import make_chan_text
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 
@@ -31,7 +31,7 @@ def cameras() -> np.ndarray:
 
 def test_chan_projects_as_nuke_does():
     matrices = cameras()
-    rows = np.loadtxt(chan_text(FRAMES, matrices, [800.0] * len(FRAMES), 540).splitlines())
+    rows = np.loadtxt(make_chan_text(FRAMES, matrices, [800.0] * len(FRAMES), 540).splitlines())
     assert rows[:, 0].tolist() == FRAMES
     points = np.random.default_rng(0).uniform(-1, 1, (50, 3))
     y_up = points[:, [0, 2, 1]] * [1, 1, -1]
@@ -45,13 +45,13 @@ def test_chan_projects_as_nuke_does():
 
 
 def test_euler_angles_never_jump():
-    rows = np.loadtxt(chan_text(FRAMES, cameras(), [800.0] * len(FRAMES), 540).splitlines())
+    rows = np.loadtxt(make_chan_text(FRAMES, cameras(), [800.0] * len(FRAMES), 540).splitlines())
     assert np.abs(np.diff(rows[:, 4:7], axis=0)).max() < 20
 
 
 def test_continuous_angles_stay_the_same_rotations_through_the_pole():
     pitch = np.linspace(60, 120, 41)  # straight down in the middle
     rotations = Rotation.from_euler("YXZ", np.stack([0 * pitch, -pitch, 0 * pitch], 1), degrees=True).as_matrix()
-    smooth = euler_deg(rotations, "ZXY")
+    smooth = find_euler_deg(rotations, "ZXY")
     np.testing.assert_allclose(from_euler(smooth, "ZXY"), rotations, atol=1e-9)
     assert np.abs(np.diff(smooth, axis=0)).max() < 2

@@ -12,10 +12,10 @@ from helpers.shows.lens_files import LENS, SIZE_PX, take_of, text_3de, text_nk, 
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked
-from shotmake.geometry.lens import Lens, distort, overscan_px, undistort
+from shotmake.geometry.lens import Lens, distort, measure_overscan_px, undistort
 from shotmake.geometry.lens_models.film_back import Lens3de
 from shotmake.lens.read import read_lens
-from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
+from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 
 ASKED = LensAsked(SIZE_PX, focal_px=2000.0)
 SQUEEZED = Lens(1000.0, 2000.0, 482.0, 536.0, k1=-0.1, k2=0.03)
@@ -29,7 +29,7 @@ def off_px(lens: Lens, other: Lens3de, size_px: tuple[int, int] = SIZE_PX) -> fl
     ours = undistort(lens.normalised_from_px(xy_px), lens)
     straight = other.undistort(xy_px, size_px)
     centre = other.undistort(np.array([size_px]) / 2, size_px)  # on the way to the lens centre
-    focal = other.focal_px(size_px)
+    focal = other.compute_focal_px(size_px)
     middle = np.array(size_px) * (0.5 + other.offset_x_cm / other.width_cm, 0.5 - other.offset_y_cm / other.height_cm)
     assert np.isfinite(centre).all()
     return float(np.linalg.norm((ours - (straight - middle) / focal) * focal, axis=1).max())
@@ -193,8 +193,8 @@ def test_opentrackio_by_its_own_equations(tmp_path, model):
 def test_an_st_map_of_ours_is_the_lens_it_was_made_from(tmp_path, name, lens):
     size_px = (480, 270)  # the map's; it holds for the plate's size too
     small = replace(lens, fx_px=500.0, fy_px=500.0, cx_px=240.0, cy_px=135.0)
-    overscan = overscan_px(small, size_px)
-    make = undistort_map if name == "undistort" else redistort_map
+    overscan = measure_overscan_px(small, size_px)
+    make = make_undistort_map if name == "undistort" else make_redistort_map
     write_stmap(tmp_path / "map.exr", make(small, size_px, overscan), name, overscan)
     found, _ = read_lens(tmp_path / "map.exr", ASKED)
     assert found.grid is None and lens_error_px(found, lens) < 0.04
@@ -217,7 +217,7 @@ def test_an_st_map_of_a_lens_without_formula_is_carried_as_it_is(tmp_path):
     spec.full_width, spec.full_height = size_px
     output = oiio.ImageOutput.create(str(tmp_path / "map.exr"))
     assert output.open(str(tmp_path / "map.exr"), spec) and output.write_image(st) and output.close()
-    asked = LensAsked(size_px, focal_px=model.focal_px(size_px)[0])
+    asked = LensAsked(size_px, focal_px=model.compute_focal_px(size_px)[0])
     with pytest.raises(ShotError, match="does not say which way it goes; needed shot.camera.st_map_direction"):
         read_lens(tmp_path / "map.exr", asked)
     lens, (note,) = read_lens(tmp_path / "map.exr", replace(asked, direction="undistort"))

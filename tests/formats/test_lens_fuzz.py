@@ -12,9 +12,9 @@ from helpers.shows.lens_files import LENS, take_of, text_3de, text_nk, written
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.lens_fit import fitted_lens
+from shotmake.geometry.lens_fit import fit_lens
 from shotmake.lens.read import read_lens
-from shotmake.stmap.maps import undistort_map, write_stmap
+from shotmake.stmap.maps import make_undistort_map, write_stmap
 
 pytestmark = pytest.mark.fast
 
@@ -47,10 +47,10 @@ def valid(tmp_path_factory) -> dict[str, Path]:
     paths["lens_nk"].write_text(text_nk(on_film("radial")))
     paths |= {word: written(folder, word, take_of(LENS)) for word in ("lens_opencv", "lens_opentrackio")}
     paths["yaml"].write_text(paths["lens_opencv"].read_text())
-    grid, _ = fitted_lens(on_film("anamorphic").seen(SIZE_PX), SIZE_PX, 1.0, 0.1)
+    grid, _ = fit_lens(on_film("anamorphic").sample(SIZE_PX), SIZE_PX, 1.0, 0.1)
     paths["grid"].write_text(json.dumps({"image_size_px": SIZE_PX, "lens": grid.to_json()}))
     small = Lens(100.0, 100.0, 48.0, 27.0, k1=-0.05)
-    write_stmap(paths["map"], undistort_map(small, SIZE_PX, (4, 4)), "undistort", (4, 4))
+    write_stmap(paths["map"], make_undistort_map(small, SIZE_PX, (4, 4)), "undistort", (4, 4))
     return paths
 
 

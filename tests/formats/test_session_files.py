@@ -13,7 +13,7 @@ from helpers.shows import attack
 from helpers.shows.project import Project
 from shotmake.config.format_registry import TRACKS
 from shotmake.tracks.markers import DISABLED, Tracks, load_tracks
-from shotmake.tracks.quality import track_name
+from shotmake.tracks.quality import name_track
 
 WRITTEN = [one for one in TRACKS if one.writes]
 FROM_THE_CLIP = ("tracks_3de.txt", "tracks_pftrack.2dt", "tracks_syntheyes.txt", "mini.blend")
@@ -77,7 +77,7 @@ def test_files_that_count_from_the_clips_first_frame_are_placed_at_the_plates(sh
     assert len(ids) == count * len(FROM_THE_CLIP)
     for number in range(len(FROM_THE_CLIP)):
         mine = ids[number * count : (number + 1) * count]
-        same_markers(every.where(np.isin(every.track_id, mine)), tracks.where(tracks.status != DISABLED), 1000)
+        same_markers(every.select(np.isin(every.track_id, mine)), tracks.select(tracks.status != DISABLED), 1000)
     names = [one["name"] for one in json.loads((session / "quality.json").read_text())["per_track"].values()]
     assert len(set(names)) == len(ids)
 
@@ -112,9 +112,9 @@ def test_imported_tracks_are_picked_by_their_names_wherever_a_track_is_picked(sh
     (made,) = shared.root.glob(".gsd-state/tracking/solves/mini-????????????.points.npz")
     with np.load(made) as points:
         solved = points["track_id"][~points["holdout"]]
-    there = tracks.where((tracks.frame == 20) & np.isin(tracks.track_id, solved))
+    there = tracks.select((tracks.frame == 20) & np.isin(tracks.track_id, solved))
     corners = [int(np.linalg.norm(there.xy_px - place, axis=1).argmin()) for place in CORNERS_PX]
-    names = [track_name(int(there.track_id[at])) for at in corners]
+    names = [name_track(int(there.track_id[at])) for at in corners]
     listed = ", ".join(names)
     orient = f"solve: {{orient: {{ground: [{listed}], origin: {names[0]}, x_axis: {{name: {names[1]}}}}}}}"
     text = attack.shot_yaml("three", more=f"  preview: {{enabled: false}}\n  session_file: tracks.uv\n  {orient}\n")

@@ -16,8 +16,8 @@ from shotmake.config.format_registry import TRACKS
 from shotmake.errors import ShotError
 from shotmake.formats.detect import format_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.tracks.named import merge_named, unique
-from shotmake.limits import limits
+from shotmake.formats.tracks.named import make_unique, merge_named
+from shotmake.limits import get_limits
 from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
 
 pytestmark = pytest.mark.fast
@@ -47,7 +47,7 @@ def quirky() -> Tracks:
     ids, frames = np.repeat(np.arange(9), 40), np.tile(np.arange(FIRST, FIRST + 40), 9)
     status = np.where(random.random(360) < 0.15, DISABLED, TRACKED)
     made = Tracks.from_markers(ids, frames, random.uniform(-20, 1940, (360, 2)), status=status)
-    return made.where(random.random(360) < 0.8)
+    return made.select(random.random(360) < 0.8)
 
 
 def came_back(format, given: Take, path: Path) -> tuple[Tracks, list[str]]:
@@ -59,7 +59,7 @@ def came_back(format, given: Take, path: Path) -> tuple[Tracks, list[str]]:
 
 
 def expected(format, tracks: Tracks) -> Tracks:
-    return tracks if format.word in SAYS_DISABLED else tracks.where(tracks.status != DISABLED)
+    return tracks if format.word in SAYS_DISABLED else tracks.select(tracks.status != DISABLED)
 
 
 def same(found: Tracks, of: Tracks) -> None:
@@ -176,7 +176,7 @@ def test_nukes_curves_enabled_and_gaps(tmp_path):
     path = tmp_path / "t.nk"
     path.write_text(NUKE)
     read = import_module("shotmake.formats.tracks.nuke_tracker").read(path, SIZE_PX).tracks
-    one, two = (read.where(read.track_id == track) for track in (0, 1))
+    one, two = (read.select(read.track_id == track) for track in (0, 1))
     assert one.frame.tolist() == [1001, 1002, 1005, 1006] and one.status.tolist() == [0, 0, 0, DISABLED]
     assert two.frame.tolist() == [1001, 1003, 1005, 1007] and two.xy_px[:, 0].tolist() == [1, 2, 3, 4]
 
@@ -249,7 +249,7 @@ def test_a_malformed_file_is_one_line_with_its_line_number(file, text, said, tmp
 
 
 @pytest.mark.parametrize("suffix", [".uv", ".nk", ".csv", ".txt", ".2dt", ".npz"])
-@pytest.mark.parametrize("size", [limits().text_mb * 500_000, 1_000_000_000])
+@pytest.mark.parametrize("size", [get_limits().text_mb * 500_000, 1_000_000_000])
 def test_a_gigabyte_of_zeros_is_refused_at_once(suffix, size, tmp_path):
     path = tmp_path / f"zeros{suffix}"
     path.touch()
@@ -259,7 +259,7 @@ def test_a_gigabyte_of_zeros_is_refused_at_once(suffix, size, tmp_path):
 
 
 def test_a_line_without_an_end_is_refused(tmp_path):
-    (tmp_path / "a.2dt").write_text('"A"\n' + "1" * (limits().text_line_mb * 10**6 + 1))
+    (tmp_path / "a.2dt").write_text('"A"\n' + "1" * (get_limits().text_line_mb * 10**6 + 1))
     with pytest.raises(ShotError, match="^a.2dt:2: found a line of over"):
         reads(tmp_path / "a.2dt")
 
@@ -268,7 +268,7 @@ def valid_files() -> dict[str, bytes]:
     """A small valid file of every format that is read as text, by name, and an npz."""
     import tempfile
 
-    tracks = quirky().where(quirky().track_id < 3)
+    tracks = quirky().select(quirky().track_id < 3)
     found = {file: text.encode() for file, text, *_ in THEIRS}
     with tempfile.TemporaryDirectory() as folder:
         for format in WRITTEN:
@@ -334,8 +334,8 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused_in_one_line(file, tmp_
 
 
 def test_names_stay_apart_within_a_file_and_between_files():
-    assert unique(["a", "b", "a", "a_2", "a", "", ""])[0] == ["a", "b", "a_3", "a_2", "a_4", "", ""]
-    assert "2 tracks had the name of another ('a')" in unique(["a", "a", "a"])[1][0]
+    assert make_unique(["a", "b", "a", "a_2", "a", "", ""])[0] == ["a", "b", "a_3", "a_2", "a_4", "", ""]
+    assert "2 tracks had the name of another ('a')" in make_unique(["a", "a", "a"])[1][0]
     one = import_module("shotmake.formats.tracks.named").NamedTracks(
         Tracks.from_markers([3, 5], [1, 1], [[1, 1], [2, 2]]), {3: "a", 5: "b"}, {5: 2.0}
     )

@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project, rays_world
-from shotmake.geometry.lens import Lens, border_px, distort, distort_jacobian, overscan_px, undistort
+from shotmake.geometry.camera import cast_rays, find_camera_centres, project
+from shotmake.geometry.lens import (
+    Lens,
+    compute_distort_jacobian,
+    distort,
+    list_border_px,
+    measure_overscan_px,
+    undistort,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -35,7 +42,7 @@ def lens(request) -> Lens:
 
 
 def test_undistort_is_the_inverse_to_the_picture_s_border(lens):
-    plane = lens.normalised_from_px(border_px(SIZE_PX))
+    plane = lens.normalised_from_px(list_border_px(SIZE_PX))
     assert np.abs(distort(undistort(plane, lens), lens) - plane).max() < 1e-12
 
 
@@ -45,7 +52,7 @@ def test_jacobian_is_the_derivative(lens):
     columns = [
         (distort(plane + offset, lens) - distort(plane - offset, lens)) / (2 * step) for offset in np.eye(2) * step
     ]
-    assert np.abs(distort_jacobian(plane, lens) - np.stack(columns, -1)).max() < 1e-8
+    assert np.abs(compute_distort_jacobian(plane, lens) - np.stack(columns, -1)).max() < 1e-8
 
 
 def test_project_agrees_with_cv2(lens):
@@ -59,7 +66,7 @@ def test_project_agrees_with_cv2(lens):
 
 
 def test_undistort_agrees_with_cv2(lens):
-    xy_px = border_px(SIZE_PX, 9)
+    xy_px = list_border_px(SIZE_PX, 9)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-14)
     expected = cv2.undistortPointsIter(
         (xy_px - 0.5).reshape(-1, 1, 2), matrix(lens), coefficients(lens), None, None, criteria
@@ -70,8 +77,8 @@ def test_undistort_agrees_with_cv2(lens):
 def test_rays_lead_back_to_the_points(lens):
     points = np.random.default_rng(3).uniform(-1, 1, (60, 3))
     xy_px, _ = project(points, CAMERA, lens)
-    centre, directions = rays_world(xy_px, CAMERA, lens)
-    assert np.allclose(centre, camera_centres(CAMERA[None])[0])
+    centre, directions = cast_rays(xy_px, CAMERA, lens)
+    assert np.allclose(centre, find_camera_centres(CAMERA[None])[0])
     away = points - centre
     assert np.abs(directions - away / np.linalg.norm(away, axis=1, keepdims=True)).max() < 1e-9
 
@@ -84,7 +91,7 @@ def test_points_behind_the_camera_have_no_pixel():
 
 def test_overscan_covers_the_plate(lens):
     """Every plate pixel's undistorted place lies inside the enlarged picture, and little is wasted."""
-    extra_x, extra_y = overscan_px(lens, SIZE_PX)
+    extra_x, extra_y = measure_overscan_px(lens, SIZE_PX)
     x, y = np.meshgrid(np.linspace(0, SIZE_PX[0], 60), np.linspace(0, SIZE_PX[1], 40))
     plate_px = np.stack([x.ravel(), y.ravel()], 1)
     undistorted = lens.px_from_normalised(undistort(lens.normalised_from_px(plate_px), lens))
@@ -95,13 +102,13 @@ def test_overscan_covers_the_plate(lens):
 
 
 def test_overscan_is_zero_without_distortion():
-    assert overscan_px(LENSES["none"], SIZE_PX) == (0, 0)
-    assert min(overscan_px(LENSES["barrel"], SIZE_PX)) > 10
+    assert measure_overscan_px(LENSES["none"], SIZE_PX) == (0, 0)
+    assert min(measure_overscan_px(LENSES["barrel"], SIZE_PX)) > 10
 
 
 def test_a_folding_lens_is_refused():
     with pytest.raises(ShotError, match="tracking.solve.refine"):
-        undistort(LENSES["none"].normalised_from_px(border_px(SIZE_PX)), Lens(500.0, 500.0, 480.0, 270.0, k1=-0.9))
+        undistort(LENSES["none"].normalised_from_px(list_border_px(SIZE_PX)), Lens(500.0, 500.0, 480.0, 270.0, k1=-0.9))
 
 
 def test_lens_json_round_trip_and_its_checks(lens):

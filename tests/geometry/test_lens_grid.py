@@ -13,14 +13,14 @@ from helpers.shows.lens_files import text_nk
 from shotmake.config import schema
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.geometry.lens import Lens, distort, distort_jacobian, overscan_px, undistort
-from shotmake.geometry.lens_fit import fitted_lens, nearest_brown_conrady
-from shotmake.solve.anamorphic import stretched_lens
+from shotmake.geometry.lens import Lens, compute_distort_jacobian, distort, measure_overscan_px, undistort
+from shotmake.geometry.lens_fit import find_brown_conrady, fit_lens
+from shotmake.solve.anamorphic import stretch_lens
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.stored_candidate import found_bytes, read_found
-from shotmake.solve.verdict import find
-from shotmake.stmap.maps import redistort_map, undistort_map
+from shotmake.solve.result import finish
+from shotmake.solve.stored_candidate import pack_candidate, unpack_candidate
+from shotmake.solve.verdict import find_candidate
+from shotmake.stmap.maps import make_redistort_map, make_undistort_map
 
 SIZE_PX = (960, 540)
 MODEL = on_film("anamorphic")
@@ -28,7 +28,7 @@ MODEL = on_film("anamorphic")
 
 @pytest.fixture(scope="module")
 def lens() -> Lens:
-    return fitted_lens(MODEL.seen(SIZE_PX), SIZE_PX, 1.0, 0.1)[0]
+    return fit_lens(MODEL.sample(SIZE_PX), SIZE_PX, 1.0, 0.1)[0]
 
 
 def test_jacobian_inverse_and_what_lies_beyond(lens):
@@ -38,7 +38,7 @@ def test_jacobian_inverse_and_what_lies_beyond(lens):
     step = 1e-6
     columns = [(distort(plane + move, lens) - distort(plane - move, lens)) / (2 * step) for move in np.eye(2) * step]
     expected = np.stack(columns, -1)
-    assert np.abs(distort_jacobian(plane, lens) - expected)[inside].max() < 1e-8
+    assert np.abs(compute_distort_jacobian(plane, lens) - expected)[inside].max() < 1e-8
     assert np.abs(undistort(distort(plane, lens), lens) - plane).max() < 1e-9
     edge = np.array([[lens.grid.high[0], 0.01]])
     ray = [distort(edge + [[away, 0.0]], lens)[0] for away in (0.0, 0.1, 0.2)]
@@ -49,10 +49,10 @@ def test_jacobian_inverse_and_what_lies_beyond(lens):
 def test_another_focal_length_and_other_pixels_keep_the_displacements(lens):
     xy_px = np.random.default_rng(2).uniform((0, 0), SIZE_PX, (50, 2))
     straight = lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens))
-    longer = lens.written_for(1.3 * lens.fx_px)
+    longer = lens.with_focal_px(1.3 * lens.fx_px)
     again = longer.px_from_normalised(undistort(longer.normalised_from_px(xy_px), longer))
     np.testing.assert_allclose(again, straight, atol=1e-9)
-    narrow = stretched_lens(lens, 0.5)
+    narrow = stretch_lens(lens, 0.5)
     half = narrow.px_from_normalised(undistort(narrow.normalised_from_px(xy_px * (0.5, 1)), narrow))
     np.testing.assert_allclose(half, straight * (0.5, 1), atol=1e-9)
 
@@ -68,10 +68,10 @@ def test_other_readers_do_not_mistake_it(lens):
 
 
 def test_st_maps_of_the_grid_are_the_model_s(lens):
-    overscan = overscan_px(lens, SIZE_PX)
+    overscan = measure_overscan_px(lens, SIZE_PX)
     grown = SIZE_PX[0] + 2 * overscan[0], SIZE_PX[1] + 2 * overscan[1]
-    plate = redistort_map(lens, SIZE_PX, overscan).astype(float)
-    ideal = undistort_map(lens, SIZE_PX, overscan).astype(float)
+    plate = make_redistort_map(lens, SIZE_PX, overscan).astype(float)
+    ideal = make_undistort_map(lens, SIZE_PX, overscan).astype(float)
     random = np.random.default_rng(3)
     columns, rows = random.integers(0, SIZE_PX[0], 200), random.integers(0, SIZE_PX[1], 200)
     found = plate[rows, columns, :2] * (1, -1) * grown + (0, grown[1]) - overscan
@@ -87,20 +87,20 @@ def test_st_maps_of_the_grid_are_the_model_s(lens):
 def test_a_shot_is_solved_with_it(lens):
     shot = simulate("orbit", seed=1, frame_count=30, visible=100, lens=lens)
     asked = (shot.tracks, shot.size_px, shot.frames)
-    found = find(SolveInputs(*asked, schema.Camera(), schema.Solve(), lens=lens))
-    stored = read_found(found_bytes(found))
+    candidate = find_candidate(SolveInputs(*asked, schema.Camera(), schema.Solve(), lens=lens))
+    stored = unpack_candidate(pack_candidate(candidate))
     np.testing.assert_array_equal(stored.lens.grid.bend, lens.grid.bend)
-    record = finished(stored, *asked, schema.Solve()).record
+    record = finish(stored, *asked, schema.Solve()).record
     quality = measure(record, shot.truth)
     assert quality["status"] == "solved" and quality["ate_pct"] < 0.04 and quality["rot_deg"] < 0.05
     assert np.abs(Lens.from_json(record["lens"]).grid.bend - lens.grid.bend).max() < 1e-9
     assert record["holdout_rms_px"] < 0.5
-    with pytest.raises(ShotError, match="refine: found k1 with a given lens that has .*no formula fits"):
-        find(SolveInputs(*asked, schema.Camera(), schema.Solve(refine=["k1"]), lens=lens))
+    with pytest.raises(ShotError, match="refine: found k1 with an imported lens that has .*no formula fits"):
+        find_candidate(SolveInputs(*asked, schema.Camera(), schema.Solve(refine=["k1"]), lens=lens))
 
 
 def test_blender_is_told_the_nearest_lens_it_knows(lens):
-    from shotmake.scene.sheet import scene_sheet
+    from shotmake.scene.sheet import make_scene_sheet
 
     made = asdict(Config())
     solution = {"shot": "s", "status": "solved", "reason": "", "image_size_px": list(SIZE_PX), "lens": lens.to_json(),
@@ -108,11 +108,11 @@ def test_blender_is_told_the_nearest_lens_it_knows(lens):
                 "cam_from_world": [np.eye(3, 4).ravel().tolist()] * 2}  # fmt: skip
     plate = {"frame_rate": [24, 1], "color_space": "sRGB", "files": ["x.mov"], "kind": "movie", "first_frame": 1,
              "frame_count": 2}  # fmt: skip
-    sheet = scene_sheet(solution, plate, {**made["shot"], "frames": [1, 2]}, made["composite"])
-    nearest = nearest_brown_conrady(lens, SIZE_PX)
+    sheet = make_scene_sheet(solution, plate, {**made["shot"], "frames": [1, 2]}, made["composite"])
+    nearest = find_brown_conrady(lens, SIZE_PX)
     assert sheet["lens"] == nearest.to_json() and nearest.k1 != 0
     assert (nearest.grid, nearest.fx_px, nearest.cx_px, nearest.cy_px) == (None, lens.fx_px, lens.cx_px, lens.cy_px)
-    grown = [side + 2 * extra for side, extra in zip(SIZE_PX, overscan_px(lens, SIZE_PX), strict=True)]
+    grown = [side + 2 * extra for side, extra in zip(SIZE_PX, measure_overscan_px(lens, SIZE_PX), strict=True)]
     assert sheet["overscan"]["resolution_px"] == grown
 
 

@@ -9,8 +9,8 @@ from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, MODELS, RADIAL, on
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de
-from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
-from shotmake.geometry.lens_models.inverse import inverse
+from shotmake.geometry.lens_models.film_back import Lens3de, fit_radial
+from shotmake.geometry.lens_models.inverse import invert
 
 pytestmark = pytest.mark.fast
 
@@ -119,7 +119,7 @@ def test_px_centimetres_and_the_field_of_view():
     half = Lens3de(radial_3de.NAME, plain.values, 3.0, 3.0, 1.5, 0.3, 0.15, field=(0.25, 0.75, 0.0, 0.5))
     inside = half.undistort(np.array([750.0, 250.0]), size_px)  # the film back's top right corner
     np.testing.assert_allclose(inside, (250 + expected[0] / 2, 250 + expected[1] / 2), atol=1e-9)
-    assert half.focal_px(size_px) == (500.0, 500.0)
+    assert half.compute_focal_px(size_px) == (500.0, 500.0)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_px_centimetres_and_the_field_of_view():
     ],
 )
 def test_a_lens_of_ours_as_3de_s_radial(lens, off_px):
-    found, said_px = nearest_radial(lens, SIZE_PX, 24.0)
+    found, said_px = fit_radial(lens, SIZE_PX, 24.0)
     xy_px = np.random.default_rng(6).uniform((0, 0), SIZE_PX, (500, 2))
     straight = lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens))
     away_px = np.linalg.norm(found.undistort(xy_px, SIZE_PX) - straight, axis=1).max()
@@ -141,6 +141,6 @@ def test_a_lens_of_ours_as_3de_s_radial(lens, off_px):
 def test_a_model_that_folds_over_is_refused():
     folding = Lens3de(radial_3de.NAME, {"Distortion - Degree 2": -0.6}, 3.0, 3.0, 1.6875)
     with pytest.raises(ShotError, match="folds over"):
-        folding.seen(SIZE_PX)
+        folding.sample(SIZE_PX)
     with pytest.raises(ShotError, match="folds over"):
-        inverse(lambda xy: xy * xy, np.array([[-1.0, -1.0]]))  # no such place
+        invert(lambda xy: xy * xy, np.array([[-1.0, -1.0]]))  # no such place

@@ -1,4 +1,4 @@
-"""A lens brought along: read from files, kept in the solve, taken from another shot by the real command line."""
+"""An imported lens: read from files, kept in the solve, taken from another shot by the real command line."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from helpers.shows.project import Project, Ran
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import LensAsked
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.lens.read import read_lens
 from shotmake.solve.problem import SolveInputs
@@ -44,7 +44,7 @@ def by_lens(orbit) -> Solution:
     return run(orbit, LENS)
 
 
-def test_a_given_lens_makes_the_camera_right_where_none_does(orbit, by_lens):
+def test_an_imported_lens_makes_the_camera_right_where_none_does(orbit, by_lens):
     without, given = run(orbit, None).record, by_lens.record
     assert Lens.from_json(given["lens"]) == LENS
     assert given["warnings"] == []
@@ -67,14 +67,14 @@ def test_errors_and_picks_are_of_the_plate(orbit, by_lens):
     assert record["holdout_rms_px"] < 0.5
 
 
-def test_a_pan_with_a_given_lens_is_a_tripod():
+def test_a_pan_with_an_imported_lens_is_a_tripod():
     shot = simulate("pan", seed=1, frame_count=36, visible=130, lens=LENS)
     record = run(shot, LENS).record
     assert record["status"] == "tripod" and Lens.from_json(record["lens"]) == LENS
     assert measure(record, shot.truth)["rot_deg"] < 0.02
 
 
-def test_a_dolly_with_a_given_lens_tries_more_than_its_first_start():
+def test_a_dolly_with_an_imported_lens_tries_more_than_its_first_start():
     """Its first start, without forward moves, ends in a wrong minimum at the same, given focal length."""
     shot = simulate("dolly", seed=11, frame_count=48, visible=130, lens=LENS)
     found = measure(run(shot, LENS).record, shot.truth)
@@ -92,7 +92,7 @@ def test_a_refined_focal_stretches_the_lens_as_a_whole(orbit):
     assert measure(record, orbit.truth)["ate_pct"] < 0.05
 
 
-def test_a_wrong_given_lens_is_said():
+def test_a_wrong_imported_lens_is_said():
     shot = simulate("orbit", seed=1, frame_count=36, visible=130)
     record = run(shot, Lens(1200.0, 1200.0, 480.0, 270.0, k1=-0.1, k2=0.03)).record
     assert record["status"] == "refused" or any("lens brought along" in warning for warning in record["warnings"])
@@ -228,7 +228,7 @@ def test_the_other_shot_is_solved_first_and_its_lens_kept(taken_once):
                                  for shot in ("mini", "taker")} | {"lens:taker"}  # fmt: skip
     mini, taker = solved(project, "mini"), solved(project, "taker")
     assert taker["lens"] == mini["lens"] and taker["status"] == "solved" and taker["frames"] == list(range(3, 41))
-    centres = [camera_centres(np.array(one["cam_from_world"]).reshape(-1, 3, 4)[-38:]) for one in (mini, taker)]
+    centres = [find_camera_centres(np.array(one["cam_from_world"]).reshape(-1, 3, 4)[-38:]) for one in (mini, taker)]
     from helpers.measures.measure import similarity
 
     scale, rotation, shift = similarity(*centres)

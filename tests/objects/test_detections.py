@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shotmake.errors import ShotError
 from shotmake.formats.detections.read import read_detections
-from shotmake.objects.detections import Detections, detections_bytes, detections_of, joined
+from shotmake.objects.detections import Detections, join_detections, pack_detections, unpack_detections
 
 pytestmark = pytest.mark.fast
 
@@ -144,13 +144,13 @@ EMPTY = ["", "\n# nothing\n", [], coco([]), {"schema": 1, "detections": []}]
 def test_empty_in_empty_out(given, tmp_path):
     found, said = read(tmp_path, given)
     assert len(found) == 0 and found.xywh_px.shape == (0, 4) and said == []
-    assert len(found.within(1001, 1005)) == 0 and len(joined([found, found])) == 0
+    assert len(found.select_frames(1001, 1005)) == 0 and len(join_detections([found, found])) == 0
 
 
 def test_they_come_back_from_their_store(tmp_path):
     found, _ = read(tmp_path, coco(["1.jpg", "2.jpg"], score=0.1))
-    assert rows(detections_of(detections_bytes(found))) == rows(found)
-    assert detections_bytes(detections_of(detections_bytes(found))) == detections_bytes(found)
+    assert rows(unpack_detections(pack_detections(found))) == rows(found)
+    assert pack_detections(unpack_detections(pack_detections(found))) == pack_detections(found)
 
 
 FAULTS = [

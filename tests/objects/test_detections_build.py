@@ -16,14 +16,14 @@ from shotmake.config.check_objects import faults_of
 from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, probe
-from shotmake.objects.detections import detections_bytes
+from shotmake.objects.detections import pack_detections
 from shotmake.tasks.commands.build.publish import files_of
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.stage import Job, nodes
+from shotmake.tasks.engine.stage import Job, make_nodes
 from shotmake.tasks.engine.state.partial_files import is_alive
 from shotmake.tasks.shots.shots import ShotConfig
-from shotmake.tasks.stages.footage import FOOTAGE, plate_inputs
+from shotmake.tasks.stages.footage import FOOTAGE, list_plate_inputs
 from shotmake.tasks.stages.objects import detections, detector, motion
 from shotmake.tasks.stages.objects.stage import OBJECTS, why_none
 
@@ -81,12 +81,12 @@ def config_of(plate: Plate, **objects) -> Config:
     return config
 
 
-def find(plate: Plate, first: int, last: int, **objects) -> detections.Found:
+def find(plate: Plate, first: int, last: int, **objects) -> detections.SourcedBoxes:
     config = config_of(plate, **objects)
-    inputs = {**plate_inputs(config), **detections.source_files(config, "main")}
+    inputs = {**list_plate_inputs(config), **detections.list_source_files(config, "main")}
     digests = {name: digest(path) for name, path in inputs.items()}
-    job = Job("mini", detections.source_settings(config, "main"), inputs, digests, {})
-    return detections.found_detections(job, plate, first, last)
+    job = Job("mini", detections.slice_source_settings(config, "main"), inputs, digests, {})
+    return detections.find_detections(job, plate, first, last)
 
 
 def store_of(show: Path) -> Path:
@@ -98,22 +98,22 @@ def stored(show: Path) -> list[str]:
 
 
 def test_motion_is_looked_for_once_a_stretch_and_the_same_however_it_is_cut(show, plate, monkeypatch):
-    found = find(plate, 1001, 1100)
-    assert found.source == {"kind": "motion", "trust": "low"} and found.said == []
-    inner = found.detections.within(1005, 1030)
+    candidate = find(plate, 1001, 1100)
+    assert candidate.source == {"kind": "motion", "trust": "low"} and candidate.said == []
+    inner = candidate.detections.select_frames(1005, 1030)
     assert len(inner) == 26 and np.abs(inner.xywh_px[:, 2:] - (30, 36)).max() < 8
     before = stored(show)
-    assert sorted(path.name for path in found.kept) == before  # 1001-1023, 1024-1087, 1088-1100
+    assert sorted(path.name for path in candidate.kept) == before  # 1001-1023, 1024-1087, 1088-1100
     assert len(before) == 3
     longer = find(plate, 1001, 1150)
     assert len(set(stored(show)) - set(before)) == 1  # 1088-1150
-    assert longer.kept[:2] == found.kept[:2]
-    assert detections_bytes(longer.detections.within(1001, 1100)) == detections_bytes(found.detections)
+    assert longer.kept[:2] == candidate.kept[:2]
+    assert pack_detections(longer.detections.select_frames(1001, 1100)) == pack_detections(candidate.detections)
     made = longer.kept[1]
     made.write_bytes(made.read_bytes()[:-9])
-    assert detections_bytes(find(plate, 1001, 1150).detections) == detections_bytes(longer.detections)
+    assert pack_detections(find(plate, 1001, 1150).detections) == pack_detections(longer.detections)
     monkeypatch.setattr(motion, "STRETCH_FRAMES", 10**6)
-    assert detections_bytes(find(plate, 1001, 1150).detections) == detections_bytes(longer.detections)
+    assert pack_detections(find(plate, 1001, 1150).detections) == pack_detections(longer.detections)
     with pytest.raises(
         ShotError, match="tracking.objects.classes: found .'person'.; boxes of what moves have no class"
     ):
@@ -126,13 +126,13 @@ def runs(show: Path) -> list[list[str]]:
 
 
 def test_a_command_is_run_once_for_the_same_frames_and_files(show, plate):
-    found = find(plate, 1001, 1020, detector_cmd=COMMAND)
-    assert found.source == {"kind": "command", "trust": "given", "command": COMMAND} and len(found.kept) == 1
-    assert found.detections.frame.tolist() == [*range(1001, 1021)]
-    assert found.detections.xywh_px[2].tolist() == [10, 19, 30, 40]
+    candidate = find(plate, 1001, 1020, detector_cmd=COMMAND)
+    assert candidate.source == {"kind": "command", "trust": "given", "command": COMMAND} and len(candidate.kept) == 1
+    assert candidate.detections.frame.tolist() == [*range(1001, 1021)]
+    assert candidate.detections.xywh_px[2].tolist() == [10, 19, 30, 40]
     assert runs(show) == [[plate.files[0], "1001", "1020", "main"]]
-    assert detections_bytes(find(plate, 1001, 1020, detector_cmd=COMMAND).detections) == detections_bytes(
-        found.detections
+    assert pack_detections(find(plate, 1001, 1020, detector_cmd=COMMAND).detections) == pack_detections(
+        candidate.detections
     )
     assert len(runs(show)) == 1
     find(plate, 1001, 1025, detector_cmd=COMMAND)
@@ -181,8 +181,11 @@ def test_a_command_that_cannot_work_is_a_fault_of_the_config(command, said):
 
 def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate):
     (show / "a.csv").write_text("1,-1,150,1,5,5\n2,-1,161,1,5,5\n3,-1,-3,1,5,5\n4,-1,-5,1,5,5\n5,-1,9,97,5,5\n")
-    found = find(plate, 1001, 1020, detections="a.csv")
-    assert found.said == ["3 of 5 boxes lie outside the plate, 160x96; needed its px"] and len(found.detections) == 5
+    candidate = find(plate, 1001, 1020, detections="a.csv")
+    assert (
+        candidate.said == ["3 of 5 boxes lie outside the plate, 160x96; needed its px"]
+        and len(candidate.detections) == 5
+    )
     (show / "a.csv").write_text("1,-1,0.5,0.5,0.2,0.3\n2,-1,1,1,1,1\n")
     said = "detections: found all boxes within 2 px of the top-left corner; needed px of the plate, 160x96, not sh"
     with pytest.raises(ShotError, match=said):
@@ -199,8 +202,8 @@ def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate)
 )
 def test_no_object_has_its_reason(show, plate, boxes, thresh, said):
     (show / "a.csv").write_text(boxes)
-    found = find(plate, 1001, 1020, detections="a.csv")
-    told = why_none(found, {"det_thresh": thresh, "n_init": 3}, 1001, 1020)
+    candidate = find(plate, 1001, 1020, detections="a.csv")
+    told = why_none(candidate, {"det_thresh": thresh, "n_init": 3}, 1001, 1020)
     assert told == [said]
 
 
@@ -215,40 +218,41 @@ def test_boxes_of_files_that_changed_meanwhile_are_not_stored_as_those_of_the_fi
 def test_what_a_command_names_is_watched_before_it_is_there(show, plate):
     script = "print() " * 99  # no disk has such a name
     command = f"python -c '{script}' tools/detect.py --weights=models/best/y.pt {{detections}}"
-    assert detector.command_files(command) == {"detector 0": show / "tools" / "detect.py"}
+    assert detector.list_command_files(command) == {"detector 0": show / "tools" / "detect.py"}
     config = config_of(plate, detector_cmd=command)
     config.shot.name = "mini"
-    watched = files_of(ShotConfig("mini", (), config), nodes(config, (FOOTAGE, OBJECTS)))
+    watched = files_of(ShotConfig("mini", (), config), make_nodes(config, (FOOTAGE, OBJECTS)))
     assert {show, show / "tools"} <= set(watched)
     (show / "models").mkdir()
-    assert show / "models" in detector.command_folders(command)
+    assert show / "models" in detector.list_command_folders(command)
 
 
 def test_each_camera_has_its_own_source(show, plate):
     (show / "a.csv").write_text("1,-1,1,1,5,5,0.9,1,1\n2,-1,1,1,6,6,0.9,2,1\n200,-1,1,1,6,6,0.9,2,1\n")
-    found = find(plate, 1001, 1020, detections="a.csv", classes=["2"])
-    assert found.source == {"kind": "file", "trust": "given", "file": "a.csv"} and found.kept == []
+    candidate = find(plate, 1001, 1020, detections="a.csv", classes=["2"])
+    assert candidate.source == {"kind": "file", "trust": "given", "file": "a.csv"} and candidate.kept == []
     assert (
-        found.detections.frame.tolist() == [1002] and "1 boxes in frames outside the plate's 1001 to" in found.said[0]
+        candidate.detections.frame.tolist() == [1002]
+        and "1 boxes in frames outside the plate's 1001 to" in candidate.said[0]
     )
     dogs = find(plate, 1001, 1020, detections="a.csv", classes=["dog"])
     assert len(dogs.detections) == 0 and "no box is of dog; they are of 1, 2" in dogs.said[1]
     config = config_of(plate, detector_cmd=COMMAND)
     config.shot.cameras = {"b": Witness(Footage(file="b.mp4"), "a.csv"), "c": Witness(Footage(file="c.####.exr"))}
-    assert detections.source_files(config, "main") == {"detector 0": show / "tools" / "detect.py"}
-    assert detections.source_files(config, "b") == {"detections": show / "a.csv"}
-    assert detections.source_settings(config, "b")["detector_cmd"] is None
-    assert detections.source_settings(config, "c")["plate_file"] == "c.####.exr"
+    assert detections.list_source_files(config, "main") == {"detector 0": show / "tools" / "detect.py"}
+    assert detections.list_source_files(config, "b") == {"detections": show / "a.csv"}
+    assert detections.slice_source_settings(config, "b")["detector_cmd"] is None
+    assert detections.slice_source_settings(config, "c")["plate_file"] == "c.####.exr"
     shared = config_of(plate, detections="a.csv")
     shared.shot.cameras = {"c": Witness(Footage(file=plate.files[0]))}
-    job = Job("mini", detections.source_settings(shared, "c"), detections.source_files(shared, "c"), {}, {})
+    job = Job("mini", detections.slice_source_settings(shared, "c"), detections.list_source_files(shared, "c"), {}, {})
     with pytest.raises(ShotError, match="boxes of no camera by name, needed shot.cameras.c.detections"):
-        detections.found_detections(job, plate, 1001, 1020)
+        detections.find_detections(job, plate, 1001, 1020)
     config.shot.cameras["b"].detections = "gone.csv"
     with pytest.raises(
         ShotError, match="gone.csv: no such file; needed a file of detections .shot.cameras.b.detections"
     ):
-        detections.source_files(config, "b")
+        detections.list_source_files(config, "b")
 
 
 def test_the_detector_of_a_killed_build_ends_with_it_and_one_that_is_done_is_not_run_again(tmp_path, movie):

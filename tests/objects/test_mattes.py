@@ -19,7 +19,7 @@ from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages import object_mattes
 from shotmake.tasks.stages.tracks import segments
 from shotmake.tracks.markers import Tracks, load_tracks
-from shotmake.tracks.mask import COVERED, mask_at
+from shotmake.tracks.mask import COVERED, draw_mask
 from shotmake.tracks.tracker import track_segment
 
 SIZE = (320, 180)
@@ -35,10 +35,15 @@ TWO = [tracklet(1, 10, [[20, 30, 10, 10], [24, 30, 10, 10]]), tracklet(3, 11, [[
 
 def test_boxes_get_room_in_the_picture_and_in_time():
     boxes = boxes_of(TWO, True, Matte(dilate_px=2.5, dilate_frames=2))
-    assert [len(boxes.at(frame)) for frame in range(7, 15)] == [0, 1, 3, 3, 3, 3, 2, 0]
-    assert boxes.at(8).tolist() == [[17.5, 27.5, 15, 15]]
-    assert boxes.at(13).tolist() == [[21.5, 27.5, 15, 15], [57.5, 47.5, 13, 11]]
-    assert [len(boxes_of(TWO, True, Matte(dilate_frames=0)).at(frame)) for frame in (9, 10, 11, 12)] == [0, 1, 2, 0]
+    assert [len(boxes.select_at(frame)) for frame in range(7, 15)] == [0, 1, 3, 3, 3, 3, 2, 0]
+    assert boxes.select_at(8).tolist() == [[17.5, 27.5, 15, 15]]
+    assert boxes.select_at(13).tolist() == [[21.5, 27.5, 15, 15], [57.5, 47.5, 13, 11]]
+    assert [len(boxes_of(TWO, True, Matte(dilate_frames=0)).select_at(frame)) for frame in (9, 10, 11, 12)] == [
+        0,
+        1,
+        2,
+        0,
+    ]
     assert len(boxes_of([], True, Matte())) == 0
 
 
@@ -56,9 +61,12 @@ def test_a_stretch_knows_the_boxes_that_reach_it_and_no_number_of_theirs():
     renamed = boxes_of([tracklet(9, 11, [[60, 50, 8, 6]]), tracklet(4, 10, TWO[0].bboxes)], True, Matte())
     assert boxes.to_bytes() == renamed.to_bytes()
     longer = boxes_of([*TWO, tracklet(5, 16, [[0, 0, 9, 9]])], True, Matte(dilate_frames=2))
-    assert longer.within(8, 13).to_bytes() == boxes.within(8, 13).to_bytes()
-    assert longer.within(8, 14).to_bytes() != boxes.within(8, 14).to_bytes()  # it reaches 14
-    assert boxes.within(8, 10).to_bytes() != boxes_of(TWO, True, Matte(dilate_frames=1)).within(8, 10).to_bytes()
+    assert longer.select_frames(8, 13).to_bytes() == boxes.select_frames(8, 13).to_bytes()
+    assert longer.select_frames(8, 14).to_bytes() != boxes.select_frames(8, 14).to_bytes()  # it reaches 14
+    assert (
+        boxes.select_frames(8, 10).to_bytes()
+        != boxes_of(TWO, True, Matte(dilate_frames=1)).select_frames(8, 10).to_bytes()
+    )
 
 
 def test_a_segment_goes_by_the_boxes_that_reach_it_not_by_who_chose_them():
@@ -67,7 +75,7 @@ def test_a_segment_goes_by_the_boxes_that_reach_it_not_by_who_chose_them():
     def key(boxes: Boxes | None, first: int = 8, from_objects: bool | list[int] = True, invert: bool = False) -> str:
         mask = {"file": None, "shapes": [], "invert": invert, "from_objects": from_objects}
         settings = {"engine": "opencv", "detect": {}, "track": {}, "mask": mask}
-        return segments._segment((first, first + 7), plate, settings, {"plate 0": "a"}, "", boxes).key
+        return segments._make_piece((first, first + 7), plate, settings, {"plate 0": "a"}, "", boxes).key
 
     every, one = boxes_of(TWO, True, Matte()), boxes_of(TWO, [3], Matte())
     assert key(every) != key(one) == key(one, from_objects=[3]) != key(None, from_objects=False)
@@ -82,9 +90,9 @@ def test_file_shapes_and_boxes_cover_together_and_turn_round_together():
     boxes_px = np.array([[20.2, 30.9, 10, 10.2], [-50, 20, 51.5, 5], [75, 0, 500, 4]])
     expected = picture.copy()
     expected[50:, 70:] = expected[30:42, 20:31] = expected[20:25, :2] = expected[:4, 75:] = 255
-    mask = mask_at(5, (80, 60), shapes, lambda frame: picture, Mask(), boxes_px)
+    mask = draw_mask(5, (80, 60), shapes, lambda frame: picture, Mask(), boxes_px)
     assert mask.dtype == np.uint8 and (mask == expected).all()
-    assert (mask_at(5, (80, 60), shapes, lambda frame: picture, Mask(invert=True), boxes_px) == 255 - expected).all()
+    assert (draw_mask(5, (80, 60), shapes, lambda frame: picture, Mask(invert=True), boxes_px) == 255 - expected).all()
 
 
 @pytest.mark.parametrize("kind", ["box", "shape", "file", "turned round"])
@@ -97,7 +105,7 @@ def test_the_feather_lies_around_what_is_covered(kind):
     boxes_px = np.array([[30.0, 20, 20, 20]] if kind == "box" else np.zeros((0, 4)))
     given = {"file": square, "turned round": 255 - square}.get(kind)
     settings = Mask(feather_px=8.0, invert=kind == "turned round")
-    mask = mask_at(1, (80, 60), shapes, None if given is None else lambda frame: given, settings, boxes_px)
+    mask = draw_mask(1, (80, 60), shapes, None if given is None else lambda frame: given, settings, boxes_px)
     assert (mask[20:40, 30:50] == COVERED).all() and (mask == COVERED).sum() == 400
     row = mask[30, 50:60].astype(int)
     assert abs(row[:8] - 255 * (1 - (np.arange(8) + 0.5) / 8)).max() <= 0.5 and row[8:].tolist() == [0, 0]
@@ -132,13 +140,13 @@ def kept_out(pictures, boxes) -> Tracks:
     return tracked(pictures, masked(boxes))
 
 
-def tracked(pictures: list[tuple[int, np.ndarray]], matte) -> Tracks:
+def tracked(pictures: list[tuple[int, np.ndarray]], mask_of) -> Tracks:
     lumas = [(frame, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)) for frame, picture in pictures]
-    return track_segment(lumas, None, Detect(min_tracks=50, min_distance_px=6), Track(), matte)[0]
+    return track_segment(lumas, None, Detect(min_tracks=50, min_distance_px=6), Track(), mask_of)[0]
 
 
 def masked(boxes: Boxes, **keys):
-    return lambda frame: mask_at(frame, SIZE, (), None, Mask(**keys), boxes.at(frame))
+    return lambda frame: draw_mask(frame, SIZE, (), None, Mask(**keys), boxes.select_at(frame))
 
 
 def under(tracks: Tracks, boxes: Boxes, room_px: float = 0.0) -> np.ndarray:
@@ -146,7 +154,7 @@ def under(tracks: Tracks, boxes: Boxes, room_px: float = 0.0) -> np.ndarray:
     found = np.zeros(len(tracks), bool)
     for frame in np.unique(tracks.frame).tolist():
         here = tracks.frame == frame
-        for x, y, w, h in boxes.at(frame):
+        for x, y, w, h in boxes.select_at(frame):
             beyond = tracks.xy_px[here] - (x, y) + room_px
             found[here] |= ((beyond > 0) & (beyond < np.array([w, h]) + 2 * room_px)).all(1)
     return found
@@ -156,9 +164,9 @@ def test_no_marker_lies_in_a_box_and_tracks_that_enter_are_cut(plain, kept_out, 
     assert under(plain, boxes).mean() > 0.2
     assert not under(kept_out, boxes).any()
     last = {track: kept_out.frame[kept_out.track_id == track].max() for track in np.unique(kept_out.track_id).tolist()}
-    early = kept_out.where(kept_out.frame == 4)
+    early = kept_out.select(kept_out.frame == 4)
     cut = [xy_px for track, xy_px in zip(early.track_id.tolist(), early.xy_px, strict=True) if last[track] < 20]
-    x_px = boxes.at(20)[0]
+    x_px = boxes.select_at(20)[0]
     assert sum(x_px[0] < x < x_px[0] + x_px[2] for x, _ in cut) > 3  # where the walker comes to
 
 
@@ -232,7 +240,7 @@ def test_a_shot_with_mattes_from_the_command_line(tmp_path, crossing, pictures):
     assert [path.name for path in sorted(place.glob("object_mattes/*"))] == [f"mini.{n:04d}.png" for n in range(1, 25)]
     for frame in (1, 10, 22, 23):
         picture = cv2.imread(str(place / "object_mattes" / f"mini.{frame:04d}.png"), cv2.IMREAD_UNCHANGED)
-        assert (picture == mask_at(frame, SIZE, (), None, Mask(), boxes.at(frame))).all()
+        assert (picture == draw_mask(frame, SIZE, (), None, Mask(), boxes.select_at(frame))).all()
         assert picture.any() == (frame < 23)  # last seen in 20, and two frames more
 
     assert "the same as" in project.built("tracks", "shot=mini", "tracking.objects.det_thresh=0.5").out

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from helpers.plates.synthetic import luma_frames, make_plate
-from shotmake.objects.detections import Detections, detections_bytes, joined
+from shotmake.objects.detections import Detections, join_detections, pack_detections
 from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 
 pytestmark = pytest.mark.fast
@@ -84,7 +84,7 @@ def test_stretches_with_their_context_are_the_whole_and_threads_do_not_tell(fram
             )
     finally:
         cv2.setNumThreads(threads)
-    assert detections_bytes(joined(parts)) == detections_bytes(found)
+    assert pack_detections(join_detections(parts)) == pack_detections(found)
 
 
 @pytest.mark.parametrize("kind", ["handheld", "static"])

@@ -10,7 +10,7 @@ from helpers.plates.moving_boxes import MovingBoxes, move
 from shotmake.config.schema import Objects
 from shotmake.objects import tracker as object_tracker
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import Rows, tracklets
+from shotmake.objects.lifecycle import Rows, build_tracklets
 from shotmake.objects.tracker import follow
 from shotmake.objects.tracklets import Tracklet
 
@@ -38,7 +38,7 @@ def still(frames, box=BOX) -> list[tuple]:
 
 
 def tracked(detections: Detections, first: int, last: int, objects: Objects) -> list[Tracklet]:
-    return tracklets([follow(detections, first, last, objects, None)[0]], "main")
+    return build_tracklets([follow(detections, first, last, objects, None)[0]], "main")
 
 
 def tracked_boxes(boxes: MovingBoxes, objects: Objects) -> list[Tracklet]:
@@ -208,9 +208,9 @@ def test_what_becomes_that_fast_is_followed(kind):
 def test_empty_in_empty_out(kind):
     objects = Objects(tracker_kind=kind)
     rows, state = follow(seen([]), 1, 50, objects, None)
-    assert (len(rows), rows.xywh_px.shape, tracklets([rows, rows], "main")) == (0, (0, 4), [])
+    assert (len(rows), rows.xywh_px.shape, build_tracklets([rows, rows], "main")) == (0, (0, 4), [])
     more, _ = follow(seen(still(range(60, 64))), 51, 70, objects, state)
-    assert spans(tracklets([rows, more], "main")) == [(60, 63)]
+    assert spans(build_tracklets([rows, more], "main")) == [(60, 63)]
 
 
 @every_kind
@@ -261,8 +261,8 @@ def test_batch_by_batch_equals_all_at_once_byte_for_byte(kind, seed):
         parts, after = in_batches(boxes.detections, cuts, objects)
         assert_same(at_once, joined(parts))
         assert after == state
-        one = json.dumps([found.to_json() for found in tracklets(parts, "main")])
-        assert one == json.dumps([found.to_json() for found in tracklets([at_once], "main")])
+        one = json.dumps([found.to_json() for found in build_tracklets(parts, "main")])
+        assert one == json.dumps([found.to_json() for found in build_tracklets([at_once], "main")])
     assert len(set(at_once.track_id.tolist())) >= 4 and at_once.coasted.any()
 
 
@@ -279,7 +279,7 @@ def test_two_cameras_do_not_know_of_each_other():
     for which in (0, 1):
         assert_same(alone[which][0], joined(parts[which]))
         assert states[which] == alone[which][1]
-    ids = [[one.track_id for one in tracklets(rows, name)] for rows, name in zip(parts, "ab", strict=True)]
+    ids = [[one.track_id for one in build_tracklets(rows, name)] for rows, name in zip(parts, "ab", strict=True)]
     assert ids == [[1, 2, 3], [1, 2, 3, 4]]
 
 
@@ -306,7 +306,7 @@ def test_the_state_has_all_that_the_tracks_of_the_library_go_on_with(kind, monke
     remember = object_tracker._remember
     monkeypatch.setattr(object_tracker, "_remember", lambda *given: kept.append(given) or remember(*given))
     _, state = follow(boxes.detections, 1, 41, objects, None)
-    (_, _, tracks, _, _), tracker = kept[0], object_tracker._tracker(objects)
+    (_, _, tracks, _, _), tracker = kept[0], object_tracker._make_tracker(objects)
     revived, _, _ = object_tracker._recall(state, 42, objects, tracker)
     assert [everything(track) for track in revived] == [everything(track) for track in tracks]
     assert {track.time_since_update > 1 for track in tracks} == {True, False}

@@ -18,13 +18,13 @@ from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
 from shotmake.errors import ShotError
 from shotmake.formats.detections.read import read_detections
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import tracklets
+from shotmake.objects.lifecycle import build_tracklets
 from shotmake.tasks.engine import cache
-from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.footage import FOOTAGE
 from shotmake.tasks.stages.objects import segments
 from shotmake.tasks.stages.objects.stage import OBJECTS
-from shotmake.tasks.stages.witness_cameras import witness_nodes
+from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
 SIZE_PX = (160, 96)
 FRAMES = 200  # segments of 64: 1-63, 64-127, 128-191, 192-200
@@ -142,7 +142,7 @@ def test_killed_and_made_longer_it_goes_on_with_the_same_ids_and_is_that_of_one_
     assert f"{there} of 8 segments reused" in project.built("objects:mini", "shot=mini").out
     assert litter(project) == []
     (found,) = made(project)
-    assert json_bytes(json.loads(found)["tracklets"]) == json_bytes(in_one_go(project, frame_count, store))
+    assert to_json_bytes(json.loads(found)["tracklets"]) == to_json_bytes(in_one_go(project, frame_count, store))
 
 
 def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
@@ -151,7 +151,7 @@ def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
     detections = read_detections(project.root / "footage" / "mini.csv", "main", 1)
     walked = segments.walk(detections, asdict(Objects()), 1, frame_count, "mini")
     assert len(walked.paths) == 1 and walked.reused == 0
-    return [one.to_json() for one in tracklets(walked.rows, "main")]
+    return [one.to_json() for one in build_tracklets(walked.rows, "main")]
 
 
 @pytest.fixture
@@ -165,9 +165,9 @@ def store(tmp_path: Path, monkeypatch):
 def follow(detections: Detections, **changes) -> tuple[bytes, list[bool]]:
     """The tracklets, and which segments were there."""
     settings = asdict(Objects(**changes))
-    there = [one.is_stored for one in segments.stored(detections, settings, 1, FRAMES)]
+    there = [one.is_stored for one in segments.find_stored(detections, settings, 1, FRAMES)]
     walked = segments.walk(detections, settings, 1, FRAMES, "mini")
-    return json_bytes([one.to_json() for one in tracklets(walked.rows, "main")]), there
+    return to_json_bytes([one.to_json() for one in build_tracklets(walked.rows, "main")]), there
 
 
 def test_a_damaged_segment_and_one_under_a_wrong_key_are_made_again_and_the_same(store):
@@ -226,7 +226,7 @@ def test_a_fault_of_a_witness_names_its_own_key():
     config = Config(tracking=Tracking(objects=Objects(enabled=True)))
     config.shot.cameras = {"a": Witness(Footage(file="footage/gone.mp4"))}
     with pytest.raises(ShotError, match="gone.mp4.*shot.cameras.a.footage.file"):
-        witness_nodes(config, (FOOTAGE, OBJECTS))["footage.a"].inputs()
+        make_witness_nodes(config, (FOOTAGE, OBJECTS))["footage.a"].list_inputs()
 
 
 def test_published_with_the_shot_verified_kept_and_cleaned(followed):

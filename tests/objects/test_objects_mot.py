@@ -60,7 +60,7 @@ def test_our_own_readers_take_it_for_tracks_and_for_detections(written):
     assert format_of(written, "tracks", "tracking.session_file").word == "tracks_mot"
     tracks = mot.read(written, SIZE_PX)
     assert tracks.names == {0: "1", 1: "2", 2: "9"} and tracks.clip_first == 1
-    first = tracks.tracks.where(tracks.tracks.track_id == 0)
+    first = tracks.tracks.select(tracks.tracks.track_id == 0)
     np.testing.assert_allclose(first.xy_px, TRACKLETS[0].centroids, atol=1e-3)
     assert np.flatnonzero(first.status == DISABLED).tolist() == [4, 5]  # not seen there
     boxes = mot_boxes.read(written, "tracking.objects.detections")
@@ -72,10 +72,10 @@ def test_our_own_readers_take_it_for_tracks_and_for_detections(written):
 def test_it_is_exported_of_a_shot_that_has_no_camera():
     config = Config()
     config.shot.export, config.tracking.objects.enabled = ["chan", "objects_mot"], True
-    assert {"objects", "tracks", "solve"} < set(export.reads(config))
+    assert {"objects", "tracks", "solve"} < set(export.list_reads(config))
     config.shot.export = ["objects_mot"]
-    assert export.reads(config) == ("footage", "objects")
+    assert export.list_reads(config) == ("footage", "objects")
     config.tracking.solve.enabled = False
-    assert not has_camera(config) and [format.word for format in export.asked(config)] == ["objects_mot"]
+    assert not has_camera(config) and [format.word for format in export.list_formats(config)] == ["objects_mot"]
     config.tracking.objects.enabled = False
-    assert export.asked(config) == ()
+    assert export.list_formats(config) == ()

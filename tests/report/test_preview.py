@@ -10,7 +10,7 @@ from shotmake.config import schema
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.objects.tracklets import Tracklet
-from shotmake.preview.movie import View, ground_grid, standing_points, visible_px, write_preview
+from shotmake.preview.movie import View, choose_standing_points, make_ground_grid, project_visible_px, write_preview
 from shotmake.preview.object_boxes import draw_objects
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
@@ -65,19 +65,19 @@ def test_a_refused_solve_shows_only_tracks(tmp_path):
 
 
 def test_the_grid_lies_on_the_ground_and_nothing_is_drawn_behind_the_camera():
-    grid = ground_grid({5: CAMERA})
+    grid = make_ground_grid({5: CAMERA})
     assert grid.shape[2] == 3 and (grid[..., 2] == 0).all()
-    view = View.of(LENS, SIZE)
+    view = View.from_lens(LENS, SIZE)
     behind = np.array([[0.0, -50.0, 0.0], [0.0, 6.0, 0.3]])
-    xy_px = visible_px(behind, CAMERA, view)
+    xy_px = project_visible_px(behind, CAMERA, view)
     assert np.isnan(xy_px[0]).all() and np.isfinite(xy_px[1]).all()
 
 
 @pytest.mark.parametrize("size", [(640, 360), (321, 181)])
 def test_far_outside_the_picture_the_polynomial_is_not_believed(size):
-    view = View.of(Lens(300, 300, size[0] / 2, size[1] / 2, k1=-0.3, k2=0.05), size)
+    view = View.from_lens(Lens(300, 300, size[0] / 2, size[1] / 2, k1=-0.3, k2=0.05), size)
     cam = np.eye(3, 4)
-    assert np.isnan(visible_px(np.array([[5.0, 0, 1.0]]), cam, view)).all()
+    assert np.isnan(project_visible_px(np.array([[5.0, 0, 1.0]]), cam, view)).all()
 
 
 @pytest.mark.parametrize("kind", ["static", "pan"])
@@ -85,7 +85,7 @@ def test_before_a_still_camera_only_what_stands_is_drawn(kind):
     shot = simulate(kind, frame_count=30, visible=100, moving_share=0.2)
     found = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()))
     assert found.record["status"] in ("static", "tripod")
-    drawn = np.isin(found.points["point_xyz"], standing_points(found.points, found.record)).all(1)
+    drawn = np.isin(found.points["point_xyz"], choose_standing_points(found.points, found.record)).all(1)
     walks = np.isin(found.points["track_id"], [*shot.moving, *shot.sliding])
     assert walks.sum() >= 3 and not drawn[walks].any()
     assert drawn[~walks].mean() > 0.98

@@ -8,10 +8,10 @@ import pytest
 
 from shotmake.config.schema import Config, Qc
 from shotmake.objects.tracklets import Tracklet
-from shotmake.report.objects import GUESS, covered, objects_block
-from shotmake.report.summary import qc_faults, report
+from shotmake.report.objects import GUESS, describe_objects, measure_cover
+from shotmake.report.summary import find_qc_faults, make_report
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages.report import objects, settings
+from shotmake.tasks.stages.report import list_objects, slice_settings
 
 pytestmark = pytest.mark.fast
 
@@ -25,11 +25,11 @@ SOLUTION = {"shot": "s", "status": "solved", "reason": "", "kind": "general", "l
 
 
 def faults(quality=QUALITY, qc=None, **changes) -> list[str]:
-    return qc_faults(quality, {**SOLUTION, **changes}, {**asdict(Qc()), **(qc or {})}, (1, 10))
+    return find_qc_faults(quality, {**SOLUTION, **changes}, {**asdict(Qc()), **(qc or {})}, (1, 10))
 
 
 def test_a_good_shot_has_no_faults_and_keeps_its_warnings():
-    made = report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
+    made = make_report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
     assert made["faults"] == [] and made["solve"]["frames_pct"] == 100
     assert made["warnings"] == ["the plate is interlaced", "focal is a guess"]
     assert made["notes"] == ["2 tracks move"]
@@ -51,7 +51,7 @@ def test_each_limit(words, arguments):
 
 def test_limits_can_be_loosened():
     assert faults(frames=[1, 2], holdout_rms_px=5.0, qc={"min_frames_pct": 10, "max_holdout_px": 9}) == []
-    assert report(PLATE, None, None, asdict(Qc()), (1, 10))["faults"] == []
+    assert make_report(PLATE, None, None, asdict(Qc()), (1, 10))["faults"] == []
 
 
 def tracklet(track_id: int, frames: range, coasted=(), label="person") -> dict:
@@ -61,11 +61,11 @@ def tracklet(track_id: int, frames: range, coasted=(), label="person") -> dict:
 
 def block(*tracklets: dict, trust="given", matte=None) -> dict:
     source = {"kind": "motion" if trust == "low" else "file", "trust": trust}
-    return objects_block({"frames": [1001, 1040], "source": source, "tracklets": list(tracklets)}, matte)
+    return describe_objects({"frames": [1001, 1040], "source": source, "tracklets": list(tracklets)}, matte)
 
 
 def reported(objects: dict) -> dict:
-    return report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10), {"main": objects})
+    return make_report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10), {"main": objects})
 
 
 def test_objects_are_counted_with_the_frames_in_which_nobody_saw_them():
@@ -82,7 +82,7 @@ def test_objects_are_counted_with_the_frames_in_which_nobody_saw_them():
 
 
 def test_a_shot_without_objects_says_nothing_of_them():
-    assert "objects" not in report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
+    assert "objects" not in make_report(PLATE, QUALITY, SOLUTION, asdict(Qc()), (1, 10))
 
 
 def test_no_object_was_found():
@@ -98,7 +98,7 @@ def test_boxes_that_are_a_guess_are_said_to_be():
 def test_what_mattes_cover_counts_once_where_boxes_overlap_and_only_on_the_plate(invert, pct):
     quarter = np.array([[-50.0, -50, 100 + 50, 50 + 50], [20, 10, 40, 20]])
     boxes = {1: quarter, 2: quarter[:1], 3: np.array([[-1e6, -1e6, 2e6, 2e6]])}
-    made = covered(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
+    made = measure_cover(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
     assert made == {"covered_median_pct": np.median(pct), "covered_most_pct": max(pct),
                     "worst_frame": 1 + int(np.argmax(pct))}  # fmt: skip
 
@@ -122,7 +122,7 @@ def test_the_stage_measures_the_objects_that_tracks_are_kept_out_of(tmp_path, ch
     config = Config()
     config.tracking.objects.enabled, config.tracking.mask.from_objects = True, chosen
     config.tracking.objects.matte.dilate_px = 0.0
-    made = objects(Job("s", settings(config), {"objects": path}, {}, {}))
+    made = list_objects(Job("s", slice_settings(config), {"objects": path}, {}, {}))
     assert made["main"]["count"] == 2
     assert made["main"]["matte"] == (
         None if pct is None else {"covered_median_pct": pct, "covered_most_pct": pct, "worst_frame": 1}

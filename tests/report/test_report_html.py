@@ -13,8 +13,8 @@ from shotmake.config.schema import Qc
 from shotmake.preview.movie import write_preview
 from shotmake.report.charts import WIDTH
 from shotmake.report.objects import GUESS
-from shotmake.report.page import report_html, stills, telling_frames
-from shotmake.report.summary import report
+from shotmake.report.page import choose_frames, make_report_html, read_stills
+from shotmake.report.summary import make_report
 from shotmake.report.timeline import LEFT, RIGHT, SHOWN
 
 pytestmark = pytest.mark.fast
@@ -38,8 +38,8 @@ def solution(**changes) -> dict:
 
 
 def page_of(record: dict | None, pictures=(), quality: dict | None = QUALITY) -> str:
-    summary = report(PLATE, quality, record, vars(Qc()), (1, 12))
-    return report_html(summary, record, SHOT.points, pictures)
+    summary = make_report(PLATE, quality, record, vars(Qc()), (1, 12))
+    return make_report_html(summary, record, SHOT.points, pictures)
 
 
 class Tags(HTMLParser):
@@ -96,17 +96,17 @@ def test_a_camera_of_some_frames_leaves_gaps():
 
 
 def test_the_stills_are_the_frames_that_tell(tmp_path):
-    summary = report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12))
-    frames = telling_frames(summary, solution())
+    summary = make_report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12))
+    frames = choose_frames(summary, solution())
     assert frames == [1, 7, 12]
     greys = [(number, np.full((90, 160, 3), 20 * number, np.uint8)) for number in range(1, 13)]
     write_preview(tmp_path / "p.mp4", greys, Fraction(24), None, None, np.zeros((0, 3)), 5)
     import cv2
 
-    for (number, jpeg), wanted in zip(stills(tmp_path / "p.mp4", 1, frames), frames, strict=True):
+    for (number, jpeg), wanted in zip(read_stills(tmp_path / "p.mp4", 1, frames), frames, strict=True):
         shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert number == wanted and abs(float(np.median(shown)) - 20 * wanted) < 6
-    page = page_of(solution(), stills(tmp_path / "p.mp4", 1, frames))
+    page = page_of(solution(), read_stills(tmp_path / "p.mp4", 1, frames))
     assert Tags(page).seen.count("img") == 3
 
 
@@ -117,8 +117,8 @@ def test_objects_have_a_bar_each_lighter_where_nobody_saw_them():
     objects = [one(1, 1, 6, [[3, 4]], "a <cat>"), one(2, 5, 12), *(one(number, 7, 7) for number in range(3, 60))]
     block = {"count": len(objects), "frames": [1, 12], "coasted_pct": 2.8, "longest": 2, "objects": objects,
              "source": {"kind": "motion", "trust": "low"}, "matte": None}  # fmt: skip
-    summary = report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12), {"main": block})
-    text = report_html(summary, solution(), SHOT.points, [])
+    summary = make_report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12), {"main": block})
+    text = make_report_html(summary, solution(), SHOT.points, [])
     assert Tags(text).open == [] and text.count('class="bar"') == SHOWN and text.count('class="bar unseen"') == 1
     assert "1 a &lt;cat&gt;: 1 to 6, 2 frames coasted" in text and f"{59 - SHOWN} shorter ones" in text
     assert "boxes of what moves, a guess" in text and escape(GUESS) in text

@@ -11,7 +11,7 @@ from helpers.shows.blend_shot import FRAMES, LENS, SIZE, look_at
 from helpers.shows.project import REPOSITORY
 from shotmake.config.schema import Config, CornerPin, Stabilization
 from shotmake.errors import ShotError
-from shotmake.files.npz_file import npz_bytes
+from shotmake.files.npz_file import pack_npz
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import distort
 from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
@@ -38,11 +38,11 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
     """Of tracks 0.. at markers (T, 2) in each frame, but for (track, frame)."""
     ids, count = np.arange(len(markers[0])), len(markers[0])
     tracks = Tracks.from_markers(np.tile(ids, 3), np.repeat(FRAMES, count), np.concatenate(markers))
-    tracks = tracks.where((tracks.track_id != absent[0]) | (tracks.frame != absent[1]))
+    tracks = tracks.select((tracks.track_id != absent[0]) | (tracks.frame != absent[1]))
     files = {name: folder / name for name in ("tracks", "quality", "points")}
     files["tracks"].write_bytes(save_tracks(tracks))
     files["quality"].write_text(json.dumps({"per_track": {"0": {"name": "sign"}, "1": {"groups": ["roof"]}}}))
-    files["points"].write_bytes(npz_bytes({"track_id": np.arange(len(POINTS)), "point_xyz": POINTS}))
+    files["points"].write_bytes(pack_npz({"track_id": np.arange(len(POINTS)), "point_xyz": POINTS}))
     solution = {
         "status": "solved",
         "lens": lens.to_json(),
@@ -51,7 +51,7 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
         "cam_from_world": POSES.reshape(3, 12).tolist(),
     }
     job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": REPOSITORY / CARD}, {}, {})
-    return comp_tracks.blocks(job, solution, SHEET)
+    return comp_tracks.make_blocks(job, solution, SHEET)
 
 
 def test_an_undistorted_picture_is_held_still_in_its_own_pixels(tmp_path):
@@ -108,20 +108,20 @@ def test_an_object_is_held_still_and_pinned_to_without_any_tracks(tmp_path):
     composite.stabilization = Stabilization(enabled=True, tracklet=3, frame=FRAMES[1])
     composite.corner_pin = CornerPin(image=CARD, tracklet=3)
     for composite.lens_distortion.apply_to_cg in (True, False):
-        found, line = comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
+        found, line = comp_tracks.make_blocks(*objects_job(tmp_path, composite), SHEET)
         still, pin = found["stabilization"], found["corner_pin"]
         assert line == ", stabilized, pinned (hidden in 1 frames)" and pin["visible"] == [True, True, False]
         assert still["scale"][1:] == [1, 1] and not np.any(still["rotation_rad"])
         centres_px, middle_px = np.array([(230.0, 150), (261.5, 147)]), np.array(SIZE) / 2
         if not composite.lens_distortion.apply_to_cg:  # the comp is the undistorted picture
             field = comp_tracks.field_of(objects_job(tmp_path, composite)[1], SHEET)
-            centres_px, middle_px = field.undistorted_px(centres_px), middle_px + OVERSCAN_PX
+            centres_px, middle_px = field.to_undistorted_px(centres_px), middle_px + OVERSCAN_PX
         assert (still["scale"][0] == 126 / 120) is composite.lens_distortion.apply_to_cg
         first, reference = (centres_px - middle_px) * (1, -1)
         np.testing.assert_allclose(still["scale"][0] * (first + still["translate_px"][0]), reference, atol=1e-6)
     composite.stabilization.tracklet = 4
     with pytest.raises(ShotError, match=r"stabilization.tracklet: found no object 4 in the frames .*; there are: 3, 8"):
-        comp_tracks.blocks(*objects_job(tmp_path, composite), SHEET)
+        comp_tracks.make_blocks(*objects_job(tmp_path, composite), SHEET)
 
 
 def test_the_empties_stand_before_the_zoomed_camera(tmp_path):
@@ -129,7 +129,7 @@ def test_the_empties_stand_before_the_zoomed_camera(tmp_path):
     line = stage.write_empties(job, solution, {**SHEET, "world": {"camera_distance": 4.0}})
     found = json.loads(job.targets["empties"].read_text())["objects"]
     assert line == ", 2 objects" and [one["name"] for one in found] == ["object 3", "object 8 car"]
-    straight = comp_tracks.field_of(solution, SHEET).undistorted_px(np.array([75.0, 75])) - OVERSCAN_PX
+    straight = comp_tracks.field_of(solution, SHEET).to_undistorted_px(np.array([75.0, 75])) - OVERSCAN_PX
     for location, zoom in zip(found[1]["location"], (1, 1, 1.1), strict=True):
         seen = np.array(location[:2]) * (1, -1) / -location[2] * zoom * LENS.fx_px + (LENS.cx_px, LENS.cy_px)
         np.testing.assert_allclose(seen, straight, atol=1e-5)

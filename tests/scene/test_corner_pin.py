@@ -11,7 +11,7 @@ from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
 from shotmake.scene.corner_pin import Field, pin_of_places, pin_of_tracks
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.select import enabled, find_track, names_told
+from shotmake.tracks.select import find_track, map_names, select_enabled
 
 NEAR_PX = [(150.0, 70.0), (540.0, 40.0), (590.0, 330.0), (60.0, 290.0)]  # the tracks nearest to these are pinned to
 COLORS = {FRAMES[0]: (0, 0, 255), FRAMES[1]: (0, 255, 0), FRAMES[2]: (255, 0, 0)}  # BGR
@@ -37,10 +37,10 @@ def tracks(shot) -> Tracks:
 
 @pytest.fixture(scope="module")
 def ids(tracks) -> list[int]:
-    there = tracks.where(tracks.frame == FRAMES[1])
+    there = tracks.select(tracks.frame == FRAMES[1])
     nearest = [int(np.linalg.norm(there.xy_px - place, axis=1).argmin()) for place in NEAR_PX]
     picks = [{"frame": FRAMES[1], "xy_px": (there.xy_px[at] + 2).tolist()} for at in nearest]
-    found = [find_track(pick, enabled(tracks, SIZE[0], {}), "") for pick in picks]
+    found = [find_track(pick, select_enabled(tracks, SIZE[0], {}), "") for pick in picks]
     assert found == there.track_id[nearest].tolist()
     return found
 
@@ -61,7 +61,7 @@ def check_landed(
     picture: np.ndarray, corners: np.ndarray, field: Field, bgr: tuple[int, int, int], bend_px: float
 ) -> None:
     """The card lies with its corners (4, 2) within half a pixel, its edges bent by the lens, the right way up."""
-    straight = field.undistorted_px(corners) - field.overscan_px
+    straight = field.to_undistorted_px(corners) - field.overscan_px
     edges, bends = [], []
     for at in range(4):
         begin, end = corners[at], corners[(at + 1) % 4]
@@ -114,7 +114,7 @@ def test_a_movie_pinned_on_an_object_lands_on_it_and_starts_with_the_plate(shot,
         landed = project(corners, shot.poses[FRAMES.index(frame)], LENS)[0]
         check_landed(picture, landed, field, COLORS[frame], 0.7)
         by_us = pin_of_places(corners, (frame, frame), field, {frame: shot.poses[FRAMES.index(frame)]})
-        np.testing.assert_allclose(by_us.corners[0], field.relative(field.undistorted_px(landed)), atol=1e-9)
+        np.testing.assert_allclose(by_us.corners[0], field.to_relative(field.to_undistorted_px(landed)), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_cannot_be_pinned_is_one_line(shot, name, file, line):
 
 
 def test_a_solved_point_stands_in_for_a_lost_track_and_without_one_the_pin_is_hidden(shot, field, tracks, ids):
-    lost = tracks.where((tracks.track_id != ids[2]) | (tracks.frame != FRAMES[1]))
+    lost = tracks.select((tracks.track_id != ids[2]) | (tracks.frame != FRAMES[1]))
     off = tracks.status.copy()
     off[(tracks.track_id == ids[0]) & (tracks.frame == FRAMES[2])] = DISABLED
     off_tracks = Tracks.from_markers(tracks.track_id, tracks.frame, tracks.xy_px, status=off)
@@ -155,7 +155,7 @@ def test_corners_that_cannot_be_are_refused(shot, field, tracks, ids):
         pin_of_tracks(tracks, [ids[0], ids[0], ids[1], ids[3]], SPAN, field, cameras, {})
     with pytest.raises(ShotError, match="no frame of 1002 to 1004 shows all four corners"):
         pin_of_places(np.array([(9, 9, 9), (9, 8, 9), (9, 8, 8), (9, 9, 8.0)]), SPAN, field, cameras)
-    among = enabled(tracks, SIZE[0], names_told({"7777": {"name": "sign"}, "12": {"name": "post"}}))
+    among = select_enabled(tracks, SIZE[0], map_names({"7777": {"name": "sign"}, "12": {"name": "post"}}))
     with pytest.raises(ShotError, match=r"found no track at \[1, 1\] in frame 1002: the nearest is \d+.\d px off"):
         find_track({"frame": 1002, "xy_px": [1, 1]}, among, "composite.corner_pin.tracks[0]")
     with pytest.raises(ShotError, match=r"tracks\[1\]: found sign, which has no enabled marker"):

@@ -7,10 +7,10 @@ import pytest
 
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, make_blend_shot
 from helpers.shows.in_blender import in_one_blender
-from shotmake.objects.smoothed_boxes import box_path
+from shotmake.objects.smoothed_boxes import make_box_path
 from shotmake.objects.tracklets import DETECTED, Tracklet
 from shotmake.scene.corner_pin import Field
-from shotmake.scene.object_empties import empties
+from shotmake.scene.object_empties import make_empties
 
 SPAN = FRAMES[0], FRAMES[-1]
 ZOOMS = np.array([1.0, 1.04, 1.1])
@@ -30,7 +30,9 @@ def seen(tmp_path_factory) -> tuple[dict, Field]:
     """What Blender says of the empties of a zooming shot, and the field they are in."""
     shot = make_blend_shot(tmp_path_factory.mktemp("empties") / "show")
     field = Field(LENS, SIZE, shot.overscan_px)
-    found = empties([*TRACKLETS, tracklet(1, (7, 8, 9))], field, SPAN, shot.sheet["world"]["camera_distance"], ZOOMS)
+    found = make_empties(
+        [*TRACKLETS, tracklet(1, (7, 8, 9))], field, SPAN, shot.sheet["world"]["camera_distance"], ZOOMS
+    )
     (shot.root / "empties.json").write_text(json.dumps({"schema": 1, "objects": found}))
 
     def zoom(sheet: dict) -> None:
@@ -50,10 +52,10 @@ def test_the_cameras_see_them_on_the_boxes_as_high_as_these_where_they_are(seen)
     assert list(found["empties"]) == ["object 1 person", "object 2", "object 3 car"]  # none that is not in the shot
     for one, (name, said) in zip(TRACKLETS, found["empties"].items(), strict=True):
         there = [int(frame) for frame, views in said["frames"].items() if views]
-        path = box_path(one, SPAN)
+        path = make_box_path(one, SPAN)
         assert there == path.frames.tolist(), name
         for frame, marks_px in zip(there, path.marks_px, strict=True):
-            straight_px = field.straight_px(marks_px) - over
+            straight_px = field.to_straight_px(marks_px) - over
             for scene, (size_px, added_px) in pictures.items():
                 at_px = np.array(said["frames"][str(frame)][scene]) * (1, -1) * size_px + (0, size_px[1])
                 off_px.append(np.linalg.norm(at_px[0] - straight_px[0] - added_px))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shotmake.geometry.lens import Lens
-from shotmake.scene.assembly import ground_under
-from shotmake.scene.ground import fitted
+from shotmake.scene.assembly import find_ground
+from shotmake.scene.ground import fit_ground
 
 pytestmark = pytest.mark.fast
 
@@ -28,8 +28,8 @@ def test_what_stands_on_a_table_is_not_put_on_the_floor(noise):
     """Right within the points' noise, on 40 tables each; on the floor beside it the floor is found."""
     for seed in range(40):
         points, told = table_over_floor(noise, seed), np.full(600, noise / 3)
-        assert fitted(points, told, np.zeros(2), SIZE).z == pytest.approx(TABLE, abs=noise)
-        floor = fitted(points, told, np.array([2.0, 2.0]), SIZE)
+        assert fit_ground(points, told, np.zeros(2), SIZE).z == pytest.approx(TABLE, abs=noise)
+        floor = fit_ground(points, told, np.array([2.0, 2.0]), SIZE)
         assert floor.z == pytest.approx(0.0, abs=noise) and " points around the subject" in floor.source
 
 
@@ -37,12 +37,12 @@ def test_points_that_do_not_agree_leave_it_at_zero():
     random = np.random.default_rng(2)
     told = np.full(300, 0.001)
     hedge = np.c_[random.uniform(-1, 1, (300, 2)), random.uniform(0.3, 2, 300)]
-    assert fitted(hedge, told, np.zeros(2), SIZE).z == 0.0
+    assert fit_ground(hedge, told, np.zeros(2), SIZE).z == 0.0
     few = table_over_floor(0.001, 3)[:20]
-    found = fitted(few, told[:20], np.zeros(2), SIZE)
+    found = fit_ground(few, told[:20], np.zeros(2), SIZE)
     assert found.z == 0.0 and "8 needed" in found.source
     far = table_over_floor(0.001, 3) + [50, 0, 0]
-    assert fitted(far, told, np.zeros(2), SIZE).z == 0.0
+    assert fit_ground(far, told, np.zeros(2), SIZE).z == 0.0
 
 
 CAMERA = np.array([[[1.0, 0, 0, 0], [0, 0, -1, 1.5], [0, 1, 0, 4]]])  # at (0, -4, 1.5), looks along +Y
@@ -51,7 +51,7 @@ CAMERA = np.array([[[1.0, 0, 0, 0], [0, 0, -1, 1.5], [0, 1, 0, 4]]])  # at (0, -
 def under(points: np.ndarray, ground_z: float | None = None, status: str = "solved"):
     shot = {"backdrop": {"ground_z": ground_z}, "subject": {"location": [0.0, 0.0, 0.2], "size": SIZE}}
     solution = {"status": status, "image_size_px": [960, 540]}
-    return ground_under(shot, solution, CAMERA, Lens(800, 800, 480, 270), points, np.full(len(points), 0.3))
+    return find_ground(shot, solution, CAMERA, Lens(800, 800, 480, 270), points, np.full(len(points), 0.3))
 
 
 def test_a_number_is_given_and_a_camera_without_points_has_z_zero():

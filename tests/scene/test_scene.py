@@ -11,7 +11,7 @@ from helpers.shows.solutions import LENS, PLATE, solution
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
-from shotmake.scene.sheet import scene_sheet
+from shotmake.scene.sheet import make_scene_sheet
 
 pytestmark = pytest.mark.fast
 
@@ -23,7 +23,7 @@ def sheet(**changes) -> dict:
     shot = {**asdict(config.shot), "frames": (1001, 1003)}
     composite = asdict(config.composite)
     composite["lens_distortion"]["overscan"] = changes.get("overscan", "auto")
-    return scene_sheet({**solution(), **changes.get("solution", {})}, PLATE, shot, composite)
+    return make_scene_sheet({**solution(), **changes.get("solution", {})}, PLATE, shot, composite)
 
 
 def blender_px(points: np.ndarray, camera: dict, frame: int, width: int, height: int, focal_mm: float) -> np.ndarray:

@@ -13,9 +13,9 @@ from helpers.plates.simulated import simulate
 from helpers.shows.blend_shot import FRAMES, SIZE, STMAP, BlendShot, make_blend_shot
 from shotmake.errors import ShotError
 from shotmake.scene.stabilization import Stabilization, stabilize
-from shotmake.tasks.blender.environment import command_line, python
+from shotmake.tasks.blender.environment import find_python, make_command_line
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.select import tracks_named
+from shotmake.tracks.select import select_named
 
 HD, FIRST = (1920, 1080), 1001
 PLACES = np.array([x + 1j * y for x in (-900, 0, 900) for y in (-500, 0, 500)])  # of the picture, its centre 0, y up
@@ -100,7 +100,7 @@ def test_frames_that_share_no_track_with_the_reference_come_in_through_others():
     with pytest.raises(
         ShotError, match=r"tracks: found 1 of the chosen tracks in frame 6 that tie it to the reference"
     ):
-        stabilize(tracks.where((tracks.track_id != 2) | (tracks.frame > 5)), (640, 360), (1, 12), None)
+        stabilize(tracks.select((tracks.track_id != 2) | (tracks.frame > 5)), (640, 360), (1, 12), None)
 
 
 def test_disabled_markers_do_not_count_and_a_far_reference_is_refused():
@@ -125,9 +125,9 @@ def test_tracks_are_chosen_by_group_and_name():
     for chosen, ids in (("all", [1, 2]), ("roof", [1]), (["roof", "sign"], [1, 2]), (["sign", "lamp"], None)):
         if ids is None:
             with pytest.raises(ShotError, match="tracks: found lamp, which has no enabled track"):
-                tracks_named(tracks, chosen, told, "composite.stabilization.tracks")
+                select_named(tracks, chosen, told, "composite.stabilization.tracks")
         else:
-            assert tracks_named(tracks, chosen, told, "").track_id.tolist() == ids
+            assert select_named(tracks, chosen, told, "").track_id.tolist() == ids
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def layered(shot: BlendShot, frame: int) -> np.ndarray:
     out, scratch = shot.root / "held.exr", shot.root / ".gsd-state" / "composites" / "scratch.blend"
     words = ["--project", shot.root, "--sheet", shot.root / "held.json", "--stmap", STMAP.replace("shot", "held")]
     words += ["--scratch", scratch, "--answers", 1, "--threads", 1]
-    command = command_line("render_shot.py", [str(word) for word in words], None, os.environ["BLENDER_OF_TESTS"])
+    command = make_command_line("render_shot.py", [str(word) for word in words], None, os.environ["BLENDER_OF_TESTS"])
     subprocess.run(command, check=True, capture_output=True, text=True, input=f"{frame} {out}\n")
     return read_exr(out)[..., :4]
 
@@ -224,7 +224,7 @@ def test_what_is_put_back_is_the_plate_with_and_without_a_place_to_paint_in(shak
 
     blend = shot.build("back", round_trip)
     check(at_most=1, border_px=0)
-    subprocess.run([python(os.environ["BLENDER_OF_TESTS"]), "-c", UNMUTE, blend], check=True, capture_output=True)
+    subprocess.run([find_python(os.environ["BLENDER_OF_TESTS"]), "-c", UNMUTE, blend], check=True, capture_output=True)
     check(at_most=2, border_px=3)  # now each half is resampled on its own
 
 

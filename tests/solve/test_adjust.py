@@ -9,7 +9,15 @@ import pytest
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle import reduced
-from shotmake.solve.bundle.adjust import LENS_NAMES, Bundle, adjust, cauchy_cost, derive, lens_covariance, residuals_px
+from shotmake.solve.bundle.adjust import (
+    LENS_NAMES,
+    Bundle,
+    adjust,
+    compute_cauchy_cost,
+    compute_lens_covariance,
+    compute_residuals_px,
+    derive,
+)
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of, cameras_of
 
@@ -109,7 +117,7 @@ def test_long_tracks_in_pieces_end_in_the_same_minimum(monkeypatch, shot):
     whole = adjust(bundle, markers, LENS, 15, tolerance=1e-9)
     monkeypatch.setattr(reduced, "BAND", 15)
     cut = adjust(bundle, markers, LENS, 15, tolerance=1e-9)
-    costs = [cauchy_cost(residuals_px(one, markers)) for one in (bundle, whole, cut)]
+    costs = [compute_cauchy_cost(compute_residuals_px(one, markers)) for one in (bundle, whole, cut)]
     assert costs[0] > 3 * costs[1] and costs[2] == pytest.approx(costs[1], rel=1e-7)
     assert np.abs(cut.lens - whole.lens).max() < 1e-6
 
@@ -131,7 +139,7 @@ def test_the_minimum_is_that_of_ceres(shot):
     assert np.abs(placed - theirs).max() < 1e-5 * reach
     there, _, _ = bundle_of(theirs, markers, lens, np.zeros(len(cameras)))
     again = adjust(there, markers, (), 50, tolerance=1e-12, fixed=np.ones(len(cameras), bool))
-    costs = [cauchy_cost(residuals_px(one, markers)) for one in (ours, again)]
+    costs = [compute_cauchy_cost(compute_residuals_px(one, markers)) for one in (ours, again)]
     assert costs[0] == pytest.approx(costs[1], rel=1e-6)
 
 
@@ -178,7 +186,7 @@ def by_ceres(
 def test_the_covariance_of_the_lens_is_that_of_the_whole_equations(shot):
     bundle, markers = start_of(simulate("orbit", seed=3, frame_count=30, visible=25), moved=0.0)
     bundle = adjust(bundle, markers, LENS, 20)
-    _, covariance = lens_covariance(bundle, markers, LENS, 1.0, 1.0)
+    _, covariance = compute_lens_covariance(bundle, markers, LENS, 1.0, 1.0)
     jacobian, residuals = whole_equations(bundle, markers, LENS, np.ones(30, bool))
     squares = jacobian.T @ jacobian
     lens_at = 30 * 6

@@ -10,7 +10,7 @@ from helpers.plates.simulated import simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.adjust import derive, lens_from_vector, lens_vector, residuals_px
+from shotmake.solve.bundle.adjust import compute_residuals_px, derive, lens_from_vector, vector_from_lens
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.problem import SolveInputs
@@ -28,7 +28,7 @@ def made(kind: str, refine: list[str], more_lens: dict = WHOLE, **settings):
 
 def test_the_lens_vector_holds_the_whole_lens():
     lens = Lens(900.0, 900.0, 480.0, 270.0, 0.1, -0.02, 0.001, -0.002, 0.03)
-    assert asdict(lens_from_vector(lens_vector(lens))) == pytest.approx(asdict(lens))
+    assert asdict(lens_from_vector(vector_from_lens(lens))) == pytest.approx(asdict(lens))
 
 
 def test_derivatives_by_lens_camera_and_point_are_those_of_the_projection():
@@ -41,14 +41,14 @@ def test_derivatives_by_lens_camera_and_point_are_those_of_the_projection():
     step = 1e-6
     for place in range(8):
         ends = [replace(bundle, lens=bundle.lens + sign * step * np.eye(8)[place]) for sign in (1, -1)]
-        slope = (residuals_px(ends[0], markers) - residuals_px(ends[1], markers)) / (2 * step)
+        slope = (compute_residuals_px(ends[0], markers) - compute_residuals_px(ends[1], markers)) / (2 * step)
         assert np.allclose(slope, by_lens[:, :, place], rtol=1e-6, atol=1e-5)
     ends = [replace(bundle, log_zooms=bundle.log_zooms + sign * step) for sign in (1, -1)]
-    slope = (residuals_px(ends[0], markers) - residuals_px(ends[1], markers)) / (2 * step)
+    slope = (compute_residuals_px(ends[0], markers) - compute_residuals_px(ends[1], markers)) / (2 * step)
     assert np.allclose(slope, by_zoom, rtol=1e-6, atol=1e-5)
     move = np.array([1.0, 2.0, -1.0])
     ends = [replace(bundle, translations=bundle.translations + sign * step * move) for sign in (1, -1)]
-    slope = (residuals_px(ends[0], markers) - residuals_px(ends[1], markers)) / (2 * step)
+    slope = (compute_residuals_px(ends[0], markers) - compute_residuals_px(ends[1], markers)) / (2 * step)
     assert np.allclose(slope, by_point @ move * bundle.inverse_depths[markers.track][:, None], rtol=1e-5, atol=1e-5)
 
 

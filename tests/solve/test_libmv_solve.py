@@ -15,19 +15,19 @@ from helpers.plates.synthetic import make_plate, truth
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import marker_errors_px
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.start.libmv import Answer, Question, Run, question
+from shotmake.solve.start.libmv import Answer, Question, Run, make_question
 from shotmake.solve.verdict import Solution, hold_out, solve
-from shotmake.tasks.blender.environment import make_environment, python, version_of
-from shotmake.tasks.blender.libmv import solver
+from shotmake.tasks.blender.environment import find_python, make_environment, version_of
+from shotmake.tasks.blender.libmv import make_solver
 from shotmake.tasks.stages.solve.stage import SOLVE
 
 
 @pytest.fixture(scope="module")
 def by_libmv(tmp_path_factory) -> Run:
     assert make_environment() is None
-    return solver(tmp_path_factory.mktemp("libmv"))
+    return make_solver(tmp_path_factory.mktemp("libmv"))
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,9 @@ def test_a_wrong_first_guess_of_the_focal_length(orbit, by_libmv):
 def test_its_lens_and_bundles_are_the_same_in_our_terms(orbit, by_libmv, refine):
     """Bundles through our camera and lens miss the markers by just what libmv says they do."""
     markers = Observations.from_tracks(orbit.tracks, orbit.frames)
-    answer = by_libmv(question(markers, orbit.size_px, False, refine, 1e9, 1000.0, (4, 30)))
+    answer = by_libmv(make_question(markers, orbit.size_px, False, refine, 1e9, 1000.0, (4, 30)))
     points = np.concatenate([answer.bundles, np.ones((len(answer.bundles), 1))], 1)
-    errors_px = marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
+    errors_px = compute_marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
     seen = np.isfinite(answer.bundles[:, 0])[markers.track]
     assert seen.mean() > 0.9
     assert errors_px[seen].mean() == pytest.approx(answer.error_px, abs=0.001)
@@ -105,10 +105,10 @@ def test_the_artists_weights_reach_libmv(kind, by_libmv):
 
 
 def test_what_is_wrong_is_refused_with_its_reason(orbit, pan, by_libmv):
-    moving, turning = run(pan, by_libmv, kind="general").record, run(orbit, by_libmv, kind="tripod").record
-    assert (moving["status"], turning["status"]) == ("refused", "refused")
-    assert "tracking.solve.kind: tripod" in moving["reason"] and "tracking.solve.kind: auto" in turning["reason"]
-    assert {moving["engine"], turning["engine"]} == {"blender"}
+    moving, tripod = run(pan, by_libmv, kind="general").record, run(orbit, by_libmv, kind="tripod").record
+    assert (moving["status"], tripod["status"]) == ("refused", "refused")
+    assert "tracking.solve.kind: tripod" in moving["reason"] and "tracking.solve.kind: auto" in tripod["reason"]
+    assert {moving["engine"], tripod["engine"]} == {"blender"}
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,18 @@ def test_a_wrong_solve_of_libmvs_is_refused(kind, said, by_libmv, request):
 
 
 def test_where_libmv_finds_no_camera_the_shot_is_refused(orbit, pan):
-    moving, turning = (run(shot, lambda asked: None).record for shot in (orbit, pan))
+    moving, tripod = (run(shot, lambda asked: None).record for shot in (orbit, pan))
     assert moving["status"] == "refused" and "libmv posed 0 of" in moving["reason"]
-    assert turning["status"] == "refused" and "it found no camera" in turning["reason"]
+    assert tripod["status"] == "refused" and "it found no camera" in tripod["reason"]
 
 
 def test_lens_values_that_blender_cannot_refine_are_errors_that_name_their_key(orbit, by_libmv):
     with pytest.raises(ShotError, match="^tracking.solve.refine: found k1 alone; Blender refines all radial"):
         run(orbit, by_libmv, refine=["focal", "k1"])
     with pytest.raises(ShotError, match="^tracking.solve.refine: found p1, which Blender refines only in"):
-        question(Observations.from_tracks(orbit.tracks, orbit.frames), orbit.size_px, False, ("p1",), 2, 1e3, (0, 9))
+        make_question(
+            Observations.from_tracks(orbit.tracks, orbit.frames), orbit.size_px, False, ("p1",), 2, 1e3, (0, 9)
+        )
 
 
 def test_only_this_engine_needs_blender():
@@ -154,7 +156,7 @@ def test_libmv_runs_in_the_blender_that_makes_the_scene(mini, tmp_path):
     words = ("composite.blender.version=4.2", "tracking.engine=blender", "tracking.solve.engine=blender")
     stand_in = home / "blender-4.2" / "bin" / "python"
     stand_in.parent.mkdir(parents=True)
-    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {called}\nexec {python()} "$@"\n')
+    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {called}\nexec {find_python()} "$@"\n')
     stand_in.chmod(0o755)
     (home / "blender-4.2" / "ready.json").write_text("{}")
     command = (sys.executable, "-m", "doit", "solve", "shot=mini", *words)
@@ -175,7 +177,7 @@ def test_through_the_command_line_and_when_blender_is_killed(mini, tmp_path):
     assert found["ate_pct"] < 0.2 and found["rot_deg"] < 0.2 and abs(found["focal_pct"]) < 2
 
     killed = tmp_path / "python-killed"
-    killed.write_text(f'#!/bin/sh\n{python()} "$@" &\nsleep 1\nkill -9 $!\nwait $!\n')
+    killed.write_text(f'#!/bin/sh\n{find_python()} "$@" &\nsleep 1\nkill -9 $!\nwait $!\n')
     killed.chmod(0o755)
     for executable, said in ((killed, "Blender was ended by SIGKILL"), (Path(sys.executable), "cannot import bpy")):
         ran = mini.run(*words, f"composite.blender.executable={executable}")

@@ -1,4 +1,4 @@
-"""Measures that are not in one unit: a survey, a camera brought along, the camera's height, a distance."""
+"""Measures that are not in one unit: a survey, an imported camera, the camera's height, a distance."""
 
 import json
 from dataclasses import replace
@@ -12,11 +12,11 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Found
-from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.imported.extend import extend_imported
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.verdict import find
+from shotmake.solve.result import finish
+from shotmake.solve.verdict import find_candidate
 
 FEET = 3.28
 
@@ -27,8 +27,8 @@ def orbit() -> Simulated:
 
 
 @pytest.fixture(scope="module")
-def found(orbit) -> Found:
-    return find(SolveInputs(orbit.tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()))
+def candidate(orbit) -> Candidate:
+    return find_candidate(SolveInputs(orbit.tracks, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()))
 
 
 def picks_of(shot: Simulated, times: float = 1.0, count: int = 4) -> list[dict]:
@@ -48,9 +48,9 @@ def height_of(shot: Simulated) -> float:
     return float(np.median(-np.einsum("nji,nj->ni", matrices[:, :, :3], matrices[:, :, 3])[:, 2]))
 
 
-def placed(shot: Simulated, found: Found, **orient) -> dict:
+def placed(shot: Simulated, candidate: Candidate, **orient) -> dict:
     settings = schema.Solve(orient=schema.Orient(**orient))
-    return finished(found, shot.tracks, shot.size_px, shot.frames, settings).record
+    return finish(candidate, shot.tracks, shot.size_px, shot.frames, settings).record
 
 
 def brought(path: Path, shot: Simulated, times: float, **orient) -> dict:
@@ -60,9 +60,11 @@ def brought(path: Path, shot: Simulated, times: float, **orient) -> dict:
     cameras[:, :, 3] *= times
     record |= {"status": "solved", "kind": "general", "scale_known": True, "frames": shot.truth["frames"][:30]}
     path.write_text(json.dumps(record | {"cam_from_world": cameras.reshape(-1, 12).tolist()}))
-    given = read_cameras(path, shot.size_px, shot.frames)
+    imported = read_cameras(path, shot.size_px, shot.frames)
     settings = schema.Solve(orient=schema.Orient(**orient))
-    return solve_known(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings), given).record
+    return extend_imported(
+        SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings), imported
+    ).record
 
 
 def test_measures_that_agree_are_taken(orbit, found, tmp_path):
@@ -88,7 +90,7 @@ def test_a_survey_in_another_unit_than_a_distance_is_refused(orbit, found):
 
 
 @pytest.mark.parametrize("measure", ["survey", "height", "distance"])
-def test_a_camera_brought_along_in_another_unit_than_what_was_measured_is_refused(orbit, tmp_path, measure):
+def test_an_imported_camera_in_another_unit_than_what_was_measured_is_refused(orbit, tmp_path, measure):
     survey = picks_of(orbit)
     metres = float(np.linalg.norm(np.subtract(survey[0]["xyz_m"], survey[1]["xyz_m"])))
     orient = {
@@ -127,7 +129,7 @@ def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, f
 def test_a_camera_with_too_many_doubts_at_once_is_refused(orbit, found, codes, agreement, status):
     warnings = tuple(Reason(code, f"{code} is said; advice") for code in codes)
     doubted = replace(found, agreement=agreement, warnings=warnings)
-    record = finished(doubted, orbit.tracks, orbit.size_px, orbit.frames, schema.Solve()).record
+    record = finish(doubted, orbit.tracks, orbit.size_px, orbit.frames, schema.Solve()).record
     assert record["status"] == status
     if status == "refused":
         expected = "too much is in doubt at once (confidence 0.20, needed 0.25): zoom is said; errors_shared is said"

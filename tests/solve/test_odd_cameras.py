@@ -18,9 +18,9 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.scene.assembly import NEAREST
-from shotmake.scene.sheet import doubt_of, scene_sheet
-from shotmake.solve.imported.cameras import imported
-from shotmake.solve.imported.keyed import given_solution
+from shotmake.scene.sheet import doubt_of, make_scene_sheet
+from shotmake.solve.imported.cameras import make_imported_solution
+from shotmake.solve.imported.keyed import make_keyed_solution
 
 SIZE = (1920, 1080)
 PLACES = {
@@ -49,14 +49,14 @@ def sheet_of(record: dict, frames=(1001, 1003), **changes: dict) -> dict:
     """The scene sheet, as JSON gives it back."""
     shot = {**asdict(Config().shot), "frames": frames}
     shot = {**shot, **{name: {**shot[name], **change} for name, change in changes.items()}}
-    made = scene_sheet({**record, "shot": "s"}, PLATE, shot, asdict(Config().composite))
+    made = make_scene_sheet({**record, "shot": "s"}, PLATE, shot, asdict(Config().composite))
     return json.loads(json.dumps(made, allow_nan=False))
 
 
-def given(keys: list[dict], frames=(1001, 1003)) -> dict:
+def keyed_record(keys: list[dict], frames=(1001, 1003)) -> dict:
     found, faults = read_keys(keys)
     assert not faults
-    record = given_solution(found, None, 35.0, 36.0, SIZE, frames).record
+    record = make_keyed_solution(found, None, 35.0, 36.0, SIZE, frames).record
     return json.loads(json.dumps(record, allow_nan=False))
 
 
@@ -78,8 +78,8 @@ def assert_of_use(sheet: dict) -> None:
 def test_every_camera_has_a_scene_that_is_of_use(place, turn):
     for keys in keys_of(PLACES[place], TURNS[turn]).values():
         for backdrop in ("infinite_curve", "image"):
-            assert_of_use(sheet_of(given(keys), backdrop={"kind": backdrop}, lights={"preset": "three_point"}))
-    one = given([{"frame": 1001, "location": PLACES[place], "rotation_deg": TURNS[turn]}], (1001, 1001))
+            assert_of_use(sheet_of(keyed_record(keys), backdrop={"kind": backdrop}, lights={"preset": "three_point"}))
+    one = keyed_record([{"frame": 1001, "location": PLACES[place], "rotation_deg": TURNS[turn]}], (1001, 1001))
     assert_of_use(sheet_of(one, (1001, 1001)))
 
 
@@ -91,7 +91,7 @@ def test_a_camera_that_looks_from_place_to_place_is_made_or_refused(place, looks
         assert "in the camera's own place" in faults[0][1]
         assert np.linalg.norm(np.subtract(PLACES[place], PLACES[looks_at])) < 1e-6
     else:
-        assert_of_use(sheet_of(given(keys), backdrop={"kind": "image"}))
+        assert_of_use(sheet_of(keyed_record(keys), backdrop={"kind": "image"}))
 
 
 @pytest.mark.parametrize("place", [[0, 0, 0], [0, 0, 2]])
@@ -100,17 +100,17 @@ def test_a_camera_that_looks_from_place_to_place_is_made_or_refused(place, looks
 def test_the_lamps_of_a_level_camera_stand_as_it_looks(place, heading_deg, tilt_deg):
     """From above the subject and from within it: the view's own heading, not rounding noise."""
     keys = [{"frame": 1001, "location": place, "rotation_deg": [90 + tilt_deg, 0, heading_deg]}]
-    lamps = sheet_of(given(keys))["lights"]["lamps"]
+    lamps = sheet_of(keyed_record(keys))["lights"]["lamps"]
     ahead = np.array([-np.sin(np.radians(heading_deg)), np.cos(np.radians(heading_deg))])
     assert np.array(lamps["rim"]["direction"])[:2] @ ahead > 0.3 > np.array(lamps["key"]["direction"])[:2] @ ahead
 
 
 def test_only_a_camera_in_the_subject_is_told_to_move_it_and_moving_it_helps():
-    record = given([{"frame": 1001, "location": [0, 0, 0], "rotation_deg": [90, 0, 0]}])
+    record = keyed_record([{"frame": 1001, "location": [0, 0, 0], "rotation_deg": [90, 0, 0]}])
     assert "set shot.subject.location" in doubt_of(sheet_of(record))
     moved = sheet_of(record, subject={"location": [0, 3, -1]})
     assert not doubt_of(moved) and moved["world"]["camera_distance"] == pytest.approx(10**0.5)
-    near = given([{"frame": 1001, "location": [0, -2 * NEAREST, 0], "rotation_deg": [90, 0, 0]}])
+    near = keyed_record([{"frame": 1001, "location": [0, -2 * NEAREST, 0], "rotation_deg": [90, 0, 0]}])
     assert not doubt_of(sheet_of(near)) and sheet_of(near)["world"]["camera_distance"] == pytest.approx(2 * NEAREST)
 
 
@@ -148,7 +148,7 @@ def test_a_solve_json_with_extreme_numbers_becomes_a_finite_scene_or_is_refused(
                 assert line.startswith("cam.json: ") and "shot.camera.import_file" in line and "\n" not in line
                 ended["refused"] += 1
                 continue
-            record = json.loads(json.dumps(imported(cameras, (960, 540)).record, allow_nan=False))
+            record = json.loads(json.dumps(make_imported_solution(cameras, (960, 540)).record, allow_nan=False))
             assert_of_use(sheet_of(record, backdrop={"kind": "image"}))
             assert cameras.confidence is None or 0 <= cameras.confidence <= 1
             ended["made"] += 1

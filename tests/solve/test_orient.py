@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 from helpers.plates.simulated import look_at
 from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.orient.orient import find_ground, level_up, orient_moving, orient_turning
+from shotmake.solve.orient.orient import find_ground, find_up, orient_moving, orient_tripod
 from shotmake.solve.orient.picks import Solved
 
 pytestmark = pytest.mark.fast
@@ -70,15 +70,15 @@ def oriented(settings: schema.Orient, **scene):
 def test_the_desk_becomes_the_ground():
     world, cameras, points, true_cameras, _ = oriented(schema.Orient())
     assert world.ground_found and not world.scale_known and world.warnings == ()
-    placed = world.points(points)
+    placed = world.transform_points(points)
     assert np.abs(placed[:150, 2]).max() < 0.03  # of a depth of 5
     assert (placed[150:230, 2] > 0).all()
-    centres = camera_centres(world.cameras(cameras))
+    centres = find_camera_centres(world.transform_cameras(cameras))
     assert (centres[:, 2] > 1).all()
     # the subject's place: near the origin, seen ahead along +Y
     assert np.linalg.norm(placed[:150, :2].mean(0)) < 0.5
     assert centres[:, 1].mean() < -2
-    depth = placed @ world.cameras(cameras)[:, 2, :3].T + world.cameras(cameras)[:, 2, 3]
+    depth = placed @ world.transform_cameras(cameras)[:, 2, :3].T + world.transform_cameras(cameras)[:, 2, 3]
     assert np.median(depth) == pytest.approx(5.0, rel=1e-6)
 
 
@@ -86,7 +86,7 @@ def test_the_pictures_stay_the_same():
     world, cameras, points, true_cameras, true_points = oriented(schema.Orient())
     for index in (0, 20, 39):
         before, _ = project(true_points, true_cameras[index], LENS)
-        after, _ = project(world.points(points), world.cameras(cameras)[index], LENS)
+        after, _ = project(world.transform_points(points), world.transform_cameras(cameras)[index], LENS)
         assert np.nanmax(np.abs(before - after)) < 1e-6
     assert np.linalg.det(world.rotation) == pytest.approx(1.0)
 
@@ -107,13 +107,13 @@ def test_distance_pick_sets_metres_and_origin_pick_the_origin():
     )
     world, cameras, points, _, true_points = oriented(picks)
     assert world.scale_known
-    placed = world.points(points)
+    placed = world.transform_points(points)
     spread = np.linalg.norm(placed[:150] - placed[:150].mean(0), axis=1).mean()
     truth = np.linalg.norm(true_points[:150] - true_points[:150].mean(0), axis=1).mean()
     assert spread == pytest.approx(truth, rel=0.01)
-    centre = camera_centres(world.cameras(cameras))[0]
+    centre = find_camera_centres(world.transform_cameras(cameras))[0]
     assert np.linalg.norm(centre - 0) == pytest.approx(
-        np.linalg.norm(camera_centres(true_cameras)[0] - corners[1]), rel=0.01
+        np.linalg.norm(find_camera_centres(true_cameras)[0] - corners[1]), rel=0.01
     )
 
 
@@ -135,7 +135,7 @@ def test_picks_that_miss_are_the_artist_s_to_mend(picks, message):
 def test_without_a_plane_up_is_guessed_and_said_so():
     world, _, points, true_cameras, true_points = oriented(schema.Orient(), tabletop=False)
     assert not world.ground_found and world.warnings[0].code == "ground_unknown"
-    placed = world.points(points)
+    placed = world.transform_points(points)
     assert 0.02 < (placed[:, 2] < 0).mean() < 0.08
     # the guess itself: the horizon is level
     turn = np.linalg.lstsq(true_points - true_points.mean(0), placed - placed.mean(0), rcond=None)[0].T
@@ -144,21 +144,21 @@ def test_without_a_plane_up_is_guessed_and_said_so():
 
 def test_the_wall_is_not_the_ground():
     cameras, points = desk()
-    up, information = level_up(cameras)
+    up, information = find_up(cameras)
     assert angle_deg(up, np.array([0, 0, 1.0])) < 8
     found = find_ground(points[230:], cameras, up, information)  # nothing but the wall
     assert found is None
 
 
-def test_a_turning_camera_stands_above_the_ground_it_looks_at():
+def test_a_tripod_stands_above_the_ground_it_looks_at():
     yaw = np.radians(np.linspace(-25, 25, len(FRAMES)))
     forward = np.stack([np.sin(yaw), np.cos(yaw), np.full(len(yaw), -0.4)], 1)
     rotations = look_at(np.zeros_like(forward), forward)
     cameras, _ = disturbed(np.concatenate([rotations, np.zeros((len(yaw), 3, 1))], 2), np.zeros((1, 3)))
     cameras[:, :, 3] = 0  # the solver's centre is its origin
-    world = orient_turning(replace(solved_of(cameras, np.zeros((0, 3))), points=None), schema.Orient())
-    placed = world.cameras(cameras)
-    centres = camera_centres(placed)
+    world = orient_tripod(replace(solved_of(cameras, np.zeros((0, 3))), points=None), schema.Orient())
+    placed = world.transform_cameras(cameras)
+    centres = find_camera_centres(placed)
     assert np.ptp(centres, axis=0).max() < 1e-9
     assert 1 < centres[0, 2] < 2.5
     middle = placed[20, 2, :3]
@@ -200,15 +200,19 @@ def test_a_camera_that_looks_every_way_round_has_a_world(kind, noise):
         Rotation.from_rotvec(noise * random.normal(size=(len(ALL_ROUND[kind]), 3))).as_matrix() @ ALL_ROUND[kind]
     )
     frames = 1001 + np.arange(len(rotations))
-    turning = np.concatenate([rotations, np.zeros((len(rotations), 3, 1))], 2)
+    tripod = np.concatenate([rotations, np.zeros((len(rotations), 3, 1))], 2)
     centres = random.normal(0, 0.3, (len(rotations), 3))
     moving = np.concatenate([rotations, -rotations @ centres[:, :, None]], 2)
     markers = Observations(*np.zeros((2, 0), int), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int), len(frames))
-    for cameras, orient in ((turning, orient_turning), (moving, lambda one, to: orient_moving(one, NONE, 2.0, to))):
+    for cameras, orient in ((tripod, orient_tripod), (moving, lambda one, to: orient_moving(one, NONE, 2.0, to))):
         solved = Solved(cameras, frames, LENS, SIZE_PX, markers, 1001, NONE, np.zeros(0))
         world = orient(solved, schema.Orient())
         np.testing.assert_allclose(world.rotation @ world.rotation.T, np.eye(3), atol=1e-9)
-        assert np.linalg.det(world.rotation) > 0 and np.isfinite(world.cameras(cameras)).all() and world.scale > 0
+        assert (
+            np.linalg.det(world.rotation) > 0
+            and np.isfinite(world.transform_cameras(cameras)).all()
+            and world.scale > 0
+        )
 
 
 NONE = np.zeros((0, 3))
@@ -216,8 +220,8 @@ NONE = np.zeros((0, 3))
 
 def test_a_pan_once_round_stands_level_and_begins_along_y():
     cameras = np.concatenate([turned(ROUND + 30), np.zeros((len(ROUND), 3, 1))], 2)
-    world = orient_turning(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), schema.Orient())
-    placed = world.cameras(cameras)
+    world = orient_tripod(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), schema.Orient())
+    placed = world.transform_cameras(cameras)
     np.testing.assert_allclose(placed[:, 1, :3], [[0, 0, -1]] * 40, atol=1e-9)  # the picture's down is down
     np.testing.assert_allclose(placed[0, 2, :3], [0, 1, 0], atol=1e-9)
-    np.testing.assert_allclose(camera_centres(placed)[:, 2], 1.6)
+    np.testing.assert_allclose(find_camera_centres(placed)[:, 2], 1.6)

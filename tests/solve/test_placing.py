@@ -10,13 +10,13 @@ from helpers.measures.measure import angle_deg, poses
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.config.check import ConfigFaults, load
-from shotmake.config.check_orient import names_tracks
+from shotmake.config.check_orient import has_track_names
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import marker_errors_px, triangulate
-from shotmake.solve.orient.orient import orient_moving, orient_turning
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px, triangulate
+from shotmake.solve.orient.orient import orient_moving, orient_tripod
 from shotmake.solve.orient.picks import Solved, with_ids
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, solve
@@ -56,8 +56,8 @@ def true_cameras(shot: Simulated, origin=(0, 0, 0), turned_deg: float = 0.0) -> 
 
 
 def coincide(cameras: np.ndarray, truth: np.ndarray, position_pct=0.2, rotation_deg=0.05, about=(0, 0, 0)) -> None:
-    miss = np.linalg.norm(camera_centres(cameras) - camera_centres(truth), axis=1)
-    distance = np.linalg.norm(camera_centres(truth) - np.array(about), axis=1)
+    miss = np.linalg.norm(find_camera_centres(cameras) - find_camera_centres(truth), axis=1)
+    distance = np.linalg.norm(find_camera_centres(truth) - np.array(about), axis=1)
     turned = angle_deg(cameras[:, :, :3] @ np.swapaxes(truth[:, :, :3], 1, 2))
     assert (100 * miss / distance).max() < position_pct
     assert turned.max() < rotation_deg
@@ -105,7 +105,7 @@ def solved(shot, solution) -> Solved:
 def oriented(solved: Solved, **orient):
     reliable = solved.points[np.isfinite(solved.points[:, 0])]
     world = orient_moving(solved, reliable, 0.5, schema.Orient(**orient))
-    return world, world.cameras(solved.cam_from_world)
+    return world, world.transform_cameras(solved.cam_from_world)
 
 
 def refusal(solved: Solved, **orient) -> str:
@@ -142,7 +142,7 @@ def test_ground_origin_axis_and_distance_of_tracks(shot, solved):
         world, cameras = oriented(solved, **picked, **{axis: {"track": ground[2]}})
         assert world.scale_known and world.ground_found and world.warnings == ()
         coincide(cameras, true_cameras(shot, a, turned_deg), position_pct=0.3)
-        along = world.points(solved.points[[np.searchsorted(solved.markers.track_ids, ground[2])]])[0]
+        along = world.transform_points(solved.points[[np.searchsorted(solved.markers.track_ids, ground[2])]])[0]
         assert along[0 if axis == "x_axis" else 1] == pytest.approx(np.linalg.norm(b - a), rel=1e-3)
 
 
@@ -152,7 +152,7 @@ def test_pixels_on_the_ground_and_the_camera_height(shot, solved):
     at = [{"frame": frame, "xy_px": project(ends, cameras[frame], lens)[0][end].tolist()}
           for end, frame in ((0, 1005), (1, 1030))]  # fmt: skip
     ground = [pick(shot, track) for track in nearest_tracks(shot, PLACES, on_desk=True)]
-    heights = camera_centres(true_cameras(shot))[:, 2]
+    heights = find_camera_centres(true_cameras(shot))[:, 2]
     turned_deg = float(np.degrees(np.arctan2(0.1, 0.5)))
     for said in (
         {"camera_height_m": float(np.median(heights))},
@@ -168,10 +168,10 @@ def test_an_origin_on_a_track_is_that_point(shot, solved):
     (track,) = nearest_tracks(shot, PLACES[:1] + [0, 0, 0.4], on_desk=False)
     row = np.searchsorted(solved.markers.track_ids, track)
     world, _ = oriented(solved, origin={"track": track})
-    assert np.allclose(world.points(solved.points[[row]]), 0, atol=1e-9)
+    assert np.allclose(world.transform_points(solved.points[[row]]), 0, atol=1e-9)
     ground = [pick(shot, at) for at in nearest_tracks(shot, PLACES, on_desk=True)]
     world, _ = oriented(solved, origin={"track": track}, ground=ground)
-    foot = world.points(solved.points[[row]])[0]
+    foot = world.transform_points(solved.points[[row]])[0]
     assert np.allclose(foot[:2], 0, atol=1e-9) and foot[2] > 0.1  # the picked floor stays z = 0
 
 
@@ -263,7 +263,7 @@ def test_a_track_that_slides_is_named(shot, solved):
     drift_px = 0.35 * (markers.frame[:, None] - 18) * (markers.track_ids[markers.track] == slides)[:, None]
     markers = replace(markers, xy_px=markers.xy_px + drift_px * [1, -1])
     points = triangulate(markers, solved.cam_from_world, solved.lens)
-    errors = marker_errors_px(points, markers, solved.cam_from_world, solved.lens)
+    errors = compute_marker_errors_px(points, markers, solved.cam_from_world, solved.lens)
     mean_px = np.bincount(markers.track, errors) / markers.lengths
     world, _ = oriented(
         replace(solved, markers=markers, points=points[:, :3] / points[:, 3:], error_px=mean_px),
@@ -278,15 +278,15 @@ def test_a_track_that_slides_is_named(shot, solved):
     ]
 
 
-def test_a_turning_camera_has_a_height_but_no_points(shot, solved, survey):
+def test_a_tripod_has_a_height_but_no_points(shot, solved, survey):
     cameras = solved.cam_from_world * [1, 1, 1, 0]
     level = replace(solved, cam_from_world=cameras, points=None)
-    world = orient_turning(level, schema.Orient(camera_height_m=1.62))
+    world = orient_tripod(level, schema.Orient(camera_height_m=1.62))
     assert world.scale_known
-    assert np.allclose(camera_centres(world.cameras(cameras))[:, 2], 1.62)
+    assert np.allclose(find_camera_centres(world.transform_cameras(cameras))[:, 2], 1.62)
     for key, said in (("survey", survey), ("ground", survey[:3]), ("origin", {"track": 3})):
         with pytest.raises(ShotError, match=f"orient.{key}: found .*camera_height_m"):
-            orient_turning(level, schema.Orient(**{key: said}))
+            orient_tripod(level, schema.Orient(**{key: said}))
 
 
 def checked(orient: dict, manual: list | None = None):
@@ -308,14 +308,14 @@ def test_every_form_of_a_pick_is_read_and_names_get_the_ids_of_their_tracks():
     named, sign = {"sign": 41}, {"name": "sign", "track": 41}
     loaded = checked(orient, [SIGN]).tracking.solve.orient
     found = with_ids(loaded, named)
-    assert names_tracks(loaded) and found.ground == [sign, AT, {"track": 12}] and found.x_axis == sign
+    assert has_track_names(loaded) and found.ground == [sign, AT, {"track": 12}] and found.x_axis == sign
     assert found.origin == {**AT, "snap": True} and found.y_axis is None
     assert found.distance == {"a": sign, "b": AT, "metres": 2}
     survey = [{"name": "sign", "xyz_m": [0, 0, 1]}, {**AT, "xyz_m": [1, 0, 1]}]
     found = with_ids(checked({"survey": survey}, [SIGN]).tracking.solve.orient, named)
     assert found.survey == [{**sign, "xyz_m": [0, 0, 1]}, survey[1]]
     plain = checked({"ground": [AT] * 3, "distance": {"frame": 3, "a_px": [1, 2], "b_px": [3, 4], "metres": 1}})
-    assert not names_tracks(plain.tracking.solve.orient)
+    assert not has_track_names(plain.tracking.solve.orient)
     assert with_ids(plain.tracking.solve.orient, {}) == plain.tracking.solve.orient
     with pytest.raises(ShotError, match="orient.x_axis: found sign, which is no track's name; there are: post"):
         with_ids(schema.Orient(x_axis="sign"), {"post": 1})

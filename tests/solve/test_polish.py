@@ -9,23 +9,23 @@ from helpers.measures.measure import measure
 from helpers.plates.simulated import half_noisy, simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.adjust import Bundle, residuals_px
+from shotmake.solve.bundle.adjust import Bundle, compute_residuals_px
 from shotmake.solve.bundle.lens_terms import BASE, TERMS
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.bundle.weights import marker_weights, variances_px2, weights
-from shotmake.solve.checks.candidate import Found
-from shotmake.solve.polish import polished
+from shotmake.solve.bundle.weights import compute_variances_px2, weigh_by_artist, weigh_markers
+from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.polish import polish
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.verdict import find, solve
+from shotmake.solve.verdict import find_candidate, solve
 
 
 def test_weights_are_relative_and_the_unknown_is_usual():
-    assert (weights(np.zeros(5)) == 1).all()
-    known = weights(np.array([0.1, 0.2, 0.2, 0.8]))
+    assert (weigh_markers(np.zeros(5)) == 1).all()
+    known = weigh_markers(np.array([0.1, 0.2, 0.2, 0.8]))
     assert known[1] == known[2] == pytest.approx(1)
     assert known[0] > 2 and known[3] < 0.1
-    assert weights(np.array([0.2, 0.0, 0.2]))[1] == 1
+    assert weigh_markers(np.array([0.2, 0.0, 0.2]))[1] == 1
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_residuals_tell_which_tracks_are_noisy_whatever_was_promised(uneven):
     shot, tracks = uneven
     for promised in (tracks.quality, np.zeros_like(tracks.quality), tracks.quality[::-1].copy()):
         bundle, markers = bundled(shot, replace(tracks, quality=promised))
-        found_px = np.sqrt(variances_px2(bundle, markers))
+        found_px = np.sqrt(compute_variances_px2(bundle, markers))
         noisy = markers.track_ids[markers.track] % 2 == 0
         # of Gaussian noise of 0.6 px; the size of Student's t for the same core is 0.85 of it
         assert 0.42 < np.median(found_px[noisy]) < 0.6
@@ -62,8 +62,8 @@ def test_a_weight_stands_beside_what_the_residuals_tell(uneven):
     bundle, markers = bundled(shot, tracks)
     weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
     told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.tracks.groups does
-    plain = variances_px2(bundle, markers)
-    weighted = variances_px2(bundle, replace(markers, expected_px=told_px, weight=weight))
+    plain = compute_variances_px2(bundle, markers)
+    weighted = compute_variances_px2(bundle, replace(markers, expected_px=told_px, weight=weight))
     theirs = markers.track == 3
     assert np.allclose(weighted[theirs], plain[theirs] / 9)
     assert np.allclose(weighted[~theirs], plain[~theirs])
@@ -74,7 +74,7 @@ def test_noisy_tracks_that_promise_nothing_do_no_harm(uneven):
     shot, tracks = uneven
     untold = replace(tracks, quality=np.zeros_like(tracks.quality))
     errors = []
-    for given in (untold, untold.where(untold.track_id % 2 == 1)):
+    for given in (untold, untold.select(untold.track_id % 2 == 1)):
         made = solve(SolveInputs(given, shot.size_px, shot.frames, Camera(), Solve()))
         errors.append(measure(made.record, shot.truth))
     assert errors[0]["ate_pct"] < 1.2 * errors[1]["ate_pct"]
@@ -98,18 +98,18 @@ def test_a_weight_counts_as_given_whatever_error_a_track_promises(uneven):
         markers = Observations.from_tracks(replace(tracks, quality=promised), shot.frames)
         weight = np.where(markers.track_ids == markers.track_ids[3], 9.0, 1.0)
         told_px = markers.expected_px / np.sqrt(weight)[markers.track]  # as shotmake.tracks.groups does
-        weighted = marker_weights(replace(markers, expected_px=told_px, weight=weight))
-        assert np.allclose(weighted, marker_weights(markers) * weight[markers.track])
+        weighted = weigh_by_artist(replace(markers, expected_px=told_px, weight=weight))
+        assert np.allclose(weighted, weigh_by_artist(markers) * weight[markers.track])
 
 
 @pytest.fixture(scope="module")
-def found():
+def candidate():
     """A camera, and the tracks that it never saw."""
     shot = simulate("orbit", seed=5, frame_count=40, visible=40)
     asked = SolveInputs(shot.tracks, shot.size_px, shot.frames, Camera(), Solve())
-    one = find(asked)
-    assert isinstance(one, Found) and not one.warnings + one.notes
-    return one, asked.observations.of_tracks(np.isin(asked.observations.track_ids, one.held_out)), shot.size_px
+    one = find_candidate(asked)
+    assert isinstance(one, Candidate) and not one.warnings + one.notes
+    return one, asked.all_markers.select_tracks(np.isin(asked.all_markers.track_ids, one.held_out)), shot.size_px
 
 
 def test_a_lens_term_that_nobody_looked_for_is_no_doubt(found):
@@ -117,19 +117,19 @@ def test_a_lens_term_that_nobody_looked_for_is_no_doubt(found):
     here = np.flatnonzero(one.used & (one.markers.frame == 9))
     used = one.used.copy()
     used[here[5:]] = False  # 5 markers do not hold a frame
-    left = polished(replace(one, used=used), held_out, size_px, (*BASE, "p1", "p2"), 1.0)
+    left = polish(replace(one, used=used), held_out, size_px, (*BASE, "p1", "p2"), 1.0)
     assert left.warnings == () and left.lens == one.lens
     assert [(note.code, note.text) for note in left.notes] == [
         ("lens_terms_open", "p1, p2 not looked for: a frame has 5 markers; needed 8")
     ]
-    assert polished(replace(one, used=used), held_out, size_px, BASE, 1.0).notes == ()  # nothing was asked for
+    assert polish(replace(one, used=used), held_out, size_px, BASE, 1.0).notes == ()  # nothing was asked for
 
 
 def test_each_lens_term_that_was_left_alone_has_one_line(found):
     """Few tracks do not determine the centre: it was not held against the held-back tracks."""
     one, held_out, size_px = found
     best = replace(one.certificate, holdout_rms_px=one.certificate.holdout_rms_px / 2)  # nothing is as good
-    left = polished(replace(one, certificate=best), held_out, size_px, (*BASE, *TERMS), 1.0)
+    left = polish(replace(one, certificate=best), held_out, size_px, (*BASE, *TERMS), 1.0)
     assert left.lens == one.lens and left.notes == ()
     assert [warning.text for warning in left.warnings] == [
         "the tracks do not determine principal_point: left alone; take it out of tracking.solve.refine",
@@ -143,6 +143,6 @@ def test_a_bundle_projects_as_its_cameras_do():
     lens = Lens.from_json(shot.truth["lens"])
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
     bundle, middle, size = bundle_of(cameras, markers, lens, np.zeros(len(cameras)))
-    assert isinstance(bundle, Bundle) and np.abs(residuals_px(bundle, markers)).max() < 2e-3
+    assert isinstance(bundle, Bundle) and np.abs(compute_residuals_px(bundle, markers)).max() < 2e-3
     back = bundle.translations * size - bundle.rotations @ middle
     assert np.allclose(back, cameras[:, :, 3], atol=1e-12)

@@ -11,21 +11,21 @@ from helpers.shows.project import REPOSITORY
 SOLVE = """
 import os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
-from shotmake.tasks.engine.processes.workers import one_order_of_sums
-one_order_of_sums()  # before numpy, as in dodo.py
+from shotmake.tasks.engine.processes.workers import fix_order_of_sums
+fix_order_of_sums()  # before numpy, as in dodo.py
 from shotmake.config.schema import Camera, Solve
-from shotmake.files.npz_file import npz_bytes
+from shotmake.files.npz_file import pack_npz
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.verdict import find
+from shotmake.solve.result import finish
+from shotmake.solve.verdict import find_candidate
 from helpers.plates.simulated import simulate
-from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.stamp import to_json_bytes
 shot = simulate("orbit", seed=3, frame_count=30, visible=100, uneven=0.7)
 given = shot.tracks, shot.size_px, shot.frames
-found = find(SolveInputs(*given, Camera(), Solve()))
-made = finished(found, *given, Solve())
+found = find_candidate(SolveInputs(*given, Camera(), Solve()))
+made = finish(found, *given, Solve())
 # the cameras before they are rounded: what differs in the last digit there is another byte sooner or later
-sys.stdout.buffer.write(json_bytes(made.record) + npz_bytes(made.points) + found.cam_from_world.tobytes())
+sys.stdout.buffer.write(to_json_bytes(made.record) + pack_npz(made.points) + found.cam_from_world.tobytes())
 """
 
 

@@ -13,10 +13,10 @@ from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import CODES
 from shotmake.solve.bundle.model import Model
-from shotmake.solve.bundle.observations import Observations, pixel_scale, stands_still, still_share
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
 from shotmake.solve.checks.candidate import Refused
 from shotmake.solve.checks.certify import Certificate, certify
-from shotmake.solve.checks.motion_groups import background_tracks
+from shotmake.solve.checks.motion_groups import find_background_tracks
 from shotmake.solve.checks.parallax import measure_parallax
 from shotmake.solve.moving import solve_moving
 from shotmake.solve.problem import SolveInputs, SolveProblem
@@ -35,8 +35,8 @@ def certified(shot: Simulated, frame_count: int, cameras: np.ndarray | None = No
     held = hold_out(len(everything.track_ids))
     if cameras is None:
         cameras = np.array([poses(shot.truth)[frame] for frame in range(1, frame_count + 1)])
-    lens, scale = Lens.from_json(shot.truth["lens"]), pixel_scale(shot.size_px)
-    return certify(everything.of_tracks(held), everything.of_tracks(~held), cameras, lens, scale)
+    lens, scale = Lens.from_json(shot.truth["lens"]), compute_pixel_scale(shot.size_px)
+    return certify(everything.select_tracks(held), everything.select_tracks(~held), cameras, lens, scale)
 
 
 def cut_short(tracks: Tracks, frames: int) -> Tracks:
@@ -84,7 +84,7 @@ def test_a_picture_that_stands_still_needs_no_certificate():
 @pytest.mark.parametrize("frame_count", range(FEWEST_CERTIFIED, 9))
 def test_the_certificate_tells_wrong_from_right_in_a_short_shot(frame_count, orbit):
     right = np.array([poses(orbit.truth)[frame] for frame in range(1, frame_count + 1)])
-    assert certified(orbit, frame_count).fault() is None
+    assert certified(orbit, frame_count).find_fault() is None
     half, turn = frame_count // 2, Rotation.from_euler("y", 1.0, degrees=True).as_matrix()
     turned, shifted, mirrored, swapped = (right.copy() for _ in range(4))
     turned[half:] = turn @ right[half:]
@@ -93,7 +93,7 @@ def test_the_certificate_tells_wrong_from_right_in_a_short_shot(frame_count, orb
     swapped[[half - 1, half]] = right[[half, half - 1]]
     for name, wrong in {"turned": turned, "shifted": shifted, "mirrored": mirrored, "swapped": swapped}.items():
         if not np.array_equal(wrong, right):
-            assert certified(orbit, frame_count, wrong).fault() is not None, name
+            assert certified(orbit, frame_count, wrong).find_fault() is not None, name
 
 
 def test_tracks_too_short_to_be_asked_are_called_that():
@@ -101,9 +101,9 @@ def test_tracks_too_short_to_be_asked_are_called_that():
     shot = simulate("orbit", seed=1, frame_count=30, visible=120)
     certificate = certified(shot, 30, tracks=cut_short(shot.tracks, 6))
     assert (certificate.long_bad, certificate.worst_time, certificate.long_count) == (None, None, 0)
-    fault = certificate.fault()
+    fault = certificate.find_fault()
     assert fault is not None and fault.code == "tracks_too_short" and "only 0 tracks of 8 or more frames" in fault.text
-    assert certified(shot, 30).fault() is None
+    assert certified(shot, 30).find_fault() is None
 
 
 def test_nobody_who_could_be_asked_means_no_agreement():
@@ -112,15 +112,15 @@ def test_nobody_who_could_be_asked_means_no_agreement():
     nowhere = np.full((10, 3, 4), np.nan)
     certificate = certified(shot, 10, nowhere)
     shares = certificate.holdout_good, certificate.holdout_bad, certificate.long_bad, certificate.worst_time
-    assert shares == (None,) * 4 and certificate.agreement == 0 and certificate.fault().code == "tracks_too_short"
+    assert shares == (None,) * 4 and certificate.agreement == 0 and certificate.find_fault().code == "tracks_too_short"
 
 
 def test_a_picture_without_long_tracks_is_not_called_moving():
     """It was said that only 0% of the picture stands still."""
     shot = simulate("static", seed=1, frame_count=60, visible=80)
-    assert stands_still(still_share(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px))
+    assert is_still(measure_still_share(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px))
     short = cut_short(shot.tracks, 6)
-    assert still_share(Observations.from_tracks(short, shot.frames), shot.size_px) is None
+    assert measure_still_share(Observations.from_tracks(short, shot.frames), shot.size_px) is None
     record = solve(SolveInputs(short, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind="static"))).record
     (said,) = [text for text, code in zip(record["warnings"], record["warning_codes"], strict=True)
                if code == "static_forced"]  # fmt: skip
@@ -132,7 +132,7 @@ def test_what_moves_on_its_own_is_looked_for_in_short_shots_too():
     for share, seen in ((0.35, True), (0.0, False)):
         shot = simulate("orbit", seed=1, frame_count=8, visible=150, moving_share=share)
         markers = Observations.from_tracks(shot.tracks, shot.frames)
-        _, second_share, _ = background_tracks(markers, shot.size_px)
+        _, second_share, _ = find_background_tracks(markers, shot.size_px)
         assert (second_share > 0.1) == seen
 
 
@@ -143,12 +143,12 @@ def engine(*models: tuple[str, Model | None]):
 
 def refused_by(shot: Simulated, starts) -> Refused:
     everything = Observations.from_tracks(shot.tracks, shot.frames)
-    held, scale = hold_out(len(everything.track_ids)), pixel_scale(shot.size_px)
-    known = everything.of_tracks(~held)
+    held, scale = hold_out(len(everything.track_ids)), compute_pixel_scale(shot.size_px)
+    known = everything.select_tracks(~held)
     parallax = measure_parallax(known, shot.size_px, [1000.0], ("focal",), scale)
     with pytest.raises(Refused) as refused:
         problem = SolveProblem(
-            known, everything.of_tracks(held), shot.size_px, 1000.0, False, ("focal",), schema.Solve()
+            known, everything.select_tracks(held), shot.size_px, 1000.0, False, ("focal",), schema.Solve()
         )
         solve_moving(problem, parallax, starts)
     return refused.value
@@ -178,7 +178,7 @@ def test_the_fault_shown_is_that_of_the_attempt_that_came_farthest():
 
 def test_a_fallback_that_fails_too_does_not_take_the_reasons_place():
     """A camera that moves is looked for and not found; one that turns would do, but for the hold-outs. It was said only
-    that the turning one is refused, with the advice to let it move, and before that the other way round."""
+    that the tripod is refused, with the advice to let it move, and before that the other way round."""
     shot = simulate("tiny", seed=7, frame_count=24, visible=80, baseline=0.008, white_px=0.05)
     ids = Observations.from_tracks(shot.tracks, shot.frames).track_ids
     spoilt = np.isin(shot.tracks.track_id, ids[hold_out(len(ids))])[:, None]

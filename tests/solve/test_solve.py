@@ -18,8 +18,8 @@ from helpers.recipes.families import made
 from helpers.tiers import more
 from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.files.npz_file import npz_bytes
-from shotmake.geometry.camera import camera_centres
+from shotmake.files.npz_file import pack_npz
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, hold_out, solve
@@ -71,7 +71,7 @@ def test_points_lie_where_they_are(orbit, orbit_solution):
 
     ours, theirs = poses(orbit_solution.record), poses(orbit.truth)
     frames = sorted(ours)
-    centres = [camera_centres(np.array([which[frame] for frame in frames])) for which in (ours, theirs)]
+    centres = [find_camera_centres(np.array([which[frame] for frame in frames])) for which in (ours, theirs)]
     scale, rotation, shift = similarity(*centres)
     points = orbit_solution.points
     moved = scale * points["point_xyz"] @ rotation.T + shift
@@ -90,7 +90,7 @@ def test_world_is_upright_on_the_desk(orbit, orbit_solution):
     assert np.median(np.abs(points["point_xyz"][on_desk & good, 2])) < 0.02
     assert (points["point_xyz"][~on_desk & good, 2] > -0.05).mean() > 0.95
     cameras = np.array(orbit_solution.record["cam_from_world"]).reshape(-1, 3, 4)
-    assert (camera_centres(cameras)[:, 2] > 1).all()
+    assert (find_camera_centres(cameras)[:, 2] > 1).all()
 
 
 def test_hold_outs_are_seeded_and_never_solved_with(orbit, orbit_solution):
@@ -122,11 +122,11 @@ def test_hold_outs_are_seeded_and_never_solved_with(orbit, orbit_solution):
 def test_same_tracks_same_bytes(orbit, orbit_solution):
     again = run(orbit)
     assert json.dumps(again.record) == json.dumps(orbit_solution.record)
-    assert npz_bytes(again.points) == npz_bytes(orbit_solution.points)
+    assert pack_npz(again.points) == pack_npz(orbit_solution.points)
 
 
 def test_order_of_markers_does_not_matter_and_input_is_untouched(orbit, orbit_solution):
-    shuffled = orbit.tracks.where(np.random.default_rng(3).permutation(len(orbit.tracks)))
+    shuffled = orbit.tracks.select(np.random.default_rng(3).permutation(len(orbit.tracks)))
     before = {name: value.copy() for name, value in vars(shuffled).items()}
     solution = solve(SolveInputs(shuffled, orbit.size_px, orbit.frames, schema.Camera(), schema.Solve()))
     assert solution.record == orbit_solution.record
@@ -175,14 +175,14 @@ def test_two_motions_that_fill_the_picture_alike_are_said():
     assert record["status"] == "refused" or "two_motions" in record["warning_codes"]
 
 
-def test_nodal_pan(pan):
+def test_tripod_pan(pan):
     solution = run(pan)
     found = measure(solution.record, pan.truth)
     assert (found["status"], solution.record["kind"]) == ("tripod", "tripod")
     assert found["frames_pct"] == 100
     assert found["rot_deg"] < 0.08 and abs(found["focal_pct"]) < 1.5 and found["lens_px"] < 2
     cameras = np.array(solution.record["cam_from_world"]).reshape(-1, 3, 4)
-    assert np.ptp(camera_centres(cameras), axis=0).max() < 1e-6
+    assert np.ptp(find_camera_centres(cameras), axis=0).max() < 1e-6
 
 
 def test_static():
@@ -298,7 +298,7 @@ def test_wrong_settings_are_errors_that_name_their_key(orbit):
 
 
 def few(tracks: Tracks, count: int) -> Tracks:
-    return tracks.where(tracks.track_id < count)
+    return tracks.select(tracks.track_id < count)
 
 
 def test_refusals_say_what_was_found_and_what_to_change(orbit):
@@ -336,7 +336,9 @@ def test_distance_pick_gives_metres(orbit, orbit_solution):
     record = run(orbit, orient=schema.Orient(distance=pick)).record
     assert record["scale_known"]
     path = [
-        np.linalg.norm(np.diff(camera_centres(np.array(one["cam_from_world"]).reshape(-1, 3, 4)), axis=0), axis=1).sum()
+        np.linalg.norm(
+            np.diff(find_camera_centres(np.array(one["cam_from_world"]).reshape(-1, 3, 4)), axis=0), axis=1
+        ).sum()
         for one in (record, orbit.truth)
     ]
     assert path[0] == pytest.approx(path[1], rel=0.01)
@@ -350,7 +352,7 @@ def test_a_kind_that_is_given_is_believed(kind, shot_kind):
     assert measure({**record, "shot": ""}, shot.truth)["ate_pct"] < 0.1
 
 
-def test_between_turning_and_moving_is_said():
+def test_between_tripod_and_moving_is_said():
     shot = simulate("tiny", seed=7, frame_count=60, baseline=0.004, white_px=0.05)
     record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]

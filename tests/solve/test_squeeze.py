@@ -10,10 +10,10 @@ from helpers.plates.simulated import simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solve.anamorphic import squeezed, stretched_lens, unsqueezed_size, unsqueezed_tracks
+from shotmake.solve.anamorphic import squeeze, stretch_lens, unsqueeze_size, unsqueeze_tracks
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.verdict import find
+from shotmake.solve.result import finish
+from shotmake.solve.verdict import find_candidate
 
 ASPECT = 2.0
 
@@ -21,16 +21,16 @@ ASPECT = 2.0
 def test_an_anamorphic_plate_is_solved_in_its_own_pixels():
     seen = simulate("orbit", seed=1, frame_count=30, visible=130, first_frame=1001)
     plate_px = (seen.size_px[0] // 2, seen.size_px[1])
-    tracks = unsqueezed_tracks(seen.tracks, 1 / ASPECT)  # as the squeezed plate would have them
-    true_lens = stretched_lens(Lens.from_json(seen.truth["lens"]), 1 / ASPECT)
+    tracks = unsqueeze_tracks(seen.tracks, 1 / ASPECT)  # as the squeezed plate would have them
+    true_lens = stretch_lens(Lens.from_json(seen.truth["lens"]), 1 / ASPECT)
     truth = {**seen.truth, "lens": true_lens.to_json(), "image_size_px": list(plate_px)}
 
-    assert unsqueezed_size(plate_px, ASPECT) == tuple(seen.size_px)
+    assert unsqueeze_size(plate_px, ASPECT) == tuple(seen.size_px)
     options = schema.Solve()
-    found = find(
-        SolveInputs(unsqueezed_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, schema.Camera(), options)
+    candidate = find_candidate(
+        SolveInputs(unsqueeze_tracks(tracks, ASPECT), tuple(seen.size_px), seen.frames, schema.Camera(), options)
     )
-    record = finished(squeezed(found, ASPECT), tracks, plate_px, seen.frames, options).record
+    record = finish(squeeze(candidate, ASPECT), tracks, plate_px, seen.frames, options).record
     error = measure(record, truth)
     assert error["status"] == "solved" and error["frames_pct"] == 100
     assert error["ate_pct"] < 0.1 and error["rot_deg"] < 0.06
@@ -41,12 +41,12 @@ def test_an_anamorphic_plate_is_solved_in_its_own_pixels():
 
 def test_a_refusal_stays_as_it_is():
     refused = Reason("too_few_tracks", "too few tracks")
-    assert squeezed(refused, ASPECT) is refused
+    assert squeeze(refused, ASPECT) is refused
 
 
 def test_the_lens_bends_as_the_picture_is_seen():
     lens = Lens(500, 1000, 240, 270, k1=-0.1)
-    seen = stretched_lens(lens, ASPECT)
+    seen = stretch_lens(lens, ASPECT)
     assert seen.fx_px == seen.fy_px and replace(seen, fx_px=500, cx_px=240) == lens
     corner = np.array([480.0, 540.0])
     np.testing.assert_allclose(

@@ -7,7 +7,7 @@ from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project, zoomed
+from shotmake.geometry.camera import find_camera_centres, project, zoom_cameras
 from shotmake.geometry.lens import Lens
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
@@ -56,14 +56,14 @@ def test_a_constant_focal_length_is_no_zoom():
 def test_a_zoomed_camera_stands_where_it_stood_and_distorts_the_same_places():
     shot = simulate("orbit", seed=1, frame_count=8)
     cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
-    zooming = zoomed(cameras, np.full(8, np.log(1.3)))
-    assert np.allclose(camera_centres(zooming), camera_centres(cameras))
+    zooming = zoom_cameras(cameras, np.full(8, np.log(1.3)))
+    assert np.allclose(find_camera_centres(zooming), find_camera_centres(cameras))
     lens = Lens(1000.0, 1000.0, 480.0, 270.0, -0.1, 0.03)
     points = shot.points[:20]
     seen = [project(points, zooming[0], lens)[0]]
-    straight = lens.without_distortion().written_for(1300.0)
+    straight = lens.without_distortion().with_focal_px(1300.0)
     seen.append(project(points, cameras[0], straight)[0])
-    again = project(points, cameras[0], lens.written_for(1300.0))[0]
+    again = project(points, cameras[0], lens.with_focal_px(1300.0))[0]
     assert np.allclose(seen[0], again, equal_nan=True)  # the lens in the terms of the longer focal length
     assert not np.allclose(seen[0], seen[1], equal_nan=True)
 

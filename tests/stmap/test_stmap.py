@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shotmake.geometry.lens import Lens, overscan_px
-from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
+from shotmake.geometry.lens import Lens, measure_overscan_px
+from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 
 pytestmark = pytest.mark.fast
 
@@ -36,10 +36,10 @@ def lookup(image: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", LENSES)
 def test_round_trip_everywhere_in_the_frame(name):
     lens = LENSES[name]
-    overscan = overscan_px(lens, SIZE)
+    overscan = measure_overscan_px(lens, SIZE)
     grown = (SIZE[0] + 2 * overscan[0], SIZE[1] + 2 * overscan[1])
-    in_undistorted_px = to_px(redistort_map(lens, SIZE, overscan), grown)
-    back_px = lookup(to_px(undistort_map(lens, SIZE, overscan), SIZE), in_undistorted_px)
+    in_undistorted_px = to_px(make_redistort_map(lens, SIZE, overscan), grown)
+    back_px = lookup(to_px(make_undistort_map(lens, SIZE, overscan), SIZE), in_undistorted_px)
     centres = np.stack(np.meshgrid(np.arange(SIZE[0]) + 0.5, np.arange(SIZE[1]) + 0.5), -1)
     assert np.abs(back_px - centres).max() < 0.05
 
@@ -48,8 +48,8 @@ def test_round_trip_everywhere_in_the_frame(name):
 def test_the_corners_obey_the_lens_formula(name):
     """Written out by hand, not through shotmake.geometry.lens."""
     lens = LENSES[name]
-    overscan = overscan_px(lens, SIZE)
-    st = undistort_map(lens, SIZE, overscan)
+    overscan = measure_overscan_px(lens, SIZE)
+    st = make_undistort_map(lens, SIZE, overscan)
     height, width = st.shape[:2]
     for row, column in ((0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1), (height // 2, width // 2)):
         x = (column + 0.5 - overscan[0] - lens.cx_px) / lens.fx_px
@@ -64,22 +64,22 @@ def test_the_corners_obey_the_lens_formula(name):
 
 
 def test_without_distortion_the_map_is_the_identity_with_its_half_pixel():
-    st = redistort_map(LENSES["none"], SIZE, (0, 0))
+    st = make_redistort_map(LENSES["none"], SIZE, (0, 0))
     np.testing.assert_allclose(st[0, 0], [0.5 / 240, 1 - 0.5 / 136, 1], atol=1e-7)
     np.testing.assert_allclose(st[-1, -1], [239.5 / 240, 0.5 / 136, 1], atol=1e-7)
-    assert overscan_px(LENSES["none"], SIZE) == (0, 0)
+    assert measure_overscan_px(LENSES["none"], SIZE) == (0, 0)
 
 
 def test_every_plate_pixel_finds_its_source_inside_the_overscan():
     for lens in LENSES.values():
-        st = redistort_map(lens, SIZE, overscan_px(lens, SIZE))
+        st = make_redistort_map(lens, SIZE, measure_overscan_px(lens, SIZE))
         assert st[..., :2].min() >= 0 and st[..., :2].max() <= 1
 
 
 def test_written_map_is_float_says_its_overscan_and_is_the_same_twice(tmp_path):
     import OpenImageIO as oiio
 
-    st = redistort_map(LENSES["barrel"], SIZE, (9, 5))
+    st = make_redistort_map(LENSES["barrel"], SIZE, (9, 5))
     for name in ("a.exr", "b.exr"):
         write_stmap(tmp_path / name, st, "redistort", (9, 5))
     assert (tmp_path / "a.exr").read_bytes() == (tmp_path / "b.exr").read_bytes()

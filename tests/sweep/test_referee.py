@@ -10,23 +10,23 @@ from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.adjust import Bundle, adjust, errors_px, lens_from_vector, lens_vector
+from shotmake.solve.bundle.adjust import Bundle, adjust, compute_errors_px, lens_from_vector, vector_from_lens
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.rotations import turning_bundle
+from shotmake.solve.bundle.rotations import chain_rotations
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
-from shotmake.sweep.referee import WORST_PX, Referee, Score, rank, referee, score
+from shotmake.sweep.referee import WORST_PX, Referee, Score, make_referee, rank, score
 from shotmake.tracks.markers import Tracks
 
 
 def shared_out(shot: Simulated) -> tuple[Tracks, Tracks]:
     """The referee's tracks, and those to solve with: no track is in both."""
     is_referees = shot.tracks.track_id % 2 == 0
-    return shot.tracks.where(is_referees), shot.tracks.where(~is_referees)
+    return shot.tracks.select(is_referees), shot.tracks.select(~is_referees)
 
 
 def judge_of(shot: Simulated) -> Referee:
-    return referee(shared_out(shot)[0], shot.frames, shot.size_px)
+    return make_referee(shared_out(shot)[0], shot.frames, shot.size_px)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def easiest(tracks: Tracks, size_px: tuple[int, int], share: float) -> Tracks:
     """Those that stay in the middle of the picture, away from the lens's borders."""
     middle = np.array(size_px) / 2
     far = (np.abs(tracks.xy_px - middle) > share * middle).any(1)
-    return tracks.where(~np.isin(tracks.track_id, tracks.track_id[far]))
+    return tracks.select(~np.isin(tracks.track_id, tracks.track_id[far]))
 
 
 def test_keeping_only_the_easiest_tracks_does_not_pay(orbit, orbit_judge):
@@ -73,27 +73,27 @@ def test_keeping_only_the_easiest_tracks_does_not_pay(orbit, orbit_judge):
 
 
 def turned_off(pan: Simulated, factor: float) -> tuple[Bundle, Observations]:
-    """A turning camera at a focal length that is wrong by `factor`, and the tracks it was fitted to."""
+    """A tripod at a focal length that is wrong by `factor`, and the tracks it was fitted to."""
     markers = Observations.from_tracks(shared_out(pan)[1], pan.frames)
-    lens = lens_vector(Lens.from_json(pan.truth["lens"])) + np.log(factor) * np.eye(8)[0]
-    return adjust(turning_bundle(markers, lens, np.zeros(markers.frame_count)), markers, ("k1", "k2"), 20), markers
+    lens = vector_from_lens(Lens.from_json(pan.truth["lens"])) + np.log(factor) * np.eye(8)[0]
+    return adjust(chain_rotations(markers, lens, np.zeros(markers.frame_count)), markers, ("k1", "k2"), 20), markers
 
 
 def solved_as_a_move(pan: Simulated, factor: float) -> dict:
     """Turning less and moving sideways, at a focal length that is wrong by `factor`: it fits its tracks."""
-    turning, markers = turned_off(pan, 1.0)
-    middle = turning.rotations[len(turning.rotations) // 2]
-    turns = Rotation.from_matrix(turning.rotations @ middle.T).as_rotvec()
+    tripod, markers = turned_off(pan, 1.0)
+    middle = tripod.rotations[len(tripod.rotations) // 2]
+    turns = Rotation.from_matrix(tripod.rotations @ middle.T).as_rotvec()
     moving = replace(
-        turning,
+        tripod,
         rotations=Rotation.from_rotvec(turns / factor).as_matrix() @ middle,
         translations=np.cross(turns * (1 - 1 / factor), [0.0, 0.0, 1.0]),
-        inverse_depths=np.ones(len(turning.directions)),
-        lens=turning.lens + np.log(factor) * np.eye(8)[0],
+        inverse_depths=np.ones(len(tripod.directions)),
+        lens=tripod.lens + np.log(factor) * np.eye(8)[0],
         general=True,
     )
     moving = adjust(moving, markers, ("k1", "k2"), 60, tolerance=1e-6)
-    assert np.median(errors_px(moving, markers)) < 0.3
+    assert np.median(compute_errors_px(moving, markers)) < 0.3
     return record_of(pan, moving, "solved")
 
 
@@ -114,10 +114,10 @@ def test_a_pan_solved_as_a_move_is_wrong_however_well_it_fits(pan, pan_judge):
 
 
 def test_a_camera_that_hardly_moves_is_not_called_wrong_for_it():
-    """2 mm at 1 m: a turning camera explains the picture as well, and the true camera is true all the same."""
+    """2 mm at 1 m: a tripod explains the picture as well, and the true camera is true all the same."""
     tiny = simulate("tiny", seed=1, frame_count=24, visible=140, baseline=0.002, span_deg=20)
     judge = judge_of(tiny)
-    assert judge.turns and score(tiny.truth, judge).verdict == "solved"
+    assert judge.is_tripod and score(tiny.truth, judge).verdict == "solved"
 
 
 def test_a_pan_with_a_wrong_focal_length_locked_in_is_behind(pan, pan_judge):
@@ -129,9 +129,9 @@ def test_a_pan_with_a_wrong_focal_length_locked_in_is_behind(pan, pan_judge):
 def test_a_moving_camera_said_to_stand_or_turn_is_wrong(orbit, orbit_judge):
     pose = orbit.truth["cam_from_world"][12]
     still = score({**orbit.truth, "status": "static", "cam_from_world": [pose] * 24}, orbit_judge)
-    turning = score({**orbit.truth, "status": "tripod"}, orbit_judge)
-    assert still.verdict == turning.verdict == "wrong" and "stands still" in still.reason
-    assert isinstance(turning.reason, str) and turning.reason  # it goes into JSON
+    tripod = score({**orbit.truth, "status": "tripod"}, orbit_judge)
+    assert still.verdict == tripod.verdict == "wrong" and "stands still" in still.reason
+    assert isinstance(tripod.reason, str) and tripod.reason  # it goes into JSON
 
 
 def test_frames_without_a_camera_and_frames_with_a_wrong_one_count_the_same(orbit, orbit_judge):
@@ -150,7 +150,7 @@ def test_frames_without_a_camera_and_frames_with_a_wrong_one_count_the_same(orbi
 def test_zooms_are_judged_with_the_focal_length_of_each_frame():
     zoom = simulate("zoom", seed=3, frame_count=20, visible=100)
     judge = judge_of(zoom)
-    assert judge.turns
+    assert judge.is_tripod
     right = score({**zoom.truth, "status": "tripod"}, judge)
     constant = score({**zoom.truth, "status": "tripod", "focal_px_per_frame": None}, judge)
     assert right.verdict == "tripod" and right.error_px < 0.7
@@ -172,7 +172,7 @@ def test_what_decides_and_from_what_difference_on():
 
 
 def test_without_enough_tracks_nothing_is_said(orbit):
-    few = orbit.tracks.where(np.isin(orbit.tracks.track_id, np.unique(orbit.tracks.track_id)[:5]))
-    found = score({**orbit.truth, "reason": ""}, referee(few, orbit.frames, orbit.size_px))
+    few = orbit.tracks.select(np.isin(orbit.tracks.track_id, np.unique(orbit.tracks.track_id)[:5]))
+    found = score({**orbit.truth, "reason": ""}, make_referee(few, orbit.frames, orbit.size_px))
     assert (found.verdict, found.frames_pct, found.share) == ("solved", 100, None)
     assert found.error_px is None and found.cost_px == WORST_PX

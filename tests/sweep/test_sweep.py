@@ -18,20 +18,20 @@ import dodo
 from shotmake.tasks.stages import lenders
 from shotmake.tasks.commands.sweep import results as sweep
 from shotmake.tasks.shots.shots import load_shot
-from shotmake.tasks.shots.variants import folder
+from shotmake.tasks.shots.variants import get_folder
 variants = []
 for line in sys.argv[1:]:
     name, *words = line.removeprefix("shot=").split()
     shot = load_shot(name, tuple(words))
-    variants.append((shot, lenders.graph(shot, dodo.GRAPH._stages) if shot.config else None))
-sweep.conclude(variants, folder([(shot.name, shot.overrides) for shot, _ in variants]))
+    variants.append((shot, lenders.build_graph(shot, dodo.GRAPH._stages) if shot.config else None))
+sweep.conclude(variants, get_folder([(shot.name, shot.overrides) for shot, _ in variants]))
 """
 OBJECTIVES = """
 import sys
 import dodo
 from shotmake.tasks.commands.sweep import results as sweep
 for line in sys.argv[1:]:
-    print("cost", sweep.objective("mini", tuple(line.split())))
+    print("cost", sweep.find_cost("mini", tuple(line.split())))
 """
 BROKEN = "shot=mini tracking.detect.min_tracks=x"
 VARIANTS = ("shot=mini", "shot=mini tracking=fast", "shot=mini tracking.solve.kind=tripod")
@@ -135,7 +135,7 @@ def test_a_variant_without_a_build_is_said_and_one_alone_is_not_judged(swept):
 
 def test_the_referees_tracks_are_the_same_whatever_a_variant_says(tmp_path, swept):
     """Nobody chooses his judge: neither by settings, nor by a mask that hides all that is difficult."""
-    code = CONCLUDE.split("sweep.conclude(")[0] + "print(*[node.key for node in sweep.referee_nodes(variants)])"
+    code = CONCLUDE.split("sweep.conclude(")[0] + "print(*[node.key for node in sweep.make_referee_nodes(variants)])"
     hiding = "tracking.mask.shapes=[{points_px:[[0,0],[300,0],[300,100]]}]"
     words = (*VARIANTS, f"shot=mini {hiding}", "shot=mini tracking.engine=blender")
     ran = swept.doit_with(sys.executable, "-c", code, *words)
@@ -178,6 +178,8 @@ def test_the_same_words_go_on_with_the_same_study(monkeypatch, tmp_path, capsys)
     assert space == "+hydra/search=tracking" and search.begin([*words, "hydra.sweeper.n_jobs=2"])[1] == study
     assert search.begin([*words, "tracking=fast"])[1] != study
     assert search.begin([*words, "+hydra/search=mine", "hydra.sweeper.study_name=b"]) == []
-    search.result_file().write_text("{name: optuna, best_value: 0.25, best_params: {tracking.detect.min_tracks: 80}}")
+    search.get_result_file().write_text(
+        "{name: optuna, best_value: 0.25, best_params: {tracking.detect.min_tracks: 80}}"
+    )
     search.end([*words, "tracking.detect.min_tracks=80,90"])
     assert capsys.readouterr().out.endswith("doit shot=mini tracking.detect.min_tracks=80\n")

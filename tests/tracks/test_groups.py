@@ -10,8 +10,8 @@ from shotmake.config.schema import Mask
 from shotmake.errors import ShotError
 from shotmake.tracks.groups import manage
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks
-from shotmake.tracks.mask import COVERED, mask_at, mask_under, shape_at, without_masked
-from shotmake.tracks.quality import jumping, quality
+from shotmake.tracks.mask import COVERED, draw_mask, interpolate_shape, remove_masked, sample_mask
+from shotmake.tracks.quality import find_jumping, make_quality
 
 pytestmark = pytest.mark.fast
 
@@ -39,7 +39,7 @@ def test_picks_boxes_and_names_find_their_tracks():
     assert faults == []
     assert managed.members == {"pick": [0], "box": [6, 7, 8], "named": [4]}
     assert managed.weights == {6: 4.0, 7: 4.0, 8: 4.0} and managed.colors[7] == [1, 0, 0]
-    by_track = {track: managed.tracks.where(managed.tracks.track_id == track) for track in range(9)}
+    by_track = {track: managed.tracks.select(managed.tracks.track_id == track) for track in range(9)}
     assert (by_track[4].status == DISABLED).all() and (by_track[0].status == TRACKED).all()
     assert by_track[7].quality == pytest.approx(0.05) and by_track[0].quality == pytest.approx(0.1)
 
@@ -103,9 +103,9 @@ def test_quality_names_what_is_wrong():
     xy_px[(tracks.track_id == 5) & (frames == 6)] += (0, 8)  # jumps there and back
     worth[tracks.track_id == 2] = 0.7
     short = ~((tracks.track_id == 7) & (frames > 4))
-    changed = Tracks(tracks.track_id, frames, xy_px, worth, tracks.status).where(short)
+    changed = Tracks(tracks.track_id, frames, xy_px, worth, tracks.status).select(short)
     managed = manage(changed, read_groups({"off": {"tracks": ["m"], "status": "disabled"}})[0], {"m": 1}, WIDTH_PX)
-    told = quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), 1, 12)
+    told = make_quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), 1, 12)
     assert told["jumping_tracks"] == ["track_00005"] and told["poor_tracks"] == ["track_00002"]
     assert told["short_tracks"] == ["track_00007"] and told["disabled_tracks"] == ["m"]
     assert told["tracks"] == 8 and told["tracks_per_frame_min"] == 7 and told["groups"] == {"off": ["m"]}
@@ -116,12 +116,12 @@ def test_quality_names_what_is_wrong():
 def test_a_bump_of_the_camera_is_no_jump():
     tracks = grid_of_tracks()
     xy_px = tracks.xy_px + np.where(tracks.frame == 6, 9, 0)[:, None]
-    assert len(jumping(Tracks(tracks.track_id, tracks.frame, xy_px, tracks.quality, tracks.status))) == 0
+    assert len(find_jumping(Tracks(tracks.track_id, tracks.frame, xy_px, tracks.quality, tracks.status))) == 0
 
 
 def test_no_tracks_have_a_quality_too():
-    nobody = manage(grid_of_tracks().where(np.zeros(0, int)), (), {}, WIDTH_PX)
-    told = quality(nobody, {}, np.zeros((0, 2), int), (160, 120), 1, 12)
+    nobody = manage(grid_of_tracks().select(np.zeros(0, int)), (), {}, WIDTH_PX)
+    told = make_quality(nobody, {}, np.zeros((0, 2), int), (160, 120), 1, 12)
     assert told["tracks"] == 0 and told["frames_under_8"] == list(range(1, 13))
 
 
@@ -131,20 +131,20 @@ def test_shapes_move_between_keyframes_and_are_drawn_where_they_are():
     keys = [{"frame": 11, "points_px": moved}, {"frame": 1, "points_px": square}]
     (shape,), faults = read_shapes([{"name": "actor", "keys": keys}])
     assert faults == []
-    assert shape_at(shape, 6)[0].tolist() == [15, 10] and shape_at(shape, 99)[0].tolist() == [20, 10]
-    mask = mask_at(6, (40, 30), (shape,), None, Mask())
+    assert interpolate_shape(shape, 6)[0].tolist() == [15, 10] and interpolate_shape(shape, 99)[0].tolist() == [20, 10]
+    mask = draw_mask(6, (40, 30), (shape,), None, Mask())
     assert mask.shape == (30, 40)
     xy_px = np.array([[15.6, 10.6], [24.4, 19.4], [14.0, 15.0], [26.5, 15.0], [20.0, 8.5], [-5.0, 15.0], [99.0, 5.0]])
-    assert mask_under(mask, xy_px).tolist() == [COVERED, COVERED, 0, 0, 0, 0, 0]
-    turned = mask_at(6, (40, 30), (shape,), None, Mask(invert=True))
+    assert sample_mask(mask, xy_px).tolist() == [COVERED, COVERED, 0, 0, 0, 0, 0]
+    turned = draw_mask(6, (40, 30), (shape,), None, Mask(invert=True))
     assert (turned == ~mask).all()
 
 
-def test_a_matte_keeps_tracks_out_of_its_bright_part_at_any_size():
-    matte = np.zeros((15, 20), np.uint8)
-    matte[5:10, 5:10] = 255
-    mask = mask_at(1, (40, 30), (), lambda frame: matte, Mask())
-    assert mask_under(mask, np.array([[12.0, 12.0], [30.0, 12.0]])).tolist() == [COVERED, 0]
+def test_a_mask_keeps_tracks_out_of_its_bright_part_at_any_size():
+    mask_luma = np.zeros((15, 20), np.uint8)
+    mask_luma[5:10, 5:10] = 255
+    mask = draw_mask(1, (40, 30), (), lambda frame: mask_luma, Mask())
+    assert sample_mask(mask, np.array([[12.0, 12.0], [30.0, 12.0]])).tolist() == [COVERED, 0]
 
 
 def test_tracks_of_another_tracker_lose_what_is_masked():
@@ -152,9 +152,9 @@ def test_tracks_of_another_tracker_lose_what_is_masked():
     mask = np.array([[0, 0, 100, 100, COVERED, COVERED]], np.uint8)
     comes, never = [[1.5, 0.5], [2.5, 0.5], [4.5, 0.5]], [[3.5, 0.5], [2.5, 0.5]]
     tracks = Tracks.from_markers([1, 1, 1, 2, 2], [1, 2, 3, 1, 2], [*comes, *never])
-    left = without_masked(tracks, lambda frame: mask)
+    left = remove_masked(tracks, lambda frame: mask)
     assert left.track_id.tolist() == [1, 1] and left.xy_px.tolist() == comes[:2]
-    assert without_masked(tracks, lambda frame: None).xy_px.tolist() == tracks.xy_px.tolist()
+    assert remove_masked(tracks, lambda frame: None).xy_px.tolist() == tracks.xy_px.tolist()
 
 
 @pytest.mark.parametrize(

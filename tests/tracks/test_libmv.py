@@ -13,7 +13,7 @@ from shotmake.config.schema import Detect, Track
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, probe, read_bgr
 from shotmake.tasks.blender.environment import make_environment
-from shotmake.tasks.blender.libmv import tracked_by_blender
+from shotmake.tasks.blender.libmv import track_by_blender
 from shotmake.tasks.engine.stage import Job
 from shotmake.tracks.markers import Tracks, load_tracks, save_tracks
 
@@ -41,7 +41,7 @@ def track(root: Path, file: str, first: int = FIRST, last: int = LAST, settings:
     out = root / "out"
     out.mkdir(exist_ok=True)
     job = Job("desk", settings, {}, {}, {"tracks": out / "tracks.npz"})
-    tracks = tracked_by_blender(job, Plate.from_json(absolute), first, last)
+    tracks = track_by_blender(job, Plate.from_json(absolute), first, last)
     assert list(out.iterdir()) == []
     return tracks
 
@@ -134,23 +134,23 @@ def test_refusals_are_one_line(root, tmp_path):
     plate = probe("desk.mp4", root, FIRST)
     job = Job("desk", SETTINGS, {}, {}, {"tracks": tmp_path / "tracks.npz"})
     with pytest.raises(ShotError) as refused:
-        tracked_by_blender(job, plate, FIRST, LAST)  # the project has no such file
+        track_by_blender(job, plate, FIRST, LAST)  # the project has no such file
     line = "track_plate.py: desk.mp4: no such file; check shot.footage.file"
     assert refused.value.faults == (line,)
     with pytest.raises(
         ShotError, match=r"^track_plate.py: .*Blender reads \[480, 270\] px, the plate has \[480, 272\]"
     ):
         wrong = plate.to_json() | {"files": [str(root / "desk.mp4")], "size_px": [480, 272]}
-        tracked_by_blender(job, Plate.from_json(wrong), FIRST, LAST)
+        track_by_blender(job, Plate.from_json(wrong), FIRST, LAST)
     held = Plate.from_json(probe("desk.####.png", root, FIRST).to_json())
     held.files[4] = held.files[3]
     with pytest.raises(
         ShotError, match=r"^desk.1001.png: 1 frames in 1001 to 1030 are missing and Blender holds none;"
     ):
-        tracked_by_blender(job, held, FIRST, LAST)
+        track_by_blender(job, held, FIRST, LAST)
     with pytest.raises(ShotError, match=r"bare h264 stream; .*, or set tracking.engine: opencv"):
         bare = plate.to_json() | {"blender_fault": "Blender cannot read a bare h264 stream; put it into a container"}
-        tracked_by_blender(job, Plate.from_json(bare), FIRST, LAST)
+        track_by_blender(job, Plate.from_json(bare), FIRST, LAST)
     with pytest.raises(RuntimeError, match=r"track_plate.py: 1\n.*\n\ntrack_plate.py: the following arguments"):
         blender("track_plate.py", "--first", "1")
     assert list(tmp_path.iterdir()) == []

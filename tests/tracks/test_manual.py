@@ -98,9 +98,9 @@ def test_masks_manual_tracks_and_groups_of_a_shot(mini):
     mini.write_shot("mini", MARKED)
     mini.built("tracks", "shot=mini")
     tracks, told = tracks_of(mini)
-    auto = tracks.where(tracks.track_id != tracks.track_id.max())
+    auto = tracks.select(tracks.track_id != tracks.track_id.max())
     x_px, edge_px = auto.xy_px[:, 0], 100 + 100 * (auto.frame - 1) / 19
-    assert (x_px > edge_px - 1).all() and (x_px < 401).all()  # neither under the moving shape nor under the matte
+    assert (x_px > edge_px - 1).all() and (x_px < 401).all()  # neither under the moving shape nor under the mask
     assert (x_px < 130).any() and (x_px > 380).any()
     assert told["groups"]["pinned"] == ["pin"] and len(told["groups"]["left"]) > 5
     assert told["per_track"][str(tracks.track_id.max())] == {
@@ -109,7 +109,7 @@ def test_masks_manual_tracks_and_groups_of_a_shot(mini):
     assert set(told["groups"]["left"]) <= set(told["disabled_tracks"])
 
     cv2.imwrite(str(mini.root / "footage" / "matte.png"), matte * 0)
-    assert mini.built("tracks", "shot=mini").executed == ["tracks:mini"]  # the matte is an input like the plate
+    assert mini.built("tracks", "shot=mini").executed == ["tracks:mini"]  # the mask is an input like the plate
     assert tracks_of(mini)[0].xy_px[:, 0].max() > 405
 
     ran = mini.run("tracks", "shot=mini", "tracking.mask.file=footage/none.png")

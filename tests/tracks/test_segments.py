@@ -20,8 +20,8 @@ from helpers.shows.project import REPOSITORY, Project, is_of_a_whole_result, ope
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.footage import plate as footage
-from shotmake.footage.file_names import plate_files
-from shotmake.footage.plate import Plate, frame_span, probe, read_luma
+from shotmake.footage.file_names import list_plate_files
+from shotmake.footage.plate import Plate, find_frame_span, probe, read_luma
 from shotmake.footage.read_ahead import FRAMES_AHEAD
 from shotmake.tasks.engine import cache, digests
 from shotmake.tasks.engine.pieces import Stored
@@ -61,7 +61,7 @@ class Show:
         return probe(self.file, self.root, **keys)
 
     def files(self) -> dict[str, Path]:
-        return {f"plate {number}": self.root / path for number, path in plate_files(self.file, self.root)}
+        return {f"plate {number}": self.root / path for number, path in list_plate_files(self.file, self.root)}
 
     def digests(self) -> dict[str, str]:
         return {name: digests.digest(path) for name, path in self.files().items()}
@@ -73,7 +73,7 @@ class Show:
         walked = segments.walk(plate, settings, self.files(), self.digests(), "mini", on_frame)
         assert walked.reused == len(walked.spans) - len(self.tracked)
         detect, track, clean = schema.Detect(**settings["detect"]), schema.Track(**settings["track"]), schema.Clean()
-        luma = read_luma(plate, self.root, *frame_span(plate, settings["frame_range"]))
+        luma = read_luma(plate, self.root, *find_frame_span(plate, settings["frame_range"]))
         assert save_tracks(clean_tracks(walked.tracks, clean)) == save_tracks(track_plate(luma, detect, track, clean))
         return list(self.tracked), walked
 
@@ -81,7 +81,7 @@ class Show:
         return self.walk(settings, **more)[0]
 
     def stored(self, settings: dict) -> list[Stored]:
-        return segments.stored(self.plate(), settings, self.files(), self.digests())
+        return segments.find_stored(self.plate(), settings, self.files(), self.digests())
 
 
 def settings(frame_range: list[int] | None = None, **changes) -> dict:
@@ -133,7 +133,7 @@ def test_everything_is_tracked_once(filmed):
     tracked, walked = filmed.walk(settings(), on_frame=told.append)
     assert tracked == walked.spans == SPANS
     assert sorted(set(told)) == list(range(1, 41)) and told == sorted(told)
-    assert [path.name for path in walked.paths] == [row.path.name for row in filmed.stored(settings())]
+    assert [path.name for path in walked.paths] == [row.path.name for row in filmed.find_stored(settings())]
     told.clear()
     assert filmed.tracked_again(settings(), on_frame=told.append) == []
     assert told == [last for _, last in SPANS]
@@ -210,32 +210,32 @@ def test_a_damaged_segment_is_tracked_again_alone(filmed, damage):
     else:
         for end in ("", ".stamp.json"):  # a whole segment, but not of these frames
             shutil.copy(f"{walked.paths[1]}{end}", f"{path}{end}")
-    assert [row.is_stored for row in filmed.stored(settings())] == [True, True, False, False, False, False]
+    assert [row.is_stored for row in filmed.find_stored(settings())] == [True, True, False, False, False, False]
     assert filmed.tracked_again(settings()) == [(16, 23)]
-    assert path.read_bytes() == whole and all(row.is_stored for row in filmed.stored(settings()))
+    assert path.read_bytes() == whole and all(row.is_stored for row in filmed.find_stored(settings()))
 
 
 def test_what_is_stored_is_told_without_decoding(filmed, monkeypatch):
-    nothing = filmed.stored(settings())
+    nothing = filmed.find_stored(settings())
     assert [row[:2] for row in nothing] == SPANS
     assert nothing[0].key and nothing[0].path.name == f"{nothing[0].key}.npz"
     assert all(row[2:] == (None, None, False) for row in nothing[1:])
     filmed.walk(settings([1, 31]))
     plate = filmed.plate()
-    monkeypatch.setattr(footage, "_frames", None)
-    rows = segments.stored(plate, settings(), filmed.files(), filmed.digests())
+    monkeypatch.setattr(footage, "_read_frames", None)
+    rows = segments.find_stored(plate, settings(), filmed.files(), filmed.digests())
     assert [row.is_stored for row in rows] == [True] * 4 + [False] * 2
     assert rows[4].key and rows[5].key is None
     with pytest.raises(ShotError, match="frame_range"):
-        segments.stored(plate, settings([1, 99]), filmed.files(), filmed.digests())
+        segments.find_stored(plate, settings([1, 99]), filmed.files(), filmed.digests())
 
 
 def test_the_plate_is_decoded_only_when_needed_and_a_movie_once(filmed, monkeypatch):
     _, walked = filmed.walk(settings())
     begun = []
-    decode = footage._frames
+    decode = footage._read_frames
     plate, files, known = filmed.plate(), filmed.files(), filmed.digests()
-    monkeypatch.setattr(footage, "_frames", lambda *words: (begun.append(words[2]), decode(*words))[1])
+    monkeypatch.setattr(footage, "_read_frames", lambda *words: (begun.append(words[2]), decode(*words))[1])
     segments.walk(plate, settings(), files, known, "mini")
     assert begun == []
     walked.paths[1].unlink()
@@ -272,7 +272,7 @@ def test_nothing_is_stored_of_a_plate_that_changes_while_it_is_read(kind, reques
 
     with pytest.raises(ShotError, match=rf"{re.escape(victim.name)} changed while it was being read; run doit again"):
         segments.walk(plate, settings(), files, known, "mini", replace_plate)
-    rows = segments.stored(plate, settings(), files, known)
+    rows = segments.find_stored(plate, settings(), files, known)
     assert [row.is_stored for row in rows] == [True] + [False] * 5
     with pytest.raises(ShotError, match="changed while it was being read"):  # the digests are not this file's
         segments.walk(plate, settings(), files, known, "mini")
@@ -306,7 +306,7 @@ def test_nothing_is_stored_of_a_mask_that_changes_while_it_is_read(filmed, monke
 
     with pytest.raises(ShotError, match=r"mask.png changed while it was being read; run doit again"):
         segments.walk(plate, masked, files, known, "mini", replace_mask)
-    assert [row.is_stored for row in segments.stored(plate, masked, files, known)] == [True] + [False] * 5
+    assert [row.is_stored for row in segments.find_stored(plate, masked, files, known)] == [True] + [False] * 5
 
 
 def test_a_sequences_other_frames_may_change(scanned, pictures):
@@ -318,7 +318,7 @@ def test_a_sequences_other_frames_may_change(scanned, pictures):
             write_frame(scanned.root, 3, pictures[30])
 
     segments.walk(plate, settings(), files, known, "mini", replace_frame)
-    assert all(row.is_stored for row in segments.stored(plate, settings(), files, known))
+    assert all(row.is_stored for row in segments.find_stored(plate, settings(), files, known))
 
 
 # The real command line

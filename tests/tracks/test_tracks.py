@@ -16,19 +16,19 @@ from shotmake.tracks.groups import manage
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, join_tracks, save_tracks
 from shotmake.tracks.segments import (
     NONE_RENEWED,
-    handover_bytes,
     join_renewals,
     join_segments,
+    list_segment_spans,
     load_segment,
+    pack_handover,
     save_segment,
-    segment_spans,
 )
 from shotmake.tracks.tracker import clean_tracks, track_plate, track_segment
 
 
 def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> dict:
     """quality.json of tracks nobody manages."""
-    return quality_module.quality(manage(tracks, (), {}, size_px[0]), {}, NONE_RENEWED, size_px, first, last)
+    return quality_module.make_quality(manage(tracks, (), {}, size_px[0]), {}, NONE_RENEWED, size_px, first, last)
 
 
 DETECT, CLEAN = schema.Detect(min_tracks=100), schema.Clean()
@@ -123,7 +123,7 @@ def test_half_pixel_convention_and_sub_pixel_shifts():
     shifts = [(0.0, 0.0), (0.25, 0.1), (0.5, 0.2), (0.8, 0.3), (1.3, 0.45), (1.9, 0.55)]
     frames = [(number, dots(shift)[0]) for number, shift in enumerate(shifts)]
     tracks = track_plate(frames, schema.Detect(min_tracks=45), schema.Track(), schema.Clean(min_frames=6))
-    start = tracks.where(tracks.frame == 0).xy_px
+    start = tracks.select(tracks.frame == 0).xy_px
     centres = dots((0, 0))[1]
     nearest = np.linalg.norm(start[:, None] - centres, axis=2).argmin(1)
     offset = start - centres[nearest]
@@ -131,7 +131,7 @@ def test_half_pixel_convention_and_sub_pixel_shifts():
     assert on_dot.sum() > 25
     assert np.abs(np.median(offset[on_dot], axis=0)).max() < 0.15  # half a pixel off would show as 0.5
     for number, shift in enumerate(shifts):
-        moved = tracks.where(tracks.frame == number).xy_px - start
+        moved = tracks.select(tracks.frame == number).xy_px - start
         assert np.abs(moved[on_dot] - shift).max() < 0.03
 
 
@@ -149,7 +149,7 @@ def tracked_by_hand(frames, spans, track):
 def test_segments_through_their_files_equal_the_whole_plate(short_desk):
     frames, track = short_desk[1], schema.Track(segment_frames=8)
     whole = track_plate(frames, DETECT, track, schema.Clean(min_frames=2))
-    spans = segment_spans(25, 38, 8)
+    spans = list_segment_spans(25, 38, 8)
     parts = tracked_by_hand(frames, spans, track)
     assert spans == [(25, 31), (32, 38)]
     assert [(part.frame.min(), part.frame.max()) for part, _ in parts] == spans
@@ -164,11 +164,11 @@ def test_what_is_handed_over_knows_no_ids(short_desk):
     frames, track = short_desk[1], schema.Track()
     (_, handover), (following, _) = tracked_by_hand(frames, [(25, 31), (32, 34)], track)
     later = replace(handover, track_id=handover.track_id * 7 + 900, next_id=12345)
-    assert handover_bytes(later) == handover_bytes(handover) != handover_bytes(None)
+    assert pack_handover(later) == pack_handover(handover) != pack_handover(None)
     again, _ = track_segment([f for f in frames if 32 <= f[0] <= 34], later, DETECT, track)
     assert save_tracks(again) == save_tracks(following)
     moved = replace(handover, xy_px=handover.xy_px + np.eye(1, 2) * 1e-9)
-    assert handover_bytes(moved) != handover_bytes(handover)
+    assert pack_handover(moved) != pack_handover(handover)
 
 
 def test_joining_gives_the_ids_of_the_whole_plate():
@@ -198,7 +198,7 @@ def test_joining_gives_the_ids_of_the_whole_plate():
     ],
 )
 def test_segments_begin_at_absolute_frames(first, last, spans):
-    assert segment_spans(first, last, 8) == spans
+    assert list_segment_spans(first, last, 8) == spans
 
 
 def test_segment_length_does_not_change_the_way_forward_and_runs_repeat(desk):
@@ -217,15 +217,15 @@ def test_tracks_born_later_are_followed_back_to_the_segments_first_frame(desk, m
     both, after = track_segment(frames[3:30], handed, DETECT, schema.Track())
     monkeypatch.setattr(follow_back, "follow_back", lambda *rest: (join_tracks([]), NONE_RENEWED))
     forward, forward_after = track_segment(frames[3:30], handed, DETECT, schema.Track())
-    assert handover_bytes(after) == handover_bytes(forward_after)  # the next segment sees nothing of it
+    assert pack_handover(after) == pack_handover(forward_after)  # the next segment sees nothing of it
 
     births = {track: forward.frame[forward.track_id == track].min() for track in np.unique(forward.track_id)}
-    earlier = both.where(both.frame < np.array([births[track] for track in both.track_id.tolist()]))
+    earlier = both.select(both.frame < np.array([births[track] for track in both.track_id.tolist()]))
     assert len(both) - len(earlier) == len(forward)
     assert len(earlier) > 100 and earlier.frame.min() == both.frame.min() == 1004
     error = []
     for track in np.unique(earlier.track_id):
-        born, now = forward.where(forward.track_id == track), earlier.where(earlier.track_id == track)
+        born, now = forward.select(forward.track_id == track), earlier.select(earlier.track_id == track)
         truly = [
             synthetic.true_position(plate, born.xy_px[:1], born.frame[0], frame)[0] for frame in now.frame.tolist()
         ]
@@ -238,7 +238,7 @@ def test_frames_that_do_not_fit_in_memory_go_back_in_blocks(desk, monkeypatch):
     whole, after = track_segment(frames, None, DETECT, schema.Track())
     monkeypatch.setattr(tracks_module, "FRAMES_HELD_BYTES", 8 * frames[0][1].nbytes)
     blocks, blocks_after = track_segment(frames, None, DETECT, schema.Track())
-    assert handover_bytes(after) == handover_bytes(blocks_after)
+    assert pack_handover(after) == pack_handover(blocks_after)
     assert 0.8 * len(whole) < len(blocks) < len(whole)
 
 
@@ -250,11 +250,11 @@ def test_a_feature_is_found_again_behind_a_passing_bar(desk):
         if 1012 <= number <= 1016:
             luma[:, 200:330] = 90
     tracks = track_plate(covered, DETECT, schema.Track(), CLEAN)
-    before, hidden, again = (tracks.where(tracks.frame == n) for n in (1011, 1014, 1020))
-    inside = before.where((before.xy_px[:, 0] > 225) & (before.xy_px[:, 0] < 300))
+    before, hidden, again = (tracks.select(tracks.frame == n) for n in (1011, 1014, 1020))
+    inside = before.select((before.xy_px[:, 0] > 225) & (before.xy_px[:, 0] < 300))
     names = set(inside.track_id.tolist())
     assert len(names) > 8 and not names & set(hidden.track_id.tolist())
-    back = again.where(np.isin(again.track_id, inside.track_id))
+    back = again.select(np.isin(again.track_id, inside.track_id))
     assert len(back) > 0.6 * len(names)
     start = {track: xy for track, xy in zip(inside.track_id.tolist(), inside.xy_px, strict=True)}
     truly = synthetic.true_position(plate, np.array([start[t] for t in back.track_id.tolist()]), 1011, 1020)
@@ -279,22 +279,22 @@ def test_anchors_are_renewed_without_a_jump_and_that_is_recorded():
     tracks = join_segments([(part, handed.track_id) for part, handed in parts])
     assert len(renewals) > 5 and set(renewals[:, 0]) <= set(tracks.track_id.tolist())
     for track, frame in renewals.tolist():
-        path = tracks.where((tracks.track_id == track) & (abs(tracks.frame - frame) <= 1))
+        path = tracks.select((tracks.track_id == track) & (abs(tracks.frame - frame) <= 1))
         if len(path) == 3:
             rays = (path.xy_px - (160, 120)) / scales[path.frame][:, None]  # a zoom keeps these
             assert np.linalg.norm(rays[2] - rays[1]) * scales[frame] < 0.35
     assert frame > 12
 
 
-def test_no_track_lives_under_a_matte(short_desk):
+def test_no_track_lives_under_a_mask(short_desk):
     hidden = np.zeros((270, 480), np.uint8)
     hidden[:, 240:] = 255
 
-    def matte(frame: int) -> np.ndarray | None:
+    def mask(frame: int) -> np.ndarray | None:
         return hidden if frame >= 30 else None
 
-    tracks = track_plate(short_desk[1], DETECT, schema.Track(), schema.Clean(min_frames=2), matte=matte)
-    later = tracks.where(tracks.frame >= 30)
+    tracks = track_plate(short_desk[1], DETECT, schema.Track(), schema.Clean(min_frames=2), mask_of=mask)
+    later = tracks.select(tracks.frame >= 30)
     assert (tracks.xy_px[tracks.frame < 30, 0] > 240).sum() > 30
     assert later.xy_px[:, 0].max() < 240 and len(later) > 100
 

@@ -43,7 +43,7 @@ class Layout:
     index: dict[str, int]
     fields: dict[str, dict[str, tuple[int, str]]]
 
-    def at(self, struct_name: str, field: str) -> int:
+    def find_offset(self, struct_name: str, field: str) -> int:
         """Return the offset of `field` in a struct, or of "reconstruction.error" through an inner struct.
 
         Raises UserError where this Blender's files have no such field.
@@ -59,7 +59,7 @@ class Layout:
 
 def read_blend(data: bytes | bytearray) -> tuple[Layout, list[Block]]:
     """Read layout and blocks of an uncompressed, little-endian 64-bit .blend. Raises UserError for any other file."""
-    header, position = _header(data)
+    header, position = _read_header(data)
     raw: list[tuple[bytes, int, int, int, int]] = []
     code = b""
     while code != b"ENDB":
@@ -74,12 +74,12 @@ def read_blend(data: bytes | bytearray) -> tuple[Layout, list[Block]]:
     dna = next((start for code, _, _, start, _ in raw if code == b"DNA1"), None)
     if dna is None:
         raise UserError("the .blend that Blender saved has no DNA1 block")
-    layout = _layout(data, dna, header)
+    layout = _read_layout(data, dna, header)
     names = list(layout.index)
     return layout, [Block(code, names[number], *place) for code, number, *place in raw]
 
 
-def _header(data: bytes | bytearray) -> tuple[struct.Struct, int]:
+def _read_header(data: bytes | bytearray) -> tuple[struct.Struct, int]:
     """Return what the file's first bytes say: the header of its blocks, and where the first block lies."""
     if data[:9] == b"BLENDER-v":
         return SMALL, 12
@@ -88,11 +88,11 @@ def _header(data: bytes | bytearray) -> tuple[struct.Struct, int]:
     raise UserError(f"found a .blend that begins with {bytes(data[:17])!r}; needed one of Blender 2.80 to 5.x")
 
 
-def _layout(data: bytes | bytearray, dna: int, header: struct.Struct) -> Layout:
-    names, at = _strings(data, dna, dna + 4, b"NAME")
-    types, at = _strings(data, dna, at, b"TYPE")
+def _read_layout(data: bytes | bytearray, dna: int, header: struct.Struct) -> Layout:
+    names, at = _read_strings(data, dna, dna + 4, b"NAME")
+    types, at = _read_strings(data, dna, at, b"TYPE")
     lengths = struct.unpack_from(f"<{len(types)}H", data, at + 4)  # after TLEN
-    at = _aligned(dna, at + 4 + 2 * len(types))
+    at = _align(dna, at + 4 + 2 * len(types))
     (count,) = struct.unpack_from("<i", data, at + 4)  # after STRC
     at += 8
     kinds, fields = [], {}
@@ -112,7 +112,7 @@ def _layout(data: bytes | bytearray, dna: int, header: struct.Struct) -> Layout:
     return Layout(header, dict(zip(types, lengths, strict=True)), {kind: n for n, kind in enumerate(kinds)}, fields)
 
 
-def _strings(data: bytes | bytearray, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
+def _read_strings(data: bytes | bytearray, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
     """Return the list of texts behind `tag`, and the place behind it."""
     if data[at : at + 4] != tag:
         raise UserError(f"the .blend that Blender saved has no {tag.decode()} where it should be")
@@ -122,14 +122,14 @@ def _strings(data: bytes | bytearray, dna: int, at: int, tag: bytes) -> tuple[li
         end = data.index(b"\0", at)
         found.append(bytes(data[at:end]).decode())
         at = end + 1
-    return found, _aligned(dna, at)
+    return found, _align(dna, at)
 
 
-def _aligned(dna: int, at: int) -> int:
+def _align(dna: int, at: int) -> int:
     return dna + (at - dna + 3) // 4 * 4
 
 
-def block_bytes(layout: Layout, kind: str, address: int, structs: list[bytes]) -> bytes:
+def pack_block(layout: Layout, kind: str, address: int, structs: list[bytes]) -> bytes:
     """Return the bytes of a new DATA block with structs of one kind."""
     body, number, count = b"".join(structs), layout.index[kind], len(structs)
     if layout.header is SMALL:

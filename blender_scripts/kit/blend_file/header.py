@@ -9,7 +9,7 @@ from pathlib import Path
 
 import zstandard  # comes with Blender  # pyright: ignore[reportMissingImports]
 
-from kit.arguments import UserError, said_by
+from kit.arguments import UserError, quote_error
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # "BLENDER", pointer size, byte order, 3 digits; from 5.0: "BLENDER", header length, format version, "v", 4 digits
@@ -17,7 +17,7 @@ HEADER = re.compile(rb"BLENDER(?:[-_][vV](\d{3})|\d\d-\d\dv(\d{4}))")
 LENGTH = 17
 
 
-def written_by(path: Path, name: str, key: str) -> tuple[int, int]:
+def read_version(path: Path, name: str, key: str) -> tuple[int, int]:
     """Return (major, minor) of the Blender that saved the file.
 
     Raises UserError, which says `name`, for a file that is not a .blend.
@@ -33,7 +33,7 @@ def written_by(path: Path, name: str, key: str) -> tuple[int, int]:
             else:
                 start = file.read(LENGTH)
         except (OSError, EOFError, zstandard.ZstdError) as error:
-            raise UserError(f"{name}: cannot be unpacked ({said_by(error)}); check {key}") from error
+            raise UserError(f"{name}: cannot be unpacked ({quote_error(error)}); check {key}") from error
     found = HEADER.match(start)
     if found is None:
         raise UserError(f"{name}: not a .blend file; check {key}")

@@ -5,13 +5,13 @@ from typing import Any
 import bpy
 import numpy as np
 
-from kit.keyframes import key
+from kit.keyframes import set_keys
 
 SOLVED = "solved_camera"  # the name of the solved camera
 SIGHT_FRACTION = 0.1  # how large a camera is drawn, as a share of its distance
 
 
-def solved_camera(
+def make_solved_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, collection: bpy.types.Collection
 ) -> bpy.types.Object:
     """Make the camera of the plate, with explicit focal, shift and sensor fit.
@@ -20,29 +20,29 @@ def solved_camera(
     camera's rotation too.
     """
     solved = sheet["camera"]
-    data = _camera_data(SOLVED, solved["focal_mm"], solved)
+    data = _make_camera_data(SOLVED, solved["focal_mm"], solved)
     data.sensor_width, data.sensor_height = solved["sensor_width_mm"], solved["sensor_height_mm"]
     data.shift_x, data.shift_y = solved["shift_x"], solved["shift_y"]
     data.passepartout_alpha = 0.9
     data.display_size = SIGHT_FRACTION * sheet["world"]["camera_distance"]
-    _plate_behind(data, clip, sheet)
+    _put_plate_behind(data, clip, sheet)
     camera = bpy.data.objects.new(SOLVED, data)
     camera.rotation_mode = "QUATERNION"
     collection.objects.link(camera)
     for path, still in (("location", ("tripod", "static")), ("rotation_quaternion", ("static",))):
         keys = slice(0, 1 if sheet["status"] in still else None)
-        key(camera, path, solved["frames"][keys], np.array(solved[path][keys], float))
-    _key_zoom(data, solved)
+        set_keys(camera, path, solved["frames"][keys], np.array(solved[path][keys], float))
+    _set_zoom_keys(data, solved)
     return camera
 
 
-def overscan_camera(
+def make_overscan_camera(
     sheet: dict[str, Any], parent: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
     """Make the wider camera: a child of the solved camera, in its place, with the same focal on a wider film back."""
     solved, overscan = sheet["camera"], sheet["overscan"]
     width, height = overscan["resolution_px"]
-    data = _camera_data("overscan_camera", solved["focal_mm"], solved)
+    data = _make_camera_data("overscan_camera", solved["focal_mm"], solved)
     data.sensor_width = overscan["sensor_width_mm"]
     data.sensor_height = overscan["sensor_width_mm"] * height / width
     data.shift_x, data.shift_y = overscan["shift_x"], overscan["shift_y"]
@@ -51,11 +51,11 @@ def overscan_camera(
     camera.parent = parent
     camera.hide_select = True
     collection.objects.link(camera)
-    _key_zoom(data, solved)
+    _set_zoom_keys(data, solved)
     return camera
 
 
-def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.types.Camera:
+def _make_camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.types.Camera:
     data = bpy.data.cameras.new(name)
     data.sensor_fit = solved["sensor_fit"]
     data.lens_unit = "MILLIMETERS"
@@ -64,15 +64,16 @@ def _camera_data(name: str, focal_mm: float, solved: dict[str, Any]) -> bpy.type
     return data
 
 
-def _key_zoom(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
+def _set_zoom_keys(data: bpy.types.Camera, solved: dict[str, Any]) -> None:
     """Key a focal length for each frame, where the shot zooms."""
     if solved["focal_mm_per_frame"]:
-        # It gets an action of its own: Blender would put the curve into that of the object, where `key` does not look.
+        # It gets an action of its own: Blender would put the curve into that of the object, where `set_keys` does not
+        # look.
         data.animation_data_create().action = bpy.data.actions.new(f"{data.name}_zoom")  # pyright: ignore
-        key(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
+        set_keys(data, "lens", solved["frames"], np.array(solved["focal_mm_per_frame"], float))
 
 
-def _plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
+def _put_plate_behind(data: bpy.types.Camera, clip: bpy.types.MovieClip, sheet: dict[str, Any]) -> None:
     """Put the plate behind the view, undistorted by the clip's lens so that it lies on the undistorted CG."""
     data.show_background_images = True
     background = data.background_images.new()

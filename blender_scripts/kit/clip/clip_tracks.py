@@ -27,7 +27,7 @@ def inject_tracks(
     plate = sheet["plate"]
     holdout_ids = set(points.track_id[points.holdout.astype(bool)].tolist())
     heaviest = max([1.0, *(one.get("weight", 1.0) for one in told.per_track.values())])
-    placed, models = _placed(told, plate["first_frame"])
+    placed, models = _find_placed(told, plate["first_frame"])
     clip_frame = tracks.frame.astype(int) - plate["first_frame"] + 1  # the clip counts its own frames from 1
     co = tracks.xy_px.astype(float) / sheet["resolution_px"]
     co[:, 1] = 1.0 - co[:, 1]
@@ -36,14 +36,14 @@ def inject_tracks(
     names: dict[int, str] = {}
     for rows in np.split(order, starts[1:]) if len(order) else []:
         track_id = int(tracks.track_id[rows[0]])
-        track = clip.tracking.tracks.new(name=told.name(track_id), frame=int(clip_frame[rows[0]]))
+        track = clip.tracking.tracks.new(name=told.name_of(track_id), frame=int(clip_frame[rows[0]]))
         names[track_id] = track.name  # Blender changes the name where two tracks would have the same
         is_holdout = track_id in holdout_ids
-        track.weight = 0.0 if is_holdout else told.of(track_id).get("weight", 1.0) / heaviest
-        color = told.color(track_id) or (HOLDOUT_COLOR if is_holdout else None)
+        track.weight = 0.0 if is_holdout else told.get(track_id).get("weight", 1.0) / heaviest
+        color = told.color_of(track_id) or (HOLDOUT_COLOR if is_holdout else None)
         if color:
             track.use_custom_color, track.color = True, color
-        own_name = told.of(track_id).get("name", "")
+        own_name = told.get(track_id).get("name", "")
         if own_name in models:
             track.motion_model = MOTION_MODELS[models[own_name]]  # pyright: ignore[reportAttributeAccessIssue]
         born = track.markers[0]  # only this marker has the sizes that were set above
@@ -58,7 +58,7 @@ def inject_tracks(
     return names
 
 
-def _placed(told: Told, first_frame: int) -> tuple[set[tuple[str, int]], dict[str, str]]:
+def _find_placed(told: Told, first_frame: int) -> tuple[set[tuple[str, int]], dict[str, str]]:
     """Return where the artist placed markers, as (name, clip frame), and the motion models of manual tracks."""
     placed = {(one["name"], one["frame"] - first_frame + 1) for one in told.manual}
     return placed, {one["name"]: one["motion_model"] for one in told.manual if one.get("motion_model")}

@@ -15,7 +15,7 @@ NODE_HEIGHT = 260.0  # a guess of a node's height, which is not known before it 
 Box = tuple[float, float, float, float]  # left, right, bottom, top
 
 
-def bounds(tree: bpy.types.NodeTree) -> Box:
+def find_bounds(tree: bpy.types.NodeTree) -> Box:
     """Return what a view must show to show all nodes."""
     places = []
     for node in tree.nodes:
@@ -34,7 +34,7 @@ def write_node_views(out: Path, scene: bpy.types.Scene) -> None:
     """Put views on the scene's whole comp into the uncompressed .blend."""
     tree = versions.compositor_of(scene)
     assert tree
-    out.write_bytes(with_node_views(out.read_bytes(), bounds(tree)))
+    out.write_bytes(with_node_views(out.read_bytes(), find_bounds(tree)))
 
 
 def with_node_views(blend: bytes, box: Box) -> bytes:
@@ -43,20 +43,22 @@ def with_node_views(blend: bytes, box: Box) -> bytes:
     layout, blocks = read_blend(data)
     regions = {block.address: block.start for block in blocks if block.struct == "ARegion"}
     for area in blocks:
-        if area.struct != "ScrArea" or data[area.start + layout.at("ScrArea", "spacetype")] != NODE_EDITOR:
+        if area.struct != "ScrArea" or data[area.start + layout.find_offset("ScrArea", "spacetype")] != NODE_EDITOR:
             continue
-        (following,) = struct.unpack_from("<Q", data, area.start + layout.at("ScrArea", "regionbase.first"))
+        (following,) = struct.unpack_from("<Q", data, area.start + layout.find_offset("ScrArea", "regionbase.first"))
         while following:
             region = regions[following]
-            (kind,) = struct.unpack_from("<h", data, region + layout.at("ARegion", "regiontype"))
+            (kind,) = struct.unpack_from("<h", data, region + layout.find_offset("ARegion", "regiontype"))
             if kind == WINDOW_REGION:
-                width, height = struct.unpack_from("<2h", data, region + layout.at("ARegion", "winx"))
-                struct.pack_into("<4f", data, region + layout.at("ARegion", "v2d.cur"), *_widened(box, width, height))
-            (following,) = struct.unpack_from("<Q", data, region + layout.at("ARegion", "next"))
+                width, height = struct.unpack_from("<2h", data, region + layout.find_offset("ARegion", "winx"))
+                struct.pack_into(
+                    "<4f", data, region + layout.find_offset("ARegion", "v2d.cur"), *_widen(box, width, height)
+                )
+            (following,) = struct.unpack_from("<Q", data, region + layout.find_offset("ARegion", "next"))
     return bytes(data)
 
 
-def _widened(box: Box, width: int, height: int) -> Box:
+def _widen(box: Box, width: int, height: int) -> Box:
     """Return the box grown about its middle to the shape of width x height px."""
     left, right, bottom, top = box
     wide, high = right - left, top - bottom

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from kit.arguments import UserError
-from kit.keyframes import key
+from kit.keyframes import set_keys
 
 
 def read_empties(file: str | None) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def read_empties(file: str | None) -> list[dict[str, Any]]:
         raise UserError(f"{file}: cannot read the objects: {error!r}") from error
 
 
-def object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frames: tuple[int, int]) -> None:
+def add_object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frames: tuple[int, int]) -> None:
     """Add an empty for each object, in a collection "Objects" that is not rendered.
 
     An empty is keyed in each frame in which its object is there, and hidden in the others of first..last. Its cross is
@@ -45,13 +45,13 @@ def object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frame
         empty.parent = camera
         empty["track_id"], empty["camera_id"] = block["track_id"], block["camera_id"]
         collection.objects.link(empty)
-        key(empty, "location", block["frames"], np.array(block["location"], float))
-        key(empty, "scale", block["frames"], np.tile(np.array(block["scale"], float)[:, None], 3))
-        changes = _hidden_from(block["frames"], *frames)
-        key(empty, "hide_viewport", list(changes), np.array(list(changes.values())), "CONSTANT")
+        set_keys(empty, "location", block["frames"], np.array(block["location"], float))
+        set_keys(empty, "scale", block["frames"], np.tile(np.array(block["scale"], float)[:, None], 3))
+        changes = _find_hidden(block["frames"], *frames)
+        set_keys(empty, "hide_viewport", list(changes), np.array(list(changes.values())), "CONSTANT")
 
 
-def _hidden_from(there: list[int], first: int, last: int) -> dict[int, bool]:
+def _find_hidden(there: list[int], first: int, last: int) -> dict[int, bool]:
     """Return {frame: whether the object is hidden from there on}, by frame."""
     before = {first: True} if there[0] > first else {}
     behind = {there[-1] + 1: True} if there[-1] < last else {}

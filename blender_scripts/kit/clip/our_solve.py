@@ -46,7 +46,7 @@ def reconstruction_of(sheet: dict[str, Any], points: Points, names: dict[int, st
     )
 
 
-def solving_camera(
+def make_solving_camera(
     sheet: dict[str, Any], clip: bpy.types.MovieClip, solved: bpy.types.Object, collection: bpy.types.Collection
 ) -> bpy.types.Object:
     """Make a camera that the clip's solve moves, where the keyed camera is.
@@ -63,7 +63,7 @@ def solving_camera(
     return camera
 
 
-def origin(sheet: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
+def add_origin(sheet: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
     """Add the world's axes, to be seen and snapped to."""
     axes = bpy.data.objects.new("world_origin", None)
     axes.empty_display_type, axes.empty_display_size = "ARROWS", SIGHT_FRACTION * sheet["world"]["camera_distance"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from kit.arguments import UserError, said_by
+from kit.arguments import UserError, quote_error
 from kit.sheet import BLENDER_COLOR_SPACE
 
 
@@ -17,7 +17,7 @@ def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip
     try:
         clip = bpy.data.movieclips.load(relative_path, check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{plate['file']}: Blender cannot open the plate: {said_by(error)}") from error
+        raise UserError(f"{plate['file']}: Blender cannot open the plate: {quote_error(error)}") from error
     size_px, sheet_px = list(clip.size), list(sheet["resolution_px"])
     if size_px != sheet_px:
         raise UserError(f"{plate['file']}: Blender reads {size_px} px, the sheet says {sheet_px}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kit.arguments import UserError
-from kit.blend_file.dna import Block, Layout, block_bytes, read_blend
+from kit.blend_file.dna import Block, Layout, pack_block, read_blend
 
 RECONSTRUCTED, CAMERA_OBJECT, HAS_BUNDLE = 1 << 0, 1 << 0, 1 << 1  # flags from DNA_tracking_types.h
 
@@ -43,35 +43,35 @@ def with_reconstruction(blend: bytes, clip_name: str, solve: Reconstruction) -> 
         (
             block
             for block in theirs
-            if block.struct == "MovieTrackingObject" and _integer(data, layout, block, "flag") & CAMERA_OBJECT
+            if block.struct == "MovieTrackingObject" and _read_integer(data, layout, block, "flag") & CAMERA_OBJECT
         ),
         None,
     )
     if camera is None:
         raise UserError(f"{clip_name}: Blender saved the clip without its camera's tracking object")
 
-    address = _unused_address(blocks)
-    inside = camera.start + layout.at("MovieTrackingObject", "reconstruction")
+    address = _find_unused_address(blocks)
+    inside = camera.start + layout.find_offset("MovieTrackingObject", "reconstruction")
     kind = "MovieTrackingReconstruction"
-    struct.pack_into("<i", data, inside + layout.at(kind, "flag"), RECONSTRUCTED)
-    struct.pack_into("<f", data, inside + layout.at(kind, "error"), solve.rms_px)
-    struct.pack_into("<i", data, inside + layout.at(kind, "camnr"), len(solve.clip_frames))
-    struct.pack_into("<Q", data, inside + layout.at(kind, "cameras"), address)
+    struct.pack_into("<i", data, inside + layout.find_offset(kind, "flag"), RECONSTRUCTED)
+    struct.pack_into("<f", data, inside + layout.find_offset(kind, "error"), solve.rms_px)
+    struct.pack_into("<i", data, inside + layout.find_offset(kind, "camnr"), len(solve.clip_frames))
+    struct.pack_into("<Q", data, inside + layout.find_offset(kind, "cameras"), address)
 
-    at = camera.start + layout.at("MovieTrackingObject", "tracks.first")
+    at = camera.start + layout.find_offset("MovieTrackingObject", "tracks.first")
     (following,) = struct.unpack_from("<Q", data, at)
     while following:
         track = by_address[following]
-        name = _text(data, track.start + layout.at(track.struct, "name"))
+        name = _read_text(data, track.start + layout.find_offset(track.struct, "name"))
         if name in solve.bundles:
             xyz, error_px = solve.bundles[name]
-            flag = _integer(data, layout, track, "flag") | HAS_BUNDLE
-            struct.pack_into("<i", data, track.start + layout.at(track.struct, "flag"), flag)
-            struct.pack_into("<3f", data, track.start + layout.at(track.struct, "bundle_pos"), *xyz)
-            struct.pack_into("<f", data, track.start + layout.at(track.struct, "error"), error_px)
-        (following,) = struct.unpack_from("<Q", data, track.start + layout.at(track.struct, "next"))
+            flag = _read_integer(data, layout, track, "flag") | HAS_BUNDLE
+            struct.pack_into("<i", data, track.start + layout.find_offset(track.struct, "flag"), flag)
+            struct.pack_into("<3f", data, track.start + layout.find_offset(track.struct, "bundle_pos"), *xyz)
+            struct.pack_into("<f", data, track.start + layout.find_offset(track.struct, "error"), error_px)
+        (following,) = struct.unpack_from("<Q", data, track.start + layout.find_offset(track.struct, "next"))
 
-    data[end:end] = block_bytes(layout, "MovieReconstructedCamera", address, _cameras(layout, solve))
+    data[end:end] = pack_block(layout, "MovieReconstructedCamera", address, _pack_cameras(layout, solve))
     return bytes(data)
 
 
@@ -79,32 +79,32 @@ def _blocks_of_clip(data: bytearray, layout: Layout, blocks: list[Block], clip_n
     """Return the DATA blocks of a clip, and where the last one ends."""
     for number, block in enumerate(blocks):
         is_clip = block.code == b"MC\0\0"
-        if is_clip and _text(data, block.start + layout.at("MovieClip", "id.name")) == f"MC{clip_name}":
+        if is_clip and _read_text(data, block.start + layout.find_offset("MovieClip", "id.name")) == f"MC{clip_name}":
             stop = next(n for n in range(number + 1, len(blocks)) if blocks[n].code != b"DATA")
             return blocks[number + 1 : stop], blocks[stop - 1].start + blocks[stop - 1].length
     raise UserError(f"{clip_name}: Blender saved the file without the clip")
 
 
-def _cameras(layout: Layout, solve: Reconstruction) -> list[bytes]:
+def _pack_cameras(layout: Layout, solve: Reconstruction) -> list[bytes]:
     kind = "MovieReconstructedCamera"
     structs = []
     for frame, matrix, error_px in zip(solve.clip_frames, solve.world_from_camera, solve.frame_error_px, strict=True):
         one = bytearray(layout.sizes[kind])
-        struct.pack_into("<i", one, layout.at(kind, "framenr"), frame)
-        struct.pack_into("<f", one, layout.at(kind, "error"), error_px)
-        struct.pack_into("<16f", one, layout.at(kind, "mat"), *matrix.T.ravel().tolist())  # column by column
+        struct.pack_into("<i", one, layout.find_offset(kind, "framenr"), frame)
+        struct.pack_into("<f", one, layout.find_offset(kind, "error"), error_px)
+        struct.pack_into("<16f", one, layout.find_offset(kind, "mat"), *matrix.T.ravel().tolist())  # column by column
         structs.append(bytes(one))
     return structs
 
 
-def _text(data: bytearray, at: int) -> str:
+def _read_text(data: bytearray, at: int) -> str:
     return data[at : data.index(b"\0", at)].decode()
 
 
-def _integer(data: bytearray, layout: Layout, block: Block, field: str) -> int:
-    return struct.unpack_from("<i", data, block.start + layout.at(block.struct, field))[0]
+def _read_integer(data: bytearray, layout: Layout, block: Block, field: str) -> int:
+    return struct.unpack_from("<i", data, block.start + layout.find_offset(block.struct, field))[0]
 
 
-def _unused_address(blocks: list[Block]) -> int:
+def _find_unused_address(blocks: list[Block]) -> int:
     """Return an address that no block has, because pointers in the file know blocks by their address alone."""
     return max(block.address + block.length for block in blocks) // 4096 * 4096 + 8192

@@ -28,21 +28,21 @@ class Told:
     track: dict[str, Any] | None = None
     manual: list[dict[str, Any]] = field(default_factory=list)
 
-    def of(self, track_id: int) -> dict[str, Any]:
+    def get(self, track_id: int) -> dict[str, Any]:
         """Return what is said about one track; {} for nothing."""
         return self.per_track.get(track_id, {})
 
-    def name(self, track_id: int) -> str:
+    def name_of(self, track_id: int) -> str:
         """Return a track's name: a manual track's own, `<group>_<id>` in the first of its groups, else `track_<id>`."""
-        told = self.of(track_id)
+        told = self.get(track_id)
         return told.get("name") or f"{[*told.get('groups', []), 'track'][0]}_{track_id:05d}"
 
-    def color(self, track_id: int) -> tuple[float, ...] | None:
+    def color_of(self, track_id: int) -> tuple[float, ...] | None:
         """Return the track's own colour, else its group's, else None.
 
         Blender's Select Grouped > Color takes all tracks of one colour.
         """
-        told = self.of(track_id)
+        told = self.get(track_id)
         if "color" in told:
             return tuple(told["color"])
         if told.get("groups"):

@@ -12,10 +12,10 @@ import numpy as np
 from mathutils import Vector
 
 from kit import versions
-from kit.arguments import UserError, said_by
-from kit.comp.nodes import NodeDesk, Socket, alpha_over
-from kit.keyframes import key
-from kit.project_files import from_blend
+from kit.arguments import UserError, quote_error
+from kit.comp.nodes import NodeDesk, Socket, add_alpha_over
+from kit.keyframes import set_keys
+from kit.project_files import name_in_blend
 
 KEY = "composite.corner_pin"
 IMAGE = "corner_pin"  # the name of the image, whatever its file is called
@@ -30,9 +30,9 @@ def load_image(block: dict[str, Any] | None) -> None:
     if block is None:
         return
     try:
-        image = bpy.data.images.load(from_blend(block["image"]["file"], f"{KEY}.image"), check_existing=False)
+        image = bpy.data.images.load(name_in_blend(block["image"]["file"], f"{KEY}.image"), check_existing=False)
     except RuntimeError as error:
-        raise UserError(f"{KEY}.image: {block['image']['file']}: {said_by(error)}") from error
+        raise UserError(f"{KEY}.image: {block['image']['file']}: {quote_error(error)}") from error
     image.name = IMAGE
     if not image.size[0]:
         raise UserError(f"{KEY}.image: {block['image']['file']}: Blender cannot read a picture from it")
@@ -40,7 +40,7 @@ def load_image(block: dict[str, Any] | None) -> None:
         image.source = "SEQUENCE"
 
 
-def pinned_over(
+def pin_over(
     desk: NodeDesk,
     behind: Socket | None,
     sheet: dict[str, Any],
@@ -60,38 +60,42 @@ def pinned_over(
         return behind
     if versions.IS_4_2:
         raise UserError(f"{KEY}: Blender 4.2 pins with ragged edges; needed 4.5 (composite.blender.version)")
-    frames, corners, visible = _of_sheet(block) if block["object"] is None else _of_object(block, sheet, cg_scene)
-    frame = desk.frame("corner pin", COLOR)
+    frames, corners, visible = (
+        _read_corners(block) if block["object"] is None else _find_corners(block, sheet, cg_scene)
+    )
+    frame = desk.add_frame("corner pin", COLOR)
     render_px = (cg_scene.render.resolution_x, cg_scene.render.resolution_y)
-    whole = _at_render_size(desk, frame, block["image"], render_px)
-    pin = desk.node("CompositorNodeCornerPin", "corner pin", (-600, 1000), frame, interpolation="ANISOTROPIC")
+    whole = _stretch_to_render(desk, frame, block["image"], render_px)
+    pin = desk.add_node("CompositorNodeCornerPin", "corner pin", (-600, 1000), frame, interpolation="ANISOTROPIC")
     desk.link(whole, pin.inputs["Image"])
     for number, name in enumerate(SOCKETS):
-        key(pin.inputs[name], "default_value", frames, corners[:, number])
+        set_keys(pin.inputs[name], "default_value", frames, corners[:, number])
     picture = to_plate(pin.outputs["Image"], "redistort pin", (-440, 1000))
-    over = alpha_over(desk, "pin over plate", (-200, 1000), behind or NOTHING, picture, frame)
+    over = add_alpha_over(desk, "pin over plate", (-200, 1000), behind or NOTHING, picture, frame)
     if not visible.all():
-        key(versions.factor_socket(over), "default_value", frames, visible.astype(float), "CONSTANT")
+        set_keys(versions.find_factor_socket(over), "default_value", frames, visible.astype(float), "CONSTANT")
     return over.outputs["Image"]
 
 
-def _at_render_size(desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any], render_px: tuple[int, int]) -> Socket:
+def _stretch_to_render(
+    desk: NodeDesk, frame: bpy.types.Node, block: dict[str, Any], render_px: tuple[int, int]
+) -> Socket:
     """Return the picture stretched to the render's size.
 
     A larger one is blurred first, because Scale alone would alias it.
     """
     image = bpy.data.images[IMAGE]
-    source = desk.node("CompositorNodeImage", "pinned image", (-1200, 1000), frame, image=image)
+    source = desk.add_node("CompositorNodeImage", "pinned image", (-1200, 1000), frame, image=image)
     _align(source, block)
     picture = source.outputs["Image"]
     shrink = [size / wanted for size, wanted in zip(image.size, render_px, strict=True)]
     if max(shrink) > SHRINK_MAX:
         soft = {f"size_{axis}": round(times / 2) for axis, times in zip("xy", shrink, strict=True)}  # as an area's mean
-        blur = desk.node("CompositorNodeBlur", "soften for size", (-1000, 1000), frame, filter_type="GAUSS", **soft)
+        blur = desk.add_node("CompositorNodeBlur", "soften for size", (-1000, 1000), frame, filter_type="GAUSS", **soft)
         desk.link(picture, blur.inputs["Image"])
         picture = blur.outputs["Image"]
     stretched = {"space": "RENDER_SIZE", "frame_method": "STRETCH", "interpolation": "BILINEAR"}
-    whole = desk.node("CompositorNodeScale", "to render size", (-800, 1000), frame, **stretched)
+    whole = desk.add_node("CompositorNodeScale", "to render size", (-800, 1000), frame, **stretched)
     desk.link(picture, whole.inputs["Image"])
     return whole.outputs["Image"]
 
@@ -109,11 +113,11 @@ def _align(node: bpy.types.Node, image: dict[str, Any]) -> None:
         node.frame_duration, node.frame_offset = node.image.frame_duration, 0
 
 
-def _of_sheet(block: dict[str, Any]) -> tuple[list[int], np.ndarray, np.ndarray]:
+def _read_corners(block: dict[str, Any]) -> tuple[list[int], np.ndarray, np.ndarray]:
     return block["frames"], np.array(block["corners"], float), np.array(block["visible"], bool)
 
 
-def _of_object(
+def _find_corners(
     block: dict[str, Any], sheet: dict[str, Any], scene: bpy.types.Scene
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Return frames (N), corners (N, 4, 2) and visibility (N,) of a mesh of four corners.
@@ -135,8 +139,8 @@ def _of_object(
     for at, frame in enumerate(frames):
         main.frame_set(frame)
         graph = bpy.context.evaluated_depsgraph_get()
-        places = _corners_world(thing, graph)
-        clip = np.array([_camera_matrix(scene, graph) @ Vector((*place, 1.0)) for place in places])
+        places = _find_corners_world(thing, graph)
+        clip = np.array([_find_camera_matrix(scene, graph) @ Vector((*place, 1.0)) for place in places])
         if (clip[:, 3] > 1e-9).all():
             last_seen, visible[at] = clip[:, :2] / clip[:, 3:] / 2 + 0.5, True
         if last_seen is not None:
@@ -148,7 +152,7 @@ def _of_object(
     return frames, corners, visible
 
 
-def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
+def _find_camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
     """Return the matrix from the world to the clip space of the scene's camera.
 
     It counts the scene's picture and pixel shape.
@@ -165,7 +169,7 @@ def _camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
     return projection @ camera.matrix_world.inverted()
 
 
-def _corners_world(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[Vector]:
+def _find_corners_world(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> list[Vector]:
     """Return the corners top-left, top-right, bottom-right, bottom-left, world units.
 
     They come from the UV map, else from the face, which begins bottom-left as that of Blender's plane does. An object

@@ -25,11 +25,11 @@ class NodeDesk:
         assert tree
         self.tree = tree
 
-    def node(
+    def add_node(
         self, kind: str, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, **settings: Any
     ) -> bpy.types.Node:
         """Add a node of this kind, with its name, place and settings."""
-        node = self.tree.nodes.new(versions.node_kind(kind))
+        node = self.tree.nodes.new(versions.name_node_kind(kind))
         node.name = node.label = name
         node.location = at
         node.parent = frame
@@ -37,9 +37,9 @@ class NodeDesk:
             versions.set_setting(node, key, value)
         return node
 
-    def frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
+    def add_frame(self, label: str, color: tuple[float, float, float]) -> bpy.types.Node:
         """Add a frame with a label and a colour."""
-        frame = self.node("NodeFrame", f"{label} frame", (0, 0), label_size=24, shrink=True)
+        frame = self.add_node("NodeFrame", f"{label} frame", (0, 0), label_size=24, shrink=True)
         frame.label, frame.use_custom_color, frame.color = label, True, color
         return frame
 
@@ -48,16 +48,16 @@ class NodeDesk:
         self.tree.links.new(source, target)
 
 
-def mix(
+def add_mix(
     desk: NodeDesk, name: str, at: tuple[float, float], frame: bpy.types.Node | None = None, blend_type: str = "MIX"
 ) -> tuple[Socket, ...]:
     """Add a colour mix; return its (factor, A, B, result) sockets. It does NOT mix alpha: the result has A's alpha."""
-    return versions.color_mix(lambda kind, **settings: desk.node(kind, name, at, frame, **settings), blend_type)
+    return versions.add_color_mix(lambda kind, **settings: desk.add_node(kind, name, at, frame, **settings), blend_type)
 
 
-def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float) -> Socket:
+def add_math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *values: Socket | float) -> Socket:
     """Add a compositor's Math node over sockets and numbers; return its output."""
-    node = desk.node("CompositorNodeMath", name, at, operation=operation)
+    node = desk.add_node("CompositorNodeMath", name, at, operation=operation)
     for socket, value in zip(node.inputs, values, strict=False):
         if isinstance(value, (int, float)):
             set_input(socket, value)
@@ -66,7 +66,7 @@ def math(desk: NodeDesk, operation: str, name: str, at: tuple[float, float], *va
     return node.outputs[0]
 
 
-def blend(
+def add_blend(
     desk: NodeDesk,
     blend_type: str,
     name: str,
@@ -76,14 +76,14 @@ def blend(
     frame: bpy.types.Node | None = None,
 ) -> Socket:
     """Add a full colour mix of two linked colours; return its output. Its alpha is that of the first."""
-    factor, a, b, result = mix(desk, name, at, frame, blend_type)
+    factor, a, b, result = add_mix(desk, name, at, frame, blend_type)
     set_input(factor, 1.0)
     desk.link(first, a)
     desk.link(second, b)
     return result
 
 
-def alpha_over(
+def add_alpha_over(
     desk: NodeDesk,
     name: str,
     at: tuple[float, float],
@@ -92,8 +92,8 @@ def alpha_over(
     frame: bpy.types.Node | None,
 ) -> bpy.types.Node:
     """Add a premultiplied picture over another one, or over one colour (RGBA)."""
-    node = desk.node("CompositorNodeAlphaOver", name, at, frame)
-    below, above = versions.over_sockets(node)
+    node = desk.add_node("CompositorNodeAlphaOver", name, at, frame)
+    below, above = versions.find_over_sockets(node)
     if isinstance(behind, tuple):
         set_input(below, behind)
     else:

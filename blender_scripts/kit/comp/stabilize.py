@@ -16,7 +16,7 @@ import numpy as np
 from kit import versions
 from kit.arguments import UserError
 from kit.comp.nodes import NodeDesk, Socket
-from kit.keyframes import key
+from kit.keyframes import set_keys
 
 SHARPEN = 0.2
 NOTHING = 1e-5  # for more than this, in px, radians or factors, Blender resamples
@@ -25,7 +25,7 @@ FIRST = "stabilize sharpen"  # the node that takes the picture as it is
 COLOR = (0.28, 0.22, 0.34)
 
 
-def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at: tuple[float, float]) -> Socket:
+def stabilize(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at: tuple[float, float]) -> Socket:
     """Return the picture held still; without a block, the picture as it is.
 
     With put_back, the picture then moves as before, behind a place to paint in.
@@ -40,14 +40,14 @@ def stabilized(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at
     frames, scale = block["frames"], np.array(block["scale"], float)
     turn, shift_px = np.array(block["rotation_rad"], float), np.array(block["translate_px"], float)
     goes_back = block["put_back"]
-    still = _moved(desk, picture, "stabilize", at, frames, goes_back, ("T", shift_px), ("R", turn), ("S", scale))
+    still = _move(desk, picture, "stabilize", at, frames, goes_back, ("T", shift_px), ("R", turn), ("S", scale))
     if not goes_back:
         return still
     behind = (at[0] + 5 * STEP, at[1])
-    return _moved(desk, still, "put back", behind, frames, True, ("S", 1 / scale), ("R", -turn), ("T", -shift_px))
+    return _move(desk, still, "put back", behind, frames, True, ("S", 1 / scale), ("R", -turn), ("T", -shift_px))
 
 
-def _moved(
+def _move(
     desk: NodeDesk,
     picture: Socket,
     label: str,
@@ -62,25 +62,27 @@ def _moved(
 
     is_muted: whether the Sharpen is muted.
     """
-    frame = desk.frame(label, COLOR)
+    frame = desk.add_frame(label, COLOR)
     kinds = {
         "T": ("Translate", {"interpolation": "BICUBIC"}, ("X", "Y")),
         "R": ("Rotate", {"filter_type": "BICUBIC"}, (versions.ANGLE,)),
         "S": ("Scale", {"interpolation": "BICUBIC", "space": "RELATIVE"}, ("X", "Y")),
     }
-    sharp = desk.node("CompositorNodeFilter", f"{label} sharpen", at, frame, filter_type="SHARPEN_DIAMOND")
+    sharp = desk.add_node("CompositorNodeFilter", f"{label} sharpen", at, frame, filter_type="SHARPEN_DIAMOND")
     nothing = [np.abs(values - (step == "S")).reshape(len(frames), -1).max(1) <= NOTHING for step, values in steps]
-    key(versions.factor_socket(sharp), "default_value", frames, np.where(np.all(nothing, axis=0), 0.0, SHARPEN))
+    set_keys(
+        versions.find_factor_socket(sharp), "default_value", frames, np.where(np.all(nothing, axis=0), 0.0, SHARPEN)
+    )
     sharp.mute = is_muted
     desk.link(picture, sharp.inputs["Image"])
     picture = sharp.outputs["Image"]
     for number, (step, values) in enumerate(steps, 1):
         kind, settings, inputs = kinds[step]
         place = (at[0] + number * STEP, at[1])
-        node = desk.node(f"CompositorNode{kind}", f"{label} {kind.lower()}", place, frame, **settings)
+        node = desk.add_node(f"CompositorNode{kind}", f"{label} {kind.lower()}", place, frame, **settings)
         columns = values.reshape(len(frames), -1)
         for name, column in zip(inputs, np.broadcast_to(columns, (len(frames), len(inputs))).T, strict=True):
-            key(node.inputs[name], "default_value", frames, column)
+            set_keys(node.inputs[name], "default_value", frames, column)
         desk.link(picture, node.inputs["Image"])
         picture = node.outputs["Image"]
     return picture

@@ -9,7 +9,7 @@ import bpy
 
 
 @contextlib.contextmanager
-def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor]:
+def open_clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor]:
     """Give a Clip Editor that shows the clip, because the clip's operators work on nothing else."""
     window = bpy.data.window_managers[0].windows[0]
     area = max(window.screen.areas, key=lambda area: area.width * area.height)
@@ -23,7 +23,7 @@ def clip_editor(clip: bpy.types.MovieClip) -> Iterator[bpy.types.SpaceClipEditor
 
 
 @contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
+def hide_stderr() -> Iterator[None]:
     """Send stderr to nowhere for a while: libmv prints megabytes there about patterns that it cannot fit."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -28,7 +28,7 @@ class FeatureFinder:
 
         They are the strongest features, but no part of the frame gets more than another as long as there is a choice.
         """
-        tracks = self._tracks()
+        tracks = self._get_tracks()
         before = len(tracks)
         wanted = max(0, int(np.ceil(ENOUGH * self._detect["min_tracks"])) - len(live_px))
         self._space.clip_user.frame_current = frame
@@ -40,36 +40,36 @@ class FeatureFinder:
                 threshold=threshold,
                 min_distance=max(1, round(self._detect["min_distance_px"])),
             )
-            found_px = np.array([self._position_px(track) for track in list(tracks)[before:]]).reshape(-1, 2)
+            found_px = np.array([self._find_position_px(track) for track in list(tracks)[before:]]).reshape(-1, 2)
             if len(found_px) and least == THRESHOLD_LEAST:
                 # Our quality_threshold is a share of the strongest corner's lesser eigenvalue. The detector's
                 # measure is about the product of both eigenvalues, so the square of that share is used.
                 least = max(threshold * self._detect["quality_threshold"] ** 2, THRESHOLD_LEAST)
-            far = self._far_from(found_px, live_px)
+            far = self._find_far(found_px, live_px)
             threshold /= THRESHOLD_STEP
             if far.sum() >= CHOICE * wanted or threshold < least:
                 break
             self._keep(before, np.zeros(len(found_px), bool))
         chosen = np.zeros(len(found_px), bool)
-        chosen[self._spread(found_px, far, live_px)[:wanted]] = True
+        chosen[self._order(found_px, far, live_px)[:wanted]] = True
         self._keep(before, chosen)
 
-    def _tracks(self) -> bpy.types.MovieTrackingTracks:
+    def _get_tracks(self) -> bpy.types.MovieTrackingTracks:
         assert self._clip.tracking
         return self._clip.tracking.tracks
 
-    def _position_px(self, track: bpy.types.MovieTrackingTrack) -> tuple[float, float]:
+    def _find_position_px(self, track: bpy.types.MovieTrackingTrack) -> tuple[float, float]:
         x, y = track.markers[0].co
         return x * self._size_px[0], (1 - y) * self._size_px[1]
 
-    def _far_from(self, found_px: np.ndarray, live_px: np.ndarray) -> np.ndarray:
+    def _find_far(self, found_px: np.ndarray, live_px: np.ndarray) -> np.ndarray:
         """Return (K,) which of the features keep min_distance_px from each live track."""
         far = np.ones(len(found_px), bool)
         for index, xy in enumerate(found_px):
             far[index] = not len(live_px) or ((live_px - xy) ** 2).sum(1).min() >= self._detect["min_distance_px"] ** 2
         return far
 
-    def _spread(self, found_px: np.ndarray, far: np.ndarray, live_px: np.ndarray) -> np.ndarray:
+    def _order(self, found_px: np.ndarray, far: np.ndarray, live_px: np.ndarray) -> np.ndarray:
         """Return the indices of features in the order to take them: first those in the emptiest cells.
 
         Blender lists features by falling strength.
@@ -93,14 +93,14 @@ class FeatureFinder:
 
     def _keep(self, before: int, chosen: np.ndarray) -> None:
         """Delete the tracks from index `before` on that are not chosen; select the chosen ones, and no others."""
-        tracks = list(self._tracks())
+        tracks = list(self._get_tracks())
         for track in tracks[:before]:
             track.select = False
         for track, keep in zip(tracks[before:], chosen, strict=True):
             track.select = not keep
         if not chosen.all():
             bpy.ops.clip.delete_track(confirm=False)
-        for number, track in enumerate(list(self._tracks())[before:], before):
+        for number, track in enumerate(list(self._get_tracks())[before:], before):
             # Tracks get names of our own. Blender's search for a free name takes time with the cube of the number of
             # tracks that have its own names.
             track.select, track.name = True, f"track_{number:05d}"

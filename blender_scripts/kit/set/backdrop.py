@@ -17,12 +17,12 @@ def build_backdrop(sheet: dict[str, Any], collection: bpy.types.Collection) -> N
     """Build the infinite curve or the picture; nothing for the other kinds."""
     block = sheet["backdrop"]
     if block["kind"] == "infinite_curve":
-        _infinite_curve(block["curve"], block["color"], sheet["ground"], collection)
+        _build_curve(block["curve"], block["color"], sheet["ground"], collection)
     elif block["kind"] == "image":
-        _picture(block["picture"], block["image"], collection)
+        _build_picture(block["picture"], block["image"], collection)
 
 
-def _infinite_curve(
+def _build_curve(
     curve: dict[str, Any], color: list[float], ground: dict[str, Any], collection: bpy.types.Collection
 ) -> None:
     """Make a seamless floor and wall: flat under the subject and towards the camera, then an arc, then straight up.
@@ -37,7 +37,7 @@ def _infinite_curve(
     faces = [(2 * k, 2 * k + 2, 2 * k + 3, 2 * k + 1) for k in range(len(profile) - 1)]
     mesh = bpy.data.meshes.new("backdrop_curve")
     mesh.from_pydata(vertices, [], faces)
-    mesh.materials.append(materials.matt("backdrop_curve", color))
+    mesh.materials.append(materials.make_matt("backdrop_curve", color))
     mesh.shade_smooth()
     mesh.update()
     wall = bpy.data.objects.new("backdrop_curve", mesh)
@@ -47,7 +47,7 @@ def _infinite_curve(
     collection.objects.link(wall)
 
 
-def _picture(place: dict[str, Any], file: str, collection: bpy.types.Collection) -> None:
+def _build_picture(place: dict[str, Any], file: str, collection: bpy.types.Collection) -> None:
     """Put the picture on a plane, as bright as it is, and large enough to fill the place with its aspect kept."""
     image = load_picture(file, "shot.backdrop.image")
     aspect = image.size[0] / image.size[1]
@@ -59,7 +59,7 @@ def _picture(place: dict[str, Any], file: str, collection: bpy.types.Collection)
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     layer = mesh.uv_layers.new(name="picture")
     layer.data.foreach_set("uv", [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
-    mesh.materials.append(materials.picture("backdrop_image", image))
+    mesh.materials.append(materials.make_picture("backdrop_image", image))
     mesh.update()
     plane = bpy.data.objects.new("backdrop_image", mesh)
     right = np.cross(place["up"], place["towards"]).tolist()

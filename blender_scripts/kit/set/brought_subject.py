@@ -13,7 +13,7 @@ from mathutils import Matrix
 
 from kit.arguments import UserError
 from kit.blend_file import header
-from kit.project_files import from_blend, on_disk
+from kit.project_files import find_on_disk, name_in_blend
 
 KEY = "shot.subject"
 BODIES = {"MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}
@@ -38,7 +38,7 @@ def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
     else:
         collection.children.link(brought)
         _hang_on(root, brought)
-    low, high = _extent(collection, frame)
+    low, high = _measure_extent(collection, frame)
     if not np.isfinite(low).all():
         raise UserError(f"{block['blend']}: collection {brought.name} has nothing to render; check {KEY}.collection")
     size = float(max(high - low))
@@ -56,8 +56,8 @@ def bring_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
 
 def _load(block: dict[str, Any]) -> bpy.types.Collection:
     file, wanted = block["blend"], block["collection"]
-    path = from_blend(file, f"{KEY}.blend")
-    version = header.written_by(on_disk(path), file, f"{KEY}.blend")
+    path = name_in_blend(file, f"{KEY}.blend")
+    version = header.read_version(find_on_disk(path), file, f"{KEY}.blend")
     if version > bpy.app.version[:2]:
         theirs, ours = ("{}.{}".format(*numbers) for numbers in (version, bpy.app.version[:2]))
         raise UserError(f"{file}: saved by Blender {theirs}, this is {ours}; save it there for {ours} ({KEY}.blend)")
@@ -84,10 +84,10 @@ def _check_complete(block: dict[str, Any]) -> None:
     """Check that what the file links or shows is there, and that it brings no script. Raises UserError."""
     file = block["blend"]
     for library in bpy.data.libraries:
-        if not on_disk(library.filepath).is_file():
+        if not find_on_disk(library.filepath).is_file():
             raise UserError(f"{file}: links {library.filepath}, which is missing; restore it or check {KEY}.blend")
     for image in bpy.data.images:
-        path = on_disk(image.filepath, image.library)
+        path = find_on_disk(image.filepath, image.library)
         if image.source == "FILE" and image.users and not image.packed_file and not path.is_file():
             raise UserError(f"{file}: shows {path}, which is missing; restore it or check {KEY}.blend")
     for text in list(bpy.data.texts):
@@ -108,7 +108,7 @@ def _hang_on(root: bpy.types.Object, brought: bpy.types.Collection) -> None:
             top.matrix_parent_inverse = Matrix.Translation(-brought.instance_offset)
 
 
-def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, np.ndarray]:
+def _measure_extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest corner (3,) of what renders; z of the lowest is that of a vertex.
 
     They are infinite if nothing renders.
@@ -124,9 +124,9 @@ def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, n
         body = instance.object
         assert body
         if body.type in BODIES and not body.hide_render:
-            corners.append(_moved(np.array(body.bound_box), instance.matrix_world))
+            corners.append(_move(np.array(body.bound_box), instance.matrix_world))
             if corners[-1][:, 2].min() < lowest:  # otherwise no vertex in this box reaches lower
-                lowest = min(lowest, _lowest_vertex(body, instance.matrix_world, corners[-1]))
+                lowest = min(lowest, _find_lowest_vertex(body, instance.matrix_world, corners[-1]))
     bpy.data.scenes.remove(scene)
     if not corners:
         return np.full(3, np.inf), np.full(3, -np.inf)
@@ -134,14 +134,14 @@ def _extent(collection: bpy.types.Collection, frame: int) -> tuple[np.ndarray, n
     return np.array([low[0], low[1], lowest]), high
 
 
-def _moved(points: np.ndarray, matrix: Matrix) -> np.ndarray:
+def _move(points: np.ndarray, matrix: Matrix) -> np.ndarray:
     return points @ np.array(matrix)[:3, :3].T + np.array(matrix)[:3, 3]
 
 
-def _lowest_vertex(body: bpy.types.Object, matrix: Matrix, corners: np.ndarray) -> float:
+def _find_lowest_vertex(body: bpy.types.Object, matrix: Matrix, corners: np.ndarray) -> float:
     """Return z of the lowest vertex of a mesh; for anything else, that of its box."""
     if not isinstance(body.data, bpy.types.Mesh):
         return float(corners[:, 2].min())
     vertices = np.zeros(3 * len(body.data.vertices), np.float32)
     body.data.vertices.foreach_get("co", vertices)
-    return float(_moved(vertices.reshape(-1, 3), matrix)[:, 2].min(initial=math.inf))
+    return float(_move(vertices.reshape(-1, 3), matrix)[:, 2].min(initial=math.inf))

@@ -7,7 +7,7 @@ import bpy
 from kit.sheet import Points
 
 
-def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
+def make_ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:
     """Make the ground as a plane that only catches shadows."""
     half, z = block["size"] / 2.0, block["z"]
     mesh = bpy.data.meshes.new("ground")
@@ -21,7 +21,7 @@ def ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types
     return plane
 
 
-def solved_points(points: Points, collection: bpy.types.Collection) -> bpy.types.Object:
+def make_points(points: Points, collection: bpy.types.Collection) -> bpy.types.Object:
     """Make one mesh of loose vertices from all bundles, with their track ids and errors as attributes.
 
     It is never rendered.

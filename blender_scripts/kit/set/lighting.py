@@ -32,23 +32,23 @@ def add_lamps(sheet: dict[str, Any], size: float, collection: bpy.types.Collecti
     """Add the lamps of the preset. size: the subject's size, world units."""
     lights, place = sheet["lights"], Vector(sheet["subject"]["location"])
     if lights["preset"] == "sun_fill":
-        _sun(lights, place + Vector((0.0, 0.0, 4.0 * size)), collection)
+        _add_sun(lights, place + Vector((0.0, 0.0, 4.0 * size)), collection)
     elif lights["preset"] == "three_point":
         for name, lamp in lights["lamps"].items():
-            _area_lamp(name, lamp, place + Vector((0.0, 0.0, 0.3 * size)), size, collection)
+            _add_area_lamp(name, lamp, place + Vector((0.0, 0.0, 0.3 * size)), size, collection)
 
 
 def make_world(lights: dict[str, Any]) -> bpy.types.World:
     """Make the light from all around; black where the preset has none."""
     preset = lights["preset"]
     if preset == "hdri":
-        return _picture_all_around(lights)
+        return _make_picture_world(lights)
     if preset == "overcast":
-        return _dome("overcast", OVERCAST, lights["dome_strength"])
-    return _dome("fill", FILL, lights["fill_strength"] if preset == "sun_fill" else 0.0)
+        return _make_dome("overcast", OVERCAST, lights["dome_strength"])
+    return _make_dome("fill", FILL, lights["fill_strength"] if preset == "sun_fill" else 0.0)
 
 
-def _sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection) -> None:
+def _add_sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection) -> None:
     """Add a sun that shines along `sun_direction`. It stands at `above` only so that it is found in the viewport."""
     data = bpy.data.lights.new("sun", "SUN")
     assert isinstance(data, bpy.types.SunLight)
@@ -57,7 +57,9 @@ def _sun(lights: dict[str, Any], above: Vector, collection: bpy.types.Collection
     _place("sun", data, above, Vector(lights["sun_direction"]), collection)
 
 
-def _area_lamp(name: str, lamp: dict[str, Any], subject: Vector, size: float, collection: bpy.types.Collection) -> None:
+def _add_area_lamp(
+    name: str, lamp: dict[str, Any], subject: Vector, size: float, collection: bpy.types.Collection
+) -> None:
     """Add a disc that shines at the subject and is not seen by the camera.
 
     Its strength is what arrives at the subject, W/m2.
@@ -84,7 +86,7 @@ def _place(
     return light
 
 
-def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
+def _make_dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
     """Make a world whose colour depends on the height above the horizon."""
     world = bpy.data.worlds.new(name)
     world.use_nodes = True
@@ -93,10 +95,10 @@ def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
     desk = NodeDesk(world.node_tree)
     background = desk.tree.nodes["Background"]
     set_input(background.inputs["Strength"], strength)
-    direction = desk.node("ShaderNodeTexCoord", "direction", (-900, 300))
-    separate = desk.node("ShaderNodeSeparateXYZ", "up", (-700, 300))
-    height = desk.node("ShaderNodeMapRange", "-1..1 to 0..1", (-500, 300))
-    ramp = desk.node("ShaderNodeValToRGB", "ground to sky", (-300, 300))
+    direction = desk.add_node("ShaderNodeTexCoord", "direction", (-900, 300))
+    separate = desk.add_node("ShaderNodeSeparateXYZ", "up", (-700, 300))
+    height = desk.add_node("ShaderNodeMapRange", "-1..1 to 0..1", (-500, 300))
+    ramp = desk.add_node("ShaderNodeValToRGB", "ground to sky", (-300, 300))
     colors = ramp
     assert isinstance(colors, bpy.types.ShaderNodeValToRGB) and colors.color_ramp
     elements = colors.color_ramp.elements
@@ -112,17 +114,17 @@ def _dome(name: str, stops: list[Stop], strength: float) -> bpy.types.World:
     return world
 
 
-def _picture_all_around(lights: dict[str, Any]) -> bpy.types.World:
+def _make_picture_world(lights: dict[str, Any]) -> bpy.types.World:
     """Make a world from an equirectangular picture, turned about Z."""
     world = bpy.data.worlds.new("hdri")
     world.use_nodes = True
     desk = NodeDesk(world.node_tree)
     background = desk.tree.nodes["Background"]
     set_input(background.inputs["Strength"], lights["dome_strength"])
-    direction = desk.node("ShaderNodeTexCoord", "direction", (-900, 300))
-    turn = desk.node("ShaderNodeMapping", "rotation_z_deg", (-700, 300))
+    direction = desk.add_node("ShaderNodeTexCoord", "direction", (-900, 300))
+    turn = desk.add_node("ShaderNodeMapping", "rotation_z_deg", (-700, 300))
     image = load_picture(lights["image"], "shot.lights.image")
-    picture = desk.node("ShaderNodeTexEnvironment", "hdri", (-450, 300), image=image)
+    picture = desk.add_node("ShaderNodeTexEnvironment", "hdri", (-450, 300), image=image)
     # The mapping turns the direction that is looked up, so the picture turns the other way.
     set_input(turn.inputs["Rotation"], (0.0, 0.0, -math.radians(lights["rotation_z_deg"])))
     desk.link(direction.outputs["Generated"], turn.inputs["Vector"])

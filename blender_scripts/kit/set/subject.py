@@ -26,7 +26,7 @@ def build_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
     """
     if block["kind"] == "blend":
         return bring_subject(block, frame, collection)
-    makers = {"knob": _knob_parts, "cube": _cube_parts, "sphere": _sphere_parts, "none": list}
+    makers = {"knob": _make_knob_parts, "cube": _make_cube_parts, "sphere": _make_sphere_parts, "none": list}
     parts = makers[block["kind"]]()
     if not parts:
         return block["size"]
@@ -42,7 +42,7 @@ def build_subject(block: dict[str, Any], frame: int, collection: bpy.types.Colle
     return block["size"]
 
 
-def _mesh_object(
+def _make_mesh_object(
     name: str, vertices: list, faces: list, material: bpy.types.Material, sharp_deg: float | None = 32.0
 ) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
@@ -55,7 +55,7 @@ def _mesh_object(
     return bpy.data.objects.new(name, mesh)
 
 
-def _flute(angle: float) -> float:
+def _shape_flute(angle: float) -> float:
     """Return 0 on a land, 1 at the bottom of a flute: rounded valleys, narrower lands."""
     across = 0.5 - 0.5 * math.cos(FLUTES * (angle - POINTER))
     return across**1.4
@@ -67,7 +67,7 @@ def _lathe(rings: list[Ring], closed_top: bool = True, closed_bottom: bool = Tru
     for radius, height, depth in rings:
         for step in range(AROUND):
             angle = 2 * math.pi * step / AROUND
-            r = radius - depth * _flute(angle)
+            r = radius - depth * _shape_flute(angle)
             vertices.append((r * math.cos(angle), r * math.sin(angle), height))
     for level in range(len(rings) - 1):
         for step in range(AROUND):
@@ -81,7 +81,7 @@ def _lathe(rings: list[Ring], closed_top: bool = True, closed_bottom: bool = Tru
     return vertices, faces
 
 
-def _between(one: Ring, other: Ring, share: float) -> Ring:
+def _mix(one: Ring, other: Ring, share: float) -> Ring:
     return (
         one[0] + (other[0] - one[0]) * share,
         one[1] + (other[1] - one[1]) * share,
@@ -89,22 +89,26 @@ def _between(one: Ring, other: Ring, share: float) -> Ring:
     )
 
 
-def _rounded(corners: list[Ring], radius: float, steps: int = 5) -> list[Ring]:
+def _round(corners: list[Ring], radius: float, steps: int = 5) -> list[Ring]:
     """Round each inner corner of a profile with a quadratic curve that starts `radius` before it."""
     profile = [corners[0]]
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        start = _between(corner, before, min(radius / math.dist(corner[:2], before[:2]), 0.5))
-        end = _between(corner, after, min(radius / math.dist(corner[:2], after[:2]), 0.5))
+        start = _mix(corner, before, min(radius / math.dist(corner[:2], before[:2]), 0.5))
+        end = _mix(corner, after, min(radius / math.dist(corner[:2], after[:2]), 0.5))
         for step in range(steps + 1):
             share = step / steps
-            profile.append(_between(_between(start, corner, share), _between(corner, end, share), share))
+            profile.append(_mix(_mix(start, corner, share), _mix(corner, end, share), share))
     return [*profile, corners[-1]]
 
 
-def _knob_parts() -> list[bpy.types.Object]:
+def _make_knob_parts() -> list[bpy.types.Object]:
     """Make the skirt with its scale, the fluted body, the inlaid cap, and the pointer let in over rim and chamfer."""
-    phenolic, aluminium, paint = materials.phenolic(), materials.brushed_aluminium(), materials.white_paint()
-    skirt = _rounded(
+    phenolic, aluminium, paint = (
+        materials.make_phenolic(),
+        materials.make_brushed_aluminium(),
+        materials.make_white_paint(),
+    )
+    skirt = _round(
         [
             *((0.485, 0.0, 0.0), (0.500, 0.012, 0.0), (0.500, 0.050, 0.0)),
             *((0.475, 0.072, 0.0), (0.390, 0.088, 0.0), (0.375, 0.088, 0.0)),
@@ -112,28 +116,28 @@ def _knob_parts() -> list[bpy.types.Object]:
         0.008,
     )
     depth, narrow = 0.02, 0.012
-    body = _rounded(
+    body = _round(
         [
             *((0.372, 0.080, 0.0), (0.372, 0.100, 0.0), (0.364, 0.112, depth), (0.338, 0.395, narrow + 0.004)),
             *((0.326, 0.418, narrow * 0.4), (0.300, 0.432, 0.0), (0.262, 0.432, 0.0), (0.258, 0.424, 0.0)),
         ],
         0.010,
     )
-    cap = _rounded([(0.2575, 0.418, 0), (0.2575, 0.428, 0), (0.252, 0.4335, 0), (0.02, 0.4335, 0)], 0.003)
+    cap = _round([(0.2575, 0.418, 0), (0.2575, 0.428, 0), (0.252, 0.4335, 0), (0.02, 0.4335, 0)], 0.003)
     cap = [*cap, (0.0005, 0.4335, 0.0)]
     lip = [(0.243, 0.4338), (0.263, 0.4338), (0.2995, 0.4332), (0.3265, 0.4192), (0.339, 0.394), (0.345, 0.330)]
     line = [(0.13, 0.4335), (0.2435, 0.4335)]
     return [
-        _mesh_object("knob_skirt", *_lathe(skirt), phenolic),
-        _mesh_object("knob_body", *_lathe(body), phenolic, sharp_deg=50.0),
-        _mesh_object("knob_cap", *_lathe(cap), aluminium),
-        _mesh_object("knob_pointer", *_ribbon(lip, 0.011, 0.004), paint),
-        _mesh_object("knob_pointer_cap", *_ribbon(line, 0.008, 0.0015), materials.black_ink()),
-        _mesh_object("knob_scale", *_ticks(), paint),
+        _make_mesh_object("knob_skirt", *_lathe(skirt), phenolic),
+        _make_mesh_object("knob_body", *_lathe(body), phenolic, sharp_deg=50.0),
+        _make_mesh_object("knob_cap", *_lathe(cap), aluminium),
+        _make_mesh_object("knob_pointer", *_make_ribbon(lip, 0.011, 0.004), paint),
+        _make_mesh_object("knob_pointer_cap", *_make_ribbon(line, 0.008, 0.0015), materials.make_black_ink()),
+        _make_mesh_object("knob_scale", *_make_ticks(), paint),
     ]
 
 
-def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) -> tuple[list, list]:
+def _make_ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) -> tuple[list, list]:
     """Make a strip over the (radius, height) profile at the pointer, `lift` above it, with closed sides."""
     vertices, faces = [], []
     for index, (radius, height) in enumerate(profile):
@@ -151,7 +155,7 @@ def _ribbon(profile: list[tuple[float, float]], half_width: float, lift: float) 
     return vertices, faces
 
 
-def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
+def _make_ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
     """Make scale marks on the skirt's slope, 0 to 10, the open end opposite the pointer.
 
     The marks at the ends and in the middle are longer.
@@ -160,7 +164,9 @@ def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
     for index in range(count):
         angle = math.radians(sweep_deg * (index / (count - 1) - 0.5))
         inner = 0.400 if index % 5 == 0 else 0.425
-        strip, quads = _ribbon([(inner, _skirt_height(inner)), (0.468, _skirt_height(0.468))], 0.0045, 0.0016)
+        strip, quads = _make_ribbon(
+            [(inner, _find_skirt_height(inner)), (0.468, _find_skirt_height(0.468))], 0.0045, 0.0016
+        )
         offset = len(vertices)
         turn_cos, turn_sin = math.cos(angle), math.sin(angle)
         vertices += [(x * turn_cos - y * turn_sin, x * turn_sin + y * turn_cos, z) for x, y, z in strip]
@@ -168,18 +174,18 @@ def _ticks(count: int = 11, sweep_deg: float = 300.0) -> tuple[list, list]:
     return vertices, faces
 
 
-def _skirt_height(radius: float) -> float:
+def _find_skirt_height(radius: float) -> float:
     """Return the height of the skirt's slope between its radii 0.39 and 0.475."""
     return 0.088 + (0.072 - 0.088) * (radius - 0.39) / (0.475 - 0.39)
 
 
-def _cube_parts() -> list[bpy.types.Object]:
+def _make_cube_parts() -> list[bpy.types.Object]:
     mesh = bpy.data.meshes.new("cube_body")
     h = 0.5
     corners = [(x, y, z) for z in (0.0, 1.0) for x, y in ((-h, -h), (h, -h), (h, h), (-h, h))]
     sides = [(k, (k + 1) % 4, 4 + (k + 1) % 4, 4 + k) for k in range(4)]
     mesh.from_pydata(corners, [], [(3, 2, 1, 0), (4, 5, 6, 7), *sides])
-    mesh.materials.append(materials.lacquer())
+    mesh.materials.append(materials.make_lacquer())
     mesh.shade_smooth()
     cube = bpy.data.objects.new("cube_body", mesh)
     bevel = cube.modifiers.new("bevel", "BEVEL")
@@ -188,8 +194,8 @@ def _cube_parts() -> list[bpy.types.Object]:
     return [cube]
 
 
-def _sphere_parts() -> list[bpy.types.Object]:
+def _make_sphere_parts() -> list[bpy.types.Object]:
     rows = 96
     angles = [math.pi * row / rows for row in range(rows + 1)]
     rings = [(max(0.5 * math.sin(angle), 1e-4), 0.5 - 0.5 * math.cos(angle), 0.0) for angle in angles]
-    return [_mesh_object("sphere_body", *_lathe(rings), materials.lacquer(), sharp_deg=None)]
+    return [_make_mesh_object("sphere_body", *_lathe(rings), materials.make_lacquer(), sharp_deg=None)]

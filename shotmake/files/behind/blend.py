@@ -50,20 +50,20 @@ class PathField:
     flag: tuple[int, int, tuple[int, ...] | None] | None
 
 
-def names_in(path: Path) -> list[Named] | None:
+def list_names(path: Path) -> list[Named] | None:
     """List the paths that a .blend names.
 
     Return None for a file whose names cannot be read: not a .blend, a .blend from before 2.80, or a zstd-compressed one
     where the library zstandard is not installed.
     """
     try:
-        data = _data(path)
-        return None if data is None else _names(data)
+        data = _read_data(path)
+        return None if data is None else _find_names(data)
     except (struct.error, ValueError, IndexError, EOFError, gzip.BadGzipFile):
         return None
 
 
-def _data(path: Path) -> bytes | mmap.mmap | None:
+def _read_data(path: Path) -> bytes | mmap.mmap | None:
     with open(path, "rb") as file:
         start = file.read(4)
         file.seek(0)
@@ -78,7 +78,7 @@ def _data(path: Path) -> bytes | mmap.mmap | None:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _names(data: bytes | mmap.mmap) -> list[Named] | None:
+def _find_names(data: bytes | mmap.mmap) -> list[Named] | None:
     if data[:9] == b"BLENDER-v":
         header, at = SMALL, 12
     elif re.fullmatch(rb"BLENDER17-01v\d{4}", data[:17]):
@@ -103,7 +103,7 @@ def _names(data: bytes | mmap.mmap) -> list[Named] | None:
         at += length
     if dna is None:
         return None
-    fields = _path_fields(data, dna)
+    fields = _find_path_fields(data, dna)
     found: dict[Named, None] = {}
     for number, start, length, count in blocks:
         size, paths = fields[number] if 0 <= number < len(fields) else (0, [])
@@ -126,12 +126,12 @@ def _read(data: bytes | mmap.mmap, start: int, paths: list[PathField]) -> list[N
     return found
 
 
-def _path_fields(data: bytes | mmap.mmap, dna: int) -> list[tuple[int, list[PathField]]]:
+def _find_path_fields(data: bytes | mmap.mmap, dna: int) -> list[tuple[int, list[PathField]]]:
     """Return (size in bytes, the fields that hold paths) of each struct, by the struct's number."""
-    names, at = _strings(data, dna, dna + 4, b"NAME")
-    types, at = _strings(data, dna, at, b"TYPE")
+    names, at = _read_strings(data, dna, dna + 4, b"NAME")
+    types, at = _read_strings(data, dna, at, b"TYPE")
     sizes = struct.unpack_from(f"<{len(types)}H", data, at + 4)  # after TLEN
-    at = _aligned(dna, at + 4 + 2 * len(types))
+    at = _align(dna, at + 4 + 2 * len(types))
     (count,) = struct.unpack_from("<i", data, at + 4)  # after STRC
     at += 8
     found = []
@@ -165,7 +165,7 @@ def _paths_of(struct_name: str, fields: list[tuple[str, str, int]]) -> list[Path
     return [PathField(struct_name, offset, length, flag) for offset, length in places]
 
 
-def _strings(data: bytes | mmap.mmap, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
+def _read_strings(data: bytes | mmap.mmap, dna: int, at: int, tag: bytes) -> tuple[list[str], int]:
     if data[at : at + 4] != tag:
         raise ValueError(f"no {tag!r}")
     (count,) = struct.unpack_from("<i", data, at + 4)
@@ -174,8 +174,8 @@ def _strings(data: bytes | mmap.mmap, dna: int, at: int, tag: bytes) -> tuple[li
         end = data.find(b"\0", at)
         found.append(data[at:end].decode())
         at = end + 1
-    return found, _aligned(dna, at)
+    return found, _align(dna, at)
 
 
-def _aligned(dna: int, at: int) -> int:
+def _align(dna: int, at: int) -> int:
     return dna + (at - dna + 3) // 4 * 4

@@ -10,7 +10,7 @@ from shotmake.files.behind.named import Named
 MAGIC, JSON_CHUNK = b"glTF", 0x4E4F534A
 
 
-def names_in(path: Path) -> list[Named] | None:
+def list_names(path: Path) -> list[Named] | None:
     """List the files that a glTF names. Return None for a file that is not a glTF."""
     with open(path, "rb") as file:
         head = file.read(20)
@@ -27,10 +27,10 @@ def names_in(path: Path) -> list[Named] | None:
         return None
     if not isinstance(tree, dict):
         return None
-    blocks = [block for name in ("buffers", "images") for block in _list(tree.get(name))]
+    blocks = [block for name in ("buffers", "images") for block in _as_list(tree.get(name))]
     uris = [block.get("uri") for block in blocks if isinstance(block, dict)]
     return [Named(unquote(uri)) for uri in uris if isinstance(uri, str) and not uri.startswith("data:")]
 
 
-def _list(value: object) -> list:
+def _as_list(value: object) -> list:
     return value if isinstance(value, list) else []

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from shotmake.files.input_file import file_fault
+from shotmake.files.input_file import find_file_fault
 
 NUMBER = re.compile(r"(?P<head>.*?)(?P<number>\d+)(?P<tail>\D*)$", re.DOTALL)
 PLACEHOLDER = re.compile(r"#+|<UDIM>|<UVTILE>")
@@ -35,9 +35,9 @@ def place_of(named: Named, holder: Path) -> Path | None:
     return Path(os.path.normpath(holder.parent / text))
 
 
-def files_at(named: Named, place: Path) -> list[Path]:
+def list_files(named: Named, place: Path) -> list[Path]:
     """List the regular files that a name means, sorted; for a sequence all of its files."""
-    pattern = _pattern(named, place.name)
+    pattern = _make_pattern(named, place.name)
     try:
         if pattern is None:
             found = [place]
@@ -45,10 +45,10 @@ def files_at(named: Named, place: Path) -> list[Path]:
             found = sorted(place.parent / name for name in os.listdir(place.parent) if pattern.fullmatch(name))
     except (OSError, ValueError):  # there is no such folder, or no disk can have such a name
         return []
-    return [path for path in found if not file_fault(path)]
+    return [path for path in found if not find_file_fault(path)]
 
 
-def _pattern(named: Named, name: str) -> re.Pattern | None:
+def _make_pattern(named: Named, name: str) -> re.Pattern | None:
     """Return the pattern of the file names of a sequence; None for a single file."""
     if PLACEHOLDER.search(name):
         return re.compile(r"\d+".join(map(re.escape, PLACEHOLDER.split(name))))

@@ -21,39 +21,41 @@ SECTION = struct.Struct("<16sqq")
 TOKENS_MAX_BYTES = 256_000_000
 
 
-def names_in(path: Path) -> list[Named] | None:
+def list_names(path: Path) -> list[Named] | None:
     """List the layers that a USD layer names.
 
     Return None for a file that is not a USD layer, or whose tokens cannot be read.
     """
     try:
         if not zipfile.is_zipfile(path):
-            texts = _texts(path.read_bytes())
+            texts = _find_texts(path.read_bytes())
         else:  # a package: its layers also name each other, but those names lie nowhere on disk
             with zipfile.ZipFile(path) as package:
-                texts = [text for name in package.namelist() if _is_layer(name) for text in _texts(package.read(name))]
+                texts = [
+                    text for name in package.namelist() if _is_layer(name) for text in _find_texts(package.read(name))
+                ]
     except (struct.error, ValueError, IndexError, zipfile.BadZipFile):
         return None
     return [Named(text) for text in dict.fromkeys(texts) if _is_layer(text)]
 
 
-def _texts(data: bytes) -> list[str]:
+def _find_texts(data: bytes) -> list[str]:
     """Return the texts of a layer that may be names. Raises ValueError for data that is not a layer."""
-    return _tokens(data) if data.startswith(CRATE) else _assets(data)
+    return _read_tokens(data) if data.startswith(CRATE) else _find_assets(data)
 
 
 def _is_layer(text: str) -> bool:
     return text.lower().endswith(LAYERS)
 
 
-def _assets(data: bytes) -> list[str]:
+def _find_assets(data: bytes) -> list[str]:
     if not data.lstrip().startswith((b"#usda", b"#sdf")):
         raise ValueError("no layer")
     found = [one or other for one, other in ASSET.findall(data)] + TEXT_NAME.findall(data)
-    return [_plain(raw.decode(errors="surrogateescape")) for raw in found]
+    return [_strip_folder(raw.decode(errors="surrogateescape")) for raw in found]
 
 
-def _plain(text: str) -> str:
+def _strip_folder(text: str) -> str:
     """Return the file name alone.
 
     set.usdz[inner.usda] is a file in a package, and the text behind ':SDF_FORMAT_ARGS:' says how to read the file.
@@ -61,7 +63,7 @@ def _plain(text: str) -> str:
     return text.partition(":SDF_FORMAT_ARGS:")[0].partition("[")[0]
 
 
-def _tokens(data: bytes) -> list[str]:
+def _read_tokens(data: bytes) -> list[str]:
     """Return the token table of a crate file."""
     version, (table,) = data[8:11], struct.unpack_from("<q", data, 16)
     (count,) = struct.unpack_from("<q", data, table)
@@ -78,34 +80,34 @@ def _tokens(data: bytes) -> list[str]:
         _, size, packed = struct.unpack_from("<qqq", data, start)
         if not 0 <= size <= TOKENS_MAX_BYTES:
             raise ValueError("tokens too large")
-        raw = _unpacked(data[start + 24 : start + 24 + packed], size)
-    return [_plain(one.decode(errors="surrogateescape").removeprefix(";-)")) for one in raw.split(b"\0")]
+        raw = _unpack(data[start + 24 : start + 24 + packed], size)
+    return [_strip_folder(one.decode(errors="surrogateescape").removeprefix(";-)")) for one in raw.split(b"\0")]
 
 
-def _unpacked(packed: bytes, size: int) -> bytes:
+def _unpack(packed: bytes, size: int) -> bytes:
     """Return what USD's fast compression holds: one block of LZ4, or several blocks with their lengths before them."""
     if packed[0] == 0:
-        return _lz4(packed[1:], size)
+        return _unpack_lz4(packed[1:], size)
     at, made = 1, []
     for _ in range(packed[0]):
         (length,) = struct.unpack_from("<i", packed, at)
-        made.append(_lz4(packed[at + 4 : at + 4 + length], size))
+        made.append(_unpack_lz4(packed[at + 4 : at + 4 + length], size))
         at += 4 + length
     return b"".join(made)
 
 
-def _lz4(packed: bytes, limit: int) -> bytes:
+def _unpack_lz4(packed: bytes, limit: int) -> bytes:
     """Unpack one block of LZ4. Raises ValueError for damaged data, and where it unpacks to more than `limit` bytes."""
     made, at, end = bytearray(), 0, len(packed)
     while at < end:
         token = packed[at]
-        count, at = _length(packed, at + 1, token >> 4)
+        count, at = _read_length(packed, at + 1, token >> 4)
         made += packed[at : at + count]
         at += count
         if at >= end:
             break
         back = packed[at] | packed[at + 1] << 8
-        count, at = _length(packed, at + 2, token & 15)
+        count, at = _read_length(packed, at + 2, token & 15)
         count += 4
         if not 0 < back <= len(made) or len(made) + count > limit + 64:
             raise ValueError("damaged tokens")
@@ -116,7 +118,7 @@ def _lz4(packed: bytes, limit: int) -> bytes:
     return bytes(made)
 
 
-def _length(packed: bytes, at: int, length: int) -> tuple[int, int]:
+def _read_length(packed: bytes, at: int, length: int) -> tuple[int, int]:
     if length == 15:
         while True:
             more, at = packed[at], at + 1

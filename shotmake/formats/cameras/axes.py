@@ -12,61 +12,65 @@ first turns first (about fixed axes): ZXY is Ry Rx Rz. Nuke and Maya name their 
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 
 Y_UP_FROM_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 CV_FROM_GL = np.diag([1.0, -1, -1])  # its own inverse
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
 
-def y_up(points: np.ndarray) -> np.ndarray:
+def to_y_up(points: np.ndarray) -> np.ndarray:
     """Convert points (..., 3) of a Z-up world to a Y-up world. The places stay the same."""
     return points @ Y_UP_FROM_Z_UP.T
 
 
-def z_up(points: np.ndarray) -> np.ndarray:
+def to_z_up(points: np.ndarray) -> np.ndarray:
     """Convert points (..., 3) of a Y-up world to a Z-up world. The places stay the same."""
     return points @ Y_UP_FROM_Z_UP
 
 
-def gl_poses(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_gl_poses(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert cam_from_world (N, 3, 4) of OpenCV axes to OpenGL axes.
 
     Returns the camera centres (N, 3) in world units and world_from_camera (N, 3, 3), whose camera looks along -z with y
     up.
     """
-    return camera_centres(cam_from_world), np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ CV_FROM_GL
+    return find_camera_centres(cam_from_world), np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ CV_FROM_GL
 
 
 def from_gl_poses(centres: np.ndarray, world_from_gl: np.ndarray) -> np.ndarray:
-    """Invert `gl_poses`: centres (N, 3) and world_from_gl (N, 3, 3) become cam_from_world (N, 3, 4) of OpenCV axes."""
+    """Invert `to_gl_poses`: centres (N, 3) and world_from_gl (N, 3, 3) become cam_from_world (N, 3, 4) of OpenCV
+    axes.
+    """
     rotation = np.swapaxes(world_from_gl @ CV_FROM_GL, 1, 2)
     return np.concatenate([rotation, -rotation @ centres[:, :, None]], 2)
 
 
-def y_up_poses(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_y_up_poses(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert cam_from_world (N, 3, 4), world Z up, to poses in a Y-up world, as Nuke has them.
 
     Returns the camera centres (N, 3) in world units and world_from_camera (N, 3, 3) of OpenGL axes.
     """
-    centres, world_from_gl = gl_poses(cam_from_world)
-    return y_up(centres), Y_UP_FROM_Z_UP @ world_from_gl
+    centres, world_from_gl = to_gl_poses(cam_from_world)
+    return to_y_up(centres), Y_UP_FROM_Z_UP @ world_from_gl
 
 
 def from_y_up_poses(centres: np.ndarray, world_from_gl: np.ndarray) -> np.ndarray:
-    """Invert `y_up_poses`: centres (N, 3) and world_from_gl (N, 3, 3), world Y up, become cam_from_world (N, 3, 4)."""
-    return from_gl_poses(z_up(centres), Y_UP_FROM_Z_UP.T @ world_from_gl)
+    """Invert `to_y_up_poses`: centres (N, 3) and world_from_gl (N, 3, 3), world Y up, become cam_from_world (N, 3,
+    4).
+    """
+    return from_gl_poses(to_z_up(centres), Y_UP_FROM_Z_UP.T @ world_from_gl)
 
 
-def rotations(angles_deg: np.ndarray, order: str) -> np.ndarray:
+def make_rotations(angles_deg: np.ndarray, order: str) -> np.ndarray:
     """Return the rotation matrices (N, 3, 3) of Euler angles (N, 3) in degrees about x, y, z."""
     made = np.eye(3)
     for axis in order:
-        made = _about(axis, np.radians(angles_deg)[:, "XYZ".index(axis)]) @ made
+        made = _rotate_about(axis, np.radians(angles_deg)[:, "XYZ".index(axis)]) @ made
     return made
 
 
-def euler_deg(rotation: np.ndarray, order: str) -> np.ndarray:
+def find_euler_deg(rotation: np.ndarray, order: str) -> np.ndarray:
     """Return the Euler angles (N, 3), in degrees about x, y, z, of rotation matrices (N, 3, 3).
 
     The angles do not jump from frame to frame: jumps would smear the motion blur.
@@ -78,10 +82,10 @@ def euler_deg(rotation: np.ndarray, order: str) -> np.ndarray:
     cosine = np.hypot(rotation[:, last, middle], rotation[:, last, last])
     angles[:, middle] = np.arctan2(-sign * rotation[:, last, first], cosine)
     angles[:, last] = np.arctan2(sign * rotation[:, middle, first], rotation[:, first, first])
-    return continuous_deg(np.degrees(angles), order)
+    return unwrap_deg(np.degrees(angles), order)
 
 
-def continuous_deg(angles_deg: np.ndarray, order: str) -> np.ndarray:
+def unwrap_deg(angles_deg: np.ndarray, order: str) -> np.ndarray:
     """Choose, for each frame, the angles nearest to those of the frame before. Input and result: (N, 3), degrees.
 
     The rotations stay the same: a rotation has several triples of angles about x, y, z.
@@ -97,7 +101,7 @@ def continuous_deg(angles_deg: np.ndarray, order: str) -> np.ndarray:
     return smooth
 
 
-def _about(axis: str, radians: np.ndarray) -> np.ndarray:
+def _rotate_about(axis: str, radians: np.ndarray) -> np.ndarray:
     """Return the rotations (N, 3, 3) about one axis by angles (N,)."""
     i, j = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
     made = np.tile(np.eye(3), (len(radians), 1, 1))

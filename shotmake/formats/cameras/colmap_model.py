@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.formats.cameras.imported_camera import KEY, Cameras, of_the_shot
+from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
 from shotmake.formats.cameras.pinhole import KINDS, status_of
 from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, number, shown, whole_number
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import COEFFICIENTS, PLACE, Lens
 from shotmake.tracks.markers import DISABLED
 
@@ -41,7 +41,7 @@ MIDDAY = (1980, 1, 1, 0, 0, 0)  # a zip entry has a date: a fixed date makes the
 ID_MAX = 2**32
 
 
-def folder_files(images: Path) -> dict[str, Path]:
+def list_folder_files(images: Path) -> dict[str, Path]:
     """Return the files that `read` needs besides images.txt: what each one holds -> its path."""
     return {"camera's lens": images.with_name("cameras.txt")}
 
@@ -52,76 +52,80 @@ def read(path: Path, asked: Asked) -> Cameras:
     Raises ShotError, with the line, when images.txt or cameras.txt is not as COLMAP writes it, when an image's name has
     no frame number or its camera is not in cameras.txt, when a lens model or k4, k5, k6 is not supported, and when a
     camera has another picture size than the plate. Raises ShotError also when cameras.txt is missing or empty, when the
-    lenses of the images differ in more than the focal length, and as `of_the_shot` and `shotmake.formats.text.lines`
-    do.
+    lenses of the images differ in more than the focal length, and as `cut_to_shot` and
+    `shotmake.formats.text.read_lines` do.
     """
-    lenses = _lenses(path.with_name("cameras.txt"), asked)
+    lenses = _read_lenses(path.with_name("cameras.txt"), asked)
     frames, poses, used, is_image = [], [], [], True
-    for line, text in lines(path, KEY):
+    for line, text in read_lines(path, KEY):
         if text.startswith("#") or (is_image and not text.strip()):
             continue
         if is_image:
             words = text.split(maxsplit=9)
             if len(words) != 10:
-                raise fault(path, line, f"{len(words)} words", "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME", KEY)
+                raise make_fault(path, line, f"{len(words)} words", "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME", KEY)
             digits = re.findall(r"\d+", words[9].strip().rpartition(".")[0] or words[9])
             if not digits:
-                raise fault(path, line, shown(words[9]), "a frame number in the image's name", KEY)
-            camera = whole_number(words[8], path, line, KEY, high=ID_MAX)
+                raise make_fault(path, line, quote_word(words[9]), "a frame number in the image's name", KEY)
+            camera = read_whole_number(words[8], path, line, KEY, high=ID_MAX)
             if camera not in lenses:
-                raise fault(path, line, f"camera {camera}", "a camera of cameras.txt", KEY)
+                raise make_fault(path, line, f"camera {camera}", "a camera of cameras.txt", KEY)
             frames.append(int(digits[-1][-9:]))
-            poses.append(_pose([number(word, path, line, KEY) for word in words[1:8]], path, line))
+            poses.append(_make_pose([read_number(word, path, line, KEY) for word in words[1:8]], path, line))
             used.append(lenses[camera])
         is_image = not is_image
-    lens, focals = _one_lens(used, path) if used else (next(iter(lenses.values())), None)
+    lens, focals = _merge_lenses(used, path) if used else (next(iter(lenses.values())), None)
     matrices = np.array(poses, float).reshape(-1, 3, 4)
     status = status_of(matrices)
-    given = Cameras(path.name, status, KINDS[status], lens, np.array(frames, int), matrices, focals, scale_known=False)
-    return of_the_shot(given, asked.size_px, asked.frames)
+    imported = Cameras(
+        path.name, status, KINDS[status], lens, np.array(frames, int), matrices, focals, scale_known=False
+    )
+    return cut_to_shot(imported, asked.size_px, asked.frames)
 
 
-def _lenses(path: Path, asked: Asked) -> dict[int, Lens]:
+def _read_lenses(path: Path, asked: Asked) -> dict[int, Lens]:
     if not path.is_file():
         raise ShotError(f"{path.name}: not beside images.txt; needed COLMAP's text model ({KEY})")
     made = {}
-    for line, text in lines(path, KEY):
+    for line, text in read_lines(path, KEY):
         words = text.split()
         if not words or text.startswith("#"):
             continue
         if len(words) < 4 or words[1] not in PARAMETERS:
-            found = f"camera model {shown(words[1])}" if len(words) > 1 else "1 word"
-            raise fault(path, line, found, f"CAMERA_ID MODEL WIDTH HEIGHT, a model of {', '.join(PARAMETERS)}", KEY)
+            found = f"camera model {quote_word(words[1])}" if len(words) > 1 else "1 word"
+            raise make_fault(
+                path, line, found, f"CAMERA_ID MODEL WIDTH HEIGHT, a model of {', '.join(PARAMETERS)}", KEY
+            )
         names = PARAMETERS[words[1]].split()
-        values = [number(word, path, line, KEY) for word in words[4:]]
+        values = [read_number(word, path, line, KEY) for word in words[4:]]
         if len(values) != len(names):
-            raise fault(path, line, f"{len(values)} parameters of {words[1]}", " ".join(names), KEY)
-        size_px = tuple(whole_number(word, path, line, KEY) for word in words[2:4])
+            raise make_fault(path, line, f"{len(values)} parameters of {words[1]}", " ".join(names), KEY)
+        size_px = tuple(read_whole_number(word, path, line, KEY) for word in words[2:4])
         if size_px != tuple(asked.size_px):
             found, needed = (f"{width}x{height}" for width, height in (size_px, asked.size_px))
-            raise fault(path, line, f"a camera for {found}", f"the plate's {needed}", KEY)
-        number_of_it = whole_number(words[0], path, line, KEY, high=ID_MAX)
-        made[number_of_it] = _lens(dict(zip(names, values, strict=True)), path, line)
+            raise make_fault(path, line, f"a camera for {found}", f"the plate's {needed}", KEY)
+        number_of_it = read_whole_number(words[0], path, line, KEY, high=ID_MAX)
+        made[number_of_it] = _make_lens(dict(zip(names, values, strict=True)), path, line)
     if not made:
         raise ShotError(f"{path.name}: found no camera, needed one ({KEY})")
     return made
 
 
-def _lens(values: dict[str, float], path: Path, line: int) -> Lens:
+def _make_lens(values: dict[str, float], path: Path, line: int) -> Lens:
     if any(values.pop(name, 0.0) for name in ("k4", "k5", "k6")):
-        raise fault(path, line, "k4, k5 or k6", "0: no lens of ours has them", KEY)
+        raise make_fault(path, line, "k4, k5 or k6", "0: no lens of ours has them", KEY)
     fx_px = values.pop("f", None) or values.pop("fx")
     fy_px = values.pop("fy", fx_px)
     if not (0 < fx_px < 1e9 and 0 < fy_px < 1e9):
-        raise fault(path, line, f"focal lengths {fx_px:g} and {fy_px:g} px", "px above 0", KEY)
+        raise make_fault(path, line, f"focal lengths {fx_px:g} and {fy_px:g} px", "px above 0", KEY)
     return Lens(fx_px, fy_px, values.pop("cx"), values.pop("cy"), **values, grid=None)
 
 
-def _pose(values: list[float], path: Path, line: int) -> np.ndarray:
+def _make_pose(values: list[float], path: Path, line: int) -> np.ndarray:
     """Return cam_from_world (3, 4) of qw qx qy qz tx ty tz."""
     size = float(np.linalg.norm(values[:4]))
     if not 0.5 < size < 2:  # written with few digits, its length is not exactly 1
-        raise fault(path, line, f"a quaternion of length {size:.3g}", "1", KEY)
+        raise make_fault(path, line, f"a quaternion of length {size:.3g}", "1", KEY)
     w, x, y, z = np.array(values[:4]) / size
     rotation = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -131,23 +135,23 @@ def _pose(values: list[float], path: Path, line: int) -> np.ndarray:
     return np.column_stack([rotation, values[4:]])
 
 
-def _terms(lens: Lens) -> list[float]:
+def _list_values(lens: Lens) -> list[float]:
     return [getattr(lens, name) for name in (*PLACE, *COEFFICIENTS)]
 
 
-def _one_lens(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
+def _merge_lenses(used: list[Lens], path: Path) -> tuple[Lens, np.ndarray | None]:
     """Return the lens of all images, and the focal lengths (N,) in px of the images of a zoom, else None."""
     focals = np.array([lens.fx_px for lens in used])
-    lens = used[0].written_for(float(np.median(focals)))
-    terms = np.array([_terms(one.written_for(lens.fx_px)) for one in dict.fromkeys(used)])
-    if (np.abs(terms - _terms(lens)) > SAME * np.maximum(1, np.abs(terms))).any():
+    lens = used[0].with_focal_px(float(np.median(focals)))
+    terms = np.array([_list_values(one.with_focal_px(lens.fx_px)) for one in dict.fromkeys(used)])
+    if (np.abs(terms - _list_values(lens)) > SAME * np.maximum(1, np.abs(terms))).any():
         raise ShotError(f"{path.name}: its images have different lenses; needed one, which may zoom ({KEY})")
     return lens, focals if np.ptp(focals) > SAME * lens.fx_px else None
 
 
 def write(path: Path, take: Take) -> None:
     """Write colmap.zip: the folder colmap with cameras.txt, images.txt and points3D.txt."""
-    texts = model_texts(take)
+    texts = make_model_texts(take)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in texts.items():
             entry = zipfile.ZipInfo(f"colmap/{name}", MIDDAY)
@@ -155,32 +159,32 @@ def write(path: Path, take: Take) -> None:
             archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
 
 
-def model_texts(take: Take) -> dict[str, str]:
+def make_model_texts(take: Take) -> dict[str, str]:
     """Return the three files of the model: file name -> text."""
-    from shotmake.geometry.camera import quaternions_wxyz
+    from shotmake.geometry.camera import to_quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
     poses = np.array(solution["cam_from_world"], float).reshape(-1, 3, 4)
     frames, zoom_px = solution["frames"], solution["focal_px_per_frame"]
-    lenses = [lens.written_for(focal_px) for focal_px in zoom_px] if zoom_px else [lens]
-    cameras = [_camera_line(number, one, take.size_px) for number, one in enumerate(lenses, 1)]
-    features, seen = _features(take, {frame: number for number, frame in enumerate(frames, 1)})
-    quaternions = quaternions_wxyz(poses[:, :, :3])
+    lenses = [lens.with_focal_px(focal_px) for focal_px in zoom_px] if zoom_px else [lens]
+    cameras = [_format_camera(number, one, take.size_px) for number, one in enumerate(lenses, 1)]
+    features, seen = _collect_features(take, {frame: number for number, frame in enumerate(frames, 1)})
+    quaternions = to_quaternions_wxyz(poses[:, :, :3])
     images = []
     for image, (frame, pose, turn) in enumerate(zip(frames, poses, quaternions, strict=True), 1):
         words = " ".join(f"{value:.15g}" for value in (*turn, *pose[:, 3]))
         camera = image if zoom_px else 1
-        images.append(f"{image} {words} {camera} {image_name(take, frame)}\n{features.get(image, '')}\n")
+        images.append(f"{image} {words} {camera} {name_image(take, frame)}\n{features.get(image, '')}\n")
     points = [
         f"{track} {x:.9g} {y:.9g} {z:.9g} 128 128 128 {max(error, 0):.6g} {seen[track]}\n"
-        for track, (x, y, z), error in _solved_points(take)
+        for track, (x, y, z), error in _list_points(take)
         if track in seen
     ]
     return {"cameras.txt": "".join(cameras), "images.txt": "".join(images), "points3D.txt": "".join(points)}
 
 
-def image_name(take: Take, frame: int) -> str:
+def name_image(take: Take, frame: int) -> str:
     """Return the file name of a frame: the plate's own for a sequence; for a movie, `<stem>.<frame>.png`."""
     name = Path(take.plate_file).name
     stem, suffix = Path(name).stem, Path(name).suffix
@@ -190,7 +194,7 @@ def image_name(take: Take, frame: int) -> str:
     return f"{stem}.{frame:04d}.png"
 
 
-def _camera_line(number: int, lens: Lens, size_px: tuple[int, int]) -> str:
+def _format_camera(number: int, lens: Lens, size_px: tuple[int, int]) -> str:
     names, more = ("fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "p1", "p2"), ""
     if lens.k3:
         more = f" {lens.k3:.15g} 0 0 0"
@@ -198,7 +202,7 @@ def _camera_line(number: int, lens: Lens, size_px: tuple[int, int]) -> str:
     return f"{number} {'FULL_OPENCV' if lens.k3 else 'OPENCV'} {size_px[0]} {size_px[1]} {values}{more}\n"
 
 
-def _solved_points(take: Take) -> list[tuple[int, list[float], float]]:
+def _list_points(take: Take) -> list[tuple[int, list[float], float]]:
     """Return (track id, xyz in world units, error in px) of each bundle. A camera that stays in its place has none."""
     assert take.solution is not None and take.points is not None
     if take.solution["status"] != "solved":
@@ -207,13 +211,13 @@ def _solved_points(take: Take) -> list[tuple[int, list[float], float]]:
     return list(zip(*arrays, strict=True))
 
 
-def _features(take: Take, image_of: dict[int, int]) -> tuple[dict[int, str], dict[int, str]]:
+def _collect_features(take: Take, image_of: dict[int, int]) -> tuple[dict[int, str], dict[int, str]]:
     """Return the features of every image, and for every track that has a bundle, the features where it is seen."""
     if take.tracks is None:
         return {}, {}
-    solved = [track for track, _, _ in _solved_points(take)]
-    tracks = take.tracks.where(take.tracks.status != DISABLED)
-    tracks = tracks.where(np.isin(tracks.track_id, solved) & np.isin(tracks.frame, list(image_of)))
+    solved = [track for track, _, _ in _list_points(take)]
+    tracks = take.tracks.select(take.tracks.status != DISABLED)
+    tracks = tracks.select(np.isin(tracks.track_id, solved) & np.isin(tracks.frame, list(image_of)))
     order = np.lexsort((tracks.track_id, tracks.frame))
     features: dict[int, list[str]] = {}
     seen: dict[int, list[str]] = {}

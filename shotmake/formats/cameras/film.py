@@ -12,7 +12,7 @@ import numpy as np
 from shotmake.geometry.lens import Lens
 
 
-def fov_deg(focal: np.ndarray | float, extent: float) -> np.ndarray:
+def compute_fov_deg(focal: np.ndarray | float, extent: float) -> np.ndarray:
     """Return the angle in degrees that `extent` fills. Scalar or (N,); focal and extent in the same unit, px or mm."""
     return np.degrees(2 * np.arctan(extent / 2 / np.asarray(focal, float)))
 
@@ -22,14 +22,14 @@ def focal_of(fov: np.ndarray, extent: float) -> np.ndarray:
     return extent / 2 / np.tan(np.radians(fov) / 2)
 
 
-def film_back_mm(size_px: tuple[int, int], width_mm: float, pixel_aspect: float = 1.0) -> tuple[float, float]:
+def compute_film_back_mm(size_px: tuple[int, int], width_mm: float, pixel_aspect: float = 1.0) -> tuple[float, float]:
     """Return (width, height) in mm of a picture. size_px: its (width, height) in px."""
     return width_mm, width_mm * size_px[1] / (size_px[0] * pixel_aspect)
 
 
-def fovs_deg(focal_mm: float, back_mm: tuple[float, float]) -> tuple[float, float, float]:
+def compute_fovs_deg(focal_mm: float, back_mm: tuple[float, float]) -> tuple[float, float, float]:
     """Return the (horizontal, vertical, diagonal) fields of view in degrees. back_mm: (width, height)."""
-    width, height, diagonal = (float(fov_deg(focal_mm, extent)) for extent in (*back_mm, np.hypot(*back_mm)))
+    width, height, diagonal = (float(compute_fov_deg(focal_mm, extent)) for extent in (*back_mm, np.hypot(*back_mm)))
     return width, height, diagonal
 
 
@@ -55,6 +55,6 @@ def film_of(lens: Lens, size_px: tuple[int, int], width_mm: float) -> Film:
     return Film(focal_mm, back_mm, (right / width_mm, up / width_mm))
 
 
-def centre_off_px(lens: Lens, size_px: tuple[int, int]) -> float:
+def measure_off_centre_px(lens: Lens, size_px: tuple[int, int]) -> float:
     """Return the distance, in px, of the lens centre from the middle of the picture."""
     return float(np.hypot(lens.cx_px - size_px[0] / 2, lens.cy_px - size_px[1] / 2))

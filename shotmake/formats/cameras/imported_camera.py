@@ -6,7 +6,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.plausible_lens import folds
+from shotmake.geometry.plausible_lens import has_fold
 from shotmake.reasons import Reason
 
 KEY = "shot.camera.import_file"
@@ -19,7 +19,7 @@ CENTRE_WIDTHS = 10.0  # in plate widths: how far the lens centre may be from the
 class Cameras:
     """The cameras of a file.
 
-    name: of the file. status, kind: as in a solve JSON. frames (K,): plate numbers; `of_the_shot` sorts them.
+    name: of the file. status, kind: as in a solve JSON. frames (K,): plate numbers; `cut_to_shot` sorts them.
     cam_from_world (K, 3, 4): OpenCV axes, world Z up. focal_px_per_frame (K,): of a zoom, else None. confidence,
     warnings: of a solve, else None and ().
     """
@@ -36,14 +36,14 @@ class Cameras:
     warnings: tuple[Reason, ...] = ()
 
 
-def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
+def cut_to_shot(imported: Cameras, size_px: tuple[int, int], frames: tuple[int, int]) -> Cameras:
     """Cut the cameras of a file to the plate frames first..last, and sort them by frame.
 
     Raises ShotError when a frame has two poses, when a matrix is not a rotation, when a camera is farther than FARTHEST
     from the origin, when a focal length or the lens centre is beyond FOCAL_WIDTHS or CENTRE_WIDTHS, when the lens folds
     over inside the picture, and when no pose is in the range.
     """
-    name, cameras, numbers = given.name, given.cam_from_world, given.frames
+    name, cameras, numbers = imported.name, imported.cam_from_world, imported.frames
     if len(np.unique(numbers)) != len(numbers):
         raise ShotError(f"{name}: has more than one pose for a frame ({KEY})")
     rotations = cameras[:, :, :3]
@@ -51,30 +51,30 @@ def of_the_shot(given: Cameras, size_px: tuple[int, int], frames: tuple[int, int
         orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
     if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
         raise ShotError(f"{name}: cam_from_world holds matrices that are no rotations ({KEY})")
-    if fault := _beyond_measure(given, size_px[0]):
+    if fault := _find_implausible(imported, size_px[0]):
         raise ShotError(f"{name}: {fault} ({KEY})")
-    if folds(given.lens, size_px):
+    if has_fold(imported.lens, size_px):
         raise ShotError(f"{name}: its lens folds over inside the picture ({KEY})")
     order = np.argsort(numbers)
     inside = order[(numbers[order] >= frames[0]) & (numbers[order] <= frames[1])]
     if not len(inside):
         raise ShotError(f"{name}: has no pose for the frames {frames[0]} to {frames[1]} ({KEY})")
-    focals = given.focal_px_per_frame
+    focals = imported.focal_px_per_frame
     return replace(
-        given,
+        imported,
         frames=numbers[inside],
         cam_from_world=cameras[inside],
         focal_px_per_frame=None if focals is None else focals[inside],
     )
 
 
-def _beyond_measure(given: Cameras, width_px: int) -> str:
+def _find_implausible(imported: Cameras, width_px: int) -> str:
     """Return the first number that no real camera has, and the limits for it; "" when there is none."""
-    lens, (low, high) = given.lens, FOCAL_WIDTHS
-    far = float(np.abs(given.cam_from_world[:, :, 3]).max(initial=0))
+    lens, (low, high) = imported.lens, FOCAL_WIDTHS
+    far = float(np.abs(imported.cam_from_world[:, :, 3]).max(initial=0))
     if far > FARTHEST:
         return f"found a camera {far:.3g} units from the world's origin; needed at most {FARTHEST:g}"
-    zoom = () if given.focal_px_per_frame is None else given.focal_px_per_frame.tolist()
+    zoom = () if imported.focal_px_per_frame is None else imported.focal_px_per_frame.tolist()
     for focal_px in (lens.fx_px, lens.fy_px, *zoom):
         if not low * width_px <= focal_px <= high * width_px:
             needed = f"needed {low * width_px:g} to {high * width_px:g}, for a plate {width_px} px wide"

@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.formats.cameras.axes import ORDERS, euler_deg, from_y_up_poses, rotations, y_up_poses
+from shotmake.formats.cameras.axes import ORDERS, find_euler_deg, from_y_up_poses, make_rotations, to_y_up_poses
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.pinhole import cameras_of
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.nk import Node, components, nodes
+from shotmake.formats.nk import Node, read_components, read_nodes
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, shown
+from shotmake.formats.text import make_fault, quote_word
 from shotmake.geometry.lens import Lens
 
 KINDS = re.compile(r"Camera[234]?")
@@ -56,23 +56,24 @@ def write(path: Path, take: Take) -> None:
     assert take.solution is not None
     solution = take.solution
     lens, frames = Lens.from_json(solution["lens"]), solution["frames"]
-    centres, world_from_gl = y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    centres, world_from_gl = to_y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
     film = film_of(lens, take.size_px, take.sensor_width_mm)
     zoom_px = solution["focal_px_per_frame"]
     focal = f"{film.focal_mm:.12g}"
     if zoom_px:
-        focal = _curves(frames, np.array(zoom_px)[:, None] / take.size_px[0] * take.sensor_width_mm)
+        focal = _format_curves(frames, np.array(zoom_px)[:, None] / take.size_px[0] * take.sensor_width_mm)
     name = re.sub(r"\W", "_", take.shot, flags=re.ASCII)
     path.write_text(
         "Camera3 {\n inputs 0\n xform_order SRT\n rot_order ZXY\n"
-        f" translate {_curves(frames, centres)}\n rotate {_curves(frames, euler_deg(world_from_gl, 'ZXY'))}\n"
+        f" translate {_format_curves(frames, centres)}\n rotate "
+        f"{_format_curves(frames, find_euler_deg(world_from_gl, 'ZXY'))}\n"
         f" focal {focal}\n haperture {film.back_mm[0]:.12g}\n vaperture {film.back_mm[1]:.12g}\n"
         f" win_translate {{{2 * film.shift[0]:.12g} {2 * film.shift[1]:.12g}}}\n name Camera_{name}\n}}\n",
         encoding="utf-8",
     )
 
 
-def _curves(frames: list[int], rows: np.ndarray) -> str:
+def _format_curves(frames: list[int], rows: np.ndarray) -> str:
     keys = ([f"x{frame} {value:.12g}" for frame, value in zip(frames, column, strict=True)] for column in rows.T)
     return "{" + " ".join(f"{{curve {' '.join(curve)}}}" for curve in keys) + "}"
 
@@ -84,35 +85,35 @@ def read(path: Path, asked: Asked) -> Cameras:
     ShotError, with the line, when a knob is unknown or has a value that moves or bends the view in another way
     (scaling, pivots, projections ...), when a knob is animated by an expression or lacks keys that another knob has,
     when a focal or haperture is 0 or less, when win_translate is animated, and when a matrix mirrors. Raises ShotError
-    also as `nodes`, `components` and `cameras_of` do.
+    also as `read_nodes`, `read_components` and `cameras_of` do.
     """
-    node = _chosen(path, asked.name)
+    node = _choose_node(path, asked.name)
     knobs = node.knobs
     for name, (text, line) in knobs.items():
         if name in WORDS and text not in WORDS[name]:
-            raise fault(path, line, f"knob {name} {shown(text)}", " or ".join(WORDS[name]), KEY)
-        if name in NEUTRAL and any(value != NEUTRAL[name] for value in components(text, name, path, line, KEY)):
-            raise fault(path, line, f"knob {name} {shown(text)}", f"{NEUTRAL[name]:g}: bake the camera", KEY)
+            raise make_fault(path, line, f"knob {name} {quote_word(text)}", " or ".join(WORDS[name]), KEY)
+        if name in NEUTRAL and any(value != NEUTRAL[name] for value in read_components(text, name, path, line, KEY)):
+            raise make_fault(path, line, f"knob {name} {quote_word(text)}", f"{NEUTRAL[name]:g}: bake the camera", KEY)
         if name not in (*WORDS, *NEUTRAL, *READ, *node.users) and not HARMLESS.fullmatch(name):
-            raise fault(path, line, f"knob {shown(name)}, not known here", "a plain camera: bake it", KEY)
-    values = {name: _values(node, name, count, path) for name, count in _wanted(node).items() if name in knobs}
-    frames = _frames(node, values, path, asked)
-    table = {name: _table(columns, frames) for name, columns in values.items()}
+            raise make_fault(path, line, f"knob {quote_word(name)}, not known here", "a plain camera: bake it", KEY)
+    values = {name: _read_values(node, name, count, path) for name, count in _list_knobs(node).items() if name in knobs}
+    frames = _find_frames(node, values, path, asked)
+    table = {name: _make_table(columns, frames) for name, columns in values.items()}
     if "matrix" in table:
         matrices = table["matrix"].reshape(-1, 4, 4)
-        centres, turns = matrices[:, :3, 3], _unscaled(matrices[:, :3, :3], path, knobs["matrix"][1])
+        centres, turns = matrices[:, :3, 3], _unscale(matrices[:, :3, :3], path, knobs["matrix"][1])
     else:
         nothing = np.zeros((len(frames), 3))
         centres = table.get("translate", nothing)
-        turns = rotations(table.get("rotate", nothing), knobs.get("rot_order", ("ZXY", 0))[0])
+        turns = make_rotations(table.get("rotate", nothing), knobs.get("rot_order", ("ZXY", 0))[0])
     back_mm = table.get("haperture", np.full((1, 1), 24.576))[:, 0]  # Nuke does not write a knob that has its default
     focal_mm = table.get("focal", np.full((1, 1), 50.0))[:, 0]
     if not (back_mm > 0).all() or not (focal_mm > 0).all():
-        raise fault(path, node.line, "a focal or haperture of 0 or less", "mm above 0", KEY)
+        raise make_fault(path, node.line, "a focal or haperture of 0 or less", "mm above 0", KEY)
     fx_px = np.broadcast_to(focal_mm / back_mm * asked.size_px[0], len(frames))
     window = table.get("win_translate", np.zeros((1, 2)))
     if (np.ptp(window, axis=0) > 1e-9).any():
-        raise fault(path, knobs["win_translate"][1], "an animated win_translate", "one value", KEY)
+        raise make_fault(path, knobs["win_translate"][1], "an animated win_translate", "one value", KEY)
     off_mm = window[0] * back_mm[0] / 2
     centre_px = (
         asked.size_px[0] / 2 - float(off_mm[0] / focal_mm[0] * fx_px[0]),
@@ -121,8 +122,8 @@ def read(path: Path, asked: Asked) -> Cameras:
     return cameras_of(path.name, asked, frames, from_y_up_poses(centres, turns), fx_px, centre_px)
 
 
-def _chosen(path: Path, name: str | None) -> Node:
-    found = list(nodes(path, KINDS, KEY))
+def _choose_node(path: Path, name: str | None) -> Node:
+    found = list(read_nodes(path, KINDS, KEY))
     names = [node.knobs.get("name", (f"{node.kind}1", 0))[0] for node in found]
     chosen = [node for node, one in zip(found, names, strict=True) if name in (None, one)]
     if len(chosen) != 1:
@@ -131,54 +132,54 @@ def _chosen(path: Path, name: str | None) -> Node:
     return chosen[0]
 
 
-def _wanted(node: Node) -> dict[str, int]:
+def _list_knobs(node: Node) -> dict[str, int]:
     """Return the knobs to read: name -> how many numbers the knob has."""
     by_matrix = node.knobs.get("useMatrix", ("false", 0))[0] == "true"
     pose = {"matrix": 16} if by_matrix else {"translate": 3, "rotate": 3}
     return {**pose, "focal": 1, "haperture": 1, "vaperture": 1, "win_translate": 2}
 
 
-def _values(node: Node, name: str, count: int, path: Path) -> list[float | dict[int, float]]:
+def _read_values(node: Node, name: str, count: int, path: Path) -> list[float | dict[int, float]]:
     text, line = node.knobs[name]
-    found = components(text, name, path, line, KEY)
+    found = read_components(text, name, path, line, KEY)
     if len(found) == 1:
         found = found * count  # one number stands for all
     if len(found) != count:
-        raise fault(path, line, f"knob {name} with {len(found)} numbers", str(count), KEY)
+        raise make_fault(path, line, f"knob {name} with {len(found)} numbers", str(count), KEY)
     if name in ("translate", "rotate", "matrix"):
         return found
-    return [_constant(one) if isinstance(one, dict) and len(set(one.values())) == 1 else one for one in found]
+    return [_get_constant(one) if isinstance(one, dict) and len(set(one.values())) == 1 else one for one in found]
 
 
-def _constant(curve: dict[int, float]) -> float:
+def _get_constant(curve: dict[int, float]) -> float:
     return next(iter(curve.values()))
 
 
-def _frames(node: Node, values: dict[str, list], path: Path, asked: Asked) -> np.ndarray:
+def _find_frames(node: Node, values: dict[str, list], path: Path, asked: Asked) -> np.ndarray:
     """Return the frames that have keys; for a camera that stands still, all frames of the shot."""
     animated = [(name, one) for name, columns in values.items() for one in columns if isinstance(one, dict)]
     every = set().union(*(one for _, one in animated))
     for name, one in animated:
         if 1 < len(one) < len(every):
             found = f"knob {name} with keys in {len(one)} of {len(every)} frames"
-            raise fault(path, node.knobs[name][1], found, "a key a frame: bake it", KEY)
+            raise make_fault(path, node.knobs[name][1], found, "a key a frame: bake it", KEY)
     return np.array(sorted(every) if len(every) > 1 else range(asked.frames[0], asked.frames[1] + 1), int)
 
 
-def _table(columns: list, frames: np.ndarray) -> np.ndarray:
+def _make_table(columns: list, frames: np.ndarray) -> np.ndarray:
     """Return the values as (frames, columns). A column with one key has the same value in every frame."""
     made = []
     for one in columns:
         if isinstance(one, dict) and len(one) > 1:
             made.append([one[frame] for frame in frames.tolist()])
         else:
-            made.append([_constant(one) if isinstance(one, dict) else one] * len(frames))
+            made.append([_get_constant(one) if isinstance(one, dict) else one] * len(frames))
     return np.array(made, float).T
 
 
-def _unscaled(matrices: np.ndarray, path: Path, line: int) -> np.ndarray:
-    """Remove an even scale from world matrices (N, 3, 3). A shear stays: `of_the_shot` refuses it as no rotation."""
+def _unscale(matrices: np.ndarray, path: Path, line: int) -> np.ndarray:
+    """Remove an even scale from world matrices (N, 3, 3). A shear stays: `cut_to_shot` refuses it as no rotation."""
     sizes = np.cbrt(np.linalg.det(matrices))
     if not (sizes > 1e-9).all():
-        raise fault(path, line, "knob matrix that mirrors or has no size", "a rotation and a place", KEY)
+        raise make_fault(path, line, "knob matrix that mirrors or has no size", "a rotation and a place", KEY)
     return matrices / sizes[:, None, None]

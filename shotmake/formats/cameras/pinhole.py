@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.formats.cameras.imported_camera import KEY, Cameras, of_the_shot
+from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
 from shotmake.formats.cameras.request import Asked
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import FOCAL_LIMITS
@@ -35,9 +35,9 @@ def cameras_of(
     focal length. centre_px: the lens centre (x, y), or None where the format cannot say it.
 
     Raises ShotError when nothing says a focal length, when a focal length is not 0.3 to 10 plate widths, and when
-    `of_the_shot` refuses the cameras.
+    `cut_to_shot` refuses the cameras.
     """
-    focals = _given_focal(name, asked, len(frames)) if fx_px is None else np.asarray(fx_px, float)
+    focals = _choose_focal_px(name, asked, len(frames)) if fx_px is None else np.asarray(fx_px, float)
     low, high = (limit * asked.size_px[0] for limit in FOCAL_LIMITS)
     with np.errstate(invalid="ignore"):
         bad = ~((focals >= low) & (focals <= high))
@@ -49,14 +49,14 @@ def cameras_of(
     focal_px = float(np.median(focals) if len(focals) else asked.size_px[0])  # of no frames: refused for that below
     zooms = len(focals) > 0 and float(np.ptp(focals)) > SAME * focal_px
     status = status_of(cam_from_world)
-    given = Cameras(
-        name, status, KINDS[status], _lens(asked, focal_px, centre_px), np.asarray(frames, int),
+    imported = Cameras(
+        name, status, KINDS[status], _make_lens(asked, focal_px, centre_px), np.asarray(frames, int),
         cam_from_world, focals if zooms else None, scale_known=False, warnings=warnings,
     )  # fmt: skip
-    return of_the_shot(given, asked.size_px, asked.frames)
+    return cut_to_shot(imported, asked.size_px, asked.frames)
 
 
-def _given_focal(name: str, asked: Asked, count: int) -> np.ndarray:
+def _choose_focal_px(name: str, asked: Asked, count: int) -> np.ndarray:
     if not count:
         return np.zeros(0)
     if asked.lens is not None:
@@ -66,11 +66,11 @@ def _given_focal(name: str, asked: Asked, count: int) -> np.ndarray:
     raise ShotError(f"{name}: found no field of view; needed shot.camera.focal_mm or shot.camera.lens_from ({KEY})")
 
 
-def _lens(asked: Asked, focal_px: float, centre_px: tuple[float, float] | None) -> Lens:
+def _make_lens(asked: Asked, focal_px: float, centre_px: tuple[float, float] | None) -> Lens:
     middle = asked.size_px[0] / 2, asked.size_px[1] / 2
     if asked.lens is None:
         return Lens(focal_px, focal_px * asked.pixel_aspect, *(centre_px or middle))
-    lens = asked.lens.written_for(focal_px)
+    lens = asked.lens.with_focal_px(focal_px)
     if centre_px is None or np.hypot(centre_px[0] - middle[0], centre_px[1] - middle[1]) < CENTRED_PX:
         return lens
     return replace(lens, cx_px=centre_px[0], cy_px=centre_px[1])

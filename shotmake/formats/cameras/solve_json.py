@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
-from shotmake.formats.cameras.imported_camera import KEY, Cameras, of_the_shot
+from shotmake.errors import ShotError, quote_error
+from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.text import whole_json
+from shotmake.formats.text import load_json
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import read_warnings
 
@@ -29,9 +29,9 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
 
     Raises ShotError when the file is not a solve JSON or too large, when it is for another picture size, when its
     status is not solved, tripod or static, when its lists differ in length, when its confidence is not 0 to 1, and when
-    `of_the_shot` refuses the cameras.
+    `cut_to_shot` refuses the cameras.
     """
-    record = whole_json(path, KEY)
+    record = load_json(path, KEY)
     try:
         lens, status = Lens.from_json(record["lens"]), record["status"]
         cameras = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
@@ -43,7 +43,7 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         confidence = float(record["confidence"]) if was_solved else None
         warnings = read_warnings(record) if was_solved else ()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ShotError(f"{path.name}: not a solve JSON ({said_by(error)}); check {KEY}") from error
+        raise ShotError(f"{path.name}: not a solve JSON ({quote_error(error)}); check {KEY}") from error
     except ShotError as error:  # another lens model
         raise ShotError(f"{path.name}: {str(error)[:200]} ({KEY})") from error
     if confidence is not None and not 0 <= confidence <= 1:
@@ -58,5 +58,5 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
     if focals is not None and focals.shape != numbers.shape:
         raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
     kind, known = str(record.get("kind", "general")), bool(record.get("scale_known", False))
-    given = Cameras(path.name, status, kind, lens, numbers, cameras, focals, known, confidence, warnings)
-    return of_the_shot(given, size_px, frames)
+    imported = Cameras(path.name, status, kind, lens, numbers, cameras, focals, known, confidence, warnings)
+    return cut_to_shot(imported, size_px, frames)

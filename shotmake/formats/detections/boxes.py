@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.text import fault, shown
+from shotmake.formats.text import make_fault, quote_word
 from shotmake.formats.tracks.named import XY_MAX_PX
 
 FRAME_MAX = 1e8
@@ -34,7 +34,7 @@ class Boxes:
     cameras: tuple[str, ...] = ()
 
 
-def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Path, key: str) -> None:
+def check_boxes(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Path, key: str) -> None:
     """Check the boxes of a file. table (N, 5 or more): frame, x, y, width, height in px, ...
 
     where: row -> the line of the row in the file, and words to put before the numbers in a fault. Raises ShotError when
@@ -52,17 +52,17 @@ def checked(table: np.ndarray, where: Callable[[int], tuple[int, str]], path: Pa
             row = int(np.flatnonzero(bad)[0])
             line, place = where(row)
             numbers = "frame {:.12g}, a box of {:g} x {:g} px at {:g}, {:g}".format(*table[row, [0, 3, 4, 1, 2]])
-            raise fault(path, line, f"{place}{numbers}", needed, key)
+            raise make_fault(path, line, f"{place}{numbers}", needed, key)
 
 
-def records_table(
+def read_records(
     records: Sequence, frame_of: Callable[[dict], object], score: str, name: str, path: Path, key: str
 ) -> np.ndarray:
     """Return the boxes of JSON objects that have a bbox and perhaps a score: a table of the shape (N, 6).
 
     The columns are frame, x, y, width, height, score; the score is 1 where an object has none. frame_of: an object ->
     its frame; raises KeyError when it has none. name: the name of the list, for faults. Raises ShotError when an object
-    has no bbox, no frame or a word in place of a number, and as `checked` does.
+    has no bbox, no frame or a word in place of a number, and as `check_boxes` does.
     """
     table = np.zeros((0, 6))
     try:
@@ -76,26 +76,26 @@ def records_table(
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         plain = False
     if not plain:
-        rows = [_row(one, frame_of, score, f"{name}[{at}]", path, key) for at, one in enumerate(records)]
+        rows = [_read_row(one, frame_of, score, f"{name}[{at}]", path, key) for at, one in enumerate(records)]
         table = np.array(rows).reshape(-1, 6)
-    checked(table, lambda row: (1, f"{name}[{row}] of "), path, key)
+    check_boxes(table, lambda row: (1, f"{name}[{row}] of "), path, key)
     return table.astype(float)
 
 
-def _row(one: object, frame_of: Callable, score: str, where: str, path: Path, key: str) -> list[float]:
-    """Return one row of `records_table`. Slow: it looks for the fault and says where it is."""
+def _read_row(one: object, frame_of: Callable, score: str, where: str, path: Path, key: str) -> list[float]:
+    """Return one row of `read_records`. Slow: it looks for the fault and says where it is."""
     bbox = one.get("bbox") if isinstance(one, dict) else None
     if not isinstance(one, dict) or not isinstance(bbox, list) or len(bbox) != 4:
-        raise fault(path, 1, f"{where} {shown(one)}", "an object with bbox: [x, y, width, height]", key)
+        raise make_fault(path, 1, f"{where} {quote_word(one)}", "an object with bbox: [x, y, width, height]", key)
     try:
         frame = frame_of(one)
     except (KeyError, TypeError):
         frame = None
     if frame is None:
-        raise fault(path, 1, f"{where} {shown(one)}", "a frame, or an image_id that tells one", key)
+        raise make_fault(path, 1, f"{where} {quote_word(one)}", "a frame, or an image_id that tells one", key)
     confidence = one.get(score)
     words = (frame, *bbox, 1.0 if confidence is None else confidence)
     for word in words:
         if isinstance(word, bool) or not isinstance(word, (int, float)) or not abs(word) < NUMBER_MAX:
-            raise fault(path, 1, f"{where} {shown(word)}", "a number", key)
+            raise make_fault(path, 1, f"{where} {quote_word(word)}", "a number", key)
     return [float(word) for word in words]

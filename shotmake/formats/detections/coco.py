@@ -18,14 +18,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from shotmake.formats.detections.boxes import Boxes, records_table
-from shotmake.formats.text import fault, shown, whole_json
+from shotmake.formats.detections.boxes import Boxes, read_records
+from shotmake.formats.text import load_json, make_fault, quote_word
 
 NUMBER = re.compile(r"\d+")
 PARTS = re.compile(r'\s*(\[|\{.*"(images|annotations|categories|licenses|info)"\s*:)', re.DOTALL)
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether these first characters are a COCO file's: a list, or an object with one of COCO's keys."""
     return PARTS.match(head) is not None
 
@@ -34,55 +34,55 @@ def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a COCO file. `key` is the config key that names the file.
 
     Raises ShotError when the file is not JSON of this kind, when two images have the same id or the same frame, when
-    only some file names have a number, and as `records_table` and `shotmake.formats.text.whole_json` do.
+    only some file names have a number, and as `read_records` and `shotmake.formats.text.load_json` do.
     """
-    record = whole_json(path, key, or_list=True)
+    record = load_json(path, key, or_list=True)
     if isinstance(record, list):
         found, frames, frames_are, names = record, None, "named", {}
     else:
-        found = _list(record, "annotations", path, key)
-        frames, frames_are = _frames(_list(record, "images", path, key), path, key)
-        names = _categories(record, path, key)
+        found = _read_list(record, "annotations", path, key)
+        frames, frames_are = _map_frames(_read_list(record, "images", path, key), path, key)
+        names = _read_categories(record, path, key)
     single = [one for one in found if not (isinstance(one, dict) and one.get("iscrowd"))]
 
     def frame_of(one: dict) -> object:
-        return _number(one["image_id"]) if frames is None else frames[one["image_id"]]
+        return _find_number(one["image_id"]) if frames is None else frames[one["image_id"]]
 
-    table = records_table(single, frame_of, "score", "annotations", path, key)
-    label = [names.get(number, str(number)) for number in (_category(one) for one in single)]
+    table = read_records(single, frame_of, "score", "annotations", path, key)
+    label = [names.get(number, str(number)) for number in (_read_category(one) for one in single)]
     frame = table[:, 0].astype(np.int64)
     return Boxes(frame, table[:, 1:5], table[:, 5], np.array(label, str), frames_are)
 
 
-def _list(record: dict, name: str, path: Path, key: str) -> list[dict]:
+def _read_list(record: dict, name: str, path: Path, key: str) -> list[dict]:
     found = record.get(name)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise fault(path, 1, f"{name} {shown(found)}", "a list of objects", key)
+        raise make_fault(path, 1, f"{name} {quote_word(found)}", "a list of objects", key)
     return found
 
 
-def _frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
+def _map_frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
     """Return image id -> frame, and what the frames are: "counted" or "named"."""
     ids = [one.get("id") for one in images]
     if not all(isinstance(one, (int, str)) for one in ids) or len({str(one) for one in ids}) != len(ids):
-        raise fault(path, 1, "images without an id of their own", "a number each", key)
-    numbers = [_number(str(one.get("file_name", ""))) for one in images]
+        raise make_fault(path, 1, "images without an id of their own", "a number each", key)
+    numbers = [_find_number(str(one.get("file_name", ""))) for one in images]
     if all(one is None for one in numbers):
         ordered = sorted(ids, key=lambda one: (isinstance(one, str), one))
         return {one: at for at, one in enumerate(ordered, 1)}, "counted"
     frames: dict[int, dict] = {}
     for one, number in zip(images, numbers, strict=True):
-        name = shown(one.get("file_name"))
+        name = quote_word(one.get("file_name"))
         if number is None:
-            raise fault(path, 1, f"file_name {name}", "the frame's number in it, as in the others", key)
+            raise make_fault(path, 1, f"file_name {name}", "the frame's number in it, as in the others", key)
         if number in frames:
-            again = f"frame {number} in file_name {name} and {shown(frames[number].get('file_name'))}"
-            raise fault(path, 1, again, "one image a frame (one file a camera)", key)
+            again = f"frame {number} in file_name {name} and {quote_word(frames[number].get('file_name'))}"
+            raise make_fault(path, 1, again, "one image a frame (one file a camera)", key)
         frames[number] = one
     return {one["id"]: number for number, one in frames.items()}, "named"
 
 
-def _number(name: object) -> int | None:
+def _find_number(name: object) -> int | None:
     """Return the last number in a file name, without folder and suffix; None = no number. A number returns as it is."""
     if isinstance(name, str):
         found = NUMBER.findall(PurePosixPath(name.replace("\\", "/")).stem)
@@ -90,11 +90,11 @@ def _number(name: object) -> int | None:
     return name if isinstance(name, int) and not isinstance(name, bool) else None
 
 
-def _categories(record: dict, path: Path, key: str) -> dict:
-    found = _list(record, "categories", path, key) if "categories" in record else []
+def _read_categories(record: dict, path: Path, key: str) -> dict:
+    found = _read_list(record, "categories", path, key) if "categories" in record else []
     return {one["id"]: str(one["name"]) for one in found if isinstance(one.get("id"), int) and "name" in one}
 
 
-def _category(one: dict) -> object:
+def _read_category(one: dict) -> object:
     found = one.get("category_id")
     return found if isinstance(found, (int, str)) else ""

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.config.schema import MAIN_CAMERA
-from shotmake.formats.detections.boxes import Boxes, records_table
-from shotmake.formats.text import fault, shown, whole_json
+from shotmake.formats.detections.boxes import Boxes, read_records
+from shotmake.formats.text import load_json, make_fault, quote_word
 
 SCHEMA = 1
 OURS = re.compile(r'\s*\{.*"detections"\s*:', re.DOTALL)
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether these first characters are those of an object with the key "detections"."""
     return OURS.match(head) is not None
 
@@ -34,20 +34,20 @@ def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a detections JSON. `key` is the config key that names the file.
 
     Raises ShotError when the schema is not 1, when detections or cameras is no list, when a class or camera is not a
-    string, and as `records_table` and `shotmake.formats.text.whole_json` do.
+    string, and as `read_records` and `shotmake.formats.text.load_json` do.
     """
-    record = whole_json(path, key)
+    record = load_json(path, key)
     if record.get("schema") != SCHEMA:
-        raise fault(path, 1, f"schema {shown(record.get('schema'))}", f"{SCHEMA}", key)
+        raise make_fault(path, 1, f"schema {quote_word(record.get('schema'))}", f"{SCHEMA}", key)
     found, cameras = record.get("detections"), record.get("cameras", [])
     if not isinstance(found, list) or not isinstance(cameras, list):
-        raise fault(path, 1, "no list of detections", "detections: [...], and cameras, if any, a list too", key)
-    table = records_table(found, lambda one: one["frame"], "confidence", "detections", path, key)
-    label = [_word(one, "class", at, path, key) for at, one in enumerate(found)]
-    camera = [_word(one, "camera", at, path, key) for at, one in enumerate(found)]
+        raise make_fault(path, 1, "no list of detections", "detections: [...], and cameras, if any, a list too", key)
+    table = read_records(found, lambda one: one["frame"], "confidence", "detections", path, key)
+    label = [_read_word(one, "class", at, path, key) for at, one in enumerate(found)]
+    camera = [_read_word(one, "camera", at, path, key) for at, one in enumerate(found)]
     for name in cameras:
         if not isinstance(name, str) or not name:
-            raise fault(path, 1, f"cameras: {shown(name)}", "names", key)
+            raise make_fault(path, 1, f"cameras: {quote_word(name)}", "names", key)
     named = sorted({*cameras, *camera} - {""})
     if named:
         camera = [name or MAIN_CAMERA for name in camera]
@@ -56,8 +56,8 @@ def read(path: Path, key: str) -> Boxes:
     return Boxes(frame, table[:, 1:5], table[:, 5], np.array(label, str), "plate", names, tuple(named))
 
 
-def _word(one: dict, name: str, at: int, path: Path, key: str) -> str:
+def _read_word(one: dict, name: str, at: int, path: Path, key: str) -> str:
     found = one.get(name)
     if found is not None and not isinstance(found, str):
-        raise fault(path, 1, f"detections[{at}].{name} {shown(found)}", "a word in quotes", key)
+        raise make_fault(path, 1, f"detections[{at}].{name} {quote_word(found)}", "a word in quotes", key)
     return found or ""

@@ -15,24 +15,24 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.detections.boxes import Boxes, checked
+from shotmake.formats.detections.boxes import Boxes, check_boxes
 from shotmake.formats.tracks import mot
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether these first characters are a MOT file's. A file without a line is a file without a box."""
-    return mot.recognises(head) or not any(line.strip() and line.strip()[0] != "#" for line in head.splitlines())
+    return mot.can_read(head) or not any(line.strip() and line.strip()[0] != "#" for line in head.splitlines())
 
 
 def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a MOT file. `key` is the config key that names the file.
 
-    Raises ShotError as `mot.read_rows` and `checked` do.
+    Raises ShotError as `mot.read_rows` and `check_boxes` do.
     """
     line, table, label = mot.read_rows(path, key)
     table = table - [0, 0, 1, 1, 0, 0, 0]
     box = table[:, [0, 2, 3, 4, 5]]
-    checked(box, lambda row: (int(line[row]), ""), path, key)
+    check_boxes(box, lambda row: (int(line[row]), ""), path, key)
     unknown = bool((table[:, 6] == -1).all())
     confidence = np.ones(len(table)) if unknown else table[:, 6]
     return Boxes(box[:, 0].astype(np.int64), box[:, 1:], confidence, np.array(label, str), "counted")

@@ -9,7 +9,7 @@ import numpy as np
 from shotmake.config.format_registry import DETECTIONS
 from shotmake.config.schema import MAIN_CAMERA
 from shotmake.formats.detections.boxes import Boxes
-from shotmake.formats.text import fault, head
+from shotmake.formats.text import make_fault, read_head
 from shotmake.objects.detections import Detections
 
 KEY = "tracking.objects.detections"
@@ -37,15 +37,15 @@ def read_detections(
     Raises ShotError when the file is in no known format, when it does not name the camera that it must name, when all
     its boxes are outside the plate, and as the reader of its format does.
     """
-    found = _of_camera(_boxes(path, key), camera_id, is_shared, path, key)
-    frame = _plate_frames(found, first_frame, last_frame, path, say)
-    on_plate = _on_plate(frame, first_frame, last_frame)
+    found = _choose_camera(_read_boxes(path, key), camera_id, is_shared, path, key)
+    frame = _to_plate_frames(found, first_frame, last_frame, path, say)
+    on_plate = _is_on_plate(frame, first_frame, last_frame)
     outside = len(frame) - int(on_plate.sum())
     if outside:
         plate = f"the plate's {first_frame} to {'...' if last_frame is None else last_frame}"
         if outside == len(frame):
             held = f"boxes in the frames {int(found.frame.min())} to {int(found.frame.max())} alone"
-            raise fault(path, 1, held, f"some in {plate}", key)
+            raise make_fault(path, 1, held, f"some in {plate}", key)
         say(f"{path.name}: {outside} boxes in frames outside {plate} left out")
     if ((found.confidence < 0) | (found.confidence > 1)).any():
         span = f"{found.confidence.min():g} to {found.confidence.max():g}"
@@ -56,30 +56,30 @@ def read_detections(
     return Detections(frame[order], found.xywh_px[order], confidence[order], found.label[order])
 
 
-def _boxes(path: Path, key: str) -> Boxes:
-    first = head(path)
+def _read_boxes(path: Path, key: str) -> Boxes:
+    first = read_head(path)
     modules = [import_module(f"shotmake.formats.{one.module}") for one in DETECTIONS]
-    found = next((module for module in modules if module.recognises(first)), None)
+    found = next((module for module in modules if module.can_read(first)), None)
     if found is None:
         titles = ", ".join(one.title for one in DETECTIONS)
         needed = f"one of: {titles}, whose lines are {MOT_FIELDS}, without a header"
-        raise fault(path, 1, "none of the formats of detections", needed, key)
+        raise make_fault(path, 1, "none of the formats of detections", needed, key)
     return found.read(path, key)
 
 
-def _of_camera(found: Boxes, camera_id: str, is_shared: bool, path: Path, key: str) -> Boxes:
+def _choose_camera(found: Boxes, camera_id: str, is_shared: bool, path: Path, key: str) -> Boxes:
     if not found.cameras:
         if is_shared and camera_id != MAIN_CAMERA:
             needed = f"shot.cameras.{camera_id}.detections, or a camera with each box"
-            raise fault(path, 1, "boxes of no camera by name", needed, key)
+            raise make_fault(path, 1, "boxes of no camera by name", needed, key)
         return found
     if camera_id not in found.cameras:
-        raise fault(path, 1, f"boxes of the cameras {', '.join(found.cameras)}", f"some of {camera_id}", key)
+        raise make_fault(path, 1, f"boxes of the cameras {', '.join(found.cameras)}", f"some of {camera_id}", key)
     own = found.camera == camera_id
     return Boxes(found.frame[own], found.xywh_px[own], found.confidence[own], found.label[own], found.frames_are)
 
 
-def _plate_frames(found: Boxes, first: int, last: int | None, path: Path, say: Callable[[str], None]) -> np.ndarray:
+def _to_plate_frames(found: Boxes, first: int, last: int | None, path: Path, say: Callable[[str], None]) -> np.ndarray:
     frame = found.frame
     if found.frames_are == "plate" or not len(frame):
         return frame
@@ -88,11 +88,11 @@ def _plate_frames(found: Boxes, first: int, last: int | None, path: Path, say: C
         return frame + first
     counted, told = frame + first - 1, "counted from 1, the plate's first"
     usual, other, told = (counted, frame, "plate numbers") if found.frames_are == "counted" else (frame, counted, told)
-    if _on_plate(usual, first, last).any() or not _on_plate(other, first, last).any():
+    if _is_on_plate(usual, first, last).any() or not _is_on_plate(other, first, last).any():
         return usual
     say(f"{path.name}: its frames are taken as {told}")
     return other
 
 
-def _on_plate(frame: np.ndarray, first: int, last: int | None) -> np.ndarray:
+def _is_on_plate(frame: np.ndarray, first: int, last: int | None) -> np.ndarray:
     return (frame >= first) & (frame <= (np.inf if last is None else last))

@@ -21,7 +21,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, number, shown
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
 
@@ -37,12 +37,12 @@ SAME = 1e-9
 KNOB_MAX = 1000  # in one node
 
 
-def nukified(name: str) -> str:
+def spell_for_nuke(name: str) -> str:
     """Return 3DE's name of a model or parameter as Nuke spells it."""
     return re.sub(r"[+,:; _-]+", "_", name.strip())
 
 
-CLASSES = {f"LD_{nukified(name)}": name for name in MODELS}
+CLASSES = {f"LD_{spell_for_nuke(name)}": name for name in MODELS}
 
 
 def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
@@ -50,23 +50,23 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
     Raises ShotError when the script has no LD_3DE node or two different lenses, when a node has no end, an unknown
     model or no film back and focal length, when a value is no number or changes over time, and as `seen_of` and
-    `shotmake.formats.text.lines` do.
+    `shotmake.formats.text.read_lines` do.
     """
     found: Lens3de | None = None
     at = 0
-    for line, name, knobs in _nodes(path):
-        lens = _lens(path, line, name, knobs)
+    for line, name, knobs in _find_nodes(path):
+        lens = _make_lens(path, line, name, knobs)
         if found is not None and lens != found:
-            raise fault(path, line, f"another lens than in line {at}", "one lens a file", KEY)
+            raise make_fault(path, line, f"another lens than in line {at}", "one lens a file", KEY)
         found, at = found or lens, at or line
     if found is None:
         raise ShotError(f"{path.name}: found no LD_3DE node; needed one of {', '.join(CLASSES)} ({KEY})")
     return seen_of(found, path, at, asked), asked.size_px
 
 
-def _nodes(path: Path) -> Iterator[tuple[int, str, dict[str, tuple[int, str]]]]:
+def _find_nodes(path: Path) -> Iterator[tuple[int, str, dict[str, tuple[int, str]]]]:
     """Yield each LD_ node: its line, its class, and its knobs, each with its line."""
-    rows = lines(path, KEY)
+    rows = read_lines(path, KEY)
     for start, text in rows:
         opened = NODE.match(text.strip())
         if not opened:
@@ -77,7 +77,7 @@ def _nodes(path: Path) -> Iterator[tuple[int, str, dict[str, tuple[int, str]]]]:
         while depth > 0:
             line, text = next(rows, (line, None))
             if text is None or len(knobs) > KNOB_MAX:
-                raise fault(path, line, f"no end of {opened[1]} of line {start}", "a closing brace", KEY)
+                raise make_fault(path, line, f"no end of {opened[1]} of line {start}", "a closing brace", KEY)
             words = text.strip().split(None, 1)
             if depth == 1 and len(words) == 2:
                 knobs[words[0].lower()] = (line, words[1].strip())
@@ -86,34 +86,36 @@ def _nodes(path: Path) -> Iterator[tuple[int, str, dict[str, tuple[int, str]]]]:
         yield start, opened[1], knobs
 
 
-def _lens(path: Path, line: int, name: str, knobs: dict[str, tuple[int, str]]) -> Lens3de:
+def _make_lens(path: Path, line: int, name: str, knobs: dict[str, tuple[int, str]]) -> Lens3de:
     if name not in CLASSES:
-        raise fault(path, line, f"a node {shown(name)}", f"one of {', '.join(CLASSES)}", KEY)
+        raise make_fault(path, line, f"a node {quote_word(name)}", f"one of {', '.join(CLASSES)}", KEY)
     model = MODELS[CLASSES[name]]
-    back = {side: _value(path, *knobs[knob]) for knob, side in FILM_BACK.items() if knob in knobs}
+    back = {side: _read_value(path, *knobs[knob]) for knob, side in FILM_BACK.items() if knob in knobs}
     missing = [knob for knob, side in FILM_BACK.items() if side in NEEDED and side not in back]
     if missing:
-        raise fault(path, line, f"{name} without {missing[0]}", "its film back and focal length", KEY)
+        raise make_fault(path, line, f"{name} without {missing[0]}", "its film back and focal length", KEY)
     xa, xb, ya, yb = (
-        _value(path, *knobs[knob]) if knob in knobs else float(default) for knob, default in FIELD.items()
+        _read_value(path, *knobs[knob]) if knob in knobs else float(default) for knob, default in FIELD.items()
     )
-    spelled = {nukified(parameter).lower(): parameter for parameter in model.DEFAULTS}
-    values = {spelled[knob]: _value(path, *place) for knob, place in knobs.items() if knob in spelled}
+    spelled = {spell_for_nuke(parameter).lower(): parameter for parameter in model.DEFAULTS}
+    values = {spelled[knob]: _read_value(path, *place) for knob, place in knobs.items() if knob in spelled}
     return Lens3de(model.NAME, values, **back, field=(xa, xb, ya, yb))
 
 
-def _value(path: Path, line: int, text: str) -> float:
+def _read_value(path: Path, line: int, text: str) -> float:
     """Return the number of a knob, or the number of a curve that does not change."""
     words = text.replace("{", " ").replace("}", " ").split()
     if not words or words[0] != "curve":
-        return number(" ".join(words), path, line, KEY)
+        return read_number(" ".join(words), path, line, KEY)
     # x1001 is a frame, also written "x 1001"; s0 t0 and other letters shape the curve
     keys = re.sub(r"\bx\s+(?=-?\d)", "x", " ".join(words[1:])).split()
-    values = [number(word, path, line, KEY) for word in keys if not word[0].isalpha()]
+    values = [read_number(word, path, line, KEY) for word in keys if not word[0].isalpha()]
     if not values:
-        raise fault(path, line, "a curve without values", "a number", KEY)
+        raise make_fault(path, line, "a curve without values", "a number", KEY)
     if max(values) - min(values) > SAME * max(1.0, abs(values[0])):
-        raise fault(path, line, f"values from {min(values):g} to {max(values):g}", "a lens that stays as it is", KEY)
+        raise make_fault(
+            path, line, f"values from {min(values):g} to {max(values):g}", "a lens that stays as it is", KEY
+        )
     return values[0]
 
 
@@ -127,8 +129,8 @@ def write(path: Path, take: Take) -> None:
     knobs |= {knob: f"{getattr(lens, side):.12g}" for knob, side in FILM_BACK.items()}
     knobs |= {knob: str(default) for knob, default in FIELD.items()}
     defaults = MODELS[lens.model].DEFAULTS
-    knobs |= {nukified(name): f"{lens.values.get(name, default):.12g}" for name, default in defaults.items()}
-    rows = [f"LD_{nukified(lens.model)} {{", *(f" {knob} {value}" for knob, value in knobs.items())]
+    knobs |= {spell_for_nuke(name): f"{lens.values.get(name, default):.12g}" for name, default in defaults.items()}
+    rows = [f"LD_{spell_for_nuke(lens.model)} {{", *(f" {knob} {value}" for knob, value in knobs.items())]
     path.write_text(
         "\n".join([*rows, f" name {re.sub(r'[^A-Za-z0-9_]', '_', take.shot)}_lens", "}", ""]),
         newline="\n",

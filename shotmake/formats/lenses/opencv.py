@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import check_size
 from shotmake.files.yaml_file import load_yaml
 from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import lines, whole_json
+from shotmake.formats.text import load_json, read_lines
 from shotmake.geometry.lens import Lens
 
 MATRIX = ("camera_matrix", "cameraMatrix", "mtx", "K")  # OpenCV's samples, its GUI tools, ROS
@@ -44,9 +44,9 @@ def tree_of(path: Path) -> dict:
     is too large, is not JSON or YAML, or is not a block of keys.
     """
     if path.suffix.lower() == ".json":
-        return whole_json(path, KEY)
+        return load_json(path, KEY)
     check_size(path, "yaml_mb", KEY)
-    text = "\n".join(text for _, text in lines(path, KEY))
+    text = "\n".join(text for _, text in read_lines(path, KEY))
     text = re.sub(r"^%YAML[^\n]*\n", "", text).replace("!!opencv-matrix", "")
     tree = load_yaml(text, path.name, KEY)
     if not isinstance(tree, dict):
@@ -60,17 +60,17 @@ def lens_of_tree(tree: dict, name: str) -> tuple[Lens, tuple[int, int] | None]:
     Raises ShotError when a key is missing, when a value is not a number, and for a skew or another distortion model.
     """
     try:
-        return _lens(tree)
+        return _make_lens(tree)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ShotError(
-            f"{name}: not a lens ({said_by(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix and "
-            f"dist_coeffs ({KEY})"
+            f"{name}: not a lens ({quote_error(error)}); needed a solve JSON, a lens JSON, or OpenCV's camera_matrix "
+            f"and dist_coeffs ({KEY})"
         ) from error
 
 
-def _lens(tree: dict) -> tuple[Lens, tuple[int, int] | None]:
-    matrix = _numbers(_first(tree, MATRIX)).reshape(3, 3)
-    values = _numbers(_first(tree, COEFFICIENTS))
+def _make_lens(tree: dict) -> tuple[Lens, tuple[int, int] | None]:
+    matrix = _read_numbers(_get_first(tree, MATRIX)).reshape(3, 3)
+    values = _read_numbers(_get_first(tree, COEFFICIENTS))
     model = str(tree.get("distortion_model", "plumb_bob"))[:40]
     if model not in ("plumb_bob", "brown_conrady") or tree.get("fisheye_model") or np.abs(values[5:]).any():
         raise ValueError(f"distortion model {model} of {len(values)} values; needed k1 k2 p1 p2 k3")
@@ -85,20 +85,20 @@ def _lens(tree: dict) -> tuple[Lens, tuple[int, int] | None]:
     return Lens(fx, fy, cx + 0.5, cy + 0.5, k1, k2, p1, p2, k3), made_for
 
 
-def _first(tree: dict, names: tuple[str, ...]) -> Any:
+def _get_first(tree: dict, names: tuple[str, ...]) -> Any:
     return tree[next((name for name in names if name in tree), names[0])]
 
 
-def _numbers(matrix: Any) -> np.ndarray:
+def _read_numbers(matrix: Any) -> np.ndarray:
     """Return the numbers (N,) of nested lists, or of a matrix as OpenCV and ROS write it: {rows, cols, data}."""
-    listed = list(islice(_flat(matrix["data"] if isinstance(matrix, dict) else matrix), VALUES_MAX))
+    listed = list(islice(_flatten(matrix["data"] if isinstance(matrix, dict) else matrix), VALUES_MAX))
     numbers = np.array(listed, float)
     if not np.isfinite(numbers).all():
         raise ValueError("values that are no numbers")
     return numbers
 
 
-def _flat(nested: Any) -> Iterator[Any]:
+def _flatten(nested: Any) -> Iterator[Any]:
     for one in nested:
         yield from one if isinstance(one, list) else [one]
 

@@ -21,17 +21,17 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import number, shown, whole_json
+from shotmake.formats.text import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.lens_fit import Seen, seen_through
-from shotmake.geometry.lens_models.inverse import inverse
+from shotmake.geometry.lens_fit import Seen, sample_lens
+from shotmake.geometry.lens_models.inverse import invert
 from shotmake.geometry.lens_models.open_lens_io import bend
 
 UNDISTORTS, DISTORTS = "Brown-Conrady D-U", "Brown-Conrady U-D"
 SIZES_MM = (0.1, 10_000.0)
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether these first characters are an OpenTrackIO sample's: they hold one of its names."""
     return any(word in head for word in ("OpenTrackIO", "activeSensorPhysicalDimensions", "pinholeFocalLength"))
 
@@ -41,12 +41,12 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
 
     Raises ShotError when the sensor size or the focal length is missing or beyond SIZES_MM, for an anamorphic squeeze,
     when the distortion is no list of blocks, has an unknown model or is no list of numbers, when the lens folds over
-    inside the picture, and as `shotmake.formats.text.whole_json` does.
+    inside the picture, and as `shotmake.formats.text.load_json` does.
     """
-    tree = whole_json(path, KEY)
-    camera, lens = _block(path, tree, "static.camera"), _block(path, tree, "lens")
-    sensor_mm = _pair(path, camera, "activeSensorPhysicalDimensions", ("width", "height"))
-    focal_mm = _number(path, lens.get("pinholeFocalLength"), "lens.pinholeFocalLength")
+    tree = load_json(path, KEY)
+    camera, lens = _read_block(path, tree, "static.camera"), _read_block(path, tree, "lens")
+    sensor_mm = _read_pair(path, camera, "activeSensorPhysicalDimensions", ("width", "height"))
+    focal_mm = _read_number(path, lens.get("pinholeFocalLength"), "lens.pinholeFocalLength")
     if not all(SIZES_MM[0] <= value <= SIZES_MM[1] for value in (*sensor_mm, focal_mm)):
         raise ShotError(
             f"{path.name}: found {focal_mm:g} mm on a sensor of {sensor_mm} mm; needed a lens in mm ({KEY})"
@@ -57,31 +57,31 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
     size_px = asked.size_px
     px_mm = size_px[0] / sensor_mm[0], size_px[1] / sensor_mm[1]
     projection, around = (
-        _pair(path, lens, name, ("x", "y"), (0.0, 0.0)) for name in ("projectionOffset", "distortionOffset")
+        _read_pair(path, lens, name, ("x", "y"), (0.0, 0.0)) for name in ("projectionOffset", "distortionOffset")
     )
     middle = (size_px[0] / 2, size_px[1] / 2)
     cx_px, cy_px = (side + offset * px for side, offset, px in zip(middle, projection, px_mm, strict=True))
     focal_px = focal_mm * px_mm[0], focal_mm * px_mm[1]
-    model, radial, tangential = _distortion(path, lens.get("distortion"))
+    model, radial, tangential = _read_distortion(path, lens.get("distortion"))
     if model == DISTORTS and not any(around) and not any(radial[1::2]):
         values = [k * focal_mm**power for k, power in zip(radial[::2], (2, 4, 6), strict=True)]
         p1, p2 = (p * focal_mm for p in tangential)
         return Lens(*focal_px, cx_px, cy_px, values[0], values[1], p1, p2, values[2]), size_px
 
-    def bent(xy_mm: np.ndarray) -> np.ndarray:
+    def bend_mm(xy_mm: np.ndarray) -> np.ndarray:
         return np.stack(bend(xy_mm[..., 0], xy_mm[..., 1], radial, tangential), -1)
 
-    def plane(xy_px: np.ndarray) -> np.ndarray:
+    def to_plane(xy_px: np.ndarray) -> np.ndarray:
         xy_mm = (xy_px - (cx_px, cy_px)) / px_mm - around
-        return ((bent(xy_mm) if model == UNDISTORTS else inverse(bent, xy_mm)) + around) / focal_mm
+        return ((bend_mm(xy_mm) if model == UNDISTORTS else invert(bend_mm, xy_mm)) + around) / focal_mm
 
     try:
-        return seen_through(plane, focal_px[0], (cx_px, cy_px), size_px), size_px
+        return sample_lens(to_plane, focal_px[0], (cx_px, cy_px), size_px), size_px
     except ShotError as error:
         raise ShotError(f"{path.name}: {error} ({KEY})") from error
 
 
-def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]:
+def _read_distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]:
     """Return the model, k1 to k6 and p1, p2 of the best block in the list. No list is a lens without distortion."""
     blocks = [] if blocks is None else blocks
     if not isinstance(blocks, list) or not all(isinstance(one, dict) for one in blocks):
@@ -89,20 +89,22 @@ def _distortion(path: Path, blocks: Any) -> tuple[str, list[float], list[float]]
     named = {one.get("model") or UNDISTORTS: one for one in blocks} or {DISTORTS: {}}
     model = next((one for one in (DISTORTS, UNDISTORTS) if one in named), None)
     if model is None:
-        found = ", ".join(shown(one) for one in named)
+        found = ", ".join(quote_word(one) for one in named)
         raise ShotError(f"{path.name}: found the models {found} in lens.distortion; needed {DISTORTS} or D-U ({KEY})")
     counts = {"radial": 6, "tangential": 2}
     values = []
     for name, count in counts.items():
         listed = named[model].get(name) or []
         if not isinstance(listed, list) or len(listed) > count:
-            raise ShotError(f"{path.name}: found {shown(listed)} as {name}; needed {count} numbers at most ({KEY})")
-        given = [_number(path, one, f"lens.distortion {name}") for one in listed]
+            raise ShotError(
+                f"{path.name}: found {quote_word(listed)} as {name}; needed {count} numbers at most ({KEY})"
+            )
+        given = [_read_number(path, one, f"lens.distortion {name}") for one in listed]
         values.append(given + [0.0] * (count - len(given)))
     return model, *values
 
 
-def _block(path: Path, tree: dict, dotted: str) -> dict:
+def _read_block(path: Path, tree: dict, dotted: str) -> dict:
     found: Any = tree
     for name in dotted.split("."):
         found = found.get(name) if isinstance(found, dict) else None
@@ -111,7 +113,7 @@ def _block(path: Path, tree: dict, dotted: str) -> dict:
     return found
 
 
-def _pair(
+def _read_pair(
     path: Path, block: dict, name: str, sides: tuple[str, str], default: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     found = block.get(name)
@@ -119,16 +121,16 @@ def _pair(
         return default
     if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found no {name}; needed {{{sides[0]}, {sides[1]}}} in mm ({KEY})")
-    return _number(path, found.get(sides[0]), f"{name}.{sides[0]}"), _number(
+    return _read_number(path, found.get(sides[0]), f"{name}.{sides[0]}"), _read_number(
         path, found.get(sides[1]), f"{name}.{sides[1]}"
     )
 
 
-def _number(path: Path, value: Any, name: str) -> float:
+def _read_number(path: Path, value: Any, name: str) -> float:
     try:
-        return number(value, path, 1, KEY)
+        return read_number(value, path, 1, KEY)
     except ShotError as error:
-        raise ShotError(f"{path.name}: found {shown(value)} as {name}; needed a number ({KEY})") from error
+        raise ShotError(f"{path.name}: found {quote_word(value)} as {name}; needed a number ({KEY})") from error
 
 
 def write(path: Path, take: Take) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from shotmake.config.schema import Camera, choices_of
 from shotmake.errors import ShotError
-from shotmake.files.picture_file import opened_picture, picture_fault
+from shotmake.files.picture_file import make_picture_fault, open_picture
 from shotmake.formats.lenses.request import KEY, LensAsked
 from shotmake.geometry.lens_fit import MARGIN, Seen
 
@@ -69,13 +69,13 @@ def _check_cover(path: Path, xy_px: np.ndarray, size_px: tuple[int, int], reach_
     """Refuse a map that leaves out part of the plate's border. xy_px (N, 2): the plate px that the map covers."""
     from scipy.spatial import cKDTree  # pyright: ignore[reportAttributeAccessIssue]  # compiled, without stubs
 
-    from shotmake.geometry.lens import border_px
+    from shotmake.geometry.lens import list_border_px
 
     if not len(xy_px):
         raise ShotError(f"{path.name}: found no place of the plate in the map; needed an ST-map ({KEY})")
-    away = cKDTree(xy_px).query(border_px(size_px))[0]
+    away = cKDTree(xy_px).query(list_border_px(size_px))[0]
     if not away.max() <= reach_px:
-        x, y = border_px(size_px)[away.argmax()]
+        x, y = list_border_px(size_px)[away.argmax()]
         raise ShotError(
             f"{path.name}: found nothing of the plate around {x:.0f}, {y:.0f} px in the map; needed a map with "
             f"overscan, or the redistort map ({KEY})"
@@ -86,7 +86,7 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
     """Load R and G (H, W, 2), the overscan of pixels and of values in px, the size without overscan, the direction."""
     import OpenImageIO as oiio
 
-    with opened_picture(path, KEY) as (image, spec):
+    with open_picture(path, KEY) as (image, spec):
         if image.format_name() != "openexr":
             raise ShotError(f"{path.name}: found a picture in {image.format_name()}; needed an ST-map in EXR ({KEY})")
         if spec.nchannels < 2 or not 2 <= spec.width <= SIDE_MAX_PX or not 2 <= spec.height <= SIDE_MAX_PX:
@@ -96,7 +96,7 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
             )
         pixels = image.read_image(0, 0, 0, 2, oiio.FLOAT)
         if pixels is None:
-            raise picture_fault(path, "cannot be decoded", image.geterror(), KEY)
+            raise make_picture_fault(path, "cannot be decoded", image.geterror(), KEY)
         direction = spec.get_string_attribute("shotmake:direction") or asked.direction
         if direction not in DIRECTIONS:
             raise ShotError(f"{path.name}: does not say which way it goes; needed shot.camera.st_map_direction")

@@ -24,7 +24,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, number, shown, whole_number
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
 
@@ -34,7 +34,7 @@ KEYS_MAX = 100_000
 SAME = 1e-9
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether one of these first lines is the name of a 3DE model."""
     return any(f"\n{start}" in head.replace("\r", "\n") for start in ("3DE4 ", "3DE Classic"))
 
@@ -43,20 +43,20 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """Load what the lens does to the plate that asks, and the size of that plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when the model or a parameter is unknown,
-    when a parameter changes, and as `seen_of` and `shotmake.formats.text.lines` do.
+    when a parameter changes, and as `seen_of` and `shotmake.formats.text.read_lines` do.
     """
     rows = _Rows(path)
-    rows.next("a lens name", blank=True)
-    words = rows.next("film back, focal length, film aspect, lens centre, pixel aspect").split()
+    rows.read_next("a lens name", blank=True)
+    words = rows.read_next("film back, focal length, film aspect, lens centre, pixel aspect").split()
     if len(words) != 7:
-        raise rows.fault(f"{len(words)} numbers", "7: film back, focal length, film aspect, ...")
-    width, height, focal, _, centre_x, centre_y, aspect = rows.numbers(words)
-    is_static = rows.next("0, 1 or DISTORTION_...") in STATIC
-    model = rows.next("the name of a model").removesuffix("[Plugin]").strip()
+        raise rows.make_fault(f"{len(words)} numbers", "7: film back, focal length, film aspect, ...")
+    width, height, focal, _, centre_x, centre_y, aspect = rows.read_numbers(words)
+    is_static = rows.read_next("0, 1 or DISTORTION_...") in STATIC
+    model = rows.read_next("the name of a model").removesuffix("[Plugin]").strip()
     if model not in MODELS:
-        raise rows.fault(f"the model {shown(model)}", f"one of {', '.join(MODELS)}")
+        raise rows.make_fault(f"the model {quote_word(model)}", f"one of {', '.join(MODELS)}")
     line = rows.line
-    values = _values(rows, model, is_static)
+    values = _read_values(rows, model, is_static)
     lens = Lens3de(model, values, focal, width, height, centre_x, centre_y, aspect)
     return seen_of(lens, path, line, asked), asked.size_px
 
@@ -65,44 +65,48 @@ class _Rows:
     """The lines of the file, one after the other."""
 
     def __init__(self, path: Path):
-        self.path, self.line, self.lines = path, 0, lines(path, KEY)
+        self.path, self.line, self.lines = path, 0, read_lines(path, KEY)
 
-    def next(self, needed: str, blank: bool = False) -> str:
+    def read_next(self, needed: str, blank: bool = False) -> str:
         """Return the next line, stripped, that is neither empty nor a comment (blank: any next line)."""
         for at, text in self.lines:
             self.line = at
             if blank or (text.strip() and not text.lstrip().startswith("#")):
                 return text.strip()
-        raise self.fault("the end of the file", needed)
+        raise self.make_fault("the end of the file", needed)
 
-    def fault(self, found: str, needed: str) -> ShotError:
-        return fault(self.path, max(self.line, 1), found, needed, KEY)
+    def make_fault(self, found: str, needed: str) -> ShotError:
+        return make_fault(self.path, max(self.line, 1), found, needed, KEY)
 
-    def numbers(self, words: list[str]) -> list[float]:
-        return [number(word, self.path, self.line, KEY) for word in words]
+    def read_numbers(self, words: list[str]) -> list[float]:
+        return [read_number(word, self.path, self.line, KEY) for word in words]
 
-    def table(self, what: str, columns: int) -> Iterator[list[float]]:
+    def read_table(self, what: str, columns: int) -> Iterator[list[float]]:
         """Yield the first `columns` numbers of each key. The line before the keys says how many keys there are."""
-        for _ in range(whole_number(self.next(f"a number of keys {what}"), self.path, self.line, KEY, high=KEYS_MAX)):
-            words = self.next(f"a key {what}").split()
+        for _ in range(
+            read_whole_number(self.read_next(f"a number of keys {what}"), self.path, self.line, KEY, high=KEYS_MAX)
+        ):
+            words = self.read_next(f"a key {what}").split()
             if len(words) < columns:
-                raise self.fault(f"{len(words)} columns", f"{columns} or more")
-            yield self.numbers(words[:columns])
+                raise self.make_fault(f"{len(words)} columns", f"{columns} or more")
+            yield self.read_numbers(words[:columns])
 
 
-def _values(rows: _Rows, model: str, is_static: bool) -> dict[str, float]:
+def _read_values(rows: _Rows, model: str, is_static: bool) -> dict[str, float]:
     """Return the parameters. A static lens keeps its values whatever the curves say; another lens must not change."""
     values: dict[str, float] = {}
     for end, columns in ((END, 2), (LUT_END, 3)):
-        while (name := rows.next(f"a parameter or {end}")) != end:
+        while (name := rows.read_next(f"a parameter or {end}")) != end:
             if name not in MODELS[model].DEFAULTS:
-                raise rows.fault(shown(name), f"a parameter of {model}, or {end}")
+                raise rows.make_fault(quote_word(name), f"a parameter of {model}, or {end}")
             if end == END:
-                (values[name],) = rows.numbers([rows.next(f"the value of {name}")])
-            for key in rows.table(f"of {name}", columns):
+                (values[name],) = rows.read_numbers([rows.read_next(f"the value of {name}")])
+            for key in rows.read_table(f"of {name}", columns):
                 value = values.setdefault(name, key[-1])
                 if not is_static and abs(value - key[-1]) > SAME * max(1.0, abs(value)):
-                    raise rows.fault(f"{name} changing from {value:g} to {key[-1]:g}", "a lens that stays as it is")
+                    raise rows.make_fault(
+                        f"{name} changing from {value:g} to {key[-1]:g}", "a lens that stays as it is"
+                    )
         if not any(text.strip() == LUT for _, text in rows.lines):
             break
     return values

@@ -6,7 +6,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens_fit import Seen
-from shotmake.geometry.lens_models.film_back import Lens3de, nearest_radial
+from shotmake.geometry.lens_models.film_back import Lens3de, fit_radial
 
 MISFIT_PX = 0.05  # largest error of our lens as a lens of 3DE's: 3DE's models map the other way round
 SHAPE = 0.01  # relative: a film back of another shape than the plate's belongs to another picture
@@ -37,7 +37,7 @@ def seen_of(lens: Lens3de, path: Path, line: int, asked: LensAsked) -> Seen:
         raise ShotError(f"{where}: found {named}, needed more ({KEY})")
     if not (right - left > 0.01 and top - bottom > 0.01):
         raise ShotError(f"{where}: found a field of view of {lens.field}, needed left < right and bottom < top ({KEY})")
-    across, up = lens.focal_px(asked.size_px)
+    across, up = lens.compute_focal_px(asked.size_px)
     if not abs(up / across / asked.aspect - 1) < SHAPE:
         width, height = asked.size_px
         needed_cm = lens.width_cm * (top - bottom) / (right - left) * height / width / asked.aspect
@@ -46,7 +46,7 @@ def seen_of(lens: Lens3de, path: Path, line: int, asked: LensAsked) -> Seen:
             f"{needed_cm:.4g} cm for {width}x{height} pixels of {asked.aspect:g}:1 ({KEY}, shot.footage.pixel_aspect)"
         )
     try:
-        return lens.seen(asked.size_px)
+        return lens.sample(asked.size_px)
     except ShotError as error:
         raise ShotError(f"{where}: {error} ({KEY})") from error
 
@@ -56,7 +56,7 @@ def radial_of_take(take: Take, word: str) -> Lens3de:
 
     Raises ShotError when the fit is off by more than MISFIT_PX, and for a zoom.
     """
-    fitting, off_px = nearest_radial(lens_of_take(take, word), take.size_px, take.sensor_width_mm)
+    fitting, off_px = fit_radial(lens_of_take(take, word), take.size_px, take.sensor_width_mm)
     if not off_px <= MISFIT_PX:
         raise ShotError(
             f"{word}: as 3DE's Radial - Standard, Degree 4 the lens is off by {off_px:.2g} px, more than "

@@ -15,7 +15,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import read_npz
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, found_tracks
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks
 
 CLIP_FIRST = 1
 
@@ -24,7 +24,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of the .npz that read_tracks.py wrote. size_px: (width, height) of the plate.
 
     The .npz holds name, weight (T,); clip_size_px (2,), 0 = the plate of the movie clip was not found; track, frame
-    (M,); co (M, 2). Raises ShotError when the movie clip has another size than the plate, and as `found_tracks` does.
+    (M,); co (M, 2). Raises ShotError when the movie clip has another size than the plate, and as `name_tracks` does.
     """
     given = read_npz(path, key=KEY, needed=("name", "weight", "clip_size_px", "track", "frame", "co"))
     clip_px = tuple(given["clip_size_px"].tolist())
@@ -35,9 +35,9 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     xy_px = np.stack([co[:, 0], 1 - co[:, 1]], 1) * size_px
     ends = np.searchsorted(given["track"], np.arange(1, len(given["name"])))
     rows = np.split(np.arange(len(co)), ends) if len(given["name"]) else []
-    return found_tracks(
+    return name_tracks(
         (
-            Found(str(name), given["frame"][mine], xy_px[mine], mine, weight=np.full(len(mine), weight))
+            ReadTrack(str(name), given["frame"][mine], xy_px[mine], mine, weight=np.full(len(mine), weight))
             for name, weight, mine in zip(given["name"], given["weight"].tolist(), rows, strict=True)
         ),
         path,

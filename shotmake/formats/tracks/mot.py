@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shotmake.formats.numbers import batches, joined, numbers
+from shotmake.formats.numbers import join_tables, read_numbers, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, found_tracks
+from shotmake.formats.text import make_fault, read_lines
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks
 from shotmake.objects.tracklets import DECIMALS
 
 CLIP_FIRST = 1
@@ -44,7 +44,7 @@ class Rows(NamedTuple):
     label: list[str]
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether the first line that is no comment has 6 to 10 words between commas, the first 6 of them numbers."""
     words = next((line.split(",") for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), [])
     try:
@@ -57,19 +57,19 @@ def read_rows(path: Path, key: str) -> Rows:
     """Load every box of a file, of tracks or of detections.
 
     Raises ShotError, with the line, when a line has too few or too many words, or a word that is not a number, and as
-    `shotmake.formats.text.lines` does.
+    `shotmake.formats.text.read_lines` does.
     """
-    given = ((at, text.strip()) for at, text in lines(path, key))
+    given = ((at, text.strip()) for at, text in read_lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")
     full = ((at, text if text.count(",") > 5 else f"{text.rstrip(',')},1") for at, text in rows)
     parts, label = [], []
-    for some in batches(full):
-        parts.append(numbers(some, 7, 10, FIELDS, path, key, separator=","))
-        label += [_class(text) for _, text in some]
-    return Rows(*joined(parts, 7), label)
+    for some in yield_batches(full):
+        parts.append(read_numbers(some, 7, 10, FIELDS, path, key, separator=","))
+        label += [_read_class(text) for _, text in some]
+    return Rows(*join_tables(parts, 7), label)
 
 
-def _class(text: str) -> str:
+def _read_class(text: str) -> str:
     word = text.split(",")[7].strip() if text.count(",") == GT_FIELDS - 1 else ""
     return "" if word == "-1" else word  # the challenge writes -1 where the class is not known
 
@@ -78,26 +78,28 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a MOT file. size_px is not used.
 
     Raises ShotError, with the line, when an id is no whole number from 0, when a width or height is below 0, and as
-    `read_rows` and `found_tracks` do.
+    `read_rows` and `name_tracks` do.
     """
     line, table, _ = read_rows(path, KEY)
     ids = table[:, 1]
     bad = (ids != np.floor(ids)) | (ids < 0) | (ids > 1e9)
     if bad.any():
         at = np.flatnonzero(bad)[0]
-        raise fault(path, int(line[at]), f"id {ids[at]:g}", "a track's id from 0 (-1 is a detection of no track)", KEY)
+        raise make_fault(
+            path, int(line[at]), f"id {ids[at]:g}", "a track's id from 0 (-1 is a detection of no track)", KEY
+        )
     wrong = (table[:, 4:6] < 0).any(1)
     if wrong.any():
         at = np.flatnonzero(wrong)[0]
-        raise fault(path, int(line[at]), "a box of {:g} x {:g}".format(*table[at, 4:6]), "a width and height", KEY)
+        raise make_fault(path, int(line[at]), "a box of {:g} x {:g}".format(*table[at, 4:6]), "a width and height", KEY)
     centre_px = table[:, 2:4] - 1 + table[:, 4:6] / 2
     order = np.argsort(ids, kind="stable")
     own, begins = np.unique(ids[order], return_index=True)
     found = (
-        Found(str(int(name)), table[mine, 0], centre_px[mine], line[mine], enabled=table[mine, 6] != 0)
+        ReadTrack(str(int(name)), table[mine, 0], centre_px[mine], line[mine], enabled=table[mine, 6] != 0)
         for name, mine in zip(own, np.split(order, begins[1:]) if len(own) else [], strict=True)
     )
-    return found_tracks(found, path, CLIP_FIRST)
+    return name_tracks(found, path, CLIP_FIRST)
 
 
 def write(path: Path, take: Take) -> None:

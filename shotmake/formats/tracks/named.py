@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, shown
+from shotmake.formats.text import make_fault, quote_word
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
-from shotmake.tracks.quality import track_name
+from shotmake.tracks.quality import name_track
 
 KEY = "tracking.session_file"
 XY_MAX_PX = 1e6  # a larger number cannot be a pixel
@@ -33,7 +33,7 @@ class NamedTracks:
 
 
 @dataclass(frozen=True)
-class Found:
+class ReadTrack:
     """The markers of one track, as a reader finds them. Two with the same name are two tracks.
 
     frame (N,). xy_px (N, 2). line (N,): line numbers in the file. weight, enabled, status, quality (expected error in
@@ -50,8 +50,8 @@ class Found:
     quality: np.ndarray | None = None
 
 
-def found_tracks(
-    found: Iterable[Found], path: Path, clip_first: int | None = None, notes: tuple[str, ...] = ()
+def name_tracks(
+    found: Iterable[ReadTrack], path: Path, clip_first: int | None = None, notes: tuple[str, ...] = ()
 ) -> NamedTracks:
     """Check what a reader found. Give the tracks ids from 0, in the order of the file, and unique names.
 
@@ -61,38 +61,38 @@ def found_tracks(
     """
     every = list(found)
     track_id = np.repeat(np.arange(len(every)), [len(one.frame) for one in every])
-    frame, line = (_joined([getattr(one, name) for one in every]) for name in ("frame", "line"))
+    frame, line = (_join([getattr(one, name) for one in every]) for name in ("frame", "line"))
     xy_px = np.concatenate([np.zeros((0, 2)), *(one.xy_px for one in every)])
-    weight = _joined([np.ones(len(one.frame)) if one.weight is None else one.weight for one in every])
-    status = _joined([_status(one) for one in every])
-    quality = _joined([np.zeros(len(one.frame)) if one.quality is None else one.quality for one in every])
+    weight = _join([np.ones(len(one.frame)) if one.weight is None else one.weight for one in every])
+    status = _join([_make_status(one) for one in every])
+    quality = _join([np.zeros(len(one.frame)) if one.quality is None else one.quality for one in every])
     with np.errstate(invalid="ignore"):
         bad = (frame != np.floor(frame)) | ~((frame >= 0) & (frame <= 1e8))
     if bad.any():
         at = np.flatnonzero(bad)[0]
-        raise fault(path, int(line[at]), f"frame {frame[at]:g}", "a whole number from 0 to 100000000", KEY)
+        raise make_fault(path, int(line[at]), f"frame {frame[at]:g}", "a whole number from 0 to 100000000", KEY)
     if (wild := ~(np.abs(xy_px) <= XY_MAX_PX).all(1)).any():
         at = np.flatnonzero(wild)[0]
         place = f"a marker at {xy_px[at, 0]:g}, {xy_px[at, 1]:g} px"
-        raise fault(path, int(line[at]), place, f"at most {XY_MAX_PX:g}", KEY)
+        raise make_fault(path, int(line[at]), place, f"at most {XY_MAX_PX:g}", KEY)
     order = np.lexsort((np.arange(len(frame)), frame, track_id))
     twice = (np.diff(track_id[order]) == 0) & (np.diff(frame[order]) == 0)
     if twice.any():
         at = order[np.flatnonzero(twice)[0] + 1]
-        where = f"frame {int(frame[at])} of {shown(every[track_id[at]].name)} again"
-        raise fault(path, int(line[at]), where, "one marker a frame", KEY)
+        where = f"frame {int(frame[at])} of {quote_word(every[track_id[at]].name)} again"
+        raise make_fault(path, int(line[at]), where, "one marker a frame", KEY)
     status[(weight <= 0) & (status == TRACKED)] = DISABLED
-    names, notes_on_names = unique([one.name.encode("utf-8", "replace").decode() for one in every])
+    names, notes_on_names = make_unique([one.name.encode("utf-8", "replace").decode() for one in every])
     return NamedTracks(
         Tracks.from_markers(track_id, frame, xy_px, quality, status),
         {track: name for track, name in enumerate(names) if name},
-        _weights(track_id, weight, len(every)),
+        _average_weights(track_id, weight, len(every)),
         clip_first,
         (*notes, *notes_on_names),
     )
 
 
-def unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
+def make_unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """Make names unique: a name that was there already becomes `name_2`, `name_3`, ...
 
     Returns the names in the same order, and a note when a name changed, else ().
@@ -109,7 +109,7 @@ def unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
         made.append(name)
     if not renamed:
         return made, ()
-    told = ", ".join(map(shown, list(dict.fromkeys(renamed))[:NAMES_TOLD]))
+    told = ", ".join(map(quote_word, list(dict.fromkeys(renamed))[:NAMES_TOLD]))
     return made, (f"{len(renamed)} tracks had the name of another ({told}); they end in _2, _3, ... now",)
 
 
@@ -126,7 +126,7 @@ def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTrac
         used = int(one.tracks.track_id.max(initial=used - 1 - shift)) + shift + 1
     left = set(np.unique(merged.track_id).tolist())
     kept = {track: name for track, name in names.items() if track in left}
-    made, notes = unique(list(kept.values()))
+    made, notes = make_unique(list(kept.values()))
     return NamedTracks(
         merged,
         dict(zip(kept, made, strict=True)),
@@ -135,13 +135,13 @@ def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTrac
     )
 
 
-def shifted(named: NamedTracks, frames: int) -> NamedTracks:
+def shift_frames(named: NamedTracks, frames: int) -> NamedTracks:
     """Add `frames` to every frame number. The result counts as plate numbers."""
     frame = (named.tracks.frame + frames).astype(np.int32)
     return replace(named, tracks=replace(named.tracks, frame=frame), clip_first=None)
 
 
-def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]:
+def yield_tracks(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]:
     """Yield the tracks of a shot as (id, name, markers sorted by frame). Names are unique.
 
     Each character of `clean` in a name becomes _, and so do line ends; if clean holds a blank, all white space does. A
@@ -153,12 +153,14 @@ def each_track(take: Take, clean: str = "") -> Iterator[tuple[int, str, Tracks]]
     table = str.maketrans(dict.fromkeys(clean, "_"))
     plain = []
     for track in ids.tolist():
-        name = "_".join((take.names.get(track) or track_name(track)).replace("\0", "").splitlines())
+        name = "_".join((take.names.get(track) or name_track(track)).replace("\0", "").splitlines())
         name = ("_".join(name.split()) if " " in clean else name).translate(table).strip()
-        plain.append(f"_{name[1:]}" if name.startswith("#") else name or track_name(track))
+        plain.append(f"_{name[1:]}" if name.startswith("#") else name or name_track(track))
     ends = np.append(begins, len(take.tracks))[1:]
-    for track, name, begin, end in zip(ids.tolist(), unique(plain)[0], begins.tolist(), ends.tolist(), strict=True):
-        yield track, name, take.tracks.where(slice(begin, end))
+    for track, name, begin, end in zip(
+        ids.tolist(), make_unique(plain)[0], begins.tolist(), ends.tolist(), strict=True
+    ):
+        yield track, name, take.tracks.select(slice(begin, end))
 
 
 def clip_first_of(take: Take) -> int:
@@ -166,17 +168,17 @@ def clip_first_of(take: Take) -> int:
     return take.frames[0] if take.plate_first_frame is None else take.plate_first_frame
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _join(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0), *parts])
 
 
-def _status(one: Found) -> np.ndarray:
+def _make_status(one: ReadTrack) -> np.ndarray:
     if one.status is not None:
         return one.status
     return np.full(len(one.frame), TRACKED) if one.enabled is None else np.where(one.enabled, TRACKED, DISABLED)
 
 
-def _weights(track_id: np.ndarray, weight: np.ndarray, tracks: int) -> dict[int, float]:
+def _average_weights(track_id: np.ndarray, weight: np.ndarray, tracks: int) -> dict[int, float]:
     """Return, by track id, the mean of the weights above 0. A mean of 1 is left out."""
     counts = weight > 0
     total = np.bincount(track_id[counts], weight[counts], tracks)

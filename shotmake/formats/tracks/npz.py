@@ -26,4 +26,4 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
         status = found.status[np.argmax(strange)]
         raise ShotError(f"{path.name}: found the status {status:g}, needed one of {STATUSES} ({KEY})")
     measured = (np.abs(found.xy_px) <= XY_MAX_PX).all(1) & (found.quality >= 0) & (found.quality <= XY_MAX_PX)
-    return NamedTracks(Tracks.from_markers(*vars(found.where(measured)).values()))
+    return NamedTracks(Tracks.from_markers(*vars(found.select(measured)).values()))

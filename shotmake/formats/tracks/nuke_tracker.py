@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, number, shown
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, each_track, found_tracks
+from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED, Tracks
 
 NODE = re.compile(r"\s*(Tracker4|CameraTracker\w*)\s*\{")
@@ -66,57 +66,59 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a script. size_px: (width, height) of the plate.
 
     Raises ShotError when the script holds no table of tracks, when a table is broken or has not the rows that it
-    announces, when a value is an expression, when the frames of a curve go back, and as `found_tracks` and
-    `shotmake.formats.text.lines` do.
+    announces, when a value is an expression, when the frames of a curve go back, and as `name_tracks` and
+    `shotmake.formats.text.read_lines` do.
     """
     seen: list[str] = []
-    named = found_tracks(_tracks(path, size_px[1], seen), path)
+    named = name_tracks(_read_tracks(path, size_px[1], seen), path)
     if "table" not in seen:
         found = FEATURES if "features" in seen else "no Tracker4 node"
-        raise fault(path, 1, found, "the tracks of a Tracker4: export them in Nuke as a Tracker", KEY)
+        raise make_fault(path, 1, found, "the tracks of a Tracker4: export them in Nuke as a Tracker", KEY)
     return named
 
 
-def _tracks(path: Path, height_px: int, seen: list[str]) -> Iterator[Found]:
+def _read_tracks(path: Path, height_px: int, seen: list[str]) -> Iterator[ReadTrack]:
     """Yield the tracks of every table. `seen` gets "table" for each table, and "features" for automatic features."""
-    rows = lines(path, KEY)
+    rows = read_lines(path, KEY)
     in_node = False
     for at, text in rows:
         in_node = bool(NODE.match(text)) or (in_node and not text.startswith("}"))
         match = TABLE.match(text)
         if in_node and match:
             seen.append("table")
-            yield from _table(_tokens(at, text[match.end() :], rows), path, height_px)
+            yield from _read_table(_yield_tokens(at, text[match.end() :], rows), path, height_px)
         elif in_node and text.lstrip().startswith(("serializeKnob", "serialiseKnob")):
             seen.append("features")
 
 
-def _tokens(at: int, text: str, rows: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _yield_tokens(at: int, text: str, rows: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield braces, words and whole curves, with their lines: first from `text`, then from the next lines."""
     yield from ((at, token) for token in TOKEN.findall(text))
     for later, line in rows:
         yield from ((later, token) for token in TOKEN.findall(line))
 
 
-def _table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -> Iterator[Found]:
+def _read_table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -> Iterator[ReadTrack]:
     """Yield the tracks of one knob. Its items: the counts of columns and rows, the names of the columns, the rows."""
     columns: dict[str, int] = {}
     open_items: list[list] = []
     part, rows, told, at = 0, 0, [], 1
     for at, token in tokens:
         if token != "{" and not open_items:
-            raise fault(path, at, shown(token), "a table of tracks: tracks { { 1 31 2 } ...", KEY)
+            raise make_fault(path, at, quote_word(token), "a table of tracks: tracks { { 1 31 2 } ...", KEY)
         if token == '"':
-            raise fault(path, at, "a quote that is not closed", 'a name "in quotes"', KEY)
+            raise make_fault(path, at, "a quote that is not closed", 'a name "in quotes"', KEY)
         if token == "{":
             open_items.append([])
             if len(open_items) > MOST_BRACES:
-                raise fault(path, at, f"{len(open_items)} braces in one another", "a table of tracks", KEY)
+                raise make_fault(path, at, f"{len(open_items)} braces in one another", "a table of tracks", KEY)
         elif token == "}":
             item = open_items.pop()
             if not open_items:
                 if told[2:3] != [str(rows)]:
-                    raise fault(path, at, f"{rows} rows", f"as many as the table's {{ {' '.join(told)} }} says", KEY)
+                    raise make_fault(
+                        path, at, f"{rows} rows", f"as many as the table's {{ {' '.join(told)} }} says", KEY
+                    )
                 return
             if len(open_items) == 1:
                 part += 1
@@ -125,43 +127,45 @@ def _table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -> Ite
                 columns[str(item[3])] = len(columns)
             elif len(open_items) == 2 and part == 2:
                 rows += 1
-                yield _row(item, columns, path, at, height_px)
+                yield _read_row(item, columns, path, at, height_px)
             elif len(open_items) > 2:
                 open_items[-1].append(item)
         else:
             open_items[-1].append(token)
-    raise fault(path, at, "the end of the file", "the closing brace of tracks {", KEY)
+    raise make_fault(path, at, "the end of the file", "the closing brace of tracks {", KEY)
 
 
-def _row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int) -> Found:
+def _read_row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int) -> ReadTrack:
     if any(name not in columns or columns[name] >= len(row) for name in READ):
-        raise fault(path, at, f"a row of {len(row)} of {len(columns)} columns", f"the columns {', '.join(READ)}", KEY)
+        raise make_fault(
+            path, at, f"a row of {len(row)} of {len(columns)} columns", f"the columns {', '.join(READ)}", KEY
+        )
     enable, name, across, up = (row[columns[name]] for name in READ)
     if not isinstance(name, str):
-        raise fault(path, at, "a list", "a track's name", KEY)
+        raise make_fault(path, at, "a list", "a track's name", KEY)
     name = re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith('"') else name
-    x_frame, x_px = _curve(across, path, at)
-    y_frame, y_px = _curve(up, path, at)
+    x_frame, x_px = _read_curve(across, path, at)
+    y_frame, y_px = _read_curve(up, path, at)
     if np.array_equal(x_frame, y_frame):  # nearly always so, and this test is 10,000 times faster
         frame, in_x, in_y = x_frame, slice(None), slice(None)
     else:
         frame, in_x, in_y = np.intersect1d(x_frame, y_frame, return_indices=True)
-    on_frame, on = _curve(enable, path, at)
+    on_frame, on = _read_curve(enable, path, at)
     if len(on_frame):
         enabled = on[np.clip(np.searchsorted(on_frame, frame, side="right") - 1, 0, None)] != 0
     else:
         enabled = np.full(len(frame), enable not in ("0", "false"))
     xy_px = np.stack([x_px[in_x], height_px - y_px[in_y]], 1)
-    return Found(name, frame, xy_px, np.full(len(frame), at), enabled=enabled)
+    return ReadTrack(name, frame, xy_px, np.full(len(frame), at), enabled=enabled)
 
 
-def _curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
+def _read_curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the frames (K,), rising, and the values (K,) of a curve. A plain number or an empty value has none."""
     if not isinstance(value, str) or not value.startswith("{"):
         if value and not isinstance(value, str):
-            raise fault(path, at, f"an expression {shown(value)}", "a curve: {curve x1001 ...}", KEY)
+            raise make_fault(path, at, f"an expression {quote_word(value)}", "a curve: {curve x1001 ...}", KEY)
         if isinstance(value, str):
-            number({"true": 1, "false": 0}.get(value, value), path, at, KEY)
+            read_number({"true": 1, "false": 0}.get(value, value), path, at, KEY)
         return np.zeros(0), np.zeros(0)
     frames: list[float] = []
     values: list[float] = []
@@ -170,45 +174,45 @@ def _curve(value: object, path: Path, at: int) -> tuple[np.ndarray, np.ndarray]:
         kind = word[0]
         if kind in "-+.0123456789":
             frames.append(frame)
-            values.append(number(word, path, at, KEY))
+            values.append(read_number(word, path, at, KEY))
             frame += step
         elif kind == "x":
-            frame = number(word[1:], path, at, KEY)
+            frame = read_number(word[1:], path, at, KEY)
             step = frame - frames[-1] if frames else 1.0
         elif not (len(word) == 1 and word.isalpha()) and kind not in SLOPES:
-            raise fault(path, at, shown(word), "a curve's x1001, number, letter or slope", KEY)
+            raise make_fault(path, at, quote_word(word), "a curve's x1001, number, letter or slope", KEY)
     if any(later <= earlier for earlier, later in pairwise(frames)):
-        raise fault(path, at, "a curve whose frames go back", "frames that rise", KEY)
+        raise make_fault(path, at, "a curve whose frames go back", "frames that rise", KEY)
     return np.array(frames), np.array(values)
 
 
 def write(path: Path, take: Take) -> None:
     """Write the tracks of a shot as a Tracker4 node. A gap and a disabled marker have enable 0."""
-    tracks = list(each_track(take))
+    tracks = list(yield_tracks(take))
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write("set cut_paste_input [stack 0]\nversion 13.0 v1\npush $cut_paste_input\n")
         file.write(f"Tracker4 {{\n tracks {{ {{ 1 {COLUMN_COUNT} {len(tracks)} }}\n{{ {COLUMNS}}}\n{{\n")
         for _, name, one in tracks:
-            file.write(_row_text(name, one, take.size_px[1]))
+            file.write(_format_row(name, one, take.size_px[1]))
         node = re.sub(r"[^0-9A-Za-z_]", "_", take.shot)
         file.write(f"}}\n}}\n\n reference_frame {take.frames[0]}\n name Tracker_{node}\n}}\n")
 
 
-def _row_text(name: str, one: Tracks, height_px: int) -> str:
+def _format_row(name: str, one: Tracks, height_px: int) -> str:
     first = int(one.frame[0])
     x_px, y_px = one.xy_px.astype(float).T
-    begins = _begins(one.frame)
-    across = _curve_text(one.frame, x_px, begins)
-    up = _curve_text(one.frame, height_px - y_px, begins)
+    begins = _find_begins(one.frame)
+    across = _format_curve(one.frame, x_px, begins)
+    up = _format_curve(one.frame, height_px - y_px, begins)
     zero = f"{{curve K x{first} 0}}"
     off = one.status == DISABLED
     return (
-        f' {{ {_enable_text(one.frame, off)} "{name.translate(ESCAPED)}" {across} {up} {zero} {zero} 1 0 0 '
+        f' {{ {_format_enable(one.frame, off)} "{name.translate(ESCAPED)}" {across} {up} {zero} {zero} 1 0 0 '
         f"{{curve x{first} 0}} 0 0 -20 -20 20 20 -40 -40 40 40 {'{} ' * 11} }}\n"
     )
 
 
-def _begins(frame: np.ndarray) -> np.ndarray:
+def _find_begins(frame: np.ndarray) -> np.ndarray:
     """Tell which values (N,) need their frame in the curve.
 
     These are the first value, a value after a gap, and the value after that, which sets the step.
@@ -217,12 +221,12 @@ def _begins(frame: np.ndarray) -> np.ndarray:
     return gap | np.concatenate([[False], gap[:-1]])
 
 
-def _curve_text(frame: np.ndarray, value: np.ndarray, begins: np.ndarray) -> str:
+def _format_curve(frame: np.ndarray, value: np.ndarray, begins: np.ndarray) -> str:
     told = zip(frame.tolist(), value.tolist(), begins.tolist(), strict=True)
     return "{curve " + " ".join(f"x{at} {one:.6f}" if told_at else f"{one:.6f}" for at, one, told_at in told) + "}"
 
 
-def _enable_text(frame: np.ndarray, off: np.ndarray) -> str:
+def _format_enable(frame: np.ndarray, off: np.ndarray) -> str:
     """Return the enable curve: a key where it changes. It is 0 at disabled markers and after each run of markers."""
     keys: list[tuple[int, int]] = []
     last = int(frame[0]) - 1

@@ -19,15 +19,15 @@ import numpy as np
 
 from shotmake.formats.numbers import Lines
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, shown
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, each_track, found_tracks
+from shotmake.formats.text import make_fault, quote_word
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 1
 COMMENT = '# "Name"\n# clipNumber\n# frameCount\n# frame, xpos, ypos, similarity\n'
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether the first line that is no comment begins with a quote."""
     return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").startswith('"')
 
@@ -35,37 +35,37 @@ def recognises(head: str) -> bool:
 def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of the file's first clip or camera. size_px: (width, height) of the plate.
 
-    Raises ShotError, with the line, when the text is not as PFTrack writes it, and as `found_tracks` and
-    `shotmake.formats.text.lines` do.
+    Raises ShotError, with the line, when the text is not as PFTrack writes it, and as `name_tracks` and
+    `shotmake.formats.text.read_lines` do.
     """
-    blocks = list(_blocks(Lines(path, KEY), size_px[1]))
+    blocks = list(_read_blocks(Lines(path, KEY), size_px[1]))
     own = blocks[0][0] if blocks else ""
     kept = [found for clip, found in blocks if clip == own]
     left = len(blocks) - len(kept)
     notes = (f"{left} tracks are of another clip than {own}: left out",) if left else ()
-    return found_tracks(kept, path, CLIP_FIRST, notes)
+    return name_tracks(kept, path, CLIP_FIRST, notes)
 
 
-def _blocks(source: Lines, height_px: int) -> Iterator[tuple[str, Found]]:
+def _read_blocks(source: Lines, height_px: int) -> Iterator[tuple[str, ReadTrack]]:
     """Yield (clip or camera, track) for each track; "" where the file names no clip."""
-    while source.ahead() is not None:
-        name = _quoted(source, "a track's name in quotes")
+    while source.peek() is not None:
+        name = _read_quoted(source, "a track's name in quotes")
         clip = ""
-        if (source.ahead() or "").startswith('"'):
-            clip = _quoted(source, "a camera's name in quotes")
-        frames = source.count(f"the number of frames of {shown(name)}")
-        after = source.ahead()
+        if (source.peek() or "").startswith('"'):
+            clip = _read_quoted(source, "a camera's name in quotes")
+        frames = source.count(f"the number of frames of {quote_word(name)}")
+        after = source.peek()
         if not clip and after is not None and len(after.partition("#")[0].split()) == 1 and after[0] != '"':
-            clip, frames = str(frames), source.count(f"the number of frames of {shown(name)}")
-        line, table = source.table(frames, 3, 5, "frame x y similarity")
+            clip, frames = str(frames), source.count(f"the number of frames of {quote_word(name)}")
+        line, table = source.read_table(frames, 3, 5, "frame x y similarity")
         xy_px = np.stack([table[:, 1] + 0.5, height_px - table[:, 2] - 0.5], 1)
-        yield clip, Found(name, table[:, 0], xy_px, line)
+        yield clip, ReadTrack(name, table[:, 0], xy_px, line)
 
 
-def _quoted(source: Lines, needed: str) -> str:
+def _read_quoted(source: Lines, needed: str) -> str:
     at, text = source.take(needed)
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        raise fault(source.path, at, shown(text), needed, KEY)
+        raise make_fault(source.path, at, quote_word(text), needed, KEY)
     return text[1:-1]
 
 
@@ -75,8 +75,8 @@ def write(path: Path, take: Take) -> None:
     height_px = take.size_px[1]
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(COMMENT)
-        for _, name, every in each_track(take, clean='"'):
-            one = every.where(every.status != DISABLED)
+        for _, name, every in yield_tracks(take, clean='"'):
+            one = every.select(every.status != DISABLED)
             x_px, y_px = one.xy_px.astype(float).T
             y_up_px = height_px - y_px - 0.5
             rows = zip((one.frame - earlier).tolist(), (x_px - 0.5).tolist(), y_up_px.tolist(), strict=True)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.numbers import batches, column, joined
+from shotmake.formats.numbers import join_tables, read_column, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, shown
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, each_track, found_tracks
+from shotmake.formats.text import make_fault, quote_word, read_lines
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 0
@@ -28,7 +28,7 @@ MARKER, AFTER_GAP, OFF = 7, 15, 5
 NEEDED = "name frame u v outcome"
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether the first line is a word and 3 or 4 numbers, without commas."""
     words = next((line.split() for line in head.splitlines() if line.strip()), [])
     try:
@@ -41,22 +41,22 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when a line has not 4 or 5 words, when a word is not a number, and as
-    `found_tracks` and `shotmake.formats.text.lines` do.
+    `name_tracks` and `shotmake.formats.text.read_lines` do.
     """
     ids: dict[str, int] = {}
     tracks, parts = [], []
-    for rows in batches(row for row in lines(path, KEY) if row[1].strip()):
+    for rows in yield_batches(row for row in read_lines(path, KEY) if row[1].strip()):
         words = [text.split() for _, text in rows]
         for (at, text), some in zip(rows, words, strict=True):
             if len(some) == 4:
                 some.append(str(MARKER))
             elif len(some) != 5:
-                raise fault(path, at, shown(text), NEEDED, KEY)
+                raise make_fault(path, at, quote_word(text), NEEDED, KEY)
         line = [at for at, _ in rows]
         names, *columns = zip(*words, strict=True)
         tracks += [ids.setdefault(name, len(ids)) for name in names]
-        parts.append((np.array(line), np.stack([column(one, line, path, KEY) for one in columns], 1)))
-    line, table = joined(parts, 4)
+        parts.append((np.array(line), np.stack([read_column(one, line, path, KEY) for one in columns], 1)))
+    line, table = join_tables(parts, 4)
     track = np.array(tracks, int)
     outcome = np.clip(table[:, 3], 0, 255).astype(int)
     half = (np.array(size_px, float) - 1) / 2
@@ -65,10 +65,10 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     order = there[np.argsort(track[there], kind="stable")]
     ends = np.searchsorted(track[order], np.arange(1, len(ids)))
     found = (
-        Found(name, table[rows, 0], xy_px[rows], line[rows], enabled=outcome[rows] & ENABLED > 0)
+        ReadTrack(name, table[rows, 0], xy_px[rows], line[rows], enabled=outcome[rows] & ENABLED > 0)
         for name, rows in zip(ids, np.split(order, ends) if ids else [], strict=True)
     )
-    return found_tracks(found, path, CLIP_FIRST)
+    return name_tracks(found, path, CLIP_FIRST)
 
 
 def write(path: Path, take: Take) -> None:
@@ -76,7 +76,7 @@ def write(path: Path, take: Take) -> None:
     earlier = clip_first_of(take) - CLIP_FIRST
     half = (np.array(take.size_px, float) - 1) / 2
     with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for _, name, one in each_track(take, clean=" "):
+        for _, name, one in yield_tracks(take, clean=" "):
             u, v = ((one.xy_px.astype(float) - 0.5) / half - 1).T
             follows = np.diff(one.frame, prepend=-2) == 1
             code = np.where(one.status == DISABLED, OFF, np.where(follows, MARKER, AFTER_GAP))

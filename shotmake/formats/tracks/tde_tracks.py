@@ -16,14 +16,14 @@ import numpy as np
 
 from shotmake.formats.numbers import Lines
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, shown
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, clip_first_of, each_track, found_tracks
+from shotmake.formats.text import make_fault, quote_word
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 1
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether the first line that is no comment is a whole number: the number of points."""
     return next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "").isdigit()
 
@@ -32,30 +32,30 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when lines follow the last point, and as
-    `found_tracks` and `shotmake.formats.text.lines` do.
+    `name_tracks` and `shotmake.formats.text.read_lines` do.
     """
     source = Lines(path, KEY)
-    return found_tracks(_points(source, size_px[1]), path, CLIP_FIRST)
+    return name_tracks(_read_points(source, size_px[1]), path, CLIP_FIRST)
 
 
-def _points(source: Lines, height_px: int) -> Iterator[Found]:
+def _read_points(source: Lines, height_px: int) -> Iterator[ReadTrack]:
     points = source.count("the number of points")
     for _ in range(points):
         name = source.take(f"{points} points")[1]
-        source.count(f"the colour of {shown(name)}, a whole number")
-        frames = source.count(f"the number of frames of {shown(name)}")
-        line, table = source.table(frames, 3, 3, "frame x y")
-        yield Found(name, table[:, 0], np.stack([table[:, 1], height_px - table[:, 2]], 1), line)
-    if source.ahead() is not None:
+        source.count(f"the colour of {quote_word(name)}, a whole number")
+        frames = source.count(f"the number of frames of {quote_word(name)}")
+        line, table = source.read_table(frames, 3, 3, "frame x y")
+        yield ReadTrack(name, table[:, 0], np.stack([table[:, 1], height_px - table[:, 2]], 1), line)
+    if source.peek() is not None:
         at, text = source.take("nothing")
-        raise fault(source.path, at, shown(text), f"the end of the file after {points} points", KEY)
+        raise make_fault(source.path, at, quote_word(text), f"the end of the file after {points} points", KEY)
 
 
 def write(path: Path, take: Take) -> None:
     """Write the tracks of a shot, without disabled markers."""
     earlier = clip_first_of(take) - CLIP_FIRST
     height_px = take.size_px[1]
-    tracks = [(name, one.where(one.status != DISABLED)) for _, name, one in each_track(take)]
+    tracks = [(name, one.select(one.status != DISABLED)) for _, name, one in yield_tracks(take)]
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(f"{len(tracks)}\n")
         for name, one in tracks:

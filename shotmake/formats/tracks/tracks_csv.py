@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import said_by
-from shotmake.formats.numbers import Row, batches, column, joined
+from shotmake.errors import quote_error
+from shotmake.formats.numbers import Row, join_tables, read_column, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, lines, shown
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, each_track, found_tracks
+from shotmake.formats.text import make_fault, quote_word, read_lines
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 
 NEEDED = ("track", "frame", "x_px", "y_px")
 OPTIONAL = ("status", "error_px", "weight", "name")
@@ -33,7 +33,7 @@ STATUS_NUMBER = {word: number for number, word in enumerate(STATUS)}
 SIZE = re.compile(r"#.*\bplate of (\d+)x(\d+) px")
 
 
-def recognises(head: str) -> bool:
+def can_read(head: str) -> bool:
     """Tell whether the first line that is no comment is a header with the columns of NEEDED."""
     first = next((line for line in map(str.strip, head.splitlines()) if line and line[0] != "#"), "")
     return set(NEEDED) <= {word.strip(' "') for word in re.split("[,;\t]", first)}
@@ -44,24 +44,24 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError, with the line, when the header lacks a column of NEEDED or has a column twice, when a line has
     another number of columns, when a word is not a number, when a status is none of STATUS, when the comment says
-    another plate size, and as `found_tracks` and `shotmake.formats.text.lines` do.
+    another plate size, and as `name_tracks` and `shotmake.formats.text.read_lines` do.
     """
-    rows = _rows(path, size_px)
+    rows = _read_rows(path, size_px)
     at, first = next(rows, (1, ""))
     separator = next((mark for mark in ",;\t" if mark in first), ",")
     columns = [word.strip(' "') for word in first.split(separator)]
     if not set(NEEDED) <= set(columns):
-        raise fault(path, at, shown(first), f"a header with {', '.join(NEEDED)}", KEY)
+        raise make_fault(path, at, quote_word(first), f"a header with {', '.join(NEEDED)}", KEY)
     if len(set(columns)) != len(columns):
-        raise fault(path, at, shown(first), "each column once", KEY)
+        raise make_fault(path, at, quote_word(first), "each column once", KEY)
     ids: dict[str, int] = {}
     names: dict[int, str] = {}
     tracks, states, parts = [], [], []
-    for some in batches(rows):
-        cells = list(_cells(some, separator, path))
+    for some in yield_batches(rows):
+        cells = list(_split_cells(some, separator, path))
         for (at, _), own in zip(some, cells, strict=True):
             if len(own) != len(columns):
-                raise fault(path, at, f"{len(own)} columns", f"{len(columns)}, as in the header", KEY)
+                raise make_fault(path, at, f"{len(own)} columns", f"{len(columns)}, as in the header", KEY)
         line = [at for at, _ in some]
         told = dict(zip(columns, zip(*cells, strict=True), strict=True))
         found = [ids.setdefault(word.strip(), len(ids)) for word in told["track"]]
@@ -70,18 +70,18 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
             for track, name in zip(found, told["name"], strict=True):
                 if name.strip():
                     names.setdefault(track, name.strip())
-        states += _states(told.get("status", ["tracked"] * len(line)), line, path)
+        states += _read_states(told.get("status", ["tracked"] * len(line)), line, path)
         zeros, ones = ["0"] * len(line), ["1"] * len(line)
         optional = (told.get("error_px", zeros), told.get("weight", ones))
         words = (told["frame"], told["x_px"], told["y_px"], *optional)
-        parts.append((np.array(line), np.stack([column(one, line, path, KEY) for one in words], 1)))
-    line, table = joined(parts, 5)
+        parts.append((np.array(line), np.stack([read_column(one, line, path, KEY) for one in words], 1)))
+    line, table = join_tables(parts, 5)
     track = np.array(tracks, int)
     order = np.argsort(track, kind="stable")
     ends = np.searchsorted(track[order], np.arange(1, len(ids)))
     status = np.array(states, int)
     found = (
-        Found(
+        ReadTrack(
             names.get(at, ""),
             table[mine, 0],
             table[mine, 1:3],
@@ -92,36 +92,36 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
         )
         for at, mine in enumerate(np.split(order, ends) if ids else [])
     )
-    return found_tracks(found, path)
+    return name_tracks(found, path)
 
 
-def _states(words: Sequence[str], line: list[int], path: Path) -> list[int]:
+def _read_states(words: Sequence[str], line: list[int], path: Path) -> list[int]:
     try:
         return [STATUS_NUMBER[word] for word in words]
     except KeyError as error:
         at = line[words.index(error.args[0])]
-        raise fault(path, at, f"status {shown(error.args[0])}", f"one of {', '.join(STATUS)}", KEY) from error
+        raise make_fault(path, at, f"status {quote_word(error.args[0])}", f"one of {', '.join(STATUS)}", KEY) from error
 
 
-def _rows(path: Path, size_px: tuple[int, int]) -> Iterator[Row]:
+def _read_rows(path: Path, size_px: tuple[int, int]) -> Iterator[Row]:
     """Yield the lines that are neither blank nor comments. Raises ShotError when a comment says another plate size."""
-    for at, text in lines(path, KEY):
+    for at, text in read_lines(path, KEY):
         if text.lstrip().startswith("#"):
             told = SIZE.match(text.strip())
             if told and told.groups() != tuple(map(str, size_px)):
                 found, needed = f"tracks of a plate of {told[1]}x{told[2]} px", "{}x{}".format(*size_px)
-                raise fault(path, at, found, needed, KEY)
+                raise make_fault(path, at, found, needed, KEY)
         elif text.strip():
             yield at, text
 
 
-def _cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
+def _split_cells(rows: list[Row], separator: str, path: Path) -> Iterator[list[str]]:
     """Yield the cells of each row. A quote that is not closed ends with its line."""
     for at, text in rows:
         try:
             yield next(csv.reader([text], delimiter=separator)) if '"' in text else text.split(separator)
         except csv.Error as error:
-            raise fault(path, at, said_by(error), "a line of CSV", KEY) from error
+            raise make_fault(path, at, quote_error(error), "a line of CSV", KEY) from error
 
 
 def write(path: Path, take: Take) -> None:
@@ -130,7 +130,7 @@ def write(path: Path, take: Take) -> None:
         file.write("# 2D tracks by shotmake, of a plate of {}x{} px\n".format(*take.size_px))
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow((*NEEDED, *OPTIONAL))
-        for track, name, one in each_track(take):
+        for track, name, one in yield_tracks(take):
             weight, told = take.weights.get(track, 1.0), name if track in take.names else ""
             xy_px, error, status = one.xy_px.tolist(), one.quality.tolist(), one.status.tolist()
             for frame, (x_px, y_px), error_px, state in zip(one.frame.tolist(), xy_px, error, status, strict=True):

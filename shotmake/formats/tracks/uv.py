@@ -24,8 +24,8 @@ import numpy as np
 
 from shotmake.formats.numbers import Lines
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import fault, head, number, shown, whole_json
-from shotmake.formats.tracks.named import KEY, Found, NamedTracks, each_track, found_tracks
+from shotmake.formats.text import load_json, make_fault, quote_word, read_head, read_number
+from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 VERSIONS = (2, 3, 4, 5)
@@ -37,43 +37,45 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a .uv file. size_px: (width, height) of the plate.
 
     Raises ShotError when the file is neither a text nor a JSON as above, when its version is not 1 to 5, when
-    num_points is not the number of points, when its resolution has another shape than the plate, and as `found_tracks`
+    num_points is not the number of points, when its resolution has another shape than the plate, and as `name_tracks`
     and the functions of shotmake.formats.text do.
     """
-    if not head(path).lstrip().startswith("{"):
-        return found_tracks(_text_points(Lines(path, KEY), size_px), path)
-    record = whole_json(path, KEY)
+    if not read_head(path).lstrip().startswith("{"):
+        return name_tracks(_read_text_points(Lines(path, KEY), size_px), path)
+    record = load_json(path, KEY)
     version, points = record.get("version"), record.get("points")
     if version not in VERSIONS or isinstance(version, bool):
-        raise fault(path, 1, f"version {shown(version)}", "a .uv file of version 1 to 5", KEY)
+        raise make_fault(path, 1, f"version {quote_word(version)}", "a .uv file of version 1 to 5", KEY)
     if not isinstance(points, list):
-        raise fault(path, 1, f"points {shown(points)}", "a list", KEY)
+        raise make_fault(path, 1, f"points {quote_word(points)}", "a list", KEY)
     if record.get("num_points", len(points)) != len(points):
-        raise fault(path, 1, f"{len(points)} points", f"num_points: {shown(record['num_points'])}", KEY)
+        raise make_fault(path, 1, f"{len(points)} points", f"num_points: {quote_word(record['num_points'])}", KEY)
     _check_shape(record.get("camera"), path, size_px)
     undistorted = version == 2 and record.get("is_undistorted") is True
     notes = ("the file says that its positions are without lens distortion",) if undistorted else ()
     key = "pos" if version == 2 else "pos_dist"
-    return found_tracks((_point(at, point, key, path, size_px) for at, point in enumerate(points)), path, notes=notes)
+    return name_tracks(
+        (_read_point(at, point, key, path, size_px) for at, point in enumerate(points)), path, notes=notes
+    )
 
 
-def _text_points(source: Lines, size_px: tuple[int, int]) -> Iterator[Found]:
+def _read_text_points(source: Lines, size_px: tuple[int, int]) -> Iterator[ReadTrack]:
     points = source.count("the number of points, or JSON")
     for _ in range(points):
         name = source.take(f"{points} points")[1]
-        frames = source.count(f"the number of frames of {shown(name)}")
-        line, table = source.table(frames, 4, 4, "frame u v weight")
-        yield Found(name, table[:, 0], _px(table[:, 1:3], size_px), line, weight=table[:, 3])
-    if source.ahead() is not None:
+        frames = source.count(f"the number of frames of {quote_word(name)}")
+        line, table = source.read_table(frames, 4, 4, "frame u v weight")
+        yield ReadTrack(name, table[:, 0], _to_px(table[:, 1:3], size_px), line, weight=table[:, 3])
+    if source.peek() is not None:
         at, text = source.take("nothing")
-        raise fault(source.path, at, shown(text), f"the end of the file after {points} points", KEY)
+        raise make_fault(source.path, at, quote_word(text), f"the end of the file after {points} points", KEY)
 
 
-def _point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int]) -> Found:
+def _read_point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int]) -> ReadTrack:
     """Return the track of the JSON's points[at]."""
     per_frame = point.get("per_frame") if isinstance(point, dict) else None
     if not isinstance(point, dict) or not isinstance(per_frame, list) or not isinstance(point.get("name"), str):
-        raise fault(path, 1, f"points[{at}] {shown(point)}", "{name, per_frame: [...]}", KEY)
+        raise make_fault(path, 1, f"points[{at}] {quote_word(point)}", "{name, per_frame: [...]}", KEY)
     rows = np.zeros((0, 4))
     try:
         values = [(one["frame"], *one[key], one.get("weight")) for one in per_frame]
@@ -82,20 +84,24 @@ def _point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         plain = False
     if not plain:
-        rows = np.array([_marker(one, f"points[{at}].per_frame[{i}]", key, path) for i, one in enumerate(per_frame)])
+        rows = np.array(
+            [_read_marker(one, f"points[{at}].per_frame[{i}]", key, path) for i, one in enumerate(per_frame)]
+        )
     rows = rows.reshape(-1, 4)
-    return Found(point["name"], rows[:, 0], _px(rows[:, 1:3], size_px), np.ones(len(rows), int), weight=rows[:, 3])
+    return ReadTrack(
+        point["name"], rows[:, 0], _to_px(rows[:, 1:3], size_px), np.ones(len(rows), int), weight=rows[:, 3]
+    )
 
 
-def _marker(one: object, where: str, key: str, path: Path) -> list[float]:
+def _read_marker(one: object, where: str, key: str, path: Path) -> list[float]:
     """Return frame, u, v, weight of one marker. Slow: it looks for the fault and says where it is."""
     if not isinstance(one, dict) or "frame" not in one or not isinstance(one.get(key), list) or len(one[key]) != 2:
-        raise fault(path, 1, f"{where} {shown(one)}", f"{{frame, {key}: [u, v]}}", KEY)
+        raise make_fault(path, 1, f"{where} {quote_word(one)}", f"{{frame, {key}: [u, v]}}", KEY)
     weight = one.get("weight")
-    return [number(word, path, 1, KEY) for word in (one["frame"], *one[key], 1.0 if weight is None else weight)]
+    return [read_number(word, path, 1, KEY) for word in (one["frame"], *one[key], 1.0 if weight is None else weight)]
 
 
-def _px(uv: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+def _to_px(uv: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     return np.stack([uv[:, 0], 1 - uv[:, 1]], 1) * size_px
 
 
@@ -103,10 +109,10 @@ def _check_shape(camera: object, path: Path, size_px: tuple[int, int]) -> None:
     resolution = camera.get("resolution") if isinstance(camera, dict) else None
     if not isinstance(resolution, list) or len(resolution) != 2:
         return
-    width, height = (number(word, path, 1, KEY) for word in resolution)
+    width, height = (read_number(word, path, 1, KEY) for word in resolution)
     if width <= 0 or height <= 0 or abs(width / height * size_px[1] / size_px[0] - 1) > SHAPE_TOLERANCE:
         found, needed = f"tracks of a plate of {width:g}x{height:g}", "{}x{}, or its shape".format(*size_px)
-        raise fault(path, 1, found, needed, KEY)
+        raise make_fault(path, 1, found, needed, KEY)
 
 
 def write(path: Path, take: Take) -> None:
@@ -114,7 +120,7 @@ def write(path: Path, take: Take) -> None:
     width, height = take.size_px
     film_back_cm = [take.sensor_width_mm / 10, take.sensor_width_mm / 10 * height / (width * take.pixel_aspect)]
     last = take.frames[1] + 1
-    tracks = list(each_track(take))
+    tracks = list(yield_tracks(take))
     front = {
         "version": 5,
         "num_points": len(tracks),
@@ -140,11 +146,11 @@ def write(path: Path, take: Take) -> None:
             known = {"x": None, "y": None, "z": None, "x_lock": False, "y_lock": False, "z_lock": False}
             point = {"name": name, "id": track, "set_name": None, "3d": known}
             rows = zip(one.frame.tolist(), u.tolist(), (1 - v).tolist(), weight.tolist(), strict=True)
-            markers = ",\n".join(_marker_text(*row) for row in rows)
+            markers = ",\n".join(_format_marker(*row) for row in rows)
             file.write(f'{"," if at else ""}\n{json.dumps(point)[:-1]}, "per_frame": [\n{markers}]}}')
         file.write("\n]}\n")
 
 
-def _marker_text(frame: int, u: float, v: float, weight: float) -> str:
+def _format_marker(frame: int, u: float, v: float, weight: float) -> str:
     place = f"[{u:.10f}, {v:.10f}]"
     return f'{{"frame": {frame}, "pos": {place}, "pos_dist": {place}, "weight": {weight!r}}}'

@@ -13,9 +13,9 @@ from types import ModuleType
 import numpy as np
 
 from shotmake.geometry.lens import Lens, undistort
-from shotmake.geometry.lens_fit import Seen, least_worst, seen_through
+from shotmake.geometry.lens_fit import Seen, fit_least_worst, sample_lens
 from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de
-from shotmake.geometry.lens_models.inverse import inverse
+from shotmake.geometry.lens_models.inverse import invert
 
 MODELS: dict[str, ModuleType] = {model.NAME: model for model in (classic_3de, radial_3de, anamorphic_3de)}
 
@@ -45,34 +45,36 @@ class Lens3de:
 
     def undistort(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
         """Undistort plate px (..., 2): return where the plate would have them without distortion, (..., 2) px."""
-        return self._px(self._bent(self._normalised(xy_px, size_px)), size_px)
+        return self._to_px(self._bend(self._normalise(xy_px, size_px)), size_px)
 
     def distort(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
         """Distort px (..., 2): the inverse of `undistort`. Raises ShotError where there is none."""
-        return self._px(inverse(self._bent, self._normalised(xy_px, size_px)), size_px)
+        return self._to_px(invert(self._bend, self._normalise(xy_px, size_px)), size_px)
 
-    def focal_px(self, size_px: tuple[int, int]) -> tuple[float, float]:
+    def compute_focal_px(self, size_px: tuple[int, int]) -> tuple[float, float]:
         """Return the focal length (x, y) in px: in widths and in heights of the plate's pixels."""
         left, right, bottom, top = self.field
         across, up = size_px[0] * (right - left) / self.width_cm, size_px[1] * (top - bottom) / self.height_cm
         return self.focal_cm * across, self.focal_cm * up
 
-    def seen(self, size_px: tuple[int, int]) -> Seen:
+    def sample(self, size_px: tuple[int, int]) -> Seen:
         """Sample what the lens does to a plate of (width, height) px.
 
         Raises ShotError for a lens that folds over in it.
         """
 
-        def plane(xy_px: np.ndarray) -> np.ndarray:
-            return self._bent(self._normalised(xy_px, size_px)) * (1, -1) * self.half_diagonal_cm / self.focal_cm
+        def to_plane(xy_px: np.ndarray) -> np.ndarray:
+            return self._bend(self._normalise(xy_px, size_px)) * (1, -1) * self.half_diagonal_cm / self.focal_cm
 
-        return seen_through(plane, self.focal_px(size_px)[0], tuple(self._px(np.zeros(2), size_px)), size_px)
+        return sample_lens(
+            to_plane, self.compute_focal_px(size_px)[0], tuple(self._to_px(np.zeros(2), size_px)), size_px
+        )
 
-    def _bent(self, xy: np.ndarray) -> np.ndarray:
+    def _bend(self, xy: np.ndarray) -> np.ndarray:
         model = MODELS[self.model]
         return np.stack(model.undistort(xy[..., 0], xy[..., 1], model.DEFAULTS | self.values, self.pixel_aspect), -1)
 
-    def _normalised(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    def _normalise(self, xy_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
         left, right, bottom, top = self.field
         unit = np.asarray(xy_px, float) / size_px
         across, up = (unit[..., 0] - left) / (right - left), (1 - unit[..., 1] - bottom) / (top - bottom)
@@ -80,7 +82,7 @@ class Lens3de:
         y_cm = (up - 0.5) * self.height_cm - self.offset_y_cm
         return np.stack([x_cm, y_cm], -1) / self.half_diagonal_cm
 
-    def _px(self, xy: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    def _to_px(self, xy: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
         left, right, bottom, top = self.field
         cm = xy * self.half_diagonal_cm
         across = (cm[..., 0] + self.offset_x_cm) / self.width_cm + 0.5
@@ -88,7 +90,7 @@ class Lens3de:
         return np.stack([left + across * (right - left), 1 - bottom - up * (top - bottom)], -1) * size_px
 
 
-def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tuple[Lens3de, float]:
+def fit_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tuple[Lens3de, float]:
     """Find 3DE's Radial - Standard, Degree 4 that is nearest to a lens of ours.
 
     Return it and how far it is off at most, px.
@@ -112,7 +114,7 @@ def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tup
     across, down = (np.linspace(0, side, 65) for side in size_px)
     xy_px = np.stack(np.meshgrid(across, down), -1).reshape(-1, 2)
     straight_px = lens.px_from_normalised(undistort(lens.normalised_from_px(xy_px), lens))
-    x, y = bare._normalised(xy_px, size_px).T
+    x, y = bare._normalise(xy_px, size_px).T
     r2 = x * x + y * y
     columns = {  # the model is linear in these terms, see radial_3de
         "Distortion - Degree 2": (x * r2, y * r2),
@@ -124,8 +126,8 @@ def nearest_radial(lens: Lens, size_px: tuple[int, int], width_mm: float) -> tup
     }
     if not (lens.p1 or lens.p2 or lens.grid):
         columns = {name: columns[name] for name in list(columns)[:2]}
-    bent = (bare._normalised(straight_px, size_px) - np.stack([x, y], -1)).T
-    found = least_worst(np.array(list(columns.values())), bent, np.ones(len(x)))
+    bent = (bare._normalise(straight_px, size_px) - np.stack([x, y], -1)).T
+    found = fit_least_worst(np.array(list(columns.values())), bent, np.ones(len(x)))
     fitting = replace(bare, values=dict(zip(columns, found, strict=True)))
     off_px = np.linalg.norm(fitting.undistort(xy_px, size_px) - straight_px, axis=1).max()
     return fitting, float(off_px)

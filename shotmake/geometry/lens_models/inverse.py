@@ -12,7 +12,7 @@ DONE = 1e-13  # normalised units
 GOOD = 1e-10
 
 
-def inverse(bent: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:
+def invert(bent: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:
     """Find the points (..., 2) that `bent` takes to the target (..., 2).
 
     Raises ShotError where the formula folds over.

@@ -16,9 +16,9 @@ from shotmake.solve.bundle.adjust_kernels import Parts, Seen, Slopes
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.reduced import (
     Layout,
+    compute_lens_information,
     find_tangents,
     lay_out,
-    lens_information,
     make_slopes,
     reduce_system,
     solve_reduced,
@@ -36,8 +36,8 @@ class Bundle:
     """Cameras, points and lens as one system.
 
     rotations (F, 3, 3). translations (F, 3). directions (P, 3): unit. inverse_depths (P,). lens (8,): by LENS_NAMES.
-    log_zooms (F,): log of the factor between the focal length of a frame and that of the lens (camera.zoomed). general:
-    whether the cameras move; else they only turn.
+    log_zooms (F,): log of the factor between the focal length of a frame and that of the lens (camera.zoom_cameras).
+    general: whether the cameras move; else they only turn.
     """
 
     rotations: np.ndarray
@@ -54,7 +54,7 @@ class Bundle:
         return float(np.exp(self.lens[0]))
 
 
-def lens_vector(lens: Lens) -> np.ndarray:
+def vector_from_lens(lens: Lens) -> np.ndarray:
     """Return the lens as a vector (8,), ordered by LENS_NAMES."""
     return np.array([np.log(lens.fx_px), lens.k1, lens.k2, lens.k3, lens.p1, lens.p2, lens.cx_px, lens.cy_px])
 
@@ -65,19 +65,19 @@ def lens_from_vector(vector: np.ndarray) -> Lens:
     return Lens(focal, focal, cx, cy, k1, k2, p1, p2, k3)
 
 
-def residuals_px(bundle: Bundle, markers: Observations) -> np.ndarray:
+def compute_residuals_px(bundle: Bundle, markers: Observations) -> np.ndarray:
     """Return the residuals (M, 2) in px: projected minus observed."""
     residuals = np.empty((len(markers), 2))
-    kernels.project(_parts(bundle), _seen(markers), residuals)
+    kernels.project(_list_parts(bundle), _list_seen(markers), residuals)
     return residuals
 
 
-def errors_px(bundle: Bundle, markers: Observations) -> np.ndarray:
+def compute_errors_px(bundle: Bundle, markers: Observations) -> np.ndarray:
     """Return the distances (M,) in px between projected and observed markers."""
-    return np.linalg.norm(residuals_px(bundle, markers), axis=1)
+    return np.linalg.norm(compute_residuals_px(bundle, markers), axis=1)
 
 
-def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray | float = 1.0) -> float:
+def compute_cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray | float = 1.0) -> float:
     """Sum log(1 + weight (e / loss)^2) over the residuals (M, 2). weights: (M,) or a scalar."""
     return float(np.log1p(weights * (residuals**2).sum(1) / loss_px**2).sum())
 
@@ -85,40 +85,40 @@ def cauchy_cost(residuals: np.ndarray, loss_px: float = 1.0, weights: np.ndarray
 def derive(bundle: Bundle, markers: Observations) -> Slopes:
     """Return the residuals in px and their derivatives."""
     slopes = make_slopes(len(markers))
-    kernels.derive(_parts(bundle), _seen(markers), 0, len(markers), slopes)
+    kernels.derive(_list_parts(bundle), _list_seen(markers), 0, len(markers), slopes)
     return slopes
 
 
 def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name one or two
     bundle: Bundle,
     markers: Observations,
-    free: tuple[str, ...] = ("focal", "k1", "k2"),
+    refine: tuple[str, ...] = ("focal", "k1", "k2"),
     rounds: int = 25,
     loss_px: float = 1.0,
     tolerance: float = 1e-4,
     weights: np.ndarray | float = 1.0,
     fixed: np.ndarray | None = None,
 ) -> Bundle:
-    """Adjust the bundle in at most `rounds` steps. `free` names the lens values that may change.
+    """Adjust the bundle in at most `rounds` steps. `refine` names the lens values that may change.
 
-    With "zoom" in free every frame has a focal length of its own. weights: (M,) or a scalar, factors of the squared
+    With "zoom" in refine every frame has a focal length of its own. weights: (M,) or a scalar, factors of the squared
     errors. fixed: mask (F,) of the frames whose pose stays, to the bit. Raises numpy.linalg.LinAlgError when the
     equations of a point have no solution.
     """
     moving = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
-    layout = _layout(bundle, markers, free, moving)
+    layout = _make_layout(bundle, markers, refine, moving)
     by_marker = np.broadcast_to(np.asarray(weights, float), len(markers))
-    cost, damping = cauchy_cost(residuals_px(bundle, markers), loss_px, weights), 1e-3
+    cost, damping = compute_cauchy_cost(compute_residuals_px(bundle, markers), loss_px, weights), 1e-3
     for _ in range(rounds):
-        reduced = reduce_system(_parts(bundle), layout, by_marker, loss_px, damping)
+        reduced = reduce_system(_list_parts(bundle), layout, by_marker, loss_px, damping)
         for _ in range(6):
             try:
                 step = solve_reduced(reduced, damping, LENS_DAMPING[layout.unknowns.lens])
             except np.linalg.LinAlgError:  # nearly singular: a shorter step
                 damping *= 6
                 continue
-            trial = _stepped(bundle, layout, step, step_points(reduced, layout, step))
-            trial_cost = cauchy_cost(residuals_px(trial, markers), loss_px, weights)
+            trial = _take_step(bundle, layout, step, step_points(reduced, layout, step))
+            trial_cost = compute_cauchy_cost(compute_residuals_px(trial, markers), loss_px, weights)
             if trial_cost < cost:
                 break
             damping *= 6
@@ -131,12 +131,12 @@ def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name
     return bundle
 
 
-def _layout(bundle: Bundle, markers: Observations, free: tuple[str, ...], moving: np.ndarray) -> Layout:
-    lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
-    return lay_out(markers, moving, lens_free, (6 if bundle.general else 3) + ("zoom" in free))
+def _make_layout(bundle: Bundle, markers: Observations, refine: tuple[str, ...], moving: np.ndarray) -> Layout:
+    refined = np.array([name in refine and not (name == "focal" and "zoom" in refine) for name in LENS_NAMES])
+    return lay_out(markers, moving, refined, (6 if bundle.general else 3) + ("zoom" in refine))
 
 
-def _stepped(bundle: Bundle, layout: Layout, step: np.ndarray, point_step: np.ndarray) -> Bundle:
+def _take_step(bundle: Bundle, layout: Layout, step: np.ndarray, point_step: np.ndarray) -> Bundle:
     from scipy.spatial.transform import Rotation
 
     unknowns, moving = layout.unknowns, layout.unknowns.place >= 0
@@ -159,24 +159,24 @@ def _stepped(bundle: Bundle, layout: Layout, step: np.ndarray, point_step: np.nd
     return Bundle(rotations, translations, directions, inverse_depths, lens, log_zooms, bundle.general)
 
 
-def lens_covariance(
-    bundle: Bundle, markers: Observations, free: tuple[str, ...], loss_px: float, weights: np.ndarray | float
+def compute_lens_covariance(
+    bundle: Bundle, markers: Observations, refine: tuple[str, ...], loss_px: float, weights: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the free places (n,) of the lens vector and their covariance (n, n), with cameras and points left open.
+    """Return the refined places (n,) of the lens vector and their covariance (n, n), with cameras and points left open.
 
     The covariance is the effect of white noise of the size of the residuals. weights: (M,) or a scalar.
     """
-    layout = _layout(bundle, markers, free, np.ones(len(bundle.rotations), bool))
+    layout = _make_layout(bundle, markers, refine, np.ones(len(bundle.rotations), bool))
     by_marker = np.broadcast_to(np.asarray(weights, float), len(markers))
-    reduced = reduce_system(_parts(bundle), layout, by_marker, loss_px, 0.0)
-    residuals = residuals_px(bundle, markers)
+    reduced = reduce_system(_list_parts(bundle), layout, by_marker, loss_px, 0.0)
+    residuals = compute_residuals_px(bundle, markers)
     robust = weights / (1 + weights * (residuals**2).sum(1) / loss_px**2)
     unknown_count = len(reduced.diagonal) + 3 * len(bundle.directions)
     variance = (robust * (residuals**2).sum(1)).sum() / max(2 * len(markers) - unknown_count, 1)
-    return layout.unknowns.lens, variance * np.linalg.pinv(lens_information(reduced), hermitian=True)
+    return layout.unknowns.lens, variance * np.linalg.pinv(compute_lens_information(reduced), hermitian=True)
 
 
-def _parts(bundle: Bundle) -> Parts:
+def _list_parts(bundle: Bundle) -> Parts:
     arrays = (
         bundle.rotations,
         bundle.translations,
@@ -188,5 +188,5 @@ def _parts(bundle: Bundle) -> Parts:
     return Parts(*(np.ascontiguousarray(array, float) for array in arrays))
 
 
-def _seen(markers: Observations) -> Seen:
+def _list_seen(markers: Observations) -> Seen:
     return Seen(markers.track, markers.frame, np.ascontiguousarray(markers.xy_px))

@@ -55,7 +55,7 @@ class Unknowns(NamedTuple):
     """What may change.
 
     place (F,): number of a camera among those that may move, or -1. starts (P + 1,): row of each track's first marker.
-    lens (L,): places of the free lens values. tangents (P, 3, 2). camera_size: unknowns of a camera: 3, with
+    lens (L,): places of the refined lens values. tangents (P, 3, 2). camera_size: unknowns of a camera: 3, with
     translations 6, with a zoom one more.
     """
 

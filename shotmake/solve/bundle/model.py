@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.geometry.camera import zoomed
+from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.lens import Lens
 
 
@@ -25,7 +25,7 @@ class Model:
     @property
     def projecting(self) -> np.ndarray:
         """The cameras to project with, (N, 3, 4): zoomed by log_zooms."""
-        return zoomed(self.cam_from_world, self.log_zooms)
+        return zoom_cameras(self.cam_from_world, self.log_zooms)
 
     @property
     def posed(self) -> np.ndarray:

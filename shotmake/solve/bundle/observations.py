@@ -14,7 +14,7 @@ STILL_SHARE = 0.60  # share of the picture, from which on a plate is locked off
 STILL_GRID = (12, 7)
 
 
-def pixel_scale(size_px: tuple[int, int]) -> float:
+def compute_pixel_scale(size_px: tuple[int, int]) -> float:
     """Return the factor for thresholds in px that were measured at 1280 wide.
 
     It is at least 0.6: tracking noise does not shrink with the plate.
@@ -54,7 +54,7 @@ class Observations:
         weights: the artist's weights, by track id; a track without one has 1.
         """
         inside = (tracks.frame >= frames[0]) & (tracks.frame <= frames[1]) & (tracks.status != DISABLED)
-        kept = tracks.where(inside & np.isfinite(tracks.xy_px).all(1))
+        kept = tracks.select(inside & np.isfinite(tracks.xy_px).all(1))
         ids, track = np.unique(kept.track_id, return_inverse=True)
         order = np.lexsort((kept.frame, track))
         everything = cls(
@@ -67,7 +67,7 @@ class Observations:
             np.array([weights.get(track, 1.0) for track in ids.tolist()]) if weights else None,
             frames[0],
         )
-        return everything.of_tracks(everything.lengths >= min_markers)
+        return everything.select_tracks(everything.lengths >= min_markers)
 
     def __len__(self) -> int:
         return len(self.track)
@@ -87,28 +87,28 @@ class Observations:
         """The number of markers in each frame, (frame_count,)."""
         return np.bincount(self.frame, minlength=self.frame_count)
 
-    def only(self, rows: np.ndarray) -> "Observations":
+    def select(self, rows: np.ndarray) -> "Observations":
         """Keep only the markers of a mask or of indices (M,). Tracks keep their indices."""
         names = ("track", "frame", "xy_px", "expected_px")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
-    def of_tracks(self, chosen: np.ndarray) -> "Observations":
+    def select_tracks(self, chosen: np.ndarray) -> "Observations":
         """Keep only the tracks of a boolean mask (T,). Their indices close up."""
         new_index = np.cumsum(chosen) - 1
-        kept = self.only(chosen[self.track])
+        kept = self.select(chosen[self.track])
         weight = None if self.weight is None else self.weight[chosen]
         return replace(kept, track=new_index[kept.track], track_ids=self.track_ids[chosen], weight=weight)
 
-    def of_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
+    def select_frames(self, frames: np.ndarray, min_markers: int = 3) -> "Observations":
         """Keep only the frames of these indices (F,), renumbered from 0.
 
         Tracks that are seen in fewer than `min_markers` of them are left out.
         """
         new_index = np.full(self.frame_count, -1)
         new_index[frames] = np.arange(len(frames))
-        kept = self.only(new_index[self.frame] >= 0)
+        kept = self.select(new_index[self.frame] >= 0)
         fewer = replace(kept, frame=new_index[kept.frame], frame_count=len(frames))
-        return fewer.of_tracks(fewer.lengths >= min_markers)
+        return fewer.select_tracks(fewer.lengths >= min_markers)
 
 
 def thin(observations: Observations, track_count: int, per_frame: int, seed: int = 0) -> np.ndarray:
@@ -141,7 +141,7 @@ def choose_keyframes(
     motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`.
     """
     spacing_px = 0.023 * size_px[0]
-    keyframes = _spaced(observations, spacing_px, 0.5)
+    keyframes = _space(observations, spacing_px, 0.5)
     for _ in range(12):
         if len(keyframes) > at_most:
             spacing_px *= 1.5
@@ -149,7 +149,7 @@ def choose_keyframes(
             spacing_px *= 0.6
         else:
             break
-        keyframes = _spaced(observations, spacing_px, 0.5)
+        keyframes = _space(observations, spacing_px, 0.5)
     if len(keyframes) > at_most:
         keyframes = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, at_most).astype(int))]
     if len(keyframes) < min(at_least, observations.frame_count):
@@ -157,7 +157,7 @@ def choose_keyframes(
     return keyframes
 
 
-def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:
+def _space(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:
     order = np.argsort(observations.frame, kind="stable")
     bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
     rows = [order[a:b] for a, b in pairwise(bounds)]  # sorted by track in each frame
@@ -178,16 +178,16 @@ def _spaced(observations: Observations, spacing_px: float, overlap: float) -> np
     return np.array(chosen)
 
 
-def still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
+def measure_still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
     """Measure the share of the picture that stands still: of its 12 x 7 cells, those whose long tracks do.
 
     A track is long with a fifth of the frames (at least 10). It stands still if 95 % of its markers stay within 1 px
     (of a 1280 wide plate) of their median place; a cell's verdict is the median of its tracks. A share of 0.6 or more
     means a locked-off camera: what moves then is in front of it. Returns None where no track is long.
     """
-    limit_px = STILL_PX * pixel_scale(size_px)
+    limit_px = STILL_PX * compute_pixel_scale(size_px)
     enough = min(max(10, observations.frame_count // 5), observations.frame_count)
-    long = observations.of_tracks(observations.lengths >= enough)
+    long = observations.select_tracks(observations.lengths >= enough)
     if not len(long.track_ids):
         return None
     starts = np.searchsorted(long.track, np.arange(len(long.track_ids)))
@@ -204,6 +204,6 @@ def still_share(observations: Observations, size_px: tuple[int, int]) -> float |
     return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
 
 
-def stands_still(share: float | None) -> TypeGuard[float]:
+def is_still(share: float | None) -> TypeGuard[float]:
     """Tell whether that share of the picture is that of a locked-off camera."""
     return share is not None and share >= STILL_SHARE

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres, zoomed
+from shotmake.geometry.camera import find_camera_centres, zoom_cameras
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.adjust import Bundle, lens_vector
+from shotmake.solve.bundle.adjust import Bundle, vector_from_lens
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import triangulate
 
@@ -22,8 +22,8 @@ def bundle_of(
     origin of the bundle's world, and the size of the path, which is its unit. Raises ShotError as `triangulate` does.
     """
     if points is None:
-        points = triangulate(markers, zoomed(cameras, log_zooms), lens)
-    centres = camera_centres(cameras)
+        points = triangulate(markers, zoom_cameras(cameras, log_zooms), lens)
+    centres = find_camera_centres(cameras)
     middle = centres.mean(0)
     size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
     directions = points[:, :3] - points[:, 3:] * middle
@@ -33,7 +33,7 @@ def bundle_of(
         (cameras[:, :, 3] + cameras[:, :, :3] @ middle) / size,
         directions / length,
         (points[:, 3:] / length)[:, 0] * size,
-        lens_vector(lens),
+        vector_from_lens(lens),
         log_zooms,
         general=True,
     )

@@ -75,7 +75,7 @@ class Banded:
     border: np.ndarray
     corner: np.ndarray
 
-    def times(self, vector: np.ndarray) -> np.ndarray:
+    def multiply(self, vector: np.ndarray) -> np.ndarray:
         """Return matrix @ vector, for a vector (C c + L,)."""
         from scipy.linalg import get_blas_funcs
 
@@ -119,23 +119,23 @@ class Reduced:
     wholes: Taken | None
 
 
-def lay_out(markers: Observations, moving: np.ndarray, lens_free: np.ndarray, camera_size: int) -> Layout:
-    """Plan the system. moving: mask (F,) of the cameras that may change. lens_free: mask (8,)."""
+def lay_out(markers: Observations, moving: np.ndarray, refined: np.ndarray, camera_size: int) -> Layout:
+    """Plan the system. moving: mask (F,) of the cameras that may change. refined: mask (8,)."""
     place = np.where(moving, np.cumsum(moving) - 1, -1)
     seen = Seen(markers.track, markers.frame, np.ascontiguousarray(markers.xy_px))
-    piece, cut = _pieces(markers.track, place[markers.frame])
+    piece, cut = _find_pieces(markers.track, place[markers.frame])
     count = int(piece.max(initial=-1)) + 1
     starts = np.searchsorted(piece, np.arange(count + 1))
     first_piece = piece[np.searchsorted(markers.track, np.arange(int(markers.track.max(initial=-1)) + 1))]
-    unknowns = Unknowns(place, starts, np.flatnonzero(lens_free), np.zeros((0, 3, 2)), camera_size)
-    tiles = tuple(_tiles(piece, place[markers.frame], int(moving.sum())))
-    pairs = tuple(_pairs(tiles))
+    unknowns = Unknowns(place, starts, np.flatnonzero(refined), np.zeros((0, 3, 2)), camera_size)
+    tiles = tuple(_make_tiles(piece, place[markers.frame], int(moving.sum())))
+    pairs = tuple(_pair_tiles(tiles))
     band = max((tiles[a].first + tiles[a].count - tiles[b].first for a, b, _, _ in pairs), default=1)
     of_cut = np.isin(markers.track[starts[:-1]], cut)
     return Layout(unknowns, seen, cut, of_cut, first_piece, tiles, pairs, band)
 
 
-def _pieces(track: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_pieces(track: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the piece (M,) of each marker, and the tracks (K,) that are cut. track, place (M,): of the markers."""
     count, moves = int(track.max(initial=-1)) + 1, place >= 0
     low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
@@ -149,7 +149,7 @@ def _pieces(track: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (np.cumsum(parts) - parts)[track] + within, np.flatnonzero(parts > 1)
 
 
-def _tiles(piece: np.ndarray, place: np.ndarray, count: int) -> Iterator[Tile]:
+def _make_tiles(piece: np.ndarray, place: np.ndarray, count: int) -> Iterator[Tile]:
     order = np.argsort(place, kind="stable")
     bounds = np.searchsorted(place[order], np.arange(count + 1))
     for first in range(0, count, TILE):
@@ -159,7 +159,7 @@ def _tiles(piece: np.ndarray, place: np.ndarray, count: int) -> Iterator[Tile]:
         yield Tile(first, last - first, rows, pieces, numbers)
 
 
-def _pairs(tiles: tuple[Tile, ...]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+def _pair_tiles(tiles: tuple[Tile, ...]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     reach = -(-BAND // TILE) + 1  # tiles that a piece can span
     for later, one in enumerate(tiles):
         for earlier in range(later, max(later - reach, 0) - 1, -1):
@@ -174,7 +174,7 @@ def reduce_system(parts: Parts, layout: Layout, weights: np.ndarray, loss_px: fl
     Raises numpy.linalg.LinAlgError when the equations of a point have no solution.
     """
     unknowns = layout.unknowns._replace(tangents=find_tangents(parts.directions))
-    normal = _eliminated(parts, layout.seen, unknowns, layout.camera_count, weights, (loss_px, damping))
+    normal = _eliminate(parts, layout.seen, unknowns, layout.camera_count, weights, (loss_px, damping))
     c, lens_size = unknowns.camera_size, len(unknowns.lens)
     size = layout.camera_count * c
     band, border = np.zeros((layout.band * c, size), order="F"), normal.border.reshape(size, lens_size).copy()
@@ -207,7 +207,7 @@ def reduce_system(parts: Parts, layout: Layout, weights: np.ndarray, loss_px: fl
     return _with_wholes(reduced, parts, layout, unknowns, weights, (loss_px, damping)) if len(layout.cut) else reduced
 
 
-def _eliminated(
+def _eliminate(
     parts: Parts, seen: Seen, unknowns: Unknowns, camera_count: int, weights: np.ndarray, how: tuple[float, float]
 ) -> Normal:
     c, lens_size, count = unknowns.camera_size, len(unknowns.lens), len(unknowns.starts) - 1
@@ -237,20 +237,20 @@ def _with_wholes(
     seen = Seen(*(array[rows] for array in layout.seen))
     starts = np.searchsorted(seen.track, np.append(layout.cut, layout.cut[-1] + 1))
     whole = unknowns._replace(starts=starts)
-    normal = _eliminated(parts, seen, whole, layout.camera_count, weights[rows], how)
-    wholes = _taken(normal, seen, whole)
+    normal = _eliminate(parts, seen, whole, layout.camera_count, weights[rows], how)
+    wholes = _take_out(normal, seen, whole)
     starts = np.searchsorted(rows, unknowns.starts[np.append(np.flatnonzero(layout.of_cut), len(layout.of_cut))])
     starts[-1] = len(rows)
     kept = normal._replace(
         mixed=reduced.normal.mixed[rows],
         **{name: getattr(reduced.normal, name)[layout.of_cut] for name in ("lens_mixed", "point_gradient", "root")},
     )
-    pieces = _taken(kept, seen, unknowns._replace(starts=starts))
+    pieces = _take_out(kept, seen, unknowns._replace(starts=starts))
     gradient = reduced.gradient + pieces.rows @ pieces.point_gradient - wholes.rows @ wholes.point_gradient
     return replace(reduced, gradient=gradient, pieces=pieces, wholes=wholes)
 
 
-def _taken(normal: Normal, seen: Seen, unknowns: Unknowns) -> Taken:
+def _take_out(normal: Normal, seen: Seen, unknowns: Unknowns) -> Taken:
     import scipy.sparse
 
     count, lens_size, point_size = normal.lens_mixed.shape
@@ -275,7 +275,7 @@ def solve_reduced(reduced: Reduced, damping: float, lens_damping: np.ndarray) ->
     extra = damping * reduced.diagonal + TINY * reduced.diagonal.mean() + TINY
     extra[len(extra) - len(lens_damping) :] += lens_damping
     matrix = reduced.matrix.with_diagonal(extra)
-    solve = _factored(matrix)
+    solve = _factor(matrix)
     if reduced.pieces is None or reduced.wholes is None:
         return -solve(reduced.gradient)
     pieces, wholes = reduced.pieces.rows, reduced.wholes.rows
@@ -286,7 +286,7 @@ def solve_reduced(reduced: Reduced, damping: float, lens_damping: np.ndarray) ->
     for _ in range(MOST_STEPS):
         if size <= enough:
             return step
-        moved = matrix.times(direction) + pieces @ (pieces.T @ direction) - wholes @ (wholes.T @ direction)
+        moved = matrix.multiply(direction) + pieces @ (pieces.T @ direction) - wholes @ (wholes.T @ direction)
         length = size / (direction @ moved)
         if not length > 0:
             break
@@ -311,7 +311,7 @@ def step_points(reduced: Reduced, layout: Layout, step: np.ndarray) -> np.ndarra
     return points
 
 
-def lens_information(reduced: Reduced) -> np.ndarray:
+def compute_lens_information(reduced: Reduced) -> np.ndarray:
     """Return the information (L, L) that is left of the lens when cameras and points are open too.
 
     Scale, origin and axes of the world are free: a little is added to the cameras' diagonal.
@@ -319,12 +319,12 @@ def lens_information(reduced: Reduced) -> np.ndarray:
     size = len(reduced.matrix.border)
     more = np.concatenate([TINY * reduced.matrix.band[0] + 1e-12, np.zeros(len(reduced.diagonal) - size)])
     matrix = reduced.matrix.with_diagonal(more)
-    return matrix.corner - matrix.border.T @ _solved_band(matrix.band)(matrix.border)
+    return matrix.corner - matrix.border.T @ _solve_band(matrix.band)(matrix.border)
 
 
-def _factored(matrix: Banded) -> Callable[[np.ndarray], np.ndarray]:
+def _factor(matrix: Banded) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that solves matrix @ x = vector. Raises numpy.linalg.LinAlgError when it is not positive."""
-    solve = _solved_band(matrix.band)
+    solve = _solve_band(matrix.band)
     across = solve(matrix.border)
     corner = matrix.corner - matrix.border.T @ across
 
@@ -338,7 +338,7 @@ def _factored(matrix: Banded) -> Callable[[np.ndarray], np.ndarray]:
     return solve_both
 
 
-def _solved_band(band: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _solve_band(band: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     import scipy.linalg
 
     size = band.shape[1]

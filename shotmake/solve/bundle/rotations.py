@@ -7,17 +7,24 @@ import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.adjust import Bundle, adjust, cauchy_cost, errors_px, lens_vector, residuals_px
-from shotmake.solve.bundle.lens_terms import TERMS, with_terms
+from shotmake.solve.bundle.adjust import (
+    Bundle,
+    adjust,
+    compute_cauchy_cost,
+    compute_errors_px,
+    compute_residuals_px,
+    vector_from_lens,
+)
+from shotmake.solve.bundle.lens_terms import TERMS, adjust_terms
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import track_medians
+from shotmake.solve.bundle.triangulate import compute_track_medians
 
 
 class TooLittle(Exception):
     """Not enough tracks for a fit. The message says how many there are."""
 
 
-def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
+def cast_lens_rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarray:
     """Return the unit rays (M, 3) of plate pixels (M, 2) by the radial part of `lens` (adjust.LENS_NAMES).
 
     Newton's method on the radius. Where the lens folds the ray is a guess: good enough for a start, as the rest of the
@@ -36,7 +43,7 @@ def rays(xy_px: np.ndarray, lens: np.ndarray, log_zooms: np.ndarray) -> np.ndarr
     return out / np.linalg.norm(out, axis=1, keepdims=True)
 
 
-def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) -> np.ndarray:
+def find_rotation(source: np.ndarray, target: np.ndarray, rounds: int = 8) -> np.ndarray:
     """Return the rotation R (3, 3) with target ~ R source for unit rays (N, 3).
 
     Kabsch's SVD, reweighted towards the median.
@@ -51,7 +58,7 @@ def rotation_between(source: np.ndarray, target: np.ndarray, rounds: int = 8) ->
     return rotation
 
 
-def scale_changes(markers: Observations) -> np.ndarray:
+def measure_scale_changes(markers: Observations) -> np.ndarray:
     """Measure the log (F,) of how much the picture grew since the first frame, chained from neighbour to neighbour.
 
     This is the zoom of a camera that turns little between neighbours.
@@ -71,12 +78,12 @@ def scale_changes(markers: Observations) -> np.ndarray:
     return np.cumsum(grown)
 
 
-def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarray) -> Bundle:
+def chain_rotations(markers: Observations, lens: np.ndarray, log_zooms: np.ndarray) -> Bundle:
     """Build a start for `adjust`: rotations chained from frame to frame, directions as the mean of their rays.
 
     lens (8,): by adjust.LENS_NAMES. log_zooms (F,).
     """
-    seen = rays(markers.xy_px, lens, log_zooms[markers.frame])
+    seen = cast_lens_rays(markers.xy_px, lens, log_zooms[markers.frame])
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     total = np.zeros((len(markers.track_ids), 3))  # the sum of world rays so far, by track
@@ -87,7 +94,7 @@ def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarra
         known = rows[np.abs(total[markers.track[rows]]).sum(1) > 0]
         if frame and len(known) >= 4:
             directions = total[markers.track[known]]
-            last = rotation_between(directions / np.linalg.norm(directions, axis=1, keepdims=True), seen[known])
+            last = find_rotation(directions / np.linalg.norm(directions, axis=1, keepdims=True), seen[known])
         rotations[frame] = last
         total[markers.track[rows]] += seen[rows] @ last  # R^T ray
     directions = total / np.linalg.norm(total, axis=1, keepdims=True)
@@ -95,53 +102,53 @@ def turning_bundle(markers: Observations, lens: np.ndarray, log_zooms: np.ndarra
     return Bundle(rotations, still, directions, np.zeros(len(directions)), np.array(lens, float), log_zooms)
 
 
-def fit_turning(
-    markers: Observations, centre_px: np.ndarray, focal_starts_px: list[float], free: tuple[str, ...]
+def fit_rotations(
+    markers: Observations, centre_px: np.ndarray, focal_starts_px: list[float], refine: tuple[str, ...]
 ) -> Bundle:
     """Fit the best bundle of rotations alone, over several first guesses of the focal length. centre_px: (2,)."""
     found = []
-    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(markers.frame_count)
+    log_zooms = measure_scale_changes(markers) if "zoom" in refine else np.zeros(markers.frame_count)
     for focal_px in focal_starts_px:
-        bundle = turning_bundle(markers, lens_vector(Lens(focal_px, focal_px, *centre_px)), log_zooms)
-        bundle = adjust(adjust(bundle, markers, free, 12, loss_px=3.0), markers, free, 25)
-        found.append((cauchy_cost(residuals_px(bundle, markers)), bundle))
+        bundle = chain_rotations(markers, vector_from_lens(Lens(focal_px, focal_px, *centre_px)), log_zooms)
+        bundle = adjust(adjust(bundle, markers, refine, 12, loss_px=3.0), markers, refine, 25)
+        found.append((compute_cauchy_cost(compute_residuals_px(bundle, markers)), bundle))
     return min(found, key=lambda pair: pair[0])[1]
 
 
-def solve_turning(
-    observations: Observations, lens: np.ndarray, free: tuple[str, ...], max_error_px: float, width_px: int
+def solve_rotations(
+    observations: Observations, lens: np.ndarray, refine: tuple[str, ...], max_error_px: float, width_px: int
 ) -> tuple[Bundle, np.ndarray, np.ndarray, tuple[Reason, ...]]:
     """Solve the rotations of all frames and the lens. lens (8,): the start, by adjust.LENS_NAMES.
 
     Returns the bundle, the frame indices that it has (F,), the mask (M,) of used markers, and a warning for each lens
-    value of `free` that the tracks do not determine. Between adjustments, markers worse than 3x, 1.5x, 1x
+    value of `refine` that the tracks do not determine. Between adjustments, markers worse than 3x, 1.5x, 1x
     `max_error_px` are dropped, and so are tracks whose median is. Frames with fewer than 6 used markers have no pose.
     Raises TooLittle when no markers are left.
     """
-    base = tuple(name for name in free if name not in TERMS)
+    base = tuple(name for name in refine if name not in TERMS)
     used = np.ones(len(observations), bool)
-    rows, markers, frames = _kept(observations, used)
-    log_zooms = scale_changes(markers) if "zoom" in free else np.zeros(len(frames))
-    bundle = adjust(turning_bundle(markers, lens, log_zooms), markers, base, 20, weights=markers.given)
+    rows, markers, frames = _keep_enough(observations, used)
+    log_zooms = measure_scale_changes(markers) if "zoom" in refine else np.zeros(len(frames))
+    bundle = adjust(chain_rotations(markers, lens, log_zooms), markers, base, 20, weights=markers.given)
     for gate in (3.0, 1.5, 1.0):
-        errors = errors_px(bundle, markers)
-        medians = track_medians(errors, markers.track, len(markers.track_ids))
+        errors = compute_errors_px(bundle, markers)
+        medians = compute_track_medians(errors, markers.track, len(markers.track_ids))
         good = (errors < gate * max_error_px) & (medians[markers.track] < gate * max_error_px)
         used = np.zeros(len(observations), bool)
         used[rows[good]] = True
         before = frames
-        rows, markers, frames = _kept(observations, used)
+        rows, markers, frames = _keep_enough(observations, used)
         log_zooms = np.interp(frames, before, bundle.log_zooms)
-        bundle = adjust(turning_bundle(markers, bundle.lens, log_zooms), markers, base, 20, weights=markers.given)
+        bundle = adjust(chain_rotations(markers, bundle.lens, log_zooms), markers, base, 20, weights=markers.given)
     used = np.zeros(len(observations), bool)
     used[rows] = True
     vague: tuple[Reason, ...] = ()
-    if base != free:
-        bundle, vague = with_terms(bundle, markers, free, width_px, 20, weights=markers.given)
+    if base != refine:
+        bundle, vague = adjust_terms(bundle, markers, refine, width_px, 20, weights=markers.given)
     return bundle, frames, used, vague
 
 
-def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Observations, np.ndarray]:
+def _keep_enough(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Observations, np.ndarray]:
     """Keep the frames with 6 markers and the tracks with 3.
 
     Returns the rows (K,), their markers with frames renumbered, and the frame indices. Raises TooLittle when nothing is
@@ -159,6 +166,6 @@ def _kept(observations: Observations, used: np.ndarray) -> tuple[np.ndarray, Obs
     if not len(rows):
         raise TooLittle("no tracks follow a turning camera")
     frames, frame = np.unique(observations.frame[rows], return_inverse=True)
-    seen = observations.only(rows).of_tracks(in_track > 0)
+    seen = observations.select(rows).select_tracks(in_track > 0)
     markers = replace(seen, frame=frame, frame_count=len(frames))
     return rows, markers, frames

@@ -1,8 +1,8 @@
-"""Points from known cameras, for many tracks at once, and how well markers agree with the points."""
+"""Points from cameras, for many tracks at once, and how well markers agree with the points."""
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate_kernels import refine_points, sum_lines
@@ -22,7 +22,7 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     track, cameras = markers.track[posed], cam_from_world[markers.frame[posed]]
     plane = undistort(lens.normalised_from_px(markers.xy_px[posed]), lens)
-    centres = camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
+    centres = find_camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
     middle = centres.mean(0)
     size = max(float(np.linalg.norm(centres - middle, axis=1).mean()), 1e-9)
     # solve around the middle of the path, in units of its extent: X = middle + size * Y
@@ -40,7 +40,7 @@ def triangulate(markers: Observations, cam_from_world: np.ndarray, lens: Lens, l
     return points
 
 
-def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+def find_directions(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
     """Return points at infinity (T, 4), homogeneous: the mean world ray of each track, for a camera that only turns.
 
     cam_from_world (N, 3, 4). NaN for tracks without a posed marker. Raises ShotError when the lens folds over inside
@@ -59,7 +59,7 @@ def directions_at_infinity(markers: Observations, cam_from_world: np.ndarray, le
     return np.where(length > 0, sums / np.maximum(length, 1e-12), np.nan)
 
 
-def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
+def compute_misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
     """Return the offsets (M, 2), in px, from markers to their projected homogeneous points (T, 4).
 
     cam_from_world (N, 3, 4). An offset is inf where the point is behind the camera or the frame has no pose.
@@ -72,19 +72,21 @@ def misses_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndar
     return np.where(known[:, None], misses, np.inf)
 
 
-def marker_errors_px(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> np.ndarray:
-    """Return the lengths (M,) of `misses_px`."""
-    return np.linalg.norm(misses_px(points, markers, cam_from_world, lens), axis=1)
+def compute_marker_errors_px(
+    points: np.ndarray, markers: Observations, cam_from_world: np.ndarray, lens: Lens
+) -> np.ndarray:
+    """Return the lengths (M,) of `compute_misses_px`."""
+    return np.linalg.norm(compute_misses_px(points, markers, cam_from_world, lens), axis=1)
 
 
-def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray) -> np.ndarray:
+def measure_angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.ndarray) -> np.ndarray:
     """Return the widest angle (T,) in degrees between the ray of a track's first posed marker and its other rays.
 
     points (T, 4), homogeneous; cam_from_world (N, 3, 4). 0 where the angle is unknown.
     """
     posed = np.isfinite(cam_from_world[markers.frame, 0, 0])
     track, frame = markers.track[posed], markers.frame[posed]
-    centres = camera_centres(np.nan_to_num(cam_from_world))
+    centres = find_camera_centres(np.nan_to_num(cam_from_world))
     rays = points[track, :3] - points[track, 3:] * centres[frame]
     rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     first = np.searchsorted(track, np.arange(len(points)))
@@ -95,7 +97,7 @@ def angles_deg(points: np.ndarray, markers: Observations, cam_from_world: np.nda
     return np.degrees(np.arccos(widest))
 
 
-def track_medians(errors: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
+def compute_track_medians(errors: np.ndarray, track: np.ndarray, count: int) -> np.ndarray:
     """Return the median (count,) of `errors` (M,) for each track; NaN where a track has none."""
     order = np.lexsort((errors, track))
     numbers = np.bincount(track, minlength=count)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shotmake.solve.bundle.adjust import Bundle, residuals_px
+from shotmake.solve.bundle.adjust import Bundle, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
 
 FLOOR_PX = 0.1  # no marker counts as better than this: what the lens model leaves over is of this size
@@ -11,7 +11,7 @@ PROMISED = 4.0  # a track's expected error counts like so many coordinates: it i
 LEAST_PX = 0.005  # least noise of a track: simulated tracks may have none
 
 
-def weights(expected_px: np.ndarray) -> np.ndarray:
+def weigh_markers(expected_px: np.ndarray) -> np.ndarray:
     """Return weights (M,) for expected errors (M,) in px; 1 for the usual error and for an unknown one (0)."""
     known = expected_px > 0
     if not known.any():
@@ -20,12 +20,12 @@ def weights(expected_px: np.ndarray) -> np.ndarray:
     return np.median(variance) / variance
 
 
-def marker_weights(markers: Observations) -> np.ndarray:
+def weigh_by_artist(markers: Observations) -> np.ndarray:
     """Return the weights (M,) of markers by their expected errors. The artist's weights stand as given."""
-    return markers.given * weights(markers.expected_px * np.sqrt(markers.given))
+    return markers.given * weigh_markers(markers.expected_px * np.sqrt(markers.given))
 
 
-def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
+def compute_variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
     """Return the variance (M,), in px^2, of each marker's error along one axis.
 
     It is the expected variance, times how much more the track has. The size of a track's errors is that of Student's t,
@@ -33,14 +33,14 @@ def variances_px2(bundle: Bundle, markers: Observations) -> np.ndarray:
     markers keeps its expected error. The artist's weights stand as given.
     """
     given = markers.given
-    promised = weights(markers.expected_px * np.sqrt(given))
-    squares = (residuals_px(bundle, markers) ** 2).sum(1) * promised
+    promised = weigh_markers(markers.expected_px * np.sqrt(given))
+    squares = (compute_residuals_px(bundle, markers) ** 2).sum(1) * promised
     usual = max(np.median(squares) / 1.66, LEAST_PX**2)  # 1.66: the median of t's squares in two dimensions
     squares = squares / usual
-    free = (2 - 6 * len(bundle.rotations) / len(markers)) * markers.lengths - 3
-    times = np.ones(len(free))
+    freedom = (2 - 6 * len(bundle.rotations) / len(markers)) * markers.lengths - 3
+    times = np.ones(len(freedom))
     for _ in range(20):
         share = (TAIL + 2) / (TAIL + squares / times[markers.track])
-        sums = np.bincount(markers.track, share * squares, minlength=len(free))
-        times = (PROMISED + sums) / (PROMISED + np.maximum(free, 0))
+        sums = np.bincount(markers.track, share * squares, minlength=len(freedom))
+        times = (PROMISED + sums) / (PROMISED + np.maximum(freedom, 0))
     return (usual * times[markers.track] / promised + LEAST_PX**2) / given

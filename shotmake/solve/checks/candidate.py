@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shotmake.geometry.camera import zoomed
+from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """A camera before it is oriented.
 
     - status, kind: as in the record. lens: in plate px. cam_from_world (N, 3, 4): by frame index, NaN without a pose.
@@ -61,7 +61,7 @@ class Found:
     @property
     def projecting(self) -> np.ndarray:
         """The cameras to project with, (N, 3, 4): zoomed where the shot zooms."""
-        return self.cam_from_world if self.log_zooms is None else zoomed(self.cam_from_world, self.log_zooms)
+        return self.cam_from_world if self.log_zooms is None else zoom_cameras(self.cam_from_world, self.log_zooms)
 
     @property
     def posed_share(self) -> float:
@@ -69,12 +69,12 @@ class Found:
         return float(np.isfinite(self.cam_from_world[:, 0, 0]).mean())
 
 
-def doubt_by_certificate(found: Found) -> Found:
+def doubt_by_certificate(candidate: Candidate) -> Candidate:
     """Add the doubts of the certificate and of the links as warnings. A doubt about links reduces the agreement too."""
-    links, disagreeing = found.certificate.links, found.certificate.doubt()
-    if disagreeing is not None and found.warnings:  # without other doubts, it is a thing that moves in the picture
-        found = replace(found, warnings=(*found.warnings, disagreeing))
+    links, disagreeing = candidate.certificate.links, candidate.certificate.find_doubt()
+    if disagreeing is not None and candidate.warnings:  # without other doubts, it is a thing that moves in the picture
+        candidate = replace(candidate, warnings=(*candidate.warnings, disagreeing))
     doubts = () if links is None else doubt_links(links)
     if not doubts:
-        return found
-    return replace(found, warnings=(*found.warnings, *doubts), agreement=DOUBTED * found.agreement)
+        return candidate
+    return replace(candidate, warnings=(*candidate.warnings, *doubts), agreement=DOUBTED * candidate.agreement)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import (
-    angles_deg,
-    directions_at_infinity,
-    marker_errors_px,
-    track_medians,
+    compute_marker_errors_px,
+    compute_track_medians,
+    find_directions,
+    measure_angles_deg,
     triangulate,
 )
 from shotmake.solve.links.measure import GOOD_PX, Links, measure_links
@@ -62,7 +62,7 @@ class Certificate:
     jumps_px: float | None
     links: Links | None = None
 
-    def fault(self) -> Reason | None:
+    def find_fault(self) -> Reason | None:
         """Return what is wrong, in the artist's words; None if the solve stands.
 
         Too few tracks that could be asked are a fault too: a track that could not be asked has neither agreed nor
@@ -84,7 +84,7 @@ class Certificate:
             return Reason("tracks_too_short", f"{asked} could be asked whether they agree with the camera")
         return None if self.links is None else find_torn_link(self.links)
 
-    def doubt(self) -> Reason | None:
+    def find_doubt(self) -> Reason | None:
         """Return what many tracks say against a solve that stands; None if few do. Its confidence is low already."""
         if self.agreement >= DOUBTED_AGREEMENT:
             return None
@@ -112,7 +112,7 @@ class Certificate:
 
 
 def cross_check(
-    markers: Observations, cam_from_world: np.ndarray, lens: Lens, turning: bool
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, tripod: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Triangulate every track on odd frames and score it on the even frames.
 
@@ -124,10 +124,10 @@ def cross_check(
     odd = posed & (markers.frame % 2 == 1)
     if not odd.any():
         return np.zeros(0, int), np.zeros(0)
-    points = (directions_at_infinity if turning else triangulate)(markers.only(odd), cam_from_world, lens)
+    points = (find_directions if tripod else triangulate)(markers.select(odd), cam_from_world, lens)
     enough = (np.bincount(markers.track[odd], minlength=len(markers.track_ids)) >= 2)[markers.track]
     rows = np.flatnonzero(posed & ~odd & enough)
-    return rows, marker_errors_px(points, markers.only(rows), cam_from_world, lens)
+    return rows, compute_marker_errors_px(points, markers.select(rows), cam_from_world, lens)
 
 
 def certify(
@@ -136,19 +136,19 @@ def certify(
     cam_from_world: np.ndarray,
     lens: Lens,
     scale: float,
-    turning: bool = False,
+    tripod: bool = False,
     moves: bool = True,
 ) -> Certificate:
     """Certify a camera by the tracks that were held out and the tracks that it was solved with.
 
     cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
-    observations.pixel_scale. turning: the points are directions. moves: whether the camera moves or turns at all; if it
-    stands still, its links are not judged, since things that move in front of it are no fault of the camera. Raises
-    ShotError as `triangulate` does.
+    observations.compute_pixel_scale. tripod: the points are directions. moves: whether the camera moves or turns at
+    all; if it stands still, its links are not judged, since things that move in front of it are no fault of the camera.
+    Raises ShotError as `triangulate` does.
     """
     good_px, bad_px = GOOD_PX * scale, BAD_PX * scale
-    rows, errors = cross_check(held_out, cam_from_world, lens, turning)
-    medians = track_medians(errors, held_out.track[rows], len(held_out.track_ids))
+    rows, errors = cross_check(held_out, cam_from_world, lens, tripod)
+    medians = compute_track_medians(errors, held_out.track[rows], len(held_out.track_ids))
     scored = medians[np.isfinite(medians) | np.isinf(medians)]
     fair = errors[(medians[held_out.track[rows]] <= bad_px) & (errors < 3 * bad_px)]
 
@@ -158,11 +158,11 @@ def certify(
     if long.sum() > LONG_TRACKS:
         chosen = np.random.default_rng(0).permutation(np.flatnonzero(long))[:LONG_TRACKS]
         long = np.isin(np.arange(len(long)), chosen)
-    long_markers = solved_with.of_tracks(long)
+    long_markers = solved_with.select_tracks(long)
     long_bad, worst_time, long_count, angle, reach = None, None, 0, 0.0, 0.0
     if len(long_markers):
-        rows_long, errors_long = cross_check(long_markers, cam_from_world, lens, turning)
-        long_medians = track_medians(errors_long, long_markers.track[rows_long], len(long_markers.track_ids))
+        rows_long, errors_long = cross_check(long_markers, cam_from_world, lens, tripod)
+        long_medians = compute_track_medians(errors_long, long_markers.track[rows_long], len(long_markers.track_ids))
         known = ~np.isnan(long_medians)
         agrees = known & (long_medians <= good_px)
         long_count = int(known.sum())
@@ -176,10 +176,10 @@ def certify(
         ]
         if long_count:
             worst_time = float(min(shares)) if shares else float(agrees[known].mean())
-        if not turning and agrees.any():
-            angle, reach = _parallax(long_markers.of_tracks(agrees), cam_from_world, lens)
-    jumps, jumps_px = (None, None) if turning else _jumps(cam_from_world, lens, reach)
-    links = measure_links(solved_with, cam_from_world, lens, scale, turning) if moves else None
+        if not tripod and agrees.any():
+            angle, reach = _measure_parallax(long_markers.select_tracks(agrees), cam_from_world, lens)
+    jumps, jumps_px = (None, None) if tripod else _measure_jumps(cam_from_world, lens, reach)
+    links = measure_links(solved_with, cam_from_world, lens, scale, tripod) if moves else None
     return Certificate(
         float(np.sqrt((fair**2).mean())) if len(fair) else float("inf"),
         len(scored),
@@ -197,50 +197,50 @@ def certify(
     )
 
 
-def agreed_across(
-    markers: Observations, cam_from_world: np.ndarray, lens: Lens, before: np.ndarray, good_px: float, turning: bool
+def measure_agreement(
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, before: np.ndarray, good_px: float, tripod: bool
 ) -> tuple[float | None, int]:
     """Return the share of the tracks across a boundary that agree on both sides, and how many could be asked.
 
     before: mask (N,) of the frames on one side. A track agrees if its point, from the frames of `before` alone, fits
     its other markers within good_px (median). A track is asked if it has 3 markers or more on both sides and, unless
-    `turning`, if the rays from `before` meet at more than LINK_ANGLE_DEG. The share is None where no track could be
+    `tripod`, if the rays from `before` meet at more than LINK_ANGLE_DEG. The share is None where no track could be
     asked. cam_from_world (N, 3, 4): zoomed where the shot zooms, NaN without a pose. Raises ShotError as `triangulate`
     does.
     """
-    first, rest = markers.only(before[markers.frame]), markers.only(~before[markers.frame])
+    first, rest = markers.select(before[markers.frame]), markers.select(~before[markers.frame])
     count = len(markers.track_ids)
-    points = (directions_at_infinity if turning else triangulate)(first, cam_from_world, lens)
+    points = (find_directions if tripod else triangulate)(first, cam_from_world, lens)
     places = np.bincount(first.track, minlength=count) >= 3
-    if not turning:
-        places &= angles_deg(points, first, cam_from_world) > LINK_ANGLE_DEG
+    if not tripod:
+        places &= measure_angles_deg(points, first, cam_from_world) > LINK_ANGLE_DEG
     posed = np.isfinite(cam_from_world[rest.frame, 0, 0])
-    rest = rest.only(posed & places[rest.track])
-    errors = marker_errors_px(points, rest, cam_from_world, lens)
-    medians = track_medians(errors, rest.track, count)
+    rest = rest.select(posed & places[rest.track])
+    errors = compute_marker_errors_px(points, rest, cam_from_world, lens)
+    medians = compute_track_medians(errors, rest.track, count)
     asked = np.bincount(rest.track, minlength=count) >= 3
     return (float(np.mean(medians[asked] < good_px)) if asked.any() else None), int(asked.sum())
 
 
-def _extent(centres: np.ndarray) -> float:
+def _measure_extent(centres: np.ndarray) -> float:
     return float(np.linalg.norm(np.ptp(centres, axis=0)))
 
 
-def _parallax(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> tuple[float, float]:
+def _measure_parallax(markers: Observations, cam_from_world: np.ndarray, lens: Lens) -> tuple[float, float]:
     points = triangulate(markers, cam_from_world, lens)
-    angle = float(np.median(angles_deg(points, markers, cam_from_world)))
+    angle = float(np.median(measure_angles_deg(points, markers, cam_from_world)))
     posed = cam_from_world[np.isfinite(cam_from_world[:, 0, 0])]
     depth = np.einsum("nj,nj->n", np.nan_to_num(cam_from_world[markers.frame, 2]), points[markers.track])
     depth = depth / np.maximum(points[markers.track, 3], 1e-12)
     ahead = depth[np.isfinite(depth) & (depth > 0)]
-    return angle, _extent(camera_centres(posed)) / float(np.median(ahead)) if len(ahead) else 0.0
+    return angle, _measure_extent(find_camera_centres(posed)) / float(np.median(ahead)) if len(ahead) else 0.0
 
 
-def _jumps(cam_from_world: np.ndarray, lens: Lens, reach: float) -> tuple[float, float] | tuple[None, None]:
-    centres = camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
+def _measure_jumps(cam_from_world: np.ndarray, lens: Lens, reach: float) -> tuple[float, float] | tuple[None, None]:
+    centres = find_camera_centres(cam_from_world[np.isfinite(cam_from_world[:, 0, 0])])
     if len(centres) < 5 or reach <= 0:
         return None, None
     step = float(np.median(np.linalg.norm(np.diff(centres, axis=0), axis=1)))
     jolt = float(np.percentile(np.linalg.norm(np.diff(centres, n=2, axis=0), axis=1), 95))
-    depth = _extent(centres) / reach
+    depth = _measure_extent(centres) / reach
     return jolt / max(step, 1e-12), jolt / max(depth, 1e-12) * lens.fx_px

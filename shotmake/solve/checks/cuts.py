@@ -11,7 +11,7 @@ import numpy as np
 
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import MEASURED_WIDTH_PX, Observations
-from shotmake.solve.checks.motion_groups import sampson_px
+from shotmake.solve.checks.motion_groups import compute_sampson_px
 
 FEWEST_LINKS = 6  # tracks: fewer do not hold two cameras together
 FEWEST_JUDGED = 12
@@ -41,7 +41,7 @@ def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason |
     Returns None if there is no such place. Only places inside the frames that have tracks count. first_frame: plate
     number of frame index 0.
     """
-    links = _links(markers)
+    links = _count_links(markers)
     seen = np.flatnonzero(markers.per_frame >= FEWEST_LINKS)
     inside = slice(seen[0], seen[-1]) if len(seen) > 1 else slice(0, 0)
     if len(links[inside]) and links[inside].min() < FEWEST_LINKS:
@@ -63,7 +63,7 @@ def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | 
 
     first_frame: plate number of frame index 0.
     """
-    jumps_px = _jumps_px(markers)
+    jumps_px = _measure_jumps_px(markers)
     usual_px = float(np.nanmedian(jumps_px)) if np.isfinite(jumps_px).any() else np.inf
     frame = int(np.nanargmax(jumps_px)) if np.isfinite(usual_px) else 0
     if np.isfinite(usual_px) and jumps_px[frame] > max(JUMP_SHARE * width_px, JUMP_TIMES * usual_px):
@@ -73,15 +73,15 @@ def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | 
             "were swapped, frames are missing, or the shot is cut there; split it with shot.footage.frame_range, or "
             "track it again",
         )
-        return Jump(frame, reason, _rigid_share(markers, frame, width_px))
+        return Jump(frame, reason, _measure_rigid_share(markers, frame, width_px))
     return None
 
 
-def _rigid_share(markers: Observations, frame: int, width_px: int) -> float | None:
+def _measure_rigid_share(markers: Observations, frame: int, width_px: int) -> float | None:
     """Return the largest share of the tracks in a frame and the next that fits one epipolar geometry between them.
 
-    A moving, a turning and a zooming camera all have one. The CHOSEN tracks do not count. None for fewer tracks than
-    FEWEST_JUDGED + CHOSEN.
+    A moving camera, a tripod and a zooming camera all have one. The CHOSEN tracks do not count. None for fewer tracks
+    than FEWEST_JUDGED + CHOSEN.
     """
     import cv2
 
@@ -99,11 +99,11 @@ def _rigid_share(markers: Observations, frame: int, width_px: int) -> float | No
         return None
     if matrix is None or matrix.shape != (3, 3):
         return None
-    fitting = int((sampson_px(matrix, x_px, y_px) < near_px).sum())
+    fitting = int((compute_sampson_px(matrix, x_px, y_px) < near_px).sum())
     return max(fitting - CHOSEN, 0) / (len(a) - CHOSEN)
 
 
-def _links(markers: Observations) -> np.ndarray:
+def _count_links(markers: Observations) -> np.ndarray:
     """Return the number (N - 1,) of tracks that are seen at or before a frame and again after it."""
     starts = np.searchsorted(markers.track, np.arange(len(markers.track_ids)))
     ends = np.append(starts[1:], len(markers)) - 1
@@ -113,7 +113,7 @@ def _links(markers: Observations) -> np.ndarray:
     return np.cumsum(change)[:-1]
 
 
-def _jumps_px(markers: Observations) -> np.ndarray:
+def _measure_jumps_px(markers: Observations) -> np.ndarray:
     """Return, for each frame (N,), by how many px the tracks' steps before and after it differ, beyond what all share.
 
     It is the smaller of this frame's value and the next frame's, since a jump spoils the steps on both its sides. NaN

@@ -20,15 +20,15 @@ def gaps_of(frame_count: int) -> tuple[int, ...]:
     return tuple(gap for gap in GAPS if gap < frame_count) or (max(frame_count - 1, 1),)
 
 
-def background_tracks(observations: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float, float]:
+def find_background_tracks(markers: Observations, size_px: tuple[int, int]) -> tuple[np.ndarray, float, float]:
     """Find the tracks to solve with: those that move with the background.
 
     Returns their mask (T,), the median share of the second motion group among the tracks that vote, and how much of the
     picture the second group covers, divided by what the background covers. Plates with one motion have second shares up
     to 0.07. Tracks that never vote count as background.
     """
-    count = len(observations.track_ids)
-    pairs = _two_motions(observations, size_px)
+    count = len(markers.track_ids)
+    pairs = _find_two_motions(markers, size_px)
     if not pairs:
         return np.ones(count, bool), 0.0, 0.0
     # the labels of a pair are arbitrary: turn each pair so that it agrees with the votes so far
@@ -47,29 +47,29 @@ def background_tracks(observations: Observations, size_px: tuple[int, int]) -> t
     mean = votes / np.maximum(numbers, 1)
     shares = [min(len(a), len(b)) / max(len(a) + len(b), 1) for a, b in pairs]
     one, other = mean > 0.3, mean < -0.3
-    covered = [_coverage(observations, group, size_px) for group in (one, other)]
+    covered = [_measure_coverage(markers, group, size_px) for group in (one, other)]
     if covered[0] < covered[1]:
         one, other = other, one
     return ~other, float(np.median(shares)), min(covered) / max(*covered, 1e-9)
 
 
-def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
+def _find_two_motions(markers: Observations, size_px: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
     import cv2
 
     fit_px = FIT_PX * max(size_px[0] / 1280, 0.6)
-    order = np.argsort(observations.frame, kind="stable")
-    bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     rows = [order[a:b] for a, b in pairwise(bounds)]
     pairs = []
-    for gap in gaps_of(observations.frame_count):
-        for first in range(0, observations.frame_count - gap, STEP):
+    for gap in gaps_of(markers.frame_count):
+        for first in range(0, markers.frame_count - gap, STEP):
             here, there = rows[first], rows[first + gap]
             tracks, a, b = np.intersect1d(
-                observations.track[here], observations.track[there], assume_unique=True, return_indices=True
+                markers.track[here], markers.track[there], assume_unique=True, return_indices=True
             )
             if len(tracks) < 40:
                 continue
-            x, y = observations.xy_px[here[a]], observations.xy_px[there[b]]
+            x, y = markers.xy_px[here[a]], markers.xy_px[there[b]]
             left, errors = np.arange(len(tracks)), []
             for _ in range(2):
                 if len(left) < FEWEST:
@@ -81,7 +81,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
                     break
                 if matrix is None or matrix.shape != (3, 3):
                     break
-                errors.append(sampson_px(matrix, x, y))
+                errors.append(compute_sampson_px(matrix, x, y))
                 left = left[inside.ravel() == 0]
             if len(errors) == 2:
                 one = (errors[0] < fit_px) & (errors[1] > 2 * fit_px)
@@ -93,7 +93,7 @@ def _two_motions(observations: Observations, size_px: tuple[int, int]) -> list[t
     return [(one, other) for _, one, other in pairs]
 
 
-def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def compute_sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the first-order distance (N,) in px of points x, y (N, 2) to the epipolar geometry `matrix` (3, 3)."""
     ones = np.ones((len(x), 1))
     x, y = np.concatenate([x, ones], 1), np.concatenate([y, ones], 1)
@@ -102,17 +102,17 @@ def sampson_px(matrix: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.abs((y * lines).sum(1)) / np.sqrt(np.maximum(squares, 1e-24))
 
 
-def _coverage(observations: Observations, chosen: np.ndarray, size_px: tuple[int, int]) -> float:
+def _measure_coverage(markers: Observations, chosen: np.ndarray, size_px: tuple[int, int]) -> float:
     """Return how much of the picture a motion group covers: the mean over some frames.
 
     It is the hull's share of the picture, plus the share of the border cells that the group touches.
     """
     import cv2
 
-    marked = chosen[observations.track]
+    marked = chosen[markers.track]
     shares = []
-    for frame in range(0, observations.frame_count, 5):
-        xy_px = observations.xy_px[marked & (observations.frame == frame)]
+    for frame in range(0, markers.frame_count, 5):
+        xy_px = markers.xy_px[marked & (markers.frame == frame)]
         if len(xy_px) < 3:
             shares.append(0.0)
             continue

@@ -11,46 +11,46 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.adjust import adjust, cauchy_cost, errors_px, residuals_px
+from shotmake.solve.bundle.adjust import adjust, compute_cauchy_cost, compute_errors_px, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import directions_at_infinity, misses_px, triangulate
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.triangulate import compute_misses_px, find_directions, triangulate
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.checks.parallax import Parallax
 
 SHARE_MIN = 0.01
 MISS_MAX_PX = 3.0  # a marker that misses by more slides or moves: it tells nothing about rows
 FEWEST_MARKERS = 200
 LAG_MIN_PX = 0.3  # RMS of the effect of a read-out of a whole frame: below this, rows look alike
-TURNING_SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
-TURNING_SHARE_MIN = 0.05  # least read-out of a turning camera, measured by undoing it
-TURNING_RATIO = 1.1  # Parallax.ratio with the read-out undone: pans 0.88, paths of 1 % of the depth 1.13 and more
+TRIPOD_SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
+TRIPOD_SHARE_MIN = 0.05  # least read-out of a tripod, measured by undoing it
+TRIPOD_RATIO = 1.1  # Parallax.ratio with the read-out undone: pans 0.88, paths of 1 % of the depth 1.13 and more
 
 
-def noticed(found: Found, height_px: int) -> Found:
+def notice_rolling_shutter(candidate: Candidate, height_px: int) -> Candidate:
     """Add a warning, and reduce the confidence, when it looks as if the rows were read one after the other.
 
     Raises ShotError as `triangulate` does.
     """
-    share = read_out_share(found, height_px)
+    share = measure_read_out(candidate, height_px)
     if abs(share) < SHARE_MIN:
-        return found
+        return candidate
     warning = Reason(
         "rolling_shutter",
         "rolling shutter: markers lead and lag by the row they are in, so path and lens are bent to fit; correct the "
         "plate for it first, or expect slip where the camera moves fast",
     )
-    return replace(found, warnings=(*found.warnings, warning), agreement=0.7 * found.agreement)
+    return replace(candidate, warnings=(*candidate.warnings, warning), agreement=0.7 * candidate.agreement)
 
 
-def read_out_share(found: Found, height_px: int) -> float:
+def measure_read_out(candidate: Candidate, height_px: int) -> float:
     """Return the part of the read-out, in frames, that the solve has not hidden; 0 = unknown.
 
     The read-out is the time between the top row and the bottom row. Raises ShotError as `triangulate` does.
     """
-    markers = found.markers.only(found.used)
-    locate = triangulate if found.status == "solved" else directions_at_infinity
-    points = locate(markers, found.projecting, found.lens)
-    miss_px = -misses_px(points, markers, found.projecting, found.lens)
+    markers = candidate.markers.select(candidate.used)
+    locate = triangulate if candidate.status == "solved" else find_directions
+    points = locate(markers, candidate.projecting, candidate.lens)
+    miss_px = -compute_misses_px(points, markers, candidate.projecting, candidate.lens)
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
     pace_px = (markers.xy_px[at + 1] - markers.xy_px[at - 1]) / 2
@@ -63,12 +63,12 @@ def read_out_share(found: Found, height_px: int) -> float:
     return float((miss_px * lag_px).sum() / strength)
 
 
-def turning_read_out(parallax: Parallax, known: Observations, height_px: int, free: tuple[str, ...]) -> float:
-    """Return the read-out, in frames, with which a turning camera explains the picture as well as a moving one.
+def measure_tripod_read_out(parallax: Parallax, known: Observations, height_px: int, refine: tuple[str, ...]) -> float:
+    """Return the read-out, in frames, with which a tripod explains the picture as well as a moving one.
 
     0 if there is none. known: all markers of the verdict's tracks, which tell how fast the markers of `parallax` move.
     """
-    markers, turning = parallax.markers, parallax.turning
+    markers, tripod = parallax.markers, parallax.tripod
     pace_px = np.zeros_like(known.xy_px)
     at = np.flatnonzero((known.track[2:] == known.track[:-2]) & (known.frame[2:] - known.frame[:-2] == 2)) + 1
     pace_px[at] = (known.xy_px[at + 1] - known.xy_px[at - 1]) / 2
@@ -78,17 +78,19 @@ def turning_read_out(parallax: Parallax, known: Observations, height_px: int, fr
     )
     lag_px = (markers.xy_px[:, 1:] / height_px - 0.5) * pace_px[row]
 
-    def undone(share: float) -> tuple[float, float]:
+    def undo(share: float) -> tuple[float, float]:
         straight = replace(markers, xy_px=markers.xy_px - share * lag_px)
-        bundle = adjust(turning, straight, free, 15)
-        return cauchy_cost(residuals_px(bundle, straight)), float(np.median(errors_px(bundle, straight)))
+        bundle = adjust(tripod, straight, refine, 15)
+        return compute_cauchy_cost(compute_residuals_px(bundle, straight)), float(
+            np.median(compute_errors_px(bundle, straight))
+        )
 
-    costs = [undone(share)[0] for share in TURNING_SHARES]
+    costs = [undo(share)[0] for share in TRIPOD_SHARES]
     best = int(np.argmin(costs[1:-1])) + 1
     below, least, above = costs[best - 1 : best + 2]
     bend = max(below + above - 2 * least, 1e-9)
-    step = TURNING_SHARES[1] - TURNING_SHARES[0]
-    share = float(TURNING_SHARES[best] + step * np.clip((below - above) / (2 * bend), -1, 1))
-    left_px = undone(share)[1] / np.median(errors_px(turning, markers))
-    explains = left_px * parallax.ratio < TURNING_RATIO
-    return share if explains and abs(share) > TURNING_SHARE_MIN else 0.0
+    step = TRIPOD_SHARES[1] - TRIPOD_SHARES[0]
+    share = float(TRIPOD_SHARES[best] + step * np.clip((below - above) / (2 * bend), -1, 1))
+    left_px = undo(share)[1] / np.median(compute_errors_px(tripod, markers))
+    explains = left_px * parallax.ratio < TRIPOD_RATIO
+    return share if explains and abs(share) > TRIPOD_SHARE_MIN else 0.0

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import pixel_scale
-from shotmake.solve.bundle.triangulate import misses_px, triangulate
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.observations import compute_pixel_scale
+from shotmake.solve.bundle.triangulate import compute_misses_px, triangulate
+from shotmake.solve.checks.candidate import Candidate
 
 SPAN, FEWEST_MARKERS = 4, 2  # frames over which a track's errors are averaged: shared errors change slowly
 MISS_MAX_PX = 3.0  # at 1280 wide: a marker that misses by more slides or moves
@@ -35,35 +35,37 @@ class SharedError(NamedTuple):
     sigmas: float
 
 
-def noticed(found: Found, size_px: tuple[int, int]) -> Found:
+def notice_shared_errors(candidate: Candidate, size_px: tuple[int, int]) -> Candidate:
     """Add a warning to the solve of a moving camera when neighbouring tracks err alike.
 
     Raises ShotError as `triangulate` does.
     """
-    if found.status != "solved":  # a tripod leaves a little parallax, which neighbours share
-        return found
-    error, scale = measure_shared_error(found, size_px), pixel_scale(size_px)
+    if candidate.status != "solved":  # a tripod leaves a little parallax, which neighbours share
+        return candidate
+    error, scale = measure_shared_error(candidate, size_px), compute_pixel_scale(size_px)
     surely = error.px > SHARED_PX * scale and error.sigmas > SHARED_SIGMAS
     much = error.px > MUCH_PX * scale and error.sigmas > MUCH_SIGMAS
     if not surely and not much:
-        return found
+        return candidate
     warning = Reason(
         "errors_shared",
         f"tracks near each other err alike, by {error.px:.2g} px: the lens, the shutter, the air or a warp moves the "
         "picture, or they are copies of each other; the path may be off by more than that: look for slip",
     )
-    return replace(found, warnings=(*found.warnings, warning))
+    return replace(candidate, warnings=(*candidate.warnings, warning))
 
 
-def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
+def measure_shared_error(candidate: Candidate, size_px: tuple[int, int]) -> SharedError:
     """Measure the mean product of a used track's error with that of its neighbours, each the mean over SPAN frames.
 
     Raises ShotError as `triangulate` does.
     """
-    markers = found.markers.only(found.used)
-    error_px = misses_px(triangulate(markers, found.projecting, found.lens), markers, found.projecting, found.lens)
+    markers = candidate.markers.select(candidate.used)
+    error_px = compute_misses_px(
+        triangulate(markers, candidate.projecting, candidate.lens), markers, candidate.projecting, candidate.lens
+    )
     fair = np.linalg.norm(np.where(np.isfinite(error_px), error_px, np.inf), axis=1) < (
-        MISS_MAX_PX * pixel_scale(size_px)
+        MISS_MAX_PX * compute_pixel_scale(size_px)
     )
     spans = markers.frame_count // SPAN + 1
     chunks, chunk, number = np.unique(
@@ -81,7 +83,7 @@ def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
     for one in np.unique(span):
         at = np.flatnonzero(span == one)
         if len(at) >= FEWEST_TRACKS:
-            around, has_near[at] = _mean_of_neighbours(place[at], error[at])
+            around, has_near[at] = _average_neighbours(place[at], error[at])
             product[at] = (error[at] * around).sum(1)
     if not has_near.any():
         return SharedError(0.0, 0.0)
@@ -92,7 +94,7 @@ def measure_shared_error(found: Found, size_px: tuple[int, int]) -> SharedError:
     return SharedError(float(np.sqrt(max(mean, 0.0))), float(mean / max(deviation, 1e-12)))
 
 
-def _mean_of_neighbours(place: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _average_neighbours(place: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean error (N, 2) of the nearest other tracks, and which tracks have any (N,).
 
     place (N, 2): in plate widths.

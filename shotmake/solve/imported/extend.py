@@ -13,21 +13,28 @@ import numpy as np
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, undistort
-from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.model import Model
-from shotmake.solve.bundle.observations import STILL_SHARE, Observations, pixel_scale, stands_still, still_share, thin
-from shotmake.solve.bundle.triangulate import directions_at_infinity, marker_errors_px
+from shotmake.solve.bundle.observations import (
+    STILL_SHARE,
+    Observations,
+    compute_pixel_scale,
+    is_still,
+    measure_still_share,
+    thin,
+)
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
 from shotmake.solve.checks import focal, rolling_shutter, shared_errors
-from shotmake.solve.checks.candidate import POSED_SHARE, Found, Refused, doubt_by_certificate
-from shotmake.solve.checks.certify import FEWEST_LINKED, agreed_across, certify
+from shotmake.solve.checks.candidate import POSED_SHARE, Candidate, Refused, doubt_by_certificate
+from shotmake.solve.checks.certify import FEWEST_LINKED, certify, measure_agreement
 from shotmake.solve.links.measure import GOOD_PX
-from shotmake.solve.moving import sparse_bundle
+from shotmake.solve.moving import thin_bundle
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.record import Solution, refused_solution
+from shotmake.solve.record import Solution, make_refused_solution
 from shotmake.solve.result import make_solution
 from shotmake.solve.start.join import ROUNDS_LAST, Joining
 from shotmake.solve.tries import ALL_TRACKS
@@ -39,166 +46,186 @@ LINKED_REFUSED, LINKED_WARNED = 0.4, 0.75  # share of tracks whose points, from 
 GATES = (1.5, 1.0)  # x clean.max_error_px, of the last adjustments
 
 
-def solve_known(inputs: SolveInputs, given: Cameras) -> Solution:
+def extend_imported(inputs: SolveInputs, imported: Cameras) -> Solution:
     """Solve the plate frames `inputs.frames` from tracks and the imported cameras of some of them.
 
-    inputs.settings.known says how. Status and kind are those of `given`. Imported cameras that do not fit the tracks,
-    and new frames that disagree with them, give the status refused. Raises ShotError for another engine than colmap,
-    for a zoom in the settings or in the file, when settings.known.frames holds no imported camera, and for settings
-    that contradict each other or the size of the imported world.
+    inputs.settings.known says how. Status and kind are those of `imported`. Imported cameras that do not fit the
+    tracks, and new frames that disagree with them, give the status refused. Raises ShotError for another engine than
+    colmap, for a zoom in the settings or in the file, when settings.known.frames holds no imported camera, and for
+    settings that contradict each other or the size of the imported world.
     """
     settings, size_px, frames = inputs.settings, inputs.size_px, inputs.frames
     if settings.engine != "colmap":
-        raise ShotError(f"tracking.solve.engine: found {settings.engine} with known cameras; needed colmap ({KEY})")
+        raise ShotError(f"tracking.solve.engine: found {settings.engine} with imported cameras; needed colmap ({KEY})")
     if settings.zoom:
-        raise ShotError(f"tracking.solve.zoom: found true with known cameras; needed false ({KEY})")
-    if given.focal_px_per_frame is not None:
+        raise ShotError(f"tracking.solve.zoom: found true with imported cameras; needed false ({KEY})")
+    if imported.focal_px_per_frame is not None:
         raise ShotError(
-            f"{given.name}: found a zoom; known cameras need one focal length: use it as it is with "
+            f"{imported.name}: found a zoom; imported cameras need one focal length: use it as it is with "
             f"shot.camera.from_tracking: false ({KEY})"
         )
-    given = _chosen(given, settings.known.frames)
-    turning, fixed = given.status != "solved", settings.known.fixed
-    everything = inputs.observations
-    known = np.zeros(everything.frame_count, bool)
-    known[given.frames - frames[0]] = True
+    imported = _choose(imported, settings.known.frames)
+    tripod, fixed = imported.status != "solved", settings.known.fixed
+    everything = inputs.all_markers
+    is_imported = np.zeros(everything.frame_count, bool)
+    is_imported[imported.frames - frames[0]] = True
     cameras = np.full((everything.frame_count, 3, 4), np.nan)
-    cameras[known] = given.cam_from_world
-    shift = camera_centres(given.cam_from_world).mean(0) if turning else np.zeros(3)
-    if turning:
+    cameras[is_imported] = imported.cam_from_world
+    shift = find_camera_centres(imported.cam_from_world).mean(0) if tripod else np.zeros(3)
+    if tripod:
         cameras[:, :, 3] = 0
-        cameras[~known, :, 3] = np.nan
+        cameras[~is_imported, :, 3] = np.nan
     try:
-        found = _found(inputs, everything, cameras, known, given)
+        candidate = _find_candidate(inputs, everything, cameras, is_imported, imported)
     except Refused as refusal:
-        return refused_solution(refusal.reason, size_px, settings.engine)
-    if found.status != "static":
-        found = doubt_by_certificate(shared_errors.noticed(rolling_shutter.noticed(found, size_px[1]), size_px))
+        return make_refused_solution(refusal.reason, size_px, settings.engine)
+    if candidate.status != "static":
+        candidate = doubt_by_certificate(
+            shared_errors.notice_shared_errors(rolling_shutter.notice_rolling_shutter(candidate, size_px[1]), size_px)
+        )
     if inputs.look is not None:
         inputs.on_step("ask the second witness")
-        found = ask_witness(found, size_px, inputs.look)
-        if isinstance(found, Reason):
-            return refused_solution(found, size_px, settings.engine)
+        candidate = ask_witness(candidate, size_px, inputs.look)
+        if isinstance(candidate, Reason):
+            return make_refused_solution(candidate, size_px, settings.engine)
     inputs.on_step("record")
-    kept = fixed or found.status == "static"
+    kept = fixed or candidate.status == "static"
     if kept:  # doubts about the imported cameras stay doubts
-        said = tuple(warning.with_name(given.name) for warning in given.warnings)
-        sure = 1.0 if given.confidence is None else given.confidence
-        found = replace(found, warnings=(*said, *found.warnings), agreement=min(found.agreement, sure))
-    world = World(np.eye(3), shift, 1.0, True, given.scale_known, _unheeded(settings, given.name))
-    solution = make_solution(found, everything, size_px, frames, settings, world)
-    return replace(solution, record=_kept(solution.record, given)) if kept else solution
+        said = tuple(warning.with_name(imported.name) for warning in imported.warnings)
+        sure = 1.0 if imported.confidence is None else imported.confidence
+        candidate = replace(candidate, warnings=(*said, *candidate.warnings), agreement=min(candidate.agreement, sure))
+    world = World(np.eye(3), shift, 1.0, True, imported.scale_known, _note_unheeded(settings, imported.name))
+    solution = make_solution(candidate, everything, size_px, frames, settings, world)
+    return replace(solution, record=_keep_imported(solution.record, imported)) if kept else solution
 
 
-def _chosen(given: Cameras, span: list[int] | None) -> Cameras:
+def _choose(imported: Cameras, span: list[int] | None) -> Cameras:
     """Return the cameras of the frames first..last of `span`, or all for None. Raises ShotError when there are none."""
     if span is None:
-        return given
-    chosen = (given.frames >= span[0]) & (given.frames <= span[1])
+        return imported
+    chosen = (imported.frames >= span[0]) & (imported.frames <= span[1])
     if not chosen.any():
-        there = f"{given.name} has poses for {given.frames[0]} to {given.frames[-1]} of the shot"
+        there = f"{imported.name} has poses for {imported.frames[0]} to {imported.frames[-1]} of the shot"
         raise ShotError(f"tracking.solve.known.frames: found {span}; {there}")
-    return replace(given, frames=given.frames[chosen], cam_from_world=given.cam_from_world[chosen])
+    return replace(imported, frames=imported.frames[chosen], cam_from_world=imported.cam_from_world[chosen])
 
 
-def _kept(record: dict, given: Cameras) -> dict:
+def _keep_imported(record: dict, imported: Cameras) -> dict:
     """Return the record with the imported numbers in place of those that went through the solve."""
-    rows = given.cam_from_world.reshape(-1, 12).tolist()
-    own = dict.fromkeys(record["frames"], rows[0]) if given.status == "static" else {}
-    own |= zip(given.frames.tolist(), rows, strict=True)
+    rows = imported.cam_from_world.reshape(-1, 12).tolist()
+    own = dict.fromkeys(record["frames"], rows[0]) if imported.status == "static" else {}
+    own |= zip(imported.frames.tolist(), rows, strict=True)
     matrices = [own.get(frame, row) for frame, row in zip(record["frames"], record["cam_from_world"], strict=True)]
-    return {**record, "cam_from_world": matrices, "lens": given.lens.to_json()}
+    return {**record, "cam_from_world": matrices, "lens": imported.lens.to_json()}
 
 
-def _unheeded(settings: schema.Solve, name: str) -> tuple[Reason, ...]:
+def _note_unheeded(settings: schema.Solve, name: str) -> tuple[Reason, ...]:
     if settings.orient == schema.Orient():
         return ()
     return (Reason("world_kept", f"the world is that of {name}; tracking.solve.orient is not applied to it again"),)
 
 
-def _found(
-    inputs: SolveInputs, everything: Observations, cameras: np.ndarray, known: np.ndarray, given: Cameras
-) -> Found:
+def _find_candidate(
+    inputs: SolveInputs, everything: Observations, cameras: np.ndarray, is_imported: np.ndarray, imported: Cameras
+) -> Candidate:
     settings, size_px, on_step = inputs.settings, inputs.size_px, inputs.on_step
-    scale, max_error_px = pixel_scale(size_px), settings.clean.max_error_px
+    scale, max_error_px = compute_pixel_scale(size_px), settings.clean.max_error_px
     held = hold_out(len(everything.track_ids))
-    held_out, solving = everything.of_tracks(held), everything.of_tracks(~held)
-    if given.status == "static":
-        return _still(solving, held_out, cameras, given, size_px, scale, max_error_px)
-    turning = given.status == "tripod"
-    solving = solving.of_tracks(thin(solving, ALL_TRACKS, 200))
-    free = () if settings.known.fixed else replace(inputs, lens=None).free_lens()
-    lens, warnings = given.lens, []
-    if free and lens.fx_px != lens.fy_px:
-        free = ()
-        text = f"the lens of {given.name} was kept: with an aspect it cannot be refined here"
+    held_out, solving = everything.select_tracks(held), everything.select_tracks(~held)
+    if imported.status == "static":
+        return _solve_still(solving, held_out, cameras, imported, size_px, scale, max_error_px)
+    tripod = imported.status == "tripod"
+    solving = solving.select_tracks(thin(solving, ALL_TRACKS, 200))
+    refine = () if settings.known.fixed else replace(inputs, lens=None).list_refined()
+    lens, warnings = imported.lens, []
+    if refine and lens.fx_px != lens.fy_px:
+        refine = ()
+        text = f"the lens of {imported.name} was kept: with an aspect it cannot be refined here"
         warnings.append(Reason("lens_kept", text))
-    if free and lens.grid is not None:
-        free = ()
-        warnings.append(Reason("lens_kept", f"the lens of {given.name} was kept: its distortion is no formula's"))
+    if refine and lens.grid is not None:
+        refine = ()
+        warnings.append(Reason("lens_kept", f"the lens of {imported.name} was kept: its distortion is no formula's"))
     # a lens that stays is taken out of the markers: then any lens is fitted as a pinhole
-    markers, view = (solving, lens) if free else _without_lens(solving, lens)
+    markers, view = (solving, lens) if refine else _remove_lens(solving, lens)
     nothing = np.zeros((len(solving.track_ids), 4)), np.zeros(len(solving), bool), np.zeros(len(cameras))
     model = Model(view, cameras, *nothing)
-    joining = Joining(markers, size_px, turning, free, max_error_px)
+    joining = Joining(markers, size_px, tripod, refine, max_error_px)
     if not settings.known.fixed:
-        on_step("adjust the known frames")
-        model = joining.from_rough(model)
-    misses_px = joining.misses_px(model)
+        on_step("adjust the imported frames")
+        model = joining.adjust_rough(model)
+    misses_px = joining.measure_misses_px(model)
     if not len(misses_px):
         raise Refused(
             "too_few_tracks",
-            f"no track is seen often enough by the cameras of {given.name} to be compared with them; give more of its "
+            f"no track is seen often enough by the cameras of {imported.name} to be compared with them; give more of "
+            "its "
             "frames (tracking.solve.known.frames) or raise tracking.detect.min_tracks",
         )
     share = float(np.mean(np.append(misses_px, np.inf) < GOOD_PX * scale))
     if share < FIT_SHARE:
         raise Refused(
             "camera_disagrees",
-            f"the cameras of {given.name} fit only {share:.0%} of the tracks within {GOOD_PX * scale:.1f} px; check "
+            f"the cameras of {imported.name} fit only {share:.0%} of the tracks within {GOOD_PX * scale:.1f} px; check "
             f"{KEY}, leave out frames with tracking.solve.known.frames, or refine it with known.fixed: false",
         )
     on_step("pose the new frames")
-    model = joining.grown(model, known)
+    model = joining.grow(model, is_imported)
     on_step("adjust the new frames" if settings.known.fixed else "adjust all frames")
-    stays = known if settings.known.fixed else np.zeros_like(known)
+    stays = is_imported if settings.known.fixed else np.zeros_like(is_imported)
     for gate in GATES:
-        model = joining.adjusted(joining.located(model, gate * max_error_px), stays, ROUNDS_LAST)
-    model = joining.located(model, max_error_px)
+        model = joining.adjust(joining.locate(model, gate * max_error_px), stays, ROUNDS_LAST)
+    model = joining.locate(model, max_error_px)
     if model.posed.mean() < POSED_SHARE:
         raise Refused(
             "frames_without_camera",
-            f"only {model.posed.mean():.0%} of the frames have a camera or could be posed from {given.name}; needed "
+            f"only {model.posed.mean():.0%} of the frames have a camera or could be posed from {imported.name}; needed "
             f"{POSED_SHARE:.0%}: raise tracking.detect.min_tracks or shorten shot.footage.frame_range",
         )
-    if free:
+    if refine:
         lens = model.lens
-        if folds(lens, size_px) or not has_plausible_focal(lens, size_px):
-            text = f"the lens of {given.name} ran away to {lens.fx_px:.0f} px; set tracking.solve.refine: []"
+        if has_fold(lens, size_px) or not has_plausible_focal(lens, size_px):
+            text = f"the lens of {imported.name} ran away to {lens.fx_px:.0f} px; set tracking.solve.refine: []"
             raise Refused("lens_folds" if has_plausible_focal(lens, size_px) else "focal_unlikely", text)
-    posed = _put_back(model.cam_from_world, cameras, known) if not settings.known.fixed else model.cam_from_world
-    certificate = certify(held_out, solving, posed, lens, scale, turning)
-    found = Found(given.status, given.kind, lens, posed, solving, model.used, held_out.track_ids, certificate,
-                  certificate.agreement, tuple(warnings))  # fmt: skip
-    return _judged(found, everything, known, given.name, GOOD_PX * scale, free)
+    posed = _put_back(model.cam_from_world, cameras, is_imported) if not settings.known.fixed else model.cam_from_world
+    certificate = certify(held_out, solving, posed, lens, scale, tripod)
+    candidate = Candidate(
+        imported.status,
+        imported.kind,
+        lens,
+        posed,
+        solving,
+        model.used,
+        held_out.track_ids,
+        certificate,
+        certificate.agreement,
+        tuple(warnings),
+    )
+    return _judge(candidate, everything, is_imported, imported.name, GOOD_PX * scale, refine)
 
 
-def _judged(
-    found: Found, everything: Observations, known: np.ndarray, name: str, good_px: float, free: tuple[str, ...]
-) -> Found:
+def _judge(
+    candidate: Candidate,
+    everything: Observations,
+    is_imported: np.ndarray,
+    name: str,
+    good_px: float,
+    refine: tuple[str, ...],
+) -> Candidate:
     """Add the warnings about the solve. Raises Refused when it cannot stand."""
-    new = ~known
-    warnings, agreement = list(found.warnings), found.agreement
-    fault = found.certificate.fault()
+    new = ~is_imported
+    warnings, agreement = list(candidate.warnings), candidate.agreement
+    fault = candidate.certificate.find_fault()
     if fault:
         if fault.code == "tracks_too_short":
             raise Refused(fault.code, fault.text)
         text = f"with the cameras of {name} the solve is not to be trusted: {fault}; check {KEY}"
         raise Refused(fault.code, text)
-    posed = np.isfinite(found.cam_from_world[:, 0, 0])
+    posed = np.isfinite(candidate.cam_from_world[:, 0, 0])
     if (new & posed).any():
-        turning = found.status != "solved"
-        share, count = agreed_across(everything, found.cam_from_world, found.lens, known, good_px, turning)
+        tripod = candidate.status != "solved"
+        share, count = measure_agreement(
+            everything, candidate.cam_from_world, candidate.lens, is_imported, good_px, tripod
+        )
         if share is None or count < FEWEST_LINKED:
             text = f"only {count} tracks link the new frames to those of {name}: look for slip there"
             warnings.append(Reason("new_frames_loose", text))
@@ -214,61 +241,61 @@ def _judged(
             warnings.append(Reason("new_frames_disagree", text))
             agreement = min(agreement, share)
     flat = False
-    if "focal" in free and found.status == "solved":
-        flat = focal.focal_rise(*sparse_bundle(found), free) < focal.FLAT_FOCAL_RISE
+    if "focal" in refine and candidate.status == "solved":
+        flat = focal.measure_focal_rise(*thin_bundle(candidate), refine) < focal.FLAT_FOCAL_RISE
         if flat:
             text = "the tracks hardly determine the focal length; set shot.camera.focal_mm"
             warnings.append(Reason("focal_open", text))
-    return replace(found, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
+    return replace(candidate, warnings=tuple(warnings), agreement=agreement, flat_focal=flat)
 
 
-def _still(
+def _solve_still(
     solving: Observations,
     held_out: Observations,
     cameras: np.ndarray,
-    given: Cameras,
+    imported: Cameras,
     size_px: tuple[int, int],
     scale: float,
     max_error_px: float,
-) -> Found:
+) -> Candidate:
     """Return the solve of a locked-off camera. Raises Refused when the picture does not stand still."""
-    still = still_share(solving, size_px)
-    if not stands_still(still):
+    still = measure_still_share(solving, size_px)
+    if not is_still(still):
         seen = "no track is long enough to show that the picture does"
         if still is not None:
             seen = f"only {still:.0%} of the picture does"
         raise Refused(
             "too_few_tracks" if still is None else "camera_disagrees",
-            f"the camera of {given.name} stands still, but {seen}; needed "
+            f"the camera of {imported.name} stands still, but {seen}; needed "
             f"{STILL_SHARE:.0%}: solve the shot without {KEY}",
         )
-    pose = np.concatenate([given.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)
+    pose = np.concatenate([imported.cam_from_world[0, :, :3], np.zeros((3, 1))], 1)
     poses = np.where(np.isfinite(cameras), cameras, pose)
-    certificate = certify(held_out, solving, poses, given.lens, scale, turning=True, moves=False)
-    points = directions_at_infinity(solving, poses, given.lens)
-    used = marker_errors_px(points, solving, poses, given.lens) < max_error_px
-    return Found("static", "static", given.lens, poses, solving, used, held_out.track_ids, certificate, still)
+    certificate = certify(held_out, solving, poses, imported.lens, scale, tripod=True, moves=False)
+    points = find_directions(solving, poses, imported.lens)
+    used = compute_marker_errors_px(points, solving, poses, imported.lens) < max_error_px
+    return Candidate("static", "static", imported.lens, poses, solving, used, held_out.track_ids, certificate, still)
 
 
-def _without_lens(markers: Observations, lens: Lens) -> tuple[Observations, Lens]:
+def _remove_lens(markers: Observations, lens: Lens) -> tuple[Observations, Lens]:
     """Move the markers to where a pinhole camera of the same focal length has them. Returns them and its lens."""
     pinhole = Lens(lens.fx_px, lens.fx_px, lens.cx_px, lens.cy_px)
     plane = undistort(lens.normalised_from_px(markers.xy_px), lens)
     return replace(markers, xy_px=pinhole.px_from_normalised(plane)), pinhole
 
 
-def _put_back(cameras: np.ndarray, given: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _put_back(cameras: np.ndarray, imported: np.ndarray, is_imported: np.ndarray) -> np.ndarray:
     """Put adjusted cameras (N, 3, 4) into the world of the imported ones.
 
     The views of the imported frames say how to turn them, the centres how to scale and shift them (views tell the turn
     of a straight path too).
     """
-    both = known & np.isfinite(cameras[:, 0, 0])
-    ours, theirs = cameras[both], given[both]
+    both = is_imported & np.isfinite(cameras[:, 0, 0])
+    ours, theirs = cameras[both], imported[both]
     u, _, vt = np.linalg.svd(np.einsum("nji,njk->ik", theirs[:, :, :3], ours[:, :, :3]))
     turn = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt  # theirs ~ turn @ ours
-    here, there = camera_centres(ours) @ turn.T, camera_centres(theirs)
+    here, there = find_camera_centres(ours) @ turn.T, find_camera_centres(theirs)
     middle, target = here.mean(0), there.mean(0)
     spread = float(((here - middle) ** 2).sum())
     size = float(((here - middle) * (there - target)).sum()) / spread if spread > 1e-18 else 1.0
-    return World(turn, target - size * middle, size, True, True, ()).cameras(cameras)
+    return World(turn, target - size * middle, size, True, True, ()).transform_cameras(cameras)

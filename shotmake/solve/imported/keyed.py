@@ -10,13 +10,13 @@ from shotmake.formats.cameras.imported_camera import Cameras
 from shotmake.geometry.camera import GL_FROM_CV
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason, record_reasons
-from shotmake.solve.imported.cameras import imported
+from shotmake.solve.imported.cameras import make_imported_solution
 from shotmake.solve.record import Solution
 
 UNCHECKED = Reason("camera_unchecked", f"the camera was given in {KEY} and not checked against tracks")
 
 
-def given_solution(
+def make_keyed_solution(
     keys: tuple[CameraKey, ...],
     lens: Lens | None,
     focal_mm: float | None,
@@ -31,22 +31,22 @@ def given_solution(
     the last, the camera stands still. Raises ShotError when a focal length is missing, or when there are two.
     """
     numbers = np.arange(frames[0], frames[1] + 1)
-    focals_mm = _focals_mm(keys, numbers, lens, focal_mm)
+    focals_mm = _find_focals_mm(keys, numbers, lens, focal_mm)
     focals_px = None if focals_mm is None else focals_mm / sensor_width_mm * size_px[0]
     if lens is None:
-        assert focals_px is not None  # the keys have them, or _focals_mm raises
+        assert focals_px is not None  # the keys have them, or _find_focals_mm raises
         median_px = float(np.median(focals_px))
         lens = Lens(median_px, median_px, size_px[0] / 2, size_px[1] / 2)
     zooms = focals_px is not None and np.ptp(focals_px) > 1e-9 * lens.fx_px
-    cam_from_world = _poses(keys, numbers)
-    moves, turns = (np.ptp(block, axis=0).max() > 1e-12 for block in (_centres(keys), cam_from_world[:, :, :3]))
+    cam_from_world = _interpolate_poses(keys, numbers)
+    moves, turns = (np.ptp(block, axis=0).max() > 1e-12 for block in (_list_centres(keys), cam_from_world[:, :, :3]))
     status, kind = ("solved", "general") if moves else ("tripod",) * 2 if turns or zooms else ("static",) * 2
     cameras = Cameras(KEY, status, kind, lens, numbers, cam_from_world, focals_px if zooms else None, True)
-    solution = imported(cameras, size_px)
+    solution = make_imported_solution(cameras, size_px)
     return replace(solution, record={**solution.record, "engine": "given", **record_reasons([UNCHECKED])})
 
 
-def _focals_mm(
+def _find_focals_mm(
     keys: tuple[CameraKey, ...], numbers: np.ndarray, lens: Lens | None, focal_mm: float | None
 ) -> np.ndarray | None:
     """Return the focal lengths (N,) in mm; None where a lens has its own.
@@ -56,7 +56,7 @@ def _focals_mm(
     own = [key for key in keys if key.focal_mm is not None]
     if lens is not None:
         if own:
-            raise ShotError(f"{KEY}: found focal_mm at frame {own[0].frame} beside a lens brought along, which has one")
+            raise ShotError(f"{KEY}: found focal_mm at frame {own[0].frame} beside an imported lens, which has one")
         return None
     focals = [key.focal_mm or focal_mm for key in keys]
     if None in focals:
@@ -65,11 +65,11 @@ def _focals_mm(
     return np.interp(numbers, [key.frame for key in keys], np.array(focals, float))
 
 
-def _centres(keys: tuple[CameraKey, ...]) -> np.ndarray:
+def _list_centres(keys: tuple[CameraKey, ...]) -> np.ndarray:
     return np.array([key.location for key in keys], float)
 
 
-def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
+def _interpolate_poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
     """Return cam_from_world (N, 3, 4) at these frames."""
     from scipy.spatial.transform import Rotation, Slerp
 
@@ -78,7 +78,7 @@ def _poses(keys: tuple[CameraKey, ...], numbers: np.ndarray) -> np.ndarray:
     inside = np.clip(numbers, at[0], at[-1])
     matrices = (Slerp(at, turned)(inside) if len(keys) > 1 else turned).as_matrix()
     world_from_cam = matrices if len(keys) > 1 else matrices[[0] * len(numbers)]
-    centres = np.stack([np.interp(numbers, at, axis) for axis in _centres(keys).T], 1)
+    centres = np.stack([np.interp(numbers, at, axis) for axis in _list_centres(keys).T], 1)
     rotations = np.swapaxes(world_from_cam, 1, 2)
     return np.concatenate([rotations, -np.einsum("nij,nj->ni", rotations, centres)[:, :, None]], 2)
 

@@ -50,8 +50,8 @@ class Evidence:
 
 def contradict(evidence: Evidence) -> Reason | None:
     """Return why the solve cannot stand: the pair of frames that the witness saw otherwise. None where it agrees."""
-    ratio = _ratio(evidence)
-    if _least(evidence) < CONTRADICTED:
+    ratio = _compute_ratio(evidence)
+    if _find_least(evidence) < CONTRADICTED:
         worst = int(np.argmin(ratio))
         return Reason(
             "witness_disagrees",
@@ -60,7 +60,7 @@ def contradict(evidence: Evidence) -> Reason | None:
             f"one explains {evidence.explained[worst]:.0%} of them instead of {evidence.allowed[worst]:.0%}; track "
             "that part again, mask what moves (tracking.mask), or split the shot with shot.footage.frame_range",
         )
-    torn = _torn(evidence.links)
+    torn = _find_torn(evidence.links)
     if torn is not None:
         links = evidence.links
         return Reason(
@@ -91,8 +91,8 @@ def contradict(evidence: Evidence) -> Reason | None:
 def doubt(evidence: Evidence) -> tuple[Reason, ...]:
     """Return the doubts of the witness."""
     doubts = []
-    ratio = _ratio(evidence)
-    if _least(evidence) < DOUBTED:
+    ratio = _compute_ratio(evidence)
+    if _find_least(evidence) < DOUBTED:
         worst = int(np.argmin(ratio))
         text = (
             f"between frames {evidence.first[worst]} and {evidence.second[worst]} features that the tracker never "
@@ -100,7 +100,7 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
             f"{evidence.allowed[worst]:.0%}; look for slip there"
         )
         doubts.append(Reason("witness_disagrees", text))
-    tears_px = _tears_px(evidence.links)
+    tears_px = _measure_tears_px(evidence.links)
     if len(tears_px) and tears_px.max() > DOUBTED_TORN_PX * evidence.links.scale:
         worst, links = int(np.argmax(tears_px)), evidence.links
         text = (
@@ -132,27 +132,27 @@ def doubt(evidence: Evidence) -> tuple[Reason, ...]:
     return tuple(doubts)
 
 
-def doubts_much(evidence: Evidence, doubts: tuple[Reason, ...]) -> bool:
+def has_serious_doubt(evidence: Evidence, doubts: tuple[Reason, ...]) -> bool:
     """Tell whether more than a slight tear is in doubt. Zooms and blurred features tear a right solve slightly."""
-    torn = bool((_tears_px(evidence.links) > MUCH_TORN_PX * evidence.links.scale).any())
-    return torn or _least(evidence) < DOUBTED or any(one.code != "witness_disagrees" for one in doubts)
+    torn = bool((_measure_tears_px(evidence.links) > MUCH_TORN_PX * evidence.links.scale).any())
+    return torn or _find_least(evidence) < DOUBTED or any(one.code != "witness_disagrees" for one in doubts)
 
 
-def _least(evidence: Evidence) -> float:
+def _find_least(evidence: Evidence) -> float:
     """Return the smallest ratio of explained to allowed; 1 without any pair."""
-    ratio = _ratio(evidence)
+    ratio = _compute_ratio(evidence)
     return float(ratio.min()) if len(ratio) else 1.0
 
 
-def _ratio(evidence: Evidence) -> np.ndarray:
+def _compute_ratio(evidence: Evidence) -> np.ndarray:
     """Return the ratio (P,) of explained to allowed; 1 where the pair tells nothing of it."""
     says = (evidence.allowed > LEAST_ALLOWED) & ~(evidence.other > OWN_MOTION) & ~evidence.local
     return np.where(says, evidence.explained / np.maximum(evidence.allowed, 1e-9), 1.0)
 
 
-def _torn(links: Links) -> int | None:
+def _find_torn(links: Links) -> int | None:
     """Return the boundary, between frames looked at, that the joined features contradict; None if there is none."""
-    tears_px = _tears_px(links)
+    tears_px = _measure_tears_px(links)
     if len(tears_px) and tears_px.max() > TORN_PX * links.scale:
         return int(np.argmax(tears_px))
     asked = links.tracks >= FEWEST_JOINED
@@ -165,7 +165,7 @@ def _torn(links: Links) -> int | None:
     return None
 
 
-def _tears_px(links: Links) -> np.ndarray:
+def _measure_tears_px(links: Links) -> np.ndarray:
     """Return how far (B,), in px, the joined features pull at each boundary; 0 where they hold it loosely."""
     told = (links.tracks >= FEWEST_JOINED) & (links.hold_px < HELD_PX * links.scale)
     return np.where(told, links.tear_px, 0.0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.triangulate import directions_at_infinity, misses_px, triangulate
+from shotmake.solve.bundle.triangulate import compute_misses_px, find_directions, triangulate
 
 GOOD_PX = 1.5  # at 1280 wide: a track whose median error is smaller agrees with the camera
 SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
@@ -43,8 +43,8 @@ class Links:
     - The same with FAR_FRAMES on each side, at some of the boundaries: far (F,) their places among all boundaries,
       far_tear_px (F,), far_hold_px (F,).
     - jolt_px (B,): by how much places in the picture leave the path between the frames around the frame after the
-      boundary: the second difference of where points are seen. `usual_jolt_px` tells what is usual around it.
-    - chain: length of the shot / usual life of a track. scale: observations.pixel_scale.
+      boundary: the second difference of where points are seen. `find_usual_jolt_px` tells what is usual around it.
+    - chain: length of the shot / usual life of a track. scale: observations.compute_pixel_scale.
     """
 
     before: np.ndarray
@@ -65,7 +65,7 @@ class Links:
         """The share (B,) of the bridging tracks that agree; 0 where there is no track."""
         return self.agree / np.maximum(self.tracks, 1)
 
-    def usual_jolt_px(self, at: int, percentile: float) -> float:
+    def find_usual_jolt_px(self, at: int, percentile: float) -> float:
         """Return a percentile of jolt_px around boundary `at`, without its nearest neighbours.
 
         Infinite where no boundary is around.
@@ -79,8 +79,8 @@ class Links:
 class _Scene:
     """A solve as its links see it, by the indices of `markers`.
 
-    cameras (N, 3, 4). points (T, 4): homogeneous. local (T, 3): the points, or directions of a turning camera, around
-    their common middle and in units of their spread. misses_px (M, 2), errors_px (M,): of the markers. by_local
+    cameras (N, 3, 4). points (T, 4): homogeneous. local (T, 3): the points, or directions of a tripod, around
+    their common middle and in units of their spread. compute_misses_px (M, 2), errors_px (M,): of the markers. by_local
     (M, 2, 3): derivative of a marker's place in px by its point. rows: of each frame.
     """
 
@@ -92,7 +92,7 @@ class _Scene:
     errors_px: np.ndarray
     by_local: np.ndarray
     rows: list[np.ndarray]
-    turning: bool
+    tripod: bool
     scale: float
 
 
@@ -110,42 +110,42 @@ class _Bridge:
 
 
 def measure_links(
-    markers: Observations, cam_from_world: np.ndarray, lens: Lens, scale: float, turning: bool = False
+    markers: Observations, cam_from_world: np.ndarray, lens: Lens, scale: float, tripod: bool = False
 ) -> Links:
     """Judge every boundary between two posed frames by the tracks of `markers` that bridge it.
 
     cam_from_world (N, 3, 4): by frame index, zoomed where the shot zooms, NaN without a pose. scale:
-    observations.pixel_scale. turning: the points are directions. Raises ShotError as `triangulate` does.
+    observations.compute_pixel_scale. tripod: the points are directions. Raises ShotError as `triangulate` does.
     """
     posed = np.flatnonzero(np.isfinite(cam_from_world[:, 0, 0]))
-    scene = _scene(markers, cam_from_world, lens, scale, turning)
+    scene = _build_scene(markers, cam_from_world, lens, scale, tripod)
     solid = posed[find_solid(markers.per_frame[posed], posed)]
-    near = [_bridge_at(scene, solid, before, after, SIDE_FRAMES) for before, after in _pairs(posed)]
+    near = [_build_bridge_at(scene, solid, before, after, SIDE_FRAMES) for before, after in _list_pairs(posed)]
     far = np.arange(SIDE_FRAMES // 2, len(near), SIDE_FRAMES)
-    wide = [_bridge_at(scene, solid, *_pairs(posed)[place], FAR_FRAMES) for place in far]
-    moved = [_seen_to_move(scene, frame) for frame in posed[1:]]
+    wide = [_build_bridge_at(scene, solid, *_list_pairs(posed)[place], FAR_FRAMES) for place in far]
+    moved = [_see_move(scene, frame) for frame in posed[1:]]
     numbers = posed + markers.first_frame
     return Links(
         numbers[:-1],
         numbers[1:],
         np.array([bridge.tracks for bridge in near], int),
         np.array([bridge.agree for bridge in near], int),
-        *_px(moved, near),
+        *_measure_px(moved, near),
         far,
-        *_px([moved[place] for place in far], wide),
-        _jolts_px(scene, lens, posed),
-        len(posed) / max(usual_life(markers), 1.0),
+        *_measure_px([moved[place] for place in far], wide),
+        _measure_jolts_px(scene, lens, posed),
+        len(posed) / max(measure_usual_life(markers), 1.0),
         scale,
     )
 
 
-def usual_life(markers: Observations) -> float:
+def measure_usual_life(markers: Observations) -> float:
     """Return in how many frames the track of a marker is seen: the mean over the markers."""
     lengths = markers.lengths.astype(float)
     return float((lengths**2).sum() / max(lengths.sum(), 1.0))
 
 
-def _jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
+def _measure_jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
     """Return Links.jolt_px (B,).
 
     For each point of a frame: the sum of its places in the frames before and after, less twice its place in the frame
@@ -165,24 +165,27 @@ def _jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarray:
     return out
 
 
-def _pairs(posed: np.ndarray) -> list[tuple[int, int]]:
+def _list_pairs(posed: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(posed[:-1].tolist(), posed[1:].tolist(), strict=True))
 
 
-def _px(moved: list[np.ndarray], bridges: list[_Bridge]) -> tuple[np.ndarray, np.ndarray]:
-    """Return hold_px (B,) and tear_px (B,) of bridges; `moved` is from `_seen_to_move`, for each of them."""
+def _measure_px(moved: list[np.ndarray], bridges: list[_Bridge]) -> tuple[np.ndarray, np.ndarray]:
+    """Return hold_px (B,) and tear_px (B,) of bridges; `moved` is from `_see_move`, for each of them."""
     both = list(zip(moved, bridges, strict=True))
-    hold_px = np.array([_deviation_px(by, bridge.covariance) for by, bridge in both], float)
-    return hold_px, np.array([_shift_px(by, bridge.step) for by, bridge in both], float)
+    hold_px = np.array([_measure_deviation_px(by, bridge.covariance) for by, bridge in both], float)
+    return hold_px, np.array([_measure_shift_px(by, bridge.step) for by, bridge in both], float)
 
 
-def _bridge_at(scene: _Scene, solid: np.ndarray, before: int, after: int, frames: int) -> _Bridge:
+def _build_bridge_at(scene: _Scene, solid: np.ndarray, before: int, after: int, frames: int) -> _Bridge:
     """Return the bridge of the boundary between two frames, by so many solid frames on each side.
 
     In a run of weak frames, every boundary has the bridge between the solid frames around the run.
     """
-    left, right = _side(solid[solid <= before][-frames:], before), _side(solid[solid >= after][:frames], after)
-    return _bridge(scene, left, right)
+    left, right = (
+        _choose_side(solid[solid <= before][-frames:], before),
+        _choose_side(solid[solid >= after][:frames], after),
+    )
+    return _build_bridge(scene, left, right)
 
 
 def find_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
@@ -194,21 +197,21 @@ def find_solid(seen: np.ndarray, posed: np.ndarray) -> np.ndarray:
     return seen >= SOLID_SHARE * np.array(usual)
 
 
-def _side(solid: np.ndarray, nearest: int) -> np.ndarray:
+def _choose_side(solid: np.ndarray, nearest: int) -> np.ndarray:
     """Return the frames that stand for one side: the solid frames, or the nearest frame where there is none."""
     return solid if len(solid) else np.array([nearest])
 
 
-def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> _Scene:
-    points = (directions_at_infinity if turning else triangulate)(markers, cameras, lens)
-    missed = misses_px(points, markers, cameras, lens)
+def _build_scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float, tripod: bool) -> _Scene:
+    points = (find_directions if tripod else triangulate)(markers, cameras, lens)
+    missed = compute_misses_px(points, markers, cameras, lens)
     seen = np.einsum("nij,nj->ni", cameras[markers.frame], points[markers.track])
     depth = np.where(seen[:, 2] > 1e-9, seen[:, 2], np.nan)[:, None, None]
     rows = cameras[markers.frame, :, :3]
     by_point = lens.fx_px * (rows[:, :2] - seen[:, :2, None] / depth * rows[:, None, 2]) / depth
     middle, size = np.zeros(3), 1.0
     local = points[:, :3].copy()
-    if not turning:  # by_point is by homogeneous points with their own length: w times the derivative by the place
+    if not tripod:  # by_point is by homogeneous points with their own length: w times the derivative by the place
         weight = np.maximum(points[:, 3:], 1e-9)
         local = local / weight
         by_point = by_point * weight[markers.track, :, None]
@@ -220,11 +223,11 @@ def _scene(markers: Observations, cameras: np.ndarray, lens: Lens, scale: float,
     errors_px = np.linalg.norm(missed, axis=1)
     by_local = np.nan_to_num(by_point * size)
     return _Scene(
-        markers, cameras, points, (local - middle) / size, missed, errors_px, by_local, of_frame, turning, scale
+        markers, cameras, points, (local - middle) / size, missed, errors_px, by_local, of_frame, tripod, scale
     )
 
 
-def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
+def _build_bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
     """Return the bridge of the tracks that are seen on both sides, which are two sets of frames."""
     rows = [np.concatenate([scene.rows[frame] for frame in side]) for side in (left, right)]
     count = len(scene.local)
@@ -238,21 +241,21 @@ def _bridge(scene: _Scene, left: np.ndarray, right: np.ndarray) -> _Bridge:
     good = [np.bincount(track[fit[of]], minlength=count) for track, of in zip(tracks, rows, strict=True)]
     agree = bridging & (2 * good[0] > numbers[0]) & (2 * good[1] > numbers[1])  # the median of each side
     thinned = [np.concatenate([scene.rows[frame] for frame in side[:: 1 + len(side) // 6]]) for side in (left, right)]
-    information, _ = _pull(scene, thinned, _some(np.flatnonzero(agree)))
-    pulling, pull = _pull(scene, thinned, _some(np.flatnonzero(bridging)))
-    step = -np.linalg.solve(pulling + _weakest(pulling), pull)
-    covariance = (FLOOR_PX * scene.scale) ** 2 * np.linalg.inv(information + _weakest(information))
+    information, _ = _pull(scene, thinned, _choose_some(np.flatnonzero(agree)))
+    pulling, pull = _pull(scene, thinned, _choose_some(np.flatnonzero(bridging)))
+    step = -np.linalg.solve(pulling + _make_weak_hold(pulling), pull)
+    covariance = (FLOOR_PX * scene.scale) ** 2 * np.linalg.inv(information + _make_weak_hold(information))
     return _Bridge(int(bridging.sum()), int(agree.sum()), step, covariance)
 
 
-def _some(tracks: np.ndarray) -> np.ndarray:
+def _choose_some(tracks: np.ndarray) -> np.ndarray:
     """Choose tracks evenly where there are more than PULLING."""
     if len(tracks) <= PULLING:
         return tracks
     return tracks[np.linspace(0, len(tracks) - 1, PULLING).astype(int)]
 
 
-def _weakest(information: np.ndarray) -> np.ndarray:
+def _make_weak_hold(information: np.ndarray) -> np.ndarray:
     return (1e-9 * np.trace(information) / 7 + 1 / UNHELD) * np.eye(7)
 
 
@@ -277,13 +280,13 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
         slopes = scene.by_local[mine] * weight[:, None, None]
         missed = scene.misses_px[mine] * weight[:, None]
         across = slopes.transpose(0, 2, 1)
-        by_xyz += _summed(across @ slopes, at, count)
-        pull_xyz += _summed((across @ missed[:, :, None])[:, :, 0], at, count)
+        by_xyz += _sum_rows(across @ slopes, at, count)
+        pull_xyz += _sum_rows((across @ missed[:, :, None])[:, :, 0], at, count)
         if behind:
-            moved = slopes @ _piece(scene.local[scene.markers.track[mine]], scene.turning)
+            moved = slopes @ _move_piece(scene.local[scene.markers.track[mine]], scene.tripod)
             flat = moved.reshape(-1, 7)
             by_piece, pull = flat.T @ flat, flat.T @ missed.ravel()
-            mixed = _summed(moved.transpose(0, 2, 1) @ slopes, at, count)
+            mixed = _sum_rows(moved.transpose(0, 2, 1) @ slopes, at, count)
     trace = np.trace(by_xyz, axis1=1, axis2=2)[:, None, None]
     inverse = np.linalg.inv(by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
     known = mixed @ inverse
@@ -291,7 +294,7 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
     return by_piece - by_tracks, pull - np.einsum("nij,nj->i", known, pull_xyz)
 
 
-def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
+def _sum_rows(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
     """Sum rows (K, ...) by their place (K,), which rises. Returns (count, ...)."""
     out = np.zeros((count, *values.shape[1:]))
     if len(at):
@@ -300,31 +303,31 @@ def _summed(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
     return out
 
 
-def _piece(local: np.ndarray, turning: bool) -> np.ndarray:
+def _move_piece(local: np.ndarray, tripod: bool) -> np.ndarray:
     """Return how points (K, 3) move with a piece that turns, moves and grows about the origin, (K, 3, 7)."""
     out = np.zeros((len(local), 3, 7))
     x, y, z = local.T
     out[:, 0, 1], out[:, 0, 2] = z, -y
     out[:, 1, 0], out[:, 1, 2] = -z, x
     out[:, 2, 0], out[:, 2, 1] = y, -x
-    if not turning:
+    if not tripod:
         out[:, :, 3:6] = np.eye(3)
         out[:, :, 6] = local
     return out
 
 
-def _seen_to_move(scene: _Scene, frame: int) -> np.ndarray:
+def _see_move(scene: _Scene, frame: int) -> np.ndarray:
     """Return how the markers of a frame move in the picture, in px, with the piece that holds the frame, (K, 2, 7)."""
     seen = scene.rows[frame]
-    return scene.by_local[seen] @ _piece(np.nan_to_num(scene.local[scene.markers.track[seen]]), scene.turning)
+    return scene.by_local[seen] @ _move_piece(np.nan_to_num(scene.local[scene.markers.track[seen]]), scene.tripod)
 
 
-def _deviation_px(moved: np.ndarray, covariance: np.ndarray) -> float:
+def _measure_deviation_px(moved: np.ndarray, covariance: np.ndarray) -> float:
     if not len(moved):
         return LOOSE_PX
     variance = max(float(np.median(np.einsum("nki,ij,nkj->n", moved, covariance, moved))), 0.0)
     return min(variance**0.5, LOOSE_PX)
 
 
-def _shift_px(moved: np.ndarray, step: np.ndarray) -> float:
+def _measure_shift_px(moved: np.ndarray, step: np.ndarray) -> float:
     return float(np.clip(np.median(np.linalg.norm(moved @ step, axis=1)), 0, LOOSE_PX)) if len(moved) else 0.0

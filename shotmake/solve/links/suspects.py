@@ -16,13 +16,13 @@ DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn, the u
 FEWEST_BENDS = 6  # tracks that are seen in a frame and in both of its neighbours
 
 
-def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
+def find_jolts(links: Links, first_frame: int) -> list[int]:
     """Return the frame indices before and after the sharpest jolts of the path, relative to what is usual around each.
 
     A picture that was shifted for a few frames begins and ends with a jolt. first_frame: plate number of index 0.
     """
     px, out = links.jolt_px, []
-    usual_px = np.array([links.usual_jolt_px(at, 75) for at in range(len(px))])
+    usual_px = np.array([links.find_usual_jolt_px(at, 75) for at in range(len(px))])
     times = np.where(px > JOLT_PX * links.scale, px / np.maximum(usual_px, 1e-9), 0.0)
     while len(out) < 2 * MOST_JOLTS and len(times) and times.max() > JOLT_TIMES:
         at = int(np.argmax(times))
@@ -31,12 +31,12 @@ def frames_at_jolts(links: Links, first_frame: int) -> list[int]:
     return out
 
 
-def frames_of_straight_tracks(markers: Observations) -> list[int]:
+def find_straight_tracks(markers: Observations) -> list[int]:
     """Return the frame indices before, in the middle of and after stretches where tracks run straighter than elsewhere.
 
     Perhaps nobody tracked there, and something drew lines from marker to marker.
     """
-    bend_px = _bends_px(markers)
+    bend_px = _measure_bends_px(markers)
     known = np.isfinite(bend_px)
     if not known.any():
         return []
@@ -48,7 +48,7 @@ def frames_of_straight_tracks(markers: Observations) -> list[int]:
     return [int(np.clip(at, 0, last)) for start, end in longest for at in (start - 2, (start + end) // 2, end + 1)]
 
 
-def _bends_px(markers: Observations) -> np.ndarray:
+def _measure_bends_px(markers: Observations) -> np.ndarray:
     """Return by how many px (N,) the tracks leave a straight line at each frame.
 
     This is the median of their second differences. NaN where too few tracks are seen in the frame and in both of its

@@ -28,22 +28,22 @@ def find_torn_link(links: Links) -> Reason | None:
     if links.agree[worst] < FEWEST_AGREE and links.tracks[worst] < 2 * FEWEST_AGREE:
         return Reason(
             "weak_link",
-            f"{_between(links, worst)} only {links.agree[worst]} tracks hold the camera together (needed "
+            f"{_describe_place(links, worst)} only {links.agree[worst]} tracks hold the camera together (needed "
             f"{FEWEST_AGREE}); track more there, or split the shot with shot.footage.frame_range",
         )
     usual = float(np.median(links.share))
     worst = int(np.argmin(links.share))
     share = links.share[worst]
     if share < NEVER_SHARE or share < min(LOST_SHARE, LOST_OF_USUAL * usual) or links.agree[worst] < FEWEST_AGREE:
-        return _disagreeing(links, worst)
+        return _explain_disagreement(links, worst)
     inside = slice(ENDS, len(links.before) - ENDS)
-    torn = np.flatnonzero(_tears_px(links) > TORN_PX * links.scale)
+    torn = np.flatnonzero(_measure_tears_px(links) > TORN_PX * links.scale)
     if len(torn):
-        worst = int(torn[np.argmax(_tears_px(links)[torn])])
+        worst = int(torn[np.argmax(_measure_tears_px(links)[torn])])
         return Reason(
             "link_disagrees",
-            f"{_between(links, worst)} the camera is torn: the tracks that go on there want what lies behind it "
-            f"{_tears_px(links)[worst]:.1f} px elsewhere; track that part again, or split the shot with "
+            f"{_describe_place(links, worst)} the camera is torn: the tracks that go on there want what lies behind it "
+            f"{_measure_tears_px(links)[worst]:.1f} px elsewhere; track that part again, or split the shot with "
             "shot.footage.frame_range",
         )
     loose = links.hold_px[inside]
@@ -51,7 +51,7 @@ def find_torn_link(links: Links) -> Reason | None:
         worst = ENDS + int(np.argmax(loose))
         return Reason(
             "weak_link",
-            f"{_between(links, worst)} {links.agree[worst]} tracks hold the camera to no better than "
+            f"{_describe_place(links, worst)} {links.agree[worst]} tracks hold the camera to no better than "
             f"{links.hold_px[worst]:.1f} px; track more there, or split the shot with shot.footage.frame_range",
         )
     return None
@@ -61,16 +61,16 @@ def doubt_links(links: Links) -> tuple[Reason, ...]:
     """Return what may be wrong with links that hold: loose ones, a jump of the camera, a long chain."""
     doubts = []
     inside = slice(ENDS, max(len(links.before) - ENDS, ENDS))
-    loose, torn = np.zeros(len(links.before)), _tears_px(links) / DOUBTED_TORN_PX
+    loose, torn = np.zeros(len(links.before)), _measure_tears_px(links) / DOUBTED_TORN_PX
     loose[inside] = links.hold_px[inside] / DOUBTED_LOOSE_PX
     strain = np.maximum(loose, torn) / links.scale
     if len(strain) and strain.max() > 1:
         worst = int(np.argmax(strain))
-        code, miss_px = ("link_disagrees", _tears_px(links)[worst])
+        code, miss_px = ("link_disagrees", _measure_tears_px(links)[worst])
         if loose[worst] >= torn[worst]:
             code, miss_px = "weak_link", 3 * links.hold_px[worst]
         text = (
-            f"{_between(links, worst)} the camera may be off by {miss_px:.1f} px: {links.agree[worst]} of "
+            f"{_describe_place(links, worst)} the camera may be off by {miss_px:.1f} px: {links.agree[worst]} of "
             f"{links.tracks[worst]} tracks hold it there; look for slip before and behind"
         )
         doubts.append(Reason(code, text))
@@ -90,7 +90,7 @@ def doubt_links(links: Links) -> tuple[Reason, ...]:
     return tuple(doubts)
 
 
-def _tears_px(links: Links) -> np.ndarray:
+def _measure_tears_px(links: Links) -> np.ndarray:
     """Return the larger tear (B,) of each boundary in px, by tracks near and far; 0 where a side is too short."""
     tears_px = links.tear_px.copy()
     tears_px[:ENDS] = tears_px[len(tears_px) - ENDS :] = 0
@@ -103,19 +103,20 @@ def _find_jolt(links: Links) -> int | None:
     at = int(np.argmax(links.jolt_px)) if len(links.jolt_px) else 0
     if not len(links.jolt_px) or links.jolt_px[at] < JOLT_PX * links.scale:
         return None
-    return at if links.jolt_px[at] > JOLT_TIMES * links.usual_jolt_px(at, 90) else None
+    return at if links.jolt_px[at] > JOLT_TIMES * links.find_usual_jolt_px(at, 90) else None
 
 
-def _disagreeing(links: Links, worst: int) -> Reason:
+def _explain_disagreement(links: Links, worst: int) -> Reason:
     return Reason(
         "link_disagrees",
-        f"{_between(links, worst)} only {links.agree[worst]} of the {links.tracks[worst]} tracks that go on agree with "
+        f"{_describe_place(links, worst)} only {links.agree[worst]} of the {links.tracks[worst]} tracks that go on "
+        "agree with "
         "the camera on both sides: what lies before and behind is not proven to fit together; track that part again, "
         "or split the shot with shot.footage.frame_range",
     )
 
 
-def _between(links: Links, worst: int) -> str:
+def _describe_place(links: Links, worst: int) -> str:
     """Return where it is: the run of boundaries that are as bad as the worst one."""
     same = links.agree == links.agree[worst]
     first = last = worst

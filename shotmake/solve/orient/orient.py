@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.config import schema
-from shotmake.config.picks import label
+from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.similarity import DEPTH_UNITS, World
 from shotmake.reasons import Reason
-from shotmake.solve.orient.picks import Solved, checked, is_of_track, place, sliding, tracks_at
-from shotmake.solve.orient.survey import THINNEST, surveyed
+from shotmake.solve.orient.picks import Solved, check_pick, find_place, find_tracks, is_of_track, warn_of_sliding
+from shotmake.solve.orient.survey import THINNEST, place_by_survey
 
 EYE_HEIGHT = 1.6
 ROLL_SIGMA_DEG, PITCH_SIGMA_DEG, FLOOR_SIGMA_DEG = 3.0, 22.0, 12.0
@@ -32,7 +32,7 @@ OTHER_UNIT = 1.5  # two measures that differ by such a factor have different uni
 SAME_SCALE = 0.05  # a height and a distance, measured by hand, agree within this share
 
 
-def level_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_up(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the unit up (3,) from cam_from_world (N, 3, 4), and how sure it is: an information matrix (3, 3).
 
     Cameras are held level (roll within 3 deg), so up is across all their x axes. Where these axes hardly differ
@@ -66,7 +66,7 @@ def find_ground(
     """
     if len(points) < 20:
         return None
-    centres = camera_centres(cam_from_world)
+    centres = find_camera_centres(cam_from_world)
     axes = cam_from_world[:, 2, :3]
     some = np.linspace(0, len(centres) - 1, min(len(centres), 12)).astype(int)
     away = points[:, None] - centres[some]
@@ -115,58 +115,58 @@ def orient_moving(solved: Solved, reliable: np.ndarray, median_depth: float, set
     Survey points give the whole world. Else there is a ground, then a size, an origin and a heading. Raises ShotError
     for picks, measures and survey points that cannot be used or that contradict each other.
     """
-    world = _placed(solved, reliable, median_depth, settings)
-    return replace(world, warnings=(*world.warnings, *sliding(_picks_of_tracks(settings), solved)))
+    world = _place(solved, reliable, median_depth, settings)
+    return replace(world, warnings=(*world.warnings, *warn_of_sliding(_list_picks(settings), solved)))
 
 
-def _picks_of_tracks(settings: schema.Orient) -> list[tuple[str, dict]]:
+def _list_picks(settings: schema.Orient) -> list[tuple[str, dict]]:
     """Return the picks that stand for tracks, each with its config key."""
     single = {name: getattr(settings, name) for name in ("origin", "x_axis", "y_axis")}
     anywhere = [(f"{KEY}.{name}", pick) for name, pick in single.items() if pick is not None]
     if settings.distance is not None:
-        anywhere += [(f"{KEY}.distance", end) for end in _ends(settings.distance)]
+        anywhere += [(f"{KEY}.distance", end) for end in _list_ends(settings.distance)]
     always = [(f"{KEY}.{name}", pick) for name in ("ground", "survey") for pick in getattr(settings, name)]
     return always + [(key, pick) for key, pick in anywhere if is_of_track(pick)]
 
 
-def _placed(solved: Solved, reliable: np.ndarray, median_depth: float, settings: schema.Orient) -> World:
-    centres = camera_centres(solved.cam_from_world)
-    up, information = level_up(solved.cam_from_world)
+def _place(solved: Solved, reliable: np.ndarray, median_depth: float, settings: schema.Orient) -> World:
+    centres = find_camera_centres(solved.cam_from_world)
+    up, information = find_up(solved.cam_from_world)
     if len(settings.survey) > 2:
-        return _measured(surveyed(solved, settings.survey, up), solved, settings)
+        return _check_survey(place_by_survey(solved, settings.survey, up), solved, settings)
     is_found, warnings = True, ()
     if settings.ground:
-        normal, on_ground, warnings = _ground_of_picks(solved, settings.ground)
+        normal, on_ground, warnings = _fit_ground(solved, settings.ground)
     elif (ground := find_ground(reliable, solved.cam_from_world, up, information)) is not None:
         normal, on_ground = ground
     else:
         heights = reliable @ up if len(reliable) else np.array([centres.mean(0) @ up - 1])
         is_found, normal, on_ground = False, up, up * np.percentile(heights, 5)
     if settings.survey:
-        world = _measured(surveyed(solved, settings.survey, normal), solved, settings)
+        world = _check_survey(place_by_survey(solved, settings.survey, normal), solved, settings)
         said = (*warnings, *world.warnings)
         unknown = Reason("ground_unknown", f"{NO_GROUND}; give a third survey point")
         return replace(world, warnings=said if is_found else (unknown, *said))
-    origin = _origin(settings)
+    origin = _get_origin(settings)
     if origin is not None and is_of_track(origin) and not settings.ground:
-        (row,) = tracks_at([origin], f"{KEY}.origin", solved)
+        (row,) = find_tracks([origin], f"{KEY}.origin", solved)
         on_ground = solved.places[row]
     if not is_found:
         fix = f"set {KEY}.ground or place the subject with shot.subject.location"
         text = f"{NO_GROUND} and z = 0 lies at the lowest points or the origin picked; {fix}"
         warnings = (Reason("ground_unknown", text),)
-    world = _upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
-    return _picked(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
+    world = _make_upright(solved.cam_from_world, normal, on_ground, DEPTH_UNITS / median_depth)
+    return _apply_picks(replace(world, ground_found=is_found, warnings=warnings), solved, settings)
 
 
-def _measured(world: World, solved: Solved, settings: schema.Orient) -> World:
+def _check_survey(world: World, solved: Solved, settings: schema.Orient) -> World:
     """Return the world of a survey, compared with the other measures unless the survey contradicts itself."""
     if all(one.code != "survey_contradicts" for one in world.warnings):
         check_sizes(world, solved, settings)
     return world
 
 
-def orient_turning(solved: Solved, settings: schema.Orient) -> World:
+def orient_tripod(solved: Solved, settings: schema.Orient) -> World:
     """Orient the world of a camera that only turns (or stands still): all centres are at the old origin.
 
     Nothing is known of the ground. So the camera is put above z = 0 such that its average view axis meets the ground 5
@@ -181,22 +181,22 @@ def orient_turning(solved: Solved, settings: schema.Orient) -> World:
                 f"points; needed {KEY}.camera_height_m or {KEY}.distance on the level ground below it"
             )
     cam_from_world = solved.cam_from_world
-    up, _ = level_up(cam_from_world)
+    up, _ = find_up(cam_from_world)
     axis = cam_from_world[:, 2, :3].mean(0)
     down = -float(axis @ up) / max(float(np.linalg.norm(axis)), LEVEL)
     height = DEPTH_UNITS * down if down > np.sin(np.radians(5)) else EYE_HEIGHT
-    world = _upright(cam_from_world, up, -up * height, 1.0)
-    return _picked(world, solved, settings)
+    world = _make_upright(cam_from_world, up, -up * height, 1.0)
+    return _apply_picks(world, solved, settings)
 
 
-def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[Reason, ...]]:
+def _fit_ground(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.ndarray, tuple[Reason, ...]]:
     """Fit the least-squares plane of three or more tracks.
 
     Returns the unit normal (3,) towards the cameras, a point (3,) on the plane, and warnings. Raises ShotError for
     fewer than three picks and for picks on a line.
     """
     key = f"{KEY}.ground"
-    points = solved.places[tracks_at(picks, key, solved)]
+    points = solved.places[find_tracks(picks, key, solved)]
     if len(points) < 3:
         raise ShotError(f"{key}: found {len(points)} picks; needed three or more")
     middle = points.mean(0)
@@ -205,22 +205,22 @@ def _ground_of_picks(solved: Solved, picks: list[dict]) -> tuple[np.ndarray, np.
     if spread[1] < THINNEST * spread[0]:
         width = f"{spread[1] / max(spread[0], 1e-12):.1%} as wide as long"
         raise ShotError(f"{key}: found picks on a line ({width}); needed one at least {THINNEST:.0%} off it")
-    normal = axes[2] * np.sign(np.median((camera_centres(solved.cam_from_world) - middle) @ axes[2]) or 1.0)
+    normal = axes[2] * np.sign(np.median((find_camera_centres(solved.cam_from_world) - middle) @ axes[2]) or 1.0)
     off = np.abs((points - middle) @ normal)
     if off.max() < UNEVEN * extent:
         return normal, middle, ()
-    worst = f"{label(picks[int(off.argmax())])} is off it by {off.max() / extent:.0%} of their extent"
+    worst = f"{name_pick(picks[int(off.argmax())])} is off it by {off.max() / extent:.0%} of their extent"
     text = f"{key}: the picks are not on one plane: {worst}; drop what is not on the floor"
     return normal, middle, (Reason("ground_uneven", text),)
 
 
-def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
+def _make_upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarray, scale: float) -> World:
     """Return a world with Z along `normal` and Y along the average view over the ground.
 
     The origin is where that view meets the ground. From straight above, Y is up in the picture. A camera that turns
     once round has no average view: its first view counts.
     """
-    centres, axes, tops = camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
+    centres, axes, tops = find_camera_centres(cam_from_world), cam_from_world[:, 2, :3], -cam_from_world[:, 1, :3]
     for view in (axes.mean(0), tops.mean(0), axes[0], tops[0]):  # one of the last two is level
         forward = view - (view @ normal) * normal
         if np.linalg.norm(forward) >= LEVEL:
@@ -239,47 +239,49 @@ def _upright(cam_from_world: np.ndarray, normal: np.ndarray, on_ground: np.ndarr
     return World(rotation, -scale * rotation @ origin, scale, False, False, ())
 
 
-def _picked(world: World, solved: Solved, settings: schema.Orient) -> World:
+def _apply_picks(world: World, solved: Solved, settings: schema.Orient) -> World:
     """Apply the artist's settings to an upright world: the size, then the origin, then the heading.
 
     Raises ShotError when a setting cannot be used, or when distance and camera height disagree.
     """
     if settings.distance is not None:
         key = f"{KEY}.distance"
-        metres = float(checked(settings.distance, key, ("metres",))["metres"])
-        picks = _ends(settings.distance)
-        ends = [place(pick, key, world, solved) for pick in picks]
+        metres = float(check_pick(settings.distance, key, ("metres",))["metres"])
+        picks = _list_ends(settings.distance)
+        ends = [find_place(pick, key, world, solved) for pick in picks]
         length = float(np.linalg.norm(ends[0] - ends[1]))
         if not metres > 0 or length < 1e-9:
-            where = " and ".join(map(label, picks))
+            where = " and ".join(map(name_pick, picks))
             raise ShotError(f"{key}: found {metres:g} metres between {where}; needed two places and metres > 0")
-        world = _scaled(world, metres / length)
+        world = _scale(world, metres / length)
     if settings.camera_height_m is not None:
         key = f"{KEY}.camera_height_m"
-        heights = camera_centres(world.cameras(solved.cam_from_world))[:, 2]
+        heights = find_camera_centres(world.transform_cameras(solved.cam_from_world))[:, 2]
         frame = settings.camera_height_frame
         height = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
         if height < 1e-6 * DEPTH_UNITS:
             raise ShotError(f"{key}: found the camera on the ground or under it; needed it above: set {KEY}.ground")
         factor = settings.camera_height_m / height
         if settings.distance is None:
-            world = _scaled(world, factor)
+            world = _scale(world, factor)
         elif abs(np.log(factor)) > SAME_SCALE:
             raise ShotError(
                 f"{KEY}.distance puts the camera {height:.3g} m above the ground, {key} says "
                 f"{settings.camera_height_m:g} m; needed two that agree within {SAME_SCALE:.0%}, or one of them"
             )
-    origin = _origin(settings)
+    origin = _get_origin(settings)
     if origin is not None:
-        spot = place(origin, f"{KEY}.origin", world, solved)
+        spot = find_place(origin, f"{KEY}.origin", world, solved)
         world = replace(world, shift=world.shift - [spot[0], spot[1], 0.0])
     for name, from_x in (("x_axis", 0.0), ("y_axis", np.pi / 2)):
         pick = getattr(settings, name)
         if pick is None:
             continue
-        x, y, _ = place(pick, f"{KEY}.{name}", world, solved)
+        x, y, _ = find_place(pick, f"{KEY}.{name}", world, solved)
         if np.hypot(x, y) < 1e-6 * world.scale:
-            raise ShotError(f"{KEY}.{name}: found {label(pick)}, straight above the origin; needed a place beside it")
+            raise ShotError(
+                f"{KEY}.{name}: found {name_pick(pick)}, straight above the origin; needed a place beside it"
+            )
         angle = from_x - np.arctan2(y, x)
         turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
         world = replace(world, rotation=turn @ world.rotation, shift=turn @ world.shift)
@@ -292,7 +294,7 @@ def check_sizes(world: World, solved: Solved, settings: schema.Orient) -> None:
     Raises ShotError when they differ by a factor of OTHER_UNIT or more: a tape measure errs by little, another unit by
     a factor. Picks without a solved point are left out: they place nothing here.
     """
-    for key, measured, there in _sizes(world, solved, settings):
+    for key, measured, there in _measure_sizes(world, solved, settings):
         factor = there / measured if measured > 0 else np.inf
         if not 1 / OTHER_UNIT < factor < OTHER_UNIT:
             raise ShotError(
@@ -302,48 +304,51 @@ def check_sizes(world: World, solved: Solved, settings: schema.Orient) -> None:
             )
 
 
-def _sizes(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
+def _measure_sizes(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
     """Yield (key, metres measured, metres in the world) of all measures that could be looked up."""
     if len(settings.survey) > 1 and not world.survey:
-        yield from _survey_size(world, solved, settings)
+        yield from _measure_survey(world, solved, settings)
     if settings.camera_height_m is not None:
-        heights = np.abs(camera_centres(world.cameras(solved.cam_from_world))[:, 2])
+        heights = np.abs(find_camera_centres(world.transform_cameras(solved.cam_from_world))[:, 2])
         frame, key = settings.camera_height_frame, f"{KEY}.camera_height_m"
         there = float(np.median(heights) if frame is None else heights[solved.camera_of(frame, key)])
         yield key, settings.camera_height_m, there
     if settings.distance is not None:
         key = f"{KEY}.distance"
-        metres = float(checked(settings.distance, key, ("metres",))["metres"])
+        metres = float(check_pick(settings.distance, key, ("metres",))["metres"])
         try:
-            ends = [place(pick, key, world, solved) for pick in _ends(settings.distance)]
+            ends = [find_place(pick, key, world, solved) for pick in _list_ends(settings.distance)]
         except ShotError:
             return
         yield key, metres, float(np.linalg.norm(ends[0] - ends[1]))
 
 
-def _survey_size(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
+def _measure_survey(world: World, solved: Solved, settings: schema.Orient) -> Iterator[tuple[str, float, float]]:
     try:
-        rows = tracks_at(settings.survey, f"{KEY}.survey", solved)
+        rows = find_tracks(settings.survey, f"{KEY}.survey", solved)
     except ShotError:
         return
-    places = (world.points(solved.places[rows]), np.array([entry["xyz_m"] for entry in settings.survey], float))
+    places = (
+        world.transform_points(solved.places[rows]),
+        np.array([entry["xyz_m"] for entry in settings.survey], float),
+    )
     there, measured = (float(np.linalg.norm(xyz - xyz.mean(0), axis=1).mean()) for xyz in places)
     yield f"{KEY}.survey", measured, there
 
 
-def _origin(settings: schema.Orient) -> dict | None:
+def _get_origin(settings: schema.Orient) -> dict | None:
     assert not isinstance(settings.origin, str)  # a name: it has become a place (check_orient.with_places)
     return settings.origin
 
 
-def _ends(distance: dict) -> list[dict]:
+def _list_ends(distance: dict) -> list[dict]:
     """Return the two picks of orient.distance, in either of its forms."""
     if "a" in distance:
         return [distance["a"], distance["b"]]
-    distance = checked(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))
+    distance = check_pick(distance, f"{KEY}.distance", ("frame", "a_px", "b_px"))
     common = {name: distance[name] for name in ("frame", "snap") if name in distance}
     return [{**common, "xy_px": distance["a_px"]}, {**common, "xy_px": distance["b_px"]}]
 
 
-def _scaled(world: World, factor: float) -> World:
+def _scale(world: World, factor: float) -> World:
     return replace(world, scale=world.scale * factor, shift=world.shift * factor, scale_known=True)

@@ -11,13 +11,13 @@ import numpy as np
 
 from shotmake.config import schema
 from shotmake.config.check_orient import change_picks
-from shotmake.config.picks import label
+from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import rays_world
+from shotmake.geometry.camera import cast_rays
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.tracks.select import Pickable, find_track, id_of
 
 SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track with more is on no fixed point
@@ -71,7 +71,7 @@ def is_of_track(pick: dict) -> bool:
     return "track" in pick or "name" in pick or bool(pick.get("snap"))
 
 
-def checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
+def check_pick(pick: dict, key: str, names: tuple[str, ...]) -> dict:
     """Return the pick if it has all of `names`. Raises ShotError when one is missing."""
     missing = [name for name in names if name not in pick]
     if missing:
@@ -79,18 +79,18 @@ def checked(pick: dict, key: str, names: tuple[str, ...]) -> dict:
     return pick
 
 
-def place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
+def find_place(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
     """Return the place (3,) of a pick in the new world.
 
     Raises ShotError when the pick has no solved point, or when its pixel is not on the ground.
     """
     if is_of_track(pick):
-        (row,) = tracks_at([pick], key, solved)
-        return world.points(solved.places[[row]])[0]
-    return _on_ground(checked(pick, key, ("frame", "xy_px")), key, world, solved)
+        (row,) = find_tracks([pick], key, solved)
+        return world.transform_points(solved.places[[row]])[0]
+    return _find_on_ground(check_pick(pick, key, ("frame", "xy_px")), key, world, solved)
 
 
-def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
+def find_tracks(picks: list[dict], key: str, solved: Solved) -> list[int]:
     """Find the rows of `solved.points` that picks stand for.
 
     Raises ShotError when the camera only turns, when a pick has no solved track, and when two picks are one track.
@@ -100,26 +100,27 @@ def tracks_at(picks: list[dict], key: str, solved: Solved) -> list[int]:
             f"{key}: found a pick of a track, but this camera only turns or stands still: its tracks have directions, "
             "no points; needed tracking.solve.orient.camera_height_m, or {frame, xy_px} on the level ground below it"
         )
-    rows = [_track_at(pick, key, solved) for pick in picks]
+    rows = [_find_track(pick, key, solved) for pick in picks]
     for at, row in enumerate(rows):
         if row in rows[:at]:
-            twins = f"{label(picks[rows.index(row)])} and {label(picks[at])}"
+            twins = f"{name_pick(picks[rows.index(row)])} and {name_pick(picks[at])}"
             raise ShotError(f"{key}: found {twins}, which are one track; needed a track for each")
     return rows
 
 
-def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
+def warn_of_sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]:
     """Warn of each (key, pick of a track) whose track does not stand still in the solved world.
 
-    Raises ShotError as `tracks_at` does.
+    Raises ShotError as `find_tracks` does.
     """
     usual_px = float(np.median(solved.error_px[np.isfinite(solved.places[:, 0])]))
-    limit_px = max(SLIDING_PX * pixel_scale(solved.size_px), SLIDING * usual_px)
-    found = [(key, pick, float(solved.error_px[tracks_at([pick], key, solved)[0]])) for key, pick in picks]
+    limit_px = max(SLIDING_PX * compute_pixel_scale(solved.size_px), SLIDING * usual_px)
+    found = [(key, pick, float(solved.error_px[find_tracks([pick], key, solved)[0]])) for key, pick in picks]
     return tuple(
         Reason(
             "pick_slides",
-            f"{key}: {label(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, and "
+            f"{key}: {name_pick(pick)} has an error of {error_px:.1f} px, most tracks {usual_px:.1f} px: it slides, "
+            "and "
             "what it places is off with it; pick another",
         )
         for key, pick, error_px in found
@@ -127,21 +128,21 @@ def sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reason, ...]
     )
 
 
-def _track_at(pick: dict, key: str, solved: Solved) -> int:
+def _find_track(pick: dict, key: str, solved: Solved) -> int:
     markers = solved.markers
     rows = np.isfinite(solved.places[:, 0])[markers.track]
     track_id, frame = markers.track_ids[markers.track[rows]], markers.frame[rows] + solved.first_frame
     among = Pickable(track_id, frame, markers.xy_px[rows], solved.size_px[0], {}, "solved track", "solved point")
     if "track" not in pick:
-        pick = checked(pick, key, ("frame", "xy_px"))
+        pick = check_pick(pick, key, ("frame", "xy_px"))
     return int(np.searchsorted(markers.track_ids, find_track(pick, among, key)))
 
 
-def _on_ground(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
+def _find_on_ground(pick: dict, key: str, world: World, solved: Solved) -> np.ndarray:
     """Return the world point (3,) at z = 0 under a plate pixel. Raises ShotError when it is not on the ground."""
-    camera = world.cameras(solved.cam_from_world)[solved.camera_of(pick["frame"], key)]
-    centre, directions = rays_world(np.array([pick["xy_px"]], float).reshape(1, 2), camera, solved.lens)
+    camera = world.transform_cameras(solved.cam_from_world)[solved.camera_of(pick["frame"], key)]
+    centre, directions = cast_rays(np.array([pick["xy_px"]], float).reshape(1, 2), camera, solved.lens)
     if not directions[0, 2] * centre[2] < 0 or abs(directions[0, 2]) < 1e-3:
-        raise ShotError(f"{key}: found {label(pick)}, above the ground's horizon; needed a pixel on the ground")
+        raise ShotError(f"{key}: found {name_pick(pick)}, above the ground's horizon; needed a pixel on the ground")
     spot = centre - directions[0] * (centre[2] / directions[0, 2])
     return np.array([spot[0], spot[1], 0.0])

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shotmake.config.picks import label
+from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import pixel_scale
-from shotmake.solve.orient.picks import Solved, tracks_at
+from shotmake.solve.bundle.observations import compute_pixel_scale
+from shotmake.solve.orient.picks import Solved, find_tracks
 
 KEY = "tracking.solve.orient.survey"
 TOLERANCE = 0.03  # of a point's distance from the camera: no solve and no tape measure errs by more
@@ -35,27 +35,27 @@ class Similarity(NamedTuple):
     scale: float
     shift: np.ndarray
 
-    def misses(self, ours: np.ndarray, known: np.ndarray) -> np.ndarray:
+    def measure_misses(self, ours: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Return the distances (N,) that are left between the points ours and known (N, 3)."""
         return np.linalg.norm(self.scale * ours @ self.rotation.T + self.shift - known, axis=1)
 
-    def seen_px(self, solved: Solved, seen: np.ndarray, known: np.ndarray) -> np.ndarray:
+    def project_px(self, solved: Solved, seen: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Return the plate px (N, 2) at which the cameras of the indices `seen` (N,) see known places (N, 3)."""
         ours = (known - self.shift) @ self.rotation / self.scale
         return project(ours, solved.cam_from_world[seen], solved.lens)[0]
 
-    def misses_px(self, solved: Solved, sightings: list, known: np.ndarray) -> np.ndarray:
+    def measure_misses_px(self, solved: Solved, sightings: list, known: np.ndarray) -> np.ndarray:
         """Return the median distance (S,) on the plate, in px, between known places (S, 3) and their tracks.
 
         Infinite where a place is behind the camera.
         """
-        off_px = [self.seen_px(solved, seen, np.tile(place, (len(seen), 1))) - xy_px
+        off_px = [self.project_px(solved, seen, np.tile(place, (len(seen), 1))) - xy_px
                   for (seen, xy_px), place in zip(sightings, known, strict=True)]  # fmt: skip
         lengths = [np.linalg.norm(off, axis=1) for off in off_px]
         return np.array([np.median(np.where(np.isnan(one), np.inf, one)) for one in lengths])  # inf: behind the camera
 
 
-def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
+def place_by_survey(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     """Place the world such that the tracks of `survey`, [{a pick's keys, xyz_m}, ...], are where they were measured.
 
     up (3,): unit, in the solver's world; it decides only where there are two points. A point that cannot be right
@@ -68,48 +68,48 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     """
     if len(survey) < 2:
         raise ShotError(f"{KEY}: found {len(survey)}; needed three points, or two and a ground")
-    rows = tracks_at(survey, KEY, solved)
+    rows = find_tracks(survey, KEY, solved)
     ours, known = solved.places[rows], np.array([entry["xyz_m"] for entry in survey], float)
-    sightings = [_sightings(solved, row) for row in rows]
-    centres = camera_centres(solved.cam_from_world)
+    sightings = [_list_sightings(solved, row) for row in rows]
+    centres = find_camera_centres(solved.cam_from_world)
     distance = np.array([np.linalg.norm(centres[seen] - place, axis=1).mean()
                          for (seen, _), place in zip(sightings, ours, strict=True)])  # fmt: skip
     agree, kept = True, np.ones(len(rows), bool)
     if len(survey) == 2:
-        found = from_two(ours, known, up)
+        found = fit_two(ours, known, up)
     else:
         found, kept = fit(ours, known, distance)
-        agree = bool((found.misses(ours, known) <= TOLERANCE * found.scale * distance)[kept].all())
+        agree = bool((found.measure_misses(ours, known) <= TOLERANCE * found.scale * distance)[kept].all())
         if agree:
-            found, kept = _refined(found, solved, sightings, known, kept)
-    miss_m, miss_px = found.misses(ours, known), found.misses_px(solved, sightings, known)
-    agree = agree and bool(miss_px[kept].max() < LOOSE_PX * pixel_scale(solved.size_px))
+            found, kept = _refine(found, solved, sightings, known, kept)
+    miss_m, miss_px = found.measure_misses(ours, known), found.measure_misses_px(solved, sightings, known)
+    agree = agree and bool(miss_px[kept].max() < LOOSE_PX * compute_pixel_scale(solved.size_px))
 
-    def told(chosen: np.ndarray) -> str:
+    def tell(chosen: np.ndarray) -> str:
         return ", ".join(
-            f"{label(survey[at])} by {miss_m[at]:.3g} m ({miss_px[at]:.0f} px)" for at in np.flatnonzero(chosen)
+            f"{name_pick(survey[at])} by {miss_m[at]:.3g} m ({miss_px[at]:.0f} px)" for at in np.flatnonzero(chosen)
         )
 
-    tipped_deg = _angle_deg(found.rotation @ up, np.array([0.0, 0.0, 1.0]))
+    tipped_deg = _measure_angle_deg(found.rotation @ up, np.array([0.0, 0.0, 1.0]))
     apart = float((miss_m / (found.scale * distance))[kept].max())
     if not agree and apart > GROSS:
         raise ShotError(
-            f"{KEY}: found points that contradict each other: {told(miss_m >= 0)}; needed the shape that the tracks "
+            f"{KEY}: found points that contradict each other: {tell(miss_m >= 0)}; needed the shape that the tracks "
             "have: check which track each is, its xyz_m, and that all are in metres"
         )
     if not kept.all() and tipped_deg > TIPPED_DEG:
         raise ShotError(
-            f"{KEY}: found points that agree only without {told(~kept)} and with the cameras tipped by "
+            f"{KEY}: found points that agree only without {tell(~kept)} and with the cameras tipped by "
             f"{tipped_deg:.0f} deg; needed the shape that the tracks have, Z up and right-handed: check which track "
             "each is, and its xyz_m"
         )
     warnings = []
     if not kept.all():
         others = f"the others miss by at most {miss_m[kept].max():.2g} m"
-        text = f"{KEY}: left out, as {others}: {told(~kept)}; check which track each is, and its xyz_m"
+        text = f"{KEY}: left out, as {others}: {tell(~kept)}; check which track each is, and its xyz_m"
         warnings.append(Reason("survey_point_left_out", text))
     elif not agree:
-        text = f"{KEY}: the points contradict each other: {told(miss_m >= 0)}; check every xyz_m, or add points"
+        text = f"{KEY}: the points contradict each other: {tell(miss_m >= 0)}; check every xyz_m, or add points"
         warnings.append(Reason("survey_contradicts", text))
     if tipped_deg > (STEEPER_DEG if len(survey) == 2 else TIPPED_DEG):
         whose = "ground" if len(survey) == 2 else "cameras"
@@ -127,7 +127,7 @@ def surveyed(solved: Solved, survey: list[dict], up: np.ndarray) -> World:
     return World(found.rotation, found.shift, found.scale, False, True, tuple(warnings), told_of)
 
 
-def umeyama(ours: np.ndarray, known: np.ndarray, weights: np.ndarray) -> Similarity:
+def fit_umeyama(ours: np.ndarray, known: np.ndarray, weights: np.ndarray) -> Similarity:
     """Fit a similarity to points (N, 3) by weighted least squares, never mirrored. weights (N,).
 
     S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 13 (1991).
@@ -153,26 +153,26 @@ def fit(ours: np.ndarray, known: np.ndarray, distance: np.ndarray) -> tuple[Simi
     _refuse_line(ours)
     weights = distance**-2.0
 
-    def shares(found: Similarity) -> np.ndarray:
-        return found.misses(ours, known) / np.maximum(found.scale * distance, 1e-12)
+    def measure_shares(found: Similarity) -> np.ndarray:
+        return found.measure_misses(ours, known) / np.maximum(found.scale * distance, 1e-12)
 
-    found, count = umeyama(ours, known, weights), len(ours)
-    if count == 3 or shares(found).max() <= TOLERANCE:
+    found, count = fit_umeyama(ours, known, weights), len(ours)
+    if count == 3 or measure_shares(found).max() <= TOLERANCE:
         return found, np.ones(count, bool)
     triples = np.array(list(combinations(range(count), 3)))
     if len(triples) > MOST_TRIPLES:
         triples = np.random.default_rng(0).permutation(triples)[:MOST_TRIPLES]
-    wide = [triple for triple in triples if min(_width(ours[triple]), _width(known[triple])) > THINNEST]
-    candidates = [umeyama(ours[triple], known[triple], weights[triple]) for triple in wide]
-    best = min(candidates, key=lambda one: np.median(shares(one)), default=found)
-    kept = shares(best) <= TOLERANCE
-    if kept.sum() < _fewest(count):
+    wide = [triple for triple in triples if min(_measure_width(ours[triple]), _measure_width(known[triple])) > THINNEST]
+    candidates = [fit_umeyama(ours[triple], known[triple], weights[triple]) for triple in wide]
+    best = min(candidates, key=lambda one: np.median(measure_shares(one)), default=found)
+    kept = measure_shares(best) <= TOLERANCE
+    if kept.sum() < _count_fewest(count):
         return found, np.ones(count, bool)
     _refuse_line(known[kept])
-    return umeyama(ours[kept], known[kept], weights[kept]), kept
+    return fit_umeyama(ours[kept], known[kept], weights[kept]), kept
 
 
-def from_two(ours: np.ndarray, known: np.ndarray, up: np.ndarray) -> Similarity:
+def fit_two(ours: np.ndarray, known: np.ndarray, up: np.ndarray) -> Similarity:
     """Fit a similarity to two points (2, 3): both exactly, and up (3,) as near to Z as they allow.
 
     Raises ShotError when both points are in one place, and when one is above the other.
@@ -193,19 +193,19 @@ def from_two(ours: np.ndarray, known: np.ndarray, up: np.ndarray) -> Similarity:
     return Similarity(rotation, scale, known.mean(0) - scale * rotation @ ours.mean(0))
 
 
-def _width(points: np.ndarray) -> float:
+def _measure_width(points: np.ndarray) -> float:
     """Return how wide points (N, 3) are, as a share of their length."""
     spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
     return float(spread[1] / max(spread[0], 1e-12))
 
 
 def _refuse_line(points: np.ndarray) -> None:
-    if _width(points) < THINNEST:
-        width = f"{_width(points):.1%} as wide as long"
+    if _measure_width(points) < THINNEST:
+        width = f"{_measure_width(points):.1%} as wide as long"
         raise ShotError(f"{KEY}: found points on a line ({width}); needed one at least {THINNEST:.0%} off it")
 
 
-def _sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
+def _list_sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
     """Return, for one track, the indices (K,) of the cameras that see it and its markers (K, 2) there, in px."""
     at = np.flatnonzero(solved.markers.track == row)
     frames = solved.markers.frame[at] + solved.first_frame
@@ -213,7 +213,7 @@ def _sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
     return np.searchsorted(solved.frames, frames[posed]), solved.markers.xy_px[at[posed]]
 
 
-def _refined(
+def _refine(
     found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray
 ) -> tuple[Similarity, np.ndarray]:
     """Move the measured places (S, 3) as near as possible to their tracks on the plate.
@@ -221,17 +221,17 @@ def _refined(
     Returns the similarity and the new `kept` (S,). A solve is sharp on the plate, but not in the depth of its points. A
     point that stays off while most are close is left out.
     """
-    found = _brought_near(found, solved, sightings, known, kept)
-    miss_px = found.misses_px(solved, sightings, known)
-    close = kept & (miss_px < np.maximum(LOOSE_PX * pixel_scale(solved.size_px), FAR_SHARE * np.median(miss_px)))
-    if close.sum() == kept.sum() or close.sum() < _fewest(len(known)) or _width(known[close]) < THINNEST:
+    found = _bring_near(found, solved, sightings, known, kept)
+    miss_px = found.measure_misses_px(solved, sightings, known)
+    close = kept & (
+        miss_px < np.maximum(LOOSE_PX * compute_pixel_scale(solved.size_px), FAR_SHARE * np.median(miss_px))
+    )
+    if close.sum() == kept.sum() or close.sum() < _count_fewest(len(known)) or _measure_width(known[close]) < THINNEST:
         return found, kept
-    return _brought_near(found, solved, sightings, known, close), close
+    return _bring_near(found, solved, sightings, known, close), close
 
 
-def _brought_near(
-    found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray
-) -> Similarity:
+def _bring_near(found: Similarity, solved: Solved, sightings: list, known: np.ndarray, kept: np.ndarray) -> Similarity:
     from scipy.optimize import least_squares
     from scipy.spatial.transform import Rotation
 
@@ -240,20 +240,20 @@ def _brought_near(
     places = np.repeat(known[rows], [len(sightings[at][0]) for at in rows], axis=0)
     middle = known[rows].mean(0)
 
-    def moved(step: np.ndarray) -> Similarity:
+    def move(step: np.ndarray) -> Similarity:
         turn, growth = Rotation.from_rotvec(step[:3]).as_matrix(), np.exp(step[3])
         shift = growth * turn @ (found.shift - middle) + middle + step[4:]
         return Similarity(turn @ found.rotation, growth * found.scale, shift)
 
-    def misses_px(step: np.ndarray) -> np.ndarray:
-        return (moved(step).seen_px(solved, seen, places) - xy_px).ravel()
+    def measure_px(step: np.ndarray) -> np.ndarray:
+        return (move(step).project_px(solved, seen, places) - xy_px).ravel()
 
     size = float(np.linalg.norm(known[rows] - middle, axis=1).mean())
-    steps = least_squares(misses_px, np.zeros(7), x_scale=np.array([1, 1, 1, 1, size, size, size]), loss="soft_l1")
-    return moved(steps.x)
+    steps = least_squares(measure_px, np.zeros(7), x_scale=np.array([1, 1, 1, 1, size, size, size]), loss="soft_l1")
+    return move(steps.x)
 
 
-def _fewest(count: int) -> int:
+def _count_fewest(count: int) -> int:
     """Return how many of `count` points must agree before the others are left out.
 
     Four where there are enough: three points agree with their mirror image too.
@@ -261,5 +261,5 @@ def _fewest(count: int) -> int:
     return max(3, min(4, count - 1), count // 2 + 1)
 
 
-def _angle_deg(a: np.ndarray, b: np.ndarray) -> float:
+def _measure_angle_deg(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))

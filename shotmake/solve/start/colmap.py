@@ -38,7 +38,7 @@ MODELS = {(): "SIMPLE_PINHOLE", ("k1",): "SIMPLE_RADIAL", ("k1", "k2"): "RADIAL"
 pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value if hasattr(pycolmap.logging.FATAL, "value") else 3
 
 
-def camera_model(refine: tuple[str, ...]) -> str:
+def choose_camera_model(refine: tuple[str, ...]) -> str:
     """Return COLMAP's camera model for the coefficients in `refine`. Raises ShotError for k2 without k1."""
     coefficients = tuple(name for name in ("k1", "k2") if name in refine)
     if coefficients not in MODELS:
@@ -48,19 +48,19 @@ def camera_model(refine: tuple[str, ...]) -> str:
     return MODELS[coefficients]
 
 
-def _camera(lens: Lens, model: str, size_px: tuple[int, int]) -> pycolmap.Camera:
+def _make_camera(lens: Lens, model: str, size_px: tuple[int, int]) -> pycolmap.Camera:
     camera = pycolmap.Camera.create_from_model_name(1, model, lens.fx_px, *size_px)
     camera.params = [lens.fx_px, lens.cx_px, lens.cy_px, lens.k1, lens.k2][: len(camera.params)]
     return camera
 
 
-def _lens(camera: pycolmap.Camera) -> Lens:
+def _read_lens(camera: pycolmap.Camera) -> Lens:
     focal, cx, cy, *coefficients = (float(value) for value in camera.params)
     return Lens(focal, focal, cx, cy, *coefficients, grid=None)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _hide_stderr() -> Iterator[None]:
     """Hide what COLMAP and Ceres print to stderr from C++: the artist need not see a start that was refused."""
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -72,18 +72,18 @@ def _quiet() -> Iterator[None]:
         os.close(sink)
 
 
-def _shared_lens(cameras: list) -> tuple[Lens, np.ndarray]:
+def _share_lens(cameras: list) -> tuple[Lens, np.ndarray]:
     """Return one lens for the cameras of all keyframes, the median of theirs, and their log zooms (K,)."""
-    lenses = [_lens(camera) for camera in cameras]
+    lenses = [_read_lens(camera) for camera in cameras]
     focal_px = float(np.median([lens.fx_px for lens in lenses]))
-    alike = [lens.written_for(focal_px) for lens in lenses]
+    alike = [lens.with_focal_px(focal_px) for lens in lenses]
     k1, k2 = (float(np.median([getattr(one, name) for one in alike])) for name in ("k1", "k2"))
     middle = Lens(focal_px, focal_px, alike[0].cx_px, alike[0].cy_px, k1, k2)
     return middle, np.log([lens.fx_px / focal_px for lens in lenses])
 
 
 def map_keyframes(
-    observations: Observations,
+    all_markers: Observations,
     keyframes: np.ndarray,
     size_px: tuple[int, int],
     focal_px: float,
@@ -96,11 +96,11 @@ def map_keyframes(
     change. forward: allow a first pair that moves along the view axis (a dolly), with few tracks or little angle.
     Raises ShotError for k2 without k1.
     """
-    markers = observations.of_frames(keyframes, min_markers=2)
+    markers = all_markers.select_frames(keyframes, min_markers=2)
     width, height = size_px
-    model = camera_model(refine)
+    model = choose_camera_model(refine)
     lens = Lens(focal_px, focal_px, width / 2, height / 2)
-    camera = _camera(lens, model, size_px)
+    camera = _make_camera(lens, model, size_px)
     camera.has_prior_focal_length = "focal" not in refine
     own = "zoom" in refine  # every keyframe has a camera of its own
     pycolmap.set_random_seed(SEED)
@@ -140,8 +140,8 @@ def map_keyframes(
         database.write_two_view_geometry(first + 1, second + 1, geometry)
 
     manager = pycolmap.ReconstructionManager()
-    with _quiet():
-        pycolmap.IncrementalPipeline(_pipeline_options(refine, forward), database, manager).run()
+    with _hide_stderr():
+        pycolmap.IncrementalPipeline(_make_pipeline_options(refine, forward), database, manager).run()
     database.close()
     models = [manager.get(index) for index in range(manager.size())]
     if not models:
@@ -149,23 +149,23 @@ def map_keyframes(
     largest = max(models, key=lambda one: one.num_reg_images())
     if largest.num_reg_images() < 3:
         return None
-    poses = np.full((observations.frame_count, 3, 4), np.nan)
+    poses = np.full((all_markers.frame_count, 3, 4), np.nan)
     registered = sorted(largest.reg_image_ids())
     for image_id in registered:
         poses[keyframes[image_id - 1]] = largest.image(image_id).cam_from_world().matrix()
-    points = np.full((len(observations.track_ids), 4), np.nan)
-    track_of = np.searchsorted(observations.track_ids, markers.track_ids)
+    points = np.full((len(all_markers.track_ids), 4), np.nan)
+    track_of = np.searchsorted(all_markers.track_ids, markers.track_ids)
     for point_id in sorted(largest.points3D.keys()):
         point = largest.point3D(point_id)
         element = point.track.elements[0]
         index = markers.track[rows[element.image_id - 1][element.point2D_idx]]
         points[track_of[index]] = [*point.xyz, 1.0]
-    lens, log_zooms = _shared_lens([largest.camera(largest.image(one).camera_id) for one in registered])
+    lens, log_zooms = _share_lens([largest.camera(largest.image(one).camera_id) for one in registered])
     log_zooms = np.interp(np.arange(len(poses)), keyframes[np.array(registered) - 1], log_zooms)
-    return Model(lens, poses, points, np.zeros(len(observations), bool), log_zooms)
+    return Model(lens, poses, points, np.zeros(len(all_markers), bool), log_zooms)
 
 
-def _pipeline_options(refine: tuple[str, ...], forward: bool) -> pycolmap.IncrementalPipelineOptions:
+def _make_pipeline_options(refine: tuple[str, ...], forward: bool) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
     options.extract_colors = False
     options.multiple_models = False
@@ -192,7 +192,7 @@ def _pipeline_options(refine: tuple[str, ...], forward: bool) -> pycolmap.Increm
     return options
 
 
-def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, max_error_px: float) -> Model:
+def pose_frames(model: Model, markers: Observations, wanted: np.ndarray, max_error_px: float) -> Model:
     """Add poses of the `wanted` (N,) frames from the model's points, where that succeeds.
 
     A frame without a pose takes its zoom from its neighbours. RANSAC PnP and refinement by COLMAP, with the model's
@@ -201,9 +201,9 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
     if not model.posed.any():
         return model
     lens = model.lens
-    camera = _camera(lens.without_distortion(), "SIMPLE_PINHOLE", (int(2 * lens.cx_px), int(2 * lens.cy_px)))
+    camera = _make_camera(lens.without_distortion(), "SIMPLE_PINHOLE", (int(2 * lens.cx_px), int(2 * lens.cy_px)))
     log_zooms = np.interp(np.arange(len(model.posed)), np.flatnonzero(model.posed), model.log_zooms[model.posed])
-    plane = undistort(lens.normalised_from_px(observations.xy_px), lens) / np.exp(log_zooms)[observations.frame, None]
+    plane = undistort(lens.normalised_from_px(markers.xy_px), lens) / np.exp(log_zooms)[markers.frame, None]
     xy_px = lens.px_from_normalised(plane)
     options = pycolmap.AbsolutePoseEstimationOptions()
     options.ransac.max_error = max_error_px
@@ -212,14 +212,14 @@ def pose_frames(model: Model, observations: Observations, wanted: np.ndarray, ma
     refinement = pycolmap.AbsolutePoseRefinementOptions()
     poses = model.cam_from_world.copy()
     known = np.isfinite(model.points[:, 0])
-    order = np.argsort(observations.frame, kind="stable")
-    bounds = np.searchsorted(observations.frame[order], np.arange(observations.frame_count + 1))
+    order = np.argsort(markers.frame, kind="stable")
+    bounds = np.searchsorted(markers.frame[order], np.arange(markers.frame_count + 1))
     for frame in np.flatnonzero(wanted):
         rows = order[bounds[frame] : bounds[frame + 1]]
-        rows = rows[known[observations.track[rows]]]
+        rows = rows[known[markers.track[rows]]]
         if len(rows) < MIN_POSE_MARKERS:
             continue
-        points = model.points[observations.track[rows]]
+        points = model.points[markers.track[rows]]
         found = pycolmap.estimate_and_refine_absolute_pose(
             xy_px[rows], points[:, :3] / points[:, 3:], camera, options, refinement
         )

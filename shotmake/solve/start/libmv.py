@@ -12,12 +12,12 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.plausible_lens import folds, has_plausible_focal
+from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
-from shotmake.solve.bundle.rotations import rays, rotation_between
-from shotmake.solve.bundle.triangulate import marker_errors_px
-from shotmake.solve.checks.candidate import Found, Refused
+from shotmake.solve.bundle.rotations import cast_lens_rays, find_rotation
+from shotmake.solve.bundle.triangulate import compute_marker_errors_px
+from shotmake.solve.checks.candidate import Candidate, Refused
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 
@@ -53,7 +53,7 @@ class Question:
     max_error_px: float
     start: Start
 
-    def begun(self, focal_px: float, keyframes: tuple[int, int]) -> "Question":
+    def begin_at(self, focal_px: float, keyframes: tuple[int, int]) -> "Question":
         """Return the question with another first guess of the focal length and other keyframes."""
         return replace(self, start=Start(replace(self.start.lens, fx_px=focal_px, fy_px=focal_px), keyframes))
 
@@ -76,31 +76,31 @@ class Answer:
 Run = Callable[[Question], Answer | None]  # None = libmv found no camera
 
 
-def check_refine(free: tuple[str, ...]) -> None:
+def check_refine(refine: tuple[str, ...]) -> None:
     """Refuse lens values that libmv cannot refine.
 
     Raises ShotError for a zoom, for p1 or p2, and for radial terms without both k1 and k2.
     """
-    if "zoom" in free:
+    if "zoom" in refine:
         raise ShotError("tracking.solve.zoom: found true with engine: blender, which solves no zooms; needed colmap")
-    beyond = sorted(set(free) - REFINED)
+    beyond = sorted(set(refine) - REFINED)
     if beyond:
         raise ShotError(
             f"tracking.solve.refine: found {', '.join(beyond)}, which Blender refines only in a lens that is not ours; "
             "needed some of focal, principal_point, k1, k2, or engine: colmap"
         )
-    if set(free) & RADIAL and not {"k1", "k2"} <= set(free):
+    if set(refine) & RADIAL and not {"k1", "k2"} <= set(refine):
         raise ShotError(
-            f"tracking.solve.refine: found {', '.join(sorted(set(free) & RADIAL))} alone; Blender refines all radial "
+            f"tracking.solve.refine: found {', '.join(sorted(set(refine) & RADIAL))} alone; Blender refines all radial "
             "values together or none: needed both k1 and k2, or neither, or engine: colmap"
         )
 
 
-def question(
+def make_question(
     markers: Observations,
     size_px: tuple[int, int],
     tripod: bool,
-    free: tuple[str, ...],
+    refine: tuple[str, ...],
     max_error_px: float,
     focal_px: float,
     keyframes: tuple[int, int],
@@ -109,13 +109,13 @@ def question(
 
     Raises ShotError as `check_refine` does.
     """
-    check_refine(free)
+    check_refine(refine)
     lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
-    refined = "focal" in free, "principal_point" in free, bool(RADIAL & set(free))
+    refined = "focal" in refine, "principal_point" in refine, bool(RADIAL & set(refine))
     return Question(markers, size_px, tripod, *refined, max_error_px, Start(lens, keyframes))
 
 
-def starts(
+def yield_starts(
     asked: Question, parallax: Parallax, run: Run, on_step: Callable[[str], None]
 ) -> Iterator[tuple[str, Model | None]]:
     """Yield (step, camera of all frames), solved one by one as they are asked for.
@@ -127,21 +127,21 @@ def starts(
     focals_px = [focal_px]
     if asked.focal and abs(np.log(parallax.moving.focal_px / focal_px)) > SAME_FOCAL:
         focals_px.append(parallax.moving.focal_px)
-    for pair in keyframe_pairs(markers, parallax, asked.size_px):
+    for pair in find_keyframe_pairs(markers, parallax, asked.size_px):
         for guess_px in focals_px:
             step = f"libmv from {guess_px:.0f} px, frames {pair[0]} and {pair[1]} of the range"
             on_step(step)
-            answer = run(asked.begun(guess_px, pair))
-            yield step, answer and _model(answer, markers, asked.max_error_px)
+            answer = run(asked.begin_at(guess_px, pair))
+            yield step, answer and _make_model(answer, markers, asked.max_error_px)
 
 
-def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
+def find_keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
     """Find up to two pairs of frame indices, apart from each other, with much parallax between them and many tracks.
 
     Parallax here is the motion, in px, that is left after the rotation that explains most of it.
     """
     lens = parallax.moving.lens
-    seen = rays(markers.xy_px, lens, np.zeros(len(markers)))
+    seen = cast_lens_rays(markers.xy_px, lens, np.zeros(len(markers)))
     frames = choose_keyframes(markers, size_px, at_most=PAIR_FRAMES)
     rows = [np.flatnonzero(markers.frame == frame) for frame in frames]
     scored = []
@@ -152,7 +152,7 @@ def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int
             if len(in_a) < PAIR_TRACKS:
                 continue
             source, target = seen[rows[a][in_a]], seen[rows[b][in_b]]
-            turned = source @ rotation_between(source, target).T
+            turned = source @ find_rotation(source, target).T
             left_px = parallax.moving.focal_px * np.median(np.linalg.norm(turned - target, axis=1))
             scored.append((float(left_px * np.sqrt(len(in_a))), (int(frames[a]), int(frames[b]))))
     scored.sort(reverse=True)
@@ -162,47 +162,47 @@ def keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int
     return [*chosen, *(pair for pair in [next(others, None)] if pair)]
 
 
-def _model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
+def _make_model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
     points = np.concatenate([answer.bundles, np.where(np.isfinite(answer.bundles[:, :1]), 1.0, np.nan)], 1)
-    errors = marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
+    errors = compute_marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
     constant = np.zeros(markers.frame_count)
     return Model(answer.lens, answer.cam_from_world, points, errors < max_error_px, constant)
 
 
-def turned(found: Found, asked: Question, scale: float, run: Run) -> Found:
+def solve_tripod(candidate: Candidate, asked: Question, scale: float, run: Run) -> Candidate:
     """Solve a tripod by Blender's tripod solver in place of ours.
 
     libmv is asked with the focal length of `asked`, whose markers are all that the solve has, then with the focal
     length that we found. Raises Refused for a zoom, and when libmv finds no camera that the tracks confirm.
     """
-    if found.log_zooms is not None:
+    if candidate.log_zooms is not None:
         text = "the focal length changes, and Blender solves no zooms; set tracking.solve.engine: colmap"
         raise Refused("zoom", text)
     everything, size_px = asked.markers, asked.size_px
-    held = np.isin(everything.track_ids, found.held_out)
-    held_out, known = everything.of_tracks(held), everything.of_tracks(~held)
-    markers = known.of_tracks(thin(known, TRIPOD_TRACKS, TRIPOD_PER_FRAME))
+    held = np.isin(everything.track_ids, candidate.held_out)
+    held_out, known = everything.select_tracks(held), everything.select_tracks(~held)
+    markers = known.select_tracks(thin(known, TRIPOD_TRACKS, TRIPOD_PER_FRAME))
     fault = "it found no camera"
     asked = replace(asked, markers=markers)
-    for guess_px in (asked.start.lens.fx_px, found.lens.fx_px):
-        answer = run(asked.begun(guess_px, asked.start.keyframes))
+    for guess_px in (asked.start.lens.fx_px, candidate.lens.fx_px):
+        answer = run(asked.begin_at(guess_px, asked.start.keyframes))
         if answer is None:
             continue
-        if folds(answer.lens, size_px) or not has_plausible_focal(answer.lens, size_px):
+        if has_fold(answer.lens, size_px) or not has_plausible_focal(answer.lens, size_px):
             fault = f"its lens, with a focal length of {answer.lens.fx_px:.0f} px, is none"
             continue
-        certificate = certify(held_out, known, answer.cam_from_world, answer.lens, scale, turning=True)
-        disagreeing = certificate.fault()
+        certificate = certify(held_out, known, answer.cam_from_world, answer.lens, scale, tripod=True)
+        disagreeing = certificate.find_fault()
         if not disagreeing:
-            changed = min(1.0, certificate.agreement / max(found.certificate.agreement, 1e-9))
+            changed = min(1.0, certificate.agreement / max(candidate.certificate.agreement, 1e-9))
             return replace(
-                found,
+                candidate,
                 lens=answer.lens,
                 cam_from_world=answer.cam_from_world,
                 markers=markers,
-                used=_model(answer, markers, asked.max_error_px).used,
+                used=_make_model(answer, markers, asked.max_error_px).used,
                 certificate=certificate,
-                agreement=found.agreement * changed,
+                agreement=candidate.agreement * changed,
             )
         fault = disagreeing.text
     text = f"Blender's tripod solver does not explain the tracks: {fault}; set tracking.solve.engine: colmap"

@@ -8,7 +8,12 @@ from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import LOSS_PX, bundle_of, cameras_of
-from shotmake.solve.bundle.triangulate import angles_deg, marker_errors_px, track_medians, triangulate
+from shotmake.solve.bundle.triangulate import (
+    compute_marker_errors_px,
+    compute_track_medians,
+    measure_angles_deg,
+    triangulate,
+)
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 
@@ -17,7 +22,7 @@ GATES = (4.0, 1.5, 1.0)
 
 
 def complete(
-    model: Model, observations: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
+    model: Model, markers: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
 ) -> Model:
     """Finish a keyframe model: give every frame a pose that can have one.
 
@@ -26,41 +31,41 @@ def complete(
     """
     for gate in GATES:
         if not model.posed.all():
-            model = colmap.pose_frames(model, observations, ~model.posed, 3 * max_error_px)
+            model = colmap.pose_frames(model, markers, ~model.posed, 3 * max_error_px)
         if model.posed.sum() < 3:
             break
-        model = located(model, observations, gate * max_error_px)
-        model = _adjusted(model, observations, refine, tolerance=1e-3 if gate > 1 else 1e-5)
+        model = locate(model, markers, gate * max_error_px)
+        model = _adjust(model, markers, refine, tolerance=1e-3 if gate > 1 else 1e-5)
     return model
 
 
-def located(model: Model, observations: Observations, gate_px: float) -> Model:
+def locate(model: Model, markers: Observations, gate_px: float) -> Model:
     """Triangulate every track again. `used` are the markers within `gate_px`, of tracks that mostly agree.
 
     Raises ShotError as `triangulate` does.
     """
-    points = triangulate(observations, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
-    errors = marker_errors_px(points, observations, model.projecting, model.lens)
-    count = len(observations.track_ids)
-    posed = model.posed[observations.frame]
-    medians = track_medians(errors[posed], observations.track[posed], count)
-    used = (errors < gate_px) & (medians[observations.track] < gate_px)
-    numbers = np.bincount(observations.track[used], minlength=count)
-    angles = angles_deg(points, observations, model.cam_from_world)
+    points = triangulate(markers, model.projecting, model.lens, loss_px=max(1.0, gate_px / 4))
+    errors = compute_marker_errors_px(points, markers, model.projecting, model.lens)
+    count = len(markers.track_ids)
+    posed = model.posed[markers.frame]
+    medians = compute_track_medians(errors[posed], markers.track[posed], count)
+    used = (errors < gate_px) & (medians[markers.track] < gate_px)
+    numbers = np.bincount(markers.track[used], minlength=count)
+    angles = measure_angles_deg(points, markers, model.cam_from_world)
     # a point nearly at infinity cannot be written as x, y, z, and its rays add little but trouble
     good = (numbers >= 3) & (angles > 0.2) & (points[:, 3] > 0)
-    return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[observations.track])
+    return replace(model, points=np.where(good[:, None], points, np.nan), used=used & good[markers.track])
 
 
-def _adjusted(model: Model, observations: Observations, refine: tuple[str, ...], tolerance: float) -> Model:
+def _adjust(model: Model, all_markers: Observations, refine: tuple[str, ...], tolerance: float) -> Model:
     """Adjust all posed frames that keep enough used markers, together."""
-    in_frame = np.bincount(observations.frame[model.used], minlength=observations.frame_count)
+    in_frame = np.bincount(all_markers.frame[model.used], minlength=all_markers.frame_count)
     frames = np.flatnonzero(model.posed & (in_frame >= MIN_POSE_MARKERS))
     poses = np.full_like(model.cam_from_world, np.nan)
     if len(frames) < 2:
         return replace(model, cam_from_world=poses)
-    markers = observations.only(model.used).of_frames(frames)
-    at = np.searchsorted(observations.track_ids, markers.track_ids)
+    markers = all_markers.select(model.used).select_frames(frames)
+    at = np.searchsorted(all_markers.track_ids, markers.track_ids)
     cameras, log_zooms = model.cam_from_world[frames], model.log_zooms.copy()
     bundle, middle, size = bundle_of(cameras, markers, model.lens, log_zooms[frames], model.points[at])
     bundle = adjust(bundle, markers, refine, 25, LOSS_PX, tolerance)
@@ -68,6 +73,6 @@ def _adjusted(model: Model, observations: Observations, refine: tuple[str, ...],
     points = np.full_like(model.points, np.nan)
     points[at] = np.concatenate([bundle.directions * size, bundle.inverse_depths[:, None]], 1)
     points[at, :3] += points[at, 3:] * middle
-    used = model.used & np.isfinite(points[observations.track, 0]) & np.isfinite(poses[observations.frame, 0, 0])
+    used = model.used & np.isfinite(points[all_markers.track, 0]) & np.isfinite(poses[all_markers.frame, 0, 0])
     log_zooms[frames] = bundle.log_zooms
     return Model(lens_from_vector(bundle.lens), poses, points, used, log_zooms)

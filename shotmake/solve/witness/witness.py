@@ -16,16 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.triangulate import triangulate
-from shotmake.solve.checks.candidate import Found
-from shotmake.solve.checks.motion_groups import sampson_px
-from shotmake.solve.links.evidence import Evidence, contradict, doubt, doubts_much
-from shotmake.solve.links.measure import find_solid, measure_links, usual_life
-from shotmake.solve.links.suspects import frames_at_jolts, frames_of_straight_tracks
+from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.motion_groups import compute_sampson_px
+from shotmake.solve.links.evidence import Evidence, contradict, doubt, has_serious_doubt
+from shotmake.solve.links.measure import find_solid, measure_links, measure_usual_life
+from shotmake.solve.links.suspects import find_jolts, find_straight_tracks
 from shotmake.solve.links.verdict import DOUBTED
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between the frames looked at, where no link is weak
@@ -66,30 +66,30 @@ Matcher = Callable[[int, int], Matches]  # called with two frame indices
 Look = Callable[[np.ndarray], Matcher]  # all frame indices (F,) that will be asked for, rising -> their matcher
 
 
-def ask_witness(found: Found | Reason, size_px: tuple[int, int], look: Look) -> Found | Reason:
+def ask_witness(candidate: Candidate | Reason, size_px: tuple[int, int], look: Look) -> Candidate | Reason:
     """Ask the second witness about a solve.
 
     Returns the solve with the evidence and its doubts, or the reason to refuse the solve. A refusal stays as it is. A
     camera that stands still is not asked about: things that move in front of it are no fault of the camera. Raises
     ShotError when the lens folds over inside the picture.
     """
-    if isinstance(found, Reason) or found.status == "static":
-        return found
-    pairs, weak = choose_pairs(found, size_px)
+    if isinstance(candidate, Reason) or candidate.status == "static":
+        return candidate
+    pairs, weak = choose_pairs(candidate, size_px)
     if not len(pairs):
-        return found
-    evidence = weigh_pairs(found, pairs, weak, look(np.unique(pairs)), pixel_scale(size_px))
+        return candidate
+    evidence = weigh_pairs(candidate, pairs, weak, look(np.unique(pairs)), compute_pixel_scale(size_px))
     refusal = contradict(evidence)
     if refusal is not None:
-        return _with_cause(refusal, found.warnings)
+        return _with_cause(refusal, candidate.warnings)
     doubts = doubt(evidence)
-    agreement = found.agreement * (DOUBTED if doubts else 1.0)
-    if doubts and doubts_much(evidence, doubts) and agreement < BORNE_OUT:
+    agreement = candidate.agreement * (DOUBTED if doubts else 1.0)
+    if doubts and has_serious_doubt(evidence, doubts) and agreement < BORNE_OUT:
         what = doubts[0].text.partition("; look for slip")[0]  # a refusal has no camera to look at
-        own = "".join(f", {code}" for code in dict.fromkeys(one.code for one in found.warnings))
-        text = f"{what}; the tracks are not sure of the camera either (confidence {found.agreement:.2f}{own})"
-        return _with_cause(Reason(doubts[0].code, text), found.warnings)
-    return replace(found, evidence=evidence, warnings=(*found.warnings, *doubts), agreement=agreement)
+        own = "".join(f", {code}" for code in dict.fromkeys(one.code for one in candidate.warnings))
+        text = f"{what}; the tracks are not sure of the camera either (confidence {candidate.agreement:.2f}{own})"
+        return _with_cause(Reason(doubts[0].code, text), candidate.warnings)
+    return replace(candidate, evidence=evidence, warnings=(*candidate.warnings, *doubts), agreement=agreement)
 
 
 def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
@@ -100,14 +100,14 @@ def _with_cause(refusal: Reason, warnings: tuple[Reason, ...]) -> Reason:
     return Reason(cause.code, f"{cause.text.partition(', or expect')[0]} ({refusal.text.partition('; ')[0]})")
 
 
-def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def choose_pairs(candidate: Candidate, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Choose the frames to match: pairs of indices (P, 2), in order, and which pairs (P,) span a weak link."""
-    markers = found.markers
-    posed = np.flatnonzero(np.isfinite(found.cam_from_world[:, 0, 0]))
+    markers = candidate.markers
+    posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
     solid = posed[find_solid(markers.per_frame[posed], posed)]
     if len(solid) < 2:
         return np.zeros((0, 2), int), np.zeros(0, bool)
-    weak = _weak_runs(found)
+    weak = _find_weak_runs(candidate)
     beside = [
         side[min(step, len(side) - 1)]
         for before, after in weak
@@ -115,55 +115,57 @@ def choose_pairs(found: Found, size_px: tuple[int, int]) -> tuple[np.ndarray, np
         for step in BESIDE
         if len(side)
     ]
-    beside += np.intersect1d(_suspected(found), posed).tolist()
-    spacing = max(np.clip(OF_LIFE * usual_life(markers), LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES)
+    beside += np.intersect1d(_list_suspects(candidate), posed).tolist()
+    spacing = max(
+        np.clip(OF_LIFE * measure_usual_life(markers), LEAST_SPACING, SPACING), (solid[-1] - solid[0]) / MOST_FRAMES
+    )
     count = max(int(np.ceil((solid[-1] - solid[0]) / spacing)) + 1, 2)
     even = solid[np.unique(np.searchsorted(solid, np.linspace(solid[0], solid[-1], count)))]
     beside_at = np.array(beside, int)
     near = np.abs(even[:, None] - beside_at[None]).min(1, initial=10**9) < spacing / 3
     frames = np.unique(np.concatenate([even[~near], beside_at]))
     pairs = list(zip(frames[:-1].tolist(), frames[1:].tolist(), strict=True))
-    pairs += [pair for pair in zip(frames[:-2].tolist(), frames[2:].tolist(), strict=True) if _spans(pair, weak)]
-    pairs += _back_pairs(found, frames, size_px)
-    spans = [_spans(pair, weak) for pair in pairs]
+    pairs += [pair for pair in zip(frames[:-2].tolist(), frames[2:].tolist(), strict=True) if _is_spanned(pair, weak)]
+    pairs += _find_back_pairs(candidate, frames, size_px)
+    spans = [_is_spanned(pair, weak) for pair in pairs]
     return np.array(pairs, int), np.array(spans, bool)
 
 
-def _spans(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
+def _is_spanned(pair: tuple[int, int], weak: list[tuple[int, int]]) -> bool:
     return any(pair[0] <= before and pair[1] >= after for before, after in weak)
 
 
-def _weak_runs(found: Found) -> list[tuple[int, int]]:
+def _find_weak_runs(candidate: Candidate) -> list[tuple[int, int]]:
     """Return (frame index before, after) of the weakest runs of neighbouring boundaries.
 
     These are boundaries that few tracks agree across, or that lie around frames without a camera.
     """
-    links = found.certificate.links
+    links = candidate.certificate.links
     if links is None:
         return []
     hole = links.after - links.before > 1  # frames without a camera: a jump can hide in there
     weak = np.flatnonzero(hole | (links.agree < WEAK_AGREE))
     runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
     runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
-    first = found.markers.first_frame
+    first = candidate.markers.first_frame
     return [(int(links.before[run[0]]) - first, int(links.after[run[-1]]) - first) for run in runs]
 
 
-def _suspected(found: Found) -> list[int]:
-    links = found.certificate.links
-    jolts = [] if links is None else frames_at_jolts(links, found.markers.first_frame)
-    return jolts + frames_of_straight_tracks(found.markers)
+def _list_suspects(candidate: Candidate) -> list[int]:
+    links = candidate.certificate.links
+    jolts = [] if links is None else find_jolts(links, candidate.markers.first_frame)
+    return jolts + find_straight_tracks(candidate.markers)
 
 
-def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:
+def _find_back_pairs(candidate: Candidate, frames: np.ndarray, size_px: tuple[int, int]) -> list[tuple[int, int]]:
     """Return pairs of frames far apart in time that see the same points from like directions, the farthest first."""
-    markers = found.markers
+    markers = candidate.markers
     out: list[tuple[int, int]] = []
-    if len(frames) < 5 or found.status != "solved":
+    if len(frames) < 5 or candidate.status != "solved":
         return out
-    points = triangulate(markers, found.projecting, found.lens)
+    points = triangulate(markers, candidate.projecting, candidate.lens)
     places = points[:, :3] / np.maximum(points[:, 3:], 1e-9)
-    centres = camera_centres(found.cam_from_world)
+    centres = find_camera_centres(candidate.cam_from_world)
     for distance in range(len(frames) - 1, 3, -1):
         for a in range(len(frames) - distance):
             first, second = int(frames[a]), int(frames[a + distance])
@@ -173,20 +175,22 @@ def _back_pairs(found: Found, frames: np.ndarray, size_px: tuple[int, int]) -> l
                 continue
             here = here[np.linspace(0, len(here) - 1, min(len(here), BACK_POINTS)).astype(int)]
             is_new = all(abs(first - f) + abs(second - s) > 2 * SPACING for f, s in out)
-            if is_new and _sees_again(found, places[here], centres[[first, second]], second, size_px):
+            if is_new and _is_seen_again(candidate, places[here], centres[[first, second]], second, size_px):
                 out.append((first, second))
             if len(out) == MOST_BACK:
                 return out
     return out
 
 
-def _sees_again(found: Found, places: np.ndarray, centres: np.ndarray, second: int, size_px: tuple[int, int]) -> bool:
-    camera = found.projecting[second]
+def _is_seen_again(
+    candidate: Candidate, places: np.ndarray, centres: np.ndarray, second: int, size_px: tuple[int, int]
+) -> bool:
+    camera = candidate.projecting[second]
     seen = places @ camera[:, :3].T + camera[:, 3]
     ahead = seen[:, 2] > 0
     plane = np.where(ahead[:, None], seen[:, :2] / np.where(ahead, seen[:, 2], 1.0)[:, None], np.nan)
     with np.errstate(invalid="ignore", over="ignore"):
-        xy_px = found.lens.px_from_normalised(distort(plane, found.lens))
+        xy_px = candidate.lens.px_from_normalised(distort(plane, candidate.lens))
         inside = ((xy_px >= 0) & (xy_px < np.array(size_px))).all(1)
     rays = [places - centre for centre in centres]
     rays = [ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-12) for ray in rays]
@@ -194,26 +198,26 @@ def _sees_again(found: Found, places: np.ndarray, centres: np.ndarray, second: i
     return bool(np.mean(inside & alike) > BACK_SHARE)
 
 
-def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
+def weigh_pairs(candidate: Candidate, pairs: np.ndarray, weak: np.ndarray, match: Matcher, scale: float) -> Evidence:
     """Compare a solve with the matches of pairs (P, 2) of its frames.
 
-    weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale: observations.pixel_scale. Raises
-    ShotError when the lens folds over inside the picture.
+    weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale:
+    observations.compute_pixel_scale. Raises ShotError when the lens folds over inside the picture.
     """
-    first_frame, lens, turning = found.markers.first_frame, found.lens, found.status != "solved"
-    cameras = found.projecting
+    first_frame, lens, tripod = candidate.markers.first_frame, candidate.lens, candidate.status != "solved"
+    cameras = candidate.projecting
     rows, joined = [], []
     for (first, second), spans in zip(pairs, weak, strict=True):
         matches = match(int(first), int(second))
         unique = matches.unique
         both = cameras[[first, second]]
-        own, best = _explained(unique, both, lens, scale, turning)
+        own, best = _find_explained(unique, both, lens, scale, tripod)
         local = _is_local(unique.xy_a[best & ~own], lens)
         if not local:
             joined.append((first, second, unique))
-        shares = _shares(own, best)
-        rival = _rival(unique, both, lens, scale, turning)
-        alike = _alike(matches, both, lens, scale, turning) if spans else 0.0
+        shares = _measure_shares(own, best)
+        rival = _measure_rival(unique, both, lens, scale, tripod)
+        alike = _measure_alike(matches, both, lens, scale, tripod) if spans else 0.0
         rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike, local))
     seen = np.full_like(cameras, np.nan)
     frames = np.unique(pairs)
@@ -222,38 +226,40 @@ def weigh_pairs(found: Found, pairs: np.ndarray, weak: np.ndarray, match: Matche
     columns = np.array(rows, float).reshape(-1, 9).T
     first, second, count = columns[:3].astype(int)
     explained, allowed, other, rival, alike = columns[3:8]
-    links = measure_links(markers, seen, lens, scale, turning)
+    links = measure_links(markers, seen, lens, scale, tripod)
     return Evidence(first, second, count, explained, allowed, other, rival, alike, columns[8].astype(bool), links)
 
 
-def _ideal_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
+def _undistort_px(xy_px: np.ndarray, lens: Lens) -> np.ndarray:
     """Return px (K, 2) around the lens centre, as a lens without distortion would have them."""
     return lens.fx_px * undistort(lens.normalised_from_px(xy_px), lens)
 
 
-def _own_misses_px(x_px: np.ndarray, y_px: np.ndarray, cameras: np.ndarray, lens: Lens, turning: bool) -> np.ndarray:
+def _measure_own_misses_px(
+    x_px: np.ndarray, y_px: np.ndarray, cameras: np.ndarray, lens: Lens, tripod: bool
+) -> np.ndarray:
     """Return by how much (K,), in px, ideal px x and y (K, 2) of two cameras (2, 3, 4) cannot be one point."""
     inverse = np.diag([1 / lens.fx_px, 1 / lens.fx_px, 1.0])
     turn = cameras[1, :, :3] @ np.linalg.inv(cameras[0, :, :3])  # for zoomed cameras, this is no rotation
-    if turning:
-        return _moved_misses_px(np.linalg.inv(inverse) @ turn @ inverse, x_px, y_px)
+    if tripod:
+        return _measure_moved_misses_px(np.linalg.inv(inverse) @ turn @ inverse, x_px, y_px)
     move = cameras[1, :, 3] - turn @ cameras[0, :, 3]
-    return sampson_px(inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse, x_px, y_px)
+    return compute_sampson_px(inverse @ np.cross(move, turn, axisb=0, axisc=0) @ inverse, x_px, y_px)
 
 
-def _moved_misses_px(homography: np.ndarray, x_px: np.ndarray, y_px: np.ndarray) -> np.ndarray:
+def _measure_moved_misses_px(homography: np.ndarray, x_px: np.ndarray, y_px: np.ndarray) -> np.ndarray:
     moved = np.concatenate([x_px, np.ones((len(x_px), 1))], 1) @ homography.T
     depth = np.where(np.abs(moved[:, 2]) < 1e-9, 1e-9, moved[:, 2])
     return np.linalg.norm(moved[:, :2] / depth[:, None] - y_px, axis=1)
 
 
-def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: bool) -> np.ndarray:
+def _measure_best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, tripod: bool) -> np.ndarray:
     """Return the same (K,) for the best camera that there is for these matches; infinite where there is none."""
     import cv2
 
     cv2.setRNGSeed(1)
     try:
-        if turning:
+        if tripod:
             best, _ = cv2.findHomography(x_px, y_px, cv2.USAC_MAGSAC, fit_px, maxIters=2000, confidence=0.999)
         else:
             best, _ = cv2.findFundamentalMat(x_px, y_px, cv2.USAC_MAGSAC, fit_px, 0.999, 2000)
@@ -261,22 +267,22 @@ def _best_misses_px(x_px: np.ndarray, y_px: np.ndarray, fit_px: float, turning: 
         best = None
     if best is None or best.shape != (3, 3):
         return np.full(len(x_px), np.inf)
-    return _moved_misses_px(best, x_px, y_px) if turning else sampson_px(best, x_px, y_px)
+    return _measure_moved_misses_px(best, x_px, y_px) if tripod else compute_sampson_px(best, x_px, y_px)
 
 
-def _explained(
-    matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool
+def _find_explained(
+    matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, tripod: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which matches (K,) the cameras explain, and which the best camera for them explains; none of too few."""
     if len(matches.xy_a) < FEWEST_LEFT:
         return np.zeros(len(matches.xy_a), bool), np.zeros(len(matches.xy_a), bool)
-    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
-    own = _own_misses_px(x_px, y_px, cameras, lens, turning) < EXPLAINED_PX * scale
-    best = _best_misses_px(x_px, y_px, EXPLAINED_PX * scale, turning) < EXPLAINED_PX * scale
+    x_px, y_px = _undistort_px(matches.xy_a, lens), _undistort_px(matches.xy_b, lens)
+    own = _measure_own_misses_px(x_px, y_px, cameras, lens, tripod) < EXPLAINED_PX * scale
+    best = _measure_best_misses_px(x_px, y_px, EXPLAINED_PX * scale, tripod) < EXPLAINED_PX * scale
     return own, best
 
 
-def _shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
+def _measure_shares(own: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
     """Return three shares: of the matches, what the cameras and what the best camera explain; of the rest, the cameras.
 
     NaN where there are too few matches.
@@ -298,16 +304,16 @@ def _is_local(xy_px: np.ndarray, lens: Lens) -> bool:
     return bool((extent_px < LOCAL * 2 * np.array([lens.cx_px, lens.cy_px])).all())
 
 
-def _rival(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> float:
+def _measure_rival(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, tripod: bool) -> float:
     """Return how much of the picture one other motion covers, divided by what the explained matches cover."""
     if len(matches.xy_a) < FEWEST_MATCHES:
         return 0.0
-    x_px, y_px = _ideal_px(matches.xy_a, lens), _ideal_px(matches.xy_b, lens)
-    own_px, fit_px = _own_misses_px(x_px, y_px, cameras, lens, turning), EXPLAINED_PX * scale
+    x_px, y_px = _undistort_px(matches.xy_a, lens), _undistort_px(matches.xy_b, lens)
+    own_px, fit_px = _measure_own_misses_px(x_px, y_px, cameras, lens, tripod), EXPLAINED_PX * scale
     own, left = np.flatnonzero(own_px < fit_px), np.flatnonzero(own_px > fit_px)
     if len(left) < FEWEST_RIVAL:
         return 0.0
-    misses_px = _best_misses_px(x_px[left], y_px[left], fit_px, turning)
+    misses_px = _measure_best_misses_px(x_px[left], y_px[left], fit_px, tripod)
     other = left[misses_px < fit_px]
     if len(other) < max(FEWEST_RIVAL, RIVAL_SHARE * len(x_px), 0.3 * len(left)):
         return 0.0
@@ -315,27 +321,27 @@ def _rival(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turn
         return 0.0
     if _is_local(matches.xy_a[other], lens):
         return 0.0
-    covered = [_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
+    covered = [_count_covered_cells(matches.xy_a[group], lens) for group in (other, own)]
     return covered[0] / max(covered[1], 1)
 
 
-def _covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
+def _count_covered_cells(xy_px: np.ndarray, lens: Lens) -> int:
     """Return in how many of CELLS the places (K, 2) are. The lens centre is taken as the middle of the picture."""
     size_px = 2 * np.array([lens.cx_px, lens.cy_px])
     cells = np.clip((xy_px / size_px * CELLS).astype(int), 0, np.array(CELLS) - 1)
     return len(np.unique(cells[:, 0] * CELLS[1] + cells[:, 1]))
 
 
-def _alike(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, turning: bool) -> float:
+def _measure_alike(matches: Matches, cameras: np.ndarray, lens: Lens, scale: float, tripod: bool) -> float:
     """Return, of the features with a look-alike, the share whose second place fits one other homography."""
     import cv2
 
     doubled = ~np.isnan(matches.other_b[:, 0])
     if doubled.sum() < FEWEST_ALIKE:
         return 0.0
-    x_px = _ideal_px(matches.xy_a[doubled], lens)
-    places = [_ideal_px(place[doubled], lens) for place in (matches.xy_b, matches.other_b)]
-    misses = [_own_misses_px(x_px, place, cameras, lens, turning) for place in places]
+    x_px = _undistort_px(matches.xy_a[doubled], lens)
+    places = [_undistort_px(place[doubled], lens) for place in (matches.xy_b, matches.other_b)]
+    misses = [_measure_own_misses_px(x_px, place, cameras, lens, tripod) for place in places]
     explained = np.minimum(*misses) < EXPLAINED_PX * scale
     if explained.sum() < FEWEST_ALIKE:
         return 0.0

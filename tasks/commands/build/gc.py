@@ -8,7 +8,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
 from shotmake.tasks.commands import console
@@ -17,25 +17,25 @@ from shotmake.tasks.commands.build.rendered import RECORD
 from shotmake.tasks.engine import frames, removable
 from shotmake.tasks.engine.log import logs_of
 from shotmake.tasks.engine.processes import locks
-from shotmake.tasks.engine.stage import Node, Stage, kept_by, logs_of_node
+from shotmake.tasks.engine.stage import Node, Stage, list_kept, logs_of_node
 from shotmake.tasks.engine.stamp import read_stamp
 from shotmake.tasks.engine.state import places
-from shotmake.tasks.engine.told import told
-from shotmake.tasks.shots.shots import load_shot, own_word, shot_names
-from shotmake.tasks.shots.task_names import label
-from shotmake.tasks.show import build_folder, in_show, show_folder, state_folder
+from shotmake.tasks.engine.told import tell_faults
+from shotmake.tasks.shots.shots import find_own_word, list_shot_names, load_shot
+from shotmake.tasks.shots.task_names import make_label
+from shotmake.tasks.show import get_build_folder, get_show_folder, get_state_folder, name_in_show
 from shotmake.tasks.stages import lenders, session_state
 
 KEPT_FOLDERS = ("locks",)
 KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
 
 
-def task(stages: tuple[Stage, ...]) -> dict:
+def make_task(stages: tuple[Stage, ...]) -> dict:
     """Return the gc task."""
     return {
         "basename": "gc",
         "doc": "lists state that nothing refers to; force=true removes it",
-        "actions": [(told("gc", collect), [stages])],
+        "actions": [(tell_faults("gc", collect), [stages])],
         "verbosity": 2,
     }
 
@@ -46,42 +46,42 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
     Returns a failed task while somebody builds, when it cannot be told what is needed, and when a file stays.
     """
     try:
-        needed = referred(stages)
+        needed = find_referred(stages)
     except ValueError as error:
-        return TaskFailed(f"gc: cannot tell what is needed: {said_by(error)}")
-    with locks.nobody_builds() as building:
+        return TaskFailed(f"gc: cannot tell what is needed: {quote_error(error)}")
+    with locks.hold_off_builds() as building:
         if building:
             return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")
-        unneeded = sorted(path for path in _state_files() if path not in needed)
-        known = removable.claimed(path for path in unneeded if path.name.endswith(removable.ENDING))
+        unneeded = sorted(path for path in _list_state_files() if path not in needed)
+        known = removable.collect_claims(path for path in unneeded if path.name.endswith(removable.ENDING))
         waste = [path for path in unneeded if removable.may_remove(path, known)]
         size_mb = sum(path.stat().st_size for path in waste) / 1e6
-        force = own_word("force", sys.argv).lower() == "true"
+        force = find_own_word("force", sys.argv).lower() == "true"
         stay = []
         for path in waste:
             why = removable.remove(path) if force else ""
-            console.say(f"   {why or ('removing ' if force else '') + in_show(path)}")
+            console.say(f"   {why or ('removing ' if force else '') + name_in_show(path)}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
-        console.say(f"   leaving {places.shown(in_show(path))}: no record says that it was made like this")
+        console.say(f"   leaving {places.quote_name(name_in_show(path))}: no record says that it was made like this")
     console.say(
         f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them")
     )
     return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
 
 
-def referred(stages: tuple[Stage, ...]) -> set[Path]:
+def find_referred(stages: tuple[Stage, ...]) -> set[Path]:
     """Return every state file that a shot's YAML, or a variant's overrides.yaml, refers to.
 
     These include the files that the published copies were made from: a published .blend reads its ST-map there. Raises
     ValueError when a YAML file or a record cannot be read.
     """
-    wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), build_folder()) for name in shot_names()]
-    for note in sorted(build_folder().glob(f"*/{OVERRIDES}")):
-        name, overrides = _variant(note)
-        if name in shot_names():
+    wanted: list[tuple[str, tuple[str, ...], Path]] = [(name, (), get_build_folder()) for name in list_shot_names()]
+    for note in sorted(get_build_folder().glob(f"*/{OVERRIDES}")):
+        name, overrides = _read_variant(note)
+        if name in list_shot_names():
             wanted.append((name, overrides, note.parent))
     needed: set[Path] = logs_of("blender")
     for name, overrides, place in wanted:
@@ -89,63 +89,67 @@ def referred(stages: tuple[Stage, ...]) -> set[Path]:
         if shot.config is None:
             raise ValueError(shot.faults[0])
         try:
-            found = lenders.graph(shot, stages)
+            found = lenders.build_graph(shot, stages)
         except ShotError as error:
             raise ValueError(error.faults[0]) from error
         for node in found.values():
-            needed |= _files(node) | logs_of_node(node)
+            needed |= _list_files(node) | logs_of_node(node)
         for in_sweep in (False, True):
-            needed |= logs_of(f"publish:{label(shot, in_sweep)}")
+            needed |= logs_of(f"publish:{make_label(shot, in_sweep)}")
         folder = place if overrides else place / shot.config.shot.name
         for record in (".published.json", RECORD):
             for name in (read_stamp(folder / record) or {}).get("state", {}).values():
-                needed |= _files_beside(places.confined(name, show_folder(), state_folder()))
+                needed |= _list_files_beside(places.confine(name, get_show_folder(), get_state_folder()))
     return needed
 
 
-def _variant(note: Path) -> tuple[str, tuple[str, ...]]:
+def _read_variant(note: Path) -> tuple[str, tuple[str, ...]]:
     """Return the YAML's name and the overrides of a published variant. Raises ValueError when its files do not say
     them.
     """
-    place = note.parent.relative_to(show_folder())
+    place = note.parent.relative_to(get_show_folder())
     made_by = (read_stamp(note.parent / ".published.json") or {"made_by": {}})["made_by"]
     try:
-        words = load_yaml(read_utf8(note, "yaml_mb"), in_show(note))
+        words = load_yaml(read_utf8(note, "yaml_mb"), name_in_show(note))
     except (OSError, ShotError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise ValueError(f"{in_show(note)}: needed a list of overrides; restore it or remove its folder")
+        raise ValueError(f"{name_in_show(note)}: needed a list of overrides; restore it or remove its folder")
     name = made_by.get("shot", note.parent.name.split("@")[0])
     if not isinstance(name, str):
-        raise ValueError(f"{place}/.published.json: made_by.shot: found {places.shown(name)}; needed a shot's name")
+        raise ValueError(
+            f"{place}/.published.json: made_by.shot: found {places.quote_name(name)}; needed a shot's name"
+        )
     return name, tuple(words)
 
 
-def _files(node: Node) -> set[Path]:
-    found = _files_beside(node.stamp_path) | set(node.targets.values())
+def _list_files(node: Node) -> set[Path]:
+    found = _list_files_beside(node.stamp_path) | set(node.targets.values())
     # Pieces of a build that was killed: the next build goes on from them.
     stored = [piece.path for piece in (*session_state.segments_of(node), *session_state.boxes_of(node)) if piece.path]
     found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     if node.stage.frames:  # the same for frames
-        found |= frames.files_in(frames.of_node(node))
+        found |= frames.list_files(frames.from_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is missing need not be kept
         for path in node.stage.files(node.config).values():
-            if path.is_relative_to(state_folder()):  # the tracks of another session
-                found |= _files_beside(path.with_name(f"{path.name}.stamp.json"))
+            if path.is_relative_to(get_state_folder()):  # the tracks of another session
+                found |= _list_files_beside(path.with_name(f"{path.name}.stamp.json"))
     return found
 
 
-def _files_beside(stamp_path: Path) -> set[Path]:
-    """Return a stamp, its targets (removable.files_beside) with their records, and the files that its result kept."""
-    beside = removable.files_beside(stamp_path)
+def _list_files_beside(stamp_path: Path) -> set[Path]:
+    """Return a stamp, its targets (removable.list_files_beside) with their records, and the files that its result
+    kept.
+    """
+    beside = removable.list_files_beside(stamp_path)
     records = {path.with_name(f"{path.name}{removable.ENDING}") for path in beside}
-    return {stamp_path, *beside, *records, *kept_by(stamp_path)}
+    return {stamp_path, *beside, *records, *list_kept(stamp_path)}
 
 
-def _state_files() -> list[Path]:
+def _list_state_files() -> list[Path]:
     found = []
-    for place, inside, names in os.walk(state_folder()):
-        if Path(place) == state_folder():
+    for place, inside, names in os.walk(get_state_folder()):
+        if Path(place) == get_state_folder():
             inside[:] = [name for name in inside if name not in KEPT_FOLDERS]
         found += [Path(place) / name for name in names if not KEPT_FILES.fullmatch(name)]
     return found
@@ -153,7 +157,7 @@ def _state_files() -> list[Path]:
 
 def _remove_empty_folders(stores: set[str]) -> None:
     """Remove what is empty in the folders of these names, which hold a folder for each result."""
-    for place, _, _ in os.walk(state_folder(), topdown=False):
+    for place, _, _ in os.walk(get_state_folder(), topdown=False):
         path = Path(place)
         if path.parent.name in stores and path.name != "segments" and not path.is_symlink() and not any(path.iterdir()):
             with contextlib.suppress(PermissionError):  # another user's folder; it is empty and harms nobody

@@ -16,83 +16,87 @@ from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine import frames as sequence
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.frames import Sequence
-from shotmake.tasks.engine.processes.locks import locked
-from shotmake.tasks.engine.stage import Node, doit_task
+from shotmake.tasks.engine.processes.locks import hold_lock
+from shotmake.tasks.engine.stage import Node, make_doit_task
 from shotmake.tasks.engine.stamp import read_stamp, why_different
-from shotmake.tasks.engine.told import as_failed, holds, told
+from shotmake.tasks.engine.told import as_failed, guard_check, tell_faults
 from shotmake.tasks.shots.shots import ShotConfig
-from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.show import get_show_folder, name_in_show
 from shotmake.tasks.stages import render
 
 PICKS = re.compile(r"\+*(shot\.)?composite\.render\.frames=")
 FOLDER, MOVIE, RECORD = "render", "render.mp4", ".rendered.json"
 
 
-def task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
+def make_task(node: Node, shots: list[ShotConfig], names: dict[Path, str]) -> dict:
     """Return the doit task of a render, for all shots and variants that share this node."""
-    made = doit_task(node, names)
+    made = make_doit_task(node, names)
     name = names[node.stamp_path]
     return {
         **made,
-        "actions": [*made["actions"], *((told(name, publish_render), [shot, node, name]) for shot in shots)],
-        "uptodate": [holds(lambda: not any(why_not_current(shot, node) for shot in shots))],
+        "actions": [*made["actions"], *((tell_faults(name, publish_render), [shot, node, name]) for shot in shots)],
+        "uptodate": [guard_check(lambda: not any(why_not_current(shot, node) for shot in shots))],
         "clean": [
             *made["clean"],
-            (told(name, sequence.clean), [node]),
-            *((told(name, clean), [shot]) for shot in shots),
+            (tell_faults(name, sequence.clean), [node]),
+            *((tell_faults(name, clean), [shot]) for shot in shots),
         ],
     }
 
 
-def plain(shot: ShotConfig) -> ShotConfig:
+def strip_frames(shot: ShotConfig) -> ShotConfig:
     """Return the shot without the overrides that only choose frames."""
     return replace(shot, overrides=tuple(word for word in shot.overrides if not PICKS.match(word)))
 
 
 def place_of(shot: ShotConfig) -> Path:
     """Return the folder in build/ for the shot's render."""
-    return publish.folder(plain(shot))
+    return publish.find_folder(strip_frames(shot))
 
 
 def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None:
     """Publish a render under its lock. Return None, or a failed task when it cannot be published."""
     place = place_of(shot)
     try:
-        with locked(f"publish-{place.name}", name):
+        with hold_lock(f"publish-{place.name}", name):
             count = _publish(shot, node, place)
     except Exception as error:
         failed = as_failed(name, error, place)
         if failed is None:
             raise
         return failed
-    console.say(f"   {count} frames in {(place / FOLDER).relative_to(show_folder())}")
+    console.say(f"   {count} frames in {(place / FOLDER).relative_to(get_show_folder())}")
     return None
 
 
 def _publish(shot: ShotConfig, node: Node, place: Path) -> int:
-    stored = sequence.of_node(node)
+    stored = sequence.from_node(node)
     if stored is None or node.why_stale():
         raise ShotError("something it is made of went or changed; run doit again")
-    frames = {path.name: path for path in [*publish.frames_of(node), *_still_current(place, stored)]}
+    frames = {path.name: path for path in [*publish.frames_of(node), *_list_current(place, stored)]}
     sources = {f"{FOLDER}/{name}": path for name, path in sorted(frames.items())}
     for path in stored.files.values():  # a file that is read must not be replaced: the next frame would read our copy
         if path.is_relative_to(place) and str(path.relative_to(place)) in sources:
-            raise ShotError(f"{in_show(path)}: it is read and would be replaced; copy it elsewhere")
+            raise ShotError(f"{name_in_show(path)}: it is read and would be replaced; copy it elsewhere")
     sources[MOVIE] = node.targets["movie"]
     made_by = {"stage": "render", "shot": shot.name, "key": stored.key}
-    state = {"render": in_show(node.stamp_path)}  # gc needs to know from what the copies were made
-    place_copies(place, place / RECORD, made_by, sources, publish.note(plain(shot)), state=state)
+    state = {"render": name_in_show(node.stamp_path)}  # gc needs to know from what the copies were made
+    place_copies(place, place / RECORD, made_by, sources, publish.make_note(strip_frames(shot)), state=state)
     return len(frames)
 
 
-def _still_current(place: Path, stored: Sequence) -> list[Path]:
+def _list_current(place: Path, stored: Sequence) -> list[Path]:
     """Return the frames placed before, of any range, that are as they would be made now."""
-    placed = [name.partition("/")[2] for name in _record(place)["targets"] if name.startswith(f"{FOLDER}/")]
+    placed = [name.partition("/")[2] for name in _read_record(place)["targets"] if name.startswith(f"{FOLDER}/")]
     numbers = [int(name.split(".")[-2]) for name in placed]
-    return [stored.path(number) for number in numbers if stored.path(number).name in placed and stored.stored(number)]
+    return [
+        stored.path_of(number)
+        for number in numbers
+        if stored.path_of(number).name in placed and stored.find_stored(number)
+    ]
 
 
-def _record(place: Path) -> dict:
+def _read_record(place: Path) -> dict:
     return read_stamp(place / RECORD) or {"made_by": {}, "targets": {}}
 
 
@@ -108,7 +112,7 @@ def why_not_current(shot: ShotConfig, node: Node, thorough: bool = False) -> str
     """
     wanted = {f"{FOLDER}/{path.name}" for path in publish.frames_of(node)} | {MOVIE}
     reason = node.why_stale(thorough) or why_published_stale(shot, node, thorough)
-    missing = sorted(wanted - set(_record(place_of(shot))["targets"]))
+    missing = sorted(wanted - set(_read_record(place_of(shot))["targets"]))
     return reason or (f"{missing[0]} was not published" if missing else "")
 
 
@@ -128,18 +132,18 @@ def why_published_stale(shot: ShotConfig, node: Node, thorough: bool = False) ->
     `thorough` reads every byte again instead of trusting stat.
     """
     place = place_of(shot)
-    record, stored = _record(place), sequence.of_node(node)
+    record, stored = _read_record(place), sequence.from_node(node)
     if stored is None or record["made_by"].get("key") != stored.key:
-        where = (place / FOLDER).relative_to(show_folder())
+        where = (place / FOLDER).relative_to(get_show_folder())
         return f"{where} is not of the shot as it is now; doit render makes it anew, doit clean render removes it"
     targets = {name: place / name for name in record["targets"]}
     return why_different("target", record["targets"], targets, thorough)
 
 
-def in_words(node: Node) -> str:
+def describe(node: Node) -> str:
     """Return, in words, how much there is of a render that is not up to date."""
-    stored = sequence.of_node(node)
-    there = render.frames_there(node, stored) if stored else None
+    stored = sequence.from_node(node)
+    there = render.count_frames(node, stored) if stored else None
     if there is None:
         return "doit render makes it"
     return f"{there[0]} of {there[1]} frames are there; doit render makes the others"
@@ -148,7 +152,9 @@ def in_words(node: Node) -> str:
 def clean(shot: ShotConfig, dryrun: bool) -> None:
     """Remove the published render where it is still as it was published."""
     place = place_of(shot)
-    published = publish.stamp_path(plain(shot)).is_file()  # the published shot has the note on the overrides too
+    published = publish.find_stamp_path(
+        strip_frames(shot)
+    ).is_file()  # the published shot has the note on the overrides too
     keep = (publish.OVERRIDES,) if published else ()
     if remove_copies(place, place / RECORD, f"render:{place.name}", dryrun, keep) and not dryrun:
         (place / RECORD).unlink(missing_ok=True)

@@ -13,11 +13,11 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import rendered
-from shotmake.tasks.commands.build.publish import REPORTS, folder, why_unpublished
-from shotmake.tasks.engine.stage import Node, lent_to
-from shotmake.tasks.engine.stamp import json_bytes, write_atomically
-from shotmake.tasks.engine.state.lacking import disk_fault
-from shotmake.tasks.engine.told import told
+from shotmake.tasks.commands.build.publish import REPORTS, find_folder, why_unpublished
+from shotmake.tasks.engine.stage import Node, list_lender_nodes
+from shotmake.tasks.engine.stamp import to_json_bytes, write_atomically
+from shotmake.tasks.engine.state.lacking import explain_disk_fault
+from shotmake.tasks.engine.told import tell_faults
 from shotmake.tasks.shots.shots import ShotConfig
 
 
@@ -32,26 +32,26 @@ class Check:
     faults: tuple[str, ...] | None
 
 
-def task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node], name: str) -> dict:
+def make_task(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node], name: str) -> dict:
     """Return the verify task of a shot. `by_name`: the nodes that are checked only when they were asked for once."""
     return {
         "name": name,
         "doc": "fails with one line for each fault",
-        "actions": [(told(f"verify:{name}", verify), [shot, nodes, by_name])],
+        "actions": [(tell_faults(f"verify:{name}", verify), [shot, nodes, by_name])],
         "verbosity": 2,
     }
 
 
 def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, Node]) -> TaskFailed | None:
     """Verify a shot and write the reports. Return a failed task with one line for each fault; None without faults."""
-    checks = look_at(shot, nodes, by_name) if nodes else [Check("config", shot.faults)]
+    checks = list_checks(shot, nodes, by_name) if nodes else [Check("config", shot.faults)]
     faults = [fault for check in checks for fault in check.faults or ()]
-    place = folder(shot)
+    place = find_folder(shot)
     try:
         for path, data in zip(REPORTS, (as_json(place.name, checks), as_junit(place.name, checks)), strict=True):
             write_atomically(place / path, data)
     except OSError as error:
-        line = disk_fault(error, place)
+        line = explain_disk_fault(error, place)
         if not line:
             raise
         console.say(f"   {line}")  # a show on a read-only disk can still be right
@@ -61,37 +61,37 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, N
     return None
 
 
-def look_at(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> list[Check]:
+def list_checks(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> list[Check]:
     """Return a check for each stage, for publish and for the qc limits.
 
     The stages of the shot whose lens it takes come first.
     """
     checks: list[Check] = []
     wrong: set[Path] = set()  # the stamps of the nodes that are wrong
-    lent = [(node.task_name, node) for node in lent_to(nodes)]
-    for name, node in (*lent, *nodes.items()):
+    lender_nodes = [(node.task_name, node) for node in list_lender_nodes(nodes)]
+    for name, node in (*lender_nodes, *nodes.items()):
         blocked = wrong & {need.stamp_path for need in node.needs}
         reason = node.why_stale(thorough=True)
         if reason:
             wrong.add(node.stamp_path)
-        checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+        checks.append(Check(name, None if reason and blocked else _make_line(node.task_name, reason)))
     for name, node in by_name.items():
         if rendered.is_made(shot, node):
             blocked = wrong & {need.stamp_path for need in node.needs}
             reason = rendered.why_wrong(shot, node)
-            checks.append(Check(name, None if reason and blocked else _line(node.task_name, reason)))
+            checks.append(Check(name, None if reason and blocked else _make_line(node.task_name, reason)))
     shot_name = nodes["footage"].shot
     reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)
-    checks.append(Check("publish", None if wrong else _line(f"publish:{shot_name}", reason)))
+    checks.append(Check("publish", None if wrong else _make_line(f"publish:{shot_name}", reason)))
     limits = None
     if nodes["report"].stamp_path not in wrong:
-        faults = _reported(nodes["report"].targets["report"])
+        faults = _read_faults(nodes["report"].targets["report"])
         limits = tuple(f"{shot_name}: {fault}" for fault in faults)
     checks.append(Check("qc", limits))
     return checks
 
 
-def _reported(path: Path) -> list:
+def _read_faults(path: Path) -> list:
     """Return the faults that a report.json lists. Raises ShotError when the file is not a report."""
     report = read_json(path)
     if not isinstance(report, dict) or not isinstance(report.get("faults"), list):
@@ -103,7 +103,7 @@ def as_json(shot: str, checks: list[Check]) -> bytes:
     """Return the checks as the content of verify.json."""
     found = {check.name: "not checked" if check.faults is None else list(check.faults) for check in checks}
     good = all(check.faults == () for check in checks)
-    return json_bytes({"schema": 1, "shot": shot, "good": good, "checks": found})
+    return to_json_bytes({"schema": 1, "shot": shot, "good": good, "checks": found})
 
 
 def as_junit(shot: str, checks: list[Check]) -> bytes:
@@ -123,5 +123,5 @@ def as_junit(shot: str, checks: list[Check]) -> bytes:
     return xml.tostring(suite, encoding="utf-8", xml_declaration=True)
 
 
-def _line(task: str, reason: str) -> tuple[str, ...]:
+def _make_line(task: str, reason: str) -> tuple[str, ...]:
     return (f"{task}: {reason}",) if reason else ()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
 
-from shotmake.config.check import frame_rate_fraction
+from shotmake.config.check import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
-from shotmake.new_shot.shot_yaml import NAME, safe_name, shot_yaml
+from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
 from shotmake.tasks.commands import console
-from shotmake.tasks.shots.shot_words import better, shown, why_refused
-from shotmake.tasks.show import conf_folder, show_folder
+from shotmake.tasks.shots.shot_words import show_name, suggest_name, why_refused
+from shotmake.tasks.show import get_conf_folder, get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.header import MediaHeader
@@ -34,7 +34,7 @@ def is_new(arguments: list[str]) -> bool:
     return "new" in [word for word in arguments[1:] if "=" not in word and not word.startswith("-")]
 
 
-def task() -> dict:
+def make_task() -> dict:
     """Return the task of `doit new`."""
     return {
         "basename": "new",
@@ -55,61 +55,61 @@ def write() -> TaskFailed | None:
         if unknown:
             raise ShotError(f"new: found {unknown[0]}=; it takes {', '.join(f'{word}=' for word in WORDS)}")
         if "cut" in words:
-            return _of_cut(words)
+            return _write_for_cut(words)
         if not words.get("shot") or not words.get("file"):
             raise ShotError("new: needed shot=NAME file=PATH, or cut=FILE")
-        console.say(_of_plate(words["shot"], words["file"]))
+        console.say(_write_for_plate(words["shot"], words["file"]))
     except ShotError as error:
         return TaskFailed("\n".join(error.faults))
     return None
 
 
-def _of_plate(name: str, file: str) -> str:
-    from shotmake.footage.header import as_pattern, media_header
+def _write_for_plate(name: str, file: str) -> str:
+    from shotmake.footage.header import as_pattern, read_media_header
 
     if not NAME.fullmatch(name) or why_refused(name):
         line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
-        raise ShotError(f"shot={shown(name)}: {line}; {better(name)} would do")
-    if (conf_folder() / "shot" / f"{name}.yaml").exists():
+        raise ShotError(f"shot={show_name(name)}: {line}; {suggest_name(name)} would do")
+    if (get_conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another shot=")
-    plate = media_header(as_pattern(_from_root(file), show_folder()), show_folder())
+    plate = read_media_header(as_pattern(_from_root(file), get_show_folder()), get_show_folder())
     if plate.frame_count < 2:
         raise ShotError(f"{file}: found one frame; needed a movie or an image sequence (file=)")
     first = 1 if plate.first_frame is None else plate.first_frame
-    _write(name, shot_yaml(name, plate, first))
+    _write(name, make_shot_yaml(name, plate, first))
     return f"   conf/shot/{name}.yaml: {plate.file}, {plate.frame_count} frames; next: doit shot={name}"
 
 
-def _of_cut(words: dict[str, str]) -> TaskFailed | None:
+def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
     """Write one YAML for each clip of a cut. What cannot be written is told at the end."""
-    from shotmake.footage.header import IMAGES, MOVIES, media_header, media_in
+    from shotmake.footage.header import IMAGES, MOVIES, find_media, read_media_header
     from shotmake.new_shot.edit_list import read_cut
 
-    path = show_folder() / words["cut"]
+    path = get_show_folder() / words["cut"]
     check_file(path, words["cut"], "cut=", "a cut: an OTIO file or an EDL")
     handles = words.get("handles", "0")
     if not re.fullmatch(r"\d+", handles) or int(handles) > HANDLES_MAX:
         raise ShotError(f"handles={handles}: needed a number of frames, 0 to {HANDLES_MAX}")
-    folder = show_folder() / words.get("footage", "footage")
+    folder = get_show_folder() / words.get("footage", "footage")
     if not folder.is_dir():
         raise ShotError(f"{words.get('footage', 'footage')}: no such folder; check footage=")
-    there = media_in(folder)
-    rate = _rate(words["rate"]) if "rate" in words else None
+    there = find_media(folder)
+    rate = _parse_rate(words["rate"]) if "rate" in words else None
     clips = read_cut(path, rate)
     if rate is None and path.suffix.lower() == ".edl":  # an EDL does not say its rate; its media does
         rates = {
-            media_header(file, show_folder()).frame_rate
+            read_media_header(file, get_show_folder()).frame_rate
             for clip in clips
-            if (file := _media(clip, path, folder, there))
+            if (file := _find_media(clip, path, folder, there))
         }
         rates.discard(None)  # from sequences that say no rate
         if len(rates) == 1:
             clips = read_cut(path, rates.pop())
     faults, taken = [], set()
     for clip in clips:
-        name = _unique(safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
+        name = _make_unique(make_safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
         try:
-            console.say(_of_clip(name, clip, _media(clip, path, folder, there), int(handles), path.name))
+            console.say(_write_for_clip(name, clip, _find_media(clip, path, folder, there), int(handles), path.name))
         except ShotError as error:
             faults += [f"{name}: {fault}" for fault in error.faults]
     if not clips:
@@ -117,18 +117,18 @@ def _of_cut(words: dict[str, str]) -> TaskFailed | None:
     return TaskFailed("\n".join(faults)) if faults else None
 
 
-def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: str) -> str:
-    from shotmake.footage.header import media_header
+def _write_for_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: str) -> str:
+    from shotmake.footage.header import read_media_header
 
     if file is None:
         raise ShotError(f"no media found for {', '.join(clip.media)}; no YAML written (footage=)")
     if clip.still:
         raise ShotError("a freeze frame: nothing moves in it; no YAML written")
-    if (conf_folder() / "shot" / f"{name}.yaml").exists():
+    if (get_conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml is there already, and stays as it is")
-    plate = media_header(file, show_folder())
+    plate = read_media_header(file, get_show_folder())
     first = 1 if plate.first_frame is None else plate.first_frame
-    start = clip.first - _media_first(clip, plate)
+    start = clip.first - _find_media_first(clip, plate)
     low, high = max(0, start - handles), min(plate.frame_count, start + clip.count + handles) - 1
     if high <= low:
         raise ShotError(
@@ -139,7 +139,7 @@ def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: st
     short = [f"{count} of {handles} handles missing {side}" for side, count in missing.items() if count > 0]
     used = f"{first + start} to {first + start + clip.count - 1}"
     note = f"From {cut}, clip {clip.name}: frames {used}, with handles of {handles}."
-    _write(name, shot_yaml(name, plate, first, (first + low, first + high), clip.rate, note))
+    _write(name, make_shot_yaml(name, plate, first, (first + low, first + high), clip.rate, note))
     said = f"   conf/shot/{name}.yaml: {plate.file}, frames {first + low} to {first + high}"
     if plate.frame_rate and plate.frame_rate != clip.rate:
         short.append(f"the cut has {clip.rate} frames/s, the media {plate.frame_rate}")
@@ -148,7 +148,7 @@ def _of_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: st
     return ", ".join([said, *short])
 
 
-def _media_first(clip: "CutClip", plate: "MediaHeader") -> int:
+def _find_media_first(clip: "CutClip", plate: "MediaHeader") -> int:
     """Return the number that the cut's time gives to the first frame of the media.
 
     This is the time that the cut says, or the media's timecode, or 0. Where the cut counts by the frame numbers of a
@@ -165,18 +165,18 @@ def _media_first(clip: "CutClip", plate: "MediaHeader") -> int:
     return numbered if inside and numbered is not None else 0
 
 
-def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> str | None:
+def _find_media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> str | None:
     """Return the clip's plate as a config names it: where the cut says, else by its name in the folder; None when it is
     missing.
     """
-    from shotmake.footage.file_names import plate_files
+    from shotmake.footage.file_names import list_plate_files
     from shotmake.footage.header import as_pattern
 
     for text in clip.media:
-        for place in (cut.parent, show_folder()):
-            file = as_pattern(_from_root(str(place / text)), show_folder())
+        for place in (cut.parent, get_show_folder()):
+            file = as_pattern(_from_root(str(place / text)), get_show_folder())
             try:
-                plate_files(file, show_folder(), missing="skip")
+                list_plate_files(file, get_show_folder(), missing="skip")
                 return file
             except ShotError:  # it is not there; it may be in another place
                 continue
@@ -189,11 +189,11 @@ def _media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str]) -> s
 
 def _from_root(file: str) -> str:
     """Return the path as seen from the show's folder, if it lies in there."""
-    path = Path(os.path.normpath(show_folder() / file))
-    return path.relative_to(show_folder()).as_posix() if path.is_relative_to(show_folder()) else str(path)
+    path = Path(os.path.normpath(get_show_folder() / file))
+    return path.relative_to(get_show_folder()).as_posix() if path.is_relative_to(get_show_folder()) else str(path)
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def _make_unique(name: str, taken: set[str]) -> str:
     """Return the name, or name_2, name_3 ... when another clip has the same name."""
     number, one = 1, name
     while one.lower() in taken:
@@ -203,9 +203,9 @@ def _unique(name: str, taken: set[str]) -> str:
     return one
 
 
-def _rate(text: str) -> Fraction:
+def _parse_rate(text: str) -> Fraction:
     try:
-        rate = frame_rate_fraction(text)
+        rate = parse_frame_rate(text)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 1 <= rate <= 1000:
@@ -214,9 +214,9 @@ def _rate(text: str) -> Fraction:
 
 
 def _write(name: str, text: str) -> None:
-    (conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
+    (get_conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
     try:
-        with open(conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
+        with open(get_conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError as error:
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another name") from error

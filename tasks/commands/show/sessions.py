@@ -13,26 +13,26 @@ from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
 from shotmake.tasks.engine import removable
 from shotmake.tasks.engine.processes import locks
-from shotmake.tasks.engine.stage import kept_by
-from shotmake.tasks.engine.told import told
-from shotmake.tasks.shots.shot_words import shown
-from shotmake.tasks.show import in_show, state_folder
+from shotmake.tasks.engine.stage import list_kept
+from shotmake.tasks.engine.told import tell_faults
+from shotmake.tasks.shots.shot_words import show_name
+from shotmake.tasks.show import get_state_folder, name_in_show
 from shotmake.tasks.stages.session_state import read_quality
 
 NAME = re.compile(r".+-[0-9a-f]{12}")
 
 
-def sessions_folder() -> Path:
+def get_sessions_folder() -> Path:
     """Return the folder of the sessions."""
-    return state_folder() / "tracking" / "sessions"
+    return get_state_folder() / "tracking" / "sessions"
 
 
-def task() -> dict:
+def make_task() -> dict:
     """Return the task of `doit sessions`."""
     return {
         "basename": "sessions",
         "doc": "lists the tracks there are; delete=<session> deletes one",
-        "actions": [told("sessions", list_or_delete)],
+        "actions": [tell_faults("sessions", list_or_delete)],
         "verbosity": 2,
     }
 
@@ -41,13 +41,13 @@ def list_or_delete() -> TaskFailed | None:
     """List all sessions, or delete the one that delete=<session> names. Return None, or a failed task."""
     import sys
 
-    from shotmake.tasks.shots.shots import own_word
+    from shotmake.tasks.shots.shots import find_own_word
 
-    name = own_word("delete", sys.argv)
+    name = find_own_word("delete", sys.argv)
     if name:
         return delete(name)
-    for path in _sessions():
-        console.say(f"   {path.name}  {_described(path)}")
+    for path in _list_sessions():
+        console.say(f"   {path.name}  {_describe(path)}")
     return None
 
 
@@ -56,39 +56,39 @@ def delete(name: str) -> TaskFailed | None:
 
     It fails while somebody builds, for an unknown name, and when files are left that no record claims.
     """
-    path = sessions_folder() / name
-    if path not in _sessions():
-        there = ", ".join(shown(session.name) for session in _sessions()) or "none"
-        return TaskFailed(f"sessions: found no {shown(name)}; there are: {there}")
-    with locks.nobody_builds() as building:
+    path = get_sessions_folder() / name
+    if path not in _list_sessions():
+        there = ", ".join(show_name(session.name) for session in _list_sessions()) or "none"
+        return TaskFailed(f"sessions: found no {show_name(name)}; there are: {there}")
+    with locks.hold_off_builds() as building:
         if building:
             return TaskFailed(f"sessions: {building}; delete when that is done")
-        others = {file for other in _sessions() if other != path for file in _kept(other)}
-        files = {*(_kept(path) - others), *path.iterdir()}
+        others = {file for other in _list_sessions() if other != path for file in _list_kept(other)}
+        files = {*(_list_kept(path) - others), *path.iterdir()}
         records = [file for file in files if file.name.endswith(removable.ENDING)]
-        left = removable.remove_claimed(files, removable.claimed(records), "sessions")
+        left = removable.remove_claimed(files, removable.collect_claims(records), "sessions")
         if left:
-            return TaskFailed(f"sessions: {in_show(path)} holds what was left, as told; it stays")
+            return TaskFailed(f"sessions: {name_in_show(path)} holds what was left, as told; it stays")
         path.rmdir()
-    console.say(f"   deleted {in_show(path)}")
+    console.say(f"   deleted {name_in_show(path)}")
     return None
 
 
-def _sessions() -> list[Path]:
-    found = sessions_folder().iterdir() if sessions_folder().is_dir() else iter(())
+def _list_sessions() -> list[Path]:
+    found = get_sessions_folder().iterdir() if get_sessions_folder().is_dir() else iter(())
     of_tracks = (path for path in found if not (path / "objects.json.stamp.json").is_file())
     there = (path for path in of_tracks if path.is_dir() and not path.is_symlink())
     return sorted(path for path in there if NAME.fullmatch(path.name))
 
 
-def _kept(session: Path) -> set[Path]:
-    return kept_by(session / "tracks.npz.stamp.json")
+def _list_kept(session: Path) -> set[Path]:
+    return list_kept(session / "tracks.npz.stamp.json")
 
 
-def _described(session: Path) -> str:
+def _describe(session: Path) -> str:
     try:
         first, last, count = read_quality(session / "quality.json")
     except (OSError, ShotError):
         return "not complete"
     size_mb = sum(file.lstat().st_size for file in session.iterdir()) / 1e6
-    return f"frames {first}-{last}, {count} tracks, {len(_kept(session)) // 2} segments, {size_mb:.1f} MB"
+    return f"frames {first}-{last}, {count} tracks, {len(_list_kept(session)) // 2} segments, {size_mb:.1f} MB"

@@ -6,10 +6,10 @@ import os
 import shutil
 import sys
 
-from shotmake.tasks.engine.processes.environments import SAFE_PATH, imports_folder
+from shotmake.tasks.engine.processes.environments import SAFE_PATH, get_imports_folder
 from shotmake.tasks.engine.processes.programs import allow
 from shotmake.tasks.import_path import OURS
-from shotmake.tasks.show import show_folder, tool_folder
+from shotmake.tasks.show import get_show_folder, get_tool_folder
 
 OWN = ("shotmake", "basic")  # these launchers run doit from this process
 WORD = "hydra/launcher="
@@ -24,22 +24,22 @@ def prepare(words: list[str]) -> None:
     chosen = [word for word in words if word.startswith(WORD)][-1:]
     if not chosen or chosen[0].removeprefix(WORD) in OWN:
         return
-    allow(chosen[0], doit_command(), told_as=(chosen[0],))
-    shutil.rmtree(imports_folder(), ignore_errors=True)  # a show may have brought something there
-    imports_folder().mkdir(parents=True)  # it holds links to our modules, and nothing else
+    allow(chosen[0], make_doit_command(), told_as=(chosen[0],))
+    shutil.rmtree(get_imports_folder(), ignore_errors=True)  # a show may have brought something there
+    get_imports_folder().mkdir(parents=True)  # it holds links to our modules, and nothing else
     for name in OURS:
-        source = show_folder() / "dodo.py" if name == "dodo" else tool_folder() / name
+        source = get_show_folder() / "dodo.py" if name == "dodo" else get_tool_folder() / name
         if source.exists():
-            (imports_folder() / source.name).symlink_to(os.path.relpath(source, imports_folder()))
-    sys.path.insert(0, str(imports_folder()))  # in front: another show's `tasks` may be on the path as well
+            (get_imports_folder() / source.name).symlink_to(os.path.relpath(source, get_imports_folder()))
+    sys.path.insert(0, str(get_imports_folder()))  # in front: another show's `tasks` may be on the path as well
     others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{imports_folder()}{os.pathsep}{others}" if others else str(imports_folder())
+    os.environ["PYTHONPATH"] = f"{get_imports_folder()}{os.pathsep}{others}" if others else str(get_imports_folder())
     os.environ[SAFE_PATH] = "1"  # else Python puts the folder in which it begins, the show's, in front
 
 
-def doit_command() -> list[str]:
+def make_doit_command() -> list[str]:
     """Return the words that start doit for this show, up to doit's own words.
 
     With -P, the folder in which Python begins is not on its path.
     """
-    return [sys.executable, "-P", "-m", "doit", "-f", str(show_folder() / "dodo.py")]
+    return [sys.executable, "-P", "-m", "doit", "-f", str(get_show_folder() / "dodo.py")]

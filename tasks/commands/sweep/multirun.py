@@ -13,12 +13,12 @@ import sys
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
 from shotmake.tasks.commands.sweep import launchers, search
-from shotmake.tasks.commands.sweep.results import objective
+from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
-from shotmake.tasks.engine.processes.environments import users_environment
+from shotmake.tasks.engine.processes.environments import make_users_environment
 from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants
-from shotmake.tasks.shots.shot_words import in_hydras_words, is_grammar, quoted, why_refused
-from shotmake.tasks.show import conf_folder, show_folder
+from shotmake.tasks.shots.shot_words import is_grammar, quote, to_hydras_words, why_refused
+from shotmake.tasks.show import get_conf_folder, get_show_folder
 
 # `task=render` reaches every job, wherever its launcher starts it, as Hydra's own name of the job. Slurm shows it too.
 TASK = "hydra.job.name"
@@ -43,7 +43,7 @@ def main() -> None:
     """Run Hydra's command line, as `python dodo.py` does."""
     import hydra
 
-    os.chdir(show_folder())  # the processes of other launchers begin in the folder of this process
+    os.chdir(get_show_folder())  # the processes of other launchers begin in the folder of this process
     _check(sys.argv[1:])
     try:
         launchers.prepare(sys.argv[1:])
@@ -51,15 +51,15 @@ def main() -> None:
         sys.exit(str(error))
     shots.register_schema()
     shots.guard_environment({})
-    sys.argv[1:] = [_in_hydras_words(word, sys.argv) for word in sys.argv[1:]]
-    words = shots.command_line_words(sys.argv[1:])
-    more = _own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
+    sys.argv[1:] = [_to_hydras_words(word, sys.argv) for word in sys.argv[1:]]
+    words = shots.list_words(sys.argv[1:])
+    more = _list_own_presets(words) if {"--cfg", "-c"} & set(sys.argv) else []
     more += search.begin(words) if search.WORD in words else []
     if more:  # put them beside the other words: Hydra takes no word behind a later option
         at = sys.argv.index(words[0])
         sys.argv[at:at] = more
-    sys.argv[1:] = [in_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
-    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(job)()
+    sys.argv[1:] = [to_hydras_words(word) if word.startswith("shot=") else word for word in sys.argv[1:]]
+    hydra.main(version_base="1.3", config_path=str(get_conf_folder()), config_name="config")(run_job)()
     if search.WORD in words:
         search.end(words)
 
@@ -70,11 +70,11 @@ def _check(arguments: list[str]) -> None:
         plugin, extra = PLUGINS.get(word, ("", ""))
         if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
             sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
-    if faults := conf_rules.shared_faults():
+    if faults := conf_rules.find_shared_faults():
         sys.exit("\n".join(faults))
     asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
     for value in asked[-1:]:
-        names = [] if is_grammar(value) else up_to_date.names_asked(value)
+        names = [] if is_grammar(value) else up_to_date.split_names(value)
         refused = [_why_refused(name) for name in names]
         if names and all(refused):
             sys.exit("\n".join(fault for name in names for fault in shots.load_shot(name).faults))
@@ -82,10 +82,10 @@ def _check(arguments: list[str]) -> None:
 
 def _why_refused(name: str) -> object:
     """Return whether Hydra must not see this shot: Hydra's own lines are longer, or it would do what the file says."""
-    return why_refused(name) or name not in shots.shot_names() or conf_rules.shot_faults(name)
+    return why_refused(name) or name not in shots.list_shot_names() or conf_rules.find_shot_faults(name)
 
 
-def _in_hydras_words(word: str, arguments: list[str]) -> str:
+def _to_hydras_words(word: str, arguments: list[str]) -> str:
     """Return `jobs=N` as the launcher in use calls it, and `task=...` as all launchers do."""
     name, _, count = word.partition("=")
     if name == "task":
@@ -101,15 +101,15 @@ def _in_hydras_words(word: str, arguments: list[str]) -> str:
     return f"{JOBS[launcher]}={count}"
 
 
-def _own_presets(words: list[str]) -> list[str]:
+def _list_own_presets(words: list[str]) -> list[str]:
     """Return the presets that a shot names in its own nesting. Hydra does not see them; doit finds them by itself."""
     (name,) = [word.removeprefix("shot=") for word in words if word.startswith("shot=")][-1:] or [""]
     given = {word.split("=", 1)[0] for word in words}
-    chosen = shots.presets_of(name) if name in shots.shot_names() else {}
-    return [f"{group}={quoted(preset)}" for group, preset in chosen.items() if group not in given]
+    chosen = shots.presets_of(name) if name in shots.list_shot_names() else {}
+    return [f"{group}={quote(preset)}" for group, preset in chosen.items() if group not in given]
 
 
-def job(_: object) -> float:
+def run_job(_: object) -> float:
     """Run one job, as Hydra and its launchers do. Return doit's exit code, or in a search the job's cost in px.
 
     It stands at module level because it is pickled by name.
@@ -119,12 +119,12 @@ def job(_: object) -> float:
 
     console.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
-    name, overrides = variants.of_words(list(config.overrides.task))
-    more = with_workers(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
+    name, overrides = variants.from_words(list(config.overrides.task))
+    more = list_worker_words(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
     if search.is_on(config):
         run_doit(*more, "solve", f"shot={name}", *overrides)  # a trial that fails is only a bad trial
-        return objective(name, overrides)
-    code = run_doit(*more, *of_task(config.job.name), f"shot={name}", *overrides)
+        return find_cost(name, overrides)
+    code = run_doit(*more, *list_task_words(config.job.name), f"shot={name}", *overrides)
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code
@@ -135,8 +135,10 @@ def run_doit(*words: str) -> int:
 
     A signal that stops this process stops doit too, with time to tidy up. Then this process exits.
     """
-    command = [*launchers.doit_command(), *words]
-    build = subprocess.Popen(command, cwd=show_folder(), env=users_environment(), preexec_fn=workers.die_with_parent)
+    command = [*launchers.make_doit_command(), *words]
+    build = subprocess.Popen(
+        command, cwd=get_show_folder(), env=make_users_environment(), preexec_fn=workers.die_with_parent
+    )
     stops = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda number, _: build.send_signal(number)) for number in stops]
     code = build.wait()
@@ -147,11 +149,11 @@ def run_doit(*words: str) -> int:
     return code
 
 
-def of_task(name: str) -> list[str]:
+def list_task_words(name: str) -> list[str]:
     """Return doit's words for what `task=...` asks of a job; no words for the whole shot."""
     return [] if name == NO_TASK else [name]
 
 
-def with_workers(count: int) -> list[str]:
+def list_worker_words(count: int) -> list[str]:
     """Return doit's words for this number of workers."""
     return ["-n", str(count)] if count > 1 else []

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.commands.build.publish import folder as published
-from shotmake.tasks.engine.stage import Node, build, lent_to, nodes
-from shotmake.tasks.engine.stamp import json_bytes, read_stamp, write_atomically
+from shotmake.tasks.commands.build.publish import find_folder as published
+from shotmake.tasks.engine.stage import Node, build, list_lender_nodes, make_nodes
+from shotmake.tasks.engine.stamp import read_stamp, to_json_bytes, write_atomically
 from shotmake.tasks.shots.shots import ShotConfig, load_shot
-from shotmake.tasks.show import in_show, show_folder
+from shotmake.tasks.show import get_show_folder, name_in_show
 from shotmake.tasks.stages import lenders
 from shotmake.tasks.stages.footage import FOOTAGE, read_plate
 from shotmake.tasks.stages.lens import LENS
@@ -38,23 +38,23 @@ UNSOLVED = ("built", "failed")  # verdicts of variants without a solve: none was
 Variant = tuple[ShotConfig, dict[str, Node] | None]  # None: its config is broken
 
 
-def referee_nodes(variants: list[Variant]) -> list[Node]:
+def make_referee_nodes(variants: list[Variant]) -> list[Node]:
     """Return the tracks by which the variants are judged: one for every plate and frame range of a shot with two or
     more variants.
 
     A single variant is not compared, so a show that is built overnight is not tracked twice.
     """
     found: dict[Path, Node] = {}
-    for name, places in _places(variants).items():
+    for name, places in _group_places(variants).items():
         for shot, graph in (variants[at] for at in places if len(places) > 1):
             if graph is not None and "solve" in graph:
                 assert shot.config is not None
-                node = referee_node(name, shot.config)
+                node = make_referee_node(name, shot.config)
                 found.setdefault(node.stamp_path, node)
     return list(found.values())
 
 
-def referee_node(name: str, config: Config) -> Node:
+def make_referee_node(name: str, config: Config) -> Node:
     """Return the referee's tracks for a variant of conf/shot/<name>.yaml.
 
     They have the variant's plate and frames, with the mask and the objects of that YAML. A variant's own mask is not
@@ -62,36 +62,36 @@ def referee_node(name: str, config: Config) -> Node:
     """
     plain = (load_shot(name).config or config).tracking
     tracking = replace(REFEREE, mask=plain.mask, objects=plain.objects)
-    return nodes(replace(config, tracking=tracking), (FOOTAGE, OBJECTS, TRACKS))["tracks"]
+    return make_nodes(replace(config, tracking=tracking), (FOOTAGE, OBJECTS, TRACKS))["tracks"]
 
 
 def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
-    """Rank the variants of each shot and write sweep.json and sweep.html into `folder`; return the content of
+    """Rank the variants of each shot and write sweep.json and sweep.html into `find_folder`; return the content of
     sweep.json.
 
     The table is printed if a shot has several variants. This runs after doit: a variant that is not built is told as
     such. Only the referee's tracks are made here, where they are missing. `began` is the time when the sweep began;
     what is older was reused.
     """
-    from shotmake.sweep.page import sweep_html
-    from shotmake.sweep.table import sweep_text
+    from shotmake.sweep.page import make_sweep_html
+    from shotmake.sweep.table import make_sweep_text
 
-    costs = _costs(variants, began)
+    costs = _measure_costs(variants, began)
     shots = [
-        _shot(name, [variants[at] for at in places], [costs[at] for at in places])
-        for name, places in _places(variants).items()
+        _describe_shot(name, [variants[at] for at in places], [costs[at] for at in places])
+        for name, places in _group_places(variants).items()
     ]
-    sweep = _rounded({"schema": 1, "shots": shots})
-    write_atomically(folder / "sweep.json", json_bytes(sweep))
-    page = sweep_html(sweep, folder.name, os.path.relpath(show_folder(), folder))
+    sweep = _round({"schema": 1, "shots": shots})
+    write_atomically(folder / "sweep.json", to_json_bytes(sweep))
+    page = make_sweep_html(sweep, folder.name, os.path.relpath(get_show_folder(), folder))
     write_atomically(folder / "sweep.html", page.encode())
     if len(variants) > len(shots):
-        console.say(sweep_text(sweep))
-    console.say(f"   {in_show(folder / 'sweep.html')}")
+        console.say(make_sweep_text(sweep))
+    console.say(f"   {name_in_show(folder / 'sweep.html')}")
     return sweep
 
 
-def objective(name: str, overrides: tuple[str, ...]) -> float:
+def find_cost(name: str, overrides: tuple[str, ...]) -> float:
     """Return the cost that hydra/sweeper=optuna minimises, in px, after the solve was built.
 
     The cost is referee.Score.cost_px of conf/shot/<name>.yaml with these overrides. It is finite whatever happens. The
@@ -101,19 +101,19 @@ def objective(name: str, overrides: tuple[str, ...]) -> float:
 
     shot = load_shot(name, overrides)
     try:
-        graph = lenders.graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
+        graph = lenders.build_graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
     except ShotError:  # its build has said so
         graph = {}
     if "solve" not in graph or graph["solve"].why_stale():
         return WORST_PX
     if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
         return WORST_PX
-    found = _score(graph, _referee(referee_node(name, graph["solve"].config)))
+    found = _score(graph, _make_referee(make_referee_node(name, graph["solve"].config)))
     console.say(f"   {found.cost_px:.3f} px by the referee: {found.verdict}")
     return found.cost_px
 
 
-def _places(variants: list[Variant]) -> dict[str, list[int]]:
+def _group_places(variants: list[Variant]) -> dict[str, list[int]]:
     """Return for each shot the places of its variants in the list."""
     found: dict[str, list[int]] = {}
     for at, (shot, _) in enumerate(variants):
@@ -121,9 +121,9 @@ def _places(variants: list[Variant]) -> dict[str, list[int]]:
     return found
 
 
-def _referee(node: Node) -> "Referee | None":
+def _make_referee(node: Node) -> "Referee | None":
     """Return the referee of a node; None where its tracks cannot be made. They are made here if they are missing."""
-    from shotmake.sweep.referee import referee
+    from shotmake.sweep.referee import make_referee
     from shotmake.tracks.markers import load_tracks
 
     graph = {need.stage.name: need for need in node.needs}
@@ -137,28 +137,28 @@ def _referee(node: Node) -> "Referee | None":
                 console.say(f"   {failed.message}")
                 return None
     size_px = read_plate(graph["footage"].targets["footage"]).width_height_px
-    return referee(load_tracks(node.targets["tracks"]), _frames(graph), size_px)
+    return make_referee(load_tracks(node.targets["tracks"]), _find_frames(graph), size_px)
 
 
 def _score(graph: dict[str, Node], judge: "Referee | None") -> "Score":
-    from shotmake.sweep.referee import score, unjudged
+    from shotmake.sweep.referee import score, score_unjudged
 
     record = read_solution(graph["solve"].targets["solve"])
     if judge is not None:
         return score(record, judge)
-    first, last = _frames(graph)
-    return unjudged(record, last - first + 1)
+    first, last = _find_frames(graph)
+    return score_unjudged(record, last - first + 1)
 
 
-def _frames(graph: dict[str, Node]) -> tuple[int, int]:
+def _find_frames(graph: dict[str, Node]) -> tuple[int, int]:
     """Return the first and last frame of the shot, inclusive."""
-    from shotmake.footage.plate import frame_span
+    from shotmake.footage.plate import find_frame_span
 
     footage = graph["footage"]
-    return frame_span(read_plate(footage.targets["footage"]), footage.config.shot.footage.frame_range)
+    return find_frame_span(read_plate(footage.targets["footage"]), footage.config.shot.footage.frame_range)
 
 
-def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
+def _measure_costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
     """Return for each variant the seconds that its results took, and how many of these seconds were not spent for it.
 
     Results made for another variant, or before the sweep, are reused. What several variants share is the cost of the
@@ -168,7 +168,7 @@ def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
     costs = []
     for _, graph in variants:
         seconds = reused_s = 0.0
-        for node in (*lent_to(graph), *graph.values()) if graph else ():
+        for node in (*list_lender_nodes(graph), *graph.values()) if graph else ():
             stamp = read_stamp(node.stamp_path)
             if stamp is not None:
                 spent_s = stamp.get("timing", {}).get("seconds", 0.0)
@@ -180,41 +180,44 @@ def _costs(variants: list[Variant], began: float) -> list[dict[str, float]]:
     return costs
 
 
-def _shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict:
+def _describe_shot(name: str, some: list[Variant], costs: list[dict[str, float]]) -> dict:
     """Return the block of one shot in sweep.json, its variants best first."""
     from shotmake.sweep.referee import rank
 
-    judges = {node.stamp_path: _referee(node) for node in referee_nodes(some)}
+    judges = {node.stamp_path: _make_referee(node) for node in make_referee_nodes(some)}
     rows, scores = [], []
     for (shot, graph), cost in zip(some, costs, strict=True):
         row = {
             "variant": published(shot).name,
             "overrides": sorted(shot.overrides),
-            "folder": in_show(published(shot)),
+            "folder": name_in_show(published(shot)),
             "rank": None,
             "cost": cost,
-            **_unbuilt(shot, graph),
+            **_describe_unbuilt(shot, graph),
         }
         if not row["verdict"]:
             assert graph is not None and shot.config is not None
-            judge = judges.get(referee_node(name, shot.config).stamp_path) if judges else None
+            judge = judges.get(make_referee_node(name, shot.config).stamp_path) if judges else None
             found = _score(graph, judge)
             scores.append((len(rows), found))
-            row |= _figures(graph, found)
+            row |= _describe_variant(graph, found)
         rows.append(row)
     order = [scores[at][0] for at in rank([found for _, found in scores])]
     ranked = [{**rows[at], "rank": place} for place, at in enumerate(order, 1)]
     judge = next((one for one in judges.values() if one is not None), None)
-    told = None if judge is None else {"tracks": len(judge.markers.track_ids), "turns": judge.turns}
+    told = None if judge is None else {"tracks": len(judge.markers.track_ids), "turns": judge.is_tripod}
     return {"shot": name, "referee": told, "variants": ranked + [row for row in rows if row["verdict"] in UNSOLVED]}
 
 
-def _unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
+def _describe_unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
     """Return the figures of a variant without a solve, and why it has none; the verdict is "" when it has a solve."""
     if graph is None:
         reason = "; ".join(shot.faults)
     else:
-        chain = [*lent_to(graph), *(graph[name] for name in ("footage", "tracks", "lens", "solve") if name in graph)]
+        chain = [
+            *list_lender_nodes(graph),
+            *(graph[name] for name in ("footage", "tracks", "lens", "solve") if name in graph),
+        ]
         stale = next((node for node in chain if node.why_stale()), None)
         reason = f"{stale.stage.name} was not built" if stale else ""
     none = ("frames", "frames_pct", "agree_pct", "referee_px", "referee_median_px", "holdout_px", "confidence")
@@ -223,8 +226,8 @@ def _unbuilt(shot: ShotConfig, graph: dict[str, Node] | None) -> dict:
     return {"verdict": verdict, "reason": reason, **dict.fromkeys(none), "curves": curves}
 
 
-def _figures(graph: dict[str, Node], found: "Score") -> dict:
-    record, (first, last) = read_solution(graph["solve"].targets["solve"]), _frames(graph)
+def _describe_variant(graph: dict[str, Node], found: "Score") -> dict:
+    record, (first, last) = read_solution(graph["solve"].targets["solve"]), _find_frames(graph)
     focals_px = record["focal_px_per_frame"] or [record["lens"]["fx_px"] for _ in record["frames"]]
     focal_of = dict(zip(record["frames"], focals_px, strict=True))
     tracks = json.loads(graph["tracks"].targets["quality"].read_text(encoding="utf-8")) if "tracks" in graph else None
@@ -246,10 +249,10 @@ def _figures(graph: dict[str, Node], found: "Score") -> dict:
     }
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     """Return a value with its floats rounded to DIGITS decimals, through lists and dicts."""
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list) else value
+        return {name: _round(one) for name, one in value.items()}
+    return [_round(one) for one in value] if isinstance(value, list) else value

@@ -12,20 +12,20 @@ from typing import Any
 
 from shotmake.tasks.commands import console
 from shotmake.tasks.engine.state.places import is_plain_file, make_folder
-from shotmake.tasks.shots.shots import slug
-from shotmake.tasks.show import state_folder
+from shotmake.tasks.shots.shots import make_slug
+from shotmake.tasks.show import get_state_folder
 
 WORD = "hydra/sweeper=optuna"
 
 
-def result_file() -> Path:
+def get_result_file() -> Path:
     """Return the sweeper's own file, in the folder that conf/config.yaml names."""
-    return state_folder() / "hydra" / "optimization_results.yaml"
+    return get_state_folder() / "hydra" / "optimization_results.yaml"
 
 
-def studies_file() -> Path:
+def get_studies_file() -> Path:
     """Return the file of the studies, as conf/hydra/search/ names it."""
-    return state_folder() / "optuna.sqlite"
+    return get_state_folder() / "optuna.sqlite"
 
 
 def begin(words: list[str]) -> list[str]:
@@ -34,16 +34,19 @@ def begin(words: list[str]) -> list[str]:
     The same command line goes on with the same study. Exits where the file of the studies is a link, or has a second
     name.
     """
-    make_folder(result_file().parent)  # the file of the studies lies in the folder above, which this makes too
-    if os.path.lexists(studies_file()) and (not is_plain_file(studies_file()) or os.lstat(studies_file()).st_nlink > 1):
+    make_folder(get_result_file().parent)  # the file of the studies lies in the folder above, which this makes too
+    if os.path.lexists(get_studies_file()) and (
+        not is_plain_file(get_studies_file()) or os.lstat(get_studies_file()).st_nlink > 1
+    ):
         sys.exit(
-            f".gsd-state/{studies_file().name}: found a link, or a file of two names; needed one of its own: remove it"
+            f".gsd-state/{get_studies_file().name}: found a link, or a file of two names; needed one of its own: "
+            "remove it"
         )
-    result_file().unlink(missing_ok=True)
+    get_result_file().unlink(missing_ok=True)
     given = {word.split("=", 1)[0].lstrip("+") for word in words}
     missing = {
         "hydra/search": "+hydra/search=tracking",
-        "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{slug(tuple(_of_the_shot(words)))}'",
+        "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{make_slug(tuple(_keep_shot_words(words)))}'",
     }
     return [word for key, word in missing.items() if key not in given]
 
@@ -57,11 +60,11 @@ def end(words: list[str]) -> None:
     """Say the best result of the whole study, as the command that builds it."""
     import yaml
 
-    best = yaml.safe_load(result_file().read_text(encoding="utf-8"))
-    fixed = [word for word in _of_the_shot(words) if word.split("=", 1)[0] not in best["best_params"]]
+    best = yaml.safe_load(get_result_file().read_text(encoding="utf-8"))
+    fixed = [word for word in _keep_shot_words(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
     console.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
 
 
-def _of_the_shot(words: list[str]) -> list[str]:
+def _keep_shot_words(words: list[str]) -> list[str]:
     return [word for word in words if not word.lstrip("+").startswith("hydra")]

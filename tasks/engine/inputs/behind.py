@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from shotmake.files.behind.named import Named, files_at, place_of
+from shotmake.files.behind.named import Named, list_files, place_of
 from shotmake.tasks.engine import cache
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.show import build_folder, state_folder
+from shotmake.tasks.show import get_build_folder, get_state_folder
 
 BEHIND = ", which names "  # in an input's name: between the holder's name and the file's path from the holder
 FORMATS = {
@@ -24,40 +24,40 @@ FORMATS = {
 KIND = "behind 1"  # of the cache's rows; raise the number when a reader finds other names
 
 
-def with_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str, Path]:
+def add_behind(files: dict[str, Path], kinds: tuple[str, ...] = ()) -> dict[str, Path]:
     """Return the inputs, and the existing files that they name, to any depth, as inputs of their own.
 
     `kinds`: which structs of a .blend matter; () for all.
     """
     found = dict(files)
     for name, path in files.items():
-        for file in _behind(path, kinds):
+        for file in _list_behind(path, kinds):
             found[f"{name}{BEHIND}{os.path.relpath(file, path.parent)}"] = file
     return found
 
 
-def unwatched(files: dict[str, Path]) -> list[str]:
-    """Return a line for each of these inputs (with_behind) whose names cannot be read, such as a compressed .blend."""
-    blends = [path for path in files.values() if FORMATS.get(path.suffix.lower()) and _names(path) is None]
+def list_unwatched(files: dict[str, Path]) -> list[str]:
+    """Return a line for each of these inputs (add_behind) whose names cannot be read, such as a compressed .blend."""
+    blends = [path for path in files.values() if FORMATS.get(path.suffix.lower()) and _list_names(path) is None]
     return [f"{path.name}: the files that it names are not watched; save it without Compress" for path in blends]
 
 
-def awaited(files: dict[str, Path]) -> set[Path]:
+def list_awaited(files: dict[str, Path]) -> set[Path]:
     """Return the folders where a missing file that one of these inputs names could appear."""
     found = set()
     for holder in files.values():
-        for place, there in _places(holder, ()):
+        for place, there in _yield_places(holder, ()):
             if not there:
                 found.add(next(folder for folder in place.parents if folder.is_dir()))
     return found
 
 
-def _behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
+def _list_behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
     """Return the files behind a file, in the order in which they are found, each once."""
     seen, todo = {path}, [path]
     found = []
     while todo:
-        for _, there in _places(todo.pop(0), kinds):
+        for _, there in _yield_places(todo.pop(0), kinds):
             new = [file for file in there if file not in seen]
             seen.update(new)
             found += new
@@ -65,15 +65,17 @@ def _behind(path: Path, kinds: tuple[str, ...]) -> list[Path]:
     return found
 
 
-def _places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:
+def _yield_places(holder: Path, kinds: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:
     """Yield each place that a file names, and the files that are there."""
-    for named in _names(holder) or ():
+    for named in _list_names(holder) or ():
         place = place_of(named, holder) if not kinds or named.kind in kinds else None
-        if place is not None and not any(place.is_relative_to(folder) for folder in (state_folder(), build_folder())):
-            yield place, files_at(named, place)
+        if place is not None and not any(
+            place.is_relative_to(folder) for folder in (get_state_folder(), get_build_folder())
+        ):
+            yield place, list_files(named, place)
 
 
-def _names(path: Path) -> list[Named] | None:
+def _list_names(path: Path) -> list[Named] | None:
     """Return what a file names: [] when it names none or cannot be read, None when the names cannot be told."""
     format = FORMATS.get(path.suffix.lower())
     if format is None:
@@ -83,7 +85,7 @@ def _names(path: Path) -> list[Named] | None:
         known = cache.get(KIND, key)
         if known is not None:
             return [Named(*row) for row in json.loads(known)]
-        found = import_module(f"shotmake.files.behind.{format}").names_in(path)
+        found = import_module(f"shotmake.files.behind.{format}").list_names(path)
     except OSError:  # the stage that reads the file says so
         return []
     if found is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -14,9 +14,9 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
 
 
-def file_names(plate: "Plate", first: int, last: int) -> list[str]:
-    """Return the names of the inputs (shotmake.tasks.stages.footage.plate_inputs) that hold these frames: the movie, or
-    the frames' own files.
+def list_file_names(plate: "Plate", first: int, last: int) -> list[str]:
+    """Return the names of the inputs (shotmake.tasks.stages.footage.list_plate_inputs) that hold these frames: the
+    movie, or the frames' own files.
     """
     return ["plate 0"] if plate.kind == "movie" else [f"plate {frame}" for frame in range(first, last + 1)]
 
@@ -27,7 +27,7 @@ class PlateReader:
     def __init__(self, plate: "Plate", files: dict[str, Path], digests: dict[str, str], last: int):
         """Prepare to read. `last` is the last frame that will be asked for."""
         self.plate, self._last, self._digests = plate, last, digests
-        self._files = {name: files[name] for name in file_names(plate, plate.first_frame, plate.last_frame)}
+        self._files = {name: files[name] for name in list_file_names(plate, plate.first_frame, plate.last_frame)}
         self._watched: Unchanged | None = None  # set before the first frame is read
         self._frames: Iterator[tuple[int, np.ndarray]] = iter(())
         self._next: int | None = None  # the number of the frame that comes next
@@ -43,7 +43,7 @@ class PlateReader:
         if self._watched is None:
             self._watched = Unchanged(self._files, self._digests)
         if self._next is None or (self.plate.kind == "sequence" and self._next != first):
-            self._frames, self._next = read_luma(self.plate, show_folder(), first, self._last), first
+            self._frames, self._next = read_luma(self.plate, get_show_folder(), first, self._last), first
         while self._next <= last:
             try:
                 number, luma = next(self._frames)
@@ -59,4 +59,4 @@ class PlateReader:
         known.
         """
         if self._watched is not None:
-            self._watched.check(file_names(self.plate, first, last))
+            self._watched.check(list_file_names(self.plate, first, last))

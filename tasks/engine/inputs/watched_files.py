@@ -7,26 +7,26 @@ A result that is stored under a cache key made of digests must not be made of an
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.digests import digest, signature, wait_until_settled
-from shotmake.tasks.show import in_show
+from shotmake.tasks.engine.digests import digest, read_signature, wait_until_settled
+from shotmake.tasks.show import name_in_show
 
 
 def sign_files(files: dict[str, Path]) -> dict[str, str]:
     """Return the signature of each file, as its stat tells it. Raises OSError when a file is missing."""
-    return {name: signature(path) for name, path in files.items()}
+    return {name: read_signature(path) for name, path in files.items()}
 
 
 def find_change(files: dict[str, Path], seen: dict[str, str]) -> ShotError | None:
     """Return the fault of the first file that is gone, or may have changed since its signature was seen; else None."""
     for name, path in files.items():
-        if not path.is_file() or signature(path) != seen[name]:
+        if not path.is_file() or read_signature(path) != seen[name]:
             return make_change(path)
     return None
 
 
 def make_change(path: Path) -> ShotError:
     """Return the fault of a file that changed while it was read."""
-    return ShotError(f"{in_show(path)} changed while it was being read; run doit again")
+    return ShotError(f"{name_in_show(path)} changed while it was being read; run doit again")
 
 
 class Unchanged:

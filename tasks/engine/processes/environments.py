@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from shotmake.tasks.show import state_folder
+from shotmake.tasks.show import get_state_folder
 
 SAFE_PATH = "PYTHONSAFEPATH"  # set for the processes of Hydra's launchers too
 # Variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py).
@@ -13,23 +13,23 @@ _AS_GIVEN = {name: os.environ.get(name) for name in OURS}
 NOT_FOR_BLENDER = ("PYTHON", "BLENDER_", "__PYVENV")
 
 
-def imports_folder() -> Path:
+def get_imports_folder() -> Path:
     """Return the folder on PYTHONPATH for the processes of Hydra's launchers (tasks/commands/sweep/launchers.py)."""
-    return state_folder() / "hydra" / "imports"
+    return get_state_folder() / "hydra" / "imports"
 
 
-def users_environment() -> dict[str, str]:
+def make_users_environment() -> dict[str, str]:
     """Return the environment for a program of the user's: as the user gave it to us."""
     made = {name: value for name, value in os.environ.items() if name not in OURS}
     made |= {name: value for name, value in _AS_GIVEN.items() if value is not None}
     places = made.get("PYTHONPATH", "").split(os.pathsep)
-    if str(imports_folder()) in places:  # this process is one of a launcher, or it starts such processes
-        made["PYTHONPATH"] = os.pathsep.join(place for place in places if place != str(imports_folder()))
+    if str(get_imports_folder()) in places:  # this process is one of a launcher, or it starts such processes
+        made["PYTHONPATH"] = os.pathsep.join(place for place in places if place != str(get_imports_folder()))
         made.pop(SAFE_PATH, None)
     return made
 
 
-def blender_environment() -> dict[str, str]:
+def make_blender_environment() -> dict[str, str]:
     """Return the environment for our own Blender: the user's, with our variables, and without the variables that would
     make it load code that is not its own.
 

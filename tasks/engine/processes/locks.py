@@ -27,10 +27,10 @@ from typing import IO
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
-from shotmake.tasks.engine.processes.watchdog import is_no_work, waiting
+from shotmake.tasks.engine.processes.watchdog import mark_waiting, note_no_work
 from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
-from shotmake.tasks.engine.state.places import is_plain_file, make_folder, shown
-from shotmake.tasks.show import in_show, state_folder
+from shotmake.tasks.engine.state.places import is_plain_file, make_folder, quote_name
+from shotmake.tasks.show import get_state_folder, name_in_show
 
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner that does not touch its lease for longer is dead
 MOST_LEASE_BYTES = 4096
@@ -39,38 +39,38 @@ NO_LOCKS_HERE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # a network fold
 _log = logging.getLogger(__name__)
 
 
-def locks_folder() -> Path:
+def get_locks_folder() -> Path:
     """Return the folder of locks and leases."""
-    return state_folder() / "locks"
+    return get_state_folder() / "locks"
 
 
 @contextlib.contextmanager
-def locked(name: str, what: str) -> Iterator[None]:
+def hold_lock(name: str, what: str) -> Iterator[None]:
     """Hold the lock `name` while the block runs.
 
     When another process has the lock, wait for it and say who it is and what for (`what`).
     """
-    with _locked(name, what):
+    with _hold_lock(name, what):
         yield
 
 
 @contextlib.contextmanager
-def locked_if_free(name: str) -> Iterator[bool]:
+def hold_lock_if_free(name: str) -> Iterator[bool]:
     """Hold the lock `name` while the block runs, if it is free; yield whether we hold it. Nothing is waited for.
 
-    The lock of a dead machine counts as taken here; `locked` takes such a lock over.
+    The lock of a dead machine counts as taken here; `hold_lock` takes such a lock over.
     """
-    with _locked(name, None) as is_ours:
+    with _hold_lock(name, None) as is_ours:
         yield is_ours
 
 
 @contextlib.contextmanager
-def _locked(name: str, what: str | None) -> Iterator[bool]:
+def _hold_lock(name: str, what: str | None) -> Iterator[bool]:
     """Hold a lock; with `what` None, yield False instead of waiting."""
     announce_build()
-    make_folder(locks_folder())
-    path = locks_folder() / name
-    with _flock(path, what) as is_held:
+    make_folder(get_locks_folder())
+    path = get_locks_folder() / name
+    with _hold_flock(path, what) as is_held:
         lease = path.with_name(f"{name}.lease")
         ours = json.dumps({"host": HOST, "pid": os.getpid(), "token": secrets.token_hex(8)})
         done = threading.Event()
@@ -91,7 +91,7 @@ def _locked(name: str, what: str | None) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _flock(path: Path, what: str | None) -> Iterator[bool]:
+def _hold_flock(path: Path, what: str | None) -> Iterator[bool]:
     said = False
     while True:
         file = _open_lock(path)
@@ -102,11 +102,11 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
                     yield False
                     return
                 if not said:
-                    _log.info("waiting for %s to build %s", _owner(path.with_name(f"{path.name}.lease")), what)
+                    _log.info("waiting for %s to build %s", _find_owner(path.with_name(f"{path.name}.lease")), what)
                     said = True
-                with waiting():
+                with mark_waiting():
                     fcntl.flock(file, fcntl.LOCK_EX)
-            if _same_file(file, path):
+            if _is_same_file(file, path):
                 break
         except BaseException:
             file.close()
@@ -115,7 +115,7 @@ def _flock(path: Path, what: str | None) -> Iterator[bool]:
     try:
         yield True
     finally:
-        if _same_file(file, path):
+        if _is_same_file(file, path):
             path.unlink(missing_ok=True)
         file.close()
 
@@ -137,16 +137,16 @@ def _open_lock(path: Path) -> IO:
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise
-        raise _no_lock(path) from error
+        raise _make_lock_fault(path) from error
     file = open(number, "rb")
     if not stat.S_ISREG(os.fstat(number).st_mode):
         file.close()
-        raise _no_lock(path)
+        raise _make_lock_fault(path)
     return file
 
 
-def _no_lock(path: Path) -> ShotError:
-    return ShotError(f"{in_show(path)}: found no plain file; needed a lock of a build: remove it")
+def _make_lock_fault(path: Path) -> ShotError:
+    return ShotError(f"{name_in_show(path)}: found no plain file; needed a lock of a build: remove it")
 
 
 def _try_flock(file: IO, kind: int) -> bool:
@@ -160,7 +160,7 @@ def _try_flock(file: IO, kind: int) -> bool:
     return True
 
 
-def _same_file(file: IO, path: Path) -> bool:
+def _is_same_file(file: IO, path: Path) -> bool:
     try:
         return os.fstat(file.fileno()).st_ino == os.stat(path).st_ino
     except FileNotFoundError:
@@ -186,7 +186,7 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if found is None:
                 continue  # its owner has just removed it
             if not is_plain_file(lease):
-                raise _no_lock(lease)
+                raise _make_lock_fault(lease)
             content, now = found
             if now != seen:
                 seen, since = now, time.monotonic()
@@ -196,9 +196,9 @@ def _take_lease(lease: Path, ours: str, what: str | None) -> bool:
             if what is None:
                 return False
             if not said:
-                _log.info("waiting for %s to build %s", _owner(lease), what)
+                _log.info("waiting for %s to build %s", _find_owner(lease), what)
                 said = True
-            with waiting():
+            with mark_waiting():
                 time.sleep(min(1.0, LEASE_S / 10))
     finally:
         mine.unlink(missing_ok=True)
@@ -241,7 +241,7 @@ def _remove(lease: Path, is_meant: Callable[[str, str], bool]) -> None:
     aside.unlink(missing_ok=True)
 
 
-def _owner(lease: Path) -> str:
+def _find_owner(lease: Path) -> str:
     """Return who holds a lease, as far as the lease says so."""
     try:
         owner = read_json(lease)
@@ -249,7 +249,7 @@ def _owner(lease: Path) -> str:
         return "another process"
     if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
         return "another process"
-    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {shown(owner.get('host'))}")
+    return f"process {owner['pid']}" + ("" if owner.get("host") == HOST else f" on {quote_name(owner.get('host'))}")
 
 
 def _beat(lease: Path, ours: str, done: threading.Event) -> None:
@@ -258,19 +258,19 @@ def _beat(lease: Path, ours: str, done: threading.Event) -> None:
         if found and found[0] == ours:
             with contextlib.suppress(OSError):
                 os.utime(lease)
-        is_no_work()
+        note_no_work()
 
 
 @contextlib.contextmanager
-def slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
+def hold_slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
     """Hold one of this machine's places to build in; yield its index in `places`.
 
     `places` are the numbers of cores that name the places. So jobs of a queue that have their own cores do not wait for
     each other. Without `wait`, None is yielded when no place is free.
     """
-    make_folder(locks_folder())
+    make_folder(get_locks_folder())
     with contextlib.ExitStack() as files:
-        slots = [files.enter_context(_open_lock(locks_folder() / f"slot-{HOST}-{place}")) for place in places]
+        slots = [files.enter_context(_open_lock(get_locks_folder() / f"slot-{HOST}-{place}")) for place in places]
         tries = 0
         while True:
             for number, file in enumerate(slots):
@@ -292,8 +292,8 @@ def announce_build() -> IO:
 
     What killed builds left is removed first (sweep).
     """
-    make_folder(locks_folder())
-    file = _open_lock(locks_folder() / "building")
+    make_folder(get_locks_folder())
+    file = _open_lock(get_locks_folder() / "building")
     with contextlib.suppress(OSError):  # flock does not work here: gc looks at the leases as well
         fcntl.flock(file, fcntl.LOCK_SH)
     sweep()
@@ -301,26 +301,30 @@ def announce_build() -> IO:
 
 
 @contextlib.contextmanager
-def nobody_builds() -> Iterator[str]:
+def hold_off_builds() -> Iterator[str]:
     """Yield "" when no build runs, and hold builds off while the block runs; else yield who builds what."""
-    make_folder(locks_folder())
-    with _open_lock(locks_folder() / "building") as file:
+    make_folder(get_locks_folder())
+    with _open_lock(get_locks_folder() / "building") as file:
         alone = _try_flock(file, fcntl.LOCK_EX)
         sweep()
-        leases = _living(sorted(locks_folder().glob("*.lease"))) if alone else sorted(locks_folder().glob("*.lease"))
+        leases = (
+            _list_living(sorted(get_locks_folder().glob("*.lease")))
+            if alone
+            else sorted(get_locks_folder().glob("*.lease"))
+        )
         if leases:
-            yield f"{_owner(leases[0])} builds {shown(leases[0].name.removesuffix('.lease'))}"
+            yield f"{_find_owner(leases[0])} builds {quote_name(leases[0].name.removesuffix('.lease'))}"
         else:
             yield "" if alone else "a build is running"
 
 
-def _living(leases: list[Path]) -> list[Path]:
+def _list_living(leases: list[Path]) -> list[Path]:
     """Return the leases of other machines that are still touched; remove those that stand still for LEASE_S."""
     found = {lease: seen for lease in leases if (seen := _read(lease)) is not None}
     end = time.monotonic() + LEASE_S
     if found:
         first = next(iter(found))
-        _log.info("looking for %g s whether %s still builds %s", LEASE_S, _owner(first), shown(first.name))
+        _log.info("looking for %g s whether %s still builds %s", LEASE_S, _find_owner(first), quote_name(first.name))
     while found and time.monotonic() < end:
         time.sleep(min(1.0, LEASE_S / 10))
         now = {lease: _read(lease) for lease in found}
@@ -341,23 +345,23 @@ def sweep() -> None:
     these files up again.
     """
     found_dead = False
-    if not locks_folder().is_dir():
+    if not get_locks_folder().is_dir():
         return
-    for path in locks_folder().glob(f".*.lease-{glob.escape(HOST)}-*"):
+    for path in get_locks_folder().glob(f".*.lease-{glob.escape(HOST)}-*"):
         number = path.name.rpartition("-")[2]
         if is_plain_file(path) and number.isascii() and number.isdigit() and not is_alive(int(number)):
             found_dead |= _remove_dead(path)
-    for name in {path.name.removesuffix(".lease") for path in locks_folder().iterdir()}:
+    for name in {path.name.removesuffix(".lease") for path in get_locks_folder().iterdir()}:
         if name == "building" or name.startswith((".", "slot-")):
             continue
-        path, lease = locks_folder() / name, locks_folder() / f"{name}.lease"
+        path, lease = get_locks_folder() / name, get_locks_folder() / f"{name}.lease"
         found = _read(lease)
         if found is not None and not _is_ours(found[0]):
             continue  # it belongs to another machine: that machine's next build, or gc, removes it
         if any(os.path.lexists(one) and not is_plain_file(one) for one in (path, lease)):
             continue  # not a file of ours; the build that needs this lock says so
         with _open_lock(path) as file:
-            if _try_flock(file, fcntl.LOCK_EX) and _same_file(file, path):
+            if _try_flock(file, fcntl.LOCK_EX) and _is_same_file(file, path):
                 found_dead |= _remove_dead(lease, path)
     if found_dead:
         remove_parts_of_the_dead()

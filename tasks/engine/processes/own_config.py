@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.limits import set_limits
 
 NEVER = "never"
@@ -41,24 +41,24 @@ def put_in_force() -> None:
     code 1.
     """
     try:
-        limits = own_config().limits
+        limits = read_own_config().limits
         try:
             set_limits(limits)
         except ShotError as error:
-            raise ShotError(*(f"{_shown(_place())}: {fault}" for fault in error.faults)) from error
+            raise ShotError(*(f"{_show(_find_place())}: {fault}" for fault in error.faults)) from error
     except ShotError as error:
         _log.error("\n".join(error.faults))
         sys.exit(1)
 
 
 @cache
-def own_config() -> OwnConfig:
+def read_own_config() -> OwnConfig:
     """Return the config of the user who runs this.
 
     Raises ShotError when the file cannot be read, when it has an unknown key or a wrong value, and when
     $SHOTMAKE_CONFIG names no file. Without any file the defaults are returned.
     """
-    path = _place()
+    path = _find_place()
     if path is None:
         return OwnConfig()
     try:
@@ -68,12 +68,12 @@ def own_config() -> OwnConfig:
             raise ShotError(f"SHOTMAKE_CONFIG={path}: no such file; name one, or unset it") from None
         return OwnConfig()
     except (OSError, UnicodeDecodeError) as error:
-        cause = said_by(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ShotError(f"{_shown(path)}: cannot be read: {cause}") from error
-    return _checked(_parsed(text, path), path)
+        cause = quote_error(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ShotError(f"{_show(path)}: cannot be read: {cause}") from error
+    return _check(_parse(text, path), path)
 
 
-def _place() -> Path | None:
+def _find_place() -> Path | None:
     """Return where the file lies, or would lie; None when there is no home folder to look in."""
     named = os.environ.get("SHOTMAKE_CONFIG")
     if named:
@@ -85,25 +85,25 @@ def _place() -> Path | None:
     return Path(home) / ".config" / "shotmake" / "config.yaml" if os.path.isabs(home) else None
 
 
-def _shown(path: Path | None) -> str:
+def _show(path: Path | None) -> str:
     return str(path).replace(f"{os.path.expanduser('~')}{os.sep}", f"~{os.sep}", 1)
 
 
-def _parsed(text: str, path: Path) -> dict:
+def _parse(text: str, path: Path) -> dict:
     import yaml
 
     try:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ShotError(f"{_shown(path)}: not YAML: {said_by(error)}") from error
+        raise ShotError(f"{_show(path)}: not YAML: {quote_error(error)}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ShotError(f"{_shown(path)}: found {type(tree).__name__}; needed a block of keys, as run: never")
+        raise ShotError(f"{_show(path)}: found {type(tree).__name__}; needed a block of keys, as run: never")
     return tree
 
 
-def _checked(tree: dict, path: Path) -> OwnConfig:
+def _check(tree: dict, path: Path) -> OwnConfig:
     known = [one.name for one in fields(OwnConfig)]
     faults = [f"{key}: found no such key; there are: {', '.join(known)}" for key in tree if key not in known]
     values = {key: value for key, value in tree.items() if key in known and value is not None}
@@ -122,5 +122,5 @@ def _checked(tree: dict, path: Path) -> OwnConfig:
     if not isinstance(values.get("limits", {}), dict):
         faults.append(f"limits: found {values['limits']!r}; needed a block of keys, as blender_minutes: 600")
     if faults:
-        raise ShotError(*(f"{_shown(path)}: {fault}" for fault in faults))
+        raise ShotError(*(f"{_show(path)}: {fault}" for fault in faults))
     return OwnConfig(**values)

@@ -12,7 +12,7 @@ from shotmake.tasks.engine.processes import workers
 CHUNK = 4  # jobs handed out at once: handing out a single job costs as much as a short job itself
 
 
-def done_by_many(function: Callable, asked: list[tuple], limit_s: float, tell: Callable[[], object]) -> dict:
+def run_by_many(function: Callable, asked: list[tuple], limit_s: float, tell: Callable[[], object]) -> dict:
     """Run a function over many tuples of arguments on all cores. Return {arguments: what the function returns}.
 
     A chunk of jobs has `limit_s` seconds from the moment when the chunks before it are done. When that time is over,
@@ -25,7 +25,7 @@ def done_by_many(function: Callable, asked: list[tuple], limit_s: float, tell: C
     while left:
         pool = ProcessPoolExecutor(len(os.sched_getaffinity(0)))
         try:
-            futures = [pool.submit(_each, function, chunk) for chunk in left]
+            futures = [pool.submit(_run_each, function, chunk) for chunk in left]
             at = _collect(futures, left, done, limit_s, tell)
         except BaseException:
             _end(pool)
@@ -60,7 +60,7 @@ def _take(found: list[Any], chunk: list, done: dict, tell: Callable) -> None:
         tell()
 
 
-def _each(function: Callable, chunk: list[tuple]) -> list:
+def _run_each(function: Callable, chunk: list[tuple]) -> list:
     return [function(*arguments) for arguments in chunk]
 
 

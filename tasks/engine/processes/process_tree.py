@@ -10,7 +10,7 @@ TRIES, PAUSE_S = 40, 0.05  # several tries: a program that is being ended may st
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def marked(environment: dict[str, str], word: str) -> dict[str, str]:
+def mark(environment: dict[str, str], word: str) -> dict[str, str]:
     """Return the environment with a word added that tells whose children these processes are.
 
     A program that we start may start a build of its own. So the words of the builds above stay.
@@ -19,10 +19,12 @@ def marked(environment: dict[str, str], word: str) -> dict[str, str]:
     return {**environment, MARK: f"{above}:{word}" if above else word}
 
 
-def processor_s(pid: int) -> float:
+def measure_processor_s(pid: int) -> float:
     """Return the processor time, in seconds, that a process and its living descendants have used."""
-    used = {one: (parent, seconds) for one, parent, seconds in _processes()}
-    return sum(used[one][1] for one in _tree(pid, {one: parent for one, (parent, _) in used.items()}) if one in used)
+    used = {one: (parent, seconds) for one, parent, seconds in _list_processes()}
+    return sum(
+        used[one][1] for one in _find_tree(pid, {one: parent for one, (parent, _) in used.items()}) if one in used
+    )
 
 
 def end_tree(pid: int, word: str) -> None:
@@ -32,8 +34,8 @@ def end_tree(pid: int, word: str) -> None:
     long as it keeps the environment that it was given.
     """
     for _ in range(TRIES):
-        parents = {one: parent for one, parent, _ in _processes()}
-        found = _tree(pid, parents) & set(parents)
+        parents = {one: parent for one, parent, _ in _list_processes()}
+        found = _find_tree(pid, parents) & set(parents)
         found |= {one for one in parents if _has_word(one, word)}
         found.discard(os.getpid())
         if not found:
@@ -46,7 +48,7 @@ def end_tree(pid: int, word: str) -> None:
         time.sleep(PAUSE_S)
 
 
-def _tree(pid: int, parents: dict[int, int]) -> set[int]:
+def _find_tree(pid: int, parents: dict[int, int]) -> set[int]:
     """Return a process and its descendants."""
     children: dict[int, list[int]] = {}
     for one, parent in parents.items():
@@ -58,7 +60,7 @@ def _tree(pid: int, parents: dict[int, int]) -> set[int]:
     return found
 
 
-def _processes() -> list[tuple[int, int, float]]:
+def _list_processes() -> list[tuple[int, int, float]]:
     """Return (pid, parent, processor seconds) of all living processes.
 
     A process that only waits for its parent to notice its end counts as dead.

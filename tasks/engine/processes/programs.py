@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from shotmake.limits import limits, raised
-from shotmake.tasks.engine.processes.own_config import NEVER, own_config
-from shotmake.tasks.engine.processes.process_tree import end_tree, marked, processor_s
-from shotmake.tasks.engine.processes.watchdog import waiting
+from shotmake.limits import get_limits, say_how_to_raise
+from shotmake.tasks.engine.processes.own_config import NEVER, read_own_config
+from shotmake.tasks.engine.processes.process_tree import end_tree, mark, measure_processor_s
+from shotmake.tasks.engine.processes.watchdog import mark_waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
 RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names
@@ -40,14 +40,14 @@ def allow(key: str, words: list[str], told_as: tuple[str, ...] = ()) -> None:
     The command is said once in a process. Of the commands with the same `told_as` only the first is said. Raises
     ShotError when the user has forbidden such programs.
     """
-    check_allowed(key, shown(words))
+    check_allowed(key, show_command(words))
     told = (key, *(told_as or words))
     if told not in _told:
         _told.add(told)
-        _log.info("%s: running %s", key, shown(words))
+        _log.info("%s: running %s", key, show_command(words))
 
 
-def shown(words: list[str]) -> str:
+def show_command(words: list[str]) -> str:
     """Return the command as one line of text.
 
     Characters that a terminal would obey, and that could hide the command, are spelt out.
@@ -66,7 +66,7 @@ def check_allowed(key: str, command: str) -> None:
         raise ShotError(f"{key}: not run, as {RUN}=never says: {command}; unset it, or remove the key")
     if asked:  # a misspelt value does not permit anything
         raise ShotError(f"{key}: not run: {command}; found {RUN}={asked}, needed {NEVER}, or unset it")
-    if own_config().run == NEVER:
+    if read_own_config().run == NEVER:
         raise ShotError(f"{key}: not run, as run: never in your own config says: {command}")
 
 
@@ -99,11 +99,11 @@ def run(started: Started) -> Done:
     too long.
     """
     word = secrets.token_hex(8)
-    _log.debug("%s: %s", started.name, shown(started.words))
+    _log.debug("%s: %s", started.name, show_command(started.words))
     process = subprocess.Popen(
         started.words,
         cwd=started.folder,
-        env=marked(started.environment, word),
+        env=mark(started.environment, word),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -111,7 +111,7 @@ def run(started: Started) -> Done:
     )
     watch = Watch(process.pid, word, started.name, started.limit)
     try:
-        with waiting():
+        with mark_waiting():
             said = _listen(process, watch)
     except BaseException:  # the program took too long, or this build is being ended
         watch.end()
@@ -176,7 +176,7 @@ class Watch:
     def begin(self) -> None:
         """Start the time anew: the program begins with something that has the limit for itself, such as a frame."""
         self._begun = self._alive = self._looked = time.monotonic()
-        self._used_s = processor_s(self._pid)
+        self._used_s = measure_processor_s(self._pid)
 
     def hear(self, data: bytes, stream: int = 1) -> None:
         """Note that the program said something on one of its streams: each whole line goes into the log of the task."""
@@ -200,25 +200,25 @@ class Watch:
 
         Raises ShotError in that case: its own limit is over, or it gave no sign of life for limits.silent_minutes.
         """
-        now, silent_s = time.monotonic(), 60 * limits().silent_minutes
-        allowed_s = 60 * getattr(limits(), self._limit)
+        now, silent_s = time.monotonic(), 60 * get_limits().silent_minutes
+        allowed_s = 60 * getattr(get_limits(), self._limit)
         if now - self._looked < min(LOOK_S, silent_s / 4, allowed_s / 4):
             return
-        used_s = processor_s(self._pid)
+        used_s = measure_processor_s(self._pid)
         if used_s - self._used_s > IDLE_SHARE * (now - self._looked):
             self._alive = now
         self._looked, self._used_s = now, used_s
         if now - self._begun > allowed_s:
-            self._give_up(f"it ran for {_minutes(now - self._begun)}", self._limit)
+            self._give_up(f"it ran for {_format_minutes(now - self._begun)}", self._limit)
         if now - self._alive > silent_s:
-            ran, silent = _minutes(now - self._begun), _minutes(now - self._alive)
+            ran, silent = _format_minutes(now - self._begun), _format_minutes(now - self._alive)
             self._give_up(f"it ran for {ran}, the last {silent} without a sign of life", "silent_minutes")
 
     def _give_up(self, what: str, limit: str) -> None:
         self.end()
-        raise ShotError(f"{self._name} was ended: {what}; {self._said()}; raise {raised(limit)}")
+        raise ShotError(f"{self._name} was ended: {what}; {self._quote_last_words()}; raise {say_how_to_raise(limit)}")
 
-    def _said(self) -> str:
+    def _quote_last_words(self) -> str:
         lines = [line.strip() for line in self._last_words.decode(errors="replace").splitlines() if line.strip()]
         if not lines:
             return "it said nothing"
@@ -230,5 +230,5 @@ class Watch:
         end_tree(self._pid, self._word)
 
 
-def _minutes(seconds: float) -> str:
+def _format_minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from shotmake.limits import limits, raised
+from shotmake.limits import get_limits, say_how_to_raise
 
 GAVE_UP = 75  # the exit code of a worker that has already told why it ended
 LOOK_S = 5.0  # between two looks at the work
@@ -24,7 +24,7 @@ _beside_s: dict[threading.Thread, float] = {}
 
 
 @contextlib.contextmanager
-def waiting() -> Iterator[None]:
+def mark_waiting() -> Iterator[None]:
     """Mark the block as one that waits for others. While it runs, the watchdog does not count."""
     mark = object()
     _waiting.append(mark)
@@ -34,18 +34,18 @@ def waiting() -> Iterator[None]:
         _waiting.remove(mark)
 
 
-def is_no_work() -> None:
+def note_no_work() -> None:
     """Note that the calling thread has only looked after the build so far: its processor time is no sign of life."""
     _beside_s[threading.current_thread()] = time.thread_time()
 
 
-def _worked_s() -> float:
+def _measure_worked_s() -> float:
     """Return the processor time, in seconds, of the threads that work."""
     return time.process_time() - sum(list(_beside_s.values()))
 
 
 @contextlib.contextmanager
-def watched(name: str) -> Iterator[None]:
+def watch(name: str) -> Iterator[None]:
     """Watch the block, which works. When it does nothing for limits.silent_minutes, say so in one line and end the
     process.
     """
@@ -61,15 +61,15 @@ def watched(name: str) -> Iterator[None]:
 
 def _watch(name: str, done: threading.Event) -> None:
     begun = alive = looked = time.monotonic()
-    worked_s = _worked_s()
-    silent_s = 60 * limits().silent_minutes
+    worked_s = _measure_worked_s()
+    silent_s = 60 * get_limits().silent_minutes
     while not done.wait(min(LOOK_S, silent_s / 4)):
-        is_no_work()
-        now, now_worked_s = time.monotonic(), _worked_s()
+        note_no_work()
+        now, now_worked_s = time.monotonic(), _measure_worked_s()
         if _waiting or now_worked_s - worked_s > IDLE_SHARE * (now - looked):
             alive = now
         looked, worked_s = now, now_worked_s
         if now - alive > silent_s:
             line = f"it ran for {now - begun:.0f} s, the last {now - alive:.0f} without doing anything"
-            _log.error("%s was ended: %s; raise %s", name, line, raised("silent_minutes"))
+            _log.error("%s was ended: %s; raise %s", name, line, say_how_to_raise("silent_minutes"))
             os._exit(GAVE_UP if multiprocessing.parent_process() else 1)

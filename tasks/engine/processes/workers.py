@@ -23,7 +23,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 _log = logging.getLogger(__name__)
 
 
-def jobs(arguments: list[str]) -> int:
+def read_jobs(arguments: list[str]) -> int:
     """Return the N of doit's `-n N`, 1 without it."""
     for number, word in enumerate(arguments):
         if word in ("-n", "--process") and arguments[number + 1 : number + 2]:
@@ -35,14 +35,14 @@ def jobs(arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def place_to_build() -> Iterator[None]:
+def hold_place() -> Iterator[None]:
     """Hold one of the machine's places to build in while the block runs; wait until one is free.
 
     With `-n N` each place has its own cores. This limits the threads of all that runs there: numpy, OpenCV, FFmpeg,
     COLMAP and Blender alike.
     """
-    places, workers = _places()
-    with locks.slot(places) as number:
+    places, workers = _list_places()
+    with locks.hold_slot(places) as number:
         if workers == 1:
             yield
             return
@@ -51,41 +51,41 @@ def place_to_build() -> Iterator[None]:
         try:
             yield
         finally:
-            os.sched_setaffinity(0, _cores())
+            os.sched_setaffinity(0, _list_cores())
 
 
 @contextlib.contextmanager
-def another_place() -> Iterator[list[int] | None]:
+def hold_another_place() -> Iterator[list[int] | None]:
     """Hold one more place while the block runs, for a program beside the one in our own place; yield its cores.
 
     None is yielded when no place is free, or without `-n N`.
     """
-    places, workers = _places()
+    places, workers = _list_places()
     if workers == 1:
         yield None
         return
-    with locks.slot(places, wait=False) as number:
+    with locks.hold_slot(places, wait=False) as number:
         yield None if number is None else _cores_of(number, workers)
 
 
-def _places() -> tuple[list[int], int]:
+def _list_places() -> tuple[list[int], int]:
     """Return the machine's places, named by cores, and how many of them this build uses at most."""
-    places = _cores()[: min(len(_cores()), max(1, _memory_mb() // BUILD_MB))]
-    return places, min(jobs(sys.argv), len(places))
+    places = _list_cores()[: min(len(_list_cores()), max(1, _measure_memory_mb() // BUILD_MB))]
+    return places, min(read_jobs(sys.argv), len(places))
 
 
 def _cores_of(place: int, workers: int) -> list[int]:
-    width = len(_cores()) // workers
+    width = len(_list_cores()) // workers
     first = place % workers * width
-    return _cores()[first : first + width]
+    return _list_cores()[first : first + width]
 
 
 @cache
-def _cores() -> list[int]:
+def _list_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def _memory_mb() -> int:
+def _measure_memory_mb() -> int:
     """Return the memory of the machine, or of the container that this process is in, in MiB."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
@@ -127,7 +127,7 @@ def bind_children() -> None:
     os.register_at_fork(before=hold_signals, after_in_parent=release_signals, after_in_child=bind)
 
 
-def one_order_of_sums() -> None:
+def fix_order_of_sums() -> None:
     """Set OpenBLAS to one thread. Call this before numpy is imported.
 
     With another number of threads OpenBLAS adds in another order: other last digits, so other bytes. The heavy work
@@ -177,7 +177,7 @@ def end_if_stopped() -> None:
 
 
 def _end(number: int, frame: object) -> None:
-    if _just_forked():  # it has nothing to tidy up, and its list of children is still its parent's
+    if _is_just_forked():  # it has nothing to tidy up, and its list of children is still its parent's
         os._exit(128 + number)
     _stopped_by.append(number)
     for again in STOPPING:  # a second signal must not interrupt the tidying up
@@ -195,7 +195,7 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _just_forked() -> bool:
+def _is_just_forked() -> bool:
     """Return whether this is a forked process that multiprocessing has not yet told that it is a child."""
     return multiprocessing.parent_process() is None and os.getpid() != _main_process[-1]
 
@@ -220,7 +220,7 @@ def watch_workers() -> None:
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 os._exit(1)
-            watchdog.is_no_work()
+            watchdog.note_no_work()
             time.sleep(0.5)
 
     threading.Thread(target=watch, daemon=True).start()

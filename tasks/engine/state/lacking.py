@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.state.partial_files import whole_name
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.engine.state.partial_files import find_whole_name
+from shotmake.tasks.show import get_show_folder
 
 # Faults of the disk, not of the tool: no space, no permission, a read-only or failing disk.
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG)
@@ -22,29 +22,29 @@ FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # files open at once in the process tha
 OPENCV_NO_MEMORY = -4  # cv2.error's code
 
 
-def lack(error: BaseException, folder: Path) -> str:
+def explain_lack(error: BaseException, folder: Path) -> str:
     """Return one line on what the machine lacks, "" for any other error.
 
     `folder` is the folder that was being written in, for an error of the system that names no file.
     """
-    return short_of(error) or (disk_fault(error, folder) if isinstance(error, OSError) else "")
+    return explain_shortage(error) or (explain_disk_fault(error, folder) if isinstance(error, OSError) else "")
 
 
-def short_of(error: BaseException) -> str:
+def explain_shortage(error: BaseException) -> str:
     """Return one line when there was too little memory, or too few open files or processes; "" for any other error."""
-    for behind in _chain(error):  # a library's own error may stand in front of the cause
+    for behind in _yield_chain(error):  # a library's own error may stand in front of the cause
         if isinstance(behind, OSError) and behind.errno in NO_FILES:
-            return _too_many_files()
-        if _tells_of_memory(behind):
-            return _out_of_memory()
+            return _explain_files()
+        if _is_of_memory(behind):
+            return _explain_memory()
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
-        if _memory_is_limited():  # there was no room for a thread's stack
-            return _out_of_memory()
+        if _is_memory_limited():  # there was no room for a thread's stack
+            return _explain_memory()
         return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
     return ""
 
 
-def disk_fault(error: OSError, folder: Path) -> str:
+def explain_disk_fault(error: OSError, folder: Path) -> str:
     """Return one line for a disk that is full, read-only, failing or forbidden to us, or for an error that names a
     file; "" for anything else.
 
@@ -55,26 +55,26 @@ def disk_fault(error: OSError, folder: Path) -> str:
     named = error.filename2 or error.filename
     # A number is that of a descriptor.
     path = Path(os.fsdecode(folder if named is None or isinstance(named, int) else named))
-    path = path.with_name(whole_name(path.name))
-    place = path.relative_to(show_folder()) if path.is_relative_to(show_folder()) else path
-    return f"cannot write or read {place}: {error.strerror}{_whose(path) if error.errno in NO_RIGHT else ''}"
+    path = path.with_name(find_whole_name(path.name))
+    place = path.relative_to(get_show_folder()) if path.is_relative_to(get_show_folder()) else path
+    return f"cannot write or read {place}: {error.strerror}{_explain_owner(path) if error.errno in NO_RIGHT else ''}"
 
 
-def _whose(path: Path) -> str:
+def _explain_owner(path: Path) -> str:
     """Return who owns the file or folder of the show that we may not change, and what to do; "" where it is our own."""
     with contextlib.suppress(OSError):
-        if not path.is_relative_to(show_folder()):
+        if not path.is_relative_to(get_show_folder()):
             return ""
         there = next(one for one in (path, *path.parents) if one.exists())
         owner = there.stat().st_uid
         if owner != os.geteuid():
-            place = "the show's folder" if there == show_folder() else there.relative_to(show_folder())
+            place = "the show's folder" if there == get_show_folder() else there.relative_to(get_show_folder())
             cure = "users of one show need one group, umask 002, and once chmod -R g+rwX on the show"
-            return f"; {place} is {user_name(owner)}'s: {cure}"
+            return f"; {place} is {name_user(owner)}'s: {cure}"
     return ""
 
 
-def user_name(number: int) -> str:
+def name_user(number: int) -> str:
     """Return the user's name, or `user <number>` where the machine knows no name."""
     import pwd
 
@@ -84,7 +84,7 @@ def user_name(number: int) -> str:
         return f"user {number}"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _yield_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and the errors that lie behind it."""
     seen: set[int] = set()
     behind: BaseException | None = error
@@ -94,18 +94,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         behind = cause_of(behind)
 
 
-def short_behind(error: BaseException) -> str:
-    """Return what `short_of` says about the cause of an error that blames an input.
+def explain_shortage_behind(error: BaseException) -> str:
+    """Return what `explain_shortage` says about the cause of an error that blames an input.
 
     Lack of memory counts only where the memory of this process is limited. Elsewhere the cause is a damaged file that
     asks for more memory than there is.
     """
     cause = cause_of(error)
-    line = short_of(cause) if cause is not None else ""
-    return line if _memory_is_limited() or line == _too_many_files() else ""
+    line = explain_shortage(cause) if cause is not None else ""
+    return line if _is_memory_limited() or line == _explain_files() else ""
 
 
-def _memory_is_limited() -> bool:
+def _is_memory_limited() -> bool:
     return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
@@ -116,7 +116,7 @@ def cause_of(error: BaseException) -> BaseException | None:
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _tells_of_memory(error: BaseException) -> bool:
+def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     if getattr(error, "code", None) == OPENCV_NO_MEMORY and type(error).__module__ == "cv2":
@@ -124,13 +124,13 @@ def _tells_of_memory(error: BaseException) -> bool:
     return any(word in str(error).lower() for word in SAID_BY_LIBRARIES)
 
 
-def _out_of_memory() -> str:
+def _explain_memory() -> str:
     most = resource.getrlimit(resource.RLIMIT_AS)[0]
     limit = "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
     return f"out of memory{limit}; close other programs, or build with fewer -n"
 
 
-def _too_many_files(needed: int = ENOUGH_FILES) -> str:
+def _explain_files(needed: int = ENOUGH_FILES) -> str:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return f"too many open files: at most {most} may be open at once; raise it (ulimit -n {needed})"
 
@@ -155,4 +155,4 @@ def allow_open_files(workers: int) -> None:
     except OSError as error:
         if error.errno not in NO_FILES:
             raise
-        raise ShotError(_too_many_files(max(ENOUGH_FILES, needed))) from error
+        raise ShotError(_explain_files(max(ENOUGH_FILES, needed))) from error

@@ -12,18 +12,18 @@ import zlib
 from pathlib import Path
 
 from shotmake.tasks.engine.state.places import check_inside
-from shotmake.tasks.show import build_folder, state_folder
+from shotmake.tasks.show import get_build_folder, get_state_folder
 
 HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()
 PART = re.compile(r"^\.part-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{4}-")
 
 
-def part_path(path: Path) -> Path:
+def make_part_path(path: Path) -> Path:
     """Return a hidden path beside `path` to write its content to. Raises ShotError where a link in its way leads out of
     the show.
     """
     check_inside(path.parent)
-    return path.with_name(f".part-{_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
+    return path.with_name(f".part-{_hash_host()}-{os.getpid()}-{secrets.token_hex(2)}-{path.name}")
 
 
 def remove_part(part: Path) -> None:
@@ -34,16 +34,16 @@ def remove_part(part: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def whole_name(name: str) -> str:
+def find_whole_name(name: str) -> str:
     """Return the name that a part gets when it is complete; any other name is returned as it is."""
     return PART.sub("", name)
 
 
 def remove_parts_of_the_dead() -> None:
     """Remove the half-written files that killed builds of this machine have left."""
-    for part in [*state_folder().rglob(".part-*"), *build_folder().rglob(".part-*")]:
+    for part in [*get_state_folder().rglob(".part-*"), *get_build_folder().rglob(".part-*")]:
         found = PART.match(part.name)
-        if found and found["host"] == _host() and not is_alive(int(found["pid"])):
+        if found and found["host"] == _hash_host() and not is_alive(int(found["pid"])):
             with contextlib.suppress(FileNotFoundError, PermissionError):  # only its owner may remove another user's
                 part.unlink()
 
@@ -58,5 +58,5 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def _host() -> str:
+def _hash_host() -> str:
     return f"{zlib.crc32(HOST.encode()):08x}"

@@ -12,35 +12,35 @@ from functools import cache as once
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.tasks.show import build_folder, conf_folder, show_folder, state_folder
+from shotmake.tasks.show import get_build_folder, get_conf_folder, get_show_folder, get_state_folder
 
 CLAIM = ".shotmake-show"  # a file in the folder that a link leads to: that folder's owner put it there as permission
 SHOWN_CHARS = 80
 
 
-def may_be_links() -> dict[str, Path]:
+def list_links() -> dict[str, Path]:
     """Return the folders that may be links, by their names in conf/config.yaml."""
-    return {".gsd-state": state_folder(), "build": build_folder()}
+    return {".gsd-state": get_state_folder(), "build": get_build_folder()}
 
 
-def shown(name: object) -> str:
+def quote_name(name: object) -> str:
     """Return something that stands in a file as text that fits in one line of a message."""
     text = name if isinstance(name, str) else repr(name)
     text = text if text.isprintable() else ascii(text)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}..."
 
 
-def confined(name: object, base: Path, folder: Path) -> Path:
+def confine(name: object, base: Path, folder: Path) -> Path:
     """Return base / name, which must be a path in `folder`.
 
     Raises ShotError for everything else: an absolute path, a path that climbs out of `folder` or leaves it through a
     link, and what is no path at all. The last part may itself be a link: then the link itself is removed or replaced.
     """
     if not isinstance(name, str) or not name or "\0" in name or os.path.isabs(name):
-        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+        raise ShotError(f"found {quote_name(name)}; needed the name of a file in {_from_root(folder)}")
     path = Path(os.path.normpath(base / name))
     if path == folder or not path.is_relative_to(folder) or not _is_inside(path.parent, folder):
-        raise ShotError(f"found {shown(name)}; needed the name of a file in {_from_root(folder)}")
+        raise ShotError(f"found {quote_name(name)}; needed the name of a file in {_from_root(folder)}")
     return path
 
 
@@ -60,9 +60,9 @@ def check_inside(path: Path) -> None:
     The folder need not exist yet. A path that is not named below the show is not checked, for the show did not choose
     it.
     """
-    if not path.is_relative_to(show_folder()):
+    if not path.is_relative_to(get_show_folder()):
         return
-    top = next((one for one in (state_folder(), build_folder()) if path.is_relative_to(one)), show_folder())
+    top = next((one for one in (get_state_folder(), get_build_folder()) if path.is_relative_to(one)), get_show_folder())
     if not _is_inside(path, top):
         raise ShotError(f"{_from_root(path)}: a link leads to {os.path.realpath(path)}; needed a folder in the show")
 
@@ -71,8 +71,8 @@ def check_tops() -> None:
     """Check .gsd-state and build. Raises ShotError where one is not a folder, or is a link that conf/config.yaml does
     not allow.
     """
-    for path in may_be_links().values():
-        _real_top(path)
+    for path in list_links().values():
+        _find_real_top(path)
 
 
 @once
@@ -80,21 +80,23 @@ def _is_inside(path: Path, folder: Path) -> bool:
     """Return whether a path, when links are followed, is `folder` or in it, and no link lies between the show and
     `folder`.
     """
-    top = next((one for one in (state_folder(), build_folder()) if folder.is_relative_to(one)), show_folder())
-    wanted = os.path.normpath(os.path.join(_real_top(top), os.path.relpath(folder, top)))
+    top = next(
+        (one for one in (get_state_folder(), get_build_folder()) if folder.is_relative_to(one)), get_show_folder()
+    )
+    wanted = os.path.normpath(os.path.join(_find_real_top(top), os.path.relpath(folder, top)))
     real = os.path.realpath(path)
     return os.path.realpath(wanted) == wanted and (real == wanted or real.startswith(wanted + os.sep))
 
 
 @once
-def _real_top(path: Path) -> str:
+def _find_real_top(path: Path) -> str:
     """Return where the show's root, state or build folder really is. Raises ShotError where it may not be."""
-    if path == show_folder() or not path.is_symlink():
-        if path != show_folder() and path.exists() and not path.is_dir():
+    if path == get_show_folder() or not path.is_symlink():
+        if path != get_show_folder() and path.exists() and not path.is_dir():
             raise ShotError(f"{_from_root(path)}: found a file; needed a folder, move the file away")
         return os.path.realpath(path)
     name, real = path.name, os.path.realpath(path)
-    if allowed_links().get(name) != real:
+    if read_allowed_links().get(name) != real:
         raise ShotError(
             f"{name}: a link leads to {real}; needed a folder of the show's own, or in conf/config.yaml the lines "
             f"`show: {{links: {{{name}: {real}}}}}` and in {real} a file {CLAIM}"
@@ -105,15 +107,15 @@ def _real_top(path: Path) -> str:
     return real
 
 
-def allowed_links() -> dict[str, str]:
+def read_allowed_links() -> dict[str, str]:
     """Return show.links of conf/config.yaml: which of these folders are links, and where each leads."""
     from shotmake.files.regular_file import read_utf8
     from shotmake.files.yaml_file import load_yaml
 
-    config = conf_folder() / "config.yaml"
+    config = get_conf_folder() / "config.yaml"
     tree = load_yaml(read_utf8(config, "yaml_mb"), "conf/config.yaml") if config.is_file() else {}
     links = ((tree or {}).get("show") or {}).get("links") if isinstance(tree, dict) else None
-    return {name: to for name, to in links.items() if name in may_be_links()} if isinstance(links, dict) else {}
+    return {name: to for name, to in links.items() if name in list_links()} if isinstance(links, dict) else {}
 
 
 def is_plain_file(path: Path) -> bool:
@@ -125,4 +127,4 @@ def is_plain_file(path: Path) -> bool:
 
 
 def _from_root(path: Path) -> str:
-    return str(path.relative_to(show_folder())) if path.is_relative_to(show_folder()) else str(path)
+    return str(path.relative_to(get_show_folder())) if path.is_relative_to(get_show_folder()) else str(path)

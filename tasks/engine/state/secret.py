@@ -9,18 +9,18 @@ import stat
 from functools import cache as once
 from pathlib import Path
 
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 BYTES = 32
 
 
 @once
-def secret() -> bytes:
+def read_secret() -> bytes:
     """Return the secret: 32 bytes in $XDG_CACHE_HOME/shotmake (or ~/.cache/shotmake), made if they are missing.
 
     Where no secret can be kept, it is one for this process and the processes forked from it.
     """
-    path = _path()
+    path = _find_path()
     if path is None:
         return os.urandom(BYTES)
     with contextlib.suppress(OSError):
@@ -41,10 +41,10 @@ def secret() -> bytes:
     return os.urandom(BYTES)
 
 
-def _path() -> Path | None:
+def _find_path() -> Path | None:
     """Return where the secret lies; None without a home, and in a show, where files may come from a stranger."""
     home = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
-    if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(show_folder()):
+    if not os.path.isabs(home) or Path(os.path.realpath(home)).is_relative_to(get_show_folder()):
         return None
     return Path(home) / "shotmake" / "secret"
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> bytes | None:
 
 def sign(*words: str) -> str:
     """Return a short proof that this user wrote these words."""
-    keyed = hashlib.blake2b(digest_size=16, key=secret())
+    keyed = hashlib.blake2b(digest_size=16, key=read_secret())
     for word in words:
         data = word.encode(errors="surrogatepass")
         keyed.update(len(data).to_bytes(8, "big") + data)
@@ -72,7 +72,7 @@ def sign(*words: str) -> str:
 
 
 @once
-def owner() -> str:
+def name_owner() -> str:
     """Return a name for the secret that does not give it away. Each user of a shared show has rows under
     such a name.
     """

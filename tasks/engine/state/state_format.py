@@ -4,16 +4,16 @@ believed.
 
 from pathlib import Path
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import read_json
-from shotmake.tasks.show import in_show, state_folder
+from shotmake.tasks.show import get_state_folder, name_in_show
 
 SCHEMA = 1  # raise it with a change of stamps or places that an older tool would read wrongly; no file means 1
 
 
-def format_file() -> Path:
+def get_format_file() -> Path:
     """Return the file that says the format."""
-    return state_folder() / "format.json"
+    return get_state_folder() / "format.json"
 
 
 def check() -> None:
@@ -21,20 +21,21 @@ def check() -> None:
     unreadable.
     """
     try:
-        found = read_json(format_file())
+        found = read_json(get_format_file())
     except FileNotFoundError:
         return
     except (OSError, ShotError) as error:
-        raise ShotError(f"{_place()}: cannot be read ({said_by(error)}); remove it") from error
+        raise ShotError(f"{_name_place()}: cannot be read ({quote_error(error)}); remove it") from error
     schema = found.get("schema") if isinstance(found, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise ShotError(f"{_place()}: names no schema; remove it")
+        raise ShotError(f"{_name_place()}: names no schema; remove it")
     if schema > SCHEMA:
         raise ShotError(
-            f"{_place()}: found state of schema {schema}; this shotmake knows {SCHEMA}: use the newer one, or remove "
+            f"{_name_place()}: found state of schema {schema}; this shotmake knows {SCHEMA}: use the newer one, or "
+            "remove "
             ".gsd-state"
         )
 
 
-def _place() -> str:
-    return in_show(format_file())
+def _name_place() -> str:
+    return name_in_show(get_format_file())

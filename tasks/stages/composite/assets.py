@@ -6,8 +6,8 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.behind.followed import key_of_input
 from shotmake.files.input_file import check_file
-from shotmake.tasks.engine.inputs.behind import BEHIND, unwatched, with_behind
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.engine.inputs.behind import BEHIND, add_behind, list_unwatched
+from shotmake.tasks.show import get_show_folder
 
 PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")
 
@@ -15,8 +15,8 @@ PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_im
 def check_assets(inputs: dict[str, Path]) -> list[str]:
     """Check the assets before Blender opens them. Return a line for each that is not watched as a whole.
 
-    `inputs` are those of a stage that reads asset_files. Raises ShotError for an asset that shows what lies in other
-    files: nobody would watch these files.
+    `inputs` are those of a stage that reads list_asset_files. Raises ShotError for an asset that shows what lies in
+    other files: nobody would watch these files.
     """
     from shotmake.files.containers import check_no_playlist, check_shown
 
@@ -25,10 +25,10 @@ def check_assets(inputs: dict[str, Path]) -> list[str]:
             check_shown(path, name)
         elif BEHIND in name:
             check_no_playlist(path, key_of_input(name))
-    return unwatched({name: path for name, path in inputs.items() if name.startswith("shot.subject.blend")})
+    return list_unwatched({name: path for name, path in inputs.items() if name.startswith("shot.subject.blend")})
 
 
-def asset_files(config: Config) -> dict[str, Path]:
+def list_asset_files(config: Config) -> dict[str, Path]:
     """Return the assets that are used: the subject's .blend with the files that it names, and the pictures for light,
     backdrop and background.
 
@@ -41,7 +41,7 @@ def asset_files(config: Config) -> dict[str, Path]:
         "shot.backdrop.image": shot.backdrop.image if shot.backdrop.kind == "image" else None,
         "composite.background_image": composite.background_image if composite.background_source == "image" else None,
     }
-    found = {key: show_folder() / file for key, file in used.items() if file is not None}
+    found = {key: get_show_folder() / file for key, file in used.items() if file is not None}
     faults = []
     for key, path in found.items():
         try:
@@ -50,4 +50,4 @@ def asset_files(config: Config) -> dict[str, Path]:
             faults += error.faults
     if faults:
         raise ShotError(*faults)
-    return with_behind(found)
+    return add_behind(found)

@@ -8,23 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.tasks.engine.pieces import Piece, stored_or_made
-from shotmake.tasks.show import state_folder
+from shotmake.tasks.engine.pieces import Piece, get_or_make
+from shotmake.tasks.show import get_state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.detections import Detections
 
 
-def detections_folder() -> Path:
+def get_detections_folder() -> Path:
     """Return the folder of stored detections."""
-    return state_folder() / "tracking" / "objects" / "detections"
+    return get_state_folder() / "tracking" / "objects" / "detections"
 
 
 def piece_of(made_by: dict, inputs: dict[str, str]) -> Piece:
     """Return the piece of stored detections. made_by and inputs (name -> digest) are all that the
     detections depend on.
     """
-    return Piece(detections_folder(), ".npz", made_by, inputs)
+    return Piece(get_detections_folder(), ".npz", made_by, inputs)
 
 
 def from_store(piece: Piece, what: str, find: "Callable[[], Detections]") -> "Detections":
@@ -32,6 +32,6 @@ def from_store(piece: Piece, what: str, find: "Callable[[], Detections]") -> "De
 
     `what` says what they are, for a build that waits while another build makes them.
     """
-    from shotmake.objects.detections import detections_bytes, detections_of
+    from shotmake.objects.detections import pack_detections, unpack_detections
 
-    return detections_of(stored_or_made(piece, what, lambda: (detections_bytes(find()), {})).data)
+    return unpack_detections(get_or_make(piece, what, lambda: (pack_detections(find()), {})).data)

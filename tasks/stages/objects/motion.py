@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from shotmake.tasks.engine.inputs.plate_reader import PlateReader, file_names
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader, list_file_names
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages.objects.detections_store import from_store, piece_of
@@ -32,18 +32,18 @@ class Stretch(NamedTuple):
     piece: Piece
 
 
-def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tuple[Detections, list[Path]]":
+def detect_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tuple[Detections, list[Path]]":
     """Return the boxes of the frames first..last, and the files in which they are stored.
 
     Raises ShotError when the plate changes while it is read.
     """
-    from shotmake.objects.detections import joined
+    from shotmake.objects.detections import join_detections
     from shotmake.objects.motion_detector import REACH_FRAMES, detect_motion
 
     parts, paths = [], []
     context = _Context(plate, job, min(last + REACH_FRAMES, plate.last_frame), 2 * REACH_FRAMES)
-    with job.progress(last - first + 1, "looking for what moves in") as bar:
-        for span, seen, piece in motion_stretches(job, plate, first, last):
+    with job.show_progress(last - first + 1, "looking for what moves in") as bar:
+        for span, seen, piece in list_motion_stretches(job, plate, first, last):
 
             def find(span: tuple[int, int] = span, seen: tuple[int, int] = seen) -> "Detections":
                 found = detect_motion(context.read(*seen), *span)
@@ -54,20 +54,20 @@ def detected_by_motion(job: Job, plate: "Plate", first: int, last: int) -> "tupl
             parts.append(from_store(piece, what, find))
             paths.append(piece.path)
             bar(span[1] - first + 1)
-    return joined(parts), paths
+    return join_detections(parts), paths
 
 
-def motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> list[Stretch]:
+def list_motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> list[Stretch]:
     """Return the stretches of the frames first..last, each with its piece."""
     from shotmake.objects.motion_detector import REACH_FRAMES
-    from shotmake.tracks.segments import segment_spans
+    from shotmake.tracks.segments import list_segment_spans
 
     which = {"first_frame": plate.first_frame} if plate.kind == "movie" else {"color_space": plate.color_space}
     found = []
-    for begin, end in segment_spans(first, last, STRETCH_FRAMES):
+    for begin, end in list_segment_spans(first, last, STRETCH_FRAMES):
         seen = max(begin - REACH_FRAMES, plate.first_frame), min(end + REACH_FRAMES, plate.last_frame)
         made_by = {"stage": "motion", "version": VERSION, "frames": [begin, end], **which}
-        inputs = {name: job.digests[name] for name in file_names(plate, *seen)}
+        inputs = {name: job.digests[name] for name in list_file_names(plate, *seen)}
         found.append(Stretch((begin, end), seen, piece_of(made_by, inputs)))
     return found
 

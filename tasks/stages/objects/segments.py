@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.tasks.engine import slices
-from shotmake.tasks.engine.pieces import Piece, Stored, in_a_row, stored_or_made
-from shotmake.tasks.engine.stamp import canonical
-from shotmake.tasks.show import state_folder
+from shotmake.tasks.engine.pieces import Piece, Stored, follow_pieces, get_or_make
+from shotmake.tasks.engine.stamp import to_canonical
+from shotmake.tasks.show import get_state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from pathlib import Path
@@ -35,18 +35,20 @@ class Walked(NamedTuple):
     reused: int
 
 
-def _spans(first: int, last: int) -> list[tuple[int, int]]:
-    from shotmake.tracks.segments import segment_spans
+def _list_spans(first: int, last: int) -> list[tuple[int, int]]:
+    from shotmake.tracks.segments import list_segment_spans
 
-    return segment_spans(first, last, SEGMENT_FRAMES)
+    return list_segment_spans(first, last, SEGMENT_FRAMES)
 
 
-def stored(detections: "Detections", settings: dict, first: int, last: int) -> list[Stored]:
+def find_stored(detections: "Detections", settings: dict, first: int, last: int) -> list[Stored]:
     """Return what is stored of the stretches of first..last, as their stamps tell. Nothing is followed.
 
     `settings` are those of the objects stage.
     """
-    return in_a_row(_spans(first, last), lambda span, handover: _piece(detections, settings, span, handover))
+    return follow_pieces(
+        _list_spans(first, last), lambda span, handover: _make_piece(detections, settings, span, handover)
+    )
 
 
 def walk(
@@ -63,10 +65,10 @@ def walk(
     """
     rows, paths, reused = [], [], 0
     before, handover = None, ""
-    for span in _spans(first, last):
-        piece = _piece(detections, settings, span, handover)
+    for span in _list_spans(first, last):
+        piece = _make_piece(detections, settings, span, handover)
         what = f"frames {span[0]}-{span[1]} of objects:{shot}"
-        got = stored_or_made(piece, what, partial(_follow, detections, settings, span, before))
+        got = get_or_make(piece, what, partial(_follow, detections, settings, span, before))
         made, before, handover = _read(got.data)
         rows.append(made)
         paths.append(piece.path)
@@ -75,14 +77,14 @@ def walk(
     return Walked(rows, paths, reused)
 
 
-def _piece(detections: "Detections", settings: dict, span: tuple[int, int], handover: str) -> Piece:
+def _make_piece(detections: "Detections", settings: dict, span: tuple[int, int], handover: str) -> Piece:
     """Return the piece of a stretch. `handover` is the digest of the state before it; "" at the start."""
-    reaches = slices.only(settings, *REACHING)
-    made_by = {**slices.made_by("objects_segment", VERSION, reaches), "frames": list(span)}
-    boxes = {name: column.tolist() for name, column in vars(detections.within(*span)).items()}
-    found = hashlib.sha256(canonical(boxes).encode()).hexdigest()
+    reaches = slices.keep_only(settings, *REACHING)
+    made_by = {**slices.describe_maker("objects_segment", VERSION, reaches), "frames": list(span)}
+    boxes = {name: column.tolist() for name, column in vars(detections.select_frames(*span)).items()}
+    found = hashlib.sha256(to_canonical(boxes).encode()).hexdigest()
     return Piece(
-        state_folder() / "tracking" / "objects" / "segments",
+        get_state_folder() / "tracking" / "objects" / "segments",
         ".json",
         made_by,
         {"handover": handover, "detections": found},
@@ -97,9 +99,9 @@ def _follow(
     from shotmake.objects.tracker import follow
 
     options = Objects(**{name: settings[name] for name in REACHING})
-    rows, state = follow(detections.within(*span), *span, options, before)
+    rows, state = follow(detections.select_frames(*span), *span, options, before)
     found = {name: getattr(rows, name).tolist() for name in ("track_id", "frame", "xywh_px", "coasted", "label")}
-    data = canonical({"rows": found, "state": state.decode()}).encode()  # the state is a text: it comes back exactly
+    data = to_canonical({"rows": found, "state": state.decode()}).encode()  # the state is a text: it comes back exactly
     return data, {"handover": hashlib.sha256(state).hexdigest()}
 
 

@@ -7,14 +7,14 @@ from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.stages.footage import footage_of, plate_inputs, read_plate
+from shotmake.tasks.stages.footage import footage_of, list_plate_inputs, read_plate
 from shotmake.tasks.stages.objects import segments
 from shotmake.tasks.stages.objects.detections import (
-    Found,
-    found_detections,
-    source_files,
-    source_settings,
-    stored_pieces,
+    SourcedBoxes,
+    find_detections,
+    list_pieces,
+    list_source_files,
+    slice_source_settings,
 )
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -22,41 +22,41 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.tracklets import Tracklet
 
 
-def settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
+def slice_settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
     """Return the stage's settings for one camera."""
     return (
         {"shot": config.shot.name}  # objects.json names it
-        | slices.block(footage_of(config, camera), "frame_range")
-        | slices.block(config.tracking.objects, *segments.REACHING)
-        | source_settings(config, camera)
+        | slices.slice_block(footage_of(config, camera), "frame_range")
+        | slices.slice_block(config.tracking.objects, *segments.REACHING)
+        | slice_source_settings(config, camera)
     )
 
 
-def inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
+def list_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
     """Return the files of the boxes and, unless the boxes come from a file, the plate's files."""
-    found = source_files(config, camera)
-    return found if "detections" in found else {**plate_inputs(config, camera), **found}
+    found = list_source_files(config, camera)
+    return found if "detections" in found else {**list_plate_inputs(config, camera), **found}
 
 
 def build(job: Job) -> str:
     """Build objects.json: find the boxes and follow the objects. Return a line on the objects, and what there is to
     say.
 
-    Raises ShotError when frame_range leaves the plate, and when the boxes cannot be found (found_detections).
+    Raises ShotError when frame_range leaves the plate, and when the boxes cannot be found (find_detections).
     """
-    from shotmake.footage.plate import frame_span
-    from shotmake.objects.lifecycle import tracklets
-    from shotmake.objects.tracklets import objects_text
+    from shotmake.footage.plate import find_frame_span
+    from shotmake.objects.lifecycle import build_tracklets
+    from shotmake.objects.tracklets import yield_objects_text
 
     plate = read_plate(job.inputs["footage"])
-    first, last = frame_span(plate, job.settings["frame_range"])
-    found = found_detections(job, plate, first, last)
-    with job.progress(last - first + 1, "following objects") as bar:
+    first, last = find_frame_span(plate, job.settings["frame_range"])
+    found = find_detections(job, plate, first, last)
+    with job.show_progress(last - first + 1, "following objects") as bar:
         walked = segments.walk(
             found.detections, job.settings, first, last, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend([*found.kept, *walked.paths])
-    made = tracklets(walked.rows, job.settings["camera_id"])
+    made = build_tracklets(walked.rows, job.settings["camera_id"])
     facts = {
         "schema": 1,
         "shot": job.settings["shot"],
@@ -66,13 +66,13 @@ def build(job: Job) -> str:
         "frames": [first, last],
     }
     with open(job.targets["objects"], "w", encoding="utf-8") as file:
-        file.writelines(objects_text(facts, made))
+        file.writelines(yield_objects_text(facts, made))
     said = found.said if made else [*found.said, *why_none(found, job.settings, first, last)]
     reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
-    return f"{in_words(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in said)
+    return f"{describe(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in said)
 
 
-def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
+def why_none(found: SourcedBoxes, settings: dict, first: int, last: int) -> list[str]:
     """Return why no box became an object, when there is no object; nothing where the reason has been said already."""
     count = len(found.detections)
     if not count:
@@ -83,24 +83,24 @@ def why_none(found: Found, settings: dict, first: int, last: int) -> list[str]:
     return [f"{sure} of {count} boxes are sure enough; none goes on for tracking.objects.n_init, {settings['n_init']}"]
 
 
-def stored(job: Job, plate: "Plate") -> list[Stored]:
+def find_stored(job: Job, plate: "Plate") -> list[Stored]:
     """Return what is stored of the stage's segments; empty while the boxes are not stored."""
-    from shotmake.footage.plate import frame_span
+    from shotmake.footage.plate import find_frame_span
 
-    if not all(piece.undamaged_stamp() for piece in boxes(job, plate)):
+    if not all(piece.read_undamaged_stamp() for piece in list_box_pieces(job, plate)):
         return []
-    first, last = frame_span(plate, job.settings["frame_range"])
-    return segments.stored(found_detections(job, plate, first, last).detections, job.settings, first, last)
+    first, last = find_frame_span(plate, job.settings["frame_range"])
+    return segments.find_stored(find_detections(job, plate, first, last).detections, job.settings, first, last)
 
 
-def boxes(job: Job, plate: "Plate") -> list[Piece]:
+def list_box_pieces(job: Job, plate: "Plate") -> list[Piece]:
     """Return the pieces that store the stage's boxes, stored or not; empty where the boxes come from a file."""
-    from shotmake.footage.plate import frame_span
+    from shotmake.footage.plate import find_frame_span
 
-    return stored_pieces(job, plate, *frame_span(plate, job.settings["frame_range"]))
+    return list_pieces(job, plate, *find_frame_span(plate, job.settings["frame_range"]))
 
 
-def in_words(made: "list[Tracklet]", source: dict) -> str:
+def describe(made: "list[Tracklet]", source: dict) -> str:
     """Return a line on the objects: how many there are, and how many of their frames are coasted."""
     count = sum(len(one.frames) for one in made)
     coasted = sum(int(one.is_coasted.sum()) for one in made)
@@ -113,8 +113,8 @@ OBJECTS = Stage(
     version=segments.VERSION,
     targets={"objects": "tracking/sessions/{id}/objects.json"},
     reads=("footage",),
-    settings=settings,
-    files=inputs,
+    settings=slice_settings,
+    files=list_inputs,
     wanted=lambda config: config.tracking.objects.enabled,
     published={"objects": "objects.json"},
     needs_camera=lambda config: False,

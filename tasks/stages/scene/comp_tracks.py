@@ -8,7 +8,7 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.tracklets import Tracklet
@@ -19,7 +19,7 @@ IMAGE_KEY = "composite.corner_pin.image"
 SQUARE = 1e-3  # how far fy may be from fx
 
 
-def reads(config: Config) -> tuple[str, ...]:
+def list_reads(config: Config) -> tuple[str, ...]:
     """Return the names of the targets of earlier stages that the scene needs for these parts."""
     pinned = bool(config.composite.corner_pin.image and config.composite.corner_pin.tracks)
     stabilized = config.composite.stabilization.enabled and config.composite.stabilization.tracklet is None
@@ -28,26 +28,26 @@ def reads(config: Config) -> tuple[str, ...]:
     return (*tracks, *(["points"] if pinned else []), *objects)
 
 
-def pinned_files(config: Config) -> dict[str, Path]:
+def list_pinned_files(config: Config) -> dict[str, Path]:
     """Return the files of the pinned picture: "pinned <plate frame>" of a sequence, "pinned 0" of a still or a movie.
 
     Raises ShotError when they are missing or cannot be used.
     """
-    from shotmake.footage.file_names import KEY, plate_files
+    from shotmake.footage.file_names import KEY, list_plate_files
 
     if config.composite.corner_pin.image is None:
         return {}
     try:
-        found = plate_files(config.composite.corner_pin.image, show_folder())
+        found = list_plate_files(config.composite.corner_pin.image, get_show_folder())
     except ShotError as error:
         said = (
             fault.replace(KEY, IMAGE_KEY).replace("needed a movie", "needed a still, a movie") for fault in error.faults
         )
         raise ShotError(*said) from error
-    return {f"pinned {number}": show_folder() / path for number, path in found}
+    return {f"pinned {number}": get_show_folder() / path for number, path in found}
 
 
-def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
+def make_blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
     """Return the sheet's `stabilization` and `corner_pin`, null when they are off, and a text on both.
 
     `job` is of the scene stage. Raises ShotError when the tracks or objects that they name do not exist or are not
@@ -65,11 +65,11 @@ def blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
         per_track = read_json(job.inputs["quality"])["per_track"]
     tracklets = read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else []
     if stabilization["enabled"]:
-        found["stabilization"] = _stabilization(job, tracks, per_track, tracklets, sheet, field)
+        found["stabilization"] = _make_stabilization(job, tracks, per_track, tracklets, sheet, field)
         line += ", stabilized"
     if pin["image"] is not None:
-        image = _pinned_image(job, sheet)
-        corners, told = _corners(job, tracks, per_track, tracklets, solution, sheet, field)
+        image = _make_pinned_image(job, sheet)
+        corners, told = _make_corners(job, tracks, per_track, tracklets, solution, sheet, field)
         found["corner_pin"] = {"image": image, "object": pin["object"], **corners}
         line += f", pinned{told}"
     return found, line
@@ -85,20 +85,20 @@ def field_of(solution: dict, sheet: dict) -> "Field":
     return Field(Lens.from_json(solution["lens"]), tuple(size_px), overscan_px)
 
 
-def _stabilization(
+def _make_stabilization(
     job: Job, tracks: "Tracks | None", per_track: dict, tracklets: "list[Tracklet]", sheet: dict, field: "Field"
 ) -> dict:
-    from shotmake.objects.smoothed_boxes import chosen_path
+    from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.stabilization import KEY, stabilize, stabilize_box
-    from shotmake.tracks.select import tracks_named
+    from shotmake.tracks.select import select_named
 
     settings, lens = job.settings["composite"]["stabilization"], field.lens
     frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
     on_plate = job.settings["composite"]["lens_distortion"]["apply_to_cg"]  # else the comp is the undistorted picture
     size_px = tuple(sheet["resolution_px"] if on_plate else sheet["overscan"]["resolution_px"])
     if settings["tracklet"] is not None:
-        path = chosen_path(tracklets, settings["tracklet"], frames, f"{KEY}.tracklet")
-        marks_px = path.marks_px if on_plate else field.straight_px(path.marks_px)
+        path = choose_path(tracklets, settings["tracklet"], frames, f"{KEY}.tracklet")
+        marks_px = path.marks_px if on_plate else field.to_straight_px(path.marks_px)
         made = stabilize_box(path.frames, marks_px, size_px, frames, reference)
         return {**made.to_json(), "put_back": settings["put_back"]}
     assert tracks is not None
@@ -107,26 +107,26 @@ def _stabilization(
             f"{KEY}.enabled: found a focal length of {lens.fx_px:.1f} by {lens.fy_px:.1f} px, so no square pixels, and "
             "Blender's Rotate turns square ones only; needed such a plate, or false"
         )
-    chosen = tracks_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks")
+    chosen = select_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks")
     if not on_plate:
-        chosen = replace(chosen, xy_px=field.undistorted_px(chosen.xy_px))
+        chosen = replace(chosen, xy_px=field.to_undistorted_px(chosen.xy_px))
     made = stabilize(chosen, size_px, frames, reference)
     return {**made.to_json(), "put_back": settings["put_back"]}
 
 
-def _pinned_image(job: Job, sheet: dict) -> dict:
+def _make_pinned_image(job: Job, sheet: dict) -> dict:
     """Return the pinned file, and the scene frame that shows its first frame. Blender itself counts the frames of a
     movie.
     """
     from shotmake.files.containers import check_shown
-    from shotmake.footage.file_names import plate_files
+    from shotmake.footage.file_names import list_plate_files
 
     numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]
     is_sequence = numbers != [0]
     if not is_sequence:
         check_shown(job.inputs["pinned 0"], IMAGE_KEY)
     return {
-        "file": plate_files(job.settings["composite"]["corner_pin"]["image"], show_folder())[0][
+        "file": list_plate_files(job.settings["composite"]["corner_pin"]["image"], get_show_folder())[0][
             1
         ],  # as the config names it
         "kind": "sequence" if is_sequence else "file",
@@ -135,7 +135,7 @@ def _pinned_image(job: Job, sheet: dict) -> dict:
     }
 
 
-def _corners(
+def _make_corners(
     job: Job,
     tracks: "Tracks | None",
     per_track: dict,
@@ -150,24 +150,24 @@ def _corners(
     import numpy as np
 
     from shotmake.files.npz_file import read_npz
-    from shotmake.geometry.solved_cameras import projecting_matrices
-    from shotmake.objects.smoothed_boxes import chosen_path
+    from shotmake.geometry.solved_cameras import read_projecting_matrices
+    from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
-    from shotmake.tracks.select import enabled, find_track, names_told
+    from shotmake.tracks.select import find_track, map_names, select_enabled
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
     if pin["object"]:
         return {}, ""
-    cameras = dict(zip(solution["frames"], projecting_matrices(solution), strict=True))
+    cameras = dict(zip(solution["frames"], read_projecting_matrices(solution), strict=True))
     if pin["tracks"]:
         assert tracks is not None
-        among = enabled(tracks, sheet["resolution_px"][0], names_told(per_track))
+        among = select_enabled(tracks, sheet["resolution_px"][0], map_names(per_track))
         ids = [find_track(pick, among, f"{KEY}.tracks[{at}]") for at, pick in enumerate(pin["tracks"])]
         arrays = read_npz(job.inputs["points"], needed=("track_id", "point_xyz"))
         points = dict(zip(arrays["track_id"].tolist(), arrays["point_xyz"].astype(float), strict=True))
         made = pin_of_tracks(tracks, ids, frames, field, cameras, points)
     elif pin["tracklet"] is not None:
-        path = chosen_path(tracklets, pin["tracklet"], frames, f"{KEY}.tracklet")
+        path = choose_path(tracklets, pin["tracklet"], frames, f"{KEY}.tracklet")
         made = pin_of_box(path, frames, field)
     else:
         made = pin_of_places(np.array(pin["corners_xyz"], float), frames, field, cameras)

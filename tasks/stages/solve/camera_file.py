@@ -5,15 +5,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shotmake.config.format_registry import Format, camera_format
+from shotmake.config.format_registry import Format, find_camera_format
 from shotmake.config.schema import Camera, Config
 from shotmake.errors import ShotError
-from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
 from shotmake.tasks.blender.environment import run_script
-from shotmake.tasks.engine.inputs.behind import unwatched, with_behind
+from shotmake.tasks.engine.inputs.behind import add_behind, list_unwatched
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.engine.state.partial_files import part_path
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.engine.state.partial_files import make_part_path
+from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 KEY = "shot.camera.import_file"
 
 
-def files(config: Config) -> dict[str, Path]:
+def list_files(config: Config) -> dict[str, Path]:
     """Return the camera's file, and the files that belong to it; {} without an imported camera.
 
     Raises ShotError when the file is missing, or when cameras.txt of a COLMAP model is.
@@ -30,22 +30,22 @@ def files(config: Config) -> dict[str, Path]:
     name = config.shot.camera.import_file
     if name is None:
         return {}
-    path = show_folder() / name
+    path = get_show_folder() / name
     if os.path.isdir(path):
         path, name = path / "images.txt", f"{name.rstrip('/')}/images.txt"
     found = {"camera": check_file(path, name, KEY)}
-    if _format(path).word == "colmap":
+    if _find_format(path).word == "colmap":
         found["camera's lens"] = path.with_name("cameras.txt")
-        if file_fault(found["camera's lens"]) == NO_SUCH_FILE:
+        if find_file_fault(found["camera's lens"]) == NO_SUCH_FILE:
             raise ShotError(f"{name}: found no cameras.txt beside images.txt; needed COLMAP's text model ({KEY})")
         check_file(found["camera's lens"], name.replace("images.txt", "cameras.txt"), KEY, "COLMAP's text model")
-    return with_behind(found)
+    return add_behind(found)
 
 
 def is_by_blender(config: Config) -> bool:
     """Return whether Blender has to read the camera's file."""
     name = config.shot.camera.import_file
-    found = camera_format(name) if name else None
+    found = find_camera_format(name) if name else None
     return found is not None and found.read_by_blender
 
 
@@ -70,14 +70,14 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
         lens=Lens.from_json(lens) if lens else None,
     )
     path = job.inputs["camera"]
-    found = _format(path)
+    found = _find_format(path)
     module = import_module(f"shotmake.formats.{found.module}")
     if not found.read_by_blender:
         return module.read(path, asked)
     module.check(path)
-    if unwatched({"camera": path}):
+    if list_unwatched({"camera": path}):
         raise ShotError(f"{path.name}: cannot tell which files it names; needed it without others, or as .usda ({KEY})")
-    part = part_path(job.targets["solve"].with_name("camera.json"))
+    part = make_part_path(job.targets["solve"].with_name("camera.json"))
     arguments = [f"--file={path}", f"--out={part}", "--frames", *map(str, frames)]
     arguments += ["--rate={}/{}".format(*plate.frame_rate)]
     if camera.import_name is not None:
@@ -93,7 +93,7 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
         part.unlink(missing_ok=True)
 
 
-def _format(path: Path) -> Format:
-    found = camera_format(str(path))
+def _find_format(path: Path) -> Format:
+    found = find_camera_format(str(path))
     assert found, path  # the config was checked before
     return found

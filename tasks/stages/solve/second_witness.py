@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.tasks.engine.inputs.plate_reader import PlateReader
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.stages.tracks.masks import masks, object_boxes
+from shotmake.tasks.stages.tracks.masks import make_masks, read_object_boxes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.solve.witness.witness import Look, Matcher
 
 
-def look_at(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
+def make_look(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
     """Return the function that the witness calls with the frame indices (F,) that it will compare.
 
     That function reads these frames, counted from plate frame `first`, and makes them ready to match. It raises
@@ -30,7 +30,9 @@ def look_at(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look"
         reader.check_unchanged(numbers[0], numbers[-1])
         covered = {}
         if "mask" in job.settings:
-            at = masks(plate, job.settings["mask"], numbers[0], numbers[-1], object_boxes(job.settings, job.inputs))
+            at = make_masks(
+                plate, job.settings["mask"], numbers[0], numbers[-1], read_object_boxes(job.settings, job.inputs)
+            )
             covered = {number: at(number) for number in numbers}
         return SiftMatcher(
             dict(zip(indices.tolist(), luma, strict=True)),

@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config import schema
-from shotmake.config.check_orient import names_tracks
+from shotmake.config.check_orient import has_track_names
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.blender.environment import version_of
-from shotmake.tasks.blender.libmv import libmv_settings, solver
+from shotmake.tasks.blender.libmv import make_solver, slice_libmv_settings
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import json_bytes
-from shotmake.tasks.show import in_show
-from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.engine.stamp import to_json_bytes
+from shotmake.tasks.show import name_in_show
+from shotmake.tasks.stages.footage import list_plate_inputs, read_plate
 from shotmake.tasks.stages.solve import camera_file
 from shotmake.tasks.stages.solve import candidates as stored
-from shotmake.tasks.stages.solve.second_witness import look_at
-from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, matte_inputs
+from shotmake.tasks.stages.solve.second_witness import make_look
+from shotmake.tasks.stages.tracks.masks import has_objects, list_mask_inputs, slice_mask_settings
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
     from shotmake.reasons import Reason
-    from shotmake.solve.checks.candidate import Found
+    from shotmake.solve.checks.candidate import Candidate
     from shotmake.solve.problem import SolveInputs
 
 IMPORTING = ("import_name", "import_rotation_order")
@@ -38,29 +38,29 @@ STATUSES = ("solved", "tripod", "static", "refused")
 NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
     found = (
         {"shot": config.shot.name, "camera": _without_lens(config)}  # solve.json names the shot
-        | slices.block(config.shot.footage, "frame_range")
-        | slices.block(config.tracking.solve)
+        | slices.slice_block(config.shot.footage, "frame_range")
+        | slices.slice_block(config.tracking.solve)
     )
     if _is_by_libmv(config):
-        found = found | libmv_settings(config)
-    elif _by_blender(config):
+        found = found | slice_libmv_settings(config)
+    elif _is_by_blender(config):
         found["executable"] = config.composite.blender.executable
     if _is_masked(config):
-        found = found | mask_settings(config)
+        found = found | slice_mask_settings(config)
     return found
 
 
-def inputs(config: Config) -> dict[str, Path]:
+def list_inputs(config: Config) -> dict[str, Path]:
     """Return the files of the imported camera and, where the shot has tracks, the plate with its mask.
 
     The second witness of a solve looks at the plate.
     """
-    seen = {**plate_inputs(config), **matte_inputs(config)} if config.shot.camera.from_tracking else {}
-    return {**camera_file.files(config), **seen}
+    seen = {**list_plate_inputs(config), **list_mask_inputs(config)} if config.shot.camera.from_tracking else {}
+    return {**camera_file.list_files(config), **seen}
 
 
 def _is_masked(config: Config) -> bool:
@@ -73,7 +73,7 @@ def _is_by_libmv(config: Config) -> bool:
     return config.tracking.solve.engine == "blender" and camera.from_tracking and camera.import_file is None
 
 
-def _by_blender(config: Config) -> bool:
+def _is_by_blender(config: Config) -> bool:
     return _is_by_libmv(config) or camera_file.is_by_blender(config)
 
 
@@ -83,12 +83,12 @@ def _without_lens(config: Config) -> dict:
     How a camera is imported matters only where one is imported. The keys of a keyed camera matter only without tracks.
     """
     camera = config.shot.camera
-    left_out = [*LENS_KEYS, *([] if is_given(config) else ["given"])]
+    left_out = [*LENS_KEYS, *([] if is_keyed(config) else ["given"])]
     left_out += IMPORTING if camera.import_file is None else ()
-    return slices.without(slices.block(camera), *left_out)
+    return slices.leave_out(slices.slice_block(camera), *left_out)
 
 
-def is_given(config: Config) -> bool:
+def is_keyed(config: Config) -> bool:
     """Return whether the shot has a keyed camera: its YAML says the camera key by key."""
     return not config.shot.camera.from_tracking and bool(config.shot.camera.given)
 
@@ -103,7 +103,7 @@ def read_solution(path: Path) -> dict:
     record = read_json(path)
     is_one = isinstance(record, dict) and record.get("status") in STATUSES and isinstance(record.get("reason"), str)
     if not is_one or not isinstance(record.get("frames"), list):
-        place = in_show(path)
+        place = name_in_show(path)
         raise ShotError(f"{place}: found no record of a solve; remove it, and doit makes it anew")
     return record
 
@@ -115,58 +115,62 @@ def build(job: Job) -> str:
     A refused solve is a result, not an error. Raises ShotError when an input cannot be used, or changes while it is
     read.
     """
-    from shotmake.files.npz_file import npz_bytes
-    from shotmake.footage.plate import frame_span
+    from shotmake.files.npz_file import pack_npz
+    from shotmake.footage.plate import find_frame_span
     from shotmake.geometry.lens import Lens
     from shotmake.reasons import Reason, add_warnings
-    from shotmake.solve.anamorphic import squeezed
-    from shotmake.solve.imported.cameras import imported
-    from shotmake.solve.imported.keyed import given_solution
+    from shotmake.solve.anamorphic import squeeze
+    from shotmake.solve.imported.cameras import make_imported_solution
+    from shotmake.solve.imported.keyed import make_keyed_solution
     from shotmake.solve.problem import SolveInputs
-    from shotmake.solve.result import finished
+    from shotmake.solve.result import finish
     from shotmake.tracks.markers import load_tracks, load_weights
 
     plate = read_plate(job.inputs["footage"])
-    frames = frame_span(plate, job.settings["frame_range"])
+    frames = find_frame_span(plate, job.settings["frame_range"])
     others = ("shot", "camera", "frame_range", "executable", "version", "mask", "matte")
     values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
-    values["known"] = schema.Known(**values["known"])
+    values["known"] = schema.Imported(**values["known"])
     camera, options, size_px = schema.Camera(**job.settings["camera"]), schema.Solve(**values), plate.width_height_px
-    brought, note = read_json(job.inputs["lens"]) if "lens" in job.inputs else None, ""
-    if brought is None and camera.focal_mm is None:
-        camera, note = _guessed(camera, plate.media.get("lens"))
-    given = camera_file.read(job, plate, frames, brought and brought["lens"]) if "camera" in job.inputs else None
+    imported_lens, note = read_json(job.inputs["lens"]) if "lens" in job.inputs else None, ""
+    if imported_lens is None and camera.focal_mm is None:
+        camera, note = _guess_focal(camera, plate.media.get("lens"))
+    imported = (
+        camera_file.read(job, plate, frames, imported_lens and imported_lens["lens"])
+        if "camera" in job.inputs
+        else None
+    )
     if camera.given:
-        lens = brought and Lens.from_json(brought["lens"])
+        lens = imported_lens and Lens.from_json(imported_lens["lens"])
         keys = read_keys(camera.given)[0]
         note = note if any(key.focal_mm is None for key in keys) else ""
-        solution = given_solution(keys, lens, camera.focal_mm, camera.sensor_width_mm, size_px, frames)
-    elif given is not None and not camera.from_tracking:
-        solution = imported(given, size_px)
+        solution = make_keyed_solution(keys, lens, camera.focal_mm, camera.sensor_width_mm, size_px, frames)
+    elif imported is not None and not camera.from_tracking:
+        solution = make_imported_solution(imported, size_px)
     else:
         tracks, weights = load_tracks(job.inputs["tracks"]), load_weights(job.inputs["tracks"])
         options = replace(options, orient=_with_ids(options.orient, job))
-        with job.progress(None, "solving", unit="steps") as bar:
-            if given is not None:
-                from shotmake.solve.imported.extend import solve_known
+        with job.show_progress(None, "solving", unit="steps") as bar:
+            if imported is not None:
+                from shotmake.solve.imported.extend import extend_imported
 
-                look = look_at(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
+                look = make_look(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
                 asked = SolveInputs(tracks, size_px, frames, camera, options, None, weights, look=look, on_step=bar.say)
-                solution = solve_known(asked, given)
+                solution = extend_imported(asked, imported)
             else:
-                lens = brought and Lens.from_json(brought["lens"])
+                lens = imported_lens and Lens.from_json(imported_lens["lens"])
                 asked = SolveInputs(tracks, size_px, frames, camera, options, lens, weights, on_step=bar.say)
-                found = _found(job, plate, asked)
-                solution = finished(squeezed(found, plate.pixel_aspect), tracks, size_px, frames, options)
+                candidate = _find_candidate(job, plate, asked)
+                solution = finish(squeeze(candidate, plate.pixel_aspect), tracks, size_px, frames, options)
     record = {**solution.record, "shot": job.settings["shot"]}
-    if brought:
-        record = add_warnings(record, before=[Reason("lens_note", text) for text in brought["warnings"]])
+    if imported_lens:
+        record = add_warnings(record, before=[Reason("lens_note", text) for text in imported_lens["warnings"]])
     if note and (camera.given or record["status"] == "static"):  # no track tells the focal length: metadata alone does
         record = add_warnings(record, after=[Reason("focal_guessed", note)])
-    job.targets["solve"].write_bytes(json_bytes(record))
-    job.targets["points"].write_bytes(npz_bytes(solution.points))
+    job.targets["solve"].write_bytes(to_json_bytes(record))
+    job.targets["points"].write_bytes(pack_npz(solution.points))
     if record["status"] == "refused":
         return f"refused: {record['reason']}"
     if record["engine"] in ("imported", "given"):
@@ -175,7 +179,7 @@ def build(job: Job) -> str:
     return (
         f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {rms}, "
         f"hold-out {holdout}, confidence {record['confidence']:.2f}"
-        f"{_survey_line(job.settings['orient']['survey'], solution.points)}"
+        f"{_describe_survey(job.settings['orient']['survey'], solution.points)}"
         + (f"\n      {note}" if note else "")
         + "".join(f"\n      {kind}: {text}" for kind in ("warning", "note") for text in record[f"{kind}s"])
     )
@@ -184,55 +188,58 @@ def build(job: Job) -> str:
 def _with_ids(orient: schema.Orient, job: Job) -> schema.Orient:
     """Return the block with the ids of the tracks that it names. Raises ShotError for a name that no track has."""
     from shotmake.solve.orient.picks import with_ids
-    from shotmake.tracks.select import names_told
+    from shotmake.tracks.select import map_names
 
-    names = names_told(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
+    names = map_names(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
     return with_ids(orient, names)
 
 
-def _survey_line(survey: list[dict], points: dict) -> str:
+def _describe_survey(survey: list[dict], points: dict) -> str:
     """Return how far each survey point is from its measured place, in mm and px."""
-    from shotmake.config.picks import label
+    from shotmake.config.picks import name_pick
 
     if not survey:
         return ""
     misses = zip(survey, points["survey_miss_m"], points["survey_miss_px"], strict=True)
-    return "".join(f", {label(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
+    return "".join(f", {name_pick(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
 
 
-def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
+def _find_candidate(job: Job, plate: "Plate", asked: "SolveInputs") -> "Candidate | Reason":
     """Return the camera as the second witness leaves it, before it is placed in its world.
 
     It comes from the store when these tracks were solved in the same way before and the same pictures were looked at.
     Its pixels are as the plate is seen: unsqueezed.
     """
-    from shotmake.solve.anamorphic import stretched_lens, unsqueezed_size, unsqueezed_tracks
+    from shotmake.solve.anamorphic import stretch_lens, unsqueeze_size, unsqueeze_tracks
 
     aspect, options = plate.pixel_aspect, asked.settings
-    size_px = unsqueezed_size(plate.width_height_px, aspect)
-    lens = asked.lens and stretched_lens(asked.lens, aspect)
-    asked = replace(asked, tracks=unsqueezed_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
+    size_px = unsqueeze_size(plate.width_height_px, aspect)
+    lens = asked.lens and stretch_lens(asked.lens, aspect)
+    asked = replace(asked, tracks=unsqueeze_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
 
-    def find() -> "Found | Reason":
-        from shotmake.solve.verdict import find  # it loads COLMAP, so only when COLMAP has work
+    def find() -> "Candidate | Reason":
+        from shotmake.solve.verdict import find_candidate  # it loads COLMAP, so only when COLMAP has work
 
         by_libmv = None
         if options.engine == "blender":
-            by_libmv = solver(job.targets["solve"].parent, job.settings["executable"], version_of(job.settings))
-        return find(replace(asked.as_usual(), by_libmv=by_libmv))
+            by_libmv = make_solver(job.targets["solve"].parent, job.settings["executable"], version_of(job.settings))
+        return find_candidate(replace(asked.as_usual(), by_libmv=by_libmv))
 
-    def clean() -> "Found | Reason":
-        from shotmake.solve.verdict import cleaned
+    def clean() -> "Candidate | Reason":
+        from shotmake.solve.verdict import clean_candidate
 
-        return cleaned(camera_found, asked)
+        return clean_candidate(candidate, asked)
 
-    def ask() -> "Found | Reason":
+    def ask() -> "Candidate | Reason":
         from shotmake.solve.witness.witness import ask_witness
 
         asked.on_step("ask the second witness")
-        return ask_witness(camera_found, size_px, look_at(job, plate, asked.frames[0], aspect))
+        return ask_witness(candidate, size_px, make_look(job, plate, asked.frames[0], aspect))
 
-    reaches = reaching(job.settings, asked.camera) | {"size_px": list(size_px), "frame_range": list(asked.frames)}
+    reaches = select_reaching(job.settings, asked.camera) | {
+        "size_px": list(size_px),
+        "frame_range": list(asked.frames),
+    }
     ours = options.engine != "blender"  # we do not adjust Blender's camera: another limit for bad markers solves again
     if not ours:
         reaches["clean"] = job.settings["clean"]
@@ -242,34 +249,34 @@ def _found(job: Job, plate: "Plate", asked: "SolveInputs") -> "Found | Reason":
     # says how tracks are called.
     seen = {name: digest for name, digest in job.digests.items() if name not in ("footage", "quality")}
     inputs = {name: digest for name, digest in seen.items() if name in ("tracks", "lens")}
-    camera_found, path = stored.found(reaches, inputs, job.shot, find)
+    candidate, path = stored.find_or_load(reaches, inputs, job.shot, find)
     job.kept.append(path)
     if ours and options.clean != schema.SolveClean():
         reaches = reaches | {"clean": job.settings["clean"]}
-        camera_found, path = stored.found(reaches, inputs, job.shot, clean)
+        candidate, path = stored.find_or_load(reaches, inputs, job.shot, clean)
         job.kept.append(path)
     mask = {name: job.settings[name] for name in MASKING if name in job.settings}
-    camera_found, path = stored.found(reaches | {"asked": "witness", **mask}, seen, job.shot, ask)
+    candidate, path = stored.find_or_load(reaches | {"asked": "witness", **mask}, seen, job.shot, ask)
     job.kept.append(path)
-    return camera_found
+    return candidate
 
 
-def _reads(config: Config) -> tuple[str, ...]:
+def _list_reads(config: Config) -> tuple[str, ...]:
     if not config.shot.camera.from_tracking:
         return ("footage", "lens")
-    named = ("quality",) if names_tracks(config.tracking.solve.orient) else ()  # it says which track has which name
+    named = ("quality",) if has_track_names(config.tracking.solve.orient) else ()  # it says which track has which name
     return ("footage", "tracks", *named, "lens", *(("objects",) if has_objects(config) else ()))
 
 
-def reaching(settings: dict, camera: schema.Camera) -> dict:
+def select_reaching(settings: dict, camera: schema.Camera) -> dict:
     """Return the settings of the stage that reach the solver.
 
     `camera` has the focal length that was guessed from the plate's metadata, if any.
     """
-    return slices.without(settings, *NO_MATTER) | {"camera": slices.without(slices.block(camera), *IMPORTING)}
+    return slices.leave_out(settings, *NO_MATTER) | {"camera": slices.leave_out(slices.slice_block(camera), *IMPORTING)}
 
 
-def _guessed(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
+def _guess_focal(camera: schema.Camera, tags: dict | None) -> tuple[schema.Camera, str]:
     """Return the camera with the focal length of the plate's metadata as a first guess, and a line that says so."""
     if tags is None:
         return camera, ""
@@ -282,12 +289,12 @@ SOLVE = Stage(
     "solve",
     version=stored.VERSION,
     targets={"solve": "tracking/solves/{id}.json", "points": "tracking/solves/{id}.points.npz"},
-    reads=_reads,
-    settings=settings,
-    files=inputs,
+    reads=_list_reads,
+    settings=slice_settings,
+    files=list_inputs,
     wanted=has_camera,
     pinned=lambda config: config.tracking.solve.pin,
-    after=lambda config: ("blender",) if _by_blender(config) else (),
+    after=lambda config: ("blender",) if _is_by_blender(config) else (),
     published={"solve": "solve.json"},
     needs_camera=lambda config: False,  # its refusal is published
     build=build,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import slices
-from shotmake.tasks.show import show_folder
+from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -25,15 +25,15 @@ def has_objects(config: Config) -> bool:
     return bool(config.tracking.mask.from_objects) and not config.tracking.session_file
 
 
-def mask_settings(config: Config) -> dict:
+def slice_mask_settings(config: Config) -> dict:
     """Return what the tracks stage is told about masks: "mask", and with objects "matte", the room around
     their boxes.
     """
-    matte = {"matte": slices.block(config.tracking.objects.matte)} if has_objects(config) else {}
-    return {"mask": slices.block(config.tracking.mask), **matte}
+    matte = {"matte": slices.slice_block(config.tracking.objects.matte)} if has_objects(config) else {}
+    return {"mask": slices.slice_block(config.tracking.mask), **matte}
 
 
-def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
+def read_object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
     """Return the boxes of the objects that tracking.mask chooses; None where it chooses none.
 
     settings and files are those of a stage that reads "objects". Raises ShotError for a wrong track_id.
@@ -47,30 +47,30 @@ def object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
     return boxes_of(read_tracklets(files["objects"]), settings["mask"]["from_objects"], Matte(**settings["matte"]))
 
 
-def matte_inputs(config: Config) -> dict[str, Path]:
+def list_mask_inputs(config: Config) -> dict[str, Path]:
     """Return the mask's files: "mask <plate frame>" of a sequence, "mask 0" of a still or a movie.
 
     Raises ShotError when they are missing.
     """
-    from shotmake.footage.file_names import plate_files
+    from shotmake.footage.file_names import list_plate_files
 
     if config.tracking.mask.file is None:
         return {}
     try:
         return {
-            f"mask {number}": show_folder() / path
-            for number, path in plate_files(config.tracking.mask.file, show_folder())
+            f"mask {number}": get_show_folder() / path
+            for number, path in list_plate_files(config.tracking.mask.file, get_show_folder())
         }
     except ShotError as error:
-        raise _ours(error) from error
+        raise _name_our_key(error) from error
 
 
-def matte_names(digests: dict[str, str], first: int, last: int) -> list[str]:
+def list_mask_names(digests: dict[str, str], first: int, last: int) -> list[str]:
     """Return which of these inputs mask the frames first..last."""
     return [name for name in ("mask 0", *(f"mask {frame}" for frame in range(first, last + 1))) if name in digests]
 
 
-def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarray] | None":
+def make_mask_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarray] | None":
     """Return a function: plate frame number -> (H, W) uint8 luma of the mask file; None without a file.
 
     Asked for ascending frames, it decodes each frame once. Raises ShotError for a file that cannot be read; the
@@ -81,19 +81,19 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
     from shotmake.footage.plate import probe, read_luma
 
     try:
-        matte = probe(file=file, root=show_folder(), first_frame=plate.first_frame)
+        mask = probe(file=file, root=get_show_folder(), first_frame=plate.first_frame)
     except ShotError as error:
-        raise _ours(error) from error
+        raise _name_our_key(error) from error
     frames: Iterator[tuple[int, np.ndarray]] = iter(())
     at: tuple[int, np.ndarray] | None = None
 
     def read(frame: int) -> "np.ndarray":
         nonlocal frames, at
-        wanted = matte.first_frame if matte.frame_count == 1 else frame  # a still masks every frame
-        if not matte.first_frame <= wanted <= matte.last_frame:
+        wanted = mask.first_frame if mask.frame_count == 1 else frame  # a still masks every frame
+        if not mask.first_frame <= wanted <= mask.last_frame:
             raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
         if at is None or wanted < at[0]:
-            frames = read_luma(matte, show_folder(), wanted, matte.last_frame)
+            frames = read_luma(mask, get_show_folder(), wanted, mask.last_frame)
             at = next(frames)
         while at[0] < wanted:
             at = next(frames)
@@ -102,39 +102,39 @@ def matte_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.ndarra
     return read
 
 
-def masks(
+def make_masks(
     plate: "Plate", mask: dict, first: int, last: int, boxes: "Boxes | None" = None
 ) -> "Callable[[int], np.ndarray | None]":
-    """Return a function: plate frame number -> (H, W) uint8 mask (shotmake.tracks.mask.mask_at).
+    """Return a function: plate frame number -> (H, W) uint8 mask (shotmake.tracks.mask.draw_mask).
 
     It returns None for every frame where nothing is masked. `mask` is the tracking.mask block. Frames first..last may
     be asked for in any order; each is made once.
     """
     from shotmake.config.annotations import read_shapes
     from shotmake.config.schema import Mask
-    from shotmake.tracks.mask import COVERED, NO_BOXES, mask_at
+    from shotmake.tracks.mask import COVERED, NO_BOXES, draw_mask
 
     if mask["file"] is None and not mask["shapes"] and boxes is None:
         return lambda frame: None
     import numpy as np
 
     width, height = plate.size_px
-    shapes, read = read_shapes(mask["shapes"])[0], matte_reader(mask["file"], plate)
+    shapes, read = read_shapes(mask["shapes"])[0], make_mask_reader(mask["file"], plate)
     # One bit for each pixel: covered. With a feather, a second array: covered or in the feather.
     packed: dict[int, list[np.ndarray]] = {}
 
-    def masked(frame: int) -> "np.ndarray":
+    def draw(frame: int) -> "np.ndarray":
         for number in range(max(packed, default=first - 1) + 1, frame + 1):  # in order: a movie is decoded once
-            boxes_px = NO_BOXES if boxes is None else boxes.at(number)
-            made = mask_at(number, (width, height), shapes, read, Mask(**mask), boxes_px)
+            boxes_px = NO_BOXES if boxes is None else boxes.select_at(number)
+            made = draw_mask(number, (width, height), shapes, read, Mask(**mask), boxes_px)
             packed[number] = [np.packbits(made == COVERED)]
             if mask["feather_px"]:
                 packed[number].append(np.packbits(made > 0))
         found = [np.unpackbits(bits, count=width * height).reshape(height, width) for bits in packed[frame]]
         return found[0] * np.uint8(COVERED) | found[-1]
 
-    return masked
+    return draw
 
 
-def _ours(error: ShotError) -> ShotError:
+def _name_our_key(error: ShotError) -> ShotError:
     return ShotError(*(fault.replace("shot.footage.file", KEY) for fault in error.faults))

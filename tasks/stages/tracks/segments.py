@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.tasks.engine import slices
-from shotmake.tasks.engine.inputs.plate_reader import PlateReader, file_names
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader, list_file_names
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
-from shotmake.tasks.engine.pieces import Piece, Stored, in_a_row, stored_or_made
-from shotmake.tasks.show import state_folder
-from shotmake.tasks.stages.tracks.masks import masks, matte_names, object_boxes
+from shotmake.tasks.engine.pieces import Piece, Stored, follow_pieces, get_or_make
+from shotmake.tasks.show import get_state_folder
+from shotmake.tasks.stages.tracks.masks import list_mask_names, make_masks, read_object_boxes
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -43,14 +43,15 @@ class Walked(NamedTuple):
     reused: int
 
 
-def stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
+def find_stored(plate: "Plate", settings: dict, files: dict[str, Path], digests: dict[str, str]) -> list[Stored]:
     """Return what is stored of a shot's segments, as their stamps tell. Nothing is decoded.
 
     settings, files and digests are as for `walk`. Raises ShotError when frame_range leaves the plate.
     """
-    boxes = object_boxes(settings, files)
-    return in_a_row(
-        _spans(plate, settings), lambda span, handover: _segment(span, plate, settings, digests, handover, boxes)
+    boxes = read_object_boxes(settings, files)
+    return follow_pieces(
+        _list_spans(plate, settings),
+        lambda span, handover: _make_piece(span, plate, settings, digests, handover, boxes),
     )
 
 
@@ -69,16 +70,16 @@ def walk(
     """
     from shotmake.tracks.segments import join_renewals, join_segments, load_segment
 
-    spans, parts, paths, reused = _spans(plate, settings), [], [], 0
+    spans, parts, paths, reused = _list_spans(plate, settings), [], [], 0
     handover, reader = None, PlateReader(plate, files, digests, spans[-1][1])
-    boxes = object_boxes(settings, files)
-    mattes = Unchanged({name: path for name, path in files.items() if name.startswith("mask ")}, digests)
+    boxes = read_object_boxes(settings, files)
+    mask_files = Unchanged({name: path for name, path in files.items() if name.startswith("mask ")}, digests)
     for span in spans:
-        segment = _segment(span, plate, settings, digests, _handover_digest(handover), boxes)
+        segment = _make_piece(span, plate, settings, digests, _digest_handover(handover), boxes)
         what = f"frames {span[0]}-{span[1]} of tracks:{shot}"
-        check_mattes = partial(mattes.check, matte_names(digests, *span))
-        track = partial(_track, span, handover, settings, reader, check_mattes, boxes, on_frame)
-        got = stored_or_made(segment, what, track)
+        check_masks = partial(mask_files.check, list_mask_names(digests, *span))
+        track = partial(_track, span, handover, settings, reader, check_masks, boxes, on_frame)
+        got = get_or_make(segment, what, track)
         tracks, handover = load_segment(got.data)
         parts.append((tracks, handover))
         paths.append(segment.path)
@@ -88,21 +89,21 @@ def walk(
     return Walked(joined, join_renewals(parts), spans, paths, reused)
 
 
-def _spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
-    from shotmake.footage.plate import frame_span
-    from shotmake.tracks.segments import segment_spans
+def _list_spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
+    from shotmake.footage.plate import find_frame_span
+    from shotmake.tracks.segments import list_segment_spans
 
-    return segment_spans(*frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
+    return list_segment_spans(*find_frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
-def reaching(settings: dict) -> dict:
+def select_reaching(settings: dict) -> dict:
     """Return the settings of the tracks stage that reach a segment."""
-    track = slices.without(settings["track"], "segment_frames")
+    track = slices.leave_out(settings["track"], "segment_frames")
     mask = settings["mask"] | {"from_objects": False}  # the boxes themselves are hashed
-    return slices.only(settings, "engine", "detect") | {"mask": mask, "track": track}
+    return slices.keep_only(settings, "engine", "detect") | {"mask": mask, "track": track}
 
 
-def _segment(
+def _make_piece(
     span: tuple[int, int],
     plate: "Plate",
     settings: dict,
@@ -111,32 +112,34 @@ def _segment(
     boxes: "Boxes | None",
 ) -> Piece:
     first, last = span
-    reaches = reaching(settings)
+    reaches = select_reaching(settings)
     if plate.kind == "movie":
         reaches["first_frame"] = plate.first_frame  # it decides which pictures of the movie these frames are
     else:
         reaches["color_space"] = plate.color_space
-    made_by = {**slices.made_by("segment", VERSION, reaches), "frames": [first, last]}
-    pictures = {name: digests[name] for name in file_names(plate, first, last) + matte_names(digests, first, last)}
-    inputs = {"handover": handover, **pictures, **_covering(boxes, first, last, settings["mask"]["invert"])}
-    return Piece(state_folder() / "tracking" / "sessions" / "segments", ".npz", made_by, inputs)
+    made_by = {**slices.describe_maker("segment", VERSION, reaches), "frames": [first, last]}
+    pictures = {
+        name: digests[name] for name in list_file_names(plate, first, last) + list_mask_names(digests, first, last)
+    }
+    inputs = {"handover": handover, **pictures, **_digest_covering(boxes, first, last, settings["mask"]["invert"])}
+    return Piece(get_state_folder() / "tracking" / "sessions" / "segments", ".npz", made_by, inputs)
 
 
-def _covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
+def _digest_covering(boxes: "Boxes | None", first: int, last: int, invert: bool) -> dict[str, str]:
     """Return the digest of the boxes that reach these frames.
 
     {} when no box does: then the frames are the same as without objects. With an inverted mask they are not the same,
     since all of the picture is covered, so the digest is returned then too.
     """
-    if boxes is None or not (len(here := boxes.within(first, last)) or invert):
+    if boxes is None or not (len(here := boxes.select_frames(first, last)) or invert):
         return {}
     return {"objects": hashlib.sha256(here.to_bytes()).hexdigest()}
 
 
-def _handover_digest(handover: "Handover | None") -> str:
-    from shotmake.tracks.segments import handover_bytes
+def _digest_handover(handover: "Handover | None") -> str:
+    from shotmake.tracks.segments import pack_handover
 
-    return hashlib.sha256(handover_bytes(handover)).hexdigest() if handover is not None else ""
+    return hashlib.sha256(pack_handover(handover)).hexdigest() if handover is not None else ""
 
 
 def _track(
@@ -144,7 +147,7 @@ def _track(
     handover: "Handover | None",
     settings: dict,
     reader: PlateReader,
-    check_mattes: Callable[[], None],
+    check_masks: Callable[[], None],
     boxes: "Boxes | None",
     on_frame: Callable[[int], None],
 ) -> tuple[bytes, dict[str, str]]:
@@ -153,15 +156,15 @@ def _track(
     from shotmake.tracks.segments import save_segment
     from shotmake.tracks.tracker import track_segment
 
-    def reported() -> "Iterator[tuple[int, np.ndarray]]":
+    def report() -> "Iterator[tuple[int, np.ndarray]]":
         for frame, luma in reader.read(*span):
             yield frame, luma
             on_frame(frame)
 
-    matte = masks(reader.plate, settings["mask"], *span, boxes)
+    mask_of = make_masks(reader.plate, settings["mask"], *span, boxes)
     detect, track = Detect(**settings["detect"]), Track(**settings["track"])
-    tracks, after = track_segment(reported(), handover, detect, track, matte)
+    tracks, after = track_segment(report(), handover, detect, track, mask_of)
     data = save_segment(tracks, after)
     reader.check_unchanged(*span)
-    check_mattes()
-    return data, {"handover": _handover_digest(after)}
+    check_masks()
+    return data, {"handover": _digest_handover(after)}

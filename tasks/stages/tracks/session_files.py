@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.files.input_file import NO_SUCH_FILE, check_file, file_fault
+from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
 from shotmake.tasks.blender.environment import run_script
-from shotmake.tasks.engine.inputs.behind import BEHIND, with_behind
+from shotmake.tasks.engine.inputs.behind import BEHIND, add_behind
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.engine.state.partial_files import part_path
-from shotmake.tasks.show import show_folder, state_folder
+from shotmake.tasks.engine.state.partial_files import make_part_path
+from shotmake.tasks.show import get_show_folder, get_state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
@@ -22,7 +22,7 @@ LIBRARIES = ("Library",)  # a .blend's clip and tracks may come from libraries; 
 OURS = ("tracks_npz", "tracks_csv")  # our formats: always in plate frames
 
 
-def named(config: Config) -> list[str]:
+def list_named(config: Config) -> list[str]:
     """Return the files of tracks, as the config names them."""
     given = config.tracking.session_file or []
     return [given] if isinstance(given, str) else given
@@ -33,22 +33,26 @@ def is_blend(name: str) -> bool:
     return name.lower().endswith(".blend")
 
 
-def session_files(config: Config) -> dict[str, Path]:
+def list_session_files(config: Config) -> dict[str, Path]:
     """Return the files that a shot takes its tracks from, and the libraries of a .blend.
 
     A file is named by its path, or as `doit sessions` names a session. Raises ShotError when one is missing.
     """
     found = {}
-    for number, name in enumerate(named(config)):
-        ours = state_folder() / "tracking" / "sessions" / name / "tracks.npz"
-        path = ours if file_fault(show_folder() / name) and not file_fault(ours) else show_folder() / name
-        if file_fault(path) == NO_SUCH_FILE:
+    for number, name in enumerate(list_named(config)):
+        ours = get_state_folder() / "tracking" / "sessions" / name / "tracks.npz"
+        path = (
+            ours
+            if find_file_fault(get_show_folder() / name) and not find_file_fault(ours)
+            else get_show_folder() / name
+        )
+        if find_file_fault(path) == NO_SUCH_FILE:
             raise ShotError(f"{name}: no such session; needed a file of tracks, or a name of doit sessions ({KEY})")
         found[f"session {number}"] = check_file(path, name, KEY, "a file of tracks, or a name of doit sessions")
-    return with_behind(found, kinds=LIBRARIES)
+    return add_behind(found, kinds=LIBRARIES)
 
 
-def session_inputs(job: Job) -> list[Path]:
+def list_session_inputs(job: Job) -> list[Path]:
     """Return the files of tracks among a job's inputs, without the files that they name."""
     return [path for name, path in job.inputs.items() if name.startswith("session ") and BEHIND not in name]
 
@@ -60,12 +64,12 @@ def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTrac
     """
     from shotmake.formats.tracks.named import merge_named
 
-    read = [_read(job, path, plate) for path in session_inputs(job)]
+    read = [_read(job, path, plate) for path in list_session_inputs(job)]
     merged = merge_named(read, first, last)
     if not len(merged.tracks):
         frames = [frame for one in read for frame in one.tracks.frame.tolist()]
         held = f"; theirs are {min(frames)} to {max(frames)}" if frames else ""
-        names = ", ".join(path.name for path in session_inputs(job))
+        names = ", ".join(path.name for path in list_session_inputs(job))
         raise ShotError(f"{names}: no marker in the frames {first} to {last}{held}; check {KEY} and {FIRST_KEY}")
     return merged
 
@@ -75,22 +79,22 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     from importlib import import_module
 
     from shotmake.formats.detect import format_of
-    from shotmake.formats.tracks.named import shifted
+    from shotmake.formats.tracks.named import shift_frames
 
     format = format_of(path, "tracks", KEY)
     reader = import_module(f"shotmake.formats.{format.module}")
     size_px = (plate.size_px[0], plate.size_px[1])
     by_blender = is_blend(path.name)
-    found = _through_blender(job, path, size_px, reader) if by_blender else reader.read(path, size_px)
+    found = _read_by_blender(job, path, size_px, reader) if by_blender else reader.read(path, size_px)
     given = job.settings["session_first_frame"]
     if given is not None and format.word not in OURS:
-        return shifted(found, given - 1)
-    return found if found.clip_first is None else shifted(found, plate.first_frame - found.clip_first)
+        return shift_frames(found, given - 1)
+    return found if found.clip_first is None else shift_frames(found, plate.first_frame - found.clip_first)
 
 
-def _through_blender(job: Job, path: Path, size_px: tuple[int, int], reader: Any) -> "NamedTracks":
+def _read_by_blender(job: Job, path: Path, size_px: tuple[int, int], reader: Any) -> "NamedTracks":
     """Read a .blend with Blender, in Blender's own process."""
-    made = part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
+    made = make_part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
     try:
         run_script("read_tracks.py", [f"--file={path}", f"--out={made}"], job.settings["executable"])
         return reader.read(made, size_px)

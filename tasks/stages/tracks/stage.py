@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config.annotations import Manual
 from shotmake.config.schema import Clean, Config, Track
-from shotmake.tasks.blender.libmv import libmv_settings, tracked_by_blender
+from shotmake.tasks.blender.libmv import slice_libmv_settings, track_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
-from shotmake.tasks.engine.stamp import json_bytes
-from shotmake.tasks.show import show_folder
-from shotmake.tasks.stages.footage import plate_inputs, read_plate
+from shotmake.tasks.engine.stamp import to_json_bytes
+from shotmake.tasks.show import get_show_folder
+from shotmake.tasks.stages.footage import list_plate_inputs, read_plate
 from shotmake.tasks.stages.tracks import segments
-from shotmake.tasks.stages.tracks.masks import has_objects, mask_settings, masks, matte_inputs, object_boxes
-from shotmake.tasks.stages.tracks.session_files import is_blend, named, read_sessions, session_files, session_inputs
+from shotmake.tasks.stages.tracks.masks import (
+    has_objects,
+    list_mask_inputs,
+    make_masks,
+    read_object_boxes,
+    slice_mask_settings,
+)
+from shotmake.tasks.stages.tracks.session_files import (
+    is_blend,
+    list_named,
+    list_session_files,
+    list_session_inputs,
+    read_sessions,
+)
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     import numpy as np
@@ -25,25 +37,25 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.tracks.markers import Tracks
 
 
-def inputs(config: Config) -> dict[str, Path]:
+def list_inputs(config: Config) -> dict[str, Path]:
     """Return the files that the stage reads: the plate and its mask, or the files of tracks made elsewhere.
 
     The plate is also read with such files where tracks are placed by hand (tracking.manual).
     """
     if config.tracking.session_file:
-        return {**session_files(config), **(plate_inputs(config) if config.tracking.manual else {})}
-    return {**plate_inputs(config), **matte_inputs(config)}
+        return {**list_session_files(config), **(list_plate_inputs(config) if config.tracking.manual else {})}
+    return {**list_plate_inputs(config), **list_mask_inputs(config)}
 
 
-def settings(config: Config) -> dict:
+def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
     names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
-    found = slices.block(config.shot.footage, "frame_range") | slices.block(config.tracking, *names)
-    found |= mask_settings(config)
+    found = slices.slice_block(config.shot.footage, "frame_range") | slices.slice_block(config.tracking, *names)
+    found |= slice_mask_settings(config)
     if config.tracking.session_file:
         found["session_first_frame"] = config.tracking.session_first_frame
     if _is_by_libmv(config):
-        found = found | libmv_settings(config)
+        found = found | slice_libmv_settings(config)
     elif _needs_blender(config):
         found["executable"] = config.composite.blender.executable
     return found
@@ -54,7 +66,7 @@ def _is_by_libmv(config: Config) -> bool:
 
 
 def _needs_blender(config: Config) -> bool:
-    return _is_by_libmv(config) or any(is_blend(name) for name in named(config))
+    return _is_by_libmv(config) or any(is_blend(name) for name in list_named(config))
 
 
 def build(job: Job) -> str:
@@ -64,29 +76,31 @@ def build(job: Job) -> str:
     while it is read.
     """
     from shotmake.config.annotations import read_groups, read_manual
-    from shotmake.footage.plate import frame_span
-    from shotmake.tracks.groups import looks, manage
+    from shotmake.footage.plate import find_frame_span
+    from shotmake.tracks.groups import groups_from_manual, manage
     from shotmake.tracks.markers import merge_tracks, save_tracks
-    from shotmake.tracks.quality import quality
+    from shotmake.tracks.quality import make_quality
 
     plate = read_plate(job.inputs["footage"])
-    first, last = frame_span(plate, job.settings["frame_range"])
-    made = imported(job, plate, first, last) if job.settings["session_file"] else tracked(job, plate, first, last)
+    first, last = find_frame_span(plate, job.settings["frame_range"])
+    made = (
+        import_tracks(job, plate, first, last) if job.settings["session_file"] else track_shot(job, plate, first, last)
+    )
     manual = read_manual(job.settings["manual"])[0]
     tracks, names = made.tracks, made.names
     if manual:
         unused = int(tracks.track_id.max(initial=-1)) + 1
-        placed = placed_by_hand(job, plate, manual, first, last)
+        placed = track_by_hand(job, plate, manual, first, last)
         tracks = merge_tracks([tracks, placed], first, last)
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
-    groups = (*looks(manual), *read_groups(job.settings["groups"])[0])
+    groups = (*groups_from_manual(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()}, plate.size_px[0])
     left = set(managed.tracks.track_id.tolist())
     weights = {track: weight for track, weight in made.weights.items() if track in left}
     managed = replace(managed, weights={**weights, **managed.weights})
-    numbers = quality(managed, names, made.renewals, plate.width_height_px, first, last)
+    numbers = make_quality(managed, names, made.renewals, plate.width_height_px, first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
-    job.targets["quality"].write_bytes(json_bytes({"schema": 1, **numbers, "segments": made.spans}))
+    job.targets["quality"].write_bytes(to_json_bytes({"schema": 1, **numbers, "segments": made.spans}))
     return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
 
 
@@ -101,19 +115,21 @@ class Made(NamedTuple):
     weights: dict[int, float] = {}
 
 
-def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
+def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
     """Track the plate segment by segment (Blender in one go), and clean the tracks."""
-    from shotmake.tracks.mask import without_masked
+    from shotmake.tracks.mask import remove_masked
     from shotmake.tracks.segments import NONE_RENEWED
     from shotmake.tracks.tracker import clean_tracks
 
     clean = Clean(**job.settings["clean"])
     if job.settings["engine"] == "blender":
-        boxes = object_boxes(job.settings, job.inputs)  # this may raise, so it comes before Blender's minutes of work
-        tracks = tracked_by_blender(job, plate, first, last)
-        tracks = without_masked(tracks, masks(plate, job.settings["mask"], first, last, boxes))
+        boxes = read_object_boxes(
+            job.settings, job.inputs
+        )  # this may raise, so it comes before Blender's minutes of work
+        tracks = track_by_blender(job, plate, first, last)
+        tracks = remove_masked(tracks, make_masks(plate, job.settings["mask"], first, last, boxes))
         return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
-    with job.progress(last - first + 1, "tracking") as bar:
+    with job.show_progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
@@ -122,22 +138,22 @@ def tracked(job: Job, plate: "Plate", first: int, last: int) -> Made:
     return Made(clean_tracks(walked.tracks, clean), walked.renewals, walked.spans, reused)
 
 
-def placed_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":
+def track_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":
     """Track the points that the user has placed by hand (tracking.manual)."""
     from shotmake.footage.plate import read_luma
     from shotmake.tracks.manual import track_manual
 
     return track_manual(
-        read_luma(plate, show_folder(), first, last), manual, Track(**job.settings["track"]), first, last
+        read_luma(plate, get_show_folder(), first, last), manual, Track(**job.settings["track"]), first, last
     )
 
 
-def imported(job: Job, plate: "Plate", first: int, last: int) -> Made:
+def import_tracks(job: Job, plate: "Plate", first: int, last: int) -> Made:
     """Read the tracks of other sessions and programs. They are not cleaned: whoever made them has done so."""
     from shotmake.tracks.segments import NONE_RENEWED
 
     made = read_sessions(job, plate, first, last)
-    line = "; ".join([f", from {', '.join(path.name for path in session_inputs(job))}", *made.notes])
+    line = "; ".join([f", from {', '.join(path.name for path in list_session_inputs(job))}", *made.notes])
     return Made(made.tracks, NONE_RENEWED, [], line, made.names, made.weights)
 
 
@@ -146,8 +162,8 @@ TRACKS = Stage(
     version=segments.VERSION,
     targets={"tracks": "tracking/sessions/{id}/tracks.npz", "quality": "tracking/sessions/{id}/quality.json"},
     reads=lambda config: ("footage", "objects") if has_objects(config) else ("footage",),
-    settings=settings,
-    files=inputs,
+    settings=slice_settings,
+    files=list_inputs,
     wanted=lambda config: config.tracking.enabled,
     after=lambda config: ("blender",) if _needs_blender(config) else (),
     needs_camera=lambda config: False,

@@ -83,7 +83,7 @@ def test_a_composite_override_runs_neither_tracks_nor_solve(built):
 
 def test_the_scene_follows_tracks_where_the_comp_does(built):
     tracks = load_tracks(next((built.root / ".gsd-state" / "tracking" / "sessions").glob("mini-*/tracks.npz")))
-    there = tracks.where(tracks.frame == 20)
+    there = tracks.select(tracks.frame == 20)
     wanted = np.array([(120, 60), (360, 60), (360, 210), (120, 210)])
     nearest = np.linalg.norm(there.xy_px[:, None] - wanted, axis=2).argmin(0)
     picks = ", ".join(f"{{frame: 20, xy_px: {there.xy_px[at].round(1).tolist()}}}" for at in nearest)

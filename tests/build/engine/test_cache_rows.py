@@ -31,8 +31,8 @@ def begin_anew() -> None:
         if connection is not None:
             connection.close()
     cache._connections.clear()
-    secret.secret.cache_clear()
-    secret.owner.cache_clear()
+    secret.read_secret.cache_clear()
+    secret.name_owner.cache_clear()
 
 
 def change(memory: Path, script: str) -> None:
@@ -106,11 +106,11 @@ def test_a_memory_that_bears_another_name_elsewhere_is_begun_anew(memory, tmp_pa
 
 def test_the_secret_is_the_users_own(memory, tmp_path):
     path = tmp_path / "home" / "shotmake" / "secret"
-    found = secret.secret()
+    found = secret.read_secret()
     assert path.read_bytes() == found and stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o644)  # others could have read it
     begin_anew()
-    assert secret.secret() != found
+    assert secret.read_secret() != found
 
 
 @pytest.mark.parametrize("home", ["", "relative", "/proc/none"])

@@ -1,4 +1,4 @@
-"""The store of found cameras: another orientation does not solve again, and no byte tells whether it was used."""
+"""The store of candidates: another orientation does not solve again, and no byte tells whether it was used."""
 
 import json
 from dataclasses import replace
@@ -9,49 +9,49 @@ from helpers.measures.measure import measure
 from helpers.plates.simulated import simulate
 from helpers.shows.project import Project, open_in_process
 from shotmake.config import schema
-from shotmake.files.npz_file import npz_bytes
+from shotmake.files.npz_file import pack_npz
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.stored_candidate import found_bytes, read_found
-from shotmake.solve.verdict import cleaned, find, solve
+from shotmake.solve.result import finish
+from shotmake.solve.stored_candidate import pack_candidate, unpack_candidate
+from shotmake.solve.verdict import clean_candidate, find_candidate, solve
 from shotmake.tasks.stages.solve import candidates as stored
 
 ORIGIN = "tracking.solve.orient.origin={frame: 20, xy_px: [240, 180]}"
 
 
 @pytest.mark.parametrize("kind", ["orbit", "pan", "static"])
-def test_a_found_camera_comes_back_to_the_bit(kind):
+def test_a_candidate_comes_back_to_the_bit(kind):
     shot = simulate(kind, seed=1, frame_count=16, visible=60)
     asked = (shot.tracks, shot.size_px, shot.frames)
-    made = find(SolveInputs(*asked, schema.Camera(), schema.Solve()))
-    again = read_found(found_bytes(made))
-    assert isinstance(again, Found) and found_bytes(again) == found_bytes(made)
+    made = find_candidate(SolveInputs(*asked, schema.Camera(), schema.Solve()))
+    again = unpack_candidate(pack_candidate(made))
+    assert isinstance(again, Candidate) and pack_candidate(again) == pack_candidate(made)
     assert (again.warnings, again.notes) == (made.warnings, made.notes)
     assert repr(again.certificate) == repr(made.certificate)
     limit = schema.SolveClean(max_error_px=0.5)
     settings = schema.Solve(clean=limit, orient=schema.Orient(origin={"frame": 12, "xy_px": [480, 400]}))
     cold = solve(SolveInputs(*asked, schema.Camera(), settings))
-    warm = finished(cleaned(again, SolveInputs(*asked, schema.Camera(), settings)), *asked, settings)
-    assert json.dumps(warm.record) == json.dumps(cold.record) and npz_bytes(warm.points) == npz_bytes(cold.points)
+    warm = finish(clean_candidate(again, SolveInputs(*asked, schema.Camera(), settings)), *asked, settings)
+    assert json.dumps(warm.record) == json.dumps(cold.record) and pack_npz(warm.points) == pack_npz(cold.points)
 
 
 def test_another_limit_for_bad_markers_is_an_adjustment():
     shot = simulate("orbit", seed=2, frame_count=30, visible=80, bad_share=0.15)
     asked = (shot.tracks, shot.size_px, shot.frames, schema.Camera())
-    made = find(SolveInputs(*asked, schema.Solve()))
-    assert cleaned(made, SolveInputs(*asked, schema.Solve())) is made
+    made = find_candidate(SolveInputs(*asked, schema.Solve()))
+    assert clean_candidate(made, SolveInputs(*asked, schema.Solve())) is made
     numbers = []
     for limit in (0.6, 2.0, 6.0):
         settings = schema.Solve(clean=schema.SolveClean(max_error_px=limit))
-        solution = finished(cleaned(made, SolveInputs(*asked, settings)), *asked[:3], settings)
+        solution = finish(clean_candidate(made, SolveInputs(*asked, settings)), *asked[:3], settings)
         found = measure(solution.record, shot.truth)
         assert found["frames_pct"] == 100 and found["ate_pct"] < 0.06 and found["lens_px"] < 1
         numbers.append(solution.record["tracks_used"])
     assert numbers[0] < numbers[1] < numbers[2]
     tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1))
-    said = cleaned(made, SolveInputs(*asked, tight))
+    said = clean_candidate(made, SolveInputs(*asked, tight))
     assert isinstance(said, Reason) and "tracking.solve.clean.max_error_px" in said.text
 
 
@@ -59,15 +59,15 @@ def test_where_nothing_was_found_another_limit_is_tried_from_the_start():
     shot = simulate("orbit", seed=2, frame_count=24, visible=60)
     settings = schema.Solve(clean=schema.SolveClean(max_error_px=4.0))
     asked = (shot.tracks, shot.size_px, shot.frames, schema.Camera())
-    assert isinstance(cleaned(Reason("no_start", "no camera"), SolveInputs(*asked, settings)), Found)
+    assert isinstance(clean_candidate(Reason("no_start", "no camera"), SolveInputs(*asked, settings)), Candidate)
 
 
 def test_codes_are_stored_with_their_sentences():
     shot = simulate("orbit", seed=1, frame_count=16, visible=60)
-    made = find(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()))
+    made = find_candidate(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve()))
     said = (Reason("zoom", "it zooms"), Reason("cut", "it is cut"))
     made = replace(made, warnings=said, notes=said[:1])
-    again = read_found(found_bytes(made))
+    again = unpack_candidate(pack_candidate(made))
     assert (again.warnings, again.notes) == (said, said[:1])
 
 
@@ -82,12 +82,12 @@ def test_a_refusal_is_stored_too_and_damage_is_noticed(tmp_path, monkeypatch):
         return refused
 
     for _ in range(2):
-        assert stored.found({"kind": "auto"}, {"tracks": "a"}, "s", find)[0] == refused
+        assert stored.find_or_load({"kind": "auto"}, {"tracks": "a"}, "s", find)[0] == refused
     assert len(calls) == 1
-    _, path = stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)
+    _, path = stored.find_or_load({"kind": "auto"}, {"tracks": "b"}, "s", find)
     assert len(calls) == 2
     path.write_bytes(path.read_bytes()[:-9])
-    assert stored.found({"kind": "auto"}, {"tracks": "b"}, "s", find)[0] == refused and len(calls) == 3
+    assert stored.find_or_load({"kind": "auto"}, {"tracks": "b"}, "s", find)[0] == refused and len(calls) == 3
 
 
 def solves(project: Project) -> dict[str, bytes]:

@@ -7,15 +7,15 @@ import pytest
 from helpers.shows.defaults import kinds
 from helpers.shows.slice_ways import changed, variations
 from helpers.shows.slice_ways import plain as shot_config
-from shotmake.config.check import keys
+from shotmake.config.check import list_keys
 from shotmake.config.schema import Config, Footage, Witness
 from shotmake.errors import ShotError
 from shotmake.tasks.commands.build.publish import needs_no_camera
 from shotmake.tasks.commands.sweep import results
 from shotmake.tasks.engine import slices
-from shotmake.tasks.engine.stage import nodes
-from shotmake.tasks.engine.stamp import canonical
-from shotmake.tasks.stages.composite.assets import asset_files
+from shotmake.tasks.engine.stage import make_nodes
+from shotmake.tasks.engine.stamp import to_canonical
+from shotmake.tasks.stages.composite.assets import list_asset_files
 from shotmake.tasks.stages.composite.stage import COMPOSITE
 from shotmake.tasks.stages.export import EXPORT
 from shotmake.tasks.stages.footage import FOOTAGE
@@ -30,10 +30,10 @@ from shotmake.tasks.stages.solve.stage import SOLVE
 from shotmake.tasks.stages.stmap import STMAP
 from shotmake.tasks.stages.tracks.stage import TRACKS
 from shotmake.tasks.stages.undistorted_plate import UNDISTORTED_PLATE
-from shotmake.tasks.stages.witness_cameras import witness_nodes
+from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
 STAGES = (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE, STMAP, SCENE, COMPOSITE, PREVIEW, EXPORT, REPORT, RENDER)
-NOT_ALWAYS = {"lens", "objects"}  # only when a lens is brought along, when objects are followed
+NOT_ALWAYS = {"lens", "objects"}  # only when a lens is imported, when objects are followed
 ALL = {stage.name for stage in STAGES} - NOT_ALWAYS
 AFTER_TRACKS = ALL - {"footage"}
 AFTER_SOLVE = AFTER_TRACKS - {"tracks"}
@@ -75,7 +75,7 @@ RULES = {
     "tracking.solve": AFTER_SOLVE,
     "tracking.qc": {"report"},
     "tracking.preview": {"preview", "report"},
-    "composite.lens_distortion.st_map_convention": set(),  # without a map brought along
+    "composite.lens_distortion.st_map_convention": set(),  # without an imported map
     "composite.lens_distortion.apply_to_cg": {"scene", "composite", "render"},
     "composite.lens_distortion": {"stmap", "scene", "composite", "render"},
     "composite.blender": {"composite", "render"},
@@ -85,10 +85,10 @@ RULES = {
 
 
 def graph_keys(config: Config) -> dict[str, str]:
-    return {name: node.key for name, node in (nodes(config, STAGES) | witness_nodes(config, STAGES)).items()}
+    return {name: node.key for name, node in (make_nodes(config, STAGES) | make_witness_nodes(config, STAGES)).items()}
 
 
-@pytest.mark.parametrize("key", keys())
+@pytest.mark.parametrize("key", list_keys())
 def test_each_key_touches_exactly_its_stages(key):
     expected = next(stages for prefix, stages in RULES.items() if key == prefix or key.startswith(prefix + "."))
     expected = expected | {"render"} if "scene" in expected else expected  # it shows what the scene says
@@ -109,21 +109,21 @@ def test_stills_touch_the_lens_and_what_is_solved_with_it(key):
 def test_what_touches_the_undistorted_plate(key, touches):
     config = shot_config()
     config.shot.export = ["undistorted_plate"]
-    one, other = (nodes(each, (*STAGES, UNDISTORTED_PLATE)) for each in (config, changed(config, key)))
+    one, other = (make_nodes(each, (*STAGES, UNDISTORTED_PLATE)) for each in (config, changed(config, key)))
     assert (one["undistorted_plate"].key != other["undistorted_plate"].key) == touches
 
 
-def test_a_camera_given_touches_what_an_imported_one_does_and_takes_a_lens():
+def test_a_keyed_camera_touches_what_an_imported_one_does_and_takes_a_lens():
     config = shot_config()
     config.shot.camera.from_tracking, config.shot.camera.given = False, [{"frame": 1}]
-    assert "tracks" not in nodes(config, STAGES)["solve"].reads
+    assert "tracks" not in make_nodes(config, STAGES)["solve"].reads
     for key, touched in (("given", AFTER_SOLVE), ("lens_from", AFTER_SOLVE | {"lens"})):
         before, after = graph_keys(config), graph_keys(changed(config, f"shot.camera.{key}"))
         assert {name for name in after if before.get(name) != after[name]} == touched
 
 
 @pytest.mark.parametrize("key", ["apply_to_cg", "st_map_path", "st_map_convention", "overscan"])
-def test_a_map_brought_along_touches_the_maps_and_what_reads_them(key):
+def test_an_imported_map_touches_the_maps_and_what_reads_them(key):
     config = shot_config()
     config.composite.lens_distortion.st_map_path = "maps/redistort.exr"
     before, after = graph_keys(config), graph_keys(changed(config, f"composite.lens_distortion.{key}"))
@@ -133,7 +133,7 @@ def test_a_map_brought_along_touches_the_maps_and_what_reads_them(key):
 def test_what_the_shot_is_assembled_from_is_watched_by_the_composite_alone():
     config = shot_config()
     config.shot.subject.blend = config.shot.lights.image = "gone.blend"  # of no use to the preset
-    assert [stage.name for stage in STAGES if stage.files is asset_files] == ["composite"]
+    assert [stage.name for stage in STAGES if stage.files is list_asset_files] == ["composite"]
     with pytest.raises(ShotError, match="gone.blend: no such file; check shot.subject.blend"):
         COMPOSITE.files(config)
     config.shot.subject.blend = "dodo.py"
@@ -172,7 +172,7 @@ def test_the_blender_of_the_scene_is_that_of_libmv(engines, libmvs):
 
 def made_of(config: Config) -> dict[str, dict]:
     """What is hashed of each node's own settings."""
-    return {name: node.made_by for name, node in nodes(config, STAGES).items()}
+    return {name: node.made_by for name, node in make_nodes(config, STAGES).items()}
 
 
 def with_objects() -> Config:
@@ -203,7 +203,9 @@ OBJECTS_RULES = {
 }
 
 
-@pytest.mark.parametrize("key", [key for key in keys() if key.startswith(("tracking.", "shot.footage.", "shot.name"))])
+@pytest.mark.parametrize(
+    "key", [key for key in list_keys() if key.startswith(("tracking.", "shot.footage.", "shot.name"))]
+)
 def test_what_touches_the_objects_of_each_camera(key):
     assert touched_with_objects(key) == next(
         stages for prefix, stages in OBJECTS_RULES.items() if key == prefix or key.startswith(prefix + ".")
@@ -213,7 +215,9 @@ def test_what_touches_the_objects_of_each_camera(key):
 def touched_with_mattes(key: str) -> set[str]:
     config = with_objects()
     config.tracking.mask.from_objects, config.shot.export = True, ["object_mattes"]
-    one, other = (nodes(each, (FOOTAGE, OBJECTS, TRACKS, OBJECT_MATTES)) for each in (config, changed(config, key)))
+    one, other = (
+        make_nodes(each, (FOOTAGE, OBJECTS, TRACKS, OBJECT_MATTES)) for each in (config, changed(config, key))
+    )
     return {name for name in one if name not in other or one[name].key != other[name].key}
 
 
@@ -235,7 +239,7 @@ def test_what_touches_mattes(key, touched):
 
 
 def test_tracks_without_objects_and_feather_have_the_key_they_had_before_there_were_any():
-    settings = nodes(shot_config(), STAGES)["tracks"].made_by["settings"]
+    settings = make_nodes(shot_config(), STAGES)["tracks"].made_by["settings"]
     assert settings["mask"] == {"file": None, "shapes": [], "invert": False, "from_objects": False}
     assert "matte" not in settings
 
@@ -255,20 +259,20 @@ def test_the_referee_keeps_to_the_objects_of_the_shots_yaml(monkeypatch):
     monkeypatch.setattr(results, "load_shot", lambda name: SimpleNamespace(config=plain))
     keys_changed = ("tracking.objects.det_thresh", "tracking.objects.matte.dilate_px")
     variants = [plain, *(changed(plain, key) for key in keys_changed)]
-    assert len({results.referee_node("mini", one).key for one in variants}) == 1
+    assert len({results.make_referee_node("mini", one).key for one in variants}) == 1
 
 
 def test_a_refused_shot_shows_what_needs_no_camera():
     config = with_objects()
     config.shot.export = ["chan", "object_mattes"]
-    graph = nodes(config, (*STAGES, OBJECT_MATTES))
+    graph = make_nodes(config, (*STAGES, OBJECT_MATTES))
     shown = {name for name, node in graph.items() if needs_no_camera(node)}
     assert shown == {"footage", "objects", "object_mattes", "tracks", "solve", "preview", "report"}
     config.shot.export = ["tracks_csv"]
-    assert needs_no_camera(nodes(config, STAGES)["export"])
+    assert needs_no_camera(make_nodes(config, STAGES)["export"])
 
 
-@pytest.mark.parametrize("key", keys(Witness))
+@pytest.mark.parametrize("key", list_keys(Witness))
 def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
     after = with_objects()
     after.shot.cameras["a"] = changed(after.shot.cameras["a"], key)
@@ -278,10 +282,10 @@ def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
 
 
 def test_without_objects_the_scene_has_the_settings_it_had_before_there_were_any():
-    composite = nodes(shot_config(), STAGES)["scene"].made_by["settings"]["composite"]
+    composite = make_nodes(shot_config(), STAGES)["scene"].made_by["settings"]["composite"]
     assert "tracklet" not in composite["stabilization"] and "tracklet" not in composite["corner_pin"]
-    assert "empties" not in nodes(shot_config(), STAGES)["scene"].targets
-    graph = nodes(with_objects(), STAGES)
+    assert "empties" not in make_nodes(shot_config(), STAGES)["scene"].targets
+    graph = make_nodes(with_objects(), STAGES)
     assert {"scene", "empties"} == set(graph["scene"].targets) and "empties" in graph["composite"].reads
     assert "empties" not in graph["render"].reads  # no frame shows them
 
@@ -297,17 +301,17 @@ def test_a_witness_camera_more_touches_nothing_that_is_there():
 def test_what_is_hashed_tells_what_is_passed(version, monkeypatch):
     """No two slices that differ have the same in their stamps, and stamps hold nothing that is not in the slice."""
     if version == "raised":  # nothing is written that is as it is by default
-        monkeypatch.setattr(slices, "written", lambda kind, version: {})
+        monkeypatch.setattr(slices, "find_written", lambda kind, version: {})
     passed: dict[str, str] = {}
     for what, config in variations(SLICED):
         for kind, number, settings in kinds(config):
-            hashed = slices.made_by(kind, number, settings)["settings"]
+            hashed = slices.describe_maker(kind, number, settings)["settings"]
             assert is_part(hashed, settings), (what, kind)
-            told = canonical(settings)
-            assert passed.setdefault(canonical([kind, hashed]), told) == told, (what, kind)
+            told = to_canonical(settings)
+            assert passed.setdefault(to_canonical([kind, hashed]), told) == told, (what, kind)
 
 
-SLICED = [key for key in keys() if key != "shot.cameras"]
+SLICED = [key for key in list_keys() if key != "shot.cameras"]
 
 
 def is_part(some, whole) -> bool:
@@ -319,13 +323,13 @@ def is_part(some, whole) -> bool:
 def test_the_graph_without_a_solve_has_no_camera_stages():
     config = shot_config()
     config.tracking.solve.enabled = False
-    assert list(nodes(config, STAGES)) == ["footage", "tracks", "preview", "report"]
+    assert list(make_nodes(config, STAGES)) == ["footage", "tracks", "preview", "report"]
 
 
 def test_the_graph_with_an_imported_camera_needs_no_tracks():
     config = shot_config()
     config.shot.camera.from_tracking, config.shot.camera.import_file = False, "cam.json"
     config.tracking.enabled = False
-    graph = nodes(config, STAGES)
+    graph = make_nodes(config, STAGES)
     assert "tracks" not in graph and set(graph["solve"].reads) == {"footage"}
     assert CAMERA <= set(graph)

@@ -13,7 +13,7 @@ from helpers.shows.project import REPOSITORY, Project, open_in_process
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
 from shotmake.tasks.engine import log, removable
-from shotmake.tasks.engine.processes.pool import done_by_many
+from shotmake.tasks.engine.processes.pool import run_by_many
 from shotmake.tasks.engine.processes.programs import Started, run
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.state import places
@@ -27,7 +27,7 @@ def show(tmp_path, monkeypatch) -> Path:
     (tmp_path / "show" / ".gsd-state").mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     open_in_process(monkeypatch, tmp_path / "show")
-    caches = (places._is_inside, places._real_top, log._say_once)
+    caches = (places._is_inside, places._find_real_top, log._say_once)
     for one in caches:
         one.cache_clear()
     yield tmp_path / "show"
@@ -61,7 +61,7 @@ def test_a_line_has_its_time_its_task_and_its_module(show):
 def test_the_log_of_the_run_before_is_kept_and_no_more(show):
     for word in ("first", "second", "third"):
         written(word)
-    found = {path.name: path.read_text() for path in log.logs_folder().iterdir()}
+    found = {path.name: path.read_text() for path in log.get_logs_folder().iterdir()}
     assert sorted(found) == ["solve-s.log", "solve-s.log.old"]
     assert "third" in found["solve-s.log"] and "second" in found["solve-s.log.old"]
 
@@ -70,15 +70,15 @@ def test_the_log_of_the_run_before_is_kept_and_no_more(show):
 def test_a_task_that_does_not_begin_writes_nothing(show):
     with log.TaskLog("solve:s"):
         said.info("up to date")
-    assert not log.logs_folder().exists() and log.last_log("solve:s") is None
+    assert not log.get_logs_folder().exists() and log.find_last_log("solve:s") is None
 
 
 @pytest.mark.fast
 def test_names_of_tasks_never_meet_in_one_file(show):
     tasks = ("solve:a", "solve:a:0123456789ab", "solve:a.b", "solve:a-b", "publish:a", "blender", "solve:a%3D")
     paths = [log.path_of(task) for task in tasks] + [log.path_of("solve:a", "ws1"), log.path_of("solve:a", "../ws/2")]
-    assert len(set(paths)) == len(paths) and {path.parent for path in paths} == {log.logs_folder()}
-    assert log.path_of("solve:../../x\n").parent == log.logs_folder()
+    assert len(set(paths)) == len(paths) and {path.parent for path in paths} == {log.get_logs_folder()}
+    assert log.path_of("solve:../../x\n").parent == log.get_logs_folder()
 
 
 @pytest.mark.fast
@@ -112,13 +112,13 @@ def test_a_long_log_keeps_its_beginning_and_its_end(show, monkeypatch):
 @pytest.mark.fast
 def test_the_folder_does_not_grow_without_end(show, monkeypatch):
     monkeypatch.setattr(log, "MOST_FOLDER_BYTES", 3000)
-    (log.logs_folder()).mkdir()
-    notes = log.logs_folder() / "notes.log"
+    (log.get_logs_folder()).mkdir()
+    notes = log.get_logs_folder() / "notes.log"
     notes.write_text("mine")
     os.utime(notes, (0, 0))
     for number in range(40):
         written("word", task=f"solve:s{number}")
-    found = sorted(log.logs_folder().iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    found = sorted(log.get_logs_folder().iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert sum(path.stat().st_size for path in found) < 4000 and len(found) > 2
     assert found[0] == notes and found[-1] == log.path_of("solve:s39")
 
@@ -155,7 +155,7 @@ def say_square(number: int) -> int:
 def test_processes_of_a_pool_write_into_the_log_of_the_task(show):
     with log.TaskLog("solve:s") as task_log:
         task_log.begin("never built")
-        done_by_many(say_square, [(number,) for number in range(20)], 60.0, lambda: None)
+        run_by_many(say_square, [(number,) for number in range(20)], 60.0, lambda: None)
     text = log.path_of("solve:s").read_text()
     assert all(f"square of {number}\n" in text for number in range(20))
 
@@ -175,7 +175,7 @@ def test_a_link_in_place_of_the_folder_is_refused_and_the_task_goes_on(show, cap
 def test_a_link_in_place_of_a_log_is_moved_and_not_followed(show):
     target = show.parent / "outside" / "x"
     target.write_text("mine")
-    log.logs_folder().mkdir()
+    log.get_logs_folder().mkdir()
     log.path_of("solve:s").symlink_to(target)
     for _ in range(3):
         assert "one" in written("one")
@@ -187,7 +187,7 @@ def test_a_link_in_place_of_a_log_is_moved_and_not_followed(show):
 
 @pytest.mark.fast
 def test_a_folder_that_cannot_be_written_is_one_line(show, caplog):
-    log.logs_folder().write_text("a file")
+    log.get_logs_folder().write_text("a file")
     for _ in range(2):
         with log.TaskLog("solve:s") as task_log:
             task_log.begin("never built")
@@ -212,12 +212,12 @@ def test_a_disk_that_is_full_in_the_middle_is_one_line(show, caplog):
 @pytest.mark.fast
 def test_only_logs_of_ours_may_be_removed(show):
     written("one")
-    notes = log.logs_folder() / "notes.log"
+    notes = log.get_logs_folder() / "notes.log"
     notes.write_text("mine")
-    (log.logs_folder() / "link.log").symlink_to(log.path_of("solve:s"))
+    (log.get_logs_folder() / "link.log").symlink_to(log.path_of("solve:s"))
     (show / "elsewhere.log").write_text(log.path_of("solve:s").read_text())
     assert removable.may_remove(log.path_of("solve:s"), {})
-    others = (notes, log.logs_folder() / "link.log", show / "elsewhere.log")
+    others = (notes, log.get_logs_folder() / "link.log", show / "elsewhere.log")
     assert not any(removable.may_remove(path, {}) for path in others)
 
 

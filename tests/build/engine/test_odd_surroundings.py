@@ -19,7 +19,7 @@ from helpers.shows.project import REPOSITORY, Project, Ran
 from helpers.tiers import more
 from shotmake.tasks.blender import environment as blender
 from shotmake.tasks.engine.processes.streams import PIPE_CLOSED
-from shotmake.tasks.engine.state.lacking import lack
+from shotmake.tasks.engine.state.lacking import explain_lack
 
 WITHOUT_SOLVE = "  solve: {enabled: false}\n"  # builds in seconds
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -349,7 +349,7 @@ def test_where_blender_is_kept(monkeypatch, environment, expected):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert str(blender.homes()) == expected
+    assert str(blender.find_homes()) == expected
 
 
 # Few open files, little memory
@@ -393,16 +393,18 @@ def raised(function: Callable[[], object]) -> BaseException:
 def test_what_libraries_say_of_memory_is_understood():
     import numpy as np
 
-    assert lack(raised(lambda: np.zeros(2**50)), Path("x")).startswith("out of memory")
-    assert lack(ImportError("libvpx.so: failed to map segment from shared object"), Path("x")).startswith("out of mem")
+    assert explain_lack(raised(lambda: np.zeros(2**50)), Path("x")).startswith("out of memory")
+    assert explain_lack(ImportError("libvpx.so: failed to map segment from shared object"), Path("x")).startswith(
+        "out of mem"
+    )
     behind = ImportError("read the documentation")
     behind.__cause__ = MemoryError()
-    assert lack(behind, Path("x")).startswith("out of memory")
+    assert explain_lack(behind, Path("x")).startswith("out of memory")
 
 
 def test_errors_of_ours_are_not_hidden_as_a_lack():
     for error in (ValueError("memory"), KeyError("open"), RuntimeError("x"), ImportError("no module named memory")):
-        assert lack(error, Path("x")) == ""
+        assert explain_lack(error, Path("x")) == ""
 
 
 # Modules that are called as ours

@@ -31,13 +31,13 @@ def show(tmp_path, monkeypatch) -> Path:
 def forget() -> None:
     """What was found out about links before."""
     places._is_inside.cache_clear()
-    places._real_top.cache_clear()
+    places._find_real_top.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["a", "render/a.0001.exr", "sub/../a", "a b", "ü.exr", ".hidden"])
 def test_a_name_in_the_folder_is_taken(show, name):
     folder = show / "build" / "mini"
-    assert places.confined(name, folder, folder) == Path(os.path.normpath(folder / name))
+    assert places.confine(name, folder, folder) == Path(os.path.normpath(folder / name))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_name_in_the_folder_is_taken(show, name):
 def test_a_name_that_leads_elsewhere_is_refused(show, name):
     folder = show / "build" / "mini"
     with pytest.raises(ShotError, match="needed the name of a file in build/mini"):
-        places.confined(name, folder, folder)
+        places.confine(name, folder, folder)
 
 
 def test_a_link_on_the_way_is_refused_and_a_link_at_the_end_is_the_link_itself(show):
@@ -56,9 +56,9 @@ def test_a_link_on_the_way_is_refused_and_a_link_at_the_end_is_the_link_itself(s
     (folder / "inside").mkdir()
     (folder / "short").symlink_to(folder / "inside")
     with pytest.raises(ShotError):
-        places.confined("way/x", folder, folder)
-    assert places.confined("end", folder, folder) == folder / "end"
-    assert places.confined("short/x", folder, folder) == folder / "short" / "x"  # it stays in the folder
+        places.confine("way/x", folder, folder)
+    assert places.confine("end", folder, folder) == folder / "end"
+    assert places.confine("short/x", folder, folder) == folder / "short" / "x"  # it stays in the folder
 
 
 def test_no_folder_is_made_behind_a_link_that_leads_out(show):
@@ -118,7 +118,7 @@ def test_what_a_record_claims_by_name_and_digest_may_go_and_nothing_else(show):
     for path in (made, edited, other):
         path.write_text(path.suffix)
     record = stamp_of(made, targets={"solve": digest_of(".json"), "points": digest_of("as it was")})
-    known = removable.claimed([record])
+    known = removable.collect_claims([record])
     assert [removable.may_remove(path, known) for path in (made, edited, other, record)] == [True, False, False, True]
     left = removable.remove_claimed([made, edited, other, record], known, "gc")
     assert left == [edited, other] and not made.exists() and not record.exists() and edited.exists()
@@ -139,7 +139,7 @@ def test_a_link_is_not_removed_for_the_file_behind_it(show):
     path = show / ".gsd-state" / "solve" / "mini-0123456789ab.json"
     path.symlink_to(outside)
     record = stamp_of(path, targets={"solve": digest_of("mine")})
-    assert not removable.may_remove(path, removable.claimed([record]))
+    assert not removable.may_remove(path, removable.collect_claims([record]))
 
 
 def test_a_shot_that_is_no_file_fails_alone(tmp_path):

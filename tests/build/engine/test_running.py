@@ -13,7 +13,7 @@ from helpers.shows import attack
 from helpers.shows.project import IN_BLENDER, REPOSITORY, Project, Ran
 from shotmake.errors import ShotError
 from shotmake.limits import set_limits
-from shotmake.tasks.blender.environment import make_environment, python
+from shotmake.tasks.blender.environment import find_python, make_environment
 from shotmake.tasks.engine.processes import pool, process_tree, programs
 from shotmake.tasks.engine.processes.programs import Started, run
 
@@ -127,7 +127,7 @@ def test_a_loud_program_is_read_to_its_end_and_the_end_is_kept(tmp_path):
 
 def test_a_program_of_another_is_not_taken_for_a_child(tmp_path):
     """Two builds at once: each ends its own."""
-    others = subprocess.Popen([sys.executable, "-c", SLOW], env=process_tree.marked(dict(os.environ), "another"))
+    others = subprocess.Popen([sys.executable, "-c", SLOW], env=process_tree.mark(dict(os.environ), "another"))
     set_limits({"silent_minutes": 0.02})
     try:
         with pytest.raises(ShotError):
@@ -158,7 +158,7 @@ def stuck(number: int) -> int:
 def test_one_job_of_many_that_does_not_end_fails_alone():
     told: list[int] = []
     asked = [(number,) for number in range(11)]
-    done = pool.done_by_many(stuck, asked, 1.0, lambda: told.append(1))
+    done = pool.run_by_many(stuck, asked, 1.0, lambda: told.append(1))
     assert done == {(number,): number * number for number in range(11) if number != 5} and len(told) == 10
 
 
@@ -189,18 +189,18 @@ def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_pa
 BESIDE = """
 import threading, time
 from shotmake.limits import set_limits
-from shotmake.tasks.engine.processes.watchdog import is_no_work, watched
+from shotmake.tasks.engine.processes.watchdog import note_no_work, watch
 
 def beat(said):
     while True:
         sum(range(200_000))  # some milliseconds, as where many processes share a processor
         if said:
-            is_no_work()
+            note_no_work()
         time.sleep(.05)
 
 set_limits({"silent_minutes": .02})
 threading.Thread(target=beat, args=(%s,), daemon=True).start()
-with watched("x"):
+with watch("x"):
     time.sleep(6)
 print("well")
 """
@@ -218,10 +218,10 @@ def test_a_build_that_waits_for_another_does_not_stand_still(tmp_path):
     code = (
         "import time\n"
         "from shotmake.limits import set_limits\n"
-        "from shotmake.tasks.engine.processes.watchdog import waiting, watched\n"
+        "from shotmake.tasks.engine.processes.watchdog import mark_waiting, watch\n"
         "set_limits({'silent_minutes': .01})\n"
-        "with watched('x'):\n"
-        "    with waiting():\n"
+        "with watch('x'):\n"
+        "    with mark_waiting():\n"
         "        time.sleep(2)\n"
         "print('well')\n"
     )
@@ -306,12 +306,12 @@ def test_a_program_is_given_the_environment_that_the_docs_tell(show):
 
 
 def test_our_own_blender_is_given_no_module_or_script_of_anybodys(monkeypatch):
-    from shotmake.tasks.engine.processes.environments import blender_environment
+    from shotmake.tasks.engine.processes.environments import make_blender_environment
 
     for name in ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "BLENDER_USER_SCRIPTS", "BLENDER_SYSTEM_PYTHON"):
         monkeypatch.setenv(name, "/mine")
     monkeypatch.setenv("OCIO", "/studio/config.ocio")
-    given = blender_environment()
+    given = make_blender_environment()
     assert not any(name.startswith(("PYTHON", "BLENDER")) for name in given) and given["OCIO"] and given["PATH"]
 
 
@@ -323,7 +323,7 @@ def rig(tmp_path_factory, small_movie) -> Path:
     """A folder with rig.blend, in which all is that could run, and which would write `evil` there."""
     folder = tmp_path_factory.mktemp("rig")
     assert make_environment() is None
-    words = [python(), IN_BLENDER / "make_rig.py", folder, small_movie]
+    words = [find_python(), IN_BLENDER / "make_rig.py", folder, small_movie]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and (folder / "rig.blend").is_file(), done.stderr[-2000:]
     for name in ("evil", "library.blend"):

@@ -13,8 +13,8 @@ def is_known(project: Project, *words: str) -> bool:
     """Whether `doit` with these words would end before it loads any task."""
     code = (
         "import sys; from shotmake.tasks.shots import up_to_date; sys.argv = ['doit', *sys.argv[1:]]\n"
-        "names = up_to_date.shots_asked(sys.argv)\n"
-        "print(set(names) <= set(up_to_date.current_shots(tuple(sys.argv))), 'hydra' in sys.modules)"
+        "names = up_to_date.find_shots_asked(sys.argv)\n"
+        "print(set(names) <= set(up_to_date.find_current_shots(tuple(sys.argv))), 'hydra' in sys.modules)"
     )
     ran = project.doit_with(sys.executable, "-c", code, *words)
     assert ran.code == 0, ran.err

@@ -18,7 +18,7 @@ import pytest
 from helpers.shows.defaults import defaults_now, faults, flat, kinds, recorded
 from helpers.shows.project import DATA, REPOSITORY, Project
 from helpers.shows.slice_ways import STAGES, fingerprints, graph, plain, ways
-from shotmake.config.check import keys
+from shotmake.config.check import list_keys
 from shotmake.config.schema import Config
 from shotmake.tasks.commands.build import plan
 from shotmake.tasks.engine import slices
@@ -58,24 +58,24 @@ def test_what_that_release_hashed_is_hashed_the_same():
 
 
 def released_shot(name: str) -> ShotConfig:
-    tree = plan._with_new_keys(RELEASED["shots"][name]["config"])
+    tree = plan._add_new_keys(RELEASED["shots"][name]["config"])
     return ShotConfig(name, (), composed.config_of(Config, tree))
 
 
 def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
     """With a witness camera, objects, mattes, a lens of another shot, a mask with feather, an orientation."""
     monkeypatch.setattr(lenders, "load_shot", released_shot)
-    monkeypatch.setattr("shotmake.tasks.stages.lens.shot_names", lambda: list(RELEASED["shots"]))
-    before = slices._recorded()
+    monkeypatch.setattr("shotmake.tasks.stages.lens.list_shot_names", lambda: list(RELEASED["shots"]))
+    before = slices._read_recorded()
     then = {"left out": {}, "written": FOOTAGE_THEN["written"]}
     known = {**before, "footage": {**before["footage"], str(FOOTAGE_THEN["version"]): then}}
-    monkeypatch.setattr(slices, "_recorded", lambda: known)
+    monkeypatch.setattr(slices, "_read_recorded", lambda: known)
     stages = tuple(
         replace(stage, version=FOOTAGE_THEN["version"]) if stage.name == "footage" else stage for stage in STAGES
     )
     compared = 0
     for name, shot in RELEASED["shots"].items():
-        for stage, node in lenders.graph(released_shot(name), stages).items():
+        for stage, node in lenders.build_graph(released_shot(name), stages).items():
             own = "." not in stage  # those of a witness camera stand on a footage of their own
             if own and stage in shot["stamps"] and is_as_released(node):
                 assert os.path.relpath(node.stamp_path, REPOSITORY) == shot["stamps"][stage], (name, stage)
@@ -85,12 +85,12 @@ def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
 
 def test_what_that_release_stored_in_pieces_is_taken_from_the_store(monkeypatch):
     monkeypatch.setattr(lenders, "load_shot", released_shot)
-    monkeypatch.setattr("shotmake.tasks.stages.lens.shot_names", lambda: list(RELEASED["shots"]))
+    monkeypatch.setattr("shotmake.tasks.stages.lens.list_shot_names", lambda: list(RELEASED["shots"]))
     versions = {"segment": segments.VERSION, "found": stored.VERSION, "objects_segment": object_segments.VERSION}
     now = []
     for name in RELEASED["shots"]:
         for kind, version, settings in kinds(released_shot(name).config):
-            now += [(kind, slices.made_by(kind, version, settings)["settings"])] if kind in versions else []
+            now += [(kind, slices.describe_maker(kind, version, settings)["settings"])] if kind in versions else []
     found_too = ("first_frame", "color_space", "size_px", "frame_range", "pixel_aspect", "clean")  # of the plate
     for kind, version, settings in RELEASED["pieces"]:
         if versions[kind] == version:
@@ -124,18 +124,20 @@ def grown(values):
 @pytest.mark.parametrize("version", ["released", "raised"])
 def test_new_keys_with_defaults_change_no_key(version, monkeypatch):
     if version == "raised":
-        monkeypatch.setattr(slices, "written", lambda kind, version: {})
+        monkeypatch.setattr(slices, "find_written", lambda kind, version: {})
     for way, config in ways().items():
         before, after = graph(config), graph(grown(config))
         assert [node.made_by for node in before.values()] == [node.made_by for node in after.values()], way
         assert {name: node.key for name, node in before.items()} == {name: node.key for name, node in after.items()}
-        pieces = [[slices.made_by(*one) for one in kinds_of(each) if one[0] != "found"] for each in (before, after)]
+        pieces = [
+            [slices.describe_maker(*one) for one in kinds_of(each) if one[0] != "found"] for each in (before, after)
+        ]
         assert pieces[0] == pieces[1]
 
 
 def kinds_of(nodes: dict[str, Node]) -> list:
     return [(node.stage.name, node.stage.version, node.settings) for node in nodes.values()] + [
-        ("segment", segments.VERSION, segments.reaching(node.settings))
+        ("segment", segments.VERSION, segments.select_reaching(node.settings))
         for node in nodes.values()
         if node.stage.name == "tracks"
     ]
@@ -168,12 +170,12 @@ def test_equal_is_not_enough_to_be_the_default():
 
 def test_what_is_there_under_a_condition_only_is_hashed_though_all_in_it_is_default():
     """A block that a stage adds by hand, one in a list, one by a name of the user: with it and without it differ."""
-    some = slices.block(plain().tracking.track)
-    told = slices.made_by("new", 1, {"by_hand": some, "several": [some, some], "named": {"a": some}})["settings"]
+    some = slices.slice_block(plain().tracking.track)
+    told = slices.describe_maker("new", 1, {"by_hand": some, "several": [some, some], "named": {"a": some}})["settings"]
     assert told == {"by_hand": {}, "several": [{}, {}], "named": {"a": {}}}
-    assert slices.made_by("new", 1, slices.block(plain().tracking, "track") | {"by_hand": some})["settings"] == {
-        "by_hand": {}
-    }
+    assert slices.describe_maker("new", 1, slices.slice_block(plain().tracking, "track") | {"by_hand": some})[
+        "settings"
+    ] == {"by_hand": {}}
 
 
 def test_a_default_that_changes_asks_for_a_version():
@@ -200,7 +202,7 @@ def test_every_key_that_stages_read_has_its_default_recorded():
              for part in version.values() for name in flat(part)}  # fmt: skip
     by_hand = {"shot.name", "shot.export", "shot.cameras", "tracking.enabled", "tracking.session_first_frame",
                "shot.camera.lens_max_fit_px", "shot.camera.st_map_direction", "tracking.objects.enabled"}  # fmt: skip
-    assert {key for key in keys() if key.rpartition(".")[2] not in names} <= by_hand
+    assert {key for key in list_keys() if key.rpartition(".")[2] not in names} <= by_hand
 
 
 # Through the command line, with a shotmake of its own

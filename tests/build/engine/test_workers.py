@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from shotmake.tasks.engine.processes.workers import jobs, make_threads_deaf
+from shotmake.tasks.engine.processes.workers import make_threads_deaf, read_jobs
 
 HOLD_A_PLACE = """
 import os, sys
 sys.argv = ["doit", "-n", sys.argv[1]]
 from shotmake.tasks.commands.console import show_messages
-from shotmake.tasks.engine.processes.workers import place_to_build
+from shotmake.tasks.engine.processes.workers import hold_place
 show_messages()
-with place_to_build():
+with hold_place():
     print(*sorted(os.sched_getaffinity(0)), flush=True)
     input()
 print(*sorted(os.sched_getaffinity(0)), flush=True)
@@ -29,7 +29,7 @@ print(*sorted(os.sched_getaffinity(0)), flush=True)
     [("shot=a", 1), ("-n 4", 4), ("-n4 shot=a", 4), ("--process=3", 3), ("--process 3", 3), ("-n", 1), ("-n 0", 1)],
 )
 def test_the_number_of_workers_is_read_as_doit_reads_it(words, count):
-    assert jobs(["doit", *words.split()]) == count
+    assert read_jobs(["doit", *words.split()]) == count
 
 
 def hold_a_place(project, workers: int) -> subprocess.Popen:

@@ -183,11 +183,11 @@ for line in json.loads(sys.argv[1]):
     shots.load_shot(line[0], tuple(line[1:]))
 loaded = {str(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
 from shotmake.tasks.shots import closure, composed
-from shotmake.tasks.show import conf_folder
-known = {str(closure._file(name)) for name in closure.code_of(composed.COMPOSES)}
-known |= {str(path) for path in composed._shared_files()}
-known |= {str(path) for path in (conf_folder() / "shot").iterdir()}
-ours = [str(folder) for folder in (*closure.PACKAGES.values(), conf_folder())]
+from shotmake.tasks.show import get_conf_folder
+known = {str(closure._find_file(name)) for name in closure.code_of(composed.COMPOSES)}
+known |= {str(path) for path in composed._list_shared_files()}
+known |= {str(path) for path in (get_conf_folder() / "shot").iterdir()}
+ours = [str(folder) for folder in (*closure.PACKAGES.values(), get_conf_folder())]
 used = {os.path.abspath(path) for path in opened | loaded if not path.endswith(".pyc")}
 print(json.dumps(sorted(path for path in used if path.startswith(tuple(ours)) and path not in known)))
 """

@@ -27,15 +27,15 @@ def test_only_files_that_can_be_read_have_names_to_offer(tmp_path):
     odd_files(tmp_path, "mini")
     (tmp_path / "mini.yaml").write_text(PLAIN)
     (tmp_path / "linked.yaml").symlink_to("mini.yaml")
-    assert offers.yaml_names(tmp_path) == ["linked", "mini"]
-    assert offers.yaml_names(tmp_path / "not there") == []
+    assert offers.list_yaml_names(tmp_path) == ["linked", "mini"]
+    assert offers.list_yaml_names(tmp_path / "not there") == []
 
 
 def test_a_hint_names_the_nearest_or_all_or_as_many_as_fit():
-    assert offers.hint("fats", ["balanced", "fast"]) == "did you mean fast?"
-    assert offers.hint("x", ["balanced", "fast"]) == "there are: balanced, fast"
-    assert offers.hint("x", []) == "there are none"
-    many = offers.hint("x", [f"sc{number:04}" for number in range(1000)])
+    assert offers.make_hint("fats", ["balanced", "fast"]) == "did you mean fast?"
+    assert offers.make_hint("x", ["balanced", "fast"]) == "there are: balanced, fast"
+    assert offers.make_hint("x", []) == "there are none"
+    many = offers.make_hint("x", [f"sc{number:04}" for number in range(1000)])
     assert many.endswith("sc0039 and 960 more") and len(many) < 400
 
 
@@ -54,7 +54,7 @@ def test_shots_and_lenses_that_no_command_takes_are_not_offered(show):
     (line,) = show.run("plan", "shot=mini").fault_lines
     assert line == "shot=mini: no conf/shot/mini.yaml; there are: other"
     code = "from shotmake.tasks.shots import shots; from shotmake.tasks.stages import lens; "
-    code += "lens.files(shots.load_shot('other').config)"
+    code += "lens.list_files(shots.load_shot('other').config)"
     said = show.doit_with(sys.executable, "-c", code).err
     assert "mini: no such shot (there are none) and no such file; check shot.camera.lens_from" in said
     show.write_shot("minim", PLAIN)
@@ -78,8 +78,8 @@ def test_a_preset_that_cannot_be_read_is_named_and_not_offered(show):
 
 def test_a_name_to_rename_a_file_to_is_no_other_shots(monkeypatch):
     there = ["a,b"]
-    monkeypatch.setattr(shot_words, "shot_names", lambda: there)
-    first = shot_words.better("a,b")
+    monkeypatch.setattr(shot_words, "list_shot_names", lambda: there)
+    first = shot_words.suggest_name("a,b")
     assert not shot_words.why_refused(first)
     there += [first, f"{first}_2".upper()]
-    assert shot_words.better("a,b") == f"{first}_3" and f"to {first}_3.yaml say" in shot_words.why_refused("a,b")
+    assert shot_words.suggest_name("a,b") == f"{first}_3" and f"to {first}_3.yaml say" in shot_words.why_refused("a,b")

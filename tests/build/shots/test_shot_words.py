@@ -11,7 +11,7 @@ import pytest
 
 from helpers.shows.attack import make_small, shot_yaml
 from helpers.shows.project import Project
-from shotmake.tasks.shots.shot_words import better, quoted, unquoted, why_refused
+from shotmake.tasks.shots.shot_words import quote, suggest_name, unquote, why_refused
 
 NAMES = ["1010", "sc010 (1)", "R&D", "take#2", "a=b", "true", "null", "\u00e9t\u00e9", "-dash", "[x]", "it's", "a.b",
          "~x", "1e3", "50%", "a*b", "a@b:c", "{d}", "$x", "a\\b", "back\\", "a+b",
@@ -66,18 +66,18 @@ def test_what_hydra_is_handed_is_what_it_reads():
     chosen, parser = random.Random(17), OverridesParser.create()
     texts = ["".join(chosen.choices("ab\\\\'\"'\\ =,#&()[]{}~*:\u00e9", k=chosen.randint(1, 7))) for _ in range(500)]
     for text in [*NAMES, *REFUSED, *texts]:
-        word = quoted(text, always=True)
-        assert parser.parse_overrides([f"shot={word}"])[0].value() == text == unquoted(word)
-        assert unquoted(QuotedString(text, Quote.double).with_quotes()) == text
-        plain = parser.parse_overrides([f"shot={quoted(text)}"])[0].value()
+        word = quote(text, always=True)
+        assert parser.parse_overrides([f"shot={word}"])[0].value() == text == unquote(word)
+        assert unquote(QuotedString(text, Quote.double).with_quotes()) == text
+        plain = parser.parse_overrides([f"shot={quote(text)}"])[0].value()
         assert plain == text and type(plain) is str
-    assert quoted("sc010_0040") == "sc010_0040"  # nothing changes for names that need nothing
+    assert quote("sc010_0040") == "sc010_0040"  # nothing changes for names that need nothing
 
 
 def test_refused_names_come_with_one_that_works():
     assert not any(why_refused(name) for name in NAMES)
     assert {name for name in REFUSED if why_refused(name)} == set(REFUSED)
-    assert not any(why_refused(better(name)) for name in REFUSED)
+    assert not any(why_refused(suggest_name(name)) for name in REFUSED)
 
 
 def test_doit_takes_every_name_by_itself_and_all_together(show):

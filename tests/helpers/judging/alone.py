@@ -9,8 +9,8 @@ from helpers.judging.judge import limit_px
 from helpers.measures.true_slip import Seeing, slip_px, true_slip_px
 from helpers.recipes.witness import look_of
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import pixel_scale
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.observations import compute_pixel_scale
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.links.verdict import doubt_links
 from shotmake.solve.witness.witness import ask_witness
@@ -32,17 +32,17 @@ def camera_slip_px(shot: Shot, camera: Judged) -> float:
 
 
 def _verdict(shot: Shot, camera: Judged) -> dict[str, str]:
-    scale = pixel_scale(shot.one.size_px)
+    scale = compute_pixel_scale(shot.one.size_px)
     certificate = certify(camera.held_out, camera.markers, camera.cam_from_world, camera.lens, scale)
-    fault = certificate.fault()
+    fault = certificate.find_fault()
     if fault is not None:
         by = "links" if fault.code in ("weak_link", "link_disagrees") else "certificate"
         return {"refused": by, "code": fault.code, "doubt": ""}
-    found = Found(
+    candidate = Candidate(
         "solved", "general", camera.lens, camera.cam_from_world, camera.markers, np.ones(len(camera.markers), bool),
         camera.held_out.track_ids, certificate, certificate.agreement,
     )  # fmt: skip
-    heard = ask_witness(found, shot.one.size_px, look_of(shot.one))
+    heard = ask_witness(candidate, shot.one.size_px, look_of(shot.one))
     if isinstance(heard, Reason):
         return {"refused": "witness", "code": heard.code, "doubt": ""}
     doubts = [reason.code for reason in (*doubt_links(certificate.links), *heard.warnings)]

@@ -15,12 +15,12 @@ from scipy.spatial.transform import Rotation
 from helpers.plates.simulated import Simulated, simulate
 from helpers.recipes.markers import crossing, some, split_at
 from helpers.recipes.sets import TrackSet, loose, set_of, with_markers
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of, cameras_of
-from shotmake.solve.bundle.weights import weights
+from shotmake.solve.bundle.weights import weigh_markers
 from shotmake.solve.verdict import hold_out
 
 FRAMES, VISIBLE = 48, 90
@@ -76,7 +76,7 @@ def _with_gap(shot: Simulated, one: TrackSet, at: int, random: np.random.Generat
     bridging = some(random, crossing(markers, at), int(random.integers(12, 31)))
     markers = split_at(markers, at, bridging)
     inside = (markers.frame >= at - soft) & (markers.frame < at)
-    markers = markers.only(~inside | np.isin(markers.track, bridging))
+    markers = markers.select(~inside | np.isin(markers.track, bridging))
     inside = (markers.frame >= at - soft) & (markers.frame < at)
     slid = some(random, bridging, int(random.uniform(0, 0.34) * len(bridging)))
     noise_px = markers.noise_px + inside[:, None] * random.normal(0, 1.5, markers.noise_px.shape)
@@ -93,15 +93,17 @@ def make_camera(shot: Shot, how: str) -> Judged:
         cameras = _spoil(cameras, how, shot)
     everything = Observations.from_tracks(shot.one.tracks, shot.one.frames)
     held = hold_out(len(everything.track_ids))
-    markers = everything.of_tracks(~held)
+    markers = everything.select_tracks(~held)
     still = np.zeros(len(cameras))
     bundle, middle, size = bundle_of(cameras, markers, sees.lenses[0], still)
     told = np.isfinite(bundle.directions).all(1)
     if not told.all():
-        markers = markers.of_tracks(told)
+        markers = markers.select_tracks(told)
         bundle, middle, size = bundle_of(cameras, markers, sees.lenses[0], still)
-    bundle = adjust(bundle, markers, (), STEPS, 0.5, 1e-9, weights(markers.expected_px))
-    return Judged(cameras_of(bundle, middle, size), lens_from_vector(bundle.lens), markers, everything.of_tracks(held))
+    bundle = adjust(bundle, markers, (), STEPS, 0.5, 1e-9, weigh_markers(markers.expected_px))
+    return Judged(
+        cameras_of(bundle, middle, size), lens_from_vector(bundle.lens), markers, everything.select_tracks(held)
+    )
 
 
 def _spoil(cameras: np.ndarray, how: str, shot: Shot) -> np.ndarray:
@@ -109,7 +111,7 @@ def _spoil(cameras: np.ndarray, how: str, shot: Shot) -> np.ndarray:
     amount = float(LEAST ** random.uniform(0, 1))
     axis = random.normal(size=3)
     axis /= np.linalg.norm(axis)
-    turns, centres = cameras[:, :, :3].copy(), camera_centres(cameras)
+    turns, centres = cameras[:, :, :3].copy(), find_camera_centres(cameras)
     behind = np.arange(len(cameras)) >= at
     away = centres[behind] - centres[at]
     if how == "turned":

@@ -13,7 +13,7 @@ from helpers.measures.true_slip import SHORT_PATH, Seeing, seeing, size_of_world
 from helpers.recipes.families import FAMILIES
 from helpers.recipes.honest import CAUSES, LIMITS_PX, MAY_BE_REFUSED, RIGHT_STATUS
 from helpers.recipes.sets import TrackSet
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 
 SLIP_PX = 2.0
@@ -43,7 +43,7 @@ def slip_of(one: TrackSet, record: dict, points: dict[str, np.ndarray]) -> float
 
 def reach(one: TrackSet) -> float:
     """How far the true camera gets, as a share of the depth it sees."""
-    centres = camera_centres(one.picture.sees.cam_from_world)
+    centres = find_camera_centres(one.picture.sees.cam_from_world)
     return float(np.linalg.norm(np.ptp(centres, axis=0)) / np.median(one.picture.depths))
 
 
@@ -108,6 +108,6 @@ def _candidate_px(one: TrackSet, candidate: dict) -> float:
 
 def _size(one: TrackSet, found: Seeing) -> float:
     """Units of a candidate's world: its path against the true one. It has no points."""
-    true = one.picture.sees.of_frames(found.frames)
-    ours, theirs = (np.linalg.norm(np.ptp(camera_centres(who.cam_from_world), axis=0)) for who in (found, true))
+    true = one.picture.sees.select_frames(found.frames)
+    ours, theirs = (np.linalg.norm(np.ptp(find_camera_centres(who.cam_from_world), axis=0)) for who in (found, true))
     return float(ours / theirs) if min(ours, theirs) > 1e-9 else 1.0

@@ -18,7 +18,7 @@ from pathlib import Path
 # where a name lies in this code, and in one from before the modules had folders
 PLACES = {
     "solve": ("shotmake.solve.verdict", "shotmake.solve"),
-    "solve_known": ("shotmake.solve.imported.extend", "shotmake.known"),
+    "extend_imported": ("shotmake.solve.imported.extend", "shotmake.known"),
     "certify": ("shotmake.solve.checks.certify", "shotmake.certify"),
     "read_cameras": ("shotmake.formats.cameras.solve_json", "shotmake.imported"),
     "Tracks": ("shotmake.tracks.markers", "shotmake.session"),
@@ -26,6 +26,7 @@ PLACES = {
     "Solve": ("shotmake.config.schema", "shotmake.config"),
     "Orient": ("shotmake.config.schema", "shotmake.config"),
 }
+EARLIER = {"extend_imported": "solve_known"}  # what earlier code calls it
 MOST_CANDIDATES = 8  # cameras of a solve that a certificate was asked for: the last ones
 
 
@@ -65,7 +66,7 @@ def _answer(request: dict) -> dict:
 
 
 def _solved(request: dict):
-    solve, solve_known = _ours("solve"), _ours("solve_known")
+    solve, extend_imported = _ours("solve"), _ours("extend_imported")
     tracks = _ours("Tracks").from_markers(*request["tracks"])
     size_px, frames = tuple(request["size_px"]), tuple(request["frames"])
     camera = _ours("Camera")(**request["camera"])
@@ -79,8 +80,8 @@ def _solved(request: dict):
             path.write_text(json.dumps(request["known"]))
             given = _ours("read_cameras")(path, size_px, frames)
         if _has_problems():
-            return solve_known(_inputs(request, tracks, size_px, frames, camera, settings), given)
-        return solve_known(tracks, size_px, frames, given, camera, settings)
+            return extend_imported(_inputs(request, tracks, size_px, frames, camera, settings), given)
+        return extend_imported(tracks, size_px, frames, given, camera, settings)
     if _has_problems():
         return solve(_inputs(request, tracks, size_px, frames, camera, settings))
     return solve(tracks, size_px, frames, camera, settings)
@@ -109,7 +110,8 @@ def _ours(name: str):
     """The function or class of that name, wherever the folder's code keeps it."""
     for place in PLACES[name]:
         try:
-            return getattr(importlib.import_module(place), name)
+            module = importlib.import_module(place)
+            return getattr(module, name if hasattr(module, name) else EARLIER.get(name, name))
         except (ModuleNotFoundError, AttributeError):
             continue
     raise LookupError(f"{name}: found in none of {', '.join(PLACES[name])}")
@@ -122,15 +124,19 @@ class _overheard:
         self.candidates = candidates
 
     def __enter__(self) -> None:
-        for name in ("solve", "solve_known"):
+        for name in ("solve", "extend_imported"):
             _ours(name)  # loaded, with all that they import
         certify = _ours("certify")
 
-        def overheard(held_out, solved_with, cam_from_world, lens, scale, turning=False, **more):
+        def overheard(held_out, solved_with, cam_from_world, lens, scale, tripod=False, **more):
             self.candidates.append(
-                {"cam_from_world": cam_from_world.copy(), "lens": lens.to_json(), "turning": turning}
+                {
+                    "cam_from_world": cam_from_world.copy(),
+                    "lens": lens.to_json(),
+                    "turning": tripod or more.get("turning", False),
+                }
             )
-            return certify(held_out, solved_with, cam_from_world, lens, scale, turning, **more)
+            return certify(held_out, solved_with, cam_from_world, lens, scale, tripod, **more)
 
         self.modules = [
             module for name, module in sys.modules.items()

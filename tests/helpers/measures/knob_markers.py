@@ -9,7 +9,7 @@ from helpers.measures.measure import similarity
 from helpers.measures.slip import carried, fit_to_points, spread_tracks
 from helpers.measures.true_slip import WIDTH_PX, seeing
 from helpers.shows.in_blender import rendered_miss_px
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 
 P95_PX = 0.8  # at 1280 wide: CG that lands this close stands on the plate
 MARKERS, MARGIN_PX, APART_PX = 12, 24.0, 48.0
@@ -24,13 +24,13 @@ def missed_px(blend: Path, record: dict, frames: list[int]) -> np.ndarray:
     truth = knob_truth()
     size_px, true = tuple(truth["image_size_px"]), seeing(truth)
     found = seeing(record)
-    true = true.of_frames(found.frames)
-    points = _true_places(true.of_frames(found.frames[len(found.frames) // 2 :][:1]), size_px)
+    true = true.select_frames(found.frames)
+    points = _true_places(true.select_frames(found.frames[len(found.frames) // 2 :][:1]), size_px)
     positions_px = true.px(np.broadcast_to(points, (len(found.frames), *points.shape)))
     positions_px, chosen = spread_tracks(positions_px, size_px, MARKERS, MARGIN_PX, APART_PX)
     assert len(chosen) == MARKERS, f"only {len(chosen)} places keep apart"
     others = np.setdiff1d(np.arange(len(points)), chosen)
-    start = similarity(camera_centres(true.cam_from_world), camera_centres(found.cam_from_world))
+    start = similarity(find_camera_centres(true.cam_from_world), find_camera_centres(found.cam_from_world))
     world = fit_to_points(record, start, points[others], positions_px[:, others])
     at = np.searchsorted(found.frames, frames)
     assert (found.frames[at] == frames).all(), f"a frame of {frames} has no camera"

@@ -58,7 +58,7 @@ def lenses(record: dict, frames: list[int]) -> list[Lens]:
     if focals_px is None:
         return [lens] * len(frames)
     of_frame = dict(zip(record["frames"], focals_px, strict=True))
-    return [lens.written_for(of_frame[frame]) for frame in frames]
+    return [lens.with_focal_px(of_frame[frame]) for frame in frames]
 
 
 def measure(record: dict, truth: dict) -> dict:

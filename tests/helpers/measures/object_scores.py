@@ -13,7 +13,7 @@ from helpers.plates.moving_boxes import MovingBoxes
 from shotmake.config.schema import MAIN_CAMERA, Objects
 from shotmake.formats.detections.read import read_detections
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import tracklets
+from shotmake.objects.lifecycle import build_tracklets
 from shotmake.objects.tracker import follow
 from shotmake.objects.tracklets import Tracklet
 
@@ -54,14 +54,14 @@ def _table(path: Path) -> np.ndarray:
 
 def tracked(detections: Detections, last: int, settings: Objects) -> list[Tracklet]:
     """Stretch by stretch, its state through bytes, as in the build."""
-    return tracklets(list(stretches(detections, 1, last, settings)), MAIN_CAMERA)
+    return build_tracklets(list(stretches(detections, 1, last, settings)), MAIN_CAMERA)
 
 
 def stretches(detections: Detections, first: int, last: int, settings: Objects) -> Iterator:
     saved = None
     for begin in range(first, last + 1, STRETCH_FRAMES):
         end = min(begin + STRETCH_FRAMES - 1, last)
-        rows, saved = follow(detections.within(begin, end), begin, end, settings, saved)
+        rows, saved = follow(detections.select_frames(begin, end), begin, end, settings, saved)
         yield rows
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from helpers.measures.measure import lenses
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 
 WIDTH_PX = 1280.0
@@ -36,7 +36,7 @@ class Seeing:
     lenses: list[Lens]
     warp: np.ndarray | None = None
 
-    def of_frames(self, frames: np.ndarray) -> "Seeing":
+    def select_frames(self, frames: np.ndarray) -> "Seeing":
         """The same for some of its frames."""
         at = np.searchsorted(self.frames, frames)
         warp = None if self.warp is None else self.warp[at]
@@ -93,12 +93,12 @@ def slip_px(
 
     depths (M, D): near, middle and far in each frame of `true`, in world units. size_of_world: units of the found
     world in one of the true, as its points have it; it counts where the path is too short to tell (a tripod has none).
-    keeps_world: the world was said by the artist (a survey, a camera brought along), so nothing is laid over anything.
+    keeps_world: the world was said by the artist (a survey, an imported camera), so nothing is laid over anything.
     """
     there = np.isin(found.frames, true.frames)
-    found = found.of_frames(found.frames[there])
+    found = found.select_frames(found.frames[there])
     depths = depths[np.searchsorted(true.frames, found.frames)]
-    true = true.of_frames(found.frames)
+    true = true.select_frames(found.frames)
     places_px = np.array(size_px) / 2 + PLACES * size_px
     points = true.places(places_px, depths)
     count, levels, across = points.shape[:3]
@@ -112,7 +112,7 @@ def slip_px(
     if keeps_world:
         return of_frames_px((1.0, np.eye(3), np.zeros(3)))
     some = np.unique(np.linspace(0, count - 1, min(count, FITTED)).astype(int))
-    fewer = found.of_frames(found.frames[some]), true.of_frames(true.frames[some])
+    fewer = found.select_frames(found.frames[some]), true.select_frames(true.frames[some])
     worlds = _worlds(*fewer, partial(_misses_px, fewer[0], points[some], target_px), np.median(depths), size_of_world)
     return min((of_frames_px(world) for world in worlds), key=true_slip_px)
 
@@ -131,7 +131,7 @@ def still_slip_px(true: Seeing, depths: np.ndarray, size_px: tuple[int, int]) ->
     in most; near, middle and far, as `slip_px`."""
     places_px = np.array(size_px) / 2 + PLACES * size_px
     middle = len(true.frames) // 2
-    one = true.of_frames(true.frames[middle : middle + 1]).places(places_px, depths[middle : middle + 1])
+    one = true.select_frames(true.frames[middle : middle + 1]).places(places_px, depths[middle : middle + 1])
     points = np.broadcast_to(one.reshape(1, -1, 3), (len(true.frames), one[0].size // 3, 3))
     moved_px = true.px(points) * (WIDTH_PX / size_px[0])
     off_px = moved_px - np.nanmedian(moved_px, axis=0)
@@ -151,8 +151,8 @@ def size_of_world(solved: dict[str, np.ndarray], found: Seeing, points: np.ndarr
     ids, xyz = solved["track_id"], np.asarray(solved["point_xyz"], float)
     known = (ids >= 0) & (ids < len(points))
     theirs = points[ids[known]]
-    ours = np.linalg.norm(xyz[known] - camera_centres(found.cam_from_world).mean(0), axis=1)
-    distance = np.linalg.norm(theirs - camera_centres(true.cam_from_world).mean(0), axis=1)
+    ours = np.linalg.norm(xyz[known] - find_camera_centres(found.cam_from_world).mean(0), axis=1)
+    distance = np.linalg.norm(theirs - find_camera_centres(true.cam_from_world).mean(0), axis=1)
     both = np.isfinite(distance) & np.isfinite(ours) & (distance > 0)
     return float(np.median(ours[both] / distance[both])) if both.any() else 1.0
 
@@ -164,7 +164,7 @@ def _worlds(
     from scipy.optimize import least_squares
 
     relative = np.einsum("nji,njk->nik", found.cam_from_world[:, :, :3], true.cam_from_world[:, :, :3])
-    ours, theirs = camera_centres(found.cam_from_world), camera_centres(true.cam_from_world)
+    ours, theirs = find_camera_centres(found.cam_from_world), find_camera_centres(true.cam_from_world)
     extents = [np.linalg.norm(np.ptp(theirs, axis=0)) / depth, np.linalg.norm(np.ptp(ours, axis=0)) / (depth * size)]
     fixed = min(extents) < SHORT_PATH
     for rotation in _middles(relative):

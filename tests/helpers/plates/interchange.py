@@ -8,7 +8,7 @@ from helpers.plates.simulated import simulate
 from shotmake.formats.cameras.imported_camera import Cameras
 from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 
 SIZE_PX = (960, 540)
@@ -72,9 +72,9 @@ def poses_of(take: Take) -> np.ndarray:
 def centre_error(found: Cameras, take: Take) -> float:
     """The largest, in scene sizes (of the points and the path together)."""
     assert take.points is not None
-    centres = camera_centres(poses_of(take))
+    centres = find_camera_centres(poses_of(take))
     size = np.linalg.norm(np.ptp(np.concatenate([centres, take.points["point_xyz"]]), axis=0))
-    return float(np.linalg.norm(camera_centres(found.cam_from_world) - centres, axis=1).max() / size)
+    return float(np.linalg.norm(find_camera_centres(found.cam_from_world) - centres, axis=1).max() / size)
 
 
 def turn_error_deg(found: Cameras, take: Take) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from shotmake.geometry.camera import project, zoomed
+from shotmake.geometry.camera import project, zoom_cameras
 from shotmake.geometry.lens import Lens
 from shotmake.tracks.markers import Tracks
 
@@ -168,7 +168,7 @@ def simulate(
     time = np.linspace(0, 1, frame_count)
     zoom = zoom or (1.5 if kind == "zoom" else 1.0)
     log_zooms = np.log(zoom) * (time * time * (3 - 2 * time) - 0.5)
-    seeing = zoomed(cameras, log_zooms)
+    seeing = zoom_cameras(cameras, log_zooms)
     body_turn = Rotation.from_rotvec(
         body_pace * np.stack([_wobble(random, time, 0.25) for _ in range(3)], 1)
     ).as_matrix()

@@ -109,7 +109,7 @@ def make_plate(
 ) -> Plate:
     """A plate of one of KINDS.
 
-    desk (an orbit round boxes), pan (nodal), static (locked off), planar (one wall), dolly (forward), handheld
+    desk (an orbit round boxes), pan (tripod), static (locked off), planar (one wall), dolly (forward), handheld
     (shaken; a shutter of 0.5 blurs it by several px), moving (an orbit while a tall box walks past), crossing (the same
     with a wider one: a quarter of the picture, in every frame).
     `span` is how much of the camera's path the frames cover (1 = all of it: fast for few frames).

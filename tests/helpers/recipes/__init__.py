@@ -7,7 +7,7 @@ sets        what a set is
 markers     tracks taken apart: cut, chopped, shifted, seen again elsewhere
 honest      kinds of shots as a good tracker hands them over
 joins       parts of a shot that hang together wrongly
-timing      tracks, or a camera brought along, that are not of the frame they say
+timing      tracks, or an imported camera, that are not of the frame they say
 optics      lenses and plates that are not what a solve takes them for
 motions     tracks that agree with each other, but not with the room
 settings    what the artist says of the shot, or of the tracks' coordinates, is wrong

@@ -19,8 +19,8 @@ GAPS = TRACKS_DISAGREE | WITNESS | LINKS | {"sparse_frames", "bundle_bends", "cu
 MOTIONS = frozenset({"second_motion", "two_motions"})
 BENT = frozenset({"bundle_bends", "lens_terms_open", "lens_folds", "focal_unlikely"})
 BENDS = frozenset({"pixel_aspect", "picture_bends", "errors_shared"})
-TURNING = frozenset({"turning_disagrees", "tiny_parallax", "moves_little", "tripod_forced", "tripod_instead"})
-BROUGHT = frozenset({"camera_disagrees", "new_frames_loose", "new_frames_disagree"})
+TRIPOD = frozenset({"turning_disagrees", "tiny_parallax", "moves_little", "tripod_forced", "tripod_instead"})
+IMPORTED = frozenset({"camera_disagrees", "new_frames_loose", "new_frames_disagree"})
 SURVEY = frozenset({"survey_point_left_out", "survey_contradicts", "survey_tipped"})
 
 
@@ -34,8 +34,8 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "bad_tracks": Family(motions.bad_tracks, TRACKS_DISAGREE | MOTIONS | TURNING | WITNESS | LINKS),
-    "locked_focal": Family(settings.locked_focal, TRACKS_DISAGREE | TURNING | BENT | WITNESS | {"locked_focal"}),
+    "bad_tracks": Family(motions.bad_tracks, TRACKS_DISAGREE | MOTIONS | TRIPOD | WITNESS | LINKS),
+    "locked_focal": Family(settings.locked_focal, TRACKS_DISAGREE | TRIPOD | BENT | WITNESS | {"locked_focal"}),
     "equal_motions": Family(motions.equal_motions, TRACKS_DISAGREE | MOTIONS | WITNESS),
     "rolling": Family(optics.rolling, frozenset({"rolling_shutter", "bundle_bends"}) | WITNESS | BENDS),
     "shuffled": Family(joins.shuffled, GAPS),
@@ -45,7 +45,7 @@ FAMILIES: dict[str, Family] = {
     "halves": Family(joins.halves, GAPS, "pictures"),
     "jump": Family(timing.jump, GAPS, "pictures"),
     "conform": Family(timing.conform, GAPS, "pictures"),
-    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TURNING | BENDS),
+    "aspect": Family(optics.aspect, TRACKS_DISAGREE | BENT | WITNESS | TRIPOD | BENDS),
     "recropped": Family(optics.recropped, TRACKS_DISAGREE | BENT | WITNESS | LINKS | BENDS | {"zoom"}),
     "bias": Family(motions.bias, TRACKS_DISAGREE | BENT | WITNESS | MOTIONS | LINKS | BENDS),
     "derived": Family(motions.derived, TRACKS_DISAGREE | MOTIONS | WITNESS | BENT | {"errors_shared"}),
@@ -59,11 +59,11 @@ FAMILIES: dict[str, Family] = {
     "dolly_zoom": Family(optics.dolly_zoom, frozenset({"zoom", "bundle_bends"}) | TRACKS_DISAGREE | WITNESS),
     "larger_world": Family(motions.larger_world, TRACKS_DISAGREE | MOTIONS | WITNESS),
     "filled_in": Family(timing.filled_in, GAPS, "pictures"),
-    "frame_late": Family(timing.frame_late, TRACKS_DISAGREE | MOTIONS | WITNESS | LINKS | BROUGHT),
+    "frame_late": Family(timing.frame_late, TRACKS_DISAGREE | MOTIONS | WITNESS | LINKS | IMPORTED),
     "proxy_half": Family(settings.proxy_half, TRACKS_DISAGREE | MOTIONS | WITNESS | BENT),
     "flipped": Family(settings.flipped, WITNESS, "pictures"),
     "other_take": Family(joins.other_take, GAPS, "pictures"),
-    "survey": Family(settings.survey, SURVEY | BROUGHT, "config"),
+    "survey": Family(settings.survey, SURVEY | IMPORTED, "config"),
     "lookalike_cut": Family(joins.lookalike_cut, GAPS | MOTIONS),
 }
 

@@ -115,7 +115,7 @@ def soft_gap(family: str, seed: int) -> TrackSet:
     bridging = some(random, crossing(markers, at), int(random.integers(8, 16)))
     markers = split_at(markers, at, bridging)
     in_gap = (markers.frame >= at - soft) & (markers.frame < at)
-    markers = markers.only(~in_gap | np.isin(markers.track, bridging))
+    markers = markers.select(~in_gap | np.isin(markers.track, bridging))
     slid = some(random, bridging, int(random.uniform(0.4, 0.6) * len(bridging)))
     common_px = random.normal(0, 6, 2)
     places = _beside(markers, slid, at, common_px + random.normal(0, 5, (len(slid), 2)), one.picture.sees)
@@ -190,18 +190,18 @@ def lookalike_cut(family: str, seed: int) -> TrackSet:
     cameras[:, :, 3] -= np.einsum("nij,j->ni", cameras[:, :, :3], turn.T @ far)
     cameras[:, :, :3] = cameras[:, :, :3] @ turn.T
     second = np.arange(FRAMES) >= at
-    first_px = loose(before).only(loose(before).frame < at)
+    first_px = loose(before).select(loose(before).frame < at)
     later_px = loose(after)
-    later_px = later_px.only(later_px.frame >= at)
+    later_px = later_px.select(later_px.frame >= at)
     count = len(first_px.points)
-    ends = first_px.only(first_px.frame == at - 1)
+    ends = first_px.select(first_px.frame == at - 1)
     bridging = some(random, ends.track, int(random.integers(20, 60)))
     sees = one.picture.sees
     mixed = Seeing(sees.frames, np.where(second[:, None, None], cameras, sees.cam_from_world), sees.lenses)
     # the look-alike lies in the other room, within a few px of where the track would have gone
     was_px = ends.true_px[np.searchsorted(ends.track, bridging)] + random.normal(0, 1.5, (len(bridging), 2))
     deep = other.picture.depths[at][1] * random.uniform(0.9, 1.1, len(bridging))
-    there = mixed.of_frames(mixed.frames[at : at + 1])
+    there = mixed.select_frames(mixed.frames[at : at + 1])
     places = np.concatenate([there.places(px[None], np.array([[z]]))[0, 0] for px, z in zip(was_px, deep, strict=True)])
     noise_px = random.normal(0, 0.15, (FRAMES, len(bridging), 2))
     rows = [(name, frame, place) for name, place in zip(bridging, places, strict=True)

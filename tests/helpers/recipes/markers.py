@@ -31,14 +31,14 @@ def split_at(markers: Markers, frame: int, kept: np.ndarray) -> Markers:
 
 def without_frames(markers: Markers, first: int, count: int) -> Markers:
     """Without the markers of `count` frames."""
-    return markers.only((markers.frame < first) | (markers.frame >= first + count))
+    return markers.select((markers.frame < first) | (markers.frame >= first + count))
 
 
 def chopped(markers: Markers, shortest: int, longest: int, random: np.random.Generator) -> Markers:
     """Every track cut into tracks of `shortest` to `longest` frames; the first piece of each ends anywhere, so that not
     all end together."""
     order = np.lexsort((markers.frame, markers.track))
-    markers = markers.only(order)
+    markers = markers.select(order)
     starts = np.flatnonzero(np.diff(markers.track, prepend=-1) != 0)
     ends = np.append(starts[1:], len(markers))
     track, points, riding = np.empty(len(markers), int), [], []
@@ -74,7 +74,7 @@ def gone_on(
     left = np.full(len(markers.points), np.iinfo(int).max)
     gone = rows[outside.any(1)]
     np.minimum.at(left, markers.track[gone], markers.frame[gone])
-    return replace(markers, true_px=true_px).only(markers.frame < left[markers.track])
+    return replace(markers, true_px=true_px).select(markers.frame < left[markers.track])
 
 
 def seen_px(places: np.ndarray, frames: np.ndarray, sees: Seeing) -> np.ndarray:
@@ -82,7 +82,7 @@ def seen_px(places: np.ndarray, frames: np.ndarray, sees: Seeing) -> np.ndarray:
     out = np.empty((len(places), 2))
     for frame in np.unique(frames):
         rows = np.flatnonzero(frames == frame)
-        out[rows] = sees.of_frames(sees.frames[frame : frame + 1]).px(places[rows][None])[0]
+        out[rows] = sees.select_frames(sees.frames[frame : frame + 1]).px(places[rows][None])[0]
     return out
 
 
@@ -90,7 +90,7 @@ def moved_px(markers: Markers, rows: np.ndarray, xy_px: np.ndarray, size_px: tup
     """The same with the rows of a mask (M,) at other places (M, 2) px, and without those outside the picture."""
     true_px = np.where(rows[:, None], xy_px, markers.true_px)
     inside = ((true_px > 0) & (true_px < size_px)).all(1)
-    return replace(markers, true_px=true_px).only(inside)
+    return replace(markers, true_px=true_px).select(inside)
 
 
 def some(random: np.random.Generator, ids: np.ndarray, count: int) -> np.ndarray:

@@ -58,7 +58,7 @@ def _through_a_window(one: TrackSet, markers: Markers) -> TrackSet:
     """Of the room only the tracks in the middle of the picture."""
     middle_px, half_px = np.array(one.size_px) / 2, np.array(one.size_px) * WINDOW / 2
     seen = (np.abs(markers.true_px - middle_px) < half_px).all(1)
-    return with_markers(one, markers.only(seen | markers.riding[markers.track]))
+    return with_markers(one, markers.select(seen | markers.riding[markers.track]))
 
 
 def derived(family: str, seed: int) -> TrackSet:
@@ -131,8 +131,8 @@ def corridor(family: str, seed: int) -> TrackSet:
     one = set_of(shot, "corridor", family, variant, seed)
     markers = loose(shot)
     kept = (markers.track % 4 == 0) & (variant == "most")
-    cut = chopped(markers.only(~kept), 12, 15, random)
-    whole = markers.only(kept)
+    cut = chopped(markers.select(~kept), 12, 15, random)
+    whole = markers.select(kept)
     both = Markers(
         np.concatenate([cut.track, whole.track + len(cut.points)]),
         *(np.concatenate([getattr(cut, name), getattr(whole, name)]) for name in ("frame", "true_px", "noise_px")),

@@ -39,7 +39,7 @@ class Picture:
 class TrackSet:
     """family, variant, seed: which one it is; kind: of its camera's move. tracks, and points (T, 3) by track id, NaN
     where a track has no place in the world. camera, solve: the values of config.Camera and config.Solve that differ
-    from their defaults, as plain dicts; known: a solve record of a camera brought along, or None. keeps_world: the
+    from their defaults, as plain dicts; known: a solve record of an imported camera, or None. keeps_world: the
     artist said where the world is, so that the slip is measured there.
     """
 
@@ -76,7 +76,7 @@ class Markers:
     def __len__(self) -> int:
         return len(self.track)
 
-    def only(self, keep: np.ndarray) -> "Markers":
+    def select(self, keep: np.ndarray) -> "Markers":
         """Those of a mask or of indices (M,)."""
         parts = {name: getattr(self, name)[keep] for name in ("track", "frame", "true_px", "noise_px")}
         return replace(self, **parts)
@@ -133,4 +133,4 @@ def with_markers(one: TrackSet, markers: Markers) -> TrackSet:
     """The same plate with other tracks, those of four or more markers."""
     enough = np.bincount(markers.track, minlength=len(markers.points))[markers.track] >= 4
     points = np.where(markers.riding[:, None], np.nan, markers.points)
-    return replace(one, tracks=markers.only(enough).tracks(one.frames[0]), points=points)
+    return replace(one, tracks=markers.select(enough).tracks(one.frames[0]), points=points)

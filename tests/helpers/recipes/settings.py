@@ -44,7 +44,7 @@ def flipped(family: str, seed: int) -> TrackSet:
 
 def survey(family: str, seed: int) -> TrackSet:
     """swapped: two of the measured points bear each other's name. cm: they, or a part of them, are in centimetres, and
-    the camera's height is in metres. known_cm: so is a camera brought along for half of the shot."""
+    the camera's height is in metres. known_cm: so is an imported camera for half of the shot."""
     random = np.random.default_rng([seed, 53])
     kind, variant = str(random.choice(["orbit", "walk"])), str(random.choice(["swapped", "cm", "known_cm"]))
     shot = honest_shot(kind, seed)

@@ -1,4 +1,4 @@
-"""Tracks, or a camera brought along, that are not of the frame they say; and frames that nobody tracked."""
+"""Tracks, or an imported camera, that are not of the frame they say; and frames that nobody tracked."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def conform(family: str, seed: int) -> TrackSet:
         shown = np.where((shown < at) | (shown >= at + count), shown, at)
     one = set_of(shot, kind, family, variant, seed)
     markers = loose(shot)
-    parts = [markers.only(markers.frame == there) for there in shown]
+    parts = [markers.select(markers.frame == there) for there in shown]
     joined = _joined([replace(part, frame=np.full(len(part), at)) for at, part in enumerate(parts)])
     fresh = random.normal(0, 0.1, joined.noise_px.shape)
     joined = replace(joined, noise_px=joined.noise_px + (variant != "dropped") * fresh)
@@ -60,7 +60,7 @@ def _joined(parts: list[Markers]) -> Markers:
 
 def _shortened(picture: Picture, count: int) -> Picture:
     """The first frames of a plate."""
-    sees = picture.sees.of_frames(picture.sees.frames[:count])
+    sees = picture.sees.select_frames(picture.sees.frames[:count])
     return replace(picture, sees=sees, depths=picture.depths[:count], body=picture.body[:count],
                    scene=picture.scene[:count])  # fmt: skip
 
@@ -85,11 +85,11 @@ def filled_in(family: str, seed: int) -> TrackSet:
             for values in (true_px, noise_px):
                 values[row] = (1 - share) * values[before] + share * values[after]
             keep[row] = True
-    return with_markers(one, replace(markers, true_px=true_px, noise_px=noise_px).only(keep))
+    return with_markers(one, replace(markers, true_px=true_px, noise_px=noise_px).select(keep))
 
 
 def frame_late(family: str, seed: int) -> TrackSet:
-    """tracks: those of a second source, half of all, are one or two frames late. camera: one brought along is."""
+    """tracks: those of a second source, half of all, are one or two frames late. camera: an imported one is."""
     random = np.random.default_rng([seed, 23])
     kind, variant = str(random.choice(["orbit", "walk", "planar", "crane"])), str(random.choice(["tracks", "camera"]))
     late = 1 if variant == "camera" else int(random.integers(1, 3))
@@ -100,22 +100,22 @@ def frame_late(family: str, seed: int) -> TrackSet:
     markers = loose(shot)
     if variant == "camera":
         count = int(random.choice([FRAMES, FRAMES // 2]))
-        made = with_markers(cut, markers.only(markers.frame < FRAMES))
-        return replace(made, known=_brought(shot.truth, cut.frames[0], late, count), keeps_world=True)
+        made = with_markers(cut, markers.select(markers.frame < FRAMES))
+        return replace(made, known=_imported(shot.truth, cut.frames[0], late, count), keeps_world=True)
     second = np.flatnonzero(random.random(len(markers.points)) < random.uniform(0.5, 0.65))
     moved = replace(markers, frame=markers.frame - late * ~np.isin(markers.track, second))
     # the others are told of the frame before: the plate that both are judged by is theirs
     inside = (moved.frame >= 0) & (moved.frame < FRAMES)
-    plate, sees = one.picture, one.picture.sees.of_frames(one.picture.sees.frames[late:])
+    plate, sees = one.picture, one.picture.sees.select_frames(one.picture.sees.frames[late:])
     numbered = replace(sees, frames=sees.frames - late)
     picture = replace(
         plate, sees=numbered, depths=plate.depths[late:], body=plate.body[late:], scene=plate.scene[late:]
     )
-    return with_markers(replace(one, picture=picture), moved.only(inside))
+    return with_markers(replace(one, picture=picture), moved.select(inside))
 
 
-def _brought(truth: dict, first: int, late: int, count: int) -> dict:
-    """The record of a known camera of `count` frames, each with the pose of `late` frames on."""
+def _imported(truth: dict, first: int, late: int, count: int) -> dict:
+    """The record of an imported camera of `count` frames, each with the pose of `late` frames on."""
     record = {name: truth[name] for name in ("schema", "image_size_px", "lens")}
     record |= {"status": "solved", "kind": "general", "scale_known": True, "frames": list(range(first, first + count))}
     return record | {"cam_from_world": truth["cam_from_world"][late : late + count]}

@@ -65,7 +65,7 @@ def _seen_px(picture: Picture, index: int, places: np.ndarray) -> np.ndarray:
     body = picture.body[index]
     moved = places @ body[:, :3].T + body[:, 3]
     places = np.where(picture.riding[:, None], moved, places)
-    sees = picture.sees.of_frames(picture.sees.frames[index : index + 1])
+    sees = picture.sees.select_frames(picture.sees.frames[index : index + 1])
     depth = places @ sees.cam_from_world[0, 2, :3] + sees.cam_from_world[0, 2, 3]
     found = depth < FARTHER * picture.depths[index, 2]
     return np.where(found[:, None], np.nan_to_num(sees.px(places[None])[0], nan=-1e6), -1e6)

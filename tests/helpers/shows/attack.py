@@ -171,20 +171,20 @@ LIST_NAMED = """
 import json, os, sys
 import dodo
 from shotmake.tasks.commands.build import publish
-from shotmake.tasks.show import in_show
+from shotmake.tasks.show import name_in_show
 from shotmake.tasks.engine.stamp import read_stamp
 named = {}
-for shot, nodes in dodo.GRAPH._good():
+for shot, nodes in dodo.GRAPH._yield_good():
     for node in nodes.values():
         stamp = read_stamp(node.stamp_path) or {"kept": {}}
         for name, path in node.targets.items():
-            named[in_show(path)] = [node.task_name, name]
+            named[name_in_show(path)] = [node.task_name, name]
         for kept in stamp["kept"]:
             named[kept] = [node.task_name, kept]
-    folder = publish.folder(shot)
+    folder = publish.find_folder(shot)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.name.startswith(".") and path.name not in publish.REPORTS:
-            named[in_show(path)] = [f"publish:{nodes['footage'].shot}", path.name]
+            named[name_in_show(path)] = [f"publish:{nodes['footage'].shot}", path.name]
 print(json.dumps(named))
 """
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from helpers.shows.in_blender import blender
 from shotmake.config.schema import Config
-from shotmake.files.npz_file import npz_bytes
-from shotmake.geometry.camera import project, rays_world
+from shotmake.files.npz_file import pack_npz
+from shotmake.geometry.camera import cast_rays, project
 from shotmake.geometry.lens import Lens
-from shotmake.scene.sheet import scene_sheet
-from shotmake.stmap.maps import redistort_map, undistort_map, write_stmap
+from shotmake.scene.sheet import make_scene_sheet
+from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 from shotmake.tracks.markers import Tracks, save_tracks
 
 SIZE = (640, 360)
@@ -45,7 +45,7 @@ class BlendShot:
         return project(self.points, self.poses[FRAMES.index(frame)], self.lens)[0]
 
     def redistort_st(self) -> np.ndarray:
-        return redistort_map(self.lens, self.size_px, self.overscan_px)
+        return make_redistort_map(self.lens, self.size_px, self.overscan_px)
 
     def build(
         self,
@@ -73,7 +73,7 @@ class BlendShot:
         sheet_file, stmap = self.root / f"{name}.json", STMAP.replace("shot", name)
         sheet_file.write_text(json.dumps(sheet))
         if st is None and not sheet["composite"]["apply_to_cg"]:
-            st = undistort_map(self.lens, self.size_px, self.overscan_px)
+            st = make_undistort_map(self.lens, self.size_px, self.overscan_px)
         write_stmap(self.root / stmap, self.redistort_st() if st is None else st, "test", self.overscan_px)
         blend = self.root / ".gsd-state" / "composites" / f"{name}.blend"
         words = ["--project", self.root, "--sheet", sheet_file, "--stmap", stmap, "--out", blend]
@@ -98,7 +98,7 @@ def make_blend_shot(
     generator = np.random.default_rng(5)
     xy_px = generator.uniform((4, 4), (width - 4, height - 4), (point_count, 2))
     xy_px[:4] = [(16, 16), (width - 16, 16), (16, height - 16), (width - 16, height - 16)]
-    centre, directions = rays_world(xy_px, poses[1], lens)
+    centre, directions = cast_rays(xy_px, poses[1], lens)
     points = centre + directions * generator.uniform(2.0, 4.0, (point_count, 1))
 
     for frame in range(FIRST_FRAME, FRAMES[-1] + 1):
@@ -108,9 +108,9 @@ def make_blend_shot(
     tracks = Tracks.from_markers(np.tile(ids, 3), np.repeat(FRAMES, point_count), np.concatenate(markers))
     (root / "tracks.npz").write_bytes(save_tracks(tracks))
     arrays = {"track_id": ids, "point_xyz": points, "error_px": np.full(point_count, 0.2), "holdout": ids % 10 == 0}
-    (root / "points.npz").write_bytes(npz_bytes(arrays))
+    (root / "points.npz").write_bytes(pack_npz(arrays))
 
-    sheet = scene_sheet(
+    sheet = make_scene_sheet(
         {
             "schema": 1,
             "shot": "shot",

@@ -18,12 +18,12 @@ def kinds(config) -> list[tuple[str, int, dict]]:
     for node in graph(config).values():
         made.append((node.stage.name, node.stage.version, node.settings))
         if node.stage.name == "tracks":
-            made.append(("segment", segments.VERSION, segments.reaching(node.settings)))
+            made.append(("segment", segments.VERSION, segments.select_reaching(node.settings)))
         if node.stage.name == "solve":
             camera = Camera(**node.settings["camera"])
-            made.append(("found", stored.VERSION, stage.reaching(node.settings, camera)))
+            made.append(("found", stored.VERSION, stage.select_reaching(node.settings, camera)))
         if node.stage.name == "objects":
-            reaches = slices.only(node.settings, *object_segments.REACHING)
+            reaches = slices.keep_only(node.settings, *object_segments.REACHING)
             made.append(("objects_segment", object_segments.VERSION, reaches))
     return made
 

@@ -21,16 +21,16 @@ def script_path(name: str) -> Path:
 
 def in_one_blender(runs: list[list]) -> str:
     """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
-    from shotmake.tasks.blender.environment import make_environment, python
+    from shotmake.tasks.blender.environment import find_python, make_environment
 
     version = os.environ.get("BLENDER_OF_TESTS", "4.5")
     failed = make_environment(version)
     assert failed is None, failed
     words = [[str(script_path(script)), *map(str, arguments)] for script, *arguments in runs]
     if len(words) == 1:
-        command, given = [str(python(version)), *words[0]], None
+        command, given = [str(find_python(version)), *words[0]], None
     else:
-        command, given = [str(python(version)), str(IN_BLENDER / "in_blender.py")], json.dumps(words)
+        command, given = [str(find_python(version)), str(IN_BLENDER / "in_blender.py")], json.dumps(words)
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise RuntimeError(f"{runs[0][0]}: {done.returncode}\n{done.stdout[-1500:]}\n\n{done.stderr}")

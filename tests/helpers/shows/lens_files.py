@@ -41,7 +41,7 @@ def text_3de(lens: Lens3de, mode: str = "DISTORTION_STATIC", keys: dict[str, lis
 
 def text_nk(lens: Lens3de, **knobs: str) -> str:
     """As 3DE's own Export Nuke Distortion Nodes script puts it."""
-    nukified = import_module("shotmake.formats.lenses.nk_lens").nukified
+    nukified = import_module("shotmake.formats.lenses.nk_lens").spell_for_nuke
     values = {
         "tde4_focal_length_cm": f"{lens.focal_cm:.7f}", "tde4_filmback_width_cm": f"{lens.width_cm:.7f}",
         "tde4_filmback_height_cm": f"{lens.height_cm:.7f}", "tde4_lens_center_offset_x_cm": f"{lens.offset_x_cm:.7f}",

@@ -198,7 +198,7 @@ def _take(**asked):
     from helpers.plates.interchange import take_of
 
     take = take_of(frame_count=8, **asked)
-    return replace(take, tracks=take.tracks.where(take.tracks.track_id < 6))
+    return replace(take, tracks=take.tracks.select(take.tracks.track_id < 6))
 
 
 def _written(word: str, **asked) -> bytes:
@@ -273,7 +273,7 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
         import numpy as np
 
         from shotmake.config.format_registry import TRACKS
-        from shotmake.files.npz_file import npz_bytes
+        from shotmake.files.npz_file import pack_npz
         from shotmake.formats.detect import format_of
         from shotmake.formats.tracks.named import merge_named
         from shotmake.tracks.markers import save_tracks
@@ -284,7 +284,7 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
         if word == "tracks_blend":
             arrays = {"name": np.array(["a", "b"]), "weight": np.ones(2), "clip_size_px": np.array(take.size_px)}
             arrays |= {"track": np.array([0, 0, 1]), "frame": np.array([1, 2, 1]), "co": np.full((3, 2), 0.5)}
-            own[word] = npz_bytes(arrays)
+            own[word] = pack_npz(arrays)
         (format,) = (one for one in TRACKS if one.word == word)
 
         def read(path: Path) -> object:
@@ -303,9 +303,9 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
         from helpers.shows import lens_files as lenses
         from shotmake.formats.lenses.request import LensAsked
         from shotmake.geometry.lens import Lens
-        from shotmake.geometry.lens_fit import fitted_lens
+        from shotmake.geometry.lens_fit import fit_lens
         from shotmake.lens.read import read_lens
-        from shotmake.stmap.maps import undistort_map, write_stmap
+        from shotmake.stmap.maps import make_undistort_map, write_stmap
 
         asked = LensAsked((1920, 1080), focal_px=2000.0)
         with tempfile.TemporaryDirectory() as folder:
@@ -315,13 +315,13 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
                 data = lenses.text_nk(on_film("radial")).encode()
             elif word == "lens_grid":
                 asked = LensAsked(SIZE_PX, focal_px=100.0)
-                grid, _ = fitted_lens(on_film("anamorphic").seen((96, 54)), (96, 54), 1.0, 0.1)
+                grid, _ = fit_lens(on_film("anamorphic").sample((96, 54)), (96, 54), 1.0, 0.1)
                 asked = LensAsked((96, 54), focal_px=100.0)
                 data = json.dumps({"image_size_px": [96, 54], "lens": grid.to_json()}).encode()
             elif word == "lens_stmap":
                 asked = LensAsked(SIZE_PX, focal_px=100.0)
                 path, small = Path(folder) / "a.exr", Lens(100.0, 100.0, SIZE_PX[0] / 2, SIZE_PX[1] / 2, k1=-0.05)
-                write_stmap(path, undistort_map(small, SIZE_PX, (4, 4)), "undistort", (4, 4))
+                write_stmap(path, make_undistort_map(small, SIZE_PX, (4, 4)), "undistort", (4, 4))
                 data = path.read_bytes()
             else:
                 data = lenses.written(Path(folder), word, lenses.take_of(lenses.LENS)).read_bytes()
@@ -375,14 +375,14 @@ def _picture(name: str) -> Callable[[], Honest]:
     return made
 
 
-def _given_map() -> Honest:
+def _imported_map() -> Honest:
     from shotmake.geometry.lens import Lens
     from shotmake.stmap.imported import read_redistort, read_undistort
-    from shotmake.stmap.maps import redistort_map, write_stmap
+    from shotmake.stmap.maps import make_redistort_map, write_stmap
 
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "a.exr", Lens(100.0, 100.0, SIZE_PX[0] / 2, SIZE_PX[1] / 2, k1=-0.05)
-        write_stmap(path, redistort_map(small, SIZE_PX, (4, 4)), "redistort", (4, 4))
+        write_stmap(path, make_redistort_map(small, SIZE_PX, (4, 4)), "redistort", (4, 4))
         data = path.read_bytes()
 
     def read(path: Path) -> object:
@@ -396,7 +396,7 @@ def _movie(name: str, codec: str) -> Callable[[], Honest]:
         import av
         import numpy as np
 
-        from shotmake.footage.movie import movie_header
+        from shotmake.footage.movie import read_movie_header
         from shotmake.footage.plate import Plate, probe, read_bgr
 
         with tempfile.TemporaryDirectory() as folder:
@@ -412,7 +412,7 @@ def _movie(name: str, codec: str) -> Callable[[], Honest]:
             data = path.read_bytes()
 
         def read(path: Path) -> object:
-            movie_header(path.name, path.parent)
+            read_movie_header(path.name, path.parent)
             plate: Plate = probe(path.name, path.parent)
             return [frame for frame, _ in read_bgr(plate, path.parent, 1, plate.frame_count)]
 
@@ -454,10 +454,10 @@ def _stored(name: str) -> Callable[[], Honest]:
     def made() -> Honest:
         import numpy as np
 
-        from shotmake.objects.detections import Detections, detections_bytes, detections_of
-        from shotmake.objects.tracklets import DETECTED, Tracklet, objects_text, read_tracklets
+        from shotmake.objects.detections import Detections, pack_detections, unpack_detections
+        from shotmake.objects.tracklets import DETECTED, Tracklet, read_tracklets, yield_objects_text
         from shotmake.reasons import Reason
-        from shotmake.solve.stored_candidate import found_bytes, read_found
+        from shotmake.solve.stored_candidate import pack_candidate, unpack_candidate
         from shotmake.tracks import segments
 
         take = _take()
@@ -470,13 +470,13 @@ def _stored(name: str) -> Callable[[], Honest]:
                           lambda path: segments.load_segment(path.read_bytes()))  # fmt: skip
         if name == "detections.npz":
             found = Detections(np.array([1, 2]), np.ones((2, 4)), np.ones(2), np.array(["a", "b"]))
-            return Honest({name: detections_bytes(found)}, lambda path: detections_of(path.read_bytes()))
+            return Honest({name: pack_detections(found)}, lambda path: unpack_detections(path.read_bytes()))
         if name == "found.npz":
             return Honest(
-                {name: found_bytes(Reason("too_few_tracks", "-"))}, lambda path: read_found(path.read_bytes())
+                {name: pack_candidate(Reason("too_few_tracks", "-"))}, lambda path: unpack_candidate(path.read_bytes())
             )
         one = Tracklet("main", 1, np.arange(1001, 1004), np.ones((3, 4)), (DETECTED,) * 3)
-        return Honest({name: "".join(objects_text({"schema": 1}, [one])).encode()}, read_tracklets)
+        return Honest({name: "".join(yield_objects_text({"schema": 1}, [one])).encode()}, read_tracklets)
 
     return made
 
@@ -506,7 +506,7 @@ FORMATS: dict[str, Callable[[], Honest]] = {
     **{name: _lens(name, word) for name, word in LENSES.items()},
     **{name: _detections(name) for name in DETECTIONS},
     **{name: _picture(name) for name in PICTURES},
-    "given.exr": _given_map,
+    "given.exr": _imported_map,
     **{name: _movie(name, codec) for name, codec in MOVIES.items()},
     **{name: _cut(name) for name in CUTS},
     "shot.yaml": _yaml,

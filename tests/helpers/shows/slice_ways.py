@@ -6,9 +6,9 @@ from dataclasses import fields, is_dataclass, replace
 
 from helpers.shows.stages import listed_stages
 from shotmake.config.schema import Config, Footage, Witness
-from shotmake.tasks.engine.stage import nodes
-from shotmake.tasks.engine.stamp import short_hash
-from shotmake.tasks.stages.witness_cameras import witness_nodes
+from shotmake.tasks.engine.stage import make_nodes
+from shotmake.tasks.engine.stamp import hash_short
+from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
 STAGES = listed_stages()
 
@@ -90,7 +90,7 @@ def variations(keys: list[str]) -> Iterator[tuple[str, Config]]:
 
 
 def graph(config: Config, stages=STAGES) -> dict:
-    return nodes(config, stages) | witness_nodes(config, stages)
+    return make_nodes(config, stages) | make_witness_nodes(config, stages)
 
 
 def fingerprints(keys: list[str], left_out: dict[tuple[str, str], str]) -> dict[str, dict[str, str]]:
@@ -104,4 +104,4 @@ def fingerprints(keys: list[str], left_out: dict[tuple[str, str], str]) -> dict[
             way = what.partition(",")[0]
             settings = {key: one for key, one in node.made_by["settings"].items() if key != left_out.get((way, name))}
             found.setdefault(way, {}).setdefault(name, []).append(settings)
-    return {way: {name: short_hash(one) for name, one in of_way.items()} for way, of_way in found.items()}
+    return {way: {name: hash_short(one) for name, one in of_way.items()} for way, of_way in found.items()}

@@ -57,7 +57,7 @@ def test_a_jump_is_refused_at_once_only_where_no_camera_could_go_through_it(pan)
 
 def missing_frames(shot: Simulated, after: int, count: int) -> tuple[Tracks, dict]:
     """The tracks and the truth of a plate from which frames were lost, and which was numbered anew."""
-    tracks = shot.tracks.where((shot.tracks.frame <= after) | (shot.tracks.frame > after + count))
+    tracks = shot.tracks.select((shot.tracks.frame <= after) | (shot.tracks.frame > after + count))
     frames = np.where(tracks.frame > after, tracks.frame - count, tracks.frame)
     poses = shot.truth["cam_from_world"][:after] + shot.truth["cam_from_world"][after + count :]
     truth = {**shot.truth, "frames": shot.truth["frames"][:-count], "cam_from_world": poses}

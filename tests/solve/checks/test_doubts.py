@@ -12,52 +12,52 @@ from helpers.recipes.sets import TrackSet
 from helpers.tiers import more
 from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
-from shotmake.solve.anamorphic import squeezed, unsqueezed_size, unsqueezed_tracks
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.anamorphic import squeeze, unsqueeze_size, unsqueeze_tracks
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.result import finished
-from shotmake.solve.verdict import find
+from shotmake.solve.result import finish
+from shotmake.solve.verdict import find_candidate
 
 
-def found_of(one: TrackSet, aspect: float = 1.0, **camera) -> Found | Reason:
-    tracks, size_px = unsqueezed_tracks(one.tracks, aspect), unsqueezed_size(one.size_px, aspect)
-    return squeezed(find(SolveInputs(tracks, size_px, one.frames, Camera(**camera), Solve())), aspect)
+def candidate_of(one: TrackSet, aspect: float = 1.0, **camera) -> Candidate | Reason:
+    tracks, size_px = unsqueeze_tracks(one.tracks, aspect), unsqueeze_size(one.size_px, aspect)
+    return squeeze(find_candidate(SolveInputs(tracks, size_px, one.frames, Camera(**camera), Solve())), aspect)
 
 
-def codes_of(found: Found) -> list[str]:
-    return [one.code for one in found.warnings]
+def codes_of(candidate: Candidate) -> list[str]:
+    return [one.code for one in candidate.warnings]
 
 
 # 1.03 planar, 1.02 walk, .98 orbit, 1.33 walk, .98 orbit whose halves say .0239 and .0197, each within a tenth
 @pytest.mark.parametrize("seed", [722, 745, *more(724, 729, 784)])
 def test_wrong_pixels_are_refused_and_what_is_advised_solves_the_shot(seed):
     one = made("aspect", seed)
-    refusal = found_of(one)
+    refusal = candidate_of(one)
     assert isinstance(refusal, Reason) and refusal.code == "pixel_aspect"
     aspect = 1.0
     for _ in range(3):  # a plate that is far off may be told twice
         told = re.search(r"multiply shot.footage.pixel_aspect .* by ([0-9.]+)$", refusal.text)
         aspect *= float(told[1])
-        found = found_of(one, aspect)
-        if isinstance(found, Found):
+        candidate = candidate_of(one, aspect)
+        if isinstance(candidate, Candidate):
             break
-        refusal = found
+        refusal = candidate
     assert aspect == pytest.approx(1 / float(one.variant), rel=0.013)
-    solution = finished(found, one.tracks, one.size_px, one.frames, Solve())
+    solution = finish(candidate, one.tracks, one.size_px, one.frames, Solve())
     assert slip_of(one, solution.record, solution.points) < limit_px(one.kind)
 
 
 @pytest.mark.parametrize("seed", [740, *more(742)])  # 2 and 3 %, of which the halves of the time know too little
 def test_wrong_pixels_that_cannot_be_told_for_sure_are_doubted(seed):
-    found = found_of(made("aspect", seed))
-    assert "picture_bends" in codes_of(found) and found.agreement <= 0.5
+    candidate = candidate_of(made("aspect", seed))
+    assert "picture_bends" in codes_of(candidate) and candidate.agreement <= 0.5
 
 
 @pytest.mark.parametrize("kind", ["orbit", "pan", "long_lens", *more("dolly", "walk", "crane", "wide", "correlated")])
 def test_square_pixels_are_believed(kind):
     one = made(kind, 723)
-    found = found_of(one, **one.camera)
-    assert "pixel_aspect" not in codes_of(found)
+    candidate = candidate_of(one, **one.camera)
+    assert "pixel_aspect" not in codes_of(candidate)
 
 
 def locked_at(one: TrackSet, times: float) -> dict:
@@ -72,28 +72,28 @@ def locked_at(one: TrackSet, times: float) -> dict:
 def test_the_true_focal_length_may_be_locked(kind, seed):
     """Even where another one fits a little better, as it does of slow moves."""
     one = made(kind, seed)
-    assert "locked_focal" not in codes_of(found_of(one, **locked_at(one, 1.0)))
+    assert "locked_focal" not in codes_of(candidate_of(one, **locked_at(one, 1.0)))
 
 
 @pytest.mark.parametrize("kind", ["orbit", "pan"])
 def test_a_locked_focal_length_a_few_percent_off_is_doubted(kind):
     one = made(kind, 723)
-    found = found_of(one, **locked_at(one, 1.03))
-    assert "locked_focal" in codes_of(found) and found.agreement <= 0.5
+    candidate = candidate_of(one, **locked_at(one, 1.03))
+    assert "locked_focal" in codes_of(candidate) and candidate.agreement <= 0.5
 
 
 def test_a_dolly_whose_focal_length_hardly_matters_is_asked_to_the_end():
     """20 % off, and another focal length fits better by little at every step."""
     one = made("locked_focal", 817)
-    found = found_of(one, **one.camera)
-    codes = [found.code] if isinstance(found, Reason) else codes_of(found)
+    candidate = candidate_of(one, **one.camera)
+    codes = [candidate.code] if isinstance(candidate, Reason) else codes_of(candidate)
     assert "locked_focal" in codes
 
 
 @pytest.mark.parametrize("kind", ["orbit", "pan"])
 def test_one_that_is_far_off_is_refused_and_what_the_tracks_fit_is_true(kind):
     one = made(kind, 723)
-    refusal = found_of(one, **locked_at(one, 0.85))
+    refusal = candidate_of(one, **locked_at(one, 0.85))
     assert isinstance(refusal, Reason) and refusal.code == "locked_focal"
     fits_px = float(re.search(r"the tracks fit (\d+) px", refusal.text)[1])
     assert fits_px == pytest.approx(one.picture.sees.lenses[0].fx_px, rel=0.02)
@@ -102,30 +102,30 @@ def test_one_that_is_far_off_is_refused_and_what_the_tracks_fit_is_true(kind):
 @pytest.mark.parametrize("seed", [807, *more(802)])
 def test_a_doubted_camera_that_many_tracks_disagree_with_is_told_so(seed):
     """A third of the tracks slide alike; the rest leaves focal length and zoom open."""
-    found = found_of(made("bad_tracks", seed))
+    candidate = candidate_of(made("bad_tracks", seed))
     told = [
-        one for one in found.warnings if one.code in ("holdouts_disagree", "long_tracks_disagree", "part_disagrees")
+        one for one in candidate.warnings if one.code in ("holdouts_disagree", "long_tracks_disagree", "part_disagrees")
     ]
     assert len(told) == 1 and re.match(r"only 7\d% of the tracks agree in the worst eighth", told[0].text)
 
 
 def test_something_that_moves_in_the_picture_alone_is_no_doubt():
-    found = found_of(made("moving", 720))
-    assert found.certificate.agreement < 0.8 and found.warnings == ()
+    candidate = candidate_of(made("moving", 720))
+    assert candidate.certificate.agreement < 0.8 and candidate.warnings == ()
 
 
 def test_wrong_pixels_are_not_taken_for_a_zoom():
     one = made("aspect", 722)
-    assert "zoom" not in codes_of(found_of(replace(one), 1 / float(one.variant)))
+    assert "zoom" not in codes_of(candidate_of(replace(one), 1 / float(one.variant)))
 
 
 @pytest.mark.parametrize("seed", [8006, 8024])  # .9 % of the depth: as a pan it fits pixels of .96 and .94 better
 def test_a_little_move_is_not_taken_for_other_pixels(seed):
-    codes = codes_of(found_of(made("tiny", seed)))
+    codes = codes_of(candidate_of(made("tiny", seed)))
     assert "moves_little" in codes and "picture_bends" not in codes
 
 
 @pytest.mark.parametrize("seed", [8002, 8016])  # pans
 def test_other_pixels_are_not_taken_for_a_little_move(seed):
-    refusal = found_of(made("aspect", seed))
+    refusal = candidate_of(made("aspect", seed))
     assert isinstance(refusal, Reason) and refusal.code == "pixel_aspect"

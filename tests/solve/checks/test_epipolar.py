@@ -5,9 +5,9 @@ import pytest
 
 from helpers.plates.simulated import simulate
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.checks import epipolar
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.checks.certify import certify
 
 pytestmark = pytest.mark.fast
@@ -21,10 +21,19 @@ def test_the_gap_tells_a_camera_that_leaves_its_tracks_for_a_while():
     astray[20:, :, 3] += np.linspace(0, 0.3, 20)[:, None] * [0.3, 1.0, 0.2]  # metres, at 1.2 m
 
     def gap(cameras: np.ndarray) -> float:
-        scale = pixel_scale(shot.size_px)
+        scale = compute_pixel_scale(shot.size_px)
         certificate = certify(markers, markers, cameras, lens, scale)
-        found = Found("solved", "general", lens, cameras, markers, np.ones(len(markers), bool), markers.track_ids,
-                      certificate, 1.0)  # fmt: skip
-        return epipolar.gap(found, shot.size_px, scale)
+        candidate = Candidate(
+            "solved",
+            "general",
+            lens,
+            cameras,
+            markers,
+            np.ones(len(markers), bool),
+            markers.track_ids,
+            certificate,
+            1.0,
+        )
+        return epipolar.measure_gap(candidate, shot.size_px, scale)
 
     assert gap(true) < 0.05 and gap(astray) > 0.3

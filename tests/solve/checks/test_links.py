@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from helpers.plates.simulated import Simulated, simulate
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.observations import Observations, pixel_scale
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.links.measure import Links, measure_links
 from shotmake.solve.links.verdict import (
@@ -37,8 +37,10 @@ def cameras_of(shot: Simulated) -> np.ndarray:
     return np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
 
 
-def links_of(shot: Simulated, markers: Observations, cameras: np.ndarray, turning: bool = False) -> Links:
-    return measure_links(markers, cameras, Lens.from_json(shot.truth["lens"]), pixel_scale(shot.size_px), turning)
+def links_of(shot: Simulated, markers: Observations, cameras: np.ndarray, tripod: bool = False) -> Links:
+    return measure_links(
+        markers, cameras, Lens.from_json(shot.truth["lens"]), compute_pixel_scale(shot.size_px), tripod
+    )
 
 
 def with_gap(markers: Observations, bridging: int) -> Observations:
@@ -56,12 +58,12 @@ def with_gap(markers: Observations, bridging: int) -> Observations:
     names, track = np.unique(ids[kept], return_inverse=True)
     order = np.lexsort((markers.frame[kept], track))
     rows = np.flatnonzero(kept)[order]
-    return replace(markers.only(rows), track=track[order], track_ids=names)
+    return replace(markers.select(rows), track=track[order], track_ids=names)
 
 
 def moved_behind(cameras: np.ndarray, how: str, amount: float) -> np.ndarray:
     """The cameras from CUT on as one piece turned (degrees), shifted (share of the path) or grown (factor)."""
-    turns, centres = cameras[:, :, :3].copy(), camera_centres(cameras)
+    turns, centres = cameras[:, :, :3].copy(), find_camera_centres(cameras)
     behind = np.arange(len(cameras)) >= CUT
     if how == "turned":
         turn = Rotation.from_euler("zx", [amount, amount / 2], degrees=True).as_matrix()
@@ -133,7 +135,7 @@ def test_tracks_that_agree_and_stand_close_together_hold_nothing(orbit):
     near_px[markers.track[at]] = np.linalg.norm(markers.xy_px[at] - middle, axis=1)
     chosen = np.argsort(np.where(inside, near_px, np.inf))[:6]
     keep = ~inside | np.isin(np.arange(len(inside)), chosen)
-    links = links_of(orbit, markers.of_tracks(keep), cameras_of(orbit))
+    links = links_of(orbit, markers.select_tracks(keep), cameras_of(orbit))
     spread = links_of(orbit, with_gap(markers_of(orbit), 6), cameras_of(orbit))
     assert links.hold_px[2:-2].max() > 2 * spread.hold_px[2:-2].max()
 
@@ -170,7 +172,7 @@ def test_the_hold_is_of_the_tracks_that_agree(orbit, off_px):
     lost = np.flatnonzero(through)[::2]
     behind = np.isin(markers.track, lost) & (markers.frame >= CUT)
     spoiled = replace(markers, xy_px=markers.xy_px + off_px * behind[:, None])
-    fewer = markers.of_tracks(~np.isin(np.arange(len(through)), lost))
+    fewer = markers.select_tracks(~np.isin(np.arange(len(through)), lost))
     both = [links_of(orbit, which, cameras_of(orbit)) for which in (spoiled, fewer)]
     assert both[0].agree.min() == both[1].agree.min() == 7
     assert 0.95 < both[0].hold_px[CUT - 2] / both[1].hold_px[CUT - 2] < 1.25  # no firmer
@@ -182,7 +184,7 @@ def test_a_chain_of_short_tracks_through_weak_frames_holds_nothing():
     first, last, cameras, lens = 24, 36, cameras_of(shot), Lens.from_json(shot.truth["lens"])
     turn = np.radians(4.0) * np.clip((np.arange(60) - first + 1) / (last - first), 0, 1)
     turns = Rotation.from_rotvec(np.outer(turn, [0.0, 0.0, 1.0])).as_matrix()
-    centres = camera_centres(cameras)
+    centres = find_camera_centres(cameras)
     centres = centres[first] + np.einsum("nij,nj->ni", turns, centres - centres[first])
     drifted = np.einsum("nij,nkj->nik", cameras[:, :, :3], turns)
     drifted = np.concatenate([drifted, -np.einsum("nij,nj->ni", drifted, centres)[:, :, None]], 2)
@@ -213,21 +215,21 @@ def test_a_slow_bend_is_seen_from_farther_off():
     cameras = cameras_of(shot)
     turn = np.radians(0.05) * np.arange(80)
     turns = Rotation.from_rotvec(np.outer(turn, [0.0, 1.0, 0.0])).as_matrix() @ cameras[:, :, :3]
-    bent = np.concatenate([turns, -np.einsum("nij,nj->ni", turns, camera_centres(cameras))[:, :, None]], 2)
+    bent = np.concatenate([turns, -np.einsum("nij,nj->ni", turns, find_camera_centres(cameras))[:, :, None]], 2)
     straight, links = (links_of(shot, markers_of(shot), which) for which in (cameras, bent))
     assert links.far_tear_px.max() > 5 * straight.far_tear_px.max()
     assert links.far_tear_px.max() > links.tear_px[2:-2].max()
     assert find_torn_link(links) is not None
 
 
-def test_a_turning_camera_is_judged_by_its_rotations():
+def test_a_tripod_is_judged_by_its_rotations():
     shot = simulate("pan", 2, visible=120)
     cameras = cameras_of(shot)
     still = np.concatenate([cameras[:, :, :3], np.zeros((len(cameras), 3, 1))], 2)
-    assert find_torn_link(links_of(shot, markers_of(shot), still, turning=True)) is None
+    assert find_torn_link(links_of(shot, markers_of(shot), still, tripod=True)) is None
     torn = still.copy()
     torn[CUT:, :, :3] = Rotation.from_euler("x", 1.0, degrees=True).as_matrix() @ still[CUT:, :, :3]
-    fault = find_torn_link(links_of(shot, markers_of(shot), torn, turning=True))
+    fault = find_torn_link(links_of(shot, markers_of(shot), torn, tripod=True))
     assert fault is not None and fault.code == "link_disagrees"
 
 
@@ -241,11 +243,11 @@ def test_frames_without_a_camera_are_no_ends(orbit):
 
 def test_the_certificate_refuses_by_its_links(orbit):
     markers = with_gap(markers_of(orbit), 14)
-    lens, scale = Lens.from_json(orbit.truth["lens"]), pixel_scale(orbit.size_px)
+    lens, scale = Lens.from_json(orbit.truth["lens"]), compute_pixel_scale(orbit.size_px)
     wrong = moved_behind(cameras_of(orbit), "turned", 5.0)
     certificate = certify(markers, markers, wrong, lens, scale)
-    assert replace(certificate, links=None).fault() is None  # all that it knew before: local agreement
-    assert certificate.fault().code == "link_disagrees"
+    assert replace(certificate, links=None).find_fault() is None  # all that it knew before: local agreement
+    assert certificate.find_fault().code == "link_disagrees"
     assert certify(markers, markers, wrong, lens, scale, moves=False).links is None
 
 

@@ -12,9 +12,9 @@ from helpers.recipes.sets import set_of
 from helpers.recipes.witness import look_of
 from helpers.shows.project import Project
 from shotmake.config.schema import Camera, Solve
-from shotmake.solve.checks.candidate import Found, doubt_by_certificate
+from shotmake.solve.checks.candidate import Candidate, doubt_by_certificate
 from shotmake.solve.problem import SolveInputs
-from shotmake.solve.verdict import find, solve
+from shotmake.solve.verdict import find_candidate, solve
 
 SESSION = "tracking.session_file=footage/tracks.npz"
 
@@ -28,7 +28,7 @@ def solve_json(project: Project) -> dict:
 @pytest.fixture(scope="module")
 def found() -> tuple:
     one = set_of(honest_shot("orbit", 21, frame_count=40), "orbit", "orbit", "", 21)
-    return one, find(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
+    return one, find_candidate(SolveInputs(one.tracks, one.size_px, one.frames, Camera(), Solve()))
 
 
 def test_a_solve_tells_every_link_and_what_the_witness_said():
@@ -51,7 +51,7 @@ def test_a_static_camera_has_no_links():
 
 def test_a_doubtful_link_takes_half_of_the_confidence(found):
     _, made = found
-    assert isinstance(made, Found) and doubt_by_certificate(made) is made
+    assert isinstance(made, Candidate) and doubt_by_certificate(made) is made
     links = replace(made.certificate.links, jolt_px=np.where(np.arange(39) == 20, 40.0, 0.3))
     doubted = doubt_by_certificate(replace(made, certificate=replace(made.certificate, links=links)))
     assert doubted.agreement == pytest.approx(0.5 * made.agreement)

@@ -18,16 +18,16 @@ from pathlib import Path
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.cameras.scene_files.blender_scene import check_head, gaps_told, read_found
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 
 
-def said(take: Take) -> tuple[str, ...]:
+def list_notes(take: Take) -> tuple[str, ...]:
     """Return what the user must know of a written file: frames that are filled in, a zoom that Blender cannot read."""
     assert take.solution is not None
     zooms = take.solution["focal_px_per_frame"]
     more = ("the zoom is in the file, but Blender itself reads only its first focal length",) if zooms else ()
-    return (*gaps_told(take), *more)
+    return (*tell_gaps(take), *more)
 
 
 def check(path: Path) -> None:
@@ -48,6 +48,6 @@ def check(path: Path) -> None:
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
     """Load the cameras of an Alembic file. `found` is the JSON that Blender's import_camera.py wrote.
 
-    Raises ShotError as `read_found` does.
+    Raises ShotError as `read_imported` does.
     """
-    return read_found(found, path.name, asked, zooms_since=None)
+    return read_imported(found, path.name, asked, zooms_since=None)

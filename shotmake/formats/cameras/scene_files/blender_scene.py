@@ -9,28 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError, said_by
+from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import check_size
-from shotmake.formats.cameras.axes import from_gl_poses, gl_poses
+from shotmake.formats.cameras.axes import from_gl_poses, to_gl_poses
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.pinhole import cameras_of
 from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import whole_json
+from shotmake.formats.text import load_json
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 
 FARTHEST = 1e12
 
 
-def sheet(take: Take) -> dict:
+def make_sheet(take: Take) -> dict:
     """Return the facts from which blender_scripts/export_scene.py builds its scene."""
-    from shotmake.geometry.camera import quaternions_wxyz
+    from shotmake.geometry.camera import to_quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
-    centres, world_from_gl = gl_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    centres, world_from_gl = to_gl_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
     film = film_of(lens, take.size_px, take.sensor_width_mm)
     zoom_px = solution["focal_px_per_frame"]
     points = take.points["point_xyz"].tolist() if solution["status"] == "solved" else []
@@ -41,7 +41,7 @@ def sheet(take: Take) -> dict:
         "frame_rate": [take.frame_rate.numerator, take.frame_rate.denominator],
         "frames": solution["frames"],
         "location": centres.tolist(),
-        "rotation_quaternion": quaternions_wxyz(world_from_gl).tolist(),
+        "rotation_quaternion": to_quaternions_wxyz(world_from_gl).tolist(),
         "focal_mm": film.focal_mm,
         "focal_mm_per_frame": zoom_px and [px / take.size_px[0] * take.sensor_width_mm for px in zoom_px],
         "back_mm": list(film.back_mm),
@@ -50,7 +50,7 @@ def sheet(take: Take) -> dict:
     }
 
 
-def gaps_told(take: Take) -> tuple[str, ...]:
+def tell_gaps(take: Take) -> tuple[str, ...]:
     """Return a line for the user when frames in between have no camera, else ().
 
     Every file that Blender writes has a camera in every frame; Blender fills these frames in.
@@ -75,22 +75,22 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
         raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
 
 
-def read_found(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
+def read_imported(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
     """Convert what blender_scripts/import_camera.py wrote to the cameras of the file `name`.
 
     zooms_since: the version of Blender that first reads the focal length of every frame from such a file; None = no
     version does so yet. Raises ShotError when the JSON lacks numbers or holds unusable ones, when it has no frames,
     when the shift is animated, and as `cameras_of` does.
     """
-    record = whole_json(found)
+    record = load_json(found)
     try:
-        return _cameras(record, name, asked, zooms_since)
+        return _make_cameras(record, name, asked, zooms_since)
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, np.linalg.LinAlgError) as error:
-        said = said_by(error)
+        said = quote_error(error)
         raise ShotError(f"{name}: what Blender read of it cannot be used ({said}); bake the camera ({KEY})") from error
 
 
-def _cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...] | None) -> Cameras:
+def _make_cameras(record: dict, name: str, asked: Asked, zooms_since: tuple[int, ...] | None) -> Cameras:
     version, warnings = tuple(record["blender"]), ()
     if zooms_since is None or version < zooms_since:
         told = "reads one focal length from such a file; if the camera zooms, that is lost"

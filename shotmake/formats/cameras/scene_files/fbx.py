@@ -19,13 +19,13 @@ from pathlib import Path
 
 from shotmake.formats.cameras.imported_camera import Cameras
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.cameras.scene_files.blender_scene import check_head, gaps_told, read_found
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 
 
-def said(take: Take) -> tuple[str, ...]:
+def list_notes(take: Take) -> tuple[str, ...]:
     """Return what the user must know of a written file: a line when frames without a camera are filled in."""
-    return gaps_told(take)
+    return tell_gaps(take)
 
 
 def check(path: Path) -> None:
@@ -36,6 +36,6 @@ def check(path: Path) -> None:
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
     """Load the cameras of an FBX file. `found` is the JSON that Blender's import_camera.py wrote.
 
-    Raises ShotError as `read_found` does.
+    Raises ShotError as `read_imported` does.
     """
-    return read_found(found, path.name, asked)
+    return read_imported(found, path.name, asked)

@@ -24,16 +24,16 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.files.json_file import parse_json
 from shotmake.files.regular_file import check_size, decode_utf8
-from shotmake.formats.cameras.axes import y_up, y_up_poses
-from shotmake.formats.cameras.film import centre_off_px, fov_deg
+from shotmake.formats.cameras.axes import to_y_up, to_y_up_poses
+from shotmake.formats.cameras.film import compute_fov_deg, measure_off_centre_px
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.pinhole import CENTRED_PX
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_found
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import number, shown, whole_json
+from shotmake.formats.text import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 NEAR, FAR = 0.01, 10_000.0
 FLOAT = 5126
@@ -47,19 +47,19 @@ def write(path: Path, take: Take) -> None:
 
     Raises ShotError for a zoom, and for a lens centre more than CENTRED_PX off the middle: glTF can hold neither.
     """
-    from shotmake.geometry.camera import quaternions_wxyz
+    from shotmake.geometry.camera import to_quaternions_wxyz
 
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
-    off_px = centre_off_px(lens, take.size_px)
+    off_px = measure_off_centre_px(lens, take.size_px)
     if solution["focal_px_per_frame"] or off_px > CENTRED_PX:
         found = f"a lens's centre {off_px:.2f} px off the middle" if off_px > CENTRED_PX else "a zoom"
         raise ShotError(f"camera.glb: found {found}, which glTF cannot say; needed usda or fbx for glb in shot.export")
-    centres, world_from_gl = y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
-    turns = np.roll(quaternions_wxyz(world_from_gl), -1, axis=1)
+    centres, world_from_gl = to_y_up_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    turns = np.roll(to_quaternions_wxyz(world_from_gl), -1, axis=1)
     seconds = np.array([float(frame / take.frame_rate) for frame in solution["frames"]])
     arrays = [seconds, centres, turns]
-    yfov_rad = float(np.radians(fov_deg(lens.fy_px, take.size_px[1])))
+    yfov_rad = float(np.radians(compute_fov_deg(lens.fy_px, take.size_px[1])))
     wide = take.size_px[0] / lens.fx_px / (take.size_px[1] / lens.fy_px)
     camera = {"yfov": yfov_rad, "aspectRatio": wide, "znear": NEAR, "zfar": FAR}
     nodes: list[dict] = [
@@ -82,14 +82,14 @@ def write(path: Path, take: Take) -> None:
         ],
     }
     if solution["status"] == "solved" and len(take.points["point_xyz"]):
-        arrays.append(y_up(take.points["point_xyz"]))
+        arrays.append(to_y_up(take.points["point_xyz"]))
         nodes.append({"name": "points", "mesh": 0})
         tree["meshes"] = [{"name": "points", "primitives": [{"mode": POINTS, "attributes": {"POSITION": 3}}]}]
     tree["scenes"] = [{"nodes": list(range(len(nodes)))}]
-    path.write_bytes(_glb(tree, [array.astype("<f4") for array in arrays]))
+    path.write_bytes(_pack_glb(tree, [array.astype("<f4") for array in arrays]))
 
 
-def _glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
+def _pack_glb(tree: dict, arrays: list[np.ndarray]) -> bytes:
     """Return the bytes of a .glb. `arrays` are the accessors 0, 1, ... of `tree`."""
     views, accessors, start = [], [], 0
     for index, array in enumerate(arrays):
@@ -117,30 +117,30 @@ def check(path: Path) -> None:
     """
     check_head(path, (b"glTF", b"{"), "glTF: a .glb, or JSON")
     check_size(path, "json_mb" if path.suffix.lower() == ".gltf" else "camera_mb", KEY)
-    accessors = _tree(path).get("accessors", [])
+    accessors = _read_tree(path).get("accessors", [])
     if not isinstance(accessors, list) or not all(isinstance(one, dict) for one in accessors):
-        raise ShotError(f"{path.name}: found {shown(accessors)}, needed a list of accessors ({KEY})")
+        raise ShotError(f"{path.name}: found {quote_word(accessors)}, needed a list of accessors ({KEY})")
     values = 0.0
     for at, one in enumerate(accessors):
-        count = number(one.get("count", 0), path, 1, KEY)
+        count = read_number(one.get("count", 0), path, 1, KEY)
         if count < 0:
             raise ShotError(f"{path.name}: found accessors[{at}] with {count:g} elements, needed 0 or more ({KEY})")
         values += count * COMPONENTS.get(str(one.get("type")), max(COMPONENTS.values()))
-    if values > limits().camera_values:
-        raise over_limit(path.name, f"arrays of {values:.0f} numbers", "camera_values", KEY)
+    if values > get_limits().camera_values:
+        raise make_limit_fault(path.name, f"arrays of {values:.0f} numbers", "camera_values", KEY)
 
 
-def _tree(path: Path) -> dict:
+def _read_tree(path: Path) -> dict:
     """Return the JSON of a .gltf, or of the first chunk of a .glb."""
     with open(path, "rb") as file:
         head = file.read(20)
         if not head.startswith(b"glTF"):
-            return whole_json(path, KEY)
+            return load_json(path, KEY)
         length, kind = struct.unpack("<I4s", head[12:]) if len(head) == 20 else (0, b"")
         if kind != b"JSON" or not 0 < length <= path.stat().st_size - 20:
             raise ShotError(f"{path.name}: found no JSON of {length} bytes at offset 20, needed a whole .glb ({KEY})")
-        if length > limits().json_mb * 10**6:
-            raise over_limit(path.name, f"JSON of {length / 1e6:.0f} MB", "json_mb", KEY)
+        if length > get_limits().json_mb * 10**6:
+            raise make_limit_fault(path.name, f"JSON of {length / 1e6:.0f} MB", "json_mb", KEY)
         found = parse_json(decode_utf8(file.read(length), path.name, KEY), path.name, KEY)
     if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found a JSON {type(found).__name__}, needed an object: {{...}} ({KEY})")
@@ -150,6 +150,6 @@ def _tree(path: Path) -> dict:
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
     """Load the cameras of a glTF file. `found` is the JSON that Blender's import_camera.py wrote.
 
-    Raises ShotError as `read_found` does.
+    Raises ShotError as `read_imported` does.
     """
-    return read_found(found, path.name, asked)
+    return read_imported(found, path.name, asked)

@@ -24,14 +24,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.cameras.axes import gl_poses
+from shotmake.formats.cameras.axes import to_gl_poses
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.request import Asked
-from shotmake.formats.cameras.scene_files.blender_scene import check_head, gaps_told, read_found
+from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens import Lens
-from shotmake.limits import limits, over_limit
+from shotmake.limits import get_limits, make_limit_fault
 
 CHUNK = 1 << 20
 STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}  # brackets in quotes count too: the limit is generous
@@ -84,14 +84,14 @@ def write(path: Path, take: Take) -> tuple[str, ...]:
     assert take.solution is not None and take.points is not None
     solution, lens = take.solution, Lens.from_json(take.solution["lens"])
     frames, zoom_px = solution["frames"], solution["focal_px_per_frame"]
-    centres, world_from_gl = gl_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
+    centres, world_from_gl = to_gl_poses(np.array(solution["cam_from_world"], float).reshape(-1, 3, 4))
     matrices = np.tile(np.eye(4), (len(frames), 1, 1))
     matrices[:, :3, :3], matrices[:, 3, :3] = np.swapaxes(world_from_gl, 1, 2), centres
     film = film_of(lens, take.size_px, take.sensor_width_mm * TENTHS_OF_METRES)
     focal = f" = {film.focal_mm:.9g}"
     if zoom_px:
         times = film.focal_mm / lens.fx_px
-        focal = f".timeSamples = {_samples(frames, [f'{px * times:.9g}' for px in zoom_px])}"
+        focal = f".timeSamples = {_format_samples(frames, [f'{px * times:.9g}' for px in zoom_px])}"
     name = re.sub(r"\W", "_", take.shot, flags=re.ASCII)
     path.write_text(
         LAYER.format(
@@ -104,29 +104,33 @@ def write(path: Path, take: Take) -> tuple[str, ...]:
             right=film.shift[0] * film.back_mm[0],
             up=film.shift[1] * film.back_mm[0],
             focal=focal,
-            matrices=_samples(frames, [_tuple(map(_tuple, matrix)) for matrix in matrices.tolist()]),
-            points=_points(take, centres),
+            matrices=_format_samples(
+                frames, [_format_tuple(map(_format_tuple, matrix)) for matrix in matrices.tolist()]
+            ),
+            points=_format_points(take, centres),
         ),
         encoding="utf-8",
     )
-    return gaps_told(take)
+    return tell_gaps(take)
 
 
-def _points(take: Take, centres: np.ndarray) -> str:
+def _format_points(take: Take, centres: np.ndarray) -> str:
     assert take.solution is not None and take.points is not None
     places = take.points["point_xyz"].astype(float)
     if take.solution["status"] != "solved" or not len(places):
         return ""
     width = float(np.linalg.norm(np.median(places, 0) - centres.mean(0))) / 200
-    return POINTS.format(places=", ".join(_tuple(f"{x:.9g}" for x in place) for place in places.tolist()), width=width)
+    return POINTS.format(
+        places=", ".join(_format_tuple(f"{x:.9g}" for x in place) for place in places.tolist()), width=width
+    )
 
 
-def _samples(frames: list[int], values: list[str]) -> str:
+def _format_samples(frames: list[int], values: list[str]) -> str:
     lines = (f"            {frame}: {value},\n" for frame, value in zip(frames, values, strict=True))
     return "{\n" + "".join(lines) + "        }"
 
 
-def _tuple(values: Iterable) -> str:
+def _format_tuple(values: Iterable) -> str:
     return f"({', '.join(map(str, values))})"
 
 
@@ -146,14 +150,14 @@ def check(path: Path) -> None:
             steps = chunk.translate(None, NO_BRACKETS)
             depths = list(accumulate((STEPS[one] for one in steps), initial=depth))
             depth = depths[-1]
-            if max(depths) > limits().camera_depth:
-                found = f"over {limits().camera_depth} brackets in one another"
-                raise over_limit(path.name, found, "camera_depth", KEY)
+            if max(depths) > get_limits().camera_depth:
+                found = f"over {get_limits().camera_depth} brackets in one another"
+                raise make_limit_fault(path.name, found, "camera_depth", KEY)
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
     """Load the cameras of a USD file. `found` is the JSON that Blender's import_camera.py wrote.
 
-    Raises ShotError as `read_found` does.
+    Raises ShotError as `read_imported` does.
     """
-    return read_found(found, path.name, asked, zooms_since=(4, 5))
+    return read_imported(found, path.name, asked, zooms_since=(4, 5))

@@ -1,4 +1,4 @@
-"""A camera given key by key in the shot's YAML."""
+"""A keyed camera: key by key in the shot's YAML."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 from helpers.measures.accurate import KEYS
 from shotmake.config.keyed_camera import read_keys
 from shotmake.errors import ShotError
-from shotmake.geometry.camera import camera_centres, project
+from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.imported.keyed import given_solution
+from shotmake.solve.imported.keyed import make_keyed_solution
 
 pytestmark = pytest.mark.fast
 
@@ -20,7 +20,7 @@ HERE = {"frame": 1001, "location": [4, -3, 2], "look_at": [0, 0, 0.5]}
 def record(*blocks: dict, lens: Lens | None = None, focal_mm: float | None = 35.0) -> dict:
     keys, faults = read_keys(list(blocks))
     assert not faults
-    solution = given_solution(keys, lens, focal_mm, 36.0, SIZE, (1001, 1011))
+    solution = make_keyed_solution(keys, lens, focal_mm, 36.0, SIZE, (1001, 1011))
     assert len(solution.points["track_id"]) == 0
     return solution.record
 
@@ -34,7 +34,7 @@ def test_one_key_is_a_locked_off_camera_that_looks_where_it_is_told():
     assert (found["status"], found["engine"], found["frames"]) == ("static", "given", list(range(1001, 1012)))
     assert found["scale_known"] and found["lens"]["fx_px"] == pytest.approx(35 / 36 * 1920)
     poses, lens = matrices(found), Lens.from_json(found["lens"])
-    np.testing.assert_allclose(camera_centres(poses), [[4, -3, 2]] * 11, atol=1e-12)
+    np.testing.assert_allclose(find_camera_centres(poses), [[4, -3, 2]] * 11, atol=1e-12)
     xy_px, depth = project(np.array([[0, 0, 0.5], [0, 0, 1.5]]), poses[0], lens)
     np.testing.assert_allclose(xy_px[0], (960, 540), atol=1e-9)
     assert depth[0] > 0 and xy_px[1, 1] < 540 and xy_px[1, 0] == pytest.approx(960)  # upright, the horizon level
@@ -66,7 +66,7 @@ def test_between_keys_it_runs_straight_and_turns_evenly_and_outside_it_stands():
     poses = matrices(found)
     assert found["status"] == "solved" and len(poses) == 11
     np.testing.assert_allclose(
-        camera_centres(poses)[[0, 2, 5, 10]], [[0, 0, 1], [0, 0, 1], [0.5, 0, 2], [1, 0, 3]], atol=1e-12
+        find_camera_centres(poses)[[0, 2, 5, 10]], [[0, 0, 1], [0, 0, 1], [0.5, 0, 2], [1, 0, 3]], atol=1e-12
     )
     step = Rotation.from_matrix(poses[3, :, :3] @ poses[2, :, :3].T).magnitude()
     turned = Rotation.from_matrix(poses[8, :, :3] @ poses[7, :, :3].T).magnitude()
@@ -75,7 +75,7 @@ def test_between_keys_it_runs_straight_and_turns_evenly_and_outside_it_stands():
     np.testing.assert_allclose(focals[[0, 5, 10]], [30, 40, 50])
 
 
-def test_a_camera_that_only_turns_is_a_tripod_and_a_lens_brought_along_is_kept():
+def test_a_camera_that_only_turns_is_a_tripod_and_an_imported_lens_is_kept():
     lens = Lens(1800, 1800, 950, 545, k1=-0.1)
     found = record(HERE, {**HERE, "frame": 1011, "look_at": [0, 1, 0.5]}, lens=lens, focal_mm=None)
     assert (found["status"], found["focal_px_per_frame"], found["lens"]) == ("tripod", None, lens.to_json())
@@ -84,7 +84,7 @@ def test_a_camera_that_only_turns_is_a_tripod_and_a_lens_brought_along_is_kept()
 def test_a_focal_length_is_needed_once():
     with pytest.raises(ShotError, match="found no focal_mm at frame 1001; needed it there or in shot.camera.focal_mm"):
         record(HERE, focal_mm=None)
-    with pytest.raises(ShotError, match="beside a lens brought along"):
+    with pytest.raises(ShotError, match="beside an imported lens"):
         record({**HERE, "focal_mm": 35}, lens=Lens(1800, 1800, 960, 540))
 
 

@@ -1,4 +1,4 @@
-"""Cameras that are known: kept to the last digit while others join them, or refined; and what is refused."""
+"""Imported cameras: kept to the last digit while others join them, or refined; and what is refused."""
 
 import json
 from dataclasses import replace
@@ -17,18 +17,18 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.footage.plate import probe
 from shotmake.formats.cameras.solve_json import read_cameras
-from shotmake.geometry.camera import camera_centres
+from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
-from shotmake.solve.bundle.adjust import adjust, residuals_px
+from shotmake.solve.bundle.adjust import adjust, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.imported.cameras import imported
-from shotmake.solve.imported.extend import solve_known
+from shotmake.solve.imported.cameras import make_imported_solution
+from shotmake.solve.imported.extend import extend_imported
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stage import Job
-from shotmake.tasks.engine.stamp import json_bytes
+from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.solve.stage import SOLVE
 from shotmake.tracks.markers import Tracks, save_tracks
 
@@ -50,10 +50,10 @@ def written(path: Path, shot: Simulated, span: tuple[int, int], **changes) -> Pa
 
 
 def joined(path: Path, shot: Simulated, tracks: Tracks | None = None, weights: dict | None = None, **known) -> dict:
-    given = read_cameras(path, shot.size_px, shot.frames)
-    settings = schema.Solve(known=schema.Known(**known))
+    imported = read_cameras(path, shot.size_px, shot.frames)
+    settings = schema.Solve(known=schema.Imported(**known))
     asked = SolveInputs(tracks or shot.tracks, shot.size_px, shot.frames, schema.Camera(), settings, weights=weights)
-    return solve_known(asked, given).record
+    return extend_imported(asked, imported).record
 
 
 def same_numbers(path: Path, record: dict) -> bool:
@@ -71,7 +71,7 @@ def test_new_frames_join_without_disturbing_the_known(tmp_path, orbit, place):
     found = measure(record, orbit.truth)
     assert found["ate_pct"] < 0.03 and found["rot_deg"] < 0.02
     new = [frame for frame in record["frames"] if not KNOWN[place][0] <= frame <= KNOWN[place][1]]
-    ours, true = (camera_centres(np.array([poses(one)[frame] for frame in new])) for one in (record, orbit.truth))
+    ours, true = (find_camera_centres(np.array([poses(one)[frame] for frame in new])) for one in (record, orbit.truth))
     assert np.linalg.norm(ours - true, axis=1).max() < 0.003  # metres, in the file's own world, at 1.2 m
     assert record["warnings"] == [] and record["confidence"] > 0.8 and record["scale_known"]
 
@@ -82,9 +82,9 @@ def test_gaps_are_filled_and_frames_outside_the_shot_ignored(tmp_path, orbit):
     kept = [at for at, frame in enumerate(own["frames"]) if frame % 10 == 1 or frame > 1100]
     some = {name: [own[name][at] for at in kept] for name in ("frames", "cam_from_world")}
     path.write_text(json.dumps(own | some))
-    given = read_cameras(path, orbit.size_px, (1001, 1060))
-    record = solve_known(
-        SolveInputs(orbit.tracks, orbit.size_px, (1001, 1060), schema.Camera(), schema.Solve()), given
+    imported = read_cameras(path, orbit.size_px, (1001, 1060))
+    record = extend_imported(
+        SolveInputs(orbit.tracks, orbit.size_px, (1001, 1060), schema.Camera(), schema.Solve()), imported
     ).record
     assert record["frames"] == list(range(1001, 1061))
     assert measure(record, orbit.truth)["ate_pct"] < 0.03
@@ -123,13 +123,13 @@ def test_any_brown_conrady_lens_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("span", [(1001, 1028), (1013, 1040)])
-def test_a_turning_camera_is_extended_by_turning(tmp_path, span):
+def test_a_tripod_is_extended_by_its_rotations(tmp_path, span):
     shot = simulate("pan", seed=2, frame_count=40, visible=110, first_frame=1001)
     path = written(tmp_path / "pan.json", shot, span, status="tripod", kind="tripod")
     record = joined(path, shot)
     assert record["status"] == record["kind"] == "tripod" and same_numbers(path, record)
     assert measure(record, shot.truth)["rot_deg"] < 0.02 and record["warnings"] == []
-    centres = camera_centres(np.array(record["cam_from_world"]).reshape(-1, 3, 4))
+    centres = find_camera_centres(np.array(record["cam_from_world"]).reshape(-1, 3, 4))
     assert np.abs(centres - [0.0, -1.0, 0.7]).max() < 1e-6  # where the file has it
     refined = joined(path, shot, fixed=False)
     assert measure(refined, shot.truth)["rot_deg"] < 0.08
@@ -180,7 +180,7 @@ def test_not_fixed_the_cameras_are_a_start_and_the_world_is_theirs(tmp_path):
     assert found["frames_pct"] == 100 and found["ate_pct"] < 0.06 and found["rot_deg"] < 0.04
     assert abs(found["focal_pct"]) < 1 and found["lens_px"] < 1
     rows = slice(10, 50)
-    ours, theirs = camera_centres(np.array(record["cam_from_world"]).reshape(-1, 3, 4)), camera_centres(rough)
+    ours, theirs = find_camera_centres(np.array(record["cam_from_world"]).reshape(-1, 3, 4)), find_camera_centres(rough)
     assert np.abs(ours[rows].mean(0) - theirs[rows].mean(0)).max() < 1e-6
     assert np.linalg.norm(ours[rows] - theirs[rows], axis=1).max() < 0.15
 
@@ -196,7 +196,7 @@ def test_wrong_extensions_are_refused(tmp_path, orbit):
 
 
 def test_new_frames_that_disagree_with_the_known_are_refused(tmp_path, orbit):
-    """The known frames before 1061 in another world than those after: each half agrees with itself."""
+    """The imported frames before 1061 in another world than those after: each half agrees with itself."""
     cameras = np.array(orbit.truth["cam_from_world"]).reshape(-1, 3, 4)
     cameras[60:, :, 3] += np.array([0.15, 0.0, 0.0])
     torn = replace(orbit, truth={**orbit.truth, "cam_from_world": cameras.reshape(-1, 12).tolist()})
@@ -215,7 +215,7 @@ def test_faults_of_the_file_are_one_line_each(tmp_path, orbit):
     zoom = written(path, orbit, (1001, 1080), focal_px_per_frame=[1000.0 + at for at in range(80)])
     with pytest.raises(ShotError, match="zoom"):
         joined(zoom, orbit)
-    as_it_is = imported(read_cameras(zoom, orbit.size_px, (1003, 1200)), orbit.size_px).record
+    as_it_is = make_imported_solution(read_cameras(zoom, orbit.size_px, (1003, 1200)), orbit.size_px).record
     assert set(as_it_is) == KEYS and as_it_is["links"] == as_it_is["witness"] == []
     assert as_it_is["focal_px_per_frame"][0] == 1002 and len(as_it_is["focal_px_per_frame"]) == 78
     folded = written(path, orbit, (1001, 1080), lens={**orbit.truth["lens"], "k1": -3.0, "k2": 0.0})
@@ -237,19 +237,21 @@ def test_a_fixed_frame_of_an_adjustment_does_not_move(known):
     assert np.array_equal(done.rotations[fixed], bundle.rotations[fixed])
     assert np.array_equal(done.translations[fixed], bundle.translations[fixed])
     assert np.array_equal(done.lens, bundle.lens)
-    assert np.median(np.abs(residuals_px(done, markers))) < 0.15
+    assert np.median(np.abs(compute_residuals_px(done, markers))) < 0.15
     true, _, _ = bundle_of(cameras, markers, lens, np.zeros(50))
-    ours = camera_centres(np.concatenate([done.rotations, done.translations[:, :, None]], 2)) * size + middle
-    assert np.abs(ours - camera_centres(cameras)).max() < 0.01
+    ours = find_camera_centres(np.concatenate([done.rotations, done.translations[:, :, None]], 2)) * size + middle
+    assert np.abs(ours - find_camera_centres(cameras)).max() < 0.01
     assert not fixed.all() or not np.array_equal(done.inverse_depths, true.inverse_depths)  # points move all the same
 
 
 def test_cameras_that_no_marker_holds_are_refused_when_refined(tmp_path):
     shot = simulate("orbit", seed=6, frame_count=30, visible=60)
     path = written(tmp_path / "cam.json", shot, (1, 20))
-    given = read_cameras(path, shot.size_px, shot.frames)
-    tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1), known=schema.Known(fixed=False))
-    record = solve_known(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), tight), given).record
+    imported = read_cameras(path, shot.size_px, shot.frames)
+    tight = schema.Solve(clean=schema.SolveClean(max_error_px=0.1), known=schema.Imported(fixed=False))
+    record = extend_imported(
+        SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), tight), imported
+    ).record
     assert record["status"] == "refused" and "cam.json" in record["reason"]
 
 
@@ -273,7 +275,7 @@ def test_the_stage_hands_the_weights_to_a_solve_with_a_known_camera(tmp_path, mo
     config = schema.Config()
     config.shot.footage.file, config.shot.footage.first_frame = "plate.mkv", 1001
     config.shot.camera.import_file = "cam.json"
-    (tmp_path / "footage.json").write_bytes(json_bytes(probe("plate.mkv", tmp_path, 1001).to_json()))
+    (tmp_path / "footage.json").write_bytes(to_json_bytes(probe("plate.mkv", tmp_path, 1001).to_json()))
     turns = []
     for weights in ({}, dict.fromkeys(clean, 50.0)):
         (tmp_path / "tracks.npz").write_bytes(save_tracks(shot.tracks, weights))

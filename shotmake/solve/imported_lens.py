@@ -1,7 +1,7 @@
-"""Solving with a lens that is known.
+"""Solving with an imported lens.
 
-The solvers know a focal length, k1 and k2 around the middle of the picture. A known lens may have more values. So its
-markers are moved to where an ideal lens would put them: a lens of the same focal length, without distortion and
+The solvers know a focal length, k1 and k2 around the middle of the picture. An imported lens may have more values. So
+its markers are moved to where an ideal lens would put them: a lens of the same focal length, without distortion and
 centred. The camera that is found there is the camera of the plate, and the lens itself is put back at the end.
 """
 
@@ -13,8 +13,8 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import Observations, pixel_scale
-from shotmake.solve.checks.candidate import Found
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
+from shotmake.solve.checks.candidate import Candidate
 from shotmake.solve.checks.certify import certify
 
 SAME_FOCAL = 0.01  # relative: shot.camera.focal_mm is ignored with a warning when it differs more from the lens
@@ -32,7 +32,7 @@ def check(lens: Lens, refine: tuple[str, ...], size_px: tuple[int, int]) -> None
     held += ["a distortion that no formula fits"] if lens.grid is not None else []
     if is_refined(refine) and (held or lens.fx_px != lens.fy_px):
         raise ShotError(
-            f"tracking.solve.refine: found {', '.join(refine)} with a given lens that has "
+            f"tracking.solve.refine: found {', '.join(refine)} with an imported lens that has "
             f"{', '.join(held) or 'two focal lengths'}; needed [] or [focal] to keep the rest as it is"
         )
 
@@ -42,7 +42,7 @@ def is_refined(refine: tuple[str, ...]) -> bool:
     return bool(set(refine) - {"focal"})
 
 
-def with_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[schema.Camera, tuple[Reason, ...]]:
+def set_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> tuple[schema.Camera, tuple[Reason, ...]]:
     """Set the camera's focal length to that of the lens.
 
     Returns the camera, and a warning when shot.camera.focal_mm is ignored because it differs by more than SAME_FOCAL.
@@ -55,7 +55,7 @@ def with_focal(camera: schema.Camera, lens: Lens, size_px: tuple[int, int]) -> t
     return replace(camera, focal_mm=focal_mm), tuple(warnings)
 
 
-def ideal(markers: Observations, lens: Lens, size_px: tuple[int, int]) -> Observations:
+def idealise(markers: Observations, lens: Lens, size_px: tuple[int, int]) -> Observations:
     """Move the markers to where an ideal lens of the same focal length fx_px would see them.
 
     Raises ShotError when the lens folds over inside the picture.
@@ -64,17 +64,18 @@ def ideal(markers: Observations, lens: Lens, size_px: tuple[int, int]) -> Observ
     return replace(markers, xy_px=plane * lens.fx_px + np.array(size_px) / 2)
 
 
-def on_the_plate(found: Found, everything: Observations, lens: Lens, size_px: tuple[int, int]) -> Found:
-    """Put the lens back into a camera that was found with `ideal` markers. Px and errors in px are the plate's again.
+def put_back_lens(candidate: Candidate, everything: Observations, lens: Lens, size_px: tuple[int, int]) -> Candidate:
+    """Put the lens back into a candidate that was found with the markers of `idealise`. Px and errors in px are the
+    plate's again.
 
     A refined focal length stretches the lens as a whole, so that its distortion stays where it is in the picture.
     everything: the plate's own markers. Raises ShotError as `certify` does.
     """
-    if found.lens.fx_px != lens.fx_px:
-        lens = lens.written_for(found.lens.fx_px)
-    plane = found.lens.normalised_from_px(found.markers.xy_px)
-    markers = replace(found.markers, xy_px=lens.px_from_normalised(distort(plane, lens)))
-    held_out = everything.of_tracks(np.isin(everything.track_ids, found.held_out))
-    turning = found.status != "solved"
-    certificate = certify(held_out, markers, found.projecting, lens, pixel_scale(size_px), turning)
-    return replace(found, lens=lens, markers=markers, certificate=certificate)
+    if candidate.lens.fx_px != lens.fx_px:
+        lens = lens.with_focal_px(candidate.lens.fx_px)
+    plane = candidate.lens.normalised_from_px(candidate.markers.xy_px)
+    markers = replace(candidate.markers, xy_px=lens.px_from_normalised(distort(plane, lens)))
+    held_out = everything.select_tracks(np.isin(everything.track_ids, candidate.held_out))
+    tripod = candidate.status != "solved"
+    certificate = certify(held_out, markers, candidate.projecting, lens, compute_pixel_scale(size_px), tripod)
+    return replace(candidate, lens=lens, markers=markers, certificate=certificate)

@@ -1,4 +1,4 @@
-"""ST-maps brought along: in either convention they come out as the solved lens would have made them."""
+"""Imported ST-maps: in either convention they come out as the solved lens would have made them."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from shotmake.errors import ShotError
-from shotmake.geometry.lens import Lens, distort, overscan_px, undistort
+from shotmake.geometry.lens import Lens, distort, measure_overscan_px, undistort
 from shotmake.stmap.imported import read_redistort, read_undistort
-from shotmake.stmap.maps import overscan_of, redistort_map, undistort_map, write_stmap
+from shotmake.stmap.maps import make_redistort_map, make_undistort_map, overscan_of, write_stmap
 
 pytestmark = pytest.mark.fast
 
@@ -55,40 +55,40 @@ def test_either_convention_lands_like_ours(tmp_path, convention, direction):
     path = write(tmp_path / "map.exr", foreign(convention, direction))
     found, over, notes = READ[direction](path, convention, SIZE, "auto")
     if direction == "redistort":
-        needed = np.array(overscan_px(LENS, SIZE))
+        needed = np.array(measure_overscan_px(LENS, SIZE))
         assert (np.abs(over - needed) <= 1).all() and found[..., :2].min() >= 0 and found[..., :2].max() <= 1
         source = (SIZE[0] + 2 * over[0], SIZE[1] + 2 * over[1])
-        assert off_px(found, redistort_map(LENS, SIZE, over), source) < 0.01
+        assert off_px(found, make_redistort_map(LENS, SIZE, over), source) < 0.01
     else:
-        assert over == (0, 0) and off_px(found, undistort_map(LENS, SIZE, over), SIZE) < 0.01
+        assert over == (0, 0) and off_px(found, make_undistort_map(LENS, SIZE, over), SIZE) < 0.01
     assert notes == []
     other = {"nuke": "alicevision", "alicevision": "nuke"}[convention]
     wrong, over, _ = READ[direction](path, other, SIZE, "auto")
-    made = redistort_map(LENS, SIZE, over) if direction == "redistort" else undistort_map(LENS, SIZE, over)
+    made = make_redistort_map(LENS, SIZE, over) if direction == "redistort" else make_undistort_map(LENS, SIZE, over)
     assert off_px(wrong, made, SIZE) > 0.4  # the flag matters: half a pixel at the border
 
 
 def test_one_of_ours_comes_back_as_it_was(tmp_path):
-    over = overscan_px(LENS, SIZE)
-    write_stmap(tmp_path / "ours.exr", redistort_map(LENS, SIZE, over), "redistort", over)
+    over = measure_overscan_px(LENS, SIZE)
+    write_stmap(tmp_path / "ours.exr", make_redistort_map(LENS, SIZE, over), "redistort", over)
     assert overscan_of(tmp_path / "ours.exr") == over
     found, again, _ = read_redistort(tmp_path / "ours.exr", "nuke", SIZE, "auto")
     assert np.abs(np.subtract(again, over)).max() <= 1
-    assert off_px(found, redistort_map(LENS, SIZE, again), SIZE) < 0.01
-    write_stmap(tmp_path / "ours.exr", undistort_map(LENS, SIZE, over), "undistort", over)
+    assert off_px(found, make_redistort_map(LENS, SIZE, again), SIZE) < 0.01
+    write_stmap(tmp_path / "ours.exr", make_undistort_map(LENS, SIZE, over), "undistort", over)
     found, again, _ = read_undistort(tmp_path / "ours.exr", "nuke", SIZE, "auto")
-    assert again == over and off_px(found, undistort_map(LENS, SIZE, over), SIZE) < 0.01
+    assert again == over and off_px(found, make_undistort_map(LENS, SIZE, over), SIZE) < 0.01
 
 
 def test_overscan_of_a_map_is_asked_for_or_its_own(tmp_path):
     path = write(tmp_path / "map.exr", foreign("nuke", "redistort"))
     found, over, _ = read_redistort(path, "nuke", SIZE, 40)
-    assert over == (40, 40) and off_px(found, redistort_map(LENS, SIZE, over), (400, 260)) < 0.01
+    assert over == (40, 40) and off_px(found, make_redistort_map(LENS, SIZE, over), (400, 260)) < 0.01
     grown = foreign("nuke", "undistort", (12, 8))
     window = {"x": -12, "y": -8, "full_x": 0, "full_y": 0, "full_width": SIZE[0], "full_height": SIZE[1]}
     for path in (write(tmp_path / "a.exr", grown), write(tmp_path / "b.exr", grown, **window)):
         found, over, _ = read_undistort(path, "nuke", SIZE, "auto")
-        assert over == (12, 8) and off_px(found, undistort_map(LENS, SIZE, over), SIZE) < 0.01
+        assert over == (12, 8) and off_px(found, make_undistort_map(LENS, SIZE, over), SIZE) < 0.01
     with pytest.raises(ShotError, match="found a map of 344x196; .*overscan 40 is another"):
         read_undistort(tmp_path / "a.exr", "nuke", SIZE, 40)
     with pytest.raises(ShotError, match="344x196; the plate is 320x180"):
@@ -99,7 +99,7 @@ def test_half_floats_are_taken_and_their_loss_is_said(tmp_path):
     path = write(tmp_path / "half.exr", foreign("nuke", "redistort"), kind="half")
     found, over, (note,) = read_redistort(path, "nuke", SIZE, "auto")
     assert "half floats" in note and "0.08 px" in note
-    loss_px = off_px(found, redistort_map(LENS, SIZE, over), (SIZE[0] + 2 * over[0], SIZE[1] + 2 * over[1]))
+    loss_px = off_px(found, make_redistort_map(LENS, SIZE, over), (SIZE[0] + 2 * over[0], SIZE[1] + 2 * over[1]))
     assert 0.03 < loss_px < 0.17  # beyond 1, in the overscan, twice as coarse
 
 
