@@ -6,9 +6,9 @@ computes stands in shotmake/. Stages are linked by the names of the targets that
 
 import sys
 
-from shotmake.tasks.engine.processes import streams
+from shotmake.tasks.engine.processes import standard_streams
 
-streams.take_over()  # before anything opens a file
+standard_streams.take_over()  # before anything opens a file
 
 from shotmake.tasks.shots import up_to_date
 from shotmake.tasks.show import open_show

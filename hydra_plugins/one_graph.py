@@ -16,7 +16,7 @@ from shotmake.tasks.commands.sweep import search
 from shotmake.tasks.commands.sweep.multirun import list_task_words, list_worker_words, run_doit
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.stamp import hash_short
-from shotmake.tasks.shots import shots, variants
+from shotmake.tasks.shots import shots, variants_file
 from shotmake.tasks.shots.shot_words import quote, with_quotes
 from shotmake.tasks.show import get_show_folder, get_state_folder
 
@@ -38,8 +38,8 @@ class OneGraph(Launcher):
         """Run doit on all jobs. Return a JobReturn for each: with doit's exit code, or in a search with the cost of the
         job.
         """
-        asked = [variants.from_words(list(words)) for words in job_overrides]
-        path = variants.write(get_state_folder() / "hydra" / f"{hash_short(asked)}.json", asked)
+        asked = [variants_file.from_words(list(words)) for words in job_overrides]
+        path = variants_file.write(get_state_folder() / "hydra" / f"{hash_short(asked)}.json", asked)
         stages = ["solve"] if self.searches else self.task
         code = run_doit(*list_worker_words(self.jobs), *stages, f"variants={path.relative_to(get_show_folder())}")
         values = [find_cost(*one) if self.searches else code for one in asked]
@@ -66,12 +66,12 @@ class EachVariant(BasicSweeper):
             words.append(f"shot={','.join(map(quote, shots.list_shot_names()))}")
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         batches = self._split(parsed)
-        asked = [variants.from_words(words) for batch in batches for words in batch]
-        listed = variants.write(variants.get_folder(asked) / "variants.json", asked)
+        asked = [variants_file.from_words(words) for batch in batches for words in batch]
+        listed = variants_file.write(variants_file.get_folder(asked) / "variants.json", asked)
         GlobalHydra.instance().clear()  # there is room for one Hydra, and composing each variant needs another
         task, first, codes = list_task_words(self.config.hydra.job.name), 0, []
         for batch in batches:
-            loaded = shots.load_variants([variants.from_words(words) for words in batch])
+            loaded = shots.load_variants([variants_file.from_words(words) for words in batch])
             good = [words for words, shot in zip(batch, loaded, strict=True) if shot.config is not None]
             for fault in (fault for shot in loaded for fault in shot.faults if task):  # without a task the summary does
                 sys.stderr.write(f"{fault}\n")
@@ -94,7 +94,8 @@ class EachVariant(BasicSweeper):
             jobs = ([job for job in batch if not any(word.startswith("shot=.") for word in job)] for batch in batches)
             return [[[with_quotes(word) for word in job] for job in batch] for batch in jobs]
         return [
-            [[with_quotes(word, variants.from_words(job)[0]) for word in job] for job in batch] for batch in batches
+            [[with_quotes(word, variants_file.from_words(job)[0]) for word in job] for job in batch]
+            for batch in batches
         ]
 
     def _launch(self, batch: list[list[str]], first: int) -> list[int]:

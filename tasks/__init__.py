@@ -4,6 +4,6 @@ doit task.
 
 import os
 
-from shotmake.tasks.import_path import leave_shows
+from shotmake.tasks.guard_import_path import leave_shows
 
 leave_shows(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # before anything else is imported

@@ -13,23 +13,23 @@ from doit import Globals
 from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks import import_path
+from shotmake.tasks import guard_import_path
 from shotmake.tasks.blender import environment as blender
 from shotmake.tasks.commands import console
-from shotmake.tasks.commands.build import gc, plan, publish, rendered, verify
+from shotmake.tasks.commands.build import gc, plan, publish, publish_render, verify
 from shotmake.tasks.commands.show import summary
 from shotmake.tasks.commands.show.new import is_new
 from shotmake.tasks.commands.sweep import results
+from shotmake.tasks.engine.fault_lines import end_on_lack
 from shotmake.tasks.engine.input_faults import find_wrong_inputs
 from shotmake.tasks.engine.processes import locks, own_config, workers
 from shotmake.tasks.engine.stage import Node, Stage, list_lender_nodes, make_doit_task
-from shotmake.tasks.engine.state import lacking, places, state_format
-from shotmake.tasks.engine.told import end_on_lack
-from shotmake.tasks.shots import shots, up_to_date, variants
+from shotmake.tasks.engine.state import confined_paths, machine_lacks, state_format
+from shotmake.tasks.shots import shots, up_to_date, variants_file
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.shots.task_names import make_label, name_tasks
 from shotmake.tasks.show import get_show_folder
-from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages import lens_lenders
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Graph:
         `by_name`: stages that are built only when they are asked for; they are no part of the shot's own build.
         """
         console.show_messages()
-        import_path.refuse_settings(str(get_show_folder()))
+        guard_import_path.refuse_settings(str(get_show_folder()))
         own_config.put_in_force()
         workers.end_cleanly()
         workers.fix_order_of_sums()
@@ -58,8 +58,8 @@ class Graph:
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         try:
-            lacking.allow_open_files(workers.read_jobs(sys.argv))
-            places.check_tops()
+            machine_lacks.allow_open_files(workers.read_jobs(sys.argv))
+            confined_paths.check_tops()
             state_format.check()
         except ShotError as error:  # then nothing of this show can be read or built
             _log.error("%s", "\n".join(error.faults))
@@ -87,7 +87,7 @@ class Graph:
         if words:
             raise InvalidCommand(f"'{words[0]}' cannot stand beside variants=: the file has each variant's overrides")
         try:
-            return shots.load_variants(variants.read(self._sweep))
+            return shots.load_variants(variants_file.read(self._sweep))
         except ShotError as error:
             raise InvalidCommand(str(error)) from error
 
@@ -99,7 +99,7 @@ class Graph:
             )
             return replace(shot, config=None, faults=tuple(told)), None
         try:
-            found = lenders.build_graph(shot, self._stages) if shot.config else None
+            found = lens_lenders.build_graph(shot, self._stages) if shot.config else None
         except ShotError as error:  # it has nothing to take its lens from: this counts as a broken YAML
             return replace(shot, config=None, faults=error.faults), None
         if found is not None:
@@ -203,7 +203,7 @@ class Graph:
             else:
                 users.setdefault(node.stamp_path, (node, []))[1].append(shot)
         for node, found in users.values():
-            yield {"basename": "render", **rendered.make_task(node, found, self._names())}
+            yield {"basename": "render", **publish_render.make_task(node, found, self._names())}
         yield from ({"basename": "render", **task} for task in self._yield_broken())
 
     def config(self) -> Iterator[dict]:

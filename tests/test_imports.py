@@ -45,7 +45,7 @@ FLOORS = """
     tasks.stages
     tasks.shots tasks.blender
     tasks.engine
-    tasks.show tasks.import_path
+    tasks.show tasks.guard_import_path
     sweep preview docs
     solve lens
     report render scene stmap formats new_shot

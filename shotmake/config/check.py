@@ -9,13 +9,13 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shotmake.config import annotations, check_composite, check_objects, check_orient
+from shotmake.config import check_composite, check_objects, check_orient, track_annotations
+from shotmake.config.check_values import MOST as LARGEST
 from shotmake.config.format_registry import CAMERAS, find_camera_format
 from shotmake.config.frame_ranges import parse_frames
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
-from shotmake.config.values import MOST as LARGEST
 from shotmake.errors import ShotError
 from shotmake.files.input_file import to_one_line
 
@@ -272,9 +272,10 @@ def _cross_check(config: Config) -> list[Fault]:
     except ShotError as error:
         faults.append(Fault("composite.render.frames", error.faults[0]))
     tracking = config.tracking
-    manual, found = annotations.read_manual(tracking.manual)
+    manual, found = track_annotations.read_manual(tracking.manual)
     names = names_of(tracking, tuple(one.name for one in manual))
-    found += annotations.read_groups(tracking.groups, names)[1] + annotations.read_shapes(tracking.mask.shapes)[1]
+    found += track_annotations.read_groups(tracking.groups, names)[1]
+    found += track_annotations.read_shapes(tracking.mask.shapes)[1]
     faults += [Fault(*fault) for fault in found]
     faults += [Fault(*fault) for fault in check_orient.faults_of(tracking.solve.orient, names)]
     faults += [Fault(*fault) for fault in check_composite.faults_of(config, names)]

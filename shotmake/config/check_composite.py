@@ -3,9 +3,9 @@
 No file and no track is looked up here.
 """
 
+from shotmake.config.check_values import Faults, are_numbers
 from shotmake.config.picks import ID, NAME, PLACE, find_faults
 from shotmake.config.schema import Config
-from shotmake.config.values import Faults, are_numbers
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"

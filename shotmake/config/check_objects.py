@@ -5,8 +5,8 @@ No file is looked up here.
 
 import shlex
 
+from shotmake.config.check_values import Faults
 from shotmake.config.schema import MAIN_CAMERA, Config
-from shotmake.config.values import Faults
 from shotmake.errors import quote_error
 
 OF_OBJECTS = ("objects_mot", "object_mattes")  # the words of shot.export that need objects

@@ -6,9 +6,9 @@ No solve is looked up here.
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
+from shotmake.config.check_values import Faults, are_numbers
 from shotmake.config.picks import ID, NAME, PLACE, SNAPPED, as_block, find_faults
 from shotmake.config.schema import Orient
-from shotmake.config.values import Faults, are_numbers
 
 KEY = "tracking.solve.orient"
 PICKS = (PLACE, SNAPPED, NAME, ID)

@@ -66,7 +66,7 @@ CAMERAS = (
     ),
 )
 TRACKS = (
-    Format("tracks_uv", "tracks", "mmSolver .uv", "tracks.uv", "tracks.uv", (".uv",)),
+    Format("tracks_uv", "tracks", "mmSolver .uv", "tracks.mmsolver_uv", "tracks.uv", (".uv",)),
     Format("tracks_nuke", "tracks", "Nuke Tracker", "tracks.nuke_tracker", "tracks.nk", (".nk",)),
     Format("tracks_csv", "tracks", "our CSV", "tracks.tracks_csv", "tracks.csv", (".csv",)),
     Format("tracks_mot", "tracks", "MOT challenge", "tracks.mot", "", (".csv", ".txt")),

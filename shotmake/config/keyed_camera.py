@@ -6,7 +6,7 @@ They are read and checked here; nothing is computed.
 import math
 from dataclasses import dataclass
 
-from shotmake.config.values import Faults, are_numbers, is_whole
+from shotmake.config.check_values import Faults, are_numbers, is_whole
 
 KEY = "shot.camera.given"
 SAME_PLACE = 1e-6  # world units: between places that are nearer, the direction is only rounding error

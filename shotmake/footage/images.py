@@ -15,7 +15,7 @@ from shotmake.files.picture_file import make_picture_fault, open_picture
 from shotmake.files.regular_file import measure_file
 from shotmake.footage.file_names import KEY
 from shotmake.footage.lens_metadata import lens_of_tags
-from shotmake.footage.tone import to_eight_bits
+from shotmake.footage.tracking_curve import to_eight_bits
 
 TURNED_FORMATS = ("jpeg", "png", "tiff")  # the formats whose orientation tag is meant to be obeyed
 # EXIF orientation -> (mirrored left to right first, then quarter turns counter-clockwise)

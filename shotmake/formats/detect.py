@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shotmake.config.format_registry import FORMATS, Format
 from shotmake.errors import ShotError
-from shotmake.formats.text import read_head
+from shotmake.formats.text_files import read_head
 
 
 def format_of(path: Path, kind: str, key: str) -> Format:

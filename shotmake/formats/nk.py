@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 from shotmake.limits import get_limits, make_limit_fault
 
 NODE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\{\s*$")
@@ -43,7 +43,7 @@ def read_nodes(path: Path, kinds: re.Pattern, key: str) -> Iterator[Node]:
     """Yield the nodes of a script whose class matches `kinds`, also the nodes inside groups.
 
     Raises ShotError when the script ends inside such a node, when the node has a closing brace too many, more than
-    KNOBS_MAX knobs or a knob over the limit knob_mb, and as `shotmake.formats.text.read_lines` does.
+    KNOBS_MAX knobs or a knob over the limit knob_mb, and as `shotmake.formats.text_files.read_lines` does.
     """
     node: Node | None = None
     knob, parts, first, depth, size = "", [], 0, 0, 0

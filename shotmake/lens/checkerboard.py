@@ -12,7 +12,7 @@ import numpy as np
 from shotmake.config.schema import Checkerboard
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.lens.read import scale_to_plate
+from shotmake.lens.read_lens import scale_to_plate
 
 KEY = "shot.camera.checkerboard"
 FEWEST_BOARDS = 5

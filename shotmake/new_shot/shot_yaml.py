@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
-    from shotmake.footage.header import MediaHeader
+    from shotmake.footage.plate_header import MediaHeader
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")

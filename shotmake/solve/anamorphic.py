@@ -10,7 +10,7 @@ import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.tracks.markers import Tracks
 
 

@@ -14,7 +14,7 @@ from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
 
 SAME_FOCAL = 0.01  # relative: shot.camera.focal_mm is ignored with a warning when it differs more from the lens

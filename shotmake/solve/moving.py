@@ -11,7 +11,7 @@ from shotmake.solve.bundle.adjust import Bundle
 from shotmake.solve.bundle.observations import Observations, thin
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.checks import epipolar
-from shotmake.solve.checks.candidate import Candidate, Refused
+from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.focal import (
     ASPECT_LEFT,
     CONTRADICTED,
@@ -46,7 +46,7 @@ PLANE_SHARE, PLANE_OF_LINES = 0.78, 0.9  # of the matches, and of those that an 
 
 
 def solve_moving(problem: SolveProblem, parallax: Parallax, starts: Starts | None = None) -> Candidate:
-    """Solve a camera that moves: find the first start whose solve is certified, and polish it.
+    """Solve a camera that moves: find a start whose solve is certified (`tries.try_starts`), and polish it.
 
     Where many tracks move on their own, they are left out first. starts: solves of another engine in place of COLMAP's;
     these are certified as they are. Raises Refused when the tracks show no parallax, and when no start is certified.

@@ -17,7 +17,7 @@ from shotmake.solve.bundle.lens_terms import TERMS, adjust_terms, find_refined
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.weights import TAIL, compute_variances_px2, weigh_by_artist
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
 
 NOISE_ROUNDS = ((6, 1e-4), (25, 1e-6))  # (most steps, tolerance) between the estimates of noise and after them

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from shotmake.reasons import Reason, record_reasons
-from shotmake.solve.links.evidence import Evidence
-from shotmake.solve.links.measure import Links
+from shotmake.solve.links.measure_links import Links
+from shotmake.solve.links.witness_evidence import Evidence
 
 DIGITS = 9
 

@@ -9,8 +9,8 @@ from shotmake.geometry.similarity import DEPTH_UNITS, World
 from shotmake.reasons import Reason, record_reasons
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, measure_angles_deg, triangulate
-from shotmake.solve.checks.candidate import Candidate
-from shotmake.solve.links.verdict import DOUBTED
+from shotmake.solve.checks.candidate_and_refusal import Candidate
+from shotmake.solve.links.judge_links import DOUBTED
 from shotmake.solve.orient.orient import check_sizes, orient_moving, orient_tripod
 from shotmake.solve.orient.picks import Solved
 from shotmake.solve.record import (

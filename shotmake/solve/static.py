@@ -6,7 +6,7 @@ from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import is_still, measure_still_share
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.problem import SolveProblem
 

@@ -13,7 +13,7 @@ from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import parse_json
 from shotmake.files.npz_file import pack_npz, read_npz
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 
 REST = "rest"
 STORED = "a stored camera"

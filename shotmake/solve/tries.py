@@ -1,4 +1,4 @@
-"""Starts of a camera that moves: each start is completed and certified, until one stands."""
+"""Starts of a camera that moves: each start is completed and certified, until one is strong or three stand."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import lens_from_vector
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
-from shotmake.solve.checks.candidate import POSED_SHARE, Candidate
+from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 from shotmake.solve.problem import SolveProblem

@@ -14,7 +14,7 @@ from shotmake.solve.bundle import rotations
 from shotmake.solve.bundle.adjust import Bundle, lens_from_vector
 from shotmake.solve.bundle.observations import Observations, thin
 from shotmake.solve.checks import focal
-from shotmake.solve.checks.candidate import Candidate, Refused
+from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 from shotmake.solve.problem import SolveProblem

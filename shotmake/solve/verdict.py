@@ -22,10 +22,10 @@ from shotmake.solve.bundle.lens_terms import find_refined
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
 from shotmake.solve.checks import cuts, focal, rolling_shutter, shared_errors
-from shotmake.solve.checks.candidate import POSED_SHARE, Candidate, Refused, doubt_by_certificate
+from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, measure_agreement
 from shotmake.solve.checks.parallax import Parallax, measure_parallax
-from shotmake.solve.links.measure import GOOD_PX
+from shotmake.solve.links.measure_links import GOOD_PX
 from shotmake.solve.moving import LEAST_EXPLAINED, SMALL_MOVE_RATIO, find_zoom, solve_moving
 from shotmake.solve.problem import SolveInputs, SolveProblem
 from shotmake.solve.reclean import reclean
@@ -48,7 +48,9 @@ TRIPOD_FITS = 0.88  # share of the markers within 1 px of a tripod, from which o
 
 
 def solve(inputs: SolveInputs) -> Solution:
-    """Solve the camera of the plate frames `inputs.frames` from their tracks.
+    """Solve the camera of the plate frames `inputs.frames` from their tracks, in one call.
+
+    The stage takes the same four steps one by one, because it stores the candidate (tasks/stages/solve/stage.py).
 
     Unusable tracks or an uncertain solve give the status refused and a reason, not an error. Raises ShotError for
     settings that contradict each other and for a pick that misses the ground.

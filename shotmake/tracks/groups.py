@@ -1,16 +1,16 @@
 """Track management from the config: named groups of tracks with a weight, a colour, and the status disabled or deleted.
 
 Ids change when a plate is tracked again, so a group names its tracks by where they are. {frame, box_px} is every track
-in a box; all else is a pick (shotmake.tracks.select).
+in a box; all else is a pick (shotmake.tracks.picked_tracks).
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shotmake.config.annotations import Group, Manual
+from shotmake.config.track_annotations import Group, Manual
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.select import Pickable, find_track
+from shotmake.tracks.picked_tracks import Pickable, find_track
 
 KEY = "tracking.groups"
 

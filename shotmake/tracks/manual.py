@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shotmake.config import schema
-from shotmake.config.annotations import Manual
+from shotmake.config.track_annotations import Manual
 from shotmake.errors import ShotError
 from shotmake.tracks.markers import Tracks
 from shotmake.tracks.segments import Handover, list_segment_spans

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from shotmake.config import schema
-from shotmake.config.annotations import Shape
+from shotmake.config.track_annotations import Shape
 from shotmake.tracks.markers import Tracks
 
 BRIGHT = 128  # from this value of 255 on, a picture masks

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine.digests import digest
-from shotmake.tasks.engine.frames import Sequence, name_frame_lock
+from shotmake.tasks.engine.frame_sequences import Sequence, name_frame_lock
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.locks import hold_lock, hold_lock_if_free
 from shotmake.tasks.engine.processes.watchdog import mark_waiting
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.stamp import announce, put_in_place, write_stamp
+from shotmake.tasks.engine.state.confined_paths import make_folder
 from shotmake.tasks.engine.state.partial_files import make_part_path, remove_part
-from shotmake.tasks.engine.state.places import make_folder
 
 LOOK_S = 0.5  # between two looks at the Blenders while no frame is finished
 Starter = Callable[[list[int]], FrameServer]  # cores -> a Blender that makes these frames
@@ -96,7 +96,7 @@ class Frame:
         """Put the written frame under its name, with its stamp. Raises ShotError when the frame is not whole, or when
         an input has changed.
         """
-        from shotmake.render.frames import check_whole
+        from shotmake.render.viewing_movie import check_whole
 
         sequence, path = self.sequence, self.sequence.path_of(self.frame)
         check_whole(self.part)

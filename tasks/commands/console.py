@@ -40,7 +40,7 @@ def show_messages() -> None:
 class Messages(logging.Handler):
     """Writes steps of the build to standard output, indented below the line of their task.
 
-    A failed write is not handled here: standard output has its own way (tasks/engine/processes/streams.py).
+    A failed write is not handled here: standard output has its own way (tasks/engine/processes/standard_streams.py).
     """
 
     def __init__(self) -> None:

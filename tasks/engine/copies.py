@@ -13,8 +13,8 @@ from typing import Any
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import put_in_place, read_stamp, write_atomically, write_stamp
+from shotmake.tasks.engine.state.confined_paths import confine, is_plain_file, make_folder
 from shotmake.tasks.engine.state.partial_files import make_part_path
-from shotmake.tasks.engine.state.places import confine, is_plain_file, make_folder
 from shotmake.tasks.show import name_in_show
 
 _log = logging.getLogger(__name__)

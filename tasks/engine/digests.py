@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
 
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.show import name_in_show
 
 # A file that was written in the same clock tick as its stat could change again unseen, so such a stat is not trusted
@@ -29,7 +29,7 @@ def digest(path: Path, remembered: bool = True) -> str:
     name = name_in_show(path)
     seen = read_signature(path)
     if remembered:
-        known, _, found = (cache.get("digest", name) or "").rpartition(" ")
+        known, _, found = (cache_database.get("digest", name) or "").rpartition(" ")
         if known == seen:
             return found
     while True:
@@ -40,7 +40,7 @@ def digest(path: Path, remembered: bool = True) -> str:
             break
         seen = again  # the file was written to while it was read
     if is_settled(path):
-        cache.put("digest", name, f"{seen} {found}")
+        cache_database.put("digest", name, f"{seen} {found}")
     return found
 
 

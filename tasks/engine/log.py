@@ -15,8 +15,8 @@ from functools import cache as once
 from pathlib import Path
 
 from shotmake.errors import ShotError, quote_error
+from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder
 from shotmake.tasks.engine.state.partial_files import HOST, make_part_path
-from shotmake.tasks.engine.state.places import is_plain_file, make_folder
 from shotmake.tasks.show import get_state_folder, name_in_show
 
 LOGGERS = ("shotmake", "py.warnings")  # ours, and that of Python's warnings

@@ -16,8 +16,9 @@ from doit.exceptions import TaskFailed
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import removable, slices
+from shotmake.tasks.engine import removable_files, slices
 from shotmake.tasks.engine.digests import digest, wait_until_settled
+from shotmake.tasks.engine.fault_lines import as_failed, guard_check, tell_faults
 from shotmake.tasks.engine.input_faults import digests_of, find_unreadable
 from shotmake.tasks.engine.inputs.watched_files import find_change, sign_files
 from shotmake.tasks.engine.log import TaskLog, logs_of
@@ -37,9 +38,8 @@ from shotmake.tasks.engine.stamp import (
     why_stale,
     write_stamp,
 )
+from shotmake.tasks.engine.state.confined_paths import confine, make_folder
 from shotmake.tasks.engine.state.partial_files import HOST, make_part_path, remove_part
-from shotmake.tasks.engine.state.places import confine, make_folder
-from shotmake.tasks.engine.told import as_failed, guard_check, tell_faults
 from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Stage:
     by_path: tuple[str, ...] = ()  # inputs that its targets refer to by path
     pinned: Callable[[Config], str | None] = lambda config: None  # the cache key of a result to keep, come what may
     after: Callable[[Config], tuple[str, ...]] = lambda config: ()  # tasks that make its tools
-    frames: str = ""  # where in .gsd-state it stores frames under their own cache key (tasks/engine/frames.py)
+    frames: str = ""  # where in .gsd-state it stores frames under their own cache key (tasks/engine/frame_sequences.py)
     together: Callable[["Job"], None] | None = None  # what several processes do at once, before one of them builds
 
 
@@ -400,9 +400,9 @@ def clean(node: Node, dryrun: bool) -> None:
         pattern = node.stage.targets[next(iter(node.targets))].format(id="*")
         for other in set(get_state_folder().glob(f"{pattern}.stamp.json")) - {node.stamp_path}:
             kept -= list_kept(other)
-    records = [node.stamp_path, *(path for path in kept if path.name.endswith(removable.ENDING))]
+    records = [node.stamp_path, *(path for path in kept if path.name.endswith(removable_files.ENDING))]
     paths = [node.stamp_path, *node.targets.values(), *kept, *logs_of_node(node)]
-    removable.remove_claimed(paths, removable.collect_claims(records), node.task_name, dryrun)
+    removable_files.remove_claimed(paths, removable_files.collect_claims(records), node.task_name, dryrun)
 
 
 def logs_of_node(node: Node) -> set[Path]:
@@ -416,5 +416,5 @@ def list_kept(stamp_path: Path) -> set[Path]:
     return {
         confine(file, get_show_folder(), get_state_folder())
         for name in names
-        for file in (name, f"{name}{removable.ENDING}")
+        for file in (name, f"{name}{removable_files.ENDING}")
     }

@@ -10,10 +10,10 @@ from typing import Any
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.json_file import read_json
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
+from shotmake.tasks.engine.state.confined_paths import confine, make_folder
 from shotmake.tasks.engine.state.partial_files import make_part_path
-from shotmake.tasks.engine.state.places import confine, make_folder
 from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 COMING = "coming"  # stands in a record that was written before its targets
@@ -101,7 +101,7 @@ def write_stamp(
     stamp = {"made_by": made_by, "inputs": inputs, "targets": targets, "kept": kept, **more}
     write_atomically(path, to_json_bytes(stamp))
     if "identity" in more:
-        cache.put("result", more["identity"], name_in_show(path))
+        cache_database.put("result", more["identity"], name_in_show(path))
 
 
 def announce(path: Path, stage: str, targets: dict[str, str]) -> None:
@@ -204,11 +204,11 @@ def find_equal_result(found: str) -> Path | None:
 
     A new cache is filled from all stamps of the state folder first.
     """
-    if cache.get("result", SCANNED) is None:  # a new cache: fill it from the stamps
+    if cache_database.get("result", SCANNED) is None:  # a new cache: fill it from the stamps
         paths = sorted(get_state_folder().rglob("*.stamp.json"))
         known = [((read_stamp(path) or {}).get("identity", ""), name_in_show(path)) for path in paths]
-        cache.put_all("result", [*known, (SCANNED, "")])
-    name = cache.get("result", found)
+        cache_database.put_all("result", [*known, (SCANNED, "")])
+    name = cache_database.get("result", found)
     try:
         path = confine(name, get_show_folder(), get_state_folder()) if name else None
     except ShotError:  # the cache's row is not one of ours; such a row may cost time and nothing else

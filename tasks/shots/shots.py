@@ -1,5 +1,5 @@
-"""From conf/ to shot configs. Only this file knows Hydra, besides Hydra's command line
-(tasks/commands/sweep/multirun.py).
+"""From conf/ to shot configs. Hydra is known here, and where its command line is (tasks/commands/sweep/,
+hydra_plugins/).
 
 Hydra composes the groups (tracking=..., composite=...). Then the shot's own nesting is normalised, the values typed on
 the command line are set, and shotmake.config.check checks the result against the schema, all faults at once.
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config import check
 from shotmake.config.check import ConfigFaults
-from shotmake.config.interpolations import check_unfolding
+from shotmake.config.check_interpolations import check_unfolding
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, quote_error
 from shotmake.limits import get_limits, say_how_to_raise
 from shotmake.tasks.engine.processes import pool
-from shotmake.tasks.shots import composed, conf_rules, conf_texts, offers, variables
+from shotmake.tasks.shots import composed_configs, conf_rules, conf_texts, did_you_mean, environment_variables
 from shotmake.tasks.shots.shot_words import quote, show_name, why_refused
 from shotmake.tasks.shots.up_to_date import keep_overrides, list_shot_names, split_names
 from shotmake.tasks.show import get_conf_folder, name_in_show
@@ -82,7 +82,7 @@ def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     """
     there = set(list_shot_names())
     sound = {name for name in there if not conf_texts.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")}
-    found = {one: composed.recall(*one) for one in asked if one[0] in sound}
+    found = {one: composed_configs.recall(*one) for one in asked if one[0] in sound}
     new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
         loaded = {one: load_shot(*one) for one in new}
@@ -135,17 +135,17 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
         return ShotConfig(show_name(name), overrides, None, (f"conf/shot/{show_name(name)}.yaml: {fault}",))
     if name.startswith(".") or not (get_conf_folder() / "shot" / f"{name}.yaml").is_file():
         asked = show_name(name)
-        line = f"shot={asked}: no conf/shot/{asked}.yaml; {offers.make_hint(asked, offers.list_shots())}"
+        line = f"shot={asked}: no conf/shot/{asked}.yaml; {did_you_mean.make_hint(asked, did_you_mean.list_shots())}"
         return ShotConfig(asked, overrides, None, (line,))
     if refused := why_refused(name):
         return ShotConfig(show_name(name), overrides, None, (refused,))
-    known = composed.recall(name, overrides)
+    known = composed_configs.recall(name, overrides)
     if known is not None:
         return ShotConfig(name, overrides, known)
     try:
         environment: dict[str, str | None] = {}
         config = check.load(compose_shot(name, overrides, environment))
-        composed.remember(name, overrides, config, environment)
+        composed_configs.remember(name, overrides, config, environment)
         return ShotConfig(name, overrides, config)
     except ConfigFaults as problem:
         lines = (f"{locate_key(fault.key, name, overrides)}: {fault.key}: {fault.message}" for fault in problem.faults)
@@ -199,17 +199,17 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             values.append(parsed)
     groups = [(*pair, f"conf/shot/{name}.yaml: {pair[0]} preset") for pair in _read_presets(shot_file).items()] + groups
     for group, preset, where in groups:
-        known = offers.list_presets(group)
+        known = did_you_mean.list_presets(group)
         if preset not in known:
-            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {offers.make_hint(preset, known)}")
+            raise ShotError(f"{where}: {_why_no_preset(group, preset)}; {did_you_mean.make_hint(preset, known)}")
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(get_conf_folder()), job_name="shotmake"):
             chosen = [f"{group}={quote(preset)}" for group, preset, _ in groups]
-            composed = compose("config", overrides=[f"shot={quote(name)}", *chosen])
-        # `show` is no part of a shot's config: tasks/engine/state/places.py reads it.
-        keys: list[Any] = [key for key in composed if key != "show"]
-        composed = OmegaConf.masked_copy(composed, keys)
-        tree = OmegaConf.create(check.normalise(_to_plain(composed, resolve=False)))
+            tree = compose("config", overrides=[f"shot={quote(name)}", *chosen])
+        # `show` is no part of a shot's config: tasks/engine/state/confined_paths.py reads it.
+        keys: list[Any] = [key for key in tree if key != "show"]
+        tree = OmegaConf.masked_copy(tree, keys)
+        tree = OmegaConf.create(check.normalise(_to_plain(tree, resolve=False)))
         for parsed in values:
             OmegaConf.update(tree, parsed.key_or_group, parsed.value(), force_add=True)
         check_unfolding(_to_plain(tree, resolve=False), f"conf/shot/{name}.yaml")
@@ -239,14 +239,15 @@ def _why_no_preset(group: str, preset: str) -> str:
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
-    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/variables.py) and nothing else; put what was read
-    into `read`.
+    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/environment_variables.py) and nothing else.
+
+    What was read is put into `read`.
     """
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
     def resolve(name: str, *default: Any) -> Any:
-        read[name] = variables.read(name)
+        read[name] = environment_variables.read(name)
         return oc.env(name, *default)
 
     OmegaConf.register_new_resolver("oc.env", resolve, replace=True)

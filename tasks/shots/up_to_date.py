@@ -12,7 +12,7 @@ from functools import cache as once
 from pathlib import Path
 
 import shotmake
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import is_settled, read_signature
 from shotmake.tasks.engine.stamp import to_canonical
 from shotmake.tasks.show import get_conf_folder, get_show_folder, get_state_folder, get_tool_folder, name_in_show
@@ -77,12 +77,12 @@ def find_current_shots(arguments: tuple[str, ...]) -> dict[str, str]:
     if not names:
         return {}
     overrides = keep_overrides(arguments[1:])
-    known = cache.get_all("current") if len(names) > 8 else {}
+    known = cache_database.get_all("current") if len(names) > 8 else {}
     sources = _read_sources()
     found = {}
     for name in names:
         key = to_canonical([name, overrides])
-        text = known.get(key) or cache.get("current", key)
+        text = known.get(key) or cache_database.get("current", key)
         entry = json.loads(text) if text else None
         if entry and entry["sources"] == sources and _is_unchanged(entry):
             found[name] = entry["shot"]
@@ -103,7 +103,7 @@ def remember(
     """
     if all(is_settled(get_show_folder() / path) for path in seen):
         entry = {"shot": shot, "sources": _read_sources(), "environment": environment, "files": seen}
-        cache.put("current", to_canonical([name, overrides]), json.dumps(entry))
+        cache_database.put("current", to_canonical([name, overrides]), json.dumps(entry))
 
 
 def read_signatures(files: list[Path]) -> dict[str, str]:
@@ -118,7 +118,7 @@ def _is_plain(word: str) -> bool:
 def _is_unchanged(entry: dict) -> bool:
     if entry["environment"]:
         from shotmake.errors import ShotError  # imported here, for few shots read variables
-        from shotmake.tasks.shots.variables import are_unchanged
+        from shotmake.tasks.shots.environment_variables import are_unchanged
 
         try:
             if not are_unchanged(entry["environment"]):

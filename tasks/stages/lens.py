@@ -13,7 +13,7 @@ from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
-from shotmake.tasks.shots import offers
+from shotmake.tasks.shots import did_you_mean
 from shotmake.tasks.shots.up_to_date import list_shot_names
 from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages.footage import read_plate
@@ -70,9 +70,9 @@ def list_files(config: Config) -> dict[str, Path]:
     if find_lender(config):
         return {}
     if find_file_fault(get_show_folder() / name) == NO_SUCH_FILE:
-        others = [shot for shot in offers.list_shots() if shot != config.shot.name]  # it cannot take its own lens
+        others = [shot for shot in did_you_mean.list_shots() if shot != config.shot.name]  # it cannot take its own lens
         raise ShotError(
-            f"{to_one_line(name)}: no such shot ({offers.make_hint(name, others)}) and no such file; check {KEY}"
+            f"{to_one_line(name)}: no such shot ({did_you_mean.make_hint(name, others)}) and no such file; check {KEY}"
         )
     return {"lens file": check_file(get_show_folder() / name, name, KEY, "a shot, or a lens file")}
 
@@ -95,8 +95,8 @@ def build(job: Job) -> str:
 
     Raises ShotError for checkerboard stills of a plate whose pixels are not square, and for a lens that cannot be read.
     """
-    from shotmake.formats.lenses.request import LensAsked
-    from shotmake.lens.read import lens_of, read_lens
+    from shotmake.formats.lenses.lens_request import LensAsked
+    from shotmake.lens.read_lens import lens_of, read_lens
 
     plate = read_plate(job.inputs["footage"])
     size_px, aspect = plate.width_height_px, plate.pixel_aspect

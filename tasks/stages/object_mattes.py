@@ -8,7 +8,7 @@ feather with which they keep tracks out. tracking.mask.invert inverts the mattes
 import hashlib
 
 from shotmake.config.schema import Config
-from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.engine.stage import Job, Stage

@@ -10,7 +10,7 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.blender import crew, environment
 from shotmake.tasks.blender.frame_server import FrameServer
-from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Node, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
@@ -106,7 +106,7 @@ def build(job: Job) -> str:
 
     Raises ShotError when a frame is no longer there as it was made.
     """
-    from shotmake.render.frames import write_render_movie
+    from shotmake.render.viewing_movie import write_render_movie
 
     sheet = read_json(job.inputs["scene"])
     stored = sequence.from_job(job, RENDER)

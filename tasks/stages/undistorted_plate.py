@@ -10,7 +10,7 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.blender import crew, environment
 from shotmake.tasks.blender.frame_server import FrameServer
-from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes

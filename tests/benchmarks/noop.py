@@ -23,7 +23,7 @@ CLONED_ABOVE = 1000  # shots: from there on composing is not measured
 # Runs inside the project: the shots' targets, stamps and published copies, through the product's own functions.
 MAKE_UP = """
 import copy, dodo, json, sys
-from shotmake.tasks.shots import composed, shots
+from shotmake.tasks.shots import composed_configs, shots
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stage import make_nodes
@@ -33,7 +33,7 @@ if len(sys.argv) > 1:  # too many to wait for Hydra: the first one's config unde
     for name in shots.list_shot_names():
         config = copy.deepcopy(first)
         config.shot.name = name
-        composed.remember(name, (), config, {})
+        composed_configs.remember(name, (), config, {})
 SOLVE = json.dumps({"status": "solved", "reason": ""})
 graph = open("graph.txt", "w")
 for shot in shots.load_shots([], {}):

@@ -19,7 +19,7 @@ from helpers.shows.project import Project, Ran, is_of_a_whole_result, make_proje
 from shotmake.config.frame_ranges import parse_frames
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.render.frames import write_render_movie
+from shotmake.render.viewing_movie import write_render_movie
 from shotmake.tasks.engine.processes import locks
 
 SIZE = (96, 64)

@@ -17,7 +17,7 @@ from helpers.shows.project import IN_BLENDER, Project, make_project
 from shotmake.config.keyed_camera import read_keys
 from shotmake.geometry.camera import project as project_points
 from shotmake.geometry.lens import Lens, undistort
-from shotmake.solve.imported.keyed import make_keyed_solution
+from shotmake.solve.imported.keyed_camera import make_keyed_solution
 from shotmake.tasks.blender.environment import find_python, make_environment
 
 SIZE = (240, 135)

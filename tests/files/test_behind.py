@@ -18,7 +18,7 @@ from helpers.plates.synthetic import write_movie
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import DATA, IN_BLENDER, Project, make_project
 from shotmake.files.behind import blend, gltf, usd
-from shotmake.files.behind.named import Named, list_files, place_of
+from shotmake.files.behind.named_files import Named, list_files, place_of
 from shotmake.formats.cameras import chan
 from shotmake.formats.cameras.colmap_model import make_model_texts
 from shotmake.formats.cameras.scene_files import gltf as gltf_camera
@@ -289,7 +289,7 @@ def test_frames_behind_links_are_watched(tmp_path):
 
 def test_the_libraries_of_a_session_are_watched(assets, tmp_path):
     """And nothing else that such a .blend names: its plate, its textures and what the build made of them go round."""
-    from shotmake.tasks.engine.inputs.behind import add_behind
+    from shotmake.tasks.engine.inputs.files_behind import add_behind
 
     files = {"session 0": assets / "robot.blend"}
     names = ["session 0", "session 0, which names inner.blend"]

@@ -12,9 +12,9 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import make_project
 from shotmake.errors import ShotError
 from shotmake.files.containers import ALLOWED, OPTIONS, check_shown, open_alone
-from shotmake.footage.header import read_media_header
 from shotmake.footage.movie import read_movie_frames
 from shotmake.footage.plate import probe, read_luma
+from shotmake.footage.plate_header import read_media_header
 
 OWN_PICTURES = {
     "a.mov": "libx264", "a.mp4": "libx264", "a.mkv": "libx264", "a.avi": "mpeg4", "a.mxf": "mpeg2video",

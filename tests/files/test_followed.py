@@ -18,12 +18,12 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, TESTS, Project, make_project
 from shotmake.config.check import list_file_keys
 from shotmake.config.format_registry import FORMATS, Format
-from shotmake.files.behind.followed import ROWS, as_markdown
+from shotmake.files.behind.table_of_readers import ROWS, as_markdown
 from shotmake.formats.cameras import chan
 from shotmake.formats.detections.read import read_detections
-from shotmake.formats.lenses.request import LensAsked
+from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.lens import Lens
-from shotmake.lens.read import read_lens
+from shotmake.lens.read_lens import read_lens
 from shotmake.stmap.maps import make_redistort_map, write_stmap
 from shotmake.tracks.markers import Tracks, save_tracks
 
@@ -32,7 +32,7 @@ TAKE = replace(take_of(lens=Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.05), frame_
 
 
 def test_the_page_is_the_table():
-    """`python -m shotmake.files.behind.followed` prints it."""
+    """`python -m shotmake.files.behind.table_of_readers` prints it."""
     assert PAGE.read_text() == as_markdown()
 
 

@@ -15,7 +15,7 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, Project, make_project
 from shotmake.config import check
 from shotmake.errors import ShotError
-from shotmake.files.behind.followed import INPUTS, key_of_input
+from shotmake.files.behind.table_of_readers import INPUTS, key_of_input
 from shotmake.files.input_file import find_file_fault, to_one_line
 from shotmake.tasks.engine.input_faults import MAY_BE_FOLDERS
 

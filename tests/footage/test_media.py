@@ -21,7 +21,7 @@ from shotmake.footage.file_names import format_ranges, list_plate_files
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
 from shotmake.footage.read_ahead import FRAMES_AHEAD, decode_ahead
 from shotmake.footage.summary import describe_footage
-from shotmake.footage.tone import apply_tracking_curve
+from shotmake.footage.tracking_curve import apply_tracking_curve
 
 SIZE = (96, 64)
 FLIPS_PER_FILE = 25

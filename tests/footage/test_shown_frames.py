@@ -15,9 +15,9 @@ from helpers.plates.numbered import copied, edited, number_of, with_durations, w
 from helpers.plates.shown import blender_numbers
 from helpers.shows.project import Project
 from shotmake.errors import ShotError
-from shotmake.footage.header import read_media_header
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
+from shotmake.footage.plate_header import read_media_header
 from shotmake.footage.summary import describe_footage
 from shotmake.preview.movie import write_preview
 from shotmake.tasks.blender.environment import make_environment

@@ -18,7 +18,7 @@ from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.imported.cameras import make_imported_solution
+from shotmake.solve.imported.imported_solution import make_imported_solution
 
 pytestmark = pytest.mark.fast
 

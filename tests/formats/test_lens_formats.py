@@ -11,10 +11,10 @@ from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, RADIAL, on_film
 from helpers.shows.lens_files import LENS, SIZE_PX, take_of, text_3de, text_nk, written
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import LensAsked
+from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.lens import Lens, distort, measure_overscan_px, undistort
 from shotmake.geometry.lens_models.film_back import Lens3de
-from shotmake.lens.read import read_lens
+from shotmake.lens.read_lens import read_lens
 from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 
 ASKED = LensAsked(SIZE_PX, focal_px=2000.0)

@@ -10,10 +10,10 @@ from hypothesis import strategies as some
 from helpers.measures.lens_models import on_film
 from helpers.shows.lens_files import LENS, take_of, text_3de, text_nk, written
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import LensAsked
+from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.lens_fit import fit_lens
-from shotmake.lens.read import read_lens
+from shotmake.lens.read_lens import read_lens
 from shotmake.stmap.maps import make_undistort_map, write_stmap
 
 pytestmark = pytest.mark.fast

@@ -16,7 +16,7 @@ from shotmake.config.format_registry import TRACKS
 from shotmake.errors import ShotError
 from shotmake.formats.detect import format_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.tracks.named import make_unique, merge_named
+from shotmake.formats.tracks.named_tracks import make_unique, merge_named
 from shotmake.limits import get_limits
 from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks
 
@@ -192,14 +192,14 @@ def test_every_json_version_of_uv(version, tmp_path):
         record["camera"] = {"resolution": [960, 540], "film_back_cm": [3.6, 2.0], "per_frame": []}
     path = tmp_path / "t.uv"
     path.write_text(json.dumps(record))
-    read = import_module("shotmake.formats.tracks.uv").read(path, SIZE_PX)
+    read = import_module("shotmake.formats.tracks.mmsolver_uv").read(path, SIZE_PX)
     assert read.tracks.xy_px.tolist() == [pytest.approx([576, 756] if version == 2 else [480, 270])]
     assert read.notes == (("the file says that its positions are without lens distortion",) if version == 2 else ())
     if version > 3:
         record["camera"]["resolution"] = [1024, 1024]
         path.write_text(json.dumps(record))
         with pytest.raises(ShotError, match="found tracks of a plate of 1024x1024, needed 1920x1080"):
-            import_module("shotmake.formats.tracks.uv").read(path, SIZE_PX)
+            import_module("shotmake.formats.tracks.mmsolver_uv").read(path, SIZE_PX)
 
 
 FAULTS = [
@@ -336,7 +336,7 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused_in_one_line(file, tmp_
 def test_names_stay_apart_within_a_file_and_between_files():
     assert make_unique(["a", "b", "a", "a_2", "a", "", ""])[0] == ["a", "b", "a_3", "a_2", "a_4", "", ""]
     assert "2 tracks had the name of another ('a')" in make_unique(["a", "a", "a"])[1][0]
-    one = import_module("shotmake.formats.tracks.named").NamedTracks(
+    one = import_module("shotmake.formats.tracks.named_tracks").NamedTracks(
         Tracks.from_markers([3, 5], [1, 1], [[1, 1], [2, 2]]), {3: "a", 5: "b"}, {5: 2.0}
     )
     both = merge_named([one, one], 1, 1)

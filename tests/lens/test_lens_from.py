@@ -14,10 +14,10 @@ from helpers.shows.attack import copy_of, make_small, shot_yaml
 from helpers.shows.project import Project, Ran
 from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import LensAsked
+from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
-from shotmake.lens.read import read_lens
+from shotmake.lens.read_lens import read_lens
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, solve
 

@@ -18,7 +18,7 @@ from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, probe
 from shotmake.objects.detections import pack_detections
 from shotmake.tasks.commands.build.publish import files_of
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stage import Job, make_nodes
 from shotmake.tasks.engine.state.partial_files import is_alive
@@ -64,7 +64,7 @@ def movie(tmp_path_factory) -> Path:
 def show(tmp_path: Path, movie: Path, monkeypatch) -> Path:
     """A show's folder for this process, with what it stores and remembers."""
     open_in_process(monkeypatch, tmp_path)
-    monkeypatch.setattr(cache, "_connections", {})
+    monkeypatch.setattr(cache_database, "_connections", {})
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "detect.py").write_text(DETECTOR)
     return tmp_path

@@ -9,12 +9,12 @@ import pytest
 
 from helpers.plates.synthetic import Plate, frames, make_plate, walker_box_px, write_movie
 from helpers.shows.project import make_project, open_in_process
-from shotmake.config.annotations import read_shapes
 from shotmake.config.schema import Detect, Mask, Matte, Track
+from shotmake.config.track_annotations import read_shapes
 from shotmake.errors import ShotError
 from shotmake.objects.box_mattes import Boxes, boxes_of
 from shotmake.objects.tracklets import DETECTED, Tracklet, read_tracklets
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages import object_mattes
 from shotmake.tasks.stages.tracks import segments
@@ -211,7 +211,7 @@ tracking:
 def test_no_picture_is_stored_of_objects_that_are_others_already(tmp_path, monkeypatch):
     """Else it would lie under the key of those before, and be found when they come back."""
     open_in_process(monkeypatch, tmp_path)
-    monkeypatch.setattr(cache, "_connections", {})
+    monkeypatch.setattr(cache_database, "_connections", {})
     path = tmp_path / "objects.json"
     path.write_text("{}")
     job = Job("mini", {}, {"objects": path}, {"objects": "of the one before"}, {})

@@ -19,7 +19,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.detections.read import read_detections
 from shotmake.objects.detections import Detections
 from shotmake.objects.lifecycle import build_tracklets
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.footage import FOOTAGE
 from shotmake.tasks.stages.objects import segments
@@ -158,7 +158,7 @@ def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
 def store(tmp_path: Path, monkeypatch):
     """The stretches of this process go to a folder of their own."""
     open_in_process(monkeypatch, tmp_path)
-    monkeypatch.setattr(cache, "_connections", {})
+    monkeypatch.setattr(cache_database, "_connections", {})
     return monkeypatch
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shotmake.geometry.lens import Lens
-from shotmake.scene.assembly import find_ground
 from shotmake.scene.ground import fit_ground
+from shotmake.scene.ground_subject_lights import find_ground
 
 pytestmark = pytest.mark.fast
 

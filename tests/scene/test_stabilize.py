@@ -15,7 +15,7 @@ from shotmake.errors import ShotError
 from shotmake.scene.stabilization import Stabilization, stabilize
 from shotmake.tasks.blender.environment import find_python, make_command_line
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.select import select_named
+from shotmake.tracks.picked_tracks import select_named
 
 HD, FIRST = (1920, 1080), 1001
 PLACES = np.array([x + 1j * y for x in (-900, 0, 900) for y in (-500, 0, 500)])  # of the picture, its centre 0, y up

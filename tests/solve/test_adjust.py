@@ -8,7 +8,7 @@ import pytest
 
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle import reduced
+from shotmake.solve.bundle import reduced_system
 from shotmake.solve.bundle.adjust import (
     LENS_NAMES,
     Bundle,
@@ -45,7 +45,7 @@ def whole_equations(bundle: Bundle, markers: Observations, free: tuple[str, ...]
     zooms = "zoom" in free
     lens_free = [name in free and not (name == "focal" and zooms) for name in LENS_NAMES]
     by_camera = [slopes.by_turn]
-    tangents = reduced.find_tangents(bundle.directions)
+    tangents = reduced_system.find_tangents(bundle.directions)
     by_track = [slopes.by_point @ bundle.rotations[markers.frame] @ tangents[markers.track]]
     if general:
         by_camera.append(slopes.by_point * bundle.inverse_depths[markers.track][:, None, None])
@@ -73,15 +73,15 @@ def whole_equations(bundle: Bundle, markers: Observations, free: tuple[str, ...]
 @pytest.mark.parametrize(("general", "free"), [(True, LENS), (True, (*LENS, "zoom")), (False, LENS), (True, ())])
 def test_a_step_is_that_of_the_whole_equations(monkeypatch, band, held, general, free):
     """In a band of all cameras, and with long tracks in pieces."""
-    monkeypatch.setattr(reduced, "BAND", band)
-    monkeypatch.setattr(reduced, "SOLVED", 1e-12)
+    monkeypatch.setattr(reduced_system, "BAND", band)
+    monkeypatch.setattr(reduced_system, "SOLVED", 1e-12)
     bundle, markers = start_of(simulate("orbit", seed=3, frame_count=30, visible=25))
     if not general:
         still = np.zeros_like(bundle.translations)
         bundle = replace(bundle, translations=still, inverse_depths=np.zeros(len(bundle.directions)), general=False)
     moving = np.arange(30) % 3 > 0 if held else np.ones(30, bool)
     lens_free = np.array([name in free and not (name == "focal" and "zoom" in free) for name in LENS_NAMES])
-    layout = reduced.lay_out(markers, moving, lens_free, (6 if general else 3) + ("zoom" in free))
+    layout = reduced_system.lay_out(markers, moving, lens_free, (6 if general else 3) + ("zoom" in free))
     assert len(layout.cut) == 0 if band == 120 else len(layout.cut) > 5
     jacobian, residuals = whole_equations(bundle, markers, free, moving)
     damping = 1e-3
@@ -93,11 +93,11 @@ def test_a_step_is_that_of_the_whole_equations(monkeypatch, band, held, general,
         bundle.inverse_depths,
         bundle.lens,
     )
-    equations = reduced.reduce_system(reduced.Parts(*parts), layout, np.ones(len(markers)), 1.0, damping)
+    equations = reduced_system.reduce_system(reduced_system.Parts(*parts), layout, np.ones(len(markers)), 1.0, damping)
     cameras = len(equations.diagonal)
     lens_damping = np.ones(int(lens_free.sum()))
-    step = reduced.solve_reduced(equations, damping, lens_damping)
-    points = reduced.step_points(equations, layout, step)
+    step = reduced_system.solve_reduced(equations, damping, lens_damping)
+    points = reduced_system.step_points(equations, layout, step)
 
     squares = jacobian.T @ jacobian
     diagonal = np.diag(squares).copy()
@@ -115,7 +115,7 @@ def test_a_step_is_that_of_the_whole_equations(monkeypatch, band, held, general,
 def test_long_tracks_in_pieces_end_in_the_same_minimum(monkeypatch, shot):
     bundle, markers = start_of(shot)
     whole = adjust(bundle, markers, LENS, 15, tolerance=1e-9)
-    monkeypatch.setattr(reduced, "BAND", 15)
+    monkeypatch.setattr(reduced_system, "BAND", 15)
     cut = adjust(bundle, markers, LENS, 15, tolerance=1e-9)
     costs = [compute_cauchy_cost(compute_residuals_px(one, markers)) for one in (bundle, whole, cut)]
     assert costs[0] > 3 * costs[1] and costs[2] == pytest.approx(costs[1], rel=1e-7)

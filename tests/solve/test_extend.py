@@ -22,8 +22,8 @@ from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.solve.bundle.adjust import adjust, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.imported.cameras import make_imported_solution
 from shotmake.solve.imported.extend import extend_imported
+from shotmake.solve.imported.imported_solution import make_imported_solution
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tasks.engine.digests import digest

@@ -9,7 +9,7 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.imported.keyed import make_keyed_solution
+from shotmake.solve.imported.keyed_camera import make_keyed_solution
 
 pytestmark = pytest.mark.fast
 

@@ -12,7 +12,7 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.imported.extend import extend_imported
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finish
@@ -67,26 +67,26 @@ def brought(path: Path, shot: Simulated, times: float, **orient) -> dict:
     ).record
 
 
-def test_measures_that_agree_are_taken(orbit, found, tmp_path):
+def test_measures_that_agree_are_taken(orbit, candidate, tmp_path):
     survey, height_m = picks_of(orbit), height_of(orbit)
-    record = placed(orbit, found, survey=survey, camera_height_m=1.1 * height_m)
+    record = placed(orbit, candidate, survey=survey, camera_height_m=1.1 * height_m)
     assert record["status"] == "solved" and record["confidence"] > 0.8
     record = brought(tmp_path / "brought.json", orbit, 1.0, survey=survey, camera_height_m=0.9 * height_m)
     assert record["status"] == "solved" and record["warning_codes"] == ["world_kept"]
 
 
 @pytest.mark.parametrize("times", [100.0, 0.01, FEET, 1 / FEET])
-def test_a_survey_in_another_unit_than_the_height_is_refused(orbit, found, times):
+def test_a_survey_in_another_unit_than_the_height_is_refused(orbit, candidate, times):
     with pytest.raises(ShotError, match=r"camera_height_m: found .* needed one size"):
-        placed(orbit, found, survey=picks_of(orbit, times), camera_height_m=height_of(orbit))
+        placed(orbit, candidate, survey=picks_of(orbit, times), camera_height_m=height_of(orbit))
 
 
-def test_a_survey_in_another_unit_than_a_distance_is_refused(orbit, found):
+def test_a_survey_in_another_unit_than_a_distance_is_refused(orbit, candidate):
     survey = picks_of(orbit, 100.0)
     metres = float(np.linalg.norm(np.subtract(survey[0]["xyz_m"], survey[1]["xyz_m"]))) / 100
     ends = {"a": {"track": survey[0]["track"]}, "b": {"track": survey[1]["track"]}, "metres": metres}
     with pytest.raises(ShotError, match=r"orient.distance: found .* needed one size"):
-        placed(orbit, found, survey=survey, distance=ends)
+        placed(orbit, candidate, survey=survey, distance=ends)
 
 
 @pytest.mark.parametrize("measure", ["survey", "height", "distance"])
@@ -108,17 +108,17 @@ def _bare(end):
     return {"track": end["track"]} if isinstance(end, dict) else end
 
 
-def test_survey_points_that_contradict_each_other_halve_the_confidence(orbit, found):
+def test_survey_points_that_contradict_each_other_halve_the_confidence(orbit, candidate):
     survey = picks_of(orbit)
     survey[0]["xyz_m"][0] += 0.3
-    record = placed(orbit, found, survey=survey)
+    record = placed(orbit, candidate, survey=survey)
     assert set(record["warning_codes"]) & {"survey_contradicts", "survey_point_left_out"}
-    assert record["confidence"] <= 0.5 < placed(orbit, found)["confidence"]
+    assert record["confidence"] <= 0.5 < placed(orbit, candidate)["confidence"]
 
 
-def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, found):
+def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, candidate):
     for code, is_doubt in (("ground_unknown", False), ("focal_guessed", False), ("zoom", True), ("weak_link", True)):
-        told = replace(found, warnings=(Reason(code, "so it is"),))
+        told = replace(candidate, warnings=(Reason(code, "so it is"),))
         assert (placed(orbit, told)["confidence"] <= 0.5) == is_doubt, code
 
 
@@ -126,9 +126,9 @@ def test_a_warning_that_doubts_the_camera_leaves_half_of_the_confidence(orbit, f
     (["zoom", "errors_shared"], 0.2, "refused"), (["zoom", "errors_shared"], 0.3, "solved"),
     (["zoom"], 0.2, "solved"), (["zoom", "frames_without_camera"], 0.2, "solved"),
 ])  # fmt: skip
-def test_a_camera_with_too_many_doubts_at_once_is_refused(orbit, found, codes, agreement, status):
+def test_a_camera_with_too_many_doubts_at_once_is_refused(orbit, candidate, codes, agreement, status):
     warnings = tuple(Reason(code, f"{code} is said; advice") for code in codes)
-    doubted = replace(found, agreement=agreement, warnings=warnings)
+    doubted = replace(candidate, agreement=agreement, warnings=warnings)
     record = finish(doubted, orbit.tracks, orbit.size_px, orbit.frames, schema.Solve()).record
     assert record["status"] == status
     if status == "refused":

@@ -17,10 +17,10 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
-from shotmake.scene.assembly import NEAREST
+from shotmake.scene.ground_subject_lights import NEAREST
 from shotmake.scene.sheet import doubt_of, make_scene_sheet
-from shotmake.solve.imported.cameras import make_imported_solution
-from shotmake.solve.imported.keyed import make_keyed_solution
+from shotmake.solve.imported.imported_solution import make_imported_solution
+from shotmake.solve.imported.keyed_camera import make_keyed_solution
 
 SIZE = (1920, 1080)
 PLACES = {

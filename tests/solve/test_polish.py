@@ -14,7 +14,7 @@ from shotmake.solve.bundle.lens_terms import BASE, TERMS
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.path import bundle_of
 from shotmake.solve.bundle.weights import compute_variances_px2, weigh_by_artist, weigh_markers
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.polish import polish
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import find_candidate, solve
@@ -112,8 +112,8 @@ def candidate():
     return one, asked.all_markers.select_tracks(np.isin(asked.all_markers.track_ids, one.held_out)), shot.size_px
 
 
-def test_a_lens_term_that_nobody_looked_for_is_no_doubt(found):
-    one, held_out, size_px = found
+def test_a_lens_term_that_nobody_looked_for_is_no_doubt(candidate):
+    one, held_out, size_px = candidate
     here = np.flatnonzero(one.used & (one.markers.frame == 9))
     used = one.used.copy()
     used[here[5:]] = False  # 5 markers do not hold a frame
@@ -125,9 +125,9 @@ def test_a_lens_term_that_nobody_looked_for_is_no_doubt(found):
     assert polish(replace(one, used=used), held_out, size_px, BASE, 1.0).notes == ()  # nothing was asked for
 
 
-def test_each_lens_term_that_was_left_alone_has_one_line(found):
+def test_each_lens_term_that_was_left_alone_has_one_line(candidate):
     """Few tracks do not determine the centre: it was not held against the held-back tracks."""
-    one, held_out, size_px = found
+    one, held_out, size_px = candidate
     best = replace(one.certificate, holdout_rms_px=one.certificate.holdout_rms_px / 2)  # nothing is as good
     left = polish(replace(one, certificate=best), held_out, size_px, (*BASE, *TERMS), 1.0)
     assert left.lens == one.lens and left.notes == ()

@@ -14,7 +14,7 @@ from shotmake.geometry.lens import Lens
 from shotmake.reasons import CODES
 from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
-from shotmake.solve.checks.candidate import Refused
+from shotmake.solve.checks.candidate_and_refusal import Refused
 from shotmake.solve.checks.certify import Certificate, certify
 from shotmake.solve.checks.motion_groups import find_background_tracks
 from shotmake.solve.checks.parallax import measure_parallax

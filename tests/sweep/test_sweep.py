@@ -15,15 +15,15 @@ from shotmake.tasks.commands.sweep import search
 CONCLUDE = """
 import sys
 import dodo
-from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages import lens_lenders
 from shotmake.tasks.commands.sweep import results as sweep
 from shotmake.tasks.shots.shots import load_shot
-from shotmake.tasks.shots.variants import get_folder
+from shotmake.tasks.shots.variants_file import get_folder
 variants = []
 for line in sys.argv[1:]:
     name, *words = line.removeprefix("shot=").split()
     shot = load_shot(name, tuple(words))
-    variants.append((shot, lenders.build_graph(shot, dodo.GRAPH._stages) if shot.config else None))
+    variants.append((shot, lens_lenders.build_graph(shot, dodo.GRAPH._stages) if shot.config else None))
 sweep.conclude(variants, get_folder([(shot.name, shot.overrides) for shot, _ in variants]))
 """
 OBJECTIVES = """

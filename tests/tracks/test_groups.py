@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from shotmake.config.annotations import read_groups, read_manual, read_shapes
 from shotmake.config.schema import Mask
+from shotmake.config.track_annotations import read_groups, read_manual, read_shapes
 from shotmake.errors import ShotError
 from shotmake.tracks.groups import manage
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, load_tracks, load_weights, save_tracks

@@ -8,8 +8,8 @@ import pytest
 
 from helpers.plates.synthetic import luma_frames, make_plate, true_position
 from helpers.shows.project import Project
-from shotmake.config.annotations import Manual
 from shotmake.config.schema import Track
+from shotmake.config.track_annotations import Manual
 from shotmake.errors import ShotError
 from shotmake.tracks.manual import track_manual
 from shotmake.tracks.markers import load_tracks

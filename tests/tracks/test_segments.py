@@ -23,7 +23,7 @@ from shotmake.footage import plate as footage
 from shotmake.footage.file_names import list_plate_files
 from shotmake.footage.plate import Plate, find_frame_span, probe, read_luma
 from shotmake.footage.read_ahead import FRAMES_AHEAD
-from shotmake.tasks.engine import cache, digests
+from shotmake.tasks.engine import cache_database, digests
 from shotmake.tasks.engine.pieces import Stored
 from shotmake.tasks.stages.tracks import segments
 from shotmake.tracks.markers import save_tracks
@@ -95,7 +95,7 @@ def settings(frame_range: list[int] | None = None, **changes) -> dict:
 def make_show(tmp_path, monkeypatch) -> Callable[[str], Show]:
     """A Show for a plate under tmp_path, with all of the build's memory in there too."""
     open_in_process(monkeypatch, tmp_path)
-    monkeypatch.setattr(cache, "_connections", {})
+    monkeypatch.setattr(cache_database, "_connections", {})
 
     def make(file: str) -> Show:
         tracked, track = [], segments._track
@@ -133,7 +133,7 @@ def test_everything_is_tracked_once(filmed):
     tracked, walked = filmed.walk(settings(), on_frame=told.append)
     assert tracked == walked.spans == SPANS
     assert sorted(set(told)) == list(range(1, 41)) and told == sorted(told)
-    assert [path.name for path in walked.paths] == [row.path.name for row in filmed.find_stored(settings())]
+    assert [path.name for path in walked.paths] == [row.path.name for row in filmed.stored(settings())]
     told.clear()
     assert filmed.tracked_again(settings(), on_frame=told.append) == []
     assert told == [last for _, last in SPANS]
@@ -210,13 +210,13 @@ def test_a_damaged_segment_is_tracked_again_alone(filmed, damage):
     else:
         for end in ("", ".stamp.json"):  # a whole segment, but not of these frames
             shutil.copy(f"{walked.paths[1]}{end}", f"{path}{end}")
-    assert [row.is_stored for row in filmed.find_stored(settings())] == [True, True, False, False, False, False]
+    assert [row.is_stored for row in filmed.stored(settings())] == [True, True, False, False, False, False]
     assert filmed.tracked_again(settings()) == [(16, 23)]
-    assert path.read_bytes() == whole and all(row.is_stored for row in filmed.find_stored(settings()))
+    assert path.read_bytes() == whole and all(row.is_stored for row in filmed.stored(settings()))
 
 
 def test_what_is_stored_is_told_without_decoding(filmed, monkeypatch):
-    nothing = filmed.find_stored(settings())
+    nothing = filmed.stored(settings())
     assert [row[:2] for row in nothing] == SPANS
     assert nothing[0].key and nothing[0].path.name == f"{nothing[0].key}.npz"
     assert all(row[2:] == (None, None, False) for row in nothing[1:])

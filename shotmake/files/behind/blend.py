@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from shotmake.files.behind.named import Named
+from shotmake.files.behind.named_files import Named
 
 # The header of a block.
 SMALL = struct.Struct("<4siQii")  # code, length, address, struct, count; up to Blender 4.5

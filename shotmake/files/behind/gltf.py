@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from urllib.parse import unquote
 
-from shotmake.files.behind.named import Named
+from shotmake.files.behind.named_files import Named
 
 MAGIC, JSON_CHUNK = b"glTF", 0x4E4F534A
 

@@ -11,7 +11,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from shotmake.files.behind.named import Named
+from shotmake.files.behind.named_files import Named
 
 LAYERS = (".usd", ".usda", ".usdc", ".usdz", ".abc", ".mtlx", ".drc")
 CRATE = b"PXR-USDC"

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.cameras.axes import find_euler_deg, from_y_up_poses, make_rotations, to_y_up_poses
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import compute_fov_deg, film_of, focal_of, measure_off_centre_px
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.pinhole import CENTRED_PX, cameras_of
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number, read_whole_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import Lens
 
 COLUMNS = (7, 8)
@@ -67,8 +67,8 @@ def read(path: Path, asked: Asked) -> Cameras:
 
     Raises ShotError, with the line, when a line does not have 7 or 8 columns, or not as many as the first line; when a
     frame is not a whole number, or another word not a number; and when a field of view is not between 0 and 180
-    degrees. Raises ShotError also as `shotmake.formats.text.read_lines` does, and as `cameras_of` does for cameras that
-    are none of this shot.
+    degrees. Raises ShotError also as `shotmake.formats.text_files.read_lines` does, and as `cameras_of` does for
+    cameras that are none of this shot.
     """
     frames, rows, columns = [], [], 0
     for line, text in read_lines(path, KEY):

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
 from shotmake.formats.cameras.pinhole import KINDS, status_of
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number, read_whole_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import COEFFICIENTS, PLACE, Lens
 from shotmake.tracks.markers import DISABLED
 
@@ -53,7 +53,7 @@ def read(path: Path, asked: Asked) -> Cameras:
     no frame number or its camera is not in cameras.txt, when a lens model or k4, k5, k6 is not supported, and when a
     camera has another picture size than the plate. Raises ShotError also when cameras.txt is missing or empty, when the
     lenses of the images differ in more than the focal length, and as `cut_to_shot` and
-    `shotmake.formats.text.read_lines` do.
+    `shotmake.formats.text_files.read_lines` do.
     """
     lenses = _read_lenses(path.with_name("cameras.txt"), asked)
     frames, poses, used, is_image = [], [], [], True

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
-from shotmake.formats.cameras.request import Asked
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import FOCAL_LIMITS
 from shotmake.reasons import Reason

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
-from shotmake.formats.cameras.request import Asked
-from shotmake.formats.text import load_json
+from shotmake.formats.text_files import load_json
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import read_warnings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.text import make_fault, quote_word
-from shotmake.formats.tracks.named import XY_MAX_PX
+from shotmake.formats.text_files import make_fault, quote_word
+from shotmake.formats.tracks.named_tracks import XY_MAX_PX
 
 FRAME_MAX = 1e8
 NUMBER_MAX = 1e300  # a JSON integer may have any number of digits

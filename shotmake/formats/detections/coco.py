@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from shotmake.formats.detections.boxes import Boxes, read_records
-from shotmake.formats.text import load_json, make_fault, quote_word
+from shotmake.formats.text_files import load_json, make_fault, quote_word
 
 NUMBER = re.compile(r"\d+")
 PARTS = re.compile(r'\s*(\[|\{.*"(images|annotations|categories|licenses|info)"\s*:)', re.DOTALL)
@@ -34,7 +34,7 @@ def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a COCO file. `key` is the config key that names the file.
 
     Raises ShotError when the file is not JSON of this kind, when two images have the same id or the same frame, when
-    only some file names have a number, and as `read_records` and `shotmake.formats.text.load_json` do.
+    only some file names have a number, and as `read_records` and `shotmake.formats.text_files.load_json` do.
     """
     record = load_json(path, key, or_list=True)
     if isinstance(record, list):

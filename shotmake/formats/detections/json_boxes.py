@@ -19,7 +19,7 @@ import numpy as np
 
 from shotmake.config.schema import MAIN_CAMERA
 from shotmake.formats.detections.boxes import Boxes, read_records
-from shotmake.formats.text import load_json, make_fault, quote_word
+from shotmake.formats.text_files import load_json, make_fault, quote_word
 
 SCHEMA = 1
 OURS = re.compile(r'\s*\{.*"detections"\s*:', re.DOTALL)
@@ -34,7 +34,7 @@ def read(path: Path, key: str) -> Boxes:
     """Load the boxes of a detections JSON. `key` is the config key that names the file.
 
     Raises ShotError when the schema is not 1, when detections or cameras is no list, when a class or camera is not a
-    string, and as `read_records` and `shotmake.formats.text.load_json` do.
+    string, and as `read_records` and `shotmake.formats.text_files.load_json` do.
     """
     record = load_json(path, key)
     if record.get("schema") != SCHEMA:

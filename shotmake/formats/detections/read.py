@@ -9,7 +9,7 @@ import numpy as np
 from shotmake.config.format_registry import DETECTIONS
 from shotmake.config.schema import MAIN_CAMERA
 from shotmake.formats.detections.boxes import Boxes
-from shotmake.formats.text import make_fault, read_head
+from shotmake.formats.text_files import make_fault, read_head
 from shotmake.objects.detections import Detections
 
 KEY = "tracking.objects.detections"

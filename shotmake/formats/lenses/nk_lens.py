@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import KEY, LensAsked
+from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
 
@@ -50,7 +50,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
 
     Raises ShotError when the script has no LD_3DE node or two different lenses, when a node has no end, an unknown
     model or no film back and focal length, when a value is no number or changes over time, and as `seen_of` and
-    `shotmake.formats.text.read_lines` do.
+    `shotmake.formats.text_files.read_lines` do.
     """
     found: Lens3de | None = None
     at = 0

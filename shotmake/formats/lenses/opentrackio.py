@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
+from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import load_json, quote_word, read_number
+from shotmake.formats.text_files import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.lens_fit import Seen, sample_lens
 from shotmake.geometry.lens_models.inverse import invert
@@ -41,7 +41,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
 
     Raises ShotError when the sensor size or the focal length is missing or beyond SIZES_MM, for an anamorphic squeeze,
     when the distortion is no list of blocks, has an unknown model or is no list of numbers, when the lens folds over
-    inside the picture, and as `shotmake.formats.text.load_json` does.
+    inside the picture, and as `shotmake.formats.text_files.load_json` does.
     """
     tree = load_json(path, KEY)
     camera, lens = _read_block(path, tree, "static.camera"), _read_block(path, tree, "lens")

@@ -18,7 +18,7 @@ import numpy as np
 from shotmake.config.schema import Camera, choices_of
 from shotmake.errors import ShotError
 from shotmake.files.picture_file import make_picture_fault, open_picture
-from shotmake.formats.lenses.request import KEY, LensAsked
+from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.geometry.lens_fit import MARGIN, Seen
 
 DIRECTIONS = choices_of(Camera, "st_map_direction")

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import KEY, LensAsked
+from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number, read_whole_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
 
@@ -43,7 +43,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     """Load what the lens does to the plate that asks, and the size of that plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when the model or a parameter is unknown,
-    when a parameter changes, and as `seen_of` and `shotmake.formats.text.read_lines` do.
+    when a parameter changes, and as `seen_of` and `shotmake.formats.text_files.read_lines` do.
     """
     rows = _Rows(path)
     rows.read_next("a lens name", blank=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.formats.lenses.request import KEY, LensAsked, lens_of_take
+from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.film_back import Lens3de, fit_radial

@@ -15,7 +15,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import read_npz
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks
 
 CLIP_FIRST = 1
 

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shotmake.formats.numbers import join_tables, read_numbers, yield_batches
+from shotmake.formats.number_rows import join_tables, read_numbers, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, read_lines
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks
+from shotmake.formats.text_files import make_fault, read_lines
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks
 from shotmake.objects.tracklets import DECIMALS
 
 CLIP_FIRST = 1
@@ -57,7 +57,7 @@ def read_rows(path: Path, key: str) -> Rows:
     """Load every box of a file, of tracks or of detections.
 
     Raises ShotError, with the line, when a line has too few or too many words, or a word that is not a number, and as
-    `shotmake.formats.text.read_lines` does.
+    `shotmake.formats.text_files.read_lines` does.
     """
     given = ((at, text.strip()) for at, text in read_lines(path, key))
     rows = (row for row in given if row[1] and row[1][0] != "#")

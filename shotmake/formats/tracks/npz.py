@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.formats.tracks.named import KEY, XY_MAX_PX, NamedTracks
+from shotmake.formats.tracks.named_tracks import KEY, XY_MAX_PX, NamedTracks
 from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, load_tracks
 
 STATUSES = (TRACKED, INTERPOLATED, DISABLED)

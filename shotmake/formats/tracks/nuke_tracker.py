@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED, Tracks
 
 NODE = re.compile(r"\s*(Tracker4|CameraTracker\w*)\s*\{")
@@ -67,7 +67,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError when the script holds no table of tracks, when a table is broken or has not the rows that it
     announces, when a value is an expression, when the frames of a curve go back, and as `name_tracks` and
-    `shotmake.formats.text.read_lines` do.
+    `shotmake.formats.text_files.read_lines` do.
     """
     seen: list[str] = []
     named = name_tracks(_read_tracks(path, size_px[1], seen), path)

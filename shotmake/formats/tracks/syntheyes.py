@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.numbers import join_tables, read_column, yield_batches
+from shotmake.formats.number_rows import join_tables, read_column, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
+from shotmake.formats.text_files import make_fault, quote_word, read_lines
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 0
@@ -41,7 +41,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when a line has not 4 or 5 words, when a word is not a number, and as
-    `name_tracks` and `shotmake.formats.text.read_lines` do.
+    `name_tracks` and `shotmake.formats.text_files.read_lines` do.
     """
     ids: dict[str, int] = {}
     tracks, parts = [], []

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.numbers import Lines
+from shotmake.formats.number_rows import Lines
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
+from shotmake.formats.text_files import make_fault, quote_word
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 1
@@ -32,7 +32,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     """Load the tracks of a file. size_px: (width, height) of the plate.
 
     Raises ShotError, with the line, when the text is not as 3DE writes it, when lines follow the last point, and as
-    `name_tracks` and `shotmake.formats.text.read_lines` do.
+    `name_tracks` and `shotmake.formats.text_files.read_lines` do.
     """
     source = Lines(path, KEY)
     return name_tracks(_read_points(source, size_px[1]), path, CLIP_FIRST)

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import quote_error
-from shotmake.formats.numbers import Row, join_tables, read_column, yield_batches
+from shotmake.formats.number_rows import Row, join_tables, read_column, yield_batches
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word, read_lines
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.formats.text_files import make_fault, quote_word, read_lines
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 
 NEEDED = ("track", "frame", "x_px", "y_px")
 OPTIONAL = ("status", "error_px", "weight", "name")
@@ -44,7 +44,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError, with the line, when the header lacks a column of NEEDED or has a column twice, when a line has
     another number of columns, when a word is not a number, when a status is none of STATUS, when the comment says
-    another plate size, and as `name_tracks` and `shotmake.formats.text.read_lines` do.
+    another plate size, and as `name_tracks` and `shotmake.formats.text_files.read_lines` do.
     """
     rows = _read_rows(path, size_px)
     at, first = next(rows, (1, ""))

@@ -14,7 +14,7 @@ from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle import adjust_kernels as kernels
 from shotmake.solve.bundle.adjust_kernels import Parts, Seen, Slopes
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.reduced import (
+from shotmake.solve.bundle.reduced_system import (
     Layout,
     compute_lens_information,
     find_tangents,

@@ -19,8 +19,8 @@ from shotmake.solve.bundle.triangulate import (
     measure_angles_deg,
     triangulate,
 )
-from shotmake.solve.links.measure import GOOD_PX, Links, measure_links
-from shotmake.solve.links.verdict import find_torn_link
+from shotmake.solve.links.judge_links import find_torn_link
+from shotmake.solve.links.measure_links import GOOD_PX, Links, measure_links
 
 DOUBTED_AGREEMENT = 0.8  # right solves keep .95, right solves of rooms where something moves .75
 BAD_PX = 3.0  # median error of a track, at 1280 wide; a good one has less than GOOD_PX

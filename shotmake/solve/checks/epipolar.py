@@ -7,7 +7,7 @@ import numpy as np
 
 from shotmake.geometry.lens import undistort
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.motion_groups import compute_sampson_px, gaps_of
 
 STEP, FIT_PX, FEWEST = 5, 1.5, 30

@@ -18,7 +18,7 @@ from shotmake.solve.bundle.adjust import (
 )
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.weights import TAIL, compute_variances_px2
-from shotmake.solve.checks.candidate import Refused
+from shotmake.solve.checks.candidate_and_refusal import Refused
 
 FLAT_FOCAL_RISE = 0.001  # see `measure_focal_rise`: below this the focal length is not determined
 FOCAL_SIGMA = 0.0025  # see `measure_focal_sigma`: errors up to 7 times as large were measured, and 2 % is wrong

@@ -14,7 +14,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import adjust, compute_cauchy_cost, compute_errors_px, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import compute_misses_px, find_directions, triangulate
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.parallax import Parallax
 
 SHARE_MIN = 0.01

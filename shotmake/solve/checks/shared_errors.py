@@ -14,7 +14,7 @@ import numpy as np
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import compute_pixel_scale
 from shotmake.solve.bundle.triangulate import compute_misses_px, triangulate
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 
 SPAN, FEWEST_MARKERS = 4, 2  # frames over which a track's errors are averaged: shared errors change slowly
 MISS_MAX_PX = 3.0  # at 1280 wide: a marker that misses by more slides or moves

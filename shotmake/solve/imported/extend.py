@@ -29,14 +29,14 @@ from shotmake.solve.bundle.observations import (
 )
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
 from shotmake.solve.checks import focal, rolling_shutter, shared_errors
-from shotmake.solve.checks.candidate import POSED_SHARE, Candidate, Refused, doubt_by_certificate
+from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, certify, measure_agreement
-from shotmake.solve.links.measure import GOOD_PX
+from shotmake.solve.links.measure_links import GOOD_PX
 from shotmake.solve.moving import thin_bundle
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.record import Solution, make_refused_solution
 from shotmake.solve.result import make_solution
-from shotmake.solve.start.join import ROUNDS_LAST, Joining
+from shotmake.solve.start.join_frames import ROUNDS_LAST, Joining
 from shotmake.solve.tries import ALL_TRACKS
 from shotmake.solve.verdict import hold_out
 from shotmake.solve.witness.witness import ask_witness

@@ -18,7 +18,7 @@ from shotmake.geometry.lens import Lens
 from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
-from shotmake.tracks.select import Pickable, find_track, id_of
+from shotmake.tracks.picked_tracks import Pickable, find_track, id_of
 
 SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track with more is on no fixed point
 

@@ -17,7 +17,7 @@ from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
 from shotmake.solve.bundle.rotations import cast_lens_rays, find_rotation
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px
-from shotmake.solve.checks.candidate import Candidate, Refused
+from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 

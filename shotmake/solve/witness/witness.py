@@ -4,8 +4,8 @@ The witness has features of another kind, matched between frames far apart. Feat
 every weak link, between neighbours among the frames looked at, and where the camera comes back. For two frames, the
 share of the matches that the solve explains is compared with the share that the matches alone allow (the best
 fundamental matrix; for a tripod, the best homography). Features that match through three frames or more must fit one
-point on both sides of each boundary, as tracks must (shotmake.solve.links.measure). Where a weak link may depend on
-something that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can
+point on both sides of each boundary, as tracks must (shotmake.solve.links.measure_links). Where a weak link may depend
+on something that repeats itself, the second-best matches are tried too: if they fit another camera as well, nobody can
 tell which of the two it was.
 """
 
@@ -21,12 +21,12 @@ from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.triangulate import triangulate
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.motion_groups import compute_sampson_px
-from shotmake.solve.links.evidence import Evidence, contradict, doubt, has_serious_doubt
-from shotmake.solve.links.measure import find_solid, measure_links, measure_usual_life
-from shotmake.solve.links.suspects import find_jolts, find_straight_tracks
-from shotmake.solve.links.verdict import DOUBTED
+from shotmake.solve.links.judge_links import DOUBTED
+from shotmake.solve.links.measure_links import find_solid, measure_links, measure_usual_life
+from shotmake.solve.links.suspect_frames import find_jolts, find_straight_tracks
+from shotmake.solve.links.witness_evidence import Evidence, contradict, doubt, has_serious_doubt
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between the frames looked at, where no link is weak
 OF_LIFE = 0.5  # share of a track's usual life: features that left the picture cannot be matched

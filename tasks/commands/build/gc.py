@@ -13,18 +13,18 @@ from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
 from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build.publish import OVERRIDES
-from shotmake.tasks.commands.build.rendered import RECORD
-from shotmake.tasks.engine import frames, removable
+from shotmake.tasks.commands.build.publish_render import RECORD
+from shotmake.tasks.engine import frame_sequences, removable_files
+from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.log import logs_of
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import Node, Stage, list_kept, logs_of_node
 from shotmake.tasks.engine.stamp import read_stamp
-from shotmake.tasks.engine.state import places
-from shotmake.tasks.engine.told import tell_faults
+from shotmake.tasks.engine.state import confined_paths
 from shotmake.tasks.shots.shots import find_own_word, list_shot_names, load_shot
 from shotmake.tasks.shots.task_names import make_label
 from shotmake.tasks.show import get_build_folder, get_show_folder, get_state_folder, name_in_show
-from shotmake.tasks.stages import lenders, session_state
+from shotmake.tasks.stages import lens_lenders, session_state
 
 KEPT_FOLDERS = ("locks",)
 KEPT_FILES = re.compile(r"\.gitkeep|format\.json|(cache|optuna)\.sqlite.*")
@@ -53,19 +53,21 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         if building:
             return TaskFailed(f"gc: {building}; what a build makes is not referred to yet")
         unneeded = sorted(path for path in _list_state_files() if path not in needed)
-        known = removable.collect_claims(path for path in unneeded if path.name.endswith(removable.ENDING))
-        waste = [path for path in unneeded if removable.may_remove(path, known)]
+        known = removable_files.collect_claims(path for path in unneeded if path.name.endswith(removable_files.ENDING))
+        waste = [path for path in unneeded if removable_files.may_remove(path, known)]
         size_mb = sum(path.stat().st_size for path in waste) / 1e6
         force = find_own_word("force", sys.argv).lower() == "true"
         stay = []
         for path in waste:
-            why = removable.remove(path) if force else ""
+            why = removable_files.remove(path) if force else ""
             console.say(f"   {why or ('removing ' if force else '') + name_in_show(path)}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
-        console.say(f"   leaving {places.quote_name(name_in_show(path))}: no record says that it was made like this")
+        console.say(
+            f"   leaving {confined_paths.quote_name(name_in_show(path))}: no record says that it was made like this"
+        )
     console.say(
         f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them")
     )
@@ -89,7 +91,7 @@ def find_referred(stages: tuple[Stage, ...]) -> set[Path]:
         if shot.config is None:
             raise ValueError(shot.faults[0])
         try:
-            found = lenders.build_graph(shot, stages)
+            found = lens_lenders.build_graph(shot, stages)
         except ShotError as error:
             raise ValueError(error.faults[0]) from error
         for node in found.values():
@@ -99,7 +101,7 @@ def find_referred(stages: tuple[Stage, ...]) -> set[Path]:
         folder = place if overrides else place / shot.config.shot.name
         for record in (".published.json", RECORD):
             for name in (read_stamp(folder / record) or {}).get("state", {}).values():
-                needed |= _list_files_beside(places.confine(name, get_show_folder(), get_state_folder()))
+                needed |= _list_files_beside(confined_paths.confine(name, get_show_folder(), get_state_folder()))
     return needed
 
 
@@ -118,7 +120,7 @@ def _read_variant(note: Path) -> tuple[str, tuple[str, ...]]:
     name = made_by.get("shot", note.parent.name.split("@")[0])
     if not isinstance(name, str):
         raise ValueError(
-            f"{place}/.published.json: made_by.shot: found {places.quote_name(name)}; needed a shot's name"
+            f"{place}/.published.json: made_by.shot: found {confined_paths.quote_name(name)}; needed a shot's name"
         )
     return name, tuple(words)
 
@@ -129,7 +131,7 @@ def _list_files(node: Node) -> set[Path]:
     stored = [piece.path for piece in (*session_state.segments_of(node), *session_state.boxes_of(node)) if piece.path]
     found |= {file for path in stored for file in (path, path.with_name(f"{path.name}.stamp.json"))}
     if node.stage.frames:  # the same for frames
-        found |= frames.list_files(frames.from_node(node))
+        found |= frame_sequences.list_files(frame_sequences.from_node(node))
     with contextlib.suppress(ShotError):  # an outside file that is missing need not be kept
         for path in node.stage.files(node.config).values():
             if path.is_relative_to(get_state_folder()):  # the tracks of another session
@@ -141,8 +143,8 @@ def _list_files_beside(stamp_path: Path) -> set[Path]:
     """Return a stamp, its targets (removable.list_files_beside) with their records, and the files that its result
     kept.
     """
-    beside = removable.list_files_beside(stamp_path)
-    records = {path.with_name(f"{path.name}{removable.ENDING}") for path in beside}
+    beside = removable_files.list_files_beside(stamp_path)
+    records = {path.with_name(f"{path.name}{removable_files.ENDING}") for path in beside}
     return {stamp_path, *beside, *records, *list_kept(stamp_path)}
 
 

@@ -10,13 +10,13 @@ from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults
 from shotmake.config.schema import Config, Witness
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.commands.build import rendered
+from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import describe_maker, find_folder, find_stamp_path, why_unpublished
+from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.stage import Node, find_adoptable, list_lender_nodes
 from shotmake.tasks.engine.stamp import is_texts, read_stamp
-from shotmake.tasks.engine.state import places
-from shotmake.tasks.engine.told import tell_faults
-from shotmake.tasks.shots.composed import config_of
+from shotmake.tasks.engine.state import confined_paths
+from shotmake.tasks.shots.composed_configs import config_of
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 from shotmake.tasks.stages import session_state
@@ -37,9 +37,9 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
     """Print the plan: one line for each stage, for publish, for the stages built by name and for the session."""
     lines = find_plan(shot, nodes)
     for name, node in by_name.items():
-        reason = rendered.why_not_current(shot, node)
-        place = str(rendered.place_of(shot).relative_to(get_show_folder()) / rendered.FOLDER)
-        lines.append((name, "by name", rendered.describe(node)) if reason else (name, "up to date", place))
+        reason = publish_render.why_not_current(shot, node)
+        place = str(publish_render.place_of(shot).relative_to(get_show_folder()) / publish_render.FOLDER)
+        lines.append((name, "by name", publish_render.describe(node)) if reason else (name, "up to date", place))
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
         console.say(f"   {stage:<{width}} {verdict:<11} {reason}")
@@ -118,7 +118,7 @@ def _find_changes(node: Node, published: dict | None, called: dict[Path, str]) -
         for key in _list_keys(camera_of(name))
         if _get_value(before, key) != _get_value(now, key) and _is_read(node, key, _get_value(before, key))
     ]
-    old = read_stamp(places.confine(published["state"][name], get_show_folder(), get_state_folder()))
+    old = read_stamp(confined_paths.confine(published["state"][name], get_show_folder(), get_state_folder()))
     if old and old["made_by"].get("version") != node.stage.version:
         lines.append(f"version of the stage: {old['made_by'].get('version')} -> {node.stage.version}")
     keys_before = published["made_by"].get("keys")

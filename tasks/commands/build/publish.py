@@ -12,19 +12,19 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import removable
+from shotmake.tasks.engine import removable_files
 from shotmake.tasks.engine.copies import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
-from shotmake.tasks.engine.inputs.behind import list_awaited
+from shotmake.tasks.engine.fault_lines import as_failed, guard_check, tell_faults
+from shotmake.tasks.engine.inputs.files_behind import list_awaited
 from shotmake.tasks.engine.log import TaskLog, logs_of
 from shotmake.tasks.engine.processes.locks import hold_lock
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
 from shotmake.tasks.engine.stamp import read_stamp, why_stale
-from shotmake.tasks.engine.told import as_failed, guard_check, tell_faults
-from shotmake.tasks.shots import composed, up_to_date
+from shotmake.tasks.shots import composed_configs, up_to_date
 from shotmake.tasks.shots.shots import ShotConfig, make_slug
 from shotmake.tasks.show import get_build_folder, get_show_folder, name_in_show
-from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages import lens_lenders
 from shotmake.tasks.stages.objects.detector import list_command_folders
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.witness_cameras import name_published
@@ -146,7 +146,9 @@ def remember_current(shot: ShotConfig, nodes: dict[str, Node]) -> None:
     """Remember the stat of every file of the shot, if the shot is current with the files as they are at this moment."""
     assert shot.config is not None
     try:
-        found = [composed.list_sources(one.name, one.overrides) for one in (shot, *lenders.list_lenders(shot))]
+        found = [
+            composed_configs.list_sources(one.name, one.overrides) for one in (shot, *lens_lenders.list_lenders(shot))
+        ]
         sources = [one for one in found if one is not None]
         if len(sources) < len(found):
             return
@@ -242,7 +244,7 @@ def _quote(word: str) -> str:
 def clean(shot: ShotConfig, task: str, dryrun: bool) -> None:
     """Remove what was published and is still as it was published, and the task's logs, for `doit clean`."""
     place = find_folder(shot)
-    removable.remove_claimed(logs_of(task), {}, task, dryrun)
+    removable_files.remove_claimed(logs_of(task), {}, task, dryrun)
     published = remove_copies(place, find_stamp_path(shot), f"publish:{place.name}", dryrun)
     if not dryrun and published:
         for name in (*REPORTS, find_stamp_path(shot).name):

@@ -12,12 +12,12 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.commands import console
-from shotmake.tasks.commands.build import rendered
+from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import REPORTS, find_folder, why_unpublished
+from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
 from shotmake.tasks.engine.stamp import to_json_bytes, write_atomically
-from shotmake.tasks.engine.state.lacking import explain_disk_fault
-from shotmake.tasks.engine.told import tell_faults
+from shotmake.tasks.engine.state.machine_lacks import explain_disk_fault
 from shotmake.tasks.shots.shots import ShotConfig
 
 
@@ -76,9 +76,9 @@ def list_checks(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Nod
             wrong.add(node.stamp_path)
         checks.append(Check(name, None if reason and blocked else _make_line(node.task_name, reason)))
     for name, node in by_name.items():
-        if rendered.is_made(shot, node):
+        if publish_render.is_made(shot, node):
             blocked = wrong & {need.stamp_path for need in node.needs}
-            reason = rendered.why_wrong(shot, node)
+            reason = publish_render.why_wrong(shot, node)
             checks.append(Check(name, None if reason and blocked else _make_line(node.task_name, reason)))
     shot_name = nodes["footage"].shot
     reason = "" if wrong else why_unpublished(shot, nodes, thorough=True)

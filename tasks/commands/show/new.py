@@ -22,7 +22,7 @@ from shotmake.tasks.shots.shot_words import show_name, suggest_name, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
-    from shotmake.footage.header import MediaHeader
+    from shotmake.footage.plate_header import MediaHeader
     from shotmake.new_shot.edit_list import CutClip
 
 WORDS = ("shot", "file", "cut", "handles", "footage", "rate")
@@ -65,7 +65,7 @@ def write() -> TaskFailed | None:
 
 
 def _write_for_plate(name: str, file: str) -> str:
-    from shotmake.footage.header import as_pattern, read_media_header
+    from shotmake.footage.plate_header import as_pattern, read_media_header
 
     if not NAME.fullmatch(name) or why_refused(name):
         line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
@@ -82,7 +82,7 @@ def _write_for_plate(name: str, file: str) -> str:
 
 def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
     """Write one YAML for each clip of a cut. What cannot be written is told at the end."""
-    from shotmake.footage.header import IMAGES, MOVIES, find_media, read_media_header
+    from shotmake.footage.plate_header import IMAGES, MOVIES, find_media, read_media_header
     from shotmake.new_shot.edit_list import read_cut
 
     path = get_show_folder() / words["cut"]
@@ -118,7 +118,7 @@ def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
 
 
 def _write_for_clip(name: str, clip: "CutClip", file: str | None, handles: int, cut: str) -> str:
-    from shotmake.footage.header import read_media_header
+    from shotmake.footage.plate_header import read_media_header
 
     if file is None:
         raise ShotError(f"no media found for {', '.join(clip.media)}; no YAML written (footage=)")
@@ -170,7 +170,7 @@ def _find_media(clip: "CutClip", cut: Path, folder: Path, there: dict[str, str])
     missing.
     """
     from shotmake.footage.file_names import list_plate_files
-    from shotmake.footage.header import as_pattern
+    from shotmake.footage.plate_header import as_pattern
 
     for text in clip.media:
         for place in (cut.parent, get_show_folder()):

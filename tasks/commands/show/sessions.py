@@ -11,10 +11,10 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.engine import removable
+from shotmake.tasks.engine import removable_files
+from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import list_kept
-from shotmake.tasks.engine.told import tell_faults
 from shotmake.tasks.shots.shot_words import show_name
 from shotmake.tasks.show import get_state_folder, name_in_show
 from shotmake.tasks.stages.session_state import read_quality
@@ -65,8 +65,8 @@ def delete(name: str) -> TaskFailed | None:
             return TaskFailed(f"sessions: {building}; delete when that is done")
         others = {file for other in _list_sessions() if other != path for file in _list_kept(other)}
         files = {*(_list_kept(path) - others), *path.iterdir()}
-        records = [file for file in files if file.name.endswith(removable.ENDING)]
-        left = removable.remove_claimed(files, removable.collect_claims(records), "sessions")
+        records = [file for file in files if file.name.endswith(removable_files.ENDING)]
+        left = removable_files.remove_claimed(files, removable_files.collect_claims(records), "sessions")
         if left:
             return TaskFailed(f"sessions: {name_in_show(path)} holds what was left, as told; it stays")
         path.rmdir()

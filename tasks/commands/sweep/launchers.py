@@ -8,7 +8,7 @@ import sys
 
 from shotmake.tasks.engine.processes.environments import SAFE_PATH, get_imports_folder
 from shotmake.tasks.engine.processes.programs import allow
-from shotmake.tasks.import_path import OURS
+from shotmake.tasks.guard_import_path import OURS
 from shotmake.tasks.show import get_show_folder, get_tool_folder
 
 OWN = ("shotmake", "basic")  # these launchers run doit from this process

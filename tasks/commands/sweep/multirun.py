@@ -16,7 +16,7 @@ from shotmake.tasks.commands.sweep import launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import make_users_environment
-from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants
+from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants_file
 from shotmake.tasks.shots.shot_words import is_grammar, quote, to_hydras_words, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
@@ -119,7 +119,7 @@ def run_job(_: object) -> float:
 
     console.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
-    name, overrides = variants.from_words(list(config.overrides.task))
+    name, overrides = variants_file.from_words(list(config.overrides.task))
     more = list_worker_words(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
     if search.is_on(config):
         run_doit(*more, "solve", f"shot={name}", *overrides)  # a trial that fails is only a bad trial

@@ -14,7 +14,7 @@ from shotmake.tasks.engine.stage import Node, build, list_lender_nodes, make_nod
 from shotmake.tasks.engine.stamp import read_stamp, to_json_bytes, write_atomically
 from shotmake.tasks.shots.shots import ShotConfig, load_shot
 from shotmake.tasks.show import get_show_folder, name_in_show
-from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages import lens_lenders
 from shotmake.tasks.stages.footage import FOOTAGE, read_plate
 from shotmake.tasks.stages.lens import LENS
 from shotmake.tasks.stages.objects.stage import OBJECTS
@@ -101,7 +101,7 @@ def find_cost(name: str, overrides: tuple[str, ...]) -> float:
 
     shot = load_shot(name, overrides)
     try:
-        graph = lenders.build_graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
+        graph = lens_lenders.build_graph(shot, (FOOTAGE, OBJECTS, TRACKS, LENS, SOLVE)) if shot.config else {}
     except ShotError:  # its build has said so
         graph = {}
     if "solve" not in graph or graph["solve"].why_stale():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.tasks.commands import console
-from shotmake.tasks.engine.state.places import is_plain_file, make_folder
+from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder
 from shotmake.tasks.shots.shots import make_slug
 from shotmake.tasks.show import get_state_folder
 

@@ -28,8 +28,8 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.watchdog import mark_waiting, note_no_work
+from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder, quote_name
 from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
-from shotmake.tasks.engine.state.places import is_plain_file, make_folder, quote_name
 from shotmake.tasks.show import get_state_folder, name_in_show
 
 LEASE_S = float(os.environ.get("SHOTMAKE_LEASE_S") or 60)  # an owner that does not touch its lease for longer is dead

@@ -1,9 +1,11 @@
 """Processes: how many build at once, on which cores, and that none outlives the build to which it belongs."""
 
+import atexit
 import contextlib
 import ctypes
 import logging
 import multiprocessing
+import multiprocessing.util  # its own function at exit waits for workers without end: ours must run before it
 import os
 import signal
 import sys
@@ -182,17 +184,22 @@ def _end(number: int, frame: object) -> None:
     _stopped_by.append(number)
     for again in STOPPING:  # a second signal must not interrupt the tidying up
         signal.signal(again, _ignore)
-    workers = multiprocessing.active_children()
     if multiprocessing.parent_process() is None:
         _log.warning("stopped; the next doit goes on from here")
+    if _end_workers():
+        os._exit(128 + number)  # the workers have tidied up; doit's queues to them may never come to an end
+    sys.exit(128 + number)
+
+
+def _end_workers() -> bool:
+    """End the workers of this process. Return whether there was one."""
+    workers = multiprocessing.active_children()
     for worker in workers:
         worker.terminate()
     for worker in workers:
         worker.join(WORKER_ENDS_S)
         worker.kill()
-    if workers:
-        os._exit(128 + number)  # the workers have tidied up; doit's queues to them may never come to an end
-    sys.exit(128 + number)
+    return bool(workers)
 
 
 def _is_just_forked() -> bool:
@@ -205,7 +212,11 @@ def _ignore(number: int, frame: object) -> None:
 
 
 def watch_workers() -> None:
-    """End the build when a worker was killed (for lack of memory, say). doit would wait for that worker for ever."""
+    """End the build when a worker was killed (for lack of memory, say): doit would wait for that worker for ever.
+
+    When this process ends while workers still run, they are ended too: Python would wait for them for ever.
+    """
+    atexit.register(_end_workers)
 
     def watch() -> None:
         known: set = set()
@@ -214,6 +225,8 @@ def watch_workers() -> None:
             dead = [one for one in known if one.exitcode not in (None, 0) and one.pid not in ended_on_purpose]
             if dead:
                 code = dead[0].exitcode
+                if code - 128 in STOPPING:  # doit told it to end, and this process is about to end by itself
+                    time.sleep(WORKER_ENDS_S)
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
                 if code != watchdog.GAVE_UP:  # such a worker has already said why
                     _log.error("a worker ended %s, maybe out of memory; run doit again, with fewer -n", cause)

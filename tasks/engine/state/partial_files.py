@@ -11,7 +11,7 @@ import socket
 import zlib
 from pathlib import Path
 
-from shotmake.tasks.engine.state.places import check_inside
+from shotmake.tasks.engine.state.confined_paths import check_inside
 from shotmake.tasks.show import get_build_folder, get_state_folder
 
 HOST = os.environ.get("SHOTMAKE_HOST") or socket.gethostname()

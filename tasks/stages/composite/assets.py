@@ -4,9 +4,9 @@ from pathlib import Path
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.files.behind.followed import key_of_input
+from shotmake.files.behind.table_of_readers import key_of_input
 from shotmake.files.input_file import check_file
-from shotmake.tasks.engine.inputs.behind import BEHIND, add_behind, list_unwatched
+from shotmake.tasks.engine.inputs.files_behind import BEHIND, add_behind, list_unwatched
 from shotmake.tasks.show import get_show_folder
 
 PICTURES = ("shot.lights.image", "shot.backdrop.image", "composite.background_image")

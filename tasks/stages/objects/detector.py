@@ -14,8 +14,8 @@ from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.processes.environments import make_users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
 from shotmake.tasks.engine.stage import Job
+from shotmake.tasks.engine.state.confined_paths import make_folder
 from shotmake.tasks.engine.state.partial_files import make_part_path
-from shotmake.tasks.engine.state.places import make_folder
 from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages.objects.detections_store import from_store, get_detections_folder, piece_of
 

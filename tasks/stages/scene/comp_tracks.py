@@ -90,7 +90,7 @@ def _make_stabilization(
 ) -> dict:
     from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.stabilization import KEY, stabilize, stabilize_box
-    from shotmake.tracks.select import select_named
+    from shotmake.tracks.picked_tracks import select_named
 
     settings, lens = job.settings["composite"]["stabilization"], field.lens
     frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
@@ -153,7 +153,7 @@ def _make_corners(
     from shotmake.geometry.solved_cameras import read_projecting_matrices
     from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
-    from shotmake.tracks.select import find_track, map_names, select_enabled
+    from shotmake.tracks.picked_tracks import find_track, map_names, select_enabled
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
     if pin["object"]:

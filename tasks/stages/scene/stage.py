@@ -85,7 +85,7 @@ def _find_ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
     from shotmake.files.npz_file import read_npz
     from shotmake.geometry.lens import Lens
     from shotmake.geometry.solved_cameras import read_camera_matrices
-    from shotmake.scene.assembly import find_ground
+    from shotmake.scene.ground_subject_lights import find_ground
 
     cameras = read_camera_matrices(solution)
     points = read_npz(points_file, needed=("point_xyz", "error_px"))

@@ -10,7 +10,7 @@ from shotmake.config.schema import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
 from shotmake.tasks.blender.environment import run_script
-from shotmake.tasks.engine.inputs.behind import add_behind, list_unwatched
+from shotmake.tasks.engine.inputs.files_behind import add_behind, list_unwatched
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path
 from shotmake.tasks.show import get_show_folder
@@ -55,7 +55,7 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     Raises ShotError for a file that is no camera, that is of no use to this shot, or that names other files which
     cannot be told.
     """
-    from shotmake.formats.cameras.request import Asked
+    from shotmake.formats.cameras.camera_request import Asked
     from shotmake.geometry.lens import Lens
 
     camera = Camera(**job.settings["camera"])

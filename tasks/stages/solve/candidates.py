@@ -15,7 +15,7 @@ from shotmake.tasks.show import get_state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.reasons import Reason
-    from shotmake.solve.checks.candidate import Candidate
+    from shotmake.solve.checks.candidate_and_refusal import Candidate
 
 VERSION = 11  # raised by hand when the numbers of a solve change; the solve stage has the same version
 

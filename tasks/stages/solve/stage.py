@@ -27,7 +27,7 @@ from shotmake.tasks.stages.tracks.masks import has_objects, list_mask_inputs, sl
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
     from shotmake.reasons import Reason
-    from shotmake.solve.checks.candidate import Candidate
+    from shotmake.solve.checks.candidate_and_refusal import Candidate
     from shotmake.solve.problem import SolveInputs
 
 IMPORTING = ("import_name", "import_rotation_order")
@@ -120,8 +120,8 @@ def build(job: Job) -> str:
     from shotmake.geometry.lens import Lens
     from shotmake.reasons import Reason, add_warnings
     from shotmake.solve.anamorphic import squeeze
-    from shotmake.solve.imported.cameras import make_imported_solution
-    from shotmake.solve.imported.keyed import make_keyed_solution
+    from shotmake.solve.imported.imported_solution import make_imported_solution
+    from shotmake.solve.imported.keyed_camera import make_keyed_solution
     from shotmake.solve.problem import SolveInputs
     from shotmake.solve.result import finish
     from shotmake.tracks.markers import load_tracks, load_weights
@@ -188,7 +188,7 @@ def build(job: Job) -> str:
 def _with_ids(orient: schema.Orient, job: Job) -> schema.Orient:
     """Return the block with the ids of the tracks that it names. Raises ShotError for a name that no track has."""
     from shotmake.solve.orient.picks import with_ids
-    from shotmake.tracks.select import map_names
+    from shotmake.tracks.picked_tracks import map_names
 
     names = map_names(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
     return with_ids(orient, names)

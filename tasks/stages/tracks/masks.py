@@ -110,8 +110,8 @@ def make_masks(
     It returns None for every frame where nothing is masked. `mask` is the tracking.mask block. Frames first..last may
     be asked for in any order; each is made once.
     """
-    from shotmake.config.annotations import read_shapes
     from shotmake.config.schema import Mask
+    from shotmake.config.track_annotations import read_shapes
     from shotmake.tracks.mask import COVERED, NO_BOXES, draw_mask
 
     if mask["file"] is None and not mask["shapes"] and boxes is None:

@@ -7,14 +7,14 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
 from shotmake.tasks.blender.environment import run_script
-from shotmake.tasks.engine.inputs.behind import BEHIND, add_behind
+from shotmake.tasks.engine.inputs.files_behind import BEHIND, add_behind
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path
 from shotmake.tasks.show import get_show_folder, get_state_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
-    from shotmake.formats.tracks.named import NamedTracks
+    from shotmake.formats.tracks.named_tracks import NamedTracks
 
 KEY = "tracking.session_file"
 FIRST_KEY = "tracking.session_first_frame"
@@ -62,7 +62,7 @@ def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTrac
 
     Raises ShotError when no marker lies in these frames.
     """
-    from shotmake.formats.tracks.named import merge_named
+    from shotmake.formats.tracks.named_tracks import merge_named
 
     read = [_read(job, path, plate) for path in list_session_inputs(job)]
     merged = merge_named(read, first, last)
@@ -79,7 +79,7 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     from importlib import import_module
 
     from shotmake.formats.detect import format_of
-    from shotmake.formats.tracks.named import shift_frames
+    from shotmake.formats.tracks.named_tracks import shift_frames
 
     format = format_of(path, "tracks", KEY)
     reader = import_module(f"shotmake.formats.{format.module}")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from shotmake.config.annotations import Manual
 from shotmake.config.schema import Clean, Config, Track
+from shotmake.config.track_annotations import Manual
 from shotmake.tasks.blender.libmv import slice_libmv_settings, track_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
@@ -75,7 +75,7 @@ def build(job: Job) -> str:
     Raises ShotError when frame_range leaves the plate, when the tracks cannot be made or read, and when a file changes
     while it is read.
     """
-    from shotmake.config.annotations import read_groups, read_manual
+    from shotmake.config.track_annotations import read_groups, read_manual
     from shotmake.footage.plate import find_frame_span
     from shotmake.tracks.groups import groups_from_manual, manage
     from shotmake.tracks.markers import merge_tracks, save_tracks

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.shows.project import open_in_process
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.state import secret
 
 pytestmark = pytest.mark.fast
@@ -27,10 +27,10 @@ def memory(tmp_path, monkeypatch) -> Path:
 
 def begin_anew() -> None:
     """As another process would."""
-    for connection in cache._connections.values():
+    for connection in cache_database._connections.values():
         if connection is not None:
             connection.close()
-    cache._connections.clear()
+    cache_database._connections.clear()
     secret.read_secret.cache_clear()
     secret.name_owner.cache_clear()
 
@@ -43,9 +43,10 @@ def change(memory: Path, script: str) -> None:
 
 
 def test_what_was_put_is_got_by_another_process_of_the_user(memory):
-    cache.put("kind", "key", "a value with spaces")
+    cache_database.put("kind", "key", "a value with spaces")
     begin_anew()
-    assert cache.get("kind", "key") == "a value with spaces" and cache.get_all("kind") == {"key": "a value with spaces"}
+    assert cache_database.get("kind", "key") == "a value with spaces"
+    assert cache_database.get_all("kind") == {"key": "a value with spaces"}
 
 
 @pytest.mark.parametrize(
@@ -64,23 +65,25 @@ def test_what_was_put_is_got_by_another_process_of_the_user(memory):
     ],
 )
 def test_what_somebody_changed_is_not_believed_and_the_memory_goes_on(memory, script):
-    cache.put("kind", "key", "good")
+    cache_database.put("kind", "key", "good")
     change(memory, script)
-    assert cache.get("kind", "key") in (None, "good") and set(cache.get_all("kind").values()) <= {"good"}
+    assert cache_database.get("kind", "key") in (None, "good") and set(cache_database.get_all("kind").values()) <= {
+        "good"
+    }
     begin_anew()
-    cache.put("kind", "other", "new")
-    assert cache.get("kind", "other") == "new"
+    cache_database.put("kind", "other", "new")
+    assert cache_database.get("kind", "other") == "new"
 
 
 def test_rows_of_another_user_stand_beside_ours_and_are_not_believed(memory, monkeypatch, tmp_path):
-    cache.put("kind", "key", "ours")
+    cache_database.put("kind", "key", "ours")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
     begin_anew()
-    assert cache.get("kind", "key") is None
-    cache.put("kind", "key", "theirs")
+    assert cache_database.get("kind", "key") is None
+    cache_database.put("kind", "key", "theirs")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     begin_anew()
-    assert cache.get("kind", "key") == "ours"
+    assert cache_database.get("kind", "key") == "ours"
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "loop"])
@@ -90,8 +93,8 @@ def test_a_memory_that_is_no_file_costs_time_only(memory, kind, tmp_path):
     before = outside.read_bytes()
     {"link": lambda: memory.symlink_to(outside), "pipe": lambda: os.mkfifo(memory), "folder": memory.mkdir,
      "loop": lambda: memory.symlink_to(memory)}[kind]()  # fmt: skip
-    cache.put("kind", "key", "value")
-    assert cache.get("kind", "key") is None and outside.read_bytes() == before
+    cache_database.put("kind", "key", "value")
+    assert cache_database.get("kind", "key") is None and outside.read_bytes() == before
 
 
 def test_a_memory_that_bears_another_name_elsewhere_is_begun_anew(memory, tmp_path):
@@ -100,8 +103,8 @@ def test_a_memory_that_bears_another_name_elsewhere_is_begun_anew(memory, tmp_pa
     sqlite3.connect(outside).executescript("create table theirs (x)")
     before = outside.read_bytes()
     os.link(outside, memory)
-    cache.put("kind", "key", "value")
-    assert cache.get("kind", "key") == "value" and outside.read_bytes() == before
+    cache_database.put("kind", "key", "value")
+    assert cache_database.get("kind", "key") == "value" and outside.read_bytes() == before
 
 
 def test_the_secret_is_the_users_own(memory, tmp_path):
@@ -118,7 +121,7 @@ def test_without_a_home_nothing_is_remembered_and_nothing_fails(memory, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", home)
     monkeypatch.delenv("HOME", raising=False)
     begin_anew()
-    cache.put("kind", "key", "value")
-    assert cache.get("kind", "key") == "value"
+    cache_database.put("kind", "key", "value")
+    assert cache_database.get("kind", "key") == "value"
     begin_anew()
-    assert cache.get("kind", "key") is None
+    assert cache_database.get("kind", "key") is None

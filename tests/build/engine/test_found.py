@@ -11,7 +11,7 @@ from helpers.shows.project import Project, open_in_process
 from shotmake.config import schema
 from shotmake.files.npz_file import pack_npz
 from shotmake.reasons import Reason
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finish
 from shotmake.solve.stored_candidate import pack_candidate, unpack_candidate

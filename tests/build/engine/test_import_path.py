@@ -10,7 +10,7 @@ import pytest
 
 from helpers.shows import attack
 from helpers.shows.project import Project, Ran
-from shotmake.tasks.import_path import OF_A_SHOW, OURS, ShowFinder
+from shotmake.tasks.guard_import_path import OF_A_SHOW, OURS, ShowFinder
 
 DOIT = Path(sys.executable).with_name("doit")
 # What is imported on the way: by the standard library, by doit, Hydra, numba and all that builds, and by Python itself.

@@ -12,11 +12,11 @@ import pytest
 from helpers.shows.project import REPOSITORY, Project, open_in_process
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
-from shotmake.tasks.engine import log, removable
+from shotmake.tasks.engine import log, removable_files
 from shotmake.tasks.engine.processes.pool import run_by_many
 from shotmake.tasks.engine.processes.programs import Started, run
 from shotmake.tasks.engine.progress import Progress
-from shotmake.tasks.engine.state import places
+from shotmake.tasks.engine.state import confined_paths
 
 said = logging.getLogger("shotmake.tests")
 
@@ -27,7 +27,7 @@ def show(tmp_path, monkeypatch) -> Path:
     (tmp_path / "show" / ".gsd-state").mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     open_in_process(monkeypatch, tmp_path / "show")
-    caches = (places._is_inside, places._find_real_top, log._say_once)
+    caches = (confined_paths._is_inside, confined_paths._find_real_top, log._say_once)
     for one in caches:
         one.cache_clear()
     yield tmp_path / "show"
@@ -216,9 +216,9 @@ def test_only_logs_of_ours_may_be_removed(show):
     notes.write_text("mine")
     (log.get_logs_folder() / "link.log").symlink_to(log.path_of("solve:s"))
     (show / "elsewhere.log").write_text(log.path_of("solve:s").read_text())
-    assert removable.may_remove(log.path_of("solve:s"), {})
+    assert removable_files.may_remove(log.path_of("solve:s"), {})
     others = (notes, log.get_logs_folder() / "link.log", show / "elsewhere.log")
-    assert not any(removable.may_remove(path, {}) for path in others)
+    assert not any(removable_files.may_remove(path, {}) for path in others)
 
 
 @pytest.mark.fast

@@ -18,8 +18,8 @@ from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
 from helpers.tiers import more
 from shotmake.tasks.blender import environment as blender
-from shotmake.tasks.engine.processes.streams import PIPE_CLOSED
-from shotmake.tasks.engine.state.lacking import explain_lack
+from shotmake.tasks.engine.processes.standard_streams import PIPE_CLOSED
+from shotmake.tasks.engine.state.machine_lacks import explain_lack
 
 WITHOUT_SOLVE = "  solve: {enabled: false}\n"  # builds in seconds
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -196,8 +196,8 @@ def test_a_stream_that_a_program_has_put_in_place_is_left_alone(tmp_path):
     code = (
         "import contextlib, sys\n"
         "with open('said', 'w', encoding='utf-8') as file, contextlib.redirect_stdout(file):\n"
-        "    from shotmake.tasks.engine.processes import streams\n"
-        "    streams.take_over()\n"
+        "    from shotmake.tasks.engine.processes import standard_streams\n"
+        "    standard_streams.take_over()\n"
         "    print('into the file')\n"
         "print('into the pipe')\n"
     )

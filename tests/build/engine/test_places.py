@@ -8,8 +8,8 @@ import pytest
 
 from helpers.shows.project import Project, make_project, open_in_process
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import removable, stamp
-from shotmake.tasks.engine.state import places
+from shotmake.tasks.engine import removable_files, stamp
+from shotmake.tasks.engine.state import confined_paths
 
 pytestmark = pytest.mark.fast
 
@@ -30,14 +30,14 @@ def show(tmp_path, monkeypatch) -> Path:
 
 def forget() -> None:
     """What was found out about links before."""
-    places._is_inside.cache_clear()
-    places._find_real_top.cache_clear()
+    confined_paths._is_inside.cache_clear()
+    confined_paths._find_real_top.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["a", "render/a.0001.exr", "sub/../a", "a b", "ü.exr", ".hidden"])
 def test_a_name_in_the_folder_is_taken(show, name):
     folder = show / "build" / "mini"
-    assert places.confine(name, folder, folder) == Path(os.path.normpath(folder / name))
+    assert confined_paths.confine(name, folder, folder) == Path(os.path.normpath(folder / name))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_name_in_the_folder_is_taken(show, name):
 def test_a_name_that_leads_elsewhere_is_refused(show, name):
     folder = show / "build" / "mini"
     with pytest.raises(ShotError, match="needed the name of a file in build/mini"):
-        places.confine(name, folder, folder)
+        confined_paths.confine(name, folder, folder)
 
 
 def test_a_link_on_the_way_is_refused_and_a_link_at_the_end_is_the_link_itself(show):
@@ -56,16 +56,16 @@ def test_a_link_on_the_way_is_refused_and_a_link_at_the_end_is_the_link_itself(s
     (folder / "inside").mkdir()
     (folder / "short").symlink_to(folder / "inside")
     with pytest.raises(ShotError):
-        places.confine("way/x", folder, folder)
-    assert places.confine("end", folder, folder) == folder / "end"
-    assert places.confine("short/x", folder, folder) == folder / "short" / "x"  # it stays in the folder
+        confined_paths.confine("way/x", folder, folder)
+    assert confined_paths.confine("end", folder, folder) == folder / "end"
+    assert confined_paths.confine("short/x", folder, folder) == folder / "short" / "x"  # it stays in the folder
 
 
 def test_no_folder_is_made_behind_a_link_that_leads_out(show):
     outside = show.parent / "outside"
     (show / ".gsd-state" / "tracking").symlink_to(outside)
     with pytest.raises(ShotError, match=r"\.gsd-state/tracking/sessions: a link leads to"):
-        places.make_folder(show / ".gsd-state" / "tracking" / "sessions")
+        confined_paths.make_folder(show / ".gsd-state" / "tracking" / "sessions")
     assert sorted(path.name for path in outside.iterdir()) == ["x"]
 
 
@@ -83,21 +83,21 @@ def test_the_state_is_a_link_only_when_the_config_and_the_folder_say_so(show, sa
     if says:
         (show / "conf" / "config.yaml").write_text(f"show:\n  links: {{.gsd-state: {elsewhere}}}\n")
     if claimed:
-        (elsewhere / places.CLAIM).touch()
+        (elsewhere / confined_paths.CLAIM).touch()
     if allowed:
-        places.check_tops()
-        assert places.make_folder(show / ".gsd-state" / "new").is_dir()
+        confined_paths.check_tops()
+        assert confined_paths.make_folder(show / ".gsd-state" / "new").is_dir()
     else:
         with pytest.raises(ShotError, match=r"\.gsd-state: a link leads to .*fast"):
-            places.check_tops()
+            confined_paths.check_tops()
 
 
 def test_a_config_that_allows_another_link_allows_nothing(show):
     elsewhere = link_state(show)
-    (elsewhere / places.CLAIM).touch()
+    (elsewhere / confined_paths.CLAIM).touch()
     (show / "conf" / "config.yaml").write_text("show: {links: {.gsd-state: /mnt/other, /etc: /etc}}\n")
     with pytest.raises(ShotError, match="a link leads to"):
-        places.check_tops()
+        confined_paths.check_tops()
 
 
 def stamp_of(path: Path, **tables) -> Path:
@@ -118,9 +118,14 @@ def test_what_a_record_claims_by_name_and_digest_may_go_and_nothing_else(show):
     for path in (made, edited, other):
         path.write_text(path.suffix)
     record = stamp_of(made, targets={"solve": digest_of(".json"), "points": digest_of("as it was")})
-    known = removable.collect_claims([record])
-    assert [removable.may_remove(path, known) for path in (made, edited, other, record)] == [True, False, False, True]
-    left = removable.remove_claimed([made, edited, other, record], known, "gc")
+    known = removable_files.collect_claims([record])
+    assert [removable_files.may_remove(path, known) for path in (made, edited, other, record)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    left = removable_files.remove_claimed([made, edited, other, record], known, "gc")
     assert left == [edited, other] and not made.exists() and not record.exists() and edited.exists()
 
 
@@ -130,7 +135,7 @@ def test_a_record_that_claims_what_lies_elsewhere_is_not_believed(show, caplog, 
     path = show / ".gsd-state" / "solve" / "mini-0123456789ab.json"
     entry = digest_of("mine") if table == "kept" else str(outside)
     record = stamp_of(path, **{table: {str(outside) if table == "kept" else "solve": entry}})
-    assert stamp.read_stamp(record) is None and removable.claims_of(record) == {}
+    assert stamp.read_stamp(record) is None and removable_files.claims_of(record) == {}
     assert "needed the name of a file in .gsd-state; the record is not believed" in caplog.text
 
 
@@ -139,7 +144,7 @@ def test_a_link_is_not_removed_for_the_file_behind_it(show):
     path = show / ".gsd-state" / "solve" / "mini-0123456789ab.json"
     path.symlink_to(outside)
     record = stamp_of(path, targets={"solve": digest_of("mine")})
-    assert not removable.may_remove(path, removable.collect_claims([record]))
+    assert not removable_files.may_remove(path, removable_files.collect_claims([record]))
 
 
 def test_a_shot_that_is_no_file_fails_alone(tmp_path):

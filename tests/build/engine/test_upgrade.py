@@ -23,9 +23,9 @@ from shotmake.config.schema import Config
 from shotmake.tasks.commands.build import plan
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Node
-from shotmake.tasks.shots import composed
+from shotmake.tasks.shots import composed_configs
 from shotmake.tasks.shots.shots import ShotConfig
-from shotmake.tasks.stages import lenders
+from shotmake.tasks.stages import lens_lenders
 from shotmake.tasks.stages.objects import segments as object_segments
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.tracks import segments
@@ -59,12 +59,12 @@ def test_what_that_release_hashed_is_hashed_the_same():
 
 def released_shot(name: str) -> ShotConfig:
     tree = plan._add_new_keys(RELEASED["shots"][name]["config"])
-    return ShotConfig(name, (), composed.config_of(Config, tree))
+    return ShotConfig(name, (), composed_configs.config_of(Config, tree))
 
 
 def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
     """With a witness camera, objects, mattes, a lens of another shot, a mask with feather, an orientation."""
-    monkeypatch.setattr(lenders, "load_shot", released_shot)
+    monkeypatch.setattr(lens_lenders, "load_shot", released_shot)
     monkeypatch.setattr("shotmake.tasks.stages.lens.list_shot_names", lambda: list(RELEASED["shots"]))
     before = slices._read_recorded()
     then = {"left out": {}, "written": FOOTAGE_THEN["written"]}
@@ -75,7 +75,7 @@ def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
     )
     compared = 0
     for name, shot in RELEASED["shots"].items():
-        for stage, node in lenders.build_graph(released_shot(name), stages).items():
+        for stage, node in lens_lenders.build_graph(released_shot(name), stages).items():
             own = "." not in stage  # those of a witness camera stand on a footage of their own
             if own and stage in shot["stamps"] and is_as_released(node):
                 assert os.path.relpath(node.stamp_path, REPOSITORY) == shot["stamps"][stage], (name, stage)
@@ -84,7 +84,7 @@ def test_what_that_release_built_goes_by_the_names_it_had(monkeypatch):
 
 
 def test_what_that_release_stored_in_pieces_is_taken_from_the_store(monkeypatch):
-    monkeypatch.setattr(lenders, "load_shot", released_shot)
+    monkeypatch.setattr(lens_lenders, "load_shot", released_shot)
     monkeypatch.setattr("shotmake.tasks.stages.lens.list_shot_names", lambda: list(RELEASED["shots"]))
     versions = {"segment": segments.VERSION, "found": stored.VERSION, "objects_segment": object_segments.VERSION}
     now = []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.shows.project import REPOSITORY
 from shotmake.tasks.engine.processes.workers import make_threads_deaf, read_jobs
 
 HOLD_A_PLACE = """
@@ -112,3 +113,33 @@ def test_a_signal_to_a_worker_that_is_being_forked_is_the_workers_own(project, n
         f"{code} True\n",
         "stopped; the next doit goes on from here\n",
     )
+
+
+ENDING = """
+import multiprocessing, os, signal, sys, time
+from shotmake.tasks.commands.console import show_messages
+from shotmake.tasks.engine.processes import workers
+
+def work(way):
+    if way == "told to end":
+        sys.exit(128 + signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as one that is lost in compiled code
+    time.sleep(600)
+
+show_messages()
+workers.WORKER_ENDS_S = 1.0 if sys.argv[1] == "lost" else 5.0
+workers.watch_workers()
+worker = multiprocessing.get_context("fork").Process(target=work, args=(sys.argv[1],))
+worker.start()
+time.sleep(2)
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("way", ["told to end", "lost"])
+def test_a_build_that_ends_by_itself_neither_blames_nor_awaits_its_workers(way):
+    """As when the reader of its output goes away: doit tells the workers to end, and Python would wait for them."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", ENDING, way]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")

@@ -13,7 +13,7 @@ BOTH = """
 import json, sys
 from dataclasses import asdict
 from shotmake.config import check
-from shotmake.tasks.shots import composed, shots
+from shotmake.tasks.shots import composed_configs, shots
 asked = []
 real = shots.compose_shot
 def counted(name, overrides, environment):
@@ -140,8 +140,8 @@ def own_code(tmp_path_factory):
     return make_project(tmp_path_factory.mktemp("own") / "show").with_own_code()
 
 
-CHECKS = ["check_composite", "check_orient", "check_objects", "annotations", "picks", "values", "keyed_camera",
-          "frame_ranges", "format_registry", "schema", "check", "../errors"]  # fmt: skip
+CHECKS = ["check_composite", "check_orient", "check_objects", "track_annotations", "picks", "check_values",
+          "keyed_camera", "frame_ranges", "format_registry", "schema", "check", "../errors"]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", CHECKS)
@@ -165,10 +165,10 @@ def test_a_check_that_grew_stricter_is_asked_though_the_config_is_remembered(own
     path.write_text(text + strict)
     ran = own_code.run(*words)
     assert ran.code == 1 and "shot.name: found a; needed b" in ran.err, ran.err
-    (own_code.root / "shotmake" / "newcheck.py").write_text('WORD = "found a; needed c"\n')
+    (own_code.root / "shotmake" / "newcheck.py").write_text('WORD = "found a; needed another"\n')
     ran = own_code.run(*words)
     path.write_text(text)
-    assert ran.code == 1 and "shot.name: found a; needed c" in ran.err, ran.err
+    assert ran.code == 1 and "shot.name: found a; needed another" in ran.err, ran.err
 
 
 # Everything of ours and of conf/ that is opened while shots are loaded, checked and refused.
@@ -182,12 +182,12 @@ from shotmake.tasks.shots import shots
 for line in json.loads(sys.argv[1]):
     shots.load_shot(line[0], tuple(line[1:]))
 loaded = {str(one.__file__) for one in list(sys.modules.values()) if getattr(one, "__file__", None)}
-from shotmake.tasks.shots import closure, composed
+from shotmake.tasks.shots import code_closure, composed_configs
 from shotmake.tasks.show import get_conf_folder
-known = {str(closure._find_file(name)) for name in closure.code_of(composed.COMPOSES)}
-known |= {str(path) for path in composed._list_shared_files()}
+known = {str(code_closure._find_file(name)) for name in code_closure.code_of(composed_configs.COMPOSES)}
+known |= {str(path) for path in composed_configs._list_shared_files()}
 known |= {str(path) for path in (get_conf_folder() / "shot").iterdir()}
-ours = [str(folder) for folder in (*closure.PACKAGES.values(), get_conf_folder())]
+ours = [str(folder) for folder in (*code_closure.PACKAGES.values(), get_conf_folder())]
 used = {os.path.abspath(path) for path in opened | loaded if not path.endswith(".pyc")}
 print(json.dumps(sorted(path for path in used if path.startswith(tuple(ours)) and path not in known)))
 """

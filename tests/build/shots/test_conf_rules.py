@@ -225,13 +225,13 @@ def test_no_home_and_no_own_config_is_no_fault(show, tmp_path):
 
 def test_every_file_that_we_ship_keeps_the_rules():
     code = "from shotmake.tasks.shots import conf_rules, up_to_date; "
-    code += "print(conf_rules.find_shared_faults(), *map(conf_rules.find_shot_faults, up_to_date.shot_names()))"
+    code += "print(conf_rules.find_shared_faults(), *map(conf_rules.find_shot_faults, up_to_date.list_shot_names()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout.strip() == "[] []", done.stdout + done.stderr
 
 
 def test_the_lists_of_the_docs_are_those_of_the_code():
-    from shotmake.tasks.shots.variables import NAMES, PREFIXES
+    from shotmake.tasks.shots.environment_variables import NAMES, PREFIXES
 
     page = (Path(REPOSITORY) / "docs" / "what_runs.md").read_text()
     assert all(f"`{name}`" in page for name in NAMES) and all(f"`{prefix}*`" in page for prefix in PREFIXES)

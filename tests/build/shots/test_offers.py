@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.shows.project import Project, make_project
-from shotmake.tasks.shots import offers, shot_words
+from shotmake.tasks.shots import did_you_mean, shot_words
 
 PLAIN = "shot: {name: mini, footage: {file: footage/none.mp4}}\n"
 
@@ -27,15 +27,15 @@ def test_only_files_that_can_be_read_have_names_to_offer(tmp_path):
     odd_files(tmp_path, "mini")
     (tmp_path / "mini.yaml").write_text(PLAIN)
     (tmp_path / "linked.yaml").symlink_to("mini.yaml")
-    assert offers.list_yaml_names(tmp_path) == ["linked", "mini"]
-    assert offers.list_yaml_names(tmp_path / "not there") == []
+    assert did_you_mean.list_yaml_names(tmp_path) == ["linked", "mini"]
+    assert did_you_mean.list_yaml_names(tmp_path / "not there") == []
 
 
 def test_a_hint_names_the_nearest_or_all_or_as_many_as_fit():
-    assert offers.make_hint("fats", ["balanced", "fast"]) == "did you mean fast?"
-    assert offers.make_hint("x", ["balanced", "fast"]) == "there are: balanced, fast"
-    assert offers.make_hint("x", []) == "there are none"
-    many = offers.make_hint("x", [f"sc{number:04}" for number in range(1000)])
+    assert did_you_mean.make_hint("fats", ["balanced", "fast"]) == "did you mean fast?"
+    assert did_you_mean.make_hint("x", ["balanced", "fast"]) == "there are: balanced, fast"
+    assert did_you_mean.make_hint("x", []) == "there are none"
+    many = did_you_mean.make_hint("x", [f"sc{number:04}" for number in range(1000)])
     assert many.endswith("sc0039 and 960 more") and len(many) < 400
 
 

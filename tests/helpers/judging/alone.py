@@ -10,9 +10,9 @@ from helpers.measures.true_slip import Seeing, slip_px, true_slip_px
 from helpers.recipes.witness import look_of
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import compute_pixel_scale
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
-from shotmake.solve.links.verdict import doubt_links
+from shotmake.solve.links.judge_links import doubt_links
 from shotmake.solve.witness.witness import ask_witness
 
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 
 from helpers.plates.simulated import simulate
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import Cameras
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens

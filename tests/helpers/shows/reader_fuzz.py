@@ -227,7 +227,9 @@ def _camera(name: str, word: str) -> Callable[[], Honest]:
         if word == "json":
             files = {name: json.dumps({**take.solution, "confidence": 1.0, "warnings": []}).encode()}
         elif word == "colmap":
-            files = {name: text.encode() for name, text in module.model_texts(take).items() if name != "points3D.txt"}
+            files = {
+                name: text.encode() for name, text in module.make_model_texts(take).items() if name != "points3D.txt"
+            }
             files = {name: files[name] for name in ("images.txt", "cameras.txt")}
         else:
             files = {name: _written(word)}
@@ -275,7 +277,7 @@ def _tracks(name: str, word: str) -> Callable[[], Honest]:
         from shotmake.config.format_registry import TRACKS
         from shotmake.files.npz_file import pack_npz
         from shotmake.formats.detect import format_of
-        from shotmake.formats.tracks.named import merge_named
+        from shotmake.formats.tracks.named_tracks import merge_named
         from shotmake.tracks.markers import save_tracks
 
         take = _take()
@@ -301,10 +303,10 @@ def _lens(name: str, word: str) -> Callable[[], Honest]:
     def made() -> Honest:
         from helpers.measures.lens_models import on_film
         from helpers.shows import lens_files as lenses
-        from shotmake.formats.lenses.request import LensAsked
+        from shotmake.formats.lenses.lens_request import LensAsked
         from shotmake.geometry.lens import Lens
         from shotmake.geometry.lens_fit import fit_lens
-        from shotmake.lens.read import read_lens
+        from shotmake.lens.read_lens import read_lens
         from shotmake.stmap.maps import make_undistort_map, write_stmap
 
         asked = LensAsked((1920, 1080), focal_px=2000.0)

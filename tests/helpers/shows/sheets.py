@@ -7,8 +7,8 @@ import numpy as np
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.geometry.lens import Lens
-from shotmake.scene.assembly import find_rendered_field, find_standpoint, make_blocks
-from shotmake.solve.imported.keyed import make_keyed_solution
+from shotmake.scene.ground_subject_lights import find_rendered_field, find_standpoint, make_blocks
+from shotmake.solve.imported.keyed_camera import make_keyed_solution
 
 LENS = Lens(1900.0, 1900.0, 960.0, 540.0)
 PATH = [  # from the left to the right of the subject, which is in the middle

@@ -13,7 +13,7 @@ from helpers.tiers import more
 from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
 from shotmake.solve.anamorphic import squeeze, unsqueeze_size, unsqueeze_tracks
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.result import finish
 from shotmake.solve.verdict import find_candidate

@@ -7,7 +7,7 @@ from helpers.plates.simulated import simulate
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.checks import epipolar
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
 
 pytestmark = pytest.mark.fast

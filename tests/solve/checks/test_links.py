@@ -11,8 +11,7 @@ from shotmake.geometry.camera import find_camera_centres, project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.checks.certify import certify
-from shotmake.solve.links.measure import Links, measure_links
-from shotmake.solve.links.verdict import (
+from shotmake.solve.links.judge_links import (
     DOUBTED_TORN_PX,
     FEWEST_AGREE,
     JOLT_PX,
@@ -22,6 +21,7 @@ from shotmake.solve.links.verdict import (
     doubt_links,
     find_torn_link,
 )
+from shotmake.solve.links.measure_links import Links, measure_links
 
 pytestmark = pytest.mark.fast
 

@@ -12,7 +12,7 @@ from helpers.recipes.sets import set_of
 from helpers.recipes.witness import look_of
 from helpers.shows.project import Project
 from shotmake.config.schema import Camera, Solve
-from shotmake.solve.checks.candidate import Candidate, doubt_by_certificate
+from shotmake.solve.checks.candidate_and_refusal import Candidate, doubt_by_certificate
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import find_candidate, solve
 

@@ -9,7 +9,7 @@ from helpers.plates.simulated import simulate
 from helpers.shows.project import REPOSITORY
 from shotmake.config import schema
 from shotmake.reasons import CODES, RESERVED, Reason, add_warnings, read_warnings, record_reasons
-from shotmake.solve.checks.candidate import Refused
+from shotmake.solve.checks.candidate_and_refusal import Refused
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 

@@ -14,7 +14,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.triangulate import compute_misses_px, triangulate
 from shotmake.solve.checks import shared_errors
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.shared_errors import SHARED_PX, SHARED_SIGMAS, measure_shared_error, notice_shared_errors
 from shotmake.solve.imported.extend import extend_imported
 from shotmake.solve.problem import SolveInputs

@@ -18,9 +18,9 @@ from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
-from shotmake.solve.checks.candidate import Candidate
+from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
-from shotmake.solve.links.evidence import Evidence, contradict, doubt
+from shotmake.solve.links.witness_evidence import Evidence, contradict, doubt
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import find_candidate
 from shotmake.solve.witness.sift import SiftMatcher

@@ -16,8 +16,8 @@ Source: Alembic's AbcGeom CameraSample and Ogawa IStreams; measured with Blender
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 

@@ -12,12 +12,12 @@ import numpy as np
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import check_size
 from shotmake.formats.cameras.axes import from_gl_poses, to_gl_poses
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.pinhole import cameras_of
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import load_json
+from shotmake.formats.text_files import load_json
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 

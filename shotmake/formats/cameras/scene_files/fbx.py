@@ -17,8 +17,8 @@ Source: Blender's io_scene_fbx (export_fbx_bin.py, import_fbx.py) and its fbx_ut
 
 from pathlib import Path
 
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import Cameras
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 

@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.cameras.axes import to_gl_poses
+from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.request import Asked
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
 from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens import Lens

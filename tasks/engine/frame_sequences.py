@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine import removable, slices
+from shotmake.tasks.engine import removable_files, slices
 from shotmake.tasks.engine.digests import digest, wait_until_settled
 from shotmake.tasks.engine.input_faults import digests_of
 from shotmake.tasks.engine.inputs.watched_files import find_change, make_change, sign_files
@@ -151,8 +151,8 @@ def clean(node: Node, dryrun: bool) -> None:
     not.
     """
     paths = list_files(from_node(node))
-    records = [path for path in paths if path.name.endswith(removable.ENDING)]
-    removable.remove_claimed(paths, removable.collect_claims(records), node.task_name, dryrun)
+    records = [path for path in paths if path.name.endswith(removable_files.ENDING)]
+    removable_files.remove_claimed(paths, removable_files.collect_claims(records), node.task_name, dryrun)
 
 
 def list_files(sequence: Sequence | None) -> set[Path]:

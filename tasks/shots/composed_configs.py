@@ -15,10 +15,10 @@ from typing import Any, get_type_hints
 
 from shotmake.config import check
 from shotmake.config.schema import Config
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import hash_short, to_canonical
-from shotmake.tasks.shots import closure, conf_texts, variables
+from shotmake.tasks.shots import code_closure, conf_texts, environment_variables
 from shotmake.tasks.shots.up_to_date import list_library_files, walk_files
 from shotmake.tasks.show import get_conf_folder
 
@@ -29,13 +29,13 @@ NOT_REPEATABLE = re.compile(r"\$\{\s*(now|hydra)\s*:|searchpath")
 
 def recall(name: str, overrides: tuple[str, ...]) -> Config | None:
     """Return the config of this shot as Hydra would compose it now; None when Hydra has to compose it."""
-    text = cache.get("config", to_canonical([name, overrides]))
+    text = cache_database.get("config", to_canonical([name, overrides]))
     if text is None:
         return None
     known = json.loads(text)
     if known["shared"] != digest_shared_sources() or known["shots"] != _digest_shot_sources(name, known["alone"]):
         return None
-    if not variables.are_unchanged(known["environment"]):
+    if not environment_variables.are_unchanged(known["environment"]):
         return None
     return config_of(Config, known["config"])
 
@@ -46,7 +46,7 @@ def list_sources(name: str, overrides: tuple[str, ...]) -> tuple[list[Path], dic
 
     None when the config is not remembered.
     """
-    text = cache.get("config", to_canonical([name, overrides]))
+    text = cache_database.get("config", to_canonical([name, overrides]))
     if text is None:
         return None
     known = json.loads(text)
@@ -79,14 +79,16 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
         "environment": environment,
         "config": asdict(config),
     }
-    cache.put("config", to_canonical([name, overrides]), json.dumps(known))
+    cache_database.put("config", to_canonical([name, overrides]), json.dumps(known))
 
 
 @once
 def digest_shared_sources() -> str:
     """Return a digest of all that every shot is composed from and checked by."""
     conf = {str(path.relative_to(get_conf_folder())): digest(path) for path in _list_shared_files()}
-    return hash_short([conf, closure.code_of(COMPOSES), [digest(path) for path in list_library_files()], sys.version])
+    return hash_short(
+        [conf, code_closure.code_of(COMPOSES), [digest(path) for path in list_library_files()], sys.version]
+    )
 
 
 def _list_shared_files() -> list[Path]:

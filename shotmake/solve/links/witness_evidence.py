@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shotmake.reasons import Reason
-from shotmake.solve.links.measure import Links
+from shotmake.solve.links.measure_links import Links
 
 LEAST_ALLOWED = 0.45  # share of the matches: if the best camera explains less, they are no matches
 CONTRADICTED, DOUBTED = 0.6, 0.85  # explained / allowed below this

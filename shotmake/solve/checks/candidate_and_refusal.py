@@ -9,8 +9,8 @@ from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.checks.certify import Certificate
-from shotmake.solve.links.evidence import Evidence
-from shotmake.solve.links.verdict import DOUBTED, doubt_links
+from shotmake.solve.links.judge_links import DOUBTED, doubt_links
+from shotmake.solve.links.witness_evidence import Evidence
 
 POSED_SHARE = 0.8  # share of the frames: a camera for fewer is refused
 

@@ -10,9 +10,9 @@ import numpy as np
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import measure_file
+from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.opencv import lens_of_tree, tree_of
-from shotmake.formats.lenses.request import KEY, LensAsked
-from shotmake.formats.text import read_head
+from shotmake.formats.text_files import read_head
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.lens_fit import Seen, fit_lens
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.numbers import Lines
+from shotmake.formats.number_rows import Lines
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import load_json, make_fault, quote_word, read_head, read_number
-from shotmake.formats.tracks.named import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.formats.text_files import load_json, make_fault, quote_word, read_head, read_number
+from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED
 
 VERSIONS = (2, 3, 4, 5)
@@ -38,7 +38,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 
     Raises ShotError when the file is neither a text nor a JSON as above, when its version is not 1 to 5, when
     num_points is not the number of points, when its resolution has another shape than the plate, and as `name_tracks`
-    and the functions of shotmake.formats.text do.
+    and the functions of shotmake.formats.text_files do.
     """
     if not read_head(path).lstrip().startswith("{"):
         return name_tracks(_read_text_points(Lines(path, KEY), size_px), path)

@@ -1,6 +1,7 @@
 """What keys of the config may be, by where they stand in the scene sheet.
 
-Made by `python -m shotmake.scene.choices > blender_scripts/kit/choices.py`; a test compares it with the schema.
+`python -m shotmake.scene.allowed_values > blender_scripts/kit/allowed_values.py` makes it; a test compares it with the
+schema.
 """
 
 OF_THE_CONFIG = {

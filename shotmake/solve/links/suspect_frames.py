@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.links.measure import Links
+from shotmake.solve.links.measure_links import Links
 
 JOLT_PX, JOLT_TIMES, MOST_JOLTS = 2.5, 1.5, 2  # at 1280 wide; x the jolts of the frames around
 STRAIGHT, STRAIGHT_FRAMES, MOST_STRAIGHT = 0.25, 4, 2  # of the usual bend; frames in a row; stretches

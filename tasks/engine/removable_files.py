@@ -14,9 +14,9 @@ from pathlib import Path
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.log import is_log
 from shotmake.tasks.engine.stamp import read_stamp
-from shotmake.tasks.engine.state.lacking import explain_disk_fault
+from shotmake.tasks.engine.state.confined_paths import confine, is_plain_file
+from shotmake.tasks.engine.state.machine_lacks import explain_disk_fault
 from shotmake.tasks.engine.state.partial_files import PART
-from shotmake.tasks.engine.state.places import confine, is_plain_file
 from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 
 ENDING = ".stamp.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.text import make_fault, quote_word, read_lines, read_number
+from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 
 Row = tuple[int, str]  # line number, text
 ROWS_AT_ONCE = 1024  # larger lists are no faster: the garbage collector takes the time
@@ -23,7 +23,7 @@ class Lines:
     def peek(self) -> str | None:
         """Return the text of the next line and leave the line in place. Return None at the end of the file.
 
-        Raises ShotError as `shotmake.formats.text.read_lines` does.
+        Raises ShotError as `shotmake.formats.text_files.read_lines` does.
         """
         if self._ahead is None:
             self._ahead = next(self._all, None)

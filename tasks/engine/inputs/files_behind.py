@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from shotmake.files.behind.named import Named, list_files, place_of
-from shotmake.tasks.engine import cache
+from shotmake.files.behind.named_files import Named, list_files, place_of
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import get_build_folder, get_state_folder
 
@@ -82,12 +82,12 @@ def _list_names(path: Path) -> list[Named] | None:
         return []
     try:
         key = f"{format} {digest(path)}"
-        known = cache.get(KIND, key)
+        known = cache_database.get(KIND, key)
         if known is not None:
             return [Named(*row) for row in json.loads(known)]
         found = import_module(f"shotmake.files.behind.{format}").list_names(path)
     except OSError:  # the stage that reads the file says so
         return []
     if found is not None:
-        cache.put(KIND, key, json.dumps([[one.text, one.is_sequence, one.kind] for one in found]))
+        cache_database.put(KIND, key, json.dumps([[one.text, one.is_sequence, one.kind] for one in found]))
     return found

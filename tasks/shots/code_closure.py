@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import shotmake
-from shotmake.tasks.engine import cache
+from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import get_tool_folder
 
@@ -52,12 +52,12 @@ def _find_file(name: str) -> Path | None:
 
 def _list_imported(path: Path, known: str) -> list[str]:
     """Return the full names of what a file with this digest imports; of `from a import b` both a and a.b."""
-    text = cache.get("imports", known)
+    text = cache_database.get("imports", known)
     if text is None:
         data = path.read_bytes()
         text = json.dumps(sorted(set(_yield_names(ast.parse(data)))))
         if hashlib.sha256(data).hexdigest() == known:  # the file was not edited meanwhile
-            cache.put("imports", known, text)
+            cache_database.put("imports", known, text)
     return json.loads(text)
 
 

@@ -13,13 +13,13 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import console
 from shotmake.tasks.commands.build import publish
-from shotmake.tasks.engine import frames as sequence
+from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine.copies import place_copies, remove_copies
-from shotmake.tasks.engine.frames import Sequence
+from shotmake.tasks.engine.fault_lines import as_failed, guard_check, tell_faults
+from shotmake.tasks.engine.frame_sequences import Sequence
 from shotmake.tasks.engine.processes.locks import hold_lock
 from shotmake.tasks.engine.stage import Node, make_doit_task
 from shotmake.tasks.engine.stamp import read_stamp, why_different
-from shotmake.tasks.engine.told import as_failed, guard_check, tell_faults
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.show import get_show_folder, name_in_show
 from shotmake.tasks.stages import render

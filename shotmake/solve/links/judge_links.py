@@ -7,7 +7,7 @@ purpose and from right ones, both judged alone (tests/benchmarks/judge.py).
 import numpy as np
 
 from shotmake.reasons import Reason
-from shotmake.solve.links.measure import Links
+from shotmake.solve.links.measure_links import Links
 
 FEWEST_AGREE = 4  # tracks that hold two sides together: three fit by chance
 LOOSE_PX, DOUBTED_LOOSE_PX = 1.5, 0.4  # at 1280 wide, of Links.hold_px

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.shot_data import Take
-from shotmake.formats.text import make_fault, quote_word
+from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
 from shotmake.tracks.quality import name_track
 

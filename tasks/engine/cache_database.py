@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.state.places import check_tops
+from shotmake.tasks.engine.state.confined_paths import check_tops
 from shotmake.tasks.engine.state.secret import name_owner, sign
 from shotmake.tasks.show import get_state_folder
 

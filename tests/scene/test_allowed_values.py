@@ -3,9 +3,9 @@
 import pytest
 
 from helpers.shows.project import REPOSITORY
-from shotmake.config.annotations import MOTION_MODELS, read_manual
 from shotmake.config.schema import Footage, Lights, Subject, choices_of
-from shotmake.scene.choices import make_module
+from shotmake.config.track_annotations import MOTION_MODELS, read_manual
+from shotmake.scene.allowed_values import make_module
 
 pytestmark = pytest.mark.fast
 
@@ -13,8 +13,8 @@ SCRIPTS = REPOSITORY / "blender_scripts"
 
 
 def test_the_committed_module_is_what_the_schema_makes():
-    made = (SCRIPTS / "kit" / "choices.py").read_text(encoding="utf-8")
-    assert made == make_module(), "run python -m shotmake.scene.choices > blender_scripts/kit/choices.py"
+    made = (SCRIPTS / "kit" / "allowed_values.py").read_text(encoding="utf-8")
+    assert made == make_module(), "run python -m shotmake.scene.allowed_values > blender_scripts/kit/allowed_values.py"
 
 
 def test_a_sheet_may_hold_what_the_config_may(monkeypatch):

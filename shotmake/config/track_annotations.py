@@ -9,9 +9,9 @@ message).
 from dataclasses import dataclass, field
 from typing import Any
 
+from shotmake.config.check_values import Faults, are_numbers, is_number, is_whole
 from shotmake.config.picks import BOX, NAME, PLACE, find_faults
 from shotmake.config.schema import Track, choices_of
-from shotmake.config.values import Faults, are_numbers, is_number, is_whole
 
 MOTION_MODELS = choices_of(Track, "motion_model")
 STATUSES = ("enabled", "disabled", "deleted")
