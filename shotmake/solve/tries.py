@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import lens_from_vector
 from shotmake.solve.bundle.model import Model
-from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
+from shotmake.solve.bundle.observations import Observations, choose_close_keyframes, choose_keyframes, thin
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
@@ -35,6 +36,14 @@ BARELY_MOVES_RATIO, BARELY_MOVES_SHARE, BARELY_MOVES_DEG = 3.0, 0.8, 4.0  # move
 FOLDED = Reason("lens_folds", "the lens found folds over inside the picture")
 
 Starts = Callable[[Observations], Iterator[tuple[str, Model | None]]]  # (step, camera of all frames)
+
+
+class Start(NamedTuple):
+    """Where a solve may start. model: poses of keyframes, None without any; keyframes: how many were asked for."""
+
+    step: str
+    model: Model | None
+    keyframes: int
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,13 @@ def try_starts(
     candidate: list[Candidate] = []
     failed: list[Failed] = []
     focals_px: list[float] = []
-    made = islice(starts(solving) if starts else _yield_starts(problem, mapping, solving, keyframes, parallax), most)
+    if starts:
+        made = (Start(*one, len(keyframes)) for one in starts(solving))
+    else:
+        made = _yield_starts(problem, mapping, solving, keyframes, parallax)
     partial = 0 if starts or most is not None else PARTIAL_STARTS
-    for step, model in _yield_usable(made, len(keyframes), problem.size_px, "libmv" if starts else "COLMAP", partial):
+    usable = _yield_usable(islice(made, most), problem.size_px, "libmv" if starts else "COLMAP", partial)
+    for step, model, asked in usable:
         if isinstance(model, Failed):
             failed.append(model)
             continue
@@ -90,7 +103,7 @@ def try_starts(
         else:
             one = FOLDED if has_fold(model.lens, problem.size_px) else _certify(model, solving, problem, False, ())
         if isinstance(one, Reason):
-            failed.append(Failed(step, (1, float(model.posed.sum()) / len(keyframes), 0.0), one))
+            failed.append(Failed(step, (1, float(model.posed.sum()) / asked, 0.0), one))
             continue
         fault = fault_of(one, problem.size_px)
         no_candidate = _refuse_move(one, parallax) or (_refuse_plane(one, fault) if step == PLANE_START else None)
@@ -108,27 +121,27 @@ def try_starts(
 
 
 def _yield_usable(
-    made: Iterator[tuple[str, Model | None]], keyframes: int, size_px: tuple[int, int], engine: str, partial: int
-) -> Iterator[tuple[str, Model | Failed]]:
-    """Yield the starts that are worth completing, and why the others are not.
+    made: Iterator[Start], size_px: tuple[int, int], engine: str, partial: int
+) -> Iterator[tuple[str, Model | Failed, int]]:
+    """Yield the starts that are worth completing, and why the others are not; with the number of their keyframes.
 
     partial: how many of the starts with a pose in too few keyframes are yielded once more, at the end, those with the
     most keyframes first. COLMAP stops early where rays meet at small angles, as with a long lens.
     """
-    kept: list[tuple[str, Model]] = []
-    for step, model in made:
+    kept: list[tuple[str, Model, int]] = []
+    for step, model, keyframes in made:
         posed = 0 if model is None else int(model.posed.sum())
         is_partial = posed < KEYFRAMES_POSED * keyframes
         is_plausible = model is not None and has_plausible_focal(model.lens, size_px)
         if model is None or is_partial:
             reason = Reason("no_start", f"{engine} posed {posed} of {keyframes} keyframes")
-            yield step, Failed(step, (0, posed / keyframes, 0.0), reason)
-            kept += [(step, model)] if model is not None and is_plausible else []
+            yield step, Failed(step, (0, posed / keyframes, 0.0), reason), keyframes
+            kept += [(step, model, keyframes)] if model is not None and is_plausible else []
         elif not is_plausible:
             reason = Reason("focal_unlikely", f"the focal length ran away to {model.lens.fx_px:.0f} px")
-            yield step, Failed(step, (1, posed / keyframes, 0.0), reason)
+            yield step, Failed(step, (1, posed / keyframes, 0.0), reason), keyframes
         else:
-            yield step, model
+            yield step, model, keyframes
     yield from sorted(kept, key=lambda one: -int(one[1].posed.sum()))[:partial]
 
 
@@ -214,23 +227,37 @@ def _yield_starts(
     solving: Observations,
     keyframes: np.ndarray,
     parallax: Parallax | None,
-) -> Iterator[tuple[str, Model | None]]:
-    """Yield (step, keyframe model), one by one as they are asked for."""
+) -> Iterator[Start]:
+    """Yield starts one by one as they are asked for.
+
+    Where COLMAP poses too few of the keyframes from every guess, and the keyframes stand wide apart for the tracks'
+    lives, the guesses are tried once more from closer keyframes.
+    """
     focal_px, refine, first_forward = problem.focal_px, problem.refine, problem.settings.kind == "forward"
     plan = [(focal_px, first_forward), (focal_px, not first_forward)]
     if "focal" in refine:
         guesses = [share * problem.size_px[0] for share in OTHER_GUESSES]
         others = [guess for guess in guesses if abs(np.log(guess / focal_px)) > OTHER_FOCAL]
         plan += [(guess, forward) for guess in others for forward in (True, False)]
-    plane = [] if parallax is None else [(PLANE_START, _from_bundle(parallax, solving))]
+    plane = [] if parallax is None else [Start(PLANE_START, _from_bundle(parallax, solving), len(keyframes))]
     small = parallax is not None and parallax.ratio < SMALL_MOVE_RATIO
-    for place, (guess, forward) in enumerate(plan):
-        step = f"map keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
+
+    def start_from(guess: float, forward: bool, frames: np.ndarray, more: str = "") -> Start:
+        step = f"map {more}keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
         problem.on_step(step)
-        model = colmap.map_keyframes(mapping, keyframes, problem.size_px, guess, refine, forward)
-        yield step, model and _renumber(model, mapping, solving)
+        model = colmap.map_keyframes(mapping, frames, problem.size_px, guess, refine, forward)
+        return Start(step, model and _renumber(model, mapping, solving), len(frames))
+
+    most_posed = 0
+    for place, (guess, forward) in enumerate(plan):
+        start = start_from(guess, forward, keyframes)
+        most_posed = max(most_posed, 0 if start.model is None else int(start.model.posed.sum()))
+        yield start
         if small and place == 1:
             yield from plane
+    closer = choose_close_keyframes(mapping, keyframes) if most_posed < KEYFRAMES_POSED * len(keyframes) else None
+    if closer is not None:
+        yield from (start_from(guess, forward, closer, "closer ") for guess, forward in plan)
     if not small:
         yield from plane
 

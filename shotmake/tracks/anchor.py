@@ -52,7 +52,7 @@ class Disc:
 
 
 @lru_cache
-def _make_disc(radius_px: int) -> Disc:
+def make_disc(radius_px: int) -> Disc:
     """Make the disc of a pattern with this radius."""
     axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
     inside = np.hypot(axis, axis[:, None]) < radius_px + 0.5
@@ -81,7 +81,7 @@ def find_cut_px(pattern_px: int) -> int:
 
 
 def _disc_of(patches: np.ndarray) -> Disc:
-    return _make_disc((patches.shape[1] - 3) // 2)
+    return make_disc((patches.shape[1] - 3) // 2)
 
 
 def _list_freedoms() -> dict[str, np.ndarray]:

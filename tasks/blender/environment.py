@@ -20,6 +20,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
+from shotmake.files.user_cache import find_user_cache
 from shotmake.tasks.engine.log import TaskLog
 from shotmake.tasks.engine.processes.environments import make_blender_environment, make_users_environment
 from shotmake.tasks.engine.processes.programs import Started, allow, run
@@ -53,9 +54,7 @@ def find_homes() -> Path | None:
     """Return the folder of all our Blenders: $SHOTMAKE_BLENDER_HOME or the user's cache folder; None without either."""
     if named := os.environ.get("SHOTMAKE_BLENDER_HOME"):
         return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME") or ""
-    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative path does not count
-    return Path(cache) / "shotmake" if os.path.isabs(cache) else None
+    return find_user_cache()
 
 
 def find_python(version: str = AUTO) -> Path:

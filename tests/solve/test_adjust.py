@@ -193,3 +193,31 @@ def test_the_covariance_of_the_lens_is_that_of_the_whole_equations(shot):
     inverse = np.linalg.inv(squares + 1e-9 * np.diag(np.diag(squares)))[lens_at : lens_at + 3, lens_at : lens_at + 3]
     variance = (residuals**2).sum() / (2 * len(markers) - lens_at - 3 - 3 * len(bundle.directions))
     assert np.allclose(covariance, variance * inverse, rtol=1e-2)
+
+
+@pytest.mark.parametrize("gone", [slice(20, 21), slice(8, 40), slice(0, 32)])
+def test_a_camera_without_markers_stays_and_the_others_are_adjusted(shot, gone):
+    """Also where they fill whole tiles of the system."""
+    start, markers = start_of(shot, 0.002)
+    left = markers.select(~np.isin(markers.frame, np.arange(40)[gone]))
+    there = left.lengths > 0
+    left = left.select_tracks(there)
+    start = replace(start, directions=start.directions[there], inverse_depths=start.inverse_depths[there])
+    seen = np.bincount(left.frame, minlength=40) > 0
+    done = adjust(start, left, LENS)
+    assert not seen.all() and (done.translations[~seen] == start.translations[~seen]).all()
+    assert (done.rotations[~seen] == start.rotations[~seen]).all()
+    used = left.select_frames(np.flatnonzero(seen), min_markers=1)
+    at = np.searchsorted(left.track_ids, used.track_ids)
+    alone = replace(
+        start,
+        rotations=start.rotations[seen],
+        translations=start.translations[seen],
+        directions=start.directions[at],
+        inverse_depths=start.inverse_depths[at],
+        log_zooms=start.log_zooms[seen],
+    )
+    expected = adjust(alone, used, LENS)
+    assert not np.allclose(expected.lens, start.lens, atol=1e-3)  # it was adjusted
+    assert np.allclose(done.lens, expected.lens, atol=1e-9)
+    assert np.allclose(done.translations[seen], expected.translations, atol=1e-9)

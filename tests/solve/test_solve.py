@@ -21,6 +21,7 @@ from shotmake.errors import ShotError
 from shotmake.files.npz_file import pack_npz
 from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations, choose_close_keyframes, choose_keyframes
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import Solution, hold_out, solve
 from shotmake.tracks.markers import Tracks
@@ -357,3 +358,31 @@ def test_between_tripod_and_moving_is_said():
     record = solve(SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve())).record
     assert record["status"] == "tripod" and "between turning and moving" in record["warnings"][0]
     assert record["warning_codes"][0] == "moves_little"
+
+
+def test_a_slow_long_shot_of_short_tracks_starts_from_closer_keyframes():
+    """480 frames around 35 deg, 60 tracks a frame that live 50 frames: half of them survive from one keyframe to the
+    next, and three keyframes share too few.
+    """
+    shot = simulate(
+        "orbit", seed=1, frame_count=480, span_deg=35.0, visible=60, life_frames=50.0, white_px=0.08, drift_px=0.0
+    )
+    steps: list[str] = []
+    inputs = SolveInputs(shot.tracks, shot.size_px, shot.frames, schema.Camera(), schema.Solve(), on_step=steps.append)
+    record = solve(inputs).record
+    found = measure(record, shot.truth)
+    assert (record["status"], record["warnings"], found["frames_pct"]) == ("solved", [], 100.0)
+    assert found["ate_pct"] < 0.05 and found["rot_deg"] < 0.02, found
+    assert "map closer keyframes from 1152 px" in steps
+
+
+def test_closer_keyframes_are_offered_where_tracks_span_few():
+    short = simulate("orbit", seed=1, frame_count=480, span_deg=35.0, visible=60, life_frames=50.0)
+    markers = Observations.from_tracks(short.tracks, short.frames)
+    wide = choose_keyframes(markers, short.size_px)
+    close = choose_close_keyframes(markers, wide)
+    assert close is not None and (close[0], close[-1]) == (0, 479)
+    seen = np.bincount(markers.track[np.isin(markers.frame, close)], minlength=len(markers.track_ids))
+    assert np.median(seen[markers.track]) >= 5
+    assert choose_close_keyframes(markers, close) is None  # these are close enough
+    assert choose_close_keyframes(markers, wide, at_most=10) is None  # more than the mapper should be asked

@@ -102,12 +102,13 @@ def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name
     """Adjust the bundle in at most `rounds` steps. `refine` names the lens values that may change.
 
     With "zoom" in refine every frame has a focal length of its own. weights: (M,) or a scalar, factors of the squared
-    errors. fixed: mask (F,) of the frames whose pose stays, to the bit. Raises numpy.linalg.LinAlgError when the
+    errors. fixed: mask (F,) of the frames whose pose stays, to the bit; that of a frame without
+    markers stays too. Raises numpy.linalg.LinAlgError when the
     equations of a point have no solution.
     """
     moving = np.ones(len(bundle.rotations), bool) if fixed is None else ~fixed
     layout = _make_layout(bundle, markers, refine, moving)
-    by_marker = np.broadcast_to(np.asarray(weights, float), len(markers))
+    by_marker = np.array(np.broadcast_to(np.asarray(weights, float), len(markers)))
     cost, damping = compute_cauchy_cost(compute_residuals_px(bundle, markers), loss_px, weights), 1e-3
     for _ in range(rounds):
         reduced = reduce_system(_list_parts(bundle), layout, by_marker, loss_px, damping)
@@ -133,7 +134,8 @@ def adjust(  # noqa: PLR0913  each is a choice of its own, and most callers name
 
 def _make_layout(bundle: Bundle, markers: Observations, refine: tuple[str, ...], moving: np.ndarray) -> Layout:
     refined = np.array([name in refine and not (name == "focal" and "zoom" in refine) for name in LENS_NAMES])
-    return lay_out(markers, moving, refined, (6 if bundle.general else 3) + ("zoom" in refine))
+    is_seen = np.bincount(markers.frame, minlength=len(moving)) > 0  # a camera without markers has no equations
+    return lay_out(markers, moving & is_seen, refined, (6 if bundle.general else 3) + ("zoom" in refine))
 
 
 def _take_step(bundle: Bundle, layout: Layout, step: np.ndarray, point_step: np.ndarray) -> Bundle:
@@ -167,7 +169,7 @@ def compute_lens_covariance(
     The covariance is the effect of white noise of the size of the residuals. weights: (M,) or a scalar.
     """
     layout = _make_layout(bundle, markers, refine, np.ones(len(bundle.rotations), bool))
-    by_marker = np.broadcast_to(np.asarray(weights, float), len(markers))
+    by_marker = np.array(np.broadcast_to(np.asarray(weights, float), len(markers)))
     reduced = reduce_system(_list_parts(bundle), layout, by_marker, loss_px, 0.0)
     residuals = compute_residuals_px(bundle, markers)
     robust = weights / (1 + weights * (residuals**2).sum(1) / loss_px**2)

@@ -9,6 +9,7 @@ import numpy as np
 from shotmake.tracks.markers import DISABLED, Tracks
 
 MEASURED_WIDTH_PX = 1280.0  # the pixel thresholds of the verdict were measured on plates this wide
+OF_LIFE, CLOSE_ENOUGH = 5, 1.5  # keyframes in a median track's life; and how much wider they may stand
 STILL_PX = 1.0
 STILL_SHARE = 0.60  # share of the picture, from which on a plate is locked off
 STILL_GRID = (12, 7)
@@ -155,6 +156,19 @@ def choose_keyframes(
     if len(keyframes) < min(at_least, observations.frame_count):
         keyframes = np.unique(np.linspace(0, observations.frame_count - 1, at_least).astype(int))
     return keyframes
+
+
+def choose_close_keyframes(observations: Observations, keyframes: np.ndarray, at_most: int = 160) -> np.ndarray | None:
+    """Choose keyframes so close that the median track is seen in OF_LIFE of them, where `keyframes` (K,) are not.
+
+    Returns frame indices, or None where these keyframes are close enough, or more than `at_most` would be needed. With
+    few tracks a frame, keyframes that half of the tracks survive have too few in common for a start.
+    """
+    life = float(np.median(observations.lengths[observations.track])) if len(observations) else 0.0
+    spacing = max(1, int(life / OF_LIFE))
+    if np.median(np.diff(keyframes)) <= CLOSE_ENOUGH * spacing or observations.frame_count / spacing > at_most:
+        return None
+    return np.unique([*range(0, observations.frame_count, spacing), observations.frame_count - 1])
 
 
 def _space(observations: Observations, spacing_px: float, overlap: float) -> np.ndarray:

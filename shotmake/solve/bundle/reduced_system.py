@@ -189,10 +189,8 @@ def reduce_system(parts: Parts, layout: Layout, weights: np.ndarray, loss_px: fl
         block = np.zeros((len(tile.pieces), shared.shape[1], tile.count * c))
         flat = block.reshape(-1, tile.count * c)
         kernels.gather(layout.seen, unknowns, normal.mixed, tile.rows, tile.first, tile.numbers, flat)
-        taken, at = (
-            flat.T @ shared[tile.pieces].reshape(len(flat), -1),
-            slice(tile.first * c, (tile.first + tile.count) * c),
-        )
+        taken = flat.T @ shared[tile.pieces].reshape(len(flat), lens_size + 1)
+        at = slice(tile.first * c, (tile.first + tile.count) * c)
         border[at] -= taken[:, :-1]
         gradient[at] -= taken[:, -1]
         blocks.append(block)

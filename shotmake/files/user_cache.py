@@ -1,0 +1,11 @@
+"""The user's cache folder: what is made once a machine, for all clones and shows of a user."""
+
+import os
+from pathlib import Path
+
+
+def find_user_cache() -> Path | None:
+    """Return our folder in the user's cache, $XDG_CACHE_HOME or ~/.cache; None for a user without a home."""
+    cache = os.environ.get("XDG_CACHE_HOME") or ""
+    cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative path does not count
+    return Path(cache) / "shotmake" if os.path.isabs(cache) else None
