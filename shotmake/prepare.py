@@ -1,13 +1,25 @@
-"""Compile every kernel, once a machine: `python -m shotmake.prepare match follow solve`, or some of these parts.
+"""Compile every kernel, once a machine, in parts.
 
-A build starts it while it reads its first plate. Each kernel is called with arrays of the types of a real build, so
-that a build that follows compiles nothing.
+A build starts it while it reads its first plate (tasks/engine/processes/kernels.py). Each kernel is called with arrays
+of the types of a real build, so that a build that follows compiles nothing.
 """
 
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from shotmake.files.user_cache import find_kernels
+
+if TYPE_CHECKING:  # a build only asks whether all is ready
+    import numpy as np
 
 SIDE_PX, RADIUS_PX = 128, 10
 FRAMES, POINTS = 4, 30
@@ -15,6 +27,8 @@ FRAMES, POINTS = 4, 30
 
 def prepare_match() -> None:
     """Compile the match of anchors, the largest kernel, by matching none."""
+    import numpy as np
+
     from shotmake.tracks.anchor import Anchors, make_disc, refine
 
     disc, none = make_disc(RADIUS_PX), np.arange(0)
@@ -39,6 +53,8 @@ def prepare_match() -> None:
 
 def prepare_follow() -> None:
     """Compile the other kernels of the tracker: corners, patches, the prediction from frame to frame."""
+    import numpy as np
+
     from shotmake.config.schema import Detect
     from shotmake.tracks.anchor import cut_patches, prepare
     from shotmake.tracks.detect import detect_corners
@@ -53,6 +69,8 @@ def prepare_follow() -> None:
 
 def prepare_solve() -> None:
     """Compile the kernels of points, of the adjustment and of the lens grid, with a small scene."""
+    import numpy as np
+
     from shotmake.geometry.camera import project
     from shotmake.geometry.lens import Lens
     from shotmake.geometry.lens_grid_kernels import bend_points
@@ -78,9 +96,10 @@ def prepare_solve() -> None:
     bend_points(np.zeros((1, 2)), np.full(2, -1.0), np.full(2, 1.0), np.zeros((4, 4, 2)))
 
 
-def make_picture() -> np.ndarray:
+def make_picture() -> "np.ndarray":
     """Return a picture (SIDE_PX, SIDE_PX) uint8 with corners in it."""
     import cv2
+    import numpy as np
 
     noise = np.random.default_rng(0).integers(0, 255, (SIDE_PX, SIDE_PX), dtype=np.uint8)
     return np.ascontiguousarray(cv2.GaussianBlur(noise, (0, 0), 1.5))
@@ -92,6 +111,55 @@ PARTS: dict[str, Callable[[], None]] = {
     "solve": prepare_solve,
 }
 
+
+@cache
+def place_ready(part: str) -> Path | None:
+    """Return the file that says that a part is compiled. Its folder is made; None where nothing can be kept.
+
+    Its name has a digest of our code, of the libraries that compile it, and of the processor.
+    """
+    folder = find_kernels()
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    ours = Path(__file__).parent
+    files = [path for name in ("geometry", "solve/bundle", "tracks") for path in sorted((ours / name).rglob("*.py"))]
+    known = [version("numba"), version("numpy"), sys.version, platform.machine(), _read_processor()]
+    digest = hashlib.sha256("\n".join(known).encode())
+    for path in (Path(__file__), *files):
+        digest.update(path.read_bytes())
+    return folder / f"{part}-{digest.hexdigest()[:20]}.ready"
+
+
+def _read_processor() -> str:
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+    return ""
+
+
+def main(parts: list[str]) -> None:
+    """Compile the parts that are not compiled yet; one process does a part, and others that ask for it leave it."""
+    from shotmake.geometry.compiled import remove_oldest
+
+    for part in parts:
+        ready = place_ready(part)
+        if ready is None or ready.exists():
+            continue
+        with open(ready.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            PARTS[part]()
+            ready.touch()
+    remove_oldest()
+
+
 if __name__ == "__main__":
-    for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+    main(sys.argv[1:] or list(PARTS))

@@ -5,6 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ NAMED_OTHERWISE = {
     "stage config summary gc blender": "methods of Graph, each named as its task",
     "fileno isatty writable": "what Python calls on a stream",
     "error setup": "what argparse and Hydra call",
+    "ensure_cache_path": "what numba calls",
 }
 OTHERWISE = {name for names in NAMED_OTHERWISE for name in names.split()}
 
@@ -100,17 +102,20 @@ STAYS = {  # where a name is somebody else's, or the file's or the key's of a co
 }
 
 
-def names_in(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def names_in(path: Path) -> tuple[tuple[str, int], ...]:
     """Each name that the file gives to something: variables, parameters, fields, functions, classes; and its line."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name, node.lineno
+            found.append((node.name, node.lineno))
         elif isinstance(node, ast.arg):
-            yield node.arg, node.lineno
+            found.append((node.arg, node.lineno))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id, node.lineno
+            found.append((node.id, node.lineno))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            yield node.attr, node.lineno
+            found.append((node.attr, node.lineno))
+    return tuple(dict(found).items())  # each name once, on its last line
 
 
 def stays(path: Path, name: str) -> bool:

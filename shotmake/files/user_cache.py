@@ -9,3 +9,9 @@ def find_user_cache() -> Path | None:
     cache = os.environ.get("XDG_CACHE_HOME") or ""
     cache = cache if os.path.isabs(cache) else os.path.expanduser("~/.cache")  # a relative path does not count
     return Path(cache) / "shotmake" if os.path.isabs(cache) else None
+
+
+def find_kernels() -> Path | None:
+    """Return the folder of all compiled kernels; None for a user without a home."""
+    cache = find_user_cache()
+    return None if cache is None else cache / "kernels"

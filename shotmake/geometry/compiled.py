@@ -19,26 +19,26 @@ import numpy
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from shotmake.files.user_cache import find_user_cache
+from shotmake.files.user_cache import find_kernels
 
+# What pickle may raise for a file that is not whole, by its documentation and as seen
+DAMAGED = (
+    *(pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, KeyError, TypeError, ValueError),
+    *(OSError, RuntimeError),
+)
 MOST_FILES = 600  # in the folder; some 60 are of one version. The oldest go
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile the function when it is first called, and keep the result for every other process of the user.
 
-    Each process compiles anew where no folder can be written (no home, as for `nobody`).
+    Without a home (as for `nobody`) it is kept beside the code. Each process compiles anew where that cannot be
+    written either.
     """
     kernel = njit(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder; it has compiled nothing yet
         kernel._cache = _KernelCache(function)
     return kernel
-
-
-def get_kernels_folder() -> Path | None:
-    """Return the folder of all compiled kernels; None for a user without a home."""
-    cache = find_user_cache()
-    return None if cache is None else cache / "kernels"
 
 
 def digest_kernel(function: Callable[..., Any]) -> str:
@@ -79,14 +79,13 @@ class _KernelPlace(_CacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "_KernelPlace | None":
-        """Return the place of a kernel; None where nothing can be kept."""
-        folder = get_kernels_folder()
-        if folder is None:
-            return None
-        place = cls(py_func, py_file, folder)
-        with contextlib.suppress(OSError):
-            place.ensure_cache_path()
-            return place
+        """Return the place of a kernel: in the user's cache, else beside the code; None where nothing can be kept."""
+        for folder in (find_kernels(), Path(py_file).parent / "__pycache__"):
+            if folder is not None:
+                place = cls(py_func, py_file, folder)
+                with contextlib.suppress(OSError):
+                    place.ensure_cache_path()
+                    return place
         return None
 
     def ensure_cache_path(self) -> None:
@@ -109,7 +108,7 @@ class _KernelPlace(_CacheLocator):
 
 def remove_oldest() -> None:
     """Remove the oldest files of the folder, where there are too many."""
-    folder = get_kernels_folder()
+    folder = find_kernels()
     with contextlib.suppress(OSError):
         files = [] if folder is None else sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime)
         for old in files[: max(0, len(files) - MOST_FILES)]:
@@ -127,11 +126,15 @@ class _KernelCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code for this signature; None when it is not there, or is not whole."""
-        with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError, ValueError, AttributeError, RuntimeError):
+        with contextlib.suppress(*DAMAGED):
             return super().load_overload(sig, target_context)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the compiled code for this signature."""
         with contextlib.suppress(OSError):
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except DAMAGED:
+                self.flush()  # the index
+                super().save_overload(sig, data)

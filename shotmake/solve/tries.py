@@ -242,10 +242,15 @@ def _yield_starts(
     plane = [] if parallax is None else [Start(PLANE_START, _from_bundle(parallax, solving), len(keyframes))]
     small = parallax is not None and parallax.ratio < SMALL_MOVE_RATIO
 
+    paired: dict[tuple[float, str], colmap.Pairs] = {}
+
     def start_from(guess: float, forward: bool, frames: np.ndarray, more: str = "") -> Start:
         step = f"map {more}keyframes from {guess:.0f} px" + (", forward moves admitted" if forward else "")
         problem.on_step(step)
-        model = colmap.map_keyframes(mapping, frames, problem.size_px, guess, refine, forward)
+        key = (0.0 if "focal" in refine else guess, more)
+        if key not in paired:
+            paired[key] = colmap.pair_keyframes(mapping, frames, problem.size_px, guess, refine)
+        model = colmap.map_keyframes(paired[key], mapping, guess, refine, forward)
         return Start(step, model and _renumber(model, mapping, solving), len(frames))
 
     most_posed = 0

@@ -7,6 +7,7 @@ from shotmake.config.schema import MAIN_CAMERA, Config, Footage
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.processes.kernels import begin_kernels
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.show import get_show_folder
@@ -55,6 +56,7 @@ def build(job: Job) -> str:
     from shotmake.footage.plate import probe
     from shotmake.footage.summary import describe_footage
 
+    begin_kernels()
     with job.show_progress(None, "reading") as bar:
         plate = probe(**job.settings, root=get_show_folder(), on_frame=bar)
     job.targets["footage"].write_bytes(to_json_bytes(plate.to_json()))

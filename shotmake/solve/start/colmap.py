@@ -1,4 +1,4 @@
-"""pycolmap as the engine: keyframes -> incremental mapping; poses of the other frames; long adjustments.
+"""pycolmap as the engine: pairs of keyframes, incremental mapping of keyframes, and poses of the other frames.
 
 J. L. Schoenberger and J.-M. Frahm, "Structure-from-Motion Revisited", CVPR 2016. COLMAP's pixels are ours (centre of
 the first pixel at 0.5). Everything runs in one thread: sums in another order would give other bytes.
@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -82,51 +82,39 @@ def _share_lens(cameras: list) -> tuple[Lens, np.ndarray]:
     return middle, np.log([lens.fx_px / focal_px for lens in lenses])
 
 
-def map_keyframes(
-    all_markers: Observations,
-    keyframes: np.ndarray,
-    size_px: tuple[int, int],
-    focal_px: float,
-    refine: tuple[str, ...],
-    forward: bool = False,
-) -> Model | None:
-    """Run COLMAP's incremental pipeline on the keyframes (K,), which are frame indices.
+@dataclass(frozen=True)
+class Pairs:
+    """Keyframes, and what COLMAP says of each two of them that share enough tracks.
 
-    Returns None if no model has three keyframes or more. focal_px: the first guess. refine: the lens values that may
-    change. forward: allow a first pair that moves along the view axis (a dolly), with few tracks or little angle.
-    Raises ShotError for k2 without k1.
+    COLMAP looks at the guess of the focal length only if it is told; else the same pairs serve every guess.
+    keyframes (K,): frame indices. markers: those of the keyframes, renumbered. rows: of each keyframe, its markers.
+    found: (keyframe, keyframe, matches (P, 2), geometry).
+    """
+
+    markers: Observations
+    keyframes: np.ndarray
+    size_px: tuple[int, int]
+    rows: list[np.ndarray]
+    found: list[tuple[int, int, np.ndarray, pycolmap.TwoViewGeometry]]
+
+
+def pair_keyframes(
+    all_markers: Observations, keyframes: np.ndarray, size_px: tuple[int, int], focal_px: float, refine: tuple[str, ...]
+) -> Pairs:
+    """Estimate the geometry of pairs of keyframes (K,), which are frame indices.
+
+    focal_px: the first guess. refine: the lens values that may change. Raises ShotError for k2 without k1.
     """
     markers = all_markers.select_frames(keyframes, min_markers=2)
-    width, height = size_px
-    model = choose_camera_model(refine)
-    lens = Lens(focal_px, focal_px, width / 2, height / 2)
-    camera = _make_camera(lens, model, size_px)
-    camera.has_prior_focal_length = "focal" not in refine
-    own = "zoom" in refine  # every keyframe has a camera of its own
-    pycolmap.set_random_seed(SEED)
+    camera = _guess_camera(size_px, focal_px, refine)
     order = np.argsort(markers.frame, kind="stable")
     bounds = np.searchsorted(markers.frame[order], np.arange(len(keyframes) + 1))
     rows = [order[a:b] for a, b in pairwise(bounds)]
-
-    database = pycolmap.Database.open(":memory:")
-    for number in range(1, len(keyframes) + 1 if own else 2):
-        camera.camera_id = number
-        database.write_camera(camera, use_camera_id=True)
-        rig = pycolmap.Rig(rig_id=number)
-        rig.add_ref_sensor(camera.sensor_id)
-        database.write_rig(rig, use_rig_id=True)
-    for index in range(len(keyframes)):
-        number = index + 1 if own else 1
-        image = pycolmap.Image(name=f"{index:06d}", camera_id=number, image_id=index + 1)
-        database.write_image(image, use_image_id=True)
-        frame = pycolmap.Frame(frame_id=index + 1, rig_id=number)
-        frame.add_data_id(database.read_image(index + 1).data_id)
-        database.write_frame(frame, use_frame_id=True)
-        database.write_keypoints(index + 1, markers.xy_px[rows[index]].astype(np.float32))
     options = pycolmap.TwoViewGeometryOptions()
     options.ransac.max_error = 2.0
     options.ransac.random_seed = SEED
     pairs = [(a, a + offset) for a in range(len(keyframes)) for offset in PAIR_OFFSETS if a + offset < len(keyframes)]
+    found = []
     for first, second in pairs:
         _, in_first, in_second = np.intersect1d(
             markers.track[rows[first]], markers.track[rows[second]], assume_unique=True, return_indices=True
@@ -136,9 +124,28 @@ def map_keyframes(
         matches = np.stack([in_first, in_second], 1).astype(np.uint32)
         both = (markers.xy_px[rows[first]], markers.xy_px[rows[second]])
         geometry = pycolmap.estimate_two_view_geometry(camera, both[0], camera, both[1], matches, options)
-        database.write_matches(first + 1, second + 1, matches)
-        database.write_two_view_geometry(first + 1, second + 1, geometry)
+        found.append((first, second, matches, geometry))
+    return Pairs(markers, keyframes, size_px, rows, found)
 
+
+def _guess_camera(size_px: tuple[int, int], focal_px: float, refine: tuple[str, ...]) -> pycolmap.Camera:
+    lens = Lens(focal_px, focal_px, size_px[0] / 2, size_px[1] / 2)
+    camera = _make_camera(lens, choose_camera_model(refine), size_px)
+    camera.has_prior_focal_length = "focal" not in refine
+    return camera
+
+
+def map_keyframes(
+    pairs: Pairs, all_markers: Observations, focal_px: float, refine: tuple[str, ...], forward: bool = False
+) -> Model | None:
+    """Run COLMAP's incremental pipeline on keyframes.
+
+    Returns None if no model has three keyframes or more. focal_px: the first guess. forward: allow a first pair that
+    moves along the view axis (a dolly), with few tracks or little angle.
+    """
+    pycolmap.set_random_seed(SEED)
+    camera = _guess_camera(pairs.size_px, focal_px, refine)
+    database = _fill_database(pairs, camera, has_own_lenses="zoom" in refine)
     manager = pycolmap.ReconstructionManager()
     with _hide_stderr():
         pycolmap.IncrementalPipeline(_make_pipeline_options(refine, forward), database, manager).run()
@@ -149,19 +156,46 @@ def map_keyframes(
     largest = max(models, key=lambda one: one.num_reg_images())
     if largest.num_reg_images() < 3:
         return None
+    return _read_model(largest, pairs, all_markers)
+
+
+def _fill_database(pairs: Pairs, camera: pycolmap.Camera, has_own_lenses: bool) -> pycolmap.Database:
+    """Return COLMAP's database of the pairs. has_own_lenses: every keyframe has a camera of its own."""
+    database = pycolmap.Database.open(":memory:")
+    for number in range(1, len(pairs.keyframes) + 1 if has_own_lenses else 2):
+        camera.camera_id = number
+        database.write_camera(camera, use_camera_id=True)
+        rig = pycolmap.Rig(rig_id=number)
+        rig.add_ref_sensor(camera.sensor_id)
+        database.write_rig(rig, use_rig_id=True)
+    for index in range(len(pairs.keyframes)):
+        number = index + 1 if has_own_lenses else 1
+        image = pycolmap.Image(name=f"{index:06d}", camera_id=number, image_id=index + 1)
+        database.write_image(image, use_image_id=True)
+        frame = pycolmap.Frame(frame_id=index + 1, rig_id=number)
+        frame.add_data_id(database.read_image(index + 1).data_id)
+        database.write_frame(frame, use_frame_id=True)
+        database.write_keypoints(index + 1, pairs.markers.xy_px[pairs.rows[index]].astype(np.float32))
+    for first, second, matches, geometry in pairs.found:
+        database.write_matches(first + 1, second + 1, matches)
+        database.write_two_view_geometry(first + 1, second + 1, geometry)
+    return database
+
+
+def _read_model(solved: pycolmap.Reconstruction, pairs: Pairs, all_markers: Observations) -> Model:
     poses = np.full((all_markers.frame_count, 3, 4), np.nan)
-    registered = sorted(largest.reg_image_ids())
+    registered = sorted(solved.reg_image_ids())
     for image_id in registered:
-        poses[keyframes[image_id - 1]] = largest.image(image_id).cam_from_world().matrix()
+        poses[pairs.keyframes[image_id - 1]] = solved.image(image_id).cam_from_world().matrix()
     points = np.full((len(all_markers.track_ids), 4), np.nan)
-    track_of = np.searchsorted(all_markers.track_ids, markers.track_ids)
-    for point_id in sorted(largest.points3D.keys()):
-        point = largest.point3D(point_id)
+    track_of = np.searchsorted(all_markers.track_ids, pairs.markers.track_ids)
+    for point_id in sorted(solved.points3D.keys()):
+        point = solved.point3D(point_id)
         element = point.track.elements[0]
-        index = markers.track[rows[element.image_id - 1][element.point2D_idx]]
+        index = pairs.markers.track[pairs.rows[element.image_id - 1][element.point2D_idx]]
         points[track_of[index]] = [*point.xyz, 1.0]
-    lens, log_zooms = _share_lens([largest.camera(largest.image(one).camera_id) for one in registered])
-    log_zooms = np.interp(np.arange(len(poses)), keyframes[np.array(registered) - 1], log_zooms)
+    lens, log_zooms = _share_lens([solved.camera(solved.image(one).camera_id) for one in registered])
+    log_zooms = np.interp(np.arange(len(poses)), pairs.keyframes[np.array(registered) - 1], log_zooms)
     return Model(lens, poses, points, np.zeros(len(all_markers), bool), log_zooms)
 
 

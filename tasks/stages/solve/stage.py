@@ -15,6 +15,7 @@ from shotmake.files.json_file import read_json
 from shotmake.tasks.blender.environment import version_of
 from shotmake.tasks.blender.libmv import make_solver, slice_libmv_settings
 from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.processes.kernels import SOLVER, await_kernels
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.show import name_in_show
@@ -218,6 +219,7 @@ def _find_candidate(job: Job, plate: "Plate", asked: "SolveInputs") -> "Candidat
     asked = replace(asked, tracks=unsqueeze_tracks(asked.tracks, aspect), size_px=size_px, lens=lens)
 
     def find() -> "Candidate | Reason":
+        await_kernels(SOLVER)
         from shotmake.solve.verdict import find_candidate  # it loads COLMAP, so only when COLMAP has work
 
         by_libmv = None

@@ -10,6 +10,7 @@ from shotmake.config.schema import Clean, Config, Track
 from shotmake.config.track_annotations import Manual
 from shotmake.tasks.blender.libmv import slice_libmv_settings, track_by_blender
 from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.processes.kernels import TRACKER, await_kernels
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.show import get_show_folder
@@ -129,6 +130,7 @@ def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
         tracks = track_by_blender(job, plate, first, last)
         tracks = remove_masked(tracks, make_masks(plate, job.settings["mask"], first, last, boxes))
         return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
+    await_kernels(TRACKER)
     with job.show_progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
