@@ -46,7 +46,7 @@ FLOORS = """
     tasks.shots tasks.blender
     tasks.engine
     tasks.show tasks.guard_import_path
-    sweep preview docs prepare
+    sweep preview docs prepare_kernels
     solve lens
     report render scene stmap formats new_shot
     objects tracks

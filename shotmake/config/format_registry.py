@@ -69,7 +69,7 @@ TRACKS = (
     Format("tracks_uv", "tracks", "mmSolver .uv", "tracks.mmsolver_uv", "tracks.uv", (".uv",)),
     Format("tracks_nuke", "tracks", "Nuke Tracker", "tracks.nuke_tracker", "tracks.nk", (".nk",)),
     Format("tracks_csv", "tracks", "our CSV", "tracks.tracks_csv", "tracks.csv", (".csv",)),
-    Format("tracks_mot", "tracks", "MOT challenge", "tracks.mot", "", (".csv", ".txt")),
+    Format("tracks_mot", "tracks", "MOT challenge", "tracks.mot_tracks", "", (".csv", ".txt")),
     Format("tracks_pftrack", "tracks", "PFTrack", "tracks.pftrack", "tracks_pftrack.2dt", (".2dt", ".txt")),
     Format("tracks_3de", "tracks", "3DEqualizer 2D tracks", "tracks.tde_tracks", "tracks_3de.txt", (".txt",)),
     Format("tracks_syntheyes", "tracks", "SynthEyes 2D paths", "tracks.syntheyes", "tracks_syntheyes.txt", (".txt",)),
@@ -77,7 +77,7 @@ TRACKS = (
     Format("tracks_npz", "tracks", "our tracks.npz", "tracks.npz", "", (".npz",)),
 )
 LENSES = (
-    Format("lens_3de", "lens", "3DEqualizer lens text", "lenses.tde", "lens_3de.txt", (".txt",)),
+    Format("lens_3de", "lens", "3DEqualizer lens text", "lenses.tde_lens", "lens_3de.txt", (".txt",)),
     Format("lens_nk", "lens", "Nuke .nk, 3DEqualizer's LD_3DE nodes", "lenses.nk_lens", "lens.nk", (".nk",)),
     Format("lens_opentrackio", "lens", "OpenTrackIO JSON", "lenses.opentrackio", "lens_opentrackio.json", (".json",)),
     Format("lens_opencv", "lens", "OpenCV JSON, YAML", "lenses.opencv", "lens_opencv.json", (".json", ".yaml", ".yml")),
@@ -88,7 +88,7 @@ DETECTIONS = (
     Format("detections_coco", "detections", "COCO JSON", "detections.coco", "", (".json",)),
     Format("detections_mot", "detections", "MOT challenge", "detections.mot_boxes", "", (".txt", ".csv")),
 )
-OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "tracks.mot", "objects_mot.txt"),)
+OBJECTS = (Format("objects_mot", "objects", "MOT challenge", "tracks.mot_tracks", "objects_mot.txt"),)
 FORMATS = (*CAMERAS, *TRACKS, *LENSES, *DETECTIONS, *OBJECTS)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.containers import open_alone
 from shotmake.files.movie_boxes import check_boxes
+from shotmake.files.movie_containers import open_alone
 from shotmake.files.regular_file import measure_file
 from shotmake.limits import get_limits, make_limit_fault
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.movie_file import list_movie_faults, open_movie
-from shotmake.footage.blender_movie import BlenderMovie
 from shotmake.footage.file_names import KEY, format_ranges
+from shotmake.footage.frames_blender_shows import BlenderMovie
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
 

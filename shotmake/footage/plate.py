@@ -249,8 +249,8 @@ def _find_blender_fault(found: dict, first_frame: int, shown: np.ndarray | None)
 
     Blender does turn movies by their tag.
 
-    shown: for a movie, the picture that Blender shows in each frame (shotmake.footage.blender_movie); None where nobody
-    can tell.
+    shown: for a movie, the picture that Blender shows in each frame (shotmake.footage.frames_blender_shows); None where
+    nobody can tell.
     """
     media, count = found["media"], found["frame_count"]
     if first_frame + count - 1 > BLENDER_LAST_FRAME:

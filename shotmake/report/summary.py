@@ -1,6 +1,6 @@
 """The report: one plain summary of plate, tracks and solve, and which `tracking.qc` limits they break."""
 
-from shotmake.report.objects import list_remarks
+from shotmake.report.objects_summary import list_remarks
 
 
 def make_report(

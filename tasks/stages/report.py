@@ -25,7 +25,7 @@ def build(job: Job) -> str:
 
     from shotmake.files.npz_file import read_npz
     from shotmake.footage.plate import find_frame_span
-    from shotmake.report.objects import list_remarks
+    from shotmake.report.objects_summary import list_remarks
     from shotmake.report.page import choose_frames, make_report_html, read_stills
     from shotmake.report.summary import make_report
 
@@ -63,7 +63,7 @@ def list_objects(job: Job) -> dict[str, dict]:
     """
     from shotmake.objects.box_mattes import boxes_of
     from shotmake.objects.tracklets import Tracklet
-    from shotmake.report.objects import describe_objects, measure_cover
+    from shotmake.report.objects_summary import describe_objects, measure_cover
 
     record = read_json(job.inputs["objects"])
     matted = None

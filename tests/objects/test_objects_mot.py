@@ -11,7 +11,7 @@ from shotmake.config.schema import Config
 from shotmake.formats.detect import format_of
 from shotmake.formats.detections import mot_boxes
 from shotmake.formats.shot_data import Take
-from shotmake.formats.tracks import mot
+from shotmake.formats.tracks import mot_tracks
 from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
 from shotmake.tasks.stages import export
 from shotmake.tasks.stages.solve.stage import has_camera
@@ -36,8 +36,8 @@ TRACKLETS = (tracklet(1, 1003, "person", (4, 5)), tracklet(2, FIRST, "7"), track
 def written(tmp_path) -> Path:
     take = Take("sh", "plate.mov", SIZE_PX, 1.0, Fraction(24), (FIRST + 2, 1040), 36.0, None, None, None, {},
                 plate_first_frame=FIRST, tracklets=TRACKLETS)  # fmt: skip
-    mot.write(tmp_path / "objects_mot.txt", take)
-    mot.write(tmp_path / "none.txt", replace(take, tracklets=()))
+    mot_tracks.write(tmp_path / "objects_mot.txt", take)
+    mot_tracks.write(tmp_path / "none.txt", replace(take, tracklets=()))
     assert (tmp_path / "none.txt").read_bytes() == b""
     return tmp_path / "objects_mot.txt"
 
@@ -58,7 +58,7 @@ def test_motmetrics_finds_every_box_where_it_was_and_leaves_coasted_ones_out_of_
 
 def test_our_own_readers_take_it_for_tracks_and_for_detections(written):
     assert format_of(written, "tracks", "tracking.session_file").word == "tracks_mot"
-    tracks = mot.read(written, SIZE_PX)
+    tracks = mot_tracks.read(written, SIZE_PX)
     assert tracks.names == {0: "1", 1: "2", 2: "9"} and tracks.clip_first == 1
     first = tracks.tracks.select(tracks.tracks.track_id == 0)
     np.testing.assert_allclose(first.xy_px, TRACKLETS[0].centroids, atol=1e-3)

@@ -12,7 +12,7 @@ from helpers.plates.simulated import simulate
 from shotmake.config.schema import Qc
 from shotmake.preview.movie import write_preview
 from shotmake.report.charts import WIDTH
-from shotmake.report.objects import GUESS
+from shotmake.report.objects_summary import GUESS
 from shotmake.report.page import choose_frames, make_report_html, read_stills
 from shotmake.report.summary import make_report
 from shotmake.report.timeline import LEFT, RIGHT, SHOWN

@@ -12,7 +12,7 @@ import sys
 import time
 
 import shotmake
-from shotmake.prepare import place_ready
+from shotmake.prepare_kernels import place_ready
 from shotmake.tasks.engine.processes.watchdog import mark_waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
@@ -25,7 +25,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 spec = spec_from_file_location("shotmake", sys.argv.pop(1))
 sys.modules["shotmake"] = module_from_spec(spec)
 spec.loader.exec_module(sys.modules["shotmake"])
-from shotmake.prepare import main
+from shotmake.prepare_kernels import main
 main(sys.argv[1:])
 """
 

@@ -18,7 +18,7 @@ def check_assets(inputs: dict[str, Path]) -> list[str]:
     `inputs` are those of a stage that reads list_asset_files. Raises ShotError for an asset that shows what lies in
     other files: nobody would watch these files.
     """
-    from shotmake.files.containers import check_no_playlist, check_shown
+    from shotmake.files.movie_containers import check_no_playlist, check_shown
 
     for name, path in inputs.items():
         if name in PICTURES:

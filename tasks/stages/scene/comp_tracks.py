@@ -118,7 +118,7 @@ def _make_pinned_image(job: Job, sheet: dict) -> dict:
     """Return the pinned file, and the scene frame that shows its first frame. Blender itself counts the frames of a
     movie.
     """
-    from shotmake.files.containers import check_shown
+    from shotmake.files.movie_containers import check_shown
     from shotmake.footage.file_names import list_plate_files
 
     numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]

@@ -12,7 +12,7 @@ from helpers.shows.attack import make_small
 from helpers.shows.project import REPOSITORY, Project
 from helpers.tiers import more
 from shotmake.files.user_cache import find_kernels
-from shotmake.prepare import PARTS
+from shotmake.prepare_kernels import PARTS
 
 SCALE = "FACTOR = 3\n"
 INNER = """
@@ -115,7 +115,7 @@ def show(tmp_path_factory, small_movie) -> Project:
 
 
 def test_what_is_prepared_is_all_that_a_build_needs(show, made_once):
-    command = [sys.executable, "-m", "shotmake.prepare"]
+    command = [sys.executable, "-m", "shotmake.prepare_kernels"]
     made_once("kernels", lambda place: subprocess.run(command, cwd=REPOSITORY, check=True))
     folder = find_kernels()
     assert folder is not None
@@ -129,7 +129,7 @@ def test_what_is_prepared_is_all_that_a_build_needs(show, made_once):
 def test_a_machine_without_kernels_is_told_once(show, tmp_path):
     """A part is enough to see it: the other two are there, as files that say so."""
     code = (
-        "import sys; from pathlib import Path; import shotmake.prepare as p; p.PARTS['match'] = lambda: print('made')\n"
+        "import shotmake.prepare_kernels as p; p.PARTS['match'] = lambda: print('made')\n"
         "for part in ('follow', 'solve'): p.place_ready(part).touch()\n"
         "p.main(['match', 'follow']); p.main(['match'])\n"
     )
