@@ -18,8 +18,8 @@ open_show(__file__)
 if __name__ != "__main__":
     up_to_date.end_if_current(sys.argv)  # before any heavy import: a build with nothing to do takes no time
 
-from shotmake.tasks.commands.console import ShotReporter
 from shotmake.tasks.commands.show import new, sessions
+from shotmake.tasks.commands.terminal_output import ShotReporter
 from shotmake.tasks.doit_tasks import Graph
 from shotmake.tasks.stages.composite.stage import COMPOSITE
 from shotmake.tasks.stages.export import EXPORT

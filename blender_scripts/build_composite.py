@@ -33,7 +33,7 @@ from kit.clip import (
     our_solve,
     plate_clip,
     screens,
-    track_look,
+    track_settings,
 )
 from kit.clip.node_views import write_node_views
 from kit.comp import (
@@ -58,7 +58,7 @@ class Content(NamedTuple):
     sheet: dict[str, Any]
     tracks: scene_sheet.Tracks
     points: scene_sheet.Points
-    told: track_look.Told
+    told: track_settings.Told
     empties: list[dict[str, Any]]
 
 
@@ -269,7 +269,7 @@ def main() -> None:
             raise UserError(f"--out {out} does not lie in the project {project}")
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
-        told = track_look.read_told(given.quality, given.tracking)
+        told = track_settings.read_told(given.quality, given.tracking)
         empties = object_empties.read_empties(given.empties)
         build(project, Content(sheet, tracks, points, told, empties), given.stmap, out)
     except UserError as error:

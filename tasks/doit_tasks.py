@@ -15,14 +15,14 @@ from doit.exceptions import InvalidCommand, TaskFailed
 from shotmake.errors import ShotError
 from shotmake.tasks import guard_import_path
 from shotmake.tasks.blender import environment as blender
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import gc, plan, publish, publish_render, verify
 from shotmake.tasks.commands.show import summary
 from shotmake.tasks.commands.show.new import is_new
 from shotmake.tasks.commands.sweep import results
 from shotmake.tasks.engine.fault_lines import end_on_lack
 from shotmake.tasks.engine.input_faults import find_wrong_inputs
-from shotmake.tasks.engine.processes import locks, own_config, workers
+from shotmake.tasks.engine.processes import locks, users_config, workers
 from shotmake.tasks.engine.stage import Node, Stage, list_lender_nodes, make_doit_task
 from shotmake.tasks.engine.state import confined_paths, machine_lacks, state_format
 from shotmake.tasks.shots import shots, up_to_date, variants_file
@@ -44,9 +44,9 @@ class Graph:
 
         `by_name`: stages that are built only when they are asked for; they are no part of the shot's own build.
         """
-        console.show_messages()
+        terminal_output.show_messages()
         guard_import_path.refuse_settings(str(get_show_folder()))
-        own_config.put_in_force()
+        users_config.put_in_force()
         workers.end_cleanly()
         workers.fix_order_of_sums()
         self._stages, self._by_name = (*stages, *by_name), {stage.name for stage in by_name}

@@ -8,7 +8,7 @@ What the module of a format has, by the kind of the format:
   detections  read(path, key) -> Boxes; the format is told by the file's first characters alone, whatever its suffix
 
 A camera that Blender writes has said(take) in place of write: it returns the lines to say. A camera that Blender reads
-has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/import_camera.py wrote.
+has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/read_camera.py wrote.
 
 Where several formats of a kind share a suffix, the module also has can_read(head: str) -> bool, where `head` is the
 file's first 4096 characters. Formats of one kind and suffix are asked in the order below.
@@ -32,7 +32,7 @@ class Format:
     file: str = ""  # "" = the format is not written
     suffixes: tuple[str, ...] = ()  # () = the format is not read
     by_blender: bool = False  # True = blender_scripts/export_scene.py writes it
-    read_by_blender: bool = False  # True = blender_scripts/import_camera.py reads it (cameras only)
+    read_by_blender: bool = False  # True = blender_scripts/read_camera.py reads it (cameras only)
     has_lens: bool = False  # True = a camera of this format has its own distortion
 
     @property

@@ -11,8 +11,8 @@ from shotmake.files.movie_file import open_movie
 from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, list_border_px, undistort
 from shotmake.report.charts import Curve, draw_chart, make_page
-from shotmake.report.timeline import STYLE as TIMELINE_STYLE
-from shotmake.report.timeline import make_objects_section
+from shotmake.report.object_timeline import STYLE as TIMELINE_STYLE
+from shotmake.report.object_timeline import make_objects_section
 
 PICTURES, PICTURE_PX, JPEG_QUALITY = 3, 960, 82  # stills of the preview: how many, their width in px
 POINTS_SHOWN = 600  # about how many points the view from above shows

@@ -14,8 +14,8 @@ from shotmake.tasks.blender.frame_server import FrameServer
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.frame_sequences import Sequence, name_frame_lock
 from shotmake.tasks.engine.processes import workers
+from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting
 from shotmake.tasks.engine.processes.locks import hold_lock, hold_lock_if_free
-from shotmake.tasks.engine.processes.watchdog import mark_waiting
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.stamp import announce, put_in_place, write_stamp

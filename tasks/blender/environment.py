@@ -23,7 +23,7 @@ from shotmake.files.input_file import check_file
 from shotmake.files.user_cache import find_user_cache
 from shotmake.tasks.engine.log import TaskLog
 from shotmake.tasks.engine.processes.environments import make_blender_environment, make_users_environment
-from shotmake.tasks.engine.processes.programs import Started, allow, run
+from shotmake.tasks.engine.processes.run_programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.engine.state.machine_lacks import explain_lack
 from shotmake.tasks.show import get_show_folder, get_tool_folder

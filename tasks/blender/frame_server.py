@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shotmake.tasks.blender.environment import environment_of, make_command_line, make_failure, name_script, version_of
 from shotmake.tasks.engine.processes.process_tree import mark
-from shotmake.tasks.engine.processes.programs import Watch, show_command
+from shotmake.tasks.engine.processes.run_programs import Watch, show_command
 from shotmake.tasks.engine.processes.workers import die_with_parent
 from shotmake.tasks.engine.state.partial_files import remove_part
 from shotmake.tasks.show import get_show_folder

@@ -1,8 +1,8 @@
 """The full log of each task, in .gsd-state/logs/: what was said, the steps with their times, the output of programs.
 
 Modules log with Python's `logging`, each under its own name. From INFO on it is shown to the artist
-(tasks/commands/console.py); DEBUG goes into the log of the task alone. A log begins when its task begins to work, so a
-build with nothing to do writes none. No result depends on a log, and no build fails for want of one.
+(tasks/commands/terminal_output.py); DEBUG goes into the log of the task alone. A log begins when its task begins to
+work, so a build with nothing to do writes none. No result depends on a log, and no build fails for want of one.
 """
 
 import contextlib

@@ -22,8 +22,8 @@ from shotmake.tasks.engine.fault_lines import as_failed, guard_check, tell_fault
 from shotmake.tasks.engine.input_faults import digests_of, find_unreadable
 from shotmake.tasks.engine.inputs.watched_files import find_change, sign_files
 from shotmake.tasks.engine.log import TaskLog, logs_of
+from shotmake.tasks.engine.processes.end_if_stuck import watch
 from shotmake.tasks.engine.processes.locks import hold_lock
-from shotmake.tasks.engine.processes.watchdog import watch
 from shotmake.tasks.engine.processes.workers import end_if_stopped, hold_place
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.stamp import (

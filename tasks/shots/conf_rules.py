@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.processes.own_config import read_own_config
+from shotmake.tasks.engine.processes.users_config import read_own_config
 from shotmake.tasks.shots import conf_texts
 from shotmake.tasks.shots.up_to_date import walk_files
 from shotmake.tasks.show import get_conf_folder, get_show_folder, name_in_show

@@ -8,7 +8,7 @@ import os
 
 from shotmake.errors import ShotError
 from shotmake.limits import OWN_FILE
-from shotmake.tasks.engine.processes.own_config import read_own_config
+from shotmake.tasks.engine.processes.users_config import read_own_config
 
 NAMES = ("SHOT", "SHOW", "SEQ", "SEQUENCE", "EPISODE", "PROJECT")
 PREFIXES = ("SHOTMAKE_", "SHOT_", "SHOW_", "SEQ_")

@@ -119,9 +119,9 @@ def test_a_dead_builds_lock_is_taken_over_and_a_living_ones_is_not(tmp_path, sma
 
 HOLD = """
 import sys, time
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine.processes import locks
-console.show_messages()
+terminal_output.show_messages()
 seconds = float(sys.argv[1])
 if "no-flock" in sys.argv:
     class Nothing:

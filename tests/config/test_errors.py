@@ -98,7 +98,7 @@ def shown_unchecked(source: str) -> list[int]:
 
 ALLOWED = {  # what the message needs of the error itself is there
     "blender_scripts/kit/libmv/tracking_settings.py",  # of a KeyError, the key in its quotes
-    "blender_scripts/import_camera.py",  # the last line of many, or the kind
+    "blender_scripts/read_camera.py",  # the last line of many, or the kind
 }
 
 

@@ -25,10 +25,10 @@ TURN_DEG = {"fbx": 5e-5}  # Blender's add-on for it works in single precision, t
 IMPORT_ALL = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-import import_camera
+import read_camera
 for words in json.loads(sys.argv[2]):
-    sys.argv = ["import_camera.py", *words]
-    import_camera.main()
+    sys.argv = ["read_camera.py", *words]
+    read_camera.main()
 """
 
 
@@ -120,16 +120,14 @@ def test_what_blender_cannot_read_is_one_line(files, tmp_path):
     whole = {word: files[word][0].read_bytes() for word in ("usda", "fbx", "glb")}
     for word, data in whole.items():
         (tmp_path / f"cut.{word}").write_bytes(data[: len(data) // 2])
-    refusals = IMPORT_ALL.replace(
-        "    import_camera.main()", "    try: import_camera.main()\n    except SystemExit: pass"
-    )
+    refusals = IMPORT_ALL.replace("    read_camera.main()", "    try: read_camera.main()\n    except SystemExit: pass")
     from shotmake.tasks.blender.environment import find_python
 
     names = [tmp_path / f"cut.{word}" for word in whole] + [files["usda"][0]]
     jobs = [[f"--file={name}", "--out=x", "--frames", "1", "2", "--rate=24", "--name=nobody"] for name in names]
     words = [str(find_python()), "-c", refusals, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, cwd=tmp_path)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import_camera.py: ")]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("read_camera.py: ")]
     assert done.returncode == 0 and len(lines) == 4, done.stderr
     for name, line in zip(names[:3], lines, strict=False):
         assert f"{name.name}: Blender cannot read it: " in line

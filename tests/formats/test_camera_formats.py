@@ -358,7 +358,7 @@ def test_gltf_refuses_what_it_cannot_say(tmp_path):
 
 
 def found_by_blender(folder: Path, **changes) -> Path:
-    """What import_camera.py would write of a camera at the origin that looks along the world's -z."""
+    """What read_camera.py would write of a camera at the origin that looks along the world's -z."""
     record = {
         "frames": [1001, 1002], "matrix_world": [np.eye(4).ravel().tolist()] * 2, "lens": [[25.0, 0.01, 0.02]] * 2,
         "sensor_fit": "HORIZONTAL", "sensor_width_mm": 24.0, "sensor_height_mm": 18.0, "blender": [4, 5, 0], **changes,

@@ -22,7 +22,7 @@ from shotmake.objects.lifecycle import build_tracklets
 from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.footage import FOOTAGE
-from shotmake.tasks.stages.objects import segments
+from shotmake.tasks.stages.objects import tracklet_segments
 from shotmake.tasks.stages.objects.stage import OBJECTS
 from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
@@ -147,9 +147,9 @@ def test_killed_and_made_longer_it_goes_on_with_the_same_ids_and_is_that_of_one_
 
 def in_one_go(project: Project, frame_count: int, monkeypatch) -> list[dict]:
     """The tracklets of the main camera, followed in one stretch."""
-    monkeypatch.setattr(segments, "SEGMENT_FRAMES", 10**6)
+    monkeypatch.setattr(tracklet_segments, "SEGMENT_FRAMES", 10**6)
     detections = read_detections(project.root / "footage" / "mini.csv", "main", 1)
-    walked = segments.walk(detections, asdict(Objects()), 1, frame_count, "mini")
+    walked = tracklet_segments.walk(detections, asdict(Objects()), 1, frame_count, "mini")
     assert len(walked.paths) == 1 and walked.reused == 0
     return [one.to_json() for one in build_tracklets(walked.rows, "main")]
 
@@ -165,8 +165,8 @@ def store(tmp_path: Path, monkeypatch):
 def follow(detections: Detections, **changes) -> tuple[bytes, list[bool]]:
     """The tracklets, and which segments were there."""
     settings = asdict(Objects(**changes))
-    there = [one.is_stored for one in segments.find_stored(detections, settings, 1, FRAMES)]
-    walked = segments.walk(detections, settings, 1, FRAMES, "mini")
+    there = [one.is_stored for one in tracklet_segments.find_stored(detections, settings, 1, FRAMES)]
+    walked = tracklet_segments.walk(detections, settings, 1, FRAMES, "mini")
     return to_json_bytes([one.to_json() for one in build_tracklets(walked.rows, "main")]), there
 
 
@@ -174,7 +174,7 @@ def test_a_damaged_segment_and_one_under_a_wrong_key_are_made_again_and_the_same
     detections = boxes(1).detections
     before, there = follow(detections)
     assert there == [False] * 4
-    paths = segments.walk(detections, asdict(Objects()), 1, FRAMES, "mini").paths
+    paths = tracklet_segments.walk(detections, asdict(Objects()), 1, FRAMES, "mini").paths
     assert follow(detections) == (before, [True] * 4)
     paths[1].write_bytes(paths[1].read_bytes()[:-40])
     assert follow(detections) == (before, [True, False, False, False])  # what it hands over is not known
@@ -201,7 +201,7 @@ def test_two_builds_at_once_make_each_segment_once(store):
     detections = boxes(1, count=6).detections
     words = (detections, asdict(Objects()), 1, FRAMES, "mini")
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        walked = pool.starmap(segments.walk, [words, words])
+        walked = pool.starmap(tracklet_segments.walk, [words, words])
     assert sum(one.reused for one in walked) == 4 and walked[0].paths == walked[1].paths
 
 

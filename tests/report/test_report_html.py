@@ -12,10 +12,10 @@ from helpers.plates.simulated import simulate
 from shotmake.config.schema import Qc
 from shotmake.preview.movie import write_preview
 from shotmake.report.charts import WIDTH
+from shotmake.report.object_timeline import LEFT, RIGHT, SHOWN
 from shotmake.report.objects_summary import GUESS
 from shotmake.report.page import choose_frames, make_report_html, read_stills
 from shotmake.report.summary import make_report
-from shotmake.report.timeline import LEFT, RIGHT, SHOWN
 
 pytestmark = pytest.mark.fast
 

@@ -11,7 +11,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.publish_render import RECORD
 from shotmake.tasks.engine import frame_sequences, removable_files
@@ -60,15 +60,15 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
         stay = []
         for path in waste:
             why = removable_files.remove(path) if force else ""
-            console.say(f"   {why or ('removing ' if force else '') + name_in_show(path)}")
+            terminal_output.say(f"   {why or ('removing ' if force else '') + name_in_show(path)}")
             stay += [why] if why else []
         if force:
             _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
     for path in sorted(set(unneeded) - set(waste)):
-        console.say(
+        terminal_output.say(
             f"   leaving {confined_paths.quote_name(name_in_show(path))}: no record says that it was made like this"
         )
-    console.say(
+    terminal_output.say(
         f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them")
     )
     return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None

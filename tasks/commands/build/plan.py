@@ -9,7 +9,7 @@ from typing import Any
 from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults
 from shotmake.config.schema import Config, Witness
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import describe_maker, find_folder, find_stamp_path, why_unpublished
 from shotmake.tasks.engine.fault_lines import tell_faults
@@ -42,8 +42,8 @@ def plan(shot: ShotConfig, nodes: dict[str, Node], by_name: dict[str, Node]) -> 
         lines.append((name, "by name", publish_render.describe(node)) if reason else (name, "up to date", place))
     width = max(10, *(len(stage) for stage, _, _ in lines))
     for stage, verdict, reason in lines:
-        console.say(f"   {stage:<{width}} {verdict:<11} {reason}")
-    console.say(f"   {'session':<{width}} {session_state.describe(session_state.state_of(nodes))}")
+        terminal_output.say(f"   {stage:<{width}} {verdict:<11} {reason}")
+    terminal_output.say(f"   {'session':<{width}} {session_state.describe(session_state.state_of(nodes))}")
 
 
 def find_plan(shot: ShotConfig, nodes: dict[str, Node]) -> list[tuple[str, str, str]]:

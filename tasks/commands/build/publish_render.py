@@ -11,7 +11,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine.copies import place_copies, remove_copies
@@ -65,7 +65,7 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
         if failed is None:
             raise
         return failed
-    console.say(f"   {count} frames in {(place / FOLDER).relative_to(get_show_folder())}")
+    terminal_output.say(f"   {count} frames in {(place / FOLDER).relative_to(get_show_folder())}")
     return None
 
 

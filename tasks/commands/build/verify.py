@@ -11,7 +11,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import REPORTS, find_folder, why_unpublished
 from shotmake.tasks.engine.fault_lines import tell_faults
@@ -54,10 +54,12 @@ def verify(shot: ShotConfig, nodes: dict[str, Node] | None, by_name: dict[str, N
         line = explain_disk_fault(error, place)
         if not line:
             raise
-        console.say(f"   {line}")  # a show on a read-only disk can still be right
+        terminal_output.say(f"   {line}")  # a show on a read-only disk can still be right
     if faults:
         return TaskFailed("\n".join(faults))
-    console.say(f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc")
+    terminal_output.say(
+        f"   {len(checks) - 2} stages and {place.name} are present, current, undamaged and within tracking.qc"
+    )
     return None
 
 

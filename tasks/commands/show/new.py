@@ -17,7 +17,7 @@ from shotmake.config.check import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.shots.shot_words import show_name, suggest_name, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
@@ -58,7 +58,7 @@ def write() -> TaskFailed | None:
             return _write_for_cut(words)
         if not words.get("shot") or not words.get("file"):
             raise ShotError("new: needed shot=NAME file=PATH, or cut=FILE")
-        console.say(_write_for_plate(words["shot"], words["file"]))
+        terminal_output.say(_write_for_plate(words["shot"], words["file"]))
     except ShotError as error:
         return TaskFailed("\n".join(error.faults))
     return None
@@ -109,7 +109,9 @@ def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
     for clip in clips:
         name = _make_unique(make_safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
         try:
-            console.say(_write_for_clip(name, clip, _find_media(clip, path, folder, there), int(handles), path.name))
+            terminal_output.say(
+                _write_for_clip(name, clip, _find_media(clip, path, folder, there), int(handles), path.name)
+            )
         except ShotError as error:
             faults += [f"{name}: {fault}" for fault in error.faults]
     if not clips:

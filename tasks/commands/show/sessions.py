@@ -10,7 +10,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine import removable_files
 from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.processes import locks
@@ -47,7 +47,7 @@ def list_or_delete() -> TaskFailed | None:
     if name:
         return delete(name)
     for path in _list_sessions():
-        console.say(f"   {path.name}  {_describe(path)}")
+        terminal_output.say(f"   {path.name}  {_describe(path)}")
     return None
 
 
@@ -70,7 +70,7 @@ def delete(name: str) -> TaskFailed | None:
         if left:
             return TaskFailed(f"sessions: {name_in_show(path)} holds what was left, as told; it stays")
         path.rmdir()
-    console.say(f"   deleted {name_in_show(path)}")
+    terminal_output.say(f"   deleted {name_in_show(path)}")
     return None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import find_folder, read_refusal, why_unpublished
 from shotmake.tasks.commands.sweep.results import conclude
 from shotmake.tasks.engine.fault_lines import tell_faults
@@ -38,12 +38,12 @@ def summarise(load: Callable[[], list[Variant]], variants_file: str) -> TaskFail
     """Print the summary. Return a failed task when not all that was asked for is built; else None."""
     found = load()
     for line in dict.fromkeys(line for shot, _ in found for line in list_silenced(shot)):
-        console.say(f"   silenced: {line}")
+        terminal_output.say(f"   silenced: {line}")
     for names in find_twins(found):
-        console.say(f"   the same in every step: {', '.join(names)}")
+        terminal_output.say(f"   the same in every step: {', '.join(names)}")
     wrong = find_wrong(found, get_show_folder() / variants_file) if variants_file else {}
     verdicts = [wrong.get(find_folder(shot)) or find_verdict(shot, nodes) for shot, nodes in found]
-    console.say(f"   {count_variants(found, [word for word, _ in verdicts])}")
+    terminal_output.say(f"   {count_variants(found, [word for word, _ in verdicts])}")
     faults = [
         f"{find_folder(shot).name}: {word}: {reason}"
         for (shot, _), (word, reasons) in zip(found, verdicts, strict=True)

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from shotmake.tasks.engine.processes.environments import SAFE_PATH, get_imports_folder
-from shotmake.tasks.engine.processes.programs import allow
+from shotmake.tasks.engine.processes.run_programs import allow
 from shotmake.tasks.guard_import_path import OURS
 from shotmake.tasks.show import get_show_folder, get_tool_folder
 

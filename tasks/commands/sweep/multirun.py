@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.sweep import launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
@@ -117,7 +117,7 @@ def run_job(_: object) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    console.show_messages()  # other launchers run this in processes of their own
+    terminal_output.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
     name, overrides = variants_file.from_words(list(config.overrides.task))
     more = list_worker_words(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config.schema import Clean, Config, Detect, Track, Tracking
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import find_folder as published
 from shotmake.tasks.engine.stage import Node, build, list_lender_nodes, make_nodes
 from shotmake.tasks.engine.stamp import read_stamp, to_json_bytes, write_atomically
@@ -86,8 +86,8 @@ def conclude(variants: list[Variant], folder: Path, began: float = 0.0) -> dict:
     page = make_sweep_html(sweep, folder.name, os.path.relpath(get_show_folder(), folder))
     write_atomically(folder / "sweep.html", page.encode())
     if len(variants) > len(shots):
-        console.say(make_sweep_text(sweep))
-    console.say(f"   {name_in_show(folder / 'sweep.html')}")
+        terminal_output.say(make_sweep_text(sweep))
+    terminal_output.say(f"   {name_in_show(folder / 'sweep.html')}")
     return sweep
 
 
@@ -109,7 +109,7 @@ def find_cost(name: str, overrides: tuple[str, ...]) -> float:
     if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
         return WORST_PX
     found = _score(graph, _make_referee(make_referee_node(name, graph["solve"].config)))
-    console.say(f"   {found.cost_px:.3f} px by the referee: {found.verdict}")
+    terminal_output.say(f"   {found.cost_px:.3f} px by the referee: {found.verdict}")
     return found.cost_px
 
 
@@ -131,10 +131,10 @@ def _make_referee(node: Node) -> "Referee | None":
         return None
     for one in (*node.needs, node):
         if one.why_stale():
-            console.say(f"   the referee's {one.stage.name} of {node.shot}:")
+            terminal_output.say(f"   the referee's {one.stage.name} of {node.shot}:")
             failed = build(one)
             if failed is not None:
-                console.say(f"   {failed.message}")
+                terminal_output.say(f"   {failed.message}")
                 return None
     size_px = read_plate(graph["footage"].targets["footage"]).width_height_px
     return make_referee(load_tracks(node.targets["tracks"]), _find_frames(graph), size_px)

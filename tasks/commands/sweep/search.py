@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder
 from shotmake.tasks.shots.shots import make_slug
 from shotmake.tasks.show import get_state_folder
@@ -63,7 +63,7 @@ def end(words: list[str]) -> None:
     best = yaml.safe_load(get_result_file().read_text(encoding="utf-8"))
     fixed = [word for word in _keep_shot_words(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
-    console.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
+    terminal_output.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")
 
 
 def _keep_shot_words(words: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ import time
 
 import shotmake
 from shotmake.prepare_kernels import place_ready
-from shotmake.tasks.engine.processes.watchdog import mark_waiting
+from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
 SIDE_BY_SIDE = (("match",), ("follow", "solve"))  # as long as each other; the solve needs its part last

@@ -27,7 +27,7 @@ from typing import IO
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.files.regular_file import read_utf8
-from shotmake.tasks.engine.processes.watchdog import mark_waiting, note_no_work
+from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting, note_no_work
 from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder, quote_name
 from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead
 from shotmake.tasks.show import get_state_folder, name_in_show

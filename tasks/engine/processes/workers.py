@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from shotmake.tasks.engine.processes import locks, watchdog
+from shotmake.tasks.engine.processes import end_if_stuck, locks
 
 BUILD_MB = 1500  # one build at its peak, with room for 4K; at 960x540 Blender takes 325 MB and solve 209 MB
 WORKER_ENDS_S = 5.0  # the time that a worker gets to tidy up
@@ -228,12 +228,12 @@ def watch_workers() -> None:
                 if code - 128 in STOPPING:  # doit told it to end, and this process is about to end by itself
                     time.sleep(WORKER_ENDS_S)
                 cause = f"by signal {-code}" if code < 0 else f"with code {code}"
-                if code != watchdog.GAVE_UP:  # such a worker has already said why
+                if code != end_if_stuck.GAVE_UP:  # such a worker has already said why
                     _log.error("a worker ended %s, maybe out of memory; run doit again, with fewer -n", cause)
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 os._exit(1)
-            watchdog.note_no_work()
+            end_if_stuck.note_no_work()
             time.sleep(0.5)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -12,7 +12,7 @@ from shotmake.files.input_file import find_file_fault
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.processes.environments import make_users_environment
-from shotmake.tasks.engine.processes.programs import Started, allow, run
+from shotmake.tasks.engine.processes.run_programs import Started, allow, run
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.confined_paths import make_folder
 from shotmake.tasks.engine.state.partial_files import make_part_path

@@ -8,7 +8,7 @@ from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.stages.footage import footage_of, list_plate_inputs, read_plate
-from shotmake.tasks.stages.objects import segments
+from shotmake.tasks.stages.objects import tracklet_segments
 from shotmake.tasks.stages.objects.detections import (
     SourcedBoxes,
     find_detections,
@@ -27,7 +27,7 @@ def slice_settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
     return (
         {"shot": config.shot.name}  # objects.json names it
         | slices.slice_block(footage_of(config, camera), "frame_range")
-        | slices.slice_block(config.tracking.objects, *segments.REACHING)
+        | slices.slice_block(config.tracking.objects, *tracklet_segments.REACHING)
         | slice_source_settings(config, camera)
     )
 
@@ -52,7 +52,7 @@ def build(job: Job) -> str:
     first, last = find_frame_span(plate, job.settings["frame_range"])
     found = find_detections(job, plate, first, last)
     with job.show_progress(last - first + 1, "following objects") as bar:
-        walked = segments.walk(
+        walked = tracklet_segments.walk(
             found.detections, job.settings, first, last, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend([*found.kept, *walked.paths])
@@ -90,7 +90,7 @@ def find_stored(job: Job, plate: "Plate") -> list[Stored]:
     if not all(piece.read_undamaged_stamp() for piece in list_box_pieces(job, plate)):
         return []
     first, last = find_frame_span(plate, job.settings["frame_range"])
-    return segments.find_stored(find_detections(job, plate, first, last).detections, job.settings, first, last)
+    return tracklet_segments.find_stored(find_detections(job, plate, first, last).detections, job.settings, first, last)
 
 
 def list_box_pieces(job: Job, plate: "Plate") -> list[Piece]:
@@ -110,7 +110,7 @@ def describe(made: "list[Tracklet]", source: dict) -> str:
 
 OBJECTS = Stage(
     "objects",
-    version=segments.VERSION,
+    version=tracklet_segments.VERSION,
     targets={"objects": "tracking/sessions/{id}/objects.json"},
     reads=("footage",),
     settings=slice_settings,

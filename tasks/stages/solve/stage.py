@@ -20,8 +20,8 @@ from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.show import name_in_show
 from shotmake.tasks.stages.footage import list_plate_inputs, read_plate
-from shotmake.tasks.stages.solve import camera_file
 from shotmake.tasks.stages.solve import candidates as stored
+from shotmake.tasks.stages.solve import imported_camera_file
 from shotmake.tasks.stages.solve.second_witness import make_look
 from shotmake.tasks.stages.tracks.masks import has_objects, list_mask_inputs, slice_mask_settings
 
@@ -61,7 +61,7 @@ def list_inputs(config: Config) -> dict[str, Path]:
     The second witness of a solve looks at the plate.
     """
     seen = {**list_plate_inputs(config), **list_mask_inputs(config)} if config.shot.camera.from_tracking else {}
-    return {**camera_file.list_files(config), **seen}
+    return {**imported_camera_file.list_files(config), **seen}
 
 
 def _is_masked(config: Config) -> bool:
@@ -75,7 +75,7 @@ def _is_by_libmv(config: Config) -> bool:
 
 
 def _is_by_blender(config: Config) -> bool:
-    return _is_by_libmv(config) or camera_file.is_by_blender(config)
+    return _is_by_libmv(config) or imported_camera_file.is_by_blender(config)
 
 
 def _without_lens(config: Config) -> dict:
@@ -139,7 +139,7 @@ def build(job: Job) -> str:
     if imported_lens is None and camera.focal_mm is None:
         camera, note = _guess_focal(camera, plate.media.get("lens"))
     imported = (
-        camera_file.read(job, plate, frames, imported_lens and imported_lens["lens"])
+        imported_camera_file.read(job, plate, frames, imported_lens and imported_lens["lens"])
         if "camera" in job.inputs
         else None
     )

@@ -1,5 +1,5 @@
 """tracks: makes 2D tracks of the plate and says how good they are; or takes tracks made elsewhere
-(tasks/stages/tracks/session_files.py).
+(tasks/stages/tracks/tracks_from_elsewhere.py).
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ from shotmake.tasks.stages.tracks.masks import (
     read_object_boxes,
     slice_mask_settings,
 )
-from shotmake.tasks.stages.tracks.session_files import (
+from shotmake.tasks.stages.tracks.tracks_from_elsewhere import (
     is_blend,
     list_named,
     list_session_files,

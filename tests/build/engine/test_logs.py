@@ -11,10 +11,10 @@ import pytest
 
 from helpers.shows.project import REPOSITORY, Project, open_in_process
 from shotmake.errors import ShotError
-from shotmake.tasks.commands import console
+from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine import log, removable_files
 from shotmake.tasks.engine.processes.pool import run_by_many
-from shotmake.tasks.engine.processes.programs import Started, run
+from shotmake.tasks.engine.processes.run_programs import Started, run
 from shotmake.tasks.engine.progress import Progress
 from shotmake.tasks.engine.state import confined_paths
 
@@ -226,8 +226,8 @@ def test_what_is_shown_stands_where_it_stood(monkeypatch, capsys):
     loggers = [logging.getLogger(name) for name in log.LOGGERS]
     before = [(list(one.handlers), one.level, one.propagate) for one in loggers]
     try:
-        console.show_messages()
-        console.show_messages()
+        terminal_output.show_messages()
+        terminal_output.show_messages()
         said.debug("for the log")
         said.info("a step of %d", 3)
         said.info("removing x", extra={"task": "solve:s"})
@@ -305,7 +305,7 @@ def test_workers_write_the_logs_of_their_tasks_and_an_error_of_ours_names_its_lo
 
 IN_TWO = """
 import logging
-from shotmake.tasks.commands.console import say, show_messages
+from shotmake.tasks.commands.terminal_output import say, show_messages
 show_messages()
 say("a line")
 logging.getLogger("shotmake.tests").info("a step")

@@ -14,8 +14,8 @@ from helpers.shows.project import IN_BLENDER, REPOSITORY, Project, Ran
 from shotmake.errors import ShotError
 from shotmake.limits import set_limits
 from shotmake.tasks.blender.environment import find_python, make_environment
-from shotmake.tasks.engine.processes import pool, process_tree, programs
-from shotmake.tasks.engine.processes.programs import Started, run
+from shotmake.tasks.engine.processes import pool, process_tree, run_programs
+from shotmake.tasks.engine.processes.run_programs import Started, run
 
 ON = "tracking.objects.enabled=true"
 SLOW = "import time; time.sleep(3600)"
@@ -122,7 +122,7 @@ def test_what_closes_its_streams_and_goes_on_is_ended_too(tmp_path):
 
 def test_a_loud_program_is_read_to_its_end_and_the_end_is_kept(tmp_path):
     done = run(started(tmp_path, "import sys; sys.stdout.write('x' * 3_000_000 + 'end'); sys.exit(0)"))
-    assert done.code == 0 and len(done.out) == programs.KEPT_BYTES and done.out.endswith("xend")
+    assert done.code == 0 and len(done.out) == run_programs.KEPT_BYTES and done.out.endswith("xend")
 
 
 def test_a_program_of_another_is_not_taken_for_a_child(tmp_path):
@@ -189,7 +189,7 @@ def test_a_build_that_stands_still_in_our_own_work_ends_with_a_line(show, tmp_pa
 BESIDE = """
 import threading, time
 from shotmake.limits import set_limits
-from shotmake.tasks.engine.processes.watchdog import note_no_work, watch
+from shotmake.tasks.engine.processes.end_if_stuck import note_no_work, watch
 
 def beat(said):
     while True:
@@ -218,7 +218,7 @@ def test_a_build_that_waits_for_another_does_not_stand_still(tmp_path):
     code = (
         "import time\n"
         "from shotmake.limits import set_limits\n"
-        "from shotmake.tasks.engine.processes.watchdog import mark_waiting, watch\n"
+        "from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting, watch\n"
         "set_limits({'silent_minutes': .01})\n"
         "with watch('x'):\n"
         "    with mark_waiting():\n"
@@ -264,7 +264,7 @@ def test_a_fault_over_a_file_that_changed_meanwhile_is_told_as_the_change(show):
 
 def test_a_command_cannot_hide_itself_on_the_terminal(caplog):
     caplog.set_level("INFO", "shotmake")
-    programs.allow("key", ["rm", "-rf", "/home\x1b[2K\r", "nothing\nto see"])
+    run_programs.allow("key", ["rm", "-rf", "/home\x1b[2K\r", "nothing\nto see"])
     assert caplog.messages == ["key: running rm -rf '/home\\x1b[2K\\r' 'nothing\\nto see'"]
 
 
@@ -361,5 +361,5 @@ def test_every_script_that_opens_files_of_others_closes_them_before_its_end():
     texts = {path.name: path.read_text() for path in scripts}
     ways = ("open_mainfile(", "_import(", "import_scene.", "build_subject(")
     opening = {name for name, text in texts.items() if "def main(" in text and any(way in text for way in ways)}
-    assert {"read_tracks.py", "import_camera.py", "build_composite.py", "render_frames.py"} <= opening
+    assert {"read_tracks.py", "read_camera.py", "build_composite.py", "render_frames.py"} <= opening
     assert [name for name in sorted(opening) if "    forget_files_at_exit()\n" not in texts[name]] == []

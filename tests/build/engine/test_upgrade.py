@@ -26,7 +26,7 @@ from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.shots import composed_configs
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.stages import lens_lenders
-from shotmake.tasks.stages.objects import segments as object_segments
+from shotmake.tasks.stages.objects import tracklet_segments as object_segments
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.tracks import segments
 

@@ -15,7 +15,7 @@ from shotmake.tasks.engine.processes.workers import make_threads_deaf, read_jobs
 HOLD_A_PLACE = """
 import os, sys
 sys.argv = ["doit", "-n", sys.argv[1]]
-from shotmake.tasks.commands.console import show_messages
+from shotmake.tasks.commands.terminal_output import show_messages
 from shotmake.tasks.engine.processes.workers import hold_place
 show_messages()
 with hold_place():
@@ -117,7 +117,7 @@ def test_a_signal_to_a_worker_that_is_being_forked_is_the_workers_own(project, n
 
 ENDING = """
 import multiprocessing, os, signal, sys, time
-from shotmake.tasks.commands.console import show_messages
+from shotmake.tasks.commands.terminal_output import show_messages
 from shotmake.tasks.engine.processes import workers
 
 def work(way):

@@ -6,7 +6,7 @@ from typing import Any
 from helpers.shows.slice_ways import graph, ways
 from shotmake.config.schema import Camera
 from shotmake.tasks.engine import slices
-from shotmake.tasks.stages.objects import segments as object_segments
+from shotmake.tasks.stages.objects import tracklet_segments as object_segments
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.solve import stage
 from shotmake.tasks.stages.tracks import segments

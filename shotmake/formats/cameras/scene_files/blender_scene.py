@@ -76,7 +76,7 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
 
 
 def read_imported(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
-    """Convert what blender_scripts/import_camera.py wrote to the cameras of the file `name`.
+    """Convert what blender_scripts/read_camera.py wrote to the cameras of the file `name`.
 
     zooms_since: the version of Blender that first reads the focal length of every frame from such a file; None = no
     version does so yet. Raises ShotError when the JSON lacks numbers or holds unusable ones, when it has no frames,

@@ -148,7 +148,7 @@ def _read_tree(path: Path) -> dict:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
-    """Load the cameras of a glTF file. `found` is the JSON that Blender's import_camera.py wrote.
+    """Load the cameras of a glTF file. `found` is the JSON that Blender's read_camera.py wrote.
 
     Raises ShotError as `read_imported` does.
     """

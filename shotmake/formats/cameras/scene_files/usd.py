@@ -156,7 +156,7 @@ def check(path: Path) -> None:
 
 
 def read(path: Path, found: Path, asked: Asked) -> Cameras:
-    """Load the cameras of a USD file. `found` is the JSON that Blender's import_camera.py wrote.
+    """Load the cameras of a USD file. `found` is the JSON that Blender's read_camera.py wrote.
 
     Raises ShotError as `read_imported` does.
     """

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from shotmake.errors import ShotError
 from shotmake.limits import get_limits, say_how_to_raise
-from shotmake.tasks.engine.processes.own_config import NEVER, read_own_config
+from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting
 from shotmake.tasks.engine.processes.process_tree import end_tree, mark, measure_processor_s
-from shotmake.tasks.engine.processes.watchdog import mark_waiting
+from shotmake.tasks.engine.processes.users_config import NEVER, read_own_config
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
 RUN = "SHOTMAKE_RUN"  # never: run no program that a show's config names

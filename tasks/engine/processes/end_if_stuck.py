@@ -1,7 +1,7 @@
 """End this process when its own work stands still: a library that waits for itself would hold the build for ever.
 
-Waiting for others is not such work. Programs have their own limits (tasks/engine/processes/programs.py), and a build
-that waits for another build says so.
+Waiting for others is not such work. Programs have their own limits (tasks/engine/processes/run_programs.py), and a
+build that waits for another build says so.
 """
 
 import contextlib

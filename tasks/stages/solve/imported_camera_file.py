@@ -83,10 +83,10 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     if camera.import_name is not None:
         arguments += [f"--name={camera.import_name}"]
     try:
-        run_script("import_camera.py", arguments, job.settings["executable"])
+        run_script("read_camera.py", arguments, job.settings["executable"])
         return module.read(path, part, asked)
     except ShotError as error:  # the user needs the name of the file, not of the script
-        faults = (fault.removeprefix("import_camera.py: ") for fault in error.faults)
+        faults = (fault.removeprefix("read_camera.py: ") for fault in error.faults)
         named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
         raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
     finally:

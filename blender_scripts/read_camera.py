@@ -1,7 +1,7 @@
 """Read a camera from another program's file (USD, Alembic, FBX, glTF) and write where it stands, frame by frame.
 
-    python import_camera.py --file camera.fbx --out found.json --frames 1001 1096 --rate 24000/1001 [--name shotcam]
-or: blender --factory-startup --background --python-exit-code 1 --python import_camera.py -- ARGS
+    python read_camera.py --file camera.fbx --out found.json --frames 1001 1096 --rate 24000/1001 [--name shotcam]
+or: blender --factory-startup --background --python-exit-code 1 --python read_camera.py -- ARGS
 
 found.json: frames; matrix_world, 16 numbers for each frame, row by row, Z up; lens, (focal mm, shift x, shift y) for
 each frame; sensor_fit, sensor_width_mm, sensor_height_mm; blender, its version. Frames outside the camera's keys are
@@ -151,7 +151,7 @@ def describe_camera(camera: Any, first: int, last: int) -> dict[str, Any]:
 
 def main() -> None:
     """Read the camera that the command line names, and write found.json."""
-    parser = OneLineParser(prog="import_camera.py", description=__doc__)
+    parser = OneLineParser(prog="read_camera.py", description=__doc__)
     parser.add_argument("--file", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--frames", required=True, type=int, nargs=2)
@@ -166,7 +166,7 @@ def main() -> None:
             json.dumps(describe_camera(choose_camera(asked.name, file), *asked.frames)), encoding="utf-8"
         )
     except UserError as error:
-        sys.stderr.write(f"import_camera.py: {error}\n")
+        sys.stderr.write(f"read_camera.py: {error}\n")
         raise SystemExit(1) from error
 
 
