@@ -75,6 +75,6 @@ DOIT_CONFIG = {
 }
 
 if __name__ == "__main__":
-    from shotmake.tasks.commands.sweep import multirun
+    from shotmake.tasks.commands.sweep import hydra_command_line
 
-    multirun.main()
+    hydra_command_line.main()

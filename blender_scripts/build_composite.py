@@ -27,23 +27,23 @@ import bpy
 from kit import sheet as scene_sheet
 from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.clip import (
+    artists_tracks,
     cameras,
     clip_tracks,
     object_empties,
     our_solve,
     plate_clip,
     screens,
-    track_settings,
 )
 from kit.clip.node_views import write_node_views
+from kit.close_blend_at_exit import forget_files_at_exit
 from kit.comp import (
     colour,
     compositor,
     corner_pin,
 )
 from kit.comp.frame_output import set_still_format
-from kit.exit import forget_files_at_exit
-from kit.project_files import FOLDERS_DEEP, name_in_blend
+from kit.paths_in_blend import FOLDERS_DEEP, name_in_blend
 from kit.set import (
     ground_and_points,
     lighting,
@@ -58,7 +58,7 @@ class Content(NamedTuple):
     sheet: dict[str, Any]
     tracks: scene_sheet.Tracks
     points: scene_sheet.Points
-    told: track_settings.Told
+    told: artists_tracks.Told
     empties: list[dict[str, Any]]
 
 
@@ -269,7 +269,7 @@ def main() -> None:
             raise UserError(f"--out {out} does not lie in the project {project}")
         sheet = scene_sheet.read_sheet(Path(given.sheet))
         tracks, points = scene_sheet.read_tracks(given.tracks), scene_sheet.read_points(given.points)
-        told = track_settings.read_told(given.quality, given.tracking)
+        told = artists_tracks.read_told(given.quality, given.tracking)
         empties = object_empties.read_empties(given.empties)
         build(project, Content(sheet, tracks, points, told, empties), given.stmap, out)
     except UserError as error:

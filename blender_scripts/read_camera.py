@@ -20,8 +20,8 @@ import bpy
 import numpy as np
 
 from kit.arguments import OneLineParser, UserError, list_script_arguments
-from kit.exit import forget_files_at_exit
-from kit.project_files import place_of
+from kit.close_blend_at_exit import forget_files_at_exit
+from kit.paths_in_blend import place_of
 
 WHOLE_FRAME = 0.02  # a key that is as near to a frame as this is on it
 

@@ -18,9 +18,9 @@ import bpy
 import numpy as np
 
 from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
-from kit.exit import forget_files_at_exit
+from kit.close_blend_at_exit import forget_files_at_exit
 from kit.libmv.clip_editor import hide_stderr
-from kit.project_files import place_of
+from kit.paths_in_blend import place_of
 
 
 def open_blend(file: str) -> None:

@@ -1,4 +1,4 @@
-"""Render frames of a shot from its scene sheet, as asked for on stdin (frame_server.py). No .blend is needed.
+"""Render frames of a shot from its scene sheet, as asked for on stdin (make_frames_on_demand.py). No .blend is needed.
 
     python render_shot.py --project DIR --sheet FILE --stmap FILE --scratch FILE.blend --answers FD --threads N
     (or blender --factory-startup --background --python-exit-code 1 --python render_shot.py -- ARGS)
@@ -18,15 +18,15 @@ import bpy
 from build_composite import build_shot
 
 from kit import (
-    frame_server,
+    make_frames_on_demand,
     versions,
 )
 from kit import sheet as scene_sheet
 from kit.arguments import OneLineParser, UserError, list_script_arguments
+from kit.close_blend_at_exit import forget_files_at_exit
 from kit.comp import frame_output
 from kit.comp.nodes import NodeDesk, Socket, add_alpha_over, add_math
 from kit.comp.stabilize import FIRST
-from kit.exit import forget_files_at_exit
 
 # Layer -> where in the comp (compositor.py) it is: nodes and their outputs, of which the first that is there counts.
 LAYERS = {
@@ -73,7 +73,7 @@ def main() -> None:
     parser = OneLineParser(prog="render_shot.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "scratch"):
         parser.add_argument(f"--{name}", required=True)
-    frame_server.add_arguments(parser)
+    make_frames_on_demand.add_arguments(parser)
     given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
@@ -98,7 +98,7 @@ def main() -> None:
             else:
                 frame_output.write_still(scene, path)
 
-        frame_server.serve(scene, given.answers, given.threads, write_frame)
+        make_frames_on_demand.serve(scene, given.answers, given.threads, write_frame)
     except UserError as error:
         sys.stderr.write(f"render_shot.py: {error}\n")
         raise SystemExit(1) from error

@@ -25,7 +25,7 @@ from kit.arguments import OneLineParser, UserError, list_script_arguments, quote
 from kit.libmv.clip_editor import hide_stderr, open_clip_editor
 from kit.libmv.features import FeatureFinder
 from kit.libmv.tracking_settings import set_tracking
-from kit.project_files import place_of
+from kit.paths_in_blend import place_of
 from kit.sheet import BLENDER_COLOR_SPACE
 
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for in every fourth frame at most

@@ -1,4 +1,4 @@
-"""Undistort the plate's frames, as asked for on stdin (frame_server.py): half-float EXR, scene linear, overscanned.
+"""Undistort the plate's frames, as asked for on stdin (make_frames_on_demand.py): half-float EXR, scene linear, wider.
 
     python undistort_plate.py --plate FILE --stmap FILE --first-frame N --color-space NAME --size-px W H
         --overscan-px X Y --answers FD --threads N
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 
 from kit import (
-    frame_server,
+    make_frames_on_demand,
     versions,
 )
 from kit.arguments import OneLineParser, UserError, list_script_arguments
@@ -24,7 +24,7 @@ from kit.clip import plate_clip
 from kit.comp import frame_output
 from kit.comp.compositor import make_bilinear_map_uv
 from kit.comp.nodes import NodeDesk
-from kit.project_files import place_of
+from kit.paths_in_blend import place_of
 
 
 def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.types.Scene, bpy.types.Node]:
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--first-frame", type=int, required=True)
     for name in ("size-px", "overscan-px"):
         parser.add_argument(f"--{name}", type=int, nargs=2, required=True)
-    frame_server.add_arguments(parser)
+    make_frames_on_demand.add_arguments(parser)
     given = parser.parse_args(list_script_arguments())
     try:
         file = str(place_of(Path.cwd(), given.plate, "shot.footage.file"))
@@ -75,7 +75,7 @@ def main() -> None:
         facts = {"shot": "plate", "color_space": given.color_space, "resolution_px": given.size_px, "plate": plate}
         scene, node = build(facts, os.path.abspath(given.stmap), given.overscan_px)
         write = frame_output.write_layered
-        frame_server.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
+        make_frames_on_demand.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
     except UserError as error:
         sys.stderr.write(f"undistort_plate.py: {error}\n")
         raise SystemExit(1) from error

@@ -13,11 +13,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 
 from shotmake.tasks.commands.sweep import search
-from shotmake.tasks.commands.sweep.multirun import list_task_words, list_worker_words, run_doit
+from shotmake.tasks.commands.sweep.hydra_command_line import list_task_words, list_worker_words, run_doit
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.stamp import hash_short
 from shotmake.tasks.shots import shots, variants_file
-from shotmake.tasks.shots.shot_words import quote, with_quotes
+from shotmake.tasks.shots.quote_shot_name import quote, with_quotes
 from shotmake.tasks.show import get_show_folder, get_state_folder
 
 

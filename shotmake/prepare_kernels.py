@@ -76,7 +76,7 @@ def prepare_solve() -> None:
     from shotmake.geometry.lens_grid_kernels import bend_points
     from shotmake.solve.bundle.adjust import adjust, compute_lens_covariance, derive
     from shotmake.solve.bundle.observations import Observations
-    from shotmake.solve.bundle.path import bundle_of
+    from shotmake.solve.bundle.to_and_from_bundle import bundle_of
     from shotmake.solve.bundle.triangulate import triangulate
 
     random = np.random.default_rng(0)

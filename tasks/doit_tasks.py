@@ -14,7 +14,7 @@ from doit.exceptions import InvalidCommand, TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.tasks import guard_import_path
-from shotmake.tasks.blender import environment as blender
+from shotmake.tasks.blender import private_blender as blender
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import gc, plan, publish, publish_render, verify
 from shotmake.tasks.commands.show import summary
@@ -24,7 +24,7 @@ from shotmake.tasks.engine.fault_lines import end_on_lack
 from shotmake.tasks.engine.input_faults import find_wrong_inputs
 from shotmake.tasks.engine.processes import locks, users_config, workers
 from shotmake.tasks.engine.stage import Node, Stage, list_lender_nodes, make_doit_task
-from shotmake.tasks.engine.state import confined_paths, machine_lacks, state_format
+from shotmake.tasks.engine.state import confined_paths, explain_shortage, state_format
 from shotmake.tasks.shots import shots, up_to_date, variants_file
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.shots.task_names import make_label, name_tasks
@@ -58,7 +58,7 @@ class Graph:
 
     def _load_once(self) -> list[tuple[ShotConfig, dict[str, Node] | None]]:
         try:
-            machine_lacks.allow_open_files(workers.read_jobs(sys.argv))
+            explain_shortage.allow_open_files(workers.read_jobs(sys.argv))
             confined_paths.check_tops()
             state_format.check()
         except ShotError as error:  # then nothing of this show can be read or built

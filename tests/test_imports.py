@@ -129,7 +129,7 @@ def test_shotmake_is_pure(path):
 @pytest.mark.parametrize("path", files("tasks"), ids=str)
 def test_tasks_import_no_dodo_and_hydra_only_where_it_composes_and_where_it_is_the_command_line(path):
     forbidden = {"dodo", "tasks", "bpy", "mathutils", "blender_scripts", "hydra_plugins"}
-    if path.name not in ("shots.py", "multirun.py"):
+    if path.name not in ("shots.py", "hydra_command_line.py"):
         forbidden |= {"hydra", "omegaconf"}
     assert not tops(path) & forbidden
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kit.allowed_values import OF_THE_CONFIG
 from kit.arguments import UserError, quote_error
+from kit.config_choices import OF_THE_CONFIG
 
 SCHEMA = 1
 NEEDED = {

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shotmake.config import check_composite, check_objects, check_orient, track_annotations
+from shotmake.config import check_objects, check_orient, check_stabilize_and_pin, track_annotations
 from shotmake.config.check_values import MOST as LARGEST
 from shotmake.config.format_registry import CAMERAS, find_camera_format
 from shotmake.config.frame_ranges import parse_frames
@@ -278,7 +278,7 @@ def _cross_check(config: Config) -> list[Fault]:
     found += track_annotations.read_shapes(tracking.mask.shapes)[1]
     faults += [Fault(*fault) for fault in found]
     faults += [Fault(*fault) for fault in check_orient.faults_of(tracking.solve.orient, names)]
-    faults += [Fault(*fault) for fault in check_composite.faults_of(config, names)]
+    faults += [Fault(*fault) for fault in check_stabilize_and_pin.faults_of(config, names)]
     faults += [Fault(*fault) for fault in check_objects.faults_of(config)]
     return faults
 

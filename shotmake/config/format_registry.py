@@ -31,7 +31,7 @@ class Format:
     module: str
     file: str = ""  # "" = the format is not written
     suffixes: tuple[str, ...] = ()  # () = the format is not read
-    by_blender: bool = False  # True = blender_scripts/export_scene.py writes it
+    by_blender: bool = False  # True = blender_scripts/export_camera.py writes it
     read_by_blender: bool = False  # True = blender_scripts/read_camera.py reads it (cameras only)
     has_lens: bool = False  # True = a camera of this format has its own distortion
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
-from shotmake.files.regular_file import read_utf8
+from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.limits import get_limits, make_limit_fault
 
 CHUNK = 1 << 20

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.movie_boxes import check_boxes
-from shotmake.files.movie_containers import open_alone
-from shotmake.files.regular_file import measure_file
+from shotmake.files.check_mp4_tables import check_boxes
+from shotmake.files.file_kind_and_size import measure_file
+from shotmake.files.self_contained_movies import open_alone
 from shotmake.limits import get_limits, make_limit_fault
 
 if TYPE_CHECKING:

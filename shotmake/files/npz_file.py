@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.regular_file import measure_file
+from shotmake.files.file_kind_and_size import measure_file
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
-from shotmake.files.regular_file import measure_file
+from shotmake.files.file_kind_and_size import measure_file
 from shotmake.limits import get_limits, make_limit_fault
 
 if TYPE_CHECKING:

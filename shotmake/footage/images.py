@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
+from shotmake.files.file_kind_and_size import measure_file
 from shotmake.files.picture_file import make_picture_fault, open_picture
-from shotmake.files.regular_file import measure_file
 from shotmake.footage.file_names import KEY
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.tracking_curve import to_eight_bits

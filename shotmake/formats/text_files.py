@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal, overload
 
 from shotmake.errors import ShotError
+from shotmake.files.file_kind_and_size import check_size, measure_file
 from shotmake.files.json_file import parse_json
-from shotmake.files.regular_file import check_size, measure_file
 from shotmake.limits import get_limits, make_limit_fault
 
 HEAD_CHARS = 4096

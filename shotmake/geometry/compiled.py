@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy
 from numba import njit
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from shotmake.files.user_cache import find_kernels
 
@@ -35,7 +35,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     Without a home (as for `nobody`) it is kept beside the code. Each process compiles anew where that cannot be
     written either.
     """
-    kernel = njit(function)
+    kernel: Any = njit(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder; it has compiled nothing yet
         kernel._cache = _KernelCache(function)
     return kernel
@@ -69,8 +69,8 @@ def _list_names(code: CodeType) -> set[str]:
     return {*code.co_names}.union(*(_list_names(one) for one in inner))
 
 
-class _KernelPlace(_CacheLocator):
-    """Where numba keeps the code of a kernel."""
+class _KernelPlace:
+    """Where numba keeps the code of a kernel: what numba.core.caching calls a locator."""
 
     def __init__(self, function: Callable[..., Any], file: str, folder: Path):
         self._py_file = file  # numba names it in a warning

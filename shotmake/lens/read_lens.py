@@ -9,7 +9,7 @@ import numpy as np
 
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.regular_file import measure_file
+from shotmake.files.file_kind_and_size import measure_file
 from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.opencv import lens_of_tree, tree_of
 from shotmake.formats.text_files import read_head

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import shotmake
 from shotmake.errors import ShotError, quote_error
+from shotmake.files.file_kind_and_size import check_size, decode_utf8, read_utf8
 from shotmake.files.json_file import check_brackets, parse_json
-from shotmake.files.regular_file import check_size, decode_utf8, read_utf8
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
 
@@ -26,7 +26,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 spec = spec_from_file_location("shotmake", sys.argv.pop(1))
 sys.modules["shotmake"] = module_from_spec(spec)
 spec.loader.exec_module(sys.modules["shotmake"])
-from shotmake.new_shot.cut_clips_process import main
+from shotmake.new_shot.list_clips_process import main
 main()
 """
 
@@ -63,7 +63,7 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
 
     rate: the rate of an EDL's timecode; None = the lowest rate that fits.
 
-    OpenTimelineIO runs in a process of its own (shotmake.new_shot.cut_clips_process), because some files make it die.
+    OpenTimelineIO runs in a process of its own (shotmake.new_shot.list_clips_process), because some files make it die.
     Raises ShotError for a file that is not a cut, and where OpenTimelineIO is not installed.
     """
     if find_spec("opentimelineio") is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from shotmake.config import schema
 from shotmake.errors import ShotError
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 
 KEY = "tracking.mask.from_objects"
 

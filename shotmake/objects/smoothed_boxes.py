@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 
 WINDOW_FRAMES, DEGREE = 9, 2
 

@@ -1,7 +1,7 @@
 """Boxes joined to objects by the library `trackers` (OC-SORT, ByteTrack, SORT). No other file imports that library.
 
 The library says which box goes on with which track. The rest is ours: which objects count, their numbers, the frames in
-which they are not seen (lifecycle.py), and what is remembered from one stretch of frames to the next.
+which they are not seen (build_tracklets.py), and what is remembered from one stretch of frames to the next.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from shotmake.config import schema
+from shotmake.objects.build_tracklets import Rows, Sighting, Subject, rows_of, see_again
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import Rows, Sighting, Subject, rows_of, see_again
 
 # With a limit of 0, no overlap at all would be enough for the library, and it would join boxes that lie far apart.
 SMALLEST_OVERLAP = 1e-6

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.geometry.camera import find_camera_centres, project
+from shotmake.geometry.cameras_of_solve_json import read_projecting_matrices
 from shotmake.geometry.lens import Lens, list_border_px, undistort
-from shotmake.geometry.solved_cameras import read_projecting_matrices
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 from shotmake.preview.object_boxes import draw_objects
 from shotmake.solve.bundle.observations import compute_pixel_scale
 from shotmake.tracks.markers import DISABLED, Tracks

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shotmake.objects.tracklets import COASTED, Tracklet
+from shotmake.objects.tracklet_file import COASTED, Tracklet
 
 TURN = 0.61803  # the part of the colour wheel from one track_id to the next, so that neighbours never look alike
 DASH_PX, BETWEEN_PX = 7.0, 6.0

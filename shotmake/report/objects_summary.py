@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from shotmake.objects.tracklets import COASTED
+from shotmake.objects.tracklet_file import COASTED
 
 MOST_PCT = 75.0  # how much of the plate mattes may cover without a warning, %
 CELLS = 480  # how many cells across the plate a matte is counted in

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shotmake.geometry.camera import find_camera_centres
+from shotmake.geometry.change_of_world import DEPTH_UNITS
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.similarity import DEPTH_UNITS
 from shotmake.scene.ground import Ground, fit_ground
 
 # World units. A camera that is nearer to the subject stands in it. (Blender clips at 1e-6 at least; the sheet's clip

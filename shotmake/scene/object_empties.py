@@ -7,7 +7,7 @@ moved along its ray and scaled by the same factor looks the same through the cam
 import numpy as np
 
 from shotmake.objects.smoothed_boxes import make_box_path
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 from shotmake.scene.corner_pin import Field
 
 

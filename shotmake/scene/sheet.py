@@ -8,9 +8,9 @@ smaller of them 1.
 import numpy as np
 
 from shotmake.geometry.camera import GL_FROM_CV, to_quaternions_wxyz
+from shotmake.geometry.cameras_of_solve_json import read_camera_matrices
 from shotmake.geometry.lens import Lens, measure_overscan_px
 from shotmake.geometry.lens_fit import find_brown_conrady
-from shotmake.geometry.solved_cameras import read_camera_matrices
 from shotmake.scene.ground_subject_lights import NEAREST, find_rendered_field, find_standpoint, make_blocks
 
 

@@ -9,8 +9,8 @@ from shotmake.geometry.camera import find_camera_centres
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle
 from shotmake.solve.bundle.observations import Observations, thin
-from shotmake.solve.bundle.path import bundle_of
-from shotmake.solve.checks import epipolar
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of
+from shotmake.solve.checks import epipolar_gap
 from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.focal import (
     ASPECT_LEFT,
@@ -147,14 +147,14 @@ def _doubt(candidate: Candidate, problem: SolveProblem) -> Candidate:
     if zooms:
         told.append(warn_of_zoom(zooms))
         agreement *= ZOOMS
-    missed = epipolar.measure_gap(candidate, problem.size_px, problem.scale)
-    if missed > epipolar.GAP_MAX:
+    missed = epipolar_gap.measure_gap(candidate, problem.size_px, problem.scale)
+    if missed > epipolar_gap.GAP_MAX:
         text = (
             f"in some frames {missed:.0%} of the tracks move rigidly, but not with the camera: something large moves "
             "there and may have taken it along; mask it (tracking.mask)"
         )
         told.append(Reason("epipolar_gap", text))
-        agreement *= epipolar.LEFT
+        agreement *= epipolar_gap.LEFT
     return replace(candidate, warnings=tuple(told), agreement=agreement, flat_focal=flat)
 
 

@@ -13,9 +13,9 @@ from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector
-from shotmake.solve.bundle.lens_terms import TERMS, adjust_terms, find_refined
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
+from shotmake.solve.bundle.refine_lens_terms import TERMS, adjust_terms, find_refined
+from shotmake.solve.bundle.to_and_from_bundle import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.weights import TAIL, compute_variances_px2, weigh_by_artist
 from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify

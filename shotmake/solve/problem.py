@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.lens_terms import BASE, TERMS
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
+from shotmake.solve.bundle.refine_lens_terms import BASE, TERMS
 from shotmake.solve.start import libmv
 from shotmake.solve.witness.witness import Look
 from shotmake.tracks.markers import Tracks

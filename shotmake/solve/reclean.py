@@ -6,9 +6,9 @@ import numpy as np
 
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.start.join_frames import ROUNDS_LAST, Joining

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.config import schema
-from shotmake.geometry.similarity import DEPTH_UNITS, World
+from shotmake.geometry.change_of_world import DEPTH_UNITS, World
 from shotmake.reasons import Reason, record_reasons
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, measure_angles_deg, triangulate

@@ -11,14 +11,14 @@ from shotmake.errors import ShotError
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.adjust import lens_from_vector
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_close_keyframes, choose_keyframes, thin
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
 from shotmake.solve.problem import SolveProblem
 from shotmake.solve.start import colmap
-from shotmake.solve.start.resect import complete
+from shotmake.solve.start.keyframes_to_all_frames import complete
 
 MAP_TRACKS, ALL_TRACKS = 500, 1300
 LEAST_ANGLE_DEG, LEAST_REACH = 1.0, 0.03

@@ -18,9 +18,9 @@ import numpy as np
 from shotmake.reasons import Reason
 from shotmake.solve import imported_lens
 from shotmake.solve.bundle import rotations
-from shotmake.solve.bundle.lens_terms import find_refined
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
+from shotmake.solve.bundle.refine_lens_terms import find_refined
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks import cuts, focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, measure_agreement

@@ -1,7 +1,7 @@
 """Track management from the config: named groups of tracks with a weight, a colour, and the status disabled or deleted.
 
 Ids change when a plate is tracked again, so a group names its tracks by where they are. {frame, box_px} is every track
-in a box; all else is a pick (shotmake.tracks.picked_tracks).
+in a box; all else is a pick (shotmake.tracks.find_tracks).
 """
 
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.config.track_annotations import Group, Manual
+from shotmake.tracks.find_tracks import Pickable, find_track
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.picked_tracks import Pickable, find_track
 
 KEY = "tracking.groups"
 

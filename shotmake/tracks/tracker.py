@@ -36,7 +36,7 @@ def track_segment(
     Raises ValueError when there are no frames and no handover.
     """
     from shotmake.tracks import detect as births
-    from shotmake.tracks import follow, follow_back, predict  # compiled code: loaded when there is work for it
+    from shotmake.tracks import follow, follow_newborn_back, predict  # compiled code: loaded when there is work for it
 
     parts: list[Tracks] = []
     block, newborn = [], []
@@ -45,7 +45,7 @@ def track_segment(
     levels = predict.make_pyramid(handover.half) if handover is not None else []
 
     def go_back(handover: Handover) -> Handover:
-        earlier, renewed = follow_back.follow_back(block, newborn, parts, detect, track, mask_of)
+        earlier, renewed = follow_newborn_back.follow_back(block, newborn, parts, detect, track, mask_of)
         parts.append(earlier)
         return replace(handover, renewed=np.concatenate([handover.renewed, renewed]))
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.blender.frame_maker import FrameServer
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.frame_sequences import Sequence, name_frame_lock
 from shotmake.tasks.engine.processes import workers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.blender.environment import AUTO, run_script, version_of
+from shotmake.tasks.blender.private_blender import AUTO, run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path

@@ -13,7 +13,7 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
-from shotmake.tasks.engine.state.machine_lacks import explain_lack, explain_shortage_behind
+from shotmake.tasks.engine.state.explain_shortage import explain_lack, explain_shortage_behind
 from shotmake.tasks.show import get_show_folder
 
 _log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from pathlib import Path
 from shotmake.config.check import Fault, list_file_values
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.behind.table_of_readers import key_of_input
+from shotmake.files.behind.what_readers_follow import key_of_input
 from shotmake.files.input_file import FOLDER, NO_SUCH_FILE, find_file_fault, to_one_line
-from shotmake.files.movie_containers import find_playlist_fault
+from shotmake.files.self_contained_movies import find_playlist_fault
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.show import get_show_folder
 

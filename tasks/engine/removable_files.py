@@ -15,7 +15,7 @@ from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.log import is_log
 from shotmake.tasks.engine.stamp import read_stamp
 from shotmake.tasks.engine.state.confined_paths import confine, is_plain_file
-from shotmake.tasks.engine.state.machine_lacks import explain_disk_fault
+from shotmake.tasks.engine.state.explain_shortage import explain_disk_fault
 from shotmake.tasks.engine.state.partial_files import PART
 from shotmake.tasks.show import get_show_folder, get_state_folder, name_in_show
 

@@ -18,7 +18,7 @@ from shotmake.config.schema import Config
 from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.stamp import hash_short, to_canonical
-from shotmake.tasks.shots import code_closure, conf_texts, environment_variables
+from shotmake.tasks.shots import check_yaml_before_hydra, code_closure, readable_env_variables
 from shotmake.tasks.shots.up_to_date import list_library_files, walk_files
 from shotmake.tasks.show import get_conf_folder
 
@@ -35,7 +35,7 @@ def recall(name: str, overrides: tuple[str, ...]) -> Config | None:
     known = json.loads(text)
     if known["shared"] != digest_shared_sources() or known["shots"] != _digest_shot_sources(name, known["alone"]):
         return None
-    if not environment_variables.are_unchanged(known["environment"]):
+    if not readable_env_variables.are_unchanged(known["environment"]):
         return None
     return config_of(Config, known["config"])
 
@@ -66,8 +66,8 @@ def remember(name: str, overrides: tuple[str, ...], config: Config, environment:
     """
     texts = [
         *overrides,
-        conf_texts.read(get_conf_folder() / "shot" / f"{name}.yaml"),
-        *map(conf_texts.read, _list_shared_files()),
+        check_yaml_before_hydra.read(get_conf_folder() / "shot" / f"{name}.yaml"),
+        *map(check_yaml_before_hydra.read, _list_shared_files()),
     ]
     if any(NOT_REPEATABLE.search(text) for text in texts) or any(word.startswith("hydra") for word in overrides):
         return
@@ -108,9 +108,9 @@ def _digest_shot_sources(name: str, alone: bool) -> str:
 
 def _may_name_other_shots(name: str) -> bool:
     """Return whether the shot's defaults list, or a preset, could pull in another file of conf/shot/."""
-    if any("/shot" in conf_texts.read(path) for path in _list_shared_files()):
+    if any("/shot" in check_yaml_before_hydra.read(path) for path in _list_shared_files()):
         return True
-    tree = conf_texts.load(get_conf_folder() / "shot" / f"{name}.yaml")
+    tree = check_yaml_before_hydra.load(get_conf_folder() / "shot" / f"{name}.yaml")
     for entry in tree.get("defaults") or []:
         group = next(iter(entry)) if isinstance(entry, dict) and entry else entry
         group = re.sub(r"^(override|optional)\s+", "", str(group))

@@ -14,7 +14,7 @@ from typing import Any
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine.processes.users_config import read_own_config
-from shotmake.tasks.shots import conf_texts
+from shotmake.tasks.shots import check_yaml_before_hydra
 from shotmake.tasks.shots.up_to_date import walk_files
 from shotmake.tasks.show import get_conf_folder, get_show_folder, name_in_show
 
@@ -27,7 +27,7 @@ HYDRAS_GROUPS = {  # the choices that conf/config.yaml may make in defaults
     "hydra/sweeper": ("shotmake", "basic"),
 }
 # The keys that conf/config.yaml may set under hydra:, each with the value allowed. Hydra makes and writes to folders.
-# The job's name is the task that doit runs (tasks/commands/sweep/multirun.py).
+# The job's name is the task that doit runs (tasks/commands/sweep/hydra_command_line.py).
 FOLDER = "a folder"
 HYDRAS_KEYS = {
     "job.name": "shot",
@@ -91,7 +91,7 @@ def _list_entry_names(path: Path) -> list[str]:
 
 def _read_text(path: Path) -> str:
     try:
-        return conf_texts.read(path)
+        return check_yaml_before_hydra.read(path)
     except (ShotError, OSError):  # the fault is told where the file is really read. A pipe is not read here
         return ""
 

@@ -4,8 +4,8 @@ import difflib
 import os
 from pathlib import Path
 
-from shotmake.tasks.shots import conf_texts
-from shotmake.tasks.shots.shot_words import why_refused
+from shotmake.tasks.shots import check_yaml_before_hydra
+from shotmake.tasks.shots.quote_shot_name import why_refused
 from shotmake.tasks.show import get_conf_folder
 
 SHOWN = 40  # how many names are shown; a show may have thousands
@@ -41,4 +41,4 @@ def list_yaml_names(folder: Path) -> list[str]:
     """
     found = os.listdir(folder) if folder.is_dir() else []
     names = sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml") and name[0] != ".")
-    return [name for name in names if not conf_texts.why_no_text(folder / f"{name}.yaml")]
+    return [name for name in names if not check_yaml_before_hydra.why_no_text(folder / f"{name}.yaml")]

@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from shotmake.config import check
 from shotmake.config.check import ConfigFaults
-from shotmake.config.check_interpolations import check_unfolding
+from shotmake.config.limit_interpolations import check_unfolding
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, quote_error
 from shotmake.limits import get_limits, say_how_to_raise
 from shotmake.tasks.engine.processes import pool
-from shotmake.tasks.shots import composed_configs, conf_rules, conf_texts, did_you_mean, environment_variables
-from shotmake.tasks.shots.shot_words import quote, show_name, why_refused
+from shotmake.tasks.shots import (
+    check_yaml_before_hydra,
+    composed_configs,
+    conf_rules,
+    did_you_mean,
+    readable_env_variables,
+)
+from shotmake.tasks.shots.quote_shot_name import quote, show_name, why_refused
 from shotmake.tasks.shots.up_to_date import keep_overrides, list_shot_names, split_names
 from shotmake.tasks.show import get_conf_folder, name_in_show
 
@@ -81,7 +87,9 @@ def load_each(asked: list[tuple[str, tuple[str, ...]]]) -> list[ShotConfig]:
     Hydra takes about a tenth of a second to compose a shot, so many new shots (MANY) are composed on all cores.
     """
     there = set(list_shot_names())
-    sound = {name for name in there if not conf_texts.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")}
+    sound = {
+        name for name in there if not check_yaml_before_hydra.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")
+    }
     found = {one: composed_configs.recall(*one) for one in asked if one[0] in sound}
     new = [one for one in asked if found.get(one) is None]
     if len(new) < MANY:
@@ -131,7 +139,9 @@ def load_shot(name: str, overrides: tuple[str, ...] = ()) -> ShotConfig:
     """Load one conf/shot/<name>.yaml with overrides. Return its config or its faults; nothing is raised for what a user
     wrote.
     """
-    if name in list_shot_names() and (fault := conf_texts.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")):
+    if name in list_shot_names() and (
+        fault := check_yaml_before_hydra.why_no_text(get_conf_folder() / "shot" / f"{name}.yaml")
+    ):
         return ShotConfig(show_name(name), overrides, None, (f"conf/shot/{show_name(name)}.yaml: {fault}",))
     if name.startswith(".") or not (get_conf_folder() / "shot" / f"{name}.yaml").is_file():
         asked = show_name(name)
@@ -170,7 +180,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
 
     register_schema()
     guard_environment(environment)
-    conf_texts.check(name)
+    check_yaml_before_hydra.check(name)
     if faults := [*conf_rules.find_shared_faults(), *conf_rules.find_shot_faults(name)]:
         raise ShotError(*faults)
     shot_file = _read_yaml(get_conf_folder() / "shot" / f"{name}.yaml")
@@ -233,13 +243,12 @@ def _why_no_preset(group: str, preset: str) -> str:
     file = f"conf/{group}/{show_name(preset)}.yaml"
     if preset.startswith(".") or "/" in preset or not os.path.lexists(get_conf_folder() / group / f"{preset}.yaml"):
         return f"no {file}"
-    return (
-        f"{file}: {conf_texts.why_no_text(get_conf_folder() / group / f'{preset}.yaml') or 'its name cannot be shown'}"
-    )
+    why = check_yaml_before_hydra.why_no_text(get_conf_folder() / group / f"{preset}.yaml")
+    return f"{file}: {why or 'its name cannot be shown'}"
 
 
 def guard_environment(read: dict[str, str | None]) -> None:
-    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/environment_variables.py) and nothing else.
+    """Let `${oc.env:NAME}` read what a show may read (tasks/shots/readable_env_variables.py) and nothing else.
 
     What was read is put into `read`.
     """
@@ -247,7 +256,7 @@ def guard_environment(read: dict[str, str | None]) -> None:
     from omegaconf.resolvers import oc
 
     def resolve(name: str, *default: Any) -> Any:
-        read[name] = environment_variables.read(name)
+        read[name] = readable_env_variables.read(name)
         return oc.env(name, *default)
 
     OmegaConf.register_new_resolver("oc.env", resolve, replace=True)
@@ -284,7 +293,7 @@ def _as_file_name(preset: Any) -> str:
 
 
 def _read_yaml(path: Path) -> dict:
-    tree = conf_texts.load(path)
+    tree = check_yaml_before_hydra.load(path)
     if not isinstance(tree, dict):
         raise ShotError(f"{name_in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
     return tree
@@ -297,7 +306,7 @@ def locate_key(key: str, name: str, overrides: tuple[str, ...]) -> str:
         if typed not in GROUPS and (key == typed or key.startswith(f"{typed}.") or typed.startswith(f"{key}.")):
             return "command line"
     shot_file = get_conf_folder() / "shot" / f"{name}.yaml"
-    mentioned = " ".join(overrides) + conf_texts.read(shot_file)
+    mentioned = " ".join(overrides) + check_yaml_before_hydra.read(shot_file)
     presets = [path for group in GROUPS for path in sorted((get_conf_folder() / group).glob("*.yaml"))]
     presets.sort(key=lambda path: f"{path.parent.name}={path.stem}" not in overrides)
     presets.sort(key=lambda path: path.stem not in mentioned)

@@ -118,7 +118,7 @@ def _is_plain(word: str) -> bool:
 def _is_unchanged(entry: dict) -> bool:
     if entry["environment"]:
         from shotmake.errors import ShotError  # imported here, for few shots read variables
-        from shotmake.tasks.shots.environment_variables import are_unchanged
+        from shotmake.tasks.shots.readable_env_variables import are_unchanged
 
         try:
             if not are_unchanged(entry["environment"]):

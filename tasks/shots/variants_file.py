@@ -7,7 +7,7 @@ from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
 from shotmake.new_shot.shot_yaml import make_safe_name
 from shotmake.tasks.engine.stamp import hash_short, to_json_bytes, write_atomically
-from shotmake.tasks.shots.shot_words import unquote
+from shotmake.tasks.shots.quote_shot_name import unquote
 from shotmake.tasks.shots.up_to_date import keep_overrides
 from shotmake.tasks.show import get_build_folder, get_show_folder
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.format_registry import FORMATS, Format
 from shotmake.config.schema import Config
 from shotmake.files.json_file import read_json
-from shotmake.tasks.blender.environment import run_script, version_of
+from shotmake.tasks.blender.private_blender import run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.state.partial_files import make_part_path
@@ -17,7 +17,7 @@ from shotmake.tasks.stages.footage import read_plate
 from shotmake.tasks.stages.solve.stage import has_camera, read_solution
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
-    from shotmake.formats.shot_data import Take
+    from shotmake.formats.given_to_writers import Take
 
 
 def list_formats(config: Config) -> tuple[Format, ...]:
@@ -80,7 +80,7 @@ def write_by_blender(job: Job, words: list[str], take: "Take") -> None:
     outs = [f"--out={word}={job.targets[word]}" for word in words]
     try:
         part.write_text(json.dumps(make_sheet(take)), encoding="utf-8")
-        run_script("export_scene.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
+        run_script("export_camera.py", [f"--sheet={part}", *outs], job.settings["executable"], version_of(job.settings))
     finally:
         part.unlink(missing_ok=True)
 
@@ -92,9 +92,9 @@ def read_take(job: Job) -> "Take":
     """
     from shotmake.files.npz_file import read_npz
     from shotmake.footage.plate import find_frame_span
-    from shotmake.formats.shot_data import Take
-    from shotmake.geometry.solved_cameras import read_camera_matrices
-    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.formats.given_to_writers import Take
+    from shotmake.geometry.cameras_of_solve_json import read_camera_matrices
+    from shotmake.objects.tracklet_file import read_tracklets
     from shotmake.tracks.markers import load_tracks
 
     plate = read_plate(job.inputs["footage"])

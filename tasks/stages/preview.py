@@ -23,7 +23,7 @@ def build(job: Job) -> str:
 
     from shotmake.files.npz_file import read_npz
     from shotmake.footage.plate import find_frame_span, read_bgr
-    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.objects.tracklet_file import read_tracklets
     from shotmake.preview.movie import choose_standing_points, write_preview
     from shotmake.tracks.markers import load_tracks
 

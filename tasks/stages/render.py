@@ -8,8 +8,8 @@ from pathlib import Path
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
-from shotmake.tasks.blender import crew, environment
-from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.blender import crew, private_blender
+from shotmake.tasks.blender.frame_maker import FrameServer
 from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Node, Stage
@@ -50,7 +50,7 @@ def list_reads(config: Config) -> tuple[str, ...]:
 def list_files(config: Config) -> dict[str, Path]:
     """Return the files that the comp reads, the plate if it is seen, and the file that tells which Blender it is."""
     comp = {**SCENE.files(config), **COMPOSITE.files(config)}
-    found = {**comp, "blender": environment.find_version_file(asdict(config.composite.blender))}
+    found = {**comp, "blender": private_blender.find_version_file(asdict(config.composite.blender))}
     return found | list_plate_inputs(config) if config.composite.background_source == "footage" else found
 
 

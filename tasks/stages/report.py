@@ -62,7 +62,7 @@ def list_objects(job: Job) -> dict[str, dict]:
     A witness camera's objects belong to that camera's own stage.
     """
     from shotmake.objects.box_mattes import boxes_of
-    from shotmake.objects.tracklets import Tracklet
+    from shotmake.objects.tracklet_file import Tracklet
     from shotmake.report.objects_summary import describe_objects, measure_cover
 
     record = read_json(job.inputs["objects"])

@@ -33,8 +33,8 @@ def build(job: Job) -> str:
     The user's map replaces one direction; the other direction is still the solved lens. Raises ShotError when the solve
     was refused, and when the user's map cannot be used.
     """
+    from shotmake.geometry.cameras_of_solve_json import read_camera_matrices
     from shotmake.geometry.lens import Lens
-    from shotmake.geometry.solved_cameras import read_camera_matrices
     from shotmake.scene.sheet import choose_overscan_px
     from shotmake.stmap.imported import read_redistort, read_undistort
     from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.tasks.blender import crew, environment
-from shotmake.tasks.blender.frame_server import FrameServer
+from shotmake.tasks.blender import crew, private_blender
+from shotmake.tasks.blender.frame_maker import FrameServer
 from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
@@ -31,7 +31,7 @@ def slice_settings(config: Config) -> dict:
 
 def list_files(config: Config) -> dict[str, Path]:
     """Return the plate's files, and the file that tells which Blender it is."""
-    return {**list_plate_inputs(config), "blender": environment.find_version_file(asdict(config.composite.blender))}
+    return {**list_plate_inputs(config), "blender": private_blender.find_version_file(asdict(config.composite.blender))}
 
 
 def undistort(job: Job) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.shows.attack import contents, copy_of, named_files, shot_yaml
 from helpers.shows.project import Project
-from shotmake.tasks.blender.environment import find_python
+from shotmake.tasks.blender.private_blender import find_python
 
 SEED = 4
 

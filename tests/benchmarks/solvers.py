@@ -34,7 +34,7 @@ from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.lens_terms import BASE
+from shotmake.solve.bundle.refine_lens_terms import BASE
 from shotmake.solve.problem import FOCAL_GUESS, SolveInputs
 
 SIZE_PX, FRAMES, VISIBLE = (1280, 720), 120, 170  # 500 tracks in all
@@ -146,7 +146,7 @@ def nearest_truth(shot: Simulated, guess_px: float, kind: str) -> dict:
     from shotmake.geometry.camera import find_camera_centres
     from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, vector_from_lens
     from shotmake.solve.bundle.observations import Observations
-    from shotmake.solve.bundle.path import bundle_of, cameras_of
+    from shotmake.solve.bundle.to_and_from_bundle import bundle_of, cameras_of
 
     if kind == "static":
         return {"status": "refused", "reason": "a static camera has nothing to adjust"}

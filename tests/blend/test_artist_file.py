@@ -14,7 +14,7 @@ from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY
 from shotmake.geometry.camera import project, zoom_cameras
 from shotmake.geometry.lens import Lens, distort
-from shotmake.tasks.blender.environment import find_python
+from shotmake.tasks.blender.private_blender import find_python
 
 AMBER, PALETTE_FIRST = [0.95, 0.6, 0.1], [0.2, 0.75, 0.95]
 BENT = Lens(540, 540, LENS.cx_px, LENS.cy_px, k1=-0.12, k2=0.03, p1=0.004, p2=-0.003, k3=0.01)
@@ -253,7 +253,7 @@ def large(blend: bytes) -> bytes:
 def test_files_of_either_header_are_patched_alike_and_others_refused(plain, monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / "blender_scripts")
     from kit.arguments import UserError
-    from kit.clip.reconstruction import Reconstruction, with_reconstruction
+    from kit.clip.solve_into_saved_blend import Reconstruction, with_reconstruction
 
     small, _ = plain
     solve = Reconstruction([2, 3], np.stack([np.eye(4)] * 2), [0.1, 0.2], 0.15, {"mug": ([1.0, 2.0, 3.0], 0.5)})

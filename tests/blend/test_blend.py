@@ -9,7 +9,7 @@ import pytest
 from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot, make_blend_shot
 from helpers.shows.in_blender import blender
 from helpers.shows.project import REPOSITORY
-from shotmake.tasks.blender.environment import find_python
+from shotmake.tasks.blender.private_blender import find_python
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.shows.project import IN_BLENDER
-from shotmake.tasks.blender.environment import find_python, make_environment
+from shotmake.tasks.blender.private_blender import find_python, make_environment
 
 BLOCK = {"kind": "blend", "blend": "assets/prop.blend", "collection": "Prop", "link": True, "size": None, "scale": 1.0}
 PLACE = {"location": [1.0, 2.0, 0.5], "rotation_z_deg": 90.0}

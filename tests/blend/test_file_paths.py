@@ -19,7 +19,7 @@ from helpers.shows.in_blender import blender
 from helpers.shows.project import IN_BLENDER, Project, make_project
 from shotmake.geometry.lens import Lens
 from shotmake.stmap.maps import make_redistort_map, write_stmap
-from shotmake.tasks.blender.environment import find_python, make_environment
+from shotmake.tasks.blender.private_blender import find_python, make_environment
 
 LENS = Lens(150.0, 150.0, SIZE[0] / 2, SIZE[1] / 2, k1=-0.05)
 FRAMES = [1001, 1002, 1003]

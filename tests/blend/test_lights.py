@@ -11,7 +11,7 @@ from helpers.measures.slip import read_exr
 from helpers.shows.project import IN_BLENDER
 from helpers.shows.sheets import made, poses
 from shotmake.geometry.camera import find_camera_centres
-from shotmake.tasks.blender.environment import find_python, make_environment
+from shotmake.tasks.blender.private_blender import find_python, make_environment
 
 UP = [0.0, 0.0, 1.0]
 SUN = {"sun_azimuth_deg": 100.0, "sun_elevation_deg": 40.0, "sun_strength": 3.0, "fill_strength": 0.0}

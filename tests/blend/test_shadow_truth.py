@@ -18,7 +18,7 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.geometry.camera import project as project_points
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.solve.imported.keyed_camera import make_keyed_solution
-from shotmake.tasks.blender.environment import find_python, make_environment
+from shotmake.tasks.blender.private_blender import find_python, make_environment
 
 SIZE = (240, 135)
 PINHOLE_SIZE = (290, 170)  # overscan for the lens

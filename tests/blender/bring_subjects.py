@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 import bpy
 
 from kit.arguments import UserError
-from kit.exit import forget_files_at_exit
+from kit.close_blend_at_exit import forget_files_at_exit
 from kit.set.subject import build_subject
 
 out, wanted, result = sys.argv[1:]

@@ -17,7 +17,7 @@ import numpy as np
 
 from kit import versions
 from kit.arguments import OneLineParser, list_script_arguments
-from kit.exit import forget_files_at_exit
+from kit.close_blend_at_exit import forget_files_at_exit
 
 DIGITS = 6
 USER_DATA = (

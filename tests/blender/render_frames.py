@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "blender_scripts"))
 import bpy
 
 from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
-from kit.exit import forget_files_at_exit
+from kit.close_blend_at_exit import forget_files_at_exit
 
 MARKER_RADIUS_PX = 3.0
 MARKER_SAMPLES = 32

@@ -41,7 +41,7 @@ OTHER = replace(take_of("dolly", lens=Lens(1000.0, 1000.0, 480.0, 270.0), frame_
 
 @pytest.fixture(scope="module")
 def assets(made_once) -> Path:
-    from shotmake.tasks.blender.environment import find_python, make_environment
+    from shotmake.tasks.blender.private_blender import find_python, make_environment
 
     def make(place: Path) -> None:
         assert make_environment() is None

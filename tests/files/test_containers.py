@@ -11,7 +11,7 @@ from helpers.plates.playlists import TEXTS, with_pictures_elsewhere, write_playl
 from helpers.shows.attack import shot_yaml
 from helpers.shows.project import make_project
 from shotmake.errors import ShotError
-from shotmake.files.movie_containers import ALLOWED, OPTIONS, check_shown, open_alone
+from shotmake.files.self_contained_movies import ALLOWED, OPTIONS, check_shown, open_alone
 from shotmake.footage.movie import read_movie_frames
 from shotmake.footage.plate import probe, read_luma
 from shotmake.footage.plate_header import read_media_header

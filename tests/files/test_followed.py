@@ -18,7 +18,7 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, TESTS, Project, make_project
 from shotmake.config.check import list_file_keys
 from shotmake.config.format_registry import FORMATS, Format
-from shotmake.files.behind.table_of_readers import ROWS, as_markdown
+from shotmake.files.behind.what_readers_follow import ROWS, as_markdown
 from shotmake.formats.cameras import chan
 from shotmake.formats.detections.read import read_detections
 from shotmake.formats.lenses.lens_request import LensAsked
@@ -32,7 +32,7 @@ TAKE = replace(take_of(lens=Lens(1000.0, 1000.0, 480.0, 270.0, k1=-0.05), frame_
 
 
 def test_the_page_is_the_table():
-    """`python -m shotmake.files.behind.table_of_readers` prints it."""
+    """`python -m shotmake.files.behind.what_readers_follow` prints it."""
     assert PAGE.read_text() == as_markdown()
 
 
@@ -136,7 +136,7 @@ def tracks() -> Tracks:
 
 def test_a_picture_that_an_fbx_names_does_not_matter(tmp_path):
     """Blender writes a camera and a cube with a texture; the texture changes, then goes."""
-    from shotmake.tasks.blender.environment import find_python, make_environment
+    from shotmake.tasks.blender.private_blender import find_python, make_environment
 
     assert make_environment() is None
     script = (

@@ -15,7 +15,7 @@ from helpers.shows.attack import shot_yaml
 from helpers.shows.project import REPOSITORY, Project, make_project
 from shotmake.config import check
 from shotmake.errors import ShotError
-from shotmake.files.behind.table_of_readers import INPUTS, key_of_input
+from shotmake.files.behind.what_readers_follow import INPUTS, key_of_input
 from shotmake.files.input_file import find_file_fault, to_one_line
 from shotmake.tasks.engine.input_faults import MAY_BE_FOLDERS
 
@@ -149,7 +149,7 @@ def test_words_of_new_take_files_only(show):
 
 def test_a_pipe_among_frames_is_no_frame_and_one_that_a_program_names_is_no_input(show):
     from shotmake.footage.file_names import list_plate_files
-    from shotmake.tasks.stages.objects.detector import list_command_files
+    from shotmake.tasks.stages.objects.detector_command import list_command_files
 
     for number in (1, 2, 4):
         (show.root / "footage" / f"p.{number:04d}.png").write_bytes(b"x")
@@ -158,7 +158,7 @@ def test_a_pipe_among_frames_is_no_frame_and_one_that_a_program_names_is_no_inpu
     (show.root / "footage" / "p.0006.png").symlink_to("/proc/self/mem")
     with pytest.raises(ShotError, match="1 frame is missing: 3; restore"):
         list_plate_files("footage/p.####.png", show.root)
-    script = "import sys; from shotmake.tasks.stages.objects.detector import list_command_files as f; "
+    script = "import sys; from shotmake.tasks.stages.objects.detector_command import list_command_files as f; "
     script += "print(f(' '.join(sys.argv[1:])))"
     words = [f"footage/p.000{number}.png" for number in (1, 3, 6)]
     out = show.doit_with(sys.executable, "-c", script, "run", *words).out

@@ -15,10 +15,10 @@ from shotmake.config.check import parse_frame_rate
 from shotmake.config.frame_ranges import parse_frames
 from shotmake.errors import ShotError
 from shotmake.files import json_file
+from shotmake.files.check_mp4_tables import check_boxes
+from shotmake.files.file_kind_and_size import check_size, read_utf8
 from shotmake.files.json_file import parse_json
-from shotmake.files.movie_boxes import check_boxes
 from shotmake.files.npz_file import read_npz
-from shotmake.files.regular_file import check_size, read_utf8
 from shotmake.files.yaml_file import load_yaml
 from shotmake.footage.file_names import list_plate_files
 from shotmake.limits import Limits, get_limits, set_limits

@@ -205,7 +205,7 @@ for path in sys.argv[1:]:
 def test_blender_turns_movies_as_we_do_and_images_not(tmp_path):
     import cv2
 
-    from shotmake.tasks.blender.environment import find_python, make_environment
+    from shotmake.tasks.blender.private_blender import find_python, make_environment
 
     assert make_environment() is None
     files = [movie(tmp_path / f"{turn}.mp4", rotation_deg=turn) for turn in TURNED]

@@ -20,7 +20,7 @@ from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
 from shotmake.footage.plate_header import read_media_header
 from shotmake.footage.summary import describe_footage
 from shotmake.preview.movie import write_preview
-from shotmake.tasks.blender.environment import make_environment
+from shotmake.tasks.blender.private_blender import make_environment
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.inputs.plate_reader import PlateReader
 

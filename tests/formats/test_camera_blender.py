@@ -15,7 +15,7 @@ from helpers.shows.project import IN_BLENDER, REPOSITORY
 from shotmake.formats.cameras import chan
 from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
 from shotmake.formats.cameras.scene_files.blender_scene import make_sheet
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 
@@ -36,12 +36,12 @@ def export(folder: Path, take: Take) -> None:
     (folder / "sheet.json").write_text(json.dumps(make_sheet(take)))
     outs = [f"--out={word}={folder / f'camera.{word}'}" for word in ("abc", "fbx")]
     usd.write(folder / "camera.usda", take)
-    blender("export_scene.py", f"--sheet={folder / 'sheet.json'}", *outs)
+    blender("export_camera.py", f"--sheet={folder / 'sheet.json'}", *outs)
 
 
 def import_all(jobs: list[list[str]]) -> None:
     """Several in one Blender: starting it is what takes time."""
-    from shotmake.tasks.blender.environment import find_python
+    from shotmake.tasks.blender.private_blender import find_python
 
     words = [str(find_python()), "-c", IMPORT_ALL, str(REPOSITORY / "blender_scripts"), json.dumps(jobs)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
@@ -68,7 +68,7 @@ def files(tmp_path_factory) -> dict[str, tuple[Path, Take]]:
 
 
 def test_blender_s_own_importers_project_the_points_where_our_camera_does(files, tmp_path):
-    from shotmake.tasks.blender.environment import find_python
+    from shotmake.tasks.blender.private_blender import find_python
 
     asked = {word: files[word] for word in ("usda", "abc", "fbx", "glb", "chan")}
     take = files["usda"][1]
@@ -121,7 +121,7 @@ def test_what_blender_cannot_read_is_one_line(files, tmp_path):
     for word, data in whole.items():
         (tmp_path / f"cut.{word}").write_bytes(data[: len(data) // 2])
     refusals = IMPORT_ALL.replace("    read_camera.main()", "    try: read_camera.main()\n    except SystemExit: pass")
-    from shotmake.tasks.blender.environment import find_python
+    from shotmake.tasks.blender.private_blender import find_python
 
     names = [tmp_path / f"cut.{word}" for word in whole] + [files["usda"][0]]
     jobs = [[f"--file={name}", "--out=x", "--frames", "1", "2", "--rate=24", "--name=nobody"] for name in names]

@@ -15,7 +15,7 @@ from shotmake.formats.cameras import chan, colmap_model, nuke_camera, solve_json
 from shotmake.formats.cameras.axes import ORDERS, find_euler_deg, to_y_up_poses
 from shotmake.formats.cameras.film import compute_fov_deg
 from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
 from shotmake.solve.imported.imported_solution import make_imported_solution

@@ -13,7 +13,7 @@ from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
 from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.lens import Lens, distort, measure_overscan_px, undistort
-from shotmake.geometry.lens_models.film_back import Lens3de
+from shotmake.geometry.lens_models.lens_of_3de import Lens3de
 from shotmake.lens.read_lens import read_lens
 from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shotmake.config.format_registry import TRACKS
 from shotmake.errors import ShotError
 from shotmake.formats.detect import format_of
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.tracks.named_tracks import make_unique, merge_named
 from shotmake.limits import get_limits
 from shotmake.tracks.markers import DISABLED, INTERPOLATED, TRACKED, Tracks, save_tracks

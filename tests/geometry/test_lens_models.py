@@ -9,8 +9,8 @@ from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, MODELS, RADIAL, on
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de
-from shotmake.geometry.lens_models.film_back import Lens3de, fit_radial
 from shotmake.geometry.lens_models.inverse import invert
+from shotmake.geometry.lens_models.lens_of_3de import Lens3de, fit_radial
 
 pytestmark = pytest.mark.fast
 

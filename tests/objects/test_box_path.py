@@ -7,7 +7,7 @@ from helpers.shows.blend_shot import LENS, SIZE
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.objects.smoothed_boxes import choose_path, make_box_path, smooth_px
-from shotmake.objects.tracklets import DETECTED, Tracklet
+from shotmake.objects.tracklet_file import DETECTED, Tracklet
 from shotmake.scene.corner_pin import Field, pin_of_box
 from shotmake.scene.stabilization import stabilize_box
 

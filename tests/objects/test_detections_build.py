@@ -24,7 +24,7 @@ from shotmake.tasks.engine.stage import Job, make_nodes
 from shotmake.tasks.engine.state.partial_files import is_alive
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.stages.footage import FOOTAGE, list_plate_inputs
-from shotmake.tasks.stages.objects import detections, detector, motion
+from shotmake.tasks.stages.objects import detections, detector_command, motion
 from shotmake.tasks.stages.objects.stage import OBJECTS, why_none
 
 SIZE_PX = (160, 96)
@@ -218,13 +218,13 @@ def test_boxes_of_files_that_changed_meanwhile_are_not_stored_as_those_of_the_fi
 def test_what_a_command_names_is_watched_before_it_is_there(show, plate):
     script = "print() " * 99  # no disk has such a name
     command = f"python -c '{script}' tools/detect.py --weights=models/best/y.pt {{detections}}"
-    assert detector.list_command_files(command) == {"detector 0": show / "tools" / "detect.py"}
+    assert detector_command.list_command_files(command) == {"detector 0": show / "tools" / "detect.py"}
     config = config_of(plate, detector_cmd=command)
     config.shot.name = "mini"
     watched = files_of(ShotConfig("mini", (), config), make_nodes(config, (FOOTAGE, OBJECTS)))
     assert {show, show / "tools"} <= set(watched)
     (show / "models").mkdir()
-    assert show / "models" in detector.list_command_folders(command)
+    assert show / "models" in detector_command.list_command_folders(command)
 
 
 def test_each_camera_has_its_own_source(show, plate):

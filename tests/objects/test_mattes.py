@@ -13,7 +13,7 @@ from shotmake.config.schema import Detect, Mask, Matte, Track
 from shotmake.config.track_annotations import read_shapes
 from shotmake.errors import ShotError
 from shotmake.objects.box_mattes import Boxes, boxes_of
-from shotmake.objects.tracklets import DETECTED, Tracklet, read_tracklets
+from shotmake.objects.tracklet_file import DETECTED, Tracklet, read_tracklets
 from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages import object_mattes

@@ -9,10 +9,10 @@ import pytest
 from helpers.plates.moving_boxes import MovingBoxes, move
 from shotmake.config.schema import Objects
 from shotmake.objects import tracker as object_tracker
+from shotmake.objects.build_tracklets import Rows, build_tracklets
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import Rows, build_tracklets
 from shotmake.objects.tracker import follow
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 
 pytestmark = pytest.mark.fast
 

@@ -17,8 +17,8 @@ from helpers.shows.project import Project, is_of_a_whole_result, make_project, o
 from shotmake.config.schema import Config, Footage, Objects, Tracking, Witness
 from shotmake.errors import ShotError
 from shotmake.formats.detections.read import read_detections
+from shotmake.objects.build_tracklets import build_tracklets
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import build_tracklets
 from shotmake.tasks.engine import cache_database
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.stages.footage import FOOTAGE

@@ -10,9 +10,9 @@ import pytest
 from shotmake.config.schema import Config
 from shotmake.formats.detect import format_of
 from shotmake.formats.detections import mot_boxes
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.tracks import mot_tracks
-from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.objects.tracklet_file import COASTED, DETECTED, Tracklet
 from shotmake.tasks.stages import export
 from shotmake.tasks.stages.solve.stage import has_camera
 from shotmake.tracks.markers import DISABLED

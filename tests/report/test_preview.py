@@ -9,7 +9,7 @@ from helpers.plates.simulated import simulate
 from shotmake.config import schema
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 from shotmake.preview.movie import View, choose_standing_points, make_ground_grid, project_visible_px, write_preview
 from shotmake.preview.object_boxes import draw_objects
 from shotmake.solve.problem import SolveInputs

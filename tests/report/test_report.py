@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shotmake.config.schema import Config, Qc
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 from shotmake.report.objects_summary import GUESS, describe_objects, measure_cover
 from shotmake.report.summary import find_qc_faults, make_report
 from shotmake.tasks.engine.stage import Job

@@ -14,7 +14,7 @@ from shotmake.errors import ShotError
 from shotmake.files.npz_file import pack_npz
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import distort
-from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.objects.tracklet_file import COASTED, DETECTED, Tracklet
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages.scene import comp_tracks, stage
 from shotmake.tracks.markers import Tracks, save_tracks

@@ -10,8 +10,8 @@ from helpers.shows.blend_shot import FIRST_FRAME, FRAMES, LENS, SIZE, BlendShot,
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
 from shotmake.scene.corner_pin import Field, pin_of_places, pin_of_tracks
+from shotmake.tracks.find_tracks import find_track, map_names, select_enabled
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.picked_tracks import find_track, map_names, select_enabled
 
 NEAR_PX = [(150.0, 70.0), (540.0, 40.0), (590.0, 330.0), (60.0, 290.0)]  # the tracks nearest to these are pinned to
 COLORS = {FRAMES[0]: (0, 0, 255), FRAMES[1]: (0, 255, 0), FRAMES[2]: (255, 0, 0)}  # BGR

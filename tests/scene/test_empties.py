@@ -8,7 +8,7 @@ import pytest
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, make_blend_shot
 from helpers.shows.in_blender import in_one_blender
 from shotmake.objects.smoothed_boxes import make_box_path
-from shotmake.objects.tracklets import DETECTED, Tracklet
+from shotmake.objects.tracklet_file import DETECTED, Tracklet
 from shotmake.scene.corner_pin import Field
 from shotmake.scene.object_empties import make_empties
 

@@ -13,9 +13,9 @@ from helpers.plates.simulated import simulate
 from helpers.shows.blend_shot import FRAMES, SIZE, STMAP, BlendShot, make_blend_shot
 from shotmake.errors import ShotError
 from shotmake.scene.stabilization import Stabilization, stabilize
-from shotmake.tasks.blender.environment import find_python, make_command_line
+from shotmake.tasks.blender.private_blender import find_python, make_command_line
+from shotmake.tracks.find_tracks import select_named
 from shotmake.tracks.markers import DISABLED, Tracks
-from shotmake.tracks.picked_tracks import select_named
 
 HD, FIRST = (1920, 1080), 1001
 PLACES = np.array([x + 1j * y for x in (-900, 0, 900) for y in (-500, 0, 500)])  # of the picture, its centre 0, y up

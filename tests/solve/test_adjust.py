@@ -19,7 +19,7 @@ from shotmake.solve.bundle.adjust import (
     derive,
 )
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import bundle_of, cameras_of
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of, cameras_of
 
 LENS = ("focal", "k1", "k2")
 

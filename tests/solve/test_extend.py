@@ -21,7 +21,7 @@ from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.solve.bundle.adjust import adjust, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of
 from shotmake.solve.imported.extend import extend_imported
 from shotmake.solve.imported.imported_solution import make_imported_solution
 from shotmake.solve.problem import SolveInputs

@@ -12,7 +12,7 @@ from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import compute_residuals_px, derive, lens_from_vector, vector_from_lens
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 

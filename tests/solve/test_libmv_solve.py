@@ -19,8 +19,8 @@ from shotmake.solve.bundle.triangulate import compute_marker_errors_px
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.start.libmv import Answer, Question, Run, make_question
 from shotmake.solve.verdict import Solution, hold_out, solve
-from shotmake.tasks.blender.environment import find_python, make_environment, version_of
 from shotmake.tasks.blender.libmv import make_solver
+from shotmake.tasks.blender.private_blender import find_python, make_environment, version_of
 from shotmake.tasks.stages.solve.stage import SOLVE
 
 
@@ -123,6 +123,17 @@ def test_a_wrong_solve_of_libmvs_is_refused(kind, said, by_libmv, request):
 
     record = run(request.getfixturevalue(kind), reversed_in_time).record
     assert record["status"] == "refused" and said in record["reason"] and record["cam_from_world"] == []
+
+
+def test_a_lens_of_libmvs_that_folds_is_no_camera(orbit, by_libmv):
+    """Once it found k1 = 438 on a small plate: that was an error which named a key, and is a refusal."""
+
+    def fold(asked: Question) -> Answer | None:
+        answer = by_libmv(asked)
+        return answer and replace(answer, lens=replace(answer.lens, k1=437.9, k2=-9.762e4, k3=2.998e4))
+
+    record = run(orbit, fold).record
+    assert (record["status"], record["reason_code"]) == ("refused", "lens_folds"), record["reason"]
 
 
 def test_where_libmv_finds_no_camera_the_shot_is_refused(orbit, pan):

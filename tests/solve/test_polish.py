@@ -10,9 +10,9 @@ from helpers.plates.simulated import half_noisy, simulate
 from shotmake.config.schema import Camera, Solve
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import Bundle, compute_residuals_px
-from shotmake.solve.bundle.lens_terms import BASE, TERMS
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import bundle_of
+from shotmake.solve.bundle.refine_lens_terms import BASE, TERMS
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of
 from shotmake.solve.bundle.weights import compute_variances_px2, weigh_by_artist, weigh_markers
 from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.polish import polish

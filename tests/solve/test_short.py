@@ -12,8 +12,8 @@ from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import CODES
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks.candidate_and_refusal import Refused
 from shotmake.solve.checks.certify import Certificate, certify
 from shotmake.solve.checks.motion_groups import find_background_tracks

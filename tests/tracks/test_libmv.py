@@ -12,8 +12,8 @@ from helpers.shows.in_blender import blender
 from shotmake.config.schema import Detect, Track
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, probe, read_bgr
-from shotmake.tasks.blender.environment import make_environment
 from shotmake.tasks.blender.libmv import track_by_blender
+from shotmake.tasks.blender.private_blender import make_environment
 from shotmake.tasks.engine.stage import Job
 from shotmake.tracks.markers import Tracks, load_tracks, save_tracks
 

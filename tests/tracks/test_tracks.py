@@ -9,7 +9,7 @@ import pytest
 
 from helpers.plates import synthetic
 from shotmake.config import schema
-from shotmake.tracks import anchor, follow_back
+from shotmake.tracks import anchor, follow_newborn_back
 from shotmake.tracks import quality as quality_module
 from shotmake.tracks import tracker as tracks_module
 from shotmake.tracks.groups import manage
@@ -215,7 +215,7 @@ def test_tracks_born_later_are_followed_back_to_the_segments_first_frame(desk, m
     plate, frames = desk
     _, handed = track_segment(frames[:3], None, DETECT, schema.Track())
     both, after = track_segment(frames[3:30], handed, DETECT, schema.Track())
-    monkeypatch.setattr(follow_back, "follow_back", lambda *rest: (join_tracks([]), NONE_RENEWED))
+    monkeypatch.setattr(follow_newborn_back, "follow_back", lambda *rest: (join_tracks([]), NONE_RENEWED))
     forward, forward_after = track_segment(frames[3:30], handed, DETECT, schema.Track())
     assert pack_handover(after) == pack_handover(forward_after)  # the next segment sees nothing of it
 

@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from kit.clip.track_settings import Told
+from kit.clip.artists_tracks import Told
 from kit.libmv.tracking_settings import MOTION_MODELS, set_tracking
 from kit.sheet import Points, Tracks
 

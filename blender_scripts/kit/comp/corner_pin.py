@@ -15,7 +15,7 @@ from kit import versions
 from kit.arguments import UserError, quote_error
 from kit.comp.nodes import NodeDesk, Socket, add_alpha_over
 from kit.keyframes import set_keys
-from kit.project_files import name_in_blend
+from kit.paths_in_blend import name_in_blend
 
 KEY = "composite.corner_pin"
 IMAGE = "corner_pin"  # the name of the image, whatever its file is called

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from kit.project_files import load_picture
+from kit.paths_in_blend import load_picture
 from kit.set import materials
 
 BENDS = 48  # how many strips the curve has

@@ -13,7 +13,7 @@ from mathutils import Matrix
 
 from kit.arguments import UserError
 from kit.blend_file import header
-from kit.project_files import find_on_disk, name_in_blend
+from kit.paths_in_blend import find_on_disk, name_in_blend
 
 KEY = "shot.subject"
 BODIES = {"MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL"}

@@ -10,7 +10,7 @@ import bpy
 from mathutils import Vector
 
 from kit.comp.nodes import NodeDesk, set_input
-from kit.project_files import load_picture
+from kit.paths_in_blend import load_picture
 
 # (place, colour): the place goes from straight below (0) over the horizon (0.5) to straight above (1).
 Stop = tuple[float, tuple[float, float, float]]

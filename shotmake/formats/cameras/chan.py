@@ -23,8 +23,8 @@ from shotmake.formats.cameras.axes import find_euler_deg, from_y_up_poses, make_
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import compute_fov_deg, film_of, focal_of, measure_off_centre_px
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.pinhole import CENTRED_PX, cameras_of
-from shotmake.formats.shot_data import Take
+from shotmake.formats.cameras.to_our_camera import CENTRED_PX, cameras_of
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import Lens
 

@@ -25,8 +25,8 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
-from shotmake.formats.cameras.pinhole import KINDS, status_of
-from shotmake.formats.shot_data import Take
+from shotmake.formats.cameras.to_our_camera import KINDS, status_of
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import COEFFICIENTS, PLACE, Lens
 from shotmake.tracks.markers import DISABLED

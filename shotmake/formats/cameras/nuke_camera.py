@@ -25,9 +25,9 @@ from shotmake.formats.cameras.axes import ORDERS, find_euler_deg, from_y_up_pose
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.pinhole import cameras_of
+from shotmake.formats.cameras.to_our_camera import cameras_of
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.nk import Node, read_components, read_nodes
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.geometry.lens import Lens
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shotmake.errors import ShotError
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.lens import Lens
 
 KEY = "shot.camera.lens_from"

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 from shotmake.geometry.lens_fit import Seen
-from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
+from shotmake.geometry.lens_models.lens_of_3de import MODELS, Lens3de
 
 NODE = re.compile(r"(LD_\w+)\s*\{\s*(\}?)")
 FILM_BACK = {

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.regular_file import check_size
+from shotmake.files.file_kind_and_size import check_size
 from shotmake.files.yaml_file import load_yaml
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import load_json, read_lines
 from shotmake.geometry.lens import Lens
 

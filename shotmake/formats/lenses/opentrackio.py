@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.lens_fit import Seen, sample_lens

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens_fit import Seen
-from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
+from shotmake.geometry.lens_models.lens_of_3de import MODELS, Lens3de
 
 END, LUT, LUT_END = "<end_of_file>", "<begin_2dlut_samples>", "<end_2dlut_samples>"
 STATIC = ("0", "DISTORTION_STATIC")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from shotmake.errors import ShotError
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
-from shotmake.formats.shot_data import Take
 from shotmake.geometry.lens_fit import Seen
-from shotmake.geometry.lens_models.film_back import Lens3de, fit_radial
+from shotmake.geometry.lens_models.lens_of_3de import Lens3de, fit_radial
 
 MISFIT_PX = 0.05  # largest error of our lens as a lens of 3DE's: 3DE's models map the other way round
 SHAPE = 0.01  # relative: a film back of another shape than the plate's belongs to another picture

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import load_json, make_fault, quote_word, read_head, read_number
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED

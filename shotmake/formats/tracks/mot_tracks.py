@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import join_tables, read_numbers, yield_batches
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import make_fault, read_lines
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks
-from shotmake.objects.tracklets import DECIMALS
+from shotmake.objects.tracklet_file import DECIMALS
 
 CLIP_FIRST = 1
 FIELDS = "frame, id, left, top, width, height, conf, x, y, z"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
 from shotmake.tracks.quality import name_track

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED, Tracks

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
-from shotmake.formats.shot_data import Take
 from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
 from shotmake.tracks.markers import DISABLED

@@ -2,7 +2,7 @@
 
 Each axis has its own polynomial; there are a lens rotation and a squeeze.
 
-x and y are diagonally normalised, y up (film_back.py). With R the rotation by Lens Rotation and P = diag(pixel
+x and y are diagonally normalised, y up (lens_of_3de.py). With R the rotation by Lens Rotation and P = diag(pixel
 aspect, 1), the lens sees (a, b) = R^-1 P^-1 (x, y); with r and phi the polar coordinates of (a, b):
     a1 = a (1 + Cx02 r^2 + Cx22 r^2 cos 2phi + Cx04 r^4 + Cx24 r^4 cos 2phi + Cx44 r^4 cos 4phi), b1 likewise with Cy
     (x', y') = R diag(Squeeze-X, Squeeze-Y) P (a1, b1)

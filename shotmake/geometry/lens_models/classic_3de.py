@@ -1,6 +1,6 @@
 """3DE Classic LD Model: radial of degree 4, anamorphic in degree 2; distorted -> undistorted.
 
-x and y are diagonally normalised, y up (film_back.py). With L distortion, S squeeze, Q quartic distortion, Cx Cy
+x and y are diagonally normalised, y up (lens_of_3de.py). With L distortion, S squeeze, Q quartic distortion, Cx Cy
 curvature and r2 = x2 + y2:
     x' = x (1 + (L x2 + (L + Cx) y2 + Q r2^2) / S)
     y' = y (1 + (L + Cy) x2 + L y2 + Q r2^2)

@@ -1,6 +1,6 @@
 """3DE4 Radial - Standard, Degree 4: radial, decentred, and a cylindric bending; distorted -> undistorted.
 
-x and y are diagonally normalised, y up (film_back.py); r2 = x2 + y2:
+x and y are diagonally normalised, y up (lens_of_3de.py); r2 = x2 + y2:
     x1 = x (1 + c2 r2 + c4 r2^2) + (r2 + 2 x2) (u1 + u3 r2) + 2 x y (v1 + v3 r2)
     y1 = y (1 + c2 r2 + c4 r2^2) + (r2 + 2 y2) (v1 + v3 r2) + 2 x y (u1 + u3 r2)
     (x', y') = M (x1, y1),  M = [[c c q + s s / q, (q - 1/q) c s], [(q - 1/q) c s, c c / q + s s q]],

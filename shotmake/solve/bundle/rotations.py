@@ -15,8 +15,8 @@ from shotmake.solve.bundle.adjust import (
     compute_residuals_px,
     vector_from_lens,
 )
-from shotmake.solve.bundle.lens_terms import TERMS, adjust_terms
 from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.refine_lens_terms import TERMS, adjust_terms
 from shotmake.solve.bundle.triangulate import compute_track_medians
 
 

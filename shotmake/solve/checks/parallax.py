@@ -12,8 +12,8 @@ from shotmake.solve.bundle.adjust import (
     compute_residuals_px,
     derive,
 )
-from shotmake.solve.bundle.lens_terms import TERMS
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
+from shotmake.solve.bundle.refine_lens_terms import TERMS
 from shotmake.solve.bundle.rotations import TooLittle, fit_rotations, measure_scale_changes
 from shotmake.solve.bundle.triangulate import compute_track_medians
 

@@ -14,11 +14,10 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.geometry.camera import find_camera_centres
+from shotmake.geometry.change_of_world import World
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
-from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import (
     STILL_SHARE,
     Observations,
@@ -28,6 +27,7 @@ from shotmake.solve.bundle.observations import (
     thin,
 )
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks import focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate, Refused, doubt_by_certificate
 from shotmake.solve.checks.certify import FEWEST_LINKED, certify, measure_agreement

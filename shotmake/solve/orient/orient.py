@@ -14,7 +14,7 @@ from shotmake.config import schema
 from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import find_camera_centres
-from shotmake.geometry.similarity import DEPTH_UNITS, World
+from shotmake.geometry.change_of_world import DEPTH_UNITS, World
 from shotmake.reasons import Reason
 from shotmake.solve.orient.picks import Solved, check_pick, find_place, find_tracks, is_of_track, warn_of_sliding
 from shotmake.solve.orient.survey import THINNEST, place_by_survey

@@ -14,11 +14,11 @@ from shotmake.config.check_orient import change_picks
 from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import cast_rays
+from shotmake.geometry.change_of_world import World
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.similarity import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
-from shotmake.tracks.picked_tracks import Pickable, find_track, id_of
+from shotmake.tracks.find_tracks import Pickable, find_track, id_of
 
 SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track with more is on no fixed point
 

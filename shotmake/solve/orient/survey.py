@@ -11,7 +11,7 @@ import numpy as np
 from shotmake.config.picks import name_pick
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import find_camera_centres, project
-from shotmake.geometry.similarity import World
+from shotmake.geometry.change_of_world import World
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import compute_pixel_scale
 from shotmake.solve.orient.picks import Solved, find_tracks

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from shotmake.solve.bundle.model import Model
+from shotmake.solve.bundle.unjudged_solve import Model
 
 # The import of pycolmap takes over SIGTERM, for a stack trace: block the signal meanwhile, then restore its handler.
 _held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

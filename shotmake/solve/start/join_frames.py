@@ -10,20 +10,20 @@ import numpy as np
 from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.solve.bundle.adjust import Bundle, adjust, lens_from_vector, vector_from_lens
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.rotations import find_rotation
+from shotmake.solve.bundle.to_and_from_bundle import FEWEST_MARKERS, LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.triangulate import (
     compute_marker_errors_px,
     compute_track_medians,
     find_directions,
     triangulate,
 )
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.bundle.weights import TAIL, compute_variances_px2, weigh_by_artist
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
-from shotmake.solve.start.resect import locate
+from shotmake.solve.start.keyframes_to_all_frames import locate
 
 SEEN_SHARES = (0.5, 0.25, 0.0)  # share of a frame's markers that must have points; the next if no frame has it
 ROUGH = 4.0  # x max_error_px: a marker may miss by so much while frames join

@@ -13,10 +13,10 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations, choose_keyframes, thin
 from shotmake.solve.bundle.rotations import cast_lens_rays, find_rotation
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.certify import certify
 from shotmake.solve.checks.parallax import Parallax
@@ -132,7 +132,7 @@ def yield_starts(
             step = f"libmv from {guess_px:.0f} px, frames {pair[0]} and {pair[1]} of the range"
             on_step(step)
             answer = run(asked.begin_at(guess_px, pair))
-            yield step, answer and _make_model(answer, markers, asked.max_error_px)
+            yield step, answer and _make_model(answer, markers, asked)
 
 
 def find_keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tuple[int, int]) -> list[tuple[int, int]]:
@@ -162,11 +162,16 @@ def find_keyframe_pairs(markers: Observations, parallax: Parallax, size_px: tupl
     return [*chosen, *(pair for pair in [next(others, None)] if pair)]
 
 
-def _make_model(answer: Answer, markers: Observations, max_error_px: float) -> Model:
-    points = np.concatenate([answer.bundles, np.where(np.isfinite(answer.bundles[:, :1]), 1.0, np.nan)], 1)
-    errors = compute_marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
+def _make_model(answer: Answer, markers: Observations, asked: Question) -> Model:
+    """Return libmv's answer as a model. With a lens that folds over inside the picture no marker is used: it has no
+    errors in px, and no camera comes of it.
+    """
     constant = np.zeros(markers.frame_count)
-    return Model(answer.lens, answer.cam_from_world, points, errors < max_error_px, constant)
+    points = np.concatenate([answer.bundles, np.where(np.isfinite(answer.bundles[:, :1]), 1.0, np.nan)], 1)
+    if has_fold(answer.lens, asked.size_px):
+        return Model(answer.lens, answer.cam_from_world, points, np.zeros(len(markers), bool), constant)
+    errors = compute_marker_errors_px(points, markers, answer.cam_from_world, answer.lens)
+    return Model(answer.lens, answer.cam_from_world, points, errors < asked.max_error_px, constant)
 
 
 def solve_tripod(candidate: Candidate, asked: Question, scale: float, run: Run) -> Candidate:
@@ -200,7 +205,7 @@ def solve_tripod(candidate: Candidate, asked: Question, scale: float, run: Run) 
                 lens=answer.lens,
                 cam_from_world=answer.cam_from_world,
                 markers=markers,
-                used=_make_model(answer, markers, asked.max_error_px).used,
+                used=_make_model(answer, markers, asked).used,
                 certificate=certificate,
                 agreement=candidate.agreement * changed,
             )

@@ -23,9 +23,9 @@ from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.triangulate import triangulate
 from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.motion_groups import compute_sampson_px
+from shotmake.solve.links.frames_for_witness import find_jolts, find_straight_tracks
 from shotmake.solve.links.judge_links import DOUBTED
 from shotmake.solve.links.measure_links import find_solid, measure_links, measure_usual_life
-from shotmake.solve.links.suspect_frames import find_jolts, find_straight_tracks
 from shotmake.solve.links.witness_evidence import Evidence, contradict, doubt, has_serious_doubt
 
 LEAST_SPACING, SPACING, MOST_FRAMES = 6, 24, 40  # frames between the frames looked at, where no link is weak

@@ -9,7 +9,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.regular_file import read_utf8
+from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.files.yaml_file import load_yaml
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import OVERRIDES

@@ -25,7 +25,7 @@ from shotmake.tasks.shots import composed_configs, up_to_date
 from shotmake.tasks.shots.shots import ShotConfig, make_slug
 from shotmake.tasks.show import get_build_folder, get_show_folder, name_in_show
 from shotmake.tasks.stages import lens_lenders
-from shotmake.tasks.stages.objects.detector import list_command_folders
+from shotmake.tasks.stages.objects.detector_command import list_command_folders
 from shotmake.tasks.stages.solve.stage import read_solution
 from shotmake.tasks.stages.witness_cameras import name_published
 

@@ -17,7 +17,7 @@ from shotmake.tasks.commands.build.publish import REPORTS, find_folder, why_unpu
 from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
 from shotmake.tasks.engine.stamp import to_json_bytes, write_atomically
-from shotmake.tasks.engine.state.machine_lacks import explain_disk_fault
+from shotmake.tasks.engine.state.explain_shortage import explain_disk_fault
 from shotmake.tasks.shots.shots import ShotConfig
 
 

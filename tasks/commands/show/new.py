@@ -18,7 +18,7 @@ from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
 from shotmake.tasks.commands import terminal_output
-from shotmake.tasks.shots.shot_words import show_name, suggest_name, why_refused
+from shotmake.tasks.shots.quote_shot_name import show_name, suggest_name, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy

@@ -15,7 +15,7 @@ from shotmake.tasks.engine import removable_files
 from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import list_kept
-from shotmake.tasks.shots.shot_words import show_name
+from shotmake.tasks.shots.quote_shot_name import show_name
 from shotmake.tasks.show import get_state_folder, name_in_show
 from shotmake.tasks.stages.session_state import read_quality
 

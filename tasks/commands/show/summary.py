@@ -11,7 +11,7 @@ from shotmake.tasks.commands.build.publish import find_folder, read_refusal, why
 from shotmake.tasks.commands.sweep.results import conclude
 from shotmake.tasks.engine.fault_lines import tell_faults
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
-from shotmake.tasks.shots.overruled_values import list_silenced
+from shotmake.tasks.shots.overruled_sweep_values import list_silenced
 from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages.solve.stage import read_solution

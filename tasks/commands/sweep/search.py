@@ -1,7 +1,7 @@
 """The search for a shot's best settings: hydra/sweeper=optuna proposes settings, the referee says what they are worth.
 
-The space that is searched stands in conf/hydra/search/. A trial is a job of tasks/commands/sweep/multirun.py or of our
-launcher.
+The space that is searched stands in conf/hydra/search/. A trial is a job of tasks/commands/sweep/hydra_command_line.py
+or of our launcher.
 """
 
 import os

@@ -6,7 +6,7 @@ from pathlib import Path
 from shotmake.tasks.show import get_state_folder
 
 SAFE_PATH = "PYTHONSAFEPATH"  # set for the processes of Hydra's launchers too
-# Variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/launchers.py).
+# Variables that we set for ourselves (tasks/engine/processes/workers.py, tasks/commands/sweep/other_launchers.py).
 OURS = ("OPENBLAS_NUM_THREADS", SAFE_PATH)
 _AS_GIVEN = {name: os.environ.get(name) for name in OURS}
 # Variables that make Python or Blender load modules, scripts and settings that are not their own.
@@ -14,7 +14,10 @@ NOT_FOR_BLENDER = ("PYTHON", "BLENDER_", "__PYVENV")
 
 
 def get_imports_folder() -> Path:
-    """Return the folder on PYTHONPATH for the processes of Hydra's launchers (tasks/commands/sweep/launchers.py)."""
+    """Return the folder on PYTHONPATH for the processes of Hydra's launchers.
+
+    It is made by tasks/commands/sweep/other_launchers.py.
+    """
     return get_state_folder() / "hydra" / "imports"
 
 

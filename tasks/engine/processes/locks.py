@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import IO
 
 from shotmake.errors import ShotError
+from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.files.json_file import read_json
-from shotmake.files.regular_file import read_utf8
 from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting, note_no_work
 from shotmake.tasks.engine.state.confined_paths import is_plain_file, make_folder, quote_name
 from shotmake.tasks.engine.state.partial_files import HOST, is_alive, remove_parts_of_the_dead

@@ -109,7 +109,7 @@ def _find_real_top(path: Path) -> str:
 
 def read_allowed_links() -> dict[str, str]:
     """Return show.links of conf/config.yaml: which of these folders are links, and where each leads."""
-    from shotmake.files.regular_file import read_utf8
+    from shotmake.files.file_kind_and_size import read_utf8
     from shotmake.files.yaml_file import load_yaml
 
     config = get_conf_folder() / "config.yaml"

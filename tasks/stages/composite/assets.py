@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
-from shotmake.files.behind.table_of_readers import key_of_input
+from shotmake.files.behind.what_readers_follow import key_of_input
 from shotmake.files.input_file import check_file
 from shotmake.tasks.engine.inputs.files_behind import BEHIND, add_behind, list_unwatched
 from shotmake.tasks.show import get_show_folder
@@ -18,7 +18,7 @@ def check_assets(inputs: dict[str, Path]) -> list[str]:
     `inputs` are those of a stage that reads list_asset_files. Raises ShotError for an asset that shows what lies in
     other files: nobody would watch these files.
     """
-    from shotmake.files.movie_containers import check_no_playlist, check_shown
+    from shotmake.files.self_contained_movies import check_no_playlist, check_shown
 
     for name, path in inputs.items():
         if name in PICTURES:

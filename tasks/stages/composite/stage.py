@@ -3,7 +3,7 @@
 import json
 
 from shotmake.config.schema import Config
-from shotmake.tasks.blender.environment import run_script, version_of
+from shotmake.tasks.blender.private_blender import run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.show import get_show_folder, name_in_show

@@ -11,8 +11,8 @@ from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages.footage import footage_of
-from shotmake.tasks.stages.objects import detector, motion
-from shotmake.tasks.stages.objects.detector import detect_by_command, list_command_files, make_command_piece
+from shotmake.tasks.stages.objects import detector_command, motion
+from shotmake.tasks.stages.objects.detector_command import detect_by_command, list_command_files, make_command_piece
 from shotmake.tasks.stages.objects.motion import detect_by_motion, list_motion_stretches
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -47,7 +47,7 @@ def slice_source_settings(config: Config, camera: str) -> dict:
     if own is not None:
         found |= {"detections": own, "detector_cmd": None}
     if found["detector_cmd"] is not None:
-        found |= {"plate_file": footage_of(config, camera).file, "source_version": detector.VERSION}
+        found |= {"plate_file": footage_of(config, camera).file, "source_version": detector_command.VERSION}
     elif found["detections"] is None:
         found["source_version"] = motion.VERSION
     return found | {
@@ -122,7 +122,7 @@ def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str])
 
     size = "{}x{}".format(*plate.size_px)
     if are_shares(found):
-        key = job.settings["detections_key"] if job.settings["detections"] is not None else detector.KEY
+        key = job.settings["detections_key"] if job.settings["detections"] is not None else detector_command.KEY
         where = f"all boxes within {SHARES_PX:g} px of the top-left corner"
         raise ShotError(f"{key}: found {where}; needed px of the plate, {size}, not shares of it")
     outside = int(find_misplaced(found, (plate.size_px[0], plate.size_px[1])).sum())

@@ -19,7 +19,7 @@ from shotmake.tasks.stages.objects.detections import (
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
-    from shotmake.objects.tracklets import Tracklet
+    from shotmake.objects.tracklet_file import Tracklet
 
 
 def slice_settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
@@ -45,8 +45,8 @@ def build(job: Job) -> str:
     Raises ShotError when frame_range leaves the plate, and when the boxes cannot be found (find_detections).
     """
     from shotmake.footage.plate import find_frame_span
-    from shotmake.objects.lifecycle import build_tracklets
-    from shotmake.objects.tracklets import yield_objects_text
+    from shotmake.objects.build_tracklets import build_tracklets
+    from shotmake.objects.tracklet_file import yield_objects_text
 
     plate = read_plate(job.inputs["footage"])
     first, last = find_frame_span(plate, job.settings["frame_range"])

@@ -19,8 +19,8 @@ from shotmake.tasks.show import get_state_folder
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from pathlib import Path
 
+    from shotmake.objects.build_tracklets import Rows
     from shotmake.objects.detections import Detections
-    from shotmake.objects.lifecycle import Rows
 
 VERSION = 1  # raised by hand when the tracker's numbers change; the objects stage has the same version
 SEGMENT_FRAMES = 64  # stretches begin at multiples of this number, as the segments of tracks do
@@ -109,7 +109,7 @@ def _read(data: bytes) -> "tuple[Rows, bytes, str]":
     """Return the rows, the state after them, and the state's digest."""
     import numpy as np
 
-    from shotmake.objects.lifecycle import Rows
+    from shotmake.objects.build_tracklets import Rows
 
     record = json.loads(data)
     found, state = record["rows"], record["state"].encode()

@@ -11,7 +11,7 @@ from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
-    from shotmake.objects.tracklets import Tracklet
+    from shotmake.objects.tracklet_file import Tracklet
     from shotmake.scene.corner_pin import Field
     from shotmake.tracks.markers import Tracks
 
@@ -53,7 +53,7 @@ def make_blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
     `job` is of the scene stage. Raises ShotError when the tracks or objects that they name do not exist or are not
     enough.
     """
-    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.objects.tracklet_file import read_tracklets
     from shotmake.tracks.markers import load_tracks
 
     stabilization, pin = (job.settings["composite"][name] for name in ("stabilization", "corner_pin"))
@@ -90,7 +90,7 @@ def _make_stabilization(
 ) -> dict:
     from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.stabilization import KEY, stabilize, stabilize_box
-    from shotmake.tracks.picked_tracks import select_named
+    from shotmake.tracks.find_tracks import select_named
 
     settings, lens = job.settings["composite"]["stabilization"], field.lens
     frames, reference = (sheet["frame_start"], sheet["frame_end"]), settings["frame"]
@@ -118,7 +118,7 @@ def _make_pinned_image(job: Job, sheet: dict) -> dict:
     """Return the pinned file, and the scene frame that shows its first frame. Blender itself counts the frames of a
     movie.
     """
-    from shotmake.files.movie_containers import check_shown
+    from shotmake.files.self_contained_movies import check_shown
     from shotmake.footage.file_names import list_plate_files
 
     numbers = [int(name.removeprefix("pinned ")) for name in job.inputs if name.startswith("pinned ")]
@@ -150,10 +150,10 @@ def _make_corners(
     import numpy as np
 
     from shotmake.files.npz_file import read_npz
-    from shotmake.geometry.solved_cameras import read_projecting_matrices
+    from shotmake.geometry.cameras_of_solve_json import read_projecting_matrices
     from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.corner_pin import KEY, pin_of_box, pin_of_places, pin_of_tracks
-    from shotmake.tracks.picked_tracks import find_track, map_names, select_enabled
+    from shotmake.tracks.find_tracks import find_track, map_names, select_enabled
 
     pin, frames = job.settings["composite"]["corner_pin"], (sheet["frame_start"], sheet["frame_end"])
     if pin["object"]:

@@ -69,7 +69,7 @@ def write_empties(job: Job, solution: dict, sheet: dict) -> str:
     """
     import numpy as np
 
-    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.objects.tracklet_file import read_tracklets
     from shotmake.scene.object_empties import make_empties
 
     frames, focal_px = (sheet["frame_start"], sheet["frame_end"]), solution["lens"]["fx_px"]
@@ -83,8 +83,8 @@ def write_empties(job: Job, solution: dict, sheet: dict) -> str:
 
 def _find_ground(shot: dict, solution: dict, points_file: Path) -> "Ground":
     from shotmake.files.npz_file import read_npz
+    from shotmake.geometry.cameras_of_solve_json import read_camera_matrices
     from shotmake.geometry.lens import Lens
-    from shotmake.geometry.solved_cameras import read_camera_matrices
     from shotmake.scene.ground_subject_lights import find_ground
 
     cameras = read_camera_matrices(solution)

@@ -9,7 +9,7 @@ from shotmake.config.format_registry import Format, find_camera_format
 from shotmake.config.schema import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
-from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.blender.private_blender import run_script
 from shotmake.tasks.engine.inputs.files_behind import add_behind, list_unwatched
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path

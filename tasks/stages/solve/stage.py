@@ -12,8 +12,8 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
-from shotmake.tasks.blender.environment import version_of
 from shotmake.tasks.blender.libmv import make_solver, slice_libmv_settings
+from shotmake.tasks.blender.private_blender import version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.processes.kernels import SOLVER, await_kernels
 from shotmake.tasks.engine.stage import Job, Stage
@@ -22,7 +22,7 @@ from shotmake.tasks.show import name_in_show
 from shotmake.tasks.stages.footage import list_plate_inputs, read_plate
 from shotmake.tasks.stages.solve import candidates as stored
 from shotmake.tasks.stages.solve import imported_camera_file
-from shotmake.tasks.stages.solve.second_witness import make_look
+from shotmake.tasks.stages.solve.pictures_for_witness import make_look
 from shotmake.tasks.stages.tracks.masks import has_objects, list_mask_inputs, slice_mask_settings
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -189,7 +189,7 @@ def build(job: Job) -> str:
 def _with_ids(orient: schema.Orient, job: Job) -> schema.Orient:
     """Return the block with the ids of the tracks that it names. Raises ShotError for a name that no track has."""
     from shotmake.solve.orient.picks import with_ids
-    from shotmake.tracks.picked_tracks import map_names
+    from shotmake.tracks.find_tracks import map_names
 
     names = map_names(read_json(job.inputs["quality"])["per_track"]) if "quality" in job.inputs else {}
     return with_ids(orient, names)

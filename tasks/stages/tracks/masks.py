@@ -42,7 +42,7 @@ def read_object_boxes(settings: dict, files: dict[str, Path]) -> "Boxes | None":
         return None
     from shotmake.config.schema import Matte
     from shotmake.objects.box_mattes import boxes_of
-    from shotmake.objects.tracklets import read_tracklets
+    from shotmake.objects.tracklet_file import read_tracklets
 
     return boxes_of(read_tracklets(files["objects"]), settings["mask"]["from_objects"], Matte(**settings["matte"]))
 

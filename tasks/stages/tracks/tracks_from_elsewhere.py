@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
-from shotmake.tasks.blender.environment import run_script
+from shotmake.tasks.blender.private_blender import run_script
 from shotmake.tasks.engine.inputs.files_behind import BEHIND, add_behind
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path

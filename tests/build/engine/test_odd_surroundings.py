@@ -17,9 +17,9 @@ import pytest
 from helpers.shows import attack
 from helpers.shows.project import REPOSITORY, Project, Ran
 from helpers.tiers import more
-from shotmake.tasks.blender import environment as blender
+from shotmake.tasks.blender import private_blender as blender
 from shotmake.tasks.engine.processes.standard_streams import PIPE_CLOSED
-from shotmake.tasks.engine.state.machine_lacks import explain_lack
+from shotmake.tasks.engine.state.explain_shortage import explain_lack
 
 WITHOUT_SOLVE = "  solve: {enabled: false}\n"  # builds in seconds
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

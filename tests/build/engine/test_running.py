@@ -13,7 +13,7 @@ from helpers.shows import attack
 from helpers.shows.project import IN_BLENDER, REPOSITORY, Project, Ran
 from shotmake.errors import ShotError
 from shotmake.limits import set_limits
-from shotmake.tasks.blender.environment import find_python, make_environment
+from shotmake.tasks.blender.private_blender import find_python, make_environment
 from shotmake.tasks.engine.processes import pool, process_tree, run_programs
 from shotmake.tasks.engine.processes.run_programs import Started, run
 

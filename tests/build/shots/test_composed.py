@@ -140,7 +140,7 @@ def own_code(tmp_path_factory):
     return make_project(tmp_path_factory.mktemp("own") / "show").with_own_code()
 
 
-CHECKS = ["check_composite", "check_orient", "check_objects", "track_annotations", "picks", "check_values",
+CHECKS = ["check_stabilize_and_pin", "check_orient", "check_objects", "track_annotations", "picks", "check_values",
           "keyed_camera", "frame_ranges", "format_registry", "schema", "check", "../errors"]  # fmt: skip
 
 

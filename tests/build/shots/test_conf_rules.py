@@ -231,7 +231,7 @@ def test_every_file_that_we_ship_keeps_the_rules():
 
 
 def test_the_lists_of_the_docs_are_those_of_the_code():
-    from shotmake.tasks.shots.environment_variables import NAMES, PREFIXES
+    from shotmake.tasks.shots.readable_env_variables import NAMES, PREFIXES
 
     page = (Path(REPOSITORY) / "docs" / "what_runs.md").read_text()
     assert all(f"`{name}`" in page for name in NAMES) and all(f"`{prefix}*`" in page for prefix in PREFIXES)

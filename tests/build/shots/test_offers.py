@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.shows.project import Project, make_project
-from shotmake.tasks.shots import did_you_mean, shot_words
+from shotmake.tasks.shots import did_you_mean, quote_shot_name
 
 PLAIN = "shot: {name: mini, footage: {file: footage/none.mp4}}\n"
 
@@ -78,8 +78,10 @@ def test_a_preset_that_cannot_be_read_is_named_and_not_offered(show):
 
 def test_a_name_to_rename_a_file_to_is_no_other_shots(monkeypatch):
     there = ["a,b"]
-    monkeypatch.setattr(shot_words, "list_shot_names", lambda: there)
-    first = shot_words.suggest_name("a,b")
-    assert not shot_words.why_refused(first)
+    monkeypatch.setattr(quote_shot_name, "list_shot_names", lambda: there)
+    first = quote_shot_name.suggest_name("a,b")
+    assert not quote_shot_name.why_refused(first)
     there += [first, f"{first}_2".upper()]
-    assert shot_words.suggest_name("a,b") == f"{first}_3" and f"to {first}_3.yaml say" in shot_words.why_refused("a,b")
+    assert quote_shot_name.suggest_name(
+        "a,b"
+    ) == f"{first}_3" and f"to {first}_3.yaml say" in quote_shot_name.why_refused("a,b")

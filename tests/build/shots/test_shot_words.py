@@ -11,7 +11,7 @@ import pytest
 
 from helpers.shows.attack import make_small, shot_yaml
 from helpers.shows.project import Project
-from shotmake.tasks.shots.shot_words import quote, suggest_name, unquote, why_refused
+from shotmake.tasks.shots.quote_shot_name import quote, suggest_name, unquote, why_refused
 
 NAMES = ["1010", "sc010 (1)", "R&D", "take#2", "a=b", "true", "null", "\u00e9t\u00e9", "-dash", "[x]", "it's", "a.b",
          "~x", "1e3", "50%", "a*b", "a@b:c", "{d}", "$x", "a\\b", "back\\", "a+b",

@@ -149,8 +149,8 @@ def test_faults_name_the_preset_in_use_and_the_command_line(project):
 
 def test_a_preset_in_hydras_quotes_is_that_preset_for_what_a_shot_overrules(project):
     project.write_shot("mini", "shot: {name: mini, footage: {file: a.mp4}}\ntracking: {detect: {min_tracks: 90}}\n")
-    code = "from shotmake.tasks.shots import overruled_values, shots; import sys; "
-    code += "print(*overruled_values.list_silenced(shots.load_shot('mini', (sys.argv[1],))), sep='\\n')"
+    code = "from shotmake.tasks.shots import overruled_sweep_values, shots; import sys; "
+    code += "print(*overruled_sweep_values.list_silenced(shots.load_shot('mini', (sys.argv[1],))), sep='\\n')"
     for word in ("tracking=fast", "tracking='fast'"):
         ran = project.doit_with(sys.executable, "-c", code, word)
         assert ran.out.startswith("tracking.detect.min_tracks of tracking=fast: conf/shot/mini.yaml says 90"), ran.err

@@ -19,7 +19,7 @@ from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.adjust import adjust, lens_from_vector
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import bundle_of, cameras_of
+from shotmake.solve.bundle.to_and_from_bundle import bundle_of, cameras_of
 from shotmake.solve.bundle.weights import weigh_markers
 from shotmake.solve.verdict import hold_out
 

@@ -1,7 +1,7 @@
 """Lenses of 3DE by made-up numbers."""
 
 from shotmake.geometry.lens_models import anamorphic_3de, classic_3de, radial_3de
-from shotmake.geometry.lens_models.film_back import Lens3de
+from shotmake.geometry.lens_models.lens_of_3de import Lens3de
 
 CLASSIC = {"Distortion": -0.06, "Anamorphic Squeeze": 1.03, "Curvature X": 0.02, "Curvature Y": -0.01,
            "Quartic Distortion": 0.015}  # fmt: skip

@@ -12,10 +12,10 @@ import numpy as np
 from helpers.plates.moving_boxes import MovingBoxes
 from shotmake.config.schema import MAIN_CAMERA, Objects
 from shotmake.formats.detections.read import read_detections
+from shotmake.objects.build_tracklets import build_tracklets
 from shotmake.objects.detections import Detections
-from shotmake.objects.lifecycle import build_tracklets
 from shotmake.objects.tracker import follow
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 
 STRETCH_FRAMES = 64  # as the build tracks them
 CLASS_COLUMNS = 9  # of a truth with classes (MOT16 and later); MOT15's has 10 columns and none

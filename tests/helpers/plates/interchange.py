@@ -7,7 +7,7 @@ import numpy as np
 from helpers.plates.simulated import simulate
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import Cameras
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.camera import find_camera_centres
 from shotmake.geometry.lens import Lens
 

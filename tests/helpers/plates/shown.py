@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from helpers.shows.project import IN_BLENDER
-from shotmake.tasks.blender.environment import find_python
+from shotmake.tasks.blender.private_blender import find_python
 
 
 def blender_numbers(first: int, paths: list[Path]) -> dict[str, list[int]]:

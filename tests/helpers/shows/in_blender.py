@@ -21,7 +21,7 @@ def script_path(name: str) -> Path:
 
 def in_one_blender(runs: list[list]) -> str:
     """Run several of them, each [script, *arguments], one after the other in one Blender -> its stdout."""
-    from shotmake.tasks.blender.environment import find_python, make_environment
+    from shotmake.tasks.blender.private_blender import find_python, make_environment
 
     version = os.environ.get("BLENDER_OF_TESTS", "4.5")
     failed = make_environment(version)

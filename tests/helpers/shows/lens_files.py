@@ -5,9 +5,9 @@ from importlib import import_module
 from pathlib import Path
 
 from shotmake.config.format_registry import LENSES
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.lens import Lens
-from shotmake.geometry.lens_models.film_back import MODELS, Lens3de
+from shotmake.geometry.lens_models.lens_of_3de import MODELS, Lens3de
 
 SIZE_PX = (1920, 1080)
 LENS = Lens(2000.0, 2000.0, 965.0, 535.0, k1=-0.1, k2=0.03, p1=0.0004, p2=-0.0003, k3=0.001)

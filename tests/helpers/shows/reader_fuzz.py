@@ -442,7 +442,7 @@ def _cut(name: str) -> Callable[[], Honest]:
 
 
 def _yaml() -> Honest:
-    from shotmake.files.regular_file import read_utf8
+    from shotmake.files.file_kind_and_size import read_utf8
     from shotmake.files.yaml_file import load_yaml
 
     text = b"shot:\n  name: a\n  footage: {file: a.mov, frame_rate: 24.0}\n  # comment\n  list: [1, 2.5, null, 'x']\n"
@@ -457,7 +457,7 @@ def _stored(name: str) -> Callable[[], Honest]:
         import numpy as np
 
         from shotmake.objects.detections import Detections, pack_detections, unpack_detections
-        from shotmake.objects.tracklets import DETECTED, Tracklet, read_tracklets, yield_objects_text
+        from shotmake.objects.tracklet_file import DETECTED, Tracklet, read_tracklets, yield_objects_text
         from shotmake.reasons import Reason
         from shotmake.solve.stored_candidate import pack_candidate, unpack_candidate
         from shotmake.tracks import segments

@@ -6,7 +6,7 @@ import pytest
 from helpers.plates.simulated import simulate
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
-from shotmake.solve.checks import epipolar
+from shotmake.solve.checks import epipolar_gap
 from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
 
@@ -34,6 +34,6 @@ def test_the_gap_tells_a_camera_that_leaves_its_tracks_for_a_while():
             certificate,
             1.0,
         )
-        return epipolar.measure_gap(candidate, shot.size_px, scale)
+        return epipolar_gap.measure_gap(candidate, shot.size_px, scale)
 
     assert gap(true) < 0.05 and gap(astray) > 0.3

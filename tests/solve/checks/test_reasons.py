@@ -27,7 +27,7 @@ def speaks_of_a_solve(tree: ast.Module) -> bool:
     ours = [
         node
         for node in imports
-        if node.module in ("shotmake.reasons", "shotmake.solve.result", "shotmake.geometry.similarity")
+        if node.module in ("shotmake.reasons", "shotmake.solve.result", "shotmake.geometry.change_of_world")
     ]
     return bool({alias.name for node in ours for alias in node.names} - {"folds", "has_plausible_focal"})
 

@@ -8,7 +8,7 @@ from helpers.recipes.witness import look_of
 from shotmake.config.schema import Camera, Solve
 from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.links.suspect_frames import find_straight_tracks
+from shotmake.solve.links.frames_for_witness import find_straight_tracks
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import find_candidate
 from shotmake.solve.witness.witness import ask_witness, choose_pairs

@@ -19,7 +19,7 @@ from shotmake.errors import ShotError
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 
 
 def list_notes(take: Take) -> tuple[str, ...]:

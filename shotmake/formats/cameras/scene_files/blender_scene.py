@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.files.regular_file import check_size
+from shotmake.files.file_kind_and_size import check_size
 from shotmake.formats.cameras.axes import from_gl_poses, to_gl_poses
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.pinhole import cameras_of
-from shotmake.formats.shot_data import Take
+from shotmake.formats.cameras.to_our_camera import cameras_of
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import load_json
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
@@ -25,7 +25,7 @@ FARTHEST = 1e12
 
 
 def make_sheet(take: Take) -> dict:
-    """Return the facts from which blender_scripts/export_scene.py builds its scene."""
+    """Return the facts from which blender_scripts/export_camera.py builds its scene."""
     from shotmake.geometry.camera import to_quaternions_wxyz
 
     assert take.solution is not None and take.points is not None

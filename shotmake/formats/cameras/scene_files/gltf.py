@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.files.file_kind_and_size import check_size, decode_utf8
 from shotmake.files.json_file import parse_json
-from shotmake.files.regular_file import check_size, decode_utf8
 from shotmake.formats.cameras.axes import to_y_up, to_y_up_poses
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import compute_fov_deg, measure_off_centre_px
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
-from shotmake.formats.cameras.pinhole import CENTRED_PX
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported
-from shotmake.formats.shot_data import Take
+from shotmake.formats.cameras.to_our_camera import CENTRED_PX
+from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
 from shotmake.limits import get_limits, make_limit_fault

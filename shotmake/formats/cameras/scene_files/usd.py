@@ -29,7 +29,7 @@ from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import film_of
 from shotmake.formats.cameras.imported_camera import KEY, Cameras
 from shotmake.formats.cameras.scene_files.blender_scene import check_head, read_imported, tell_gaps
-from shotmake.formats.shot_data import Take
+from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.lens import Lens
 from shotmake.limits import get_limits, make_limit_fault
 

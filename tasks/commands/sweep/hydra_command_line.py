@@ -12,12 +12,12 @@ import sys
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
-from shotmake.tasks.commands.sweep import launchers, search
+from shotmake.tasks.commands.sweep import other_launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import make_users_environment
 from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants_file
-from shotmake.tasks.shots.shot_words import is_grammar, quote, to_hydras_words, why_refused
+from shotmake.tasks.shots.quote_shot_name import is_grammar, quote, to_hydras_words, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
 # `task=render` reaches every job, wherever its launcher starts it, as Hydra's own name of the job. Slurm shows it too.
@@ -46,7 +46,7 @@ def main() -> None:
     os.chdir(get_show_folder())  # the processes of other launchers begin in the folder of this process
     _check(sys.argv[1:])
     try:
-        launchers.prepare(sys.argv[1:])
+        other_launchers.prepare(sys.argv[1:])
     except ShotError as error:
         sys.exit(str(error))
     shots.register_schema()
@@ -135,7 +135,7 @@ def run_doit(*words: str) -> int:
 
     A signal that stops this process stops doit too, with time to tidy up. Then this process exits.
     """
-    command = [*launchers.make_doit_command(), *words]
+    command = [*other_launchers.make_doit_command(), *words]
     build = subprocess.Popen(
         command, cwd=get_show_folder(), env=make_users_environment(), preexec_fn=workers.die_with_parent
     )

@@ -25,7 +25,7 @@ from shotmake.tasks.engine.log import TaskLog
 from shotmake.tasks.engine.processes.environments import make_blender_environment, make_users_environment
 from shotmake.tasks.engine.processes.run_programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
-from shotmake.tasks.engine.state.machine_lacks import explain_lack
+from shotmake.tasks.engine.state.explain_shortage import explain_lack
 from shotmake.tasks.show import get_show_folder, get_tool_folder
 
 # Variables that make Blender read files that nobody watches, so that a shot would look different on another desk: a

@@ -22,8 +22,8 @@ KEYS = {
 MODULE = '''\
 """What keys of the config may be, by where they stand in the scene sheet.
 
-`python -m shotmake.scene.allowed_values > blender_scripts/kit/allowed_values.py` makes it; a test compares it with the
-schema.
+`python -m shotmake.scene.make_config_choices > blender_scripts/kit/config_choices.py` makes it; a test compares it with
+the schema.
 """
 
 OF_THE_CONFIG = {{
@@ -32,7 +32,7 @@ OF_THE_CONFIG = {{
 
 
 def make_module() -> str:
-    """Return the text of blender_scripts/kit/allowed_values.py."""
+    """Return the text of blender_scripts/kit/config_choices.py."""
     found = {}
     for place, key in KEYS.items():
         block, _, name = key.rpartition(".")

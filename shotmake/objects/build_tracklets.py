@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shotmake.objects.tracklets import COASTED, DETECTED, Tracklet
+from shotmake.objects.tracklet_file import COASTED, DETECTED, Tracklet
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from helpers.shows.project import REPOSITORY
 from shotmake.config.schema import Footage, Lights, Subject, choices_of
 from shotmake.config.track_annotations import MOTION_MODELS, read_manual
-from shotmake.scene.allowed_values import make_module
+from shotmake.scene.make_config_choices import make_module
 
 pytestmark = pytest.mark.fast
 
@@ -13,8 +13,10 @@ SCRIPTS = REPOSITORY / "blender_scripts"
 
 
 def test_the_committed_module_is_what_the_schema_makes():
-    made = (SCRIPTS / "kit" / "allowed_values.py").read_text(encoding="utf-8")
-    assert made == make_module(), "run python -m shotmake.scene.allowed_values > blender_scripts/kit/allowed_values.py"
+    made = (SCRIPTS / "kit" / "config_choices.py").read_text(encoding="utf-8")
+    assert made == make_module(), (
+        "run python -m shotmake.scene.make_config_choices > blender_scripts/kit/config_choices.py"
+    )
 
 
 def test_a_sheet_may_hold_what_the_config_may(monkeypatch):

@@ -1,7 +1,7 @@
 """What keys of the config may be, by where they stand in the scene sheet.
 
-`python -m shotmake.scene.allowed_values > blender_scripts/kit/allowed_values.py` makes it; a test compares it with the
-schema.
+`python -m shotmake.scene.make_config_choices > blender_scripts/kit/config_choices.py` makes it; a test compares it with
+the schema.
 """
 
 OF_THE_CONFIG = {

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from shotmake.config import check
-from shotmake.tasks.shots import conf_texts
-from shotmake.tasks.shots.shot_words import unquote
+from shotmake.tasks.shots import check_yaml_before_hydra
+from shotmake.tasks.shots.quote_shot_name import unquote
 from shotmake.tasks.shots.shots import GROUPS, ShotConfig
 from shotmake.tasks.show import get_conf_folder
 
@@ -34,7 +34,7 @@ def list_silenced(shot: ShotConfig) -> list[str]:
 
 def _read_preset(group: str, name: str) -> dict:
     """Return what a preset and the presets that it is built on say."""
-    tree = conf_texts.load(get_conf_folder() / group / f"{name}.yaml") or {}
+    tree = check_yaml_before_hydra.load(get_conf_folder() / group / f"{name}.yaml") or {}
     bases = [base for base in tree.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
     return _merge([*(_read_preset(group, base) for base in bases), tree])
 

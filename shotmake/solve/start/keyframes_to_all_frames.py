@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from shotmake.solve.bundle.adjust import adjust, lens_from_vector
-from shotmake.solve.bundle.model import Model
 from shotmake.solve.bundle.observations import Observations
-from shotmake.solve.bundle.path import LOSS_PX, bundle_of, cameras_of
+from shotmake.solve.bundle.to_and_from_bundle import LOSS_PX, bundle_of, cameras_of
 from shotmake.solve.bundle.triangulate import (
     compute_marker_errors_px,
     compute_track_medians,
     measure_angles_deg,
     triangulate,
 )
+from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.start import colmap
 from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 

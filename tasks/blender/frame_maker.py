@@ -1,4 +1,7 @@
-"""A Blender that stays and makes one frame after another, as it is told (blender_scripts/kit/frame_server.py)."""
+"""A Blender that stays and makes one frame after another, as it is told.
+
+Its side is blender_scripts/kit/make_frames_on_demand.py.
+"""
 
 import contextlib
 import logging
@@ -8,7 +11,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from shotmake.tasks.blender.environment import environment_of, make_command_line, make_failure, name_script, version_of
+from shotmake.tasks.blender.private_blender import (
+    environment_of,
+    make_command_line,
+    make_failure,
+    name_script,
+    version_of,
+)
 from shotmake.tasks.engine.processes.process_tree import mark
 from shotmake.tasks.engine.processes.run_programs import Watch, show_command
 from shotmake.tasks.engine.processes.workers import die_with_parent
@@ -96,7 +105,7 @@ class FrameServer:
     def finish(self) -> None:
         """Wait for the frame that was asked for.
 
-        Raises the error that ended Blender instead (see shotmake.tasks.blender.environment.make_failure).
+        Raises the error that ended Blender instead (see shotmake.tasks.blender.private_blender.make_failure).
         """
         if self._answers.readline():
             return

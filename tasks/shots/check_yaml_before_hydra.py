@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
+from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.files.input_file import find_file_fault
-from shotmake.files.regular_file import read_utf8
 from shotmake.files.yaml_file import load_yaml
 from shotmake.tasks.shots.up_to_date import walk_files
 from shotmake.tasks.show import get_conf_folder, name_in_show

@@ -1,7 +1,7 @@
 """Write a solved camera and its points for other programs: Alembic, FBX.
 
-    python export_scene.py --sheet sheet.json --out abc=camera.abc --out fbx=camera.fbx
-or: blender --factory-startup --background --python-exit-code 1 --python export_scene.py -- ARGS
+    python export_camera.py --sheet sheet.json --out abc=camera.abc --out fbx=camera.fbx
+or: blender --factory-startup --background --python-exit-code 1 --python export_camera.py -- ARGS
 
 The sheet is that of shotmake.formats.cameras.scene_files.blender_scene: every number is already in Blender's terms.
 """
@@ -94,7 +94,7 @@ WRITERS = {"abc": write_abc, "fbx": write_fbx}
 
 def main() -> None:
     """Write the files that the command line asks for. Raises RuntimeError when Blender wrote no file."""
-    parser = OneLineParser(prog="export_scene.py", description=__doc__)
+    parser = OneLineParser(prog="export_camera.py", description=__doc__)
     parser.add_argument("--sheet", required=True)
     parser.add_argument("--out", action="append", required=True, help="WORD=FILE, of abc fbx")
     asked = parser.parse_args(list_script_arguments())

@@ -1,6 +1,6 @@
 """What each reader follows: the one table of the files that a target depends on, key by key.
 
-`python -m shotmake.files.behind.table_of_readers` prints docs/what_is_followed.md.
+`python -m shotmake.files.behind.what_readers_follow` prints docs/what_is_followed.md.
 
 Each key of the schema that names a file, and each format of the registry that is read, has a row. A test checks this.
 """
@@ -242,7 +242,7 @@ stands, for each key, what happens to those files.
 - **not read**: the reader opens the one file and nothing else.
 - **not watched**: what is read besides is not known. It is said here, or in the build's log.
 
-This page is made by `python -m shotmake.files.behind.table_of_readers`; a test compares it.
+This page is made by `python -m shotmake.files.behind.what_readers_follow`; a test compares it.
 """
 ENDING = """
 Wherever a file is named, a link counts as the file behind it: its content is what is compared, and a link that leads to

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from shotmake.objects.tracklets import Tracklet
+from shotmake.objects.tracklet_file import Tracklet
 from shotmake.tracks.markers import Tracks
 
 
