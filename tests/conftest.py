@@ -13,7 +13,7 @@ import pytest
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 
-from helpers.shows.project import Project, Ran, make_mini, make_project
+from helpers.shows.project import TESTS, Project, Ran, make_mini, make_project
 
 
 def pytest_addoption(parser) -> None:
@@ -27,7 +27,23 @@ def pytest_configure(config) -> None:
     os.environ["BLENDER_OF_TESTS"] = config.getoption("--blender")
 
 
+# The files that take longest, 20 to 100 s each. They run first: a file goes to one worker, and one that came last would
+# leave the other worker idle.
+LONG = """
+    build/engine/test_odd_surroundings solve/test_libmv_solve build/engine/test_running build/engine/test_build
+    solve/test_solve solve/checks/test_judge sweep/test_sweeps solve/checks/test_doubts attack/test_inputs
+    build/shots/test_shot_words test_types lens/test_lens_from attack/test_hostile attack/test_crowd files/test_behind
+    tracks/test_segments solve/checks/test_links_told blend/test_knob_hero attack/test_disk build/shots/test_composed
+    footage/test_shown_frames blend/test_file_paths build/engine/test_found files/test_input_files blend/test_blend
+    attack/test_kills build/engine/test_import_path lens/test_checkerboard build/engine/test_leases
+    build/commands/test_plan attack/test_tamper blend/test_artist_file build/shots/test_shots files/test_reader_fuzz
+    tracks/test_libmv sweep/test_sweep build/commands/test_gc build/engine/test_snapshot
+""".split()
+
+
 def pytest_collection_modifyitems(items) -> None:
+    place = {str(TESTS / f"{name}.py"): number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(str(item.path), len(LONG)))
     both = [item.nodeid for item in items if item.get_closest_marker("fast") and item.get_closest_marker("matrix")]
     if both:
         raise pytest.UsageError(f"fast and of the matrix at once, so that both tiers run it: {both[0]}")

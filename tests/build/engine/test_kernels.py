@@ -126,6 +126,7 @@ def test_what_is_prepared_is_all_that_a_build_needs(show, made_once):
     assert {path.name for path in folder.glob("*.nbc")} == before
 
 
+@pytest.mark.matrix  # it compiles the largest kernel
 def test_a_machine_without_kernels_is_told_once(show, tmp_path):
     """A part is enough to see it: the other two are there, as files that say so."""
     code = (
