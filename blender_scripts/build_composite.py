@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy
 
-from kit import sheet as scene_sheet
+from kit import read_scene_sheet as scene_sheet
 from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.clip import (
     artists_tracks,

@@ -1,4 +1,4 @@
-"""Render frames of a shot from its scene sheet, as asked for on stdin (make_frames_on_demand.py). No .blend is needed.
+"""Render frames of a shot from its scene sheet, as asked for on stdin (answer_frame_requests.py). No .blend is needed.
 
     python render_shot.py --project DIR --sheet FILE --stmap FILE --scratch FILE.blend --answers FD --threads N
     (or blender --factory-startup --background --python-exit-code 1 --python render_shot.py -- ARGS)
@@ -18,10 +18,10 @@ import bpy
 from build_composite import build_shot
 
 from kit import (
-    make_frames_on_demand,
+    answer_frame_requests,
     versions,
 )
-from kit import sheet as scene_sheet
+from kit import read_scene_sheet as scene_sheet
 from kit.arguments import OneLineParser, UserError, list_script_arguments
 from kit.close_blend_at_exit import forget_files_at_exit
 from kit.comp import frame_output
@@ -73,7 +73,7 @@ def main() -> None:
     parser = OneLineParser(prog="render_shot.py", description=__doc__)
     for name in ("project", "sheet", "stmap", "scratch"):
         parser.add_argument(f"--{name}", required=True)
-    make_frames_on_demand.add_arguments(parser)
+    answer_frame_requests.add_arguments(parser)
     given = parser.parse_args(list_script_arguments())
     forget_files_at_exit()
     try:
@@ -98,7 +98,7 @@ def main() -> None:
             else:
                 frame_output.write_still(scene, path)
 
-        make_frames_on_demand.serve(scene, given.answers, given.threads, write_frame)
+        answer_frame_requests.serve(scene, given.answers, given.threads, write_frame)
     except UserError as error:
         sys.stderr.write(f"render_shot.py: {error}\n")
         raise SystemExit(1) from error

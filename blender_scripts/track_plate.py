@@ -26,7 +26,7 @@ from kit.libmv.clip_editor import hide_stderr, open_clip_editor
 from kit.libmv.features import FeatureFinder
 from kit.libmv.tracking_settings import set_tracking
 from kit.paths_in_blend import place_of
-from kit.sheet import BLENDER_COLOR_SPACE
+from kit.read_scene_sheet import BLENDER_COLOR_SPACE
 
 REFILL_EVERY_FRAMES = 4  # where tracks are short, features are looked for in every fourth frame at most
 

@@ -1,4 +1,4 @@
-"""Undistort the plate's frames, as asked for on stdin (make_frames_on_demand.py): half-float EXR, scene linear, wider.
+"""Undistort the plate's frames, as asked for on stdin (answer_frame_requests.py): half-float EXR, scene linear, wider.
 
     python undistort_plate.py --plate FILE --stmap FILE --first-frame N --color-space NAME --size-px W H
         --overscan-px X Y --answers FD --threads N
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 
 from kit import (
-    make_frames_on_demand,
+    answer_frame_requests,
     versions,
 )
 from kit.arguments import OneLineParser, UserError, list_script_arguments
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--first-frame", type=int, required=True)
     for name in ("size-px", "overscan-px"):
         parser.add_argument(f"--{name}", type=int, nargs=2, required=True)
-    make_frames_on_demand.add_arguments(parser)
+    answer_frame_requests.add_arguments(parser)
     given = parser.parse_args(list_script_arguments())
     try:
         file = str(place_of(Path.cwd(), given.plate, "shot.footage.file"))
@@ -75,7 +75,7 @@ def main() -> None:
         facts = {"shot": "plate", "color_space": given.color_space, "resolution_px": given.size_px, "plate": plate}
         scene, node = build(facts, os.path.abspath(given.stmap), given.overscan_px)
         write = frame_output.write_layered
-        make_frames_on_demand.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
+        answer_frame_requests.serve(scene, given.answers, given.threads, lambda path: write(scene, node, path))
     except UserError as error:
         sys.stderr.write(f"undistort_plate.py: {error}\n")
         raise SystemExit(1) from error

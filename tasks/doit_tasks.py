@@ -20,7 +20,7 @@ from shotmake.tasks.commands.build import gc, plan, publish, publish_render, ver
 from shotmake.tasks.commands.show import summary
 from shotmake.tasks.commands.show.new import is_new
 from shotmake.tasks.commands.sweep import results
-from shotmake.tasks.engine.fault_lines import end_on_lack
+from shotmake.tasks.engine.faults_in_one_line import end_on_lack
 from shotmake.tasks.engine.input_faults import find_wrong_inputs
 from shotmake.tasks.engine.processes import locks, users_config, workers
 from shotmake.tasks.engine.stage import Node, Stage, list_lender_nodes, make_doit_task

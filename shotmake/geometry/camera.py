@@ -5,7 +5,7 @@ Pixels      origin at the top-left *corner* of the image, x right, y down, the c
 Camera      x right, y down, z forward (OpenCV). `cam_from_world` is 3x4: x_cam = R x_world + t.
 World       right-handed, Z up. Metres if a scale is known, else the median solved depth is 5 units.
 Frames      the plate's own numbers: a plate that starts at 1001 has frame 1001 everywhere.
-Blender     looks along -Z, Y up, world Z up (shotmake.scene.sheet converts).
+Blender     looks along -Z, Y up, world Z up (shotmake.scene.numbers_for_blender converts).
 Nuke, .chan looks along -Z, Y up, world Y up (shotmake.formats.cameras.axes converts).
 """
 

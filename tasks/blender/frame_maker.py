@@ -1,6 +1,6 @@
 """A Blender that stays and makes one frame after another, as it is told.
 
-Its side is blender_scripts/kit/make_frames_on_demand.py.
+Its side is blender_scripts/kit/answer_frame_requests.py.
 """
 
 import contextlib

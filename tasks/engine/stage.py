@@ -18,7 +18,7 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import removable_files, slices
 from shotmake.tasks.engine.digests import digest, wait_until_settled
-from shotmake.tasks.engine.fault_lines import as_failed, guard_check, tell_faults
+from shotmake.tasks.engine.faults_in_one_line import as_failed, guard_check, tell_faults
 from shotmake.tasks.engine.input_faults import digests_of, find_unreadable
 from shotmake.tasks.engine.inputs.watched_files import find_change, sign_files
 from shotmake.tasks.engine.log import TaskLog, logs_of

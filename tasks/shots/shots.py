@@ -21,9 +21,9 @@ from shotmake.tasks.engine.processes import pool
 from shotmake.tasks.shots import (
     check_yaml_before_hydra,
     composed_configs,
-    conf_rules,
     did_you_mean,
     readable_env_variables,
+    what_conf_may_say,
 )
 from shotmake.tasks.shots.quote_shot_name import quote, show_name, why_refused
 from shotmake.tasks.shots.up_to_date import keep_overrides, list_shot_names, split_names
@@ -169,7 +169,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     resolved.
 
     Puts the environment variables that were read into `environment`. Raises ShotError for all that a user's YAML or
-    words make impossible: faults of conf_rules, an unknown preset, a sweep on the command line, and what Hydra refuses.
+    words make impossible: faults of what_conf_may_say, an unknown preset, a sweep on the command line, and what Hydra refuses.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -181,7 +181,7 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     register_schema()
     guard_environment(environment)
     check_yaml_before_hydra.check(name)
-    if faults := [*conf_rules.find_shared_faults(), *conf_rules.find_shot_faults(name)]:
+    if faults := [*what_conf_may_say.find_shared_faults(), *what_conf_may_say.find_shot_faults(name)]:
         raise ShotError(*faults)
     shot_file = _read_yaml(get_conf_folder() / "shot" / f"{name}.yaml")
     groups, values = [], []

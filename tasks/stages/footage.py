@@ -54,7 +54,7 @@ def build(job: Job) -> str:
     Raises ShotError for a plate that cannot be tracked frame by frame.
     """
     from shotmake.footage.plate import probe
-    from shotmake.footage.summary import describe_footage
+    from shotmake.footage.plate_in_words import describe_footage
 
     begin_kernels()
     with job.show_progress(None, "reading") as bar:

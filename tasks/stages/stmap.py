@@ -35,7 +35,7 @@ def build(job: Job) -> str:
     """
     from shotmake.geometry.cameras_of_solve_json import read_camera_matrices
     from shotmake.geometry.lens import Lens
-    from shotmake.scene.sheet import choose_overscan_px
+    from shotmake.scene.numbers_for_blender import choose_overscan_px
     from shotmake.stmap.imported import read_redistort, read_undistort
     from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.shows.project import MINI_YAML
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.plate import probe
-from shotmake.footage.summary import describe_footage
+from shotmake.footage.plate_in_words import describe_footage
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from helpers.shows.project import REPOSITORY, Project
 from shotmake.errors import ShotError
 from shotmake.footage.file_names import format_ranges, list_plate_files
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
+from shotmake.footage.plate_in_words import describe_footage
 from shotmake.footage.read_ahead import FRAMES_AHEAD, decode_ahead
-from shotmake.footage.summary import describe_footage
 from shotmake.footage.tracking_curve import apply_tracking_curve
 
 SIZE = (96, 64)

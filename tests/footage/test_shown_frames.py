@@ -18,7 +18,7 @@ from shotmake.errors import ShotError
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
 from shotmake.footage.plate_header import read_media_header
-from shotmake.footage.summary import describe_footage
+from shotmake.footage.plate_in_words import describe_footage
 from shotmake.preview.movie import write_preview
 from shotmake.tasks.blender.private_blender import make_environment
 from shotmake.tasks.engine.digests import digest

@@ -18,7 +18,7 @@ from shotmake.formats.cameras.scene_files import alembic, fbx, gltf, usd
 from shotmake.formats.given_to_writers import Take
 from shotmake.geometry.camera import project
 from shotmake.geometry.lens import Lens
-from shotmake.solve.imported.imported_solution import make_imported_solution
+from shotmake.solve.imported.use_camera_as_it_is import make_imported_solution
 
 pytestmark = pytest.mark.fast
 

@@ -100,7 +100,7 @@ def test_a_shot_is_solved_with_it(lens):
 
 
 def test_blender_is_told_the_nearest_lens_it_knows(lens):
-    from shotmake.scene.sheet import make_scene_sheet
+    from shotmake.scene.numbers_for_blender import make_scene_sheet
 
     made = asdict(Config())
     solution = {"shot": "s", "status": "solved", "reason": "", "image_size_px": list(SIZE_PX), "lens": lens.to_json(),

@@ -21,7 +21,7 @@ def test_the_committed_module_is_what_the_schema_makes():
 
 def test_a_sheet_may_hold_what_the_config_may(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    from kit.sheet import BLENDER_COLOR_SPACE, CHOICES
+    from kit.read_scene_sheet import BLENDER_COLOR_SPACE, CHOICES
 
     assert tuple(CHOICES["lights.preset"]) == choices_of(Lights, "preset")
     assert tuple(CHOICES["subject.kind"]) == (*choices_of(Subject, "kind"), "blend")

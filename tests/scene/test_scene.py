@@ -11,7 +11,7 @@ from helpers.shows.solutions import LENS, PLATE, solution
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.geometry.camera import project
-from shotmake.scene.sheet import make_scene_sheet
+from shotmake.scene.numbers_for_blender import make_scene_sheet
 
 pytestmark = pytest.mark.fast
 

@@ -23,7 +23,7 @@ from shotmake.solve.bundle.adjust import adjust, compute_residuals_px
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.to_and_from_bundle import bundle_of
 from shotmake.solve.imported.extend import extend_imported
-from shotmake.solve.imported.imported_solution import make_imported_solution
+from shotmake.solve.imported.use_camera_as_it_is import make_imported_solution
 from shotmake.solve.problem import SolveInputs
 from shotmake.solve.verdict import solve
 from shotmake.tasks.engine.digests import digest

@@ -18,9 +18,9 @@ from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.formats.cameras.solve_json import read_cameras
 from shotmake.scene.ground_subject_lights import NEAREST
-from shotmake.scene.sheet import doubt_of, make_scene_sheet
-from shotmake.solve.imported.imported_solution import make_imported_solution
+from shotmake.scene.numbers_for_blender import doubt_of, make_scene_sheet
 from shotmake.solve.imported.keyed_camera import make_keyed_solution
+from shotmake.solve.imported.use_camera_as_it_is import make_imported_solution
 
 SIZE = (1920, 1080)
 PLACES = {

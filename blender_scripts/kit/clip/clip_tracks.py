@@ -7,7 +7,7 @@ import numpy as np
 
 from kit.clip.artists_tracks import Told
 from kit.libmv.tracking_settings import MOTION_MODELS, set_tracking
-from kit.sheet import Points, Tracks
+from kit.read_scene_sheet import Points, Tracks
 
 DISABLED = 2  # the `status` of a marker that must not be used
 HOLDOUT_COLOR = (0.95, 0.6, 0.1)  # amber, for tracks that the solver never saw

@@ -10,7 +10,7 @@ from mathutils import Matrix, Quaternion
 from kit.arguments import UserError
 from kit.clip.cameras import SIGHT_FRACTION
 from kit.clip.solve_into_saved_blend import Reconstruction, with_reconstruction
-from kit.sheet import Points
+from kit.read_scene_sheet import Points
 
 TOLERANCE = 1e-4  # for the numbers of a matrix, because the file stores 32-bit ones
 

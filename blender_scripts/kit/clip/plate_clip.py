@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 
 from kit.arguments import UserError, quote_error
-from kit.sheet import BLENDER_COLOR_SPACE
+from kit.read_scene_sheet import BLENDER_COLOR_SPACE
 
 
 def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip:

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from kit.sheet import Points
+from kit.read_scene_sheet import Points
 
 
 def make_ground(block: dict[str, Any], collection: bpy.types.Collection) -> bpy.types.Object:

@@ -10,7 +10,7 @@ from shotmake.formats.cameras.imported_camera import Cameras
 from shotmake.geometry.camera import GL_FROM_CV
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason, record_reasons
-from shotmake.solve.imported.imported_solution import make_imported_solution
+from shotmake.solve.imported.use_camera_as_it_is import make_imported_solution
 from shotmake.solve.record import Solution
 
 UNCHECKED = Reason("camera_unchecked", f"the camera was given in {KEY} and not checked against tracks")

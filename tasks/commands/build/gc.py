@@ -15,7 +15,7 @@ from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.publish_render import RECORD
 from shotmake.tasks.engine import frame_sequences, removable_files
-from shotmake.tasks.engine.fault_lines import tell_faults
+from shotmake.tasks.engine.faults_in_one_line import tell_faults
 from shotmake.tasks.engine.log import logs_of
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import Node, Stage, list_kept, logs_of_node

@@ -12,7 +12,7 @@ from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import describe_maker, find_folder, find_stamp_path, why_unpublished
-from shotmake.tasks.engine.fault_lines import tell_faults
+from shotmake.tasks.engine.faults_in_one_line import tell_faults
 from shotmake.tasks.engine.stage import Node, find_adoptable, list_lender_nodes
 from shotmake.tasks.engine.stamp import is_texts, read_stamp
 from shotmake.tasks.engine.state import confined_paths

@@ -14,7 +14,7 @@ from shotmake.files.json_file import read_json
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import REPORTS, find_folder, why_unpublished
-from shotmake.tasks.engine.fault_lines import tell_faults
+from shotmake.tasks.engine.faults_in_one_line import tell_faults
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
 from shotmake.tasks.engine.stamp import to_json_bytes, write_atomically
 from shotmake.tasks.engine.state.explain_shortage import explain_disk_fault

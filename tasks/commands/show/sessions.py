@@ -12,7 +12,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine import removable_files
-from shotmake.tasks.engine.fault_lines import tell_faults
+from shotmake.tasks.engine.faults_in_one_line import tell_faults
 from shotmake.tasks.engine.processes import locks
 from shotmake.tasks.engine.stage import list_kept
 from shotmake.tasks.shots.quote_shot_name import show_name

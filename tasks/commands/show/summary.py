@@ -9,7 +9,7 @@ from doit.exceptions import TaskFailed
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import find_folder, read_refusal, why_unpublished
 from shotmake.tasks.commands.sweep.results import conclude
-from shotmake.tasks.engine.fault_lines import tell_faults
+from shotmake.tasks.engine.faults_in_one_line import tell_faults
 from shotmake.tasks.engine.stage import Node, list_lender_nodes
 from shotmake.tasks.shots.overruled_sweep_values import list_silenced
 from shotmake.tasks.shots.shots import ShotConfig

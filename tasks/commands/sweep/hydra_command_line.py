@@ -16,7 +16,7 @@ from shotmake.tasks.commands.sweep import other_launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import make_users_environment
-from shotmake.tasks.shots import conf_rules, shots, up_to_date, variants_file
+from shotmake.tasks.shots import shots, up_to_date, variants_file, what_conf_may_say
 from shotmake.tasks.shots.quote_shot_name import is_grammar, quote, to_hydras_words, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
@@ -70,7 +70,7 @@ def _check(arguments: list[str]) -> None:
         plugin, extra = PLUGINS.get(word, ("", ""))
         if plugin and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
             sys.exit(f"{word}: not installed; pip install -e '.[{extra}]'")
-    if faults := conf_rules.find_shared_faults():
+    if faults := what_conf_may_say.find_shared_faults():
         sys.exit("\n".join(faults))
     asked = [word.removeprefix("shot=") for word in arguments if word.startswith("shot=")]
     for value in asked[-1:]:
@@ -82,7 +82,7 @@ def _check(arguments: list[str]) -> None:
 
 def _why_refused(name: str) -> object:
     """Return whether Hydra must not see this shot: Hydra's own lines are longer, or it would do what the file says."""
-    return why_refused(name) or name not in shots.list_shot_names() or conf_rules.find_shot_faults(name)
+    return why_refused(name) or name not in shots.list_shot_names() or what_conf_may_say.find_shot_faults(name)
 
 
 def _to_hydras_words(word: str, arguments: list[str]) -> str:

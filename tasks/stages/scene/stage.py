@@ -39,7 +39,7 @@ def build(job: Job) -> str:
     Raises ShotError where Blender would show another plate than we track, and when the solve was refused.
     """
     from shotmake.footage.plate import find_frame_span
-    from shotmake.scene.sheet import doubt_of, make_scene_sheet
+    from shotmake.scene.numbers_for_blender import doubt_of, make_scene_sheet
     from shotmake.stmap.maps import overscan_of
 
     plate = read_plate(job.inputs["footage"])

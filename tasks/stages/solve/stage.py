@@ -121,8 +121,8 @@ def build(job: Job) -> str:
     from shotmake.geometry.lens import Lens
     from shotmake.reasons import Reason, add_warnings
     from shotmake.solve.anamorphic import squeeze
-    from shotmake.solve.imported.imported_solution import make_imported_solution
     from shotmake.solve.imported.keyed_camera import make_keyed_solution
+    from shotmake.solve.imported.use_camera_as_it_is import make_imported_solution
     from shotmake.solve.problem import SolveInputs
     from shotmake.solve.result import finish
     from shotmake.tracks.markers import load_tracks, load_weights

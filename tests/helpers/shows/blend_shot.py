@@ -18,7 +18,7 @@ from shotmake.config.schema import Config
 from shotmake.files.npz_file import pack_npz
 from shotmake.geometry.camera import cast_rays, project
 from shotmake.geometry.lens import Lens
-from shotmake.scene.sheet import make_scene_sheet
+from shotmake.scene.numbers_for_blender import make_scene_sheet
 from shotmake.stmap.maps import make_redistort_map, make_undistort_map, write_stmap
 from shotmake.tracks.markers import Tracks, save_tracks
 
