@@ -169,7 +169,8 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
     resolved.
 
     Puts the environment variables that were read into `environment`. Raises ShotError for all that a user's YAML or
-    words make impossible: faults of what_conf_may_say, an unknown preset, a sweep on the command line, and what Hydra refuses.
+    words make impossible: faults of what_conf_may_say, an unknown preset, a sweep on the command line, and what Hydra
+    refuses.
     """
     from hydra import compose, initialize_config_dir
     from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -224,8 +224,8 @@ def test_no_home_and_no_own_config_is_no_fault(show, tmp_path):
 
 
 def test_every_file_that_we_ship_keeps_the_rules():
-    code = "from shotmake.tasks.shots import up_to_date, what_conf_may_say; "
-    code += "print(what_conf_may_say.find_shared_faults(), *map(what_conf_may_say.find_shot_faults, up_to_date.list_shot_names()))"
+    code = "from shotmake.tasks.shots import up_to_date, what_conf_may_say as may; "
+    code += "print(may.find_shared_faults(), *map(may.find_shot_faults, up_to_date.list_shot_names()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout.strip() == "[] []", done.stdout + done.stderr
 
