@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import pytest
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a build, before numpy is imported: the same bytes, and half the time
 
-from helpers.shows.project import TESTS, Project, Ran, make_mini, make_project
+from helpers.shows.project import REPOSITORY, TESTS, Project, Ran, make_mini, make_project
 
 
 def pytest_addoption(parser) -> None:
@@ -25,6 +26,12 @@ def pytest_addoption(parser) -> None:
 
 def pytest_configure(config) -> None:
     os.environ["BLENDER_OF_TESTS"] = config.getoption("--blender")
+
+
+def pytest_sessionstart(session) -> None:
+    """Compile the kernels before tests that look at the processes of a build; tests of the fast tier start no build."""
+    if not hasattr(session.config, "workerinput") and session.config.option.markexpr != "fast":
+        subprocess.run([sys.executable, "-m", "shotmake.prepare_kernels"], cwd=REPOSITORY, check=True)
 
 
 # The files that take longest, 20 to 100 s each. They run first: a file goes to one worker, and one that came last would

@@ -114,9 +114,8 @@ def show(tmp_path_factory, small_movie) -> Project:
     return make_small(tmp_path_factory.mktemp("kernels") / "show", small_movie)
 
 
-def test_what_is_prepared_is_all_that_a_build_needs(show, made_once):
-    command = [sys.executable, "-m", "shotmake.prepare_kernels"]
-    made_once("kernels", lambda place: subprocess.run(command, cwd=REPOSITORY, check=True))
+def test_what_is_prepared_is_all_that_a_build_needs(show):
+    """tests/conftest.py has prepared the kernels."""
     folder = find_kernels()
     assert folder is not None
     before = {path.name for path in folder.glob("*.nbc")}
