@@ -52,7 +52,7 @@ class Case:
 
 def make_show(root: Path) -> Project:
     """A small show, built, with a variant; the watched tree lies beside it, in `outside`."""
-    root.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
     movie = small_movie(root / "mini.mp4", frame_count=24)
     project = make_small(root / "show", movie)
     boxes = [f"{frame},-1,{20 + frame},40,60,50,0.9,-1,-1,-1" for frame in range(1, 25)]
