@@ -13,7 +13,7 @@ from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import removable_files
-from shotmake.tasks.engine.copies import place_copies, remove_copies
+from shotmake.tasks.engine.copies_in_build import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
 from shotmake.tasks.engine.faults_in_one_line import as_failed, guard_check, tell_faults
 from shotmake.tasks.engine.inputs.files_behind import list_awaited

@@ -14,7 +14,7 @@ from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine import frame_sequences as sequence
-from shotmake.tasks.engine.copies import place_copies, remove_copies
+from shotmake.tasks.engine.copies_in_build import place_copies, remove_copies
 from shotmake.tasks.engine.faults_in_one_line import as_failed, guard_check, tell_faults
 from shotmake.tasks.engine.frame_sequences import Sequence
 from shotmake.tasks.engine.processes.locks import hold_lock
