@@ -1,0 +1,120 @@
+"""Is each check of the solver held by a test? Each place that refuses or doubts a camera is broken in turn.
+
+Run: python tests/benchmarks/sabotage.py [--only witness judge_links] [--list] [--tests tests/solve] [--limits]
+
+A copy of the code is changed: `return Reason(...)` becomes `return None`; `raise Refused(...)`, and a statement that adds
+a Reason to others, become `pass`. Then the tests of the solver run until one fails. With --limits each limit of the
+checks (a number with a name in capitals) is made a thousand times larger, then smaller, instead. A line a place: caught
+by which test, or survived. Ends with 1 when a place survived.
+"""
+
+import argparse
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKS = ("shotmake/solve/checks", "shotmake/solve/links", "shotmake/solve/witness")
+ALSO = ("shotmake/solve/tries.py", "shotmake/solve/verdict.py", "shotmake/solve/tripod.py", "shotmake/solve/moving.py")
+COPIED = ("shotmake", "tasks", "hydra_plugins", "blender_scripts", "demo_plate", "conf", "footage", "tests", "docs")
+SINGLE = ("dodo.py", "pyproject.toml", "README.md", "CONTRIBUTING.md", "mkdocs.yml")
+MADE = {"Reason", "Refused"}
+
+Change = tuple[str, int, int, str]  # file, first line, last line, what stands there instead
+
+
+def is_made(node: ast.expr | None) -> bool:
+    """Whether an expression makes a reason or a refusal."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MADE
+
+
+def places(name: str, text: str) -> Iterator[Change]:
+    """Each statement that refuses or doubts, and what breaks it."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Return) and is_made(node.value):
+            yield name, node.lineno, node.end_lineno or 0, "return None"
+        elif isinstance(node, ast.Raise) and is_made(node.exc):
+            yield name, node.lineno, node.end_lineno or 0, "pass"
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and any(map(is_made, node.value.args)):
+            yield name, node.lineno, node.end_lineno or 0, "pass"  # reasons.append(Reason(...))
+        elif isinstance(node, ast.AugAssign) and any(map(is_made, ast.walk(node.value))):
+            yield name, node.lineno, node.end_lineno or 0, "pass"
+
+
+def limits(name: str, text: str) -> Iterator[Change]:
+    """Each named number of a module, a thousand times larger and smaller."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and node.lineno == node.end_lineno:
+            numbers = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            names = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
+            if all(isinstance(one, ast.Constant) and isinstance(one.value, int | float) for one in numbers):
+                for at, one in enumerate(names):
+                    for times in (1000, 0.001):
+                        changed = [ast.unparse(value) for value in numbers]
+                        changed[at] = f"{changed[at]} * {times}"
+                        left = ", ".join(ast.unparse(each) for each in names)
+                        yield name, node.lineno, node.lineno, f"{left} = {', '.join(changed)}  # {ast.unparse(one)}"
+
+
+def copy_code(folder: Path) -> None:
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in SINGLE:
+        shutil.copy(ROOT / name, folder / name)
+
+
+def break_and_test(folder: Path, change: Change, tests: list[str]) -> str:
+    """What the tests say of the broken code: the first test that fails, or ""."""
+    name, first, last, instead = change
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    indent = re.match(r" *", lines[first - 1])
+    broken = [*lines[: first - 1], f"{indent[0] if indent else ''}{instead}", *lines[last:], ""]
+    path.write_text("\n".join(broken), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", *tests]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    return failed[1] if failed else "" if done.returncode == 0 else f"pytest ended with {done.returncode}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", help="parts of file names")
+    parser.add_argument("--tests", nargs="+", default=["tests/solve"])
+    parser.add_argument("--limits", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    asked = parser.parse_args()
+    files = [path for folder in CHECKS for path in sorted((ROOT / folder).glob("*.py"))]
+    files += [] if asked.limits else [ROOT / name for name in ALSO]
+    find = limits if asked.limits else places
+    changes = [
+        change
+        for path in files
+        if not asked.only or any(part in path.name for part in asked.only)
+        for change in find(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+    ]
+    if asked.list:
+        print("\n".join(f"{name}:{first} {instead}" for name, first, _, instead in changes))
+        return 0
+    survived = 0
+    with tempfile.TemporaryDirectory() as place:
+        copy_code(Path(place))
+        for change in changes:
+            caught = break_and_test(Path(place), change, asked.tests)
+            survived += not caught
+            print(f"{change[0]}:{change[1]} {change[3]}: {f'caught by {caught}' if caught else 'SURVIVED'}", flush=True)
+    print(f"{len(changes)} places, {survived} survived")
+    return int(survived > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
