@@ -2,7 +2,7 @@
 
 Run: python tests/benchmarks/sabotage.py [--only witness judge_links] [--list] [--tests tests/solve] [--limits]
 
-A copy of the code is changed: `return Reason(...)` becomes `return None`; `raise Refused(...)`, and a statement that adds
+A copy of the code is changed: `return Reason(...)` becomes `return None`; `raise Refused(...)`, and statements that add
 a Reason to others, become `pass`. Then the tests of the solver run until one fails. With --limits each limit of the
 checks (a number with a name in capitals) is made a thousand times larger, then smaller, instead. A line a place: caught
 by which test, or survived. Ends with 1 when a place survived.
