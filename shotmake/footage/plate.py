@@ -28,6 +28,7 @@ SEQUENCE_RATE = Fraction(24)  # used when neither the config nor a header says a
 
 
 # What a record must hold to be that of a plate, and what its lists hold.
+KINDS = ("movie", "sequence")
 SHAPES = {
     **dict.fromkeys(("kind", "pixel_format", "color_space", "timecode"), str),
     **dict.fromkeys(("first_frame", "frame_count"), int),
@@ -85,6 +86,7 @@ class Plate:
         """Read a plate from the record of a footage JSON. Raises ShotError for anything else."""
         missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
         wrong = missing or next((name for name, kind in LISTS.items() if not _has_only(record[name], kind)), "")
+        wrong = wrong or ("" if record["kind"] in KINDS else "kind")
         if wrong or not record["files"]:
             raise ShotError(f"{wrong or 'files'}: found no record of a plate; remove it, and doit makes it anew")
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})

@@ -1,5 +1,7 @@
 """Every file of a built shot, damaged in every way: verify names it, and the next build makes it as it was."""
 
+import hashlib
+import json
 import os
 import random
 import shutil
@@ -9,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from helpers.shows.attack import contents, copy_of, named_files, shot_yaml
+from helpers.shows.attack import (
+    SIGNATURE_OF_A_CRASH,
+    contents,
+    copy_of,
+    named_files,
+    one_clear_line,
+    shot_yaml,
+)
 from helpers.shows.project import Project
 from shotmake.tasks.blender.private_blender import find_python
 
@@ -142,3 +151,27 @@ def test_a_blend_that_an_artist_has_lit_survives_a_rebuild(small):
     assert "artist_key" in blender_says(small, LIST_LIGHTS, kept).split()
     assert blender_says(small, LIST_LIGHTS, blend) == ours
     assert small.built("verify", "shot=mini").err == "" and small.built("shot=mini").executed == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"kind": "x" * 300}, {"kind": "sequence"}, {"kind": "sequence", "first_frame": 900}], ids=str
+)
+def test_a_forged_record_of_the_plate_is_a_line_and_is_made_anew(small, change):
+    """A stranger changes the record and the digest beside it: nothing says that it was changed."""
+    (path,) = small.root.glob(".gsd-state/tracking/footage/mini-????????????.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    stamp = path.with_name(f"{path.name}.stamp.json")
+    record = json.loads(stamp.read_text())
+    record["targets"]["footage"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    stamp.write_text(json.dumps(record))
+    for words in (("gc",), ("gc", "force=true"), ("sessions", "shot=mini"), ("plan", "shot=mini")):
+        ran = small.run(*words)
+        assert SIGNATURE_OF_A_CRASH not in ran.err and "an error of shotmake" not in ran.err, ran.err
+    words = ("tracks", "shot=mini", "tracking.detect.min_tracks=57")
+    if change["kind"] == "sequence":
+        one_clear_line(small.run(*words), "which has no such frame; run doit forget footage")
+        assert small.run("forget", "footage", "shot=mini").code == 0
+    else:
+        one_clear_line(small.run(*words), "kind: found no record of a plate; remove it, and doit makes it anew")
+        path.unlink()
+    assert small.built(*words).executed[:1] == ["footage:mini"]

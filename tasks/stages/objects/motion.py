@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from shotmake.tasks.engine.inputs.plate_reader import PlateReader, list_file_names
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader, pick_files
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.stages.objects.detections_store import from_store, piece_of
@@ -67,7 +67,7 @@ def list_motion_stretches(job: Job, plate: "Plate", first: int, last: int) -> li
     for begin, end in list_segment_spans(first, last, STRETCH_FRAMES):
         seen = max(begin - REACH_FRAMES, plate.first_frame), min(end + REACH_FRAMES, plate.last_frame)
         made_by = {"stage": "motion", "version": VERSION, "frames": [begin, end], **which}
-        inputs = {name: job.digests[name] for name in list_file_names(plate, *seen)}
+        inputs = pick_files(plate, job.digests, *seen)
         found.append(Stretch((begin, end), seen, piece_of(made_by, inputs)))
     return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.tasks.engine import slices
-from shotmake.tasks.engine.inputs.plate_reader import PlateReader, list_file_names
+from shotmake.tasks.engine.inputs.plate_reader import PlateReader, pick_files
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
 from shotmake.tasks.engine.pieces import Piece, Stored, follow_pieces, get_or_make
 from shotmake.tasks.show import get_state_folder
@@ -118,10 +118,14 @@ def _make_piece(
     else:
         reaches["color_space"] = plate.color_space
     made_by = {**slices.describe_maker("segment", VERSION, reaches), "frames": [first, last]}
-    pictures = {
-        name: digests[name] for name in list_file_names(plate, first, last) + list_mask_names(digests, first, last)
+    masks = {name: digests[name] for name in list_mask_names(digests, first, last)}
+    pictures = pick_files(plate, digests, first, last)
+    inputs = {
+        "handover": handover,
+        **pictures,
+        **masks,
+        **_digest_covering(boxes, first, last, settings["mask"]["invert"]),
     }
-    inputs = {"handover": handover, **pictures, **_digest_covering(boxes, first, last, settings["mask"]["invert"])}
     return Piece(get_state_folder() / "tracking" / "sessions" / "segments", ".npz", made_by, inputs)
 
 
