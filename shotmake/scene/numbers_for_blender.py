@@ -32,9 +32,7 @@ def make_scene_sheet(
     frames = solution["frames"]
     width, height = solution["image_size_px"]
     lens = Lens.from_json(solution["lens"])
-    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
     sensor_width_mm = shot["camera"]["sensor_width_mm"]
-    focal_mm = lens.fx_px / width * sensor_width_mm
     zoom_px = solution["focal_px_per_frame"]
     tall = lens.fx_px / lens.fy_px  # height of a pixel in widths of one
     lens_distortion = composite["lens_distortion"]
@@ -70,20 +68,9 @@ def make_scene_sheet(
             "rms_px_per_frame": solution.get("rms_px_per_frame") or [0.0] * len(frames),
         },
         "camera": {
-            "sensor_fit": "HORIZONTAL",
-            "sensor_width_mm": sensor_width_mm,
-            "sensor_height_mm": sensor_width_mm * height / width * tall,
-            "focal_mm": focal_mm,
-            "focal_mm_per_frame": zoom_px and [focal_px / width * sensor_width_mm for focal_px in zoom_px],
-            "shift_x": (width / 2 - lens.cx_px) / width,
-            "shift_y": (lens.cy_px - height / 2) / width * tall,
+            **_make_camera_block(cam_from_world, frames, lens, zoom_px, (width, height), sensor_width_mm),
             "clip_start": distance / 200,
             "clip_end": distance * 200,
-            "frames": frames,
-            "location": centres.tolist(),
-            "rotation_quaternion": to_quaternions_wxyz(
-                np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV
-            ).tolist(),
         },
         "overscan": {
             "resolution_px": [over_width, over_height],
@@ -102,6 +89,33 @@ def make_scene_sheet(
         "render": composite["render"],
         "stabilization": None,  # this and the next follow tracks; tasks/stages/scene/comp_tracks.py fills them
         "corner_pin": None,
+    }
+
+
+def _make_camera_block(
+    cam_from_world: np.ndarray,
+    frames: list[int],
+    lens: Lens,
+    zoom_px: list[float] | None,
+    size_px: tuple[int, int],
+    sensor_width_mm: float,
+) -> dict:
+    """Return the camera's place by frame and its lens, in Blender's terms. zoom_px: a zoom's focal length by frame."""
+    width, height = size_px
+    tall = lens.fx_px / lens.fy_px
+    centres = -np.einsum("nji,nj->ni", cam_from_world[:, :, :3], cam_from_world[:, :, 3])
+    turns = to_quaternions_wxyz(np.swapaxes(cam_from_world[:, :, :3], 1, 2) @ GL_FROM_CV)
+    return {
+        "sensor_fit": "HORIZONTAL",
+        "sensor_width_mm": sensor_width_mm,
+        "sensor_height_mm": sensor_width_mm * height / width * tall,
+        "focal_mm": lens.fx_px / width * sensor_width_mm,
+        "focal_mm_per_frame": zoom_px and [focal_px / width * sensor_width_mm for focal_px in zoom_px],
+        "shift_x": (width / 2 - lens.cx_px) / width,
+        "shift_y": (lens.cy_px - height / 2) / width * tall,
+        "frames": frames,
+        "location": centres.tolist(),
+        "rotation_quaternion": turns.tolist(),
     }
 
 

@@ -1,6 +1,7 @@
 """What a solve returns: the record (the solve JSON) and the points, oriented and in plain numbers."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,59 +63,20 @@ def make_solution(
 
     Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient), and as `triangulate` does.
     """
-    tripod = candidate.status != "solved"
     posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
     plate_frames = posed + frames[0]
-    cameras = candidate.cam_from_world[posed]
-    lens = candidate.lens
-
-    locate = find_directions if tripod else triangulate
-    points = locate(everything, candidate.projecting, lens)
-    errors = compute_marker_errors_px(points, everything, candidate.projecting, lens)
-    finite = np.isfinite(errors)
-    count = len(everything.track_ids)
-    number = np.bincount(everything.track[finite], minlength=count)
-    mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
-    shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
-    solved = Solved(cameras, plate_frames, lens, size_px, everything, frames[0], None, mean_error)
-    if tripod:
-        world = world or orient_tripod(solved, settings.orient)
-        xyz = points[:, :3] * DEPTH_UNITS
-    else:
-        angles = measure_angles_deg(points, everything, candidate.projecting)
-        shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
-        xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
-        rows = finite & shown[everything.track]
-        depth = np.einsum(
-            "nj,nj->n", candidate.cam_from_world[everything.frame[rows], 2, :3], xyz[everything.track[rows]]
-        )
-        depth = depth + candidate.cam_from_world[everything.frame[rows], 2, 3]
-        reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
-        solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
-        if world is not None and world.scale_known:
-            check_sizes(world, solved, settings.orient)
-        middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to show: the solver's size
-        world = world or orient_moving(solved, xyz[reliable], middle, settings.orient)
-    held = np.isin(everything.track_ids, candidate.held_out)
-
+    cameras, lens = candidate.cam_from_world[posed], candidate.lens
+    placed = _place_points(candidate, everything, frames[0], size_px, settings, world)
+    world, shown = placed.world, placed.shown
+    warnings, confidence, refusal = _weigh_doubts(candidate, world, everything.frame_count)
+    if refusal is not None:
+        return make_refused_solution(refusal, size_px, settings.engine)
     used_errors, per_frame = _measure_frame_errors(candidate)
-    missing = everything.frame_count - len(posed)
-    warnings = [*candidate.warnings, *world.warnings]
-    if missing:
-        text = f"{missing} of {everything.frame_count} frames have no camera: too few tracks agree there"
-        warnings.append(Reason("frames_without_camera", text))
-    confidence = candidate.agreement * candidate.posed_share * (0.7 if candidate.flat_focal else 1.0)
-    if any(one.code in UNPLACED for one in world.warnings):
-        confidence *= DOUBTED
-    doubts = [one for one in warnings if one.code not in NO_DOUBT]
-    if doubts:
-        confidence = min(confidence, AT_MOST)
-    if confidence < LEAST_CONFIDENCE and len({one.code for one in doubts}) > 1:
-        return make_refused_solution(_refuse_doubts(doubts, confidence), size_px, settings.engine)
     focals_px = None
     if candidate.log_zooms is not None:
         focals_px = (lens.fx_px * np.exp(candidate.log_zooms[posed])).tolist()
         lens = lens.with_focal_px(float(np.median(focals_px)))
+    holdout_rms_px = candidate.certificate.holdout_rms_px
     record = make_record(
         candidate.status,
         candidate.kind,
@@ -124,9 +86,7 @@ def make_solution(
         frames=[int(frame) for frame in plate_frames],
         cam_from_world=world.transform_cameras(cameras).reshape(-1, 12).tolist(),
         rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else None,
-        holdout_rms_px=candidate.certificate.holdout_rms_px
-        if np.isfinite(candidate.certificate.holdout_rms_px)
-        else None,
+        holdout_rms_px=holdout_rms_px if np.isfinite(holdout_rms_px) else None,
         rms_px_per_frame=[float(per_frame[index]) for index in posed],
         confidence=float(confidence),
         tracks_used=len(np.unique(candidate.markers.track[candidate.used])),
@@ -138,12 +98,77 @@ def make_solution(
     )
     arrays = make_point_arrays(
         everything.track_ids[shown],
-        world.transform_points(xyz[shown]),
-        mean_error[shown],
-        held[shown],
+        world.transform_points(placed.xyz[shown]),
+        placed.mean_error_px[shown],
+        np.isin(everything.track_ids, candidate.held_out)[shown],
         world.ground_found,
     )
     return Solution(record, arrays | {f"survey_{name}": values for name, values in world.survey.items()})
+
+
+class _Placed(NamedTuple):
+    """The world, and the points of the tracks: xyz (T, 3) in the solver's own world, shown (T,) which of them are
+    handed over, mean_error_px (T,).
+    """
+
+    world: World
+    xyz: np.ndarray
+    shown: np.ndarray
+    mean_error_px: np.ndarray
+
+
+def _place_points(
+    candidate: Candidate,
+    everything: Observations,
+    first_frame: int,
+    size_px: tuple[int, int],
+    settings: schema.Solve,
+    world: World | None,
+) -> _Placed:
+    """Locate all tracks, and find the world that they stand in. world: the world to use; None = find it."""
+    tripod = candidate.status != "solved"
+    points = (find_directions if tripod else triangulate)(everything, candidate.projecting, candidate.lens)
+    errors = compute_marker_errors_px(points, everything, candidate.projecting, candidate.lens)
+    finite = np.isfinite(errors)
+    count = len(everything.track_ids)
+    number = np.bincount(everything.track[finite], minlength=count)
+    mean_error = np.bincount(everything.track[finite], errors[finite], count) / np.maximum(number, 1)
+    shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
+    posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
+    cameras = candidate.cam_from_world[posed]
+    solved = Solved(cameras, posed + first_frame, candidate.lens, size_px, everything, first_frame, None, mean_error)
+    if tripod:
+        return _Placed(world or orient_tripod(solved, settings.orient), points[:, :3] * DEPTH_UNITS, shown, mean_error)
+    angles = measure_angles_deg(points, everything, candidate.projecting)
+    shown &= (points[:, 3] > 1e-9) & (angles > 0.5)
+    xyz = points[:, :3] / np.maximum(points[:, 3:], 1e-12)
+    rows = finite & shown[everything.track]
+    seen_by = candidate.cam_from_world[everything.frame[rows], 2]
+    depth = np.einsum("nj,nj->n", seen_by[:, :3], xyz[everything.track[rows]])
+    depth = depth + seen_by[:, 3]
+    reliable = shown & (mean_error < settings.clean.max_error_px) & (angles > 1.0)
+    solved = replace(solved, points=np.where(shown[:, None], xyz, np.nan))
+    if world is not None and world.scale_known:
+        check_sizes(world, solved, settings.orient)
+    middle = float(np.median(depth)) if len(depth) else DEPTH_UNITS  # no point to show: the solver's size
+    return _Placed(world or orient_moving(solved, xyz[reliable], middle, settings.orient), xyz, shown, mean_error)
+
+
+def _weigh_doubts(candidate: Candidate, world: World, frame_count: int) -> tuple[list[Reason], float, Reason | None]:
+    """Return all warnings, the confidence, and the refusal of a camera of which too much is in doubt; else None."""
+    warnings = [*candidate.warnings, *world.warnings]
+    missing = frame_count - int(np.isfinite(candidate.cam_from_world[:, 0, 0]).sum())
+    if missing:
+        text = f"{missing} of {frame_count} frames have no camera: too few tracks agree there"
+        warnings.append(Reason("frames_without_camera", text))
+    confidence = candidate.agreement * candidate.posed_share * (0.7 if candidate.flat_focal else 1.0)
+    if any(one.code in UNPLACED for one in world.warnings):
+        confidence *= DOUBTED
+    doubts = [one for one in warnings if one.code not in NO_DOUBT]
+    if doubts:
+        confidence = min(confidence, AT_MOST)
+    too_much = confidence < LEAST_CONFIDENCE and len({one.code for one in doubts}) > 1
+    return warnings, confidence, _refuse_doubts(doubts, confidence) if too_much else None
 
 
 def _refuse_doubts(doubts: list[Reason], confidence: float) -> Reason:
