@@ -143,11 +143,14 @@ def _read_processor() -> str:
     return ""
 
 
-def main(parts: list[str]) -> None:
-    """Compile the parts that are not compiled yet; one process does a part, and others that ask for it leave it."""
+def main() -> None:
+    """Compile the parts that the command line names, else all, where they are not compiled yet.
+
+    One process does a part. Another that is asked for it meanwhile leaves it.
+    """
     from shotmake.geometry.compiled import remove_oldest
 
-    for part in parts:
+    for part in sys.argv[1:] or list(PARTS):
         ready = place_ready(part)
         if ready is None or ready.exists():
             continue
@@ -162,4 +165,4 @@ def main(parts: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(PARTS))
+    main()

@@ -12,6 +12,12 @@ def find_user_cache() -> Path | None:
 
 
 def find_kernels() -> Path | None:
-    """Return the folder of all compiled kernels; None for a user without a home."""
+    """Return the folder of all compiled kernels; None for a user without a home.
+
+    None too where it lies in the working folder, which is the show's during a build: a show may come from a stranger,
+    and compiled code that it brings along must not run.
+    """
     cache = find_user_cache()
-    return None if cache is None else cache / "kernels"
+    if cache is None or Path(os.path.realpath(cache)).is_relative_to(os.path.realpath(os.curdir)):
+        return None
+    return cache / "kernels"

@@ -1,34 +1,21 @@
 """An edited cut, read with OpenTimelineIO (and its CMX 3600 adapter for EDLs): which frames of which media it uses."""
 
-import os
 import subprocess
-import sys
 import zipfile
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
-import shotmake
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.file_kind_and_size import check_size, decode_utf8, read_utf8
 from shotmake.files.json_file import check_brackets, parse_json
+from shotmake.files.own_process import make_command, make_environment
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
 
 SECONDS_MAX = 120
 CONTENT = "content.otio"  # the cut in a bundle (.otioz, .otiod)
-
-
-BEGIN = """
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-spec = spec_from_file_location("shotmake", sys.argv.pop(1))
-sys.modules["shotmake"] = module_from_spec(spec)
-spec.loader.exec_module(sys.modules["shotmake"])
-from shotmake.new_shot.list_clips_process import main
-main()
-"""
 
 
 @dataclass(frozen=True)
@@ -69,12 +56,10 @@ def read_cut(path: Path, rate: Fraction | None = None) -> list[CutClip]:
     if find_spec("opentimelineio") is None:
         raise ShotError("cut=: needs OpenTimelineIO; pip install -e '.[editorial]'")
     _check_file(path)
-    # -P and BEGIN: Python looks neither in the working folder, the show's, nor for another copy of this package.
-    command = [sys.executable, "-P", "-c", BEGIN, shotmake.__file__, str(path.absolute()), str(rate or "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = make_command("shotmake.new_shot.list_clips_process", str(path.absolute()), str(rate or ""))
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS_MAX, env=environment
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS_MAX, env=make_environment()
         )
     except subprocess.TimeoutExpired as error:
         found = f"OpenTimelineIO was not done after {SECONDS_MAX} s"

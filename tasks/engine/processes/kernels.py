@@ -6,29 +6,16 @@ A kernel that is not compiled when it is called is compiled by the build itself.
 import contextlib
 import fcntl
 import logging
-import os
 import subprocess
-import sys
 import time
 
-import shotmake
+from shotmake.files.own_process import make_command, make_environment
 from shotmake.prepare_kernels import place_ready
 from shotmake.tasks.engine.processes.end_if_stuck import mark_waiting
 from shotmake.tasks.engine.processes.workers import die_with_parent
 
 SIDE_BY_SIDE = (("match",), ("follow", "solve"))  # as long as each other; the solve needs its part last
 TRACKER, SOLVER = ("match", "follow"), ("solve",)
-# As in shotmake/new_shot/edit_list.py: neither the working folder nor another copy of this package is looked at.
-BEGIN = """
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-spec = spec_from_file_location("shotmake", sys.argv.pop(1))
-sys.modules["shotmake"] = module_from_spec(spec)
-spec.loader.exec_module(sys.modules["shotmake"])
-from shotmake.prepare_kernels import main
-main(sys.argv[1:])
-"""
-
 MOST_S = 180.0  # to wait; a slow machine takes 40 s
 
 _log = logging.getLogger(__name__)
@@ -37,14 +24,13 @@ _begun: dict[str, subprocess.Popen] = {}  # part -> the process that this one ha
 
 def begin_kernels() -> None:
     """Begin to compile the kernels that are not compiled yet. It does not wait for them."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for parts in SIDE_BY_SIDE:
         if parts[0] in _begun or all(_is_ready(part) for part in parts):
             continue
         with contextlib.suppress(OSError):  # no memory for another process: the build compiles by itself
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", BEGIN, str(shotmake.__file__), *parts],
-                env=environment,
+                make_command("shotmake.prepare_kernels", *parts),
+                env=make_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

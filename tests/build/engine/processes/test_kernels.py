@@ -1,6 +1,7 @@
 """Kernels are compiled once a machine, for all clones, never from a stale copy; no build fails for want of a cache."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -49,11 +50,11 @@ class Package:
         for name, text in texts.items():
             (self.folder / f"{name}.py").write_text(text)
 
-    def run(self) -> float:
-        """What the kernel returns for 7, in a process of its own."""
+    def run(self, folder: Path | None = None) -> float:
+        """What the kernel returns for 7, in a process of its own. folder: its working folder."""
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CACHE_HOME": str(self.cache)}
         command = [sys.executable, "-B", str(self.folder / "outer.py")]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0 and done.stderr == "", done.stderr
         return float(done.stdout)
 
@@ -109,6 +110,29 @@ def test_without_a_home_kernels_are_kept_beside_the_code_or_not_at_all(package, 
     assert package.run() == 42
 
 
+def test_compiled_code_that_a_show_brings_along_does_not_run(package):
+    """A stranger's show with a folder .cache, opened where it is the user's home."""
+    assert package.run() == 42
+    kernels = package.cache / "shotmake" / "kernels"
+    bomb = pickle.dumps(Bomb(str(package.folder / "ran")))
+    for path in kernels.glob("*.nb?"):
+        path.write_bytes(bomb)
+    assert package.run(package.cache.parent) == 42 and not (package.folder / "ran").exists()
+    assert {path.read_bytes() for path in kernels.glob("*.nb?")} == {bomb}  # they were not even touched
+    package.run()  # elsewhere the cache is the user's own, and believed
+    assert (package.folder / "ran").exists()
+
+
+class Bomb:
+    """What makes a file when it is unpacked."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return open, (self.path, "w")
+
+
 @pytest.fixture(scope="module")
 def show(tmp_path_factory, small_movie) -> Project:
     return make_small(tmp_path_factory.mktemp("kernels") / "show", small_movie)
@@ -131,7 +155,7 @@ def test_a_machine_without_kernels_is_told_once(show, tmp_path):
     code = (
         "import shotmake.prepare_kernels as p; p.PARTS['match'] = lambda: print('made')\n"
         "for part in ('follow', 'solve'): p.place_ready(part).touch()\n"
-        "p.main(['match', 'follow']); p.main(['match'])\n"
+        "import sys; sys.argv = ['', 'match', 'follow']; p.main(); sys.argv.pop(); p.main()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "XDG_CACHE_HOME": str(tmp_path / "c")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
