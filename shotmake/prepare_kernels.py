@@ -21,6 +21,7 @@ from shotmake.files.user_cache import find_kernels
 if TYPE_CHECKING:  # a build only asks whether all is ready
     import numpy as np
 
+KERNELS = ("geometry", "solve/bundle", "solve/links", "tracks")  # folders of this package that hold kernels
 SIDE_PX, RADIUS_PX = 128, 10
 FRAMES, POINTS = 4, 30
 
@@ -68,7 +69,7 @@ def prepare_follow() -> None:
 
 
 def prepare_solve() -> None:
-    """Compile the kernels of points, of the adjustment and of the lens grid, with a small scene."""
+    """Compile the kernels of points, of the adjustment, of the links and of the lens grid, with a small scene."""
     import numpy as np
 
     from shotmake.geometry.camera import project
@@ -78,6 +79,7 @@ def prepare_solve() -> None:
     from shotmake.solve.bundle.observations import Observations
     from shotmake.solve.bundle.to_and_from_bundle import bundle_of
     from shotmake.solve.bundle.triangulate import triangulate
+    from shotmake.solve.links.measure_links import measure_links
 
     random = np.random.default_rng(0)
     lens = Lens(SIDE_PX, SIDE_PX, SIDE_PX / 2, SIDE_PX / 2)
@@ -93,6 +95,7 @@ def prepare_solve() -> None:
     adjust(bundle, markers, ("focal", "k1"), rounds=1)
     derive(bundle, markers)
     compute_lens_covariance(bundle, markers, ("focal",), 1.0, 1.0)
+    measure_links(markers, cameras, lens, 1.0)
     bend_points(np.zeros((1, 2)), np.full(2, -1.0), np.full(2, 1.0), np.zeros((4, 4, 2)))
 
 
@@ -128,7 +131,7 @@ def place_ready(part: str) -> Path | None:
     if not os.access(folder, os.W_OK):
         return None
     ours = Path(__file__).parent
-    files = [path for name in ("geometry", "solve/bundle", "tracks") for path in sorted((ours / name).rglob("*.py"))]
+    files = [path for name in KERNELS for path in sorted((ours / name).rglob("*.py"))]
     known = [version("numba"), version("numpy"), sys.version, platform.machine(), _read_processor()]
     digest = hashlib.sha256("\n".join(known).encode())
     for path in (Path(__file__), *files):

@@ -122,9 +122,10 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
         miss = distort(guess, lens) - target
         if not np.abs(miss).max(initial=0.0) > NEWTON_DONE:
             break
-        step = np.linalg.solve(compute_distort_jacobian(guess, lens), miss[..., None])[..., 0]
-        length = np.linalg.norm(step, axis=-1, keepdims=True)
-        guess = guess - step * np.minimum(1.0, 0.2 / np.maximum(length, 1e-12))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a lens that folds is told below
+            step = _solve_pairs(compute_distort_jacobian(guess, lens), miss)
+            length = np.linalg.norm(step, axis=-1, keepdims=True)
+            guess = guess - step * np.minimum(1.0, 0.2 / np.maximum(length, 1e-12))
     if not np.abs(distort(guess, lens) - target).max(initial=0.0) < 1e-9:
         raise ShotError(
             f"lens: k1 {lens.k1:.4g}, k2 {lens.k2:.4g}, k3 {lens.k3:.4g} fold over inside the frame; "
@@ -133,6 +134,13 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
             else "lens: its grid folds over inside the frame"
         )
     return guess
+
+
+def _solve_pairs(matrices: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Solve two equations each by Cramer's rule: matrices (..., 2, 2), sides (..., 2). Returns (..., 2)."""
+    (a, b), (c, d) = np.moveaxis(matrices, (-2, -1), (0, 1))
+    e, f = np.moveaxis(sides, -1, 0)
+    return np.stack([d * e - b * f, a * f - c * e], -1) / (a * d - b * c)[..., None]
 
 
 def list_border_px(size_px: tuple[int, int], per_side: int = 65) -> np.ndarray:

@@ -12,6 +12,7 @@ from shotmake.geometry.compiled import compiled
 
 BEHIND_PX = 100.0  # residual of a point at or behind the camera
 LEAST_DEPTH = 1e-6
+MOST_ALONG = 0.7  # part of a direction along the x axis, up to which the x axis is across it
 RIDGE = 1e-9  # of a track's own block: share of its trace, and as it is
 
 
@@ -359,6 +360,27 @@ def subtract_tile(band: np.ndarray, product: np.ndarray, first_row: int, first_c
         column = first_column + j
         for i in range(max(0, column - first_row), min(product.shape[0], column - first_row + reach)):
             band[first_row + i - column, column] -= product[i, j]
+
+
+@compiled
+def fill_whole(band: np.ndarray, whole: np.ndarray) -> None:
+    """Fill the lower triangle of whole (n, n), which is 0 before, from its band: band[i - j, j] is entry (i, j)."""
+    size, reach = len(whole), len(band)
+    for j in range(size):
+        for i in range(j, min(size, j + reach)):
+            whole[i, j] = band[i - j, j]
+
+
+@compiled
+def fill_tangents(directions: np.ndarray, tangents: np.ndarray) -> None:
+    """Fill tangents (P, 3, 2): two unit vectors across each direction (P, 3)."""
+    for row in range(len(directions)):
+        x, y, z = directions[row]
+        first = (0.0, z, -y) if abs(x) < MOST_ALONG else (-z, 0.0, x)  # across the x axis, or the y axis
+        length = np.sqrt(first[0] * first[0] + first[1] * first[1] + first[2] * first[2])
+        a, b, c = first[0] / length, first[1] / length, first[2] / length
+        tangents[row, 0, 0], tangents[row, 1, 0], tangents[row, 2, 0] = a, b, c
+        tangents[row, 0, 1], tangents[row, 1, 1], tangents[row, 2, 1] = y * c - z * b, z * a - x * c, x * b - y * a
 
 
 @compiled

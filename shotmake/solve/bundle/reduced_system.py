@@ -344,8 +344,7 @@ def _solve_band(band: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         factor = scipy.linalg.cholesky_banded(band, lower=True)
         return lambda wanted: scipy.linalg.cho_solve_banded((factor, True), wanted)
     whole = np.zeros((size, size), order="F")  # nearly full: LAPACK is faster on the whole
-    for offset in range(min(len(band), size)):
-        whole[np.arange(offset, size), np.arange(size - offset)] = band[offset, : size - offset]
+    kernels.fill_whole(band, whole)
     factored = scipy.linalg.cho_factor(whole, lower=True, overwrite_a=True)
     return lambda wanted: scipy.linalg.cho_solve(factored, wanted)
 
@@ -358,7 +357,6 @@ def make_slopes(count: int) -> Slopes:
 
 def find_tangents(directions: np.ndarray) -> np.ndarray:
     """Return two unit vectors across each direction: (P, 3, 2) for (P, 3)."""
-    away = np.where(np.abs(directions[:, :1]) < 0.7, [[1.0, 0, 0]], [[0, 1.0, 0]])
-    first = np.cross(directions, away)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    return np.stack([first, np.cross(directions, first)], -1)
+    tangents = np.empty((len(directions), 3, 2))
+    kernels.fill_tangents(np.ascontiguousarray(directions), tangents)
+    return tangents

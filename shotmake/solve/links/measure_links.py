@@ -16,6 +16,7 @@ import numpy as np
 from shotmake.geometry.lens import Lens
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import compute_misses_px, find_directions, triangulate
+from shotmake.solve.links.link_kernels import Pulls, Weighed, add_markers
 
 GOOD_PX = 1.5  # at 1280 wide: a track whose median error is smaller agrees with the camera
 SIDE_FRAMES = 8  # solid frames on each side of a boundary by which a track is judged
@@ -268,39 +269,22 @@ def _pull(scene: _Scene, rows: list[np.ndarray], tracks: np.ndarray) -> tuple[np
     place = np.full(len(scene.local), -1)
     place[tracks] = np.arange(len(tracks))
     count = len(tracks)
-    by_xyz, pull_xyz = np.zeros((count, 3, 3)), np.zeros((count, 3))
-    by_piece, pull, mixed = np.zeros((7, 7)), np.zeros(7), np.zeros((count, 7, 3))
+    pulls = Pulls(
+        *(np.zeros((count, 3, 3)), np.zeros((count, 3)), np.zeros((7, 7)), np.zeros(7), np.zeros((count, 7, 3)))
+    )
     for behind, of in enumerate(rows):
         mine = of[(place[scene.markers.track[of]] >= 0) & np.isfinite(scene.errors_px[of])]
-        mine = mine[np.argsort(place[scene.markers.track[mine]], kind="stable")]
-        at = place[scene.markers.track[mine]]
-        numbers = np.maximum(np.bincount(at, minlength=count), 1)[at]
+        track = scene.markers.track[mine]
+        numbers = np.maximum(np.bincount(place[track], minlength=count), 1)[place[track]]
         weight = np.minimum(COUNTED_MARKERS / numbers, 1.0)
         weight = np.sqrt(weight / (1 + (scene.errors_px[mine] / (GOOD_PX * scene.scale)) ** 2))
-        slopes = scene.by_local[mine] * weight[:, None, None]
-        missed = scene.misses_px[mine] * weight[:, None]
-        across = slopes.transpose(0, 2, 1)
-        by_xyz += _sum_rows(across @ slopes, at, count)
-        pull_xyz += _sum_rows((across @ missed[:, :, None])[:, :, 0], at, count)
-        if behind:
-            moved = slopes @ _move_piece(scene.local[scene.markers.track[mine]], scene.tripod)
-            flat = moved.reshape(-1, 7)
-            by_piece, pull = flat.T @ flat, flat.T @ missed.ravel()
-            mixed = _sum_rows(moved.transpose(0, 2, 1) @ slopes, at, count)
-    trace = np.trace(by_xyz, axis1=1, axis2=2)[:, None, None]
-    inverse = np.linalg.inv(by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
-    known = mixed @ inverse
-    by_tracks = known.transpose(1, 0, 2).reshape(7, -1) @ mixed.transpose(1, 0, 2).reshape(7, -1).T
-    return by_piece - by_tracks, pull - np.einsum("nij,nj->i", known, pull_xyz)
-
-
-def _sum_rows(values: np.ndarray, at: np.ndarray, count: int) -> np.ndarray:
-    """Sum rows (K, ...) by their place (K,), which rises. Returns (count, ...)."""
-    out = np.zeros((count, *values.shape[1:]))
-    if len(at):
-        starts = np.flatnonzero(np.diff(at, prepend=-1))
-        out[at[starts]] = np.add.reduceat(values, starts, axis=0)
-    return out
+        side = Weighed(mine, place[track], scene.local[track], weight)
+        add_markers(side, scene.by_local, scene.misses_px, bool(behind), scene.tripod, pulls)
+    trace = np.trace(pulls.by_xyz, axis1=1, axis2=2)[:, None, None]
+    inverse = np.linalg.inv(pulls.by_xyz + (1e-9 * trace + 1e-12) * np.eye(3))
+    known = pulls.mixed @ inverse
+    by_tracks = known.transpose(1, 0, 2).reshape(7, -1) @ pulls.mixed.transpose(1, 0, 2).reshape(7, -1).T
+    return pulls.by_piece - by_tracks, pulls.pull - np.einsum("nij,nj->i", known, pulls.pull_xyz)
 
 
 def _move_piece(local: np.ndarray, tripod: bool) -> np.ndarray:
