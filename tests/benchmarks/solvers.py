@@ -28,8 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from mapping import mapped_by_colmap
-
+from helpers.measures.colmap_mapping import mapped_by_colmap
 from helpers.measures.measure import measure
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config.schema import Camera, Solve

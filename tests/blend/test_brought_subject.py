@@ -65,7 +65,7 @@ def found(project) -> dict[str, dict]:
     """What came of each case, all in one Blender."""
     assert make_environment() is None
     assets = project / "assets"
-    _run("make_assets.py", assets, project / "evil")
+    _run("foreign/make_assets.py", assets, project / "evil")
     whole = (assets / "prop.blend").read_bytes()
     (assets / "text.blend").write_text("a poem")
     (assets / "cut.blend").write_bytes(whole[: len(whole) // 2])

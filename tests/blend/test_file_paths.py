@@ -117,7 +117,9 @@ def show(tmp_path_factory) -> Show:
     make_files(project.root / "footage", 60)
     for folder in (raid, project.root / "footage"):
         subprocess.run(
-            [find_python(), IN_BLENDER / "make_assets.py", folder, base / "evil"], check=True, capture_output=True
+            [find_python(), IN_BLENDER / "foreign/make_assets.py", folder, base / "evil"],
+            check=True,
+            capture_output=True,
         )
     wood = project.root / "footage" / "textures" / "wood.png"
     assert cv2.imwrite(str(wood), picture(99))  # the other one is black

@@ -45,7 +45,7 @@ def assets(made_once) -> Path:
 
     def make(place: Path) -> None:
         assert make_environment() is None
-        script = str(IN_BLENDER / "make_linking_subject.py")
+        script = str(IN_BLENDER / "foreign" / "make_linking_subject.py")
         subprocess.run([str(find_python()), script, str(place)], check=True, capture_output=True, timeout=300)
 
     return made_once("linking-subject", make)

@@ -323,7 +323,7 @@ def rig(tmp_path_factory, small_movie) -> Path:
     """A folder with rig.blend, in which all is that could run, and which would write `evil` there."""
     folder = tmp_path_factory.mktemp("rig")
     assert make_environment() is None
-    words = [find_python(), IN_BLENDER / "make_rig.py", folder, small_movie]
+    words = [find_python(), IN_BLENDER / "foreign" / "make_rig.py", folder, small_movie]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and (folder / "rig.blend").is_file(), done.stderr[-2000:]
     for name in ("evil", "library.blend"):
