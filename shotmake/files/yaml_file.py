@@ -5,6 +5,7 @@ It is read after its events are counted: its depth, its size, and what its alias
 A few lines of aliases of aliases unfold to gigabytes as soon as something writes them out ("billion laughs").
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,20 @@ def load_yaml(text: str, name: str, key: str = "") -> Any:
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         found = f"a value that is none ({quote_error(error, 80)})"
         raise ShotError(f"{name}: not YAML: {found}{f'; check {key}' if key else ''}") from error
+
+
+def name_kind(value: Any) -> str:
+    """Return what the value of a YAML file is, as text for a message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {dict: "a block of keys", list: "a list", str: "a text", type(None): "an empty file"}
+    return kinds.get(type(value), "a date" if hasattr(value, "year") else "a number")
+
+
+def show_value(value: Any, most_chars: int = 80) -> str:
+    """Return a value as YAML says it, for a message: null and true, not None and True."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."
 
 
 def check_yaml(text: str, name: str, key: str = "") -> None:

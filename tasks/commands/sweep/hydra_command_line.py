@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
@@ -119,7 +120,7 @@ def run_job(_: object) -> float:
 
     terminal_output.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
-    name, overrides = variants_file.from_words(list(config.overrides.task))
+    name, overrides = variants_file.from_words(_read_words(config.overrides.task))
     more = list_worker_words(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
     if search.is_on(config):
         run_doit(*more, "solve", f"shot={name}", *overrides)  # a trial that fails is only a bad trial
@@ -128,6 +129,17 @@ def run_job(_: object) -> float:
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code
+
+
+def _read_words(overrides: Any) -> list[str]:
+    """Return the words of a job. One that leads nowhere stays as it was typed: doit says what is wrong with it."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return list(overrides)
+    except OmegaConfBaseException:
+        return list(map(str, OmegaConf.to_container(overrides, resolve=False) or ()))
 
 
 def run_doit(*words: str) -> int:

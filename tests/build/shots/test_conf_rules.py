@@ -151,7 +151,9 @@ def config_of(show: Project, variable: str, environment: dict[str, str]) -> Ran:
 @pytest.mark.parametrize("variable", ["HOME", "AWS_SECRET_ACCESS_KEY", "PLATES", "SHOT_API_KEY", "SHOTGRID_SCRIPT_KEY"])
 def test_a_show_reads_no_variable_that_is_not_listed(show, variable):
     ran = config_of(show, variable, {variable: "seen"})
-    attack.one_clear_line(ran, f"conf/shot/bad.yaml: ${{oc.env:{variable}}}: a show may not read", f"[{variable}]")
+    attack.one_clear_line(
+        ran, f"conf/shot/bad.yaml: shot.footage.file: ${{oc.env:{variable}}}: a show may not read", f"[{variable}]"
+    )
     assert "seen" not in ran.out + ran.err
 
 
