@@ -126,7 +126,7 @@ def doubt_aspect(bundle: Bundle, markers: Observations, refine: tuple[str, ...],
 
     Raises Refused when both halves of the time and the whole say the same width. Other things that bend a picture (rows
     read one after the other, haze, a moved frame) say another width in each half. If each half is sure of a width of
-    its own, nothing is said of the pixels.
+    its own, both are told: wrong pixels may look so too.
 
     For the test, the pixels are widened and made lower by the same factor, and everything else is adjusted again. A
     bent world and lens hide most of wrong pixels. What they cannot hide is small, and only many tracks tell it from
@@ -147,7 +147,13 @@ def doubt_aspect(bundle: Bundle, markers: Observations, refine: tuple[str, ...],
                 f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
             )
         if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
-            return None  # each half is sure of another width: the pixels are not the cause
+            earlier, later = (np.exp(half[0]) for half in halves)
+            text = (
+                f"something bends the picture: its earlier half fits pixels that are {earlier:.3f} times as wide "
+                f"better, its later half {later:.3f} times: rows that are read one after the other, a stabiliser or "
+                "a warp do this, and so may wrong pixels (shot.footage.pixel_aspect)"
+            )
+            return Reason("picture_bends", text)
     text = (
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
