@@ -146,7 +146,7 @@ def doubt_aspect(
             raise Refused(
                 "pixel_aspect",
                 f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
-                f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
+                f"shot.footage.pixel_aspect (where it is not set: what the file says, else 1) by {times:.3f}",
             )
         if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
             earlier, later = (np.exp(half[0]) for half in halves)
