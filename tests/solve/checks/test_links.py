@@ -289,9 +289,9 @@ def test_each_fault_of_one_link_refuses(values, code):
 @pytest.mark.parametrize(
     ("agree", "tracks", "text"),
     [
-        (3, 4, "between frames 20 and 21 only 3 tracks hold the camera together (needed 8)"),
-        (1, 4, "between frames 20 and 21 only one track holds the camera together (needed 8)"),
-        (0, 0, "between frames 20 and 21 no track holds the camera together (needed 8)"),
+        (3, 4, "between frames 20 and 21 only 3 tracks hold the camera together (needed 4)"),
+        (1, 4, "between frames 20 and 21 only one track holds the camera together (needed 4)"),
+        (0, 0, "between frames 20 and 21 no track holds the camera together (needed 4)"),
         (5, 60, "between frames 20 and 21 only 5 of the 60 tracks that go on agree with the camera on both sides"),
         (1, 60, "between frames 20 and 21 only 1 of the 60 tracks that go on agrees with the camera on both sides"),
         (0, 60, "between frames 20 and 21 none of the 60 tracks that go on agrees with the camera on both sides"),
