@@ -19,6 +19,7 @@ from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
+from shotmake.tasks.engine.state.confined_paths import make_folder
 from shotmake.tasks.shots.quote_shot_name import show_name, suggest_name, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
@@ -244,7 +245,7 @@ def _parse_rate(text: str) -> Fraction:
 
 
 def _write(name: str, text: str) -> None:
-    (get_conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
+    make_folder(get_conf_folder() / "shot")
     try:
         with open(get_conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -17,9 +17,10 @@ from shotmake.tasks.commands.sweep import other_launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import make_users_environment
+from shotmake.tasks.engine.state.confined_paths import check_inside
 from shotmake.tasks.shots import shots, up_to_date, variants_file, what_conf_may_say
 from shotmake.tasks.shots.quote_shot_name import is_grammar, quote, to_hydras_words, why_refused
-from shotmake.tasks.show import get_conf_folder, get_show_folder
+from shotmake.tasks.show import get_conf_folder, get_show_folder, get_state_folder
 
 # `task=render` reaches every job, wherever its launcher starts it, as Hydra's own name of the job. Slurm shows it too.
 TASK = "hydra.job.name"
@@ -47,6 +48,7 @@ def main() -> None:
     os.chdir(get_show_folder())  # the processes of other launchers begin in the folder of this process
     _check(sys.argv[1:])
     try:
+        _check_folder()
         other_launchers.prepare(sys.argv[1:])
     except ShotError as error:
         sys.exit(str(error))
@@ -63,6 +65,17 @@ def main() -> None:
     hydra.main(version_base="1.3", config_path=str(get_conf_folder()), config_name="config")(run_job)()
     if search.WORD in words:
         search.end(words)
+
+
+def _check_folder() -> None:
+    """Check that the folder in which Hydra, its launchers and its sweepers write, and what lies there, is in the show.
+
+    Raises ShotError where a link leads out of it.
+    """
+    folder = get_state_folder() / "hydra"
+    check_inside(folder)
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        check_inside(entry)
 
 
 def _check(arguments: list[str]) -> None:
