@@ -18,6 +18,7 @@ from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
 from shotmake.files.input_file import to_one_line
+from shotmake.numbers_in_words import count_of
 
 
 class Fault(NamedTuple):
@@ -184,7 +185,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         return f"found {_show(value)}; needed {wanted}{_show_unit(limits)}", value
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
-        return f"found {len(converted)} values; needed {limits['length']}", value
+        return f"found {count_of(len(converted), 'value')}; needed {limits['length']}", value
     if limits["choices"] and converted is not None:
         wrong = [member for member in members if member not in limits["choices"]]
         if wrong:

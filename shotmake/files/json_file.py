@@ -34,6 +34,12 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
         raise make_limit_fault(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
 
 
+def name_kind(value: object) -> str:
+    """Return what a JSON value is, as text for a message."""
+    kinds = {dict: "an object", list: "a list", str: "a text", type(None): "null"}
+    return kinds.get(type(value), str(value).lower() if isinstance(value, bool) else "a number")
+
+
 def read_json(path: Path, key: str = "") -> Any:
     """Return the value of a JSON file of the tool's own, in UTF-8.
 

@@ -16,6 +16,7 @@ from shotmake.errors import ShotError, quote_error
 from shotmake.files.file_kind_and_size import measure_file
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import count_of
 
 PACKED_MOST = 1_040  # the most bytes that can be packed into one byte (zlib: 1032)
 KINDS = "biufUS"  # the kinds of types that are read: bool, whole numbers, floats, text
@@ -65,7 +66,7 @@ def _check_entries(archive: zipfile.ZipFile, size: int, name: str, key: str) -> 
     for one in entries:
         if one.file_size > PACKED_MOST * (one.compress_size + 1) or packed > size:
             array = ascii(one.filename)[:40]
-            raise zipfile.BadZipFile(f"{array} announces {one.file_size} bytes, which it cannot hold")
+            raise zipfile.BadZipFile(f"{array} announces {count_of(one.file_size, 'byte')}, which it cannot hold")
     if unpacked > size + get_limits().npz_mb * 10**6:
         raise make_limit_fault(name, f"{unpacked / 1e6:.0f} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
 

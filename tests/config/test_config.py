@@ -60,7 +60,7 @@ def test_all_faults_at_once():
         ("shot.footage.frame_range", [9, 2], "first frame must not be after the last"),
         ("composite.render.frames", "96-1", "found '96-1'; needed frames as in 1-96, 1-96x8 or 1,5,10-20"),
         ("composite.render.frames", [1, 5], "needed a whole number or text or null"),
-        ("shot.footage.resolution", [1920], "found 1 values; needed 2"),
+        ("shot.footage.resolution", [1920], "found 1 value; needed 2"),
         ("shot.footage", "a.mp4", "a block of keys is needed"),
         ("shot.name", "../evil", "letters, digits"),
         ("tracking.solve.pin", "newest", "found 'newest'; needed the 12 characters of a result's cache key"),

@@ -275,10 +275,12 @@ def test_colmap_s_lenses(model, values, wanted, tmp_path):
         (CAMERA.format("FOV", "1 2 3"), IMAGES, "cameras.txt:1: found camera model 'FOV'"),
         (CAMERA.format("FULL_OPENCV", "900 910 470 260 0 0 0 0 0 0.1 0 0"), IMAGES, "txt:1: found k4, k5 or k6"),
         (CAMERA.format("PINHOLE", "900 910 470"), IMAGES, "cameras.txt:1: found 3 parameters of PINHOLE"),
+        (CAMERA.format("PINHOLE", "900"), IMAGES, "cameras.txt:1: found 1 parameter of PINHOLE"),
         (CAMERA.format("PINHOLE", "0 0 470 260"), IMAGES, "cameras.txt:1: found focal lengths 0 and 0 px"),
         ("1 PINHOLE 960 541 900 900 480 270\n", IMAGES, "cameras.txt:1: found a camera for 960x541"),
         ("# nothing\n", IMAGES, "cameras.txt: found no camera"),
         (SIMPLE, "1 1 0 0\n", "images.txt:1: found 4 words"),
+        (SIMPLE, "1\n", "images.txt:1: found 1 word, needed"),
         (SIMPLE, IMAGES.replace("1 sub", "7 sub"), "images.txt:1: found camera 7"),
         (SIMPLE, IMAGES.replace("2 1 0", "2 5 0"), "images.txt:3: found a quat"),
         (SIMPLE, IMAGES.replace("1001", "x").replace("2 plate", " plate"),
@@ -314,6 +316,7 @@ def test_ten_thousand_tracks_are_written_fast(tmp_path):
     [
         ("1001 0 0 0 0 0 0 40\n1002 0 0\n", 2, "found 3 columns, needed 8 columns"),
         ("1001 0 0 0 0 0 0 40\n1002 0 0 0 0 0 0\n", 2, "found 7 columns"),
+        ("1001 0 0 0 0 0 0 40\n1002\n", 2, "found 1 column, needed 8 columns"),
         ("1001 0 0 nan 0 0 0 40\n", 1, "found 'nan', needed a number"),
         ("\r\r1001.5 0 0 0 0 0 0 40\n", 3, "found '1001.5', needed a whole number"),
         ("1001 0 0 0 0 0 0 180\n", 1, "found '180', needed a vertical field of view"),
@@ -395,8 +398,48 @@ def test_what_blender_loses_is_said(tmp_path):
     assert fbx.list_notes(take_of(gaps=(1003, 1004)))[0].startswith(
         "2 frames without a camera, from 1003, are filled in"
     )
+    (line,) = fbx.list_notes(take_of(gaps=(1003,)))
+    assert line == "1 frame without a camera, from 1003, is filled in between its neighbours"
     with pytest.raises(ShotError, match="a.fbx: its camera's shift is animated"):
         fbx.read(Path("a.fbx"), found_by_blender(tmp_path, lens=[[25.0, 0, 0], [25.0, 0.1, 0]]), asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"frames": [1001, 1002]}, "found 1 pose of 2 frames; needed one a frame"),
+        ({"focal_px_per_frame": [900.0, 901.0]}, "found 2 focal lengths of 1 frame; needed a list of one"),
+        ({"frames": [], "cam_from_world": [], "focal_px_per_frame": [900.0]}, "found 1 focal length of 0 frames"),
+    ],
+)
+def test_a_solve_json_whose_lists_differ_says_how_long_they_are(changes, said, tmp_path):
+    take = take_of("static")
+    one = {name: take.solution[name][:1] for name in ("frames", "cam_from_world")}
+    record = {**take.solution, **one, "confidence": 1, "warnings": [], **changes}
+    (tmp_path / "solve.json").write_text(json.dumps(record))
+    with pytest.raises(ShotError) as caught:
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
+    assert str(caught.value).startswith(f"solve.json: {said}") and "(shot.camera.import_file)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": "refused", "reason": "tiny\nparallax", "lens": None},
+         "found a refused solve (tiny parallax); needed a solve with cameras"),
+        ({"status": "refused", "lens": None}, "found a refused solve (no reason given); needed"),
+        ({"status": "wild"}, "found status 'wild'; needed solved, tripod or static"),
+        ({"lens": None}, "lens: found null; needed an object with model and direction"),
+        ({"lens": {"direction": "x"}}, "lens: found no model, direction 'x'; needed brown_conrady"),
+    ],
+)  # fmt: skip
+def test_a_solve_json_without_cameras_says_why(changes, said, tmp_path):
+    take = take_of("static")
+    (tmp_path / "solve.json").write_text(json.dumps({**take.solution, "confidence": 1, "warnings": [], **changes}))
+    with pytest.raises(ShotError) as caught:
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"solve.json: {said}") and line.endswith("(shot.camera.import_file)")
 
 
 def test_a_chan_without_a_line_has_no_pose(tmp_path):
