@@ -6,13 +6,13 @@ import re
 import types
 import typing
 from dataclasses import asdict, fields, is_dataclass
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake.config import check_objects, check_orient, check_stabilize_and_pin, track_annotations
 from shotmake.config.check_values import MOST as LARGEST
 from shotmake.config.format_registry import CAMERAS, find_camera_format
 from shotmake.config.frame_ranges import parse_frames
+from shotmake.config.frame_rates import find_rate_fault
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
@@ -32,8 +32,6 @@ class Fault(NamedTuple):
 MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # file names hold the shot's name, a key and more, in 255 bytes
 SHOWN_CHARS = 120  # how much of a value a message shows
-RATE_CHARS, MOST_EXPONENT = 40, 9  # limits of a frame rate that is written as a text
-EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
 MOST = int(LARGEST)  # the limit of a number that has no limit of its own
 LARGEST = 1e300  # a whole number in YAML may be larger than any float; above this it is refused
 
@@ -169,7 +167,8 @@ def block_of_each(hint: Any) -> type | None:
 def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
     """Build a block for each name. The names become parts of file names, so other characters are faults."""
     wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
-    faults += [Fault(f"{path}.{name}", "letters, digits, '_' and '-' are allowed in its name") for name in wrong]
+    needed = "needed letters, digits, '_' and '-', the first a letter or digit"
+    faults += [Fault(path, f"found the name {_show(name)}; {needed}") for name in wrong]
     return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
 
 
@@ -247,12 +246,8 @@ def _cross_check(config: Config) -> list[Fault]:
     span = shot.footage.frame_range
     if span and span[0] > span[1]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
-    try:
-        if shot.footage.frame_rate is not None and not 0 < parse_frame_rate(shot.footage.frame_rate) <= 1000:
-            raise ValueError
-    except (ValueError, ZeroDivisionError, OverflowError):
-        found = _show(shot.footage.frame_rate)[:RATE_CHARS]
-        faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
+    if wrong := find_rate_fault(shot.footage.frame_rate):
+        faults.append(Fault("shot.footage.frame_rate", wrong))
     if camera.lock_focal and camera.focal_mm is None:
         faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     faults += _check_camera_source(camera)
@@ -346,20 +341,6 @@ def _check_background(composite: Composite) -> list[Fault]:
     if composite.background_source == "image" and not composite.background_image:
         return [Fault("composite.background_image", "not set; needed a still for background_source: image")]
     return []
-
-
-def parse_frame_rate(rate: float | str) -> Fraction:
-    """Return an exact Fraction for 24, 23.976 or "24000/1001". NTSC decimals become their n/1001 fraction.
-
-    Raises ValueError for a text that is not such a number, or that is too long for one: 1e99999999 has a hundred
-    million digits.
-    """
-    if isinstance(rate, str):
-        if len(rate) > RATE_CHARS or (more := EXPONENT.search(rate)) and abs(int(more[1])) > MOST_EXPONENT:
-            raise ValueError(f"a rate of too many digits: {rate[:RATE_CHARS]!a}")
-        return Fraction(rate)
-    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
-    return ntsc if rate != round(rate) and abs(float(ntsc) - rate) < 0.005 else Fraction(str(rate))
 
 
 def _copy(tree: Any) -> Any:

@@ -109,7 +109,7 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
     Raises ShotError, with what was found, for a plate that cannot be tracked frame by frame (unreadable, truncated,
     frames missing, variable rate).
     """
-    from shotmake.config.check import parse_frame_rate
+    from shotmake.config.frame_rates import parse_frame_rate
 
     numbered = list_plate_files(file, root, missing)
     if is_sequence(file, root):

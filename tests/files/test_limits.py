@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from helpers.shows.project import REPOSITORY
-from shotmake.config.check import parse_frame_rate
 from shotmake.config.frame_ranges import parse_frames
+from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files import json_file
 from shotmake.files.check_mp4_tables import check_boxes
