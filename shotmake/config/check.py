@@ -248,8 +248,6 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
     if wrong := find_rate_fault(shot.footage.frame_rate):
         faults.append(Fault("shot.footage.frame_rate", wrong))
-    if camera.lock_focal and camera.focal_mm is None:
-        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     faults += _check_camera_source(camera)
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
@@ -318,7 +316,10 @@ def _check_lens(camera: Camera) -> list[Fault]:
     if len(found) > 1:
         faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
     if found and camera.lock_focal:
-        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
+        kept = "the solve keeps the focal length of an imported lens, unless tracking.solve.refine lists focal"
+        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}; needed false: {kept}"))
+    elif camera.lock_focal and camera.focal_mm is None:
+        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if camera.import_file is not None:
         format = find_camera_format(camera.import_file)
         if format is None:

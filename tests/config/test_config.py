@@ -83,7 +83,16 @@ def test_all_faults_at_once():
         ("shot.camera.lock_focal", True, "shot.camera.focal_mm"),
         ("shot.camera.from_tracking", False, "import_file"),
         ("shot.camera", {"lens_from": "other", "checkerboard": {"files": "a.##.jpg"}}, "needed one lens"),
-        ("shot.camera", {"lens_from": "other", "lock_focal": True, "focal_mm": 35}, "has its own focal length"),
+        (
+            "shot.camera",
+            {"lens_from": "other", "lock_focal": True, "focal_mm": 35},
+            "needed false: the solve",
+        ),
+        (
+            "shot.camera",
+            {"lens_from": "map.exr", "lock_focal": True},
+            "needed false: the solve keeps",
+        ),
         ("shot.camera", {"lens_from": "a", "from_tracking": False, "import_file": "c.json"}, "imported camera has its"),
         ("shot.camera", {"from_tracking": False, "given": [{"frame": 1}]}, "needed {frame, location"),
         ("shot.camera", {"given": [{"frame": 1, "location": [0, 0, 1], "look_at": [1, 0, 1]}]}, "from_tracking: false"),
