@@ -125,6 +125,10 @@ def test_a_chan_without_fov_takes_the_focal_length_it_is_given(tmp_path):
     take = take_of()
     with pytest.raises(ShotError, match=r"a.chan: found no field of view; needed shot.camera.focal_mm or .*lens_from"):
         chan.read(tmp_path / "a.chan", asked_of(take))
+    with pytest.raises(ShotError) as caught:
+        chan.read(tmp_path / "a.chan", asked_of(take, focal_mm=7.0))
+    assert str(caught.value).startswith("shot.camera.focal_mm: found 7 mm on a sensor of 24.9 mm; needed 7.47 to 249")
+    assert " mm for a.chan, which has no field of view" in str(caught.value)
     assert chan.read(tmp_path / "a.chan", asked_of(take, focal_mm=24.9)).lens.fx_px == pytest.approx(960)
     assert chan.read(tmp_path / "a.chan", asked_of(take, lens=BENT)).lens == BENT
 
@@ -189,6 +193,33 @@ def test_a_nuke_camera_by_its_matrix_and_by_its_name(tmp_path):
     centre = -found.cam_from_world[1, :, :3].T @ found.cam_from_world[1, :, 3]
     np.testing.assert_allclose(centre, [2, -6, 5], atol=1e-12)
     assert len(read_nk(tmp_path, text, name="one").frames) == 3  # it stands still: all frames
+    with pytest.raises(ShotError, match="found the cameras one, two; needed the name of one"):
+        read_nk(tmp_path, text, name="three")
+
+
+def test_a_nuke_script_with_no_camera_or_with_two_of_one_name_offers_no_choice(tmp_path):
+    with pytest.raises(ShotError, match=r"^a.nk: found no camera; needed a file with one \(shot.camera.import_file\)$"):
+        read_nk(tmp_path, "Blur {\n size 3\n}\n", name="cam")
+    twins = camera_node(name="cam") * 2
+    for name in (None, "cam"):
+        with pytest.raises(ShotError, match="^a.nk: found 2 cameras of the name 'cam'; needed one: rename the other"):
+            read_nk(tmp_path, twins, name=name)
+
+
+def test_a_sheared_nuke_camera_is_told_by_its_frame(tmp_path):
+    matrix = "{{1 {curve x1001 0 0 0.5} 0 0} {0 1 0 0} {0 0 1 0} {0 0 0 1}}"
+    with pytest.raises(ShotError, match="found a pose that is no rotation and place in frame 1003; needed one without"):
+        read_nk(tmp_path, camera_node(useMatrix="true", matrix=matrix))
+
+
+def test_a_place_that_is_no_number_is_not_called_a_rotation(tmp_path):
+    take = take_of("static")
+    poses = np.array(take.solution["cam_from_world"])
+    poses[1, 3] = np.nan
+    record = {**take.solution, "cam_from_world": poses.tolist(), "confidence": 1, "warnings": []}
+    (tmp_path / "solve.json").write_text(json.dumps(record))
+    with pytest.raises(ShotError, match=r"found a pose with a number that is not finite in frame 1002; needed finite"):
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
 
 
 @pytest.mark.parametrize(
@@ -349,7 +380,7 @@ def test_a_chan_of_no_use_to_the_shot_is_refused(text, words, tmp_path):
 def test_blender_is_not_troubled_with_a_gigabyte_of_nothing(module, name, tmp_path):
     with open(tmp_path / name, "wb") as file:
         file.truncate(1 << 30)  # sparse
-    with pytest.raises(ShotError, match="at offset 0, needed"):
+    with pytest.raises(ShotError, match=r"found .(\\x00){8}. at offset 0, needed"):
         module.check(tmp_path / name)
 
 

@@ -46,12 +46,7 @@ def cut_to_shot(imported: Cameras, size_px: tuple[int, int], frames: tuple[int, 
     name, cameras, numbers = imported.name, imported.cam_from_world, imported.frames
     if len(np.unique(numbers)) != len(numbers):
         raise ShotError(f"{name}: has more than one pose for a frame ({KEY})")
-    rotations = cameras[:, :, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
-    if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
-        raise ShotError(f"{name}: cam_from_world holds matrices that are no rotations ({KEY})")
-    if fault := _find_implausible(imported, size_px[0]):
+    if fault := _find_odd_pose(imported) or _find_implausible(imported, size_px[0]):
         raise ShotError(f"{name}: {fault} ({KEY})")
     if has_fold(imported.lens, size_px):
         raise ShotError(f"{name}: its lens folds over inside the picture ({KEY})")
@@ -66,6 +61,23 @@ def cut_to_shot(imported: Cameras, size_px: tuple[int, int], frames: tuple[int, 
         cam_from_world=cameras[inside],
         focal_px_per_frame=None if focals is None else focals[inside],
     )
+
+
+def _find_odd_pose(imported: Cameras) -> str:
+    """Return the first pose that is no rotation and place, and what is needed; "" when there is none."""
+    cameras = imported.cam_from_world
+    finite = np.isfinite(cameras).all((1, 2))
+    if not finite.all():
+        frame = imported.frames[np.argmin(finite)]
+        return f"found a pose with a number that is not finite in frame {frame}; needed finite numbers"
+    rotations = cameras[:, :, :3]
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max((1, 2))
+        sound = (off < 1e-4) & (np.linalg.det(rotations) > 0)
+    if not sound.all():
+        found = f"a pose that is no rotation and place in frame {imported.frames[np.argmin(sound)]}"
+        return f"found {found}; needed one without shear, scale or mirroring"
+    return ""
 
 
 def _find_implausible(imported: Cameras, width_px: int) -> str:

@@ -75,7 +75,7 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
     with open(path, "rb") as file:
         head = file.read(64)
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(beginnings):
-        raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
+        raise ShotError(f"{path.name}: found {head[:8].decode('latin-1')!a} at offset 0, needed {what} ({KEY})")
 
 
 def read_imported(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
