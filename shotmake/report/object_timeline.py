@@ -7,6 +7,7 @@ from html import escape
 
 from shotmake.numbers_in_words import count_of
 from shotmake.report.charts import COLOURS, WIDTH
+from shotmake.report.objects_summary import describe_cover
 
 LEFT, RIGHT, TOP, BOTTOM, ROW = 110, 12, 4, 22, 17  # margins and row height of the picture, in its own units
 SHOWN = 40  # how many bars are shown
@@ -27,9 +28,8 @@ def _show_camera(camera_id: str, block: dict) -> str:
         said += f", {block['coasted_pct']:.1f} % of their frames coasted; the longest is {block['longest']}"
     said += f"; {BOXES[block['source']['kind']]}"
     if block["matte"]:
-        said += "; mattes cover {covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(
-            **block["matte"]
-        )
+        said += f"; {describe_cover(block['matte'])} "
+        said += "{covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(**block["matte"])
     return f"<p>{escape(said)}</p>{_draw_timeline(block)}"
 
 
