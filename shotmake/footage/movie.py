@@ -76,10 +76,11 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         damaged = count_of(len(found.damaged), "frame is", "frames are")
         raise ShotError(f"{file}: {damaged} damaged: {format_ranges(found.damaged)}; copy the file again ({KEY})")
     if ended_early or (announced and clock.count < announced):
-        raise ShotError(
-            f"{file}: truncated: {clock.count} of {announced or '?'} frames decode"
-            f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
-        ) from found.error
+        told = f"found {count_of(clock.count, 'frame')}, then an error"
+        if announced > clock.count:
+            told = f"truncated: {clock.count} of {announced} frames decode"
+        why = f" ({ended_early})" if ended_early else ""
+        raise ShotError(f"{file}: {told}{why}; copy the file again ({KEY})") from found.error
     _check_upright(file, found.facts, media)
     shown = blender.find_shown(clock.times) if clock.complete else None
     if shown is not None and clock.count > 1 and shown[-1] < 0 <= shown[-2]:
