@@ -27,7 +27,9 @@ pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(autouse=True)
-def default_limits():
+def default_limits(monkeypatch):
+    for name in ("SHOTMAKE_CONFIG", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
     yield
     set_limits({})
 
@@ -63,6 +65,45 @@ def test_what_a_limit_refuses_is_read_once_it_is_raised(limit, least, read):
     assert f"at most {least - 1} (some.key); raise limits.{limit} in ~/.config/shotmake/config.yaml" in line
     set_limits({**more, limit: least})
     assert read()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"SHOTMAKE_CONFIG": "/studio/sm.yaml", "XDG_CONFIG_HOME": "/xdg"}, "/studio/sm.yaml"),
+        ({"XDG_CONFIG_HOME": "/xdg"}, "/xdg/shotmake/config.yaml"),
+        ({"HOME": "/home/ada", "SHOTMAKE_CONFIG": "/home/ada/sm.yaml"}, "~/sm.yaml"),
+        ({"HOME": "/home/ada"}, "~/.config/shotmake/config.yaml"),
+        ({"HOME": "nowhere"}, "a file that SHOTMAKE_CONFIG names"),
+    ],
+)
+def test_a_message_names_the_file_that_is_read(monkeypatch, environment, said):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    set_limits({"json_depth": 2})
+    with pytest.raises(ShotError) as caught:
+        parse_json("[[[1]]]", "a.json")
+    assert str(caught.value).endswith(f"; raise limits.json_depth in {said}")
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e13, 0.0])
+def test_a_limit_of_minutes_says_both_of_its_ends(value):
+    with pytest.raises(ShotError) as caught:
+        set_limits({"blender_minutes": value})
+    assert str(caught.value).endswith("; needed a number above 0 and at most 1000000000000")
+
+
+def test_json_too_deep_for_python_is_not_told_to_raise_a_limit_that_is_higher():
+    set_limits({"json_depth": 10**6})
+    with pytest.raises(ShotError) as caught:
+        parse_json("[" * 200_000 + "]" * 200_000, "a.json", "some.key")
+    assert str(caught.value) == "a.json:1: found brackets too deep in one another for Python, needed fewer (some.key)"
+
+
+def test_an_empty_file_is_not_json():
+    with pytest.raises(ShotError) as caught:
+        parse_json("", "a.json", "some.key")
+    assert str(caught.value) == "a.json:1: not JSON: expecting value (column 1) (some.key)"
 
 
 def depth(value: object) -> int:

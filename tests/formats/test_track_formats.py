@@ -221,7 +221,7 @@ FAULTS = [
     ("a.csv", "track,frame,x_px,y_px,status\n1,1,2,3,lost\n", "a.csv:2: found status 'lost', needed one of tracked"),
     ("a.csv", "# a plate of 1280x720 px\ntrack,frame,x_px,y_px\n", "a.csv:1: found tracks of a plate of 1280x720"),
     ("a.uv", '{"version": 9, "points": []}', "a.uv:1: found version '9', needed a .uv file of version 1 to 5"),
-    ("a.uv", '{"version": 5,\n "points": [', "a.uv:2: found expecting value"),
+    ("a.uv", '{"version": 5,\n "points": [', "a.uv:2: not JSON: expecting value (column 13)"),
     ("a.uv", '{"version": 5, "num_points": 2, "points": []}', "a.uv:1: found 0 points, needed num_points: '2'"),
     ("a.uv", '{"version": 2, "points": [{"name": "A", "per_frame": [{"frame": 1, "pos": [0, "b"]}]}]}',
      "a.uv:1: found 'b', needed a number"),
