@@ -30,7 +30,12 @@ def quote_error(error: BaseException, most_chars: int = 200) -> str:
     An error of the operating system gives its reason, without the number and the file. A missing key gives `no 'key'`.
     An error without a text gives what its kind means.
     """
-    text = " ".join((_words_of(error) or _kind_of(error)).split())[: most_chars + 1]
+    return quote_text(_words_of(error) or _kind_of(error), most_chars)
+
+
+def quote_text(text: str, most_chars: int = 200) -> str:
+    """Return a text of somebody else's for one of our messages: one printable line of limited length."""
+    text = " ".join(text.split())[: most_chars + 1]
     text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."
 

@@ -1,15 +1,16 @@
 """The limits: how much a file may ask for before it is refused, and how long a program may run. All limits stand here.
 
 A show cannot raise a limit, because a show may come from a stranger. A user raises limits in a file of their own
-(OWN_FILE), as `limits: {picture_mpx: 2000}`. The code that starts a process passes them on with one call of
+(find_own_file), as `limits: {picture_mpx: 2000}`. The code that starts a process passes them on with one call of
 `set_limits`.
 """
 
+import os
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from shotmake.errors import ShotError
 
-OWN_FILE = "~/.config/shotmake/config.yaml"
 MOST = 10**12  # the highest value that any limit may have
 UNITS = {"_mb": " MB", "_mpx": " Mpx"}  # the unit, by the end of a limit's name; other limits are counts
 
@@ -58,12 +59,12 @@ def set_limits(values: dict) -> None:
     """Put these values, by their names in Limits, in place of the defaults.
 
     Raises ShotError, with one line for each fault, when a name is not the name of a limit, or when a value is not a
-    whole number from 1 (for minutes: not a number above 0).
+    whole number from 1 (for minutes: not a number above 0). The lines do not name the user's own file.
     """
     global _in_force
     known = {field.name: field.type for field in fields(Limits)}
     faults = [
-        f"limits.{name}: found no limit of that name; there are: {', '.join(known)} ({OWN_FILE})"
+        f"limits.{name}: found no limit of that name; there are: {', '.join(known)}"
         for name in values
         if name not in known
     ]
@@ -71,21 +72,21 @@ def set_limits(values: dict) -> None:
         is_whole, value = known[name] is int, values[name]
         fits = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
         if not fits or not (1 if is_whole else 0) <= value <= MOST or value == 0:
-            needed = f"a whole number from 1 to {MOST}" if is_whole else "a number above 0"
-            faults.append(f"limits.{name}: found {ascii(value)[:40]}; needed {needed} ({OWN_FILE})")
+            needed = f"a whole number from 1 to {MOST}" if is_whole else f"a number above 0 and at most {MOST}"
+            faults.append(f"limits.{name}: found {ascii(value)[:40]}; needed {needed}")
     if faults:
         raise ShotError(*faults)
     _in_force = replace(Limits(), **values)
 
 
-def make_limit_fault(where: str, found: str, limit: str, key: str = "") -> ShotError:
+def make_limit_fault(where: str, found: str, limit: str, key: str = "", most: str = "") -> ShotError:
     """Return the error for something above a limit, for the caller to raise.
 
     It reads `<where>: found ..., needed at most ... (<key>); raise limits.<limit> in <the user's own file>`. limit: the
-    name of a field of Limits.
+    name of a field of Limits. most: the highest that may be found, where that is not the limit's own value.
     """
     unit = next((unit for end, unit in UNITS.items() if limit.endswith(end)), "")
-    needed = f"at most {getattr(get_limits(), limit)}{unit}"
+    needed = f"at most {most or f'{getattr(get_limits(), limit)}{unit}'}"
     return ShotError(
         f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}; raise {say_how_to_raise(limit)}"
     )
@@ -93,4 +94,24 @@ def make_limit_fault(where: str, found: str, limit: str, key: str = "") -> ShotE
 
 def say_how_to_raise(limit: str) -> str:
     """Return where a user raises a limit, as text for the end of a message."""
-    return f"limits.{limit} in {OWN_FILE}"
+    return f"limits.{limit} in {name_own_file()}"
+
+
+def find_own_file() -> Path | None:
+    """Return where the user's own config lies, or would lie; None when there is no home folder to look in."""
+    named = os.environ.get("SHOTMAKE_CONFIG")
+    if named:
+        return Path(named)
+    folder = os.environ.get("XDG_CONFIG_HOME") or ""
+    if os.path.isabs(folder):
+        return Path(folder) / "shotmake" / "config.yaml"
+    home = os.path.expanduser("~")
+    return Path(home) / ".config" / "shotmake" / "config.yaml" if os.path.isabs(home) else None
+
+
+def name_own_file() -> str:
+    """Return the user's own config as messages name it: the home folder is ~."""
+    path = find_own_file()
+    if path is None:
+        return "a file that SHOTMAKE_CONFIG names"
+    return str(path).replace(f"{os.path.expanduser('~')}{os.sep}", f"~{os.sep}", 1)

@@ -54,7 +54,7 @@ FLOORS = """
     geometry
     config
     files
-    errors limits reasons
+    errors limits reasons numbers_in_words
 """
 FLOOR_OF = {name: number for number, line in enumerate(FLOORS.split("\n")) for name in line.split()}
 MOST_MODULES = 15

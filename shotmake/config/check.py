@@ -6,18 +6,19 @@ import re
 import types
 import typing
 from dataclasses import asdict, fields, is_dataclass
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shotmake.config import check_objects, check_orient, check_stabilize_and_pin, track_annotations
 from shotmake.config.check_values import MOST as LARGEST
 from shotmake.config.format_registry import CAMERAS, find_camera_format
 from shotmake.config.frame_ranges import parse_frames
+from shotmake.config.frame_rates import find_rate_fault
 from shotmake.config.keyed_camera import read_keys
 from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
 from shotmake.files.input_file import to_one_line
+from shotmake.numbers_in_words import count_of
 
 
 class Fault(NamedTuple):
@@ -31,8 +32,6 @@ class Fault(NamedTuple):
 MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # file names hold the shot's name, a key and more, in 255 bytes
 SHOWN_CHARS = 120  # how much of a value a message shows
-RATE_CHARS, MOST_EXPONENT = 40, 9  # limits of a frame rate that is written as a text
-EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
 MOST = int(LARGEST)  # the limit of a number that has no limit of its own
 LARGEST = 1e300  # a whole number in YAML may be larger than any float; above this it is refused
 
@@ -168,7 +167,8 @@ def block_of_each(hint: Any) -> type | None:
 def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict:
     """Build a block for each name. The names become parts of file names, so other characters are faults."""
     wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
-    faults += [Fault(f"{path}.{name}", "letters, digits, '_' and '-' are allowed in its name") for name in wrong]
+    needed = "needed letters, digits, '_' and '-', the first a letter or digit"
+    faults += [Fault(path, f"found the name {_show(name)}; {needed}") for name in wrong]
     return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
 
 
@@ -184,7 +184,7 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
         return f"found {_show(value)}; needed {wanted}{_show_unit(limits)}", value
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
-        return f"found {len(converted)} values; needed {limits['length']}", value
+        return f"found {count_of(len(converted), 'value')}; needed {limits['length']}", value
     if limits["choices"] and converted is not None:
         wrong = [member for member in members if member not in limits["choices"]]
         if wrong:
@@ -246,14 +246,8 @@ def _cross_check(config: Config) -> list[Fault]:
     span = shot.footage.frame_range
     if span and span[0] > span[1]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
-    try:
-        if shot.footage.frame_rate is not None and not 0 < parse_frame_rate(shot.footage.frame_rate) <= 1000:
-            raise ValueError
-    except (ValueError, ZeroDivisionError, OverflowError):
-        found = _show(shot.footage.frame_rate)[:RATE_CHARS]
-        faults.append(Fault("shot.footage.frame_rate", f'found {found}; needed a number or a fraction "24000/1001"'))
-    if camera.lock_focal and camera.focal_mm is None:
-        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
+    if wrong := find_rate_fault(shot.footage.frame_rate):
+        faults.append(Fault("shot.footage.frame_rate", wrong))
     faults += _check_camera_source(camera)
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:
@@ -322,7 +316,10 @@ def _check_lens(camera: Camera) -> list[Fault]:
     if len(found) > 1:
         faults.append(Fault(found[0], f"found with {found[1]}; needed one lens, set the other to null"))
     if found and camera.lock_focal:
-        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}, which has its own focal length"))
+        kept = "the solve keeps the focal length of an imported lens, unless tracking.solve.refine lists focal"
+        faults.append(Fault("shot.camera.lock_focal", f"found true with {found[0]}; needed false: {kept}"))
+    elif camera.lock_focal and camera.focal_mm is None:
+        faults.append(Fault("shot.camera.lock_focal", "found true without shot.camera.focal_mm; set the known focal"))
     if camera.import_file is not None:
         format = find_camera_format(camera.import_file)
         if format is None:
@@ -345,20 +342,6 @@ def _check_background(composite: Composite) -> list[Fault]:
     if composite.background_source == "image" and not composite.background_image:
         return [Fault("composite.background_image", "not set; needed a still for background_source: image")]
     return []
-
-
-def parse_frame_rate(rate: float | str) -> Fraction:
-    """Return an exact Fraction for 24, 23.976 or "24000/1001". NTSC decimals become their n/1001 fraction.
-
-    Raises ValueError for a text that is not such a number, or that is too long for one: 1e99999999 has a hundred
-    million digits.
-    """
-    if isinstance(rate, str):
-        if len(rate) > RATE_CHARS or (more := EXPONENT.search(rate)) and abs(int(more[1])) > MOST_EXPONENT:
-            raise ValueError(f"a rate of too many digits: {rate[:RATE_CHARS]!a}")
-        return Fraction(rate)
-    ntsc = Fraction(round(rate * 1.001) * 1000, 1001)
-    return ntsc if rate != round(rate) and abs(float(ntsc) - rate) < 0.005 else Fraction(str(rate))
 
 
 def _copy(tree: Any) -> Any:

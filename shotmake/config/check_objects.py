@@ -6,6 +6,7 @@ No file is looked up here.
 import shlex
 
 from shotmake.config.check_values import Faults
+from shotmake.config.frame_rates import find_rate_fault
 from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.errors import quote_error
 
@@ -27,6 +28,8 @@ def _check_cameras(config: Config) -> Faults:
             faults.append((f"{key}.footage.file", "not set; needed a movie or an image sequence"))
         if span and span[0] > span[1]:
             faults.append((f"{key}.footage.frame_range", f"found {span}; the first frame must not be after the last"))
+        if wrong := find_rate_fault(witness.footage.frame_rate):
+            faults.append((f"{key}.footage.frame_rate", wrong))
     return faults
 
 

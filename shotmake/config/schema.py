@@ -14,7 +14,7 @@ MAIN_CAMERA = "main"  # the name of the shot's own camera, among those of shot.c
 EXPORTS = [*(format.word for format in FORMATS if format.writes), "undistorted_plate", "object_mattes"]
 
 # what a text must look like, and in words
-NAME = (r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "letters, digits, '_', '-' and '.' are allowed")
+NAME = (r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "needed letters, digits, '_', '-' and '.', the first a letter or digit")
 CACHE_KEY = (r"[0-9a-f]{12}", "needed the 12 characters of a result's cache key, each of 0-9 and a-f")
 
 

@@ -26,12 +26,19 @@ def parse_json(text: str, name: str, key: str = "") -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        found = f"{error.msg.lower()} (column {error.colno})"
-        raise ShotError(f"{name}:{error.lineno}: found {found}, needed JSON{of_key}") from error
+        said = f"{error.msg.lower()} (column {error.colno})"
+        raise ShotError(f"{name}:{error.lineno}: not JSON: {said}{of_key}") from error
     except ValueError as error:
         raise ShotError(f"{name}:1: found a whole number of over 4300 digits, needed JSON{of_key}") from error
     except RecursionError as error:  # the user's own json_depth is more than Python can do
-        raise make_limit_fault(f"{name}:1", "brackets too deep in one another for Python", "json_depth", key) from error
+        found = "brackets too deep in one another for Python"
+        raise ShotError(f"{name}:1: found {found}, needed fewer{of_key}") from error
+
+
+def name_kind(value: object) -> str:
+    """Return what a JSON value is, as text for a message."""
+    kinds = {dict: "an object", list: "a list", str: "a text", type(None): "null"}
+    return kinds.get(type(value), str(value).lower() if isinstance(value, bool) else "a number")
 
 
 def read_json(path: Path, key: str = "") -> Any:

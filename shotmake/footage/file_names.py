@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.input_file import check_file, find_file_fault
+from shotmake.numbers_in_words import count_of
 
 SEQUENCE = re.compile(
     r"(?P<head>.*)"  # greedy: of several numbers, the last one counts the frames (take#2.####.exr)
@@ -35,7 +36,7 @@ def list_plate_files(pattern: str, root: Path, missing: str = "error") -> list[t
     _check_digits(match, pattern)
     found = _list_frames(match, root)
     if not found:
-        example = f"{match['head']}{'1'.zfill(_count_digits(match))}{match['tail']}"
+        example = f"{match['head']}{match['first'] or '1'.zfill(_count_digits(match))}{match['tail']}"
         raise ShotError(f"{pattern}: no such frames; needed files like {example} ({KEY})")
     if missing == "skip":
         return sorted(found.items())
@@ -44,12 +45,9 @@ def list_plate_files(pattern: str, root: Path, missing: str = "error") -> list[t
         first, last = int(match["first"]), int(match["last"])
     gaps = _find_gaps(sorted(found), first, last)
     if gaps and missing != "hold":
-        count = sum(end - begin + 1 for begin, end in gaps)
-        raise ShotError(
-            f"{pattern}: {count} {'frame is' if count == 1 else 'frames are'} missing: {_show_runs(gaps)}; restore "
-            "what "
-            f"is missing, set {MISSING_KEY}: hold, or give a range in {KEY}, like {_find_longest_run(sorted(found))}"
-        )
+        lost = f"{count_of(_count_frames(gaps), 'frame is', 'frames are')} missing: {_show_runs(gaps)}"
+        can_hold = gaps[0][0] > min(found) and _count_frames(gaps) <= len(found)  # as _fill_gaps asks
+        raise ShotError(f"{pattern}: {lost}; {_list_cures(sorted(found), can_hold)}")
     return sorted({**found, **_fill_gaps(pattern, found, gaps)}.items())
 
 
@@ -78,7 +76,7 @@ def format_ranges(numbers: list[int]) -> str:
 
 def _show_runs(runs: list[tuple[int, int]]) -> str:
     texts = [f"{begin}" if begin == end else f"{begin}-{end}" for begin, end in runs[:RANGES_SHOWN]]
-    more = f" and {len(runs) - RANGES_SHOWN} more gaps" if len(runs) > RANGES_SHOWN else ""
+    more = f" and {len(runs) - RANGES_SHOWN} more" if len(runs) > RANGES_SHOWN else ""
     return ", ".join(texts) + more
 
 
@@ -145,6 +143,10 @@ def _find_gaps(numbers: list[int], first: int, last: int) -> list[tuple[int, int
     return [(before + 1, after - 1) for before, after in pairwise(bounds) if after > before + 1]
 
 
+def _count_frames(gaps: list[tuple[int, int]]) -> int:
+    return sum(end - begin + 1 for begin, end in gaps)
+
+
 def _fill_gaps(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]]) -> dict[int, str]:
     """Return the frames of the gaps, each with the file of the frame before its gap."""
     if gaps and gaps[0][0] < min(found):
@@ -152,16 +154,25 @@ def _fill_gaps(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]])
             f"{pattern}: the frames before {min(found)} are missing, and there is none before them to hold; "
             f"restore them or begin {KEY} at {min(found)}"
         )
-    count = sum(end - begin + 1 for begin, end in gaps)
-    if count > len(found):
+    if _count_frames(gaps) > len(found):
         raise ShotError(
             f"{pattern}: more frames are missing ({_show_runs(gaps)}) than are there ({len(found)}); {MISSING_KEY}: "
-            f"hold cannot stand in for them, give a range in {KEY}, like {_find_longest_run(sorted(found))}"
+            f"hold cannot stand in for them, {_list_cures(sorted(found), can_hold=False)}"
         )
     return {number: found[begin - 1] for begin, end in gaps for number in range(begin, end + 1)}
 
 
-def _find_longest_run(numbers: list[int]) -> str:
+def _list_cures(numbers: list[int], can_hold: bool) -> str:
+    """Return what cures missing frames, as the end of a message: only what works for these frame numbers."""
+    begin, end = _find_longest_run(numbers)
+    cures = [f"set {MISSING_KEY}: hold"] if can_hold else []
+    cures += [f"give a range in {KEY}, like [{begin}-{end}]"] if begin < end else []  # one frame cannot be tracked
+    if not cures:
+        return f"restore what is missing ({KEY})"
+    return ", ".join(["restore what is missing", *cures[:-1], f"or {cures[-1]}"])
+
+
+def _find_longest_run(numbers: list[int]) -> tuple[int, int]:
     breaks = [0, *(index + 1 for index, (a, b) in enumerate(pairwise(numbers)) if b != a + 1), len(numbers)]
     begin, end = max(pairwise(breaks), key=lambda run: run[1] - run[0])
-    return f"[{numbers[begin]}-{numbers[end - 1]}]"
+    return numbers[begin], numbers[end - 1]

@@ -139,7 +139,7 @@ def _read_header(spec: Any, format_name: str) -> dict:
 
 
 def _read_rate(spec: Any) -> Fraction | None:
-    from shotmake.config.check import parse_frame_rate
+    from shotmake.config.frame_rates import parse_frame_rate
 
     named = {attribute.name: attribute.value for attribute in spec.extra_attribs}
     rate = named.get("FramesPerSecond", named.get("dpx:FrameRate"))

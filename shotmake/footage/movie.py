@@ -14,6 +14,7 @@ from shotmake.footage.file_names import KEY, format_ranges
 from shotmake.footage.frames_blender_shows import BlenderMovie
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
+from shotmake.numbers_in_words import count_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -72,14 +73,14 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
             f"{file}: no frame can be decoded ({ended_early or 'empty stream'}); check {KEY}"
         ) from found.error
     if found.damaged:
-        what = "frame is" if len(found.damaged) == 1 else "frames are"
-        numbers = format_ranges(found.damaged)
-        raise ShotError(f"{file}: {len(found.damaged)} {what} damaged: {numbers}; copy the file again ({KEY})")
+        damaged = count_of(len(found.damaged), "frame is", "frames are")
+        raise ShotError(f"{file}: {damaged} damaged: {format_ranges(found.damaged)}; copy the file again ({KEY})")
     if ended_early or (announced and clock.count < announced):
-        raise ShotError(
-            f"{file}: truncated: {clock.count} of {announced or '?'} frames decode"
-            f"{' (' + ended_early + ')' if ended_early else ''}; copy the file again ({KEY})"
-        ) from found.error
+        told = f"found {count_of(clock.count, 'frame')}, then an error"
+        if announced > clock.count:
+            told = f"truncated: {clock.count} of {announced} frames decode"
+        why = f" ({ended_early})" if ended_early else ""
+        raise ShotError(f"{file}: {told}{why}; copy the file again ({KEY})") from found.error
     _check_upright(file, found.facts, media)
     shown = blender.find_shown(clock.times) if clock.complete else None
     if shown is not None and clock.count > 1 and shown[-1] < 0 <= shown[-2]:

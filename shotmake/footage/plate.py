@@ -109,7 +109,7 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
     Raises ShotError, with what was found, for a plate that cannot be tracked frame by frame (unreadable, truncated,
     frames missing, variable rate).
     """
-    from shotmake.config.check import parse_frame_rate
+    from shotmake.config.frame_rates import parse_frame_rate
 
     numbered = list_plate_files(file, root, missing)
     if is_sequence(file, root):
@@ -237,7 +237,8 @@ def _collect_warnings(found: dict, numbered: list[tuple[int, str]], rate_known: 
             warnings.append("the plate is interlaced; a deinterlaced one tracks better")
         if "frames_hidden" in media:
             hidden, stored = media["frames_hidden"], media["frames_announced"]
-            told = f"the file's edit list hides {hidden} of its {stored} frames; they are not counted, as in Blender"
+            told = f"the file's edit list hides {hidden} of its {stored} frames"
+            told += f"; {'it is' if hidden == 1 else 'they are'} not counted, as in Blender"
             warnings.append(told + (", and the timecode may be that of a hidden one" if found["timecode"] else ""))
         if "frames_left_out" in media:
             warnings.append("the file ends before its last frame has been shown; it is left out, as in Blender")

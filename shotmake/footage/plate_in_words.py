@@ -1,13 +1,14 @@
 """What `doit footage` prints about a plate: what its header says and what decoding found, in a few lines."""
 
 from shotmake.footage.plate import Plate
+from shotmake.numbers_in_words import count_of
 
 
 def describe_footage(plate: Plate) -> str:
     """Return the summary, then one aligned line for each subject, then the warnings."""
     width, height = plate.size_px
     rate = plate.frame_rate[0] / plate.frame_rate[1]
-    lines = [f"{plate.frame_count} frames, {width}x{height}, {rate:.6g} frames/s"]
+    lines = [f"{count_of(plate.frame_count, 'frame')}, {width}x{height}, {rate:.6g} frames/s"]
     rows = _describe_movie(plate) if plate.kind == "movie" else _describe_sequence(plate)
     if "lens" in plate.media:
         focal_mm, width_mm = plate.media["lens"]["focal_mm"], plate.media["lens"]["sensor_width_mm"]
@@ -36,7 +37,7 @@ def _describe_movie(plate: Plate) -> list[tuple[str, str]]:
         ("picture", f"{width}x{height}, pixels {plate.pixel_aspect:g}:1{turned}"),
         ("colour", ", ".join(f"{name} {value}" for name, value in media["color"].items())),
         ("clock", f"{_show_rate(plate)}, {media['duration_s']:.3f} s, timecode {plate.timecode or 'none'}"),
-        ("decoded", f"{media['frames_decoded']} frames ({announced}), "
+        ("decoded", f"{count_of(media['frames_decoded'], 'frame')} ({announced}), "
                     f"{media['frames_corrupt']} corrupt, {times}"),
     ]  # fmt: skip
 
@@ -53,7 +54,7 @@ def _describe_sequence(plate: Plate) -> list[tuple[str, str]]:
         ("file", f"{media['format']}, {media['sample_type']} ({media['bits']} bit), {channels}{compression}"),
         ("picture", f"{plate.size_px[0]}x{plate.size_px[1]}, pixels {plate.pixel_aspect:g}:1{orientation}{window}"),
         ("clock", f"{_show_rate(plate)}, timecode {plate.timecode or 'none'}"),
-        ("decoded", f"{media['frames_decoded']} frames, {plate.first_frame} to {plate.last_frame}{held}"),
+        ("decoded", f"{count_of(media['frames_decoded'], 'frame')}, {plate.first_frame} to {plate.last_frame}{held}"),
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
+from shotmake.numbers_in_words import count_of
 
 Row = tuple[int, str]  # line number, text
 ROWS_AT_ONCE = 1024  # larger lists are no faster: the garbage collector takes the time
@@ -64,7 +65,8 @@ class Lines:
         while left > 0:
             some = list(islice(self._read_rest(), min(left, ROWS_AT_ONCE)))
             if not some:
-                raise make_fault(self.path, self.last, "the end of the file", f"{left} more lines: {needed}", self.key)
+                more = f"{count_of(left, 'more line')}: {needed}"
+                raise make_fault(self.path, self.last, "the end of the file", more, self.key)
             self.last = some[-1][0]
             left -= len(some)
             parts.append(read_numbers(some, least, most, needed, self.path, self.key))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shotmake.errors import ShotError
+from shotmake.files.json_file import name_kind
 from shotmake.geometry.lens_grid import Grid
 
 PLACE = ("fx_px", "fy_px", "cx_px", "cy_px")
@@ -67,12 +68,13 @@ class Lens:
     @classmethod
     def from_json(cls, block: dict) -> "Lens":
         """Read the `lens` block of a solve JSON. Raises ShotError for another model or direction."""
+        if not isinstance(block, dict):
+            raise ShotError(f"lens: found {name_kind(block)}; needed an object with model and direction")
         model, direction = block.get("model"), block.get("direction")
         if model not in ("brown_conrady", "spline_grid") or direction != "undistorted_to_distorted":
-            raise ShotError(
-                f"lens: found model {str(model)[:40]!a}, direction {str(direction)[:40]!a}; needed brown_conrady, "
-                "undistorted_to_distorted"
-            )
+            said = {"model": model, "direction": direction}
+            found = ", ".join(f"{name} {str(said[name])[:40]!a}" if name in block else f"no {name}" for name in said)
+            raise ShotError(f"lens: found {found}; needed brown_conrady, undistorted_to_distorted")
         if model == "spline_grid":
             numbers = {name: float(block.get(name, 0.0)) for name in PLACE}
             return cls(**numbers, grid=Grid.from_json(block.get("grid")))

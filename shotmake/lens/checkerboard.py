@@ -13,6 +13,7 @@ from shotmake.config.schema import Checkerboard
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.lens.read_lens import scale_to_plate
+from shotmake.numbers_in_words import count_of, tell_apart
 
 KEY = "shot.camera.checkerboard"
 FEWEST_BOARDS = 5
@@ -68,24 +69,26 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
         else:
             found[name] = corners_px
     if still_px is None or len(found) < FEWEST_BOARDS:
-        raise ShotError(
-            f"{KEY}.files: found the board in {len(found)} of {len(found) + len(failed)} stills, needed "
-            f"{FEWEST_BOARDS}; not in {_join_names(failed)}: {board.columns} x {board.rows} counts inner corners "
-            f"({KEY}.columns, rows); the whole board and a white rim must be in the picture"
-        )
+        raise _make_shortage_fault(len(found), failed, board)
     scale = size_px[0] / still_px[0]
     fit = _drop_odd_ones(found, board, still_px, scale)
     lens, notes = scale_to_plate(fit.lens, still_px, size_px, "checkerboard", f"{KEY}.files")
     rms_px = fit.rms_px * scale
     if not rms_px <= WORST_PX:  # also for NaN
         raise ShotError(
-            f"{KEY}.files: the corners miss the lens found by {rms_px:.2f} px rms, needed {WORST_PX:g}; the board must "
-            "be flat and the stills sharp, with one zoom and focus"
+            f"{KEY}.files: the corners miss the lens found by {tell_apart(rms_px, WORST_PX, '.2f')} px rms, needed "
+            f"{WORST_PX:g}; the board must be flat and the stills sharp, with one zoom and focus"
         )
-    if not (fit.focal_sigma < FOCAL_SIGMA and fit.turned_deg > FEWEST_TURNED_DEG):
+    if not fit.turned_deg > FEWEST_TURNED_DEG:
         raise ShotError(
             f"{KEY}.files: the boards are turned by at most {fit.turned_deg:.0f} degrees to each other, which leaves "
             "the focal length uncertain; tilt the board by 20 to 40 degrees in every direction"
+        )
+    if not fit.focal_sigma < FOCAL_SIGMA:
+        off = tell_apart(100 * fit.focal_sigma, 100 * FOCAL_SIGMA, ".1f")
+        raise ShotError(
+            f"{KEY}.files: the corners leave the focal length uncertain by {off} %, needed under "
+            f"{100 * FOCAL_SIGMA:g} %; take more stills, sharper, with the board larger in the picture"
         )
     used_px = np.concatenate([found[name] for name in fit.error_px])
     coverage, bare = _measure_coverage(used_px, still_px)
@@ -100,6 +103,17 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
     errors = {name: fit.error_px[name] * scale if name in fit.error_px else None for name in sorted([*found, *failed])}
     notes = (*notes, *(f"{name} is not determined by the stills and left at 0" for name in fit.dropped))
     return Calibration(lens, rms_px, errors, coverage, notes, tuple(warnings))
+
+
+def _make_shortage_fault(count: int, failed: list[str], board: Checkerboard) -> ShotError:
+    if not failed:
+        found = count_of(count, "still")
+        return ShotError(f"{KEY}.files: found {found}; needed {FEWEST_BOARDS} that show the board, take more")
+    return ShotError(
+        f"{KEY}.files: found the board in {count} of {count_of(count + len(failed), 'still')}, needed "
+        f"{FEWEST_BOARDS}; not in {_join_names(failed)}: {board.columns} x {board.rows} counts inner corners "
+        f"({KEY}.columns, rows); the whole board and a white rim must be in the picture"
+    )
 
 
 def find_corners_px(luma: np.ndarray, board: Checkerboard) -> np.ndarray | None:

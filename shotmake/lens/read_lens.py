@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from shotmake.config.format_registry import LENSES
-from shotmake.errors import ShotError, quote_error
+from shotmake.errors import ShotError, quote_error, quote_text
 from shotmake.files.file_kind_and_size import measure_file
 from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.formats.lenses.opencv import lens_of_tree, tree_of
@@ -79,7 +79,8 @@ def lens_of(record: dict, size_px: tuple[int, int], name: str, aspect: float = 1
     Raises ShotError for a refused solve, a zoom, and a lens that cannot be used.
     """
     if record.get("status") == "refused":
-        raise ShotError(f"{name}: its solve was refused ({record['reason']}); it has no lens to take ({KEY})")
+        why = quote_text(str(record.get("reason") or "no reason given"))
+        raise ShotError(f"{name}: its solve was refused ({why}); it has no lens to take ({KEY})")
     if record.get("focal_px_per_frame") is not None:
         raise ShotError(f"{name}: its lens zooms; needed one of a single focal length ({KEY})")
     try:

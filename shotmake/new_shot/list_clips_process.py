@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from shotmake.config.check import parse_frame_rate
+from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.new_shot.edit_list import CutClip
 
 EDL_RATES = (24, 25, 30, 48, 50, 60)  # an EDL does not say its rate; the first one that its timecodes allow is taken

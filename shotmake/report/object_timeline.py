@@ -5,7 +5,9 @@ Drawn as charts.py draws.
 
 from html import escape
 
+from shotmake.numbers_in_words import count_of
 from shotmake.report.charts import COLOURS, WIDTH
+from shotmake.report.objects_summary import describe_cover
 
 LEFT, RIGHT, TOP, BOTTOM, ROW = 110, 12, 4, 22, 17  # margins and row height of the picture, in its own units
 SHOWN = 40  # how many bars are shown
@@ -21,14 +23,13 @@ def make_objects_section(blocks: dict[str, dict]) -> str:
 
 def _show_camera(camera_id: str, block: dict) -> str:
     count = block["count"]
-    said = f"{camera_id}: {count} object{'' if count == 1 else 's'}"
+    said = f"{camera_id}: {count_of(count, 'object')}"
     if count:
         said += f", {block['coasted_pct']:.1f} % of their frames coasted; the longest is {block['longest']}"
     said += f"; {BOXES[block['source']['kind']]}"
     if block["matte"]:
-        said += "; mattes cover {covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(
-            **block["matte"]
-        )
+        said += f"; {describe_cover(block['matte'])} "
+        said += "{covered_median_pct:.0f} % of the plate, {covered_most_pct:.0f} % at most".format(**block["matte"])
     return f"<p>{escape(said)}</p>{_draw_timeline(block)}"
 
 
@@ -50,7 +51,7 @@ def _draw_timeline(block: dict) -> str:
         name = f"{one['track_id']} {one['label']}".strip()
         brief = name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
         unseen = sum(end - begin + 1 for begin, end in one["coasted"])
-        told = f"{name}: {one['first_frame']} to {one['last_frame']}, {unseen} frames coasted"
+        told = f"{name}: {one['first_frame']} to {one['last_frame']}, {count_of(unseen, 'frame')} coasted"
         colour = f'stroke="var(--c{(one["track_id"] - 1) % COLOURS})"'
         cuts = [one["first_frame"], *(frame for begin, end in one["coasted"] for frame in (begin, end + 1))]
         ends = [*(begin - 1 for begin in cuts[1:]), one["last_frame"]]
@@ -65,7 +66,9 @@ def _draw_timeline(block: dict) -> str:
     for x, anchor, frame in ((LEFT, "start", first), (WIDTH - RIGHT, "end", last)):
         drawn.append(f'<text x="{x}" y="{height - 6}" text-anchor="{anchor}">{frame}</text>')
     more = len(by_length) - len(shown)
-    caption = "By frame; lighter: coasted" + (f"; {more} shorter ones are not shown" if more else "")
+    caption = "By frame; lighter: coasted" + (
+        f"; {count_of(more, 'shorter one is', 'shorter ones are')} not shown" if more else ""
+    )
     return (
         f'<figure class="timeline"><figcaption>{caption}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="objects by frame">{"".join(drawn)}</svg></figure>'

@@ -54,7 +54,7 @@ def _describe_object(tracklet: dict) -> dict:
 def measure_cover(
     boxes_at: Callable[[int], np.ndarray], size_px: tuple[int, int], frames: tuple[int, int], invert: bool
 ) -> dict:
-    """Measure how much of the plate the boxes keep tracks out of, in percent: the median, and the worst frame.
+    """Measure how much of the plate tracks are kept out of, in percent: the median, and the worst frame.
 
     boxes_at: frame -> (K, 4) px. invert: True where tracks may be inside the boxes only.
     """
@@ -74,7 +74,13 @@ def measure_cover(
         "covered_median_pct": round(float(np.median(covered_pct)), 1),
         "covered_most_pct": round(covered_pct[worst], 1),
         "worst_frame": frames[0] + worst,
+        "inverted": invert,
     }
+
+
+def describe_cover(matte: dict) -> str:
+    """Return what a cover of `measure_cover` is of, as the beginning of a line that ends with the percent."""
+    return "the inverted mask keeps tracks out of" if matte["inverted"] else "mattes cover"
 
 
 def list_remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
@@ -84,12 +90,14 @@ def list_remarks(blocks: Sequence[dict]) -> tuple[list[str], list[str]]:
         notes.append(GUESS)
     for matte in (block["matte"] for block in blocks if block["matte"]):
         line = (
-            f"objects: their mattes cover {matte['covered_median_pct']:.0f} % of the plate (median), "
+            f"objects: {describe_cover(matte)} {matte['covered_median_pct']:.0f} % of the plate (median), "
             f"{matte['covered_most_pct']:.0f} % in frame {matte['worst_frame']}"
         )
         if matte["covered_most_pct"] <= MOST_PCT:
             notes.append(line)
             continue
         keys = "choose objects by tracking.mask.from_objects: [ids], or lower tracking.objects.matte.dilate_px"
+        if matte["inverted"]:  # tracks are inside of the boxes only
+            keys = "raise tracking.objects.matte.dilate_px, or set tracking.mask.invert: false"
         warnings.append(f"{line}, which leaves the tracks too little of it; {keys}")
     return warnings, notes

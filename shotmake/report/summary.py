@@ -1,5 +1,6 @@
 """The report: one plain summary of plate, tracks and solve, and which `tracking.qc` limits they break."""
 
+from shotmake.numbers_in_words import tell_apart
 from shotmake.report.objects_summary import list_remarks
 
 
@@ -67,12 +68,17 @@ def find_qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames
             return [f"solve: refused: {solution['reason']}"]
         share = measure_frames_pct(solution, frames)
         if share < qc["min_frames_pct"]:
-            limit = qc["min_frames_pct"]
-            faults.append(f"solve: {share:.1f} % of the frames have a camera; tracking.qc.min_frames_pct is {limit:g}")
+            limit, total = qc["min_frames_pct"], frames[1] - frames[0] + 1
+            missing = total - len(solution["frames"])
+            faults.append(
+                f"solve: {tell_apart(share, limit, '.1f')} % of the frames have a camera ({missing} of {total} "
+                f"{'has' if missing == 1 else 'have'} none); tracking.qc.min_frames_pct is {limit:g}"
+            )
         holdout = solution["holdout_rms_px"]
         if holdout is not None and holdout > qc["max_holdout_px"]:
             limit = qc["max_holdout_px"]
-            faults.append(f"solve: hold-out error {holdout:.2f} px; tracking.qc.max_holdout_px is {limit:g}")
+            error = tell_apart(holdout, limit, ".2f")
+            faults.append(f"solve: hold-out error {error} px; tracking.qc.max_holdout_px is {limit:g}")
     if quality is not None:
         thinnest, limit = quality["tracks_per_frame_min"], qc["min_tracks_per_frame"]
         if thinnest < limit:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shotmake.numbers_in_words import count_of
+
 AROUND = 3.0  # how far a point may be from the subject to count as around it, in subject widths
 NEAREST = 40  # how many of those points are used, the nearest first
 ENOUGH = 8  # how many points must agree
@@ -35,7 +37,7 @@ def fit_ground(points_xyz: np.ndarray, noise: np.ndarray, place_xy: np.ndarray, 
     reach = np.linalg.norm(points_xyz[:, :2] - place_xy, axis=1)
     near = np.argsort(reach)[: np.count_nonzero(reach < AROUND * subject_size)][:NEAREST]
     if len(near) < ENOUGH:
-        return Ground(0.0, f"z = 0: {len(near)} points around the subject, {ENOUGH} needed")
+        return Ground(0.0, f"z = 0: {count_of(len(near), 'point')} around the subject, {ENOUGH} needed")
     around = np.sort(points_xyz[near, 2])
     count = max(ENOUGH // 2, int(np.ceil(DENSE * len(around))))
     widths = around[count - 1 :] - around[: len(around) - count + 1]

@@ -14,6 +14,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.files.picture_file import open_picture
+from shotmake.numbers_in_words import count_of
 from shotmake.stmap.maps import add_overscan, as_st, overscan_of
 
 KEY = "composite.lens_distortion.st_map_path"
@@ -71,9 +72,8 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     with open_picture(path, KEY) as (source, spec):
         kind = {oiio.HALF: "half", oiio.FLOAT: "float", oiio.DOUBLE: "float"}.get(spec.format.basetype)
         if kind is None or spec.nchannels < 2:
-            raise ShotError(
-                f"{path.name}: found {spec.nchannels} channels of {spec.format}; needed red and green as float ({KEY})"
-            )
+            found = f"{count_of(spec.nchannels, 'channel')} of {spec.format}"
+            raise ShotError(f"{path.name}: found {found}; needed red and green as float ({KEY})")
         names = [name.rpartition(".")[2].upper() for name in spec.channelnames]
         chosen = [names.index("R"), names.index("G")] if {"R", "G"} <= {*names} else [0, 1]
         last = min(max(chosen) + 1, spec.nchannels)
@@ -84,7 +84,8 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     uv = pixels.reshape(spec.height, spec.width, -1)[..., np.subtract(chosen, min(chosen))]
     wrong = int((~np.isfinite(uv)).any(2).sum())
     if wrong:
-        raise ShotError(f"{path.name}: found {wrong} pixels that are not finite; needed a position in each ({KEY})")
+        found = count_of(wrong, "pixel that is", "pixels that are")
+        raise ShotError(f"{path.name}: found {found} not finite; needed a position in each ({KEY})")
     across, up = np.median(uv[:, -1, 0]) - np.median(uv[:, 0, 0]), np.median(uv[0, :, 1]) - np.median(uv[-1, :, 1])
     if not (across > 0 and up > 0):
         what = "green rises downwards" if across > 0 > up else "red does not rise to the right and green upwards"

@@ -7,7 +7,7 @@ variables that say where in a production one is, and variables that the user lis
 import os
 
 from shotmake.errors import ShotError
-from shotmake.limits import OWN_FILE
+from shotmake.limits import name_own_file
 from shotmake.tasks.engine.processes.users_config import read_own_config
 
 NAMES = ("SHOT", "SHOW", "SEQ", "SEQUENCE", "EPISODE", "PROJECT")
@@ -29,7 +29,7 @@ def read(name: str) -> str | None:
     read.
     """
     if not may_be_read(name):
-        cure = f"list it in {OWN_FILE}, as environment: [{name}]"
+        cure = f"list it in {name_own_file()}, as environment: [{name}]"
         raise ShotError(f"${{oc.env:{name}}}: a show may not read this variable; {cure}")
     return os.environ.get(name)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults, normalise, parse_frame_rate
+from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults, normalise
+from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.config.schema import Config
 
 pytestmark = pytest.mark.fast
@@ -55,20 +56,43 @@ def test_all_faults_at_once():
         ("shot.footage.first_frame", True, "found true; needed a whole number"),
         ("shot.footage.first_frame", 1.5, "found 1.5"),
         ("shot.footage.frame_rate", "fast", "found 'fast'"),
-        ("shot.footage.frame_rate", 0, "found 0"),
+        ("shot.footage.frame_rate", 0, 'found 0; needed frames/s above 0 and at most 1000, as 24 or "24000/1001"'),
+        ("shot.footage.frame_rate", 2000, "found 2000; needed frames/s above 0 and at most 1000"),
+        ("shot.footage.frame_rate", "-24", "found '-24'; needed frames/s above 0"),
         ("shot.footage.frame_rate", "24/0", "found '24/0'"),
+        ("shot.cameras.b.footage", {"file": "b.mp4", "frame_rate": "abc"}, "found 'abc'; needed frames/s above 0 and"),
+        ("shot.cameras.b.footage", {"file": "b.mp4", "frame_rate": 2000}, "found 2000; needed frames/s above 0 and"),
         ("shot.footage.frame_range", [9, 2], "first frame must not be after the last"),
         ("composite.render.frames", "96-1", "found '96-1'; needed frames as in 1-96, 1-96x8 or 1,5,10-20"),
         ("composite.render.frames", [1, 5], "needed a whole number or text or null"),
-        ("shot.footage.resolution", [1920], "found 1 values; needed 2"),
+        ("shot.footage.resolution", [1920], "found 1 value; needed 2"),
         ("shot.footage", "a.mp4", "a block of keys is needed"),
         ("shot.name", "../evil", "letters, digits"),
+        (
+            "shot.name",
+            "_plate",
+            "needed letters, digits, '_', '-' and '.', the first a letter or digit",
+        ),
+        (
+            "shot.cameras",
+            {"_a": {"footage": {"file": "b.mp4"}}},
+            "found the name '_a'; needed letters, digits",
+        ),
         ("tracking.solve.pin", "newest", "found 'newest'; needed the 12 characters of a result's cache key"),
         ("shot.camera.sensor_width_mm", float("nan"), "finite"),
         ("shot.camera.lock_focal", True, "shot.camera.focal_mm"),
         ("shot.camera.from_tracking", False, "import_file"),
         ("shot.camera", {"lens_from": "other", "checkerboard": {"files": "a.##.jpg"}}, "needed one lens"),
-        ("shot.camera", {"lens_from": "other", "lock_focal": True, "focal_mm": 35}, "has its own focal length"),
+        (
+            "shot.camera",
+            {"lens_from": "other", "lock_focal": True, "focal_mm": 35},
+            "needed false: the solve",
+        ),
+        (
+            "shot.camera",
+            {"lens_from": "map.exr", "lock_focal": True},
+            "needed false: the solve keeps",
+        ),
         ("shot.camera", {"lens_from": "a", "from_tracking": False, "import_file": "c.json"}, "imported camera has its"),
         ("shot.camera", {"from_tracking": False, "given": [{"frame": 1}]}, "needed {frame, location"),
         ("shot.camera", {"given": [{"frame": 1, "location": [0, 0, 1], "look_at": [1, 0, 1]}]}, "from_tracking: false"),
@@ -111,6 +135,11 @@ def test_each_fault_says_what_was_found_and_what_is_needed(key, value, words):
     found = faults(with_value(key, value))
     (message,) = found.values()
     assert words in message
+
+
+def test_a_fault_of_a_witness_camera_names_its_own_key():
+    tree = with_value("shot.cameras", {"b": {"footage": {"file": "b.mp4", "frame_rate": "abc"}}})
+    assert list(faults(tree)) == ["shot.cameras.b.footage.frame_rate"]
 
 
 def test_what_follows_tracks_needs_tracks_and_null_is_no_pin():

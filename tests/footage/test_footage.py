@@ -9,6 +9,7 @@ import pytest
 from helpers.plates.movies import fault, picture, write_movie
 from shotmake.errors import ShotError
 from shotmake.footage.plate import Plate, find_frame_span, list_plate_files, probe, read_bgr, read_luma
+from shotmake.footage.plate_in_words import describe_footage
 
 pytestmark = pytest.mark.fast
 
@@ -106,6 +107,7 @@ def test_resolution_and_holes(tmp_path):
     assert "found 96x64" in fault(tmp_path, "a.mp4", resolution=[1920, 1080])
     for number in (1, 2, 4):
         cv2.imwrite(str(tmp_path / f"p.{number:04d}.png"), picture(number))
+    assert describe_footage(probed(tmp_path, "p.[0004-0004].png")).startswith("1 frame, 96x64")
     assert "1 frame is missing: 3;" in fault(tmp_path, "p.####.png")
     assert [number for number, _ in list_plate_files("p.[0001-0002].png", tmp_path)] == [1, 2]
 

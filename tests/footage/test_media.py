@@ -4,6 +4,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -239,7 +240,41 @@ def test_one_stray_number_does_not_fill_the_memory(tmp_path):
     os.link(tmp_path / "p.0001.png", tmp_path / "p.99999999999999.png")
     assert "missing: 4-99999999999998;" in fault(tmp_path, "p.####.png")
     assert "more frames are missing" in fault(tmp_path, "p.####.png", missing="hold")
-    assert format_ranges(list(range(1, 100, 2))).endswith(", 23 and 38 more gaps")
+    assert format_ranges(list(range(1, 100, 2))).endswith(", 23 and 38 more")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "pattern", "cures"),
+    [
+        ([3, 4, 6], "p.####.png", "restore what is missing, set {hold}, or give a range in {file}, like [3-4]"),
+        (
+            [3, 4, 5],
+            "p.[0001-0005].png",
+            "restore what is missing, or give a range in {file}, like [3-5]",
+        ),  # none before
+        ([1, 2, 9], "p.####.png", "restore what is missing, or give a range in {file}, like [1-2]"),
+        ([1, 3, 5], "p.####.png", "restore what is missing, or set {hold}"),  # no range has two frames
+        ([1, 9], "p.####.png", "restore what is missing ({file})"),
+    ],
+)
+def test_only_cures_that_work_are_told(tmp_path, numbers, pattern, cures):
+    images(tmp_path, "png", numbers)
+    told = cures.format(hold="shot.footage.missing: hold", file="shot.footage.file")
+    assert fault(tmp_path, pattern).partition("; ")[2] == told
+    assert ("{hold}" in cures) == (probe_or_none(pattern, tmp_path) is not None)
+
+
+def probe_or_none(pattern: str, root: Path) -> Plate | None:
+    try:
+        return probe(pattern, root, missing="hold")
+    except ShotError:
+        return None
+
+
+def test_the_example_of_a_pattern_lies_in_its_range(tmp_path):
+    line = fault(tmp_path, "plate.[1001-1100].exr")
+    assert line.startswith("plate.[1001-1100].exr: no such frames; needed files like plate.1001.exr (")
+    assert "needed files like plate.0001.exr (" in fault(tmp_path, "plate.####.exr")
 
 
 def textured_ramp() -> np.ndarray:
@@ -372,6 +407,22 @@ def test_a_cut_image_in_the_middle_of_a_sequence(tmp_path, suffix, kind, share, 
     line = fault(tmp_path, pattern)
     assert "p.0003" in line and str(tmp_path) not in line
     assert capfd.readouterr().err == ""  # one line, and it is ours
+
+
+def test_a_movie_that_announces_no_count_says_how_many_frames_came_before_an_error(tmp_path):
+    """A .mkv has no count, so nothing says of how many."""
+    whole = write_movie(tmp_path / "a.mkv", 60, codec="ffv1").read_bytes()
+    lines = []
+    for seed in (1, 2, 5):
+        rng, data = np.random.default_rng(seed), bytearray(whole)
+        for at in rng.integers(len(data) // 2, len(data), 30):
+            data[at] ^= int(rng.integers(1, 256))
+        (tmp_path / "a.mkv").write_bytes(data)
+        lines.append(fault(tmp_path, "a.mkv"))
+    assert any(
+        re.match(r"a.mkv: found \d+ frames, then an error \(Invalid data.*\); copy the file", one) for one in lines
+    )
+    assert not any("?" in line for line in lines)
 
 
 def test_a_damaged_movie_says_where(tmp_path):

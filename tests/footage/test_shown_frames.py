@@ -187,6 +187,8 @@ def test_a_timecode_of_hidden_frames_is_doubted(tmp_path):
     assert probed(whole).warnings == []
     trimmed = edited(whole, tmp_path / "b.mov", [(at(20), at(9))])
     assert "the timecode may be that of a hidden one" in probed(trimmed).warnings[0]
+    one = probed(edited(whole, tmp_path / "c.mov", [(at(COUNT - 1), at(1))])).warnings[0]
+    assert one.startswith(f"the file's edit list hides 1 of its {COUNT} frames; it is not counted, as in Blender")
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])

@@ -125,6 +125,10 @@ def test_a_chan_without_fov_takes_the_focal_length_it_is_given(tmp_path):
     take = take_of()
     with pytest.raises(ShotError, match=r"a.chan: found no field of view; needed shot.camera.focal_mm or .*lens_from"):
         chan.read(tmp_path / "a.chan", asked_of(take))
+    with pytest.raises(ShotError) as caught:
+        chan.read(tmp_path / "a.chan", asked_of(take, focal_mm=7.0))
+    assert str(caught.value).startswith("shot.camera.focal_mm: found 7 mm on a sensor of 24.9 mm; needed 7.47 to 249")
+    assert " mm for a.chan, which has no field of view" in str(caught.value)
     assert chan.read(tmp_path / "a.chan", asked_of(take, focal_mm=24.9)).lens.fx_px == pytest.approx(960)
     assert chan.read(tmp_path / "a.chan", asked_of(take, lens=BENT)).lens == BENT
 
@@ -189,6 +193,39 @@ def test_a_nuke_camera_by_its_matrix_and_by_its_name(tmp_path):
     centre = -found.cam_from_world[1, :, :3].T @ found.cam_from_world[1, :, 3]
     np.testing.assert_allclose(centre, [2, -6, 5], atol=1e-12)
     assert len(read_nk(tmp_path, text, name="one").frames) == 3  # it stands still: all frames
+    with pytest.raises(ShotError, match="found the cameras one, two; needed the name of one"):
+        read_nk(tmp_path, text, name="three")
+
+
+def test_a_nuke_script_with_no_camera_or_with_two_of_one_name_offers_no_choice(tmp_path):
+    with pytest.raises(ShotError, match=r"^a.nk: found no camera; needed a file with one \(shot.camera.import_file\)$"):
+        read_nk(tmp_path, "Blur {\n size 3\n}\n", name="cam")
+    twins = camera_node(name="cam") * 2
+    for name in (None, "cam"):
+        with pytest.raises(ShotError, match="^a.nk: found 2 cameras of the name 'cam'; needed one: rename the other"):
+            read_nk(tmp_path, twins, name=name)
+
+
+def test_a_sheared_nuke_camera_is_told_by_its_frame(tmp_path):
+    matrix = "{{1 {curve x1001 0 0 0.5} 0 0} {0 1 0 0} {0 0 1 0} {0 0 0 1}}"
+    with pytest.raises(ShotError, match="found a pose that is no rotation and place in frame 1003; needed one without"):
+        read_nk(tmp_path, camera_node(useMatrix="true", matrix=matrix))
+
+
+def test_a_camera_a_little_too_far_is_not_told_the_limit_as_its_place(tmp_path):
+    (tmp_path / "a.chan").write_text("1001 1000100000 0 0 0 0 0 40\n")
+    with pytest.raises(ShotError, match=r"found a camera 1.0001e\+09 units from .*; needed at most 1e\+09"):
+        chan.read(tmp_path / "a.chan", asked_of(take_of()))
+
+
+def test_a_place_that_is_no_number_is_not_called_a_rotation(tmp_path):
+    take = take_of("static")
+    poses = np.array(take.solution["cam_from_world"])
+    poses[1, 3] = np.nan
+    record = {**take.solution, "cam_from_world": poses.tolist(), "confidence": 1, "warnings": []}
+    (tmp_path / "solve.json").write_text(json.dumps(record))
+    with pytest.raises(ShotError, match=r"found a pose with a number that is not finite in frame 1002; needed finite"):
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
 
 
 @pytest.mark.parametrize(
@@ -275,10 +312,12 @@ def test_colmap_s_lenses(model, values, wanted, tmp_path):
         (CAMERA.format("FOV", "1 2 3"), IMAGES, "cameras.txt:1: found camera model 'FOV'"),
         (CAMERA.format("FULL_OPENCV", "900 910 470 260 0 0 0 0 0 0.1 0 0"), IMAGES, "txt:1: found k4, k5 or k6"),
         (CAMERA.format("PINHOLE", "900 910 470"), IMAGES, "cameras.txt:1: found 3 parameters of PINHOLE"),
+        (CAMERA.format("PINHOLE", "900"), IMAGES, "cameras.txt:1: found 1 parameter of PINHOLE"),
         (CAMERA.format("PINHOLE", "0 0 470 260"), IMAGES, "cameras.txt:1: found focal lengths 0 and 0 px"),
         ("1 PINHOLE 960 541 900 900 480 270\n", IMAGES, "cameras.txt:1: found a camera for 960x541"),
         ("# nothing\n", IMAGES, "cameras.txt: found no camera"),
         (SIMPLE, "1 1 0 0\n", "images.txt:1: found 4 words"),
+        (SIMPLE, "1\n", "images.txt:1: found 1 word, needed"),
         (SIMPLE, IMAGES.replace("1 sub", "7 sub"), "images.txt:1: found camera 7"),
         (SIMPLE, IMAGES.replace("2 1 0", "2 5 0"), "images.txt:3: found a quat"),
         (SIMPLE, IMAGES.replace("1001", "x").replace("2 plate", " plate"),
@@ -314,6 +353,7 @@ def test_ten_thousand_tracks_are_written_fast(tmp_path):
     [
         ("1001 0 0 0 0 0 0 40\n1002 0 0\n", 2, "found 3 columns, needed 8 columns"),
         ("1001 0 0 0 0 0 0 40\n1002 0 0 0 0 0 0\n", 2, "found 7 columns"),
+        ("1001 0 0 0 0 0 0 40\n1002\n", 2, "found 1 column, needed 8 columns"),
         ("1001 0 0 nan 0 0 0 40\n", 1, "found 'nan', needed a number"),
         ("\r\r1001.5 0 0 0 0 0 0 40\n", 3, "found '1001.5', needed a whole number"),
         ("1001 0 0 0 0 0 0 180\n", 1, "found '180', needed a vertical field of view"),
@@ -346,7 +386,7 @@ def test_a_chan_of_no_use_to_the_shot_is_refused(text, words, tmp_path):
 def test_blender_is_not_troubled_with_a_gigabyte_of_nothing(module, name, tmp_path):
     with open(tmp_path / name, "wb") as file:
         file.truncate(1 << 30)  # sparse
-    with pytest.raises(ShotError, match="at offset 0, needed"):
+    with pytest.raises(ShotError, match=r"found .(\\x00){8}. at offset 0, needed"):
         module.check(tmp_path / name)
 
 
@@ -395,8 +435,48 @@ def test_what_blender_loses_is_said(tmp_path):
     assert fbx.list_notes(take_of(gaps=(1003, 1004)))[0].startswith(
         "2 frames without a camera, from 1003, are filled in"
     )
+    (line,) = fbx.list_notes(take_of(gaps=(1003,)))
+    assert line == "1 frame without a camera, from 1003, is filled in between its neighbours"
     with pytest.raises(ShotError, match="a.fbx: its camera's shift is animated"):
         fbx.read(Path("a.fbx"), found_by_blender(tmp_path, lens=[[25.0, 0, 0], [25.0, 0.1, 0]]), asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"frames": [1001, 1002]}, "found 1 pose of 2 frames; needed one a frame"),
+        ({"focal_px_per_frame": [900.0, 901.0]}, "found 2 focal lengths of 1 frame; needed a list of one"),
+        ({"frames": [], "cam_from_world": [], "focal_px_per_frame": [900.0]}, "found 1 focal length of 0 frames"),
+    ],
+)
+def test_a_solve_json_whose_lists_differ_says_how_long_they_are(changes, said, tmp_path):
+    take = take_of("static")
+    one = {name: take.solution[name][:1] for name in ("frames", "cam_from_world")}
+    record = {**take.solution, **one, "confidence": 1, "warnings": [], **changes}
+    (tmp_path / "solve.json").write_text(json.dumps(record))
+    with pytest.raises(ShotError) as caught:
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
+    assert str(caught.value).startswith(f"solve.json: {said}") and "(shot.camera.import_file)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": "refused", "reason": "tiny\nparallax", "lens": None},
+         "found a refused solve (tiny parallax); needed a solve with cameras"),
+        ({"status": "refused", "lens": None}, "found a refused solve (no reason given); needed"),
+        ({"status": "wild"}, "found status 'wild'; needed solved, tripod or static"),
+        ({"lens": None}, "lens: found null; needed an object with model and direction"),
+        ({"lens": {"direction": "x"}}, "lens: found no model, direction 'x'; needed brown_conrady"),
+    ],
+)  # fmt: skip
+def test_a_solve_json_without_cameras_says_why(changes, said, tmp_path):
+    take = take_of("static")
+    (tmp_path / "solve.json").write_text(json.dumps({**take.solution, "confidence": 1, "warnings": [], **changes}))
+    with pytest.raises(ShotError) as caught:
+        solve_json.read(tmp_path / "solve.json", asked_of(take))
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"solve.json: {said}") and line.endswith("(shot.camera.import_file)")
 
 
 def test_a_chan_without_a_line_has_no_pose(tmp_path):

@@ -128,6 +128,16 @@ def test_curves_of_a_lens_that_stays_as_it_is(tmp_path):
         read_lens(path, ASKED)
 
 
+def test_a_3de_line_of_one_word_says_so(tmp_path):
+    path = tmp_path / "lens.txt"
+    path.write_text("lens\n2.4\n")
+    with pytest.raises(ShotError, match=r"lens.txt:2: found 1 number, needed 7: film back"):
+        read_lens(path, ASKED)
+    path.write_text(text_3de(on_film("classic"), "1", {"Distortion": ["2.0"]}))
+    with pytest.raises(ShotError, match=r"lens.txt:7: found 1 column, needed 2 or more"):
+        read_lens(path, ASKED)
+
+
 def test_nuke_scripts_as_3de_and_nuke_leave_them(tmp_path):
     """Several nodes of one lens, other nodes, curves that stay, knobs at their defaults, unsaved."""
     path, model = tmp_path / "comp.nk", on_film("radial")
@@ -227,6 +237,11 @@ def test_an_st_map_of_a_lens_without_formula_is_carried_as_it_is(tmp_path):
     write_stmap(tmp_path / "torn.exr", torn, "undistort", (over, over))
     with pytest.raises(ShotError, match=r"torn.exr: its distortion is not smooth: .* px .*lens_max_fit_px 0.1"):
         read_lens(tmp_path / "torn.exr", asked)
+    spec = oiio.ImageSpec(480, 270, 1, "float")
+    output = oiio.ImageOutput.create(str(tmp_path / "grey.exr"))
+    assert output.open(str(tmp_path / "grey.exr"), spec) and output.write_image(st[:270, :480, :1]) and output.close()
+    with pytest.raises(ShotError, match=r"grey.exr: found 1 channel of 480x270 px, needed R and G of an ST-map"):
+        read_lens(tmp_path / "grey.exr", asked)
     write_stmap(tmp_path / "narrow.exr", st[over:-over, over:-over], "undistort", (0, 0))
     with pytest.raises(ShotError, match="narrow.exr: found nothing of the plate around .*needed a map with overscan"):
         read_lens(tmp_path / "narrow.exr", asked)

@@ -207,27 +207,34 @@ FAULTS = [
     ("a.txt", "1\nA\n0\n2\n1 2 3\nB\n", "a.txt:6: found 'B', needed frame x y"),
     ("a.txt", "1\nA\n0\n1\n1 nan 3\n", "a.txt:5: found 'nan', needed a number"),
     ("a.txt", "1\nA\n0\n1\n-1 2 3\n", "a.txt:5: found frame -1, needed a whole number"),
-    ("a.txt", "1\nA\n0\n1\n1 2 3\nmore\n", "a.txt:6: found 'more', needed the end of the file after 1 points"),
+    ("a.txt", "1\nA\n0\n1\n1 2 3\nmore\n", "a.txt:6: found 'more', needed the end of the file after 1 point ("),
     ("a.txt", "1\nA\n0\n2\n1 2 3\n1 4 5\n", "a.txt:6: found frame 1 of 'A' again, needed one marker a frame"),
     ("a.txt", "1\nA\n0\n1\n1 2 1e30\n", "a.txt:5: found a marker at 2, -1e+30 px, needed at most 1e+06"),
     ("a.txt", "hello world\n", "a.txt:1: found no format of this suffix, needed one of"),
-    ("a.2dt", '"A"\n1\n2\n7 0 0 1\n', "a.2dt:4: found the end of the file, needed 1 more lines"),
+    ("a.2dt", '"A"\n1\n2\n7 0 0 1\n', "a.2dt:4: found the end of the file, needed 1 more line: frame "),
     ("a.2dt", "A\n1\n2\n7 0 0 1\n", "a.2dt:1: found 'A', needed a track's name in quotes"),
     ("a.txt", "T 1 0 0 7\nT 2 0\n", "a.txt:2: found 'T 2 0', needed name frame u v outcome"),
     ("a.txt", "1,-1,5,5,2,2,0.9\n", "a.txt:1: found id -1, needed a track's id"),
     ("a.csv", "track,frame,x_px\n1,1,2\n", "a.csv:1: found no format of this suffix"),
     ("a.csv", "track,frame,x_px,y_px\n1,1,2\n", "a.csv:2: found 3 columns, needed 4"),
+    ("a.csv", "track,frame,x_px,y_px\n1\n", "a.csv:2: found 1 column, needed 4"),
     ("a.csv", "track,frame,x_px,y_px,status\n1,1,2,3,lost\n", "a.csv:2: found status 'lost', needed one of tracked"),
     ("a.csv", "# a plate of 1280x720 px\ntrack,frame,x_px,y_px\n", "a.csv:1: found tracks of a plate of 1280x720"),
     ("a.uv", '{"version": 9, "points": []}', "a.uv:1: found version '9', needed a .uv file of version 1 to 5"),
-    ("a.uv", '{"version": 5,\n "points": [', "a.uv:2: found expecting value"),
+    ("a.uv", '{"version": 5,\n "points": [', "a.uv:2: not JSON: expecting value (column 13)"),
     ("a.uv", '{"version": 5, "num_points": 2, "points": []}', "a.uv:1: found 0 points, needed num_points: '2'"),
     ("a.uv", '{"version": 2, "points": [{"name": "A", "per_frame": [{"frame": 1, "pos": [0, "b"]}]}]}',
      "a.uv:1: found 'b', needed a number"),
+    ("a.uv", '{"version": 5, "num_points": 2, "points": [{}]}', "a.uv:1: found 1 point, needed num_points: '2'"),
+    ("a.uv", "1\nA\n1\n1 0 0 1\nmore\n", "a.uv:5: found 'more', needed the end of the file after 1 point ("),
+    ("a.uv", "1\nA\n1\n", "a.uv:3: found the end of the file, needed 1 more line: frame u v weight"),
     ("a.uv", "", "a.uv:1: found the end of the file, needed the number of points"),
     ("a.nk", "Blur {\n}\n", "a.nk:1: found no Tracker4 node"),
     ("a.nk", 'CameraTracker1_0 {\n serializeKnob "22 serialization::archive 9"\n}\n', "a.nk:1: found features of a"),
     ("a.nk", NUKE.replace("{ 1 5 2 }", "{ 1 5 3 }"), "a.nk:12: found 2 rows, needed as many as"),
+    ("a.nk", "\n".join(NUKE.split("\n")[:9] + NUKE.split("\n")[10:]), "a.nk:11: found 1 row, needed as many as"),
+    ("a.nk", re.sub("^{ { 5 1 20.*", "{ { 5 1 20 enable e 1 } }", NUKE, flags=re.MULTILINE),
+     "a.nk:9: found a row of 5 of 1 column, needed the columns"),
     ("a.nk", NUKE.replace("11.5 x1005", "nan x1005"), "a.nk:9: found 'nan', needed a curve's"),
     ("a.nk", NUKE[: NUKE.index(' { 1 "by')], "a.nk:9: found the end of the file, needed the closing brace"),
     ("a.xyz", "", "a.xyz: found .xyz, needed one of .2dt .blend .csv .nk .npz .txt .uv"),
@@ -333,9 +340,16 @@ def test_whatever_is_done_to_a_file_it_is_read_or_refused_in_one_line(file, tmp_
     assert refused  # an attack that never hits tests nothing
 
 
+def test_the_one_track_of_another_clip_is_one(tmp_path):
+    (tmp_path / "a.2dt").write_text('"A"\n1\n1\n7 0 0 1\n"B"\n2\n1\n7 5 5 1\n')
+    read = module(format_of(tmp_path / "a.2dt", "tracks", KEY)).read(tmp_path / "a.2dt", SIZE_PX)
+    assert read.notes == ("1 track is of another clip than 1: left out",)
+
+
 def test_names_stay_apart_within_a_file_and_between_files():
     assert make_unique(["a", "b", "a", "a_2", "a", "", ""])[0] == ["a", "b", "a_3", "a_2", "a_4", "", ""]
     assert "2 tracks had the name of another ('a')" in make_unique(["a", "a", "a"])[1][0]
+    assert make_unique(["a", "a_2", "a"])[1] == ("1 track had the name of another ('a'); it is 'a_3' now",)
     one = import_module("shotmake.formats.tracks.named_tracks").NamedTracks(
         Tracks.from_markers([3, 5], [1, 1], [[1, 1], [2, 2]]), {3: "a", 5: "b"}, {5: 2.0}
     )

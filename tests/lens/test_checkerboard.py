@@ -68,6 +68,18 @@ def test_too_few_boards_are_refused_by_name(pictures):
     assert len(caught.value.faults) == 1 and "shot.camera.checkerboard.files" in caught.value.faults[0]
 
 
+def test_too_few_good_boards_are_not_blamed(pictures):
+    line = "shot.camera.checkerboard.files: found 2 stills; needed 5 that show the board, take more"
+    with pytest.raises(ShotError) as caught:
+        calibrate(pictures[2:4], BOARD, SIZE_PX)
+    assert str(caught.value) == line
+    with pytest.raises(ShotError) as caught:
+        calibrate(pictures[2:3], BOARD, SIZE_PX)
+    assert str(caught.value) == line.replace("2 stills", "1 still")
+    with pytest.raises(ShotError, match="found the board in 0 of 1 still, needed 5; not in grey.png"):
+        calibrate([("grey.png", np.full((540, 960), 128, np.uint8))], BOARD, SIZE_PX)
+
+
 def test_a_bent_board_is_refused(pictures):
     random = np.random.default_rng(0)
     grid = np.stack(np.meshgrid(np.arange(960), np.arange(540)), -1).astype(np.float32)
@@ -82,6 +94,20 @@ def test_a_bent_board_is_refused(pictures):
 def test_boards_seen_straight_on_are_refused():
     with pytest.raises(ShotError, match="turned by at most .* focal length uncertain; tilt the board"):
         calibrate(stills(LONG, SIZE_PX, BOARD, count=6, tilt_deg=1.0), BOARD, SIZE_PX)
+
+
+def test_noisy_boards_that_are_tilted_well_are_not_told_to_tilt_more():
+    random = np.random.default_rng(0)
+    noisy = [
+        (name, np.clip(picture + random.normal(0, 40, picture.shape), 0, 255).astype(np.uint8))
+        for name, picture in stills(LONG, SIZE_PX, BOARD, count=5, tilt_deg=15.0)
+    ]
+    with pytest.raises(
+        ShotError, match=r"checkerboard.files: the corners leave the focal length uncertain by "
+    ) as caught:
+        calibrate(noisy, BOARD, SIZE_PX)
+    assert " %, needed under 1 %; take more stills, sharper, with" in str(caught.value)
+    assert "turned" not in str(caught.value) and "tilt" not in str(caught.value)
 
 
 def test_corners_of_the_picture_that_saw_no_board_are_named():

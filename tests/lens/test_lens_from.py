@@ -172,10 +172,12 @@ def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ("{", "column 2., needed JSON"),
+        ("{", "not JSON: expecting .*column 2"),
         ([1], "a JSON list, needed an object"),
         ({"focal": 35}, "not a lens .*camera_matrix"),
         (OPENCV | {"dist_coeffs": [0.1] * 8}, "plumb_bob of 8 values"),
+        (OPENCV | {"dist_coeffs": [0.1]}, "skew 0 and 1 distortion value; needed none, and 4 or 5"),
+        (OPENCV | {"dist_coeffs": [0.1], "distortion_model": "wide"}, "wide of 1 value; needed"),
         (OPENCV | {"distortion_model": "equidistant"}, "equidistant"),
         (OPENCV | {"dist_coeffs": [-0.9, 0, 0, 0]}, "folds over"),
         (OPENCV | {"camera_matrix": [900, 0, 480, 0, 1800, 270, 0, 0, 1]}, "the plate's pixels are 1:1"),
@@ -183,6 +185,8 @@ def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
         ({"lens": LENS.to_json() | {"cx_px": 960}}, "says no picture size, add image_size_px"),
         ({"lens": LENS.to_json() | {"direction": "distorted_to_undistorted"}}, "needed brown_conrady"),
         ({"lens": None, "status": "refused", "reason": "no tracks"}, "solve was refused .no tracks"),
+        ({"lens": None, "status": "refused"}, "solve was refused .no reason given"),
+        ({"lens": None, "status": "solved"}, "lens: found null; needed an object with model and direction"),
         ({"lens": LENS.to_json(), "focal_px_per_frame": [1, 2]}, "zooms"),
     ],
 )

@@ -163,7 +163,7 @@ FAULTS = [
     ("1,-1,1,1e9,5,5,1\n", "1: found frame 1, a box of 5 x 5 px at 0, 1e+09, needed at most 1e+06 px"),
     ("frame,id,x,y,w,h\n1,-1,1,1,5,5\n", "1: found none of the formats of detections, needed one of: our"),
     ('{"schema": 2, "detections": []}', "1: found schema '2', needed 1"),
-    ('{"schema": 1,\n "detections": [', "2: found expecting value (column 17), needed JSON"),
+    ('{"schema": 1,\n "detections": [', "2: not JSON: expecting value (column 17)"),
     ('{"schema": 1, "detections": {}}', "1: found no list of detections"),
     ('{"schema": 1, "detections": [{"frame": 1, "bbox": [1, 2, 3]}]}', "1: found detections[0] "),
     ('{"schema": 1, "detections": [{"bbox": [1, 2, 3, 4]}]}', "1: found detections[0] "),

@@ -233,7 +233,7 @@ def test_each_camera_has_its_own_source(show, plate):
     assert candidate.source == {"kind": "file", "trust": "given", "file": "a.csv"} and candidate.kept == []
     assert (
         candidate.detections.frame.tolist() == [1002]
-        and "1 boxes in frames outside the plate's 1001 to" in candidate.said[0]
+        and "1 box in frames outside the plate's 1001 to" in candidate.said[0]
     )
     dogs = find(plate, 1001, 1020, detections="a.csv", classes=["dog"])
     assert len(dogs.detections) == 0 and "no box is of dog; they are of 1, 2" in dogs.said[1]

@@ -39,14 +39,24 @@ def test_a_good_shot_has_no_faults_and_keeps_its_warnings():
     ("words", "arguments"),
     [
         ("refused: tiny parallax", {"status": "refused", "reason": "tiny parallax"}),
-        ("min_frames_pct is 100", {"frames": list(range(1, 10))}),
-        ("max_holdout_px is 1", {"holdout_rms_px": 1.2}),
+        (
+            "90.0 % of the frames have a camera (1 of 10 has none); tracking.qc.min_frames_pct is 100",
+            {"frames": list(range(1, 10))},
+        ),
+        ("80.0 % of the frames have a camera (2 of 10 have none)", {"frames": list(range(1, 9))}),
+        ("hold-out error 1.20 px; tracking.qc.max_holdout_px is 1", {"holdout_rms_px": 1.2}),
+        ("hold-out error 1.004 px; tracking.qc.max_holdout_px is 1", {"holdout_rms_px": 1.004}),
         ("min_tracks_per_frame is 8", {"quality": {"tracks_per_frame_min": 7}}),
     ],
 )
 def test_each_limit(words, arguments):
     (line,) = faults(**arguments)
     assert words in line
+
+
+def test_a_share_just_below_its_limit_is_not_rounded_to_it():
+    (line,) = find_qc_faults(QUALITY, {**SOLUTION, "frames": list(range(1, 2500))}, asdict(Qc()), (1, 2500))
+    assert line.startswith("solve: 99.96 % of the frames have a camera (1 of 2500 has none)")
 
 
 def test_limits_can_be_loosened():
@@ -100,15 +110,26 @@ def test_what_mattes_cover_counts_once_where_boxes_overlap_and_only_on_the_plate
     boxes = {1: quarter, 2: quarter[:1], 3: np.array([[-1e6, -1e6, 2e6, 2e6]])}
     made = measure_cover(lambda frame: boxes[frame], (200, 100), (1, 3), invert)
     assert made == {"covered_median_pct": np.median(pct), "covered_most_pct": max(pct),
-                    "worst_frame": 1 + int(np.argmax(pct))}  # fmt: skip
+                    "worst_frame": 1 + int(np.argmax(pct)), "inverted": invert}  # fmt: skip
 
 
 @pytest.mark.parametrize(("most_pct", "kind"), [(88.0, "warnings"), (30.0, "notes")])
 def test_mattes_that_cover_too_much_are_warned_of(most_pct, kind):
-    matte = {"covered_median_pct": 20.0, "covered_most_pct": most_pct, "worst_frame": 1007}
+    matte = {"covered_median_pct": 20.0, "covered_most_pct": most_pct, "worst_frame": 1007, "inverted": False}
     (line,) = [line for line in reported(block(matte=matte))[kind] if "mattes" in line]
     assert f"cover 20 % of the plate (median), {most_pct:.0f} % in frame 1007" in line
     assert ("tracking.mask.from_objects" in line) == (kind == "warnings")
+
+
+@pytest.mark.parametrize(("most_pct", "kind"), [(92.0, "warnings"), (30.0, "notes")])
+def test_an_inverted_mask_that_leaves_too_little_is_not_told_to_cover_less(most_pct, kind):
+    matte = {"covered_median_pct": 20.0, "covered_most_pct": most_pct, "worst_frame": 1007, "inverted": True}
+    (line,) = [line for line in reported(block(matte=matte))[kind] if "the inverted mask keeps" in line]
+    assert line.startswith(
+        f"objects: the inverted mask keeps tracks out of 20 % of the plate (median), {most_pct:.0f} %"
+    )
+    cure = "; raise tracking.objects.matte.dilate_px, or set tracking.mask.invert: false"
+    assert line.endswith(cure) == (kind == "warnings") and "from_objects" not in line
 
 
 @pytest.mark.parametrize(("chosen", "pct"), [(True, 50.0), ([2], 25.0), (False, None)])
@@ -125,5 +146,7 @@ def test_the_stage_measures_the_objects_that_tracks_are_kept_out_of(tmp_path, ch
     made = list_objects(Job("s", slice_settings(config), {"objects": path}, {}, {}))
     assert made["main"]["count"] == 2
     assert made["main"]["matte"] == (
-        None if pct is None else {"covered_median_pct": pct, "covered_most_pct": pct, "worst_frame": 1}
+        None
+        if pct is None
+        else {"covered_median_pct": pct, "covered_most_pct": pct, "worst_frame": 1, "inverted": False}
     )

@@ -114,11 +114,14 @@ def test_objects_have_a_bar_each_lighter_where_nobody_saw_them():
     def one(track_id: int, first: int, last: int, coasted=(), label="") -> dict:
         return {"track_id": track_id, "label": label, "first_frame": first, "last_frame": last, "coasted": coasted}
 
+    def page_with(objects: list[dict], matte: dict | None = None) -> str:
+        block = {"count": len(objects), "frames": [1, 12], "coasted_pct": 2.8, "longest": 2, "objects": objects,
+                 "source": {"kind": "motion", "trust": "low"}, "matte": matte}  # fmt: skip
+        summary = make_report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12), {"main": block})
+        return make_report_html(summary, solution(), SHOT.points, [])
+
     objects = [one(1, 1, 6, [[3, 4]], "a <cat>"), one(2, 5, 12), *(one(number, 7, 7) for number in range(3, 60))]
-    block = {"count": len(objects), "frames": [1, 12], "coasted_pct": 2.8, "longest": 2, "objects": objects,
-             "source": {"kind": "motion", "trust": "low"}, "matte": None}  # fmt: skip
-    summary = make_report(PLATE, QUALITY, solution(), vars(Qc()), (1, 12), {"main": block})
-    text = make_report_html(summary, solution(), SHOT.points, [])
+    text = page_with(objects)
     assert Tags(text).open == [] and text.count('class="bar"') == SHOWN and text.count('class="bar unseen"') == 1
     assert "1 a &lt;cat&gt;: 1 to 6, 2 frames coasted" in text and f"{59 - SHOWN} shorter ones" in text
     assert "boxes of what moves, a guess" in text and escape(GUESS) in text
@@ -128,4 +131,10 @@ def test_objects_have_a_bar_each_lighter_where_nobody_saw_them():
     wanted = [[0, 2, 4, 6], [2, 4]]  # in frames from the first one on
     for found, edges in zip(numbers, wanted, strict=True):
         assert found == pytest.approx([LEFT + edge * across for edge in edges], abs=0.06)
+    text = page_with([one(1, 1, 6, [[3, 3]], "dog"), *(one(number, 7, 7) for number in range(2, SHOWN + 2))])
+    covers = [("mattes cover", False), ("the inverted mask keeps tracks out of", True)]
+    for said, inverted in covers:
+        matte = {"covered_median_pct": 8.0, "covered_most_pct": 9.0, "worst_frame": 2, "inverted": inverted}
+        assert f"; {said} 8 % of the plate, 9 % at most" in page_with(objects, matte)
+    assert "1 dog: 1 to 6, 1 frame coasted" in text and "; 1 shorter one is not shown" in text
     assert "Objects</h2>" not in page_of(solution())

@@ -41,6 +41,7 @@ def test_points_that_do_not_agree_leave_it_at_zero():
     few = table_over_floor(0.001, 3)[:20]
     found = fit_ground(few, told[:20], np.zeros(2), SIZE)
     assert found.z == 0.0 and "8 needed" in found.source
+    assert fit_ground(few[:1], told[:1], few[0, :2], SIZE).source == "z = 0: 1 point around the subject, 8 needed"
     far = table_over_floor(0.001, 3) + [50, 0, 0]
     assert fit_ground(far, told, np.zeros(2), SIZE).z == 0.0
 

@@ -103,8 +103,8 @@ def test_half_floats_are_taken_and_their_loss_is_said(tmp_path):
     assert 0.03 < loss_px < 0.17  # beyond 1, in the overscan, twice as coarse
 
 
-def with_hole(uv: np.ndarray) -> np.ndarray:
-    uv[40:50, 60] = np.nan
+def with_hole(uv: np.ndarray, end: int = 50) -> np.ndarray:
+    uv[40:end, 60] = np.nan
     return uv
 
 
@@ -113,6 +113,7 @@ def with_hole(uv: np.ndarray) -> np.ndarray:
     [
         (lambda uv: uv[:90, :160], "found a map of 160x90; the plate is 320x180"),
         (with_hole, "found 10 pixels that are not finite"),
+        (lambda uv: with_hole(uv, 41), "found 1 pixel that is not finite"),
         (lambda uv: uv * (1, -1) + (0, 1), "green rises downwards"),
         (lambda uv: uv * SIZE, "needed positions of about 0..1"),
         (lambda uv: uv * 0.02, "needed positions of about 0..1"),
@@ -133,6 +134,8 @@ def test_files_that_are_no_maps(tmp_path):
         read_redistort(tmp_path / "text.exr", "nuke", SIZE, "auto")
     with pytest.raises(ShotError, match="channels of uint8; needed red and green as float"):
         read_redistort(write(tmp_path / "map.png", foreign("nuke", "redistort"), "uint8"), "nuke", SIZE, "auto")
+    with pytest.raises(ShotError, match="grey.exr: found 1 channel of float; needed red and green as float"):
+        read_redistort(write(tmp_path / "grey.exr", foreign("nuke", "redistort"), channels=1), "nuke", SIZE, "auto")
     whole = write(tmp_path / "cut.exr", foreign("nuke", "redistort")).read_bytes()
     (tmp_path / "cut.exr").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ShotError, match="cut.exr: cannot be "):

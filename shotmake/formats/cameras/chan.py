@@ -27,6 +27,7 @@ from shotmake.formats.cameras.to_our_camera import CENTRED_PX, cameras_of
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import Lens
+from shotmake.numbers_in_words import count_of
 
 COLUMNS = (7, 8)
 
@@ -77,7 +78,7 @@ def read(path: Path, asked: Asked) -> Cameras:
             continue
         if len(words) not in COLUMNS or columns not in (0, len(words)):
             needed = f"{columns or '7 or 8'} columns: frame tx ty tz rx ry rz and, in all lines or none, vertical fov"
-            raise make_fault(path, line, f"{len(words)} columns", needed, KEY)
+            raise make_fault(path, line, count_of(len(words), "column"), needed, KEY)
         columns = len(words)
         frames.append(read_whole_number(words[0], path, line, KEY, low=-100_000_000))
         rows.append([read_number(word, path, line, KEY) for word in words[1:]])

@@ -29,6 +29,7 @@ from shotmake.formats.cameras.to_our_camera import KINDS, status_of
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens import COEFFICIENTS, PLACE, Lens
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED
 
 PARAMETERS = {
@@ -63,7 +64,8 @@ def read(path: Path, asked: Asked) -> Cameras:
         if is_image:
             words = text.split(maxsplit=9)
             if len(words) != 10:
-                raise make_fault(path, line, f"{len(words)} words", "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME", KEY)
+                needed = "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME"
+                raise make_fault(path, line, count_of(len(words), "word"), needed, KEY)
             digits = re.findall(r"\d+", words[9].strip().rpartition(".")[0] or words[9])
             if not digits:
                 raise make_fault(path, line, quote_word(words[9]), "a frame number in the image's name", KEY)
@@ -99,7 +101,7 @@ def _read_lenses(path: Path, asked: Asked) -> dict[int, Lens]:
         names = PARAMETERS[words[1]].split()
         values = [read_number(word, path, line, KEY) for word in words[4:]]
         if len(values) != len(names):
-            raise make_fault(path, line, f"{len(values)} parameters of {words[1]}", " ".join(names), KEY)
+            raise make_fault(path, line, f"{count_of(len(values), 'parameter')} of {words[1]}", " ".join(names), KEY)
         size_px = tuple(read_whole_number(word, path, line, KEY) for word in words[2:4])
         if size_px != tuple(asked.size_px):
             found, needed = (f"{width}x{height}" for width, height in (size_px, asked.size_px))

@@ -7,6 +7,7 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import has_fold
+from shotmake.numbers_in_words import tell_apart
 from shotmake.reasons import Reason
 
 KEY = "shot.camera.import_file"
@@ -46,12 +47,7 @@ def cut_to_shot(imported: Cameras, size_px: tuple[int, int], frames: tuple[int, 
     name, cameras, numbers = imported.name, imported.cam_from_world, imported.frames
     if len(np.unique(numbers)) != len(numbers):
         raise ShotError(f"{name}: has more than one pose for a frame ({KEY})")
-    rotations = cameras[:, :, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        orthonormal = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max(initial=0) < 1e-4
-    if not (np.isfinite(cameras).all() and orthonormal and (np.linalg.det(rotations) > 0).all()):
-        raise ShotError(f"{name}: cam_from_world holds matrices that are no rotations ({KEY})")
-    if fault := _find_implausible(imported, size_px[0]):
+    if fault := _find_odd_pose(imported) or _find_implausible(imported, size_px[0]):
         raise ShotError(f"{name}: {fault} ({KEY})")
     if has_fold(imported.lens, size_px):
         raise ShotError(f"{name}: its lens folds over inside the picture ({KEY})")
@@ -68,12 +64,30 @@ def cut_to_shot(imported: Cameras, size_px: tuple[int, int], frames: tuple[int, 
     )
 
 
+def _find_odd_pose(imported: Cameras) -> str:
+    """Return the first pose that is no rotation and place, and what is needed; "" when there is none."""
+    cameras = imported.cam_from_world
+    finite = np.isfinite(cameras).all((1, 2))
+    if not finite.all():
+        frame = imported.frames[np.argmin(finite)]
+        return f"found a pose with a number that is not finite in frame {frame}; needed finite numbers"
+    rotations = cameras[:, :, :3]
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(rotations @ np.swapaxes(rotations, 1, 2) - np.eye(3)).max((1, 2))
+        sound = (off < 1e-4) & (np.linalg.det(rotations) > 0)
+    if not sound.all():
+        found = f"a pose that is no rotation and place in frame {imported.frames[np.argmin(sound)]}"
+        return f"found {found}; needed one without shear, scale or mirroring"
+    return ""
+
+
 def _find_implausible(imported: Cameras, width_px: int) -> str:
     """Return the first number that no real camera has, and the limits for it; "" when there is none."""
     lens, (low, high) = imported.lens, FOCAL_WIDTHS
     far = float(np.abs(imported.cam_from_world[:, :, 3]).max(initial=0))
     if far > FARTHEST:
-        return f"found a camera {far:.3g} units from the world's origin; needed at most {FARTHEST:g}"
+        off = tell_apart(far, FARTHEST, ".3g")
+        return f"found a camera {off} units from the world's origin; needed at most {FARTHEST:g}"
     zoom = () if imported.focal_px_per_frame is None else imported.focal_px_per_frame.tolist()
     for focal_px in (lens.fx_px, lens.fy_px, *zoom):
         if not low * width_px <= focal_px <= high * width_px:

@@ -126,8 +126,13 @@ def _choose_node(path: Path, name: str | None) -> Node:
     found = list(read_nodes(path, KINDS, KEY))
     names = [node.knobs.get("name", (f"{node.kind}1", 0))[0] for node in found]
     chosen = [node for node, one in zip(found, names, strict=True) if name in (None, one)]
+    if not found:
+        raise ShotError(f"{path.name}: found no camera; needed a file with one ({KEY})")
+    if len(chosen) > 1 and (name is not None or len(set(names)) == 1):
+        several = f"{len(chosen)} cameras of the name {quote_word(name or names[0])}"
+        raise ShotError(f"{path.name}: found {several}; needed one: rename the other, or leave it out ({KEY})")
     if len(chosen) != 1:
-        there = ", ".join(names) or "none"
+        there = ", ".join(names)
         raise ShotError(f"{path.name}: found the cameras {there}; needed the name of one (shot.camera.import_name)")
     return chosen[0]
 

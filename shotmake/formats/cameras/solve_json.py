@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from shotmake.errors import ShotError, quote_error
+from shotmake.errors import ShotError, quote_error, quote_text
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.imported_camera import KEY, Cameras, cut_to_shot
-from shotmake.formats.text_files import load_json
+from shotmake.formats.text_files import load_json, quote_word
 from shotmake.geometry.lens import Lens
+from shotmake.numbers_in_words import count_of
 from shotmake.reasons import read_warnings
+
+STATUSES = ("solved", "tripod", "static")  # of the solves that have cameras
 
 
 def read(path: Path, asked: Asked) -> Cameras:
@@ -28,10 +31,13 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
     """Load the cameras of a solve JSON (schema 1) for the plate frames first..last. Other frames are left out.
 
     Raises ShotError when the file is not a solve JSON or too large, when it is for another picture size, when its
-    status is not solved, tripod or static, when its lists differ in length, when its confidence is not 0 to 1, and when
+    status is none of STATUSES, when its lists differ in length, when its confidence is not 0 to 1, and when
     `cut_to_shot` refuses the cameras.
     """
     record = load_json(path, KEY)
+    if record.get("status") == "refused":
+        why = quote_text(str(record.get("reason") or "no reason given"))
+        raise ShotError(f"{path.name}: found a refused solve ({why}); needed a solve with cameras ({KEY})")
     try:
         lens, status = Lens.from_json(record["lens"]), record["status"]
         cameras = np.array(record["cam_from_world"], float).reshape(-1, 3, 4)
@@ -52,11 +58,15 @@ def read_cameras(path: Path, size_px: tuple[int, int], frames: tuple[int, int]) 
         raise ShotError(
             f"{path.name}: made for {str(width)[:9]}x{str(height)[:9]}; the plate is {size_px[0]}x{size_px[1]} ({KEY})"
         )
-    if status not in ("solved", "tripod", "static") or len(cameras) != len(numbers):
-        found = f"status {str(status)[:20]!r} with {len(cameras)} poses of {len(numbers)} frames"
-        raise ShotError(f"{path.name}: {found} ({KEY})")
+    if status not in STATUSES:
+        found = f"status {quote_word(status)}"
+        raise ShotError(f"{path.name}: found {found}; needed {', '.join(STATUSES[:-1])} or {STATUSES[-1]} ({KEY})")
+    if len(cameras) != len(numbers):
+        found = f"{count_of(len(cameras), 'pose')} of {count_of(len(numbers), 'frame')}"
+        raise ShotError(f"{path.name}: found {found}; needed one a frame ({KEY})")
     if focals is not None and focals.shape != numbers.shape:
-        raise ShotError(f"{path.name}: {focals.size} focal lengths of {len(numbers)} frames ({KEY})")
+        found = f"{count_of(focals.size, 'focal length')} of {count_of(len(numbers), 'frame')}"
+        raise ShotError(f"{path.name}: found {found}; needed a list of one a frame ({KEY})")
     kind, known = str(record.get("kind", "general")), bool(record.get("scale_known", False))
     imported = Cameras(path.name, status, kind, lens, numbers, cameras, focals, known, confidence, warnings)
     return cut_to_shot(imported, size_px, frames)

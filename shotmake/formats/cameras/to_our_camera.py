@@ -41,6 +41,12 @@ def cameras_of(
     low, high = (limit * asked.size_px[0] for limit in FOCAL_LIMITS)
     with np.errstate(invalid="ignore"):
         bad = ~((focals >= low) & (focals <= high))
+    if bad.any() and fx_px is None and asked.lens is None:
+        low_mm, high_mm = (limit * asked.sensor_width_mm for limit in FOCAL_LIMITS)
+        raise ShotError(
+            f"shot.camera.focal_mm: found {asked.focal_mm:g} mm on a sensor of {asked.sensor_width_mm:g} mm; needed "
+            f"{low_mm:g} to {high_mm:g} mm for {name}, which has no field of view (shot.camera.sensor_width_mm)"
+        )
     if bad.any():
         raise ShotError(
             f"{name}: frame {frames[np.argmax(bad)]} has a focal length of {focals[np.argmax(bad)]:.4g} px on a plate "

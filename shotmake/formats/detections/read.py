@@ -10,6 +10,7 @@ from shotmake.config.format_registry import DETECTIONS
 from shotmake.config.schema import MAIN_CAMERA
 from shotmake.formats.detections.boxes import Boxes
 from shotmake.formats.text_files import make_fault, read_head
+from shotmake.numbers_in_words import count_of
 from shotmake.objects.detections import Detections
 
 KEY = "tracking.objects.detections"
@@ -46,7 +47,7 @@ def read_detections(
         if outside == len(frame):
             held = f"boxes in the frames {int(found.frame.min())} to {int(found.frame.max())} alone"
             raise make_fault(path, 1, held, f"some in {plate}", key)
-        say(f"{path.name}: {outside} boxes in frames outside {plate} left out")
+        say(f"{path.name}: {count_of(outside, 'box', 'boxes')} in frames outside {plate} left out")
     if ((found.confidence < 0) | (found.confidence > 1)).any():
         span = f"{found.confidence.min():g} to {found.confidence.max():g}"
         say(f"{path.name}: confidence from {span}, cut to 0..1")

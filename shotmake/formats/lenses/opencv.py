@@ -22,6 +22,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.lenses.lens_request import KEY, LensAsked, lens_of_take
 from shotmake.formats.text_files import load_json, read_lines
 from shotmake.geometry.lens import Lens
+from shotmake.numbers_in_words import count_of
 
 MATRIX = ("camera_matrix", "cameraMatrix", "mtx", "K")  # OpenCV's samples, its GUI tools, ROS
 COEFFICIENTS = ("dist_coeffs", "distortion_coefficients", "distCoeffs", "dist")
@@ -73,9 +74,10 @@ def _make_lens(tree: dict) -> tuple[Lens, tuple[int, int] | None]:
     values = _read_numbers(_get_first(tree, COEFFICIENTS))
     model = str(tree.get("distortion_model", "plumb_bob"))[:40]
     if model not in ("plumb_bob", "brown_conrady") or tree.get("fisheye_model") or np.abs(values[5:]).any():
-        raise ValueError(f"distortion model {model} of {len(values)} values; needed k1 k2 p1 p2 k3")
+        raise ValueError(f"distortion model {model} of {count_of(len(values), 'value')}; needed k1 k2 p1 p2 k3")
     if abs(matrix[0, 1]) > 1e-9 * abs(matrix[0, 0]) or len(values) not in (0, 4) and len(values) < 5:
-        raise ValueError(f"skew {matrix[0, 1]:g} and {len(values)} distortion values; needed none, and 4 or 5")
+        found = f"skew {matrix[0, 1]:g} and {count_of(len(values), 'distortion value')}"
+        raise ValueError(f"{found}; needed none, and 4 or 5")
     k1, k2, p1, p2, k3 = (float(value) for value in np.pad(values[:5], (0, max(5 - len(values), 0))))
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     size = next((tree[name] for name in SIZES if name in tree), None)

@@ -20,6 +20,7 @@ from shotmake.errors import ShotError
 from shotmake.files.picture_file import make_picture_fault, open_picture
 from shotmake.formats.lenses.lens_request import KEY, LensAsked
 from shotmake.geometry.lens_fit import MARGIN, Seen
+from shotmake.numbers_in_words import count_of
 
 DIRECTIONS = choices_of(Camera, "st_map_direction")
 SIDE_MAX_PX = 20_000
@@ -90,10 +91,8 @@ def _load(path: Path, asked: LensAsked) -> tuple[np.ndarray, dict[str, tuple[int
         if image.format_name() != "openexr":
             raise ShotError(f"{path.name}: found a picture in {image.format_name()}; needed an ST-map in EXR ({KEY})")
         if spec.nchannels < 2 or not 2 <= spec.width <= SIDE_MAX_PX or not 2 <= spec.height <= SIDE_MAX_PX:
-            raise ShotError(
-                f"{path.name}: found {spec.nchannels} channels of {spec.width}x{spec.height} px, needed R and G of an "
-                f"ST-map ({KEY})"
-            )
+            found = f"{count_of(spec.nchannels, 'channel')} of {spec.width}x{spec.height} px"
+            raise ShotError(f"{path.name}: found {found}, needed R and G of an ST-map ({KEY})")
         pixels = image.read_image(0, 0, 0, 2, oiio.FLOAT)
         if pixels is None:
             raise make_picture_fault(path, "cannot be decoded", image.geterror(), KEY)

@@ -27,6 +27,7 @@ from shotmake.formats.lenses.tde_models import radial_of_take, seen_of
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number, read_whole_number
 from shotmake.geometry.lens_fit import Seen
 from shotmake.geometry.lens_models.lens_of_3de import MODELS, Lens3de
+from shotmake.numbers_in_words import count_of
 
 END, LUT, LUT_END = "<end_of_file>", "<begin_2dlut_samples>", "<end_2dlut_samples>"
 STATIC = ("0", "DISTORTION_STATIC")
@@ -49,7 +50,7 @@ def read(path: Path, asked: LensAsked) -> tuple[Seen, tuple[int, int]]:
     rows.read_next("a lens name", blank=True)
     words = rows.read_next("film back, focal length, film aspect, lens centre, pixel aspect").split()
     if len(words) != 7:
-        raise rows.make_fault(f"{len(words)} numbers", "7: film back, focal length, film aspect, ...")
+        raise rows.make_fault(count_of(len(words), "number"), "7: film back, focal length, film aspect, ...")
     width, height, focal, _, centre_x, centre_y, aspect = rows.read_numbers(words)
     is_static = rows.read_next("0, 1 or DISTORTION_...") in STATIC
     model = rows.read_next("the name of a model").removesuffix("[Plugin]").strip()
@@ -88,7 +89,7 @@ class _Rows:
         ):
             words = self.read_next(f"a key {what}").split()
             if len(words) < columns:
-                raise self.make_fault(f"{len(words)} columns", f"{columns} or more")
+                raise self.make_fault(count_of(len(words), "column"), f"{columns} or more")
             yield self.read_numbers(words[:columns])
 
 

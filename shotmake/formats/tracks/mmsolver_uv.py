@@ -26,6 +26,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
 from shotmake.formats.text_files import load_json, make_fault, quote_word, read_head, read_number
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED
 
 VERSIONS = (2, 3, 4, 5)
@@ -49,7 +50,8 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     if not isinstance(points, list):
         raise make_fault(path, 1, f"points {quote_word(points)}", "a list", KEY)
     if record.get("num_points", len(points)) != len(points):
-        raise make_fault(path, 1, f"{len(points)} points", f"num_points: {quote_word(record['num_points'])}", KEY)
+        told = f"num_points: {quote_word(record['num_points'])}"
+        raise make_fault(path, 1, count_of(len(points), "point"), told, KEY)
     _check_shape(record.get("camera"), path, size_px)
     undistorted = version == 2 and record.get("is_undistorted") is True
     notes = ("the file says that its positions are without lens distortion",) if undistorted else ()
@@ -62,13 +64,14 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 def _read_text_points(source: Lines, size_px: tuple[int, int]) -> Iterator[ReadTrack]:
     points = source.count("the number of points, or JSON")
     for _ in range(points):
-        name = source.take(f"{points} points")[1]
+        name = source.take(count_of(points, "point"))[1]
         frames = source.count(f"the number of frames of {quote_word(name)}")
         line, table = source.read_table(frames, 4, 4, "frame u v weight")
         yield ReadTrack(name, table[:, 0], _to_px(table[:, 1:3], size_px), line, weight=table[:, 3])
     if source.peek() is not None:
         at, text = source.take("nothing")
-        raise make_fault(source.path, at, quote_word(text), f"the end of the file after {points} points", KEY)
+        needed = f"the end of the file after {count_of(points, 'point')}"
+        raise make_fault(source.path, at, quote_word(text), needed, KEY)
 
 
 def _read_point(at: int, point: object, key: str, path: Path, size_px: tuple[int, int]) -> ReadTrack:

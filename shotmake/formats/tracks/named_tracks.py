@@ -9,6 +9,7 @@ import numpy as np
 
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED, TRACKED, Tracks, merge_tracks
 from shotmake.tracks.quality import name_track
 
@@ -97,7 +98,7 @@ def make_unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
     Returns the names in the same order, and a note when a name changed, else ().
     """
-    taken, made, renamed = set(names), [], []
+    taken, made, renamed, given = set(names), [], [], ""
     seen: set[str] = set()
     for name in names:
         if name and name in seen:
@@ -110,7 +111,8 @@ def make_unique(names: list[str]) -> tuple[list[str], tuple[str, ...]]:
     if not renamed:
         return made, ()
     told = ", ".join(map(quote_word, list(dict.fromkeys(renamed))[:NAMES_TOLD]))
-    return made, (f"{len(renamed)} tracks had the name of another ({told}); they end in _2, _3, ... now",)
+    now = f"it is {quote_word(given)}" if len(renamed) == 1 else "they end in _2, _3, ..."
+    return made, (f"{count_of(len(renamed), 'track')} had the name of another ({told}); {now} now",)
 
 
 def merge_named(sessions: list[NamedTracks], first: int, last: int) -> NamedTracks:

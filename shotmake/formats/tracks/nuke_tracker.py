@@ -29,6 +29,7 @@ import numpy as np
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import make_fault, quote_word, read_lines, read_number
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED, Tracks
 
 NODE = re.compile(r"\s*(Tracker4|CameraTracker\w*)\s*\{")
@@ -117,7 +118,7 @@ def _read_table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -
             if not open_items:
                 if told[2:3] != [str(rows)]:
                     raise make_fault(
-                        path, at, f"{rows} rows", f"as many as the table's {{ {' '.join(told)} }} says", KEY
+                        path, at, count_of(rows, "row"), f"as many as the table's {{ {' '.join(told)} }} says", KEY
                     )
                 return
             if len(open_items) == 1:
@@ -137,9 +138,8 @@ def _read_table(tokens: Iterator[tuple[int, str]], path: Path, height_px: int) -
 
 def _read_row(row: list, columns: dict[str, int], path: Path, at: int, height_px: int) -> ReadTrack:
     if any(name not in columns or columns[name] >= len(row) for name in READ):
-        raise make_fault(
-            path, at, f"a row of {len(row)} of {len(columns)} columns", f"the columns {', '.join(READ)}", KEY
-        )
+        found = f"a row of {len(row)} of {count_of(len(columns), 'column')}"
+        raise make_fault(path, at, found, f"the columns {', '.join(READ)}", KEY)
     enable, name, across, up = (row[columns[name]] for name in READ)
     if not isinstance(name, str):
         raise make_fault(path, at, "a list", "a track's name", KEY)

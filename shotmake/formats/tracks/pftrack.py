@@ -21,6 +21,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
 from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 1
@@ -42,7 +43,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     own = blocks[0][0] if blocks else ""
     kept = [found for clip, found in blocks if clip == own]
     left = len(blocks) - len(kept)
-    notes = (f"{left} tracks are of another clip than {own}: left out",) if left else ()
+    notes = (f"{count_of(left, 'track is', 'tracks are')} of another clip than {own}: left out",) if left else ()
     return name_tracks(kept, path, CLIP_FIRST, notes)
 
 

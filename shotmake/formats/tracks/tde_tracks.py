@@ -18,6 +18,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
 from shotmake.formats.text_files import make_fault, quote_word
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, clip_first_of, name_tracks, yield_tracks
+from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED
 
 CLIP_FIRST = 1
@@ -41,14 +42,15 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
 def _read_points(source: Lines, height_px: int) -> Iterator[ReadTrack]:
     points = source.count("the number of points")
     for _ in range(points):
-        name = source.take(f"{points} points")[1]
+        name = source.take(count_of(points, "point"))[1]
         source.count(f"the colour of {quote_word(name)}, a whole number")
         frames = source.count(f"the number of frames of {quote_word(name)}")
         line, table = source.read_table(frames, 3, 3, "frame x y")
         yield ReadTrack(name, table[:, 0], np.stack([table[:, 1], height_px - table[:, 2]], 1), line)
     if source.peek() is not None:
         at, text = source.take("nothing")
-        raise make_fault(source.path, at, quote_word(text), f"the end of the file after {points} points", KEY)
+        needed = f"the end of the file after {count_of(points, 'point')}"
+        raise make_fault(source.path, at, quote_word(text), needed, KEY)
 
 
 def write(path: Path, take: Take) -> None:

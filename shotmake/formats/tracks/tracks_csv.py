@@ -25,6 +25,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Row, join_tables, read_column, yield_batches
 from shotmake.formats.text_files import make_fault, quote_word, read_lines
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
+from shotmake.numbers_in_words import count_of
 
 NEEDED = ("track", "frame", "x_px", "y_px")
 OPTIONAL = ("status", "error_px", "weight", "name")
@@ -61,7 +62,7 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
         cells = list(_split_cells(some, separator, path))
         for (at, _), own in zip(some, cells, strict=True):
             if len(own) != len(columns):
-                raise make_fault(path, at, f"{len(own)} columns", f"{len(columns)}, as in the header", KEY)
+                raise make_fault(path, at, count_of(len(own), "column"), f"{len(columns)}, as in the header", KEY)
         line = [at for at, _ in some]
         told = dict(zip(columns, zip(*cells, strict=True), strict=True))
         found = [ids.setdefault(word.strip(), len(ids)) for word in told["track"]]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
 
-from shotmake.config.check import LONGEST_NAME, parse_frame_rate
+from shotmake.config.check import LONGEST_NAME
+from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml

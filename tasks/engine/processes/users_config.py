@@ -13,11 +13,10 @@ import os
 import sys
 from dataclasses import dataclass, field, fields
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError, quote_error
-from shotmake.limits import set_limits
+from shotmake.limits import find_own_file, name_own_file, set_limits
 
 NEVER = "never"
 
@@ -45,7 +44,7 @@ def put_in_force() -> None:
         try:
             set_limits(limits)
         except ShotError as error:
-            raise ShotError(*(f"{_show(_find_place())}: {fault}" for fault in error.faults)) from error
+            raise ShotError(*(f"{name_own_file()}: {fault}" for fault in error.faults)) from error
     except ShotError as error:
         _log.error("\n".join(error.faults))
         sys.exit(1)
@@ -58,7 +57,7 @@ def read_own_config() -> OwnConfig:
     Raises ShotError when the file cannot be read, when it has an unknown key or a wrong value, and when
     $SHOTMAKE_CONFIG names no file. Without any file the defaults are returned.
     """
-    path = _find_place()
+    path = find_own_file()
     if path is None:
         return OwnConfig()
     try:
@@ -69,41 +68,25 @@ def read_own_config() -> OwnConfig:
         return OwnConfig()
     except (OSError, UnicodeDecodeError) as error:
         cause = quote_error(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ShotError(f"{_show(path)}: cannot be read: {cause}") from error
-    return _check(_parse(text, path), path)
+        raise ShotError(f"{name_own_file()}: cannot be read: {cause}") from error
+    return _check(_parse(text))
 
 
-def _find_place() -> Path | None:
-    """Return where the file lies, or would lie; None when there is no home folder to look in."""
-    named = os.environ.get("SHOTMAKE_CONFIG")
-    if named:
-        return Path(named)
-    folder = os.environ.get("XDG_CONFIG_HOME") or ""
-    if os.path.isabs(folder):
-        return Path(folder) / "shotmake" / "config.yaml"
-    home = os.path.expanduser("~")
-    return Path(home) / ".config" / "shotmake" / "config.yaml" if os.path.isabs(home) else None
-
-
-def _show(path: Path | None) -> str:
-    return str(path).replace(f"{os.path.expanduser('~')}{os.sep}", f"~{os.sep}", 1)
-
-
-def _parse(text: str, path: Path) -> dict:
+def _parse(text: str) -> dict:
     import yaml
 
     try:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ShotError(f"{_show(path)}: not YAML: {quote_error(error)}") from error
+        raise ShotError(f"{name_own_file()}: not YAML: {quote_error(error)}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ShotError(f"{_show(path)}: found {type(tree).__name__}; needed a block of keys, as run: never")
+        raise ShotError(f"{name_own_file()}: found {type(tree).__name__}; needed a block of keys, as run: never")
     return tree
 
 
-def _check(tree: dict, path: Path) -> OwnConfig:
+def _check(tree: dict) -> OwnConfig:
     known = [one.name for one in fields(OwnConfig)]
     faults = [f"{key}: found no such key; there are: {', '.join(known)}" for key in tree if key not in known]
     values = {key: value for key, value in tree.items() if key in known and value is not None}
@@ -122,5 +105,5 @@ def _check(tree: dict, path: Path) -> OwnConfig:
     if not isinstance(values.get("limits", {}), dict):
         faults.append(f"limits: found {values['limits']!r}; needed a block of keys, as blender_minutes: 600")
     if faults:
-        raise ShotError(*(f"{_show(path)}: {fault}" for fault in faults))
+        raise ShotError(*(f"{name_own_file()}: {fault}" for fault in faults))
     return OwnConfig(**values)

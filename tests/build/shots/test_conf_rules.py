@@ -177,7 +177,8 @@ def test_it_reads_what_the_user_lists_and_no_longer_when_not(show, tmp_path):
     ran = config_of(show, "PLATES", environment)
     assert "seen.mp4" in ran.out + ran.err
     own.write_text("environment: []\n")  # the composed config is remembered
-    attack.one_clear_line(config_of(show, "PLATES", environment), "${oc.env:PLATES}: a show may not read")
+    said = f"${{oc.env:PLATES}}: a show may not read this variable; list it in {own}, as environment: [PLATES]"
+    attack.one_clear_line(config_of(show, "PLATES", environment), said)
 
 
 # The user's own config
@@ -195,7 +196,7 @@ def test_it_reads_what_the_user_lists_and_no_longer_when_not(show, tmp_path):
         ("limits: 5\n", "own.yaml: limits: found 5; needed a block of keys"),
         ("limits: {blender_hours: 5}\n", "own.yaml: limits.blender_hours: found no limit of that name; there are: "),
         ("limits: {silent_minutes: -5}\n", "own.yaml: limits.silent_minutes: found -5; needed a number above 0"),
-        ("limits: {silent_minutes: .nan}\n", "limits.silent_minutes: found nan"),
+        ("limits: {silent_minutes: .nan}\n", "nan; needed a number above 0 and at most 1000000000000"),
         (b"\xff\xfe", "own.yaml: cannot be read: it is not UTF-8 text"),
         (None, "own.yaml: no such file"),
         ("folder", "own.yaml: cannot be read: Is a directory"),

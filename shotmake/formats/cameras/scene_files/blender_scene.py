@@ -19,6 +19,7 @@ from shotmake.formats.cameras.to_our_camera import cameras_of
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import load_json
 from shotmake.geometry.lens import Lens
+from shotmake.numbers_in_words import count_of
 from shotmake.reasons import Reason
 
 FARTHEST = 1e12
@@ -60,7 +61,9 @@ def tell_gaps(take: Take) -> tuple[str, ...]:
     missing = sorted(set(range(frames[0], frames[-1] + 1)) - set(frames))
     if not missing:
         return ()
-    return (f"{len(missing)} frames without a camera, from {missing[0]}, are filled in between their neighbours",)
+    are, their = ("is", "its") if len(missing) == 1 else ("are", "their")
+    told = f"{count_of(len(missing), 'frame')} without a camera, from {missing[0]},"
+    return (f"{told} {are} filled in between {their} neighbours",)
 
 
 def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
@@ -72,7 +75,7 @@ def check_head(path: Path, beginnings: tuple[bytes, ...], what: str) -> None:
     with open(path, "rb") as file:
         head = file.read(64)
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(beginnings):
-        raise ShotError(f"{path.name}: found {head[:8]!r} at offset 0, needed {what} ({KEY})")
+        raise ShotError(f"{path.name}: found {head[:8].decode('latin-1')!a} at offset 0, needed {what} ({KEY})")
 
 
 def read_imported(found: Path, name: str, asked: Asked, zooms_since: tuple[int, ...] | None = (0,)) -> Cameras:
