@@ -13,6 +13,8 @@ import signal
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -21,12 +23,12 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.files.user_cache import find_user_cache
-from shotmake.tasks.engine.log import TaskLog
+from shotmake.tasks.engine.log import TaskLog, find_open_log
 from shotmake.tasks.engine.processes.environments import make_blender_environment, make_users_environment
 from shotmake.tasks.engine.processes.run_programs import Started, allow, run
 from shotmake.tasks.engine.stage import Node
 from shotmake.tasks.engine.state.explain_shortage import explain_lack
-from shotmake.tasks.show import get_show_folder, get_tool_folder
+from shotmake.tasks.show import get_show_folder, get_tool_folder, name_in_show
 
 # Variables that make Blender read files that nobody watches, so that a shot would look different on another desk: a
 # colour config with its own spaces, and the places where USD looks for layers and for code.
@@ -37,6 +39,8 @@ LIBRARIES = "libgl1 libsm6 libice6 libx11-6 libxext6 libxfixes3 libxi6 libxrende
 KEY = "composite.blender.executable"
 CURE = f"set SHOTMAKE_BLENDER_HOME to a folder that you may write in, or {KEY}"
 ALONE = "-I"  # our own Blender loads no module by a variable or from a folder of the user or of the show
+# With these signals a program ends itself: for want of memory, the system sends SIGKILL.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS)
 BINARY_FLAGS = ["--factory-startup", "--disable-autoexec", "--background", "--python-exit-code", "1", "--python"]
 
 _log = logging.getLogger(__name__)
@@ -212,6 +216,26 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
     return done.out
 
 
+@contextmanager
+def name_file_in_faults(script: str, file: str, key: str) -> Iterator[None]:
+    """Let what the script says about a file name the file and its key, not the script.
+
+    Raises ShotError in place of one that is raised in the block. What is told of Blender itself, as that it is missing or was ended, stays as it is: the file is not at fault.
+    """
+    said = f"{script}: "
+    try:
+        yield
+    except ShotError as error:
+        faults = []
+        for fault in error.faults:
+            if fault.startswith(said):
+                fault = fault.removeprefix(said)
+                fault = fault if fault.startswith(file) else f"{file}: {fault}"
+                fault = fault if f"{key.rpartition('.')[0]}." in fault else f"{fault} ({key})"
+            faults.append(fault)
+        raise ShotError(*faults) from error
+
+
 def name_script(script: str) -> str:
     """Return how messages call a script that runs in Blender."""
     return f"{script} in Blender"
@@ -237,6 +261,15 @@ def make_command_line(script: str, arguments: list[str], executable: str | None,
     return whole
 
 
+def _explain_signal(script: str, number: signal.Signals) -> str:
+    name = name_script(script)
+    if number in CRASHES:
+        log = find_open_log()
+        return f"{name} crashed ({number.name}){f'; what it said is in {name_in_show(log)}' if log else ''}"
+    cure = "build again, with more memory or fewer jobs" if number == signal.SIGKILL else "build again"
+    return f"{name} was ended by {number.name}; {cure}"
+
+
 def make_failure(script: str, program: str, code: int, out: str, err: str) -> Exception:
     """Return the error for a Blender that ended with this code: ShotError or OSError where the user can cure it, else
     RuntimeError.
@@ -252,6 +285,5 @@ def make_failure(script: str, program: str, code: int, out: str, err: str) -> Ex
         return ShotError(f"{KEY}: {program} cannot import bpy; null uses our own Blender")
     number = -code if code < 0 else code - 128  # a shell tells a signal as 128 + its number
     if number in set(signal.Signals):
-        name = signal.Signals(number).name
-        return ShotError(f"{script}: Blender was ended by {name}; build again, with more memory or fewer jobs")
+        return ShotError(_explain_signal(script, signal.Signals(number)))
     return RuntimeError(f"{script} failed ({code}):\n{out[-2000:]}\n{err[-4000:]}")

@@ -61,6 +61,12 @@ def find_last_log(task: str) -> Path | None:
     return next((path for path in paths if _task_of(path) == task), None)
 
 
+def find_open_log() -> Path | None:
+    """Return the log that this process writes now, None where it writes none."""
+    handlers = logging.getLogger(LOGGERS[0]).handlers
+    return next((one.path for one in handlers if isinstance(one, TaskLog)), None)
+
+
 def _task_of(path: Path) -> str:
     """Return the task whose log a file is, "" for any other file."""
     if path.parent != get_logs_folder() or not is_plain_file(path):
@@ -83,7 +89,7 @@ class TaskLog(logging.Handler):
         super().__init__(logging.DEBUG)
         label = task.replace("%", "%%")
         self.setFormatter(logging.Formatter(f"%(asctime)s {label} %(levelname)s %(name)s: %(message)s"))
-        self._task, self._path = task, path_of(task, machine)
+        self._task, self.path = task, path_of(task, machine)
         self._file: int | None = None
         self._fault = ""
 
@@ -98,7 +104,7 @@ class TaskLog(logging.Handler):
         if self._file is not None or self._fault:
             return
         try:
-            self._file = _open(self._path)
+            self._file = _open(self.path)
             self._write(f"{HEAD}{self._task}\n")
         except (OSError, ShotError) as error:
             self._lose(error)
@@ -130,9 +136,7 @@ class TaskLog(logging.Handler):
             os.write(self._file, b"\n... %d bytes are left out ...\n" % (size - 2 * KEPT_BYTES) + end)
 
     def _lose(self, error: OSError | ShotError) -> None:
-        self._fault = (
-            str(error) if isinstance(error, ShotError) else f"{name_in_show(self._path)}: {quote_error(error)}"
-        )
+        self._fault = str(error) if isinstance(error, ShotError) else f"{name_in_show(self.path)}: {quote_error(error)}"
         self.close()
 
     def close(self) -> None:

@@ -110,7 +110,7 @@ def story(tmp_path_factory) -> Story:
 
 
 def test_a_blender_that_dies_is_one_line_and_costs_only_its_frame(story):
-    one_clear_line(story.blender_killed, "render:mini: render_shot.py: Blender was ended by SIGKILL")
+    one_clear_line(story.blender_killed, "render:mini: render_shot.py in Blender was ended by SIGKILL; build")
     assert 2 <= len(story.done_then) < len(FRAMES) - 1
 
 

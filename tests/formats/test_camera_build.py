@@ -64,3 +64,29 @@ def test_a_chan_becomes_a_blend_and_every_other_camera(show):
     assert (
         ran.code == 1 and "solve:mini: walk.usda: Blender cannot read it" in line and "shot.camera.import_file" in line
     )
+
+
+@pytest.mark.parametrize(
+    ("ends_by", "line"),
+    [
+        (None, "solve:mini: composite.blender.executable: found no program "),
+        ("KILL", "solve:mini: read_camera.py in Blender was ended by SIGKILL; build again, with more memory or fewer"),
+        ("SEGV", "solve:mini: read_camera.py in Blender crashed (SIGSEGV); what it said is in .gsd-state/logs/solve-m"),
+        ("ABRT", "solve:mini: read_camera.py in Blender crashed (SIGABRT); what it said is in .gsd-state/logs/solve-m"),
+        ("TERM", "solve:mini: read_camera.py in Blender was ended by SIGTERM; build again"),
+    ],
+)
+def test_a_blender_that_is_missing_or_ends_is_not_the_cameras_fault(show, tmp_path, ends_by, line):
+    (show.root / "cam" / "walk.usda").write_text("#usda 1.0\n")
+    program = tmp_path / "blender"
+    if ends_by is not None:
+        program.write_text(f"#!/bin/sh\necho the last words\nkill -{ends_by} $$\n")
+        program.chmod(0o755)
+    words = ("shot.camera.import_file=cam/walk.usda", f"composite.blender.executable={program}")
+    ran = show.run("solve", "shot=mini", *words)
+    (found,) = ran.fault_lines
+    assert ran.code == 1 and found.startswith(line), found
+    assert "walk.usda" not in found and "shot.camera" not in found
+    assert ("memory" in found) == (ends_by == "KILL")
+    if "crashed" in line:
+        assert "the last words" in (show.root / found.rpartition(" is in ")[2]).read_text()

@@ -87,7 +87,17 @@ def test_files_of_other_frame_numbers_are_moved_by_the_key_and_refused_without(s
     ran = shared.run(*words, "tracking.session_file=tracks.nk")
     (line,) = ran.fault_lines
     assert ran.code == 1 and "no marker in the frames 1001 to 1040; theirs are 1 to 40" in line
-    assert "tracking.session_first_frame" in line
+    assert line.endswith("; check tracking.session_file and tracking.session_first_frame")
+    ran = shared.run(*words, "tracking.session_file=tracks.csv")  # which holds plate frames: that key moves none
+    (line,) = ran.fault_lines
+    assert line.endswith("theirs are plate frames 1 to 40; check tracking.session_file and shot.footage.first_frame")
+    text = (shared.root / "tracks.csv").read_text()
+    head, *rows = (line for line in text.splitlines() if not line.startswith("#"))
+    early = [row for row in rows if int(row.split(",")[head.split(",").index("frame")]) <= 10]
+    (shared.root / "early.csv").write_text("\n".join([head, *early]) + "\n")
+    ran = shared.run(*words[:-1], "tracking.session_file=early.csv", "shot.footage.frame_range=[20,40]")
+    (line,) = ran.fault_lines
+    assert line.endswith("theirs are plate frames 1 to 10; check tracking.session_file and shot.footage.frame_range")
     before = sessions(shared, "two")
     shared.built(*words, "tracking.session_file=[tracks.nk,tracks.uv]", "tracking.session_first_frame=1001")
     (session,) = sessions(shared, "two") - before
@@ -100,9 +110,13 @@ def test_a_broken_file_is_one_line_with_its_line_number(shared):
     good[6] = "nonsense"
     (shared.root / "broken.txt").write_text("\n".join(good))
     (shared.root / "broken.blend").write_bytes(b"BLENDER-v405" + bytes(1000))
-    for name, said in (("broken.txt", "broken.txt:7: found 'nonsense'"), ("broken.blend", "Blender cannot open it")):
+    for name, said in (
+        ("broken.txt", "broken.txt:7: found 'nonsense'"),
+        ("broken.blend", "tracks:two: broken.blend: Blender cannot open it"),
+    ):
         ran = shared.run("tracks", "shot=two", "tracking.groups={}", f"tracking.session_file={name}")
         assert ran.code == 1 and len(ran.fault_lines) == 1 and said in ran.fault_lines[0], ran.err
+    assert "(tracking.session_file)" in ran.fault_lines[0]
 
 
 def test_imported_tracks_are_picked_by_their_names_wherever_a_track_is_picked(shared):

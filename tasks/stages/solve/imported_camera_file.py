@@ -9,7 +9,7 @@ from shotmake.config.format_registry import Format, find_camera_format
 from shotmake.config.schema import Camera, Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
-from shotmake.tasks.blender.private_blender import run_script
+from shotmake.tasks.blender.private_blender import name_file_in_faults, run_script
 from shotmake.tasks.engine.inputs.files_behind import add_behind, list_unwatched
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path
@@ -83,12 +83,9 @@ def read(job: Job, plate: "Plate", frames: tuple[int, int], lens: dict | None) -
     if camera.import_name is not None:
         arguments += [f"--name={camera.import_name}"]
     try:
-        run_script("read_camera.py", arguments, job.settings["executable"])
+        with name_file_in_faults("read_camera.py", path.name, KEY):
+            run_script("read_camera.py", arguments, job.settings["executable"])
         return module.read(path, part, asked)
-    except ShotError as error:  # the user needs the name of the file, not of the script
-        faults = (fault.removeprefix("read_camera.py: ") for fault in error.faults)
-        named = (fault if fault.startswith(path.name) else f"{path.name}: {fault}" for fault in faults)
-        raise ShotError(*(fault if "shot.camera." in fault else f"{fault} ({KEY})" for fault in named)) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shotmake.config.format_registry import Format
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault
-from shotmake.tasks.blender.private_blender import run_script
+from shotmake.tasks.blender.private_blender import name_file_in_faults, run_script
 from shotmake.tasks.engine.inputs.files_behind import BEHIND, add_behind
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.engine.state.partial_files import make_part_path
@@ -67,21 +68,37 @@ def read_sessions(job: Job, plate: "Plate", first: int, last: int) -> "NamedTrac
     read = [_read(job, path, plate) for path in list_session_inputs(job)]
     merged = merge_named(read, first, last)
     if not len(merged.tracks):
-        frames = [frame for one in read for frame in one.tracks.frame.tolist()]
-        held = f"; theirs are {min(frames)} to {max(frames)}" if frames else ""
-        names = ", ".join(path.name for path in list_session_inputs(job))
-        raise ShotError(f"{names}: no marker in the frames {first} to {last}{held}; check {KEY} and {FIRST_KEY}")
+        frames = sorted({frame for one in read for frame in one.tracks.frame.tolist()})
+        raise ShotError(_explain_no_marker(list_session_inputs(job), frames, plate, first, last))
     return merged
+
+
+def _explain_no_marker(paths: list[Path], frames: list[int], plate: "Plate", first: int, last: int) -> str:
+    """Return what is wrong with files of tracks, whose markers lie in these `frames`, none of them in first..last.
+
+    A key is named only where it can help.
+    """
+    told = f"{', '.join(path.name for path in paths)}: no marker in the frames {first} to {last}"
+    if not frames:
+        return f"{told}, and in no other; check {KEY}"
+    are_ours = [_find_format(path).word in OURS for path in paths]
+    keys = [] if all(are_ours) else [FIRST_KEY]
+    if any(plate.first_frame <= frame <= plate.last_frame for frame in frames):
+        keys.append("shot.footage.frame_range")
+    elif any(are_ours) and plate.kind == "movie":  # a sequence has the numbers in its names
+        keys.append("shot.footage.first_frame")
+    kind = "plate frames " if all(are_ours) else ""
+    held = f"theirs are {kind}{frames[0]} to {frames[-1]}"
+    return f"{told}; {held}; check {' and '.join([KEY, *keys])}"
 
 
 def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     """Read one file; its frames become plate frames."""
     from importlib import import_module
 
-    from shotmake.formats.detect import format_of
     from shotmake.formats.tracks.named_tracks import shift_frames
 
-    format = format_of(path, "tracks", KEY)
+    format = _find_format(path)
     reader = import_module(f"shotmake.formats.{format.module}")
     size_px = (plate.size_px[0], plate.size_px[1])
     by_blender = is_blend(path.name)
@@ -92,11 +109,18 @@ def _read(job: Job, path: Path, plate: "Plate") -> "NamedTracks":
     return found if found.clip_first is None else shift_frames(found, plate.first_frame - found.clip_first)
 
 
+def _find_format(path: Path) -> Format:
+    from shotmake.formats.detect import format_of
+
+    return format_of(path, "tracks", KEY)
+
+
 def _read_by_blender(job: Job, path: Path, size_px: tuple[int, int], reader: Any) -> "NamedTracks":
     """Read a .blend with Blender, in Blender's own process."""
     made = make_part_path(job.targets["tracks"].with_name("blend_tracks.npz"))
     try:
-        run_script("read_tracks.py", [f"--file={path}", f"--out={made}"], job.settings["executable"])
+        with name_file_in_faults("read_tracks.py", path.name, KEY):
+            run_script("read_tracks.py", [f"--file={path}", f"--out={made}"], job.settings["executable"])
         return reader.read(made, size_px)
     finally:
         made.unlink(missing_ok=True)
