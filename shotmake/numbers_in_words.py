@@ -6,6 +6,11 @@ def count_of(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
+def share_of(part: int, whole: int, one: str, many: str = "") -> str:
+    """Return how many of all things are so, with the verb: `1 of 2 values is`, `2 of 2 values are`."""
+    return f"{part} of {count_of(whole, one, many)} {'is' if part == 1 else 'are'}"
+
+
 def tell_apart(value: float, limit: float, form: str) -> str:
     """Return a value that is beyond a limit in a form such as .2f or .3g, with as many more digits as tell the two
     apart.

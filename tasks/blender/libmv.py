@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.blender.private_blender import AUTO, run_script, version_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job
@@ -59,7 +60,8 @@ def _check_plate(plate: "Plate", first: int, last: int) -> None:
     files = plate.files[first - plate.first_frame : last - plate.first_frame + 1]
     held = len(files) - len(set(files))
     if plate.kind == "sequence" and held:
-        line = f"{held} frames in {first} to {last} are missing and Blender holds none; restore them or set {OURS}"
+        missing = f"{count_of(held, 'frame')} in {first} to {last} {'is' if held == 1 else 'are'} missing"
+        line = f"{missing} and Blender holds none; restore {'it' if held == 1 else 'them'} or set {OURS}"
         raise ShotError(f"{files[0]}: {line}")
 
 

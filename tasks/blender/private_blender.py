@@ -220,7 +220,8 @@ def run_script(script: str, arguments: list[str], executable: str | None, versio
 def name_file_in_faults(script: str, file: str, key: str) -> Iterator[None]:
     """Let what the script says about a file name the file and its key, not the script.
 
-    Raises ShotError in place of one that is raised in the block. What is told of Blender itself, as that it is missing or was ended, stays as it is: the file is not at fault.
+    Raises ShotError in place of one that is raised in the block. What is told of Blender itself, as that it is missing
+    or was ended, stays as it is: the file is not at fault.
     """
     said = f"{script}: "
     try:

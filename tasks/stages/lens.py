@@ -10,6 +10,7 @@ from shotmake.config.schema import Checkerboard, Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault, to_one_line
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.stage import Job, Stage
@@ -117,7 +118,8 @@ def build(job: Job) -> str:
     line = f"{lens.fx_px:.1f} px, k1 {lens.k1:.4g}, centre {lens.cx_px:.1f}, {lens.cy_px:.1f}"
     if more:
         used = sum(error is not None for error in more["error_px"].values())
-        line = f"{line}, rms {more['rms_px']:.3f} px in {used} stills, {more['coverage']:.0%} of the picture covered"
+        stills, covered = count_of(used, "still"), f"{more['coverage']:.0%} of the picture covered"
+        line = f"{line}, rms {more['rms_px']:.3f} px in {stills}, {covered}"
     return "\n".join([line, *(f"      {text}" for text in [*notes, *record["warnings"]])])
 
 

@@ -8,6 +8,7 @@ feather with which they keep tracks out. tracking.mask.invert inverts the mattes
 import hashlib
 
 from shotmake.config.schema import Config
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import frame_sequences as sequence
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.inputs.watched_files import Unchanged
@@ -63,7 +64,7 @@ def build(job: Job) -> str:
     facts = {"schema": 1, "shot": job.shot}
     job.targets["mattes"].write_bytes(to_json_bytes({**facts, "frames": sequence.list_frames(stored, list(frames))}))
     job.kept.extend(stored.path_of(frame) for frame in frames)
-    return f"{len(frames)} frames, {made} of them new"
+    return f"{count_of(len(frames), 'frame')}, {made} of them new"
 
 
 def _store(stored: sequence.Sequence, frame: int, data: bytes) -> None:

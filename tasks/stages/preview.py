@@ -5,6 +5,7 @@ without Blender.
 from fractions import Fraction
 
 from shotmake.config.schema import Config
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.show import get_show_folder
@@ -45,7 +46,7 @@ def build(job: Job) -> str:
             on_frame=bar,
             objects=read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else (),
         )
-    return f"{last - first + 1} frames"
+    return count_of(last - first + 1, "frame")
 
 
 PREVIEW = Stage(

@@ -8,6 +8,7 @@ from pathlib import Path
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.blender import crew, private_blender
 from shotmake.tasks.blender.frame_maker import FrameServer
 from shotmake.tasks.engine import frame_sequences as sequence
@@ -90,7 +91,7 @@ def render(job: Job) -> None:
     frames = choose_frames(job.settings["frames"], read_json(job.inputs["scene"]))
     made = crew.make(sequence.from_job(job, RENDER), frames, job, lambda cores: _start_blender(job, cores))
     if made:
-        _log.info("%d of %d frames rendered", made, len(frames))
+        _log.info("%d of %s rendered", made, count_of(len(frames), "frame"))
 
 
 def _start_blender(job: Job, cores: list[int]) -> FrameServer:
@@ -120,7 +121,7 @@ def build(job: Job) -> str:
     facts = {name: sheet[name] for name in ("shot", "frame_rate", "resolution_px")}
     job.targets["frames"].write_bytes(to_json_bytes({"schema": 1, **facts, "frames": listed}))
     job.kept.extend(paths)
-    return f"{len(frames)} frames, render.mp4"
+    return f"{count_of(len(frames), 'frame')}, render.mp4"
 
 
 RENDER = Stage(

@@ -2,6 +2,7 @@
 
 from shotmake.config.schema import Config, Matte
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
@@ -53,7 +54,7 @@ def build(job: Job) -> str:
 
 
 def _count_lines(lines: list[str], word: str) -> str:
-    return f"{len(lines)} {word}{'' if len(lines) == 1 else 's'}"
+    return count_of(len(lines), word)
 
 
 def list_objects(job: Job) -> dict[str, dict]:

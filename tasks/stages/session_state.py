@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine.digests import digest
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Node
@@ -59,7 +60,7 @@ def describe(state: State) -> str:
     if state.frames is None or (state.resume_frame is not None and not state.frames_done):
         return state.name
     at = f", resumes at frame {state.resume_frame}" if state.resume_frame is not None else ""
-    return f"{state.name}, {state.frames_done} of {state.frames} frames{at}"
+    return f"{state.name}, {state.frames_done} of {count_of(state.frames, 'frame')}{at}"
 
 
 def boxes_of(node: Node) -> list[Piece]:

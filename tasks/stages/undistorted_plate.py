@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.blender import crew, private_blender
 from shotmake.tasks.blender.frame_maker import FrameServer
 from shotmake.tasks.engine import frame_sequences as sequence
@@ -43,7 +44,7 @@ def undistort(job: Job) -> None:
     stored, frames = sequence.from_job(job, UNDISTORTED_PLATE), frames_of(job)
     made = crew.make(stored, frames, job, lambda cores: _start_blender(job, cores))
     if made:
-        _log.info("%d of %d frames undistorted", made, len(frames))
+        _log.info("%d of %s undistorted", made, count_of(len(frames), "frame"))
 
 
 def frames_of(job: Job) -> list[int]:
@@ -80,7 +81,7 @@ def build(job: Job) -> str:
     facts = {"schema": 1, "shot": job.shot, "overscan_px": read_overscan_px(job)}
     job.targets["undistorted"].write_bytes(to_json_bytes({**facts, "frames": sequence.list_frames(stored, frames)}))
     job.kept.extend(stored.path_of(frame) for frame in frames)
-    return f"{len(frames)} frames"
+    return count_of(len(frames), "frame")
 
 
 UNDISTORTED_PLATE = Stage(

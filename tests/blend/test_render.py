@@ -126,6 +126,22 @@ def test_a_killed_render_goes_on_with_the_missing_frames_and_two_at_once_share_t
     assert again.executed == []
 
 
+def test_plan_says_what_is_left_to_do_of_a_render(story, tmp_path):
+    project = copy_of(story.project, tmp_path / "show")
+    (project.root / "build" / "mini" / "render.mp4").unlink()
+    for words, said in (
+        ([], f"all {len(FRAMES)} frames are there; doit render publishes them with the movie"),
+        (["composite.render.frames=1001"], "the one frame is there; doit render publishes it with the movie"),
+    ):
+        assert f"render     by name     {said}\n" in project.built("plan", "shot=mini", *words).out
+    (state(project) / "mini.1001.exr").unlink()
+    told = f"{len(FRAMES) - 1} of {len(FRAMES)} frames are there; doit render makes the others\n"
+    assert told in project.built("plan", "shot=mini").out
+    (state(project) / "mini.1002.exr").unlink()
+    told = "1 of 2 frames is there; doit render makes the others\n"
+    assert told in project.built("plan", "shot=mini", "composite.render.frames=1002-1003").out
+
+
 def test_a_frame_opens_as_rgba_with_its_layers_and_no_date(story):
     import OpenImageIO as oiio
 

@@ -183,7 +183,7 @@ def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate)
     (show / "a.csv").write_text("1,-1,150,1,5,5\n2,-1,161,1,5,5\n3,-1,-3,1,5,5\n4,-1,-5,1,5,5\n5,-1,9,97,5,5\n")
     candidate = find(plate, 1001, 1020, detections="a.csv")
     assert (
-        candidate.said == ["3 of 5 boxes lie outside the plate, 160x96; needed its px"]
+        candidate.said == ["3 of 5 boxes are outside the plate, 160x96; needed its px"]
         and len(candidate.detections) == 5
     )
     (show / "a.csv").write_text("1,-1,0.5,0.5,0.2,0.3\n2,-1,1,1,1,1\n")

@@ -145,7 +145,7 @@ def test_refusals_are_one_line(root, tmp_path):
     held = Plate.from_json(probe("desk.####.png", root, FIRST).to_json())
     held.files[4] = held.files[3]
     with pytest.raises(
-        ShotError, match=r"^desk.1001.png: 1 frames in 1001 to 1030 are missing and Blender holds none;"
+        ShotError, match=r"^desk.1001.png: 1 frame in 1001 to 1030 is missing and Blender holds none; restore it or"
     ):
         track_by_blender(job, held, FIRST, LAST)
     with pytest.raises(ShotError, match=r"bare h264 stream; .*, or set tracking.engine: opencv"):

@@ -11,6 +11,7 @@ from doit.exceptions import TaskFailed
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.files.yaml_file import load_yaml
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import OVERRIDES
 from shotmake.tasks.commands.build.publish_render import RECORD
@@ -64,14 +65,22 @@ def collect(stages: tuple[Stage, ...]) -> TaskFailed | None:
             stay += [why] if why else []
         if force:
             _remove_empty_folders({"sessions", *(stage.frames for stage in stages if stage.frames)})
+    them = "it" if len(waste) == 1 else "them"
     for path in sorted(set(unneeded) - set(waste)):
         terminal_output.say(
             f"   leaving {confined_paths.quote_name(name_in_show(path))}: no record says that it was made like this"
         )
     terminal_output.say(
-        f"   {len(waste)} files, {size_mb:.1f} MB" + ("" if force or not waste else "; force=true removes them")
+        f"   {count_of(len(waste), 'file')}, {size_mb:.1f} MB"
+        + ("" if force or not waste else f"; force=true removes {them}")
     )
-    return TaskFailed(f"gc: {len(stay)} of {len(waste)} files stay, the first: {stay[0]}") if stay else None
+    return TaskFailed(f"gc: {_say_stay(len(stay), len(waste))}: {stay[0]}") if stay else None
+
+
+def _say_stay(count: int, of: int) -> str:
+    if count == 1:
+        return f"1 of {count_of(of, 'file')} stays"
+    return f"{count} of {of} files stay, the first"
 
 
 def find_referred(stages: tuple[Stage, ...]) -> set[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults
 from shotmake.config.schema import Config, Witness
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import share_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish_render
 from shotmake.tasks.commands.build.publish import describe_maker, find_folder, find_stamp_path, why_unpublished
@@ -98,10 +99,10 @@ def _describe_stored(node: Node) -> str:
     if segments := session_state.segments_of(node):
         there = [segment.last for segment in segments if segment.is_stored]
         up_to = f", up to frame {there[-1]}" if there else ""
-        return f"; {len(there)} of {len(segments)} segments are there{up_to}"
+        return f"; {share_of(len(there), len(segments), 'segment')} there{up_to}"
     if boxes := session_state.boxes_of(node):
         there = [piece for piece in boxes if piece.read_undamaged_stamp()]
-        return f"; {len(there)} of {len(boxes)} files of its boxes are there"
+        return f"; {share_of(len(there), len(boxes), 'file of its boxes', 'files of its boxes')} there"
     return ""
 
 

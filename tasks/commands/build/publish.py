@@ -12,6 +12,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import removable_files
 from shotmake.tasks.engine.copies_in_build import place_copies, remove_copies
 from shotmake.tasks.engine.digests import wait_until_settled
@@ -202,7 +203,7 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
             count = _publish(shot, nodes)
             reason = read_refusal(nodes)
             if not reason:
-                _log.info("%d files in %s", count, place)
+                _log.info("%s in %s", count_of(count, "file"), place)
     except Exception as error:
         failed = as_failed(task, error, find_folder(shot))
         if failed is None:

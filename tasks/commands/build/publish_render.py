@@ -11,6 +11,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of, share_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build import publish
 from shotmake.tasks.engine import frame_sequences as sequence
@@ -65,7 +66,7 @@ def publish_render(shot: ShotConfig, node: Node, name: str) -> TaskFailed | None
         if failed is None:
             raise
         return failed
-    terminal_output.say(f"   {count} frames in {(place / FOLDER).relative_to(get_show_folder())}")
+    terminal_output.say(f"   {count_of(count, 'frame')} in {(place / FOLDER).relative_to(get_show_folder())}")
     return None
 
 
@@ -146,7 +147,11 @@ def describe(node: Node) -> str:
     there = render.count_frames(node, stored) if stored else None
     if there is None:
         return "doit render makes it"
-    return f"{there[0]} of {there[1]} frames are there; doit render makes the others"
+    made, frame_count = there
+    if made == frame_count:
+        all_of_them = "the one frame is" if made == 1 else f"all {made} frames are"
+        return f"{all_of_them} there; doit render publishes {'it' if made == 1 else 'them'} with the movie"
+    return f"{share_of(made, frame_count, 'frame')} there; doit render makes {'the others' if made else 'them'}"
 
 
 def clean(shot: ShotConfig, dryrun: bool) -> None:

@@ -18,6 +18,7 @@ from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.state.confined_paths import make_folder
@@ -161,8 +162,10 @@ def _write_for_clip(name: str, clip: "CutClip", file: str | None, handles: int, 
     said = f"   conf/shot/{name}.yaml: {plate.file}, frames {first + low} to {first + high}"
     if plate.frame_rate and plate.frame_rate != clip.rate:
         short.append(f"the cut has {clip.rate} frames/s, the media {plate.frame_rate}")
+    hidden = count_of(plate.frames_hidden, "frame")
+    these = "that one" if plate.frames_hidden == 1 else "one of these"
     if plate.frames_hidden and plate.timecode and clip.media_first is None:
-        short.append(f"an edit list hides {plate.frames_hidden} frames of the media, and its timecode may be theirs")
+        short.append(f"an edit list hides {hidden} of the media, and its timecode may be of {these}")
     return ", ".join([said, *short])
 
 

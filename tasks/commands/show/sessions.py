@@ -10,6 +10,7 @@ from pathlib import Path
 from doit.exceptions import TaskFailed
 
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.engine import removable_files
 from shotmake.tasks.engine.faults_in_one_line import tell_faults
@@ -91,4 +92,5 @@ def _describe(session: Path) -> str:
     except (OSError, ShotError):
         return "not complete"
     size_mb = sum(file.lstat().st_size for file in session.iterdir()) / 1e6
-    return f"frames {first}-{last}, {count} tracks, {len(_list_kept(session)) // 2} segments, {size_mb:.1f} MB"
+    segments = count_of(len(_list_kept(session)) // 2, "segment")
+    return f"frames {first}-{last}, {count_of(count, 'track')}, {segments}, {size_mb:.1f} MB"

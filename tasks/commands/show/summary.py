@@ -6,6 +6,7 @@ from pathlib import Path
 
 from doit.exceptions import TaskFailed
 
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.commands import terminal_output
 from shotmake.tasks.commands.build.publish import find_folder, read_refusal, why_unpublished
 from shotmake.tasks.commands.sweep.results import conclude
@@ -70,8 +71,8 @@ def count_variants(found: list[Variant], words: list[str]) -> str:
     """Return the counts in words, as `6 variants of 2 shots: 5 solved, 1 refused`."""
     counts = Counter(words)
     shots = len({shot.name for shot, _ in found})
-    head = f"{shots} shot{'s' if shots > 1 else ''}"
-    head = f"{len(found)} variants of {head}" if len(found) > shots else head
+    head = count_of(shots, "shot")
+    head = f"{count_of(len(found), 'variant')} of {head}" if len(found) > shots else head
     return f"{head}: {', '.join(f'{counts[word]} {word}' for word in ORDER if word in counts)}"
 
 

@@ -282,7 +282,8 @@ def hold_slot(places: list[int], wait: bool = True) -> Iterator[int | None]:
                 return
             tries += 1
             if tries == 20:
-                _log.info("waiting for one of the %d places to build in on this machine", len(places))
+                what = f"one of the {len(places)} places" if len(places) > 1 else "the one place"
+                _log.info("waiting for %s to build in on this machine", what)
             time.sleep(0.1)
 
 

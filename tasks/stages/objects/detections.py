@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shotmake.config.schema import MAIN_CAMERA, Config
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
+from shotmake.numbers_in_words import share_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece
 from shotmake.tasks.engine.stage import Job
@@ -127,7 +128,7 @@ def _check_place(job: Job, found: "Detections", plate: "Plate", said: list[str])
         raise ShotError(f"{key}: found {where}; needed px of the plate, {size}, not shares of it")
     outside = int(find_misplaced(found, (plate.size_px[0], plate.size_px[1])).sum())
     if outside:
-        said.append(f"{outside} of {len(found)} boxes lie outside the plate, {size}; needed its px")
+        said.append(f"{share_of(outside, len(found), 'box', 'boxes')} outside the plate, {size}; needed its px")
 
 
 def _select_classes(found: "Detections", wanted: list[str], said: list[str]) -> "Detections":

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shotmake.config.schema import MAIN_CAMERA, Config
+from shotmake.numbers_in_words import count_of, share_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.pieces import Piece, Stored
 from shotmake.tasks.engine.stage import Job, Stage
@@ -68,7 +69,7 @@ def build(job: Job) -> str:
     with open(job.targets["objects"], "w", encoding="utf-8") as file:
         file.writelines(yield_objects_text(facts, made))
     said = found.said if made else [*found.said, *why_none(found, job.settings, first, last)]
-    reused = f", {walked.reused} of {len(walked.paths)} segments reused" if walked.reused else ""
+    reused = f", {walked.reused} of {count_of(len(walked.paths), 'segment')} reused" if walked.reused else ""
     return f"{describe(made, found.source)}{reused}" + "".join(f"\n      {line}" for line in said)
 
 
@@ -79,8 +80,10 @@ def why_none(found: SourcedBoxes, settings: dict, first: int, last: int) -> list
         return [] if found.said else [f"no boxes in the frames {first} to {last}"]
     sure = int((found.detections.confidence >= settings["det_thresh"]).sum())
     if not sure:
-        return [f"none of {count} boxes has a confidence of tracking.objects.det_thresh, {settings['det_thresh']:g}"]
-    return [f"{sure} of {count} boxes are sure enough; none goes on for tracking.objects.n_init, {settings['n_init']}"]
+        none = f"none of {count_of(count, 'box', 'boxes')}"
+        return [f"{none} has a confidence of tracking.objects.det_thresh, {settings['det_thresh']:g}"]
+    told = f"{share_of(sure, count, 'box', 'boxes')} sure enough"
+    return [f"{told}; none goes on for tracking.objects.n_init, {settings['n_init']}"]
 
 
 def find_stored(job: Job, plate: "Plate") -> list[Stored]:
@@ -104,7 +107,7 @@ def describe(made: "list[Tracklet]", source: dict) -> str:
     """Return a line on the objects: how many there are, and how many of their frames are coasted."""
     count = sum(len(one.frames) for one in made)
     coasted = sum(int(one.is_coasted.sum()) for one in made)
-    line = f"{len(made)} object{'' if len(made) == 1 else 's'}" + (f", {coasted / count:.0%} coasted" if count else "")
+    line = count_of(len(made), "object") + (f", {coasted / count:.0%} coasted" if count else "")
     return line + ("; boxes are a guess: what moves (low trust)" if source["trust"] == "low" else "")
 
 

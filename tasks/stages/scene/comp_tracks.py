@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.show import get_show_folder
@@ -169,5 +170,5 @@ def _make_corners(
     else:
         made = pin_of_places(np.array(pin["corners_xyz"], float), frames, field, cameras)
     hidden = int((~made.visible).sum())
-    told = f" (by solved points in {made.by_points} frames)" if made.by_points else ""
-    return made.to_json(), told + (f" (hidden in {hidden} frames)" if hidden else "")
+    told = f" (by solved points in {count_of(made.by_points, 'frame')})" if made.by_points else ""
+    return made.to_json(), told + (f" (hidden in {count_of(hidden, 'frame')})" if hidden else "")

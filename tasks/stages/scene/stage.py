@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
@@ -78,7 +79,7 @@ def write_empties(job: Job, solution: dict, sheet: dict) -> str:
     field, depth = comp_tracks.field_of(solution, sheet), sheet["world"]["camera_distance"]
     found = make_empties(read_tracklets(job.inputs["objects"]), field, frames, depth, zooms)
     job.targets["empties"].write_bytes(to_json_bytes({"schema": 1, "objects": found}))
-    return f", {len(found)} object{'' if len(found) == 1 else 's'}"
+    return f", {count_of(len(found), 'object')}"
 
 
 def _find_ground(shot: dict, solution: dict, points_file: Path) -> "Ground":

@@ -12,6 +12,7 @@ from shotmake.config.keyed_camera import read_keys
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.blender.libmv import make_solver, slice_libmv_settings
 from shotmake.tasks.blender.private_blender import version_of
 from shotmake.tasks.engine import slices
@@ -183,10 +184,10 @@ def build(job: Job) -> str:
     if record["status"] == "refused":
         return f"refused: {record['reason']}"
     if record["engine"] in ("imported", "given"):
-        return f"{record['engine']}, {len(record['frames'])} frames"
+        return f"{record['engine']}, {count_of(len(record['frames']), 'frame')}"
     rms, holdout = ("-" if px is None else f"{px:.2f} px" for px in (record["rms_px"], record["holdout_rms_px"]))
     return (
-        f"{record['status']} ({record['kind']}), {len(record['frames'])} frames, rms {rms}, "
+        f"{record['status']} ({record['kind']}), {count_of(len(record['frames']), 'frame')}, rms {rms}, "
         f"hold-out {holdout}, confidence {record['confidence']:.2f}"
         f"{_describe_survey(job.settings['orient']['survey'], solution.points)}"
         + (f"\n      {note}" if note else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config.schema import Clean, Config, Track
 from shotmake.config.track_annotations import Manual
+from shotmake.numbers_in_words import count_of
 from shotmake.tasks.blender.libmv import slice_libmv_settings, track_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.processes.kernels import TRACKER, await_kernels
@@ -102,7 +103,9 @@ def build(job: Job) -> str:
     numbers = make_quality(managed, names, made.renewals, plate.width_height_px, first, last)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(to_json_bytes({"schema": 1, **numbers, "segments": made.spans}))
-    return f"{numbers['tracks']} tracks, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
+    return (
+        f"{count_of(numbers['tracks'], 'track')}, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
+    )
 
 
 class Made(NamedTuple):
@@ -136,7 +139,7 @@ def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
             plate, job.settings, job.inputs, job.digests, job.shot, on_frame=lambda frame: bar(frame - first + 1)
         )
     job.kept.extend(walked.paths)
-    reused = f", {walked.reused} of {len(walked.spans)} segments reused" if walked.reused else ""
+    reused = f", {walked.reused} of {count_of(len(walked.spans), 'segment')} reused" if walked.reused else ""
     return Made(clean_tracks(walked.tracks, clean), walked.renewals, walked.spans, reused)
 
 

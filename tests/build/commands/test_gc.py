@@ -100,13 +100,16 @@ def test_the_segments_of_a_killed_build_are_kept(mini):
 def test_half_written_files_of_killed_builds_are_waste(built):
     part = built.root / ".gsd-state" / "scenes" / ".part-0123abcd-1-0000-mini-0123456789ab.json"
     part.write_text("{")
+    assert "   1 file, 0.0 MB; force=true removes it\n" in built.built("gc").out
     assert listed(built.built("gc", "force=true")) == {str(part.relative_to(built.root))}
     assert not part.exists()
 
 
 def test_sessions_are_listed_and_deleted(built):
     built.built("tracks", "shot=mini", "shot.footage.frame_range=[1,31]")
-    lines = [line.split() for line in built.built("sessions").out.splitlines() if line.startswith("   ")]
+    said = built.built("sessions").out
+    assert "frames 1-31, " in said and " tracks, 1 segment, " in said
+    lines = [line.split() for line in said.splitlines() if line.startswith("   ")]
     spans = {line[0]: line[2].rstrip(",") for line in lines}
     assert sorted(spans.values()) == ["1-31", "1-40"]
     short = next(name for name, span in spans.items() if span == "1-31")

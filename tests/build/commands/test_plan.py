@@ -31,7 +31,7 @@ def verdicts(rows) -> dict[str, str]:
 
 def test_a_built_shot_is_up_to_date_and_its_session_solved(built):
     rows = plan(built)
-    assert rows.pop("render") == ("by name", "0 of 40 frames are there; doit render makes the others")
+    assert rows.pop("render") == ("by name", "0 of 40 frames are there; doit render makes them")
     assert set(verdicts({k: v for k, v in rows.items() if k != "session"}).values()) == {"up to date"}
     assert rows["session"][1] == "solved, 40 of 40 frames"
 
