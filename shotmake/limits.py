@@ -79,14 +79,14 @@ def set_limits(values: dict) -> None:
     _in_force = replace(Limits(), **values)
 
 
-def make_limit_fault(where: str, found: str, limit: str, key: str = "") -> ShotError:
+def make_limit_fault(where: str, found: str, limit: str, key: str = "", most: str = "") -> ShotError:
     """Return the error for something above a limit, for the caller to raise.
 
     It reads `<where>: found ..., needed at most ... (<key>); raise limits.<limit> in <the user's own file>`. limit: the
-    name of a field of Limits.
+    name of a field of Limits. most: the highest that may be found, where that is not the limit's own value.
     """
     unit = next((unit for end, unit in UNITS.items() if limit.endswith(end)), "")
-    needed = f"at most {getattr(get_limits(), limit)}{unit}"
+    needed = f"at most {most or f'{getattr(get_limits(), limit)}{unit}'}"
     return ShotError(
         f"{where}: found {found}, needed {needed}{f' ({key})' if key else ''}; raise {say_how_to_raise(limit)}"
     )

@@ -6,9 +6,10 @@ def count_of(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
-def tell_apart(value: float, limit: float, decimals: int) -> str:
-    """Return a value that is beyond a limit, with `decimals` digits after the point, or as many more as tell the two
+def tell_apart(value: float, limit: float, form: str) -> str:
+    """Return a value that is beyond a limit in a form such as .2f or .3g, with as many more digits as tell the two
     apart.
     """
-    texts = (f"{value:.{digits}f}" for digits in range(decimals, 16))
+    digits, kind = int(form[1:-1]), form[-1]
+    texts = (f"{value:.{more}{kind}}" for more in range(digits, digits + 15))
     return next((text for text in texts if float(text) != limit), repr(value))

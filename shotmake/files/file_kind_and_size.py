@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shotmake.errors import ShotError
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import tell_apart
 
 KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
          stat.S_IFBLK: "a device"}  # fmt: skip
@@ -31,8 +32,9 @@ def check_size(path: Path, limit: str, key: str = "", where: str = "") -> int:
     Raises ShotError as file_size does, and for a file above the limit.
     """
     size = measure_file(path, key, where)
-    if size > getattr(get_limits(), limit) * 10**6:
-        raise make_limit_fault(where or path.name, f"a file of {size / 1e6:.0f} MB", limit, key)
+    most_mb = getattr(get_limits(), limit)
+    if size > most_mb * 10**6:
+        raise make_limit_fault(where or path.name, f"a file of {tell_apart(size / 1e6, most_mb, '.0f')} MB", limit, key)
     return size
 
 

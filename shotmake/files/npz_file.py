@@ -16,7 +16,7 @@ from shotmake.errors import ShotError, quote_error
 from shotmake.files.file_kind_and_size import measure_file
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
-from shotmake.numbers_in_words import count_of
+from shotmake.numbers_in_words import count_of, tell_apart
 
 PACKED_MOST = 1_040  # the most bytes that can be packed into one byte (zlib: 1032)
 KINDS = "biufUS"  # the kinds of types that are read: bool, whole numbers, floats, text
@@ -68,7 +68,8 @@ def _check_entries(archive: zipfile.ZipFile, size: int, name: str, key: str) -> 
             array = ascii(one.filename)[:40]
             raise zipfile.BadZipFile(f"{array} announces {count_of(one.file_size, 'byte')}, which it cannot hold")
     if unpacked > size + get_limits().npz_mb * 10**6:
-        raise make_limit_fault(name, f"{unpacked / 1e6:.0f} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
+        unpacked_mb = tell_apart(unpacked / 1e6, get_limits().npz_mb, ".0f")
+        raise make_limit_fault(name, f"{unpacked_mb} MB packed into {size / 1e6:.3g} MB", "npz_mb", key)
 
 
 def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, key: str) -> np.ndarray:

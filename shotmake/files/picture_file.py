@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shotmake.errors import ShotError
 from shotmake.files.file_kind_and_size import measure_file
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import tell_apart
 
 if TYPE_CHECKING:
     from OpenImageIO import ImageInput, ImageSpec
@@ -77,7 +78,8 @@ def _check_size(spec: "ImageSpec", size: int, path: Path, key: str) -> None:
             raise make_limit_fault(path.name, f"a {what} of {width}x{height}", "picture_mpx", key)
         decoded = width * height * min(spec.nchannels, 4) * spec.format.size()
         if decoded > size + allowed.picture_mb * 10**6:
-            found = f"a {what} of {decoded / 1e6:.0f} MB in a file of {size / 1e6:.3g} MB"
+            decoded_mb = tell_apart(decoded / 1e6, allowed.picture_mb, ".0f")
+            found = f"a {what} of {decoded_mb} MB in a file of {size / 1e6:.3g} MB"
             raise make_limit_fault(path.name, found, "picture_mb", key)
     if not 1 <= spec.nchannels <= allowed.picture_channels:
         raise make_limit_fault(path.name, f"{spec.nchannels} channels", "picture_channels", key)

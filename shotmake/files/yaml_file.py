@@ -11,6 +11,7 @@ from typing import Any
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import tell_apart
 
 PLAIN_TAGS = ("str", "seq", "map")  # any other tag may stand before a value that it does not fit
 TAG = "tag:yaml.org,2002:"
@@ -85,8 +86,9 @@ def check_events(text: str, name: str, key: str = "") -> None:
     """
     import yaml
 
-    if len(text) > get_limits().yaml_mb * 10**6:
-        raise make_limit_fault(name, f"YAML of {len(text) / 1e6:.1f} MB", "yaml_mb", key)
+    most_mb = get_limits().yaml_mb
+    if len(text) > most_mb * 10**6:
+        raise make_limit_fault(name, f"YAML of {tell_apart(len(text) / 1e6, most_mb, '.1f')} MB", "yaml_mb", key)
     count = _Count()
     try:
         for event in yaml.parse(text, Loader=_find_loader()):

@@ -6,6 +6,7 @@ import zlib
 from typing import BinaryIO
 
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import count_of
 
 END, END_64 = b"PK\5\6", b"PK\6\6"  # the marks at the end of a zip file's directory
 END_BYTES, LOCATOR_BYTES, COMMENT_MAX = 22, 20, 1 << 16
@@ -35,6 +36,8 @@ def check_directory(file: BinaryIO, size: int, name: str, key: str) -> None:
         if not head.startswith(END_64) or len(head) < 56:
             raise zipfile.BadZipFile("its directory is cut off")
         length = struct.unpack_from("<Q", head, 40)[0]
-    if length > ENTRY_BYTES * get_limits().npz_arrays:
-        raise make_limit_fault(name, f"a directory of {length} bytes", "npz_arrays", key)
+    files = get_limits().npz_arrays
+    if length > ENTRY_BYTES * files:
+        most = f"{ENTRY_BYTES * files}, for {count_of(files, 'file')}"
+        raise make_limit_fault(name, f"a directory of {length} bytes", "npz_arrays", key, most)
     file.seek(0)

@@ -11,6 +11,7 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens, distort, undistort
 from shotmake.geometry.lens_grid import TAPS, Grid, find_cell, weigh_spline
+from shotmake.numbers_in_words import tell_apart
 
 LADDER = (("k1",), ("k1", "k2"), ("k1", "k2", "k3"), ("k1", "k2", "k3", "p1", "p2"),
           ("scale", "centre", "k1", "k2", "k3", "p1", "p2"))  # terms to try, the plainest first  # fmt: skip
@@ -88,7 +89,8 @@ def fit_lens(seen: Seen, size_px: tuple[int, int], aspect: float, max_fit_px: fl
             break
         cells += 1
     if not grid_px <= max_fit_px:
-        raise ShotError(f"its distortion is not smooth: a grid of splines is off by {grid_px:.2g} px")
+        off = tell_apart(grid_px, max_fit_px, ".2g")
+        raise ShotError(f"its distortion is not smooth: a grid of splines is off by {off} px")
     return lens, [
         f"as Brown-Conrady it would be off by {off_px:.2g} px: kept as a grid, within {max(grid_px, 1e-4):.1g} px"
     ]

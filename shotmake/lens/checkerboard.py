@@ -76,7 +76,7 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
     rms_px = fit.rms_px * scale
     if not rms_px <= WORST_PX:  # also for NaN
         raise ShotError(
-            f"{KEY}.files: the corners miss the lens found by {tell_apart(rms_px, WORST_PX, 2)} px rms, needed "
+            f"{KEY}.files: the corners miss the lens found by {tell_apart(rms_px, WORST_PX, '.2f')} px rms, needed "
             f"{WORST_PX:g}; the board must be flat and the stills sharp, with one zoom and focus"
         )
     if not fit.turned_deg > FEWEST_TURNED_DEG:
@@ -85,10 +85,10 @@ def calibrate(stills: Iterable[tuple[str, np.ndarray]], board: Checkerboard, siz
             "the focal length uncertain; tilt the board by 20 to 40 degrees in every direction"
         )
     if not fit.focal_sigma < FOCAL_SIGMA:
+        off = tell_apart(100 * fit.focal_sigma, 100 * FOCAL_SIGMA, ".1f")
         raise ShotError(
-            f"{KEY}.files: the corners leave the focal length uncertain by "
-            f"{tell_apart(100 * fit.focal_sigma, 100 * FOCAL_SIGMA, 1)} %, needed under {100 * FOCAL_SIGMA:g} %; take "
-            "more stills, sharper, with the board larger in the picture"
+            f"{KEY}.files: the corners leave the focal length uncertain by {off} %, needed under "
+            f"{100 * FOCAL_SIGMA:g} %; take more stills, sharper, with the board larger in the picture"
         )
     used_px = np.concatenate([found[name] for name in fit.error_px])
     coverage, bare = _measure_coverage(used_px, still_px)

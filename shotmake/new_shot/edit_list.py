@@ -13,6 +13,7 @@ from shotmake.files.json_file import check_brackets, parse_json
 from shotmake.files.own_process import make_command, make_environment
 from shotmake.files.zip_file import ZIP_FAULTS, check_directory
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import tell_apart
 
 SECONDS_MAX = 120
 CONTENT = "content.otio"  # the cut in a bundle (.otioz, .otiod)
@@ -92,7 +93,8 @@ def _check_file(path: Path) -> None:
             with zipfile.ZipFile(path) as bundle:
                 size = bundle.getinfo(CONTENT).file_size
                 if size > get_limits().cut_mb * 10**6:
-                    raise make_limit_fault(path.name, f"a cut of {size / 1e6:.0f} MB in it", "cut_mb", "cut=")
+                    size_mb = tell_apart(size / 1e6, get_limits().cut_mb, ".0f")
+                    raise make_limit_fault(path.name, f"a cut of {size_mb} MB in it", "cut_mb", "cut=")
                 check_brackets(decode_utf8(bundle.read(CONTENT), path.name, "cut="), path.name, "cut=")
         except (*ZIP_FAULTS, KeyError) as error:
             said = quote_error(error, 120)

@@ -71,13 +71,13 @@ def find_qc_faults(quality: dict | None, solution: dict | None, qc: dict, frames
             limit, total = qc["min_frames_pct"], frames[1] - frames[0] + 1
             missing = total - len(solution["frames"])
             faults.append(
-                f"solve: {tell_apart(share, limit, 1)} % of the frames have a camera ({missing} of {total} "
+                f"solve: {tell_apart(share, limit, '.1f')} % of the frames have a camera ({missing} of {total} "
                 f"{'has' if missing == 1 else 'have'} none); tracking.qc.min_frames_pct is {limit:g}"
             )
         holdout = solution["holdout_rms_px"]
         if holdout is not None and holdout > qc["max_holdout_px"]:
             limit = qc["max_holdout_px"]
-            error = tell_apart(holdout, limit, 2)
+            error = tell_apart(holdout, limit, ".2f")
             faults.append(f"solve: hold-out error {error} px; tracking.qc.max_holdout_px is {limit:g}")
     if quality is not None:
         thinnest, limit = quality["tracks_per_frame_min"], qc["min_tracks_per_frame"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from shotmake.config.picks import as_block, name_pick
 from shotmake.errors import ShotError
+from shotmake.numbers_in_words import tell_apart
 from shotmake.tracks.markers import DISABLED, Tracks
 
 REACH_PX = 5.0  # up to 1280 wide, in proportion above: a pick further than this from every track is a mistake
@@ -64,7 +65,9 @@ def find_track(pick: dict | str, among: Pickable, key: str) -> int:
     at = among.frame == pick["frame"]
     gaps_px = np.linalg.norm(among.xy_px[at] - np.array(pick["xy_px"], float), axis=1)
     if not len(gaps_px) or gaps_px.min() > among.reach_px:
-        nearest = f"the nearest is {gaps_px.min():.1f} px off" if len(gaps_px) else "there is none in that frame"
+        nearest = "there is none in that frame"
+        if len(gaps_px):
+            nearest = f"the nearest is {tell_apart(gaps_px.min(), round(among.reach_px, 1), '.1f')} px off"
         raise ShotError(
             f"{key}: found no {among.kind} at {name_pick(pick)}: {nearest}; needed one within {among.reach_px:.1f} px"
         )

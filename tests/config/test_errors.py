@@ -11,6 +11,7 @@ from yaml import YAMLError
 
 from helpers.shows.project import REPOSITORY
 from shotmake.errors import ShotError, quote_error
+from shotmake.numbers_in_words import count_of, tell_apart
 
 pytestmark = pytest.mark.fast
 
@@ -72,6 +73,14 @@ def test_what_an_error_says_has_an_end():
 def test_a_shot_error_says_what_is_wrong(faults):
     with pytest.raises(ValueError, match="without a fault"):
         raise ShotError(*faults)
+
+
+def test_one_thing_is_one_and_a_value_is_not_shown_as_the_limit_it_breaks():
+    assert [count_of(count, "value") for count in (0, 1, 2)] == ["0 values", "1 value", "2 values"]
+    assert [count_of(count, "box", "boxes") for count in (1, 2)] == ["1 box", "2 boxes"]
+    assert [tell_apart(value, 1.0, ".2f") for value in (1.004, 1.2, 0.9999)] == ["1.004", "1.20", "0.9999"]
+    assert [tell_apart(value, 0.1, ".2g") for value in (0.1004, 0.12, 12.0)] == ["0.1004", "0.12", "12"]
+    assert tell_apart(float("nan"), 1.0, ".1f") == "nan" and tell_apart(1.0, 1.0, ".1f") == "1.0"
 
 
 OURS = {"ShotError", "UserError", "ConfigFaults", "Refused", "TooLittle"}  # they never come without a text

@@ -3,6 +3,9 @@
 import json
 import os
 import random
+import re
+import struct
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,11 +20,15 @@ from shotmake.errors import ShotError
 from shotmake.files import json_file
 from shotmake.files.check_mp4_tables import check_boxes
 from shotmake.files.file_kind_and_size import check_size, read_utf8
-from shotmake.files.json_file import parse_json
+from shotmake.files.json_file import parse_json, read_json
 from shotmake.files.npz_file import read_npz
+from shotmake.files.picture_file import open_picture
 from shotmake.files.yaml_file import load_yaml
+from shotmake.files.zip_file import check_directory
 from shotmake.footage.file_names import list_plate_files
+from shotmake.formats.cameras.scene_files import gltf
 from shotmake.limits import Limits, get_limits, set_limits
+from shotmake.new_shot.edit_list import read_cut
 
 pytestmark = pytest.mark.fast
 
@@ -98,6 +105,75 @@ def test_json_too_deep_for_python_is_not_told_to_raise_a_limit_that_is_higher():
     with pytest.raises(ShotError) as caught:
         parse_json("[" * 200_000 + "]" * 200_000, "a.json", "some.key")
     assert str(caught.value) == "a.json:1: found brackets too deep in one another for Python, needed fewer (some.key)"
+
+
+def write_file(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def write_npz(path: Path, count: int) -> Path:
+    np.savez_compressed(path, a=np.arange(count, dtype=np.uint8))
+    return path
+
+
+def write_otioz(path: Path, data: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("content.otio", data)
+    return path
+
+
+def write_glb(path: Path, length: int) -> Path:
+    path.write_bytes(b"glTF" + struct.pack("<III4s", 2, 20 + length, length, b"JSON") + b" " * length)
+    return path
+
+
+def write_grey(path: Path, size_px: tuple[int, int]) -> Path:
+    import cv2
+
+    cv2.imwrite(str(path), np.zeros(size_px[::-1], np.uint8))
+    return path
+
+
+def read_grey(path: Path) -> None:
+    with open_picture(path, "some.key"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("limits", "read", "said"),
+    [
+        (
+            {"json_mb": 1},
+            lambda folder: read_json(write_file(folder / "a.json", b" " * 1_000_300)),
+            "a file of 1.0003 MB, ",
+        ),
+        ({"yaml_mb": 1}, lambda folder: load_yaml("#" * 1_030_000, "a.yaml"), "YAML of 1.03 MB, "),
+        ({"npz_mb": 1}, lambda folder: read_npz(write_npz(folder / "a.npz", 1_040_000)), "1.04 MB packed into "),
+        ({"cut_mb": 1}, lambda folder: read_cut(write_otioz(folder / "a.otioz", b" " * 1_040_000)), "cut of 1.04 MB "),
+        ({"json_mb": 1}, lambda folder: gltf.check(write_glb(folder / "a.glb", 1_040_000)), "JSON of 1.04 MB, "),
+        ({"picture_mb": 1}, lambda folder: read_grey(write_grey(folder / "a.png", (1040, 1000))), "of 1.04 MB in a f"),
+    ],
+)
+def test_what_is_a_little_above_a_limit_is_not_rounded_to_it(tmp_path, limits, read, said):
+    set_limits(limits)
+    with pytest.raises(ShotError) as caught:
+        read(tmp_path)
+    assert said in str(caught.value) and "needed at most 1 MB" in str(caught.value)
+
+
+def test_a_zip_file_s_directory_is_measured_in_what_its_limit_means(tmp_path):
+    set_limits({"npz_arrays": 2})
+    path = tmp_path / "a.otioz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for at in range(50):
+            archive.writestr(f"media/{at:02}", b"")
+    with pytest.raises(ShotError) as caught, open(path, "rb") as file:
+        check_directory(file, path.stat().st_size, path.name, "cut=")
+    found = re.fullmatch(
+        r"a.otioz: found a directory of (\d+) bytes, (.*); raise limits.npz_arrays in .*", str(caught.value)
+    )
+    assert found and int(found[1]) > 2000 and found[2] == "needed at most 2000, for 2 files (cut=)"
 
 
 def test_an_empty_file_is_not_json():

@@ -212,6 +212,12 @@ def test_a_sheared_nuke_camera_is_told_by_its_frame(tmp_path):
         read_nk(tmp_path, camera_node(useMatrix="true", matrix=matrix))
 
 
+def test_a_camera_a_little_too_far_is_not_told_the_limit_as_its_place(tmp_path):
+    (tmp_path / "a.chan").write_text("1001 1000100000 0 0 0 0 0 40\n")
+    with pytest.raises(ShotError, match=r"found a camera 1.0001e\+09 units from .*; needed at most 1e\+09"):
+        chan.read(tmp_path / "a.chan", asked_of(take_of()))
+
+
 def test_a_place_that_is_no_number_is_not_called_a_rotation(tmp_path):
     take = take_of("static")
     poses = np.array(take.solution["cam_from_world"])

@@ -93,6 +93,9 @@ def test_a_pick_that_finds_nothing_is_a_fault():
     line = "found no track at [150, 60] in frame 3: the nearest is 47.0 px off; needed one within 5.0 px"
     with pytest.raises(ShotError, match=f"^tracking.groups.a: {re.escape(line)}$"):
         manage(grid_of_tracks(), (group,), {}, WIDTH_PX)
+    near, _ = read_groups({"a": [{"frame": 3, "xy_px": [108.02, 60]}]})  # the nearest is at 103, 60
+    with pytest.raises(ShotError, match="the nearest is 5.02 px off; needed one within 5.0 px"):
+        manage(grid_of_tracks(), near, {}, WIDTH_PX)
     with pytest.raises(ShotError, match="^tracking.groups.a: found x, which is no track's name; there are: y$"):
         manage(grid_of_tracks(), read_groups({"a": ["x"]})[0], {"y": 1}, WIDTH_PX)
 

@@ -7,6 +7,7 @@ import numpy as np
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
 from shotmake.geometry.plausible_lens import has_fold
+from shotmake.numbers_in_words import tell_apart
 from shotmake.reasons import Reason
 
 KEY = "shot.camera.import_file"
@@ -85,7 +86,8 @@ def _find_implausible(imported: Cameras, width_px: int) -> str:
     lens, (low, high) = imported.lens, FOCAL_WIDTHS
     far = float(np.abs(imported.cam_from_world[:, :, 3]).max(initial=0))
     if far > FARTHEST:
-        return f"found a camera {far:.3g} units from the world's origin; needed at most {FARTHEST:g}"
+        off = tell_apart(far, FARTHEST, ".3g")
+        return f"found a camera {off} units from the world's origin; needed at most {FARTHEST:g}"
     zoom = () if imported.focal_px_per_frame is None else imported.focal_px_per_frame.tolist()
     for focal_px in (lens.fx_px, lens.fy_px, *zoom):
         if not low * width_px <= focal_px <= high * width_px:

@@ -34,6 +34,7 @@ from shotmake.formats.given_to_writers import Take
 from shotmake.formats.text_files import load_json, quote_word, read_number
 from shotmake.geometry.lens import Lens
 from shotmake.limits import get_limits, make_limit_fault
+from shotmake.numbers_in_words import tell_apart
 
 NEAR, FAR = 0.01, 10_000.0
 FLOAT = 5126
@@ -140,7 +141,8 @@ def _read_tree(path: Path) -> dict:
         if kind != b"JSON" or not 0 < length <= path.stat().st_size - 20:
             raise ShotError(f"{path.name}: found no JSON of {length} bytes at offset 20, needed a whole .glb ({KEY})")
         if length > get_limits().json_mb * 10**6:
-            raise make_limit_fault(path.name, f"JSON of {length / 1e6:.0f} MB", "json_mb", KEY)
+            length_mb = tell_apart(length / 1e6, get_limits().json_mb, ".0f")
+            raise make_limit_fault(path.name, f"JSON of {length_mb} MB", "json_mb", KEY)
         found = parse_json(decode_utf8(file.read(length), path.name, KEY), path.name, KEY)
     if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found a JSON {type(found).__name__}, needed an object: {{...}} ({KEY})")
