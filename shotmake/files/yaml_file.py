@@ -5,7 +5,6 @@ It is read after its events are counted: its depth, its size, and what its alias
 A few lines of aliases of aliases unfold to gigabytes as soon as something writes them out ("billion laughs").
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,8 +49,18 @@ def name_kind(value: Any) -> str:
 
 def show_value(value: Any, most_chars: int = 80) -> str:
     """Return a value as YAML says it, for a message: null and true, not None and True."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _to_yaml(value)
     return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."
+
+
+def _to_yaml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_to_yaml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_to_yaml(one)}" for key, one in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def check_yaml(text: str, name: str, key: str = "") -> None:

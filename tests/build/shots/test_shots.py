@@ -205,6 +205,21 @@ def test_faults_name_the_preset_in_use_and_the_command_line(project):
     assert "did you mean tracking.detect" in line
 
 
+def test_what_a_shot_overrules_is_said_as_yaml_says_it(project):
+    shot = "shot: {name: mini, footage: {file: a.mp4}}\ntracking: {enabled: false, solve: {pin: null, kind: static}}\n"
+    project.write_shot("mini", shot)
+    preset = "enabled: true\nsolve: {pin: 0123456789ab, kind: auto}\n"
+    (project.root / "conf" / "tracking" / "fast.yaml").write_text(preset)
+    code = "from shotmake.tasks.shots import overruled_sweep_values, shots; import sys; "
+    code += "print(*overruled_sweep_values.list_silenced(shots.load_shot('mini', ('tracking=fast',))), sep='\\n')"
+    ran = project.doit_with(sys.executable, "-c", code)
+    said = [
+        line.removeprefix("tracking.").replace(" of tracking=fast: conf/shot/mini.yaml", "")
+        for line in ran.out.splitlines()
+    ]
+    assert said == ["enabled says false", "solve.kind says static", "solve.pin says null"], ran.err
+
+
 def test_a_preset_in_hydras_quotes_is_that_preset_for_what_a_shot_overrules(project):
     project.write_shot("mini", "shot: {name: mini, footage: {file: a.mp4}}\ntracking: {detect: {min_tracks: 90}}\n")
     code = "from shotmake.tasks.shots import overruled_sweep_values, shots; import sys; "
