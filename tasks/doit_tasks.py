@@ -30,6 +30,7 @@ from shotmake.tasks.shots.shots import ShotConfig
 from shotmake.tasks.shots.task_names import make_label, name_tasks
 from shotmake.tasks.show import get_show_folder
 from shotmake.tasks.stages import lens_lenders
+from shotmake.tasks.stages.solve.stage import list_keys_against_camera
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +199,11 @@ class Graph:
         for shot, _ in self._yield_good():
             node = self._extra_of(shot).get("render")
             if node is None:
-                line = f"{self._make_label(shot)}: the shot has no camera to render with (tracking.solve.enabled)"
+                assert shot.config is not None
+                off = ": false, ".join(list_keys_against_camera(shot.config))
+                line = (
+                    f"{self._make_label(shot)}: the shot has no camera to render with; found {off}: false, needed true"
+                )
                 yield {"basename": "render", "name": self._make_label(shot), "actions": [(_fail, [(line,)])]}
             else:
                 users.setdefault(node.stamp_path, (node, []))[1].append(shot)

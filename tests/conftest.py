@@ -18,7 +18,7 @@ from helpers.shows.project import REPOSITORY, TESTS, Project, Ran, make_mini, ma
 
 
 def pytest_addoption(parser) -> None:
-    parser.addoption("--kills", type=int, default=1, help="random kills in test_attack_kills.py (a full run: 200)")
+    parser.addoption("--kills", type=int, default=1, help="random kills in attack/test_kills.py (a full run: 200)")
     parser.addoption("--pixels", action="store_true", help="test_pixels.py: every lens and plate, not two of them")
     parser.addoption("--blender", default="4.5", help="the version that runs blender_scripts/ in tests of the comp")
     parser.addoption("--launchers", action="store_true", help="test_sweeps.py: ray and submitit too, and whole shots")

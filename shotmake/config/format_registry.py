@@ -7,8 +7,9 @@ What the module of a format has, by the kind of the format:
   lens        read(path, asked: LensAsked) -> Lens | Seen, and the picture size that its px are for;  write(path, take)
   detections  read(path, key) -> Boxes; the format is told by the file's first characters alone, whatever its suffix
 
-A camera that Blender writes has said(take) in place of write: it returns the lines to say. A camera that Blender reads
-has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/read_camera.py wrote.
+A camera that Blender writes has list_notes(take) in place of write: it returns the lines to say. A camera that Blender
+reads has check(path), and read(path, found, asked), where `found` is the file that blender_scripts/read_camera.py
+wrote.
 
 Where several formats of a kind share a suffix, the module also has can_read(head: str) -> bool, where `head` is the
 file's first 4096 characters. Formats of one kind and suffix are asked in the order below.

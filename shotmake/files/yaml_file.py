@@ -39,6 +39,30 @@ def load_yaml(text: str, name: str, key: str = "") -> Any:
         raise ShotError(f"{name}: not YAML: {found}{f'; check {key}' if key else ''}") from error
 
 
+def name_kind(value: Any) -> str:
+    """Return what the value of a YAML file is, as text for a message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    kinds = {dict: "a block of keys", list: "a list", str: "a text", type(None): "an empty file"}
+    return kinds.get(type(value), "a date" if hasattr(value, "year") else "a number")
+
+
+def show_value(value: Any, most_chars: int = 80) -> str:
+    """Return a value as YAML says it, for a message: null and true, not None and True."""
+    text = _to_yaml(value)
+    return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."
+
+
+def _to_yaml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_to_yaml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_to_yaml(one)}" for key, one in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return repr(value) if isinstance(value, str) else str(value)
+
+
 def check_yaml(text: str, name: str, key: str = "") -> None:
     """Check a text that another reader (Hydra) is going to read. Raises ShotError as load_yaml does."""
     load_yaml(text, name, key)

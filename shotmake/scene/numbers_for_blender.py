@@ -25,7 +25,7 @@ def make_scene_sheet(
     """Build scene.json (a plain tree) from a solve JSON, a footage JSON and slices of the config.
 
     over_px: the overscan (x, y) of an imported ST-map; None = as `composite` says. ground_z: the height of the ground
-    under the subject, from which the height of its place counts (assembly.find_ground).
+    under the subject, from which the height of its place counts (ground_subject_lights.find_ground).
     Raises ShotError when there is no camera: a refused solve has no scene.
     """
     cam_from_world = read_camera_matrices(solution)

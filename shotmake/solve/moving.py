@@ -13,7 +13,6 @@ from shotmake.solve.bundle.to_and_from_bundle import bundle_of
 from shotmake.solve.checks import epipolar_gap
 from shotmake.solve.checks.candidate_and_refusal import Candidate, Refused
 from shotmake.solve.checks.focal import (
-    ASPECT_LEFT,
     CONTRADICTED,
     FOCAL_SIGMA,
     ZOOMS,
@@ -141,8 +140,8 @@ def _doubt(candidate: Candidate, problem: SolveProblem) -> Candidate:
     elif may_bend(bundle, markers, first):
         aspect = doubt_aspect(*thin_bundle(candidate, DOUBT_FRAMES, DOUBT_TRACKS), first, flat)
     if aspect is not None:
-        told.append(aspect)
-        agreement *= ASPECT_LEFT
+        told.append(aspect[0])
+        agreement *= aspect[1]
     zooms = measure_zoom_share(bundle, markers, first)
     if zooms:
         told.append(warn_of_zoom(zooms))

@@ -115,8 +115,8 @@ def _doubt(candidate: Candidate, parallax: Parallax, refine: tuple[str, ...]) ->
         agreement *= focal.CONTRADICTED
     aspect = _doubt_pixels(parallax, refine, flat) if locked is None else None
     if aspect is not None:
-        told += [aspect] if aspect.code not in {one.code for one in told} else []
-        agreement *= focal.ASPECT_LEFT
+        told += [aspect[0]] if aspect[0].code not in {one.code for one in told} else []
+        agreement *= aspect[1]
     zooms = focal.measure_zoom_share(tripod, markers, refine)
     if zooms:
         told.append(focal.warn_of_zoom(zooms))
@@ -124,9 +124,9 @@ def _doubt(candidate: Candidate, parallax: Parallax, refine: tuple[str, ...]) ->
     return replace(candidate, warnings=tuple(told), agreement=agreement, flat_focal=flat)
 
 
-def _doubt_pixels(parallax: Parallax, refine: tuple[str, ...], flat: bool) -> Reason | None:
+def _doubt_pixels(parallax: Parallax, refine: tuple[str, ...], flat: bool) -> tuple[Reason, float] | None:
     """Return a doubt of the pixels, or of the camera's standing still where the parallax of a little move passes for
-    other pixels. Raises Refused for pixels that are surely of another width.
+    other pixels; and the factor of the confidence. Raises Refused for pixels that are surely of another width.
     """
     tripod, moving, markers = parallax.tripod, parallax.moving, parallax.markers
     try:
@@ -134,7 +134,7 @@ def _doubt_pixels(parallax: Parallax, refine: tuple[str, ...], flat: bool) -> Re
     except Refused:
         if focal.is_of_pixels(tripod, moving, markers, refine):
             raise
-        doubt = Reason("picture_bends", "something bends the picture")
+        doubt = Reason("picture_bends", "something bends the picture"), focal.ASPECT_LEFT
     if doubt is None or focal.is_of_pixels(tripod, moving, markers, refine):
         return doubt
     text = (
@@ -142,4 +142,4 @@ def _doubt_pixels(parallax: Parallax, refine: tuple[str, ...], flat: bool) -> Re
         "times as well, and most of what does not fit a turning camera is then gone; set tracking.solve.kind if you "
         "know which it is"
     )
-    return Reason("moves_little", text)
+    return Reason("moves_little", text), doubt[1]

@@ -6,7 +6,7 @@ from typing import Any
 from shotmake.errors import ShotError
 from shotmake.files.file_kind_and_size import read_utf8
 from shotmake.files.input_file import find_file_fault
-from shotmake.files.yaml_file import load_yaml
+from shotmake.files.yaml_file import load_yaml, name_kind
 from shotmake.tasks.shots.up_to_date import walk_files
 from shotmake.tasks.show import get_conf_folder, name_in_show
 
@@ -20,6 +20,14 @@ def why_no_text(path: Path) -> str:
 def load(path: Path) -> Any:
     """Return the value of a YAML file in conf/. Raises ShotError for what is not YAML, or unfolds to too much."""
     return load_yaml(read(path), name_in_show(path))
+
+
+def load_block(path: Path) -> dict:
+    """Return the keys of a YAML file in conf/, {} for an empty one. Raises ShotError for what is no block of keys."""
+    tree = load(path)
+    if tree is not None and not isinstance(tree, dict):
+        raise ShotError(f"{name_in_show(path)}: found {name_kind(tree)}; needed a block of keys")
+    return tree or {}
 
 
 def read(path: Path) -> str:
@@ -38,7 +46,7 @@ def check(name: str) -> None:
     own = get_conf_folder() / "shot" / f"{name}.yaml"
     shared = [Path(place, file) for place, file in walk_files(get_conf_folder()) if file.endswith((".yaml", ".yml"))]
     shared = [path for path in shared if path.parent != get_conf_folder() / "shot" and path.is_file()]
-    trees = [load(path) for path in (own, *shared)]
+    trees = [load(own), *(load_block(path) for path in shared)]
     named = " ".join(str(tree["defaults"]) for tree in trees if isinstance(tree, dict) and tree.get("defaults"))
     for path in sorted((get_conf_folder() / "shot").glob("*.yaml")):
         if path != own and path.stem in named and path.is_file():

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from shotmake.config import check
+from shotmake.files.yaml_file import show_value
 from shotmake.tasks.shots import check_yaml_before_hydra
 from shotmake.tasks.shots.quote_shot_name import unquote
 from shotmake.tasks.shots.shots import GROUPS, ShotConfig
@@ -28,8 +29,12 @@ def list_silenced(shot: ShotConfig) -> list[str]:
             said, found = _get_value(tree, key), _get_value(final, key)
             overruled = said is not ABSENT and said != found and "${" not in str(said)
             if overruled and not any(key == word or key.startswith(f"{word}.") for word, _ in typed if word != group):
-                lines.append(f"{key} of {group}={preset}: conf/shot/{shot.name}.yaml says {found}")
+                lines.append(f"{key} of {group}={preset}: conf/shot/{shot.name}.yaml says {_say(found)}")
     return lines
+
+
+def _say(found: Any) -> str:
+    return found if isinstance(found, str) else show_value(found)
 
 
 def _read_preset(group: str, name: str) -> dict:

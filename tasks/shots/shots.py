@@ -16,6 +16,7 @@ from shotmake.config.check import ConfigFaults
 from shotmake.config.limit_interpolations import check_unfolding
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError, quote_error
+from shotmake.files.yaml_file import name_kind
 from shotmake.limits import get_limits, say_how_to_raise
 from shotmake.tasks.engine.processes import pool
 from shotmake.tasks.shots import (
@@ -25,6 +26,7 @@ from shotmake.tasks.shots import (
     readable_env_variables,
     what_conf_may_say,
 )
+from shotmake.tasks.shots.explain_composing import LONGEST_LINE, explain_composing, explain_sweep
 from shotmake.tasks.shots.quote_shot_name import quote, show_name, why_refused
 from shotmake.tasks.shots.up_to_date import keep_overrides, list_shot_names, split_names
 from shotmake.tasks.show import get_conf_folder, name_in_show
@@ -33,7 +35,6 @@ if TYPE_CHECKING:  # not at run time: Hydra takes its time to load, so only the 
     from omegaconf import DictConfig
 
 OWN_WORDS = ("force", "delete", "variants")  # words of our tasks, as in `doit gc force=true`; not config keys
-LONGEST_LINE = 600  # the most characters of what Hydra says
 MANY = 8  # from this number of shots on it pays to compose on all cores
 GROUPS = ("tracking", "composite")
 LISTS = ("composite.render.frames", "shot.composite.render.frames")  # one text with its commas: doit does not sweep
@@ -196,9 +197,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
             try:
                 (parsed,) = OverridesParser.create().parse_overrides([f"{key}={quote(value, always=True)}"])
             except HydraException as error:
-                raise ShotError(f"command line: {word}: {_to_one_line(error)}") from error
+                raise ShotError(f"command line: {word}: {quote_error(error, LONGEST_LINE)}") from error
         if parsed.is_sweep_override():
-            raise ShotError(f"command line: {word}: a sweep; run it with python dodo.py -m")
+            raise ShotError(f"command line: {word}: {explain_sweep(word, GROUPS)}")
         target = {"shot.tracking.preset": "tracking", "shot.composite.preset": "composite"}.get(
             parsed.key_or_group, parsed.key_or_group
         )
@@ -226,7 +227,9 @@ def compose_shot(name: str, overrides: tuple[str, ...], environment: dict[str, s
         check_unfolding(_to_plain(tree, resolve=False), f"conf/shot/{name}.yaml")
         return check.normalise(_to_plain(tree, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise ShotError(f"conf/shot/{name}.yaml: {_to_one_line(_find_ours_behind(error))}") from error
+        raise ShotError(
+            explain_composing(error, lambda key: locate_key(key, name, overrides), f"conf/shot/{name}.yaml")
+        ) from error
     except RecursionError as error:
         line = "its defaults lead round in a circle, or its values are too deep in one another"
         raise ShotError(f"conf/shot/{name}.yaml: {line}") from error
@@ -296,7 +299,7 @@ def _as_file_name(preset: Any) -> str:
 def _read_yaml(path: Path) -> dict:
     tree = check_yaml_before_hydra.load(path)
     if not isinstance(tree, dict):
-        raise ShotError(f"{name_in_show(path)}: found {type(tree).__name__}; needed a block of keys, shot: first")
+        raise ShotError(f"{name_in_show(path)}: found {name_kind(tree)}; needed a block of keys, shot: first")
     return tree
 
 
@@ -324,20 +327,6 @@ def locate_key(key: str, name: str, overrides: tuple[str, ...]) -> str:
         if tree is not KeyError:
             return name_in_show(path)
     return f"conf/shot/{name}.yaml"
-
-
-def _find_ours_behind(error: BaseException) -> BaseException:
-    """Return the fault that we found while OmegaConf worked, which OmegaConf wraps in an error of its own; else the
-    error.
-    """
-    behind: BaseException | None = error
-    while behind is not None and not isinstance(behind, ShotError):
-        behind = behind.__cause__ or behind.__context__
-    return behind or error
-
-
-def _to_one_line(error: BaseException) -> str:
-    return quote_error(error, LONGEST_LINE)
 
 
 def make_slug(overrides: tuple[str, ...]) -> str:

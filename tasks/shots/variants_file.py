@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from shotmake.errors import ShotError
+from shotmake.errors import ShotError, quote_error
+from shotmake.files.input_file import check_file
 from shotmake.files.json_file import read_json
 from shotmake.new_shot.shot_yaml import make_safe_name
 from shotmake.tasks.engine.stamp import hash_short, to_json_bytes, write_atomically
@@ -11,6 +12,7 @@ from shotmake.tasks.shots.quote_shot_name import unquote
 from shotmake.tasks.shots.up_to_date import keep_overrides
 from shotmake.tasks.show import get_build_folder, get_show_folder
 
+KEY = "variants="
 Asked = tuple[str, tuple[str, ...]]  # the name of a shot's YAML file, and the overrides
 
 
@@ -41,10 +43,14 @@ def write(path: Path, asked: list[Asked]) -> Path:
 def read(path: str) -> list[Asked]:
     """Read the variants from a file that `write` wrote. Raises ShotError when it is not such a file."""
     try:
-        tree = read_json(get_show_folder() / path)
+        check_file(get_show_folder() / path, path, KEY, "a file that a sweep has written")
+        tree = read_json(get_show_folder() / path, KEY)
+    except OSError as error:
+        raise ShotError(f"{path}: {quote_error(error).lower()}; check {KEY}") from error
+    try:
         asked = [(name, tuple(overrides)) for name, overrides in tree["variants"]]
         if not all(isinstance(word, str) for name, overrides in asked for word in (name, *overrides)):
             raise TypeError
-    except (OSError, ValueError, KeyError, TypeError, ShotError) as error:
-        raise ShotError(f"variants={path}: {type(error).__name__}; needed a file that a sweep has written") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShotError(f"{path}: found no list of variants; needed a file that a sweep has written ({KEY})") from error
     return asked

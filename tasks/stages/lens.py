@@ -11,6 +11,7 @@ from shotmake.errors import ShotError
 from shotmake.files.input_file import NO_SUCH_FILE, check_file, find_file_fault, to_one_line
 from shotmake.files.json_file import read_json
 from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.stage import Job, Stage
 from shotmake.tasks.engine.stamp import to_json_bytes
 from shotmake.tasks.shots import did_you_mean
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY = "shot.camera.lens_from"
 STILLS_KEY = "shot.camera.checkerboard.files"
+STILLS_KEYS = PlateKeys({"file": STILLS_KEY})
 
 
 def slice_settings(config: Config) -> dict:
@@ -83,10 +85,8 @@ def list_still_files(pattern: str) -> dict[str, Path]:
 
     if not is_sequence(pattern, get_show_folder()):
         raise ShotError(f"{pattern}: needed several stills, like lens/board.####.jpg ({STILLS_KEY})")
-    try:  # missing numbers are stills that were thrown away
+    with STILLS_KEYS.name_in_faults():  # missing numbers are stills that were thrown away
         numbered = list_plate_files(pattern, get_show_folder(), missing="skip")
-    except ShotError as error:
-        raise _name_our_key(error) from error
     return {f"still {number}": get_show_folder() / path for number, path in numbered}
 
 
@@ -140,16 +140,10 @@ def measure_lens(job: Job, size_px: tuple[int, int]) -> "tuple[Lens, list[str], 
                 yield path.name, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
                 bar(count)
 
-        try:
+        with STILLS_KEYS.name_in_faults():  # where a still cannot be read
             found = calibrate(yield_pictures(), Checkerboard(**job.settings["checkerboard"]), size_px)
-        except ShotError as error:  # a still cannot be read
-            raise _name_our_key(error) from error
     more = {"rms_px": found.rms_px, "error_px": found.error_px, "coverage": found.coverage}
     return found.lens, list(found.notes), {**more, "warnings": list(found.warnings)}
-
-
-def _name_our_key(error: ShotError) -> ShotError:
-    return ShotError(*(fault.replace("shot.footage.file", STILLS_KEY) for fault in error.faults))
 
 
 LENS = Stage(

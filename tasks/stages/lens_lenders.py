@@ -4,7 +4,7 @@ from shotmake.errors import ShotError
 from shotmake.tasks.engine.stage import Node, Stage, make_nodes
 from shotmake.tasks.shots.shots import ShotConfig, load_shot
 from shotmake.tasks.stages.lens import KEY, find_lender
-from shotmake.tasks.stages.solve.stage import has_camera
+from shotmake.tasks.stages.solve.stage import list_keys_against_camera
 from shotmake.tasks.stages.witness_cameras import make_witness_nodes
 
 
@@ -38,8 +38,9 @@ def list_lenders(shot: ShotConfig) -> list[ShotConfig]:
         other = load_shot(name)
         if other.config is None:
             raise ShotError(f"{where}: {name} is broken: {other.faults[0]}")
-        if not has_camera(other.config):
-            raise ShotError(f"{where}: {name} has no solve to take a lens from; set its tracking.solve.enabled: true")
+        if keys := list_keys_against_camera(other.config):
+            cure = f"set {': true and '.join(keys)}: true in conf/shot/{name}.yaml"
+            raise ShotError(f"{where}: {name} has no solve to take a lens from; {cure}")
         chain.append(other)
         config = other.config
     return chain[1:]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from shotmake.config.schema import Config
-from shotmake.errors import ShotError
+from shotmake.tasks.engine.inputs.plate_keys import NAMES, PlateKeys
 from shotmake.tasks.engine.stage import Node, Stage, make_nodes
 from shotmake.tasks.stages import footage
 from shotmake.tasks.stages.footage import FOOTAGE
@@ -58,15 +58,16 @@ def _make_for_camera(camera: str, stage: Stage, settings: Callable[..., dict], f
 
 
 def _name_keys(camera: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the function with faults that name the camera's own keys: the code that it calls knows only the shot's
-    keys.
+    """Return the function with the camera's own keys in its faults and in the words that it returns: the code that it
+    calls knows only the shot's keys.
+
+    The record of a plate keeps the shot's keys. It is the same for every camera that has this plate, in any shot.
     """
+    keys = PlateKeys({name: f"shot.cameras.{camera}.footage.{name}" for name in NAMES})
 
     def call(argument: Any) -> Any:
-        try:
-            return function(argument)
-        except ShotError as error:
-            own = f"shot.cameras.{camera}.footage"
-            raise ShotError(*(fault.replace("shot.footage", own) for fault in error.faults)) from error
+        with keys.name_in_faults():
+            found = function(argument)
+        return keys.name_in(found) if isinstance(found, str) else found
 
     return call

@@ -2,11 +2,11 @@
 
 Run: python tests/benchmarks/judge.py [--sets 500] [--first 5000] [--processes 2] [--json FILE]
 
-Of every shot, whole and with a gap that few tracks bridge: five wrong cameras (tests/judging/cameras.py), so 500 sets
-are 5,000 of them; and as many right cameras, each of a shot of its own. A line a wrong camera that passed without a
-word, and a right one that was refused. Then, by how they were made: how many were wrong indeed (true slip above its
-limit; the others were mended by the adjustment and are not counted), how many of these were caught (refused, and by
-whom, or doubted), and how many right ones were refused.
+Of every shot, whole and with a gap that few tracks bridge: five wrong cameras (tests/helpers/judging/cameras.py), so
+500 sets are 5,000 of them; and as many right cameras, each of a shot of its own. A line a wrong camera that passed
+without a word, and a right one that was refused. Then, by how they were made: how many were wrong indeed (true slip
+above its limit; the others were mended by the adjustment and are not counted), how many of these were caught (refused,
+and by whom, or doubted), and how many right ones were refused.
 """
 
 import argparse

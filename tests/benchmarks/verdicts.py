@@ -8,7 +8,8 @@ Run:  python tests/benchmarks/verdicts.py --tier small                    300 se
 --json FILE     a row a line; what is in it already, of this code and these recipes, is not solved again: a killed run
                 goes on
 
-Families, what may be said of each, and what is wrong or silent: tests/recipes/families.py, tests/judging/judge.py.
+Families, what may be said of each, and what is wrong or silent: tests/helpers/recipes/families.py,
+tests/helpers/judging/judge.py.
 """
 
 import argparse

@@ -194,6 +194,22 @@ def test_a_sweep_splits_the_frames_and_a_range_outside_the_shot_is_one_line(stor
     one_clear_line(ran, "composite.render.frames: found 1001,9, with frame 9; the shot has frames 1001 to 1008")
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["tracking.enabled=false"], "tracking.enabled: false"),
+        (["tracking.solve.enabled=false"], "tracking.solve.enabled: false"),
+        (
+            ["tracking.enabled=false", "tracking.solve.enabled=false"],
+            "tracking.enabled: false, tracking.solve.enabled: false",
+        ),
+    ],
+)
+def test_a_shot_that_can_have_no_camera_is_told_which_key_is_false(mini, words, found):
+    ran = mini.run("render", "shot=mini", *words)
+    one_clear_line(ran, f"mini: the shot has no camera to render with; found {found}, needed true")
+
+
 def test_the_undistorted_plate_is_the_plate_through_the_map_in_linear_light(story, tmp_path):
     import OpenImageIO as oiio
 

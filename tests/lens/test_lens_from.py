@@ -331,7 +331,12 @@ def test_a_refused_or_broken_lender_is_one_line(taken):
     assert ran.fault_lines[0].startswith(refused)
     path.write_text(LENDER + "  solve: {enabled: false}\n")
     ran = taken.run("solve", "shot=taker")
-    assert ran.code == 1 and len(ran.fault_lines) == 1 and "mini has no solve to take a lens from" in ran.err
+    assert ran.code == 1 and len(ran.fault_lines) == 1
+    assert "mini has no solve to take a lens from; set tracking.solve.enabled: true in conf/shot/mini.yaml" in ran.err
+    path.write_text(LENDER + "  enabled: false\n")
+    ran = taken.run("solve", "shot=taker")
+    assert ran.code == 1 and len(ran.fault_lines) == 1
+    assert "mini has no solve to take a lens from; set tracking.enabled: true in conf/shot/mini.yaml" in ran.err
     path.write_text(LENDER + "  slove: {}\n")
     ran = taken.run("solve", "shot=taker")
     assert ran.code == 1 and len(ran.fault_lines) == 1

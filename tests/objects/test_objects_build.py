@@ -87,6 +87,11 @@ def followed(tmp_path: Path, followed_once: Project) -> Project:
     return copy_of(followed_once, tmp_path / "show")
 
 
+@pytest.fixture
+def fresh(tmp_path: Path, fresh_once: Project) -> Project:
+    return copy_of(fresh_once, tmp_path / "show")
+
+
 def edit(project: Project, before: str, after: str) -> None:
     path = project.root / "conf" / "shot" / "mini.yaml"
     assert before in path.read_text()
@@ -227,6 +232,18 @@ def test_a_fault_of_a_witness_names_its_own_key():
     config.shot.cameras = {"a": Witness(Footage(file="footage/gone.mp4"))}
     with pytest.raises(ShotError, match="gone.mp4.*shot.cameras.a.footage.file"):
         make_witness_nodes(config, (FOOTAGE, OBJECTS))["footage.a"].list_inputs()
+
+
+def test_what_is_said_of_a_witness_s_plate_names_the_witness_s_keys(fresh):
+    for number in (1, 2, 3, 5, 6):
+        cv2.imwrite(str(fresh.root / "footage" / f"w.{number:04d}.png"), np.full((64, 96), 99, np.uint8))
+    edit(fresh, "file: footage/witness.mp4, first_frame: 1001", "file: footage/w.####.png")
+    keys = "shot.cameras.witness_a.footage"
+    ran = fresh.run("footage", "shot=mini")
+    assert ran.code == 1 and f"set {keys}.missing: hold, or give a range in {keys}.file" in ran.err, ran.err
+    edit(fresh, "file: footage/w.####.png", "file: footage/w.####.png, missing: hold")
+    ran = fresh.built("footage", "shot=mini")
+    assert f"gap stands in ({keys}.missing: hold)" in ran.out and f"24 is assumed, set {keys}.frame_rate" in ran.out
 
 
 def test_published_with_the_shot_verified_kept_and_cleaned(followed):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.shows.blend_shot import FRAMES, LENS, SIZE, look_at
-from helpers.shows.project import REPOSITORY
+from helpers.shows.project import REPOSITORY, open_in_process
 from shotmake.config.schema import Config, CornerPin, Stabilization
 from shotmake.errors import ShotError
 from shotmake.files.npz_file import pack_npz
@@ -52,6 +52,18 @@ def blocks(folder: Path, composite, markers: list[np.ndarray], absent: tuple[int
     }
     job = Job("shot", {"composite": asdict(composite)}, {**files, "pinned 0": REPOSITORY / CARD}, {}, {})
     return comp_tracks.make_blocks(job, solution, SHEET)
+
+
+def test_a_fault_of_the_pinned_picture_names_its_key_and_no_cure_that_it_does_not_have(tmp_path, monkeypatch):
+    open_in_process(monkeypatch, tmp_path)
+    for number in (1, 2, 3, 7, 8):
+        (tmp_path / f"sign.{number:04d}.png").touch()
+    config = Config()
+    config.composite.corner_pin = CornerPin(image="sign.####.png")
+    with pytest.raises(ShotError) as caught:
+        comp_tracks.list_pinned_files(config)
+    missing = "sign.####.png: 3 frames are missing: 4-6; restore what is missing, or give a range in"
+    assert caught.value.faults == (f"{missing} composite.corner_pin.image, like [1-3]",)
 
 
 def test_an_undistorted_picture_is_held_still_in_its_own_pixels(tmp_path):

@@ -108,6 +108,14 @@ def test_a_solve_of_ours_is_extended_with_what_it_said_of_itself(tmp_path):
     assert json.dumps(record) == json.dumps(joined(path, shot))
 
 
+def test_imported_cameras_of_which_too_much_is_in_doubt_are_refused_with_neither_camera_nor_lens(tmp_path, orbit):
+    doubts = {"warnings": ["it zooms", "it bends"], "warning_codes": ["zoom", "picture_bends"], "confidence": 0.2}
+    record = joined(written(tmp_path / "doubted.json", orbit, (1001, 1080), engine="auto", **doubts), orbit)
+    assert (record["status"], record["reason_code"]) == ("refused", "zoom")
+    assert record["reason"].startswith("too much is in doubt at once (confidence 0.")
+    assert record["lens"] is None and not record["cam_from_world"]
+
+
 def test_any_brown_conrady_lens_is_kept(tmp_path):
     shot = simulate("orbit", seed=4, frame_count=48, visible=110)
     bent = Lens(1010.0, 1005.0, 470.0, 275.0, -0.12, 0.05, 0.002, -0.001, -0.02)

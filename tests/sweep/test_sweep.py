@@ -183,3 +183,14 @@ def test_the_same_words_go_on_with_the_same_study(monkeypatch, tmp_path, capsys)
     )
     search.end([*words, "tracking.detect.min_tracks=80,90"])
     assert capsys.readouterr().out.endswith("doit shot=mini tracking.detect.min_tracks=80\n")
+
+
+@pytest.mark.parametrize(("words", "space"), [([], "tracking"), (["+hydra/search=mine"], "mine")])
+def test_a_search_without_a_good_trial_says_so_and_proposes_no_command(monkeypatch, tmp_path, capsys, words, space):
+    open_in_process(monkeypatch, tmp_path)
+    search.begin([search.WORD, "shot=mini", *words])
+    search.get_result_file().write_text("{name: optuna, best_value: 100.0, best_params: {tracking.clean.a: 80}}")
+    search.end([search.WORD, "shot=mini", *words])
+    out = capsys.readouterr().out
+    assert out.startswith("   no trial has a camera that the referee's tracks bear out; widen params in conf/hydra/")
+    assert f"search/{space}.yaml" in out and "doit" not in out and "px" not in out

@@ -118,6 +118,22 @@ def test_a_sweep_that_cannot_begin_is_one_line(cheap, words, line):
     assert (ran.code, ran.fault_lines) == (1, [line])
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, "a.json: no such file; needed a file that a sweep has written (variants=)"),
+        ("", "a.json:1: not JSON: expecting value (column 1) (variants=)"),
+        ("null", "a.json: found no list of variants; needed a file that a sweep has written (variants=)"),
+        ('{"variants": [["a", [3]]]}', "a.json: found no list of variants; needed a file that a sweep has written"),
+    ],
+)
+def test_a_file_of_variants_that_is_none_is_said_to_be_what_it_is(cheap, text, line):
+    if text is not None:
+        (cheap.root / "a.json").write_text(text)
+    ran = cheap.run("plan", "variants=a.json")
+    assert ran.code == 3 and ran.fault_lines[0].startswith(f"ERROR: {line}"), ran.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_sweep_that_is_killed_goes_on(cheap, number, thorough):
     if number == signal.SIGTERM and not thorough:

@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from helpers.plates.movies import write_movie
 from helpers.plates.synthetic import luma_frames, make_plate, true_position
-from helpers.shows.project import Project
-from shotmake.config.schema import Track
+from helpers.shows.project import Project, open_in_process
+from shotmake.config.schema import Config, Mask, Track, Tracking
 from shotmake.config.track_annotations import Manual
 from shotmake.errors import ShotError
+from shotmake.footage.plate import probe
+from shotmake.tasks.stages.tracks.masks import list_mask_inputs, make_mask_reader
 from shotmake.tracks.manual import track_manual
 from shotmake.tracks.markers import load_tracks
 
@@ -65,6 +68,52 @@ def test_a_key_outside_is_named(wall):
         track_manual(luma_frames(wall), (Manual("a", {7: [100, 100]}),), Track(), 1001, 1024)
     with pytest.raises(ShotError, match="a at .* is too near the border"):
         track_manual(luma_frames(wall), (Manual("a", {1003: [3, 100]}),), Track(), 1001, 1024)
+
+
+def write_gaps(folder) -> str:
+    for number in (1, 2, 3, 4, 8, 9, 10, 11, 12):
+        (folder / f"mask.{number:04d}.png").touch()
+    return "mask.####.png"
+
+
+def write_phone(folder) -> str:
+    times = [round(1000 * n / 24) + (150 if n > 5 else 0) for n in range(12)]
+    return write_movie(folder / "mask.mkv", 12, times=times).name
+
+
+def write_squeezed(folder) -> str:
+    import OpenImageIO as oiio
+
+    spec = oiio.ImageSpec(96, 64, 1, "half")
+    spec.attribute("PixelAspectRatio", 20.0)
+    oiio.ImageBuf(spec).write(str(folder / "mask.exr"))
+    return "mask.exr"
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        (
+            write_gaps,
+            "mask.####.png: 3 frames are missing: 5-7; restore what is missing, or give a range in tracking.mask.file, "
+            "like [8-12]",
+        ),
+        (lambda folder: "none.png", "none.png: no such file; needed a still, a movie or an image sequence (tracking."),
+        (write_phone, "frames/s); transcode it to a constant rate (tracking.mask.file)"),
+        (write_squeezed, "mask.exr: says its pixels are 20:1; write it anew (tracking.mask.file)"),
+    ],
+)
+def test_a_fault_of_a_mask_names_the_masks_key_and_no_cure_that_a_mask_does_not_have(
+    tmp_path, monkeypatch, write, line
+):
+    open_in_process(monkeypatch, tmp_path)
+    write_movie(tmp_path / "plate.mp4", 12)
+    config = Config(tracking=Tracking(mask=Mask(file=write(tmp_path))))
+    with pytest.raises(ShotError) as caught:
+        list_mask_inputs(config)
+        make_mask_reader(config.tracking.mask.file, probe("plate.mp4", tmp_path))
+    (fault,) = caught.value.faults
+    assert line in fault and "shot.footage" not in fault
 
 
 def tracks_of(project: Project):

@@ -121,12 +121,14 @@ def may_bend(bundle: Bundle, markers: Observations, refine: tuple[str, ...]) -> 
     return abs(log_times) > ASPECT_HINT and sigmas > ASPECT_HINT_SIGMAS
 
 
-def doubt_aspect(bundle: Bundle, markers: Observations, refine: tuple[str, ...], flat_focal: bool) -> Reason | None:
-    """Return a doubt when the tracks fit pixels of another width clearly better; else None.
+def doubt_aspect(
+    bundle: Bundle, markers: Observations, refine: tuple[str, ...], flat_focal: bool
+) -> tuple[Reason, float] | None:
+    """Return a doubt, and the factor of the confidence, when the tracks fit pixels of another width clearly better.
 
     Raises Refused when both halves of the time and the whole say the same width. Other things that bend a picture (rows
     read one after the other, haze, a moved frame) say another width in each half. If each half is sure of a width of
-    its own, nothing is said of the pixels.
+    its own, both are told: wrong pixels may look so too.
 
     For the test, the pixels are widened and made lower by the same factor, and everything else is adjusted again. A
     bent world and lens hide most of wrong pixels. What they cannot hide is small, and only many tracks tell it from
@@ -144,15 +146,21 @@ def doubt_aspect(bundle: Bundle, markers: Observations, refine: tuple[str, ...],
             raise Refused(
                 "pixel_aspect",
                 f"the tracks fit pixels that are {times:.3f} times as wide clearly better: multiply "
-                f"shot.footage.pixel_aspect (1 where it is not set) by {times:.3f}",
+                f"shot.footage.pixel_aspect (where it is not set: what the file says, else 1) by {times:.3f}",
             )
         if share < ASPECT_MUCH_SHARE and min(half[1] for half in halves) > ASPECT_SURE_SIGMAS:
-            return None  # each half is sure of another width: the pixels are not the cause
+            earlier, later = (np.exp(half[0]) for half in halves)
+            text = (
+                f"something bends the picture: its earlier half fits pixels that are {earlier:.3f} times as wide "
+                f"better, its later half {later:.3f} times: rows that are read one after the other, a stabiliser or "
+                "a warp do this, and so may wrong pixels (shot.footage.pixel_aspect)"
+            )
+            return Reason("picture_bends", text), 1.0  # it may be right all the same: real lenses and shutters do this
     text = (
         f"something bends the picture: the tracks fit pixels that are {times:.2f} times as wide better; check "
         "shot.footage.pixel_aspect, and whether the plate was warped or stabilised"
     )
-    return Reason("picture_bends", text)
+    return Reason("picture_bends", text), ASPECT_LEFT
 
 
 def is_of_pixels(tripod: Bundle, moving: Bundle, markers: Observations, refine: tuple[str, ...]) -> bool:

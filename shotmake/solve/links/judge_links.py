@@ -28,7 +28,7 @@ def find_torn_link(links: Links) -> Reason | None:
     if links.agree[worst] < FEWEST_AGREE and links.tracks[worst] < 2 * FEWEST_AGREE:
         return Reason(
             "weak_link",
-            f"{_describe_place(links, worst)} only {links.agree[worst]} tracks hold the camera together (needed "
+            f"{_describe_place(links, worst)} {_describe_few(links.agree[worst])} the camera together (needed "
             f"{FEWEST_AGREE}); track more there, or split the shot with shot.footage.frame_range",
         )
     usual = float(np.median(links.share))
@@ -106,11 +106,19 @@ def _find_jolt(links: Links) -> int | None:
     return at if links.jolt_px[at] > JOLT_TIMES * links.find_usual_jolt_px(at, 90) else None
 
 
+def _describe_few(tracks: int) -> str:
+    return f"only {tracks} tracks hold" if tracks > 1 else f"{('no', 'only one')[tracks]} track holds"
+
+
+def _describe_share(agree: int, tracks: int) -> str:
+    few = f"only {agree}" if agree else "none"
+    return f"{few} of the {tracks} tracks that go on {'agree' if agree > 1 else 'agrees'}"
+
+
 def _explain_disagreement(links: Links, worst: int) -> Reason:
     return Reason(
         "link_disagrees",
-        f"{_describe_place(links, worst)} only {links.agree[worst]} of the {links.tracks[worst]} tracks that go on "
-        "agree with "
+        f"{_describe_place(links, worst)} {_describe_share(links.agree[worst], links.tracks[worst])} with "
         "the camera on both sides: what lies before and behind is not proven to fit together; track that part again, "
         "or split the shot with shot.footage.frame_range",
     )

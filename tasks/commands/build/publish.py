@@ -209,7 +209,8 @@ def publish_shot(shot: ShotConfig, nodes: dict[str, Node], task: str) -> TaskFai
             raise
         return failed
     if reason:
-        return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/preview.mp4)")
+        seen = "preview.mp4" if "preview" in nodes else "report.html"
+        return TaskFailed(f"{task}: the solve was refused: {reason} (see {place}/{seen})")
     wait_until_settled([find_stamp_path(shot)])
     remember_current(shot, nodes)
     return None

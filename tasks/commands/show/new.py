@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskFailed
 
+from shotmake.config.check import LONGEST_NAME
 from shotmake.config.frame_rates import parse_frame_rate
 from shotmake.errors import ShotError
 from shotmake.files.input_file import check_file
 from shotmake.new_shot.shot_yaml import NAME, make_safe_name, make_shot_yaml
 from shotmake.tasks.commands import terminal_output
+from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
+from shotmake.tasks.engine.state.confined_paths import make_folder
 from shotmake.tasks.shots.quote_shot_name import show_name, suggest_name, why_refused
 from shotmake.tasks.show import get_conf_folder, get_show_folder
 
@@ -27,6 +30,9 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
 
 WORDS = ("shot", "file", "cut", "handles", "footage", "rate")
 HANDLES_MAX = 10_000
+NAMED_MOST = 8  # characters for the number behind a clip's name that is that of another
+# There is no YAML yet whose keys could be changed.
+FILE_KEYS, CUT_KEYS = PlateKeys({"file": "file="}), PlateKeys({"file": "cut="})
 
 
 def is_new(arguments: list[str]) -> bool:
@@ -67,17 +73,27 @@ def write() -> TaskFailed | None:
 def _write_for_plate(name: str, file: str) -> str:
     from shotmake.footage.plate_header import as_pattern, read_media_header
 
-    if not NAME.fullmatch(name) or why_refused(name):
-        line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
-        raise ShotError(f"shot={show_name(name)}: {line}; {suggest_name(name)} would do")
+    _check_name(name)
     if (get_conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml: is there already, and stays as it is; choose another shot=")
-    plate = read_media_header(as_pattern(_from_root(file), get_show_folder()), get_show_folder())
+    with FILE_KEYS.name_in_faults():
+        plate = read_media_header(as_pattern(_from_root(file), get_show_folder()), get_show_folder())
     if plate.frame_count < 2:
         raise ShotError(f"{file}: found one frame; needed a movie or an image sequence (file=)")
     first = 1 if plate.first_frame is None else plate.first_frame
     _write(name, make_shot_yaml(name, plate, first))
     return f"   conf/shot/{name}.yaml: {plate.file}, {plate.frame_count} frames; next: doit shot={name}"
+
+
+def _check_name(name: str) -> None:
+    """Check the name of a new shot: it is one that every command and shot.name take. Raises ShotError."""
+    would_do = f"{suggest_name(name)} would do"
+    if len(name) > LONGEST_NAME:
+        found = f"found {len(name)} characters; needed at most {LONGEST_NAME}"
+        raise ShotError(f"shot={show_name(name[:40])}...: {found}, {would_do}")
+    if not NAME.fullmatch(name) or why_refused(name):
+        line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
+        raise ShotError(f"shot={show_name(name)}: {line}; {would_do}")
 
 
 def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
@@ -97,17 +113,19 @@ def _write_for_cut(words: dict[str, str]) -> TaskFailed | None:
     rate = _parse_rate(words["rate"]) if "rate" in words else None
     clips = read_cut(path, rate)
     if rate is None and path.suffix.lower() == ".edl":  # an EDL does not say its rate; its media does
-        rates = {
-            read_media_header(file, get_show_folder()).frame_rate
-            for clip in clips
-            if (file := _find_media(clip, path, folder, there))
-        }
+        with CUT_KEYS.name_in_faults():
+            rates = {
+                read_media_header(file, get_show_folder()).frame_rate
+                for clip in clips
+                if (file := _find_media(clip, path, folder, there))
+            }
         rates.discard(None)  # from sequences that say no rate
         if len(rates) == 1:
             clips = read_cut(path, rates.pop())
     faults, taken = [], set()
     for clip in clips:
-        name = _make_unique(make_safe_name(clip.name, (*MOVIES, *IMAGES)), taken)
+        name = make_safe_name(clip.name, (*MOVIES, *IMAGES))[: LONGEST_NAME - NAMED_MOST].rstrip("._-")
+        name = _make_unique(name, taken)
         try:
             terminal_output.say(
                 _write_for_clip(name, clip, _find_media(clip, path, folder, there), int(handles), path.name)
@@ -128,15 +146,13 @@ def _write_for_clip(name: str, clip: "CutClip", file: str | None, handles: int, 
         raise ShotError("a freeze frame: nothing moves in it; no YAML written")
     if (get_conf_folder() / "shot" / f"{name}.yaml").exists():
         raise ShotError(f"conf/shot/{name}.yaml is there already, and stays as it is")
-    plate = read_media_header(file, get_show_folder())
+    with CUT_KEYS.name_in_faults():
+        plate = read_media_header(file, get_show_folder())
     first = 1 if plate.first_frame is None else plate.first_frame
     start = clip.first - _find_media_first(clip, plate)
     low, high = max(0, start - handles), min(plate.frame_count, start + clip.count + handles) - 1
     if high <= low:
-        raise ShotError(
-            f"the cut uses frames {start + first} to {start + clip.count - 1 + first}; {plate.file} has {first} to "
-            f"{first + plate.frame_count - 1}; no YAML written"
-        )
+        raise ShotError(f"{_why_too_few(plate, first, (start, clip.count), (low, high))}; no YAML written")
     missing = {"before": handles - (start - low), "after": handles - (high + 1 - start - clip.count)}
     short = [f"{count} of {handles} handles missing {side}" for side, count in missing.items() if count > 0]
     used = f"{first + start} to {first + start + clip.count - 1}"
@@ -148,6 +164,20 @@ def _write_for_clip(name: str, clip: "CutClip", file: str | None, handles: int, 
     if plate.frames_hidden and plate.timecode and clip.media_first is None:
         short.append(f"an edit list hides {plate.frames_hidden} frames of the media, and its timecode may be theirs")
     return ", ".join([said, *short])
+
+
+def _why_too_few(plate: "MediaHeader", first: int, cut: tuple[int, int], found: tuple[int, int]) -> str:
+    """Return why a clip gives no shot.
+
+    first: the plate frame number of the plate's first frame; cut: the first frame that the cut uses and how many it
+    uses, from 0; found: the first and the last of these that the plate has, equal or in the wrong order.
+    """
+    start, count = cut
+    if found[0] == found[1] and start <= found[0] < start + count:
+        cure = ", add handles=" if plate.frame_count > 1 else ""
+        return f"the cut uses one frame of {plate.file}, {first + found[0]}; needed two at least{cure}"
+    used = f"frames {first + start} to {first + start + count - 1}" if count > 1 else f"frame {first + start}"
+    return f"the cut uses {used}; {plate.file} has {first} to {first + plate.frame_count - 1}"
 
 
 def _find_media_first(clip: "CutClip", plate: "MediaHeader") -> int:
@@ -216,7 +246,7 @@ def _parse_rate(text: str) -> Fraction:
 
 
 def _write(name: str, text: str) -> None:
-    (get_conf_folder() / "shot").mkdir(parents=True, exist_ok=True)
+    make_folder(get_conf_folder() / "shot")
     try:
         with open(get_conf_folder() / "shot" / f"{name}.yaml", "x", encoding="utf-8", newline="\n") as file:
             file.write(text)

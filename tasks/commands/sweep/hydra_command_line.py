@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 from shotmake.errors import ShotError
 from shotmake.tasks.commands import terminal_output
@@ -16,9 +17,10 @@ from shotmake.tasks.commands.sweep import other_launchers, search
 from shotmake.tasks.commands.sweep.results import find_cost
 from shotmake.tasks.engine.processes import workers
 from shotmake.tasks.engine.processes.environments import make_users_environment
+from shotmake.tasks.engine.state.confined_paths import check_inside
 from shotmake.tasks.shots import shots, up_to_date, variants_file, what_conf_may_say
 from shotmake.tasks.shots.quote_shot_name import is_grammar, quote, to_hydras_words, why_refused
-from shotmake.tasks.show import get_conf_folder, get_show_folder
+from shotmake.tasks.show import get_conf_folder, get_show_folder, get_state_folder
 
 # `task=render` reaches every job, wherever its launcher starts it, as Hydra's own name of the job. Slurm shows it too.
 TASK = "hydra.job.name"
@@ -46,6 +48,7 @@ def main() -> None:
     os.chdir(get_show_folder())  # the processes of other launchers begin in the folder of this process
     _check(sys.argv[1:])
     try:
+        _check_folder()
         other_launchers.prepare(sys.argv[1:])
     except ShotError as error:
         sys.exit(str(error))
@@ -62,6 +65,17 @@ def main() -> None:
     hydra.main(version_base="1.3", config_path=str(get_conf_folder()), config_name="config")(run_job)()
     if search.WORD in words:
         search.end(words)
+
+
+def _check_folder() -> None:
+    """Check that the folder in which Hydra, its launchers and its sweepers write, and what lies there, is in the show.
+
+    Raises ShotError where a link leads out of it.
+    """
+    folder = get_state_folder() / "hydra"
+    check_inside(folder)
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        check_inside(entry)
 
 
 def _check(arguments: list[str]) -> None:
@@ -119,7 +133,7 @@ def run_job(_: object) -> float:
 
     terminal_output.show_messages()  # other launchers run this in processes of their own
     config = HydraConfig.get()
-    name, overrides = variants_file.from_words(list(config.overrides.task))
+    name, overrides = variants_file.from_words(_read_words(config.overrides.task))
     more = list_worker_words(config.launcher.get("jobs", 1))  # in front: doit takes no option behind a task
     if search.is_on(config):
         run_doit(*more, "solve", f"shot={name}", *overrides)  # a trial that fails is only a bad trial
@@ -128,6 +142,17 @@ def run_job(_: object) -> float:
     if config.mode == RunMode.RUN:
         sys.exit(code)
     return code
+
+
+def _read_words(overrides: Any) -> list[str]:
+    """Return the words of a job. One that leads nowhere stays as it was typed: doit says what is wrong with it."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return list(overrides)
+    except OmegaConfBaseException:
+        return list(map(str, OmegaConf.to_container(overrides, resolve=False) or ()))
 
 
 def run_doit(*words: str) -> int:

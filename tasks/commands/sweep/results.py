@@ -109,7 +109,8 @@ def find_cost(name: str, overrides: tuple[str, ...]) -> float:
     if read_solution(graph["solve"].targets["solve"])["status"] == "refused":
         return WORST_PX
     found = _score(graph, _make_referee(make_referee_node(name, graph["solve"].config)))
-    terminal_output.say(f"   {found.cost_px:.3f} px by the referee: {found.verdict}")
+    told = f"{found.cost_px:.3f} px by the referee" if found.cost_px < WORST_PX else "no cost by the referee"
+    terminal_output.say(f"   {told}: {found.verdict}")
     return found.cost_px
 
 

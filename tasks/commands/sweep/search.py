@@ -16,6 +16,7 @@ from shotmake.tasks.shots.shots import make_slug
 from shotmake.tasks.show import get_state_folder
 
 WORD = "hydra/sweeper=optuna"
+SPACE = "tracking"  # the space that is searched where none is named
 
 
 def get_result_file() -> Path:
@@ -45,7 +46,7 @@ def begin(words: list[str]) -> list[str]:
     get_result_file().unlink(missing_ok=True)
     given = {word.split("=", 1)[0].lstrip("+") for word in words}
     missing = {
-        "hydra/search": "+hydra/search=tracking",
+        "hydra/search": f"+hydra/search={SPACE}",
         "hydra.sweeper.study_name": f"hydra.sweeper.study_name='{make_slug(tuple(_keep_shot_words(words)))}'",
     }
     return [word for key, word in missing.items() if key not in given]
@@ -57,10 +58,18 @@ def is_on(hydra_config: Any) -> bool:
 
 
 def end(words: list[str]) -> None:
-    """Say the best result of the whole study, as the command that builds it."""
+    """Say the best result of the whole study, as the command that builds it; or that there is no good one."""
     import yaml
 
+    from shotmake.sweep.referee import WORST_PX
+
     best = yaml.safe_load(get_result_file().read_text(encoding="utf-8"))
+    if best["best_value"] >= WORST_PX:
+        spaces = [word.split("=", 1)[1] for word in words if word.lstrip("+").startswith("hydra/search=")]
+        place = f"conf/hydra/search/{spaces[-1] if spaces else SPACE}.yaml"
+        told = "no trial has a camera that the referee's tracks bear out"
+        terminal_output.say(f"   {told}; widen params in {place}")
+        return
     fixed = [word for word in _keep_shot_words(words) if word.split("=", 1)[0] not in best["best_params"]]
     found = [f"{key}={value}" for key, value in best["best_params"].items()]
     terminal_output.say(f"   best: {best['best_value']:.3f} px by the referee\n   doit {shlex.join([*fixed, *found])}")

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from shotmake.errors import ShotError, quote_error
+from shotmake.files.yaml_file import name_kind, show_value
 from shotmake.limits import find_own_file, name_own_file, set_limits
 
 NEVER = "never"
@@ -82,7 +83,7 @@ def _parse(text: str) -> dict:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise ShotError(f"{name_own_file()}: found {type(tree).__name__}; needed a block of keys, as run: never")
+        raise ShotError(f"{name_own_file()}: found {name_kind(tree)}; needed a block of keys, as run: never")
     return tree
 
 
@@ -91,19 +92,19 @@ def _check(tree: dict) -> OwnConfig:
     faults = [f"{key}: found no such key; there are: {', '.join(known)}" for key in tree if key not in known]
     values = {key: value for key, value in tree.items() if key in known and value is not None}
     if values.get("run", NEVER) != NEVER:
-        faults.append(f"run: found {values['run']!r}; needed {NEVER}, or no such key")
+        faults.append(f"run: found {show_value(values['run'])}; needed {NEVER}, or no such key")
     for key in ("environment", "presets"):
         if key in values:
             values[key] = tuple(values[key]) if isinstance(values[key], list) else (None,)
             if not all(isinstance(one, str) and one for one in values[key]):
-                faults.append(f"{key}: found {tree[key]!r}; needed a list of names")
+                faults.append(f"{key}: found {show_value(tree[key])}; needed a list of names")
     faults += [
         f"presets: found {folder}; needed the whole path of a folder, as /studio/presets"
         for folder in values.get("presets", ())
         if isinstance(folder, str) and not os.path.isabs(folder)
     ]
     if not isinstance(values.get("limits", {}), dict):
-        faults.append(f"limits: found {values['limits']!r}; needed a block of keys, as blender_minutes: 600")
+        faults.append(f"limits: found {show_value(values['limits'])}; needed a block of keys, as blender_minutes: 600")
     if faults:
         raise ShotError(*(f"{name_own_file()}: {fault}" for fault in faults))
     return OwnConfig(**values)

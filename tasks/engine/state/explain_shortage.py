@@ -17,6 +17,7 @@ NO_RIGHT = (errno.EACCES, errno.EPERM)
 NO_FILES = (errno.EMFILE, errno.ENFILE)
 SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
 NO_THREAD = "can't start new thread"  # Python's RuntimeError
+ALL_FILES = "too many open files: the machine can open no more for anybody; close other programs"
 ENOUGH_FILES = 1024  # files that may be open at once; some libraries cannot count further
 FILES_OF_BUILD, FILES_OF_WORKER = 16, 4  # files open at once in the process that doit begins with
 OPENCV_NO_MEMORY = -4  # cv2.error's code
@@ -34,13 +35,13 @@ def explain_shortage(error: BaseException) -> str:
     """Return one line when there was too little memory, or too few open files or processes; "" for any other error."""
     for behind in _yield_chain(error):  # a library's own error may stand in front of the cause
         if isinstance(behind, OSError) and behind.errno in NO_FILES:
-            return _explain_files()
+            return _explain_files() if behind.errno == errno.EMFILE else ALL_FILES
         if _is_of_memory(behind):
             return _explain_memory()
     if str(error) == NO_THREAD or (isinstance(error, OSError) and error.errno == errno.EAGAIN):
         if _is_memory_limited():  # there was no room for a thread's stack
             return _explain_memory()
-        return "no more processes or threads may be started; close other programs, or raise it (ulimit -u)"
+        return "no more processes or threads may be started; close other programs, or raise the limit (ulimit -u)"
     return ""
 
 
@@ -102,7 +103,7 @@ def explain_shortage_behind(error: BaseException) -> str:
     """
     cause = cause_of(error)
     line = explain_shortage(cause) if cause is not None else ""
-    return line if _is_memory_limited() or line == _explain_files() else ""
+    return line if _is_memory_limited() or line in (_explain_files(), ALL_FILES) else ""
 
 
 def _is_memory_limited() -> bool:
@@ -126,13 +127,20 @@ def _is_of_memory(error: BaseException) -> bool:
 
 def _explain_memory() -> str:
     most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    limit = "" if most == resource.RLIM_INFINITY else f": this process may have {most / 1e6:.0f} MB (ulimit -v)"
-    return f"out of memory{limit}; close other programs, or build with fewer -n"
+    if most != resource.RLIM_INFINITY:  # the limit of each process: no other program takes anything from it
+        return f"out of memory: this process may have {most / 1e6:.0f} MB; raise the limit (ulimit -v)"
+    return "out of memory; close other programs, or build with fewer -n"
 
 
 def _explain_files(needed: int = ENOUGH_FILES) -> str:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"too many open files: at most {most} may be open at once; raise it (ulimit -n {needed})"
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(needed, 4 * most)
+    if hard != resource.RLIM_INFINITY and os.geteuid() != 0:  # only root goes beyond the hard limit
+        wanted = min(wanted, hard)
+    told = f"too many open files: at most {most} may be open at once"
+    if wanted <= most:
+        return f"{told}, and this user may not raise that; needed a higher hard limit (ulimit -Hn)"
+    return f"{told}; raise the limit (ulimit -n {wanted})"
 
 
 def allow_open_files(workers: int) -> None:

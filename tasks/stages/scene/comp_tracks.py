@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.files.json_file import read_json
+from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.show import get_show_folder
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.tracks.markers import Tracks
 
 IMAGE_KEY = "composite.corner_pin.image"
+IMAGE_KEYS = PlateKeys({"file": IMAGE_KEY}, takes_still=True)
 SQUARE = 1e-3  # how far fy may be from fx
 
 
@@ -33,17 +35,12 @@ def list_pinned_files(config: Config) -> dict[str, Path]:
 
     Raises ShotError when they are missing or cannot be used.
     """
-    from shotmake.footage.file_names import KEY, list_plate_files
+    from shotmake.footage.file_names import list_plate_files
 
     if config.composite.corner_pin.image is None:
         return {}
-    try:
+    with IMAGE_KEYS.name_in_faults():
         found = list_plate_files(config.composite.corner_pin.image, get_show_folder())
-    except ShotError as error:
-        said = (
-            fault.replace(KEY, IMAGE_KEY).replace("needed a movie", "needed a still, a movie") for fault in error.faults
-        )
-        raise ShotError(*said) from error
     return {f"pinned {number}": get_show_folder() / path for number, path in found}
 
 
@@ -125,10 +122,10 @@ def _make_pinned_image(job: Job, sheet: dict) -> dict:
     is_sequence = numbers != [0]
     if not is_sequence:
         check_shown(job.inputs["pinned 0"], IMAGE_KEY)
+    with IMAGE_KEYS.name_in_faults():
+        (_, file), *_ = list_plate_files(job.settings["composite"]["corner_pin"]["image"], get_show_folder())
     return {
-        "file": list_plate_files(job.settings["composite"]["corner_pin"]["image"], get_show_folder())[0][
-            1
-        ],  # as the config names it
+        "file": file,  # as the config names it
         "kind": "sequence" if is_sequence else "file",
         "first_frame": numbers[0] if is_sequence else sheet["plate"]["first_frame"],
         "frame_count": len(numbers) if is_sequence else None,

@@ -96,7 +96,15 @@ def is_keyed(config: Config) -> bool:
 
 def has_camera(config: Config) -> bool:
     """Return whether the shot can have a camera at all: solved from its tracks, imported or keyed."""
-    return not config.shot.camera.from_tracking or (config.tracking.enabled and config.tracking.solve.enabled)
+    return not list_keys_against_camera(config)
+
+
+def list_keys_against_camera(config: Config) -> list[str]:
+    """Return the keys that are false and must be true for the shot to have a camera."""
+    if not config.shot.camera.from_tracking:
+        return []
+    needed = {"tracking.enabled": config.tracking.enabled, "tracking.solve.enabled": config.tracking.solve.enabled}
+    return [key for key, value in needed.items() if not value]
 
 
 def read_solution(path: Path) -> dict:

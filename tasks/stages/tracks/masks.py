@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shotmake.config.schema import Config
 from shotmake.errors import ShotError
 from shotmake.tasks.engine import slices
+from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.show import get_show_folder
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.box_mattes import Boxes
 
 KEY = "tracking.mask.file"
+KEYS = PlateKeys({"file": KEY}, takes_still=True)
 
 
 def has_objects(config: Config) -> bool:
@@ -56,13 +58,9 @@ def list_mask_inputs(config: Config) -> dict[str, Path]:
 
     if config.tracking.mask.file is None:
         return {}
-    try:
-        return {
-            f"mask {number}": get_show_folder() / path
-            for number, path in list_plate_files(config.tracking.mask.file, get_show_folder())
-        }
-    except ShotError as error:
-        raise _name_our_key(error) from error
+    with KEYS.name_in_faults():
+        found = list_plate_files(config.tracking.mask.file, get_show_folder())
+    return {f"mask {number}": get_show_folder() / path for number, path in found}
 
 
 def list_mask_names(digests: dict[str, str], first: int, last: int) -> list[str]:
@@ -80,10 +78,8 @@ def make_mask_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.nd
         return None
     from shotmake.footage.plate import probe, read_luma
 
-    try:
+    with KEYS.name_in_faults():
         mask = probe(file=file, root=get_show_folder(), first_frame=plate.first_frame)
-    except ShotError as error:
-        raise _name_our_key(error) from error
     frames: Iterator[tuple[int, np.ndarray]] = iter(())
     at: tuple[int, np.ndarray] | None = None
 
@@ -92,11 +88,12 @@ def make_mask_reader(file: str | None, plate: "Plate") -> "Callable[[int], np.nd
         wanted = mask.first_frame if mask.frame_count == 1 else frame  # a still masks every frame
         if not mask.first_frame <= wanted <= mask.last_frame:
             raise ShotError(f"{file}: has no frame {wanted}; the plate has ({KEY})")
-        if at is None or wanted < at[0]:
-            frames = read_luma(mask, get_show_folder(), wanted, mask.last_frame)
-            at = next(frames)
-        while at[0] < wanted:
-            at = next(frames)
+        with KEYS.name_in_faults():
+            if at is None or wanted < at[0]:
+                frames = read_luma(mask, get_show_folder(), wanted, mask.last_frame)
+                at = next(frames)
+            while at[0] < wanted:
+                at = next(frames)
         return at[1]
 
     return read
@@ -134,7 +131,3 @@ def make_masks(
         return found[0] * np.uint8(COVERED) | found[-1]
 
     return draw
-
-
-def _name_our_key(error: ShotError) -> ShotError:
-    return ShotError(*(fault.replace("shot.footage.file", KEY) for fault in error.faults))

@@ -75,11 +75,20 @@ def test_what_cannot_be_written_is_one_line(show):
     show.write_shot("there", "untouched")
     for words, line in {
         ("shot=there", "file=footage/sc020.####.png"): "conf/shot/there.yaml: is there already, and stays as it is",
-        ("shot=a", "file=footage/none.mov"): "footage/none.mov: no such file",
+        (
+            "shot=a",
+            "file=footage/none.mov",
+        ): "footage/none.mov: no such file; needed a movie or an image sequence (file=)",
+        ("shot=a", "file=dodo.py"): "dodo.py: not a movie that can be read",
+        (
+            f"shot={'a' * 129}",
+            "file=footage/sc020.####.png",
+        ): f"shot={'a' * 40}...: found 129 characters; needed at most 128",
         ("shot=a",): "new: needed shot=NAME file=PATH, or cut=FILE",
     }.items():
         ran = show.run("new", *words)
         assert ran.code == 1 and len(ran.fault_lines) == 1 and ran.fault_lines[0].startswith(line), ran.err
+        assert "shot.footage" not in ran.err
     assert [path.name for path in (show.root / "conf" / "shot").iterdir()] == ["there.yaml"]
     assert (show.root / "conf" / "shot" / "there.yaml").read_text() == "untouched"
 
@@ -124,6 +133,36 @@ def test_an_otio_cut_by_its_own_times(show):
     ran = show.built("new", "cut=cut.otio")
     found = {name: shot_of(show, name)["footage"]["frame_range"] for name in ("a", "b_2", "fast")}
     assert found == {"a": [6, 11], "b_2": [10, 14], "fast": [1, 10]}, ran.out
+
+
+def test_clips_that_give_no_shot_say_why_and_a_long_name_is_cut(show):
+    otio = pytest.importorskip("opentimelineio")
+    time, span = otio.opentime.RationalTime, otio.opentime.TimeRange
+    track, movie = otio.schema.Track("V1", kind="Video"), "footage/sc 010 \u00fc.mov"
+    clips = {
+        "one": (movie, 5, 1),
+        "end": (movie, 29, 9),
+        "out": (movie, 32, 4),
+        "far": (movie, 32, 1),
+        "bad": ("bad.mov", 0, 9),
+    }
+    for name, (url, first, count) in {**clips, "n" * 150: (movie, 5, 9)}.items():
+        media = otio.schema.ExternalReference(url, span(time(0, 24), time(30, 24)))
+        track.append(otio.schema.Clip(name, media, span(time(first, 24), time(count, 24))))
+    otio.adapters.write_to_file(otio.schema.Timeline("cut", tracks=[track]), str(show.root / "cut.otio"))
+    (show.root / "bad.mov").write_text("no movie")
+    ran = show.run("new", "cut=cut.otio")
+    one, end, out, far, bad = ran.fault_lines
+    assert one == f"one: the cut uses one frame of {movie}, 6; needed two at least, add handles=; no YAML written"
+    assert end == f"end: the cut uses one frame of {movie}, 30; needed two at least, add handles=; no YAML written"
+    assert out == f"out: the cut uses frames 33 to 36; {movie} has 1 to 30; no YAML written"
+    assert far == f"far: the cut uses frame 33; {movie} has 1 to 30; no YAML written"
+    assert bad.startswith("bad: bad.mov: not a movie that can be read (") and bad.endswith("); check cut=")
+    names = sorted(path.stem for path in (show.root / "conf" / "shot").iterdir())
+    assert names == ["n" * 120] and shot_of(show, names[0])["footage"]["frame_range"] == [6, 14]
+    ran = show.run("new", "cut=cut.otio", "handles=3")
+    assert "conf/shot/one.yaml" in ran.out and "conf/shot/end.yaml" in ran.out  # the cure works
+    assert f"out: the cut uses frames 33 to 36; {movie} has 1 to 30; no YAML written" in ran.fault_lines
 
 
 def test_a_damaged_cut_is_one_line(tmp_path):

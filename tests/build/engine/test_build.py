@@ -351,6 +351,14 @@ def test_a_refused_solve_still_shows_tracks_preview_and_report(built):
     assert built.run("verify", "shot=mini").code == 1
 
 
+@pytest.mark.parametrize(("preview", "seen"), [("true", "preview.mp4"), ("false", "report.html")])
+def test_a_refusal_names_a_file_that_was_published(mini, preview, seen):
+    ran = mini.run("shot=mini", "shot.footage.frame_range=[1,2]", f"tracking.preview.enabled={preview}")
+    (line,) = ran.fault_lines
+    assert "the solve was refused: 2 frames: too few" in line and line.endswith(f"/{seen})"), line
+    assert (mini.root / line.rpartition("(see ")[2].rstrip(")")).is_file()
+
+
 def test_a_shot_without_solve_or_with_a_camera_of_its_own(built):
     ran = built.built("shot=mini", "tracking.solve.enabled=false")
     folder = built.root / "build" / "mini@tracking.solve.enabled=false"

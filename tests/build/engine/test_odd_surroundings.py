@@ -358,7 +358,7 @@ def test_where_blender_is_kept(monkeypatch, environment, expected):
 @pytest.mark.parametrize("words", [[], ["-n", "2"]])
 def test_too_few_open_files_are_one_line_and_64_are_enough(show, words):
     few = run_limited(show, {resource.RLIMIT_NOFILE: (8, 8)}, *words)
-    attack.one_clear_line(few, "too many open files: at most 8 may be open at once; raise it (ulimit -n 1024)")
+    attack.one_clear_line(few, "too many open files: at most 8 may be open at once; raise the limit (ulimit -n 1024)")
     ran = run_limited(show, {resource.RLIMIT_NOFILE: (64, 64)}, *words)
     assert ran.code == 0 and is_built(show), ran.err
 
@@ -376,12 +376,48 @@ def test_the_limit_of_open_files_that_one_may_raise_is_raised(show):
     assert ran.code == 0 and is_built(show), ran.err
 
 
+AS_ANOTHER = """
+import errno, os, resource, sys
+from pathlib import Path
+from shotmake.tasks.engine.state.explain_shortage import explain_lack
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, int(sys.argv[2])))
+if int(sys.argv[1]) != os.geteuid():
+    os.setuid(int(sys.argv[1]))
+print(explain_lack(OSError(getattr(errno, sys.argv[3]), "x"), Path("x")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("user", "hard", "error", "line"),
+    [
+        (0, 1024, "EMFILE", "too many open files: at most 1024 may be open at once; raise the limit (ulimit -n 4096)"),
+        (7, 2048, "EMFILE", "too many open files: at most 1024 may be open at once; raise the limit (ulimit -n 2048)"),
+        (
+            7,
+            1024,
+            "EMFILE",
+            "too many open files: at most 1024 may be open at once, and this user may not raise that; "
+            "needed a higher hard limit (ulimit -Hn)",
+        ),
+        (7, 1024, "ENFILE", "too many open files: the machine can open no more for anybody; close other programs"),
+    ],
+)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_limit_of_open_files_that_is_told_is_one_that_this_user_can_have(user, hard, error, line):
+    command = [sys.executable, "-c", AS_ANOTHER, str(user), str(hard), error]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == line, done.stderr
+
+
 @pytest.mark.parametrize("most_mb", [45, 150, 400])
 def test_too_little_memory_is_one_line(show, most_mb):
     """At 400 it is FFmpeg that finds none, and the movie is not to blame."""
     ran = run_limited(show, {resource.RLIMIT_AS: (most_mb * 10**6, most_mb * 10**6)})
     by_library = ran.err.startswith("OpenBLAS error: Memory allocation")  # and it ends the process
-    attack.one_clear_line(ran, *([] if by_library else ["out of memory: this process may have", "(ulimit -v)"]))
+    attack.one_clear_line(
+        ran, *([] if by_library else ["out of memory: this process may have", "MB; raise the limit (ulimit -v)"])
+    )
 
 
 def raised(function: Callable[[], object]) -> BaseException:

@@ -219,7 +219,8 @@ def record(folder: Path) -> None:
     """Record inputs and numbers anew."""
     plate = make_small_plate(folder)
     if (RECORD / "numbers.json").exists():
-        for stage in STAGES:
+        known = json.loads((RECORD / "numbers.json").read_text())
+        for stage in (one for one in STAGES if one.name in known):  # a new stage has no record yet
             (folder / "old" / stage.name).mkdir(parents=True)
             version, changed = held_against_record(stage, folder / "old" / stage.name, plate)
             if changed and version == stage.version:

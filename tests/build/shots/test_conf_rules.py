@@ -151,7 +151,9 @@ def config_of(show: Project, variable: str, environment: dict[str, str]) -> Ran:
 @pytest.mark.parametrize("variable", ["HOME", "AWS_SECRET_ACCESS_KEY", "PLATES", "SHOT_API_KEY", "SHOTGRID_SCRIPT_KEY"])
 def test_a_show_reads_no_variable_that_is_not_listed(show, variable):
     ran = config_of(show, variable, {variable: "seen"})
-    attack.one_clear_line(ran, f"conf/shot/bad.yaml: ${{oc.env:{variable}}}: a show may not read", f"[{variable}]")
+    attack.one_clear_line(
+        ran, f"conf/shot/bad.yaml: shot.footage.file: ${{oc.env:{variable}}}: a show may not read", f"[{variable}]"
+    )
     assert "seen" not in ran.out + ran.err
 
 
@@ -186,9 +188,12 @@ def test_it_reads_what_the_user_lists_and_no_longer_when_not(show, tmp_path):
     ("text", "said"),
     [
         ("run: [never\n", "own.yaml: not YAML: "),
-        ("- run\n", "own.yaml: found list; needed a block of keys"),
+        ("- run\n", "own.yaml: found a list; needed a block of keys"),
         ("runs: never\n", "own.yaml: runs: found no such key; there are: run, environment, presets, limits"),
         ("run: sometimes\n", "own.yaml: run: found 'sometimes'; needed never"),
+        ("run: true\n", "own.yaml: run: found true; needed never"),
+        ("environment: [null]\n", "own.yaml: environment: found [null]; needed a list of names"),
+        ("some words\n", "own.yaml: found a text; needed a block of keys"),
         ("environment: HOME\n", "own.yaml: environment: found 'HOME'; needed a list of names"),
         ("presets: [studio]\n", "own.yaml: presets: found studio; needed the whole path of a folder"),
         ("limits: 5\n", "own.yaml: limits: found 5; needed a block of keys"),

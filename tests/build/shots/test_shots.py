@@ -103,9 +103,19 @@ def test_faults_name_the_file_the_key_and_come_all_at_once(project):
     ("text", "words"),
     [
         ("shot: [", "conf/shot/bad.yaml:2:1: not YAML"),
-        ("just words", "needed a block of keys"),
+        ("just words", "conf/shot/bad.yaml: found a text; needed a block of keys"),
+        ("", "conf/shot/bad.yaml: found an empty file; needed a block of keys"),
+        ("- a", "conf/shot/bad.yaml: found a list; needed a block of keys"),
         ("shot: {name: a, tracking: {preset: nope}}", "no conf/tracking/nope.yaml; there are: balanced"),
-        ("shot: {name: a, footage: {file: '${nowhere}'}}", "nowhere"),
+        (
+            "shot: {name: a, footage: {file: '${nowhere}'}}",
+            "conf/shot/bad.yaml: shot.footage.file: found ${nowhere}; needed a key that exists",
+        ),
+        ("shot: {name: '${shot.name}'}", "shot.name: found an interpolation that leads back to itself; needed a value"),
+        ("shot: {name: '${oc.env:SHOT_X}'}", "found ${oc.env:SHOT_X}, which is not set; set it, or give a default: $"),
+        ("shot: {name: '${foo:1}'}", "shot.name: found ${foo:...}; needed ${key} or ${oc.env:NAME}"),
+        ("tracking: '${a'", "bad.yaml: tracking: found an interpolation that cannot be read (no viable alternative"),
+        ("shot: {name: a}\nshot: {}", "conf/shot/bad.yaml:2:1: not YAML: found duplicate key shot"),
         ("tracking: {}", "shot.name: not set"),
         ("defaults: 5", "conf/shot/bad.yaml"),
     ],
@@ -116,6 +126,54 @@ def test_broken_yaml_is_one_line(project, text, words):
     assert ran.code != 0 and ran.executed == []
     assert "Traceback" not in ran.err
     assert words in ran.fault_lines[0], ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("detect: {min_tracks: '${nope}'}", ": tracking.detect.min_tracks: found ${nope}; needed a key that exists"),
+        ("track: {}\ntrack: {}", ":2:1: not YAML: found duplicate key track"),
+        ("- a", ": found a list; needed a block of keys"),
+    ],
+)
+def test_what_is_wrong_with_a_preset_names_the_presets_file(project, text, line):
+    (project.root / "conf" / "tracking" / "balanced.yaml").write_text(text + "\n")
+    assert load(project, "knob_hero")["faults"] == [f"conf/tracking/balanced.yaml{line}"]
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("shot.name=${nope}", "shot.name: found ${nope}; needed a key that exists"),
+        (
+            "shot.footage.file=a,b.mov",
+            "shot.footage.file=a,b.mov: found a comma, which begins a sweep; needed 'shot.footage.file=[a,b.mov]' for "
+            "a list, 'shot.footage.file=\"a,b.mov\"' for one text, or python dodo.py -m for the sweep",
+        ),
+        (
+            "shot.name=range(1,3)",
+            "shot.name=range(1,3): found a sweep; needed 'shot.name=\"range(1,3)\"' for one text, or python dodo.py "
+            "-m for the sweep",
+        ),
+        (
+            "tracking=fast,balanced",
+            "tracking=fast,balanced: found a comma, which begins a sweep; needed one preset, or python dodo.py -m for "
+            "the sweep",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_word_is_said_of_the_command_line(project, word, line):
+    assert load(project, "knob_hero", word)["faults"] == [f"command line: {line}"]
+
+
+def test_hydras_command_line_says_the_same_of_a_word(project):
+    ran = project.python("shot=knob_hero", "shot.name=${nope}")
+    assert ran.code == 1 and ran.fault_lines == ["command line: shot.name: found ${nope}; needed a key that exists"]
+
+
+def test_a_file_with_a_comma_is_taken_in_the_quotes_that_the_message_proposes(project):
+    found = load(project, "knob_hero", 'shot.footage.file="a,b.mov"')
+    assert found["config"]["shot"]["footage"]["file"] == "a,b.mov"
 
 
 def test_cfg_job_prints_the_composed_config(project):
@@ -145,6 +203,21 @@ def test_faults_name_the_preset_in_use_and_the_command_line(project):
         assert line.startswith("command line: "), line
     (line,) = load(project, "knob_hero", "+tracking.detct.a=3")["faults"]
     assert "did you mean tracking.detect" in line
+
+
+def test_what_a_shot_overrules_is_said_as_yaml_says_it(project):
+    shot = "shot: {name: mini, footage: {file: a.mp4}}\ntracking: {enabled: false, solve: {pin: null, kind: static}}\n"
+    project.write_shot("mini", shot)
+    preset = "enabled: true\nsolve: {pin: 0123456789ab, kind: auto}\n"
+    (project.root / "conf" / "tracking" / "fast.yaml").write_text(preset)
+    code = "from shotmake.tasks.shots import overruled_sweep_values, shots; import sys; "
+    code += "print(*overruled_sweep_values.list_silenced(shots.load_shot('mini', ('tracking=fast',))), sep='\\n')"
+    ran = project.doit_with(sys.executable, "-c", code)
+    said = [
+        line.removeprefix("tracking.").replace(" of tracking=fast: conf/shot/mini.yaml", "")
+        for line in ran.out.splitlines()
+    ]
+    assert said == ["enabled says false", "solve.kind says static", "solve.pin says null"], ran.err
 
 
 def test_a_preset_in_hydras_quotes_is_that_preset_for_what_a_shot_overrules(project):

@@ -34,10 +34,12 @@ SLOWEST_S = 20.0
 MOST_MB = 900  # of one process; numpy, OpenCV and PyAV with a small plate take 300
 LEASE_S = "1"
 MOVED = (".gsd-state", "build", "conf")  # what a case changes
+SWEEP = ("dodo.py", "-m", "shot=mini", "task=footage", "tracking.detect.min_tracks=60,61")
 COMMANDS = (
     [], ["plan"], ["verify"], ["summary"], ["gc"], ["gc", "force=true"], ["sessions"], ["clean"], ["list", "--all"],
     ["forget"], ["shot=mini"], ["shot=mini", "tracking.detect.min_tracks=60"], ["clean", "shot=mini"],
     ["new", "shot=other", "file=footage/mini.mp4"], ["sessions", "delete=SESSION"], ["-n", "2"],
+    [*SWEEP], [*SWEEP, "hydra/launcher=basic"], [*SWEEP, "hydra/launcher=joblib"],
 )  # fmt: skip
 
 
@@ -195,8 +197,9 @@ class Stranger:
         return f"{path.name} is {self._put_thing(path)}"
 
     def replace_folder(self) -> str:
-        folders = [self.root / name for name in MOVED[:2]]
+        folders = [self.root / name for name in MOVED]
         folders += [path for one in folders for path in one.rglob("*") if path.is_dir()]
+        folders += [self.root / ".gsd-state" / name for name in ("hydra", "hydra/imports", "hydra/0", "logs")]
         path = self.random.choice(sorted(folders))
         if path.exists():
             kept = self.root.parent / "kept"
@@ -317,7 +320,7 @@ def run_case(project: Project, seed: int) -> tuple[Case, list[str]]:
     sessions = sorted(path.name for path in (project.root / ".gsd-state").glob("tracking/sessions/*-*"))
     command = [word.replace("SESSION", stranger.random.choice(sessions or ["none"])) for word in command]
     before = state_of(stranger.outside)
-    wrong, seconds, memory_mb, told = _run(project.root, command)
+    wrong, seconds, memory_mb, told = run_command(project.root, command)
     if state_of(stranger.outside) != before:
         wrong.append("changed what lies outside")
     if "Traceback" in told or "error of shotmake itself" in told:
@@ -329,13 +332,14 @@ def run_case(project: Project, seed: int) -> tuple[Case, list[str]]:
     return Case(seed, done, command), wrong
 
 
-def _run(root: Path, command: list[str]) -> tuple[list[str], float, float, str]:
+def run_command(root: Path, command: list[str]) -> tuple[list[str], float, float, str]:
     """Faults of its end, seconds, MB at the peak, and what it said."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SHOTMAKE_LEASE_S": LEASE_S}
     began, wrong = time.monotonic(), []
     with tempfile.TemporaryFile("w+", errors="replace") as log:
+        program = [] if command[:1] == ["dodo.py"] else ["-m", "doit"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "doit", *command], cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+            [sys.executable, *program, *command], cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True,
         )  # fmt: skip
         usage = None

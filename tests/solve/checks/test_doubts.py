@@ -47,7 +47,8 @@ def test_wrong_pixels_are_refused_and_what_is_advised_solves_the_shot(seed):
     assert slip_of(one, solution.record, solution.points) < limit_px(one.kind)
 
 
-@pytest.mark.parametrize("seed", [740, *more(742)])  # 2 and 3 %, of which the halves of the time know too little
+# 2 and 3 %, of which the halves of the time know too little; 3 %, of which the halves are sure, and say .028 and .042
+@pytest.mark.parametrize("seed", [11008, *more(740, 742)])
 def test_wrong_pixels_that_cannot_be_told_for_sure_are_doubted(seed):
     candidate = candidate_of(made("aspect", seed))
     assert "picture_bends" in codes_of(candidate) and candidate.agreement <= 0.5

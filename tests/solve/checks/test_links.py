@@ -286,6 +286,22 @@ def test_each_fault_of_one_link_refuses(values, code):
     assert find_torn_link(made(**values)).code == code
 
 
+@pytest.mark.parametrize(
+    ("agree", "tracks", "text"),
+    [
+        (3, 4, "between frames 20 and 21 only 3 tracks hold the camera together (needed 4)"),
+        (1, 4, "between frames 20 and 21 only one track holds the camera together (needed 4)"),
+        (0, 0, "between frames 20 and 21 no track holds the camera together (needed 4)"),
+        (5, 60, "between frames 20 and 21 only 5 of the 60 tracks that go on agree with the camera on both sides"),
+        (1, 60, "between frames 20 and 21 only 1 of the 60 tracks that go on agrees with the camera on both sides"),
+        (0, 60, "between frames 20 and 21 none of the 60 tracks that go on agrees with the camera on both sides"),
+    ],
+)
+def test_what_holds_a_link_is_counted_in_words_that_fit(agree, tracks, text):
+    links = made(agree=one(95, agree).astype(int), tracks=one(100, tracks).astype(int))
+    assert find_torn_link(links).text.startswith(text)
+
+
 def test_two_motions_everywhere_are_no_tear():
     """Half of the tracks ride on something: every link has the same half."""
     assert find_torn_link(made(agree=np.full(40, 48))) is None
