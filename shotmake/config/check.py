@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from shotmake.config import check_objects, check_orient, check_stabilize_and_pin, track_annotations
 from shotmake.config.check_values import MOST as LARGEST
-from shotmake.config.check_values import show_value
 from shotmake.config.format_registry import CAMERAS, find_camera_format
 from shotmake.config.frame_ranges import parse_frames
 from shotmake.config.frame_rates import find_rate_fault
@@ -19,6 +18,7 @@ from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
 from shotmake.files.input_file import to_one_line
+from shotmake.files.yaml_file import show_value
 from shotmake.numbers_in_words import count_of
 
 

@@ -6,9 +6,10 @@ No solve is looked up here.
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from shotmake.config.check_values import Faults, are_numbers, show_keys, show_value
+from shotmake.config.check_values import Faults, are_numbers, show_keys
 from shotmake.config.picks import ID, NAME, PLACE, SNAPPED, as_block, find_faults
 from shotmake.config.schema import Orient
+from shotmake.files.yaml_file import show_value
 
 KEY = "tracking.solve.orient"
 PICKS = (PLACE, SNAPPED, NAME, ID)

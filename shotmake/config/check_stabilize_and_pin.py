@@ -3,9 +3,10 @@
 No file and no track is looked up here.
 """
 
-from shotmake.config.check_values import Faults, are_numbers, show_value
+from shotmake.config.check_values import Faults, are_numbers
 from shotmake.config.picks import ID, NAME, PLACE, find_faults
 from shotmake.config.schema import Config
+from shotmake.files.yaml_file import show_value
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"

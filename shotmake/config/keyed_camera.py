@@ -6,7 +6,8 @@ They are read and checked here; nothing is computed.
 import math
 from dataclasses import dataclass
 
-from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys, show_value
+from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys
+from shotmake.files.yaml_file import show_value
 
 KEY = "shot.camera.given"
 SAME_PLACE = 1e-6  # world units: between places that are nearer, the direction is only rounding error

@@ -6,8 +6,9 @@ manual track, or one of tracking.session_file. {track: 12} is the track with tha
 
 from typing import Any
 
-from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys, show_value
+from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys
 from shotmake.config.schema import Tracking
+from shotmake.files.yaml_file import show_value
 
 PLACE, SNAPPED, BOX = ({"frame", "xy_px"}, {"frame", "xy_px", "snap"}, {"frame", "box_px"})
 NAME, ID = ({"name"}, {"track"})

@@ -9,9 +9,10 @@ message).
 from dataclasses import dataclass, field
 from typing import Any
 
-from shotmake.config.check_values import Faults, are_numbers, is_number, is_whole, show_keys, show_value
+from shotmake.config.check_values import Faults, are_numbers, is_number, is_whole, show_keys
 from shotmake.config.picks import BOX, NAME, PLACE, find_faults
 from shotmake.config.schema import Track, choices_of
+from shotmake.files.yaml_file import show_value
 
 MOTION_MODELS = choices_of(Track, "motion_model")
 STATUSES = ("enabled", "disabled", "deleted")
