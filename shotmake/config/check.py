@@ -18,6 +18,7 @@ from shotmake.config.picks import names_of
 from shotmake.config.schema import Camera, Composite, Config, Shot
 from shotmake.errors import ShotError
 from shotmake.files.input_file import to_one_line
+from shotmake.files.yaml_file import show_value
 from shotmake.numbers_in_words import count_of
 
 
@@ -31,7 +32,6 @@ class Fault(NamedTuple):
 # These blocks may also stand inside `shot`, which is the other nesting; normalise moves them out.
 MOVED_BLOCKS = ("tracking", "composite")
 LONGEST_NAME = 128  # file names hold the shot's name, a key and more, in 255 bytes
-SHOWN_CHARS = 120  # how much of a value a message shows
 MOST = int(LARGEST)  # the limit of a number that has no limit of its own
 LARGEST = 1e300  # a whole number in YAML may be larger than any float; above this it is refused
 
@@ -106,7 +106,7 @@ def list_keys(schema: type = Config, prefix: str = "") -> list[str]:
 def _build(schema: type, tree: Any, prefix: str, faults: list[Fault]) -> Any:
     tree = {} if tree is None else tree  # None comes from `tracking:` with nothing below it
     if not isinstance(tree, dict):
-        faults.append(Fault(prefix.rstrip("."), f"found {_show(tree)}; a block of keys is needed"))
+        faults.append(Fault(prefix.rstrip("."), f"found {show_value(tree)}; a block of keys is needed"))
         return schema()
     hints = typing.get_type_hints(schema)
     known = {item.name: item for item in fields(schema)}
@@ -168,7 +168,7 @@ def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict
     """Build a block for each name. The names become parts of file names, so other characters are faults."""
     wrong = [name for name in tree if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name))]
     needed = "needed letters, digits, '_' and '-', the first a letter or digit"
-    faults += [Fault(path, f"found the name {_show(name)}; {needed}") for name in wrong]
+    faults += [Fault(path, f"found the name {show_value(name)}; {needed}") for name in wrong]
     return {str(name): _build(block, inner, f"{path}.{name}.", faults) for name, inner in tree.items()}
 
 
@@ -181,25 +181,25 @@ def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
             break
     else:
         wanted = " or ".join(_name_type(option) for option in options)
-        return f"found {_show(value)}; needed {wanted}{_show_unit(limits)}", value
+        return f"found {show_value(value)}; needed {wanted}{_show_unit(limits)}", value
     members = converted if isinstance(converted, list) else [converted]
     if limits["length"] and isinstance(converted, list) and len(converted) != limits["length"]:
         return f"found {count_of(len(converted), 'value')}; needed {limits['length']}", value
     if limits["choices"] and converted is not None:
         wrong = [member for member in members if member not in limits["choices"]]
         if wrong:
-            return f"found {_show(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
+            return f"found {show_value(wrong[0])}; allowed: {', '.join(map(str, limits['choices']))}", value
     if limits["pattern"] and isinstance(converted, str):
         pattern, needed = limits["pattern"]
         if not re.fullmatch(pattern, converted):
-            return f"found {_show(value)}; {needed}", value
+            return f"found {show_value(value)}; {needed}", value
     for member in members:
         if limits.get("is_file") and isinstance(member, str) and to_one_line(member) != member:
             return f"found {member!a}; needed a name without control characters", value
         if isinstance(member, (int, float)) and not isinstance(member, bool):
             if not -math.inf < member < math.inf:
                 return f"found {member}; needed a finite number", value
-            found = _show(member)
+            found = show_value(member)
             low, high = (-MOST if limits["low"] is None else limits["low"]), limits["high"]
             if member < low:
                 return f"found {found}; needed at least {low}{_show_unit(limits)}", value
@@ -257,7 +257,7 @@ def _cross_check(config: Config) -> list[Fault]:
     overscan = config.composite.lens_distortion.overscan
     if isinstance(overscan, str) and overscan != "auto":
         faults.append(
-            Fault("composite.lens_distortion.overscan", f"found {_show(overscan)}; needed auto or px on each side")
+            Fault("composite.lens_distortion.overscan", f"found {show_value(overscan)}; needed auto or px on each side")
         )
     faults += _check_background(config.composite)
     try:
@@ -301,7 +301,7 @@ def _check_assembly(shot: Shot) -> list[Fault]:
     if subject.blend is None:
         for name in ("collection", "scale"):
             if getattr(subject, name) is not None:
-                found = _show(getattr(subject, name))
+                found = show_value(getattr(subject, name))
                 faults.append(Fault(f"shot.subject.{name}", f"found {found} without shot.subject.blend"))
     elif subject.size is not None and subject.scale is not None:
         faults.append(Fault("shot.subject.scale", "found with shot.subject.size; needed one of them"))
@@ -324,11 +324,12 @@ def _check_lens(camera: Camera) -> list[Fault]:
         format = find_camera_format(camera.import_file)
         if format is None:
             known = ", ".join(suffix for one in CAMERAS for suffix in one.suffixes)
-            faults.append(Fault("shot.camera.import_file", f"found {_show(camera.import_file)}; needed one of {known}"))
+            message = f"found {show_value(camera.import_file)}; needed one of {known}"
+            faults.append(Fault("shot.camera.import_file", message))
         elif found and format.has_lens:
             faults.append(Fault(found[0], "found with shot.camera.import_file; the imported camera has its lens"))
         elif camera.import_name is not None and not format.names_cameras:
-            message = f"found {_show(camera.import_name)}; needed null, {format.title} has one camera"
+            message = f"found {show_value(camera.import_name)}; needed null, {format.title} has one camera"
             faults.append(Fault("shot.camera.import_name", message))
     return faults
 
@@ -360,11 +361,6 @@ def _merge(into: dict, tree: dict) -> None:
             into[name]["enabled"] = value
         else:
             into[name] = value
-
-
-def _show(value: Any) -> str:
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
 def _name_type(option: Any) -> str:

@@ -6,9 +6,10 @@ No solve is looked up here.
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from shotmake.config.check_values import Faults, are_numbers
+from shotmake.config.check_values import Faults, are_numbers, show_keys
 from shotmake.config.picks import ID, NAME, PLACE, SNAPPED, as_block, find_faults
 from shotmake.config.schema import Orient
+from shotmake.files.yaml_file import show_value
 
 KEY = "tracking.solve.orient"
 PICKS = (PLACE, SNAPPED, NAME, ID)
@@ -25,7 +26,8 @@ def faults_of(orient: Orient, names: tuple[str, ...] | None) -> Faults:
     for number, entry in enumerate(orient.survey):
         where = f"{KEY}.survey[{number}]"
         if not are_numbers(entry.get("xyz_m"), 3):
-            faults.append((where, f"found xyz_m {entry.get('xyz_m')!r}; needed [x, y, z] in metres, Z up"))
+            found = f"xyz_m {show_value(entry['xyz_m'])}" if "xyz_m" in entry else "no xyz_m"
+            faults.append((where, f"found {found}; needed [x, y, z] in metres, Z up"))
         pick = {name: value for name, value in entry.items() if name != "xyz_m"}
         faults += find_faults(where, pick, PICKS, names)
     if 0 < len(orient.ground) < 3:
@@ -74,10 +76,10 @@ def _check_distance(distance: dict | None, names: tuple[str, ...] | None) -> Fau
         picks = {f"{where}.{end}": {**common, "xy_px": distance[end]} for end in ("a_px", "b_px")}
         faults = [fault for key, pick in picks.items() for fault in find_faults(key, pick, PICKS, names)]
     else:
-        found = f"{{{', '.join(map(str, distance))}}}"
-        return [(where, f"found {found}; needed {{frame, a_px, b_px, metres}} or {{a: pick, b: pick, metres}}")]
+        needed = "needed {frame, a_px, b_px, metres} or {a: pick, b: pick, metres}"
+        return [(where, f"found {show_keys(distance)}; {needed}")]
     if not are_numbers([distance["metres"]], 1) or distance["metres"] <= 0:
-        faults.append((f"{where}.metres", f"found {distance['metres']!r}; needed a length above 0"))
+        faults.append((f"{where}.metres", f"found {show_value(distance['metres'])}; needed a length above 0"))
     return faults
 
 

@@ -6,6 +6,7 @@ No file and no track is looked up here.
 from shotmake.config.check_values import Faults, are_numbers
 from shotmake.config.picks import ID, NAME, PLACE, find_faults
 from shotmake.config.schema import Config
+from shotmake.files.yaml_file import show_value
 
 PIN_KEY = "composite.corner_pin"
 STABILIZATION_KEY = "composite.stabilization"
@@ -23,7 +24,8 @@ def _check_stabilization(config: Config, names: tuple[str, ...] | None) -> Fault
     if not settings.enabled:
         return []
     if settings.tracklet is not None:
-        found = f"found {settings.tracks!r} with composite.stabilization.tracklet; needed one of them (all is neither)"
+        found = f"found {show_value(settings.tracks)} with composite.stabilization.tracklet"
+        found += "; needed one of them (all is neither)"
         return [] if settings.tracks == "all" else [(f"{STABILIZATION_KEY}.tracks", found)]
     if not config.tracking.enabled:
         return [(f"{STABILIZATION_KEY}.enabled", "found true without tracks; needed tracking.enabled: true")]
@@ -59,7 +61,7 @@ def _check_pin(config: Config, names: tuple[str, ...] | None) -> Faults:
             faults.append((f"{PIN_KEY}.{name}", f"found {count}; needed four: {CORNERS}"))
     for number, corner in enumerate(pin.corners_xyz):
         if not are_numbers(corner, 3):
-            faults.append((f"{PIN_KEY}.corners_xyz[{number}]", f"found {corner!r}; needed [x, y, z]"))
+            faults.append((f"{PIN_KEY}.corners_xyz[{number}]", f"found {show_value(corner)}; needed [x, y, z]"))
     for number, pick in enumerate(pin.tracks):
         faults += find_faults(f"{PIN_KEY}.tracks[{number}]", pick, (PLACE, NAME, ID), names)
     if pin.tracks and not config.tracking.enabled:

@@ -6,7 +6,8 @@ They are read and checked here; nothing is computed.
 import math
 from dataclasses import dataclass
 
-from shotmake.config.check_values import Faults, are_numbers, is_whole
+from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys
+from shotmake.files.yaml_file import show_value
 
 KEY = "shot.camera.given"
 SAME_PLACE = 1e-6  # world units: between places that are nearer, the direction is only rounding error
@@ -49,18 +50,17 @@ def read_keys(blocks: list) -> tuple[tuple[CameraKey, ...], Faults]:
 def _fault_of(block: object) -> str:
     """Return what is wrong with a key, or an empty text for a good key."""
     if not isinstance(block, dict) or not {"frame", "location"} <= set(block) <= set(KNOWN):
-        found = ", ".join(map(str, block)) if isinstance(block, dict) else repr(block)
-        return f"found {{{found}}}; needed {{frame, location, look_at or rotation_deg}}, perhaps focal_mm"
+        return f"found {show_keys(block)}; needed {{frame, location, look_at or rotation_deg}}, perhaps focal_mm"
     frame, focal_mm = block["frame"], block.get("focal_mm")
     if not is_whole(frame):
-        return f"found frame {frame!r}; needed a plate frame"
+        return f"found frame {show_value(frame)}; needed a plate frame"
     if ("look_at" in block) == ("rotation_deg" in block):
         return f"found {'both' if 'look_at' in block else 'none'}; needed look_at or rotation_deg"
     for name in ("location", "look_at", "rotation_deg"):
         if name in block and not are_numbers(block[name], 3):
-            return f"found {name} {block[name]!r}; needed [x, y, z]"
+            return f"found {name} {show_value(block[name])}; needed [x, y, z]"
     if "look_at" in block and math.dist(block["look_at"], block["location"]) < SAME_PLACE:
         return "found look_at in the camera's own place; needed what it looks at"
     if focal_mm is not None and not (are_numbers([focal_mm], 1) and 2.0 <= focal_mm <= 3000.0):
-        return f"found focal_mm {focal_mm!r}; needed 2 to 3000 mm"
+        return f"found focal_mm {show_value(focal_mm)}; needed 2 to 3000 mm"
     return ""

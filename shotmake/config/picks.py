@@ -6,8 +6,9 @@ manual track, or one of tracking.session_file. {track: 12} is the track with tha
 
 from typing import Any
 
-from shotmake.config.check_values import Faults, are_numbers, is_whole
+from shotmake.config.check_values import Faults, are_numbers, is_whole, show_keys
 from shotmake.config.schema import Tracking
+from shotmake.files.yaml_file import show_value
 
 PLACE, SNAPPED, BOX = ({"frame", "xy_px"}, {"frame", "xy_px", "snap"}, {"frame", "box_px"})
 NAME, ID = ({"name"}, {"track"})
@@ -50,11 +51,10 @@ def find_faults(where: str, pick: Any, allowed: tuple[set[str], ...], names: tup
     *others, last = (words for form, words in FORMS if form in allowed)
     needed = f"needed {', '.join(others)} or {last}"
     if not isinstance(block, dict) or set(block) not in allowed:
-        found = f"{{{', '.join(map(str, pick))}}}" if isinstance(pick, dict) else repr(pick)
-        return [(where, f"found {found}; {needed}")]
+        return [(where, f"found {show_keys(pick)}; {needed}")]
     if "name" in block and names is not None and block["name"] not in names:
         known = f"there are: {', '.join(names)}" if names else "tracking.manual has none"
-        return [(where, f"found {block['name']!r}, no manual track's name; {known}")]
+        return [(where, f"found {show_value(block['name'])}, no manual track's name; {known}")]
     is_good = (
         all(is_whole(block[name]) for name in ("frame", "track") if name in block)
         and are_numbers(block.get("xy_px", [0, 0]), 2)
@@ -62,4 +62,4 @@ def find_faults(where: str, pick: Any, allowed: tuple[set[str], ...], names: tup
         and isinstance(block.get("snap", True), bool)
         and isinstance(block.get("name", ""), str)
     )
-    return [] if is_good else [(where, f"found {pick}; {needed}")]
+    return [] if is_good else [(where, f"found {show_value(pick)}; {needed}")]

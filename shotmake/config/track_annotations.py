@@ -9,9 +9,10 @@ message).
 from dataclasses import dataclass, field
 from typing import Any
 
-from shotmake.config.check_values import Faults, are_numbers, is_number, is_whole
+from shotmake.config.check_values import Faults, are_numbers, is_number, is_whole, show_keys
 from shotmake.config.picks import BOX, NAME, PLACE, find_faults
 from shotmake.config.schema import Track, choices_of
+from shotmake.files.yaml_file import show_value
 
 MOTION_MODELS = choices_of(Track, "motion_model")
 STATUSES = ("enabled", "disabled", "deleted")
@@ -63,19 +64,17 @@ def read_manual(blocks: list) -> tuple[tuple[Manual, ...], Faults]:
         where = f"{key}[{number}]"
         known = ("name", "frame", "xy_px", "weight", "color", "motion_model")
         if not isinstance(block, dict) or not {"name", "frame", "xy_px"} <= set(block) <= set(known):
-            faults.append(
-                (where, f"found {_show_keys(block)}; needed {{{', '.join(known)}}}, the first three at least")
-            )
+            faults.append((where, f"found {show_keys(block)}; needed {{{', '.join(known)}}}, the first three at least"))
             continue
         name, model = block["name"], block.get("motion_model")
         if not isinstance(name, str) or not name:
-            faults.append((f"{where}.name", f"found {name!r}; needed text"))
+            faults.append((f"{where}.name", f"found {show_value(name)}; needed text"))
         if not is_whole(block["frame"]) or not are_numbers(block["xy_px"], 2):
-            found_at = f"frame {block['frame']!r}, xy_px {block['xy_px']!r}"
+            found_at = f"frame {show_value(block['frame'])}, xy_px {show_value(block['xy_px'])}"
             faults.append((where, f"found {found_at}; needed a frame and [x, y]"))
             continue
         if model is not None and model not in MOTION_MODELS:
-            faults.append((f"{where}.motion_model", f"found {model!r}; allowed: {', '.join(MOTION_MODELS)}"))
+            faults.append((f"{where}.motion_model", f"found {show_value(model)}; allowed: {', '.join(MOTION_MODELS)}"))
         faults += _check_look(where, block)
         before = found.get(str(name))
         keys = {**(before.keys if before else {}), block["frame"]: block["xy_px"]}
@@ -96,13 +95,13 @@ def read_groups(blocks: dict, names: tuple[str, ...] | None = None) -> tuple[tup
         block: Any = {"tracks": said} if isinstance(said, list) else said
         known = ("tracks", "weight", "color", "status")
         if not isinstance(block, dict) or set(block) - set(known) or not isinstance(block.get("tracks", []), list):
-            faults.append((key, f"found {_show_keys(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
+            faults.append((key, f"found {show_keys(block)}; needed a list of picks, or {{{', '.join(known)}}}"))
             continue
         for pick in block.get("tracks", []):
             faults += find_faults(f"{key}.tracks", pick, (PLACE, BOX, NAME), names)
         status = block.get("status", "enabled")
         if status not in STATUSES:
-            faults.append((f"{key}.status", f"found {status!r}; allowed: {', '.join(STATUSES)}"))
+            faults.append((f"{key}.status", f"found {show_value(status)}; allowed: {', '.join(STATUSES)}"))
         faults += _check_look(key, block)
         groups.append(
             Group(str(name), block.get("tracks", []), block.get("weight", 1.0), block.get("color"), str(status))
@@ -120,7 +119,7 @@ def read_shapes(blocks: list) -> tuple[tuple[Shape, ...], Faults]:
         where = f"tracking.mask.shapes[{number}]"
         needed = "needed {points_px: [[x, y], ...]} or {keys: [{frame, points_px}, ...]}, at least 3 points"
         if not isinstance(block, dict) or set(block) - {"name"} not in ({"points_px"}, {"keys"}):
-            faults.append((where, f"found {_show_keys(block)}; {needed}"))
+            faults.append((where, f"found {show_keys(block)}; {needed}"))
             continue
         keys = block.get("keys", [{"frame": 0, "points_px": block.get("points_px")}])
         if not isinstance(keys, list) or not keys or not all(_is_shape_key(one) for one in keys):
@@ -140,9 +139,9 @@ def _check_look(where: str, block: dict) -> Faults:
     faults = []
     weight, color = block.get("weight", 1.0), block.get("color")
     if not is_number(weight) or not 0 <= weight <= 100:
-        faults.append((f"{where}.weight", f"found {weight!r}; needed a number from 0 to 100"))
+        faults.append((f"{where}.weight", f"found {show_value(weight)}; needed a number from 0 to 100"))
     if color is not None and not (are_numbers(color, 3) and all(0 <= part <= 1 for part in color)):
-        faults.append((f"{where}.color", f"found {color!r}; needed [red, green, blue], each 0 to 1"))
+        faults.append((f"{where}.color", f"found {show_value(color)}; needed [red, green, blue], each 0 to 1"))
     return faults
 
 
@@ -151,7 +150,3 @@ def _is_shape_key(one: object) -> bool:
         return False
     points = one["points_px"]
     return isinstance(points, list) and len(points) >= 3 and all(are_numbers(point, 2) for point in points)
-
-
-def _show_keys(block: object) -> str:
-    return f"{{{', '.join(map(str, block))}}}" if isinstance(block, dict) else repr(block)

@@ -47,7 +47,7 @@ def name_kind(value: Any) -> str:
     return kinds.get(type(value), "a date" if hasattr(value, "year") else "a number")
 
 
-def show_value(value: Any, most_chars: int = 80) -> str:
+def show_value(value: Any, most_chars: int = 120) -> str:
     """Return a value as YAML says it, for a message: null and true, not None and True."""
     text = _to_yaml(value)
     return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."

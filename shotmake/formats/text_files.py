@@ -4,6 +4,7 @@ In every function, `key` is the config key that names the file. A fault ends wit
 """
 
 import gc
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Literal, overload
 
 from shotmake.errors import ShotError
 from shotmake.files.file_kind_and_size import check_size, measure_file
-from shotmake.files.json_file import parse_json
+from shotmake.files.json_file import name_kind, parse_json
 from shotmake.limits import get_limits, make_limit_fault
 
 HEAD_CHARS = 4096
@@ -23,9 +24,18 @@ def make_fault(path: Path, line: int, found: str, needed: str, key: str = "") ->
 
 
 def quote_word(word: object) -> str:
-    """Quote a word of the file for a fault: on one line, ASCII, at most 40 characters."""
-    text = str(word)
-    return ascii(text if len(text) <= 40 else f"{text[:37]}...")
+    """Quote a word of the file for a fault: on one line, ASCII, at most 40 characters. null, true, false and what has
+    brackets are shown as JSON says them, without quotes.
+    """
+    is_json = word is None or isinstance(word, (bool, list, dict))
+    text = json.dumps(word) if is_json else str(word)
+    text = text if len(text) <= 40 else f"{text[:37]}..."
+    return text if is_json else ascii(text)
+
+
+def quote_field(record: dict, name: str) -> str:
+    """Quote a field of a JSON object for a fault: `name 'value'`, or `no name` where it is not there."""
+    return f"{name} {quote_word(record[name])}" if name in record else f"no {name}"
 
 
 def read_lines(path: Path, key: str = "") -> Iterator[tuple[int, str]]:
@@ -77,7 +87,7 @@ def load_json(path: Path, key: str = "", or_list: bool = False) -> dict | list:
         gc.enable()
     if not isinstance(found, (dict, list) if or_list else dict):
         needed = "an object: {...}, or a list: [...]" if or_list else "an object: {...}"
-        raise make_fault(path, 1, f"a JSON {type(found).__name__}", needed, key)
+        raise make_fault(path, 1, name_kind(found), needed, key)
     return found
 
 

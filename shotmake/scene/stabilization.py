@@ -17,6 +17,8 @@ from shotmake.errors import ShotError
 from shotmake.tracks.markers import DISABLED, Tracks
 
 KEY = "composite.stabilization"
+CURE_OF_CHOSEN = "choose more"
+CURE_OF_ALL = "shorten shot.footage.frame_range, or place tracks by hand (tracking.manual)"
 SEED, PAIRS = 7, 120  # pairs of tracks that a frame's start tries: with 60 % good tracks, some pair is good
 TUKEY = 7.0  # in deviations: what is further off is no part of the rigid whole; the usual 4.7 jumps between depths
 SIGMA_FROM_MEDIAN = 1 / 1.1774  # sigma from the median length of errors in two axes
@@ -48,12 +50,16 @@ class Stabilization:
 
 
 def stabilize(
-    tracks: Tracks, size_px: tuple[float, float], frames: tuple[int, int], reference: int | None
+    tracks: Tracks,
+    size_px: tuple[float, float],
+    frames: tuple[int, int],
+    reference: int | None,
+    are_all: bool = False,
 ) -> Stabilization:
     """Stabilize the frames first..last, inclusive, by all enabled markers of `tracks`.
 
     size_px: the size of the picture in which xy_px of the tracks count; reference: the plate frame that stays as it is,
-    None = the first.
+    None = the first; are_all: whether `tracks` are all that the shot has, for the cure that an error tells.
     Raises ShotError for a frame without two tracks that lead to the reference frame, directly or through others, for a
     frame whose size the tracks do not tell, and for a reference outside the shot.
     """
@@ -68,8 +74,9 @@ def stabilize(
     ids, track = np.unique(used.track_id, return_inverse=True)
     place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
     markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
-    grow, shift = _refine(markers, *_begin(markers, reference - first, first), reference - first)
-    _check_sizes(grow, shift, first)
+    cure = CURE_OF_ALL if are_all else CURE_OF_CHOSEN
+    grow, shift = _refine(markers, *_begin(markers, reference - first, first, cure), reference - first)
+    _check_sizes(grow, shift, first, cure)
     before = shift / grow  # in Blender, Translate comes before Rotate and Scale
     return Stabilization(
         np.arange(first, last + 1),
@@ -79,14 +86,14 @@ def stabilize(
     )
 
 
-def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int) -> None:
+def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int, cure: str) -> None:
     """Check that the tracks tell a size for each frame. Raises ShotError where they do not."""
     with np.errstate(invalid="ignore"):
         sound = np.isfinite(grow) & np.isfinite(shift) & (np.abs(grow) > LEAST_SIZE) & (np.abs(grow) < 1 / LEAST_SIZE)
     if not sound.all():
         raise ShotError(
             f"{KEY}.tracks: found the chosen tracks in one place in frame {first + int(np.argmin(sound))}, or in the "
-            "frames that tie it to the reference frame; needed two that stay apart: choose more"
+            f"frames that tie it to the reference frame; needed two that stay apart: {cure}"
         )
 
 
@@ -142,12 +149,12 @@ class _Markers:
         return np.split(order, np.searchsorted(self.frame[order], np.arange(1, self.frame_count)))
 
 
-def _begin(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+def _begin(markers: _Markers, reference: int, first: int, cure: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a start, frame by frame outwards from the reference.
 
     The next frame is always the one that shares most tracks with those done.
 
-    first: the plate number of frame 0, for the error.
+    first: the plate number of frame 0, and cure, for the error.
     Raises ShotError where a frame shares fewer than two tracks with those done.
     """
     random = np.random.default_rng(SEED)
@@ -175,7 +182,7 @@ def _begin(markers: _Markers, reference: int, first: int) -> tuple[np.ndarray, n
             frame = min(left)
             raise ShotError(
                 f"{KEY}.tracks: found {shared[frame]} of the chosen tracks in frame {frame + first} that tie it to the "
-                f"reference frame {reference + first}, be it through others; needed two in every frame: choose more"
+                f"reference frame {reference + first}, be it through others; needed two in every frame: {cure}"
             )
 
 

@@ -51,9 +51,13 @@ def read_undistort(
     uv, corner_px = _read(path)
     more = np.subtract(_get_size_px(uv), size_px)
     over_px = (int(more[0]) // 2, int(more[1]) // 2)
-    if (more < 0).any() or (more % 2).any() or corner_px not in ((0, 0), over_px):
+    if (more < 0).any() or (more % 2).any():
         needed = f"the plate is {size_px[0]}x{size_px[1]}; needed that, or more by the same all round"
         raise _make_size_fault(path, uv, needed)
+    if corner_px not in ((0, 0), over_px):
+        by_size = "" if over_px == (0, 0) else f"{-over_px[0]}, {-over_px[1]}, as its size says, or "
+        found = f"a data window that begins at {-corner_px[0]}, {-corner_px[1]} px"
+        raise ShotError(f"{path.name}: found {found}; needed {by_size}0, 0 ({KEY})")
     if isinstance(overscan, int) and over_px != (overscan, overscan):
         raise _make_size_fault(path, uv, f"composite.lens_distortion.overscan {overscan} is another; set it to auto")
     _measure_reach_px(path, _to_positions_px(uv, convention, size_px), size_px)

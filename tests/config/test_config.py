@@ -1,5 +1,7 @@
 """The schema: every fault at once, both nestings, and what each kind of fault says."""
 
+from datetime import date
+
 import pytest
 
 from shotmake.config.check import ConfigFaults, list_keys, load, make_defaults, normalise
@@ -135,6 +137,34 @@ def test_each_fault_says_what_was_found_and_what_is_needed(key, value, words):
     found = faults(with_value(key, value))
     (message,) = found.values()
     assert words in message
+
+
+ORIENT = "tracking.solve.orient"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (f"{ORIENT}.survey", [{"track": 1}], "found no xyz_m; needed [x, y, z] in metres"),
+        (f"{ORIENT}.survey", [{"track": 1, "xyz_m": [1, None, True]}], "found xyz_m [1, null, true]; needed [x, y, z]"),
+        (f"{ORIENT}.ground", [None, {"track": 1}, {"track": 2}], "found null; needed {frame, xy_px"),
+        (f"{ORIENT}.origin", {"frame": None, "xy_px": [1, 2]}, "found {frame: null, xy_px: [1, 2]}; needed {frame"),
+        (f"{ORIENT}.distance", {"a": "x", "b": "y", "metres": None}, "found null; needed a length above 0"),
+        ("tracking.manual", [None], "found [null]; needed"),
+        ("tracking.manual", [{"name": "a", "frame": None, "xy_px": [1, 2]}], "found frame null, xy_px [1, 2]; needed"),
+        ("tracking.groups", {"a": {"status": True}}, "found true; allowed: enabled"),
+        ("shot.footage.frame_range", [None, 9], "found [null, 9]; needed a list of whole numbers"),
+        ("shot.footage.frame_range", date(2001, 2, 3), "found 2001-02-03; needed a list of whole numbers"),
+        (
+            "shot.camera.given",
+            [{"frame": 1, "location": None, "look_at": [1, 0, 1]}],
+            "found location null; needed",
+        ),
+        ("composite.corner_pin", {"image": "a.png", "corners_xyz": [None] * 4}, "found null; needed [x, y, z]"),
+    ],
+)
+def test_a_value_is_shown_as_yaml_says_it(key, value, words):
+    assert words in "\n".join(faults(with_value(key, value)).values())
 
 
 def test_a_fault_of_a_witness_camera_names_its_own_key():

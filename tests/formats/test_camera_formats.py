@@ -1,6 +1,7 @@
 """Cameras of other programs, as text: out and back with every quirk, and what is refused, by its line."""
 
 import json
+import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -388,6 +389,12 @@ def test_blender_is_not_troubled_with_a_gigabyte_of_nothing(module, name, tmp_pa
         file.truncate(1 << 30)  # sparse
     with pytest.raises(ShotError, match=r"found .(\\x00){8}. at offset 0, needed"):
         module.check(tmp_path / name)
+
+
+def test_a_gltf_of_another_json_value_is_told_so(tmp_path):
+    (tmp_path / "a.glb").write_bytes(b"glTF" + struct.pack("<III4s", 2, 24, 4, b"JSON") + b"null")
+    with pytest.raises(ShotError, match="^a.glb: found null, needed an object"):
+        gltf.check(tmp_path / "a.glb")
 
 
 def test_gltf_refuses_what_it_cannot_say(tmp_path):

@@ -11,6 +11,7 @@ from helpers.measures.lens_models import ANAMORPHIC, CLASSIC, RADIAL, on_film
 from helpers.shows.lens_files import LENS, SIZE_PX, take_of, text_3de, text_nk, written
 from shotmake.config.format_registry import LENSES
 from shotmake.errors import ShotError
+from shotmake.formats.lenses import tde_lens
 from shotmake.formats.lenses.lens_request import LensAsked
 from shotmake.geometry.lens import Lens, distort, measure_overscan_px, undistort
 from shotmake.geometry.lens_models.lens_of_3de import Lens3de
@@ -130,11 +131,11 @@ def test_curves_of_a_lens_that_stays_as_it_is(tmp_path):
 
 def test_a_3de_line_of_one_word_says_so(tmp_path):
     path = tmp_path / "lens.txt"
-    path.write_text("lens\n2.4\n")
+    path.write_text("lens\n2.4\n0\n3DE4 Radial - Standard, Degree 4\n")
     with pytest.raises(ShotError, match=r"lens.txt:2: found 1 number, needed 7: film back"):
-        read_lens(path, ASKED)
+        tde_lens.read(path, ASKED)
     path.write_text(text_3de(on_film("classic"), "1", {"Distortion": ["2.0"]}))
-    with pytest.raises(ShotError, match=r"lens.txt:7: found 1 column, needed 2 or more"):
+    with pytest.raises(ShotError, match=r"lens.txt:8: found 1 column, needed 2 or more"):
         read_lens(path, ASKED)
 
 

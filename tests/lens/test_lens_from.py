@@ -169,11 +169,26 @@ def test_a_lens_of_another_size_is_scaled_or_refused(tmp_path):
         read_lens(path, LensAsked((1920, 800)))
 
 
+def opentrackio(lens: dict | None = None, sensor: dict | None = None) -> dict:
+    """A sample of a 35 mm lens on a sensor of 36 x 24 mm, unless another is asked for."""
+    dimensions = {"width": 36.0, "height": 24.0} if sensor is None else sensor
+    camera = {"activeSensorPhysicalDimensions": dimensions}
+    return {"static": {"camera": camera}, "lens": {"pinholeFocalLength": 35.0} if lens is None else lens}
+
+
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
         ("{", "not JSON: expecting .*column 2"),
-        ([1], "a JSON list, needed an object"),
+        ([1], "found a list, needed an object"),
+        ("null", "found null, needed an object"),
+        ("true", "found true, needed an object"),
+        ("3", "found a number, needed an object"),
+        ('"a"', "found a text, needed an object"),
+        (opentrackio(lens={}), "found no lens.pinholeFocalLength; needed a number"),
+        (opentrackio(lens={"pinholeFocalLength": None}), "found null as lens.pinholeFocalLength; needed a number"),
+        (opentrackio(sensor={"width": 36}), "found no activeSensorPhysicalDimensions.height; needed a number"),
+        (opentrackio(lens={"pinholeFocalLength": 0.035}), "found 0.035 mm on a sensor of 36 x 24 mm; needed a lens in"),
         ({"focal": 35}, "not a lens .*camera_matrix"),
         (OPENCV | {"dist_coeffs": [0.1] * 8}, "plumb_bob of 8 values"),
         (OPENCV | {"dist_coeffs": [0.1]}, "skew 0 and 1 distortion value; needed none, and 4 or 5"),

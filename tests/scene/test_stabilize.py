@@ -98,9 +98,24 @@ def test_frames_that_share_no_track_with_the_reference_come_in_through_others():
     found = stabilize(tracks, (640, 360), (1, 12), None)
     np.testing.assert_allclose(found.translate_px, np.arange(12)[:, None] * (-3.0, 3.0), atol=1e-3)
     with pytest.raises(
-        ShotError, match=r"tracks: found 1 of the chosen tracks in frame 6 that tie it to the reference"
+        ShotError, match=r"tracks: found 1 of the chosen tracks in frame 6 that tie it to the reference.*: choose more$"
     ):
         stabilize(tracks.select((tracks.track_id != 2) | (tracks.frame > 5)), (640, 360), (1, 12), None)
+
+
+CURE_OF_ALL = "shorten shot.footage.frame_range, or place tracks by hand (tracking.manual)"
+
+
+def test_who_has_chosen_all_tracks_is_not_told_to_choose_more():
+    tracks, _, _ = shaken_tracks(frames=6, number=60, reference=0)
+    flash = tracks.select(tracks.frame != FIRST + 3)
+    with pytest.raises(ShotError) as caught:
+        stabilize(flash, HD, (FIRST, FIRST + 5), None, are_all=True)
+    assert str(caught.value).endswith(f"; needed two in every frame: {CURE_OF_ALL}")
+    meet = tracks_at(np.array([[[5, 5], [6, 6]], [[9, 5], [6, 6]]]))
+    with pytest.raises(ShotError) as caught:
+        stabilize(meet, HD, (FIRST, FIRST + 1), None, are_all=True)
+    assert str(caught.value).endswith(f"; needed two that stay apart: {CURE_OF_ALL}")
 
 
 def test_disabled_markers_do_not_count_and_a_far_reference_is_refused():

@@ -96,7 +96,7 @@ FAULTS = {
     "found look_at [0, 1]": {**HERE, "look_at": [0, 1]},
     "in the camera's own place": {**HERE, "look_at": [4, -3, 2]},
     "needed 2 to 3000 mm": {**HERE, "focal_mm": -1},
-    "found {'here'}": "here",
+    "found 'here'": "here",
 }
 
 

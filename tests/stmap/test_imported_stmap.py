@@ -91,8 +91,15 @@ def test_overscan_of_a_map_is_asked_for_or_its_own(tmp_path):
         assert over == (12, 8) and off_px(found, make_undistort_map(LENS, SIZE, over), SIZE) < 0.01
     with pytest.raises(ShotError, match="found a map of 344x196; .*overscan 40 is another"):
         read_undistort(tmp_path / "a.exr", "nuke", SIZE, 40)
-    with pytest.raises(ShotError, match="344x196; the plate is 320x180"):
-        read_undistort(write(tmp_path / "c.exr", grown, **{**window, "x": -14}), "nuke", SIZE, "auto")
+    with pytest.raises(ShotError, match="c.exr: found a map of 343x196; the plate is 320x180; needed that, or more"):
+        read_undistort(write(tmp_path / "c.exr", grown[:, 1:], **window), "nuke", SIZE, "auto")
+    with pytest.raises(ShotError) as caught:
+        read_undistort(write(tmp_path / "d.exr", grown, **{**window, "x": -14}), "nuke", SIZE, "auto")
+    needed = "needed -12, -8, as its size says, or 0, 0 (composite.lens_distortion.st_map_path)"
+    assert str(caught.value) == f"d.exr: found a data window that begins at -14, -8 px; {needed}"
+    with pytest.raises(ShotError, match=r"found a data window that begins at 3, 0 px; needed 0, 0 \(composite"):
+        plain = write(tmp_path / "e.exr", grown[8:-8, 12:-12], **{**window, "x": 3, "y": 0})
+        read_undistort(plain, "nuke", SIZE, "auto")
 
 
 def test_half_floats_are_taken_and_their_loss_is_said(tmp_path):

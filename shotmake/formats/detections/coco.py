@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from shotmake.formats.detections.boxes import Boxes, read_records
-from shotmake.formats.text_files import load_json, make_fault, quote_word
+from shotmake.formats.text_files import load_json, make_fault, quote_field, quote_word
 
 NUMBER = re.compile(r"\d+")
 PARTS = re.compile(r'\s*(\[|\{.*"(images|annotations|categories|licenses|info)"\s*:)', re.DOTALL)
@@ -57,7 +57,7 @@ def read(path: Path, key: str) -> Boxes:
 def _read_list(record: dict, name: str, path: Path, key: str) -> list[dict]:
     found = record.get(name)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise make_fault(path, 1, f"{name} {quote_word(found)}", "a list of objects", key)
+        raise make_fault(path, 1, quote_field(record, name), "a list of objects", key)
     return found
 
 
@@ -72,11 +72,10 @@ def _map_frames(images: list[dict], path: Path, key: str) -> tuple[dict, str]:
         return {one: at for at, one in enumerate(ordered, 1)}, "counted"
     frames: dict[int, dict] = {}
     for one, number in zip(images, numbers, strict=True):
-        name = quote_word(one.get("file_name"))
         if number is None:
-            raise make_fault(path, 1, f"file_name {name}", "the frame's number in it, as in the others", key)
+            raise make_fault(path, 1, quote_field(one, "file_name"), "the frame's number in it, as in the others", key)
         if number in frames:
-            again = f"frame {number} in file_name {name} and {quote_word(frames[number].get('file_name'))}"
+            again = f"frame {number} in {quote_field(one, 'file_name')} and {quote_word(frames[number]['file_name'])}"
             raise make_fault(path, 1, again, "one image a frame (one file a camera)", key)
         frames[number] = one
     return {one["id"]: number for number, one in frames.items()}, "named"

@@ -19,7 +19,7 @@ import numpy as np
 
 from shotmake.config.schema import MAIN_CAMERA
 from shotmake.formats.detections.boxes import Boxes, read_records
-from shotmake.formats.text_files import load_json, make_fault, quote_word
+from shotmake.formats.text_files import load_json, make_fault, quote_field, quote_word
 
 SCHEMA = 1
 OURS = re.compile(r'\s*\{.*"detections"\s*:', re.DOTALL)
@@ -38,7 +38,7 @@ def read(path: Path, key: str) -> Boxes:
     """
     record = load_json(path, key)
     if record.get("schema") != SCHEMA:
-        raise make_fault(path, 1, f"schema {quote_word(record.get('schema'))}", f"{SCHEMA}", key)
+        raise make_fault(path, 1, quote_field(record, "schema"), f"{SCHEMA}", key)
     found, cameras = record.get("detections"), record.get("cameras", [])
     if not isinstance(found, list) or not isinstance(cameras, list):
         raise make_fault(path, 1, "no list of detections", "detections: [...], and cameras, if any, a list too", key)

@@ -45,8 +45,9 @@ def read_detections(
     if outside:
         plate = f"the plate's {first_frame} to {'...' if last_frame is None else last_frame}"
         if outside == len(frame):
-            held = f"boxes in the frames {int(found.frame.min())} to {int(found.frame.max())} alone"
-            raise make_fault(path, 1, held, f"some in {plate}", key)
+            low, high = int(found.frame.min()), int(found.frame.max())
+            there = f"frame {low}" if low == high else f"the frames {low} to {high}"
+            raise make_fault(path, 1, f"boxes in {there} alone", f"some in {plate}", key)
         say(f"{path.name}: {count_of(outside, 'box', 'boxes')} in frames outside {plate} left out")
     if ((found.confidence < 0) | (found.confidence > 1)).any():
         span = f"{found.confidence.min():g} to {found.confidence.max():g}"

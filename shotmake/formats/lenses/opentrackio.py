@@ -28,6 +28,7 @@ from shotmake.geometry.lens_models.inverse import invert
 from shotmake.geometry.lens_models.open_lens_io import bend
 
 UNDISTORTS, DISTORTS = "Brown-Conrady D-U", "Brown-Conrady U-D"
+MISSING = object()  # in place of a value that the file does not have
 SIZES_MM = (0.1, 10_000.0)
 
 
@@ -46,11 +47,10 @@ def read(path: Path, asked: LensAsked) -> tuple[Lens | Seen, tuple[int, int]]:
     tree = load_json(path, KEY)
     camera, lens = _read_block(path, tree, "static.camera"), _read_block(path, tree, "lens")
     sensor_mm = _read_pair(path, camera, "activeSensorPhysicalDimensions", ("width", "height"))
-    focal_mm = _read_number(path, lens.get("pinholeFocalLength"), "lens.pinholeFocalLength")
+    focal_mm = _read_number(path, lens.get("pinholeFocalLength", MISSING), "lens.pinholeFocalLength")
     if not all(SIZES_MM[0] <= value <= SIZES_MM[1] for value in (*sensor_mm, focal_mm)):
-        raise ShotError(
-            f"{path.name}: found {focal_mm:g} mm on a sensor of {sensor_mm} mm; needed a lens in mm ({KEY})"
-        )
+        found = f"{focal_mm:g} mm on a sensor of {sensor_mm[0]:g} x {sensor_mm[1]:g} mm"
+        raise ShotError(f"{path.name}: found {found}; needed a lens in mm ({KEY})")
     squeeze = camera.get("anamorphicSqueeze")
     if isinstance(squeeze, dict) and squeeze.get("num") != squeeze.get("denom"):
         raise ShotError(f"{path.name}: found an anamorphicSqueeze; the format's lens model is spherical ({KEY})")
@@ -121,8 +121,8 @@ def _read_pair(
         return default
     if not isinstance(found, dict):
         raise ShotError(f"{path.name}: found no {name}; needed {{{sides[0]}, {sides[1]}}} in mm ({KEY})")
-    return _read_number(path, found.get(sides[0]), f"{name}.{sides[0]}"), _read_number(
-        path, found.get(sides[1]), f"{name}.{sides[1]}"
+    return _read_number(path, found.get(sides[0], MISSING), f"{name}.{sides[0]}"), _read_number(
+        path, found.get(sides[1], MISSING), f"{name}.{sides[1]}"
     )
 
 
@@ -130,7 +130,8 @@ def _read_number(path: Path, value: Any, name: str) -> float:
     try:
         return read_number(value, path, 1, KEY)
     except ShotError as error:
-        raise ShotError(f"{path.name}: found {quote_word(value)} as {name}; needed a number ({KEY})") from error
+        found = f"no {name}" if value is MISSING else f"{quote_word(value)} as {name}"
+        raise ShotError(f"{path.name}: found {found}; needed a number ({KEY})") from error
 
 
 def write(path: Path, take: Take) -> None:

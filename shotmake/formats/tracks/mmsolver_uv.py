@@ -24,7 +24,7 @@ import numpy as np
 
 from shotmake.formats.given_to_writers import Take
 from shotmake.formats.number_rows import Lines
-from shotmake.formats.text_files import load_json, make_fault, quote_word, read_head, read_number
+from shotmake.formats.text_files import load_json, make_fault, quote_field, quote_word, read_head, read_number
 from shotmake.formats.tracks.named_tracks import KEY, NamedTracks, ReadTrack, name_tracks, yield_tracks
 from shotmake.numbers_in_words import count_of
 from shotmake.tracks.markers import DISABLED
@@ -46,9 +46,9 @@ def read(path: Path, size_px: tuple[int, int]) -> NamedTracks:
     record = load_json(path, KEY)
     version, points = record.get("version"), record.get("points")
     if version not in VERSIONS or isinstance(version, bool):
-        raise make_fault(path, 1, f"version {quote_word(version)}", "a .uv file of version 1 to 5", KEY)
+        raise make_fault(path, 1, quote_field(record, "version"), "a .uv file of version 1 to 5", KEY)
     if not isinstance(points, list):
-        raise make_fault(path, 1, f"points {quote_word(points)}", "a list", KEY)
+        raise make_fault(path, 1, quote_field(record, "points"), "a list", KEY)
     if record.get("num_points", len(points)) != len(points):
         told = f"num_points: {quote_word(record['num_points'])}"
         raise make_fault(path, 1, count_of(len(points), "point"), told, KEY)

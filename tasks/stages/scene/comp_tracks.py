@@ -108,7 +108,7 @@ def _make_stabilization(
     chosen = select_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks")
     if not on_plate:
         chosen = replace(chosen, xy_px=field.to_undistorted_px(chosen.xy_px))
-    made = stabilize(chosen, size_px, frames, reference)
+    made = stabilize(chosen, size_px, frames, reference, are_all=settings["tracks"] == "all")
     return {**made.to_json(), "put_back": settings["put_back"]}
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.files.file_kind_and_size import check_size, decode_utf8
-from shotmake.files.json_file import parse_json
+from shotmake.files.json_file import name_kind, parse_json
 from shotmake.formats.cameras.axes import to_y_up, to_y_up_poses
 from shotmake.formats.cameras.camera_request import Asked
 from shotmake.formats.cameras.film import compute_fov_deg, measure_off_centre_px
@@ -145,7 +145,7 @@ def _read_tree(path: Path) -> dict:
             raise make_limit_fault(path.name, f"JSON of {length_mb} MB", "json_mb", KEY)
         found = parse_json(decode_utf8(file.read(length), path.name, KEY), path.name, KEY)
     if not isinstance(found, dict):
-        raise ShotError(f"{path.name}: found a JSON {type(found).__name__}, needed an object: {{...}} ({KEY})")
+        raise ShotError(f"{path.name}: found {name_kind(found)}, needed an object: {{...}} ({KEY})")
     return found
 
 

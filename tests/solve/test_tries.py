@@ -1,0 +1,56 @@
+"""What is said of starts: those whose camera most tracks do not follow."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers.plates.simulated import Simulated, simulate
+from shotmake.config.schema import Solve
+from shotmake.geometry.lens import Lens
+from shotmake.solve.bundle.observations import Observations
+from shotmake.solve.bundle.unjudged_solve import Model
+from shotmake.solve.problem import SolveProblem
+from shotmake.solve.tries import PLANE_AGREEMENT, PLANE_START, try_starts
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture(scope="module")
+def shot() -> Simulated:
+    return simulate("orbit", seed=4, frame_count=40, visible=120, life_frames=30.0)
+
+
+def problem_of(shot: Simulated, wrong_share: float) -> SolveProblem:
+    """The shot's tracks, of which a share is nowhere near where it should be; every seventh is held out."""
+    markers = Observations.from_tracks(shot.tracks, shot.frames)
+    count, random = len(markers.track_ids), np.random.default_rng(0)
+    wrong = (random.permutation(count) < wrong_share * count)[markers.track]
+    moved = markers.xy_px + wrong[:, None] * random.normal(0, 6, markers.xy_px.shape)
+    held = np.arange(count) % 7 == 0
+    markers = replace(markers, xy_px=moved)
+    asked = markers.select_tracks(~held), markers.select_tracks(held)
+    return SolveProblem(*asked, shot.size_px, shot.truth["lens"]["fx_px"], True, ("focal",), Solve())
+
+
+def true_model(shot: Simulated, markers: Observations) -> Model:
+    cameras = np.array(shot.truth["cam_from_world"]).reshape(-1, 3, 4)
+    lens, points = Lens.from_json(shot.truth["lens"]), np.full((len(markers.track_ids), 4), np.nan)
+    return Model(lens, cameras, points, np.ones(len(markers), bool), np.zeros(len(cameras)))
+
+
+@pytest.mark.parametrize(("wrong_share", "code"), [(0.0, ""), (0.33, "few_agree")])
+def test_a_start_for_small_moves_must_be_followed_by_most_tracks(shot, wrong_share, code):
+    problem = problem_of(shot, wrong_share)
+    candidate, failed = try_starts(problem, None, lambda solving: iter([(PLANE_START, true_model(shot, solving))]))
+    if not code:
+        assert candidate is not None and not failed and candidate.agreement > PLANE_AGREEMENT
+        return
+    assert candidate is None and [one.reason.code for one in failed] == [code]
+    assert failed[0].reason.text.endswith("of the tracks agree with the camera (needed 75%)")
+
+
+def test_of_another_start_that_is_a_doubt_alone(shot):
+    problem = problem_of(shot, 0.33)
+    candidate, failed = try_starts(problem, None, lambda solving: iter([("libmv", true_model(shot, solving))]))
+    assert candidate is not None and not failed and candidate.agreement < PLANE_AGREEMENT
