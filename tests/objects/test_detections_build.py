@@ -196,8 +196,8 @@ def test_boxes_of_another_picture_are_told_and_shares_of_it_refused(show, plate)
     "boxes, thresh, said",
     [
         ("", 0.3, "no boxes in the frames 1001 to 1020"),
-        ("1,-1,9,9,30,30,0.9\n", 0.95, "none of 1 boxes has a confidence of tracking.objects.det_thresh, 0.95"),
-        ("1,-1,9,9,30,30,0.9\n", 0.3, "1 of 1 boxes are sure enough; none goes on for tracking.objects.n_init, 3"),
+        ("1,-1,9,9,30,30,0.9\n", 0.95, "none of 1 box has a confidence of tracking.objects.det_thresh, 0.95"),
+        ("1,-1,9,9,30,30,0.9\n", 0.3, "1 of 1 box is sure enough; none goes on for tracking.objects.n_init, 3"),
     ],
 )
 def test_no_object_has_its_reason(show, plate, boxes, thresh, said):

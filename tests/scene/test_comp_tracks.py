@@ -91,7 +91,7 @@ def test_corners_come_from_tracks_or_the_solve_and_the_line_says_so(tmp_path):
     by_tracks, line = blocks(tmp_path, composite, markers)
     assert line == ", pinned" and by_tracks["stabilization"] is None
     held, line = blocks(tmp_path, composite, markers, absent=(1, FRAMES[2]))
-    assert line == ", pinned (by solved points in 1 frames)"
+    assert line == ", pinned (by solved points in 1 frame)"
     composite.corner_pin = CornerPin(image=CARD, corners_xyz=POINTS[:4].tolist())
     by_places, _ = blocks(tmp_path, composite, markers)
     for other in (held, by_places):
@@ -122,7 +122,7 @@ def test_an_object_is_held_still_and_pinned_to_without_any_tracks(tmp_path):
     for composite.lens_distortion.apply_to_cg in (True, False):
         found, line = comp_tracks.make_blocks(*objects_job(tmp_path, composite), SHEET)
         still, pin = found["stabilization"], found["corner_pin"]
-        assert line == ", stabilized, pinned (hidden in 1 frames)" and pin["visible"] == [True, True, False]
+        assert line == ", stabilized, pinned (hidden in 1 frame)" and pin["visible"] == [True, True, False]
         assert still["scale"][1:] == [1, 1] and not np.any(still["rotation_rad"])
         centres_px, middle_px = np.array([(230.0, 150), (261.5, 147)]), np.array(SIZE) / 2
         if not composite.lens_distortion.apply_to_cg:  # the comp is the undistorted picture
