@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 
 from kit import read_scene_sheet as scene_sheet
-from kit.arguments import OneLineParser, UserError, list_script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments, show_size
 from kit.clip import (
     artists_tracks,
     cameras,
@@ -110,8 +110,10 @@ def load_stmap(sheet: dict[str, Any], relative_path: str) -> bpy.types.Image:
     assert stmap.colorspace_settings
     stmap.colorspace_settings.name = "Non-Color"  # pyright: ignore[reportAttributeAccessIssue]
     stmap.alpha_mode = "CHANNEL_PACKED"
-    if tuple(stmap.size) != tuple(find_comp_size_px(sheet)) or not stmap.is_float:
-        raise UserError(f"{relative_path}: found a {tuple(stmap.size)} ST-map, needed float {find_comp_size_px(sheet)}")
+    found, needed = show_size(stmap.size), show_size(find_comp_size_px(sheet))
+    if found != needed or not stmap.is_float:
+        kind = "" if stmap.is_float else "of whole numbers "
+        raise UserError(f"{relative_path}: found an ST-map {kind}of {found} px, needed one of floats of {needed} px")
     return stmap
 
 
@@ -131,7 +133,7 @@ def load_background(sheet: dict[str, Any], clip: bpy.types.MovieClip) -> composi
     if not all(found):
         raise UserError(f"{file}: Blender cannot read it as an image ({key})")
     if found != needed:
-        raise UserError(f"{file}: found {found[0]}x{found[1]} px; the plate is {needed[0]}x{needed[1]} ({key})")
+        raise UserError(f"{file}: found {show_size(found)} px; the plate is {show_size(needed)} ({key})")
     image.name, image.alpha_mode = "background_image", "NONE"
     if sheet["color_space"] == "Raw":
         assert image.colorspace_settings

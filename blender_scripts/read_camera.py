@@ -80,8 +80,10 @@ def choose_camera(name: str | None, path: Path) -> Any:
     """Find the camera with this name, or the only one. Raises UserError where that is not one perspective camera."""
     cameras: list[Any] = [one for one in bpy.data.objects if one.type == "CAMERA"]
     fitting = [one for one in cameras if name in (None, one.name, one.data.name)]
+    if not cameras:
+        raise UserError(f"{path.name}: found no camera; needed a file with one (shot.camera.import_file)")
     if len(fitting) != 1:
-        there = ", ".join(sorted(one.name for one in cameras)) or "none"
+        there = ", ".join(sorted(one.name for one in cameras))
         raise UserError(f"{path.name}: found the cameras {there}; needed the name of one (shot.camera.import_name)")
     if fitting[0].data.type != "PERSP":
         raise UserError(f"{path.name}: camera {fitting[0].name} is no perspective camera (shot.camera.import_file)")

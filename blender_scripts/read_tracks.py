@@ -22,6 +22,8 @@ from kit.close_blend_at_exit import forget_files_at_exit
 from kit.libmv.clip_editor import hide_stderr
 from kit.paths_in_blend import place_of
 
+KEY = "tracking.session_file"
+
 
 def open_blend(file: str) -> None:
     """Open the .blend. Raises UserError when Blender cannot."""
@@ -30,7 +32,7 @@ def open_blend(file: str) -> None:
         with hide_stderr():
             bpy.ops.wm.open_mainfile(filepath=place, load_ui=False, use_scripts=False)
     except RuntimeError as error:
-        raise UserError(f"{Path(file).name}: Blender cannot open it: {quote_error(error)}") from error
+        raise UserError(f"{Path(file).name}: Blender cannot open it: {quote_error(error)} ({KEY})") from error
 
 
 def find_clip(file: str) -> bpy.types.MovieClip:
@@ -45,8 +47,11 @@ def find_clip(file: str) -> bpy.types.MovieClip:
     shown = scene.active_clip if isinstance(scene, bpy.types.Scene) else None
     if shown in clips:
         return shown
-    names = ", ".join(clip.name for clip in clips) or "none"
-    raise UserError(f"{Path(file).name}: clips with tracks: {names}; needed one, or one that the scene shows")
+    if not clips:
+        raise UserError(f"{Path(file).name}: found no clip with tracks; needed a file with one ({KEY})")
+    names = ", ".join(clip.name for clip in clips)
+    needed = "one that the scene shows, or one alone"
+    raise UserError(f"{Path(file).name}: found the clips with tracks {names}; needed {needed} ({KEY})")
 
 
 def tracks_of(clip: bpy.types.MovieClip) -> dict[str, np.ndarray]:

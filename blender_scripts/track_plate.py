@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy
 import numpy as np
 
-from kit.arguments import OneLineParser, UserError, list_script_arguments, quote_error
+from kit.arguments import OneLineParser, UserError, count_of, list_script_arguments, quote_error, show_size
 from kit.libmv.clip_editor import hide_stderr, open_clip_editor
 from kit.libmv.features import FeatureFinder
 from kit.libmv.tracking_settings import set_tracking
@@ -42,11 +42,10 @@ def load_clip(file: str, size_px: list[int], frame_count: int, color_space: str)
     except RuntimeError as error:
         raise UserError(f"{file}: Blender cannot open the plate: {quote_error(error)}") from error
     if list(clip.size) != size_px:
-        raise UserError(
-            f"{file}: Blender reads {list(clip.size)} px, the plate has {size_px}; set tracking.engine: opencv"
-        )
+        found, needed = show_size(clip.size), show_size(size_px)
+        raise UserError(f"{file}: Blender reads {found} px, the plate has {needed}; set tracking.engine: opencv")
     if clip.frame_duration < frame_count:
-        found = f"Blender reads {clip.frame_duration} frames, needed {frame_count}"
+        found = f"Blender reads {count_of(clip.frame_duration, 'frame')}, needed {frame_count}"
         raise UserError(f"{file}: {found}; use a sequence whose last number in the name is the frame's")
     assert clip.colorspace_settings
     clip.colorspace_settings.name = BLENDER_COLOR_SPACE[color_space]  # pyright: ignore[reportAttributeAccessIssue]

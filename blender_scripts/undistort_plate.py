@@ -19,7 +19,7 @@ from kit import (
     answer_frame_requests,
     versions,
 )
-from kit.arguments import OneLineParser, UserError, list_script_arguments
+from kit.arguments import OneLineParser, UserError, list_script_arguments, show_size
 from kit.clip import plate_clip
 from kit.comp import frame_output
 from kit.comp.compositor import make_bilinear_map_uv
@@ -39,7 +39,7 @@ def build(plate: dict, stmap_file: str, overscan_px: list[int]) -> tuple[bpy.typ
     stmap.alpha_mode = "CHANNEL_PACKED"
     width, height = (size + 2 * more for size, more in zip(plate["resolution_px"], overscan_px, strict=True))
     if tuple(stmap.size) != (width, height):
-        raise UserError(f"{stmap_file}: found {tuple(stmap.size)} px, needed {(width, height)}")
+        raise UserError(f"{stmap_file}: found {show_size(stmap.size)} px, needed {width}x{height}")
     scene = bpy.context.scene
     assert isinstance(scene, bpy.types.Scene)
     render = scene.render

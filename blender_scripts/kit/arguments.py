@@ -1,7 +1,11 @@
-"""The scripts' command line: the same arguments under `python SCRIPT ARGS` and `blender --python SCRIPT -- ARGS`."""
+"""The scripts' command line: the same arguments under `python SCRIPT ARGS` and `blender --python SCRIPT -- ARGS`.
+
+And the words of their messages.
+"""
 
 import argparse
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 
@@ -10,8 +14,24 @@ class UserError(Exception):
 
 
 def quote_error(error: BaseException) -> str:
-    """Return what an error says, in one line that is never empty."""
-    return " ".join(str(error).split()).removeprefix("Error: ") or type(error).__name__
+    """Return what an error says, in one line that is never empty.
+
+    An error of the system gives its reason alone, and a missing key gives `no 'key'`.
+    """
+    said = str(getattr(error, "strerror", None) or error)
+    if isinstance(error, KeyError):
+        said = f"no {said}"
+    return " ".join(said.split()).removeprefix("Error: ") or type(error).__name__
+
+
+def count_of(count: int, one: str) -> str:
+    """Return a count with its noun: `1 frame`, `2 frames`."""
+    return f"{count} {one}{'' if count == 1 else 's'}"
+
+
+def show_size(size_px: Iterable[int]) -> str:
+    """Return a size as messages say it: 1920x1080."""
+    return "x".join(map(str, size_px))
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.arguments import UserError, quote_error
+from kit.arguments import UserError, count_of, quote_error
 from kit.config_choices import OF_THE_CONFIG
 
 SCHEMA = 1
@@ -94,7 +94,8 @@ def read_sheet(path: Path) -> dict[str, Any]:
     for dotted, allowed in CHOICES.items():
         found = _get_value(sheet, dotted)
         if found not in allowed:
-            raise UserError(f"{path}: {dotted} is {found!r}; this version knows {', '.join(allowed)}")
+            said = "null" if found is None else repr(found)
+            raise UserError(f"{path}: {dotted} is {said}; this version knows {', '.join(allowed)}")
     _check_camera(path, sheet["camera"])
     _check_overscan(path, sheet)
     if sheet["frame_start"] > sheet["frame_end"]:
@@ -115,8 +116,8 @@ def _check_camera(path: Path, camera: dict[str, Any]) -> None:
     frames, locations, quaternions = (camera[key] for key in ("frames", "location", "rotation_quaternion"))
     if not frames or not len(frames) == len(locations) == len(quaternions):
         raise UserError(
-            f"{path}: camera has {len(frames)} frames, {len(locations)} locations, {len(quaternions)} rotations; "
-            "needed the same number of each, at least one"
+            f"{path}: camera has {count_of(len(frames), 'frame')}, {count_of(len(locations), 'location')}, "
+            f"{count_of(len(quaternions), 'rotation')}; needed the same number of each, at least one"
         )
     if any(later <= earlier for earlier, later in pairwise(frames)):
         raise UserError(f"{path}: camera.frames do not rise")
@@ -144,7 +145,9 @@ def read_tracks(file: str | None) -> Tracks:
         return Tracks(np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)), np.zeros(0, int))
     tracks = Tracks(**_read_arrays(file, ["track_id", "frame", "xy_px", "status"]))
     if tracks.xy_px.shape != (len(tracks.track_id), 2) or len(tracks.frame) != len(tracks.track_id):
-        raise UserError(f"{file}: xy_px {tracks.xy_px.shape} does not go with {len(tracks.track_id)} markers")
+        raise UserError(
+            f"{file}: xy_px {tracks.xy_px.shape} does not go with {count_of(len(tracks.track_id), 'marker')}"
+        )
     return tracks
 
 
@@ -154,7 +157,9 @@ def read_points(file: str | None) -> Points:
         return Points(np.zeros(0, int), np.zeros((0, 3)), np.zeros(0), np.zeros(0, bool))
     points = Points(**_read_arrays(file, ["track_id", "point_xyz", "error_px", "holdout"]))
     if points.point_xyz.shape != (len(points.track_id), 3):
-        raise UserError(f"{file}: point_xyz {points.point_xyz.shape} does not go with {len(points.track_id)} points")
+        raise UserError(
+            f"{file}: point_xyz {points.point_xyz.shape} does not go with {count_of(len(points.track_id), 'point')}"
+        )
     return points
 
 

@@ -13,6 +13,7 @@ SHADER_MATHS = ("Math", "CombineXYZ", "SeparateXYZ")  # for these, the composito
 SOCKET_OF_SETTING = {"filter_type": "Interpolation", "interpolation": "Interpolation", "mode": "Type", "space": "Type"}
 SOCKET_OF_SETTING["frame_method"] = "Frame Type"
 KINDS_OF_FILTER = ("CompositorNodeFilter", "CompositorNodeBlur")  # nodes whose filter_type is no interpolation
+NEEDED = "needed 4.5 or later (composite.blender.version or executable)"  # by what 4.2 cannot do
 ANGLE = "Angle" if IS_5_0 else "Degr"  # the name of a Rotate node's angle
 WORDS = {"SHARPEN_DIAMOND": "Diamond Sharpen", "GAUSS": "Gaussian"}
 

@@ -137,7 +137,7 @@ FAULTS = {
     "small.png: found 320x180 px; the plate is 640x360": lambda sheet: behind(sheet, "small.png"),
     "shot.json: Blender cannot read it as an image": lambda sheet: behind(sheet, "shot.json"),
     "footage/none.png: no such file": lambda sheet: sheet["plate"].update(file="footage/none.png"),
-    "Blender reads [640, 360] px": lambda sheet: sheet.update(resolution_px=[320, 180]),
+    "Blender reads 640x360 px, the sheet says 320x180": lambda sheet: sheet.update(resolution_px=[320, 180]),
 }
 
 

@@ -165,7 +165,10 @@ def test_the_layers_of_a_usd_camera_are_watched(show):
     assert "which names deep/walk.usda changed" in show.built("plan", *words[1:]).out
     (cam / "deep" / "walk.usda").unlink()
     ran = show.run(*words)
-    assert ran.code == 1 and len(ran.fault_lines) == 1 and "top.usda: found the cameras none" in ran.fault_lines[0]
+    assert (
+        ran.code == 1 and len(ran.fault_lines) == 1 and "top.usda: found no camera; needed a file" in ran.fault_lines[0]
+    )
+    assert "(shot.camera.import_file)" in ran.fault_lines[0] and "import_name" not in ran.fault_lines[0]
 
 
 def test_a_layer_without_a_frame_of_the_shot_is_one_line(show):

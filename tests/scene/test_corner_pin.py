@@ -120,7 +120,11 @@ def test_a_movie_pinned_on_an_object_lands_on_it_and_starts_with_the_plate(shot,
 @pytest.mark.parametrize(
     ("name", "file", "line"),
     [
-        ("sign", "footage/plate.1002.png", "found no such object 'sign'; needed a mesh; there are: "),
+        (
+            "sign",
+            "footage/plate.1002.png",
+            "found no object 'sign'; needed a mesh of one face of four; there are: ground",
+        ),
         ("ground", "tracks.npz", "composite.corner_pin.image: tracks.npz: "),
     ],
 )
@@ -130,6 +134,19 @@ def test_what_cannot_be_pinned_is_one_line(shot, name, file, line):
         shot.build("bad", lambda sheet: sheet.update(corner_pin={"image": image, "object": name}))
     last = str(caught.value).strip().splitlines()[-1]
     assert last.startswith("build_composite.py: ") and line in last and "Traceback" not in str(caught.value)
+
+
+def test_where_the_comp_has_no_mesh_that_would_do_none_is_asked_for(shot):
+    def pin(sheet: dict) -> None:
+        bare(sheet)
+        sheet["composite"].update(shadow_catcher=False)
+        image = {"file": "footage/plate.1002.png", "kind": "file", "first_frame": FIRST_FRAME, "frame_count": None}
+        sheet["corner_pin"] = {"image": image, "object": "sign"}
+
+    with pytest.raises(RuntimeError) as caught:
+        shot.build("no_mesh", pin)
+    last = str(caught.value).strip().splitlines()[-1]
+    assert last.endswith("needed a mesh of one face of four; there is none, so pin to tracks or corners_xyz"), last
 
 
 def test_a_solved_point_stands_in_for_a_lost_track_and_without_one_the_pin_is_hidden(shot, field, tracks, ids):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.arguments import UserError
+from kit.arguments import UserError, quote_error
 
 # The colours of groups that have none, one for each in the order of quality.json. They differ from amber, and from
 # Blender's own yellow (selected) and grey.
@@ -63,4 +63,4 @@ def read_told(quality_file: str | None, tracking: str | None) -> Told:
         per_track = {int(track_id): one for track_id, one in quality["per_track"].items()}
         return Told(per_track, [*quality["groups"]], **asked)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{quality_file}: cannot read what the tracks are worth: {error!r}") from error
+        raise UserError(f"{quality_file}: cannot read what the tracks are worth: {quote_error(error)}") from error

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from kit.arguments import UserError
+from kit.arguments import UserError, quote_error
 from kit.keyframes import set_keys
 
 
@@ -24,7 +24,7 @@ def read_empties(file: str | None) -> list[dict[str, Any]]:
     try:
         return json.loads(Path(file).read_text(encoding="utf-8"))["objects"]
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{file}: cannot read the objects: {error!r}") from error
+        raise UserError(f"{file}: cannot read the objects: {quote_error(error)}") from error
 
 
 def add_object_empties(blocks: list[dict[str, Any]], camera: bpy.types.Object, frames: tuple[int, int]) -> None:

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Quaternion
 
-from kit.arguments import UserError
+from kit.arguments import UserError, count_of
 from kit.clip.cameras import SIGHT_FRACTION
 from kit.clip.solve_into_saved_blend import Reconstruction, with_reconstruction
 from kit.read_scene_sheet import Points
@@ -85,7 +85,7 @@ def write_solve(out: Path, clip_name: str, solve: Reconstruction) -> None:
     bundles = {track.name: (np.array(track.bundle), track.average_error) for track in clip.tracking.tracks
                if track.has_bundle}  # fmt: skip
     if not found.is_valid or list(cameras) != solve.clip_frames or set(bundles) != set(solve.bundles):
-        counted = f"{len(cameras)} cameras and {len(bundles)} points"
+        counted = f"{count_of(len(cameras), 'camera')} and {count_of(len(bundles), 'point')}"
         raise UserError(f"{clip_name}: Blender reads {counted} of the solve's {len(solve.clip_frames)} and "
                         f"{len(solve.bundles)}; this Blender keeps a solve in another way")  # fmt: skip
     scale = max(1.0, float(np.abs(solve.world_from_camera).max()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from kit.arguments import UserError, quote_error
+from kit.arguments import UserError, quote_error, show_size
 from kit.read_scene_sheet import BLENDER_COLOR_SPACE
 
 
@@ -20,7 +20,7 @@ def load_plate(sheet: dict[str, Any], relative_path: str) -> bpy.types.MovieClip
         raise UserError(f"{plate['file']}: Blender cannot open the plate: {quote_error(error)}") from error
     size_px, sheet_px = list(clip.size), list(sheet["resolution_px"])
     if size_px != sheet_px:
-        raise UserError(f"{plate['file']}: Blender reads {size_px} px, the sheet says {sheet_px}")
+        raise UserError(f"{plate['file']}: Blender reads {show_size(size_px)} px, the sheet says {show_size(sheet_px)}")
     clip.name = sheet["shot"]
     assert clip.colorspace_settings
     clip.colorspace_settings.name = BLENDER_COLOR_SPACE[sheet["color_space"]]  # pyright: ignore[reportAttributeAccessIssue]

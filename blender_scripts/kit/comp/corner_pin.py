@@ -59,7 +59,7 @@ def pin_over(
     if block is None:
         return behind
     if versions.IS_4_2:
-        raise UserError(f"{KEY}: Blender 4.2 pins with ragged edges; needed 4.5 (composite.blender.version)")
+        raise UserError(f"{KEY}: Blender 4.2 pins with ragged edges; {versions.NEEDED}")
     frames, corners, visible = (
         _read_corners(block) if block["object"] is None else _find_corners(block, sheet, cg_scene)
     )
@@ -129,9 +129,10 @@ def _find_corners(
     name = block["object"]
     thing = bpy.data.objects.get(name)
     if thing is None or not isinstance(thing.data, bpy.types.Mesh):
-        found = "no such object" if thing is None else f"a {thing.type.lower()}"
-        meshes = sorted(each.name for each in bpy.data.objects if isinstance(each.data, bpy.types.Mesh))
-        raise UserError(f"{KEY}.object: found {found} {name!r}; needed a mesh; there are: {', '.join(meshes)}")
+        found = "no object" if thing is None else f"an object of type {thing.type.lower()},"
+        fitting = sorted(each.name for each in bpy.data.objects if _is_quad(each.data))
+        there = f"there are: {', '.join(fitting)}" if fitting else "there is none, so pin to tracks or corners_xyz"
+        raise UserError(f"{KEY}.object: found {found} {name!r}; needed a mesh of one face of four; {there}")
     frames = list(range(sheet["frame_start"], sheet["frame_end"] + 1))
     corners, visible = np.zeros((len(frames), 4, 2)), np.zeros(len(frames), bool)
     main, last_seen = bpy.context.scene, None
@@ -150,6 +151,10 @@ def _find_corners(
     corners[: visible.argmax()] = corners[visible.argmax()]
     thing.hide_render = True
     return frames, corners, visible
+
+
+def _is_quad(data: bpy.types.ID | None) -> bool:
+    return isinstance(data, bpy.types.Mesh) and (len(data.vertices), len(data.polygons)) == (4, 1)
 
 
 def _find_camera_matrix(scene: bpy.types.Scene, graph: bpy.types.Depsgraph) -> Any:
@@ -180,7 +185,7 @@ def _find_corners_world(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> 
     evaluated = thing.evaluated_get(graph)
     mesh = evaluated.data
     assert isinstance(mesh, bpy.types.Mesh)
-    if len(mesh.vertices) != 4 or len(mesh.polygons) != 1:
+    if not _is_quad(mesh):
         found = f"{len(mesh.vertices)} vertices and {len(mesh.polygons)} faces"
         raise UserError(f"{KEY}.object: {thing.name!r} has {found}; needed one face of four")
     loops = [mesh.loops[index] for index in mesh.polygons[0].loop_indices]

@@ -36,7 +36,7 @@ def stabilize(desk: NodeDesk, picture: Socket, block: dict[str, Any] | None, at:
     if block is None:
         return picture
     if versions.IS_4_2:
-        raise UserError("composite.stabilization: Blender 4.2 resamples once a node; needed 4.5 (composite.blender)")
+        raise UserError(f"composite.stabilization: Blender 4.2 resamples once a node; {versions.NEEDED}")
     frames, scale = block["frames"], np.array(block["scale"], float)
     turn, shift_px = np.array(block["rotation_rad"], float), np.array(block["translate_px"], float)
     goes_back = block["put_back"]

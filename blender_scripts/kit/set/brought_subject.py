@@ -67,8 +67,10 @@ def _load(block: dict[str, Any]) -> bpy.types.Collection:
             there = sorted(source.collections)
             names = [wanted] if wanted else there
             if len(names) != 1 or names[0] not in there:
-                found = f"collections {', '.join(there)}" if there else "no collection"
-                raise UserError(f"{file}: has {found}; needed {wanted or 'one of them'} ({KEY}.collection)")
+                if not there:
+                    raise UserError(f"{file}: found no collection; needed one with the subject ({KEY}.blend)")
+                needed = wanted or "one of them"
+                raise UserError(f"{file}: has collections {', '.join(there)}; needed {needed} ({KEY}.collection)")
             target.collections = names
     except OSError as error:
         raise UserError(f"{file}: Blender cannot read it; check {KEY}.blend") from error

@@ -2,7 +2,7 @@
 
 prop.blend   Prop: a turned, subdivided, animated body (lowest vertex at z = -1 in frame 1) with a lamp and a material
 hostile.blend the same with all that would write EVIL_FILE: a registered script that the body refers to, two drivers
-bare.blend   one empty collection; lamps.blend: one with a lamp only
+loose.blend  a body in no collection; bare.blend   one empty collection; lamps.blend: one with a lamp only
 linking.blend links parts.blend, which is then removed; textured.blend shows textures/wood.png, beside it
 """
 
@@ -76,6 +76,10 @@ save("hostile.blend")
 fresh()
 collection("Bare")
 save("bare.blend")
+
+fresh()
+cube("loose", bpy.context.scene.collection)
+save("loose.blend")
 
 fresh()
 collection("Lamps").objects.link(bpy.data.objects.new("bulb", bpy.data.lights.new("bulb", "POINT")))
