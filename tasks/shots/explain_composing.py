@@ -25,7 +25,7 @@ def explain_composing(error: BaseException, locate: Callable[[str], str], file: 
     locate: a key -> the file that says it, or "command line"; file: the shot's own file, where nothing tells more.
     """
     behind = list(_yield_behind(error))
-    key = next((str(one.full_key) for one in behind if getattr(one, "full_key", None)), "")
+    key = next((str(found) for one in behind if (found := getattr(one, "full_key", None))), "")
     where = f"{locate(key)}: {key}" if key else file
     ours = next((one for one in behind if isinstance(one, ShotError)), None)  # OmegaConf wraps what a resolver raises
     if ours is not None:
