@@ -241,7 +241,8 @@ def _find_hydra_faults(block: Any) -> Iterator[str]:
         elif needed == FOLDER and not _is_below(str(value)):
             yield f"hydra.{key}: found {value}; needed a folder of the show"
         elif needed != FOLDER and value != needed:
-            yield f"hydra.{key}: found {value}; needed {'null' if needed is None else needed}"
+            found, needed = ("null" if one is None else one for one in (value, needed))
+            yield f"hydra.{key}: found {found}; needed {needed}"
 
 
 def _find_search_faults(tree: dict) -> Iterator[str]:

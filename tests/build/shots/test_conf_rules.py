@@ -103,6 +103,12 @@ def test_shared_files_do_not_either(show, file, text, said):
     refused(show, said, shot="knob_hero")
 
 
+def test_a_key_of_hydras_without_a_value_is_said_as_yaml_says_it(show):
+    path = show.root / "conf" / "config.yaml"
+    path.write_text(path.read_text().replace("    name: shot ", "    name: null "))
+    refused(show, "conf/config.yaml: hydra.job.name: found null; needed shot", shot="knob_hero")
+
+
 @pytest.mark.parametrize("place", ["/tmp/out", "../out", "${oc.env:HOME}/out"])
 def test_hydra_writes_into_the_show_only(show, place):
     path = show.root / "conf" / "config.yaml"
