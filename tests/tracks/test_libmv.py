@@ -137,9 +137,7 @@ def test_refusals_are_one_line(root, tmp_path):
         track_by_blender(job, plate, FIRST, LAST)  # the project has no such file
     line = "track_plate.py: desk.mp4: no such file; check shot.footage.file"
     assert refused.value.faults == (line,)
-    with pytest.raises(
-        ShotError, match=r"^track_plate.py: .*Blender reads \[480, 270\] px, the plate has \[480, 272\]"
-    ):
+    with pytest.raises(ShotError, match=r"^track_plate.py: .*Blender reads 480x270 px, the plate has 480x272"):
         wrong = plate.to_json() | {"files": [str(root / "desk.mp4")], "size_px": [480, 272]}
         track_by_blender(job, Plate.from_json(wrong), FIRST, LAST)
     held = Plate.from_json(probe("desk.####.png", root, FIRST).to_json())
