@@ -90,8 +90,8 @@ def _check_name(name: str) -> None:
     """Check the name of a new shot: it is one that every command and shot.name take. Raises ShotError."""
     would_do = f"{suggest_name(name)} would do"
     if len(name) > LONGEST_NAME:
-        found = f"found {len(name)} characters; needed at most {LONGEST_NAME}"
-        raise ShotError(f"shot={show_name(name[:40])}...: {found}, {would_do}")
+        found = f"found {len(name)} characters, needed at most {LONGEST_NAME}"
+        raise ShotError(f"shot={show_name(name[:40])}...: {found}; {would_do}")
     if not NAME.fullmatch(name) or why_refused(name):
         line = "needed letters, digits, _ . and - only, the first a letter or digit, no suffix"
         raise ShotError(f"shot={show_name(name)}: {line}; {would_do}")

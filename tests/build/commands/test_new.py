@@ -83,7 +83,7 @@ def test_what_cannot_be_written_is_one_line(show):
         (
             f"shot={'a' * 129}",
             "file=footage/sc020.####.png",
-        ): f"shot={'a' * 40}...: found 129 characters; needed at most 128",
+        ): f"shot={'a' * 40}...: found 129 characters, needed at most 128",
         ("shot=a",): "new: needed shot=NAME file=PATH, or cut=FILE",
     }.items():
         ran = show.run("new", *words)
