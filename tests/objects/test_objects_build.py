@@ -140,7 +140,7 @@ def test_killed_and_made_longer_it_goes_on_with_the_same_ids_and_is_that_of_one_
     assert made(project) == []
     ran = project.built("plan", "shot=mini")
     line = next(line for line in ran.out.splitlines() if line.strip().startswith("objects "))
-    there = int(line.split("; ")[1].split(" of 7 segments are there")[0])
+    there = int(line.split("; ")[1].split(" of 7 segments ")[0])
     assert 1 <= there < 7 and line.endswith(f", up to frame {64 * there - 1}")
     assert not any("tracking/objects" in line for line in project.built("gc").out.splitlines() if ".part-" not in line)
     edit(project, "[1, 400]", "null")
