@@ -29,6 +29,7 @@ def test_nothing_outside_is_touched_nothing_hangs_and_every_fault_is_a_line(show
         (".gsd-state/hydra", [*SWEEP]),
         (".gsd-state/hydra/imports", [*SWEEP, "hydra/launcher=joblib"]),
         (".gsd-state/hydra/0", [*SWEEP, "hydra/launcher=basic"]),
+        (".gsd-state/hydra/.submitit/1234", [*SWEEP, "hydra/launcher=basic"]),
         ("conf/shot", ["new", "shot=other", "file=footage/mini.mp4"]),
     ],
 )
