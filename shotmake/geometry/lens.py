@@ -124,7 +124,7 @@ def undistort(xy: np.ndarray, lens: Lens) -> np.ndarray:
         miss = distort(guess, lens) - target
         if not np.abs(miss).max(initial=0.0) > NEWTON_DONE:
             break
-        with np.errstate(divide="ignore", invalid="ignore"):  # a lens that folds is told below
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a lens that folds is told below
             step = _solve_pairs(compute_distort_jacobian(guess, lens), miss)
             length = np.linalg.norm(step, axis=-1, keepdims=True)
             guess = guess - step * np.minimum(1.0, 0.2 / np.maximum(length, 1e-12))
