@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from shotmake.errors import ShotError
@@ -75,9 +76,9 @@ def _check_folder() -> None:
     """
     folder = get_state_folder() / "hydra"
     check_inside(folder)
-    for path in folder.rglob("*"):  # it does not follow links
-        if path.parent != get_imports_folder():
-            check_inside(path)
+    for place, folders, files in os.walk(folder):  # it does not follow links, and passes over what vanishes meanwhile
+        for name in (*folders, *files) if Path(place) != get_imports_folder() else ():
+            check_inside(Path(place) / name)
 
 
 def _check(arguments: list[str]) -> None:
