@@ -4,6 +4,7 @@ An error of ours is not hidden.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -57,7 +58,8 @@ def as_failed(name: str, error: Exception, folder: Path) -> TaskFailed | None:
 def end_on_lack(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function that runs before any task, so that it ends this process where the machine lacks something.
 
-    The process ends with one line and code 1. Every other error is raised.
+    The process ends with one line and code 1, at once: a Python without memory may fail again on its usual way out,
+    and would tell a traceback. Nothing is held yet that would have to be given back. Every other error is raised.
     """
 
     @wraps(function)
@@ -69,7 +71,9 @@ def end_on_lack(function: Callable[..., Any]) -> Callable[..., Any]:
             if not line:
                 raise
             _log.error(line)
-            sys.exit(1)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
 
     return run
 

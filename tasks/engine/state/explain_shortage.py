@@ -16,6 +16,7 @@ DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 NO_RIGHT = (errno.EACCES, errno.EPERM)
 NO_FILES = (errno.EMFILE, errno.ENFILE)
 SAID_BY_LIBRARIES = ("failed to map segment", "cannot allocate memory", "bad_alloc")
+LOST_BY_PYTHON = ("without exception set", "without setting an exception")  # a SystemError where a MemoryError got lost
 NO_THREAD = "can't start new thread"  # Python's RuntimeError
 ALL_FILES = "too many open files: the machine can open no more for anybody; close other programs"
 ENOUGH_FILES = 1024  # files that may be open at once; some libraries cannot count further
@@ -119,6 +120,8 @@ def cause_of(error: BaseException) -> BaseException | None:
 
 def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    if isinstance(error, SystemError) and _is_memory_limited() and any(word in str(error) for word in LOST_BY_PYTHON):
         return True
     if getattr(error, "code", None) == OPENCV_NO_MEMORY and type(error).__module__ == "cv2":
         return True

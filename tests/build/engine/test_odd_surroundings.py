@@ -438,6 +438,18 @@ def test_what_libraries_say_of_memory_is_understood():
     assert explain_lack(behind, Path("x")).startswith("out of memory")
 
 
+def test_memory_that_python_itself_found_missing_is_told_where_memory_is_limited():
+    lost = SystemError("error return without exception set")
+    assert explain_lack(lost, Path("x")) == ""  # a fault of an extension: nothing limits this process
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**45, hard))
+    try:
+        assert explain_lack(lost, Path("x")).startswith("out of memory")
+        assert explain_lack(SystemError("unknown opcode"), Path("x")) == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def test_errors_of_ours_are_not_hidden_as_a_lack():
     for error in (ValueError("memory"), KeyError("open"), RuntimeError("x"), ImportError("no module named memory")):
         assert explain_lack(error, Path("x")) == ""
