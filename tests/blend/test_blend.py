@@ -144,6 +144,7 @@ FAULTS = {
 @pytest.mark.parametrize("line", FAULTS)
 def test_bad_input_is_one_line_and_leaves_nothing(shot, line):
     cv2.imwrite(str(shot.root / "small.png"), np.zeros((180, 320, 3), np.uint8))
+    (shot.root / "shot.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RuntimeError) as caught:
         shot.build("bad", FAULTS[line])
     stderr = str(caught.value).split("\n\n")[-1].strip().splitlines()

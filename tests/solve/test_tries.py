@@ -8,10 +8,11 @@ import pytest
 from helpers.plates.simulated import Simulated, simulate
 from shotmake.config.schema import Solve
 from shotmake.geometry.lens import Lens
+from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.problem import SolveProblem
-from shotmake.solve.tries import PLANE_AGREEMENT, PLANE_START, try_starts
+from shotmake.solve.tries import PLANE_AGREEMENT, PLANE_START, _complete, try_starts
 
 pytestmark = pytest.mark.fast
 
@@ -54,3 +55,14 @@ def test_of_another_start_that_is_a_doubt_alone(shot):
     problem = problem_of(shot, 0.33)
     candidate, failed = try_starts(problem, None, lambda solving: iter([("libmv", true_model(shot, solving))]))
     assert candidate is not None and not failed and candidate.agreement < PLANE_AGREEMENT
+
+
+def test_a_start_that_no_track_follows_leaves_no_frame_with_a_camera(shot):
+    problem = problem_of(shot, 0.0)
+    model = true_model(shot, problem.markers)
+    cameras = model.cam_from_world.copy()
+    cameras[:, :, :3] = cameras[np.random.default_rng(1).permutation(len(cameras)), :, :3]  # the order of the turns
+    cameras[:, :, 3] *= -1
+    left = _complete(replace(model, cam_from_world=cameras), problem.markers, problem)
+    assert left == Reason("frames_without_camera", "fewer than 3 frames could be posed")
+    assert not isinstance(_complete(model, problem.markers, problem), Reason)
