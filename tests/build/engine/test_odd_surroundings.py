@@ -450,6 +450,26 @@ def test_memory_that_python_itself_found_missing_is_told_where_memory_is_limited
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+AT_AN_END = """
+import atexit
+from shotmake.tasks.engine.faults_in_one_line import end_on_lack
+
+def find_no_memory():
+    raise MemoryError
+
+atexit.register(print, "more was run")
+end_on_lack(find_no_memory)()
+"""
+
+
+def test_nothing_runs_behind_the_line_that_tells_a_lack():
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", AT_AN_END]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "out of memory; close other programs, or build with fewer -n\n"
+
+
 def test_errors_of_ours_are_not_hidden_as_a_lack():
     for error in (ValueError("memory"), KeyError("open"), RuntimeError("x"), ImportError("no module named memory")):
         assert explain_lack(error, Path("x")) == ""
