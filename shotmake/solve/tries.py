@@ -305,7 +305,7 @@ def _complete(model: Model, solving: Observations, problem: SolveProblem) -> Can
         attempts.append((replace(model, lens=replace(model.lens, k2=0.0)), fewer, (note,)))
     for start, refined, warnings in attempts:
         try:
-            done = complete(start, solving, size_px, refined, problem.max_error_px)
+            done = complete(start, solving, refined, problem.max_error_px)
             if done.posed.sum() < 3:
                 return Reason("frames_without_camera", "fewer than 3 frames could be posed")
             if has_fold(done.lens, size_px):

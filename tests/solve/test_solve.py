@@ -6,6 +6,7 @@ The limits are what the shot needs, two to ten times looser than what these seed
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -374,6 +375,16 @@ def test_a_slow_long_shot_of_short_tracks_starts_from_closer_keyframes():
     assert (record["status"], record["warnings"], found["frames_pct"]) == ("solved", [], 100.0)
     assert found["ate_pct"] < 0.05 and found["rot_deg"] < 0.02, found
     assert "map closer keyframes from 1152 px" in steps
+
+
+def test_keyframes_of_a_long_shot_share_half_of_their_tracks():
+    """There were 60 at most: those of a shot of 3,000 frames stood further apart than its tracks live."""
+    shot = simulate("orbit", seed=5, frame_count=1500, visible=30, life_frames=5.0)
+    markers = Observations.from_tracks(shot.tracks, shot.frames)
+    keyframes = choose_keyframes(markers, shot.size_px)
+    ids = [set(markers.track[markers.frame == frame]) for frame in keyframes]
+    shared = [len(one & after) / len(one) for one, after in pairwise(ids)]
+    assert len(keyframes) > 60 and np.median(shared) > 0.4
 
 
 def test_closer_keyframes_are_offered_where_tracks_span_few():

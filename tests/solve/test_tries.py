@@ -12,6 +12,7 @@ from shotmake.reasons import Reason
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.problem import SolveProblem
+from shotmake.solve.start.keyframes_to_all_frames import complete, locate
 from shotmake.solve.tries import PLANE_AGREEMENT, PLANE_START, _complete, try_starts
 
 pytestmark = pytest.mark.fast
@@ -66,3 +67,19 @@ def test_a_start_that_no_track_follows_leaves_no_frame_with_a_camera(shot):
     left = _complete(replace(model, cam_from_world=cameras), problem.markers, problem)
     assert left == Reason("frames_without_camera", "fewer than 3 frames could be posed")
     assert not isinstance(_complete(model, problem.markers, problem), Reason)
+
+
+def test_a_start_in_a_corner_of_the_shot_grows_until_every_frame_has_a_camera():
+    """Three rounds were all: a start of 12 frames ended at 70 % of a long shot, and the shot was refused."""
+    shot = simulate("orbit", seed=3, frame_count=240, visible=60, life_frames=20.0, span_deg=80.0)
+    markers = Observations.from_tracks(shot.tracks, shot.frames)
+    model = true_model(shot, markers)
+    poses = np.full_like(model.cam_from_world, np.nan)
+    poses[:12] = model.cam_from_world[:12]
+    start = locate(replace(model, cam_from_world=poses), markers, 2.0)
+    seen = complete(start, markers, ("focal",), 2.0)
+    assert seen.posed.all()
+    cameras = [one[:, :, :3].transpose(0, 2, 1) for one in (seen.cam_from_world, model.cam_from_world)]
+    turned = cameras[0] @ cameras[1].transpose(0, 2, 1)
+    off = np.degrees(np.arccos(np.clip((np.trace(turned[0].T @ turned, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert off.max() < 0.3

@@ -139,7 +139,8 @@ def choose_keyframes(
     """Choose keyframes by image motion and by how many tracks survive.
 
     Returns frame indices (K,), the first and the last frame included. The spacing is 2.3 % of the width of median
-    motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`.
+    motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`. More
+    are chosen where the tracks die so soon that fewer keyframes would not share half of their tracks with the next one.
     """
     spacing_px = 0.023 * size_px[0]
     keyframes = _space(observations, spacing_px, 0.5)
@@ -151,8 +152,6 @@ def choose_keyframes(
         else:
             break
         keyframes = _space(observations, spacing_px, 0.5)
-    if len(keyframes) > at_most:
-        keyframes = keyframes[np.unique(np.linspace(0, len(keyframes) - 1, at_most).astype(int))]
     if len(keyframes) < min(at_least, observations.frame_count):
         keyframes = np.unique(np.linspace(0, observations.frame_count - 1, at_least).astype(int))
     return keyframes

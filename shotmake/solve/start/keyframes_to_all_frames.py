@@ -19,24 +19,38 @@ from shotmake.solve.start.colmap import MIN_POSE_MARKERS
 
 # x max_error_px: before the first adjustment, the errors are those of the model
 GATES = (4.0, 1.5, 1.0)
+MOST_GROWTH = 20  # rounds; each reaches about a track's life further: 5 for 480 frames of tracks that live 50
 
 
-def complete(
-    model: Model, markers: Observations, size_px: tuple[int, int], refine: tuple[str, ...], max_error_px: float
-) -> Model:
+def complete(model: Model, markers: Observations, refine: tuple[str, ...], max_error_px: float) -> Model:
     """Finish a keyframe model: give every frame a pose that can have one.
 
+    Where the keyframes span a part of the shot, each round poses the frames that share tracks with the frames posed.
     The used markers of the result are those within `max_error_px`. Raises ShotError when the lens folds over inside the
     picture during this, and for k2 without k1.
     """
-    for gate in GATES:
-        if not model.posed.all():
-            model = colmap.pose_frames(model, markers, ~model.posed, 3 * max_error_px)
-        if model.posed.sum() < 3:
+    ask = markers, refine, max_error_px
+    model = _pose_and_adjust(model, GATES[0], *ask)
+    for _ in range(MOST_GROWTH):
+        grown = model if model.posed.all() else _pose_and_adjust(model, GATES[0], *ask)
+        if grown.posed.sum() <= model.posed.sum():
             break
-        model = locate(model, markers, gate * max_error_px)
-        model = _adjust(model, markers, refine, tolerance=1e-3 if gate > 1 else 1e-5)
+        model = grown
+    for gate in GATES[1:]:
+        model = _pose_and_adjust(model, gate, *ask)
     return model
+
+
+def _pose_and_adjust(
+    model: Model, gate: float, markers: Observations, refine: tuple[str, ...], max_error_px: float
+) -> Model:
+    """Pose the frames that have no pose and share points with the model; then adjust all frames."""
+    if not model.posed.all():
+        model = colmap.pose_frames(model, markers, ~model.posed, 3 * max_error_px)
+    if model.posed.sum() < 3:
+        return model
+    model = locate(model, markers, gate * max_error_px)
+    return _adjust(model, markers, refine, tolerance=1e-3 if gate > 1 else 1e-5)
 
 
 def locate(model: Model, markers: Observations, gate_px: float) -> Model:
