@@ -1,9 +1,10 @@
 """What a solve costs, how the cost grows with the shot, and what a machine pays once for the compiled kernels.
 
 Run: python tests/benchmarks/speed.py                120 frames, 500 tracks, whole solve with verdict and checks
-     python tests/benchmarks/speed.py --growth       120, 480, 1000, 3000 frames with 500 live tracks each: a camera that
-                                                     goes on and on, past tracks that live 50 frames
-     python tests/benchmarks/speed.py --faster       the same path filmed with ever more frames: the tracks live longer too
+     python tests/benchmarks/speed.py --growth       120, 480, 1000, 3000 frames with 500 live tracks each: a camera
+                                                     that goes on and on, past tracks that live 50 frames
+     python tests/benchmarks/speed.py --faster       the same path filmed with ever more frames: the
+                                                     tracks live longer too
      python tests/benchmarks/speed.py --slow         a 480-frame orbit of 35 deg, 60 tracks a frame that live 50 frames
      python tests/benchmarks/speed.py --first        the first build on a machine, against the next one
 
