@@ -139,8 +139,8 @@ def choose_keyframes(
     """Choose keyframes by image motion and by how many tracks survive.
 
     Returns frame indices (K,), the first and the last frame included. The spacing is 2.3 % of the width of median
-    motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`. Where
-    the tracks die so soon that fewer keyframes would not share half of their tracks with the next one, more are chosen.
+    motion. It is made smaller until there are `at_least` keyframes, and larger while there are more than `at_most`.
+    More are chosen where the tracks die so soon that fewer would not share half of their tracks with the next one.
     """
     spacing_px = 0.023 * size_px[0]
     keyframes = _space(observations, spacing_px, 0.5)
