@@ -251,6 +251,18 @@ def test_focal_locked_and_lens_not_refined(orbit):
     assert solution.record["warnings"] == [] and solution.record["confidence"] > 0.8
 
 
+def test_a_turning_camera_is_refused_where_its_lens_folds_over_inside_the_picture():
+    """Tracks in the middle alone and k1 alone: the lens found turns back before the corners, where the true one does
+    not; with k2 the same tracks tell the lens.
+    """
+    shot = simulate("pan", seed=3, frame_count=48, lens=(500.0, -0.3, 0.08), visible=300, white_px=0.05, drift_px=0.0)
+    from_middle_px = np.linalg.norm(shot.tracks.xy_px - np.array(shot.size_px) / 2, axis=1)
+    middle = replace(shot, tracks=shot.tracks.select(from_middle_px < 215))
+    record = run(middle, refine=["focal", "k1"]).record
+    assert (record["status"], record["reason_code"]) == ("refused", "lens_folds"), record["reason"]
+    assert run(middle).record["status"] == "tripod"
+
+
 @pytest.mark.parametrize("kind", ["orbit", "pan"])
 @pytest.mark.parametrize("times", [1.03, 1.2])
 def test_a_wrong_locked_focal_is_said_with_what_the_tracks_fit(kind, times, request):
